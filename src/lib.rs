@@ -1,0 +1,19 @@
+//! imsgate: the login gateway that puts Adobe ID in front of Adobe Campaign.
+//!
+//! One way through: `server → web::gate → session → policy → proxy → Campaign`. ARCHITECTURE.md draws it and says
+//! where a change of each kind goes.
+
+pub mod app;
+pub mod campaign;
+pub mod cli;
+pub mod clock;
+pub mod config;
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod ims;
+pub mod policy;
+pub mod proxy;
+pub mod server;
+pub mod session;
+pub mod telemetry;
+pub mod web;

@@ -1,0 +1,11 @@
+//! Decisions, pure: no async, clock, socket, store; imports nothing else of this crate.
+
+pub mod access;
+pub mod arrival;
+pub mod cookies;
+pub mod headers;
+pub mod login;
+pub mod mask;
+pub mod path;
+pub mod public;
+pub mod return_to;
