@@ -8,8 +8,10 @@ pub mod campaign;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod crypto;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod http_client;
 pub mod ims;
 pub mod policy;
 pub mod proxy;

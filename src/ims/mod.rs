@@ -1,1 +1,56 @@
-//! To come.
+//! Adobe IMS as an OpenID provider: the relying party's side of the protocol.
+//!
+//! `provider` knows where IMS is and its keys, `code` runs the authorization code flow, `token` validates the
+//! `id_token`, `person` asks who somebody is and where they belong, `farewell` revokes and logs out.
+
+mod code;
+mod error;
+mod farewell;
+mod person;
+mod provider;
+mod token;
+
+use std::sync::Arc;
+
+pub use code::{Authorization, Tokens};
+pub use error::ImsError;
+pub use person::Person;
+
+use crate::clock::Clock;
+use crate::config::Instance;
+use crate::http_client::HttpClient;
+use provider::Provider;
+
+/// The relying party of one Campaign instance.
+#[derive(Debug)]
+pub struct Ims {
+    instance: Arc<Instance>,
+    http: HttpClient,
+    clock: Clock,
+    provider: Provider,
+}
+
+impl Ims {
+    /// A relying party; asks nothing yet.
+    pub fn new(instance: Arc<Instance>, http: HttpClient, clock: Clock) -> Self {
+        let provider = Provider::new(instance.clone(), http.clone(), clock.clone());
+        Self { instance, http, clock, provider }
+    }
+
+    /// True once the discovery document and the keys are there.
+    pub fn is_ready(&self) -> bool {
+        self.provider.is_loaded()
+    }
+
+    /// Loads the discovery document and the keys when they are not there yet.
+    pub async fn prepare(&self) -> Result<(), ImsError> {
+        self.provider.metadata().await.map(drop)
+    }
+
+    /// The issuer values that an `id_token` or an authorization response may carry.
+    pub async fn accepted_issuers(&self) -> Result<Vec<String>, ImsError> {
+        let metadata = self.provider.metadata().await?;
+        let configured = &self.instance.ims.id_token_issuers;
+        Ok(if configured.is_empty() { vec![metadata.issuer().to_string()] } else { configured.clone() })
+    }
+}

@@ -1,1 +1,115 @@
-//! To come.
+//! What kind of client stands at the door: it decides how "you have to sign in" is said.
+
+use http::{HeaderMap, Method, header};
+
+/// The kind of an unauthenticated request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// A person's top-level navigation: 303 to IMS.
+    Navigation,
+    /// A SOAP call: 403 with the fault that Campaign's clients understand.
+    Soap,
+    /// XHR, fetch, WebSocket, API: 401 JSON.
+    Api,
+}
+
+/// Campaign's SOAP router.
+pub const SOAP_ROUTER: &str = "/nl/jsp/soaprouter.jsp";
+
+impl Arrival {
+    /// Classifies a request by its method, headers and canonical path.
+    pub fn of(method: &Method, headers: &HeaderMap, path: &str) -> Self {
+        if is_soap(headers, path) {
+            return Self::Soap;
+        }
+        if method == Method::GET && is_top_level_navigation(headers) { Self::Navigation } else { Self::Api }
+    }
+}
+
+fn is_soap(headers: &HeaderMap, path: &str) -> bool {
+    let by_type = || {
+        text(headers, header::CONTENT_TYPE.as_str())
+            .is_some_and(|t| t.to_ascii_lowercase().starts_with("application/soap+xml"))
+    };
+    path == SOAP_ROUTER || headers.contains_key("soapaction") || by_type()
+}
+
+/// Fetch Metadata where the browser sends it (W3C Fetch Metadata §2), else what it accepts.
+fn is_top_level_navigation(headers: &HeaderMap) -> bool {
+    if headers.contains_key(header::UPGRADE) || headers.contains_key("x-requested-with") {
+        return false;
+    }
+    if text(headers, "sec-fetch-dest").is_some_and(|dest| dest != "document") {
+        return false; // a frame, an image, a script: IMS refuses to be shown there
+    }
+    match text(headers, "sec-fetch-mode") {
+        Some(mode) => mode == "navigate",
+        None => text(headers, header::ACCEPT.as_str()).is_some_and(|accept| accept.contains("text/html")),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// True when the browser says that the request comes from this very origin: `Sec-Fetch-Site` and `Origin` must not
+/// disagree, and one of them must say it. `origin` is the gateway's own, as in an `Origin` header (RFC 6454 §6.2).
+pub fn is_same_origin(headers: &HeaderMap, origin: &str) -> bool {
+    let by_site = text(headers, "sec-fetch-site").map(|site| site == "same-origin");
+    let by_origin = headers.get(header::ORIGIN).map(|sent| sent.as_bytes() == origin.as_bytes());
+    match (by_site, by_origin) {
+        (None, None) => false,
+        (site, sent) => site.unwrap_or(true) && sent.unwrap_or(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(n, v)| (n.parse().unwrap(), HeaderValue::from_static(v))).collect()
+    }
+
+    #[test]
+    fn each_kind_of_client_is_told_apart() {
+        use Arrival::{Api, Navigation, Soap};
+        let get = Method::GET;
+        for (method, pairs, path, expected) in [
+            (&get, &[("accept", "text/html,*/*")][..], "/view/home", Navigation),
+            (&get, &[("sec-fetch-mode", "navigate")], "/view/home", Navigation),
+            (&get, &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], "/view/home", Api),
+            (&get, &[("sec-fetch-mode", "cors"), ("accept", "text/html")], "/view/home", Api),
+            (&get, &[("accept", "text/html"), ("x-requested-with", "XMLHttpRequest")], "/view/home", Api),
+            (&get, &[("accept", "*/*")], "/view/home", Api),
+            (&get, &[("accept", "text/html"), ("upgrade", "websocket")], "/ws", Api),
+            (&Method::POST, &[("accept", "text/html")], "/view/home", Api),
+            (&Method::from_bytes(b"gEt").unwrap(), &[("accept", "text/html")], "/view/home", Api),
+            (&Method::POST, &[], SOAP_ROUTER, Soap),
+            (&Method::POST, &[("soapaction", "\"xtk:session#Logon\"")], "/other", Soap),
+            (&Method::POST, &[("content-type", "Application/SOAP+xml;charset=UTF-8")], "/other", Soap),
+            (&Method::POST, &[("content-type", "text/xml; charset=utf-8")], "/other", Api),
+        ] {
+            assert_eq!(Arrival::of(method, &headers(pairs), path), expected, "{method} {path} {pairs:?}");
+        }
+    }
+
+    #[test]
+    fn same_origin_needs_a_witness_and_no_contradiction() {
+        let own = "https://campaign.example.com";
+        for (pairs, expected) in [
+            (&[][..], false),
+            (&[("sec-fetch-site", "same-origin")], true),
+            (&[("sec-fetch-site", "same-site")], false),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("origin", "https://campaign.example.com")], true),
+            (&[("origin", "https://evil.example.com")], false),
+            (&[("origin", "null")], false),
+            (&[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example.com")], false),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "https://campaign.example.com")], false),
+        ] {
+            assert_eq!(is_same_origin(&headers(pairs), own), expected, "{pairs:?}");
+        }
+    }
+}

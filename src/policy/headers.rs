@@ -1,1 +1,221 @@
-//! To come.
+//! Which headers may pass between a client and Campaign.
+//!
+//! Two rules: hop-by-hop fields end here in both directions (RFC 9110 §7.6.1), and a client never speaks in the
+//! gateway's name, whatever the spelling: CGI-like servers fold `_`, `.` and `-` into one (RFC 3875 §4.1.18).
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Names of the headers that carry the identity to Campaign.
+pub mod identity {
+    use http::HeaderName;
+
+    /// IMS user id.
+    pub const USER: HeaderName = HeaderName::from_static("x-ims-user");
+    /// E-mail address, absent when IMS gave none.
+    pub const EMAIL: HeaderName = HeaderName::from_static("x-ims-email");
+    /// IMS organisation ID.
+    pub const ORGANIZATION: HeaderName = HeaderName::from_static("x-ims-organization");
+    /// Campaign groups, comma separated, each percent-encoded.
+    pub const GROUPS: HeaderName = HeaderName::from_static("x-campaign-groups");
+    /// ES256 JWT over all of the above.
+    pub const ASSERTION: HeaderName = HeaderName::from_static("x-ims-assertion");
+}
+
+/// Campaign's own defence against cross-site requests.
+pub const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
+/// One id for a request, end to end.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// W3C Trace Context.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The client's address as this gateway saw it.
+pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Always `https`.
+pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// The host the client asked for.
+pub const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Only the gateway says these; a client's are removed from every request.
+const RESERVED: [&str; 23] = [
+    "x-ims-user",
+    "x-ims-email",
+    "x-ims-organization",
+    "x-campaign-groups",
+    "x-ims-assertion",
+    "authorization",
+    "x-session-token",
+    "x-request-id",
+    "traceparent",
+    "tracestate",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "x-forwarded-uri",
+    "x-real-ip",
+    // Some servers let these name another path than the one decided on.
+    "x-original-url",
+    "x-original-uri",
+    "x-original-host",
+    "x-rewrite-url",
+    "x-override-url",
+];
+
+/// Fields that concern one connection only.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Takes from a request what must not reach Campaign: hop-by-hop fields, reserved names in any spelling, and `Expect`,
+/// which this gateway has met itself (RFC 9110 §10.1.1).
+pub fn strip_request(headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers);
+    headers.remove(header::EXPECT);
+    let reserved: Vec<HeaderName> = headers.keys().filter(|name| is_reserved(name.as_str())).cloned().collect();
+    for name in reserved {
+        headers.remove(name);
+    }
+}
+
+/// Takes the hop-by-hop fields from a request or a response, with everything its `Connection` fields name.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        for name in named_in_connection(headers) {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// True for a name that only the gateway may say, in any spelling a lenient server could fold into it.
+pub fn is_reserved(name: &str) -> bool {
+    let folds_to = |known: &&str| {
+        known.len() == name.len() && name.bytes().zip(known.bytes()).all(|(sent, known)| fold(sent) == known)
+    };
+    RESERVED.iter().any(|known| folds_to(&known))
+        // The exact spelling is Campaign's own and passes; a variant could shadow it.
+        || (name != SECURITY_TOKEN.as_str() && folds_to(&SECURITY_TOKEN.as_str()))
+}
+
+/// The value of a header that lists groups: each percent-encoded, so that a comma in a name stays in the name.
+pub fn group_list(groups: &[String]) -> HeaderValue {
+    let list = groups.iter().map(|group| percent_encoding::utf8_percent_encode(group, ENCODE).to_string());
+    header_text(&list.collect::<Vec<_>>().join(","))
+}
+
+/// Any text as a header value: what does not fit (controls, other than ASCII) is percent-encoded.
+pub fn header_text(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text)
+        .ok()
+        .filter(|value| value.to_str().is_ok())
+        .or_else(|| HeaderValue::from_str(&percent_encoding::utf8_percent_encode(text, CONTROLS).to_string()).ok())
+        .unwrap_or_else(|| HeaderValue::from_static(""))
+}
+
+/// Everything but unreserved characters (RFC 3986 §2.3).
+const ENCODE: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const CONTROLS: &percent_encoding::AsciiSet = percent_encoding::CONTROLS;
+
+fn named_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let listed = headers.get_all(header::CONNECTION).iter().flat_map(|field| field.as_bytes().split(|b| *b == b','));
+    listed
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        // Framing and target are never a client's to take away.
+        .filter(|name| ![header::HOST, header::CONTENT_LENGTH, header::CONTENT_TYPE, header::COOKIE].contains(name))
+        .collect()
+}
+
+/// Letters in lower case, digits as they are, everything else as `-`.
+fn fold(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn map(pairs: &[(&str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(n, v)| (n.parse::<HeaderName>().unwrap(), HeaderValue::from_str(v).unwrap())).collect()
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn spoofed_names_go_in_every_spelling() {
+        let mut headers = map(&[
+            ("X_Campaign_Groups", "admin"),
+            ("x-campaign_groups", "admin"),
+            ("X.Campaign.Groups", "admin"),
+            ("X-IMS-User", "eve"),
+            ("Authorization", "Bearer junk"),
+            ("X_Forwarded_For", "127.0.0.1"),
+            ("X-Original-URL", "/view/home"),
+            ("x_security_token", "forged"),
+            ("x-security-token", "campaign's own"),
+            ("accept-language", "en"),
+        ]);
+        strip_request(&mut headers);
+        assert_eq!(names(&headers), ["accept-language", "x-security-token"]);
+    }
+
+    #[test]
+    fn hop_by_hop_fields_end_here_with_all_that_connection_names() {
+        let mut headers = map(&[
+            ("connection", "close, X-Private"),
+            ("connection", "x-other ,,  host, cookie"),
+            ("x-private", "1"),
+            ("x-other", "1"),
+            ("te", "trailers"),
+            ("keep-alive", "timeout=5"),
+            ("host", "campaign.example.com"),
+            ("cookie", "a=b"),
+            ("content-encoding", "gzip"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(names(&headers), ["content-encoding", "cookie", "host"]);
+    }
+
+    #[test]
+    fn groups_stay_one_list_whatever_they_hold() {
+        let groups = ["delivery".to_owned(), "a,b c".to_owned(), "caf\u{e9}\r\n".to_owned()];
+        assert_eq!(group_list(&groups), "delivery,a%2Cb%20c,caf%C3%A9%0D%0A");
+        assert_eq!(header_text("M\u{fc}ller\n"), "M%C3%BCller%0A");
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_of_an_identity_header_survives(
+            which in 0..RESERVED.len(),
+            seps in proptest::collection::vec(proptest::sample::select(b"-_.!~".to_vec()), 4),
+            upper in any::<u32>(),
+        ) {
+            let mut seps = seps.into_iter();
+            let spelled: Vec<u8> = RESERVED[which].bytes().enumerate().map(|(i, b)| match b {
+                b'-' => seps.next().unwrap_or(b'-'),
+                b if upper >> (i % 32) & 1 == 1 => b.to_ascii_uppercase(),
+                b => b,
+            }).collect();
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_bytes(&spelled).unwrap(), HeaderValue::from_static("forged"));
+            strip_request(&mut headers);
+            prop_assert!(headers.is_empty());
+        }
+    }
+}

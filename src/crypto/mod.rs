@@ -1,0 +1,27 @@
+//! The few cryptographic tools of the gateway, all from aws-lc-rs: random ids, digests, sealing.
+
+mod seal;
+
+pub use seal::{Sealer, Unsealed};
+
+use aws_lc_rs::{digest, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// `N` bytes from the system's generator, as base64url without padding.
+///
+/// # Panics
+/// When the system's generator fails: nothing safe can be done then.
+#[must_use]
+pub fn random_text<const N: usize>() -> String {
+    let mut bytes = [0_u8; N];
+    #[expect(clippy::expect_used, reason = "without randomness every answer would be a forgery")]
+    rand::fill(&mut bytes).expect("the system's random generator works");
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// SHA-256 as base64url without padding.
+#[must_use]
+pub fn sha256_text(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, bytes))
+}

@@ -1,0 +1,103 @@
+//! Sealing: authenticated encryption of small values that leave the process.
+//!
+//! AES-256-GCM-SIV with a random nonce (RFC 8452): a repeated nonce would reveal only that two values are equal.
+
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Seals and opens values under one key.
+pub struct Sealer {
+    key: RandomizedNonceKey,
+}
+
+/// What opening gave.
+pub type Unsealed<T> = Option<T>;
+
+impl Sealer {
+    /// A sealer with a key drawn from the system's generator, known to this process only.
+    ///
+    /// # Panics
+    /// When the system's generator fails.
+    #[expect(clippy::expect_used, reason = "without randomness nothing can be sealed")]
+    #[must_use]
+    pub fn random() -> Self {
+        let mut bytes = [0_u8; KEY_LENGTH];
+        rand::fill(&mut bytes).expect("the system's random generator works");
+        Self::new(&bytes)
+    }
+
+    /// A sealer with this key.
+    ///
+    /// # Panics
+    /// Never: the length is the algorithm's.
+    #[expect(clippy::expect_used, reason = "the array has the length the algorithm asks for")]
+    #[must_use]
+    pub fn new(key: &[u8; KEY_LENGTH]) -> Self {
+        Self { key: RandomizedNonceKey::new(&AES_256_GCM_SIV, key).expect("a 256-bit key") }
+    }
+
+    /// Seals a value; `context` must be given again to open it. The text is base64url.
+    ///
+    /// # Errors
+    /// When the value cannot be written as JSON.
+    pub fn seal<T: Serialize>(&self, context: &str, value: &T) -> serde_json::Result<String> {
+        let mut sealed = serde_json::to_vec(value)?;
+        let nonce = self
+            .key
+            .seal_in_place_append_tag(Aad::from(context.as_bytes()), &mut sealed)
+            .map_err(|_| serde::ser::Error::custom("sealing failed"))?;
+        sealed.extend_from_slice(nonce.as_ref());
+        Ok(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// Opens a sealed value; `None` for anything that was not sealed under this key and context.
+    pub fn open<T: DeserializeOwned>(&self, context: &str, text: &str) -> Unsealed<T> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let nonce = bytes.split_off(bytes.len().checked_sub(NONCE_LENGTH)?);
+        let nonce = Nonce::try_assume_unique_for_key(&nonce).ok()?;
+        let plain = self.key.open_in_place(nonce, Aad::from(context.as_bytes()), &mut bytes).ok()?;
+        serde_json::from_slice(plain).ok()
+    }
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sealer")
+    }
+}
+
+/// Bytes of a key.
+pub const KEY_LENGTH: usize = 32;
+const NONCE_LENGTH: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_value_opens_only_under_its_own_key_and_context() {
+        let sealer = Sealer::random();
+        let text = sealer.seal("a", &"secret").unwrap();
+        assert_eq!(sealer.open::<String>("a", &text).as_deref(), Some("secret"));
+        assert_eq!(sealer.open::<String>("b", &text), None);
+        assert_eq!(Sealer::random().open::<String>("a", &text), None);
+    }
+
+    #[test]
+    fn any_flipped_character_and_any_junk_is_refused() {
+        let sealer = Sealer::random();
+        let text = sealer.seal("a", &"secret").unwrap();
+        for i in 0..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[i] = if bytes[i] == b'A' { b'B' } else { b'A' };
+            assert_eq!(sealer.open::<String>("a", std::str::from_utf8(&bytes).unwrap()), None, "byte {i}");
+        }
+        for junk in ["", "A", "====", "\u{e9}"] {
+            assert_eq!(sealer.open::<String>("a", junk), None);
+        }
+    }
+}

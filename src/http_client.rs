@@ -1,0 +1,110 @@
+//! The one HTTP client for short exchanges with IMS and Campaign's SOAP router: no redirect followed, a cap on the
+//! body, one deadline for the whole exchange.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
+/// A connector for http and https upstreams.
+pub type Connector = HttpsConnector<HttpConnector>;
+
+/// Makes short HTTP exchanges. Cloning shares the connection pool.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    client: Client<Connector, Full<Bytes>>,
+    deadline: Duration,
+}
+
+/// Why an exchange did not come to an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The connection could not be made or broke.
+    #[error("no connection: {0}")]
+    Connection(String),
+    /// No complete answer within the deadline.
+    #[error("no complete answer within {0:?}")]
+    Deadline(Duration),
+    /// The body broke off or is longer than the cap.
+    #[error("the answer's body is unusable: {0}")]
+    Body(String),
+}
+
+impl HttpClient {
+    /// A client with the given trust and deadline.
+    pub fn new(connector: Connector, deadline: Duration) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
+        Self { client, deadline }
+    }
+
+    /// Sends one request and reads the whole answer.
+    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let exchange = async {
+            let answer = self.client.request(request.map(Full::new)).await.map_err(|e| HttpError::Connection(chain(&e)))?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, MAX_BODY).collect().await.map_err(|e| HttpError::Body(e.to_string()))?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        };
+        tokio::time::timeout(self.deadline, exchange).await.map_err(|_| HttpError::Deadline(self.deadline))?
+    }
+}
+
+/// A connector that trusts the well-known authorities and those in `extra` (PEM).
+///
+/// # Errors
+/// When the file cannot be read or holds no certificate.
+pub fn connector(extra: Option<&Path>, connect_timeout: Duration) -> io::Result<Connector> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = extra {
+        let named = |e: &dyn std::fmt::Display| io::Error::other(format!("{}: {e}", path.display()));
+        let mut found = 0;
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|e| named(&e))? {
+            roots.add(certificate.map_err(|e| named(&e))?).map_err(|e| named(&e))?;
+            found += 1;
+        }
+        if found == 0 {
+            return Err(named(&"no certificate in this file"));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(connect_timeout));
+    Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http))
+}
+
+/// An error with its causes in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+/// Longest body read; IMS answers with a few kilobytes.
+const MAX_BODY: usize = 1024 * 1024;
+const IDLE: Duration = Duration::from_secs(30);

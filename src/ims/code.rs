@@ -1,0 +1,184 @@
+//! The authorization code flow: the address the browser is sent to, and the exchange of the code it brings back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use oauth2::{AuthType, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RequestTokenError, TokenResponse as _};
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreIdToken};
+use openidconnect::{
+    AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, Nonce, RedirectUrl, Scope,
+};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::error::{ImsError, debug_id};
+use super::{Ims, token};
+use crate::clock::UnixTime;
+use crate::config::TokenAuth;
+use crate::crypto::random_text;
+use crate::http_client::{HttpClient, HttpError};
+
+/// A login as sent to IMS: the address for the browser, and what to remember until it comes back.
+#[derive(Debug)]
+pub struct Authorization {
+    /// Where to send the browser.
+    pub url: Url,
+    /// To be found in the `id_token`.
+    pub nonce: String,
+    /// PKCE code verifier.
+    pub verifier: String,
+}
+
+/// What IMS gave for a code: whose it is, and the tokens.
+#[derive(Debug)]
+pub struct Tokens {
+    /// Subject of the validated `id_token`.
+    pub subject: String,
+    /// E-mail address in the `id_token`, if any.
+    pub email: Option<String>,
+    /// Display name in the `id_token`, if any.
+    pub name: Option<String>,
+    /// For Campaign and for IMS's own endpoints.
+    pub access_token: SecretString,
+    /// When the access token ends.
+    pub access_expires: UnixTime,
+    /// Only with scope `offline_access`.
+    pub refresh_token: Option<SecretString>,
+}
+
+type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
+
+impl Ims {
+    /// Begins a login (OIDC Core §3.1.2.1) with PKCE S256 (RFC 7636 §4.3). `prompt_login` asks IMS for the sign-in page
+    /// even when it knows the browser.
+    pub async fn authorize(&self, state: &str, prompt_login: bool) -> Result<Authorization, ImsError> {
+        let client = self.client().await?;
+        let (state, nonce) = (CsrfToken::new(state.to_owned()), Nonce::new(random_text::<16>()));
+        let verifier = PkceCodeVerifier::new(random_text::<32>());
+        let remembered = nonce.clone();
+        let mut request = client
+            .authorize_url(CoreAuthenticationFlow::AuthorizationCode, || state, || nonce)
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        // The crate adds `openid` by itself.
+        for scope in self.instance.ims.scopes.iter().filter(|scope| *scope != "openid") {
+            request = request.add_scope(Scope::new(scope.clone()));
+        }
+        if prompt_login {
+            request = request.add_prompt(CoreAuthPrompt::Login);
+        }
+        let (url, ..) = request.url();
+        Ok(Authorization { url, nonce: remembered.secret().clone(), verifier: verifier.into_secret() })
+    }
+
+    /// Exchanges the code (RFC 6749 §4.1.3) and validates the `id_token` against the login's nonce.
+    pub async fn exchange(&self, code: &str, verifier: &str, nonce: &str) -> Result<Tokens, ImsError> {
+        let client = self.client().await?;
+        let request = client
+            .exchange_code(AuthorizationCode::new(code.to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()));
+        let http = OauthHttp { http: &self.http };
+        let answer = request.request_async(&http).await.map_err(token_error)?;
+        let id_token: &CoreIdToken = answer.extra_fields().id_token().ok_or_else(|| ImsError::Answer {
+            endpoint: TOKEN,
+            reason: "no id_token; is the scope `openid` provisioned for this client?".to_owned(),
+        })?;
+        let access_token = answer.access_token();
+        let claims = token::validate(self, id_token, &Nonce::new(nonce.to_owned()), access_token).await?;
+        let lifetime = answer.expires_in().unwrap_or(DEFAULT_LIFETIME).min(DEFAULT_LIFETIME);
+        Ok(Tokens {
+            subject: claims.subject().to_string(),
+            email: claims.email().map(|email| email.to_string()),
+            name: claims.name().and_then(|name| name.get(None)).map(|name| name.to_string()),
+            access_token: SecretString::from(access_token.secret().as_str()),
+            access_expires: self.clock.now().plus(lifetime),
+            refresh_token: answer.refresh_token().map(|token| SecretString::from(token.secret().as_str())),
+        })
+    }
+
+    async fn client(&self) -> Result<Client, ImsError> {
+        let metadata = self.provider.metadata().await?;
+        let ims = &self.instance.ims;
+        let unusable = |reason: &str| ImsError::Answer { endpoint: "discovery", reason: reason.to_owned() };
+        let token_url = metadata.token_endpoint().ok_or_else(|| unusable("no token_endpoint"))?;
+        let redirect = RedirectUrl::new(ims.redirect_uri()).map_err(|_| unusable("the redirect URI is no URL"))?;
+        Ok(CoreClient::new(ClientId::new(ims.client_id.clone()), metadata.issuer().clone(), openidconnect::JsonWebKeySet::default())
+            .set_client_secret(ClientSecret::new(ims.client_secret.expose_secret().to_owned()))
+            .set_auth_uri(metadata.authorization_endpoint().clone())
+            .set_token_uri(token_url.clone())
+            .set_redirect_uri(redirect)
+            .set_auth_type(match ims.token_auth {
+                TokenAuth::Post => AuthType::RequestBody,
+                TokenAuth::Basic => AuthType::BasicAuth,
+            }))
+    }
+}
+
+/// The token endpoint's answers as errors. The body is never repeated: it could hold a token.
+fn token_error(error: RequestTokenError<ImsError, openidconnect::StandardErrorResponse<CoreErrorResponseType>>) -> ImsError {
+    match error {
+        RequestTokenError::Request(error) => error,
+        RequestTokenError::ServerResponse(refusal) => ImsError::Refused {
+            endpoint: TOKEN,
+            code: refusal.error().to_string().chars().take(60).collect(),
+            description: refusal.error_description().map_or("no description", |d| d).chars().take(200).collect(),
+            debug_id: "see the log line of the answer".to_owned(),
+        },
+        RequestTokenError::Parse(error, _) => {
+            ImsError::Answer { endpoint: TOKEN, reason: format!("not a token response at `{}`", error.path()) }
+        }
+        RequestTokenError::Other(reason) => ImsError::Answer { endpoint: TOKEN, reason },
+    }
+}
+
+/// The oauth2 crate's way to our client.
+struct OauthHttp<'a> {
+    http: &'a HttpClient,
+}
+
+impl<'c> oauth2::AsyncHttpClient<'c> for OauthHttp<'_> {
+    type Error = ImsError;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<HttpResponse, ImsError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let sent = self.http.send(request.map(Bytes::from)).await;
+            accept(sent).map(|answer| answer.map(Vec::from))
+        })
+    }
+}
+
+/// Logs the answer's debug id; redirects and failures of the server are errors of their own.
+fn accept(sent: Result<Response<Bytes>, HttpError>) -> Result<Response<Bytes>, ImsError> {
+    let answer = sent.map_err(|e| ImsError::transport(TOKEN, &e))?;
+    let status = answer.status();
+    tracing::debug!(endpoint = TOKEN, %status, debug_id = debug_id(&answer), "IMS answered");
+    if status.is_redirection() {
+        // IMS sends an invalid scope this way; the address must not be followed.
+        return Err(ImsError::Refused {
+            endpoint: TOKEN,
+            code: redirect_error(&answer).unwrap_or_else(|| status.as_u16().to_string()),
+            description: "IMS answered with a redirect; usually a scope that is not provisioned for this client".to_owned(),
+            debug_id: debug_id(&answer),
+        });
+    }
+    if status.is_server_error() || status == http::StatusCode::TOO_MANY_REQUESTS {
+        return Err(ImsError::status(TOKEN, &answer));
+    }
+    if status.is_client_error() {
+        tracing::warn!(endpoint = TOKEN, %status, debug_id = debug_id(&answer), "IMS refused");
+    }
+    Ok(answer)
+}
+
+/// The `error` parameter of a redirect's address, when it looks like one.
+fn redirect_error(answer: &Response<Bytes>) -> Option<String> {
+    let location = answer.headers().get(http::header::LOCATION)?.to_str().ok()?;
+    let (_, query) = location.split_once('?')?;
+    let (_, code) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "error")?;
+    code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then(|| code.into_owned())
+}
+
+const TOKEN: &str = "token";
+/// IMS's access tokens live 24 hours; an answer that says nothing, or more, means that.
+const DEFAULT_LIFETIME: Duration = Duration::from_hours(24);

@@ -1,0 +1,93 @@
+//! What can go wrong with IMS, said so that an operator can act on it. Never holds a token, code or secret.
+
+use std::time::Duration;
+
+use http::{Response, StatusCode, header};
+
+use crate::http_client::HttpError;
+
+/// A failed exchange with IMS. `endpoint` is its path-like name in IMS's own terms.
+#[derive(Debug, thiserror::Error)]
+pub enum ImsError {
+    /// IMS did not answer, or said that it cannot now.
+    #[error("IMS {endpoint}: {reason}")]
+    Unavailable {
+        /// Which endpoint.
+        endpoint: &'static str,
+        /// What happened.
+        reason: String,
+        /// IMS's own `Retry-After`, when it gave one.
+        retry_after: Option<Duration>,
+    },
+    /// IMS refused the request with an OAuth error (RFC 6749 §5.2) or a 4xx status.
+    #[error("IMS {endpoint} refused: {code} ({description}); x-debug-id {debug_id}")]
+    Refused {
+        /// Which endpoint.
+        endpoint: &'static str,
+        /// The OAuth error code, or the status.
+        code: String,
+        /// IMS's description, shortened.
+        description: String,
+        /// What Adobe support asks for.
+        debug_id: String,
+    },
+    /// The answer does not have the documented shape.
+    #[error("IMS {endpoint} answered something unexpected: {reason}")]
+    Answer {
+        /// Which endpoint.
+        endpoint: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The `id_token` is not acceptable (OIDC Core §3.1.3.7).
+    #[error("id_token refused: {0}")]
+    IdToken(String),
+    /// An endpoint speaks of another person than the `id_token` (OIDC Core §5.3.2).
+    #[error("IMS {endpoint} answered for another person than the id_token's subject")]
+    OtherPerson {
+        /// Which endpoint.
+        endpoint: &'static str,
+    },
+}
+
+impl ImsError {
+    /// Wraps a transport error.
+    pub fn transport(endpoint: &'static str, error: &HttpError) -> Self {
+        Self::Unavailable { endpoint, reason: error.to_string(), retry_after: None }
+    }
+
+    /// The error that an answer other than 200 means.
+    pub fn status<B>(endpoint: &'static str, answer: &Response<B>) -> Self {
+        let status = answer.status();
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            let retry_after = text(answer, header::RETRY_AFTER.as_str())
+                .and_then(|seconds| seconds.parse().ok())
+                .map(Duration::from_secs);
+            return Self::Unavailable {
+                endpoint,
+                reason: format!("status {status}; x-debug-id {}", debug_id(answer)),
+                retry_after,
+            };
+        }
+        Self::Refused {
+            endpoint,
+            code: status.as_u16().to_string(),
+            description: status.canonical_reason().unwrap_or_default().to_owned(),
+            debug_id: debug_id(answer),
+        }
+    }
+
+    /// True when trying again later may help.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
+/// The id that Adobe support asks for; `-` when absent.
+pub fn debug_id<B>(answer: &Response<B>) -> String {
+    text(answer, "x-debug-id").map_or_else(|| "-".to_owned(), |id| id.chars().take(80).collect())
+}
+
+fn text<'a, B>(answer: &'a Response<B>, name: &str) -> Option<&'a str> {
+    answer.headers().get(name).and_then(|value| value.to_str().ok())
+}

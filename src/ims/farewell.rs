@@ -1,0 +1,56 @@
+//! Saying goodbye to IMS: tokens revoked (RFC 7009), then the browser's own IMS session ended.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+use url::form_urlencoded::{Serializer, byte_serialize};
+
+use super::Ims;
+use super::error::{ImsError, debug_id};
+use crate::config::TokenAuth;
+
+impl Ims {
+    /// Revokes one token.
+    pub async fn revoke(&self, token: &SecretString) -> Result<(), ImsError> {
+        const ENDPOINT: &str = "revoke";
+        let metadata = self.provider.metadata().await?;
+        let default = || self.endpoint("ims/revoke");
+        let url = metadata.additional_metadata().revocation_endpoint.as_ref().map_or_else(default, Url::to_string);
+        let ims = &self.instance.ims;
+        let (id, secret) = (ims.client_id.as_str(), ims.client_secret.expose_secret());
+        let mut form = Serializer::new(String::new());
+        form.append_pair("token", token.expose_secret());
+        let mut request = Request::post(url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        match ims.token_auth {
+            TokenAuth::Post => drop(form.append_pair("client_id", id).append_pair("client_secret", secret)),
+            TokenAuth::Basic => request = request.header(header::AUTHORIZATION, basic(id, secret)),
+        }
+        let request = request
+            .body(Bytes::from(form.finish()))
+            .map_err(|e| ImsError::Answer { endpoint: ENDPOINT, reason: e.to_string() })?;
+        let answer = self.http.send(request).await.map_err(|e| ImsError::transport(ENDPOINT, &e))?;
+        tracing::debug!(endpoint = ENDPOINT, status = %answer.status(), debug_id = debug_id(&answer), "IMS answered");
+        if answer.status() == StatusCode::OK { Ok(()) } else { Err(ImsError::status(ENDPOINT, &answer)) }
+    }
+
+    /// Where the browser goes to end its IMS session; IMS sends it back to `/ims/signed-out`. `revoked_token` may travel
+    /// in the address only because it is worth nothing any more.
+    pub fn logout_url(&self, revoked_token: Option<&SecretString>) -> String {
+        let ims = &self.instance.ims;
+        let mut query = Serializer::new(String::new());
+        query.append_pair("client_id", &ims.client_id).append_pair("redirect_uri", &ims.signed_out_uri());
+        if let Some(token) = revoked_token {
+            query.append_pair("access_token", token.expose_secret());
+        }
+        format!("{}?{}", self.endpoint("ims/logout/v1"), query.finish())
+    }
+}
+
+/// RFC 6749 §2.3.1: both parts form-encoded before they are joined.
+fn basic(id: &str, secret: &str) -> String {
+    let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(id), encode(secret))))
+}

@@ -1,0 +1,201 @@
+//! Who somebody is and where they belong: userinfo, organisations and product profiles.
+//!
+//! The shapes vary between IMS versions, so every field but the subject may be absent.
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::error::{ImsError, debug_id};
+use super::{Ims, Tokens};
+use crate::policy::access::{Membership, Organization, ProductProfile};
+
+/// A person as IMS describes them.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// IMS user id: the `id_token`'s subject.
+    pub user: String,
+    /// E-mail address, when IMS gave one.
+    pub email: Option<String>,
+    /// Display name, when IMS gave one.
+    pub name: Option<String>,
+    /// Where they belong.
+    pub membership: Membership,
+}
+
+impl Ims {
+    /// Asks IMS about the owner of these tokens: three questions at once, each only when its scope was requested. Every
+    /// answer that names a person must name the `id_token`'s subject (OIDC Core §5.3.2).
+    pub async fn person(&self, tokens: &Tokens) -> Result<Person, ImsError> {
+        let token = &tokens.access_token;
+        let (info, organizations, profile) =
+            tokio::try_join!(self.user_info(token), self.organizations(token), self.profile(token))?;
+        if info.as_ref().is_some_and(|info| info.sub != tokens.subject) {
+            return Err(ImsError::OtherPerson { endpoint: USERINFO });
+        }
+        let profile_user = profile.as_ref().and_then(|profile| profile.user_id.as_ref());
+        if profile_user.is_some_and(|user| *user != tokens.subject) {
+            return Err(ImsError::OtherPerson { endpoint: PROFILE });
+        }
+        let info = info.unwrap_or_default();
+        let (profile_email, profile_name) =
+            profile.as_ref().map(|p| (p.email.clone(), p.display_name.clone())).unwrap_or_default();
+        Ok(Person {
+            user: tokens.subject.clone(),
+            email: info.email.or(profile_email).or_else(|| tokens.email.clone()),
+            name: info.name.or(profile_name).or_else(|| tokens.name.clone()),
+            membership: Membership {
+                organizations: organizations.map(|all| all.into_iter().map(RawOrganization::read).collect()),
+                products: profile.map(RawProfile::products),
+            },
+        })
+    }
+
+    async fn user_info(&self, token: &SecretString) -> Result<Option<UserInfo>, ImsError> {
+        let metadata = self.provider.metadata().await?;
+        let Some(url) = metadata.userinfo_endpoint() else { return Ok(None) };
+        self.get(USERINFO, url.as_str(), token).await.map(Some)
+    }
+
+    async fn organizations(&self, token: &SecretString) -> Result<Option<Vec<RawOrganization>>, ImsError> {
+        let url = self.endpoint("ims/organizations/v6");
+        if self.has_scope("read_organizations") { self.get("organizations", &url, token).await.map(Some) } else { Ok(None) }
+    }
+
+    async fn profile(&self, token: &SecretString) -> Result<Option<RawProfile>, ImsError> {
+        let url = self.endpoint("ims/profile/v1");
+        let wanted = self.has_scope("additional_info.projectedProductContext") || self.has_scope("additional_info");
+        if wanted { self.get(PROFILE, &url, token).await.map(Some) } else { Ok(None) }
+    }
+
+    fn has_scope(&self, name: &str) -> bool {
+        self.instance.ims.scopes.iter().any(|scope| scope == name)
+    }
+
+    /// An address below the IMS server that discovery does not name.
+    pub(super) fn endpoint(&self, path: &str) -> String {
+        format!("{}/{path}", self.instance.ims.server.as_str().trim_end_matches('/'))
+    }
+
+    /// A GET with the access token (RFC 6750 §2.1), JSON back.
+    async fn get<T: DeserializeOwned>(&self, endpoint: &'static str, url: &str, token: &SecretString) -> Result<T, ImsError> {
+        let request = Request::get(url)
+            .header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()))
+            .header(header::ACCEPT, "application/json")
+            .body(Bytes::new())
+            .map_err(|e| ImsError::Answer { endpoint, reason: e.to_string() })?;
+        let answer = self.http.send(request).await.map_err(|e| ImsError::transport(endpoint, &e))?;
+        tracing::debug!(endpoint, status = %answer.status(), debug_id = debug_id(&answer), "IMS answered");
+        if answer.status() != StatusCode::OK {
+            return Err(ImsError::status(endpoint, &answer));
+        }
+        serde_json::from_slice(answer.body())
+            // Line and column, never the text: it is about a person.
+            .map_err(|e| ImsError::Answer { endpoint, reason: format!("{:?} error at {}:{}", e.classify(), e.line(), e.column()) })
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct UserInfo {
+    sub: String,
+    #[serde(default, deserialize_with = "text_or_none")]
+    email: Option<String>,
+    #[serde(default, deserialize_with = "text_or_none")]
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawOrganization {
+    #[serde(default)]
+    org_name: Option<String>,
+    #[serde(default)]
+    org_ref: Option<OrgRef>,
+    #[serde(default)]
+    groups: Option<Vec<RawGroup>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OrgRef {
+    ident: String,
+    auth_src: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawGroup {
+    #[serde(default)]
+    group_name: Option<String>,
+    #[serde(default)]
+    group_display_name: Option<String>,
+}
+
+impl RawOrganization {
+    fn read(self) -> Organization {
+        let groups = self.groups.unwrap_or_default().into_iter();
+        Organization {
+            id: self.org_ref.map(|org| format!("{}@{}", org.ident, org.auth_src)).unwrap_or_default(),
+            name: self.org_name.unwrap_or_default(),
+            groups: groups.map(|group| [group.group_name, group.group_display_name].into_iter().flatten().collect()).collect(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawProfile {
+    #[serde(default)]
+    user_id: Option<String>,
+    #[serde(default, deserialize_with = "text_or_none")]
+    email: Option<String>,
+    #[serde(default, deserialize_with = "text_or_none")]
+    display_name: Option<String>,
+    #[serde(default)]
+    projected_product_context: Option<Vec<RawContext>>,
+}
+
+#[derive(Deserialize)]
+struct RawContext {
+    #[serde(default, rename = "prodCtx")]
+    product: Option<RawProduct>,
+}
+
+#[derive(Deserialize)]
+struct RawProduct {
+    #[serde(default, rename = "owningEntity")]
+    owning_entity: Option<String>,
+    #[serde(default)]
+    user_visible_name: Option<String>,
+    #[serde(default, rename = "serviceCode")]
+    service_code: Option<String>,
+    #[serde(default)]
+    label: Option<String>,
+    #[serde(default, rename = "statusCode")]
+    status_code: Option<String>,
+}
+
+impl RawProfile {
+    fn products(self) -> Vec<ProductProfile> {
+        let products = self.projected_product_context.unwrap_or_default().into_iter().filter_map(|context| context.product);
+        products
+            .map(|product| ProductProfile {
+                owner: product.owning_entity,
+                service_code: product.service_code,
+                status: product.status_code,
+                names: [product.user_visible_name, product.label].into_iter().flatten().collect(),
+            })
+            .collect()
+    }
+}
+
+/// Anything that is not a filled text counts as absent.
+fn text_or_none<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(value.as_str().filter(|text| !text.is_empty()).map(str::to_owned))
+}
+
+const USERINFO: &str = "userinfo";
+const PROFILE: &str = "profile";

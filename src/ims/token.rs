@@ -1,0 +1,125 @@
+//! Validation of the `id_token` (OIDC Core §3.1.3.7). The openidconnect crate does signature, algorithm, issuer,
+//! audience, expiry and nonce; what it leaves to the relying party (`azp`, `iat`, several issuers, clock skew) is here.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use openidconnect::core::{CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
+use openidconnect::{
+    AccessToken, AccessTokenHash, ClaimsVerificationError, ClientId, IssuerUrl, Nonce, SignatureVerificationError,
+};
+
+use super::Ims;
+use super::error::ImsError;
+
+/// Validates the token; fetches newer keys once when it names one that is not known.
+pub async fn validate(
+    ims: &Ims,
+    id_token: &CoreIdToken,
+    nonce: &Nonce,
+    access_token: &AccessToken,
+) -> Result<CoreIdTokenClaims, ImsError> {
+    let issuers = ims.accepted_issuers().await?;
+    let keys = ims.provider.keys().await?;
+    let claims = match verify(ims, &issuers, &keys, id_token, nonce) {
+        Err(error) if is_unknown_key(&error) => {
+            let newer = ims.provider.newer_keys(&keys).await?;
+            verify(ims, &issuers, &newer, id_token, nonce)
+        }
+        other => other,
+    };
+    let claims = claims.map_err(|e| refused(explain(&e, &issuers)))?;
+    check_authorized_party(ims, &claims)?;
+    check_access_token_hash(id_token, &claims, access_token)?;
+    Ok(claims)
+}
+
+fn verify(
+    ims: &Ims,
+    issuers: &[String],
+    keys: &Arc<CoreJsonWebKeySet>,
+    id_token: &CoreIdToken,
+    nonce: &Nonce,
+) -> Result<CoreIdTokenClaims, ClaimsVerificationError> {
+    let mut outcome = Err(ClaimsVerificationError::InvalidIssuer("no issuer is accepted".to_owned()));
+    for issuer in issuers {
+        let issuer = IssuerUrl::new(issuer.clone()).map_err(|e| ClaimsVerificationError::Other(e.to_string()))?;
+        outcome = id_token.claims(&verifier(ims, issuer, keys), nonce).cloned();
+        // Only a token of another issuer is worth another try.
+        if !matches!(outcome, Err(ClaimsVerificationError::InvalidIssuer(_))) {
+            break;
+        }
+    }
+    outcome
+}
+
+fn verifier(ims: &Ims, issuer: IssuerUrl, keys: &CoreJsonWebKeySet) -> CoreIdTokenVerifier<'static> {
+    let now = ims.clock.now().0;
+    let skew = i64::try_from(ims.instance.ims.clock_skew.as_secs()).unwrap_or(0);
+    let at = |seconds: i64| DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MIN_UTC);
+    let (earliest_now, latest_now) = (at(now - skew), at(now + skew));
+    // A public-client verifier knows no secret, so no HMAC algorithm can ever be accepted. IMS signs with RS256 only.
+    CoreIdTokenVerifier::new_public_client(ClientId::new(ims.instance.ims.client_id.clone()), issuer, keys.clone())
+        .set_allowed_algs([CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256])
+        .set_time_fn(move || earliest_now)
+        .set_issue_time_verifier_fn(move |issued| {
+            if issued > latest_now {
+                Err("iat lies in the future; compare the clocks of this machine and IMS".to_owned())
+            } else {
+                Ok(())
+            }
+        })
+}
+
+/// `azp`, when present, is this client (OIDC Core §3.1.3.7 step 5). Further audiences are refused already.
+fn check_authorized_party(ims: &Ims, claims: &CoreIdTokenClaims) -> Result<(), ImsError> {
+    match claims.authorized_party() {
+        Some(party) if party.as_str() != ims.instance.ims.client_id => {
+            Err(refused(format!("azp is `{}`, not this client", party.as_str())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `at_hash`, when present, is that of the access token beside it (OIDC Core §3.1.3.8).
+fn check_access_token_hash(
+    id_token: &CoreIdToken,
+    claims: &CoreIdTokenClaims,
+    access_token: &AccessToken,
+) -> Result<(), ImsError> {
+    let Some(expected) = claims.access_token_hash() else { return Ok(()) };
+    // RS256 was enforced above, so the hash is SHA-256 and needs no key.
+    let algorithm = id_token.signing_alg().map_err(|e| refused(e.to_string()))?;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, access_token.secret().as_bytes());
+    let actual = AccessTokenHash::new(base64_left_half(digest.as_ref()));
+    if *algorithm == CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256 && *expected == actual {
+        Ok(())
+    } else {
+        Err(refused("at_hash does not fit the access token".to_owned()))
+    }
+}
+
+fn base64_left_half(digest: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&digest[..digest.len() / 2])
+}
+
+fn is_unknown_key(error: &ClaimsVerificationError) -> bool {
+    matches!(error, ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey))
+}
+
+/// An operator's sentence for the likely mistakes, the crate's own for the rest.
+fn explain(error: &ClaimsVerificationError, issuers: &[String]) -> String {
+    match error {
+        ClaimsVerificationError::InvalidIssuer(detail) => format!(
+            "{detail}; accepted: {}. If IMS really uses the other one, add it to ims.id_token_issuers",
+            issuers.join(", ")
+        ),
+        ClaimsVerificationError::SignatureVerification(inner) => format!("signature: {inner}"),
+        other => other.to_string(),
+    }
+}
+
+fn refused(reason: String) -> ImsError {
+    ImsError::IdToken(reason)
+}

@@ -1,0 +1,95 @@
+//! The assertion: a short-lived ES256 JWT that proves to Campaign that the identity headers come from this gateway
+//! (RFC 7519, RFC 7515). The public key is at `/ims/jwks.json` (RFC 7517).
+
+use std::time::Duration;
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderValue;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::data::Identity;
+use crate::clock::UnixTime;
+use crate::crypto::sha256_text;
+
+/// Signs assertions with a key that lives and dies with the process.
+pub struct Signer {
+    issuer: String,
+    key: EncodingKey,
+    header: Header,
+    jwks: Value,
+}
+
+/// The key pair could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the system's generator gave no signing key")]
+pub struct KeyError;
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    org: &'a str,
+    groups: &'a [String],
+    aud: &'static str,
+    sid: &'a str,
+    iat: i64,
+    exp: i64,
+}
+
+impl Signer {
+    /// How long a signed assertion is used again.
+    pub const REUSE: Duration = Duration::from_secs(60);
+    /// How long an assertion is valid.
+    pub const LIFETIME: Duration = Duration::from_secs(300);
+
+    /// A signer with a new key; `issuer` is the callback server's origin.
+    pub fn new(issuer: String) -> Result<Self, KeyError> {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyError)?;
+        let document = pair.to_pkcs8v1().map_err(|_| KeyError)?;
+        // An uncompressed point: 0x04, then x and y, 32 bytes each (SEC 1 §2.3.3).
+        let point = pair.public_key().as_ref();
+        let (x, y) = point.get(1..).and_then(|xy| xy.split_at_checked(32)).ok_or(KeyError)?;
+        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+        // The key's thumbprint is its name (RFC 7638 §3).
+        let kid = sha256_text(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes());
+        let jwk = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"});
+        let header = Header { kid: Some(kid), ..Header::new(Algorithm::ES256) };
+        Ok(Self { issuer, key: EncodingKey::from_ec_der(document.as_ref()), header, jwks: json!({ "keys": [jwk] }) })
+    }
+
+    /// The public keys as a JWK set.
+    pub fn jwks(&self) -> &Value {
+        &self.jwks
+    }
+
+    /// Signs who this is. An empty value when signing fails, which only a broken key could cause.
+    pub fn sign(&self, identity: &Identity, sid: &str, now: UnixTime) -> HeaderValue {
+        let claims = Claims {
+            iss: &self.issuer,
+            sub: &identity.user,
+            email: identity.email.as_deref(),
+            org: &identity.organization,
+            groups: &identity.groups,
+            aud: "campaign",
+            sid,
+            iat: now.0,
+            exp: now.plus(Self::LIFETIME).0,
+        };
+        let token = jsonwebtoken::encode(&self.header, &claims, &self.key).unwrap_or_default();
+        let mut value = HeaderValue::from_str(&token).unwrap_or_else(|_| HeaderValue::from_static(""));
+        value.set_sensitive(true);
+        value
+    }
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signer").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}

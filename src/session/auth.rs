@@ -1,0 +1,101 @@
+//! A session ready to use: every header it adds to a request is made once, here.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use arc_swap::ArcSwapOption;
+use http::HeaderValue;
+use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
+use tower_sessions::session::Id;
+
+use super::assertion::Signer;
+use super::data::SessionData;
+use crate::clock::UnixTime;
+use crate::crypto::sha256_text;
+use crate::policy::cookies::CAMPAIGN_COOKIE;
+use crate::policy::headers::{group_list, header_text};
+
+/// A live session with its prepared headers.
+#[derive(Debug)]
+pub struct Auth {
+    pub(super) id: Id,
+    /// What the session holds.
+    pub data: SessionData,
+    /// Names the session to others without giving it away: a digest of the id.
+    pub sid: String,
+    /// `X-Ims-User`.
+    pub user: HeaderValue,
+    /// `X-Ims-Email`.
+    pub email: Option<HeaderValue>,
+    /// `X-Ims-Organization`.
+    pub organization: HeaderValue,
+    /// `X-Campaign-Groups`.
+    pub groups: HeaderValue,
+    /// `__sessiontoken=…`, mode `bearer-logon`.
+    pub campaign_cookie: Option<HeaderValue>,
+    /// `X-Security-Token`, mode `bearer-logon`.
+    pub security_token: Option<HeaderValue>,
+    /// `Authorization: Bearer …`, mode `bearer`.
+    pub bearer: HeaderValue,
+    /// Cancelled when the session ends.
+    pub ended: CancellationToken,
+    /// Last use, seconds since the epoch.
+    pub(super) seen: AtomicI64,
+    /// Last use that the store knows of.
+    pub(super) stored: AtomicI64,
+    assertion: ArcSwapOption<(UnixTime, HeaderValue)>,
+}
+
+impl Auth {
+    /// Prepares a session.
+    pub fn new(id: Id, data: SessionData) -> Self {
+        let secret = |text: &str| {
+            let mut value = header_text(text);
+            value.set_sensitive(true);
+            value
+        };
+        let identity = &data.identity;
+        let campaign = data.campaign.as_ref();
+        Self {
+            sid: sid(id),
+            user: header_text(&identity.user),
+            email: identity.email.as_deref().map(header_text),
+            organization: header_text(&identity.organization),
+            groups: group_list(&identity.groups),
+            campaign_cookie: campaign
+                .map(|session| secret(&format!("{CAMPAIGN_COOKIE}={}", session.session_token.expose_secret()))),
+            security_token: campaign.map(|session| secret(session.security_token.expose_secret())),
+            bearer: secret(&format!("Bearer {}", data.tokens.access.expose_secret())),
+            ended: CancellationToken::new(),
+            seen: AtomicI64::new(data.seen.0),
+            stored: AtomicI64::new(data.seen.0),
+            assertion: ArcSwapOption::empty(),
+            id,
+            data,
+        }
+    }
+
+    /// The session cookie's value.
+    pub fn cookie_value(&self) -> String {
+        self.id.to_string()
+    }
+
+    /// `X-Ims-Assertion`, signed at most once a minute.
+    pub fn assertion(&self, signer: &Signer, now: UnixTime) -> HeaderValue {
+        if let Some(cached) = self.assertion.load().as_deref()
+            && now.since(cached.0) < Signer::REUSE
+        {
+            return cached.1.clone();
+        }
+        let fresh = signer.sign(&self.data.identity, &self.sid, now);
+        self.assertion.store(Some(Arc::new((now, fresh.clone()))));
+        fresh
+    }
+}
+
+fn sid(id: Id) -> String {
+    let mut text = sha256_text(format!("imsgate sid {id}").as_bytes());
+    text.truncate(22);
+    text
+}

@@ -1,0 +1,116 @@
+//! What a session holds, as it is kept in a record of the store.
+
+use std::collections::HashMap;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::clock::UnixTime;
+
+/// One person's session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SessionData {
+    /// Who it is.
+    pub identity: Identity,
+    /// Their tokens at IMS.
+    pub tokens: Tokens,
+    /// Their session at Campaign (mode `bearer-logon`).
+    pub campaign: Option<CampaignSession>,
+    /// When they signed in.
+    #[serde(with = "unix")]
+    pub created: UnixTime,
+    /// When the session ends, used or not.
+    #[serde(with = "unix")]
+    pub ends: UnixTime,
+    /// When it was last used, exact to the touch interval.
+    #[serde(with = "unix")]
+    pub seen: UnixTime,
+}
+
+/// Who is signed in and what they may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// IMS user id.
+    pub user: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Display name.
+    pub name: Option<String>,
+    /// IMS organisation ID.
+    pub organization: String,
+    /// The organisation's display name.
+    pub organization_name: Option<String>,
+    /// Campaign groups given by the association mask.
+    pub groups: Vec<String>,
+}
+
+impl Identity {
+    /// How to call this person: e-mail address, name, or user id.
+    pub fn display(&self) -> &str {
+        self.email.as_deref().or(self.name.as_deref()).unwrap_or(&self.user)
+    }
+}
+
+/// Tokens of IMS.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Tokens {
+    /// For Campaign and IMS.
+    #[serde(serialize_with = "expose")]
+    pub access: SecretString,
+    /// When the access token ends.
+    #[serde(with = "unix")]
+    pub access_expires: UnixTime,
+    /// Only with scope `offline_access`.
+    #[serde(serialize_with = "expose_some")]
+    pub refresh: Option<SecretString>,
+}
+
+/// A session at Campaign.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CampaignSession {
+    /// Value of the cookie `__sessiontoken`.
+    #[serde(serialize_with = "expose")]
+    pub session_token: SecretString,
+    /// Value of the header `X-Security-Token`.
+    #[serde(serialize_with = "expose")]
+    pub security_token: SecretString,
+}
+
+impl SessionData {
+    /// As the data of a store's record.
+    pub fn to_record(&self) -> HashMap<String, Value> {
+        let value = serde_json::to_value(self).unwrap_or(Value::Null);
+        HashMap::from([(KEY.to_owned(), value)])
+    }
+
+    /// From the data of a store's record; `None` when another version wrote it.
+    pub fn from_record(data: &HashMap<String, Value>) -> Option<Self> {
+        Self::deserialize(data.get(KEY)?).ok()
+    }
+}
+
+const KEY: &str = "imsgate/1";
+
+fn expose<S: Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(secret.expose_secret())
+}
+
+fn expose_some<S: Serializer>(secret: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(ExposeSecret::expose_secret).serialize(to)
+}
+
+mod unix {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::clock::UnixTime;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(time: &UnixTime, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i64(time.0)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<UnixTime, D::Error> {
+        i64::deserialize(from).map(UnixTime)
+    }
+}

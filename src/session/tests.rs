@@ -1,0 +1,111 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::policy::headers::header_text;
+
+const LIFETIMES: Lifetimes = Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
+
+fn sessions(clock: &Clock) -> Sessions {
+    let store = Arc::new(MemoryStore::new(100, LIFETIMES));
+    Sessions::new(store, 100, LIFETIMES, clock.clone())
+}
+
+fn identity() -> Identity {
+    Identity {
+        user: "A1@B2.e".to_owned(),
+        email: Some("alice@example.com".to_owned()),
+        name: None,
+        organization: "4E3D60F754C8E5D0A4C98A2@AdobeOrg".to_owned(),
+        organization_name: None,
+        groups: vec!["delivery".to_owned()],
+    }
+}
+
+fn tokens(clock: &Clock) -> Tokens {
+    Tokens { access: "secret".into(), access_expires: clock.now().plus(Duration::from_hours(24)), refresh: None }
+}
+
+#[tokio::test]
+async fn a_session_is_found_by_its_cookie_and_by_nothing_else() {
+    let clock = Clock::movable();
+    let sessions = sessions(&clock);
+    let auth = sessions.create(identity(), tokens(&clock), None).await.unwrap();
+    let cookie = auth.cookie_value();
+    assert_eq!(cookie.len(), 22);
+    assert!(sessions.find(&cookie).await.unwrap().is_some());
+    for wrong in ["", "=", "AAAAAAAAAAAAAAAAAAAAAA", &cookie[1..], &format!("{cookie}A")] {
+        assert!(sessions.find(wrong).await.unwrap().is_none(), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn an_ended_session_is_dead_in_cache_and_store_and_a_late_touch_does_not_raise_it() {
+    let clock = Clock::movable();
+    let sessions = sessions(&clock);
+    let auth = sessions.create(identity(), tokens(&clock), None).await.unwrap();
+    let cookie = auth.cookie_value();
+    sessions.end(&auth).await.unwrap();
+    assert!(auth.ended.is_cancelled());
+    clock.advance(TOUCH_INTERVAL);
+    sessions.touch(&auth, clock.now());
+    tokio::task::yield_now().await;
+    assert!(sessions.find(&cookie).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_session_times_out_idle_and_absolute_to_the_second() {
+    let clock = Clock::movable();
+    let sessions = sessions(&clock);
+    let idle = sessions.create(identity(), tokens(&clock), None).await.unwrap().cookie_value();
+    clock.advance(LIFETIMES.idle.checked_sub(Duration::from_secs(2)).unwrap());
+    assert!(sessions.find(&idle).await.unwrap().is_some(), "used in time");
+    clock.advance(LIFETIMES.idle);
+    assert!(sessions.find(&idle).await.unwrap().is_none(), "idle");
+
+    let busy = sessions.create(identity(), tokens(&clock), None).await.unwrap().cookie_value();
+    for _ in 0..25 {
+        assert!(sessions.find(&busy).await.unwrap().is_some());
+        clock.advance(Duration::from_secs(29 * 60));
+    }
+    assert!(sessions.find(&busy).await.unwrap().is_none(), "absolute");
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_access_token() {
+    let clock = Clock::movable();
+    let sessions = sessions(&clock);
+    let short = Tokens { access_expires: clock.now().plus(Duration::from_mins(5)), ..tokens(&clock) };
+    let cookie = sessions.create(identity(), short, None).await.unwrap().cookie_value();
+    clock.advance(Duration::from_mins(6));
+    assert!(sessions.find(&cookie).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_session_survives_the_cache_and_its_secrets_show_nowhere() {
+    let clock = Clock::movable();
+    let sessions = sessions(&clock);
+    let campaign = CampaignSession { session_token: "___secret".into(), security_token: "@secret".into() };
+    let auth = sessions.create(identity(), tokens(&clock), Some(campaign)).await.unwrap();
+    sessions.live.invalidate_all();
+    let again = sessions.find(&auth.cookie_value()).await.unwrap().unwrap();
+    assert_eq!(again.campaign_cookie.as_ref().unwrap(), "__sessiontoken=___secret");
+    assert_eq!(again.user, header_text("A1@B2.e"));
+    assert!(!format!("{again:?}").contains("secret"), "{again:?}");
+    assert!(!again.sid.contains(&again.cookie_value()));
+}
+
+#[test]
+fn an_assertion_verifies_against_the_published_key() {
+    let signer = Signer::new("https://campaign.example.com".to_owned()).unwrap();
+    let now = Clock::system().now();
+    let token = signer.sign(&identity(), "sid", now);
+    let jwk: jsonwebtoken::jwk::Jwk = serde_json::from_value(signer.jwks()["keys"][0].clone()).unwrap();
+    let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::ES256);
+    validation.set_audience(&["campaign"]);
+    validation.set_issuer(&["https://campaign.example.com"]);
+    let key = jsonwebtoken::DecodingKey::from_jwk(&jwk).unwrap();
+    let claims = jsonwebtoken::decode::<serde_json::Value>(token.to_str().unwrap(), &key, &validation).unwrap().claims;
+    assert_eq!(claims["groups"][0], "delivery");
+    assert!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap() <= 300);
+}
