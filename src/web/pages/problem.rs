@@ -73,6 +73,8 @@ pub struct Plain<'a> {
 pub struct CampaignUnavailable<'a> {
     /// 502, 503 or 504.
     pub status: StatusCode,
+    /// The request came with a session; otherwise it was for a public path, perhaps from a reader of a mailing.
+    pub signed_in: bool,
     /// The path to try again; empty: no button (a repeated POST could do its work twice).
     pub retry: &'a str,
     /// Sent as `Retry-After`.
@@ -85,20 +87,26 @@ pub struct CampaignUnavailable<'a> {
     pub now: UnixTime,
 }
 
-/// 502, 503 or 504 with `Retry-After`: Campaign is not there; the session is.
+/// 502, 503 or 504 with `Retry-After`: Campaign does not answer. A session, if there is one, stays.
 pub fn campaign_unavailable(page: &CampaignUnavailable<'_>) -> Page {
-    let CampaignUnavailable { status, retry, retry_after, request_id, support, now } = *page;
+    let CampaignUnavailable { status, signed_in, retry, retry_after, request_id, support, now } = *page;
+    let (headline, text) = if signed_in {
+        (
+            "Campaign is not answering",
+            "The Campaign server is busy or being restarted. You are still signed in.\n\
+             Wait a moment, then try again.",
+        )
+    } else {
+        (
+            "This page is not available right now",
+            "The server is busy or being restarted.\nWait a moment, then try again.",
+        )
+    };
     problem(&Problem {
         link: retry,
         link_text: "Try again",
         retry_after: Some(retry_after),
-        ..Problem::new(
-            status,
-            "Campaign is not answering",
-            "The Campaign server is busy or being restarted. You are still signed in.\n\
-             Wait a moment, then try again.",
-            Plain { request_id, support, now },
-        )
+        ..Problem::new(status, headline, text, Plain { request_id, support, now })
     })
 }
 

@@ -36,7 +36,7 @@ pub fn refused(refused: &Refused<'_>) -> Page {
 impl Refused<'_> {
     fn headline(&self) -> &'static str {
         if self.other_organization {
-            "This account belongs to another organisation"
+            "Your account is not in this organisation"
         } else {
             "You do not have access to Campaign"
         }

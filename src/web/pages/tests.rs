@@ -115,6 +115,7 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
             "campaign-unavailable",
             campaign_unavailable(&CampaignUnavailable {
                 status: StatusCode::GATEWAY_TIMEOUT,
+                signed_in: true,
                 retry: link,
                 retry_after,
                 request_id,
@@ -280,6 +281,23 @@ fn the_way_back_is_kept_and_a_foreign_one_dropped() {
     };
     assert_eq!(link("/ims/login?return_to=%2Fview%2Fhome"), "/ims/login?return_to=%2Fview%2Fhome");
     assert_eq!(link("//evil.example"), "/");
+}
+
+#[test]
+fn an_outage_tells_only_those_signed_in_that_they_still_are() {
+    let outage = |signed_in| {
+        campaign_unavailable(&CampaignUnavailable {
+            status: StatusCode::BAD_GATEWAY,
+            signed_in,
+            retry: "/",
+            retry_after: Duration::from_secs(5),
+            request_id: "r",
+            support: "",
+            now: NOW,
+        })
+    };
+    assert!(outage(true).html().contains("You are still signed in."));
+    assert!(!outage(false).html().contains("signed in"));
 }
 
 #[test]
