@@ -1,0 +1,47 @@
+//! "Who am I": what the gateway knows of the person, and a way out.
+
+use askama::Template;
+use http::StatusCode;
+
+use super::Page;
+use crate::clock::UnixTime;
+
+/// What Adobe and the mask said of the person signed in. No token.
+#[derive(Clone, Copy, Debug, Template)]
+#[template(path = "me.html")]
+pub struct Me<'a> {
+    /// The IMS user id.
+    pub user: &'a str,
+    /// The e-mail address.
+    pub email: &'a str,
+    /// The display name.
+    pub name: &'a str,
+    /// The organisation whose groups count.
+    pub organization: &'a str,
+    /// The Campaign groups.
+    pub groups: &'a [String],
+    /// When the session ends at the latest, as people read it (see [`super::utc`]).
+    pub expires_at: &'a str,
+    /// A token that the sign-out form sends along as `csrf`.
+    pub csrf: Option<&'a str>,
+    /// Origins, separated by blanks, that the logout redirects to: the one of IMS.
+    pub form_action: &'a str,
+    /// The request's id, for the operator.
+    pub request_id: &'a str,
+    /// Whom to ask; empty: "your Campaign administrator".
+    pub support: &'a str,
+    /// The time of the request.
+    pub now: UnixTime,
+}
+
+/// 200: who is signed in, with which groups, until when.
+pub fn me(page: &Me<'_>) -> Page {
+    Page::render(StatusCode::OK, page).form_to(page.form_action)
+}
+
+impl Me<'_> {
+    #[expect(clippy::unused_self, reason = "the base template asks every page in the same way")]
+    fn headline(&self) -> &'static str {
+        "Your sign-in"
+    }
+}

@@ -1,0 +1,90 @@
+//! The pages people see: compiled templates, escaped, without script or any foreign resource.
+//!
+//! One constructor a page. Each takes borrowed, plain data and gives a [`Page`], which becomes an answer with the
+//! headers that keep it alone in its tab: no cache, no frame, no script, no referrer.
+
+mod login;
+mod logout;
+mod me;
+mod problem;
+mod refused;
+pub(crate) mod stamp;
+pub(crate) mod style;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+pub use self::login::{ImsUnavailable, LoginFailed, LoginTrouble, ims_unavailable, login_failed};
+pub use self::logout::{LogoutConfirm, SignedOut, logout_confirm, signed_out};
+pub use self::me::{Me, me};
+pub use self::problem::{
+    CampaignUnavailable, Plain, Problem, bad_request, campaign_unavailable, denied, internal, misdirected,
+    not_found, problem, too_large,
+};
+pub use self::refused::{Refused, refused};
+pub use self::stamp::utc;
+
+/// A finished page: what to send, with which status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    status: StatusCode,
+    html: String,
+    /// Origins, besides our own, that a form of this page may lead to; `None`: the page has no form.
+    form_action: Option<String>,
+    retry_after: Option<Duration>,
+}
+
+impl Page {
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The whole document.
+    pub fn html(&self) -> &str {
+        &self.html
+    }
+
+    fn render(status: StatusCode, template: &impl Template) -> Self {
+        let html = template.render().expect("a template writes into a String, which does not fail");
+        Self { status, html, form_action: None, retry_after: None }
+    }
+
+    /// Lets a form of this page lead to our own origin and, by redirect, to `origins` (separated by blanks).
+    ///
+    /// Browsers apply `form-action` to the redirects that follow a form as well (CSP Level 3 §6.4.1).
+    fn form_to(self, origins: &str) -> Self {
+        Self { form_action: Some(origins.to_owned()), ..self }
+    }
+
+    /// Sends `Retry-After` (RFC 9110 §10.2.3), rounded up to whole seconds.
+    fn retry_after(self, after: Duration) -> Self {
+        Self { retry_after: Some(after), ..self }
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::CONTENT_SECURITY_POLICY, style::policy(self.form_action.as_deref()));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        if let Some(after) = self.retry_after {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        headers
+    }
+}
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        (self.status, self.headers(), self.html).into_response()
+    }
+}

@@ -1,0 +1,109 @@
+//! What every page carries: a reference for the operator, the time, and whom to ask.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::clock::UnixTime;
+
+/// A moment as people read it: `2026-11-22 10:29:03 UTC`.
+pub fn utc(at: UnixTime) -> String {
+    let Ok(t) = OffsetDateTime::from_unix_timestamp(at.0) else {
+        return format!("{} s after 1970-01-01 UTC", at.0);
+    };
+    format!(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC",
+        t.year(),
+        u8::from(t.month()),
+        t.day(),
+        t.hour(),
+        t.minute(),
+        t.second()
+    )
+}
+
+/// A moment as the `datetime` attribute wants it (RFC 3339); empty outside the years 0 to 9999.
+pub(crate) fn rfc3339(at: UnixTime) -> String {
+    OffsetDateTime::from_unix_timestamp(at.0)
+        .ok()
+        .and_then(|moment| moment.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}
+
+/// A `mailto:` link (RFC 6068) with the reference as subject, when `support` is a plain e-mail address.
+pub(crate) fn mail_link(support: &str, request_id: &str) -> Option<String> {
+    let (local, domain) = support.split_once('@')?;
+    let plain = |part: &str, extra: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+    };
+    let subject = utf8_percent_encode(request_id, UNRESERVED);
+    (plain(local, ".-_+") && plain(domain, ".-"))
+        .then(|| format!("mailto:{local}@{domain}?subject=Campaign%20sign-in%2C%20reference%20{subject}"))
+}
+
+/// `path` if it stays on this origin, `/` otherwise: the last guard before a link, not the rule for return addresses.
+pub(crate) fn local(path: &str) -> &str {
+    let stays = path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains(|c: char| c == '\\' || c.is_control() || c.is_whitespace());
+    if stays { path } else { "/" }
+}
+
+/// RFC 3986 §2.3.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_reads_the_same_for_people_and_for_machines() {
+        let moment = UnixTime(1_795_343_343);
+        assert_eq!(utc(moment), "2026-11-22 10:29:03 UTC");
+        assert_eq!(rfc3339(moment), "2026-11-22T10:29:03Z");
+    }
+
+    #[test]
+    fn a_moment_beyond_the_calendar_is_still_shown() {
+        assert_eq!(utc(UnixTime(i64::MAX)), format!("{} s after 1970-01-01 UTC", i64::MAX));
+        assert_eq!(rfc3339(UnixTime(i64::MAX)), "");
+    }
+
+    #[test]
+    fn only_a_plain_address_becomes_a_mail_link() {
+        assert_eq!(
+            mail_link("campaign-help@example.com", "r 1&x").as_deref(),
+            Some("mailto:campaign-help@example.com?subject=Campaign%20sign-in%2C%20reference%20r%201%26x")
+        );
+        for text in [
+            "",
+            "the help desk",
+            "a@b?cc=c@d",
+            "a@b@c",
+            "@example.com",
+            "a@",
+            "a b@example.com",
+            "é@example.com",
+        ] {
+            assert_eq!(mail_link(text, "r"), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_never_leaves_the_origin() {
+        assert_eq!(local("/view/home?x=1"), "/view/home?x=1");
+        for path in [
+            "",
+            "view",
+            "//evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "/\n//x",
+            "/ /evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(local(path), "/", "{path:?}");
+        }
+    }
+}
