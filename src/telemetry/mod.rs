@@ -1,1 +1,67 @@
-//! To come.
+//! What operators see: logs and the audit trail.
+//!
+//! Targets: `imsgate` for the program, `access` for one line a request, `audit` for who came in, who was refused and
+//! who left. No token, code, secret or session id ever goes into a field.
+
+pub mod audit;
+mod request_id;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+use std::sync::Mutex;
+
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, fmt};
+
+pub use request_id::RequestId;
+
+use crate::config::{Log, LogFormat};
+
+/// Starts logging to standard error, and the audit trail to its file when one is configured.
+///
+/// # Errors
+/// When the audit file cannot be opened or the filter cannot be read.
+pub fn init(log: &Log) -> io::Result<()> {
+    let filter = EnvFilter::try_new(&log.level)
+        .map_err(|e| io::Error::other(format!("log.level `{}`: {e}", log.level)))?;
+    let audit = log.audit_file.as_deref().map(open).transpose()?;
+    let apart = audit.is_some();
+    let main = main_layer(log.format).with_filter(filter).with_filter(filter_fn(move |meta| !(apart && is_audit(meta))));
+    let audit = audit.map(|file| json().with_writer(Mutex::new(file)).with_filter(filter_fn(is_audit)));
+    tracing_subscriber::registry().with(main).with(audit).try_init().map_err(io::Error::other)
+}
+
+fn main_layer(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let human = match format {
+        LogFormat::Auto => io::stderr().is_terminal(),
+        LogFormat::Human => true,
+        LogFormat::Json => false,
+    };
+    if human {
+        fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).boxed()
+    } else {
+        json().with_writer(io::stderr).boxed()
+    }
+}
+
+fn json<S>() -> fmt::Layer<S, fmt::format::JsonFields, fmt::format::Format<fmt::format::Json>>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false)
+}
+
+fn is_audit(meta: &tracing::Metadata<'_>) -> bool {
+    meta.target() == audit::TARGET
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|e| io::Error::new(e.kind(), format!("log.audit_file {}: {e}", path.display())))
+}

@@ -1,0 +1,14 @@
+//! Faults in Campaign's own shape, for clients that know only those.
+
+/// The answer to a SOAP call without a valid session. Campaign's clients look for the code in the text.
+pub fn session_expired_fault() -> String {
+    let text = "XSV-350008 Session has expired or is invalid. Please reconnect.";
+    format!(
+        "<?xml version='1.0'?><SOAP-ENV:Envelope xmlns:SOAP-ENV='http://schemas.xmlsoap.org/soap/envelope/'>\
+         <SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>SOAP-ENV:Server</faultcode>\
+         <faultstring xsi:type='xsd:string' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' \
+         xmlns:xsd='http://www.w3.org/2001/XMLSchema'>{text}</faultstring>\
+         <detail xsi:type='xsd:string' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' \
+         xmlns:xsd='http://www.w3.org/2001/XMLSchema'>{text}</detail></SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>"
+    )
+}

@@ -1,0 +1,197 @@
+//! SOAP envelopes written and read. Parameters are positional and their names vary between builds, so answers are read
+//! by the end of the element name.
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use secrecy::SecretString;
+
+/// What `BearerTokenLogon` (and `Logon`) answers.
+#[derive(Debug)]
+pub struct LogonAnswer {
+    /// For the cookie `__sessiontoken`.
+    pub session_token: SecretString,
+    /// For the header `X-Security-Token`.
+    pub security_token: SecretString,
+    /// Login name at Campaign, when told.
+    pub login: Option<String>,
+}
+
+/// The body of `xtk:session#BearerTokenLogon`.
+pub fn bearer_token_logon(token: &str) -> String {
+    envelope(&format!(
+        r#"<urn:BearerTokenLogon xmlns:urn="urn:xtk:session"><urn:sessiontoken/><urn:bearerToken>{}</urn:bearerToken></urn:BearerTokenLogon>"#,
+        escape(token)
+    ))
+}
+
+/// The body of `xtk:session#Logoff`.
+pub fn logoff(session: &str) -> String {
+    envelope(&format!(
+        r#"<urn:Logoff xmlns:urn="urn:xtk:session"><urn:sessiontoken>{}</urn:sessiontoken></urn:Logoff>"#,
+        escape(session)
+    ))
+}
+
+/// Text fit for an XML element or attribute.
+pub fn escape(text: &str) -> String {
+    quick_xml::escape::escape(text).into_owned()
+}
+
+/// Reads the answer of a logon.
+pub fn logon_answer(body: &[u8]) -> Result<LogonAnswer, String> {
+    let (mut session, mut security, mut login) = (None, None, None);
+    walk(body, |element, text, attributes| {
+        match element {
+            "pstrSessionToken" => session = Some(text.to_owned()),
+            "pstrSecurityToken" => security = Some(text.to_owned()),
+            "userInfo" => login = attributes("login"),
+            _ => {}
+        }
+    })?;
+    let filled = |value: Option<String>, name: &str| {
+        value.filter(|text| !text.is_empty()).ok_or_else(|| format!("no {name} in the answer"))
+    };
+    Ok(LogonAnswer {
+        session_token: filled(session, "pstrSessionToken").and_then(header_safe)?.into(),
+        security_token: filled(security, "pstrSecurityToken").and_then(header_safe)?.into(),
+        login,
+    })
+}
+
+/// The fault in an answer: Campaign's own words, shortened; plain-text refusals count too.
+pub fn fault(body: &[u8]) -> Option<String> {
+    let (mut fault, mut in_fault) = (None, false);
+    let walked = walk(body, |element, text, _| match element {
+        "Fault" => in_fault = true,
+        "faultstring" => fault = Some(text.to_owned()),
+        _ => {}
+    });
+    let plain = || {
+        let text = String::from_utf8_lossy(body);
+        (walked.is_err() || !in_fault).then(|| ["XSV-", "SOP-"].iter().find_map(|code| text.find(code))).flatten().map(
+            |at| text[at..].lines().next().unwrap_or_default().to_owned(),
+        )
+    };
+    fault.or_else(plain).map(|text| text.chars().filter(|c| !c.is_control()).take(200).collect())
+}
+
+/// Calls `visit(local name, text, attribute)` for every element: at its start with the text that follows.
+fn walk(body: &[u8], mut visit: impl FnMut(&str, &str, &dyn Fn(&str) -> Option<String>)) -> Result<(), String> {
+    let mut reader = Reader::from_reader(body);
+    let mut buffer = Vec::new();
+    let mut open: Option<(String, Vec<(String, String)>, String)> = None;
+    let mut flush = |open: &mut Option<(String, Vec<(String, String)>, String)>| {
+        if let Some((name, attributes, text)) = open.take() {
+            let find = |wanted: &str| attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+            visit(&name, text.trim(), &find);
+        }
+    };
+    loop {
+        let event = reader.read_event_into(&mut buffer).map_err(|e| format!("not XML: {e}"))?;
+        match event {
+            Event::Start(start) | Event::Empty(start) => {
+                flush(&mut open);
+                let name = start.local_name().as_ref().to_owned();
+                let attributes = start.attributes().flatten().map(|attribute| {
+                    let key = attribute.key.local_name().as_ref().to_owned();
+                    (key, unescape(&attribute.value))
+                });
+                open = Some((name, attributes.collect(), String::new()));
+            }
+            Event::Text(text) => {
+                if let Some((.., content)) = &mut open {
+                    content.push_str(&text);
+                }
+            }
+            Event::CData(text) => {
+                if let Some((.., content)) = &mut open {
+                    content.push_str(&text);
+                }
+            }
+            Event::GeneralRef(reference) => {
+                if let Some((.., content)) = &mut open {
+                    content.push_str(&unescape(&format!("&{};", &*reference)));
+                }
+            }
+            Event::End(_) => flush(&mut open),
+            Event::Eof => {
+                flush(&mut open);
+                return Ok(());
+            }
+            _ => {}
+        }
+        buffer.clear();
+    }
+}
+
+fn unescape(text: &str) -> String {
+    quick_xml::escape::unescape(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
+}
+
+/// A token goes into headers: it must not be able to leave its place.
+fn header_safe(token: String) -> Result<String, String> {
+    let safe = token.bytes().all(|b| b.is_ascii_graphic() && b != b';' && b != b',');
+    if safe { Ok(token) } else { Err("a token with characters that cannot stand in a header".to_owned()) }
+}
+
+fn envelope(body: &str) -> String {
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?><SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body>{body}</SOAP-ENV:Body></SOAP-ENV:Envelope>"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use secrecy::ExposeSecret;
+
+    const ANSWER: &str = r"<?xml version='1.0'?>
+      <SOAP-ENV:Envelope xmlns:SOAP-ENV='http://schemas.xmlsoap.org/soap/envelope/' xmlns:xsi='x'><SOAP-ENV:Body>
+      <BearerTokenLogonResponse xmlns='urn:xtk:session'>
+       <pstrSessionToken xsi:type='xsd:string'>___C8B4A541-48DC-4C97-95AD-066930FD3892</pstrSessionToken>
+       <pSessionInfo xsi:type='ns:Element'><sessionInfo>
+         <serverInfo buildNumber='9219' sessionTimeOut='86400'/>
+         <userInfo login='alice@example.com' loginId='1059'><login-group id='1060'/></userInfo></sessionInfo></pSessionInfo>
+       <pstrSecurityToken xsi:type='xsd:string'>@mMBS&#43;x==</pstrSecurityToken>
+      </BearerTokenLogonResponse></SOAP-ENV:Body></SOAP-ENV:Envelope>";
+
+    #[test]
+    fn a_logon_answer_gives_both_tokens_and_the_login() {
+        let answer = logon_answer(ANSWER.as_bytes()).unwrap();
+        assert_eq!(answer.session_token.expose_secret(), "___C8B4A541-48DC-4C97-95AD-066930FD3892");
+        assert_eq!(answer.security_token.expose_secret(), "@mMBS+x==");
+        assert_eq!(answer.login.as_deref(), Some("alice@example.com"));
+        assert_eq!(fault(ANSWER.as_bytes()), None);
+    }
+
+    #[test]
+    fn faults_are_found_in_xml_and_in_plain_text() {
+        let xml = super::super::session_expired_fault();
+        assert!(fault(xml.as_bytes()).unwrap().contains("XSV-350008"));
+        assert_eq!(fault(b"XSV-350012 Invalid login or password.\nmore").unwrap(), "XSV-350012 Invalid login or password.");
+        assert_eq!(fault(b"<html>hello</html>"), None);
+    }
+
+    #[test]
+    fn a_token_that_would_break_out_of_its_header_is_refused() {
+        for token in ["a; path=/", "a\nb", "", "a,b"] {
+            let xml = format!("<r><pstrSessionToken>{token}</pstrSessionToken><pstrSecurityToken>x</pstrSecurityToken></r>");
+            assert!(logon_answer(xml.as_bytes()).is_err(), "{token:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in "[<>/a-zA-Z&;='\" ]{0,80}") {
+            let _ = (logon_answer(&bytes), fault(&bytes), logon_answer(text.as_bytes()), fault(text.as_bytes()));
+        }
+
+        #[test]
+        fn a_token_reaches_campaign_as_text(token in ".{0,40}") {
+            let body = bearer_token_logon(&token);
+            prop_assert!(!escape(&token).contains('<'));
+            prop_assert!(body.contains(&escape(&token)));
+        }
+    }
+}

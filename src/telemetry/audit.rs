@@ -1,0 +1,43 @@
+//! The audit trail: who came in, who was refused and why, who left. One line each.
+
+use serde_json::json;
+
+use super::RequestId;
+
+/// Target of every audit line.
+pub const TARGET: &str = "audit";
+
+/// Who an audit line is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Who<'a> {
+    /// IMS user id.
+    pub user: &'a str,
+    /// E-mail address, empty when IMS gave none.
+    pub email: &'a str,
+    /// The organisation that was asked for.
+    pub organization: &'a str,
+}
+
+/// Somebody signed in.
+pub fn login(request: RequestId, peer: &str, who: Who<'_>, groups: &[String], sid: &str) {
+    let Who { user, email, organization } = who;
+    tracing::info!(target: TARGET, event = "login", %request, peer, user, email, organization, groups = %json!(groups), sid, "signed in");
+}
+
+/// Somebody was refused: every configuration name that was seen, and the near misses with their reasons.
+pub fn refusal(request: RequestId, peer: &str, who: Who<'_>, reason: &str, seen: &[String], near: &[(String, String)]) {
+    let Who { user, email, organization } = who;
+    let near: Vec<_> = near.iter().map(|(name, why)| json!({"name": name, "why": why})).collect();
+    tracing::warn!(target: TARGET, event = "refusal", %request, peer, user, email, organization, reason, seen = %json!(seen), near_misses = %json!(near), "refused");
+}
+
+/// A login came to nothing before anybody was known.
+pub fn login_failed(request: RequestId, peer: &str, reason: &str) {
+    tracing::warn!(target: TARGET, event = "login_failed", %request, peer, reason, "login failed");
+}
+
+/// Somebody signed out.
+pub fn logout(request: RequestId, peer: &str, who: Who<'_>, sid: &str) {
+    let Who { user, email, organization } = who;
+    tracing::info!(target: TARGET, event = "logout", %request, peer, user, email, organization, sid, "signed out");
+}
