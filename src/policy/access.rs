@@ -1,8 +1,340 @@
-//! Placeholder until the access decision lands.
-/// m
-#[derive(Clone, Debug)]
-pub struct Membership { pub organizations: Option<Vec<Organization>>, pub products: Option<Vec<ProductProfile>> }
-#[derive(Clone, Debug)]
-pub struct Organization { pub id: String, pub name: String, pub groups: Vec<Vec<String>> }
-#[derive(Clone, Debug)]
-pub struct ProductProfile { pub owner: Option<String>, pub service_code: Option<String>, pub status: Option<String>, pub names: Vec<String> }
+//! Who may enter, and with which Campaign groups.
+//!
+//! Configuration names come from the groups of the configured organisation and from its product profiles; the mask makes
+//! Campaign groups of them. Only the organisation with the configured ID counts, wherever it stands in the list.
+
+use super::mask::{Mask, Verdict};
+
+/// What an instance demands of a person.
+#[derive(Clone, Copy, Debug)]
+pub struct AccessPolicy<'a> {
+    /// ID of the organisation whose groups and product profiles count.
+    pub organization_id: &'a str,
+    /// The association mask.
+    pub mask: &'a Mask,
+    /// When set, only product profiles with this `serviceCode` count.
+    pub product_context: Option<&'a str>,
+}
+
+/// What IMS said about a person. `None` means that this source was not asked, because its scope is not requested.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// The organisations the person belongs to.
+    pub organizations: Option<Vec<Organization>>,
+    /// The product profiles the person holds.
+    pub products: Option<Vec<ProductProfile>>,
+}
+
+/// One organisation of a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Organization {
+    /// `ident@authSrc`.
+    pub id: String,
+    /// `orgName`; may be empty.
+    pub name: String,
+    /// For each group its candidate names: `groupName` and `groupDisplayName`.
+    pub groups: Vec<Vec<String>>,
+}
+
+/// One product profile of a person (`prodCtx`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProductProfile {
+    /// `owningEntity`: the organisation's ID.
+    pub owner: Option<String>,
+    /// `serviceCode`.
+    pub service_code: Option<String>,
+    /// `statusCode`.
+    pub status: Option<String>,
+    /// The candidate names: `user_visible_name` and `label`.
+    pub names: Vec<String>,
+}
+
+/// A person let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// Name of the configured organisation, where IMS tells it.
+    pub organization_name: Option<String>,
+    /// Campaign groups, at least one, each once, in order of first appearance.
+    pub groups: Vec<String>,
+}
+
+/// A person not let in. For the audit trail: the person refused is told no more than the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: RefusalReason,
+    /// Configuration names of the configured organisation that were tried; at most [`LISTED`].
+    pub seen: Vec<String>,
+    /// Those that nearly match; at most [`LISTED`].
+    pub near_misses: Vec<NearMiss>,
+    /// IDs of the organisations IMS named; at most [`LISTED`].
+    pub organizations_seen: Vec<String>,
+}
+
+/// Why a person is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// Not a member of the configured organisation.
+    OtherOrganization,
+    /// A member, but no configuration name matches the mask.
+    NoGroup,
+}
+
+/// A configuration name that was probably meant to match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NearMiss {
+    /// The name.
+    pub name: String,
+    /// What differs and where.
+    pub why: String,
+}
+
+impl AccessPolicy<'_> {
+    /// Decides on a person.
+    ///
+    /// # Errors
+    /// A [`Refusal`] when the person is not a member of the organisation, or no name of it matches the mask.
+    pub fn decide(&self, membership: &Membership) -> Result<Granted, Refusal> {
+        if !self.is_member(membership) {
+            return Err(Refusal {
+                reason: RefusalReason::OtherOrganization,
+                seen: Vec::new(),
+                near_misses: Vec::new(),
+                organizations_seen: organizations_seen(membership),
+            });
+        }
+        let names = unique(self.names(membership));
+        let groups = unique(names.iter().filter_map(|name| self.mask.group(name)));
+        if groups.is_empty() {
+            return Err(self.no_group(&names, membership));
+        }
+        Ok(Granted {
+            organization_name: self
+                .organizations(membership)
+                .map(|o| o.name.clone())
+                .find(|name| !name.is_empty()),
+            groups: groups.into_iter().map(str::to_owned).collect(),
+        })
+    }
+
+    /// The organisations are the better witness: product profiles prove membership only where those were not asked.
+    fn is_member(&self, membership: &Membership) -> bool {
+        match &membership.organizations {
+            Some(_) => self.organizations(membership).next().is_some(),
+            None => self.products(membership).next().is_some(),
+        }
+    }
+
+    fn organizations<'m>(&self, membership: &'m Membership) -> impl Iterator<Item = &'m Organization> {
+        membership
+            .organizations
+            .iter()
+            .flatten()
+            .filter(|organization| organization.id == self.organization_id)
+    }
+
+    fn products<'m>(&self, membership: &'m Membership) -> impl Iterator<Item = &'m ProductProfile> {
+        membership
+            .products
+            .iter()
+            .flatten()
+            .filter(|profile| profile.owner.as_deref() == Some(self.organization_id))
+    }
+
+    /// Every configuration name that counts, organisations first.
+    fn names<'m>(&self, membership: &'m Membership) -> impl Iterator<Item = &'m str> {
+        let of_groups =
+            self.organizations(membership).flat_map(|organization| organization.groups.iter().flatten());
+        let of_products = self
+            .products(membership)
+            .filter(|profile| self.counts(profile))
+            .flat_map(|profile| &profile.names);
+        of_groups.chain(of_products).map(String::as_str)
+    }
+
+    fn counts(&self, profile: &ProductProfile) -> bool {
+        let is_active = profile.status.as_ref().is_none_or(|status| status.eq_ignore_ascii_case("ACTIVE"));
+        let in_context =
+            self.product_context.is_none_or(|context| profile.service_code.as_deref() == Some(context));
+        is_active && in_context
+    }
+
+    fn no_group(&self, names: &[&str], membership: &Membership) -> Refusal {
+        let near_miss = |name: &&str| match self.mask.explain(name) {
+            Verdict::NearMiss(why) => Some(NearMiss { name: (*name).to_owned(), why }),
+            Verdict::Group(_) | Verdict::Unrelated => None,
+        };
+        Refusal {
+            reason: RefusalReason::NoGroup,
+            seen: names.iter().take(LISTED).map(|&name| name.to_owned()).collect(),
+            near_misses: names.iter().filter_map(near_miss).take(LISTED).collect(),
+            organizations_seen: organizations_seen(membership),
+        }
+    }
+}
+
+fn organizations_seen(membership: &Membership) -> Vec<String> {
+    let listed = membership.organizations.iter().flatten().map(|organization| organization.id.as_str());
+    let owners = membership.products.iter().flatten().filter_map(|profile| profile.owner.as_deref());
+    unique(listed.chain(owners)).into_iter().take(LISTED).map(str::to_owned).collect()
+}
+
+/// Each text once, where it first appears.
+fn unique<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut known = std::collections::HashSet::new();
+    texts.filter(|&text| known.insert(text)).collect()
+}
+
+/// The longest list in a [`Refusal`], so that an audit line stays a line.
+pub const LISTED: usize = 50;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACME: &str = "4E3D60F754C8E5D0A4C98A2@AdobeOrg";
+    const OTHER: &str = "2345B0EA551D747@AdobeOrg";
+
+    fn organization(id: &str, groups: &[&str]) -> Organization {
+        let groups = groups.iter().map(|&group| vec![group.to_owned()]).collect();
+        Organization { id: id.into(), name: format!("Name of {id}"), groups }
+    }
+
+    fn profile(name: &str) -> ProductProfile {
+        ProductProfile {
+            owner: Some(ACME.into()),
+            service_code: Some("dma_campaign_classic".into()),
+            status: Some("ACTIVE".into()),
+            names: vec![name.into()],
+        }
+    }
+
+    fn decide(organizations: Vec<Organization>, products: Vec<ProductProfile>) -> Result<Granted, Refusal> {
+        decide_on(&Membership { organizations: Some(organizations), products: Some(products) })
+    }
+
+    fn decide_on(membership: &Membership) -> Result<Granted, Refusal> {
+        let mask = Mask::parse("Campaign - acme - (.*)").unwrap();
+        let policy = AccessPolicy {
+            organization_id: ACME,
+            mask: &mask,
+            product_context: Some("dma_campaign_classic"),
+        };
+        policy.decide(membership)
+    }
+
+    fn groups(decision: Result<Granted, Refusal>) -> Vec<String> {
+        decision.unwrap().groups
+    }
+
+    #[test]
+    fn alice_has_two_groups_of_the_mask() {
+        let alice =
+            organization(ACME, &["Campaign - acme - delivery", "All users", "Campaign - acme - operation"]);
+        let granted = decide(vec![alice], vec![]).unwrap();
+        assert_eq!(granted.groups, ["delivery", "operation"]);
+        assert_eq!(granted.organization_name.as_deref(), Some("Name of 4E3D60F754C8E5D0A4C98A2@AdobeOrg"));
+    }
+
+    #[test]
+    fn bob_has_only_near_misses_and_is_refused() {
+        let names = [
+            "campaign - acme - delivery",
+            "Campaign - acme -  operation",
+            "Campaign - globex - admin",
+            "Other",
+        ];
+        let refusal = decide(vec![organization(ACME, &names)], vec![]).unwrap_err();
+        assert_eq!(refusal.reason, RefusalReason::NoGroup);
+        assert_eq!(refusal.seen, names);
+        let why: Vec<_> = refusal.near_misses.iter().map(|miss| miss.why.as_str()).collect();
+        assert_eq!(
+            why,
+            [
+                "differs in case: `campaign` where the mask has `Campaign`",
+                "double blank after `acme -`",
+                "other tenant: `globex` where the mask has `acme`",
+            ]
+        );
+    }
+
+    #[test]
+    fn carol_is_of_another_organisation_and_is_refused() {
+        let carol = organization(OTHER, &["Campaign - acme - delivery"]);
+        let refusal = decide(vec![carol], vec![profile("Campaign - acme - delivery")]).unwrap_err();
+        assert_eq!(refusal.reason, RefusalReason::OtherOrganization);
+        assert_eq!(refusal.organizations_seen, [OTHER, ACME]);
+        assert!(refusal.seen.is_empty());
+    }
+
+    #[test]
+    fn dave_gets_nothing_from_the_foreign_organisation_listed_first() {
+        let foreign = organization(OTHER, &["Campaign - acme - admin"]);
+        let own = organization(ACME, &["Campaign - acme - content"]);
+        assert_eq!(groups(decide(vec![foreign.clone(), own.clone()], vec![])), ["content"]);
+        assert_eq!(groups(decide(vec![own, foreign], vec![])), ["content"]);
+    }
+
+    #[test]
+    fn erin_comes_in_by_a_product_profile_alone() {
+        let erin = decide(vec![organization(ACME, &[])], vec![profile("Campaign - acme - delivery")]);
+        assert_eq!(groups(erin), ["delivery"]);
+    }
+
+    #[test]
+    fn only_active_profiles_of_the_organisation_and_the_product_count() {
+        let with = |change: fn(&mut ProductProfile)| {
+            let mut profile = profile("Campaign - acme - delivery");
+            change(&mut profile);
+            decide(vec![organization(ACME, &[])], vec![profile])
+        };
+        assert_eq!(groups(with(|p| p.status = None)), ["delivery"]);
+        assert_eq!(groups(with(|p| p.status = Some("active".into()))), ["delivery"]);
+        for refused in [
+            with(|p| p.status = Some("INACTIVE".into())),
+            with(|p| p.owner = None),
+            with(|p| p.owner = Some(OTHER.into())),
+            with(|p| p.service_code = None),
+            with(|p| p.service_code = Some("dma_analytics".into())),
+        ] {
+            assert_eq!(refused.unwrap_err().reason, RefusalReason::NoGroup);
+        }
+    }
+
+    #[test]
+    fn without_product_context_every_product_counts() {
+        let mask = Mask::parse("Campaign - acme - (.*)").unwrap();
+        let policy = AccessPolicy { organization_id: ACME, mask: &mask, product_context: None };
+        let profile = ProductProfile { service_code: None, ..profile("Campaign - acme - delivery") };
+        let membership = Membership { organizations: None, products: Some(vec![profile]) };
+        assert_eq!(groups(policy.decide(&membership)), ["delivery"]);
+    }
+
+    #[test]
+    fn profiles_prove_membership_only_where_organisations_were_not_asked() {
+        let products = Some(vec![profile("Campaign - acme - delivery")]);
+        let unasked = Membership { organizations: None, products: products.clone() };
+        let granted = decide_on(&unasked).unwrap();
+        assert_eq!((granted.groups, granted.organization_name), (vec!["delivery".to_owned()], None));
+
+        let empty = Membership { organizations: Some(Vec::new()), products };
+        assert_eq!(decide_on(&empty).unwrap_err().reason, RefusalReason::OtherOrganization);
+        assert_eq!(decide_on(&Membership::default()).unwrap_err().reason, RefusalReason::OtherOrganization);
+    }
+
+    #[test]
+    fn several_matches_add_up_and_duplicates_fall_away() {
+        let mut own = organization(ACME, &["Campaign - acme - b", "Campaign - acme - a"]);
+        own.groups.push(vec!["4711".into(), "Campaign - acme - c".into()]);
+        let again = decide(vec![own], vec![profile("Campaign - acme - a"), profile("Campaign - acme - d")]);
+        assert_eq!(groups(again), ["b", "a", "c", "d"]);
+    }
+
+    #[test]
+    fn the_lists_of_a_refusal_are_bounded() {
+        let names: Vec<String> = (0..200).map(|n| format!("campaign - acme - {n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let refusal = decide(vec![organization(ACME, &names)], vec![]).unwrap_err();
+        assert_eq!((refusal.seen.len(), refusal.near_misses.len()), (LISTED, LISTED));
+    }
+}

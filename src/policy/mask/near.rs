@@ -1,0 +1,71 @@
+//! Why a configuration name that was probably meant for the mask does not match it: what differs, and where.
+
+use super::{Mask, is_blank, is_group};
+
+mod align;
+mod segments;
+
+/// What keeps `name` from matching; `None` when the two have nothing to do with each other. Only for names without a
+/// group.
+pub(super) fn reason(mask: &Mask, name: &str) -> Option<String> {
+    if name.len() > LONGEST_NAME || name.chars().all(is_blank) {
+        return None;
+    }
+    by_literal(mask, name).or_else(|| by_pattern(mask, name))
+}
+
+/// Lays the name beside the literal text the mask begins with.
+fn by_literal(mask: &Mask, name: &str) -> Option<String> {
+    let literal = mask.literal.as_str();
+    if literal.chars().all(is_blank) {
+        return None;
+    }
+    let Some(aligned) = align::align(literal, name) else {
+        return segments::compare(literal, name);
+    };
+    let mut differences = aligned.differences;
+    let place = align::context(literal);
+    let rest = &name[aligned.rest..];
+    let group = rest.trim_matches(is_blank);
+    if group.is_empty() {
+        let place = align::context(&literal[..aligned.literal_used]);
+        differences.push(format!("empty group: nothing follows `{place}`"));
+        return Some(differences.join("; "));
+    }
+    if rest.starts_with(is_blank) {
+        differences.push(format!("blank after `{place}`, where the mask has none"));
+    }
+    if rest.ends_with(is_blank) {
+        differences.push(format!("blank at the end, after `{}`", align::context(group)));
+    }
+    let mended = format!("{literal}{group}");
+    if mask.group(&mended).is_none() {
+        differences.push(if mask.matches_in_any_case(&mended) {
+            format!("differs in case after `{place}`")
+        } else {
+            format!("`{group}`, after `{place}`, does not fit the rest of the mask")
+        });
+    }
+    Some(differences.join("; "))
+}
+
+/// For masks that begin with something else than literal text: what would make the name match?
+fn by_pattern(mask: &Mask, name: &str) -> Option<String> {
+    if let Some(capture) = mask.capture(name) {
+        let blank_edge = !is_group(capture) && !capture.chars().all(is_blank);
+        return Some(if blank_edge {
+            "the group begins or ends with a blank".to_owned()
+        } else {
+            "empty group: nothing stands where the mask has it".to_owned()
+        });
+    }
+    if mask.matches_in_any_case(name) {
+        return Some("differs in case".to_owned());
+    }
+    let tidy = align::tidy(name);
+    (tidy != name && (mask.group(&tidy).is_some() || mask.matches_in_any_case(&tidy)))
+        .then(|| "differs in blanks or dashes".to_owned())
+}
+
+/// Bytes; longer names are not worth a comparison.
+const LONGEST_NAME: usize = 512;

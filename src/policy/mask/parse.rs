@@ -1,0 +1,131 @@
+//! From the text of a mask to a [`Mask`], or to an error that points into the text.
+
+use std::ops::Range;
+
+use regex::RegexBuilder;
+use regex_syntax::ast::parse::Parser;
+use regex_syntax::ast::{self, Ast, Visitor};
+use regex_syntax::hir::translate::Translator;
+use thiserror::Error;
+
+use super::{Kind, Mask, literal};
+
+/// Why a text is no association mask.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum MaskError {
+    /// An empty mask would make a group of every configuration name.
+    #[error("the mask is empty: every configuration name would be a Campaign group")]
+    Blank,
+    /// Not a regular expression.
+    #[error("the mask is not a valid regular expression: {message}")]
+    Syntax {
+        /// What the expression lacks.
+        message: String,
+        /// Where, in bytes of the mask.
+        span: Range<usize>,
+    },
+    /// More than one capture group: which one would be the Campaign group?
+    #[error("the mask has {count} capture groups, and only one can be the Campaign group")]
+    Groups {
+        /// How many there are, named ones included.
+        count: usize,
+        /// The second one, in bytes of the mask.
+        second: Range<usize>,
+    },
+    /// The compiled expression would exceed the limit.
+    #[error("the mask is too large once compiled")]
+    TooLarge,
+    /// The expression cannot be held to the whole name, as with a trailing comment in `(?x)` mode.
+    #[error("the mask cannot be held to the whole configuration name")]
+    NotWhole,
+}
+
+impl MaskError {
+    /// The part of the mask that is wrong, in bytes, where one part can be named.
+    pub fn span(&self) -> Option<Range<usize>> {
+        match self {
+            Self::Syntax { span, .. } => Some(span.clone()),
+            Self::Groups { second, .. } => Some(second.clone()),
+            Self::Blank | Self::TooLarge | Self::NotWhole => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn mend(&self) -> &'static str {
+        match self {
+            Self::Blank => "write the mask of the external account, for example `Campaign - acme - (.*)`",
+            Self::Syntax { .. } => {
+                "mend the expression; to use one of the characters \\ . + * ? ( ) | [ ] { } ^ $ as itself, write \\ before it"
+            }
+            Self::Groups { .. } => {
+                "keep ( ) around the Campaign group alone and write (?:…) for every other group"
+            }
+            Self::TooLarge => "shorten the expression; large repetitions such as {1000} multiply",
+            Self::NotWhole => "remove the comment or the (?x) mode",
+        }
+    }
+}
+
+/// Reads a mask. The expression is compiled alone first, so that `a)|(b` cannot escape from the wrapping group.
+pub(super) fn parse(text: &str) -> Result<Mask, MaskError> {
+    if text.trim().is_empty() {
+        return Err(MaskError::Blank);
+    }
+    let ast = Parser::new().parse(text).map_err(|error| syntax(error.kind(), *error.span()))?;
+    let hir = Translator::new().translate(text, &ast).map_err(|error| syntax(error.kind(), *error.span()))?;
+    compile(text, false).ok_or(MaskError::TooLarge)?;
+
+    let groups = capture_groups(&ast);
+    let kind = match groups.as_slice() {
+        [] => Kind::Prefix,
+        [_] => {
+            let whole = format!(r"\A(?:{text})\z");
+            Kind::Pattern {
+                exact: compile(&whole, false).ok_or(MaskError::NotWhole)?,
+                any_case: compile(&whole, true),
+            }
+        }
+        [_, second, ..] => return Err(MaskError::Groups { count: groups.len(), second: second.clone() }),
+    };
+    let literal = match kind {
+        Kind::Prefix => text.to_owned(),
+        Kind::Pattern { .. } => literal::before_group(&hir),
+    };
+    Ok(Mask { text: text.to_owned(), kind, literal })
+}
+
+fn syntax(message: &impl ToString, span: ast::Span) -> MaskError {
+    MaskError::Syntax { message: message.to_string(), span: span.start.offset..span.end.offset }
+}
+
+fn compile(text: &str, any_case: bool) -> Option<regex::Regex> {
+    RegexBuilder::new(text).case_insensitive(any_case).size_limit(SIZE_LIMIT).build().ok()
+}
+
+fn capture_groups(ast: &Ast) -> Vec<Range<usize>> {
+    struct Groups(Vec<Range<usize>>);
+
+    impl Visitor for Groups {
+        type Output = Vec<Range<usize>>;
+        type Err = std::convert::Infallible;
+
+        fn finish(self) -> Result<Self::Output, Self::Err> {
+            Ok(self.0)
+        }
+
+        fn visit_pre(&mut self, ast: &Ast) -> Result<(), Self::Err> {
+            if let Ast::Group(group) = ast
+                && group.is_capturing()
+            {
+                self.0.push(group.span.start.offset..group.span.end.offset);
+            }
+            Ok(())
+        }
+    }
+
+    let Ok(groups) = ast::visit(ast, Groups(Vec::new()));
+    groups
+}
+
+/// Bytes of the compiled expression: ample for any configuration name.
+const SIZE_LIMIT: usize = 1 << 20;
