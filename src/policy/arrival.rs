@@ -56,7 +56,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// disagree, and one of them must say it. `origin` is the gateway's own, as in an `Origin` header (RFC 6454 §6.2).
 pub fn is_same_origin(headers: &HeaderMap, origin: &str) -> bool {
     let by_site = text(headers, "sec-fetch-site").map(|site| site == "same-origin");
-    let by_origin = headers.get(header::ORIGIN).map(|sent| sent.as_bytes() == origin.as_bytes());
+    // A page that sends no referrer says `null` even to its own origin (Fetch §3.2): then the site alone tells.
+    let told = headers.get(header::ORIGIN).filter(|sent| by_site.is_none() || sent.as_bytes() != b"null");
+    let by_origin = told.map(|sent| sent.as_bytes() == origin.as_bytes());
     match (by_site, by_origin) {
         (None, None) => false,
         (site, sent) => site.unwrap_or(true) && sent.unwrap_or(true),
@@ -106,6 +108,8 @@ mod tests {
             (&[("origin", "https://campaign.example.com")], true),
             (&[("origin", "https://evil.example.com")], false),
             (&[("origin", "null")], false),
+            (&[("sec-fetch-site", "same-origin"), ("origin", "null")], true),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "null")], false),
             (&[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example.com")], false),
             (&[("sec-fetch-site", "cross-site"), ("origin", "https://campaign.example.com")], false),
         ] {

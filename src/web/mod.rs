@@ -1,3 +1,22 @@
-//! To come.
+//! The gateway as the outside sees it: the gate every request goes through, and the gateway's own pages under `/ims/`.
 
+mod answer;
+mod auth;
+mod callback;
+mod context;
+mod cookie;
+mod door;
+mod dress;
+mod gate;
+mod health;
+mod login;
+mod logout;
+mod me;
 pub mod pages;
+mod refusal;
+pub mod router;
+mod shared;
+
+pub use context::Peer;
+pub use gate::Gate;
+pub use shared::Shared;

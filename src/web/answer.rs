@@ -1,0 +1,158 @@
+//! Answers the gateway gives itself: a page for people, JSON for programs, a fault for SOAP clients.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::pages::{self, Page, Problem};
+use super::shared::Shared;
+use crate::campaign::session_expired_fault;
+use crate::policy::path::PathError;
+use crate::proxy::ProxyError;
+use crate::session::StoreError;
+
+/// Why a request ends at the gate.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// RFC 9112 §3.2: no, several or contradicting host names.
+    #[error("the request names no host, or two that differ")]
+    Host,
+    /// RFC 9110 §7.4: a host this gateway does not serve.
+    #[error("this gateway does not serve the host that the request names")]
+    Misdirected,
+    /// A path that two programs could read differently.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// `TRACE`, `CONNECT`.
+    #[error("this method is not forwarded")]
+    Method,
+    /// A path closed to everybody.
+    #[error("this address is closed")]
+    Denied,
+    /// A WebSocket opened by another site's page.
+    #[error("a page of another origin opened this WebSocket")]
+    ForeignOrigin,
+    /// The session store is away; nothing is known of the session.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Campaign gave no answer.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+}
+
+impl Stop {
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Host | Self::Path(_) => StatusCode::BAD_REQUEST,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Denied | Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Proxy(ProxyError::Deadline { .. }) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Proxy(_) => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// The word for programs.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Host | Self::Path(_) => "bad_request",
+            Self::Misdirected => "unknown_host",
+            Self::Method => "method_not_allowed",
+            Self::Denied => "closed",
+            Self::ForeignOrigin => "foreign_origin",
+            Self::Store(_) => "session_store_unavailable",
+            Self::Proxy(_) => "campaign_unavailable",
+        }
+    }
+
+    /// The whole answer. What went wrong inside is logged, not shown.
+    pub fn answer(&self, shared: &Shared, context: &Context, signed_in: bool) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::warn!(request = %context.id, error = %self, "not forwarded");
+        }
+        let mut response = if context.wants_page {
+            self.page(shared, context, signed_in).into_response()
+        } else {
+            json_answer(status, &json!({"error": self.code(), "request_id": context.id.as_str()}))
+        };
+        let headers = response.headers_mut();
+        if matches!(self, Self::Method) {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::BAD_GATEWAY {
+            headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("5"));
+        }
+        response
+    }
+
+    fn page(&self, shared: &Shared, context: &Context, signed_in: bool) -> Page {
+        let plain = context.plain(shared);
+        match self {
+            Self::Host | Self::Path(_) => pages::bad_request(plain),
+            Self::Misdirected => pages::misdirected(plain),
+            Self::Denied | Self::ForeignOrigin => pages::denied(plain),
+            Self::Method => pages::problem(&Problem::new(
+                self.status(),
+                "This kind of request is not possible here",
+                "The program you use sent a request that this site does not forward.",
+                plain,
+            )),
+            Self::Store(_) => pages::problem(&Problem::new(
+                self.status(),
+                "Sign-in is not available at the moment",
+                "We cannot look up your session right now. You have not been signed out. Please try again in a moment.",
+                plain,
+            )),
+            Self::Proxy(_) => pages::campaign_unavailable(&pages::CampaignUnavailable {
+                status: self.status(),
+                signed_in,
+                retry: "",
+                retry_after: std::time::Duration::from_secs(5),
+                request_id: plain.request_id,
+                support: plain.support,
+                now: plain.now,
+            }),
+        }
+    }
+}
+
+/// JSON that no cache keeps.
+pub fn json_answer(status: StatusCode, value: &Value) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    (status, headers, value.to_string()).into_response()
+}
+
+/// 401 for XHR, fetch, WebSocket and API calls. RFC 9110 §11.6.1 asks for the challenge; `Bearer` opens no browser box.
+pub fn login_required() -> Response {
+    let mut response = json_answer(StatusCode::UNAUTHORIZED, &json!({"error": "login_required", "login": "/ims/login"}));
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"imsgate\""));
+    response
+}
+
+/// 403 with the fault that Campaign's clients recognise and answer with a new logon.
+pub fn soap_session_expired() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (StatusCode::FORBIDDEN, headers, session_expired_fault()).into_response()
+}
+
+/// 303 (RFC 9110 §15.4.4) that no cache keeps and that tells the next site nothing of this address.
+pub fn see_other(location: &str) -> Response {
+    let Ok(location) = HeaderValue::from_str(location) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let headers = [
+        (header::LOCATION, location),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}

@@ -1,0 +1,231 @@
+//! The end of a login: IMS sends the browser back with an authorization code.
+//!
+//! Whatever is late, replayed or lost begins again by itself, a bounded number of times; whatever is malformed or hostile
+//! gets a page and no session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Extension, RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode};
+
+use super::answer::{Stop, see_other};
+use super::context::Context;
+use super::login::{self, Begin};
+use super::pages::{self, LoginTrouble};
+use super::shared::Shared;
+use super::{cookie, refusal};
+use crate::config::SessionMode;
+use crate::ims::{ImsError, Person, Tokens as ImsTokens};
+use crate::policy::access::{AccessPolicy, Granted};
+use crate::policy::cookies;
+use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, State as LoginState};
+use crate::policy::return_to::ReturnTo;
+use crate::session::{Auth, CampaignSession, Identity, Tokens};
+use crate::telemetry::audit::{self, Who};
+
+/// `/ims/callback`
+pub async fn handler(
+    State(shared): State<Arc<Shared>>,
+    Extension(context): Extension<Context>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let callback = Callback { shared: &shared, context: &context, headers: &headers };
+    let parsed = CallbackQuery::parse(query.as_deref().unwrap_or_default());
+    let Some((query, state)) = parsed.and_then(|query| {
+        let state = LoginState::parse(query.state.as_deref()?)?;
+        Some((query, state))
+    }) else {
+        return callback.malformed("no state of ours, or a parameter twice");
+    };
+    let name = state.cookie_name();
+    let mut response = callback.answer(query, &state, &name).await;
+    cookie::remove_login(response.headers_mut(), &name);
+    response
+}
+
+struct Callback<'a> {
+    shared: &'a Shared,
+    context: &'a Context,
+    headers: &'a HeaderMap,
+}
+
+impl Callback<'_> {
+    async fn answer(&self, query: CallbackQuery, state: &LoginState, name: &str) -> Response {
+        let sealed = cookies::pairs(self.headers).find(|(sent, _)| *sent == name).map(|(_, value)| value);
+        let Some(transaction) = sealed.and_then(|text| self.shared.sealer.open::<LoginTransaction>(name, text)) else {
+            return self.again(state, ReturnTo::default(), "the login's cookie did not come back").await;
+        };
+        let return_to = transaction.return_to.clone();
+        if !self.shared.used_states.first_use(state.as_str()) {
+            return self.again(state, return_to, "the state was used before").await;
+        }
+        let age = self.context.now.0.saturating_sub(transaction.began);
+        if Duration::from_secs(u64::try_from(age).unwrap_or(0)) > self.shared.login_timeout {
+            return self.again(state, return_to, "the login took too long").await;
+        }
+        if let Some(issuer) = &query.iss {
+            match self.shared.ims.accepted_issuers().await {
+                Ok(accepted) if accepted.contains(issuer) => {}
+                Ok(_) => return self.malformed("iss is not an accepted issuer (RFC 9207)"),
+                Err(error) => return login::failed(self.shared, self.context, &error, &return_to),
+            }
+        }
+        match (query.error, query.code.filter(|code| !code.is_empty())) {
+            (Some(error), _) => self.declined(&error, &return_to),
+            (None, None) => self.malformed("neither code nor error"),
+            (None, Some(code)) => self.redeem(&code, transaction, state).await,
+        }
+    }
+
+    /// From code to session.
+    async fn redeem(&self, code: &str, transaction: LoginTransaction, state: &LoginState) -> Response {
+        let (shared, return_to) = (self.shared, transaction.return_to);
+        let tokens = match shared.ims.exchange(code, &transaction.verifier, &transaction.nonce).await {
+            Ok(tokens) => tokens,
+            // The code was used or is too old: a new one is a redirect away.
+            Err(ImsError::Refused { code, .. }) if code == "invalid_grant" => {
+                return self.again(state, return_to, "IMS does not take this code (any more)").await;
+            }
+            Err(error) => return login::failed(shared, self.context, &error, &return_to),
+        };
+        let person = match shared.ims.person(&tokens).await {
+            Ok(person) => person,
+            Err(error) => {
+                self.discard(&tokens).await;
+                return login::failed(shared, self.context, &error, &return_to);
+            }
+        };
+        let ims = &shared.instance.ims;
+        let policy = AccessPolicy {
+            organization_id: &ims.organization_id,
+            mask: &ims.association_mask,
+            product_context: ims.product_context.as_deref(),
+        };
+        match policy.decide(&person.membership) {
+            Ok(granted) => self.enter(person, granted, tokens, &return_to).await,
+            Err(refused) => {
+                self.discard(&tokens).await;
+                refusal::answer(shared, self.context, &person, &refused)
+            }
+        }
+    }
+
+    /// Opens the Campaign session and ours; the old one, if any, dies.
+    async fn enter(&self, person: Person, granted: Granted, tokens: ImsTokens, return_to: &ReturnTo) -> Response {
+        let shared = self.shared;
+        let campaign = match self.campaign_logon(&tokens).await {
+            Ok(campaign) => campaign,
+            Err(response) => {
+                self.discard(&tokens).await;
+                return *response;
+            }
+        };
+        let identity = Identity {
+            user: person.user,
+            email: person.email,
+            name: person.name,
+            organization: shared.instance.ims.organization_id.clone(),
+            organization_name: granted.organization_name,
+            groups: granted.groups,
+        };
+        let tokens =
+            Tokens { access: tokens.access_token, access_expires: tokens.access_expires, refresh: tokens.refresh_token };
+        let auth = match self.replace_session(identity, tokens, campaign).await {
+            Ok(auth) => auth,
+            Err(stop) => return stop.answer(shared, self.context, false),
+        };
+        let identity = &auth.data.identity;
+        let who = Who {
+            user: &identity.user,
+            email: identity.email.as_deref().unwrap_or_default(),
+            organization: &identity.organization,
+        };
+        audit::login(self.context.id, &self.context.peer_text(), who, &identity.groups, &auth.sid);
+        let mut response = see_other(return_to.as_str());
+        cookie::set_session(response.headers_mut(), &auth.cookie_value());
+        response
+    }
+
+    async fn campaign_logon(&self, tokens: &ImsTokens) -> Result<Option<CampaignSession>, Box<Response>> {
+        if self.shared.instance.campaign.session != SessionMode::BearerLogon {
+            return Ok(None);
+        }
+        match self.shared.campaign.bearer_token_logon(&tokens.access_token, self.context.id.as_str()).await {
+            Ok(logon) => Ok(Some(CampaignSession {
+                session_token: logon.session_token,
+                security_token: logon.security_token,
+            })),
+            Err(error) => {
+                audit::login_failed(self.context.id, &self.context.peer_text(), &error.to_string());
+                Err(Box::new(refusal::campaign(self.shared, self.context, &error)))
+            }
+        }
+    }
+
+    /// A new id for the new session; a cookie planted before the login is worthless from here on.
+    async fn replace_session(&self, identity: Identity, tokens: Tokens, campaign: Option<CampaignSession>) -> Result<Arc<Auth>, Stop> {
+        let sessions = &self.shared.sessions;
+        if let Some(old) = self.live_session().await? {
+            sessions.end(&old).await?;
+        }
+        Ok(sessions.create(identity, tokens, campaign).await?)
+    }
+
+    /// A late, replayed or orphaned callback: who is signed in already goes on, everybody else begins again.
+    async fn again(&self, state: &LoginState, return_to: ReturnTo, why: &str) -> Response {
+        tracing::info!(request = %self.context.id, why, attempt = state.attempt(), "login begins again");
+        match self.live_session().await {
+            Ok(Some(_)) => return see_other(return_to.as_str()),
+            Ok(None) => {}
+            Err(stop) => return stop.answer(self.shared, self.context, false),
+        }
+        let attempt = state.attempt() + 1;
+        if attempt > MAX_ATTEMPTS {
+            audit::login_failed(self.context.id, &self.context.peer_text(), why);
+            let retry = login::login_path(&return_to);
+            return pages::login_failed(&LoginTrouble::CookieMissing.page(&retry, self.context.plain(self.shared))).into_response();
+        }
+        login::begin(self.shared, self.context, self.headers, Begin { return_to, attempt, prompt_login: false }).await
+    }
+
+    async fn live_session(&self) -> Result<Option<Arc<Auth>>, Stop> {
+        match cookies::session_cookie(self.headers) {
+            Some(cookie) => Ok(self.shared.sessions.find(cookie).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// IMS sent an error instead of a code (RFC 6749 §4.1.2.1). The code is logged only when it has the RFC's shape.
+    fn declined(&self, error: &str, return_to: &ReturnTo) -> Response {
+        let shaped = !error.is_empty() && error.len() <= 60 && error.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let shown = if shaped { error } else { "(not an OAuth error code)" };
+        if matches!(error, "temporarily_unavailable" | "server_error") {
+            let error = ImsError::Unavailable { endpoint: "authorize", reason: shown.to_owned(), retry_after: None };
+            return login::failed(self.shared, self.context, &error, return_to);
+        }
+        tracing::warn!(request = %self.context.id, error = shown, "IMS declined the login; invalid_scope means a scope in ims.scope is not provisioned");
+        audit::login_failed(self.context.id, &self.context.peer_text(), &format!("IMS declined: {shown}"));
+        let retry = login::login_path(return_to);
+        pages::login_failed(&LoginTrouble::Declined.page(&retry, self.context.plain(self.shared))).into_response()
+    }
+
+    fn malformed(&self, why: &str) -> Response {
+        tracing::warn!(request = %self.context.id, why, "callback refused");
+        audit::login_failed(self.context.id, &self.context.peer_text(), why);
+        let page = LoginTrouble::AnswerInvalid.page("/ims/login", self.context.plain(self.shared));
+        pages::login_failed(&pages::LoginFailed { status: StatusCode::BAD_REQUEST, ..page }).into_response()
+    }
+
+    /// Tokens that nobody will use are given back.
+    async fn discard(&self, tokens: &ImsTokens) {
+        let (refresh, access) = (tokens.refresh_token.as_ref(), Some(&tokens.access_token));
+        for token in [refresh, access].into_iter().flatten() {
+            if let Err(error) = self.shared.ims.revoke(token).await {
+                tracing::info!(request = %self.context.id, %error, "an unused token could not be revoked");
+            }
+        }
+    }
+}

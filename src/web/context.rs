@@ -1,0 +1,65 @@
+//! What is known of a request before anything is decided.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, HeaderValue, header};
+use ipnet::IpNet;
+
+use super::pages::Plain;
+use super::shared::Shared;
+use crate::clock::UnixTime;
+use crate::policy::headers::{REQUEST_ID, header_text};
+use crate::telemetry::RequestId;
+
+/// The other end of a connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its address.
+    pub ip: IpAddr,
+    /// Its address, ready for `X-Forwarded-For`.
+    pub forwarded_for: HeaderValue,
+    /// True when its forwarding headers are believed.
+    pub trusted: bool,
+}
+
+impl Peer {
+    /// The peer at this address; trusted when one of the networks holds it.
+    pub fn new(address: SocketAddr, trusted: &[IpNet]) -> Self {
+        let ip = address.ip().to_canonical();
+        let trusted = trusted.iter().any(|network| network.contains(&ip));
+        Self { ip, forwarded_for: header_text(&ip.to_string()), trusted }
+    }
+}
+
+/// One request's own facts.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The request's id.
+    pub id: RequestId,
+    /// Who is connected.
+    pub peer: Peer,
+    /// When it came in.
+    pub now: UnixTime,
+    /// True when a page serves the client better than JSON.
+    pub wants_page: bool,
+}
+
+impl Context {
+    /// Reads the facts from a request's headers.
+    pub fn new(shared: &Shared, headers: &HeaderMap, peer: Peer) -> Self {
+        let given = headers.get(REQUEST_ID).filter(|_| peer.trusted).and_then(RequestId::from_peer);
+        let accept = headers.get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
+        let wants_page = accept.windows(9).any(|window| window == b"text/html");
+        Self { id: given.unwrap_or_else(RequestId::random), peer, now: shared.clock.now(), wants_page }
+    }
+
+    /// What every page needs.
+    pub fn plain<'a>(&'a self, shared: &'a Shared) -> Plain<'a> {
+        Plain { request_id: self.id.as_str(), support: shared.support(), now: self.now }
+    }
+
+    /// The peer's address for the audit trail.
+    pub fn peer_text(&self) -> String {
+        self.peer.ip.to_string()
+    }
+}

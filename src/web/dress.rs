@@ -1,0 +1,70 @@
+//! Dressing a request for Campaign: what the client may not say goes, what the gateway says comes.
+
+use http::{HeaderMap, HeaderValue, header};
+
+use super::context::Context;
+use super::shared::Shared;
+use crate::config::SessionMode;
+use crate::policy::arrival::is_same_origin;
+use crate::policy::cookies::{self, CampaignCookie};
+use crate::policy::headers::{
+    self, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT, identity,
+};
+use crate::session::Auth;
+
+/// Rewrites the headers in place. `host` is the checked host of the request.
+pub fn dress(shared: &Shared, context: &Context, headers: &mut HeaderMap, host: HeaderValue, auth: Option<&Auth>) {
+    // Read before anything is taken away.
+    let same_origin = auth.is_some() && is_same_origin(headers, &shared.origin);
+    let forwarded_for = forwarded_for(context, headers);
+
+    headers::strip_request(headers);
+    let mode = shared.instance.campaign.session;
+    let campaign = match (mode, auth.and_then(|auth| auth.campaign_cookie.as_ref())) {
+        (SessionMode::BearerLogon, Some(cookie)) => CampaignCookie::Replace(cookie),
+        (SessionMode::Bearer | SessionMode::Headers, _) if auth.is_some() => CampaignCookie::Keep,
+        _ => CampaignCookie::Remove,
+    };
+    cookies::rewrite(headers, campaign);
+
+    headers.insert(FORWARDED_FOR, forwarded_for);
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
+    headers.insert(FORWARDED_HOST, host.clone());
+    headers.insert(header::HOST, host);
+    headers.insert(REQUEST_ID, context.id.header());
+    headers.insert(TRACEPARENT, context.id.traceparent());
+    headers.append(header::VIA, HeaderValue::from_static("1.1 imsgate"));
+
+    let Some(auth) = auth else { return };
+    headers.insert(identity::USER, auth.user.clone());
+    if let Some(email) = &auth.email {
+        headers.insert(identity::EMAIL, email.clone());
+    }
+    headers.insert(identity::ORGANIZATION, auth.organization.clone());
+    headers.insert(identity::GROUPS, auth.groups.clone());
+    headers.insert(identity::ASSERTION, auth.assertion(&shared.signer, context.now));
+    match (mode, &auth.security_token) {
+        // Campaign's defence against cross-site requests stays one: only our own pages get the token added.
+        (SessionMode::BearerLogon, Some(token)) if same_origin => {
+            headers.entry(SECURITY_TOKEN).or_insert_with(|| token.clone());
+        }
+        (SessionMode::Bearer, _) => drop(headers.insert(header::AUTHORIZATION, auth.bearer.clone())),
+        _ => {}
+    }
+}
+
+/// The peer's address; behind a trusted proxy, appended to what that proxy says.
+fn forwarded_for(context: &Context, headers: &HeaderMap) -> HeaderValue {
+    let peer = &context.peer;
+    if !peer.trusted {
+        return peer.forwarded_for.clone();
+    }
+    let mut chain: Vec<u8> = Vec::new();
+    for value in headers.get_all(FORWARDED_FOR).iter().chain([&peer.forwarded_for]) {
+        if !chain.is_empty() {
+            chain.extend_from_slice(b", ");
+        }
+        chain.extend_from_slice(value.as_bytes());
+    }
+    HeaderValue::from_bytes(&chain).unwrap_or_else(|_| peer.forwarded_for.clone())
+}

@@ -1,0 +1,159 @@
+//! The gate: the one way every request takes, top to bottom.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::response::IntoResponse as _;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use hyper::body::Incoming;
+use tower::ServiceExt as _;
+
+use super::answer::Stop;
+use super::context::{Context, Peer};
+use super::shared::Shared;
+use super::{door, dress, router};
+use crate::policy::arrival::is_same_origin;
+use crate::policy::headers::REQUEST_ID;
+use crate::policy::path::CanonicalPath;
+use crate::policy::{cookies, public};
+use crate::proxy::{Body, Proxy, WebSocketWanted, is_websocket};
+use crate::session::Auth;
+
+/// One worker's gate.
+#[derive(Debug)]
+pub struct Gate {
+    shared: Arc<Shared>,
+    proxy: Proxy,
+    own: Router,
+}
+
+impl Gate {
+    /// A gate with its own connections to Campaign.
+    pub fn new(shared: Arc<Shared>, proxy: Proxy) -> Self {
+        let own = router::own_pages(shared.clone());
+        Self { shared, proxy, own }
+    }
+
+    /// Answers one request, whatever it is, and logs it.
+    pub async fn handle(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        let began = Instant::now();
+        let context = Context::new(&self.shared, request.headers(), peer);
+        let (method, path) = (request.method().clone(), request.uri().clone());
+        let mut response = match self.pass(request, &context).await {
+            Ok(response) => response,
+            Err((stop, signed_in)) => stop.answer(&self.shared, &context, signed_in).map(Body::from),
+        };
+        response.headers_mut().insert(REQUEST_ID, context.id.header());
+        tracing::info!(
+            target: "access",
+            request = %context.id,
+            peer = %context.peer.ip,
+            %method,
+            // Never the query: a callback's holds the authorization code.
+            path = path.path(),
+            status = response.status().as_u16(),
+            ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        );
+        response
+    }
+
+    async fn pass(&self, mut request: Request<Incoming>, context: &Context) -> Result<Response<Body>, (Stop, bool)> {
+        let shared = &*self.shared;
+        let anonymous = |stop| (stop, false);
+
+        // 1. One host, ours; one reading of the path, put back into the request for everybody after us.
+        let host = host(&request).ok_or((Stop::Host, false))?;
+        let raw = request.uri().clone();
+        let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
+        if !shared.serves_host(without_port(&host)) && !path.as_str().starts_with("/ims/health/") {
+            return Err((Stop::Misdirected, false));
+        }
+        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+            return Err((Stop::Method, false));
+        }
+        *request.uri_mut() = target(&raw, &path).ok_or((Stop::Path(crate::policy::path::PathError::Control), false))?;
+
+        // 2. The gateway's own addresses.
+        if path.as_str() == "/ims" || path.as_str().starts_with("/ims/") {
+            return Ok(self.own_page(request, context).await);
+        }
+
+        // 3. Closed to everybody; open to everybody; else only with a session.
+        if public::is_denied(path.as_str()) {
+            return Err((Stop::Denied, false));
+        }
+        let auth = self.session(request.headers()).await.map_err(anonymous)?;
+        let open = !path.is_ambiguous() && shared.instance.campaign.public_paths.is_public(path.as_str());
+        if auth.is_none() && !open {
+            let (method, headers) = (request.method(), request.headers());
+            let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+            let answer = door::closed(shared, context, method, headers, path.as_str(), target).await;
+            return Ok(answer.map(Body::from));
+        }
+
+        // 4. Dressed and sent.
+        let signed_in = auth.is_some();
+        if is_websocket(&request) {
+            let foreign = request.headers().contains_key(header::ORIGIN) && !is_same_origin(request.headers(), &shared.origin);
+            if signed_in && foreign {
+                return Err((Stop::ForeignOrigin, true));
+            }
+            request.extensions_mut().insert(WebSocketWanted);
+        }
+        dress::dress(shared, context, request.headers_mut(), host, auth.as_deref());
+        let ended = auth.map(|auth| auth.ended.clone());
+        self.proxy.forward(request, ended).await.map_err(|e| (e.into(), signed_in))
+    }
+
+    async fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, Stop> {
+        match cookies::session_cookie(headers) {
+            Some(cookie) => Ok(self.shared.sessions.find(cookie).await?),
+            None => Ok(None),
+        }
+    }
+
+    async fn own_page(&self, mut request: Request<Incoming>, context: &Context) -> Response<Body> {
+        request.extensions_mut().insert(context.clone());
+        let answer = self.own.clone().oneshot(request.map(axum::body::Body::new)).await;
+        answer.unwrap_or_else(|never| never.into_response()).map(Body::from)
+    }
+}
+
+/// The one host of a request: `Host` and `:authority` (or an absolute target) must agree (RFC 9112 §3.2, RFC 9113 §8.3.1).
+fn host<B>(request: &Request<B>) -> Option<HeaderValue> {
+    let mut fields = request.headers().get_all(header::HOST).iter();
+    let (field, more) = (fields.next(), fields.next());
+    if more.is_some() {
+        return None;
+    }
+    let host = match (request.uri().authority(), field) {
+        (Some(authority), Some(field)) if !field.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) => return None,
+        (_, Some(field)) => field.clone(),
+        (Some(authority), None) => HeaderValue::from_str(authority.as_str()).ok()?,
+        (None, None) => return None,
+    };
+    let bytes = host.as_bytes();
+    let plain = bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(b));
+    (plain && !bytes.is_empty()).then_some(host)
+}
+
+fn without_port(host: &HeaderValue) -> &str {
+    let host = host.to_str().unwrap_or_default();
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// Path and query as Campaign gets them: the canonical path, the query as it came.
+fn target(raw: &Uri, path: &CanonicalPath<'_>) -> Option<Uri> {
+    let parts = raw.path_and_query()?;
+    let parts = match (path.is_unchanged(), parts.query()) {
+        (true, _) => parts.clone(),
+        (false, Some(query)) => format!("{}?{query}", path.as_str()).parse().ok()?,
+        (false, None) => path.as_str().parse().ok()?,
+    };
+    Some(Uri::from(parts))
+}

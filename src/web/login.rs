@@ -1,0 +1,117 @@
+//! The beginning of a login: a sealed transaction in the browser, and the way to IMS.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode};
+
+use super::answer::see_other;
+use super::context::Context;
+use super::cookie;
+use super::pages::{self, LoginTrouble};
+use super::shared::Shared;
+use crate::crypto::random_text;
+use crate::ims::ImsError;
+use crate::policy::cookies::{self, LOGIN_COOKIE_PREFIX};
+use crate::policy::login::{LoginTransaction, MAX_OPEN_LOGINS, State as LoginState};
+use crate::policy::return_to::ReturnTo;
+use crate::telemetry::audit;
+
+/// How a login begins.
+#[derive(Debug, Default)]
+pub struct Begin {
+    /// Where the person wanted to go.
+    pub return_to: ReturnTo,
+    /// How often it was begun again by itself.
+    pub attempt: u8,
+    /// Ask IMS for the sign-in page even when it knows the browser.
+    pub prompt_login: bool,
+}
+
+/// `/ims/login?return_to=/path&prompt=login`
+pub async fn handler(
+    State(shared): State<Arc<Shared>>,
+    Extension(context): Extension<Context>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let mut begin = Begin::default();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "return_to" => begin.return_to = ReturnTo::parse_or_root(&value),
+            "prompt" => begin.prompt_login = value == "login",
+            _ => {}
+        }
+    }
+    self::begin(&shared, &context, &headers, begin).await
+}
+
+/// Sends the browser to IMS.
+pub async fn begin(shared: &Shared, context: &Context, headers: &HeaderMap, begin: Begin) -> Response {
+    let state = LoginState::new(begin.attempt, &random_text::<16>());
+    let authorization = match shared.ims.authorize(state.as_str(), begin.prompt_login).await {
+        Ok(authorization) => authorization,
+        Err(error) => return failed(shared, context, &error, &begin.return_to),
+    };
+    let transaction = LoginTransaction {
+        nonce: authorization.nonce,
+        verifier: authorization.verifier,
+        return_to: begin.return_to,
+        began: context.now.0,
+    };
+    let name = state.cookie_name();
+    let Ok(sealed) = shared.sealer.seal(&name, &transaction) else {
+        return pages::internal(context.plain(shared)).into_response();
+    };
+    let mut response = see_other(authorization.url.as_str());
+    make_room(shared, headers, response.headers_mut());
+    cookie::set_login(response.headers_mut(), &name, &sealed);
+    response
+}
+
+/// Keeps the number of open logins in one browser bounded: what cannot be opened any more goes, then the oldest.
+fn make_room(shared: &Shared, sent: &HeaderMap, answer: &mut HeaderMap) {
+    let mut open: Vec<(i64, &str)> = Vec::new();
+    for (name, value) in cookies::pairs(sent).filter(|(name, _)| name.starts_with(LOGIN_COOKIE_PREFIX)) {
+        match shared.sealer.open::<LoginTransaction>(name, value) {
+            Some(transaction) => open.push((transaction.began, name)),
+            None => cookie::remove_login(answer, name),
+        }
+    }
+    open.sort_unstable();
+    let surplus = (open.len() + 1).saturating_sub(MAX_OPEN_LOGINS);
+    for (_, name) in &open[..surplus] {
+        cookie::remove_login(answer, name);
+    }
+}
+
+/// The page for a login that IMS made impossible, with a line for the operator in log and audit trail.
+pub fn failed(shared: &Shared, context: &Context, error: &ImsError, return_to: &ReturnTo) -> Response {
+    tracing::warn!(request = %context.id, %error, "login failed");
+    audit::login_failed(context.id, &context.peer_text(), &error.to_string());
+    let retry = login_path(return_to);
+    let trouble = |status| {
+        let page = LoginTrouble::AnswerInvalid.page(&retry, context.plain(shared));
+        pages::login_failed(&pages::LoginFailed { status, ..page }).into_response()
+    };
+    match error {
+        ImsError::Unavailable { retry_after, .. } => pages::ims_unavailable(&pages::ImsUnavailable {
+            retry: &retry,
+            retry_after: retry_after.unwrap_or(std::time::Duration::from_secs(10)),
+            request_id: context.id.as_str(),
+            support: shared.support(),
+            now: context.now,
+        })
+        .into_response(),
+        ImsError::IdToken(_) | ImsError::OtherPerson { .. } => trouble(StatusCode::FORBIDDEN),
+        ImsError::Refused { .. } | ImsError::Answer { .. } => trouble(StatusCode::BAD_GATEWAY),
+    }
+}
+
+/// The address that begins a login for this return address.
+pub fn login_path(return_to: &ReturnTo) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("return_to", return_to.as_str()).finish();
+    format!("/ims/login?{query}")
+}

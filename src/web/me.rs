@@ -1,0 +1,58 @@
+//! Who am I: a page for people, JSON for programs. No token.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, State};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::answer::{Stop, json_answer};
+use super::context::Context;
+use super::shared::Shared;
+use super::{door, pages};
+use crate::clock::UnixTime;
+use crate::policy::cookies;
+
+/// Shows the session's owner to its owner.
+pub async fn handler(State(shared): State<Arc<Shared>>, Extension(context): Extension<Context>, headers: HeaderMap) -> Response {
+    const PATH: &str = "/ims/me";
+    let cookie = cookies::session_cookie(&headers).unwrap_or_default();
+    let auth = match shared.sessions.find(cookie).await {
+        Ok(Some(auth)) => auth,
+        Ok(None) => return door::closed(&shared, &context, &Method::GET, &headers, PATH, PATH).await,
+        Err(error) => return Stop::from(error).answer(&shared, &context, false),
+    };
+    let (identity, ends) = (&auth.data.identity, auth.data.ends);
+    if !context.wants_page {
+        let value = json!({
+            "user": identity.user,
+            "email": identity.email,
+            "name": identity.name,
+            "organization": identity.organization,
+            "groups": identity.groups,
+            "expires_at": rfc3339(ends),
+        });
+        return json_answer(StatusCode::OK, &value);
+    }
+    pages::me(&pages::Me {
+        user: &identity.user,
+        email: identity.email.as_deref().unwrap_or_default(),
+        name: identity.name.as_deref().unwrap_or_default(),
+        organization: identity.organization_name.as_deref().unwrap_or(&identity.organization),
+        groups: &identity.groups,
+        expires_at: &pages::utc(ends),
+        csrf: None,
+        form_action: &shared.ims_origin(),
+        request_id: context.id.as_str(),
+        support: shared.support(),
+        now: context.now,
+    })
+    .into_response()
+}
+
+fn rfc3339(at: UnixTime) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(at.0).ok()?.format(&Rfc3339).ok()
+}

@@ -1,0 +1,70 @@
+//! Somebody is known and not let in: the person hears which organisation and whom to ask, the operator why.
+
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+
+use super::context::Context;
+use super::pages::{self, Problem};
+use super::shared::Shared;
+use crate::campaign::CampaignError;
+use crate::ims::Person;
+use crate::policy::access::{Refusal, RefusalReason};
+use crate::telemetry::audit::{self, Who};
+
+/// 403 for a person without a matching group or of another organisation. Near misses go to the audit trail only.
+pub fn answer(shared: &Shared, context: &Context, person: &Person, refusal: &Refusal) -> Response {
+    let organization = &shared.instance.ims.organization_id;
+    let email = person.email.as_deref().unwrap_or_default();
+    let other_organization = matches!(refusal.reason, RefusalReason::OtherOrganization);
+    let reason = if other_organization { "other_organization" } else { "no_group" };
+    let near: Vec<_> = refusal.near_misses.iter().map(|miss| (miss.name.clone(), miss.why.clone())).collect();
+    let seen = if other_organization { &refusal.organizations_seen } else { &refusal.seen };
+    audit::refusal(
+        context.id,
+        &context.peer_text(),
+        Who { user: &person.user, email, organization },
+        reason,
+        seen,
+        &near,
+    );
+    let named = person.membership.organizations.iter().flatten().find(|org| org.id == *organization);
+    let name = named.map(|org| org.name.as_str()).filter(|name| !name.is_empty());
+    let organization = name.map_or_else(|| organization.clone(), |name| format!("{name} ({organization})"));
+    pages::refused(&pages::Refused {
+        person: if email.is_empty() { person.name.as_deref().unwrap_or(&person.user) } else { email },
+        organization: &organization,
+        other_organization,
+        sign_out: false,
+        request_id: context.id.as_str(),
+        support: shared.support(),
+        now: context.now,
+    })
+    .into_response()
+}
+
+/// Campaign itself gave no session.
+pub fn campaign(shared: &Shared, context: &Context, error: &CampaignError) -> Response {
+    tracing::warn!(request = %context.id, %error, "Campaign logon failed");
+    let plain = context.plain(shared);
+    match error {
+        CampaignError::Refused { .. } => pages::problem(&Problem::new(
+            StatusCode::FORBIDDEN,
+            "Campaign did not open a session for you",
+            "You are signed in at Adobe, and your groups give access, but Campaign itself refused. Ask your Campaign \
+             administrator to look for the request below in the gateway's log.",
+            plain,
+        )),
+        CampaignError::Unreachable { .. } | CampaignError::Answer { .. } => {
+            pages::campaign_unavailable(&pages::CampaignUnavailable {
+                status: StatusCode::BAD_GATEWAY,
+                signed_in: false,
+                retry: "/ims/login",
+                retry_after: std::time::Duration::from_secs(10),
+                request_id: plain.request_id,
+                support: plain.support,
+                now: plain.now,
+            })
+        }
+    }
+    .into_response()
+}

@@ -1,0 +1,47 @@
+//! Every address of the gateway itself, and every layer, in order.
+//!
+//! What is not here goes to Campaign; the order of that way is in `gate`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Extension, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{any, get};
+use http::StatusCode;
+
+use super::answer::json_answer;
+use super::context::Context;
+use super::shared::Shared;
+use super::{auth, callback, health, login, logout, me, pages};
+
+/// The pages under `/ims/`.
+pub fn own_pages(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/ims/login", get(login::handler))
+        .route("/ims/callback", get(callback::handler))
+        .route("/ims/logout", get(logout::confirm).post(logout::logout))
+        .route("/ims/signed-out", get(logout::signed_out))
+        .route("/ims/me", get(me::handler))
+        .route("/ims/auth", any(auth::handler))
+        .route("/ims/jwks.json", get(jwks))
+        .route("/ims/health/live", get(health::live))
+        .route("/ims/health/ready", get(health::ready))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(shared)
+}
+
+async fn jwks(State(shared): State<Arc<Shared>>) -> Response {
+    let mut response = json_answer(StatusCode::OK, shared.signer.jwks());
+    response.headers_mut().insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("public, max-age=300"));
+    response
+}
+
+async fn not_found(State(shared): State<Arc<Shared>>, Extension(context): Extension<Context>) -> Response {
+    pages::not_found(context.plain(&shared)).into_response()
+}
+
+async fn method_not_allowed() -> StatusCode {
+    StatusCode::METHOD_NOT_ALLOWED
+}

@@ -1,0 +1,81 @@
+//! What every worker shares for one Campaign instance.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use crate::campaign::Campaign;
+use crate::clock::Clock;
+use crate::config::{Instance, SessionMode};
+use crate::crypto::Sealer;
+use crate::ims::Ims;
+use crate::session::{Sessions, Signer};
+
+/// Everything a request may need; built by `app` only.
+#[derive(Debug)]
+pub struct Shared {
+    /// The instance and its external account.
+    pub instance: Arc<Instance>,
+    /// The relying party.
+    pub ims: Ims,
+    /// Campaign's SOAP router.
+    pub campaign: Campaign,
+    /// Live sessions.
+    pub sessions: Sessions,
+    /// Signs the assertion.
+    pub signer: Signer,
+    /// Seals open logins.
+    pub sealer: Sealer,
+    /// States that came back once: one-time means once.
+    pub used_states: UsedStates,
+    /// The clock.
+    pub clock: Clock,
+    /// A login not finished within this time is begun again.
+    pub login_timeout: Duration,
+    /// This gateway's origin, as in an `Origin` header.
+    pub origin: String,
+}
+
+impl Shared {
+    /// True when the gateway keeps Campaign's session for the person.
+    pub fn holds_campaign_session(&self) -> bool {
+        self.instance.campaign.session == SessionMode::BearerLogon
+    }
+
+    /// True for a host name (without port, any case) this gateway answers for.
+    pub fn serves_host(&self, name: &str) -> bool {
+        let callback = self.instance.ims.callback_server.host_str().unwrap_or_default();
+        name.eq_ignore_ascii_case(callback)
+            || self.instance.campaign.hosts.iter().any(|host| name.eq_ignore_ascii_case(host))
+    }
+
+    /// Whom a person should ask.
+    pub fn support(&self) -> &str {
+        &self.instance.campaign.support_contact
+    }
+
+    /// The IMS server's origin, for forms that lead there.
+    pub fn ims_origin(&self) -> String {
+        self.instance.ims.server.origin().ascii_serialization()
+    }
+}
+
+/// Remembers states for as long as their logins could come back.
+#[derive(Debug)]
+pub struct UsedStates(Cache<String, ()>);
+
+impl UsedStates {
+    /// Remembers for `lifetime`, at most [`CAPACITY`](Self::CAPACITY) states.
+    pub fn new(lifetime: Duration) -> Self {
+        Self(Cache::builder().max_capacity(Self::CAPACITY).time_to_live(lifetime).build())
+    }
+
+    /// More logins than this within one lifetime, and the oldest could be tried again; the code is still one-time at IMS.
+    pub const CAPACITY: u64 = 100_000;
+
+    /// True for the first use of this state, and only for it.
+    pub fn first_use(&self, state: &str) -> bool {
+        self.0.entry_by_ref(state).or_insert(()).is_fresh()
+    }
+}
