@@ -23,8 +23,7 @@ impl Ims {
     /// The answer of the token endpoint for a grant: the tokens its scopes ask for.
     pub(super) fn token_answer(&self, grant: &Grant, nonce: Option<&str>) -> io::Result<Value> {
         let access_token = self.issue_access_token(grant)?;
-        let mut answer =
-            json!({ "token_type": "bearer", "expires_in": self.options.token_lifetime.as_secs().saturating_sub(1) });
+        let mut answer = json!({ "token_type": "bearer", "expires_in": self.options.token_lifetime.as_secs().saturating_sub(1) });
         if let Some(person) = self.person(grant) {
             answer["sub"] = person.sub.as_str().into();
             if grant.has("openid") {
