@@ -40,6 +40,7 @@ pub use sessions::LiveSession;
 
 /// How the simulated instance is set up.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of an instance, each on its own")]
 pub struct CampaignOptions {
     /// Where to listen; port 0 takes a free one.
     pub addr: SocketAddr,
