@@ -1,6 +1,8 @@
 //! The demo's throw-away certificate.
 
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, PKCS_ECDSA_P256_SHA256,
+};
 
 /// A self-signed certificate and its key (ECDSA P-256), both PEM, for the host names and addresses given.
 ///
@@ -14,6 +16,7 @@ pub fn certificate(hosts: &[&str]) -> (String, String) {
     let mut params = CertificateParams::new(names).expect("hosts are DNS names or addresses");
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "imsgate demo, throw-away");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a P-256 key");
     let certificate = params.self_signed(&key).expect("a self-signed certificate");
     (certificate.pem(), key.serialize_pem())

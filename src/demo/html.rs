@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode, header};
 
-/// A page that is not cached and tells nobody its address.
+/// A page that is not cached and tells no other origin its address.
 pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
     let Ok(html) = template.render() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -12,7 +12,8 @@ pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
     let mut response = (status, Html(html)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Not `no-referrer`: a browser would then send `Origin: null` with the forms.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
@@ -34,4 +35,6 @@ pub(super) struct ImsMessage<'a> {
 pub(super) struct CampaignMessage<'a> {
     pub(super) title: &'a str,
     pub(super) paragraphs: &'a [&'a str],
+    /// Whether to offer the way to the home page.
+    pub(super) home: bool,
 }

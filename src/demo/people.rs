@@ -1,7 +1,7 @@
 //! The people of the demo: one for each outcome of a sign-in.
 //!
-//! The shapes of their organisations and product profiles differ on purpose, as IMS's do: `ident` is an int or a string,
-//! `groups` may be absent, the friendly name is in `groupName` or in `groupDisplayName`.
+//! The shapes of their organisations and product profiles differ on purpose, as IMS's do: `ident` is an int or a
+//! string, `groups` may be absent, the friendly name is in `groupName` or in `groupDisplayName`.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,8 @@ pub struct Person {
     pub product_contexts: Value,
 }
 
-/// alice, bob, carol, dave and erin, for the mask `Campaign - <tenant> - (.*)` and the organisation `<ident>@<authSrc>`.
+/// alice, bob, carol, dave and erin, for the mask `Campaign - <tenant> - (.*)` and the organisation
+/// `<ident>@<authSrc>`.
 pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
     let mask = |group: &str| format!("Campaign - {tenant} - {group}");
     vec![

@@ -88,7 +88,7 @@ pub(super) async fn require(
 
 /// The page of a request without a valid session.
 pub(super) fn session_expired() -> Response {
-    let message = CampaignMessage { title: "No session", paragraphs: &[XSV_350008] };
+    let message = CampaignMessage { title: "No session", paragraphs: &[XSV_350008], home: true };
     page(StatusCode::FORBIDDEN, &message)
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn form(Extension(caller): Extension<Caller>, headers: HeaderMa
     }
     let saved =
         format!("The delivery \u{201c}{}\u{201d} is saved.", form.get("label").unwrap_or("without a label"));
-    page(StatusCode::OK, &CampaignMessage { title: "Saved", paragraphs: &[&saved] })
+    page(StatusCode::OK, &CampaignMessage { title: "Saved", paragraphs: &[&saved], home: true })
 }
 
 /// `OK`, then the server's time.
@@ -58,7 +58,8 @@ pub(super) async fn ping(State(campaign): State<Arc<Campaign>>) -> Response {
 
 /// Callers with a session learn that a page does not exist; the others do not.
 pub(super) async fn missing() -> Response {
-    let message = CampaignMessage { title: "No such page", paragraphs: &["This address leads nowhere."] };
+    let message =
+        CampaignMessage { title: "No such page", paragraphs: &["This address leads nowhere."], home: true };
     page(StatusCode::NOT_FOUND, &message)
 }
 

@@ -32,7 +32,10 @@ pub(super) async fn no_such_page() -> StatusCode {
 /// A web form or web application for recipients.
 pub(super) async fn web_form() -> Response {
     let paragraphs = ["This page is public: recipients of a mail see it without any login."];
-    page(StatusCode::OK, &CampaignMessage { title: "A few questions", paragraphs: &paragraphs })
+    page(
+        StatusCode::OK,
+        &CampaignMessage { title: "A page for recipients", paragraphs: &paragraphs, home: false },
+    )
 }
 
 /// The security zone of the caller, which the client console asks for before it logs on.

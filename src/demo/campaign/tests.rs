@@ -268,3 +268,16 @@ async fn a_websocket_says_back_what_it_hears_until_the_simulator_stops() {
     world.sim.stop().await;
     assert!(socket.next().await.is_none_or(|message| message.is_err()));
 }
+
+#[tokio::test]
+async fn a_session_ends_when_its_time_is_over() {
+    let clock = Clock::movable();
+    let options = CampaignOptions { clock: clock.clone(), ..CampaignOptions::default() };
+    let world = World::start(options).await;
+    let session = world.session().await;
+    let headers = [("x-session-token", session.session_token.as_str())];
+    assert_eq!(world.get("/nl/jsp/ping.jsp", &headers).await.status(), StatusCode::OK);
+    clock.advance(Duration::from_secs(24 * 60 * 60));
+    assert_eq!(world.get("/nl/jsp/ping.jsp", &headers).await.status(), StatusCode::FORBIDDEN);
+    assert!(world.sim.sessions().is_empty());
+}

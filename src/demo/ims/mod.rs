@@ -57,7 +57,8 @@ pub struct ImsOptions {
     pub people: Vec<Person>,
     /// The clock of every token and code.
     pub clock: Clock,
-    /// Whether the client may have refresh tokens (scope `offline_access`).
+    /// Whether a token answer holds a refresh token when the scope `offline_access` was asked for. Whether the client
+    /// may ask for it at all is a matter of `scopes`.
     pub refresh_tokens: bool,
     /// Scopes provisioned for the client; any other is `invalid_scope`.
     pub scopes: Vec<String>,
