@@ -1,1 +1,41 @@
-//! To come.
+//! Stand-ins for Adobe IMS and Adobe Campaign on loopback, for `imsgate demo` and for the tests.
+//!
+//! They speak the documented shapes over real sockets and check what the real servers check: registered redirect URIs,
+//! PKCE, one-time codes, client authentication, session and security tokens. Tests make them misbehave through
+//! [`ims::Faults`] and [`campaign::Faults`]. Nothing here uses the gateway's own code but the clock, so that a mistake
+//! in the gateway is not repeated on the other side.
+
+mod banner;
+pub mod campaign;
+mod certificate;
+mod client;
+pub mod faults;
+mod html;
+pub mod ims;
+mod listening;
+pub mod people;
+mod random;
+mod wire;
+
+pub use banner::banner;
+pub use certificate::certificate;
+
+/// The organisation of the demo's external account.
+pub const ORGANIZATION_ID: &str = "4E3D60F754C8E5D0A4C98A21@AdobeOrg";
+/// The tenant of the demo; the association mask is `Campaign - acme - (.*)`.
+pub const TENANT: &str = "acme";
+/// The client identifier of the demo's external account.
+pub const CLIENT_ID: &str = "Campaign1";
+/// The scopes Adobe provisions for a Campaign client, as the newest external account shows them.
+pub const SCOPES: &[&str] = &[
+    "openid",
+    "AdobeID",
+    "avatar",
+    "audiencemanager_api",
+    "read_organizations",
+    "session",
+    "additional_info.projectedProductContext",
+    "additional_info.roles",
+    "offline_access",
+    "campaign_sdk",
+];

@@ -1,0 +1,38 @@
+//! Whose IMS token is this? Campaign asks IMS.
+
+use std::io;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde_json::Value;
+
+use super::Campaign;
+
+impl Campaign {
+    /// The login of a valid IMS access token; `None` if IMS does not know it any more.
+    pub(super) async fn login_of(&self, token: &str) -> io::Result<Option<String>> {
+        let Some(ims) = &self.options.ims else {
+            return Ok(None);
+        };
+        let form =
+            [("type", "access_token"), ("client_id", self.options.ims_client_id.as_str()), ("token", token)];
+        let validated = self.client.post_form(&format!("{ims}/ims/validate_token/v1"), &[], &form).await?;
+        let validated = json(&validated)?;
+        if validated["valid"] != true {
+            return Ok(None);
+        }
+        let authorization = format!("Bearer {token}");
+        let url = format!("{ims}/ims/userinfo/v2");
+        let userinfo = self.client.get(&url, &[("authorization", &authorization)]).await?;
+        // A technical account has no userinfo: its user id is its login.
+        let email = json(&userinfo).ok().and_then(|info| info["email"].as_str().map(str::to_owned));
+        Ok(email.or_else(|| validated["token"]["user_id"].as_str().map(str::to_owned)))
+    }
+}
+
+fn json(response: &Response<Bytes>) -> io::Result<Value> {
+    if response.status() != StatusCode::OK {
+        return Err(io::Error::other(format!("IMS answered {}", response.status())));
+    }
+    serde_json::from_slice(response.body()).map_err(io::Error::other)
+}

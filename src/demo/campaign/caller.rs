@@ -1,0 +1,96 @@
+//! Who calls: session token, bearer token or, if the instance is set up so, identity headers.
+
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+use super::Campaign;
+use super::sessions::LiveSession;
+use crate::demo::html::{CampaignMessage, page};
+use crate::demo::wire::{bearer, cookie};
+
+/// An identified caller.
+#[derive(Clone)]
+pub(super) struct Caller {
+    pub(super) login: String,
+    pub(super) way: Way,
+}
+
+#[derive(Clone)]
+pub(super) enum Way {
+    Session(LiveSession),
+    Bearer,
+    IdentityHeaders,
+}
+
+impl Way {
+    pub(super) fn in_words(&self) -> &'static str {
+        match self {
+            Self::Session(_) => "a Campaign session",
+            Self::Bearer => "an IMS access token",
+            Self::IdentityHeaders => "the identity headers of the gateway",
+        }
+    }
+}
+
+impl Caller {
+    /// Campaign's defence against cross-site requests: whoever comes with a session must show its security token.
+    pub(super) fn shows_security_token(&self, shown: Option<&str>) -> bool {
+        match &self.way {
+            Way::Session(session) => shown.is_some_and(|shown| {
+                verify_slices_are_equal(shown.as_bytes(), session.security_token.as_bytes()).is_ok()
+            }),
+            Way::Bearer | Way::IdentityHeaders => true,
+        }
+    }
+}
+
+impl Campaign {
+    /// The caller, if any. `in_body` is the session token a SOAP body may carry.
+    pub(super) async fn caller(&self, headers: &HeaderMap, in_body: Option<&str>) -> Option<Caller> {
+        let header = || headers.get("x-session-token").and_then(|value| value.to_str().ok());
+        let token =
+            cookie(headers, "__sessiontoken").or_else(header).or(in_body).filter(|token| !token.is_empty());
+        if let Some(session) = token.and_then(|token| self.sessions.find(token)) {
+            return Some(Caller { login: session.login.clone(), way: Way::Session(session) });
+        }
+        if let Some(token) = bearer(headers).filter(|_| self.options.bearer_on_every_call) {
+            let login = self.login_of(token).await.ok().flatten()?;
+            return Some(Caller { login, way: Way::Bearer });
+        }
+        if self.options.identity_headers {
+            let name = headers.get("x-ims-email").or_else(|| headers.get("x-ims-user"))?;
+            return Some(Caller { login: name.to_str().ok()?.to_owned(), way: Way::IdentityHeaders });
+        }
+        None
+    }
+}
+
+/// Lets identified callers through; tells the others that their session has expired.
+pub(super) async fn require(
+    State(campaign): State<Arc<Campaign>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let caller = campaign.caller(request.headers(), None).await;
+    match caller {
+        Some(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        None => session_expired(),
+    }
+}
+
+/// The page of a request without a valid session.
+pub(super) fn session_expired() -> Response {
+    let message = CampaignMessage { title: "No session", paragraphs: &[XSV_350008], home: true };
+    page(StatusCode::FORBIDDEN, &message)
+}
+
+/// Campaign's clients look for this code in whatever body they get.
+pub(super) const XSV_350008: &str = "XSV-350008 Session has expired or is invalid. Please reconnect.";

@@ -1,0 +1,79 @@
+//! What tests can make the Campaign simulator do wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::demo::faults::{Answer, Slot, Times};
+
+/// Setters for misbehaviour. Clones act on the same simulator.
+#[derive(Clone, Default)]
+pub struct Faults(Arc<State>);
+
+/// How `BearerTokenLogon` is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogonRefusal {
+    /// XSV-350012 as a SOAP fault, 403: nobody of that name in Campaign.
+    InvalidLogin,
+    /// XSV-350012 as plain text, 403.
+    InvalidLoginAsText,
+    /// XSV-350013 as a SOAP fault, 403: the address or security zone is refused.
+    Zone,
+}
+
+impl Faults {
+    /// Answers 503 everywhere while `true`.
+    pub fn down(&self, down: bool) {
+        self.0.down.store(down, Ordering::Relaxed);
+    }
+
+    /// An answer to whatever is asked, in place of the honest one.
+    pub fn answer(&self, times: Times, answer: Answer) {
+        self.0.answer.set(times, answer);
+    }
+
+    /// An answer of the SOAP router, in place of the honest one.
+    pub fn soap_answer(&self, times: Times, answer: Answer) {
+        self.0.soap_answer.set(times, answer);
+    }
+
+    /// Refuses `BearerTokenLogon`, valid token or not.
+    pub fn refuse_bearer_logon(&self, times: Times, refusal: LogonRefusal) {
+        self.0.logon.set(times, refusal);
+    }
+
+    /// Back to honesty. Sessions and records stay.
+    pub fn clear(&self) {
+        self.down(false);
+        self.0.answer.clear();
+        self.0.soap_answer.clear();
+        self.0.logon.clear();
+    }
+}
+
+// === what the addresses ask ===
+
+impl Faults {
+    pub(super) fn is_down(&self) -> bool {
+        self.0.down.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn take_answer(&self) -> Option<Arc<Answer>> {
+        self.0.answer.take()
+    }
+
+    pub(super) fn take_soap_answer(&self) -> Option<Arc<Answer>> {
+        self.0.soap_answer.take()
+    }
+
+    pub(super) fn take_logon_refusal(&self) -> Option<LogonRefusal> {
+        self.0.logon.take().map(|refusal| *refusal)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    down: AtomicBool,
+    answer: Slot<Answer>,
+    soap_answer: Slot<Answer>,
+    logon: Slot<LogonRefusal>,
+}

@@ -1,0 +1,151 @@
+//! Misbehaviour on demand: what a server does instead of its honest answer, and how often.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http::{HeaderValue, StatusCode, header};
+
+use super::random::lock;
+
+/// How often a fault happens. Faults set to happen once queue up and go before one that happens always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// To the next request that it concerns.
+    Once,
+    /// To every request, until cleared.
+    Always,
+}
+
+/// An answer in place of the honest one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// This status with a small JSON body.
+    Status(u16),
+    /// 429 with `Retry-After` in seconds (RFC 9110 §10.2.3).
+    RetryAfter(u64),
+    /// 302 to this location.
+    Redirect(String),
+    /// 200 with an HTML page, as a proxy in between would send.
+    Html,
+    /// 200 with this content type and text.
+    Text(&'static str, String),
+    /// 200, `application/json`, of this many MiB.
+    Megabytes(usize),
+    /// The head and half of a JSON body, then the connection closes.
+    HalfBody,
+    /// Nothing at all: the request stays open.
+    Never,
+}
+
+impl Answer {
+    /// The response; does not return for [`Answer::Never`].
+    pub(super) async fn respond(&self) -> Response {
+        match self {
+            Self::Status(status) => {
+                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let body = serde_json::json!({ "error": "server_error", "error_description": "on demand" });
+                (status, axum::Json(body)).into_response()
+            }
+            Self::RetryAfter(seconds) => {
+                let body = serde_json::json!({ "error": "too_many_requests" });
+                let after = [(header::RETRY_AFTER, seconds.to_string())];
+                (StatusCode::TOO_MANY_REQUESTS, after, axum::Json(body)).into_response()
+            }
+            Self::Redirect(location) => super::wire::found(location),
+            Self::Html => {
+                axum::response::Html("<!doctype html><title>Proxy</title><p>Not what you asked for.</p>")
+                    .into_response()
+            }
+            Self::Text(content_type, text) => {
+                let content_type = HeaderValue::from_static(content_type);
+                ([(header::CONTENT_TYPE, content_type)], text.clone()).into_response()
+            }
+            Self::Megabytes(count) => {
+                let blanks = Bytes::from(vec![b' '; 1 << 20]);
+                let body = stream::iter((0..*count).map(move |_| Ok::<_, io::Error>(blanks.clone())));
+                (json_type(), Body::from_stream(body)).into_response()
+            }
+            Self::HalfBody => {
+                let half = Bytes::from_static(b"{\"access_token\":\"ey");
+                (json_type(), [(header::CONTENT_LENGTH, "4096")], Body::from_stream(then_close(half)))
+                    .into_response()
+            }
+            Self::Never => std::future::pending().await,
+        }
+    }
+}
+
+/// Sends `half`, then breaks the connection.
+pub(super) fn then_close(
+    half: Bytes,
+) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send + 'static {
+    let close = stream::once(async {
+        // Long enough for the first half to leave, so that the peer sees a cut and not a refusal.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+    });
+    stream::once(async move { Ok(half) }).chain(close)
+}
+
+/// One fault that can be set, used up and cleared.
+pub(super) struct Slot<T>(Mutex<Pending<T>>);
+
+struct Pending<T> {
+    once: VecDeque<Arc<T>>,
+    always: Option<Arc<T>>,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Pending { once: VecDeque::new(), always: None }))
+    }
+}
+
+impl<T> Slot<T> {
+    pub(super) fn set(&self, times: Times, value: T) {
+        let mut pending = lock(&self.0);
+        match times {
+            Times::Once => pending.once.push_back(Arc::new(value)),
+            Times::Always => pending.always = Some(Arc::new(value)),
+        }
+    }
+
+    /// The fault for this request, used up if it was to happen once.
+    pub(super) fn take(&self) -> Option<Arc<T>> {
+        let mut pending = lock(&self.0);
+        pending.once.pop_front().or_else(|| pending.always.clone())
+    }
+
+    pub(super) fn clear(&self) {
+        let mut pending = lock(&self.0);
+        pending.once.clear();
+        pending.always = None;
+    }
+}
+
+fn json_type() -> [(header::HeaderName, &'static str); 1] {
+    [(header::CONTENT_TYPE, "application/json")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn once_goes_before_always_and_is_used_up() {
+        let slot = Slot::default();
+        slot.set(Times::Always, "always");
+        slot.set(Times::Once, "first");
+        slot.set(Times::Once, "second");
+        let taken: Vec<_> = (0..4).filter_map(|_| slot.take()).map(|value| *value).collect();
+        assert_eq!(taken, ["first", "second", "always", "always"]);
+        slot.clear();
+        assert!(slot.take().is_none());
+    }
+}

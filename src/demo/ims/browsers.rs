@@ -1,0 +1,51 @@
+//! The browser's session at IMS: who signed in here needs no form the second time.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use http::{HeaderMap, HeaderValue};
+
+use crate::clock::UnixTime;
+use crate::demo::random::{lock, opaque};
+use crate::demo::wire::cookie;
+
+/// Who signed in, and when.
+#[derive(Clone, Debug)]
+pub(super) struct SignedIn {
+    pub(super) username: String,
+    pub(super) at: UnixTime,
+}
+
+#[derive(Default)]
+pub(super) struct Browsers(Mutex<HashMap<String, SignedIn>>);
+
+impl Browsers {
+    /// The person of this browser's cookie.
+    pub(super) fn of(&self, headers: &HeaderMap) -> Option<SignedIn> {
+        lock(&self.0).get(cookie(headers, COOKIE)?).cloned()
+    }
+
+    /// Starts a session in place of the one the browser had; returns the `Set-Cookie` value.
+    pub(super) fn begin(&self, headers: &HeaderMap, signed_in: SignedIn) -> Option<HeaderValue> {
+        self.end(headers);
+        let id = opaque();
+        let set_cookie =
+            HeaderValue::from_str(&format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Lax")).ok();
+        lock(&self.0).insert(id, signed_in);
+        set_cookie
+    }
+
+    /// Ends the browser's session; returns the `Set-Cookie` value that takes the cookie away.
+    pub(super) fn end(&self, headers: &HeaderMap) -> HeaderValue {
+        if let Some(id) = cookie(headers, COOKIE) {
+            lock(&self.0).remove(id);
+        }
+        HeaderValue::from_static("ims_sid=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0")
+    }
+
+    pub(super) fn count(&self) -> usize {
+        lock(&self.0).len()
+    }
+}
+
+const COOKIE: &str = "ims_sid";

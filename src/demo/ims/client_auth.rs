@@ -1,0 +1,41 @@
+//! Who calls: `client_secret_post` or `client_secret_basic` (RFC 6749 §2.3.1).
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue, header};
+use secrecy::ExposeSecret as _;
+
+use super::Ims;
+use super::error::Error;
+use crate::demo::wire::Form;
+
+/// Succeeds if the caller is the registered client. Both ways at once are refused, as the RFC says.
+pub(super) fn authenticate(ims: &Ims, headers: &HeaderMap, form: &Form) -> Result<(), Error> {
+    let (id, secret) = match (headers.get(header::AUTHORIZATION), form.get("client_secret")) {
+        (Some(_), Some(_)) => return Err(Error::InvalidRequest("two ways of client authentication")),
+        (Some(authorization), None) => basic(authorization).ok_or(Error::InvalidClient)?,
+        (None, Some(secret)) => (form.get("client_id").unwrap_or_default().to_owned(), secret.to_owned()),
+        (None, None) => return Err(Error::InvalidClient),
+    };
+    let expected = ims.options.client_secret.expose_secret();
+    let same_secret = verify_slices_are_equal(secret.as_bytes(), expected.as_bytes()).is_ok();
+    if id == ims.options.client_id && same_secret { Ok(()) } else { Err(Error::InvalidClient) }
+}
+
+/// Identifier and secret of `Basic` credentials (RFC 7617 §2).
+fn basic(authorization: &HeaderValue) -> Option<(String, String)> {
+    let (scheme, encoded) = authorization.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (id, secret) = decoded.split_once(':')?;
+    Some((form_decoded(id), form_decoded(secret)))
+}
+
+/// Both halves are form-encoded before they are joined.
+fn form_decoded(text: &str) -> String {
+    let spaced = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+}

@@ -1,0 +1,80 @@
+//! What happens to every request before an endpoint sees it: counted, recorded, made to fail, stamped.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::Ims;
+use super::faults::Endpoint;
+use crate::demo::random::{bytes, hex};
+use crate::demo::wire::Form;
+
+/// A request to the token endpoint. No `Debug`: it holds codes and secrets.
+#[derive(Clone)]
+pub struct RecordedRequest {
+    /// The headers as received.
+    pub headers: HeaderMap,
+    /// The decoded pairs of the form.
+    pub form: Vec<(String, String)>,
+}
+
+impl RecordedRequest {
+    /// The first value of a form field.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Counts and records, lets faults answer, and stamps every answer with the `x-debug-id` that Adobe's support asks for.
+pub(super) async fn gate(State(ims): State<Arc<Ims>>, request: Request, next: Next) -> Response {
+    let mut response = faulty_or_honest(&ims, request, next).await;
+    if let Ok(id) = HeaderValue::from_str(&hex(&bytes::<8>())) {
+        response.headers_mut().insert("x-debug-id", id);
+    }
+    response
+}
+
+async fn faulty_or_honest(ims: &Ims, mut request: Request, next: Next) -> Response {
+    let Some(endpoint) = endpoint(request.uri().path()) else {
+        return next.run(request).await;
+    };
+    ims.faults.count(endpoint);
+    if endpoint == Endpoint::Token {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = to_bytes(body, MAX_FORM).await else {
+            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        };
+        let form = Form::parse(&body).into_pairs();
+        ims.faults.record_token_request(RecordedRequest { headers: parts.headers.clone(), form });
+        request = Request::from_parts(parts, Body::from(body));
+    }
+    if ims.faults.is_down() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    match ims.faults.take_answer(endpoint) {
+        Some(answer) => answer.respond().await,
+        None => next.run(request).await,
+    }
+}
+
+fn endpoint(path: &str) -> Option<Endpoint> {
+    Some(match path {
+        "/.well-known/openid-configuration" | "/ims/.well-known/openid-configuration" => Endpoint::Discovery,
+        "/ims/keys" => Endpoint::Keys,
+        "/ims/authorize/v2" | "/ims/sign-in" => Endpoint::Authorize,
+        "/ims/token/v3" => Endpoint::Token,
+        "/ims/userinfo/v2" => Endpoint::UserInfo,
+        "/ims/organizations/v6" | "/ims/organizations/v5" => Endpoint::Organizations,
+        "/ims/profile/v1" => Endpoint::Profile,
+        "/ims/validate_token/v1" => Endpoint::ValidateToken,
+        "/ims/revoke" => Endpoint::Revoke,
+        "/ims/logout/v1" => Endpoint::Logout,
+        _ => return None,
+    })
+}
+
+const MAX_FORM: usize = 64 << 10;

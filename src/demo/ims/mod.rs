@@ -1,0 +1,214 @@
+//! A stand-in for Adobe IMS: discovery, authorization code with PKCE, tokens with IMS's odd claims, organisations,
+//! profile, revocation, logout.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+
+use self::browsers::Browsers;
+use self::grants::Grants;
+use self::keys::Keys;
+use super::listening::Listening;
+use super::people::{Person, people};
+use crate::clock::Clock;
+
+mod authorize;
+mod browsers;
+mod client_auth;
+mod discovery;
+mod error;
+mod faults;
+mod gate;
+mod grants;
+mod keys;
+mod logout;
+mod profile;
+mod revoke;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod token;
+mod tokens;
+
+pub use faults::{Endpoint, Faults, Signing};
+pub use gate::RecordedRequest;
+
+/// What the simulator knows: the client Adobe would have provisioned, and the people.
+#[derive(Clone, Debug)]
+pub struct ImsOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub addr: SocketAddr,
+    /// The one registered client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// Registered redirect URIs, compared exactly; the first one receives errors that name none.
+    pub redirect_uris: Vec<String>,
+    /// The demo organisation, `<24 hex>@AdobeOrg`: where the technical account belongs.
+    pub organization_id: String,
+    /// Who can sign in.
+    pub people: Vec<Person>,
+    /// The clock of every token and code.
+    pub clock: Clock,
+    /// Whether a token answer holds a refresh token when the scope `offline_access` was asked for. Whether the client
+    /// may ask for it at all is a matter of `scopes`.
+    pub refresh_tokens: bool,
+    /// Scopes provisioned for the client; any other is `invalid_scope`.
+    pub scopes: Vec<String>,
+    /// `iss` of the `id_token`; `None`: the issuer of the discovery document.
+    pub id_token_issuer: Option<String>,
+    /// Lifetime of an access token and an `id_token`.
+    pub token_lifetime: Duration,
+    /// Lifetime of an authorization code.
+    pub code_lifetime: Duration,
+}
+
+impl Default for ImsOptions {
+    fn default() -> Self {
+        Self {
+            addr: (Ipv4Addr::LOCALHOST, 0).into(),
+            client_id: super::CLIENT_ID.to_owned(),
+            client_secret: "demo-client-secret".into(),
+            redirect_uris: vec!["https://localhost:8443/ims/callback".to_owned()],
+            organization_id: super::ORGANIZATION_ID.to_owned(),
+            people: people(super::ORGANIZATION_ID, super::TENANT),
+            clock: Clock::system(),
+            refresh_tokens: true,
+            scopes: super::SCOPES.iter().map(ToString::to_string).collect(),
+            id_token_issuer: None,
+            token_lifetime: Duration::from_secs(24 * 60 * 60),
+            code_lifetime: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+/// A running IMS simulator; it stops when dropped.
+pub struct ImsSimulator {
+    listening: Listening,
+    ims: Arc<Ims>,
+}
+
+impl ImsSimulator {
+    /// Binds the address and serves from tasks of the current runtime.
+    pub async fn start(options: ImsOptions) -> io::Result<Self> {
+        let listener = TcpListener::bind(options.addr).await?;
+        let ims = Arc::new(Ims {
+            url: format!("http://{}", listener.local_addr()?),
+            keys: Keys::generate()?,
+            grants: Grants::default(),
+            browsers: Browsers::default(),
+            faults: Faults::default(),
+            options,
+        });
+        let listening = Listening::start(listener, router(&ims))?;
+        Ok(Self { listening, ims })
+    }
+
+    /// `http://127.0.0.1:PORT`, the issuer of the discovery document.
+    pub fn url(&self) -> String {
+        self.listening.url()
+    }
+
+    /// Where the sign-in form is posted to: fields `request` (hidden) and `username`.
+    pub fn sign_in_url(&self) -> String {
+        format!("{}/ims/sign-in", self.url())
+    }
+
+    /// Makes the simulator misbehave. Clones act on the same simulator.
+    pub fn faults(&self) -> Faults {
+        self.ims.faults.clone()
+    }
+
+    /// Signs with a new key from now on; `/ims/keys` publishes the new one and the one before.
+    pub fn rotate_keys(&self) -> io::Result<()> {
+        self.ims.keys.rotate()
+    }
+
+    /// The public key in use, PEM: what an attacker would use as an HS256 secret.
+    pub fn public_key_pem(&self) -> String {
+        self.ims.keys.current().public_key_pem()
+    }
+
+    /// How often `/ims/keys` was asked.
+    pub fn keys_fetches(&self) -> usize {
+        self.ims.faults.fetches(Endpoint::Keys)
+    }
+
+    /// How often an endpoint was asked, faults included.
+    pub fn requests_to(&self, endpoint: Endpoint) -> usize {
+        self.ims.faults.fetches(endpoint)
+    }
+
+    /// The latest requests to the token endpoint, oldest first, faults included.
+    pub fn token_requests(&self) -> Vec<RecordedRequest> {
+        self.ims.faults.token_requests()
+    }
+
+    /// Tokens revoked through `/ims/revoke`, oldest first.
+    pub fn revoked(&self) -> Vec<String> {
+        self.ims.grants.revoked()
+    }
+
+    /// Browser sessions alive at IMS.
+    pub fn browser_sessions(&self) -> usize {
+        self.ims.browsers.count()
+    }
+
+    /// Makes every access token issued so far unknown, as an administrator at Adobe would.
+    pub fn invalidate_access_tokens(&self) {
+        self.ims.grants.forget_access_tokens();
+    }
+
+    /// Ends the listener and every connection; afterwards the port refuses connections.
+    pub async fn stop(&self) {
+        self.listening.stop().await;
+    }
+}
+
+/// What every endpoint shares.
+struct Ims {
+    url: String,
+    options: ImsOptions,
+    keys: Keys,
+    grants: Grants,
+    browsers: Browsers,
+    faults: Faults,
+}
+
+impl Ims {
+    fn issuer(&self) -> &str {
+        &self.url
+    }
+
+    /// Where IMS sends a browser whose `redirect_uri` it does not know.
+    fn default_redirect(&self) -> String {
+        format!("{}/ims/default-redirect", self.url)
+    }
+}
+
+fn router(ims: &Arc<Ims>) -> Router {
+    Router::new()
+        .route("/.well-known/openid-configuration", get(discovery::document))
+        .route("/ims/.well-known/openid-configuration", get(discovery::document))
+        .route("/ims/keys", get(discovery::keys))
+        .route("/ims/authorize/v2", get(authorize::authorize))
+        .route("/ims/sign-in", post(sign_in::sign_in))
+        .route("/ims/default-redirect", get(authorize::default_redirect))
+        .route("/ims/token/v3", post(token::token))
+        .route("/ims/userinfo/v2", get(profile::userinfo).post(profile::userinfo))
+        .route("/ims/organizations/v6", get(profile::organizations))
+        .route("/ims/organizations/v5", get(profile::organizations))
+        .route("/ims/profile/v1", get(profile::profile))
+        .route("/ims/validate_token/v1", post(revoke::validate_token))
+        .route("/ims/revoke", post(revoke::revoke))
+        .route("/ims/logout/v1", get(logout::logout))
+        .layer(from_fn_with_state(Arc::clone(ims), gate::gate))
+        .with_state(Arc::clone(ims))
+}

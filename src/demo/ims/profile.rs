@@ -1,0 +1,67 @@
+//! What IMS tells about a person: userinfo, organisations, profile.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::HeaderMap;
+use serde_json::{Value, json};
+
+use super::error::Error;
+use super::{Endpoint, Ims};
+use crate::demo::people::Person;
+use crate::demo::wire::bearer;
+
+/// No groups here.
+pub(super) async fn userinfo(State(ims): State<Arc<Ims>>, headers: HeaderMap) -> Result<Json<Value>, Error> {
+    let person = bearer_of(&ims, &headers, "openid")?;
+    let (given_name, family_name) = person.name.split_once(' ').unwrap_or((&person.name, ""));
+    let answer = json!({
+        "sub": person.sub,
+        "account_type": "ent",
+        "email": person.email,
+        "email_verified": true,
+        "name": person.name,
+        "given_name": given_name,
+        "family_name": family_name,
+        "address": { "country": "FR" },
+    });
+    Ok(told(&ims, Endpoint::UserInfo, answer))
+}
+
+pub(super) async fn organizations(
+    State(ims): State<Arc<Ims>>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Error> {
+    let answer = bearer_of(&ims, &headers, "read_organizations")?.organizations.clone();
+    Ok(told(&ims, Endpoint::Organizations, answer))
+}
+
+pub(super) async fn profile(State(ims): State<Arc<Ims>>, headers: HeaderMap) -> Result<Json<Value>, Error> {
+    let person = bearer_of(&ims, &headers, "additional_info.projectedProductContext")?;
+    let answer = json!({
+        "displayName": person.name,
+        "email": person.email,
+        "userId": person.sub,
+        "countryCode": "FR",
+        "roles": [{ "organization": ims.options.organization_id, "named_role": "PRODUCT_ADMIN" }],
+        "projectedProductContext": person.product_contexts,
+    });
+    Ok(told(&ims, Endpoint::Profile, answer))
+}
+
+/// The person of the bearer token, if the token lives and has the scope.
+fn bearer_of<'i>(ims: &'i Ims, headers: &HeaderMap, scope: &'static str) -> Result<&'i Person, Error> {
+    let token = bearer(headers).ok_or(Error::InvalidToken)?;
+    let access = ims.grants.access(token, ims.options.clock.now()).ok_or(Error::InvalidToken)?;
+    if !access.grant.has(scope) {
+        return Err(Error::InsufficientScope(scope));
+    }
+    // A technical account is nobody.
+    ims.person(&access.grant).ok_or(Error::InsufficientScope(scope))
+}
+
+fn told(ims: &Ims, endpoint: Endpoint, mut answer: Value) -> Json<Value> {
+    ims.faults.apply(endpoint, &mut answer);
+    Json(answer)
+}

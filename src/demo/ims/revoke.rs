@@ -1,0 +1,43 @@
+//! `/ims/validate_token/v1` and `/ims/revoke`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+use super::Ims;
+use super::client_auth::authenticate;
+use super::error::Error;
+use crate::demo::wire::Form;
+
+/// 200 for a valid and for an invalid token; Campaign asks here.
+pub(super) async fn validate_token(State(ims): State<Arc<Ims>>, body: Bytes) -> Result<Json<Value>, Error> {
+    let form = Form::parse(&body);
+    if form.get("client_id") != Some(&ims.options.client_id) {
+        return Err(Error::InvalidClient);
+    }
+    if form.get("type") != Some("access_token") {
+        return Err(Error::InvalidRequest("type must be access_token"));
+    }
+    let token = form.get("token").ok_or(Error::InvalidRequest("token is missing"))?;
+    Ok(Json(match ims.grants.access(token, ims.options.clock.now()) {
+        Some(access) => json!({ "valid": true, "token": access.claims }),
+        None if ims.grants.knows_access(token) => json!({ "valid": false, "reason": "expired_token" }),
+        None => json!({ "valid": false, "reason": "invalid_token" }),
+    }))
+}
+
+/// RFC 7009: 200 and an empty body, also for an unknown token.
+pub(super) async fn revoke(
+    State(ims): State<Arc<Ims>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, Error> {
+    let form = Form::parse(&body);
+    authenticate(&ims, &headers, &form)?;
+    ims.grants.revoke(form.get("token").ok_or(Error::InvalidRequest("token is missing"))?);
+    Ok(StatusCode::OK)
+}

@@ -1,0 +1,112 @@
+//! The tokens themselves: an `id_token` by the book, and an access token with IMS's odd claims.
+
+use std::io;
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::grants::{Access, Grant};
+use super::{Endpoint, Ims};
+use crate::demo::people::Person;
+use crate::demo::random::{bytes, hex};
+
+impl Ims {
+    /// The person a grant speaks for.
+    pub(super) fn person(&self, grant: &Grant) -> Option<&Person> {
+        let username = grant.username.as_ref()?;
+        self.options.people.iter().find(|person| &person.username == username)
+    }
+
+    /// The answer of the token endpoint for a grant: the tokens its scopes ask for.
+    pub(super) fn token_answer(&self, grant: &Grant, nonce: Option<&str>) -> io::Result<Value> {
+        let access_token = self.issue_access_token(grant)?;
+        let mut answer = json!({ "token_type": "bearer", "expires_in": self.options.token_lifetime.as_secs().saturating_sub(1) });
+        if let Some(person) = self.person(grant) {
+            answer["sub"] = person.sub.as_str().into();
+            if grant.has("openid") {
+                answer["id_token"] = self.id_token(grant, person, nonce, &access_token)?.into();
+            }
+            if grant.has("offline_access") && self.options.refresh_tokens {
+                let expires_at = self.options.clock.now().plus(REFRESH_LIFETIME);
+                answer["refresh_token"] = self.grants.issue_refresh(grant, expires_at).into();
+            }
+        }
+        answer["access_token"] = access_token.into();
+        self.faults.apply(Endpoint::Token, &mut answer);
+        Ok(answer)
+    }
+
+    /// OIDC Core §2, §3.1.3.6.
+    fn id_token(
+        &self,
+        grant: &Grant,
+        person: &Person,
+        nonce: Option<&str>,
+        access_token: &str,
+    ) -> io::Result<String> {
+        let now = self.options.clock.now();
+        let mut header = json!({ "alg": "RS256", "kid": self.keys.current().kid(), "typ": "JWT" });
+        let mut claims = json!({
+            "iss": self.options.id_token_issuer.as_deref().unwrap_or(self.issuer()),
+            "sub": person.sub,
+            "aud": self.options.client_id,
+            "iat": now.0,
+            "exp": now.plus(self.options.token_lifetime).0,
+            "auth_time": grant.auth_time.0,
+            "at_hash": at_hash(access_token),
+            "account_type": "ent",
+        });
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
+        let signing = self.faults.apply_to_id_token(&mut header, &mut claims);
+        self.keys.sign_as(&signing, &mut header, &claims)
+    }
+
+    /// No `iss`, `aud`, `exp`; times are milliseconds in strings; `x5u` is a bare file name.
+    fn issue_access_token(&self, grant: &Grant) -> io::Result<String> {
+        let key = self.keys.current();
+        let now = self.options.clock.now();
+        let user_id = match self.person(grant) {
+            Some(person) => person.sub.clone(),
+            None => format!("{TECHNICAL_ACCOUNT}@techacct.adobe.com"),
+        };
+        let header =
+            json!({ "alg": "RS256", "x5u": format!("{}.cer", key.kid()), "kid": key.kid(), "itt": "at" });
+        let claims = json!({
+            "id": format!("{}_ue1", hex(&bytes::<16>())),
+            "type": "access_token",
+            "client_id": self.options.client_id,
+            "user_id": user_id,
+            "as": "ims-na1",
+            "aa_id": user_id,
+            "ctp": 0,
+            "fg": hex(&bytes::<20>()).to_uppercase(),
+            "sid": hex(&bytes::<16>()),
+            "moi": hex(&bytes::<4>()),
+            "pba": "",
+            "org": self.options.organization_id,
+            "state": json!({ "session": hex(&bytes::<64>()) }).to_string(),
+            "scope": grant.scopes.join(","),
+            "created_at": (now.0 * 1000).to_string(),
+            "expires_in": self.options.token_lifetime.as_millis().to_string(),
+        });
+        let token = key.sign(&header, &claims)?;
+        let expires_at = now.plus(self.options.token_lifetime);
+        self.grants.keep_access(&token, Access { grant: grant.clone(), claims, expires_at });
+        Ok(token)
+    }
+}
+
+/// The left half of the SHA-256 of the access token, base64url (OIDC Core §3.1.3.6).
+fn at_hash(access_token: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, access_token.as_bytes());
+    URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
+}
+
+/// Adobe documents 14 days.
+const REFRESH_LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+const TECHNICAL_ACCOUNT: &str = "1B2F0A7C5E9D48A60A49400F";

@@ -1,0 +1,83 @@
+//! A plain-HTTP/1.1 listener on its own tasks, gone when dropped.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use axum::{Extension, Router};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::random::lock;
+
+/// Tells long-lived handlers (upgraded connections) that the simulator stops.
+#[derive(Clone, Debug)]
+pub(super) struct Stopping(pub(super) CancellationToken);
+
+/// A running listener. Dropping it ends the listener and every connection.
+#[derive(Debug)]
+pub(super) struct Listening {
+    addr: SocketAddr,
+    stopping: CancellationToken,
+    accepting: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Listening {
+    /// Serves `router` on `listener` from tasks of the current runtime.
+    pub(super) fn start(listener: TcpListener, router: Router) -> io::Result<Self> {
+        let addr = listener.local_addr()?;
+        let stopping = CancellationToken::new();
+        let router = router.layer(Extension(Stopping(stopping.clone())));
+        let accepting = tokio::spawn(accept(listener, router, stopping.clone()));
+        Ok(Self { addr, stopping, accepting: Mutex::new(Some(accepting)) })
+    }
+
+    /// `http://ADDRESS:PORT`, without a trailing slash.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Ends the listener and every connection; afterwards the port refuses connections.
+    pub(super) async fn stop(&self) {
+        self.stopping.cancel();
+        let accepting = lock(&self.accepting).take();
+        if let Some(accepting) = accepting {
+            let _ = accepting.await;
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+    }
+}
+
+async fn accept(listener: TcpListener, router: Router, stopping: CancellationToken) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stopping.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of file descriptors, most likely: give them time to come back.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        connections.spawn(async move {
+            // A peer that goes away in the middle is that peer's affair.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades()
+                .await;
+        });
+    }
+}
