@@ -54,9 +54,14 @@ impl HttpClient {
     /// Sends one request and reads the whole answer.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let exchange = async {
-            let answer = self.client.request(request.map(Full::new)).await.map_err(|e| HttpError::Connection(chain(&e)))?;
+            let answer = self
+                .client
+                .request(request.map(Full::new))
+                .await
+                .map_err(|e| HttpError::Connection(chain(&e)))?;
             let (head, body) = answer.into_parts();
-            let body = Limited::new(body, MAX_BODY).collect().await.map_err(|e| HttpError::Body(e.to_string()))?;
+            let body =
+                Limited::new(body, MAX_BODY).collect().await.map_err(|e| HttpError::Body(e.to_string()))?;
             Ok(Response::from_parts(head, body.to_bytes()))
         };
         tokio::time::timeout(self.deadline, exchange).await.map_err(|_| HttpError::Deadline(self.deadline))?

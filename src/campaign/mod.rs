@@ -57,7 +57,11 @@ impl Campaign {
     }
 
     /// `xtk:session#BearerTokenLogon`: a Campaign session for the owner of this IMS access token.
-    pub async fn bearer_token_logon(&self, token: &SecretString, request_id: &str) -> Result<LogonAnswer, CampaignError> {
+    pub async fn bearer_token_logon(
+        &self,
+        token: &SecretString,
+        request_id: &str,
+    ) -> Result<LogonAnswer, CampaignError> {
         let body = soap::bearer_token_logon(token.expose_secret());
         let (upstream, answer) = self.call("xtk:session#BearerTokenLogon", body, None, request_id).await?;
         if let Some(fault) = soap::fault(answer.body()) {
@@ -71,9 +75,15 @@ impl Campaign {
     }
 
     /// `xtk:session#Logoff`: ends the Campaign session; the IMS token stays as it is.
-    pub async fn logoff(&self, session: &SecretString, security: &SecretString, request_id: &str) -> Result<(), CampaignError> {
+    pub async fn logoff(
+        &self,
+        session: &SecretString,
+        security: &SecretString,
+        request_id: &str,
+    ) -> Result<(), CampaignError> {
         let tokens = (session.expose_secret(), security.expose_secret());
-        let (upstream, answer) = self.call("xtk:session#Logoff", soap::logoff(tokens.0), Some(tokens), request_id).await?;
+        let (upstream, answer) =
+            self.call("xtk:session#Logoff", soap::logoff(tokens.0), Some(tokens), request_id).await?;
         match soap::fault(answer.body()) {
             Some(fault) => Err(CampaignError::Refused { upstream, fault }),
             None if answer.status().is_success() => Ok(()),
@@ -94,14 +104,21 @@ impl Campaign {
         for upstream in &self.upstreams {
             let answer = match request(upstream, action, body.clone(), tokens, request_id) {
                 Ok(request) => self.http.send(request).await,
-                Err(e) => return Err(CampaignError::Answer { upstream: upstream.clone(), reason: e.to_string() }),
+                Err(e) => {
+                    return Err(CampaignError::Answer { upstream: upstream.clone(), reason: e.to_string() });
+                }
             };
             match answer {
                 Ok(answer) => return Ok((upstream.clone(), answer)),
-                Err(source) => failure = Some(CampaignError::Unreachable { upstream: upstream.clone(), source }),
+                Err(source) => {
+                    failure = Some(CampaignError::Unreachable { upstream: upstream.clone(), source })
+                }
             }
         }
-        let none = || CampaignError::Answer { upstream: self.upstreams[0].clone(), reason: "no upstream".to_owned() };
+        let none = || CampaignError::Answer {
+            upstream: self.upstreams[0].clone(),
+            reason: "no upstream".to_owned(),
+        };
         Err(failure.unwrap_or_else(none))
     }
 }

@@ -40,13 +40,11 @@ pub fn escape(text: &str) -> String {
 /// Reads the answer of a logon.
 pub fn logon_answer(body: &[u8]) -> Result<LogonAnswer, String> {
     let (mut session, mut security, mut login) = (None, None, None);
-    walk(body, |element, text, attributes| {
-        match element {
-            "pstrSessionToken" => session = Some(text.to_owned()),
-            "pstrSecurityToken" => security = Some(text.to_owned()),
-            "userInfo" => login = attributes("login"),
-            _ => {}
-        }
+    walk(body, |element, text, attributes| match element {
+        "pstrSessionToken" => session = Some(text.to_owned()),
+        "pstrSecurityToken" => security = Some(text.to_owned()),
+        "userInfo" => login = attributes("login"),
+        _ => {}
     })?;
     let filled = |value: Option<String>, name: &str| {
         value.filter(|text| !text.is_empty()).ok_or_else(|| format!("no {name} in the answer"))
@@ -68,21 +66,27 @@ pub fn fault(body: &[u8]) -> Option<String> {
     });
     let plain = || {
         let text = String::from_utf8_lossy(body);
-        (walked.is_err() || !in_fault).then(|| ["XSV-", "SOP-"].iter().find_map(|code| text.find(code))).flatten().map(
-            |at| text[at..].lines().next().unwrap_or_default().to_owned(),
-        )
+        (walked.is_err() || !in_fault)
+            .then(|| ["XSV-", "SOP-"].iter().find_map(|code| text.find(code)))
+            .flatten()
+            .map(|at| text[at..].lines().next().unwrap_or_default().to_owned())
     };
     fault.or_else(plain).map(|text| text.chars().filter(|c| !c.is_control()).take(200).collect())
 }
 
 /// Calls `visit(local name, text, attribute)` for every element: at its start with the text that follows.
-fn walk(body: &[u8], mut visit: impl FnMut(&str, &str, &dyn Fn(&str) -> Option<String>)) -> Result<(), String> {
+fn walk(
+    body: &[u8],
+    mut visit: impl FnMut(&str, &str, &dyn Fn(&str) -> Option<String>),
+) -> Result<(), String> {
     let mut reader = Reader::from_reader(body);
     let mut buffer = Vec::new();
     let mut open: Option<(String, Vec<(String, String)>, String)> = None;
     let mut flush = |open: &mut Option<(String, Vec<(String, String)>, String)>| {
         if let Some((name, attributes, text)) = open.take() {
-            let find = |wanted: &str| attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+            let find = |wanted: &str| {
+                attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
+            };
             visit(&name, text.trim(), &find);
         }
     };
@@ -169,14 +173,19 @@ mod tests {
     fn faults_are_found_in_xml_and_in_plain_text() {
         let xml = super::super::session_expired_fault();
         assert!(fault(xml.as_bytes()).unwrap().contains("XSV-350008"));
-        assert_eq!(fault(b"XSV-350012 Invalid login or password.\nmore").unwrap(), "XSV-350012 Invalid login or password.");
+        assert_eq!(
+            fault(b"XSV-350012 Invalid login or password.\nmore").unwrap(),
+            "XSV-350012 Invalid login or password."
+        );
         assert_eq!(fault(b"<html>hello</html>"), None);
     }
 
     #[test]
     fn a_token_that_would_break_out_of_its_header_is_refused() {
         for token in ["a; path=/", "a\nb", "", "a,b"] {
-            let xml = format!("<r><pstrSessionToken>{token}</pstrSessionToken><pstrSecurityToken>x</pstrSecurityToken></r>");
+            let xml = format!(
+                "<r><pstrSessionToken>{token}</pstrSessionToken><pstrSecurityToken>x</pstrSecurityToken></r>"
+            );
             assert!(logon_answer(xml.as_bytes()).is_err(), "{token:?}");
         }
     }

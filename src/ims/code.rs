@@ -4,10 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use oauth2::{AuthType, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RequestTokenError, TokenResponse as _};
-use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreIdToken};
+use oauth2::{
+    AuthType, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RequestTokenError,
+    TokenResponse as _,
+};
+use openidconnect::core::{
+    CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreIdToken,
+};
 use openidconnect::{
-    AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, Nonce, RedirectUrl, Scope,
+    AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, Nonce, RedirectUrl,
+    Scope,
 };
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -47,7 +53,8 @@ pub struct Tokens {
     pub refresh_token: Option<SecretString>,
 }
 
-type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
+type Client =
+    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
 
 impl Ims {
     /// Begins a login (OIDC Core §3.1.2.1) with PKCE S256 (RFC 7636 §4.3). `prompt_login` asks IMS for the sign-in page
@@ -101,32 +108,45 @@ impl Ims {
         let ims = &self.instance.ims;
         let unusable = |reason: &str| ImsError::Answer { endpoint: "discovery", reason: reason.to_owned() };
         let token_url = metadata.token_endpoint().ok_or_else(|| unusable("no token_endpoint"))?;
-        let redirect = RedirectUrl::new(ims.redirect_uri()).map_err(|_| unusable("the redirect URI is no URL"))?;
-        Ok(CoreClient::new(ClientId::new(ims.client_id.clone()), metadata.issuer().clone(), openidconnect::JsonWebKeySet::default())
-            .set_client_secret(ClientSecret::new(ims.client_secret.expose_secret().to_owned()))
-            .set_auth_uri(metadata.authorization_endpoint().clone())
-            .set_token_uri(token_url.clone())
-            .set_redirect_uri(redirect)
-            .set_auth_type(match ims.token_auth {
-                TokenAuth::Post => AuthType::RequestBody,
-                TokenAuth::Basic => AuthType::BasicAuth,
-            }))
+        let redirect =
+            RedirectUrl::new(ims.redirect_uri()).map_err(|_| unusable("the redirect URI is no URL"))?;
+        Ok(CoreClient::new(
+            ClientId::new(ims.client_id.clone()),
+            metadata.issuer().clone(),
+            openidconnect::JsonWebKeySet::default(),
+        )
+        .set_client_secret(ClientSecret::new(ims.client_secret.expose_secret().to_owned()))
+        .set_auth_uri(metadata.authorization_endpoint().clone())
+        .set_token_uri(token_url.clone())
+        .set_redirect_uri(redirect)
+        .set_auth_type(match ims.token_auth {
+            TokenAuth::Post => AuthType::RequestBody,
+            TokenAuth::Basic => AuthType::BasicAuth,
+        }))
     }
 }
 
 /// The token endpoint's answers as errors. The body is never repeated: it could hold a token.
-fn token_error(error: RequestTokenError<ImsError, openidconnect::StandardErrorResponse<CoreErrorResponseType>>) -> ImsError {
+fn token_error(
+    error: RequestTokenError<ImsError, openidconnect::StandardErrorResponse<CoreErrorResponseType>>,
+) -> ImsError {
     match error {
         RequestTokenError::Request(error) => error,
         RequestTokenError::ServerResponse(refusal) => ImsError::Refused {
             endpoint: TOKEN,
             code: refusal.error().to_string().chars().take(60).collect(),
-            description: refusal.error_description().map_or("no description", |d| d).chars().take(200).collect(),
+            description: refusal
+                .error_description()
+                .map_or("no description", |d| d)
+                .chars()
+                .take(200)
+                .collect(),
             debug_id: "see the log line of the answer".to_owned(),
         },
-        RequestTokenError::Parse(error, _) => {
-            ImsError::Answer { endpoint: TOKEN, reason: format!("not a token response at `{}`", error.path()) }
-        }
+        RequestTokenError::Parse(error, _) => ImsError::Answer {
+            endpoint: TOKEN,
+            reason: format!("not a token response at `{}`", error.path()),
+        },
         RequestTokenError::Other(reason) => ImsError::Answer { endpoint: TOKEN, reason },
     }
 }
@@ -158,7 +178,9 @@ fn accept(sent: Result<Response<Bytes>, HttpError>) -> Result<Response<Bytes>, I
         return Err(ImsError::Refused {
             endpoint: TOKEN,
             code: redirect_error(&answer).unwrap_or_else(|| status.as_u16().to_string()),
-            description: "IMS answered with a redirect; usually a scope that is not provisioned for this client".to_owned(),
+            description:
+                "IMS answered with a redirect; usually a scope that is not provisioned for this client"
+                    .to_owned(),
             debug_id: debug_id(&answer),
         });
     }

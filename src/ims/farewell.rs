@@ -18,22 +18,28 @@ impl Ims {
         const ENDPOINT: &str = "revoke";
         let metadata = self.provider.metadata().await?;
         let default = || self.endpoint("ims/revoke");
-        let url = metadata.additional_metadata().revocation_endpoint.as_ref().map_or_else(default, Url::to_string);
-        let ims = &self.instance.ims;
-        let (id, secret) = (ims.client_id.as_str(), ims.client_secret.expose_secret());
-        let mut form = Serializer::new(String::new());
-        form.append_pair("token", token.expose_secret());
-        let mut request = Request::post(url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        match ims.token_auth {
-            TokenAuth::Post => drop(form.append_pair("client_id", id).append_pair("client_secret", secret)),
-            TokenAuth::Basic => request = request.header(header::AUTHORIZATION, basic(id, secret)),
-        }
-        let request = request
-            .body(Bytes::from(form.finish()))
+        let url =
+            metadata.additional_metadata().revocation_endpoint.as_ref().map_or_else(default, Url::to_string);
+        let request = self
+            .revocation(&url, token)
             .map_err(|e| ImsError::Answer { endpoint: ENDPOINT, reason: e.to_string() })?;
         let answer = self.http.send(request).await.map_err(|e| ImsError::transport(ENDPOINT, &e))?;
         tracing::debug!(endpoint = ENDPOINT, status = %answer.status(), debug_id = debug_id(&answer), "IMS answered");
         if answer.status() == StatusCode::OK { Ok(()) } else { Err(ImsError::status(ENDPOINT, &answer)) }
+    }
+
+    fn revocation(&self, url: &str, token: &SecretString) -> http::Result<Request<Bytes>> {
+        let ims = &self.instance.ims;
+        let (id, secret) = (ims.client_id.as_str(), ims.client_secret.expose_secret());
+        let mut form = Serializer::new(String::new());
+        form.append_pair("token", token.expose_secret());
+        let mut request =
+            Request::post(url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        match ims.token_auth {
+            TokenAuth::Post => drop(form.append_pair("client_id", id).append_pair("client_secret", secret)),
+            TokenAuth::Basic => request = request.header(header::AUTHORIZATION, basic(id, secret)),
+        }
+        request.body(Bytes::from(form.finish()))
     }
 
     /// Where the browser goes to end its IMS session; IMS sends it back to `/ims/signed-out`. `revoked_token` may travel

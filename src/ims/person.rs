@@ -61,12 +61,17 @@ impl Ims {
 
     async fn organizations(&self, token: &SecretString) -> Result<Option<Vec<RawOrganization>>, ImsError> {
         let url = self.endpoint("ims/organizations/v6");
-        if self.has_scope("read_organizations") { self.get("organizations", &url, token).await.map(Some) } else { Ok(None) }
+        if self.has_scope("read_organizations") {
+            self.get("organizations", &url, token).await.map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     async fn profile(&self, token: &SecretString) -> Result<Option<RawProfile>, ImsError> {
         let url = self.endpoint("ims/profile/v1");
-        let wanted = self.has_scope("additional_info.projectedProductContext") || self.has_scope("additional_info");
+        let wanted =
+            self.has_scope("additional_info.projectedProductContext") || self.has_scope("additional_info");
         if wanted { self.get(PROFILE, &url, token).await.map(Some) } else { Ok(None) }
     }
 
@@ -80,7 +85,12 @@ impl Ims {
     }
 
     /// A GET with the access token (RFC 6750 §2.1), JSON back.
-    async fn get<T: DeserializeOwned>(&self, endpoint: &'static str, url: &str, token: &SecretString) -> Result<T, ImsError> {
+    async fn get<T: DeserializeOwned>(
+        &self,
+        endpoint: &'static str,
+        url: &str,
+        token: &SecretString,
+    ) -> Result<T, ImsError> {
         let request = Request::get(url)
             .header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()))
             .header(header::ACCEPT, "application/json")
@@ -93,7 +103,10 @@ impl Ims {
         }
         serde_json::from_slice(answer.body())
             // Line and column, never the text: it is about a person.
-            .map_err(|e| ImsError::Answer { endpoint, reason: format!("{:?} error at {}:{}", e.classify(), e.line(), e.column()) })
+            .map_err(|e| ImsError::Answer {
+                endpoint,
+                reason: format!("{:?} error at {}:{}", e.classify(), e.line(), e.column()),
+            })
     }
 }
 
@@ -139,7 +152,9 @@ impl RawOrganization {
         Organization {
             id: self.org_ref.map(|org| format!("{}@{}", org.ident, org.auth_src)).unwrap_or_default(),
             name: self.org_name.unwrap_or_default(),
-            groups: groups.map(|group| [group.group_name, group.group_display_name].into_iter().flatten().collect()).collect(),
+            groups: groups
+                .map(|group| [group.group_name, group.group_display_name].into_iter().flatten().collect())
+                .collect(),
         }
     }
 }
@@ -179,7 +194,11 @@ struct RawProduct {
 
 impl RawProfile {
     fn products(self) -> Vec<ProductProfile> {
-        let products = self.projected_product_context.unwrap_or_default().into_iter().filter_map(|context| context.product);
+        let products = self
+            .projected_product_context
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|context| context.product);
         products
             .map(|product| ProductProfile {
                 owner: product.owning_entity,

@@ -8,9 +8,9 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use openidconnect::core::{
-    CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey, CoreJsonWebKeySet,
-    CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode, CoreResponseType,
-    CoreSubjectIdentifierType,
+    CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey,
+    CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
+    CoreResponseType, CoreSubjectIdentifierType,
 };
 use openidconnect::{AdditionalProviderMetadata, ProviderMetadata};
 use serde::{Deserialize, Serialize};
@@ -95,12 +95,17 @@ impl Provider {
     /// The keys known now.
     pub async fn keys(&self) -> Result<Arc<CoreJsonWebKeySet>, ImsError> {
         self.metadata().await?;
-        self.keys.load_full().ok_or_else(|| ImsError::Answer { endpoint: "keys", reason: "no keys".to_owned() })
+        self.keys
+            .load_full()
+            .ok_or_else(|| ImsError::Answer { endpoint: "keys", reason: "no keys".to_owned() })
     }
 
     /// The keys after a token named one that `known` lacks. Fetches at most once per [`KEYS_WINDOW`], however many
     /// tokens with made-up key ids come in; the first load does not count, so a rotation right after it is seen.
-    pub async fn newer_keys(&self, known: &Arc<CoreJsonWebKeySet>) -> Result<Arc<CoreJsonWebKeySet>, ImsError> {
+    pub async fn newer_keys(
+        &self,
+        known: &Arc<CoreJsonWebKeySet>,
+    ) -> Result<Arc<CoreJsonWebKeySet>, ImsError> {
         let metadata = self.metadata().await?;
         let mut refetched = self.refetched.lock().await;
         let current = self.keys().await?;
@@ -118,7 +123,11 @@ impl Provider {
         self.json("keys", metadata.jwks_uri().as_str()).await
     }
 
-    async fn json<T: serde::de::DeserializeOwned>(&self, endpoint: &'static str, url: &str) -> Result<T, ImsError> {
+    async fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        endpoint: &'static str,
+        url: &str,
+    ) -> Result<T, ImsError> {
         let request = Request::get(url)
             .header(http::header::ACCEPT, "application/json")
             .body(Bytes::new())
@@ -141,7 +150,13 @@ fn check(metadata: &Metadata) -> Result<(), ImsError> {
     if token.is_none() {
         return Err(unusable("no token_endpoint".to_owned()));
     }
-    let all = [Some(metadata.authorization_endpoint().url()), Some(metadata.jwks_uri().url()), token, user_info, revocation];
+    let all = [
+        Some(metadata.authorization_endpoint().url()),
+        Some(metadata.jwks_uri().url()),
+        token,
+        user_info,
+        revocation,
+    ];
     match all.into_iter().flatten().find(|url| !is_safe(url)) {
         Some(url) => Err(unusable(format!("`{url}` is neither https nor on this machine"))),
         None => Ok(()),

@@ -4,9 +4,12 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use openidconnect::core::{CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
+use openidconnect::core::{
+    CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJwsSigningAlgorithm,
+};
 use openidconnect::{
-    AccessToken, AccessTokenHash, ClaimsVerificationError, ClientId, IssuerUrl, Nonce, SignatureVerificationError,
+    AccessToken, AccessTokenHash, ClaimsVerificationError, ClientId, IssuerUrl, Nonce,
+    SignatureVerificationError,
 };
 
 use super::Ims;
@@ -43,7 +46,8 @@ fn verify(
 ) -> Result<CoreIdTokenClaims, ClaimsVerificationError> {
     let mut outcome = Err(ClaimsVerificationError::InvalidIssuer("no issuer is accepted".to_owned()));
     for issuer in issuers {
-        let issuer = IssuerUrl::new(issuer.clone()).map_err(|e| ClaimsVerificationError::Other(e.to_string()))?;
+        let issuer =
+            IssuerUrl::new(issuer.clone()).map_err(|e| ClaimsVerificationError::Other(e.to_string()))?;
         outcome = id_token.claims(&verifier(ims, issuer, keys), nonce).cloned();
         // Only a token of another issuer is worth another try.
         if !matches!(outcome, Err(ClaimsVerificationError::InvalidIssuer(_))) {
@@ -59,16 +63,20 @@ fn verifier(ims: &Ims, issuer: IssuerUrl, keys: &CoreJsonWebKeySet) -> CoreIdTok
     let at = |seconds: i64| DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MIN_UTC);
     let (earliest_now, latest_now) = (at(now - skew), at(now + skew));
     // A public-client verifier knows no secret, so no HMAC algorithm can ever be accepted. IMS signs with RS256 only.
-    CoreIdTokenVerifier::new_public_client(ClientId::new(ims.instance.ims.client_id.clone()), issuer, keys.clone())
-        .set_allowed_algs([CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256])
-        .set_time_fn(move || earliest_now)
-        .set_issue_time_verifier_fn(move |issued| {
-            if issued > latest_now {
-                Err("iat lies in the future; compare the clocks of this machine and IMS".to_owned())
-            } else {
-                Ok(())
-            }
-        })
+    CoreIdTokenVerifier::new_public_client(
+        ClientId::new(ims.instance.ims.client_id.clone()),
+        issuer,
+        keys.clone(),
+    )
+    .set_allowed_algs([CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256])
+    .set_time_fn(move || earliest_now)
+    .set_issue_time_verifier_fn(move |issued| {
+        if issued > latest_now {
+            Err("iat lies in the future; compare the clocks of this machine and IMS".to_owned())
+        } else {
+            Ok(())
+        }
+    })
 }
 
 /// `azp`, when present, is this client (OIDC Core §3.1.3.7 step 5). Further audiences are refused already.

@@ -127,7 +127,10 @@ mod tests {
             rewritten(&["a=b, __sessiontoken=theirs; c=d"], replace).as_deref(),
             Some("c=d; __sessiontoken=ours")
         );
-        assert_eq!(rewritten(&["__sessiontoken=t"], CampaignCookie::Keep).as_deref(), Some("__sessiontoken=t"));
+        assert_eq!(
+            rewritten(&["__sessiontoken=t"], CampaignCookie::Keep).as_deref(),
+            Some("__sessiontoken=t")
+        );
     }
 
     #[test]

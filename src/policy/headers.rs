@@ -80,7 +80,8 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 pub fn strip_request(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);
     headers.remove(header::EXPECT);
-    let reserved: Vec<HeaderName> = headers.keys().filter(|name| is_reserved(name.as_str())).cloned().collect();
+    let reserved: Vec<HeaderName> =
+        headers.keys().filter(|name| is_reserved(name.as_str())).cloned().collect();
     for name in reserved {
         headers.remove(name);
     }
@@ -119,7 +120,9 @@ pub fn header_text(text: &str) -> HeaderValue {
     HeaderValue::from_str(text)
         .ok()
         .filter(|value| value.to_str().is_ok())
-        .or_else(|| HeaderValue::from_str(&percent_encoding::utf8_percent_encode(text, CONTROLS).to_string()).ok())
+        .or_else(|| {
+            HeaderValue::from_str(&percent_encoding::utf8_percent_encode(text, CONTROLS).to_string()).ok()
+        })
         .unwrap_or_else(|| HeaderValue::from_static(""))
 }
 
@@ -129,11 +132,14 @@ const ENCODE: &percent_encoding::AsciiSet =
 const CONTROLS: &percent_encoding::AsciiSet = percent_encoding::CONTROLS;
 
 fn named_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
-    let listed = headers.get_all(header::CONNECTION).iter().flat_map(|field| field.as_bytes().split(|b| *b == b','));
+    let listed =
+        headers.get_all(header::CONNECTION).iter().flat_map(|field| field.as_bytes().split(|b| *b == b','));
     listed
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         // Framing and target are never a client's to take away.
-        .filter(|name| ![header::HOST, header::CONTENT_LENGTH, header::CONTENT_TYPE, header::COOKIE].contains(name))
+        .filter(|name| {
+            ![header::HOST, header::CONTENT_LENGTH, header::CONTENT_TYPE, header::COOKIE].contains(name)
+        })
         .collect()
 }
 
@@ -148,7 +154,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn map(pairs: &[(&str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(n, v)| (n.parse::<HeaderName>().unwrap(), HeaderValue::from_str(v).unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(n, v)| (n.parse::<HeaderName>().unwrap(), HeaderValue::from_str(v).unwrap()))
+            .collect()
     }
 
     fn names(headers: &HeaderMap) -> Vec<&str> {

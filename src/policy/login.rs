@@ -39,7 +39,8 @@ impl State {
 
     /// Reads a state as IMS hands it back; `None` when it cannot be one of ours.
     pub fn parse(raw: &str) -> Option<Self> {
-        let shape = raw.len() == LENGTH && raw.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let shape =
+            raw.len() == LENGTH && raw.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         (shape && raw.as_bytes()[0].is_ascii_digit()).then(|| Self(raw.to_owned()))
     }
 
@@ -110,7 +111,14 @@ mod tests {
 
     #[test]
     fn what_we_never_sent_is_no_state() {
-        for raw in ["", "x", "2abcdefghijklmnopqrstu", "xabcdefghijklmnopqrstuv", "2abcdefghijklmnopqrst;v", "2abcdefghijklmnopqrstuvw"] {
+        for raw in [
+            "",
+            "x",
+            "2abcdefghijklmnopqrstu",
+            "xabcdefghijklmnopqrstuv",
+            "2abcdefghijklmnopqrst;v",
+            "2abcdefghijklmnopqrstuvw",
+        ] {
             assert_eq!(State::parse(raw), None, "{raw}");
         }
     }

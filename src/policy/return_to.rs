@@ -65,11 +65,31 @@ mod tests {
     fn addresses_that_leave_the_origin_go_to_the_root() {
         let long = format!("/{}", "a".repeat(MAX_LENGTH));
         for raw in [
-            "", "evil", "/\\evil.com", "/%09/evil.com", "/\t/evil.com", "//evil.com", "/\n\\evil.com", "/\r\\evil.com",
-            "/\u{b}\\evil.com", "/ /evil.com", "/./../../\\evil.com", "https://badexample.com",
-            "https://evil.corp?rd=example.com", "https://example.com@google.com/", "//https:///www.google.com/%2e%2e",
-            "http:x@[::216.58.214.206]", "http://0330.072.0326.0316", "javascript:alert(1)", "/path%0d%0aSet-Cookie:x=1",
-            "/ims/logout", "/ims/login?return_to=/", "/ims", "/view#x", "/caf\u{e9}", &long,
+            "",
+            "evil",
+            "/\\evil.com",
+            "/%09/evil.com",
+            "/\t/evil.com",
+            "//evil.com",
+            "/\n\\evil.com",
+            "/\r\\evil.com",
+            "/\u{b}\\evil.com",
+            "/ /evil.com",
+            "/./../../\\evil.com",
+            "https://badexample.com",
+            "https://evil.corp?rd=example.com",
+            "https://example.com@google.com/",
+            "//https:///www.google.com/%2e%2e",
+            "http:x@[::216.58.214.206]",
+            "http://0330.072.0326.0316",
+            "javascript:alert(1)",
+            "/path%0d%0aSet-Cookie:x=1",
+            "/ims/logout",
+            "/ims/login?return_to=/",
+            "/ims",
+            "/view#x",
+            "/caf\u{e9}",
+            &long,
         ] {
             assert_eq!(ReturnTo::parse_or_root(raw).as_str(), "/", "{raw:?}");
         }
@@ -77,7 +97,9 @@ mod tests {
 
     #[test]
     fn addresses_of_this_origin_are_kept_to_the_byte() {
-        for raw in ["/", "/view/home", "/view/home?x=https://other/&y=%0a", "/ims/me", "/imsx/logout", "/a//b", "/?"] {
+        for raw in
+            ["/", "/view/home", "/view/home?x=https://other/&y=%0a", "/ims/me", "/imsx/logout", "/a//b", "/?"]
+        {
             assert_eq!(ReturnTo::parse(raw).map(String::from).as_deref(), Some(raw));
         }
     }

@@ -76,7 +76,10 @@ impl HttpBody for Upload {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Client(body, frames) => {
@@ -138,14 +141,19 @@ impl HttpBody for Body {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match self.get_mut() {
             Self::Own(body) => Pin::new(body).poll_frame(cx),
             Self::Campaign(body, lease) => {
                 let polled = Pin::new(&mut *body).poll_frame(cx);
                 match &polled {
                     Poll::Ready(None) => drop(lease.take().map(Lease::give_back)),
-                    Poll::Ready(Some(Ok(_))) if body.is_end_stream() => drop(lease.take().map(Lease::give_back)),
+                    Poll::Ready(Some(Ok(_))) if body.is_end_stream() => {
+                        drop(lease.take().map(Lease::give_back))
+                    }
                     Poll::Ready(Some(Err(_))) => drop(lease.take()),
                     _ => {}
                 }

@@ -70,7 +70,12 @@ pub struct Proxy {
 
 impl Proxy {
     /// A proxy with no connection yet.
-    pub fn new(upstreams: &[Url], connector: &Connector, response_timeout: Duration, holds_campaign_session: bool) -> Self {
+    pub fn new(
+        upstreams: &[Url],
+        connector: &Connector,
+        response_timeout: Duration,
+        holds_campaign_session: bool,
+    ) -> Self {
         let upstreams = upstreams.iter().filter_map(|url| Pool::new(url, connector.clone())).collect();
         Self { upstreams, next: AtomicUsize::new(0), response_timeout, holds_campaign_session }
     }
@@ -96,7 +101,11 @@ impl Proxy {
     }
 
     /// Tries the upstreams in turn; another one only when nothing was sent to the first.
-    async fn send(&self, mut request: Request<Upload>, progress: body::Progress) -> Result<(Response<Body>, &Pool), ProxyError> {
+    async fn send(
+        &self,
+        mut request: Request<Upload>,
+        progress: body::Progress,
+    ) -> Result<(Response<Body>, &Pool), ProxyError> {
         let start = self.next.fetch_add(1, Ordering::Relaxed);
         let mut failure = None;
         for turn in 0..self.upstreams.len() {
@@ -121,7 +130,8 @@ impl Proxy {
         headers::strip_hop_by_hop(headers);
         let withheld = |value: &http::HeaderValue| cookies::is_withheld(value, self.holds_campaign_session);
         if headers.get_all(header::SET_COOKIE).iter().any(withheld) {
-            let kept: Vec<_> = headers.get_all(header::SET_COOKIE).iter().filter(|v| !withheld(v)).cloned().collect();
+            let kept: Vec<_> =
+                headers.get_all(header::SET_COOKIE).iter().filter(|v| !withheld(v)).cloned().collect();
             headers.remove(header::SET_COOKIE);
             for value in kept {
                 headers.append(header::SET_COOKIE, value);

@@ -37,7 +37,8 @@ impl Pool {
     /// A pool for this origin; `None` when it is no origin.
     pub fn new(url: &Url, connector: Connector) -> Option<Self> {
         let (scheme, authority) = base(url)?;
-        let address = Uri::builder().scheme(scheme).authority(authority.clone()).path_and_query("/").build().ok()?;
+        let address =
+            Uri::builder().scheme(scheme).authority(authority.clone()).path_and_query("/").build().ok()?;
         Some(Self { authority, address, connector, idle: Arc::default() })
     }
 
@@ -50,7 +51,12 @@ impl Pool {
     ///
     /// A kept connection may have been closed by Campaign at the very moment it was taken: then the request goes out
     /// again when nothing of it was sent, or when repeating is safe (RFC 9110 §9.2.2): a GET or HEAD without a body.
-    pub async fn send(&self, mut request: Request<Upload>, progress: &Progress, limit: Duration) -> Result<Response<Body>, Failure> {
+    pub async fn send(
+        &self,
+        mut request: Request<Upload>,
+        progress: &Progress,
+        limit: Duration,
+    ) -> Result<Response<Body>, Failure> {
         while let Some((lease, since)) = self.take() {
             let spare = (since.elapsed() > FRESH).then(|| repeatable(&request)).flatten();
             match self.exchange(lease, request, progress, limit).await {
@@ -84,7 +90,8 @@ impl Pool {
 
     async fn connect(&self) -> Result<Lease, ProxyError> {
         let failed = |reason| ProxyError::Connect { upstream: self.authority.clone(), reason };
-        let stream = self.connector.clone().call(self.address.clone()).await.map_err(|e| failed(chain(&*e)))?;
+        let stream =
+            self.connector.clone().call(self.address.clone()).await.map_err(|e| failed(chain(&*e)))?;
         let (sender, connection) =
             http1::Builder::new().handshake(stream).await.map_err(|e| failed(chain(&e)))?;
         tokio::spawn(async move {

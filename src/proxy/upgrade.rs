@@ -14,7 +14,9 @@ use super::body::Body;
 
 /// True for a WebSocket handshake over HTTP/1.1.
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
-    request.method() == Method::GET && request.version() == Version::HTTP_11 && asks_for_websocket(request.headers())
+    request.method() == Method::GET
+        && request.version() == Version::HTTP_11
+        && asks_for_websocket(request.headers())
 }
 
 /// What [`strip`](crate::policy::headers::strip_request) took away and a WebSocket needs is put back by the caller through
@@ -34,7 +36,11 @@ pub fn take(request: &mut Request<Incoming>) -> bool {
 }
 
 /// Joins both sides after a matching 101; `None` when it does not match what was asked.
-pub fn join(mut response: Response<Body>, client: Option<OnUpgrade>, ended: Option<CancellationToken>) -> Option<Response<Body>> {
+pub fn join(
+    mut response: Response<Body>,
+    client: Option<OnUpgrade>,
+    ended: Option<CancellationToken>,
+) -> Option<Response<Body>> {
     let client = client.filter(|_| asks_for_websocket(response.headers()))?;
     let upstream = hyper::upgrade::on(&mut response);
     tokio::spawn(async move {
@@ -61,6 +67,8 @@ fn asks_for_websocket(headers: &HeaderMap) -> bool {
         fields.flat_map(|field| field.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
     };
     let only_websocket = headers.get_all(header::UPGRADE).iter().count() == 1
-        && headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+        && headers
+            .get(header::UPGRADE)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
     only_websocket && lists(header::CONNECTION, "upgrade")
 }

@@ -58,9 +58,15 @@ impl Signer {
         let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
         // The key's thumbprint is its name (RFC 7638 §3).
         let kid = sha256_text(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes());
-        let jwk = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"});
+        let jwk =
+            json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"});
         let header = Header { kid: Some(kid), ..Header::new(Algorithm::ES256) };
-        Ok(Self { issuer, key: EncodingKey::from_ec_der(document.as_ref()), header, jwks: json!({ "keys": [jwk] }) })
+        Ok(Self {
+            issuer,
+            key: EncodingKey::from_ec_der(document.as_ref()),
+            header,
+            jwks: json!({ "keys": [jwk] }),
+        })
     }
 
     /// The public keys as a JWK set.

@@ -63,8 +63,9 @@ impl Auth {
             email: identity.email.as_deref().map(header_text),
             organization: header_text(&identity.organization),
             groups: group_list(&identity.groups),
-            campaign_cookie: campaign
-                .map(|session| secret(&format!("{CAMPAIGN_COOKIE}={}", session.session_token.expose_secret()))),
+            campaign_cookie: campaign.map(|session| {
+                secret(&format!("{CAMPAIGN_COOKIE}={}", session.session_token.expose_secret()))
+            }),
             security_token: campaign.map(|session| secret(session.security_token.expose_secret())),
             bearer: secret(&format!("Bearer {}", data.tokens.access.expose_secret())),
             ended: CancellationToken::new(),

@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 
-pub use assertion::Signer;
+pub use assertion::{KeyError, Signer};
 pub use auth::Auth;
 pub use data::{CampaignSession, Identity, SessionData, Tokens};
 pub use memory::MemoryStore;
@@ -70,7 +70,8 @@ impl Sessions {
         let now = self.clock.now();
         let ends = now.plus(self.lifetimes.absolute).min(tokens.access_expires);
         let data = SessionData { identity, tokens, campaign, created: now, ends, seen: now };
-        let mut record = Record { id: Id::default(), data: data.to_record(), expiry_date: self.expiry(&data) };
+        let mut record =
+            Record { id: Id::default(), data: data.to_record(), expiry_date: self.expiry(&data) };
         self.store.create(&mut record).await?;
         let auth = Arc::new(Auth::new(record.id, data));
         self.live.insert(record.id.0, auth.clone());
@@ -111,7 +112,9 @@ impl Sessions {
     }
 
     async fn load(&self, id: Id) -> Result<Option<Arc<Auth>>, StoreError> {
-        let Some(data) = self.store.load(&id).await?.and_then(|record| SessionData::from_record(&record.data)) else {
+        let Some(data) =
+            self.store.load(&id).await?.and_then(|record| SessionData::from_record(&record.data))
+        else {
             return Ok(None);
         };
         let auth = self.live.get_with(id.0, || Arc::new(Auth::new(id, data)));

@@ -23,7 +23,11 @@ fn identity() -> Identity {
 }
 
 fn tokens(clock: &Clock) -> Tokens {
-    Tokens { access: "secret".into(), access_expires: clock.now().plus(Duration::from_hours(24)), refresh: None }
+    Tokens {
+        access: "secret".into(),
+        access_expires: clock.now().plus(Duration::from_hours(24)),
+        refresh: None,
+    }
 }
 
 #[tokio::test]
@@ -105,7 +109,8 @@ fn an_assertion_verifies_against_the_published_key() {
     validation.set_audience(&["campaign"]);
     validation.set_issuer(&["https://campaign.example.com"]);
     let key = jsonwebtoken::DecodingKey::from_jwk(&jwk).unwrap();
-    let claims = jsonwebtoken::decode::<serde_json::Value>(token.to_str().unwrap(), &key, &validation).unwrap().claims;
+    let claims =
+        jsonwebtoken::decode::<serde_json::Value>(token.to_str().unwrap(), &key, &validation).unwrap().claims;
     assert_eq!(claims["groups"][0], "delivery");
     assert!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap() <= 300);
 }

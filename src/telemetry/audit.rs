@@ -25,7 +25,14 @@ pub fn login(request: RequestId, peer: &str, who: Who<'_>, groups: &[String], si
 }
 
 /// Somebody was refused: every configuration name that was seen, and the near misses with their reasons.
-pub fn refusal(request: RequestId, peer: &str, who: Who<'_>, reason: &str, seen: &[String], near: &[(String, String)]) {
+pub fn refusal(
+    request: RequestId,
+    peer: &str,
+    who: Who<'_>,
+    reason: &str,
+    seen: &[String],
+    near: &[(String, String)],
+) {
     let Who { user, email, organization } = who;
     let near: Vec<_> = near.iter().map(|(name, why)| json!({"name": name, "why": why})).collect();
     tracing::warn!(target: TARGET, event = "refusal", %request, peer, user, email, organization, reason, seen = %json!(seen), near_misses = %json!(near), "refused");

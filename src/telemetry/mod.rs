@@ -29,7 +29,9 @@ pub fn init(log: &Log) -> io::Result<()> {
         .map_err(|e| io::Error::other(format!("log.level `{}`: {e}", log.level)))?;
     let audit = log.audit_file.as_deref().map(open).transpose()?;
     let apart = audit.is_some();
-    let main = main_layer(log.format).with_filter(filter).with_filter(filter_fn(move |meta| !(apart && is_audit(meta))));
+    let main = main_layer(log.format)
+        .with_filter(filter)
+        .with_filter(filter_fn(move |meta| !(apart && is_audit(meta))));
     let audit = audit.map(|file| json().with_writer(Mutex::new(file)).with_filter(filter_fn(is_audit)));
     tracing_subscriber::registry().with(main).with(audit).try_init().map_err(io::Error::other)
 }

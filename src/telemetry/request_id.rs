@@ -88,11 +88,14 @@ mod tests {
 
     #[test]
     fn a_peers_id_is_taken_only_in_shape() {
-        let given = |text| RequestId::from_peer(&HeaderValue::from_str(text).unwrap()).map(|id| id.to_string());
+        let given =
+            |text| RequestId::from_peer(&HeaderValue::from_str(text).unwrap()).map(|id| id.to_string());
         let uuid = "0AF7651916CD43DD8448EB211C80319C";
         assert_eq!(given(uuid).unwrap(), uuid.to_lowercase());
         assert_eq!(given("0af76519-16cd-43dd-8448-eb211c80319c").unwrap(), uuid.to_lowercase());
-        for wrong in ["", "x", "00000000000000000000000000000000", "0af7651916cd43dd8448eb211c80319c0", "<script>"] {
+        for wrong in
+            ["", "x", "00000000000000000000000000000000", "0af7651916cd43dd8448eb211c80319c0", "<script>"]
+        {
             assert_eq!(given(wrong), None, "{wrong}");
         }
     }

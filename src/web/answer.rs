@@ -81,7 +81,10 @@ impl Stop {
         };
         let headers = response.headers_mut();
         if matches!(self, Self::Method) {
-            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+            headers.insert(
+                header::ALLOW,
+                HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            );
         }
         if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::BAD_GATEWAY {
             headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("5"));
@@ -132,8 +135,11 @@ pub fn json_answer(status: StatusCode, value: &Value) -> Response {
 
 /// 401 for XHR, fetch, WebSocket and API calls. RFC 9110 §11.6.1 asks for the challenge; `Bearer` opens no browser box.
 pub fn login_required() -> Response {
-    let mut response = json_answer(StatusCode::UNAUTHORIZED, &json!({"error": "login_required", "login": "/ims/login"}));
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"imsgate\""));
+    let mut response =
+        json_answer(StatusCode::UNAUTHORIZED, &json!({"error": "login_required", "login": "/ims/login"}));
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"imsgate\""));
     response
 }
 
@@ -148,7 +154,9 @@ pub fn soap_session_expired() -> Response {
 
 /// 303 (RFC 9110 §15.4.4) that no cache keeps and that tells the next site nothing of this address.
 pub fn see_other(location: &str) -> Response {
-    let Ok(location) = HeaderValue::from_str(location) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let Ok(location) = HeaderValue::from_str(location) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
     let headers = [
         (header::LOCATION, location),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

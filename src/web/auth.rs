@@ -16,7 +16,11 @@ use crate::policy::cookies;
 use crate::policy::headers::identity;
 
 /// 200 with the identity headers, 401 without a session, 503 when that cannot be told.
-pub async fn handler(State(shared): State<Arc<Shared>>, Extension(context): Extension<Context>, headers: HeaderMap) -> Response {
+pub async fn handler(
+    State(shared): State<Arc<Shared>>,
+    Extension(context): Extension<Context>,
+    headers: HeaderMap,
+) -> Response {
     let Some(cookie) = cookies::session_cookie(&headers) else { return login_required() };
     let auth = match shared.sessions.find(cookie).await {
         Ok(Some(auth)) => auth,

@@ -55,7 +55,9 @@ struct Callback<'a> {
 impl Callback<'_> {
     async fn answer(&self, query: CallbackQuery, state: &LoginState, name: &str) -> Response {
         let sealed = cookies::pairs(self.headers).find(|(sent, _)| *sent == name).map(|(_, value)| value);
-        let Some(transaction) = sealed.and_then(|text| self.shared.sealer.open::<LoginTransaction>(name, text)) else {
+        let Some(transaction) =
+            sealed.and_then(|text| self.shared.sealer.open::<LoginTransaction>(name, text))
+        else {
             return self.again(state, ReturnTo::default(), "the login's cookie did not come back").await;
         };
         let return_to = transaction.return_to.clone();
@@ -114,7 +116,13 @@ impl Callback<'_> {
     }
 
     /// Opens the Campaign session and ours; the old one, if any, dies.
-    async fn enter(&self, person: Person, granted: Granted, tokens: ImsTokens, return_to: &ReturnTo) -> Response {
+    async fn enter(
+        &self,
+        person: Person,
+        granted: Granted,
+        tokens: ImsTokens,
+        return_to: &ReturnTo,
+    ) -> Response {
         let shared = self.shared;
         let campaign = match self.campaign_logon(&tokens).await {
             Ok(campaign) => campaign,
@@ -131,8 +139,11 @@ impl Callback<'_> {
             organization_name: granted.organization_name,
             groups: granted.groups,
         };
-        let tokens =
-            Tokens { access: tokens.access_token, access_expires: tokens.access_expires, refresh: tokens.refresh_token };
+        let tokens = Tokens {
+            access: tokens.access_token,
+            access_expires: tokens.access_expires,
+            refresh: tokens.refresh_token,
+        };
         let auth = match self.replace_session(identity, tokens, campaign).await {
             Ok(auth) => auth,
             Err(stop) => return stop.answer(shared, self.context, false),
@@ -166,7 +177,12 @@ impl Callback<'_> {
     }
 
     /// A new id for the new session; a cookie planted before the login is worthless from here on.
-    async fn replace_session(&self, identity: Identity, tokens: Tokens, campaign: Option<CampaignSession>) -> Result<Arc<Auth>, Stop> {
+    async fn replace_session(
+        &self,
+        identity: Identity,
+        tokens: Tokens,
+        campaign: Option<CampaignSession>,
+    ) -> Result<Arc<Auth>, Stop> {
         let sessions = &self.shared.sessions;
         if let Some(old) = self.live_session().await? {
             sessions.end(&old).await?;
@@ -186,9 +202,18 @@ impl Callback<'_> {
         if attempt > MAX_ATTEMPTS {
             audit::login_failed(self.context.id, &self.context.peer_text(), why);
             let retry = login::login_path(&return_to);
-            return pages::login_failed(&LoginTrouble::CookieMissing.page(&retry, self.context.plain(self.shared))).into_response();
+            return pages::login_failed(
+                &LoginTrouble::CookieMissing.page(&retry, self.context.plain(self.shared)),
+            )
+            .into_response();
         }
-        login::begin(self.shared, self.context, self.headers, Begin { return_to, attempt, prompt_login: false }).await
+        login::begin(
+            self.shared,
+            self.context,
+            self.headers,
+            Begin { return_to, attempt, prompt_login: false },
+        )
+        .await
     }
 
     async fn live_session(&self) -> Result<Option<Arc<Auth>>, Stop> {
@@ -200,16 +225,20 @@ impl Callback<'_> {
 
     /// IMS sent an error instead of a code (RFC 6749 §4.1.2.1). The code is logged only when it has the RFC's shape.
     fn declined(&self, error: &str, return_to: &ReturnTo) -> Response {
-        let shaped = !error.is_empty() && error.len() <= 60 && error.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let shaped = !error.is_empty()
+            && error.len() <= 60
+            && error.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
         let shown = if shaped { error } else { "(not an OAuth error code)" };
         if matches!(error, "temporarily_unavailable" | "server_error") {
-            let error = ImsError::Unavailable { endpoint: "authorize", reason: shown.to_owned(), retry_after: None };
+            let error =
+                ImsError::Unavailable { endpoint: "authorize", reason: shown.to_owned(), retry_after: None };
             return login::failed(self.shared, self.context, &error, return_to);
         }
         tracing::warn!(request = %self.context.id, error = shown, "IMS declined the login; invalid_scope means a scope in ims.scope is not provisioned");
         audit::login_failed(self.context.id, &self.context.peer_text(), &format!("IMS declined: {shown}"));
         let retry = login::login_path(return_to);
-        pages::login_failed(&LoginTrouble::Declined.page(&retry, self.context.plain(self.shared))).into_response()
+        pages::login_failed(&LoginTrouble::Declined.page(&retry, self.context.plain(self.shared)))
+            .into_response()
     }
 
     fn malformed(&self, why: &str) -> Response {

@@ -11,7 +11,14 @@ use crate::policy::arrival::Arrival;
 use crate::policy::return_to::ReturnTo;
 
 /// Answers a request that needs a session and has none.
-pub async fn closed(shared: &Shared, context: &Context, method: &Method, headers: &HeaderMap, path: &str, target: &str) -> Response {
+pub async fn closed(
+    shared: &Shared,
+    context: &Context,
+    method: &Method,
+    headers: &HeaderMap,
+    path: &str,
+    target: &str,
+) -> Response {
     match Arrival::of(method, headers, path) {
         Arrival::Soap => soap_session_expired(),
         Arrival::Api => login_required(),

@@ -13,7 +13,13 @@ use crate::policy::headers::{
 use crate::session::Auth;
 
 /// Rewrites the headers in place. `host` is the checked host of the request.
-pub fn dress(shared: &Shared, context: &Context, headers: &mut HeaderMap, host: HeaderValue, auth: Option<&Auth>) {
+pub fn dress(
+    shared: &Shared,
+    context: &Context,
+    headers: &mut HeaderMap,
+    host: HeaderValue,
+    auth: Option<&Auth>,
+) {
     // Read before anything is taken away.
     let same_origin = auth.is_some() && is_same_origin(headers, &shared.origin);
     let forwarded_for = forwarded_for(context, headers);

@@ -59,7 +59,11 @@ impl Gate {
         response
     }
 
-    async fn pass(&self, mut request: Request<Incoming>, context: &Context) -> Result<Response<Body>, (Stop, bool)> {
+    async fn pass(
+        &self,
+        mut request: Request<Incoming>,
+        context: &Context,
+    ) -> Result<Response<Body>, (Stop, bool)> {
         let shared = &*self.shared;
         let anonymous = |stop| (stop, false);
 
@@ -73,7 +77,8 @@ impl Gate {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
             return Err((Stop::Method, false));
         }
-        *request.uri_mut() = target(&raw, &path).ok_or((Stop::Path(crate::policy::path::PathError::Control), false))?;
+        *request.uri_mut() =
+            target(&raw, &path).ok_or((Stop::Path(crate::policy::path::PathError::Control), false))?;
 
         // 2. The gateway's own addresses.
         if path.as_str() == "/ims" || path.as_str().starts_with("/ims/") {
@@ -96,7 +101,8 @@ impl Gate {
         // 4. Dressed and sent.
         let signed_in = auth.is_some();
         if is_websocket(&request) {
-            let foreign = request.headers().contains_key(header::ORIGIN) && !is_same_origin(request.headers(), &shared.origin);
+            let foreign = request.headers().contains_key(header::ORIGIN)
+                && !is_same_origin(request.headers(), &shared.origin);
             if signed_in && foreign {
                 return Err((Stop::ForeignOrigin, true));
             }
@@ -129,7 +135,11 @@ fn host<B>(request: &Request<B>) -> Option<HeaderValue> {
         return None;
     }
     let host = match (request.uri().authority(), field) {
-        (Some(authority), Some(field)) if !field.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) => return None,
+        (Some(authority), Some(field))
+            if !field.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) =>
+        {
+            return None;
+        }
         (_, Some(field)) => field.clone(),
         (Some(authority), None) => HeaderValue::from_str(authority.as_str()).ok()?,
         (None, None) => return None,

@@ -112,6 +112,8 @@ pub fn failed(shared: &Shared, context: &Context, error: &ImsError, return_to: &
 
 /// The address that begins a login for this return address.
 pub fn login_path(return_to: &ReturnTo) -> String {
-    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("return_to", return_to.as_str()).finish();
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("return_to", return_to.as_str())
+        .finish();
     format!("/ims/login?{query}")
 }

@@ -19,7 +19,11 @@ use crate::telemetry::audit::{self, Who};
 const SIGNED_OUT: &str = "/ims/signed-out";
 
 /// `GET /ims/logout`: asks first, so that no image or link of another page can sign somebody out.
-pub async fn confirm(State(shared): State<Arc<Shared>>, Extension(context): Extension<Context>, headers: HeaderMap) -> Response {
+pub async fn confirm(
+    State(shared): State<Arc<Shared>>,
+    Extension(context): Extension<Context>,
+    headers: HeaderMap,
+) -> Response {
     let cookie = cookies::session_cookie(&headers).unwrap_or_default();
     match shared.sessions.find(cookie).await {
         Ok(None) => see_other(SIGNED_OUT),
@@ -37,7 +41,11 @@ pub async fn confirm(State(shared): State<Arc<Shared>>, Extension(context): Exte
 }
 
 /// `POST /ims/logout`
-pub async fn logout(State(shared): State<Arc<Shared>>, Extension(context): Extension<Context>, headers: HeaderMap) -> Response {
+pub async fn logout(
+    State(shared): State<Arc<Shared>>,
+    Extension(context): Extension<Context>,
+    headers: HeaderMap,
+) -> Response {
     let says_where = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
     if says_where && !is_same_origin(&headers, &shared.origin) {
         return Stop::ForeignOrigin.answer(&shared, &context, true);
@@ -66,7 +74,10 @@ pub async fn logout(State(shared): State<Arc<Shared>>, Extension(context): Exten
 }
 
 /// `GET /ims/signed-out`
-pub async fn signed_out(State(shared): State<Arc<Shared>>, Extension(context): Extension<Context>) -> Response {
+pub async fn signed_out(
+    State(shared): State<Arc<Shared>>,
+    Extension(context): Extension<Context>,
+) -> Response {
     let (request_id, support, now) = (context.id.as_str(), shared.support(), context.now);
     pages::signed_out(&pages::SignedOut { request_id, support, now }).into_response()
 }

@@ -17,7 +17,11 @@ use crate::clock::UnixTime;
 use crate::policy::cookies;
 
 /// Shows the session's owner to its owner.
-pub async fn handler(State(shared): State<Arc<Shared>>, Extension(context): Extension<Context>, headers: HeaderMap) -> Response {
+pub async fn handler(
+    State(shared): State<Arc<Shared>>,
+    Extension(context): Extension<Context>,
+    headers: HeaderMap,
+) -> Response {
     const PATH: &str = "/ims/me";
     let cookie = cookies::session_cookie(&headers).unwrap_or_default();
     let auth = match shared.sessions.find(cookie).await {

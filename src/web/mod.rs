@@ -19,4 +19,4 @@ mod shared;
 
 pub use context::Peer;
 pub use gate::Gate;
-pub use shared::Shared;
+pub use shared::{Shared, UsedStates};

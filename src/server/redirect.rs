@@ -1,0 +1,76 @@
+//! The plain-HTTP listener: sends everybody to https, does nothing else.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::Empty;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+
+use crate::policy::path::CanonicalPath;
+
+/// Redirects to one origin, whatever host was asked for: the callback server is the only one that can sign people in.
+#[derive(Clone, Debug)]
+pub struct Redirect {
+    /// Where to, without a trailing slash.
+    pub origin: String,
+}
+
+impl Redirect {
+    /// Binds an address.
+    ///
+    /// # Errors
+    /// Names the address.
+    pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+        let named = |e: io::Error| io::Error::new(e.kind(), format!("cannot listen on {address}: {e}"));
+        TcpListener::bind(address).await.map_err(named)
+    }
+
+    /// Serves until the task is dropped.
+    pub async fn serve(self, listener: TcpListener) {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let redirect = self.clone();
+            tokio::spawn(async move {
+                let service = service_fn(move |request| {
+                    let answer = redirect.answer(&request);
+                    async move { Ok::<_, Infallible>(answer) }
+                });
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(Duration::from_secs(10))
+                    .max_buf_size(16 * 1024)
+                    .keep_alive(false)
+                    .serve_connection(TokioIo::new(stream), service);
+                // Its failure concerns only this client.
+                let _ = connection.await;
+            });
+        }
+    }
+
+    /// 308 keeps the method (RFC 9110 §15.4.9).
+    fn answer(&self, request: &Request<Incoming>) -> Response<Empty<Bytes>> {
+        let path = CanonicalPath::parse(request.uri().path()).ok();
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let location = path
+            .and_then(|path| HeaderValue::from_str(&format!("{}{}{query}", self.origin, path.as_str())).ok());
+        let mut response = Response::new(Empty::new());
+        match location {
+            Some(location) => {
+                *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+                response.headers_mut().insert(header::LOCATION, location);
+            }
+            None => *response.status_mut() = StatusCode::BAD_REQUEST,
+        }
+        response
+    }
+}

@@ -1,0 +1,66 @@
+//! The server's side of TLS: rustls on aws-lc-rs, TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Certificate or key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file cannot be read or holds nothing usable.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Certificate and key do not fit, or rustls does not take them.
+    #[error("certificate and key cannot be used: {0}")]
+    Pair(#[from] rustls::Error),
+}
+
+/// The configuration from a certificate chain and a key, both PEM files.
+pub fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|e| TlsError::File { path: path.to_owned(), reason: e.to_string() })
+    };
+    let refused =
+        |path: &Path, reason: &str| TlsError::File { path: path.to_owned(), reason: reason.to_owned() };
+    let (chain, key_pem) = (read(certificate)?, read(key)?);
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&chain).flatten().collect();
+    if chain.is_empty() {
+        return Err(refused(certificate, "no certificate in this file"));
+    }
+    let key =
+        PrivateKeyDer::from_pem_slice(&key_pem).map_err(|_| refused(key, "no private key in this file"))?;
+    build(chain, key)
+}
+
+/// The configuration from PEM texts.
+pub fn server_config_from_pem(certificate: &str, key: &str) -> Result<Arc<ServerConfig>, TlsError> {
+    let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).flatten().collect();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
+        .map_err(|e| TlsError::Pair(rustls::Error::General(e.to_string())))?;
+    build(chain, key)
+}
+
+fn build(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // Without a ticketer every resumption would need memory here and fail on another worker.
+    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    config.send_tls13_tickets = 1;
+    Ok(Arc::new(config))
+}
