@@ -188,3 +188,24 @@ pub enum LogFormat {
     /// One JSON object a line.
     Json,
 }
+
+impl Ims {
+    /// The redirect URI registered at IMS (RFC 6749 §3.1.2).
+    pub fn redirect_uri(&self) -> String {
+        self.own("/ims/callback")
+    }
+
+    /// Where IMS returns the browser after logout.
+    pub fn signed_out_uri(&self) -> String {
+        self.own("/ims/signed-out")
+    }
+
+    /// The gateway's public origin as browsers write it in an `Origin` header (RFC 6454 §6.2).
+    pub fn origin(&self) -> String {
+        self.callback_server.origin().ascii_serialization()
+    }
+
+    fn own(&self, path: &str) -> String {
+        format!("{}{path}", self.origin())
+    }
+}

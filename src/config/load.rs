@@ -66,7 +66,7 @@ pub fn association_mask(
 }
 
 /// Reads a configuration that is already in memory; `file` is its name in findings.
-pub(super) fn from_text(
+pub(crate) fn from_text(
     file: &str,
     text: &str,
     environment: impl IntoIterator<Item = (String, String)>,
