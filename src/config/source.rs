@@ -17,6 +17,8 @@ pub struct Places {
     /// Headers of the sections.
     pub(super) sections: BTreeMap<String, Range<usize>>,
     pub(super) keys: BTreeMap<String, Place>,
+    /// Values that are texts and no secrets.
+    pub(super) texts: BTreeMap<String, String>,
 }
 
 /// Where one key was set.
@@ -47,6 +49,12 @@ impl Places {
                 None => Location::Whole(self.file.clone()),
             },
         }
+    }
+
+    /// The text of a key as the file or the environment sets it; `None` for secrets, for other kinds of values and for keys
+    /// that are not set.
+    pub fn text_of(&self, path: &str) -> Option<&str> {
+        self.texts.get(path).map(String::as_str)
     }
 
     /// Where item number `index` of the list at `path` stands.

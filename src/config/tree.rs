@@ -76,6 +76,11 @@ impl Tree {
 
     /// Sets a known key.
     pub(super) fn set(&mut self, path: &str, value: Value) {
+        if let Value::String(text) = &value
+            && schema::key(path).is_some_and(|key| !key.secret)
+        {
+            self.places.texts.insert(path.to_owned(), text.clone());
+        }
         if let Some((section, name)) = path.split_once('.')
             && let Some(Value::Table(section)) = self.values.get_mut(section)
         {
