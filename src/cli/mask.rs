@@ -84,3 +84,20 @@ fn table(mask: &Mask, names: &[String], paint: Paint) -> String {
 
 /// Columns; names beyond push their verdict to the right.
 const WIDEST: usize = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_a_name_lined_up() {
+        let mask = Mask::parse("Campaign - acme - (.*)").unwrap();
+        let names = ["Campaign - acme - delivery", "Campaign - acme - ", "Other"].map(str::to_owned);
+        assert_eq!(
+            table(&mask, &names, Paint::none()),
+            "Campaign - acme - delivery  → delivery\n\
+             \"Campaign - acme - \"        ✗ near miss: empty group: nothing follows `acme -`\n\
+             Other                       ✗ unrelated to the mask\n"
+        );
+    }
+}

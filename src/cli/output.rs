@@ -52,6 +52,11 @@ pub(super) struct Paint {
 }
 
 impl Paint {
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self { colour: false }
+    }
+
     pub(super) fn green(self, text: &str) -> String {
         self.with("32", text)
     }

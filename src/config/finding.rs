@@ -158,6 +158,7 @@ fn render(findings: &[Finding], look: Look) -> String {
                     .with_context_lines(1)
                     .without_syntax_highlighting();
                 let _ = handler.render_report(&mut text, &Report(finding));
+                text.push('\n');
             }
         }
     }

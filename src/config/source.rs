@@ -8,6 +8,7 @@ use miette::{MietteError, NamedSource, SourceCode, SourceSpan, SpanContents};
 
 use super::finding::Location;
 use super::schema;
+use super::tree::Unknown;
 
 /// Where every key of a configuration was set.
 #[derive(Clone, Debug, Default)]
@@ -92,13 +93,18 @@ impl Places {
 
     /// The file with everything blanked out but keys and the values of known keys that are no secrets: a misspelt
     /// `client_secert` must not print what stands behind it, and neither must a comment.
-    pub(super) fn shown(&self, unknown_keys: &[Range<usize>]) -> Arc<Shown> {
+    pub(super) fn shown(&self, unknown: &[Unknown]) -> Arc<Shown> {
         let mut page = Page::blank(&self.text);
         for header in self.sections.values() {
             page.reveal_with(header, "[].");
         }
-        for key in unknown_keys {
+        for Unknown { key, value, .. } in unknown {
             page.reveal_with(key, "[].");
+            // The value of a section is elsewhere.
+            if key.end < value.start {
+                page.reveal_signs(key.end..value.start, "=");
+                page.stars(value);
+            }
         }
         for (path, place) in &self.keys {
             let Place::File { key, value, .. } = place else { continue };

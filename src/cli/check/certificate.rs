@@ -54,6 +54,13 @@ pub(super) fn authorities(places: &Places, key: &str, path: &Path) -> Item {
     }
 }
 
+/// The certificates of a file of authorities.
+pub(super) fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    certificates.map_err(|error| format!("{} is not PEM: {error}", path.display()))
+}
+
 fn read_chain(places: &Places, key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Item> {
     let name = path.display();
     let bytes = read(places, key, path)?;
@@ -153,17 +160,14 @@ fn hosts(config: &Config, places: &Places, certificate: &CertificateDer<'_>) -> 
 }
 
 fn pair(places: &Places, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Item {
-    let key = match aws_lc_rs::default_provider().key_provider.load_private_key(key) {
-        Ok(key) => key,
-        Err(_) => {
-            let message = "rustls cannot use this kind of key";
-            return Item::stops(
-                places,
-                PRIVATE_KEY,
-                message,
-                "use an ECDSA P-256 or RSA key of 2048 bits or more",
-            );
-        }
+    let Ok(key) = aws_lc_rs::default_provider().key_provider.load_private_key(key) else {
+        let message = "rustls cannot use this kind of key";
+        return Item::stops(
+            places,
+            PRIVATE_KEY,
+            message,
+            "use an ECDSA P-256 or RSA key of 2048 bits or more",
+        );
     };
     match CertifiedKey::new(chain, key).keys_match() {
         Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Item::stops(
@@ -186,3 +190,101 @@ const PRIVATE_KEY: &str = "listen.private_key";
 const MEND_PEM: &str = "the file must hold certificates as -----BEGIN CERTIFICATE----- blocks";
 /// Seconds: two weeks to renew.
 const SOON: i64 = 14 * 86_400;
+
+#[cfg(all(test, feature = "demo"))]
+mod tests {
+    use std::fs;
+
+    use rcgen::{CertificateParams, KeyPair};
+    use tempfile::TempDir;
+
+    use super::super::report::Status;
+    use super::*;
+    use crate::config::read;
+
+    /// A folder with a certificate for `name` from 2026 to 2027, a key, and a configuration that names both.
+    fn world(name: &str, own_key: bool) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2027, 1, 1);
+        let certificate = params.self_signed(&key).unwrap();
+        let key = if own_key { key } else { KeyPair::generate().unwrap() };
+        fs::write(folder.path().join("c.pem"), certificate.pem()).unwrap();
+        fs::write(folder.path().join("k.pem"), key.serialize_pem()).unwrap();
+        folder
+    }
+
+    fn said(folder: &TempDir, now: i64) -> Vec<(Status, String)> {
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let text = format!(
+            "[ims]\nserver = \"https://ims.example.com\"\nclient_id = \"a\"\nclient_secret = \"b\"\n\
+             scope = \"openid,read_organizations\"\ncallback_server = \"https://campaign.example.com\"\n\
+             organization_id = \"4E3D60F754C8E5D0A4C98A2@AdobeOrg\"\nassociation_mask = \"C - (.*)\"\n\
+             [campaign]\nupstream = \"http://127.0.0.1:1\"\n\
+             [listen]\ncertificate = {:?}\nprivate_key = {:?}\n",
+            at("c.pem"),
+            at("k.pem"),
+        );
+        fs::write(folder.path().join("imsgate.toml"), text).unwrap();
+        let loaded = read(&folder.path().join("imsgate.toml"), []).unwrap();
+        let items = check(&loaded.config, &loaded.places, UnixTime(now));
+        items.into_iter().map(|item| (item.status, item.message)).collect()
+    }
+
+    fn stops(folder: &TempDir, now: i64) -> Vec<String> {
+        let stopping = said(folder, now).into_iter().filter(|(status, _)| *status == Status::StopsLogins);
+        stopping.map(|(_, message)| message).collect()
+    }
+
+    const MID_2026: i64 = 1_782_864_000;
+    const LATE_2026: i64 = 1_798_243_200;
+    const IN_2028: i64 = 1_830_297_600;
+
+    #[test]
+    fn a_good_pair_stops_nothing() {
+        let folder = world("campaign.example.com", true);
+        assert_eq!(stops(&folder, MID_2026), [""; 0]);
+        assert!(said(&folder, MID_2026).iter().any(|(_, message)| message == "valid until 2027-01-01"));
+        let late = said(&folder, LATE_2026);
+        assert!(
+            late.contains(&(Status::Warning, "the certificate expires on 2027-01-01".to_owned())),
+            "{late:?}"
+        );
+    }
+
+    #[test]
+    fn what_browsers_would_refuse_stops_logins() {
+        let folder = world("campaign.example.com", true);
+        assert_eq!(stops(&folder, IN_2028), ["the certificate expired on 2027-01-01"]);
+        assert_eq!(stops(&folder, 0), ["the certificate is not valid before 2026-01-01"]);
+        let other = world("other.example.com", true);
+        assert_eq!(
+            stops(&other, MID_2026),
+            ["does not cover campaign.example.com, the host of ims.callback_server"]
+        );
+        let wildcard = world("*.example.com", true);
+        assert_eq!(stops(&wildcard, MID_2026), [""; 0]);
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_stops_logins() {
+        let folder = world("campaign.example.com", false);
+        assert_eq!(
+            stops(&folder, MID_2026),
+            ["does not belong to the first certificate of listen.certificate"]
+        );
+    }
+
+    #[test]
+    fn files_that_hold_something_else_stop_logins() {
+        let folder = world("campaign.example.com", true);
+        fs::copy(folder.path().join("k.pem"), folder.path().join("c.pem")).unwrap();
+        assert!(stops(&folder, MID_2026)[0].contains("holds no PEM certificate"));
+        fs::write(folder.path().join("k.pem"), "secret words").unwrap();
+        assert!(stops(&folder, MID_2026)[1].contains("holds no PEM private key"));
+        fs::remove_file(folder.path().join("c.pem")).unwrap();
+        assert!(stops(&folder, MID_2026)[0].contains("cannot read"));
+    }
+}

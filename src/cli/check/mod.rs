@@ -51,9 +51,10 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
             return ExitCode::from(UNUSABLE);
         }
     };
-    let mut items = offline::check(&loaded, &args.config.path, &Clock::system());
+    let clock = Clock::system();
+    let mut items = offline::check(&loaded, &args.config.path, &clock);
     if !args.offline {
-        items.extend(online::check(&loaded));
+        items.extend(online::check(&loaded, &clock));
     }
     output::out(&if args.json { report::json(&items) } else { report::table(&items, output::paint()) });
     if items.iter().any(|item| item.status == Status::StopsLogins) {

@@ -1,6 +1,7 @@
 //! What can be seen without asking anybody: the configuration and the files it names.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::report::{Item, place};
 use super::{certificate, files, mask};
@@ -100,8 +101,7 @@ fn session(items: &mut Vec<Item>, config: &Config, places: &Places) {
     let message = format!("memory: at most {max_sessions} sessions, which end when the gateway stops");
     items.push(Item::ok(places, "session.store", message));
     let (idle, absolute) = (config.session.idle_timeout, config.session.absolute_timeout);
-    let minutes = |duration: std::time::Duration| duration.as_secs() / 60;
-    let campaign_day = std::time::Duration::from_hours(24);
+    let campaign_day = Duration::from_secs(24 * 3600);
     items.push(if absolute > campaign_day {
         Item::warning(
             places,
@@ -113,7 +113,18 @@ fn session(items: &mut Vec<Item>, config: &Config, places: &Places) {
         Item::ok(
             places,
             "session.absolute_timeout",
-            format!("sessions end after {} min unused, {} min at the latest", minutes(idle), minutes(absolute)),
+            format!("sessions end after {} unused, {} at the latest", human(idle), human(absolute)),
         )
     });
+}
+
+/// `1 h 30 min`, or seconds below a minute.
+fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds % 3600 / 60) {
+        (0, 0) => format!("{seconds} s"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
 }
