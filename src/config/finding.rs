@@ -82,6 +82,10 @@ impl Display for Titled<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.0.key.as_str() {
             "" => f.write_str(&self.0.message),
+            // A quoted key may hold anything; it must not steer the terminal.
+            key if key.contains(char::is_control) => {
+                write!(f, "`{}`: {}", key.escape_debug(), self.0.message)
+            }
             key => write!(f, "`{key}`: {}", self.0.message),
         }
     }
@@ -125,6 +129,11 @@ impl Warnings {
     /// The findings in order of the file.
     pub fn findings(&self) -> &[Finding] {
         &self.0
+    }
+
+    /// True when there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The findings as text; empty when there are none.

@@ -107,14 +107,14 @@ impl Places {
             }
         }
         for (path, place) in &self.keys {
-            let Place::File { key, value, .. } = place else { continue };
+            let Place::File { key, value, items } = place else { continue };
             page.reveal_with(key, "");
             page.reveal_signs(key.end..value.start, "=");
             let secret = schema::key(path).is_none_or(|key| key.secret);
             if secret || has_user(&self.text[value.clone()]) {
                 page.stars(value);
             } else {
-                page.reveal(value.clone());
+                page.reveal_value(value, items);
             }
         }
         page.finish(&self.file)
@@ -219,6 +219,24 @@ impl<'a> Page<'a> {
             if signs.as_bytes().contains(&self.text.as_bytes()[at]) {
                 self.reveal(at..at + 1);
             }
+        }
+    }
+
+    /// A text, a number or a list of them. Comments inside a list and tables in the wrong place stay hidden.
+    fn reveal_value(&mut self, value: &Range<usize>, items: &[Range<usize>]) {
+        let is_table = |range: &Range<usize>| self.text[range.clone()].starts_with(['{', '[']);
+        if !is_table(value) {
+            return self.reveal(value.clone());
+        }
+        let plain: Vec<_> = items.iter().filter(|item| !is_table(item)).cloned().collect();
+        if plain.is_empty() {
+            return self.stars(value);
+        }
+        self.reveal(value.start..value.start + 1);
+        self.reveal(value.end - 1..value.end);
+        self.reveal_signs(value.clone(), ",");
+        for item in plain {
+            self.reveal(item);
         }
     }
 

@@ -191,7 +191,8 @@ const MEND_PEM: &str = "the file must hold certificates as -----BEGIN CERTIFICAT
 /// Seconds: two weeks to renew.
 const SOON: i64 = 14 * 86_400;
 
-#[cfg(all(test, feature = "demo"))]
+#[cfg(test)]
+#[cfg(feature = "demo")]
 mod tests {
     use std::fs;
 
