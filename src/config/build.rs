@@ -20,15 +20,12 @@ use crate::policy::mask::Mask;
 
 /// Checks everything; `None` with at least one error among the findings.
 pub(super) fn build(tree: &mut Tree) -> Option<Config> {
-    let raw: RawConfig = match tree.values.clone().try_into() {
-        Ok(raw) => raw,
-        Err(_) => {
-            // The tree has checked kinds, choices and bounds, so this is a difference between schema and types. The
-            // text of the error could quote a value and is not shown.
-            let location = Location::Whole(tree.places.file.clone());
-            tree.error("", location, Wrong::new("the configuration does not fit its schema", ""));
-            return None;
-        }
+    let Ok(raw) = tree.values.clone().try_into::<RawConfig>() else {
+        // The tree has checked kinds, choices and bounds, so this is a difference between schema and types. The text of
+        // the error could quote a value and is not shown.
+        let location = Location::Whole(tree.places.file.clone());
+        tree.error("", location, Wrong::new("the configuration does not fit its schema", ""));
+        return None;
     };
     let check = &mut Check { tree };
     // Every part is checked before any is asked for, so that all findings come out at once.
@@ -112,9 +109,14 @@ impl Check<'_> {
         self.tree.places.is_set(path)
     }
 
+    /// True when an unknown key was taken for this one: one finding is enough for one slip.
+    fn is_misspelt(&self, path: &str) -> bool {
+        self.tree.unknown.iter().any(|unknown| unknown.meant.as_deref() == Some(path))
+    }
+
     /// A value that must be there; one of the wrong kind was complained about already.
     fn required<T>(&mut self, path: &str, value: Option<T>, example: &str) -> Option<T> {
-        if value.is_none() && !self.is_set(path) {
+        if value.is_none() && !self.is_set(path) && !self.is_misspelt(path) {
             let name = path.rsplit('.').next().unwrap_or(path);
             self.error(path, Wrong::new("is missing", format!("add: {name} = {example}")));
         }

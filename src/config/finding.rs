@@ -82,6 +82,10 @@ impl Display for Titled<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.0.key.as_str() {
             "" => f.write_str(&self.0.message),
+            // A quoted key may hold anything; it must not steer the terminal.
+            key if key.contains(char::is_control) => {
+                write!(f, "`{}`: {}", key.escape_debug(), self.0.message)
+            }
             key => write!(f, "`{key}`: {}", self.0.message),
         }
     }
@@ -127,6 +131,11 @@ impl Warnings {
         &self.0
     }
 
+    /// True when there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The findings as text; empty when there are none.
     pub fn render(&self, look: Look) -> String {
         render(&self.0, look)
@@ -158,6 +167,7 @@ fn render(findings: &[Finding], look: Look) -> String {
                     .with_context_lines(1)
                     .without_syntax_highlighting();
                 let _ = handler.render_report(&mut text, &Report(finding));
+                text.push('\n');
             }
         }
     }

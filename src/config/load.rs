@@ -129,8 +129,8 @@ fn read_text(path: &Path) -> Result<String, ConfigErrors> {
         return Err(fail("the configuration file is larger than 1 MiB".to_owned(), "is it the right file?"));
     }
     String::from_utf8(bytes).map_err(|error| {
-        let line =
-            error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1;
+        let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+        let line = valid.matches('\n').count() + 1;
         fail(format!("line {line} is not UTF-8"), "save the file as UTF-8")
     })
 }

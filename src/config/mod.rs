@@ -24,6 +24,7 @@ pub use checked::{
     TokenAuth,
 };
 pub use finding::{ConfigErrors, Finding, Level, Location, Look, Warnings};
+pub(crate) use load::from_text;
 pub use load::{Loaded, association_mask, read};
 pub use schema::json_schema;
 pub use source::Places;

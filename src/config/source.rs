@@ -8,6 +8,7 @@ use miette::{MietteError, NamedSource, SourceCode, SourceSpan, SpanContents};
 
 use super::finding::Location;
 use super::schema;
+use super::tree::Unknown;
 
 /// Where every key of a configuration was set.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Places {
     /// Headers of the sections.
     pub(super) sections: BTreeMap<String, Range<usize>>,
     pub(super) keys: BTreeMap<String, Place>,
+    /// Values that are texts and no secrets.
+    pub(super) texts: BTreeMap<String, String>,
 }
 
 /// Where one key was set.
@@ -47,6 +50,12 @@ impl Places {
                 None => Location::Whole(self.file.clone()),
             },
         }
+    }
+
+    /// The text of a key as the file or the environment sets it; `None` for secrets, for other kinds of values and for keys
+    /// that are not set.
+    pub fn text_of(&self, path: &str) -> Option<&str> {
+        self.texts.get(path).map(String::as_str)
     }
 
     /// Where item number `index` of the list at `path` stands.
@@ -84,23 +93,28 @@ impl Places {
 
     /// The file with everything blanked out but keys and the values of known keys that are no secrets: a misspelt
     /// `client_secert` must not print what stands behind it, and neither must a comment.
-    pub(super) fn shown(&self, unknown_keys: &[Range<usize>]) -> Arc<Shown> {
+    pub(super) fn shown(&self, unknown: &[Unknown]) -> Arc<Shown> {
         let mut page = Page::blank(&self.text);
         for header in self.sections.values() {
             page.reveal_with(header, "[].");
         }
-        for key in unknown_keys {
+        for Unknown { key, value, .. } in unknown {
             page.reveal_with(key, "[].");
+            // The value of a section is elsewhere.
+            if key.end < value.start {
+                page.reveal_signs(key.end..value.start, "=");
+                page.stars(value);
+            }
         }
         for (path, place) in &self.keys {
-            let Place::File { key, value, .. } = place else { continue };
+            let Place::File { key, value, items } = place else { continue };
             page.reveal_with(key, "");
             page.reveal_signs(key.end..value.start, "=");
             let secret = schema::key(path).is_none_or(|key| key.secret);
             if secret || has_user(&self.text[value.clone()]) {
                 page.stars(value);
             } else {
-                page.reveal(value.clone());
+                page.reveal_value(value, items);
             }
         }
         page.finish(&self.file)
@@ -205,6 +219,24 @@ impl<'a> Page<'a> {
             if signs.as_bytes().contains(&self.text.as_bytes()[at]) {
                 self.reveal(at..at + 1);
             }
+        }
+    }
+
+    /// A text, a number or a list of them. Comments inside a list and tables in the wrong place stay hidden.
+    fn reveal_value(&mut self, value: &Range<usize>, items: &[Range<usize>]) {
+        let is_table = |range: &Range<usize>| self.text[range.clone()].starts_with(['{', '[']);
+        if !is_table(value) {
+            return self.reveal(value.clone());
+        }
+        let plain: Vec<_> = items.iter().filter(|item| !is_table(item)).cloned().collect();
+        if plain.is_empty() {
+            return self.stars(value);
+        }
+        self.reveal(value.start..value.start + 1);
+        self.reveal(value.end - 1..value.end);
+        self.reveal_signs(value.clone(), ",");
+        for item in plain {
+            self.reveal(item);
         }
     }
 

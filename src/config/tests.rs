@@ -55,7 +55,7 @@ fn with(section: &str, line: &str) -> String {
         }
     }
     if !GOOD.contains(&format!("[{section}]")) {
-        text.push_str(&format!("[{section}]\n{line}\n"));
+        text = format!("{text}[{section}]\n{line}\n");
     }
     text
 }

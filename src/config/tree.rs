@@ -18,16 +18,24 @@ pub(super) struct Tree {
     pub values: Table,
     pub places: Places,
     pub findings: Vec<Finding>,
-    /// Where unknown keys stand: they may be shown, what they hold may not.
-    pub unknown: Vec<Range<usize>>,
+    pub unknown: Vec<Unknown>,
     /// False when the text is not TOML: then nothing else is worth saying.
     pub is_toml: bool,
+}
+
+/// A key that is not known: it may be shown, what it holds may not.
+#[derive(Debug)]
+pub(super) struct Unknown {
+    pub key: Range<usize>,
+    pub value: Range<usize>,
+    /// The known key or section it was taken for.
+    pub meant: Option<String>,
 }
 
 /// Reads `text`, which came from `file`.
 pub(super) fn read(file: &str, text: &str) -> Tree {
     let mut tree = Tree { is_toml: true, ..Tree::default() };
-    tree.places.file = file.to_owned();
+    file.clone_into(&mut tree.places.file);
     text.clone_into(&mut tree.places.text);
     for section in schema::sections() {
         tree.values.insert(section.to_owned(), Value::Table(Table::new()));
@@ -76,6 +84,11 @@ impl Tree {
 
     /// Sets a known key.
     pub(super) fn set(&mut self, path: &str, value: Value) {
+        if let Value::String(text) = &value
+            && schema::key(path).is_some_and(|key| !key.secret)
+        {
+            self.places.texts.insert(path.to_owned(), text.clone());
+        }
         if let Some((section, name)) = path.split_once('.')
             && let Some(Value::Table(section)) = self.values.get_mut(section)
         {
@@ -96,7 +109,11 @@ impl Tree {
         for (name, value) in root {
             let path = name.get_ref();
             if path == "instance" {
-                self.unknown.push(name.span());
+                self.unknown.push(Unknown {
+                    key: name.span(),
+                    value: value.span(),
+                    meant: Some(path.to_string()),
+                });
                 self.error(
                     path,
                     self.places.at(name.span()),
@@ -106,12 +123,16 @@ impl Tree {
                     ),
                 );
             } else if !schema::sections().any(|section| section == path) {
-                self.unknown(path, name.span(), value.get_ref().is_table());
+                self.unknown(path, name.span(), value.span(), value.get_ref().is_table());
             } else if let Some(table) = value.get_ref().as_table() {
                 self.places.sections.insert(path.to_string(), name.span());
                 self.section(path, table);
             } else {
-                self.unknown.push(name.span());
+                self.unknown.push(Unknown {
+                    key: name.span(),
+                    value: value.span(),
+                    meant: Some(path.to_string()),
+                });
                 self.error(
                     path,
                     self.places.at(name.span()),
@@ -128,7 +149,7 @@ impl Tree {
         for (name, value) in table {
             let path = format!("{section}.{}", name.get_ref());
             let Some(key) = schema::key(&path) else {
-                self.unknown(&path, name.span(), false);
+                self.unknown(&path, name.span(), value.span(), false);
                 continue;
             };
             let items = value.get_ref().as_array().into_iter().flat_map(|array| array.iter());
@@ -144,22 +165,24 @@ impl Tree {
         }
     }
 
-    fn unknown(&mut self, path: &str, span: Range<usize>, is_section: bool) {
+    fn unknown(&mut self, path: &str, key: Range<usize>, value: Range<usize>, is_section: bool) {
         let meant = if is_section {
-            nearest(path, schema::sections()).map(|section| format!("[{section}]"))
+            nearest(path, schema::sections())
         } else {
-            nearest(path, schema::keys().iter().map(|key| key.path.as_str())).map(|key| format!("`{key}`"))
+            nearest(path, schema::keys().iter().map(|key| key.path.as_str()))
         };
         let mend = match meant {
-            Some(meant) => format!("did you mean {meant}?"),
+            Some(meant) if is_section => format!("did you mean [{meant}]?"),
+            Some(meant) => format!("did you mean `{meant}`?"),
             None if is_section => {
                 format!("known sections: {}", schema::sections().collect::<Vec<_>>().join(", "))
             }
             None => "remove it; `imsgate schema` lists every key".to_owned(),
         };
-        self.unknown.push(span.clone());
+        let location = self.places.at(key.clone());
+        self.unknown.push(Unknown { key, value, meant: meant.map(str::to_owned) });
         let what = if is_section { "unknown section" } else { "unknown key" };
-        self.error(path, self.places.at(span), Wrong::new(what, mend));
+        self.error(path, location, Wrong::new(what, mend));
     }
 }
 

@@ -270,7 +270,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(ProptestConfig::with_cases(128))]
 
         #[test]
         fn any_name_under_any_mask_gives_a_clean_group_or_none(mask in masks(), name in names()) {

@@ -97,7 +97,8 @@ fn client_secret(
     file: Option<std::path::PathBuf>,
 ) -> Option<secrecy::SecretString> {
     const PATH: &str = "ims.client_secret";
-    if !check.is_set(PATH) && !check.is_set("ims.client_secret_file") {
+    let names = [PATH, "ims.client_secret_file"];
+    if !names.iter().any(|name| check.is_set(name) || check.is_misspelt(name)) {
         check.error(
             PATH,
             Wrong::new(
@@ -141,4 +142,4 @@ const EXAMPLE_SCOPE: &str =
     "\"openid,AdobeID,read_organizations,session,additional_info.projectedProductContext\"";
 /// What the reference file has for a secret.
 const PLACEHOLDER: &str = "replace-me";
-const LARGE_SKEW: std::time::Duration = std::time::Duration::from_mins(5);
+const LARGE_SKEW: std::time::Duration = std::time::Duration::from_secs(300);

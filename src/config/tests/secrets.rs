@@ -55,6 +55,9 @@ fn the_value_of_a_secret_is_never_shown() {
         // Beside another mistake on the same line.
         format!("ims = {{ client_secret = \"{SECRET}\", server = 5 }}\n"),
         format!("[ims]\nserver = 5 # client_secret = \"{SECRET}\"\n"),
+        format!("[ims]\nserver = {{ client_secret = \"{SECRET}\" }}\n"),
+        format!("[ims]\nid_token_issuers = [5, {{ client_secret = \"{SECRET}\" }}]\n"),
+        format!("[campaign]\nhosts = [\"a\", # client_secret = \"{SECRET}\"\n  \"b/c\"]\n"),
         // In an address.
         with("ims", &format!("server = \"https://me:{SECRET}@ims.example.com\"")),
         with("campaign", &format!("upstream = [\"https://me:{SECRET}@campaign.example.com\"]")),
