@@ -39,7 +39,9 @@ fn dispatch(command: Command) -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "imsgate", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "imsgate", &mut script);
+            output::out(&String::from_utf8_lossy(&script));
             ExitCode::SUCCESS
         }
     }
