@@ -1,0 +1,6 @@
+//! The gateway over real sockets, between the IMS and the Campaign simulator: one binary, one module a behaviour.
+#![cfg(feature = "demo")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
+mod login;
+mod support;
