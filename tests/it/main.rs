@@ -2,5 +2,15 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod ask;
+mod doors;
+mod forward;
 mod login;
+mod paths;
+mod raw;
+mod stream;
+mod structure;
 mod support;
+mod upgrade;
+mod upstream;
+mod wire;
