@@ -2,7 +2,9 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod answers;
 mod ask;
+mod campaign_troubles;
 mod doors;
 mod forward;
 mod login;
