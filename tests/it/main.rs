@@ -2,5 +2,13 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod callback;
+mod exchange;
 mod login;
+mod logout;
+mod people;
+mod secrets;
+mod sessions;
 mod support;
+mod tokens;
+mod trouble;
