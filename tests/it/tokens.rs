@@ -12,7 +12,7 @@ use crate::support::{World, logs};
 async fn a_token_that_ims_did_not_sign_with_a_published_key_is_refused() {
     let world = World::start().await;
     for (signing, why) in [
-        (Signing::None, "alg"),
+        (Signing::None, "signature"),
         (Signing::Hs256(world.ims.public_key_pem().into_bytes()), "alg"),
         (Signing::Hs256(world.ims.public_key_pem().trim().as_bytes().to_vec()), "alg"),
         (Signing::Hs256(b"demo-client-secret".to_vec()), "alg"),
@@ -195,6 +195,7 @@ async fn assert_refused(world: &World, why: &str) {
     assert!(!page.text().contains("eyJ"), "a token is on the page: {}", page.text());
     let audit = logs::audit(&page.request_id());
     let reason = audit[0].field("reason");
+    println!("  {reason}");
     assert!(reason.contains(why), "{why} is not in: {reason}");
     assert!(!reason.contains("eyJ"), "a token is in the audit trail: {reason}");
     assert!(world.campaign.requests().is_empty());
