@@ -4,15 +4,23 @@
 
 mod answers;
 mod ask;
+mod callback;
 mod campaign_troubles;
 mod doors;
+mod exchange;
 mod forward;
 mod login;
+mod logout;
 mod paths;
+mod people;
 mod raw;
+mod secrets;
+mod sessions;
 mod stream;
 mod structure;
 mod support;
+mod tokens;
+mod trouble;
 mod upgrade;
 mod upstream;
 mod wire;

@@ -11,7 +11,7 @@ use imsgate::config::{
     Campaign, Config, ExperienceCloud, Ims, Instance, Listen, Log, LogFormat, Session, SessionMode, Store,
     TokenAuth,
 };
-use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator};
+use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Recorded};
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
 use imsgate::demo::{self, CLIENT_ID, ORGANIZATION_ID, TENANT};
 use imsgate::policy::mask::Mask;
@@ -64,6 +64,11 @@ impl World {
         let answer = browser.sign_in(who, "/view/home").await;
         assert_eq!(answer.location(), "/view/home", "{}", answer.text());
         browser
+    }
+
+    /// The request that reached Campaign last.
+    pub fn last_request(&self) -> Recorded {
+        self.campaign.requests().pop().unwrap()
     }
 
     /// A TLS connection to the gateway that speaks HTTP/1.1.
