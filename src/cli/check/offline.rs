@@ -101,7 +101,7 @@ fn session(items: &mut Vec<Item>, config: &Config, places: &Places) {
     let message = format!("memory: at most {max_sessions} sessions, which end when the gateway stops");
     items.push(Item::ok(places, "session.store", message));
     let (idle, absolute) = (config.session.idle_timeout, config.session.absolute_timeout);
-    let campaign_day = Duration::from_secs(24 * 3600);
+    let campaign_day = Duration::from_hours(24);
     items.push(if absolute > campaign_day {
         Item::warning(
             places,

@@ -11,7 +11,7 @@ use imsgate::config::{
     Campaign, Config, ExperienceCloud, Ims, Instance, Listen, Log, LogFormat, Session, SessionMode, Store,
     TokenAuth,
 };
-use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator};
+use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Recorded};
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
 use imsgate::demo::{self, CLIENT_ID, ORGANIZATION_ID, TENANT};
 use imsgate::policy::mask::Mask;
@@ -66,9 +66,19 @@ impl World {
         browser
     }
 
+    /// The request that reached Campaign last.
+    pub fn last_request(&self) -> Recorded {
+        self.campaign.requests().pop().unwrap()
+    }
+
     /// A TLS connection to the gateway that speaks HTTP/1.1.
     pub async fn connect(&self) -> wire::Stream {
         wire::connect(self.address(), &self.trust, wire::HTTP_1).await
+    }
+
+    /// A TLS connection to the gateway that speaks HTTP/2.
+    pub async fn connect_http2(&self) -> wire::Stream {
+        wire::connect(self.address(), &self.trust, wire::HTTP_2).await
     }
 
     /// Sends these bytes over TLS and reads until the gateway closes or has nothing more to say.
