@@ -11,6 +11,7 @@ use tokio::io::copy_bidirectional;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
+use super::lease::Lease;
 
 /// True for a WebSocket handshake over HTTP/1.1.
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
@@ -37,14 +38,20 @@ pub fn take(request: &mut Request<Incoming>) -> bool {
 
 /// Joins both sides after a matching 101; `None` when it does not match what was asked.
 pub fn join(
-    mut response: Response<Body>,
+    mut response: Response<Incoming>,
+    lease: Lease,
     client: Option<OnUpgrade>,
     ended: Option<CancellationToken>,
 ) -> Option<Response<Body>> {
     let client = client.filter(|_| asks_for_websocket(response.headers()))?;
     let upstream = hyper::upgrade::on(&mut response);
+    // The tunnel is none of the pool's connections any more.
+    let connection = lease.detach();
     tokio::spawn(async move {
-        let (Ok(client), Ok(upstream)) = tokio::join!(client, upstream) else { return };
+        let joined = tokio::join!(client, upstream);
+        // Closed with its HTTP side unless it was handed over just now.
+        drop(connection);
+        let (Ok(client), Ok(upstream)) = joined else { return };
         let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
         let tunnel = copy_bidirectional(&mut client, &mut upstream);
         match ended {
