@@ -215,16 +215,6 @@ impl Echo {
         Self(answer.json())
     }
 
-    /// The method.
-    pub fn method(&self) -> &str {
-        self.0["method"].as_str().unwrap_or_default()
-    }
-
-    /// Path and query, byte for byte.
-    pub fn path(&self) -> &str {
-        self.0["path_and_query"].as_str().unwrap_or_default()
-    }
-
     /// Every field of this name (lower case).
     pub fn all(&self, name: &str) -> Vec<&str> {
         let fields = self.0["headers"].as_array().map(Vec::as_slice).unwrap_or_default();
