@@ -129,6 +129,7 @@ impl Body {
     }
 
     /// The same bytes until `ended`, then no more.
+    #[must_use]
     pub fn until(self, ended: CancellationToken) -> Self {
         let stream = self.into_data_stream().take_until(ended.cancelled_owned());
         Self::Own(axum::body::Body::from_stream(stream))

@@ -62,7 +62,7 @@ async fn a_small_block_that_unfolds_to_a_huge_head_is_refused() {
         string(&mut entry, &"y".repeat(3000));
         entry
     };
-    let newest = vec![0x80 | 62; 15_000];
+    let newest = vec![NEWEST; 15_000];
     let mut bytes = Vec::new();
     frame(
         &mut bytes,
@@ -235,6 +235,8 @@ fn resident() -> u64 {
     pages.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
 }
 
+/// The newest entry of the table, by its index (RFC 7541 §6.1, §2.3.3).
+const NEWEST: u8 = 0xbe;
 /// RFC 9113 §7.
 const ENHANCE_YOUR_CALM: u32 = 0xb;
 const SILENCE: Duration = Duration::from_millis(700);
