@@ -52,7 +52,7 @@ impl Proxy {
     }
 
     /// Sends the request (its URI is path and query only) and hands back the answer without hop-by-hop fields.
-    /// `ended` cuts an upgraded connection.
+    /// `ended` cuts what has no end of its own: an upgraded connection, an event stream.
     pub async fn forward(
         &self,
         mut request: Request<Incoming>,
@@ -62,14 +62,21 @@ impl Proxy {
         *request.version_mut() = Version::HTTP_11;
         let client = websocket.then(|| hyper::upgrade::on(&mut request));
         let (upload, progress) = Upload::watched(request);
-        let (response, lease) = self.send(upload, &progress).await?;
+        let (mut response, lease) = self.send(upload, &progress).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let upstream = lease.upstream().clone();
-            return upgrade::join(response, lease, client, ended).ok_or(ProxyError::Upgrade { upstream });
+            let as_asked = upgrade::asks_for_websocket(response.headers());
+            let Some(client) = client.filter(|_| as_asked) else {
+                return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
+            };
+            self.clean(response.headers_mut());
+            return Ok(upgrade::join(response, lease, client, ended));
         }
-        let mut response = Body::leased(response, lease, progress);
         self.clean(response.headers_mut());
-        Ok(response)
+        let response = Body::leased(response, lease, progress);
+        match ended {
+            Some(ended) if body::is_event_stream(&response) => Ok(response.map(|body| body.until(ended))),
+            _ => Ok(response),
+        }
     }
 
     /// Tries one upstream after the other, each once, as long as the request may go out again.
