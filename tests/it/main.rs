@@ -4,6 +4,7 @@
 
 mod answers;
 mod ask;
+mod balance;
 mod callback;
 mod campaign_troubles;
 mod doors;

@@ -1,6 +1,7 @@
 //! A Campaign that does exactly what a test says, byte for byte, also what no proper server does.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::net::TcpListener;
@@ -13,6 +14,7 @@ pub struct Upstream {
     /// `http://127.0.0.1:PORT`
     pub url: String,
     seen: Seen,
+    accepted: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -31,19 +33,27 @@ impl Upstream {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Seen::default();
         let noted = seen.clone();
+        let accepted = Arc::<AtomicUsize>::default();
+        let counted = accepted.clone();
         let accepting = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             for number in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
+                counted.fetch_add(1, Ordering::Relaxed);
                 connections.spawn(serve(number, Line::new(stream), noted.clone()));
             }
         });
-        Self { url, seen, accepting }
+        Self { url, seen, accepted, accepting }
     }
 
     /// The request lines so far.
     pub fn seen(&self) -> Vec<String> {
         self.seen.0.lock().unwrap().clone()
+    }
+
+    /// How many connections came so far.
+    pub fn connections(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 }
 
