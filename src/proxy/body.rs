@@ -81,9 +81,10 @@ impl Download {
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
         match &polled {
             Poll::Ready(None) => self.release(),
-            Poll::Ready(Some(Ok(_))) => {
+            Poll::Ready(Some(Ok(frame))) => {
                 self.waits = false;
-                if self.incoming.is_end_stream() {
+                // After trailers nobody looks for the end, for there is nothing more to come.
+                if frame.is_trailers() || self.incoming.is_end_stream() {
                     self.release();
                 }
             }
