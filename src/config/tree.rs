@@ -167,7 +167,8 @@ impl Tree {
                 continue;
             }
             let Some(key) = schema::key(&path) else {
-                self.unknown(&path, name.span(), value.span(), false);
+                let is_section = value.get_ref().is_table() && nearest(&path, schema::sections()).is_some();
+                self.unknown(&path, name.span(), value.span(), is_section);
                 continue;
             };
             let items = value.get_ref().as_array().into_iter().flat_map(|array| array.iter());

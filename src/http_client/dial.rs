@@ -59,19 +59,16 @@ impl Dialer {
     /// # Errors
     /// No such name, no connection, no trust, or not within the limit.
     pub async fn dial(&self) -> io::Result<Wire> {
-        match tokio::time::timeout(self.limit, self.open()).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                let message = format!("no connection within {:?}", self.limit);
-                Err(io::Error::new(io::ErrorKind::TimedOut, message))
-            }
-        }
+        tokio::time::timeout(self.limit, self.open()).await.unwrap_or_else(|_| {
+            let message = format!("no connection within {:?}", self.limit);
+            Err(io::Error::new(io::ErrorKind::TimedOut, message))
+        })
     }
 
     async fn open(&self) -> io::Result<Wire> {
         let stream = match &self.target {
             Target::Unix(path) => return Ok(Wire::Unix(UnixStream::connect(path).await?)),
-            Target::Tcp(host, port) => TcpStream::connect((host.as_str(), *port)).await?,
+            Target::Tcp(host, port) => self.tcp(host, *port).await?,
         };
         // Without this, a head and a body in two writes wait for the peer's delayed acknowledgement.
         stream.set_nodelay(true)?;
@@ -81,9 +78,30 @@ impl Dialer {
     }
 }
 
+impl Dialer {
+    /// Every address of the name in turn, each with its share of the time: one that swallows packets must not hide a good
+    /// one after it.
+    async fn tcp(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        let addresses: Vec<_> = tokio::net::lookup_host((host, port)).await?.collect();
+        let share = self.limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in addresses {
+            match tokio::time::timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => failure = error,
+                Err(_) => failure = io::Error::new(io::ErrorKind::TimedOut, format!("{address} is silent")),
+            }
+        }
+        Err(failure)
+    }
+}
+
 impl std::fmt::Debug for Dialer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dialer").field("target", &self.target).field("tls", &self.tls.is_some()).finish()
+        f.debug_struct("Dialer")
+            .field("target", &self.target)
+            .field("tls", &self.tls.is_some())
+            .finish_non_exhaustive()
     }
 }
 

@@ -93,7 +93,12 @@ impl Proxy {
             tried |= 1 << index;
             match self.pools[index].send(request, progress, &mut spare).await {
                 Ok(answered) => return Ok(answered),
-                Err(Failure { error, again: None }) => return Err(error),
+                // Where all are full, the one waited for was the least so.
+                Err(
+                    Failure { error: error @ ProxyError::Busy { .. }, .. } | Failure { error, again: None },
+                ) => {
+                    return Err(error);
+                }
                 Err(Failure { error, again: Some(again) }) => {
                     failure = Some(error);
                     request = *again;

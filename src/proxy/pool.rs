@@ -30,12 +30,15 @@ pub struct Pool {
 pub(super) struct Kept {
     pub name: Arc<str>,
     pub body_idle: Duration,
-    idle: Mutex<Vec<Box<Connection>>>,
+    idle: Mutex<Resting>,
     slots: Semaphore,
     idle_timeout: Duration,
     /// True while a task closes connections that nobody uses.
     swept: AtomicBool,
 }
+
+/// Boxed, for they go to leases and back many times a second.
+type Resting = Vec<Box<Connection>>;
 
 /// An error, and the request when it may go out again: nothing of it was sent, or repeating it is safe.
 pub(super) struct Failure {
@@ -142,16 +145,12 @@ impl Pool {
             return Ok(());
         }
         let limit = self.limits.pool.queue_timeout;
-        match tokio::time::timeout(limit, slots.acquire()).await {
-            Ok(Ok(permit)) => {
-                permit.forget();
-                Ok(())
-            }
-            _ => {
-                let connections = self.limits.pool.max_connections;
-                Err(ProxyError::Busy { upstream: self.kept.name.clone(), connections, limit })
-            }
+        if let Ok(Ok(permit)) = tokio::time::timeout(limit, slots.acquire()).await {
+            permit.forget();
+            return Ok(());
         }
+        let connections = self.limits.pool.max_connections;
+        Err(ProxyError::Busy { upstream: self.kept.name.clone(), connections, limit })
     }
 
     async fn connect(&self) -> Result<Box<Connection>, ProxyError> {
@@ -212,7 +211,7 @@ impl Kept {
         });
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Box<Connection>>> {
+    fn idle(&self) -> MutexGuard<'_, Resting> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

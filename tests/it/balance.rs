@@ -305,6 +305,42 @@ async fn those_who_wait_get_their_turn_over_the_same_connection() {
 }
 
 #[tokio::test]
+async fn many_clients_share_few_connections_that_are_not_made_anew() {
+    for answer in [OK, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"] {
+        let upstream = Upstream::start(move |_, mut line: Line, seen: Seen| async move {
+            loop {
+                let head = seen.request(&mut line).await?;
+                line.body(&head).await.ok()?;
+                line.send(answer).await;
+            }
+        })
+        .await;
+        let world = in_front_of(&[(&upstream, 1)], |campaign| {
+            campaign.pool.max_connections = 8;
+            campaign.pool.queue_timeout = Duration::from_mins(1);
+            campaign.pool.idle_timeout = Duration::from_mins(1);
+        })
+        .await;
+        let mut clients = tokio::task::JoinSet::new();
+        for number in 0..24 {
+            let mut line = ask::line(&world).await;
+            let host = ask::host(&world).to_owned();
+            clients.spawn(async move {
+                for _ in 0..20 {
+                    let ask = if number % 3 == 0 { Ask::post("/r/x", "a=b") } else { Ask::get("/r/x") };
+                    line.send(ask.kept(&host)).await;
+                    assert_eq!(line.answer(false).await.unwrap().text(), "ok");
+                }
+            });
+        }
+        clients.join_all().await;
+        assert_eq!(requests(&upstream), 480);
+        assert!(upstream.connections() <= 8, "{} connections", upstream.connections());
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_nobody_uses_is_closed() {
     let ended = Arc::new(AtomicBool::new(false));
     let flag = ended.clone();

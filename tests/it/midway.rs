@@ -65,7 +65,7 @@ async fn an_answer_that_stands_still_is_cut_and_its_connection_closed() {
         let gone = Arc::new(Notify::new());
         let upstream = stalling(half, gone.clone()).await;
         let world = in_front_of(&upstream, |campaign| {
-            campaign.body_idle_timeout = Duration::from_millis(100);
+            campaign.body_idle_timeout = Duration::from_millis(300);
         })
         .await;
         let mut line = ask::line(&world).await;
@@ -74,7 +74,7 @@ async fn an_answer_that_stands_still_is_cut_and_its_connection_closed() {
         assert_eq!(head.status(), 200);
         assert!(line.body(&head).await.is_err(), "the client sees that it is not whole: {half:?}");
         happens(&gone).await;
-        assert!(logs::say("100ms") && logs::say(&upstream.url), "the log tells why");
+        assert!(logs::say("300ms") && logs::say(&upstream.url), "the log tells why");
         assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
         assert_eq!(upstream.connections(), 2);
         world.stop().await;
@@ -86,7 +86,7 @@ async fn an_answer_that_stands_still_is_cut_over_http2_too() {
     let gone = Arc::new(Notify::new());
     let upstream = stalling("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf", gone.clone()).await;
     let world = in_front_of(&upstream, |campaign| {
-        campaign.body_idle_timeout = Duration::from_millis(100);
+        campaign.body_idle_timeout = Duration::from_millis(300);
     })
     .await;
     let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
@@ -104,8 +104,8 @@ async fn an_answer_that_stands_still_is_cut_over_http2_too() {
 async fn a_slow_answer_that_moves_is_not_cut() {
     let upstream = Upstream::start(|_, mut line: Line, seen: Seen| async move {
         seen.request(&mut line).await?;
-        line.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n").await;
-        for _ in 0..8 {
+        line.send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n").await;
+        for _ in 0..20 {
             tokio::time::sleep(Duration::from_millis(100)).await;
             line.send("x").await;
         }
@@ -113,11 +113,11 @@ async fn a_slow_answer_that_moves_is_not_cut() {
     })
     .await;
     let world = in_front_of(&upstream, |campaign| {
-        campaign.body_idle_timeout = Duration::from_millis(700);
-        campaign.response_timeout = Duration::from_millis(700);
+        campaign.body_idle_timeout = Duration::from_millis(1500);
+        campaign.response_timeout = Duration::from_millis(1500);
     })
     .await;
-    assert_eq!(Ask::get("/r/x").of(&world).await.text(), "xxxxxxxx");
+    assert_eq!(Ask::get("/r/x").of(&world).await.text(), "x".repeat(20));
     world.stop().await;
 }
 
@@ -161,7 +161,7 @@ async fn a_client_that_stops_in_the_middle_of_an_upload_hears_408() {
     let gone = Arc::new(Notify::new());
     let upstream = stalling("", gone.clone()).await;
     let world = in_front_of(&upstream, |campaign| {
-        campaign.response_timeout = Duration::from_millis(200);
+        campaign.response_timeout = Duration::from_secs(1);
     })
     .await;
     let mut line = ask::line(&world).await;
@@ -243,6 +243,34 @@ async fn an_upload_that_was_answered_early_goes_on_and_its_connection_is_used_ag
     line.send("half").await;
     line.send(Ask::get("/r/x").bytes(&host)).await;
     assert_eq!(line.answer(false).await.unwrap().status(), 200, "the client's connection is in step");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_open_websocket_is_none_of_the_pools_connections_any_more() {
+    let upstream = Upstream::start(|number, mut line: Line, seen: Seen| async move {
+        seen.request(&mut line).await?;
+        if number == 0 {
+            line.send(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+            )
+            .await;
+            while let Some(byte) = line.next().await.ok()? {
+                line.send([byte]).await;
+            }
+        }
+        line.send(OK).await;
+        None
+    })
+    .await;
+    let world = in_front_of(&upstream, |campaign| campaign.pool.max_connections = 1).await;
+    let mut line = ask::line(&world).await;
+    let open = Ask::get("/r/x").with("Connection: Upgrade").with("Upgrade: websocket");
+    line.send(open.kept(ask::host(&world))).await;
+    assert_eq!(line.head().await.unwrap().status(), 101);
+    assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok", "there is room for one");
+    line.send("x").await;
+    assert_eq!(line.next().await.unwrap(), Some(b'x'), "and the tunnel stands");
     world.stop().await;
 }
 

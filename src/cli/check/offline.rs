@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::report::{Item, place};
 use super::{certificate, files, mask};
 use crate::clock::Clock;
-use crate::config::{Config, Loaded, Places, SessionMode, Store};
+use crate::config::{ClientIdentity, Config, Loaded, Places, SessionMode, Store};
+use crate::http_client::tls_config;
 
 /// Every finding, in the order of the configuration file.
 pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
@@ -92,6 +93,19 @@ fn campaign(items: &mut Vec<Item>, config: &Config, places: &Places) {
     ));
     if let Some(ca_file) = &campaign.ca_file {
         items.push(certificate::authorities(places, "campaign.ca_file", ca_file));
+    }
+    if let Some(ClientIdentity { certificate, key }) = &campaign.client_identity {
+        items.push(match tls_config(None, Some((certificate, key))) {
+            Ok(_) => Item::ok(places, "campaign.client_certificate", "belongs to campaign.client_key"),
+            Err(error) => Item::stops(
+                places,
+                "campaign.client_certificate",
+                error.to_string(),
+                "name the PEM files of one certificate and its key",
+            ),
+        });
+        let good = "readable by the gateway's user and group alone";
+        items.push(files::private(places, "campaign.client_key", key, good));
     }
 }
 

@@ -1,13 +1,14 @@
 //! `[campaign]`: the server behind the gateway.
 
 use super::{Check, Wrong, upstream, values};
+use crate::config::Upstream;
 use crate::config::checked::{Campaign, SessionMode};
 use crate::config::raw::{RawCampaign, RawSessionMode};
 use crate::policy::public::{PatternError, PublicPaths};
 
 pub(super) fn campaign(check: &mut Check<'_>, raw: RawCampaign) -> Option<Campaign> {
     let upstreams = upstream::upstreams(check, raw.upstream.as_ref());
-    let is_https = upstreams.iter().flatten().any(|upstream| upstream.is_https());
+    let is_https = upstreams.iter().flatten().any(Upstream::is_https);
     let health = upstream::health(check, &raw.health, upstreams.as_ref().map_or(1, Vec::len));
     let pool = upstream::pool(check, &raw);
     let ca_file = check.path("campaign.ca_file", raw.ca_file);

@@ -111,6 +111,7 @@ fn values_that_cannot_work_are_refused() {
         ("campaign", "health = \"on\"", "must be a section"),
         ("campaign", "health = { interval = \"5\" }", "without a unit"),
         ("campaign", "health = { ejection = \"2m\" }", "longer than campaign.health.max_ejection"),
+        ("campaign.helth", "check = \"on\"", "unknown section"),
         ("campaign.health", "check = \"maybe\"", "must be one of"),
         ("campaign.health", "intervall = \"5s\"", "unknown key"),
         ("campaign", "public_paths = [\"*\"]", "opens every path"),
