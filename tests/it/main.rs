@@ -10,5 +10,6 @@ mod people;
 mod secrets;
 mod sessions;
 mod support;
+mod tabs;
 mod tokens;
 mod trouble;
