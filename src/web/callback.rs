@@ -116,7 +116,10 @@ impl Callback<'_> {
                         return stop.answer(shared, self.context, false);
                     }
                 };
-                if old.as_ref().is_some_and(|old| is_of_another_tab(old, &replaces, &person, &granted)) {
+                if old
+                    .as_ref()
+                    .is_some_and(|old| is_of_another_tab(old, replaces.as_deref(), &person, &granted))
+                {
                     self.discard(&tokens).await;
                     return see_other(return_to.as_str());
                 }
@@ -280,9 +283,7 @@ impl Callback<'_> {
 
 /// True when the browser's session came into being after this login began, for the same person with the same groups:
 /// another tab was quicker. Its session is kept, because the pages of that tab carry Campaign's security token.
-fn is_of_another_tab(session: &Auth, replaces: &Option<String>, person: &Person, granted: &Granted) -> bool {
+fn is_of_another_tab(session: &Auth, replaces: Option<&str>, person: &Person, granted: &Granted) -> bool {
     let identity = &session.data.identity;
-    replaces.as_ref() != Some(&session.sid)
-        && identity.user == person.user
-        && identity.groups == granted.groups
+    replaces != Some(&*session.sid) && identity.user == person.user && identity.groups == granted.groups
 }

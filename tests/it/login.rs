@@ -1,5 +1,6 @@
 //! From the first request to the session.
 
+use bytes::Bytes;
 use http::{Request, StatusCode};
 use imsgate::config::TokenAuth;
 
@@ -62,7 +63,7 @@ async fn a_foreign_host_name_in_the_request_never_reaches_the_redirect_uri() {
     let world = World::start().await;
     let request =
         Request::get("/view/home").header("accept", "text/html").header("x-forwarded-host", "evil.com");
-    let to_ims = world.browser().request(request.body(Default::default()).unwrap()).await;
+    let to_ims = world.browser().request(request.body(Bytes::new()).unwrap()).await;
     assert_eq!(to_ims.parameter("redirect_uri").unwrap(), format!("{}/ims/callback", world.origin));
     world.stop().await;
 }
