@@ -111,7 +111,7 @@ impl Campaign {
             match answer {
                 Ok(answer) => return Ok((upstream.clone(), answer)),
                 Err(source) => {
-                    failure = Some(CampaignError::Unreachable { upstream: upstream.clone(), source })
+                    failure = Some(CampaignError::Unreachable { upstream: upstream.clone(), source });
                 }
             }
         }

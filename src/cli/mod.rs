@@ -1,8 +1,120 @@
-//! The command line.
+//! The command line: arguments in, exit code out. What the commands do is elsewhere.
+
+mod check;
+mod config_file;
+#[cfg(feature = "demo")]
+mod demo;
+mod mask;
+mod output;
+mod serve;
 
 use std::process::ExitCode;
 
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
 /// Parses the arguments and runs the command.
+///
+/// Exit codes: 0 all good, 1 a finding that stops logins (or no name that matches), 2 unusable configuration or usage.
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    match Cli::try_parse() {
+        Ok(cli) => dispatch(cli.command),
+        Err(error) => {
+            // Nobody is left to tell when standard error is closed.
+            let _ = error.print();
+            if error.use_stderr() { ExitCode::from(UNUSABLE) } else { ExitCode::SUCCESS }
+        }
+    }
+}
+
+fn dispatch(command: Command) -> ExitCode {
+    match command {
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Mask(args) => mask::run(&args),
+        Command::Schema => {
+            output::out(&crate::config::json_schema());
+            ExitCode::SUCCESS
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "imsgate", &mut script);
+            output::out(&String::from_utf8_lossy(&script));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Puts Adobe ID in front of Adobe Campaign.
+#[derive(Debug, Parser)]
+#[command(name = "imsgate", version, about, after_help = AFTER_HELP, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run gateway, IMS simulator and Campaign simulator on this machine; needs no file and no network
+    #[cfg(feature = "demo")]
+    Demo(demo::DemoArgs),
+    /// Run the gateway
+    Serve(serve::ServeArgs),
+    /// Say what in the configuration and around it stops logins, and how to mend it
+    #[command(after_help = check::AFTER_HELP)]
+    Check(check::CheckArgs),
+    /// Try the association mask on configuration names
+    #[command(after_help = mask::AFTER_HELP)]
+    Mask(mask::MaskArgs),
+    /// Print the JSON Schema of the configuration file
+    Schema,
+    /// Print a completion script
+    #[command(after_help = "Example:\n  imsgate completions bash > /etc/bash_completion.d/imsgate")]
+    Completions {
+        /// For this shell
+        shell: Shell,
+    },
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  imsgate demo                              try it: https://localhost:8443
+  imsgate check --offline                   is the configuration good?
+  imsgate serve --config /etc/imsgate.toml  run it
+  imsgate mask 'Campaign - acme - delivery' which Campaign group does this name give?
+
+Environment:
+  IMSGATE_CONFIG           the configuration file, when --config does not name it
+  IMSGATE_LOG              what is logged, as in info,imsgate=debug
+  IMSGATE_IMS__CLIENT_ID   replaces ims.client_id; so for every key of the file
+
+Exit codes:
+  0  all good
+  1  a finding that stops logins; no name matches
+  2  unusable configuration; wrong usage";
+
+/// Exit code of a finding that stops logins.
+const STOPS_LOGINS: u8 = 1;
+/// Exit code of an unusable configuration, and of wrong usage.
+const UNUSABLE: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_of_the_help_is_one() {
+        for line in AFTER_HELP.lines().filter(|line| line.starts_with("  imsgate")) {
+            let line = line.split("  ").nth(1).unwrap().replace("'Campaign - acme - delivery'", "name");
+            let words = line.split(' ').take_while(|word| *word != "which");
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
 }

@@ -1,214 +1,34 @@
 //! The configuration: a TOML file and the environment, parsed once into values that cannot be wrong.
 //!
-//! `raw` is the file as written, `load` joins file and environment, `checked` turns it into the types below, and `report`
-//! says what is wrong with file, line, column, key and mend.
+//! `raw` is the file as written and the source of the JSON Schema, `tree` reads file and environment against that
+//! schema, `build` turns the result into the types of `checked`, and `finding` says what is wrong with file, line, column,
+//! key and mend. All findings are collected: a file with five mistakes is mended in one go.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+mod build;
+mod checked;
+mod env;
+mod finding;
+mod load;
+mod nearest;
+mod raw;
+mod schema;
+mod source;
+mod tree;
+mod values;
 
-use ipnet::IpNet;
-use secrecy::SecretString;
-use url::Url;
+#[cfg(test)]
+mod tests;
 
-use crate::policy::mask::Mask;
-use crate::policy::public::PublicPaths;
+pub use checked::{
+    Campaign, Config, ExperienceCloud, Ims, Instance, Listen, Log, LogFormat, Session, SessionMode, Store,
+    TokenAuth,
+};
+pub use finding::{ConfigErrors, Finding, Level, Location, Look, Warnings};
+pub(crate) use load::from_text;
+pub use load::{Loaded, association_mask, read};
+pub use schema::json_schema;
+pub use source::Places;
+pub use values::is_loopback;
 
-/// Everything `imsgate serve` needs, checked.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The Campaign instance behind this gateway, with its external account.
-    pub instance: Arc<Instance>,
-    /// Where the gateway listens.
-    pub listen: Listen,
-    /// How long sessions live and where.
-    pub session: Session,
-    /// What is logged and where.
-    pub log: Log,
-}
-
-/// One Campaign instance: all that belongs to it hangs on this value.
-#[derive(Clone, Debug)]
-pub struct Instance {
-    /// Empty for the single, unnamed instance.
-    pub name: String,
-    /// The external account's IMS part.
-    pub ims: Ims,
-    /// The external account's Experience Cloud part.
-    pub experience_cloud: ExperienceCloud,
-    /// The Campaign server behind the gateway.
-    pub campaign: Campaign,
-}
-
-/// `[ims]`: the external account, field by field.
-#[derive(Clone, Debug)]
-pub struct Ims {
-    /// Base URL of IMS without a trailing slash in its path; https, or http on a loopback address.
-    pub server: Url,
-    /// Where the discovery document is; default `{server}/.well-known/openid-configuration`.
-    pub discovery_url: Url,
-    /// The `iss` values accepted in an `id_token`, exact; empty means: the discovery document's issuer only.
-    pub id_token_issuers: Vec<String>,
-    /// The relying party's client identifier.
-    pub client_id: String,
-    /// The relying party's client secret.
-    pub client_secret: SecretString,
-    /// Scopes, split at commas and blanks, without duplicates, in the order given; always holds `openid`.
-    pub scopes: Vec<String>,
-    /// Public origin of the gateway: https, no path, query or fragment.
-    pub callback_server: Url,
-    /// `<hex>@AdobeOrg`.
-    pub organization_id: String,
-    /// The association mask.
-    pub association_mask: Mask,
-    /// When set, only product profiles with this `serviceCode` count.
-    pub product_context: Option<String>,
-    /// How the client authenticates at the token endpoint.
-    pub token_auth: TokenAuth,
-    /// Deadline of one IMS exchange, from connect to the last byte.
-    pub timeout: Duration,
-    /// Tolerated difference between the clocks of IMS and this machine.
-    pub clock_skew: Duration,
-    /// PEM file of additional certificate authorities trusted for IMS.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// `client_secret_post` or `client_secret_basic` (RFC 6749 §2.3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenAuth {
-    /// Credentials in the form body.
-    Post,
-    /// Credentials in the `Authorization` header.
-    Basic,
-}
-
-/// `[experience_cloud]`.
-#[derive(Clone, Debug)]
-pub struct ExperienceCloud {
-    /// `https://marketing.adobe.com`.
-    pub server: Url,
-    /// The tenant's name; may be empty.
-    pub tenant: String,
-}
-
-/// `[campaign]`.
-#[derive(Clone, Debug)]
-pub struct Campaign {
-    /// One or more origins of Campaign (http or https, no path).
-    pub upstreams: Vec<Url>,
-    /// PEM file of additional certificate authorities trusted for an https upstream.
-    pub ca_file: Option<PathBuf>,
-    /// How a request is tied to a Campaign session.
-    pub session: SessionMode,
-    /// Paths open to everybody.
-    pub public_paths: PublicPaths,
-    /// Host names, besides the callback server's, under which requests are accepted (lower case, no port).
-    pub hosts: Vec<String>,
-    /// The oldest console build let in; `None`: what Campaign advertises.
-    pub min_console_build: Option<u32>,
-    /// Deadline for opening a connection.
-    pub connect_timeout: Duration,
-    /// Deadline from the end of the request to the head of the response.
-    pub response_timeout: Duration,
-    /// Whom a refused person should ask; shown on pages. May be empty.
-    pub support_contact: String,
-}
-
-/// `campaign.session`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionMode {
-    /// `bearer-logon`: `xtk:session#BearerTokenLogon` at login, then session cookie and security token.
-    BearerLogon,
-    /// `bearer`: the IMS access token on every request (Campaign 8.5 and newer).
-    Bearer,
-    /// `headers`: identity headers and assertion only.
-    Headers,
-}
-
-/// `[listen]`.
-#[derive(Clone, Debug)]
-pub struct Listen {
-    /// Addresses of the HTTPS listener.
-    pub https: Vec<SocketAddr>,
-    /// PEM file with the certificate chain.
-    pub certificate: PathBuf,
-    /// PEM file with the private key.
-    pub private_key: PathBuf,
-    /// Addresses of the plain-HTTP listener that only redirects.
-    pub http_redirect: Vec<SocketAddr>,
-    /// Address of the admin listener.
-    pub admin: Option<SocketAddr>,
-    /// Peers whose `X-Forwarded-*`, `X-Request-Id` and `traceparent` are believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Request runtimes (one current-thread runtime each); default: one a core.
-    pub workers: usize,
-    /// How long requests in flight may go on after SIGTERM.
-    pub drain_timeout: Duration,
-}
-
-/// `[session]`.
-#[derive(Clone, Debug)]
-pub struct Session {
-    /// Where sessions are kept.
-    pub store: Store,
-    /// A session nobody used for this long ends.
-    pub idle_timeout: Duration,
-    /// A session ends this long after the login, used or not.
-    pub absolute_timeout: Duration,
-    /// A login begun and not finished within this time is started again.
-    pub login_timeout: Duration,
-}
-
-/// `session.store`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Store {
-    /// In this process, at most `max_sessions`; gone with a restart.
-    Memory {
-        /// The bound; the session unused for longest goes first.
-        max_sessions: u64,
-    },
-}
-
-/// `[log]`.
-#[derive(Clone, Debug)]
-pub struct Log {
-    /// Human on a terminal, JSON otherwise, unless said.
-    pub format: LogFormat,
-    /// A filter as in `info,imsgate=debug`.
-    pub level: String,
-    /// Where the audit trail is appended; `None`: in the log, target `audit`.
-    pub audit_file: Option<PathBuf>,
-}
-
-/// `log.format`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Human when standard error is a terminal, JSON otherwise.
-    Auto,
-    /// One line for people.
-    Human,
-    /// One JSON object a line.
-    Json,
-}
-
-impl Ims {
-    /// The redirect URI registered at IMS (RFC 6749 §3.1.2).
-    pub fn redirect_uri(&self) -> String {
-        self.own("/ims/callback")
-    }
-
-    /// Where IMS returns the browser after logout.
-    pub fn signed_out_uri(&self) -> String {
-        self.own("/ims/signed-out")
-    }
-
-    /// The gateway's public origin as browsers write it in an `Origin` header.
-    pub fn origin(&self) -> String {
-        self.callback_server.origin().ascii_serialization()
-    }
-
-    fn own(&self, path: &str) -> String {
-        format!("{}{path}", self.origin())
-    }
-}
+/// The configuration file when neither `--config` nor `IMSGATE_CONFIG` names another.
+pub const DEFAULT_FILE: &str = "config/imsgate.toml";

@@ -157,8 +157,8 @@ impl Provider {
 
 /// Every address in the document must be https, or http on this machine (RFC 9700 §2.6).
 fn check(metadata: &Metadata) -> Result<(), ImsError> {
-    let token = metadata.token_endpoint().map(|url| url.url());
-    let user_info = metadata.userinfo_endpoint().map(|url| url.url());
+    let token = metadata.token_endpoint().map(oauth2::TokenUrl::url);
+    let user_info = metadata.userinfo_endpoint().map(openidconnect::UserInfoUrl::url);
     let revocation = metadata.additional_metadata().revocation_endpoint.as_ref();
     let unusable = |reason: String| ImsError::Answer { endpoint: "discovery", reason };
     if token.is_none() {
@@ -188,4 +188,4 @@ fn is_safe(url: &Url) -> bool {
 }
 
 /// How long made-up key ids cannot cause another fetch.
-pub const KEYS_WINDOW: Duration = Duration::from_secs(60);
+pub const KEYS_WINDOW: Duration = Duration::from_mins(1);

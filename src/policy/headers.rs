@@ -104,7 +104,7 @@ pub fn is_reserved(name: &str) -> bool {
     let folds_to = |known: &&str| {
         known.len() == name.len() && name.bytes().zip(known.bytes()).all(|(sent, known)| fold(sent) == known)
     };
-    RESERVED.iter().any(|known| folds_to(&known))
+    RESERVED.iter().any(&folds_to)
         // The exact spelling is Campaign's own and passes; a variant could shadow it.
         || (name != SECURITY_TOKEN.as_str() && folds_to(&SECURITY_TOKEN.as_str()))
 }

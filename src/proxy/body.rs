@@ -150,10 +150,8 @@ impl HttpBody for Body {
             Self::Campaign(body, lease) => {
                 let polled = Pin::new(&mut *body).poll_frame(cx);
                 match &polled {
-                    Poll::Ready(None) => drop(lease.take().map(Lease::give_back)),
-                    Poll::Ready(Some(Ok(_))) if body.is_end_stream() => {
-                        drop(lease.take().map(Lease::give_back))
-                    }
+                    Poll::Ready(None) => release(lease),
+                    Poll::Ready(Some(Ok(_))) if body.is_end_stream() => release(lease),
                     Poll::Ready(Some(Err(_))) => drop(lease.take()),
                     _ => {}
                 }
@@ -174,5 +172,11 @@ impl HttpBody for Body {
             Self::Own(body) => body.size_hint(),
             Self::Campaign(body, _) => body.size_hint(),
         }
+    }
+}
+
+fn release(lease: &mut Option<Lease>) {
+    if let Some(lease) = lease.take() {
+        lease.give_back();
     }
 }

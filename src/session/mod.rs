@@ -151,7 +151,7 @@ impl Sessions {
 }
 
 /// How exact the store knows the last use.
-pub const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
+pub const TOUCH_INTERVAL: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests;

@@ -20,13 +20,15 @@ pub use request_id::RequestId;
 
 use crate::config::{Log, LogFormat};
 
-/// Starts logging to standard error, and the audit trail to its file when one is configured.
+/// Starts logging to standard error (`IMSGATE_LOG` replaces `log.level`), and the audit trail to its file when one is configured.
 ///
 /// # Errors
 /// When the audit file cannot be opened or the filter cannot be read.
 pub fn init(log: &Log) -> io::Result<()> {
-    let filter = EnvFilter::try_new(&log.level)
-        .map_err(|e| io::Error::other(format!("log.level `{}`: {e}", log.level)))?;
+    let from_environment = std::env::var("IMSGATE_LOG").ok();
+    let level = from_environment.as_ref().unwrap_or(&log.level);
+    let filter =
+        EnvFilter::try_new(level).map_err(|e| io::Error::other(format!("log.level `{level}`: {e}")))?;
     let audit = log.audit_file.as_deref().map(open).transpose()?;
     let apart = audit.is_some();
     let main = main_layer(log.format)

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::response::IntoResponse as _;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
@@ -123,7 +122,7 @@ impl Gate {
     async fn own_page(&self, mut request: Request<Incoming>, context: &Context) -> Response<Body> {
         request.extensions_mut().insert(context.clone());
         let answer = self.own.clone().oneshot(request.map(axum::body::Body::new)).await;
-        answer.unwrap_or_else(|never| never.into_response()).map(Body::from)
+        answer.unwrap_or_else(axum::response::IntoResponse::into_response).map(Body::from)
     }
 }
 

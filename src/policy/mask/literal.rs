@@ -1,27 +1,49 @@
-//! The literal text that every name matching a pattern begins with.
+//! The literal text that every name matching a pattern begins with, but for case where the pattern ignores it.
 
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// The literal text before the capture group; empty when the expression does not begin with one.
-pub(super) fn before_group(hir: &Hir) -> String {
+/// The literal text before the capture group, empty when the expression does not begin with one; and whether some of its
+/// letters may stand in either case.
+pub(super) fn before_group(hir: &Hir) -> (String, bool) {
     let mut bytes = Vec::new();
-    collect(hir, &mut bytes);
+    let mut any_case = false;
+    collect(hir, &mut bytes, &mut any_case);
     // A literal may end inside a character only in byte-oriented expressions, which a mask cannot be.
-    String::from_utf8(bytes).unwrap_or_default()
+    (String::from_utf8(bytes).unwrap_or_default(), any_case)
 }
 
 /// Adds the leading literal of `hir`; true when all of it was literal, so that what follows counts too.
-fn collect(hir: &Hir, into: &mut Vec<u8>) -> bool {
+fn collect(hir: &Hir, into: &mut Vec<u8>, any_case: &mut bool) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => true,
         HirKind::Literal(literal) => {
             into.extend_from_slice(&literal.0);
             true
         }
-        HirKind::Concat(parts) => parts.iter().all(|part| collect(part, into)),
-        HirKind::Class(_) | HirKind::Repetition(_) | HirKind::Capture(_) | HirKind::Alternation(_) => false,
+        HirKind::Concat(parts) => parts.iter().all(|part| collect(part, into, any_case)),
+        HirKind::Class(class) => letter_in_any_case(class).is_some_and(|letter| {
+            *any_case = true;
+            into.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+            true
+        }),
+        HirKind::Repetition(_) | HirKind::Capture(_) | HirKind::Alternation(_) => false,
     }
 }
+
+/// The letter that `(?i)` made a class of: all its members are the same but for case.
+fn letter_in_any_case(class: &Class) -> Option<char> {
+    let Class::Unicode(class) = class else { return None };
+    let letters: Vec<char> =
+        class.iter().flat_map(|range| range.start()..=range.end()).take(MOST_CASES + 1).collect();
+    let plain = *letters.iter().find(|letter| letter.is_lowercase())?;
+    let same = letters.iter().all(|letter| {
+        letter.to_lowercase().eq(plain.to_lowercase()) || letter.to_uppercase().eq(plain.to_uppercase())
+    });
+    (same && letters.len() <= MOST_CASES).then_some(plain)
+}
+
+/// No letter has more forms than this.
+const MOST_CASES: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -35,9 +57,11 @@ mod tests {
             ("Campaigns? - (.*)", "Campaign"),
             ("(.*) of Campaign", ""),
             ("Campaign - (a)|Other - b", ""),
-            ("(?i)campaign - (.*)", ""),
+            ("(?i)campaign 5 - (.*)", "campaign 5 - "),
+            ("[Cc]ampaign - (.*)", "campaign - "),
+            ("[CK]ampaign - (.*)", ""),
         ] {
-            assert_eq!(before_group(&regex_syntax::parse(mask).unwrap()), literal, "{mask}");
+            assert_eq!(before_group(&regex_syntax::parse(mask).unwrap()).0, literal, "{mask}");
         }
     }
 }

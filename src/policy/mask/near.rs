@@ -11,7 +11,18 @@ pub(super) fn reason(mask: &Mask, name: &str) -> Option<String> {
     if name.len() > LONGEST_NAME || name.chars().all(is_blank) {
         return None;
     }
-    by_literal(mask, name).or_else(|| by_pattern(mask, name))
+    by_literal(mask, name).or_else(|| by_pattern(mask, name)).map(readable)
+}
+
+/// Names come from elsewhere; what they hold must neither steer a terminal nor break a line of the log.
+fn readable(reason: String) -> String {
+    if !reason.contains(char::is_control) {
+        return reason;
+    }
+    reason
+        .chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
 }
 
 /// Lays the name beside the literal text the mask begins with.
@@ -20,9 +31,15 @@ fn by_literal(mask: &Mask, name: &str) -> Option<String> {
     if literal.chars().all(is_blank) {
         return None;
     }
-    let Some(aligned) = align::align(literal, name) else {
+    let Some(aligned) = align::align(literal, name, !mask.literal_in_any_case) else {
         return segments::compare(literal, name);
     };
+    // `Campaign - acme-emea - x` follows `Campaign - acme - ` but for blanks, and still is another tenant's.
+    if aligned.lacks_blanks
+        && let Some(other) = segments::by_parts(literal, name)
+    {
+        return Some(other);
+    }
     let mut differences = aligned.differences;
     let place = align::context(literal);
     let rest = &name[aligned.rest..];
@@ -45,6 +62,10 @@ fn by_literal(mask: &Mask, name: &str) -> Option<String> {
         } else {
             format!("`{group}`, after `{place}`, does not fit the rest of the mask")
         });
+    }
+    if differences.is_empty() {
+        // Some letters of the literal text may stand in either case, but not these.
+        differences.push("differs in case".to_owned());
     }
     Some(differences.join("; "))
 }

@@ -87,11 +87,11 @@ pub(super) fn parse(text: &str) -> Result<Mask, MaskError> {
         }
         [_, second, ..] => return Err(MaskError::Groups { count: groups.len(), second: second.clone() }),
     };
-    let literal = match kind {
-        Kind::Prefix => text.to_owned(),
+    let (literal, literal_in_any_case) = match kind {
+        Kind::Prefix => (text.to_owned(), false),
         Kind::Pattern { .. } => literal::before_group(&hir),
     };
-    Ok(Mask { text: text.to_owned(), kind, literal })
+    Ok(Mask { text: text.to_owned(), kind, literal, literal_in_any_case })
 }
 
 fn syntax(message: &impl ToString, span: ast::Span) -> MaskError {

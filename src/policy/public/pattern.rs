@@ -12,7 +12,7 @@ pub enum PatternError {
     #[error("the pattern `{0}` opens every path to everybody")]
     Everything(String),
     /// Compared with the path alone, which never holds these.
-    #[error("the pattern `{0}` holds `{1}`, which no path that is compared with it holds")]
+    #[error("the pattern `{0}` holds {1:?}, which no path that is compared with it holds")]
     NotAPath(String, char),
 }
 

@@ -73,7 +73,10 @@ impl Page {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::CONTENT_SECURITY_POLICY, style::policy(self.form_action.as_deref()));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        // A failed callback's own address holds a code, so its page names it to nobody. A page with a form has no such
+        // address, and needs to: without a referrer browsers send `Origin: null` (Fetch §3.2).
+        let referrer = if self.form_action.is_some() { "same-origin" } else { "no-referrer" };
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static(referrer));
         headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         if let Some(after) = self.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);

@@ -7,14 +7,16 @@ use crate::policy::mask::{is_blank, is_invisible};
 pub(super) struct Aligned {
     /// What differs and where, in order.
     pub(super) differences: Vec<String>,
+    /// True when a blank of the literal text is missing.
+    pub(super) lacks_blanks: bool,
     /// Where in the name (bytes) the literal text ends.
     pub(super) rest: usize,
     /// How much of the literal text (bytes) the name holds; less than all when the name ends before its dash or blank.
     pub(super) literal_used: usize,
 }
 
-/// Lays `name` beside `literal`; `None` when a letter differs by more than case.
-pub(super) fn align(literal: &str, name: &str) -> Option<Aligned> {
+/// Lays `name` beside `literal`; `None` when a letter differs by more than case. Case is noted when it counts.
+pub(super) fn align(literal: &str, name: &str, case_counts: bool) -> Option<Aligned> {
     let mut walk = Walk {
         literal: literal.char_indices().collect(),
         name: name.char_indices().collect(),
@@ -22,6 +24,8 @@ pub(super) fn align(literal: &str, name: &str) -> Option<Aligned> {
         at: 0,
         seen: 0,
         cased_word: None,
+        lacks_blanks: false,
+        case_counts,
     };
     walk.skip_leading_blanks();
     while walk.at < walk.literal.len() {
@@ -40,6 +44,7 @@ pub(super) fn align(literal: &str, name: &str) -> Option<Aligned> {
         rest: offset(&walk.name, walk.seen, name.len()),
         literal_used: offset(&walk.literal, walk.at, literal.len()),
         differences: walk.differences,
+        lacks_blanks: walk.lacks_blanks,
     })
 }
 
@@ -89,6 +94,8 @@ struct Walk {
     seen: usize,
     /// Start of the word whose case was already noted.
     cased_word: Option<usize>,
+    lacks_blanks: bool,
+    case_counts: bool,
 }
 
 impl Walk {
@@ -162,6 +169,7 @@ impl Walk {
             if !next_to_dash && self.literal.len() < 5 {
                 return None;
             }
+            self.lacks_blanks = true;
             self.differences.push(format!("missing blank after `{place}`"));
         } else if let Some(odd) = odd {
             self.differences.push(format!("{} after `{place}`", blank_name(odd)));
@@ -180,7 +188,7 @@ impl Walk {
 
     fn other_case(&mut self, literal: &str, name: &str) {
         let (start, wanted) = word(&self.literal, self.at, literal);
-        if self.cased_word == Some(start) {
+        if !self.case_counts || self.cased_word == Some(start) {
             return;
         }
         self.cased_word = Some(start);

@@ -10,7 +10,8 @@ pub(super) fn compare(literal: &str, name: &str) -> Option<String> {
     by_parts(literal, name).or_else(|| by_words(literal, name))
 }
 
-fn by_parts(literal: &str, name: &str) -> Option<String> {
+/// The one part between loose dashes that differs, if the others agree.
+pub(super) fn by_parts(literal: &str, name: &str) -> Option<String> {
     let mut wanted = parts(literal);
     // The literal text must end with a dash, or its last part would run into the group.
     if !wanted.pop()?.is_empty() || wanted.is_empty() {

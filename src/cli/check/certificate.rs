@@ -1,0 +1,291 @@
+//! The gateway's certificate and key, and extra certificate authorities.
+
+use std::path::Path;
+
+use rustls::client::verify_server_name;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+use time::OffsetDateTime;
+use x509_parser::parse_x509_certificate;
+
+use super::files;
+use super::report::Item;
+use crate::clock::UnixTime;
+use crate::config::{Config, Places};
+
+/// Certificate and key: readable, belonging together, within their dates, for the right host.
+pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item> {
+    let mut items = Vec::new();
+    let chain =
+        read_chain(places, CERTIFICATE, &config.listen.certificate).map_err(|item| items.push(item)).ok();
+    let key = read_key(places, &config.listen.private_key).map_err(|item| items.push(item)).ok();
+    if let Some(chain) = &chain {
+        items.push(dates(places, chain, now));
+        items.extend(hosts(config, places, &chain[0]));
+    }
+    if let (Some(chain), Some(key)) = (chain, key) {
+        items.push(pair(places, chain, key));
+        let path = &config.listen.private_key;
+        let item =
+            files::private(places, PRIVATE_KEY, path, "readable by the gateway's user and group alone");
+        items.push(item);
+    }
+    items
+}
+
+/// A file of certificate authorities.
+pub(super) fn authorities(places: &Places, key: &str, path: &Path) -> Item {
+    let chain = match read_chain(places, key, path) {
+        Ok(chain) => chain,
+        Err(item) => return item,
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    match roots.add_parsable_certificates(chain) {
+        (0, _) => Item::stops(
+            places,
+            key,
+            format!("{} holds no certificate that can be a certificate authority", path.display()),
+            MEND_PEM,
+        ),
+        (added, _) => Item::ok(places, key, format!("{added} certificate authorities")),
+    }
+}
+
+/// The certificates of a file of authorities.
+pub(super) fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    certificates.map_err(|error| format!("{} is not PEM: {error}", path.display()))
+}
+
+fn read_chain(places: &Places, key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Item> {
+    let name = path.display();
+    let bytes = read(places, key, path)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    match chain {
+        Ok(chain) if chain.is_empty() => {
+            Err(Item::stops(places, key, format!("{name} holds no PEM certificate"), MEND_PEM))
+        }
+        Ok(chain) => Ok(chain),
+        Err(error) => Err(Item::stops(places, key, format!("{name} is not PEM: {error}"), MEND_PEM)),
+    }
+}
+
+fn read_key(places: &Places, path: &Path) -> Result<PrivateKeyDer<'static>, Item> {
+    let bytes = read(places, PRIVATE_KEY, path)?;
+    // The text of a PEM error never holds the key, but says nothing to people either.
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| {
+        let message = format!("{} holds no PEM private key", path.display());
+        let mend = "write an unencrypted PKCS #8, PKCS #1 or SEC 1 key in PEM form";
+        Item::stops(places, PRIVATE_KEY, message, mend)
+    })
+}
+
+fn read(places: &Places, key: &str, path: &Path) -> Result<Vec<u8>, Item> {
+    std::fs::read(path).map_err(|error| {
+        let mend =
+            "relative paths start at the working directory; the gateway's user must be able to read the file";
+        Item::stops(places, key, format!("cannot read {}: {error}", path.display()), mend)
+    })
+}
+
+fn dates(places: &Places, chain: &[CertificateDer<'_>], now: UnixTime) -> Item {
+    let renew = "renew the certificate";
+    for (number, certificate) in chain.iter().enumerate() {
+        let which = if number == 0 {
+            "the certificate".to_owned()
+        } else {
+            format!("certificate {} of the chain", number + 1)
+        };
+        let Ok((_, parsed)) = parse_x509_certificate(certificate) else {
+            return Item::stops(
+                places,
+                CERTIFICATE,
+                format!("{which} is not an X.509 certificate"),
+                MEND_PEM,
+            );
+        };
+        let (from, until) = (parsed.validity.not_before.timestamp(), parsed.validity.not_after.timestamp());
+        if now.0 > until {
+            return Item::stops(places, CERTIFICATE, format!("{which} expired on {}", day(until)), renew);
+        }
+        if now.0 < from {
+            let message = format!("{which} is not valid before {}", day(from));
+            return Item::stops(places, CERTIFICATE, message, "check the clock of this machine, or wait");
+        }
+        if until - now.0 < SOON {
+            return Item::warning(places, CERTIFICATE, format!("{which} expires on {}", day(until)), renew);
+        }
+        if number + 1 == chain.len() {
+            let until = parse_x509_certificate(&chain[0])
+                .map_or(until, |(_, own)| own.validity.not_after.timestamp());
+            return Item::ok(places, CERTIFICATE, format!("valid until {}", day(until)));
+        }
+    }
+    Item::stops(places, CERTIFICATE, "the chain is empty", MEND_PEM)
+}
+
+fn hosts(config: &Config, places: &Places, certificate: &CertificateDer<'_>) -> Vec<Item> {
+    let parsed = match ParsedCertificate::try_from(certificate) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            return vec![Item::stops(
+                places,
+                CERTIFICATE,
+                format!("rustls cannot use it: {error}"),
+                MEND_PEM,
+            )];
+        }
+    };
+    let covers = |host: &str| {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        ServerName::try_from(host).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok())
+    };
+    let mend = "get a certificate with that name as subject alternative name";
+    let callback = config.instance.ims.callback_server.host_str().unwrap_or_default();
+    let mut items = vec![if covers(callback) {
+        Item::ok(places, CERTIFICATE, format!("covers {callback}"))
+    } else {
+        let message = format!("does not cover {callback}, the host of ims.callback_server");
+        Item::stops(places, CERTIFICATE, message, mend)
+    }];
+    let uncovered = config.instance.campaign.hosts.iter().filter(|host| !covers(host));
+    items.extend(uncovered.map(|host| {
+        Item::warning(places, CERTIFICATE, format!("does not cover {host}, one of campaign.hosts"), mend)
+    }));
+    items
+}
+
+fn pair(places: &Places, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Item {
+    let Ok(key) = aws_lc_rs::default_provider().key_provider.load_private_key(key) else {
+        let message = "rustls cannot use this kind of key";
+        return Item::stops(
+            places,
+            PRIVATE_KEY,
+            message,
+            "use an ECDSA P-256 or RSA key of 2048 bits or more",
+        );
+    };
+    match CertifiedKey::new(chain, key).keys_match() {
+        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Item::stops(
+            places,
+            PRIVATE_KEY,
+            "does not belong to the first certificate of listen.certificate",
+            "use the key of that certificate; the gateway's own certificate stands first in the chain",
+        ),
+        _ => Item::ok(places, PRIVATE_KEY, "belongs to the certificate"),
+    }
+}
+
+fn day(timestamp: i64) -> String {
+    OffsetDateTime::from_unix_timestamp(timestamp)
+        .map_or_else(|_| "an unknown day".to_owned(), |at| at.date().to_string())
+}
+
+const CERTIFICATE: &str = "listen.certificate";
+const PRIVATE_KEY: &str = "listen.private_key";
+const MEND_PEM: &str = "the file must hold certificates as -----BEGIN CERTIFICATE----- blocks";
+/// Seconds: two weeks to renew.
+const SOON: i64 = 14 * 86_400;
+
+#[cfg(test)]
+#[cfg(feature = "demo")]
+mod tests {
+    use std::fs;
+
+    use rcgen::{CertificateParams, KeyPair};
+    use tempfile::TempDir;
+
+    use super::super::report::Status;
+    use super::*;
+    use crate::config::read;
+
+    /// A folder with a certificate for `name` from 2026 to 2027, a key, and a configuration that names both.
+    fn world(name: &str, own_key: bool) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2027, 1, 1);
+        let certificate = params.self_signed(&key).unwrap();
+        let key = if own_key { key } else { KeyPair::generate().unwrap() };
+        fs::write(folder.path().join("c.pem"), certificate.pem()).unwrap();
+        fs::write(folder.path().join("k.pem"), key.serialize_pem()).unwrap();
+        folder
+    }
+
+    fn said(folder: &TempDir, now: i64) -> Vec<(Status, String)> {
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let text = format!(
+            "[ims]\nserver = \"https://ims.example.com\"\nclient_id = \"a\"\nclient_secret = \"b\"\n\
+             scope = \"openid,read_organizations\"\ncallback_server = \"https://campaign.example.com\"\n\
+             organization_id = \"4E3D60F754C8E5D0A4C98A2@AdobeOrg\"\nassociation_mask = \"C - (.*)\"\n\
+             [campaign]\nupstream = \"http://127.0.0.1:1\"\n\
+             [listen]\ncertificate = {:?}\nprivate_key = {:?}\n",
+            at("c.pem"),
+            at("k.pem"),
+        );
+        fs::write(folder.path().join("imsgate.toml"), text).unwrap();
+        let loaded = read(&folder.path().join("imsgate.toml"), []).unwrap();
+        let items = check(&loaded.config, &loaded.places, UnixTime(now));
+        items.into_iter().map(|item| (item.status, item.message)).collect()
+    }
+
+    fn stops(folder: &TempDir, now: i64) -> Vec<String> {
+        let stopping = said(folder, now).into_iter().filter(|(status, _)| *status == Status::StopsLogins);
+        stopping.map(|(_, message)| message).collect()
+    }
+
+    const MID_2026: i64 = 1_782_864_000;
+    const LATE_2026: i64 = 1_798_243_200;
+    const IN_2028: i64 = 1_830_297_600;
+
+    #[test]
+    fn a_good_pair_stops_nothing() {
+        let folder = world("campaign.example.com", true);
+        assert_eq!(stops(&folder, MID_2026), [""; 0]);
+        assert!(said(&folder, MID_2026).iter().any(|(_, message)| message == "valid until 2027-01-01"));
+        let late = said(&folder, LATE_2026);
+        assert!(
+            late.contains(&(Status::Warning, "the certificate expires on 2027-01-01".to_owned())),
+            "{late:?}"
+        );
+    }
+
+    #[test]
+    fn what_browsers_would_refuse_stops_logins() {
+        let folder = world("campaign.example.com", true);
+        assert_eq!(stops(&folder, IN_2028), ["the certificate expired on 2027-01-01"]);
+        assert_eq!(stops(&folder, 0), ["the certificate is not valid before 2026-01-01"]);
+        let other = world("other.example.com", true);
+        assert_eq!(
+            stops(&other, MID_2026),
+            ["does not cover campaign.example.com, the host of ims.callback_server"]
+        );
+        let wildcard = world("*.example.com", true);
+        assert_eq!(stops(&wildcard, MID_2026), [""; 0]);
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_stops_logins() {
+        let folder = world("campaign.example.com", false);
+        assert_eq!(
+            stops(&folder, MID_2026),
+            ["does not belong to the first certificate of listen.certificate"]
+        );
+    }
+
+    #[test]
+    fn files_that_hold_something_else_stop_logins() {
+        let folder = world("campaign.example.com", true);
+        fs::copy(folder.path().join("k.pem"), folder.path().join("c.pem")).unwrap();
+        assert!(stops(&folder, MID_2026)[0].contains("holds no PEM certificate"));
+        fs::write(folder.path().join("k.pem"), "secret words").unwrap();
+        assert!(stops(&folder, MID_2026)[1].contains("holds no PEM private key"));
+        fs::remove_file(folder.path().join("c.pem")).unwrap();
+        assert!(stops(&folder, MID_2026)[0].contains("cannot read"));
+    }
+}

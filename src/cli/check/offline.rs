@@ -1,0 +1,130 @@
+//! What can be seen without asking anybody: the configuration and the files it names.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::report::{Item, place};
+use super::{certificate, files, mask};
+use crate::clock::Clock;
+use crate::config::{Config, Loaded, Places, SessionMode, Store};
+
+/// Every finding, in the order of the configuration file.
+pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
+    let Loaded { config, places, warnings } = loaded;
+    let mut items = vec![Item::ok(places, "configuration", "read, no errors")];
+    items[0].place = file.display().to_string();
+    items.extend(warnings.findings().iter().map(|finding| {
+        let mut item = Item::warning(places, &finding.key, &finding.message, &finding.mend);
+        item.place = place(&finding.location);
+        item
+    }));
+    ims(&mut items, config, places, file);
+    campaign(&mut items, config, places);
+    items.extend(certificate::check(config, places, clock.now()));
+    session(&mut items, config, places);
+    if let Some(audit) = &config.log.audit_file {
+        items.push(files::appendable(places, "log.audit_file", audit));
+    }
+    items
+}
+
+fn ims(items: &mut Vec<Item>, config: &Config, places: &Places, file: &Path) {
+    let ims = &config.instance.ims;
+    items.push(Item::ok(places, "ims.server", ims.server.as_str()));
+    items.extend(files::secret(places, "ims.client_secret", file));
+    items.push(scope(&ims.scopes, places));
+    let redirect = ims.callback_server.join("/ims/callback");
+    let redirect = redirect.as_ref().map_or("", url::Url::as_str);
+    items.push(Item::ok(
+        places,
+        "ims.callback_server",
+        format!("register at Adobe as redirect URI: {redirect}"),
+    ));
+    items.push(Item::ok(places, "ims.organization_id", &*ims.organization_id));
+    items.push(mask::check(places, &ims.association_mask));
+    if let Some(ca_file) = &ims.ca_file {
+        items.push(certificate::authorities(places, "ims.ca_file", ca_file));
+    }
+    // A key that has a warning is not also good.
+    let warned: Vec<String> =
+        items.iter().filter(|item| !item.mend.is_empty()).map(|item| item.key.clone()).collect();
+    items.retain(|item| !item.mend.is_empty() || !warned.contains(&item.key));
+}
+
+fn scope(scopes: &[String], places: &Places) -> Item {
+    let has = |name: &str| scopes.iter().any(|scope| scope == name);
+    let (organizations, products) =
+        (has("read_organizations"), has("additional_info.projectedProductContext"));
+    let mend = "Campaign's form asks for both; add it if Adobe provisioned it for the client";
+    match (organizations, products) {
+        (true, true) => Item::ok(places, "ims.scope", "groups come from organisations and product profiles"),
+        (true, false) => Item::warning(
+            places,
+            "ims.scope",
+            "groups come from organisations only: additional_info.projectedProductContext is not asked for",
+            mend,
+        ),
+        (false, _) => Item::warning(
+            places,
+            "ims.scope",
+            "groups come from product profiles only: read_organizations is not asked for",
+            mend,
+        ),
+    }
+}
+
+fn campaign(items: &mut Vec<Item>, config: &Config, places: &Places) {
+    let campaign = &config.instance.campaign;
+    if !items.iter().any(|item| item.key == "campaign.upstream") {
+        let upstreams: Vec<_> =
+            campaign.upstreams.iter().map(|url| url.origin().ascii_serialization()).collect();
+        items.push(Item::ok(places, "campaign.upstream", upstreams.join(", ")));
+    }
+    items.push(Item::ok(
+        places,
+        "campaign.session",
+        match campaign.session {
+            SessionMode::BearerLogon => "bearer-logon: a Campaign session is opened at login",
+            SessionMode::Bearer => {
+                "bearer: the IMS token goes with every request; needs Campaign 8.5 or newer"
+            }
+            SessionMode::Headers => "headers: Campaign gets identity headers only",
+        },
+    ));
+    if let Some(ca_file) = &campaign.ca_file {
+        items.push(certificate::authorities(places, "campaign.ca_file", ca_file));
+    }
+}
+
+fn session(items: &mut Vec<Item>, config: &Config, places: &Places) {
+    let Store::Memory { max_sessions } = config.session.store;
+    let message = format!("memory: at most {max_sessions} sessions, which end when the gateway stops");
+    items.push(Item::ok(places, "session.store", message));
+    let (idle, absolute) = (config.session.idle_timeout, config.session.absolute_timeout);
+    let campaign_day = Duration::from_hours(24);
+    items.push(if absolute > campaign_day {
+        Item::warning(
+            places,
+            "session.absolute_timeout",
+            "is longer than 24 h, when Campaign's session and the IMS token end: people are signed out in the middle of work",
+            "write \"24h\" or less",
+        )
+    } else {
+        Item::ok(
+            places,
+            "session.absolute_timeout",
+            format!("sessions end after {} unused, {} at the latest", human(idle), human(absolute)),
+        )
+    });
+}
+
+/// `1 h 30 min`, or seconds below a minute.
+fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds % 3600 / 60) {
+        (0, 0) => format!("{seconds} s"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}

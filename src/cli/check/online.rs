@@ -1,0 +1,193 @@
+//! What only IMS and Campaign can tell: is the discovery document there, does Campaign answer, do the clocks agree.
+
+mod client;
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Deserialize;
+use url::Url;
+
+use self::client::{Answer, Client};
+use super::report::Item;
+use crate::clock::Clock;
+use crate::config::{Config, Ims, Loaded, Places};
+
+/// Asks for the discovery document and each Campaign server's health.
+pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let message = format!("IMS and Campaign could not be asked: {error}");
+            return vec![Item::warning(
+                &loaded.places,
+                "configuration",
+                message,
+                "try again, or use --offline",
+            )];
+        }
+    };
+    runtime.block_on(async {
+        let mut items = ims(&loaded.config.instance.ims, &loaded.places, clock).await;
+        items.extend(campaign(&loaded.config, &loaded.places).await);
+        items
+    })
+}
+
+async fn ims(ims: &Ims, places: &Places, clock: &Clock) -> Vec<Item> {
+    let url = &ims.discovery_url;
+    let answer = match client(ims.ca_file.as_deref()) {
+        Ok(client) => client.get(url, ims.timeout).await,
+        Err(error) => Err(error),
+    };
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            let mend = "is ims.server right, and does the firewall let this machine out?";
+            return vec![Item::stops(places, DISCOVERY, format!("cannot read {url}: {error}"), mend)];
+        }
+    };
+    let mut items = vec![discovery(ims, places, &answer)];
+    items.extend(clocks(ims, places, &answer, clock));
+    items
+}
+
+fn discovery(ims: &Ims, places: &Places, answer: &Answer) -> Item {
+    /// What the login needs of the document (`OpenID` Connect Discovery §3).
+    #[derive(Deserialize)]
+    struct Document {
+        issuer: String,
+        #[serde(rename = "authorization_endpoint")]
+        _authorization: Url,
+        #[serde(rename = "token_endpoint")]
+        _token: Url,
+        #[serde(rename = "jwks_uri")]
+        _keys: Url,
+    }
+
+    let url = &ims.discovery_url;
+    if answer.status != 200 {
+        let server = ims.server.as_str().trim_end_matches('/');
+        return Item::stops(
+            places,
+            DISCOVERY,
+            format!("{url} answers with status {}", answer.status),
+            format!(
+                "correct ims.server, or set ims.discovery_url = \"{server}/ims/.well-known/openid-configuration\""
+            ),
+        );
+    }
+    let document: Document = match serde_json::from_slice(&answer.body) {
+        Ok(document) => document,
+        Err(error) => {
+            let message = format!("{url} is no discovery document: {error}");
+            return Item::stops(places, DISCOVERY, message, "correct ims.server or ims.discovery_url");
+        }
+    };
+    let accepted = match ims.id_token_issuers.as_slice() {
+        [] => String::new(),
+        issuers => format!("; accepted in an id_token: {}", issuers.join(", ")),
+    };
+    Item::ok(places, DISCOVERY, format!("read; issuer {}{accepted}", document.issuer))
+}
+
+/// A clock that is wrong makes every login fail, or begin again and again.
+fn clocks(ims: &Ims, places: &Places, answer: &Answer, clock: &Clock) -> Option<Item> {
+    let theirs = answer.date?.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    let apart = theirs.abs_diff(u64::try_from(clock.now().0).ok()?);
+    let key = "ims.clock_skew";
+    Some(if Duration::from_secs(apart) > ims.clock_skew {
+        let message = format!("the clocks of IMS and this machine are {apart} s apart");
+        Item::stops(places, key, message, "set this machine's clock by NTP")
+    } else {
+        Item::ok(places, key, format!("the clocks of IMS and this machine are {apart} s apart"))
+    })
+}
+
+async fn campaign(config: &Config, places: &Places) -> Vec<Item> {
+    let campaign = &config.instance.campaign;
+    let client = match client(campaign.ca_file.as_deref()) {
+        Ok(client) => client,
+        Err(error) => return vec![Item::stops(places, UPSTREAM, error, "mend campaign.ca_file")],
+    };
+    let mut answers = Vec::new();
+    for upstream in &campaign.upstreams {
+        let Ok(url) = upstream.join("/r/test") else { continue };
+        let deadline = campaign.connect_timeout + campaign.response_timeout.min(LONGEST_WAIT);
+        answers.push((url.clone(), client.get(&url, deadline).await));
+    }
+    let all_down = answers.iter().all(|(_, answer)| answer.is_err());
+    answers
+        .into_iter()
+        .map(|(url, answer)| match answer {
+            Ok(answer) => health(places, &url, &answer),
+            Err(error) => {
+                let message = format!("cannot read {url}: {error}");
+                let mend = "is Campaign running there, and does the firewall let this machine in?";
+                if all_down {
+                    Item::stops(places, UPSTREAM, message, mend)
+                } else {
+                    Item::warning(places, UPSTREAM, message, mend)
+                }
+            }
+        })
+        .collect()
+}
+
+/// Campaign says `<redir status='OK' build='9236' …/>`.
+fn health(places: &Places, url: &Url, answer: &Answer) -> Item {
+    let body = String::from_utf8_lossy(&answer.body).replace('"', "'");
+    let attribute = |name: &str| {
+        let (_, rest) = body.split_once(&format!(" {name}='"))?;
+        rest.split_once('\'')
+            .map(|(value, _)| value.chars().filter(char::is_ascii_alphanumeric).collect::<String>())
+    };
+    match (answer.status, attribute("status")) {
+        (200, Some(status)) if status.eq_ignore_ascii_case("ok") => {
+            let build = attribute("build").map_or_else(String::new, |build| format!(", build {build}"));
+            Item::ok(places, UPSTREAM, format!("{url} answers OK{build}"))
+        }
+        (status, _) => {
+            let message =
+                format!("{url} answers with status {status}, but not as Campaign's health page does");
+            Item::warning(
+                places,
+                UPSTREAM,
+                message,
+                "is it the Campaign web server, with its redirection module?",
+            )
+        }
+    }
+}
+
+/// A client that trusts the certificates of `ca_file` besides the public ones.
+fn client(ca_file: Option<&std::path::Path>) -> Result<Client, String> {
+    let mut authorities = Vec::new();
+    if let Some(path) = ca_file {
+        authorities = super::certificate::read_authorities(path)?;
+    }
+    Client::new(authorities)
+}
+
+const DISCOVERY: &str = "ims.discovery_url";
+const UPSTREAM: &str = "campaign.upstream";
+/// A health page that takes longer is none.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, date: None, body: body.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn the_health_page_is_recognised() {
+        let url = Url::parse("http://127.0.0.1/r/test").unwrap();
+        let said = |answer: &Answer| health(&Places::default(), &url, answer).message;
+        let good = answer(200, "<redir status='OK' date='2026-01-01' build='9236' host='x' localHost='y'/>");
+        assert_eq!(said(&good), "http://127.0.0.1/r/test answers OK, build 9236");
+        assert!(said(&answer(200, "<html>")).contains("not as Campaign's"));
+        assert!(said(&answer(404, "")).contains("status 404"));
+    }
+}

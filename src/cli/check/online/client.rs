@@ -1,0 +1,120 @@
+//! One GET at a time: no redirect followed, a bounded body, a deadline.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use url::Url;
+
+/// Asks IMS and Campaign.
+pub(super) struct Client(legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>);
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The `Date` header.
+    pub(super) date: Option<SystemTime>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Client {
+    /// A client that trusts the public certificate authorities and `authorities`.
+    pub(super) fn new(authorities: Vec<CertificateDer<'static>>) -> Result<Self, String> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        roots.add_parsable_certificates(authorities);
+        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        Ok(Self(legacy::Client::builder(TokioExecutor::new()).build(connector)))
+    }
+
+    /// Asks for `url` and reads the whole answer.
+    pub(super) async fn get(&self, url: &Url, deadline: Duration) -> Result<Answer, String> {
+        let exchange = async {
+            let uri = url.as_str().parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
+            let response = self.0.get(uri).await.map_err(|error| chain(&error))?;
+            let status = response.status().as_u16();
+            let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+            let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+            let body = Limited::new(response.into_body(), LARGEST_BODY).collect().await;
+            let body = body.map_err(|error| chain(&*error))?.to_bytes().to_vec();
+            Ok(Answer { status, date, body })
+        };
+        tokio::time::timeout(deadline, exchange)
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {} s", deadline.as_secs_f32())))
+    }
+}
+
+/// The error with its causes, each said once.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let said = inner.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+const LARGEST_BODY: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn ask(answer: &'static str) -> Result<Answer, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = Url::parse(&format!("http://{}/r/test", listener.local_addr().unwrap())).unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = Client::new(Vec::new()).unwrap();
+        let result = runtime.block_on(client.get(&url, Duration::from_secs(5)));
+        server.join().unwrap();
+        result
+    }
+
+    #[test]
+    fn an_answer_is_read_with_its_date() {
+        let answer =
+            ask("HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:01:00 GMT\r\nContent-Length: 2\r\n\r\nok")
+                .unwrap();
+        assert_eq!((answer.status, &*answer.body), (200, &b"ok"[..]));
+        assert_eq!(answer.date, Some(SystemTime::UNIX_EPOCH + Duration::from_mins(1)));
+    }
+
+    #[test]
+    fn a_redirect_is_not_followed() {
+        let answer = ask("HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n").unwrap();
+        assert_eq!(answer.status, 302);
+    }
+
+    #[test]
+    fn a_server_that_hangs_up_is_an_error_in_words() {
+        assert!(!ask("").map(|answer| answer.status).unwrap_err().is_empty());
+    }
+}

@@ -1,0 +1,130 @@
+//! `imsgate demo`: the gateway between two simulators, all on this machine, nothing written to disk.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{STOPS_LOGINS, output};
+use crate::app::Gateway;
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::demo::campaign::{CampaignOptions, CampaignSimulator};
+use crate::demo::ims::{ImsOptions, ImsSimulator};
+use crate::demo::people::people;
+use crate::demo::{CLIENT_ID, ORGANIZATION_ID, SCOPES, TENANT, banner, certificate};
+use crate::{crypto, server, telemetry};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  imsgate demo --listen 127.0.0.1:9443")]
+pub(super) struct DemoArgs {
+    /// Where the gateway listens; the browser's address is always https://localhost:PORT
+    #[arg(long, value_name = "ADDR:PORT", default_value = "localhost:8443", value_parser = addresses)]
+    listen: Addresses,
+}
+
+/// One address, or both loopback addresses for `localhost`: browsers try either.
+#[derive(Clone, Debug)]
+struct Addresses(Vec<SocketAddr>);
+
+type Failure = Box<dyn std::error::Error>;
+
+pub(super) fn run(args: &DemoArgs) -> ExitCode {
+    match server::control_runtime()
+        .map_err(Failure::from)
+        .and_then(|runtime| runtime.block_on(demo(&args.listen.0)))
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::err(&format!(
+                "imsgate demo: {error}\nAnother address: imsgate demo --listen 127.0.0.1:9443\n"
+            ));
+            ExitCode::from(STOPS_LOGINS)
+        }
+    }
+}
+
+async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
+    let listen = usable(listen);
+    let port = listen.first().map_or(8443, SocketAddr::port);
+    let url = format!("https://localhost:{port}");
+    let secret = crypto::random_text::<24>();
+    let people = people(ORGANIZATION_ID, TENANT);
+    let ims = ImsSimulator::start(ImsOptions {
+        client_secret: secret.clone().into(),
+        redirect_uris: vec![format!("{url}/ims/callback"), format!("{url}/ims/signed-out")],
+        people: people.clone(),
+        ..ImsOptions::default()
+    })
+    .await?;
+    let campaign =
+        CampaignSimulator::start(CampaignOptions { ims: Some(ims.url()), ..CampaignOptions::default() })
+            .await?;
+    let config = configuration(&url, &listen, &ims.url(), &campaign.url(), &secret)?;
+    telemetry::init(&config.log)?;
+    let (certificate, key) = certificate(&["localhost", "127.0.0.1", "::1"]);
+    let tls = server::server_config_from_pem(&certificate, &key)?;
+    let gateway = Gateway::start(&config, tls, Clock::system()).await?;
+    output::out(&banner(&url, &ims.url(), &campaign.url(), &people));
+    server::stop_signal().await?;
+    gateway.stop().await;
+    campaign.stop().await;
+    ims.stop().await;
+    Ok(())
+}
+
+/// The same way to a configuration as a file's.
+fn configuration(
+    url: &str,
+    listen: &[SocketAddr],
+    ims: &str,
+    campaign: &str,
+    secret: &str,
+) -> Result<Config, Failure> {
+    let listen: Vec<String> = listen.iter().map(|address| format!("{:?}", address.to_string())).collect();
+    let text = format!(
+        r#"
+[ims]
+server = "{ims}"
+client_id = "{CLIENT_ID}"
+client_secret = "{secret}"
+scope = "{}"
+callback_server = "{url}"
+organization_id = "{ORGANIZATION_ID}"
+association_mask = "Campaign - {TENANT} - (.*)"
+product_context = "dma_campaign_classic"
+[experience_cloud]
+tenant = "{TENANT}"
+[campaign]
+upstream = "{campaign}"
+[listen]
+https = [{}]
+certificate = "(in memory)"
+private_key = "(in memory)"
+[session]
+store = "memory"
+[log]
+level = "warn,audit=info"
+"#,
+        SCOPES.join(","),
+        listen.join(", "),
+    );
+    let loaded = config::from_text("the demo's configuration", &text, []);
+    loaded.map(|loaded| loaded.config).map_err(|errors| errors.render(config::Look::Plain).into())
+}
+
+/// Leaves out `::1` on a machine without IPv6.
+fn usable(listen: &[SocketAddr]) -> Vec<SocketAddr> {
+    let has_ipv6 = || std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+    listen.iter().copied().filter(|address| listen.len() == 1 || address.is_ipv4() || has_ipv6()).collect()
+}
+
+fn addresses(text: &str) -> Result<Addresses, String> {
+    let wrong = || "write an address and a port, such as 127.0.0.1:8443 or localhost:8443".to_owned();
+    if let Some(port) = text.strip_prefix("localhost:") {
+        let port = port.parse().map_err(|_| wrong())?;
+        let both = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+        return Ok(Addresses(both.map(|ip| SocketAddr::new(ip, port)).to_vec()));
+    }
+    text.parse().map(|address| Addresses(vec![address])).map_err(|_| wrong())
+}

@@ -1,0 +1,105 @@
+//! Writing to the terminal, or to whatever stands in its place.
+
+use std::io::{IsTerminal, Write as _, stderr, stdout};
+
+use crate::config::Look;
+
+/// Writes to standard output. A closed pipe is the reader's decision, not an error.
+pub(super) fn out(text: &str) {
+    let mut stdout = stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Writes to standard error.
+pub(super) fn err(text: &str) {
+    let _ = stderr().lock().write_all(text.as_bytes());
+}
+
+/// How to write findings to standard error.
+pub(super) fn look_of_stderr() -> Look {
+    if stderr().is_terminal() {
+        Look::Terminal { width: columns(), colour: wants_colour() }
+    } else {
+        Look::Plain
+    }
+}
+
+/// Colours for standard output; none when it is no terminal or `NO_COLOR` is set.
+pub(super) fn paint() -> Paint {
+    Paint { colour: stdout().is_terminal() && wants_colour() }
+}
+
+/// Text for people: quoted with escapes when blanks at its ends or unusual characters would not be seen.
+pub(super) fn visible(text: &str) -> String {
+    let unseen =
+        |c: char| (c.is_whitespace() && c != ' ') || format!("{}", c.escape_debug()).starts_with("\\u");
+    if text.is_empty() || text.trim() != text || text.contains(unseen) {
+        format!("{text:?}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Number of columns that a text takes, near enough for lining up.
+pub(super) fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Colours, or none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self { colour: false }
+    }
+
+    pub(super) fn green(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    pub(super) fn yellow(self, text: &str) -> String {
+        self.with("33", text)
+    }
+
+    pub(super) fn red(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    pub(super) fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    pub(super) fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn columns() -> usize {
+    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100).clamp(40, 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_not_be_seen_is_written_out() {
+        assert_eq!(visible("Campaign – é"), "Campaign – é");
+        assert_eq!(visible("a "), "\"a \"");
+        assert_eq!(visible("a\u{a0}b"), "\"a\\u{a0}b\"");
+        assert_eq!(visible("a\u{200b}b"), "\"a\\u{200b}b\"");
+        assert_eq!(visible("a\x1b[31m"), "\"a\\u{1b}[31m\"");
+    }
+}

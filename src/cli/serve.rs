@@ -1,0 +1,56 @@
+//! `imsgate serve`: the gateway, until a signal ends it.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::config_file::{ConfigFile, complain};
+use super::{STOPS_LOGINS, UNUSABLE, output};
+use crate::app::{Gateway, StartError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::{server, telemetry};
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+pub(super) fn run(args: &ServeArgs) -> ExitCode {
+    let loaded = match args.config.read() {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            complain(&errors);
+            return ExitCode::from(UNUSABLE);
+        }
+    };
+    output::err(&loaded.warnings.render(output::look_of_stderr()));
+    if let Err(error) = telemetry::init(&loaded.config.log) {
+        output::err(&format!("imsgate serve: {error}\n"));
+        return ExitCode::from(UNUSABLE);
+    }
+    match serve(&loaded.config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the gateway cannot start; `imsgate check` says what to mend");
+            ExitCode::from(STOPS_LOGINS)
+        }
+    }
+}
+
+fn serve(config: &Config) -> Result<(), StartError> {
+    let tls = server::server_config(&config.listen.certificate, &config.listen.private_key)?;
+    server::control_runtime()?.block_on(async {
+        let gateway = Gateway::start(config, tls, Clock::system()).await?;
+        let addresses = &gateway.https;
+        let (https, redirect) = (format!("{addresses:?}"), format!("{:?}", gateway.http_redirect));
+        let (callback, version) = (config.instance.ims.redirect_uri(), env!("CARGO_PKG_VERSION"));
+        tracing::info!(version, https, redirect, workers = config.listen.workers, callback, "serving");
+        let signal = server::stop_signal().await?;
+        tracing::info!(signal, "stopping: no new connections, requests in flight may finish");
+        gateway.stop().await;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}

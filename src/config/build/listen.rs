@@ -1,0 +1,99 @@
+//! `[listen]`: where the gateway listens.
+
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+
+use super::{Check, Wrong, values};
+use crate::config::checked::Listen;
+use crate::config::raw::RawListen;
+
+pub(super) fn listen(check: &mut Check<'_>, raw: RawListen) -> Option<Listen> {
+    let https = check.items("listen.https", raw.https.as_slice(), socket);
+    if https.as_ref().is_some_and(Vec::is_empty) {
+        check.error(
+            "listen.https",
+            Wrong::new("is an empty list", "name at least one address, such as \"0.0.0.0:443\""),
+        );
+    }
+    let certificate = check.required("listen.certificate", raw.certificate, "\"certs/gateway.pem\"");
+    let certificate = check.path("listen.certificate", certificate);
+    let private_key = check.required("listen.private_key", raw.private_key, "\"certs/gateway.key\"");
+    let private_key = check.path("listen.private_key", private_key);
+    let redirects = raw.http_redirect.as_ref().map_or(&[][..], |redirects| redirects.as_slice());
+    let http_redirect = check.items("listen.http_redirect", redirects, socket);
+    let admin = raw.admin.map(|text| check.value("listen.admin", &text, socket));
+    if let Some(Some(admin)) = admin
+        && !admin.ip().is_loopback()
+    {
+        check.warn(
+            "listen.admin",
+            "is not a loopback address: metrics and sessions are there for everybody who can reach it",
+            "write \"127.0.0.1:9090\", unless a firewall closes it",
+        );
+    }
+    let taken = https.iter().flatten().chain(http_redirect.iter().flatten());
+    if let Some(Some(admin)) = admin
+        && taken.into_iter().any(|public| collides(*public, admin))
+    {
+        check.error("listen.admin", Wrong::new("is also a public address", "give it a port of its own"));
+    }
+    if let (Some(https), Some(redirects)) = (&https, &http_redirect)
+        && redirects.iter().any(|redirect| https.iter().any(|https| collides(*https, *redirect)))
+    {
+        check.error(
+            "listen.http_redirect",
+            Wrong::new("is also an address of listen.https", "give it another port"),
+        );
+    }
+    let trusted_proxies = check.items("listen.trusted_proxies", &raw.trusted_proxies, network);
+    if trusted_proxies.iter().flatten().any(|network| network.prefix_len() == 0) {
+        check.warn(
+            "listen.trusted_proxies",
+            "believes everybody: any client could choose its address and with it its security zone",
+            "name the addresses of your proxies alone",
+        );
+    }
+    let drain_timeout = check.value("listen.drain_timeout", &raw.drain_timeout, values::duration);
+    Some(Listen {
+        https: https?,
+        certificate: certificate?,
+        private_key: private_key?,
+        http_redirect: http_redirect?,
+        admin: match admin {
+            Some(admin) => Some(admin?),
+            None => None,
+        },
+        trusted_proxies: trusted_proxies?,
+        workers: raw.workers.map_or_else(cores, |workers| usize::try_from(workers).unwrap_or(1)),
+        drain_timeout: drain_timeout?,
+    })
+}
+
+fn socket(text: &str) -> Result<SocketAddr, Wrong> {
+    text.parse().map_err(|_| {
+        Wrong::new(
+            "is not an address with a port",
+            "write an IP address and a port, such as \"0.0.0.0:443\" or \"[::]:443\"",
+        )
+    })
+}
+
+/// A network, or a single address as the smallest one.
+fn network(text: &str) -> Result<IpNet, Wrong> {
+    let single = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address)).ok();
+    text.parse().ok().or_else(single).ok_or_else(|| {
+        Wrong::new("is not a network", "write it as CIDR, such as \"10.0.0.0/8\", or as one address")
+    })
+}
+
+/// True when both cannot be bound. Port 0 asks for any free one.
+fn collides(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() != 0
+        && a.port() == b.port()
+        && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

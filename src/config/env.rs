@@ -1,0 +1,69 @@
+//! Overrides from the environment: `IMSGATE_IMS__CLIENT_ID` for `ims.client_id`.
+
+use super::finding::Location;
+use super::nearest::nearest;
+use super::schema::{self, Key, Kind};
+use super::source::Place;
+use super::tree::{Tree, number_value, text_value};
+use super::values::Wrong;
+
+/// Sets the keys that the environment names. Variables without `__` are none of ours: an orchestrator makes
+/// `IMSGATE_PORT` and `IMSGATE_SERVICE_HOST` for a service of this name, and `IMSGATE_CONFIG` and `IMSGATE_LOG` are read
+/// elsewhere.
+pub(super) fn apply(tree: &mut Tree, environment: impl IntoIterator<Item = (String, String)>) {
+    let mut ours: Vec<_> = environment
+        .into_iter()
+        .filter_map(|(variable, value)| {
+            let path = variable.strip_prefix(PREFIX)?.contains("__").then(|| path_of(&variable))?;
+            Some((variable, path, value))
+        })
+        .collect();
+    ours.sort();
+    for (variable, path, value) in ours {
+        match schema::key(&path) {
+            Some(key) => override_key(tree, key, variable, &value),
+            None => unknown(tree, &path, variable),
+        }
+    }
+}
+
+fn override_key(tree: &mut Tree, key: &Key, variable: String, value: &str) {
+    // What the file says is replaced, and so is a complaint about it.
+    tree.findings.retain(|finding| finding.key != key.path);
+    tree.unset(&key.path);
+    tree.places.keys.insert(key.path.clone(), Place::Environment(variable.clone()));
+    match convert(key, value) {
+        Ok(value) => tree.set(&key.path, value),
+        Err(wrong) => tree.error(&key.path, Location::Environment(variable), wrong),
+    }
+}
+
+fn convert(key: &Key, value: &str) -> Result<toml::Value, Wrong> {
+    let has_list = key.kinds.contains(&Kind::List);
+    if key.kinds.contains(&Kind::Number) {
+        number_value(key, value.trim().parse().ok())
+    } else if has_list && (value.contains(',') || !key.kinds.contains(&Kind::Text)) {
+        let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
+        Ok(toml::Value::Array(items.map(|item| toml::Value::String(item.to_owned())).collect()))
+    } else {
+        text_value(key, value)
+    }
+}
+
+fn unknown(tree: &mut Tree, path: &str, variable: String) {
+    let mend = nearest(path, schema::keys().iter().map(|key| key.path.as_str()))
+        .map_or_else(|| "unset it".to_owned(), |meant| format!("did you mean {}?", variable_of(meant)));
+    tree.error(path, Location::Environment(variable), Wrong::new("the variable names no known key", mend));
+}
+
+/// `IMSGATE_IMS__CLIENT_ID` → `ims.client_id`.
+fn path_of(variable: &str) -> String {
+    variable.trim_start_matches(PREFIX).to_lowercase().replacen("__", ".", 1)
+}
+
+/// `ims.client_id` → `IMSGATE_IMS__CLIENT_ID`.
+pub(super) fn variable_of(path: &str) -> String {
+    format!("{PREFIX}{}", path.replacen('.', "__", 1).to_uppercase())
+}
+
+const PREFIX: &str = "IMSGATE_";

@@ -1,0 +1,138 @@
+//! From a path and the environment to a checked configuration.
+
+use std::path::Path;
+
+use super::build;
+use super::checked::Config;
+use super::env;
+use super::finding::{ConfigErrors, Finding, Level, Location, Warnings};
+use super::source::Places;
+use super::tree::{self, Tree};
+use crate::policy::mask::Mask;
+
+/// A configuration with all that was found in it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The checked configuration.
+    pub config: Config,
+    /// What is probably not as meant.
+    pub warnings: Warnings,
+    /// Where every key was set.
+    pub places: Places,
+}
+
+impl Config {
+    /// Reads the file at `path`, with `environment` before it.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`] with every finding that makes the configuration unusable, not just the first.
+    pub fn load(
+        path: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(Self, Warnings), ConfigErrors> {
+        read(path, environment).map(|loaded| (loaded.config, loaded.warnings))
+    }
+}
+
+/// Like [`Config::load`], with the place of every key.
+///
+/// # Errors
+/// [`ConfigErrors`] with every finding that makes the configuration unusable.
+pub fn read(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, ConfigErrors> {
+    let file = path.display().to_string();
+    from_text(&file, &read_text(path)?, environment)
+}
+
+/// The association mask alone, so that it can be tried while the rest is still unfinished.
+///
+/// # Errors
+/// [`ConfigErrors`] when the file cannot be read or its mask is missing or wrong.
+pub fn association_mask(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Mask, ConfigErrors> {
+    let file = path.display().to_string();
+    let mut tree = tree::read(&file, &read_text(path)?);
+    if !tree.is_toml {
+        return Err(errors(tree));
+    }
+    env::apply(&mut tree, environment);
+    tree.findings.retain(|finding| finding.key == build::MASK);
+    let mask = build::mask(&mut tree);
+    mask.ok_or_else(|| errors(tree))
+}
+
+/// Reads a configuration that is already in memory; `file` is its name in findings.
+pub(crate) fn from_text(
+    file: &str,
+    text: &str,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, ConfigErrors> {
+    let mut tree = tree::read(file, text);
+    if !tree.is_toml {
+        return Err(errors(tree));
+    }
+    env::apply(&mut tree, environment);
+    let config = build::build(&mut tree);
+    match config {
+        Some(config) if tree.findings.iter().all(|finding| finding.level == Level::Warning) => {
+            let warnings = Warnings(finish(&mut tree));
+            Ok(Loaded { config, warnings, places: tree.places })
+        }
+        _ => Err(errors(tree)),
+    }
+}
+
+fn errors(mut tree: Tree) -> ConfigErrors {
+    ConfigErrors(finish(&mut tree))
+}
+
+/// The findings in order of the file, those of the environment last, each with the lines it may show.
+fn finish(tree: &mut Tree) -> Vec<Finding> {
+    let mut findings = std::mem::take(&mut tree.findings);
+    findings.sort_by_key(|finding| match &finding.location {
+        Location::Whole(_) => (0, 0),
+        Location::File { span, .. } => (1, span.start),
+        Location::Environment(_) => (2, 0),
+    });
+    if tree.is_toml {
+        let shown = tree.places.shown(&tree.unknown);
+        for finding in &mut findings {
+            finding.shown = Some(shown.clone());
+        }
+    }
+    findings
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigErrors> {
+    let file = path.display().to_string();
+    let fail = |message: String, mend: &str| {
+        ConfigErrors(vec![Finding {
+            level: Level::Error,
+            key: String::new(),
+            message,
+            mend: mend.to_owned(),
+            location: Location::Whole(file.clone()),
+            shown: None,
+        }])
+    };
+    let bytes = std::fs::read(path).map_err(|error| {
+        fail(
+            format!("cannot read the configuration file: {error}"),
+            "name it with --config FILE or IMSGATE_CONFIG; config/imsgate.toml of the source is a commented example",
+        )
+    })?;
+    if bytes.len() > LARGEST_FILE {
+        return Err(fail("the configuration file is larger than 1 MiB".to_owned(), "is it the right file?"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+        let line = valid.matches('\n').count() + 1;
+        fail(format!("line {line} is not UTF-8"), "save the file as UTF-8")
+    })
+}
+
+const LARGEST_FILE: usize = 1 << 20;

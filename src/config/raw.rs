@@ -1,0 +1,302 @@
+//! The file as written. From these types come the JSON Schema, the list of known keys, and every default.
+//!
+//! Keys without a default are `Option`s, so that reading never stops at the first one that is missing; `required` keys
+//! are asked for by `build`.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+/// Configuration of imsgate, the login gateway that puts Adobe ID in front of Adobe Campaign.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "imsgate configuration")]
+pub(super) struct RawConfig {
+    /// The external account's IMS part, field by field.
+    pub ims: RawIms,
+    /// The external account's Experience Cloud part.
+    pub experience_cloud: RawExperienceCloud,
+    /// The Campaign server behind the gateway.
+    pub campaign: RawCampaign,
+    /// Where the gateway listens.
+    pub listen: RawListen,
+    /// How long sessions live and where.
+    pub session: RawSession,
+    /// What is logged and where.
+    pub log: RawLog,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawIms {
+    /// Base URL of IMS. https; http only for loopback addresses.
+    #[schemars(required)]
+    pub server: Option<String>,
+    /// Client identifier issued by Adobe.
+    #[schemars(required)]
+    pub client_id: Option<String>,
+    /// Client secret issued by Adobe. Either this or `client_secret_file`.
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    pub client_secret: Option<SecretString>,
+    /// File that holds the client secret.
+    pub client_secret_file: Option<PathBuf>,
+    /// Scopes, separated by commas or blanks. Must hold `openid` and at least one of `read_organizations` and
+    /// `additional_info.projectedProductContext`.
+    #[schemars(required)]
+    pub scope: Option<String>,
+    /// Public origin of the gateway, https. The redirect URI registered at IMS is this with `/ims/callback`.
+    #[schemars(required)]
+    pub callback_server: Option<String>,
+    /// ID of the organisation whose members may enter, `<ident>@AdobeOrg`.
+    #[schemars(required)]
+    pub organization_id: Option<String>,
+    /// Which configuration names give which Campaign group: a regular expression whose one capture group is the group,
+    /// or a literal prefix.
+    #[schemars(required)]
+    pub association_mask: Option<String>,
+    /// Only product profiles with this service code count.
+    pub product_context: Option<String>,
+    /// Address of the discovery document. Default: `server` with `/.well-known/openid-configuration`.
+    pub discovery_url: Option<String>,
+    /// The `iss` values accepted in an `id_token`, exact. Empty: the issuer of the discovery document only.
+    #[serde(default)]
+    pub id_token_issuers: Vec<String>,
+    /// How the client authenticates at the token endpoint (RFC 6749 §2.3.1).
+    #[serde(default = "default::token_auth")]
+    pub token_auth: RawTokenAuth,
+    /// Deadline of one exchange with IMS.
+    #[serde(default = "default::ims_timeout")]
+    pub timeout: String,
+    /// Tolerated difference between the clocks of IMS and this machine.
+    #[serde(default = "default::clock_skew")]
+    pub clock_skew: String,
+    /// PEM file of certificate authorities trusted for IMS besides the public ones.
+    pub ca_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawTokenAuth {
+    Post,
+    Basic,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawExperienceCloud {
+    /// Experience Cloud server.
+    #[serde(default = "default::experience_cloud_server")]
+    pub server: String,
+    /// Name of the tenant.
+    #[serde(default)]
+    pub tenant: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCampaign {
+    /// Origin of Campaign, or a list of several among which requests are spread.
+    #[schemars(required)]
+    pub upstream: Option<OneOrMany>,
+    /// PEM file of certificate authorities trusted for an https upstream besides the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// How a request is tied to a Campaign session.
+    #[serde(default = "default::session_mode")]
+    pub session: RawSessionMode,
+    /// Paths open to everybody; `*` stands for any run of characters.
+    #[serde(default = "default::public_paths")]
+    pub public_paths: Vec<String>,
+    /// Host names, besides the callback server's, under which requests are accepted.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// The oldest build of the client console let in. Default: what Campaign advertises.
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
+    pub min_console_build: Option<u32>,
+    /// Deadline for opening a connection to Campaign.
+    #[serde(default = "default::connect_timeout")]
+    pub connect_timeout: String,
+    /// Deadline from the end of a request to the head of Campaign's response.
+    #[serde(default = "default::response_timeout")]
+    pub response_timeout: String,
+    /// Whom a refused person should ask; shown on pages.
+    #[serde(default)]
+    pub support_contact: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawSessionMode {
+    BearerLogon,
+    Bearer,
+    Headers,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawListen {
+    /// Address of the HTTPS listener, or a list of several.
+    #[serde(default = "default::https")]
+    pub https: OneOrMany,
+    /// PEM file with the certificate chain, the gateway's own certificate first.
+    #[schemars(required)]
+    pub certificate: Option<PathBuf>,
+    /// PEM file with the private key.
+    #[schemars(required)]
+    pub private_key: Option<PathBuf>,
+    /// Address of a plain-HTTP listener that only redirects to https, or a list of several.
+    pub http_redirect: Option<OneOrMany>,
+    /// Address of the admin listener (metrics, sessions, health); never a public one.
+    pub admin: Option<String>,
+    /// Networks of peers whose `X-Forwarded-*`, `X-Request-Id` and `traceparent` are believed.
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
+    /// Number of request runtimes. Default: one a core.
+    #[schemars(range(min = 1, max = 1024))]
+    pub workers: Option<u32>,
+    /// How long requests in flight may go on after SIGTERM.
+    #[serde(default = "default::drain_timeout")]
+    pub drain_timeout: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSession {
+    /// Where sessions are kept. This version knows `memory` only.
+    #[serde(default = "default::store")]
+    pub store: RawStore,
+    /// File of the embedded store. No effect yet.
+    #[expect(dead_code, reason = "accepted for later; its presence is seen in the tree")]
+    pub path: Option<PathBuf>,
+    /// Address of Redis. No effect yet.
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    #[expect(dead_code, reason = "accepted for later; its presence is seen in the tree")]
+    pub redis_url: Option<SecretString>,
+    /// File that holds the address of Redis. No effect yet.
+    #[expect(dead_code, reason = "accepted for later; its presence is seen in the tree")]
+    pub redis_url_file: Option<PathBuf>,
+    /// Key that seals tokens at rest. No effect yet.
+    #[expect(dead_code, reason = "accepted for later; its presence is seen in the tree")]
+    pub key_file: Option<PathBuf>,
+    /// A session nobody used for this long ends.
+    #[serde(default = "default::idle_timeout")]
+    pub idle_timeout: String,
+    /// A session ends this long after the login, used or not.
+    #[serde(default = "default::absolute_timeout")]
+    pub absolute_timeout: String,
+    /// A login begun and not finished within this time is started again.
+    #[serde(default = "default::login_timeout")]
+    pub login_timeout: String,
+    /// How often groups are asked for again. No effect yet.
+    #[expect(dead_code, reason = "accepted for later; its presence is seen in the tree")]
+    pub recheck_groups: Option<String>,
+    /// Most sessions kept in memory; the one unused for longest goes first.
+    #[serde(default = "default::max_sessions")]
+    #[schemars(range(min = 1))]
+    pub max_sessions: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawStore {
+    Memory,
+    Embedded,
+    Redis,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLog {
+    /// Form of the log: for people, JSON, or by what standard error is.
+    #[serde(default = "default::log_format")]
+    pub format: RawLogFormat,
+    /// Filter as in `info,imsgate=debug`. `IMSGATE_LOG` goes first.
+    #[serde(default = "default::log_level")]
+    pub level: String,
+    /// File to which the audit trail is appended. Default: in the log, target `audit`.
+    pub audit_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawLogFormat {
+    Auto,
+    Human,
+    Json,
+}
+
+/// A text or a list of texts.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub(super) fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// The defaults, in the spelling of the file.
+mod default {
+    use super::{OneOrMany, RawLogFormat, RawSessionMode, RawStore, RawTokenAuth};
+    use crate::policy::public::DEFAULT_CAMPAIGN;
+
+    pub(super) fn token_auth() -> RawTokenAuth {
+        RawTokenAuth::Post
+    }
+    pub(super) fn ims_timeout() -> String {
+        "10s".into()
+    }
+    pub(super) fn clock_skew() -> String {
+        "60s".into()
+    }
+    pub(super) fn experience_cloud_server() -> String {
+        "https://marketing.adobe.com".into()
+    }
+    pub(super) fn session_mode() -> RawSessionMode {
+        RawSessionMode::BearerLogon
+    }
+    pub(super) fn public_paths() -> Vec<String> {
+        DEFAULT_CAMPAIGN.iter().map(|&path| path.to_owned()).collect()
+    }
+    pub(super) fn connect_timeout() -> String {
+        "5s".into()
+    }
+    pub(super) fn response_timeout() -> String {
+        "300s".into()
+    }
+    pub(super) fn https() -> OneOrMany {
+        OneOrMany::One("0.0.0.0:443".into())
+    }
+    pub(super) fn drain_timeout() -> String {
+        "30s".into()
+    }
+    pub(super) fn store() -> RawStore {
+        RawStore::Memory
+    }
+    pub(super) fn idle_timeout() -> String {
+        "30m".into()
+    }
+    pub(super) fn absolute_timeout() -> String {
+        "12h".into()
+    }
+    pub(super) fn login_timeout() -> String {
+        "30m".into()
+    }
+    pub(super) fn max_sessions() -> u64 {
+        100_000
+    }
+    pub(super) fn log_format() -> RawLogFormat {
+        RawLogFormat::Auto
+    }
+    pub(super) fn log_level() -> String {
+        "info".into()
+    }
+}

@@ -1,0 +1,260 @@
+//! The text of the file: where things stand in it, and how much of it may be shown.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use miette::{MietteError, NamedSource, SourceCode, SourceSpan, SpanContents};
+
+use super::finding::Location;
+use super::schema;
+use super::tree::Unknown;
+
+/// Where every key of a configuration was set.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    pub(super) file: String,
+    pub(super) text: String,
+    /// Headers of the sections.
+    pub(super) sections: BTreeMap<String, Range<usize>>,
+    pub(super) keys: BTreeMap<String, Place>,
+    /// Values that are texts and no secrets.
+    pub(super) texts: BTreeMap<String, String>,
+}
+
+/// Where one key was set.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// In the file; spans in bytes.
+    File { key: Range<usize>, value: Range<usize>, items: Vec<Range<usize>> },
+    /// In this environment variable.
+    Environment(String),
+}
+
+impl Places {
+    /// True when the key was set, rightly or wrongly.
+    pub fn is_set(&self, path: &str) -> bool {
+        self.keys.contains_key(path)
+    }
+
+    /// Where the value of `path` stands; for a key that is not set, where its section begins.
+    pub fn location(&self, path: &str) -> Location {
+        match self.keys.get(path) {
+            Some(Place::File { value, .. }) if schema::key(path).is_some_and(|key| key.secret) => {
+                self.at(value.start..value.end.min(value.start + STARS))
+            }
+            Some(Place::File { value, .. }) => self.at(value.clone()),
+            Some(Place::Environment(variable)) => Location::Environment(variable.clone()),
+            None => match self.sections.get(path.split('.').next().unwrap_or_default()) {
+                Some(header) => self.at(header.clone()),
+                None => Location::Whole(self.file.clone()),
+            },
+        }
+    }
+
+    /// The text of a key as the file or the environment sets it; `None` for secrets, for other kinds of values and for keys
+    /// that are not set.
+    pub fn text_of(&self, path: &str) -> Option<&str> {
+        self.texts.get(path).map(String::as_str)
+    }
+
+    /// Where item number `index` of the list at `path` stands.
+    pub(super) fn item(&self, path: &str, index: usize) -> Location {
+        match self.keys.get(path) {
+            Some(Place::File { items, .. }) if index < items.len() => self.at(items[index].clone()),
+            _ => self.location(path),
+        }
+    }
+
+    /// Where a part of the text at `path` stands, given in bytes of the text; the whole value where it is written with
+    /// escapes, so that bytes do not correspond.
+    pub(super) fn part(&self, path: &str, text: &str, part: Range<usize>) -> Location {
+        if let Some(Place::File { value, .. }) = self.keys.get(path) {
+            let written = self.text.get(value.start + 1..value.end.saturating_sub(1));
+            if written == Some(text) {
+                let start = value.start + 1 + part.start;
+                return self.at(start..(value.start + 1 + part.end).max(start + 1));
+            }
+        }
+        self.location(path)
+    }
+
+    /// Line and column of a span.
+    pub(super) fn at(&self, span: Range<usize>) -> Location {
+        let before = self.text.get(..span.start).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Location::File {
+            file: self.file.clone(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            span,
+        }
+    }
+
+    /// The file with everything blanked out but keys and the values of known keys that are no secrets: a misspelt
+    /// `client_secert` must not print what stands behind it, and neither must a comment.
+    pub(super) fn shown(&self, unknown: &[Unknown]) -> Arc<Shown> {
+        let mut page = Page::blank(&self.text);
+        for header in self.sections.values() {
+            page.reveal_with(header, "[].");
+        }
+        for Unknown { key, value, .. } in unknown {
+            page.reveal_with(key, "[].");
+            // The value of a section is elsewhere.
+            if key.end < value.start {
+                page.reveal_signs(key.end..value.start, "=");
+                page.stars(value);
+            }
+        }
+        for (path, place) in &self.keys {
+            let Place::File { key, value, items } = place else { continue };
+            page.reveal_with(key, "");
+            page.reveal_signs(key.end..value.start, "=");
+            let secret = schema::key(path).is_none_or(|key| key.secret);
+            if secret || has_user(&self.text[value.clone()]) {
+                page.stars(value);
+            } else {
+                page.reveal_value(value, items);
+            }
+        }
+        page.finish(&self.file)
+    }
+
+    /// The same for a file that is not TOML, so that nobody knows where a value begins: only lines that plainly hold one
+    /// known key that is no secret, and headers. `None` when `span` is not on such a line.
+    pub(super) fn shown_unparsed(&self, span: &Range<usize>) -> Option<Arc<Shown>> {
+        if self.text.contains("\"\"\"") || self.text.contains("'''") {
+            return None;
+        }
+        let mut page = Page::blank(&self.text);
+        let mut is_shown = false;
+        let mut start = 0;
+        for line in self.text.split_inclusive('\n') {
+            let range = start..start + line.len();
+            start = range.end;
+            if is_plain(line.trim()) {
+                is_shown |=
+                    range.contains(&span.start) || (span.start == self.text.len() && range.end == span.start);
+                page.reveal(range);
+            }
+        }
+        is_shown.then(|| page.finish(&self.file))
+    }
+}
+
+/// What may be shown of a file. Context is cut to the lines of the span itself: around them there is nothing to see.
+#[derive(Debug)]
+pub(super) struct Shown(NamedSource<String>);
+
+impl SourceCode for Shown {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let text = self.0.inner();
+        let (start, end) = (span.offset(), span.offset() + span.len());
+        // Asked without context, miette wants the place and not the lines.
+        if (before, after) == (0, 0) || end > text.len() {
+            return self.0.read_span(span, 0, 0);
+        }
+        let bytes = text.as_bytes();
+        let start = bytes[..start].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let end = bytes[end..].iter().position(|&byte| byte == b'\n').map_or(text.len(), |at| end + at);
+        self.0.read_span(&(start..end).into(), 0, 0)
+    }
+}
+
+/// True when a line of an unreadable file can hold no secret.
+fn is_plain(line: &str) -> bool {
+    if line.contains('#') || line.contains("secret") || has_user(line) {
+        return false;
+    }
+    if line.starts_with('[') {
+        return !line.contains(['=', '"', '\'']);
+    }
+    let mut sides = line.split('=');
+    let (Some(name), Some(_), None) = (sides.next(), sides.next(), sides.next()) else { return false };
+    let name = name.trim().rsplit('.').next().unwrap_or_default();
+    let mut named = schema::keys().iter().filter(|key| key.path.rsplit('.').next() == Some(name)).peekable();
+    named.peek().is_some() && named.all(|key| !key.secret)
+}
+
+/// True for an address with a user or password in it.
+fn has_user(text: &str) -> bool {
+    text.contains("://") && text.contains('@')
+}
+
+/// The text with the same number of bytes and lines, of which only parts are readable.
+struct Page<'a> {
+    text: &'a str,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Page<'a> {
+    fn blank(text: &'a str) -> Self {
+        let bytes =
+            text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { byte } else { b' ' }).collect();
+        Self { text, bytes }
+    }
+
+    fn reveal(&mut self, range: Range<usize>) {
+        if let Some(text) = self.text.get(range.clone()) {
+            self.bytes[range].copy_from_slice(text.as_bytes());
+        }
+    }
+
+    /// Also the signs right beside it.
+    fn reveal_with(&mut self, range: &Range<usize>, signs: &str) {
+        let is_sign = |byte: &&u8| signs.as_bytes().contains(byte);
+        let bytes = self.text.as_bytes();
+        let before = bytes[..range.start].iter().rev().take_while(is_sign).count();
+        let after = bytes[range.end..].iter().take_while(is_sign).count();
+        self.reveal(range.start - before..range.end + after);
+    }
+
+    fn reveal_signs(&mut self, range: Range<usize>, signs: &str) {
+        for at in range {
+            if signs.as_bytes().contains(&self.text.as_bytes()[at]) {
+                self.reveal(at..at + 1);
+            }
+        }
+    }
+
+    /// A text, a number or a list of them. Comments inside a list and tables in the wrong place stay hidden.
+    fn reveal_value(&mut self, value: &Range<usize>, items: &[Range<usize>]) {
+        let is_table = |range: &Range<usize>| self.text[range.clone()].starts_with(['{', '[']);
+        if !is_table(value) {
+            return self.reveal(value.clone());
+        }
+        let plain: Vec<_> = items.iter().filter(|item| !is_table(item)).cloned().collect();
+        if plain.is_empty() {
+            return self.stars(value);
+        }
+        self.reveal(value.start..value.start + 1);
+        self.reveal(value.end - 1..value.end);
+        self.reveal_signs(value.clone(), ",");
+        for item in plain {
+            self.reveal(item);
+        }
+    }
+
+    /// A fixed number of stars, so that not even the length of a secret shows.
+    fn stars(&mut self, range: &Range<usize>) {
+        for at in range.clone().take(STARS) {
+            if !matches!(self.bytes[at], b'\n' | b'\r') {
+                self.bytes[at] = b'*';
+            }
+        }
+    }
+
+    fn finish(self, file: &str) -> Arc<Shown> {
+        // Whole ranges of valid text were copied, and the rest is ASCII; the fallback shows nothing.
+        let text = String::from_utf8(self.bytes).unwrap_or_default();
+        Arc::new(Shown(NamedSource::new(file, text)))
+    }
+}
+
+/// What stands for a secret, however long it is.
+const STARS: usize = 8;

@@ -1,0 +1,83 @@
+//! Overrides from the environment, and secrets in files.
+
+use std::io::Write as _;
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+fn secret(loaded: &Loaded) -> String {
+    loaded.config.instance.ims.client_secret.expose_secret().to_owned()
+}
+
+#[test]
+fn the_environment_goes_before_the_file() {
+    let loaded = load_with(
+        GOOD,
+        &[
+            ("IMSGATE_IMS__CLIENT_ID", "Campaign2"),
+            ("IMSGATE_CAMPAIGN__UPSTREAM", "http://127.0.0.1:1, http://127.0.0.1:2"),
+            ("IMSGATE_CAMPAIGN__HOSTS", "T.example.com"),
+            ("IMSGATE_LISTEN__WORKERS", "3"),
+            ("IMSGATE_SESSION__IDLE_TIMEOUT", "1m"),
+            ("IMSGATE_CONFIG", "elsewhere"),
+            ("IMSGATE_LOG", "debug"),
+            ("IMSGATE_PORT", "tcp://10.0.0.1:443"),
+            ("PATH", "/bin"),
+        ],
+    )
+    .unwrap();
+    let config = &loaded.config;
+    assert_eq!(config.instance.ims.client_id, "Campaign2");
+    assert_eq!(config.instance.campaign.upstreams.len(), 2);
+    assert_eq!(config.instance.campaign.hosts, ["t.example.com"]);
+    assert_eq!(config.listen.workers, 3);
+    assert_eq!(config.session.idle_timeout.as_secs(), 60);
+    assert_eq!(
+        loaded.places.location("ims.client_id"),
+        Location::Environment("IMSGATE_IMS__CLIENT_ID".into())
+    );
+}
+
+#[test]
+fn an_override_mends_a_wrong_value_in_the_file() {
+    let loaded = load_with(&with("listen", "workers = \"x\""), &[("IMSGATE_LISTEN__WORKERS", "2")]).unwrap();
+    assert_eq!(loaded.config.listen.workers, 2);
+}
+
+#[test]
+fn a_wrong_override_names_the_variable() {
+    for (name, value, said) in [
+        ("IMSGATE_IMS__CLIENTID", "x", "did you mean IMSGATE_IMS__CLIENT_ID?"),
+        ("IMSGATE_LISTEN__WORKERS", "many", "must be a whole number from 1 to 1024"),
+        ("IMSGATE_IMS__TOKEN_AUTH", "jwt", "must be one of"),
+        ("IMSGATE_IMS__SERVER", "ims", "is not a URL"),
+        ("IMSGATE_CAMPAIGN__HOSTS", "a.example.com,b/c", "not a host name"),
+    ] {
+        let error = load_with(GOOD, &[(name, value)]).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("environment variable {name}: error: `")), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_secret_comes_from_its_file_without_the_line_break() {
+    let without = with("ims", "client_secret = 1").replace("client_secret = 1\n", "");
+    for content in ["from-the-file", "from-the-file\n", "from-the-file\r\n"] {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content.as_bytes()).unwrap();
+        let variable = ("IMSGATE_IMS__CLIENT_SECRET_FILE", file.path().to_str().unwrap());
+        assert_eq!(secret(&load_with(&without, &[variable]).unwrap()), "from-the-file");
+        let both = load_with(GOOD, &[variable]).unwrap_err().to_string();
+        assert!(both.contains("`ims.client_secret` and `ims.client_secret_file` are both set"), "{both}");
+    }
+    for (content, said) in [("", "is empty"), ("\n", "is empty"), ("a\nb\n", "more than one line")] {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content.as_bytes()).unwrap();
+        let variable = ("IMSGATE_IMS__CLIENT_SECRET_FILE", file.path().to_str().unwrap());
+        let error = load_with(&without, &[variable]).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+    let error = load_with(&without, &[("IMSGATE_IMS__CLIENT_SECRET_FILE", "/nowhere/at/all")]).unwrap_err();
+    assert!(error.to_string().contains("cannot read /nowhere/at/all"), "{error}");
+}

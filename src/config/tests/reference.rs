@@ -1,0 +1,45 @@
+//! `config/imsgate.toml` is complete and tells the truth about defaults.
+
+use super::*;
+use crate::config::schema;
+
+fn reference() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/imsgate.toml")).unwrap()
+}
+
+#[test]
+fn the_reference_file_loads() {
+    let loaded = load(&reference()).unwrap();
+    let warnings: Vec<_> = loaded.warnings.findings().iter().map(|warning| warning.key.as_str()).collect();
+    assert_eq!(warnings, ["ims.client_secret"], "only the placeholder is to be replaced");
+}
+
+#[test]
+fn the_reference_file_has_every_key_and_the_defaults_of_the_code() {
+    let text = reference();
+    let written: toml::Table = text.parse().unwrap();
+    for key in schema::keys() {
+        let (section, name) = key.path.split_once('.').unwrap();
+        let value = written[section].get(name);
+        match (&key.default, value) {
+            (Some(default), Some(value)) => {
+                assert_eq!(&serde_json::to_value(value).unwrap(), default, "default of {}", key.path);
+            }
+            (Some(_), None) => panic!("{} has a default, which the reference does not write", key.path),
+            (None, Some(_)) => {}
+            (None, None) => {
+                let section =
+                    text.split(&format!("\n[{section}]\n")).nth(1).unwrap().split("\n[").next().unwrap();
+                assert!(section.contains(&format!("\n# {name} = ")), "{} is not in the reference", key.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_reference_has_as_example_is_valid_too() {
+    let text = reference();
+    for line in text.lines().filter(|line| line.starts_with("# ") && line.contains(" = ")) {
+        assert!(line[2..].parse::<toml::Table>().is_ok(), "{line}");
+    }
+}

@@ -1,0 +1,278 @@
+//! Values spelt as text: durations, addresses of servers, scopes, organisation IDs.
+
+use std::time::Duration;
+
+use url::{Host, Url};
+
+/// What is wrong with a value, and the mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub message: String,
+    pub mend: String,
+}
+
+impl Wrong {
+    pub(super) fn new(message: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { message: message.into(), mend: mend.into() }
+    }
+}
+
+/// `500ms`, `30s`, `10m`, `12h`, `1d`, or several in a row as in `1h30m`; at most a year.
+pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
+    let wrong = |message: &str| {
+        Wrong::new(message, "write a number with its unit (ms, s, m, h, d), such as \"30m\" or \"1h30m\"")
+    };
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(wrong("is empty, not a duration"));
+    }
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let letters = rest[digits..].bytes().take_while(u8::is_ascii_alphabetic).count();
+        let number: u64 = rest[..digits].parse().map_err(|_| wrong("is not a duration"))?;
+        let milliseconds = match &rest[digits..digits + letters] {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "" => return Err(wrong("is a number without a unit")),
+            _ => return Err(wrong("is not a duration")),
+        };
+        total = number
+            .checked_mul(milliseconds)
+            .and_then(|more| total.checked_add(Duration::from_millis(more)))
+            .filter(|&total| total <= LONGEST)
+            .ok_or_else(|| Wrong::new("is longer than a year", "write a shorter duration"))?;
+        rest = rest[digits + letters..].trim_start();
+    }
+    Ok(total)
+}
+
+/// An https address, or an http one on loopback; no user, query or fragment.
+pub(super) fn server(text: &str) -> Result<Url, Wrong> {
+    let url = web_address(text)?;
+    match url.scheme() {
+        "https" => Ok(url),
+        _ if is_loopback(&url) => Ok(url),
+        _ => Err(Wrong::new(
+            "must be https: with http, secrets and tokens cross the network readable; http is for loopback addresses only",
+            "write https://…",
+        )),
+    }
+}
+
+/// An origin: http or https, without path.
+pub(super) fn origin(text: &str) -> Result<Url, Wrong> {
+    let url = web_address(text)?;
+    if url.path() == "/" {
+        Ok(url)
+    } else {
+        Err(Wrong::new(
+            "must be an origin, without a path",
+            format!("write {}", url.origin().ascii_serialization()),
+        ))
+    }
+}
+
+/// The public origin of the gateway.
+pub(super) fn callback_server(text: &str) -> Result<Url, Wrong> {
+    let url = origin(text)?;
+    if url.scheme() == "https" {
+        return Ok(url);
+    }
+    Err(Wrong::new(
+        "must be https: IMS takes no http callback and sends the browser to the client's default redirect URI instead",
+        "write https://… and register that address with /ims/callback at Adobe",
+    ))
+}
+
+/// True for `localhost`, 127.0.0.0/8 and `::1`.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn web_address(text: &str) -> Result<Url, Wrong> {
+    let example = "write an address such as https://host.example.com";
+    // The URL standard would silently drop or turn these.
+    if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
+        return Err(Wrong::new("holds a blank, a control character or a backslash", example));
+    }
+    let url = Url::parse(text).map_err(|error| Wrong::new(format!("is not a URL ({error})"), example))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(Wrong::new("is neither an http nor an https address", example));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Wrong::new(
+            "must not hold a user or a password",
+            "remove everything before the `@`, and the `@`",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Wrong::new(
+            "must not have a query or a fragment",
+            "remove everything from `?` or `#` on",
+        ));
+    }
+    Ok(url)
+}
+
+/// Scopes, split at commas and blanks, each once.
+pub(super) fn scopes(text: &str) -> Result<Vec<String>, Wrong> {
+    let mut scopes: Vec<String> = Vec::new();
+    for scope in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|scope| !scope.is_empty()) {
+        // RFC 6749 §3.3: %x21 / %x23-5B / %x5D-7E
+        if let Some(c) = scope.chars().find(|c| !matches!(c, '!' | '#'..='[' | ']'..='~')) {
+            return Err(Wrong::new(format!("holds {c:?}, which no scope may hold"), "remove the character"));
+        }
+        if !scopes.iter().any(|known| known == scope) {
+            scopes.push(scope.to_owned());
+        }
+    }
+    let has = |name: &str| scopes.iter().any(|scope| scope == name);
+    if !has("openid") {
+        return Err(Wrong::new(
+            "lacks `openid`: without it IMS returns no id_token",
+            "add openid to the list",
+        ));
+    }
+    if !has(READ_ORGANIZATIONS) && !has(PRODUCT_CONTEXT) {
+        return Err(Wrong::new(
+            "names no source of groups, so nobody could be let in",
+            format!(
+                "add {READ_ORGANIZATIONS} or {PRODUCT_CONTEXT}, whichever Adobe provisioned for the client"
+            ),
+        ));
+    }
+    Ok(scopes)
+}
+
+/// `<ident>@<authority>`; true beside it when the ident looks like one of Adobe's.
+pub(super) fn organization_id(text: &str) -> Result<bool, Wrong> {
+    let mend = "copy the IMS organisation ID from the external account or the Admin Console, such as 0123456789ABCDEF01234567@AdobeOrg";
+    let Some((ident, authority)) = text.split_once('@') else {
+        return Err(Wrong::new("is not an IMS organisation ID: it has no `@`", mend));
+    };
+    let is_word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    if !is_word(ident) || !is_word(authority) {
+        return Err(Wrong::new("is not an IMS organisation ID: letters and digits, `@`, `AdobeOrg`", mend));
+    }
+    Ok((22..=24).contains(&ident.len()) && ident.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// A host name or address without port, in lower case.
+pub(super) fn host(text: &str) -> Result<String, Wrong> {
+    let host = Host::parse(text).map_err(|error| {
+        Wrong::new(
+            format!("is not a host name ({error})"),
+            "write the name alone, without https://, port or path",
+        )
+    })?;
+    Ok(host.to_string())
+}
+
+/// The scope that opens the list of organisations and their groups.
+pub(super) const READ_ORGANIZATIONS: &str = "read_organizations";
+/// The scope that opens the list of product profiles.
+pub(super) const PRODUCT_CONTEXT: &str = "additional_info.projectedProductContext";
+/// Longer durations are slips, and far from what a clock can add.
+const LONGEST: Duration = Duration::from_hours(8784);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        for (text, seconds) in
+            [("10s", 10), ("30m", 1800), ("12h", 43_200), ("1d", 86_400), ("1h30m", 5400), ("0s", 0)]
+        {
+            assert_eq!(duration(text).unwrap(), Duration::from_secs(seconds), "{text}");
+        }
+        assert_eq!(duration("500ms").unwrap(), Duration::from_millis(500));
+        for text in
+            ["", " ", "30", "30x", "m", "-1s", "1.5h", "30µs", "99999999999999999999s", "400d", "30 ", "1h30"]
+        {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn http_is_for_loopback_only() {
+        for good in ["https://ims.example.com", "http://127.0.0.2:1", "http://[::1]:1", "http://localhost:9"]
+        {
+            assert!(server(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://ims.example.com",
+            "http://127.0.0.1.example.com",
+            "http://localhost.example.com",
+            "ims.example.com",
+            "ftp://localhost",
+            "https://user@ims.example.com",
+            "https://ims.example.com?x",
+            "https://ims.example.com#x",
+            "https://ims.exam\tple.com",
+            "https:\\\\ims.example.com",
+            "",
+        ] {
+            assert!(server(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_callback_server_is_an_https_origin() {
+        assert!(callback_server("https://campaign.example.com").is_ok());
+        assert!(callback_server("https://campaign.example.com:8443/").is_ok());
+        for bad in ["http://campaign.example.com", "http://localhost:8443", "https://campaign.example.com/x"]
+        {
+            assert!(callback_server(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_split_at_commas_and_blanks() {
+        assert_eq!(
+            scopes("openid, AdobeID read_organizations,,openid").unwrap(),
+            ["openid", "AdobeID", "read_organizations"]
+        );
+        assert!(scopes("openid additional_info.projectedProductContext").is_ok());
+        assert!(scopes("read_organizations").unwrap_err().message.contains("openid"));
+        assert!(scopes("openid,session").unwrap_err().mend.contains("read_organizations"));
+        assert!(scopes("openid,read_organizations,\"x\"").is_err());
+    }
+
+    #[test]
+    fn organisation_ids_are_recognised() {
+        assert_eq!(organization_id("4E3D60F754C8E5D0A4C98A2@AdobeOrg"), Ok(true));
+        assert_eq!(organization_id("2345B0EA551D747@AdobeOrg"), Ok(false));
+        for bad in [
+            "",
+            "@",
+            "x@",
+            "@AdobeOrg",
+            "4E3D60F754C8E5D0A4C98A2",
+            "a@b@c",
+            " 4E3D@AdobeOrg",
+            "4E3D@AdobeOrg ",
+        ] {
+            assert!(organization_id(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in any::<String>()) {
+            let _ = (duration(&text), server(&text), origin(&text), callback_server(&text), scopes(&text));
+            let _ = (organization_id(&text), host(&text));
+        }
+    }
+}

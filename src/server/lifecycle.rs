@@ -1,0 +1,26 @@
+//! The life of the process: the control runtime, and the signals that end it.
+
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The runtime for everything that is not a request: keys, redirects, signals, the simulators of the demo.
+///
+/// # Errors
+/// When the system gives no thread or no event queue.
+pub fn control_runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(1).thread_name("control").enable_all().build()
+}
+
+/// Waits for SIGTERM or SIGINT (Ctrl+C); gives the signal's name.
+///
+/// # Errors
+/// When the signals cannot be watched.
+pub async fn stop_signal() -> io::Result<&'static str> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    })
+}
