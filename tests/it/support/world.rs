@@ -206,7 +206,7 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             product_context: None,
             token_auth: TokenAuth::Post,
             timeout: Duration::from_secs(10),
-            clock_skew: Duration::from_secs(60),
+            clock_skew: Duration::from_mins(1),
             ca_file: None,
         },
         experience_cloud: ExperienceCloud {
