@@ -27,9 +27,11 @@ pub const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C Trace Context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// Vendors' additions to `traceparent`.
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The client's address as this gateway saw it.
 pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// Always `https`.
+/// `https`, unless a trusted proxy says otherwise.
 pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The host the client asked for.
 pub const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

@@ -8,8 +8,10 @@ use crate::config::SessionMode;
 use crate::policy::arrival::is_same_origin;
 use crate::policy::cookies::{self, CampaignCookie};
 use crate::policy::headers::{
-    self, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT, identity,
+    self, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT,
+    TRACESTATE, identity,
 };
+use crate::policy::told::Told;
 use crate::session::Auth;
 
 /// Rewrites the headers in place. `host` is the checked host of the request.
@@ -23,6 +25,7 @@ pub fn dress(
     // Read before anything is taken away.
     let same_origin = auth.is_some() && is_same_origin(headers, &shared.origin);
     let forwarded_for = forwarded_for(context, headers);
+    let told = if context.peer.trusted { Told::read(headers) } else { Told::default() };
 
     headers::strip_request(headers);
     let mode = shared.instance.campaign.session;
@@ -34,11 +37,15 @@ pub fn dress(
     cookies::rewrite(headers, campaign);
 
     headers.insert(FORWARDED_FOR, forwarded_for);
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
-    headers.insert(FORWARDED_HOST, host.clone());
+    headers.insert(FORWARDED_PROTO, told.proto.unwrap_or(HeaderValue::from_static("https")));
+    headers.insert(FORWARDED_HOST, told.host.unwrap_or_else(|| host.clone()));
     headers.insert(header::HOST, host);
     headers.insert(REQUEST_ID, context.id.header());
-    headers.insert(TRACEPARENT, context.id.traceparent());
+    let (parent, state) = told.trace.unwrap_or_else(|| (context.id.traceparent(), None));
+    headers.insert(TRACEPARENT, parent);
+    if let Some(state) = state {
+        headers.insert(TRACESTATE, state);
+    }
     headers.append(header::VIA, HeaderValue::from_static("1.1 imsgate"));
 
     let Some(auth) = auth else { return };

@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::Router;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
@@ -14,6 +15,7 @@ use super::context::{Context, Peer};
 use super::shared::Shared;
 use super::{door, dress, router};
 use crate::policy::arrival::is_same_origin;
+use crate::policy::framing::{self, FramingError};
 use crate::policy::headers::REQUEST_ID;
 use crate::policy::path::CanonicalPath;
 use crate::policy::{cookies, public};
@@ -66,7 +68,9 @@ impl Gate {
         let shared = &*self.shared;
         let anonymous = |stop| (stop, false);
 
-        // 1. One host, ours; one reading of the path, put back into the request for everybody after us.
+        // 1. A head that is short and clear enough; one host, ours; one reading of the path, put back into the request for
+        //    everybody after us.
+        framing::check(request.uri(), request.headers()).map_err(|e| (e.into(), false))?;
         let host = host(&request).ok_or((Stop::Host, false))?;
         let raw = request.uri().clone();
         let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
@@ -104,6 +108,9 @@ impl Gate {
                 && !is_same_origin(request.headers(), &shared.origin);
             if signed_in && foreign {
                 return Err((Stop::ForeignOrigin, true));
+            }
+            if !request.body().is_end_stream() {
+                return Err((FramingError::BodyBeforeSwitch.into(), signed_in));
             }
             request.extensions_mut().insert(WebSocketWanted);
         }

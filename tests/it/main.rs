@@ -2,14 +2,26 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod answers;
+mod ask;
 mod callback;
+mod campaign_troubles;
+mod doors;
 mod exchange;
+mod forward;
 mod login;
 mod logout;
+mod paths;
 mod people;
+mod raw;
 mod secrets;
 mod sessions;
+mod stream;
+mod structure;
 mod support;
 mod tabs;
 mod tokens;
 mod trouble;
+mod upgrade;
+mod upstream;
+mod wire;

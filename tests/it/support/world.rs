@@ -87,6 +87,11 @@ impl World {
         wire::connect(self.address(), &self.trust, wire::HTTP_1).await
     }
 
+    /// A TLS connection to the gateway that speaks HTTP/2.
+    pub async fn connect_http2(&self) -> wire::Stream {
+        wire::connect(self.address(), &self.trust, wire::HTTP_2).await
+    }
+
     /// Sends these bytes over TLS and reads until the gateway closes or has nothing more to say.
     pub async fn raw(&self, bytes: impl AsRef<[u8]>) -> Vec<u8> {
         wire::exchange(self.connect().await, bytes.as_ref()).await

@@ -1,0 +1,63 @@
+//! A Campaign that does exactly what a test says, byte for byte, also what no proper server does.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::raw::{Head, Line};
+
+/// A listener whose connections a test's own code serves. It ends when dropped.
+pub struct Upstream {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    seen: Seen,
+    accepting: JoinHandle<()>,
+}
+
+/// The request lines that came, in order.
+#[derive(Clone, Default)]
+pub struct Seen(Arc<Mutex<Vec<String>>>);
+
+impl Upstream {
+    /// Serves every connection with `serve`: its number from 0, the connection, and where to note requests.
+    pub async fn start<F, Served>(serve: F) -> Self
+    where
+        F: Fn(usize, Line, Seen) -> Served + Send + 'static,
+        Served: Future<Output = Option<()>> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Seen::default();
+        let noted = seen.clone();
+        let accepting = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            for number in 0.. {
+                let Ok((stream, _)) = listener.accept().await else { return };
+                connections.spawn(serve(number, Line::new(stream), noted.clone()));
+            }
+        });
+        Self { url, seen, accepting }
+    }
+
+    /// The request lines so far.
+    pub fn seen(&self) -> Vec<String> {
+        self.seen.0.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl Seen {
+    /// Reads a request's head and notes its first line; `None` when the connection ends instead.
+    pub async fn request(&self, line: &mut Line) -> Option<Head> {
+        let head = line.head().await.ok()?;
+        self.0.lock().unwrap().push(head.first.clone());
+        Some(head)
+    }
+}
