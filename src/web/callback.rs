@@ -85,7 +85,7 @@ impl Callback<'_> {
     /// From code to session.
     async fn redeem(&self, code: &str, transaction: LoginTransaction, state: &LoginState) -> Response {
         let (shared, return_to) = (self.shared, transaction.return_to);
-        let replaces = transaction.replaces;
+        let (replaces, began) = (transaction.replaces, transaction.began);
         let tokens = match shared.ims.exchange(code, &transaction.verifier, &transaction.nonce).await {
             Ok(tokens) => tokens,
             // The code was used or is too old: a new one is a redirect away.
@@ -118,7 +118,7 @@ impl Callback<'_> {
                 };
                 if old
                     .as_ref()
-                    .is_some_and(|old| is_of_another_tab(old, replaces.as_deref(), &person, &granted))
+                    .is_some_and(|old| is_of_another_tab(old, began, replaces.as_deref(), &person, &granted))
                 {
                     self.discard(&tokens).await;
                     return see_other(return_to.as_str());
@@ -283,7 +283,16 @@ impl Callback<'_> {
 
 /// True when the browser's session came into being after this login began, for the same person with the same groups:
 /// another tab was quicker. Its session is kept, because the pages of that tab carry Campaign's security token.
-fn is_of_another_tab(session: &Auth, replaces: Option<&str>, person: &Person, granted: &Granted) -> bool {
+fn is_of_another_tab(
+    session: &Auth,
+    began: i64,
+    replaces: Option<&str>,
+    person: &Person,
+    granted: &Granted,
+) -> bool {
     let identity = &session.data.identity;
-    replaces != Some(&*session.sid) && identity.user == person.user && identity.groups == granted.groups
+    session.data.created.0 >= began
+        && replaces != Some(&*session.sid)
+        && identity.user == person.user
+        && identity.groups == granted.groups
 }
