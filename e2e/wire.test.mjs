@@ -31,11 +31,11 @@ describe('on the wire', () => {
   });
   after(() => world?.stop());
 
-  const curl = (...args) => runCurl(world.gateway.caFile, args);
+  const curl = (streams, ...args) => runCurl(world.gateway.caFile, streams, args);
 
   for (const [flag, version] of Object.entries(VERSIONS)) {
     it(`a page over HTTP/${version}`, async () => {
-      const answer = await curl(flag, '-H', `Cookie: ${cookie}`, '-w', '\n%{http_version} %{http_code}', `${url}/xtk/echo?v=${version}`);
+      const answer = await curl({}, flag, '-H', `Cookie: ${cookie}`, '-w', '\n%{http_version} %{http_code}', `${url}/xtk/echo?v=${version}`);
       const [body, tail] = answer.text.split('\n');
       assert.equal(tail, `${version} 200`);
       assert.equal(JSON.parse(body).url, `/xtk/echo?v=${version}`);
@@ -43,7 +43,7 @@ describe('on the wire', () => {
 
     it(`${BIG} bytes up over HTTP/${version}, memory flat`, { timeout: 600_000 }, async () => {
       const memory = watchMemory(world.gateway.pid);
-      const answer = await curl(flag, '-T', '-', '-H', `Cookie: ${cookie}`, `${url}/xtk/upload`, Readable.from(pattern(BIG)));
+      const answer = await curl({ input: Readable.from(pattern(BIG)) }, flag, '-T', '-', '-H', `Cookie: ${cookie}`, `${url}/xtk/upload`);
       assert.deepEqual(JSON.parse(answer.text), { bytes: BIG, sha1: patternHash(BIG) });
       memory.assertFlat();
     });
@@ -51,7 +51,7 @@ describe('on the wire', () => {
     it(`${BIG} bytes down over HTTP/${version}, memory flat`, { timeout: 600_000 }, async () => {
       const memory = watchMemory(world.gateway.pid);
       const hash = createHash('sha1');
-      const answer = await curl(flag, '-H', `Cookie: ${cookie}`, `${url}/xtk/download?bytes=${BIG}`, hash);
+      const answer = await curl({ output: hash }, flag, '-H', `Cookie: ${cookie}`, `${url}/xtk/download?bytes=${BIG}`);
       assert.equal(answer.bytes, BIG);
       assert.equal(hash.digest('hex'), patternHash(BIG));
       memory.assertFlat();
@@ -61,7 +61,7 @@ describe('on the wire', () => {
       const { port } = new URL(url);
       for (const path of ['/view/home', '/r/test', '/ims/login']) {
         const foreign = ['--insecure', '--connect-to', `evil.example:${port}:127.0.0.1:${port}`, `https://evil.example:${port}${path}`];
-        const answer = await curl(flag, '-o', '/dev/null', '-w', '%{http_code}', ...foreign);
+        const answer = await curl({}, flag, '-o', '/dev/null', '-w', '%{http_code}', ...foreign);
         assert.equal(answer.text, '421', path);
       }
     });
@@ -206,20 +206,18 @@ describe('SIGTERM', () => {
   });
 });
 
-/** Runs curl; a trailing stream is its input (Readable) or takes its output (a hash). */
-async function runCurl(caFile, args) {
-  const stream = typeof args.at(-1) === 'object' ? args.pop() : undefined;
+/** Runs curl with the stream `input`, if any; what it prints goes to the hash `output` or is given as `text`. */
+async function runCurl(caFile, { input, output }, args) {
   const child = spawn('curl', ['-sS', '--ipv4', '--cacert', caFile, ...args]);
   let [text, errors, bytes] = ['', '', 0];
-  const sink = stream && !(stream instanceof Readable) ? stream : undefined;
   child.stdout.on('data', (chunk) => {
     bytes += chunk.length;
-    if (sink) sink.update(chunk);
+    if (output) output.update(chunk);
     else text += chunk;
   });
   child.stderr.on('data', (chunk) => (errors += chunk));
   const ended = new Promise((resolve) => child.on('close', resolve));
-  if (stream instanceof Readable) await pipeline(stream, child.stdin).catch((error) => (errors += error.message));
+  if (input) await pipeline(input, child.stdin).catch((error) => (errors += error.message));
   else child.stdin.end();
   const code = await ended;
   assert.equal(code, 0, `curl: ${code} ${errors}`);

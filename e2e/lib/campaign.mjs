@@ -2,6 +2,8 @@
 // whether a bearer token is good, keeps sessions of its own and records every request as it arrived.
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { WebSocketServer } from 'ws';
 import { closeServer, listen } from './net.mjs';
 import { pattern } from './media.mjs';
@@ -107,11 +109,7 @@ async function count(request, response) {
 /** Sends `bytes` of the known pattern, as fast as the peer reads. */
 async function download(response, bytes) {
   response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': bytes });
-  for (const chunk of pattern(bytes)) {
-    if (!response.write(chunk)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
-    if (response.destroyed) return;
-  }
-  response.end();
+  await pipeline(Readable.from(pattern(bytes)), response).catch(() => {}); // the reader may leave early
 }
 
 /** The head at once, the end after `ms`. */

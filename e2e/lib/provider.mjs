@@ -58,7 +58,7 @@ function configuration({ clientId, clientSecret, redirectUris }) {
     scopes: SCOPES,
     claims: { openid: ['sub', 'email', 'email_verified', 'name', 'given_name', 'account_type'] },
     pkce: { required: () => true },
-    features: { devInteractions: { enabled: false }, revocation: { enabled: true }, rpInitiatedLogout: { enabled: false } },
+    features: { devInteractions: { enabled: false }, revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId }, rpInitiatedLogout: { enabled: false } },
     routes: {
       authorization: '/ims/authorize/v2',
       token: '/ims/token/v3',

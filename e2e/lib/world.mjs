@@ -11,8 +11,10 @@ export async function startWorld({ session = 'bearer-logon', workers } = {}) {
   const ims = await startProvider({ redirectUris: [`https://localhost:${port}/ims/callback`] });
   const campaign = await startCampaign({ ims, trustHeaders: session === 'headers' });
   const parts = [ims, campaign];
+  // Everything is stopped even if the gateway does not stop well, which is then the error.
   const stop = async () => {
-    for (const part of parts.reverse()) await part.stop();
+    const results = await Promise.allSettled([...parts].reverse().map((part) => part.stop()));
+    for (const { reason } of results) if (reason) throw reason;
   };
   try {
     const gateway = await startGateway({ port, ims, campaign, session, workers });
