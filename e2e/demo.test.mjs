@@ -10,7 +10,8 @@ describe('imsgate demo in Chromium', () => {
   let demo;
   let chromium;
   before(async () => {
-    [demo, chromium] = await Promise.all([startDemo(), launch()]);
+    demo = await startDemo();
+    chromium = await launch();
   });
   after(async () => {
     await chromium?.close();

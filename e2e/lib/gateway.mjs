@@ -120,6 +120,7 @@ function run(args, { cwd }) {
     out: () => out,
     log: () => out + err,
     exited: () => state.exited,
+    kill: () => child.kill('SIGKILL'),
     /** SIGTERM must end the program cleanly: exit status 0 within ten seconds. */
     async stop(timeoutMs = 10_000) {
       child.kill('SIGTERM');
@@ -141,6 +142,7 @@ async function ready(program, url, ca) {
     },
     20_000,
   ).catch((error) => {
+    program.kill();
     throw new Error(`${error.message}\n${program.log().slice(-4000)}`);
   });
 }

@@ -1,6 +1,7 @@
 // The certified OpenID provider of npm (`oidc-provider`) under the paths of Adobe IMS, with the few addresses IMS has
 // beside OpenID Connect. The protocol is the package's; only accounts, sign-in form and those addresses are ours.
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { createPrivateKey, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 import { bySub, people } from './people.mjs';
@@ -40,7 +41,6 @@ export async function startProvider({ redirectUris }) {
 }
 
 function configuration({ clientId, clientSecret, redirectUris }) {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   return {
     clients: [
       {
@@ -52,7 +52,7 @@ function configuration({ clientId, clientSecret, redirectUris }) {
         token_endpoint_auth_method: 'client_secret_post',
       },
     ],
-    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig', kid: 'ims-key-1' }] },
+    jwks: { keys: [{ ...signingKey(), alg: 'RS256', use: 'sig', kid: 'ims-key-1' }] },
     clientAuthMethods: ['client_secret_post'],
     cookies: { keys: [randomBytes(16).toString('hex')] },
     scopes: SCOPES,
@@ -84,6 +84,12 @@ function configuration({ clientId, clientSecret, redirectUris }) {
       return grant;
     },
   };
+}
+
+/** A new RSA key as JWK. By openssl, because Node 20 at times deadlocks when it exports a key it has just made. */
+function signingKey() {
+  const args = ['genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048'];
+  return createPrivateKey(execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'ignore'] })).export({ format: 'jwk' });
 }
 
 const claims = ({ sub, email, name }) => ({
