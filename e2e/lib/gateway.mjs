@@ -67,7 +67,6 @@ store = "memory"
     ca,
     caFile: join(dir, 'gateway.pem'),
     ...program,
-    secrets: [ims.clientSecret],
     async stop() {
       await program.stop();
       rmSync(dir, { recursive: true, force: true });
