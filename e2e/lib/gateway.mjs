@@ -68,8 +68,7 @@ store = "memory"
     caFile: join(dir, 'gateway.pem'),
     ...program,
     async stop() {
-      await program.stop();
-      rmSync(dir, { recursive: true, force: true });
+      await program.stop().finally(() => rmSync(dir, { recursive: true, force: true }));
     },
   };
 }
@@ -85,8 +84,7 @@ export async function startDemo() {
     url,
     ...program,
     async stop() {
-      await program.stop();
-      rmSync(dir, { recursive: true, force: true });
+      await program.stop().finally(() => rmSync(dir, { recursive: true, force: true }));
     },
   };
 }
@@ -115,6 +113,7 @@ function run(args, { cwd }) {
   exit.then((value) => (state.exited = value));
   process.on('exit', () => child.kill('SIGKILL'));
   return {
+    dir: cwd,
     pid: child.pid,
     out: () => out,
     log: () => out + err,
@@ -142,6 +141,7 @@ async function ready(program, url, ca) {
     20_000,
   ).catch((error) => {
     program.kill();
+    rmSync(program.dir, { recursive: true, force: true });
     throw new Error(`${error.message}\n${program.log().slice(-4000)}`);
   });
 }
