@@ -63,6 +63,7 @@ impl Gateway {
             control.spawn(Redirect { origin: shared.origin.clone() }.serve(listener));
         }
         control.spawn(prepare(shared.clone()));
+        control.spawn(sweep(shared.clone()));
         let https = bound.iter().map(|bound| bound.address).collect();
         let workers = Workers::start(workers(config, &shared, &upstream, &tls, bound))?;
         Ok(Self { https, http_redirect, shared, workers, control })
@@ -150,5 +151,15 @@ async fn prepare(shared: Arc<Shared>) {
     tracing::info!("IMS metadata and keys loaded");
 }
 
+/// Ends what is over, for as long as the gateway runs.
+async fn sweep(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        shared.sessions.sweep().await;
+    }
+}
+
+/// How long an open WebSocket may outlive its session's time-out.
+const SWEEP: Duration = Duration::from_secs(5);
 /// Logons are short; Campaign may be slow to start a session.
 const SOAP_DEADLINE: Duration = Duration::from_secs(30);

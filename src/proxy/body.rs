@@ -8,10 +8,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use futures_util::StreamExt as _;
+use http::{Request, Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::pool::Lease;
 
@@ -125,11 +128,28 @@ impl Body {
         })
     }
 
+    /// The same bytes until `ended`, then no more.
+    #[must_use]
+    pub fn until(self, ended: CancellationToken) -> Self {
+        let stream = self.into_data_stream().take_until(ended.cancelled_owned());
+        Self::Own(axum::body::Body::from_stream(stream))
+    }
+
     /// No bytes.
     pub fn empty() -> Self {
         Self::Own(axum::body::Body::empty())
     }
 }
+
+/// Server-sent events: an answer without an end (HTML Standard §9.2).
+pub fn is_event_stream<B>(response: &Response<B>) -> bool {
+    let value = response.headers().get(header::CONTENT_TYPE);
+    value
+        .and_then(|value| value.as_bytes().get(..EVENTS.len()))
+        .is_some_and(|v| v.eq_ignore_ascii_case(EVENTS))
+}
+
+const EVENTS: &[u8] = b"text/event-stream";
 
 impl From<axum::body::Body> for Body {
     fn from(body: axum::body::Body) -> Self {

@@ -81,7 +81,7 @@ impl Proxy {
     }
 
     /// Sends the request (its URI is path and query only) and hands back the answer without hop-by-hop fields.
-    /// `ended` cuts an upgraded connection.
+    /// `ended` cuts what has no end of its own: an upgraded connection, an event stream.
     pub async fn forward(
         &self,
         mut request: Request<Incoming>,
@@ -93,11 +93,18 @@ impl Proxy {
         let (upload, progress) = Upload::watched(request);
         let (mut response, pool) = self.send(upload, progress).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let upstream = pool.authority().clone();
-            return upgrade::join(response, client, ended).ok_or(ProxyError::Upgrade { upstream });
+            let as_asked = upgrade::asks_for_websocket(response.headers());
+            let Some(client) = client.filter(|_| as_asked) else {
+                return Err(ProxyError::Upgrade { upstream: pool.authority().clone() });
+            };
+            self.clean(response.headers_mut());
+            return Ok(upgrade::join(response, client, ended));
         }
         self.clean(response.headers_mut());
-        Ok(response)
+        match ended {
+            Some(ended) if body::is_event_stream(&response) => Ok(response.map(|body| body.until(ended))),
+            _ => Ok(response),
+        }
     }
 
     /// Tries the upstreams in turn; another one only when nothing was sent to the first.

@@ -105,6 +105,19 @@ impl Sessions {
         Ok(self.store.delete(&auth.id).await?)
     }
 
+    /// Ends every session that is over and that nobody asks for any more: what is still open of it, a WebSocket or an
+    /// event stream, must not outlive it.
+    pub async fn sweep(&self) {
+        let now = self.clock.now();
+        let live = self.live.iter().map(|(_, auth)| auth);
+        let over: Vec<Arc<Auth>> = live.filter(|auth| self.is_over(auth, now)).collect();
+        for auth in over {
+            if let Err(error) = self.end(&auth).await {
+                tracing::warn!(%error, "the session store did not remove a session that is over");
+            }
+        }
+    }
+
     /// True when the session timed out.
     fn is_over(&self, auth: &Auth, now: UnixTime) -> bool {
         let seen = UnixTime(auth.seen.load(Ordering::Relaxed));

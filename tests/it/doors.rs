@@ -235,7 +235,7 @@ async fn a_request_has_one_host_and_it_is_ours() {
         ("https://evil.example.com/r/test", vec![own.clone()]),
         ("http://evil@localhost/r/test", vec![own.clone()]),
     ] {
-        let hosts: String = hosts.iter().map(|host| format!("Host: {host}\r\n")).collect();
+        let hosts = hosts.iter().map(|host| format!("Host: {host}\r\n")).collect::<Vec<_>>().concat();
         let request = format!("GET {target} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
         assert_eq!(ask::send(&world, &request).await.unwrap().status(), 400, "{request}");
     }

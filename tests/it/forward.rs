@@ -39,7 +39,7 @@ async fn campaign_learns_exactly_who_it_is() {
     assert!(!sid.is_empty() && !session.contains(sid) && !sid.contains(&session));
 
     // Good for a minute, then signed anew: Campaign never sees one about to expire.
-    world.clock.advance(std::time::Duration::from_secs(120));
+    world.clock.advance(std::time::Duration::from_mins(2));
     let later = verified(&world, &Ask::get(ECHO).session(&session).echo(&world).await).await;
     assert!(later["iat"].as_i64().unwrap() >= claims["iat"].as_i64().unwrap() + 120);
     world.stop().await;
@@ -201,12 +201,12 @@ async fn nobody_speaks_in_the_gateways_name() {
         assert_eq!((echo.body_len(), echo.field("host")), (4, Some(ask::host(&world))), "{listed}");
         assert_eq!(echo.field("cookie"), honest.field("cookie"));
     }
-    let named = Ask::get(ECHO)
+    let private = Ask::get(ECHO)
         .session(&alice)
         .with("X-Private: 1")
         .with("Connection: X-Private")
         .with("TE: trailers");
-    let echo = named.with("Keep-Alive: timeout=5").with("Proxy-Authorization: Basic x").echo(&world).await;
+    let echo = private.with("Keep-Alive: timeout=5").with("Proxy-Authorization: Basic x").echo(&world).await;
     for name in ["x-private", "te", "keep-alive", "proxy-authorization", "connection"] {
         assert_eq!(echo.field(name), None, "{name}");
     }

@@ -8,6 +8,7 @@ mod callback;
 mod campaign_troubles;
 mod doors;
 mod exchange;
+mod floods;
 mod forward;
 mod login;
 mod logout;

@@ -157,9 +157,9 @@ impl Line {
     /// The next byte; `None` at the end.
     pub async fn next(&mut self) -> io::Result<Option<u8>> {
         if self.unread.is_empty() {
-            let mut buffer = [0; 16 * 1024];
-            let read = self.stream.read(&mut buffer).await?;
-            self.unread.extend(&buffer[..read]);
+            let mut buffer = Vec::with_capacity(16 * 1024);
+            self.stream.read_buf(&mut buffer).await?;
+            self.unread.extend(buffer);
         }
         Ok(self.unread.pop_front())
     }
@@ -213,16 +213,6 @@ impl Echo {
     pub fn of(answer: &Answer) -> Self {
         assert_eq!(answer.status(), 200, "{}", answer.text());
         Self(answer.json())
-    }
-
-    /// The method.
-    pub fn method(&self) -> &str {
-        self.0["method"].as_str().unwrap_or_default()
-    }
-
-    /// Path and query, byte for byte.
-    pub fn path(&self) -> &str {
-        self.0["path_and_query"].as_str().unwrap_or_default()
     }
 
     /// Every field of this name (lower case).

@@ -49,6 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "campaign",
             "clock",
             "config",
+            "crypto",
             "demo",
             "http_client",
             "ims",

@@ -168,8 +168,8 @@ async fn heads_without_end_are_refused() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
-    let many: String = (0..10_000).map(|n| format!("X-{n}: y\r\n")).collect();
-    let cookies: String = (0..4000).map(|n| format!("c{n}=0123456789; ")).collect();
+    let many = (0..10_000).map(|n| format!("X-{n}: y\r\n")).collect::<Vec<_>>().concat();
+    let cookies = cookies(4000);
     for fields in [
         format!("X: {}\r\n", "y".repeat(1 << 20)),
         format!("{}: y\r\n", "X".repeat(1 << 20)),
@@ -195,7 +195,7 @@ async fn heads_without_end_are_refused() {
 #[tokio::test]
 async fn refusals_of_long_heads_arrive() {
     let world = World::start().await;
-    let cookies: String = (0..4000).map(|n| format!("c{n}=0123456789; ")).collect();
+    let cookies = cookies(4000);
     for field in [format!("X: {}", "y".repeat(65_000)), format!("Cookie: {}", &cookies[..65_000])] {
         assert_eq!(Ask::get("/r/test").with(&field).of(&world).await.status(), 431);
     }
@@ -209,7 +209,7 @@ async fn refusals_of_long_heads_arrive() {
 async fn two_hundred_cookies_are_fine() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    let cookies: String = (0..200).map(|n| format!("c{n}=0123456789; ")).collect();
+    let cookies = cookies(200);
     let ask = Ask::get("/demo/echo").with(&format!("Cookie: {cookies}__Host-imsgate={alice}"));
     let echo = ask.echo(&world).await;
     let sent = echo.field("cookie").unwrap();
@@ -278,6 +278,11 @@ async fn requests_on_one_connection_are_each_decided_on() {
     }
     assert_eq!(statuses, [200, 401, 200, 200], "a session is of a request, never of a connection");
     world.stop().await;
+}
+
+/// So many cookies, each with a separator after it.
+fn cookies(count: usize) -> String {
+    (0..count).map(|n| format!("c{n}=0123456789; ")).collect::<Vec<_>>().concat()
 }
 
 /// Nothing came through, and the gateway still serves.
