@@ -65,7 +65,7 @@ impl Gateway {
         control.spawn(prepare(shared.clone()));
         control.spawn(sweep(shared.clone()));
         let https = bound.iter().map(|bound| bound.address).collect();
-        let workers = Workers::start(workers(config, &shared, &upstream, &tls, bound))?;
+        let workers = Workers::start(workers(config, &shared, &upstream, &tls, bound)?)?;
         Ok(Self { https, http_redirect, shared, workers, control })
     }
 
@@ -113,27 +113,26 @@ fn workers(
     upstream: &Connector,
     tls: &Arc<ServerConfig>,
     bound: Vec<Bound>,
-) -> Vec<Worker> {
+) -> io::Result<Vec<Worker>> {
     let campaign = &shared.instance.campaign;
     let holds_session = campaign.session == SessionMode::BearerLogon;
-    let mut workers: Vec<Worker> = (0..config.listen.workers)
-        .map(|_| {
-            let proxy = Proxy::new(&campaign.upstreams, upstream, campaign.response_timeout, holds_session);
-            Worker {
-                sockets: Vec::new(),
-                tls: tls.clone(),
-                gate: Gate::new(shared.clone(), proxy, AccessLog::new(config.log.format)),
-                trusted_proxies: config.listen.trusted_proxies.clone(),
-                drain: config.listen.drain_timeout,
-            }
-        })
-        .collect();
+    let mut workers = Vec::new();
+    for _ in 0..config.listen.workers {
+        let proxy = Proxy::new(&campaign.upstreams, upstream, campaign.response_timeout, holds_session);
+        workers.push(Worker {
+            sockets: Vec::new(),
+            tls: tls.clone(),
+            gate: Gate::new(shared.clone(), proxy, AccessLog::new(&config.log)?),
+            trusted_proxies: config.listen.trusted_proxies.clone(),
+            drain: config.listen.drain_timeout,
+        });
+    }
     for bound in bound {
         for (worker, socket) in workers.iter_mut().zip(bound.sockets) {
             worker.sockets.push(socket);
         }
     }
-    workers
+    Ok(workers)
 }
 
 fn upstream_connector(instance: &Instance) -> io::Result<Connector> {

@@ -3,6 +3,7 @@
 //! Everything else is logged with `tracing`; these lines have the same shape and go to the same place.
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +13,7 @@ use http::{Method, StatusCode};
 use time::OffsetDateTime;
 
 use super::RequestId;
-use crate::config::LogFormat;
+use crate::config::Log;
 
 /// What is said of a request.
 #[derive(Debug)]
@@ -36,14 +37,22 @@ pub struct Line<'a> {
 pub struct AccessLog {
     /// `None` when the log's filter leaves these lines out.
     pending: Option<Mutex<String>>,
+    /// `None`: standard error.
+    file: Option<File>,
     human: bool,
 }
 
 impl AccessLog {
-    /// Follows the filter (target `access`, level `info`) and format of the log; to be made after the log has started.
-    pub fn new(format: LogFormat) -> Self {
-        let wanted = tracing::enabled!(target: "access", tracing::Level::INFO);
-        Self { pending: wanted.then(Mutex::default), human: super::is_human(format) }
+    /// Follows the log's format, and its filter (target `access`, level `info`) unless the lines have a file of their
+    /// own; to be made after the log has started.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn new(log: &Log) -> io::Result<Self> {
+        let file = log.access_file.as_deref().map(|path| super::open("log.access_file", path)).transpose()?;
+        let wanted = file.is_some() || tracing::enabled!(target: "access", tracing::Level::INFO);
+        let human = file.is_none() && super::is_human(log.format);
+        Ok(Self { pending: wanted.then(Mutex::default), file, human })
     }
 
     /// Adds a line.
@@ -52,29 +61,33 @@ impl AccessLog {
         let mut text = pending.lock().unwrap_or_else(PoisonError::into_inner);
         append(&mut text, line, now(), self.human);
         if text.len() > BATCH {
-            write_out(&mut text);
+            self.write_out(&mut text);
         }
     }
 
     /// Writes out what is pending.
     pub fn flush(&self) {
         if let Some(pending) = &self.pending {
-            write_out(&mut pending.lock().unwrap_or_else(PoisonError::into_inner));
+            self.write_out(&mut pending.lock().unwrap_or_else(PoisonError::into_inner));
         }
+    }
+
+    fn write_out(&self, text: &mut String) {
+        if text.is_empty() {
+            return;
+        }
+        // A log that nobody takes is no reason to stop serving.
+        let _ = match &self.file {
+            Some(file) => (&*file).write_all(text.as_bytes()),
+            None => io::stderr().lock().write_all(text.as_bytes()),
+        };
+        text.clear();
     }
 }
 
 impl Drop for AccessLog {
     fn drop(&mut self) {
         self.flush();
-    }
-}
-
-fn write_out(text: &mut String) {
-    if !text.is_empty() {
-        // A log that nobody takes is no reason to stop serving.
-        let _ = io::stderr().lock().write_all(text.as_bytes());
-        text.clear();
     }
 }
 

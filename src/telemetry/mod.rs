@@ -31,7 +31,7 @@ pub fn init(log: &Log) -> io::Result<()> {
     let level = from_environment.as_ref().unwrap_or(&log.level);
     let filter =
         EnvFilter::try_new(level).map_err(|e| io::Error::other(format!("log.level `{level}`: {e}")))?;
-    let audit = log.audit_file.as_deref().map(open).transpose()?;
+    let audit = log.audit_file.as_deref().map(|path| open("log.audit_file", path)).transpose()?;
     let apart = audit.is_some();
     let main = main_layer(log.format)
         .with_filter(filter)
@@ -67,10 +67,10 @@ fn is_audit(meta: &tracing::Metadata<'_>) -> bool {
     meta.target() == audit::TARGET
 }
 
-fn open(path: &Path) -> io::Result<File> {
+fn open(key: &str, path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
         .append(true)
         .open(path)
-        .map_err(|e| io::Error::new(e.kind(), format!("log.audit_file {}: {e}", path.display())))
+        .map_err(|e| io::Error::new(e.kind(), format!("{key} {}: {e}", path.display())))
 }

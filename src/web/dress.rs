@@ -59,8 +59,12 @@ pub fn dress(
     headers.insert(identity::ASSERTION, auth.assertion(&shared.signer, context.now));
     match (mode, &auth.security_token) {
         // Campaign's defence against cross-site requests stays one: only our own pages get the token added.
-        (SessionMode::BearerLogon, Some(token)) if same_origin => {
-            headers.entry(SECURITY_TOKEN).or_insert_with(|| token.clone());
+        (SessionMode::BearerLogon, Some(token))
+            if same_origin
+            // Campaign's SDK sends the header empty when it has no token.
+            && headers.get(SECURITY_TOKEN).is_none_or(HeaderValue::is_empty) =>
+        {
+            headers.insert(SECURITY_TOKEN, token.clone());
         }
         (SessionMode::Bearer, _) => drop(headers.insert(header::AUTHORIZATION, auth.bearer.clone())),
         _ => {}
