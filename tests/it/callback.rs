@@ -177,6 +177,25 @@ async fn a_browser_without_cookies_is_told_so_instead_of_being_sent_in_circles()
 }
 
 #[tokio::test]
+async fn a_code_that_ims_never_takes_ends_in_a_page_that_does_not_blame_the_cookies() {
+    let world = World::start().await;
+    let browser = world.browser();
+    let mut answer = browser.get("/view/home").await;
+    for attempt in 0..=MAX_ATTEMPTS {
+        let state = answer.parameter("state").unwrap();
+        answer = browser.get(&format!("/ims/callback?code=junk&state={state}")).await;
+        if attempt < MAX_ATTEMPTS {
+            assert_begins_again(&world, &answer);
+        }
+    }
+    assert_eq!((answer.status, browser.session()), (StatusCode::BAD_REQUEST, None));
+    assert!(!answer.text().contains("did not keep the sign-in cookie"), "{}", answer.text());
+    assert!(answer.text().contains("/ims/login?return_to=%2Fview%2Fhome"), "{}", answer.text());
+    assert!(logs::audit(&answer.request_id())[0].field("reason").contains("code"));
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_person_who_cancels_at_adobe_gets_a_page_with_a_way_back() {
     let world = World::start().await;
     let browser = world.browser();
