@@ -56,8 +56,8 @@ pub struct Provider {
     clock: Clock,
     metadata: ArcSwapOption<Metadata>,
     keys: ArcSwapOption<CoreJsonWebKeySet>,
-    /// Makes one load of many wishes; holds when the latest one failed.
-    loading: Mutex<Option<Instant>>,
+    /// Makes one load of many wishes; holds when and how the latest one failed.
+    loading: Mutex<Option<(Instant, ImsError)>>,
     /// When the keys were last asked for because of an unknown key id.
     refetched: Mutex<Option<UnixTime>>,
 }
@@ -85,14 +85,11 @@ impl Provider {
             return Ok(metadata);
         }
         // Who waited while it failed has their answer: one deadline after the other would be a queue.
-        if failed.is_some_and(|at| at > asked) {
-            let reason = "the attempt before failed".to_owned();
-            return Err(ImsError::Unavailable { endpoint: "discovery", reason, retry_after: None });
+        if let Some((_, error)) = failed.as_ref().filter(|(at, _)| *at > asked) {
+            return Err(error.clone());
         }
         let loaded = self.load().await;
-        if loaded.is_err() {
-            *failed = Some(Instant::now());
-        }
+        *failed = loaded.as_ref().err().map(|error| (Instant::now(), error.clone()));
         loaded
     }
 

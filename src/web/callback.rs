@@ -46,6 +46,8 @@ pub async fn handler(
     response
 }
 
+const COOKIE_MISSING: &str = "the login's cookie did not come back";
+
 struct Callback<'a> {
     shared: &'a Arc<Shared>,
     context: &'a Context,
@@ -58,7 +60,7 @@ impl Callback<'_> {
         let Some(transaction) =
             sealed.and_then(|text| self.shared.sealer.open::<LoginTransaction>(name, text))
         else {
-            return self.again(state, ReturnTo::default(), "the login's cookie did not come back").await;
+            return self.again(state, ReturnTo::default(), COOKIE_MISSING).await;
         };
         let return_to = transaction.return_to.clone();
         if !self.shared.used_states.first_use(state.as_str()) {
@@ -224,10 +226,13 @@ impl Callback<'_> {
         if attempt > MAX_ATTEMPTS {
             audit::login_failed(self.context.id, &self.context.peer_text(), why);
             let retry = login::login_path(&return_to);
-            return pages::login_failed(
-                &LoginTrouble::CookieMissing.page(&retry, self.context.plain(self.shared)),
-            )
-            .into_response();
+            let trouble = if why == COOKIE_MISSING {
+                LoginTrouble::CookieMissing
+            } else {
+                LoginTrouble::TooManyRedirects
+            };
+            return pages::login_failed(&trouble.page(&retry, self.context.plain(self.shared)))
+                .into_response();
         }
         login::begin(
             self.shared,
