@@ -171,29 +171,25 @@ async fn a_chunked_answer_that_breaks_off_has_no_end() {
 
 #[tokio::test]
 async fn answers_that_are_no_http_become_a_clear_error() {
-    for nonsense in [
+    let nonsense = [
         "SSH-2.0-OpenSSH_9.6\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
         "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         "HTTP/1.1 200 OK\r\nX : y\r\n\r\n",
         "HTTP/9.9 200 OK\r\n\r\n",
         "",
-    ] {
-        let upstream = Upstream::start(move |_, mut line: Line, seen: Seen| async move {
-            seen.request(&mut line).await?;
-            line.send(nonsense).await;
-            None
-        })
-        .await;
-        let world = in_front_of(&[&upstream.url]).start().await;
-        let answer = Ask::post("/r/x", "a").of(&world).await;
+    ];
+    let upstream = Upstream::answering(nonsense).await;
+    let world = upstream.world().await;
+    for (number, nonsense) in nonsense.into_iter().enumerate() {
+        let answer = Ask::post(&format!("/r/{number}"), "a").of(&world).await;
         assert_eq!(
             (answer.status(), &answer.json()["error"]),
             (502, &json!("campaign_unavailable")),
             "{nonsense:?}"
         );
-        world.stop().await;
     }
+    world.stop().await;
 }
 
 #[tokio::test]
