@@ -17,6 +17,7 @@ use crate::ims::Ims;
 use crate::proxy::Proxy;
 use crate::server::{self, Bound, Redirect, TlsError, Worker, Workers};
 use crate::session::{Lifetimes, MemoryStore, Sessions, Signer};
+use crate::telemetry::AccessLog;
 use crate::web::{Gate, Shared, UsedStates};
 
 /// The gateway cannot start.
@@ -121,7 +122,7 @@ fn workers(
             Worker {
                 sockets: Vec::new(),
                 tls: tls.clone(),
-                gate: Gate::new(shared.clone(), proxy),
+                gate: Gate::new(shared.clone(), proxy, AccessLog::new(config.log.format)),
                 trusted_proxies: config.listen.trusted_proxies.clone(),
                 drain: config.listen.drain_timeout,
             }

@@ -2,7 +2,7 @@
 //! know, at most once per window.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -56,8 +56,8 @@ pub struct Provider {
     clock: Clock,
     metadata: ArcSwapOption<Metadata>,
     keys: ArcSwapOption<CoreJsonWebKeySet>,
-    /// Makes one load of many wishes.
-    loading: Mutex<()>,
+    /// Makes one load of many wishes; holds when the latest one failed.
+    loading: Mutex<Option<Instant>>,
     /// When the keys were last asked for because of an unknown key id.
     refetched: Mutex<Option<UnixTime>>,
 }
@@ -79,10 +79,24 @@ impl Provider {
         if let (Some(metadata), Some(_)) = (self.metadata.load_full(), self.keys.load_full()) {
             return Ok(metadata);
         }
-        let _loading = self.loading.lock().await;
+        let asked = Instant::now();
+        let mut failed = self.loading.lock().await;
         if let (Some(metadata), Some(_)) = (self.metadata.load_full(), self.keys.load_full()) {
             return Ok(metadata);
         }
+        // Who waited while it failed has their answer: one deadline after the other would be a queue.
+        if failed.is_some_and(|at| at > asked) {
+            let reason = "the attempt before failed".to_owned();
+            return Err(ImsError::Unavailable { endpoint: "discovery", reason, retry_after: None });
+        }
+        let loaded = self.load().await;
+        if loaded.is_err() {
+            *failed = Some(Instant::now());
+        }
+        loaded
+    }
+
+    async fn load(&self) -> Result<Arc<Metadata>, ImsError> {
         let metadata: Metadata = self.json("discovery", self.instance.ims.discovery_url.as_str()).await?;
         check(&metadata)?;
         let keys = self.fetch_keys(&metadata).await?;

@@ -28,6 +28,7 @@ pub fn dress(
     let told = if context.peer.trusted { Told::read(headers) } else { Told::default() };
 
     headers::strip_request(headers);
+    headers.reserve(ADDED);
     let mode = shared.instance.campaign.session;
     let campaign = match (mode, auth.and_then(|auth| auth.campaign_cookie.as_ref())) {
         (SessionMode::BearerLogon, Some(cookie)) => CampaignCookie::Replace(cookie),
@@ -65,6 +66,9 @@ pub fn dress(
         _ => {}
     }
 }
+
+/// Headers added at most.
+const ADDED: usize = 16;
 
 /// The peer's address; behind a trusted proxy, appended to what that proxy says.
 fn forwarded_for(context: &Context, headers: &HeaderMap) -> HeaderValue {

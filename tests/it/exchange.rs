@@ -45,7 +45,7 @@ async fn a_scope_refused_by_a_redirect_is_named_to_the_operator() {
 #[tokio::test]
 async fn a_token_answer_with_unusable_parts_ends_the_login() {
     let world = World::start().await;
-    let cases: [(&str, fn(&mut Value)); 9] = [
+    let cases: [(&str, Change); 9] = [
         ("no access token", |a| drop(a.as_object_mut().unwrap().remove("access_token"))),
         ("no id_token", |a| drop(a.as_object_mut().unwrap().remove("id_token"))),
         ("id_token of another kind", |a| a["id_token"] = 5.into()),
@@ -53,7 +53,7 @@ async fn a_token_answer_with_unusable_parts_ends_the_login() {
         ("id_token of empty parts", |a| a["id_token"] = "..".into()),
         ("id_token of junk", |a| a["id_token"] = "eyJ9.e30.AA".into()),
         ("an access token that would split a header", |a| {
-            a["access_token"] = "a\r\nX-Ims-User: admin".into()
+            a["access_token"] = "a\r\nX-Ims-User: admin".into();
         }),
         ("an empty access token", |a| a["access_token"] = "".into()),
         ("a lifetime in words", |a| a["expires_in"] = json!("soon")),
@@ -107,3 +107,6 @@ async fn assert_ends(world: &World, status: StatusCode) {
     assert!(world.campaign.requests().is_empty());
     assert_eq!(browser.get("/ims/health/live").await.status, StatusCode::OK);
 }
+
+/// What happens to a token answer on its way.
+type Change = fn(&mut Value);

@@ -20,6 +20,7 @@ mod sessions;
 mod stream;
 mod structure;
 mod support;
+mod tabs;
 mod tokens;
 mod trouble;
 mod upgrade;

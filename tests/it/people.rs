@@ -2,9 +2,10 @@
 
 use http::StatusCode;
 use imsgate::demo::ORGANIZATION_ID;
+use imsgate::demo::faults::Times;
 use imsgate::demo::people::FOREIGN_ORGANIZATION_ID;
 
-use crate::support::{Answer, World, logs};
+use crate::support::{Answer, Builder, World, logs};
 
 #[tokio::test]
 async fn alice_brings_both_groups_of_the_mask_and_nothing_else() {
@@ -34,19 +35,13 @@ async fn erin_gets_in_by_a_product_profile_without_any_organisation_group() {
 
 #[tokio::test]
 async fn the_product_context_filters_profiles_and_leaves_groups_alone() {
-    let world = World::builder()
-        .instance(|instance| instance.ims.product_context = Some("dma_campaign".to_owned()))
-        .start()
-        .await;
+    let world = with_product_context("dma_campaign").start().await;
     let answer = world.browser().sign_in("erin", "/view/home").await;
     assert_refused(&world, &answer);
     assert_eq!(groups(&world, "alice").await, ["delivery", "workflow"]);
     world.stop().await;
 
-    let world = World::builder()
-        .instance(|instance| instance.ims.product_context = Some("dma_campaign_classic".to_owned()))
-        .start()
-        .await;
+    let world = with_product_context("dma_campaign_classic").start().await;
     assert_eq!(groups(&world, "erin").await, ["report"]);
     world.stop().await;
 }
@@ -101,10 +96,7 @@ async fn carol_of_another_organisation_is_told_so_and_the_operator_which() {
 #[tokio::test]
 async fn a_person_of_no_organisation_at_all_is_refused() {
     let world = World::start().await;
-    world
-        .ims
-        .faults()
-        .tamper_organizations(imsgate::demo::faults::Times::Always, |all| *all = [(); 0].into());
+    world.ims.faults().tamper_organizations(Times::Always, |all| *all = serde_json::json!([]));
     let answer = world.browser().sign_in("alice", "/view/home").await;
     assert_refused(&world, &answer);
     world.stop().await;
@@ -119,6 +111,10 @@ async fn a_login_leaves_one_audit_line_with_the_groups() {
     assert_eq!((line.field("event"), line.field("email")), ("login", "alice@example.com"));
     assert_eq!(line.json("groups"), serde_json::json!(["delivery", "workflow"]));
     world.stop().await;
+}
+
+fn with_product_context(context: &'static str) -> Builder {
+    World::builder().instance(move |instance| instance.ims.product_context = Some(context.to_owned()))
 }
 
 async fn groups(world: &World, who: &str) -> Vec<String> {
