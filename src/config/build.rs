@@ -4,6 +4,7 @@ mod campaign;
 mod ims;
 mod listen;
 mod session;
+mod upstream;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

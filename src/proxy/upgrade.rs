@@ -11,6 +11,7 @@ use tokio::io::copy_bidirectional;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
+use super::lease::Lease;
 
 /// True for a WebSocket handshake over HTTP/1.1.
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
@@ -37,13 +38,19 @@ pub fn take(request: &mut Request<Incoming>) -> bool {
 
 /// Joins both sides after a 101 that is what was asked for.
 pub fn join(
-    mut response: Response<Body>,
+    mut response: Response<Incoming>,
+    lease: Lease,
     client: OnUpgrade,
     ended: Option<CancellationToken>,
 ) -> Response<Body> {
     let upstream = hyper::upgrade::on(&mut response);
+    // The tunnel is none of the pool's connections any more.
+    let connection = lease.detach();
     tokio::spawn(async move {
-        let (Ok(client), Ok(upstream)) = tokio::join!(client, upstream) else { return };
+        let joined = tokio::join!(client, upstream);
+        // Closed with its HTTP side unless it was handed over just now.
+        drop(connection);
+        let (Ok(client), Ok(upstream)) = joined else { return };
         let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
         let tunnel = copy_bidirectional(&mut client, &mut upstream);
         match ended {

@@ -59,6 +59,9 @@ impl Stop {
             Self::Denied | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Proxy(ProxyError::Deadline { .. }) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Proxy(ProxyError::Busy { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Proxy(ProxyError::Client { stalled: true, .. }) => StatusCode::REQUEST_TIMEOUT,
+            Self::Proxy(ProxyError::Client { stalled: false, .. }) => StatusCode::BAD_REQUEST,
             Self::Proxy(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -73,6 +76,7 @@ impl Stop {
             Self::Denied => "closed",
             Self::ForeignOrigin => "foreign_origin",
             Self::Store(_) => "session_store_unavailable",
+            Self::Proxy(ProxyError::Client { .. }) => "incomplete_request",
             Self::Proxy(_) => "campaign_unavailable",
         }
     }
@@ -133,6 +137,12 @@ impl Stop {
                 self.status(),
                 "Sign-in is not available at the moment",
                 "We cannot look up your session right now. You have not been signed out. Please try again in a moment.",
+                plain,
+            )),
+            Self::Proxy(ProxyError::Client { .. }) => pages::problem(&Problem::new(
+                self.status(),
+                "Your upload did not arrive",
+                "The connection broke off or stood still before everything was sent. Please try again.",
                 plain,
             )),
             Self::Proxy(_) => pages::campaign_unavailable(&pages::CampaignUnavailable {

@@ -111,7 +111,6 @@ impl Gate {
 
         // 4. Dressed and sent.
         let signed_in = auth.is_some();
-        let mut ended = None;
         if is_websocket(&request) {
             let foreign = request.headers().contains_key(header::ORIGIN)
                 && !is_same_origin(request.headers(), &shared.origin);
@@ -122,10 +121,12 @@ impl Gate {
                 return Err((FramingError::BodyBeforeSwitch.into(), signed_in));
             }
             request.extensions_mut().insert(WebSocketWanted);
-            ended = auth.as_ref().map(|auth| auth.ended.clone());
         }
         dress::dress(shared, context, request.headers_mut(), host, auth.as_deref());
-        self.proxy.forward(request, ended).await.map_err(|e| (e.into(), signed_in))
+        self.proxy
+            .forward(request, || auth.map(|auth| auth.ended.clone()))
+            .await
+            .map_err(|e| (e.into(), signed_in))
     }
 
     async fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, Stop> {

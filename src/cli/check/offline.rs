@@ -79,8 +79,7 @@ fn scope(scopes: &[String], places: &Places) -> Item {
 fn campaign(items: &mut Vec<Item>, config: &Config, places: &Places) {
     let campaign = &config.instance.campaign;
     if !items.iter().any(|item| item.key == "campaign.upstream") {
-        let upstreams: Vec<_> =
-            campaign.upstreams.iter().map(|url| url.origin().ascii_serialization()).collect();
+        let upstreams: Vec<_> = campaign.upstreams.iter().map(ToString::to_string).collect();
         items.push(Item::ok(places, "campaign.upstream", upstreams.join(", ")));
     }
     items.push(Item::ok(

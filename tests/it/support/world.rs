@@ -8,8 +8,8 @@ use std::time::Duration;
 use imsgate::app::Gateway;
 use imsgate::clock::Clock;
 use imsgate::config::{
-    Campaign, Config, ExperienceCloud, Ims, Instance, Listen, Log, LogFormat, Session, SessionMode, Store,
-    TokenAuth,
+    Campaign, Config, ExperienceCloud, Health, Ims, Instance, Listen, Log, LogFormat, PoolLimits, Session,
+    SessionMode, Store, TokenAuth,
 };
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Recorded};
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
@@ -221,12 +221,17 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
         campaign: Campaign {
             upstreams: vec![campaign.parse().unwrap()],
             ca_file: None,
+            client_identity: None,
+            tls_server_name: None,
             session: SessionMode::BearerLogon,
             public_paths: PublicPaths::default_campaign(),
             hosts: Vec::new(),
             min_console_build: None,
             connect_timeout: Duration::from_secs(5),
             response_timeout: Duration::from_secs(30),
+            body_idle_timeout: Duration::from_secs(30),
+            pool: PoolLimits::default(),
+            health: Health::default(),
             support_contact: SUPPORT.to_owned(),
         },
     }
