@@ -256,7 +256,12 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             absolute_timeout: Duration::from_hours(12),
             login_timeout: Duration::from_mins(30),
         },
-        log: Log { format: LogFormat::Json, level: "info".to_owned(), audit_file: None, access_file: None },
+        log: Log {
+            format: LogFormat::Json,
+            level: "info".to_owned(),
+            audit_file: None,
+            access_file: Some("/dev/null".into()),
+        },
     }
 }
 
