@@ -19,6 +19,7 @@ use crate::ims::Ims;
 use crate::proxy::{Fleet, Proxy};
 use crate::server::{self, Bound, Redirect, TlsError, Worker, Workers};
 use crate::session::{Lifetimes, MemoryStore, Sessions, Signer};
+use crate::telemetry::AccessLog;
 use crate::web::{Gate, Shared, UsedStates};
 
 /// The gateway cannot start.
@@ -70,7 +71,7 @@ impl Gateway {
         control.spawn(sweep(shared.clone()));
         fleet.watch(&mut control);
         let https = bound.iter().map(|bound| bound.address).collect();
-        let workers = Workers::start(workers(config, &shared, &fleet, &tls, bound))?;
+        let workers = Workers::start(workers(config, &shared, &fleet, &tls, bound)?)?;
         Ok(Self { https, http_redirect, shared, workers, control })
     }
 
@@ -117,26 +118,25 @@ fn workers(
     fleet: &Arc<Fleet>,
     tls: &Arc<ServerConfig>,
     bound: Vec<Bound>,
-) -> Vec<Worker> {
+) -> io::Result<Vec<Worker>> {
     let holds_session = shared.instance.campaign.session == SessionMode::BearerLogon;
-    let mut workers: Vec<Worker> = (0..config.listen.workers)
-        .map(|_| {
-            let proxy = Proxy::new(fleet, holds_session);
-            Worker {
-                sockets: Vec::new(),
-                tls: tls.clone(),
-                gate: Gate::new(shared.clone(), proxy),
-                trusted_proxies: config.listen.trusted_proxies.clone(),
-                drain: config.listen.drain_timeout,
-            }
-        })
-        .collect();
+    let mut workers = Vec::new();
+    for _ in 0..config.listen.workers {
+        let proxy = Proxy::new(fleet, holds_session);
+        workers.push(Worker {
+            sockets: Vec::new(),
+            tls: tls.clone(),
+            gate: Gate::new(shared.clone(), proxy, AccessLog::new(&config.log)?),
+            trusted_proxies: config.listen.trusted_proxies.clone(),
+            drain: config.listen.drain_timeout,
+        });
+    }
     for bound in bound {
         for (worker, socket) in workers.iter_mut().zip(bound.sockets) {
             worker.sockets.push(socket);
         }
     }
-    workers
+    Ok(workers)
 }
 
 /// The way to each Campaign server.

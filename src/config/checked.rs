@@ -256,6 +256,8 @@ pub struct Log {
     pub level: String,
     /// Where the audit trail is appended; `None`: in the log, target `audit`.
     pub audit_file: Option<PathBuf>,
+    /// Where the access log is appended; `None`: in the log, target `access`.
+    pub access_file: Option<PathBuf>,
 }
 
 /// `log.format`.

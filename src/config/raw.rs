@@ -242,6 +242,8 @@ pub(super) struct RawLog {
     pub level: String,
     /// File to which the audit trail is appended. Default: in the log, target `audit`.
     pub audit_file: Option<PathBuf>,
+    /// File to which the access log is appended, a line a request. Default: in the log, target `access`.
+    pub access_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]

@@ -52,11 +52,11 @@ impl Proxy {
     }
 
     /// Sends the request (its URI is path and query only) and hands back the answer without hop-by-hop fields.
-    /// `ended` cuts what has no end of its own: an upgraded connection, an event stream.
+    /// `ended` gives what cuts an answer without an end of its own: an upgraded connection, an event stream.
     pub async fn forward(
         &self,
         mut request: Request<Incoming>,
-        ended: Option<CancellationToken>,
+        ended: impl FnOnce() -> Option<CancellationToken>,
     ) -> Result<Response<Body>, ProxyError> {
         let websocket = upgrade::take(&mut request);
         *request.version_mut() = Version::HTTP_11;
@@ -69,14 +69,16 @@ impl Proxy {
                 return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
             };
             self.clean(response.headers_mut());
-            return Ok(upgrade::join(response, lease, client, ended));
+            return Ok(upgrade::join(response, lease, client, ended()));
         }
         self.clean(response.headers_mut());
         let response = Body::leased(response, lease, progress);
-        match ended {
-            Some(ended) if body::is_event_stream(&response) => Ok(response.map(|body| body.until(ended))),
-            _ => Ok(response),
+        if body::is_event_stream(&response)
+            && let Some(ended) = ended()
+        {
+            return Ok(response.map(|body| body.until(ended)));
         }
+        Ok(response)
     }
 
     /// Tries one upstream after the other, each once, as long as the request may go out again.

@@ -3,6 +3,7 @@
 //! Targets: `imsgate` for the program, `access` for one line a request, `audit` for who came in, who was refused and
 //! who left. No token, code, secret or session id ever goes into a field.
 
+mod access;
 pub mod audit;
 mod request_id;
 
@@ -16,6 +17,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
 
+pub use access::{AccessLog, Line};
 pub use request_id::RequestId;
 
 use crate::config::{Log, LogFormat};
@@ -29,7 +31,7 @@ pub fn init(log: &Log) -> io::Result<()> {
     let level = from_environment.as_ref().unwrap_or(&log.level);
     let filter =
         EnvFilter::try_new(level).map_err(|e| io::Error::other(format!("log.level `{level}`: {e}")))?;
-    let audit = log.audit_file.as_deref().map(open).transpose()?;
+    let audit = log.audit_file.as_deref().map(|path| open("log.audit_file", path)).transpose()?;
     let apart = audit.is_some();
     let main = main_layer(log.format)
         .with_filter(filter)
@@ -39,15 +41,18 @@ pub fn init(log: &Log) -> io::Result<()> {
 }
 
 fn main_layer(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let human = match format {
-        LogFormat::Auto => io::stderr().is_terminal(),
-        LogFormat::Human => true,
-        LogFormat::Json => false,
-    };
-    if human {
+    if is_human(format) {
         fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).boxed()
     } else {
         json().with_writer(io::stderr).boxed()
+    }
+}
+
+fn is_human(format: LogFormat) -> bool {
+    match format {
+        LogFormat::Auto => io::stderr().is_terminal(),
+        LogFormat::Human => true,
+        LogFormat::Json => false,
     }
 }
 
@@ -62,10 +67,10 @@ fn is_audit(meta: &tracing::Metadata<'_>) -> bool {
     meta.target() == audit::TARGET
 }
 
-fn open(path: &Path) -> io::Result<File> {
+fn open(key: &str, path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
         .append(true)
         .open(path)
-        .map_err(|e| io::Error::new(e.kind(), format!("log.audit_file {}: {e}", path.display())))
+        .map_err(|e| io::Error::new(e.kind(), format!("{key} {}: {e}", path.display())))
 }

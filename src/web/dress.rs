@@ -28,6 +28,7 @@ pub fn dress(
     let told = if context.peer.trusted { Told::read(headers) } else { Told::default() };
 
     headers::strip_request(headers);
+    headers.reserve(ADDED);
     let mode = shared.instance.campaign.session;
     let campaign = match (mode, auth.and_then(|auth| auth.campaign_cookie.as_ref())) {
         (SessionMode::BearerLogon, Some(cookie)) => CampaignCookie::Replace(cookie),
@@ -58,13 +59,20 @@ pub fn dress(
     headers.insert(identity::ASSERTION, auth.assertion(&shared.signer, context.now));
     match (mode, &auth.security_token) {
         // Campaign's defence against cross-site requests stays one: only our own pages get the token added.
-        (SessionMode::BearerLogon, Some(token)) if same_origin => {
-            headers.entry(SECURITY_TOKEN).or_insert_with(|| token.clone());
+        (SessionMode::BearerLogon, Some(token))
+            if same_origin
+            // Campaign's SDK sends the header empty when it has no token.
+            && headers.get(SECURITY_TOKEN).is_none_or(HeaderValue::is_empty) =>
+        {
+            headers.insert(SECURITY_TOKEN, token.clone());
         }
         (SessionMode::Bearer, _) => drop(headers.insert(header::AUTHORIZATION, auth.bearer.clone())),
         _ => {}
     }
 }
+
+/// Headers added at most.
+const ADDED: usize = 16;
 
 /// The peer's address; behind a trusted proxy, appended to what that proxy says.
 fn forwarded_for(context: &Context, headers: &HeaderMap) -> HeaderValue {

@@ -21,6 +21,7 @@ use crate::policy::path::CanonicalPath;
 use crate::policy::{cookies, public};
 use crate::proxy::{Body, Proxy, WebSocketWanted, is_websocket};
 use crate::session::Auth;
+use crate::telemetry::{AccessLog, Line};
 
 /// One worker's gate.
 #[derive(Debug)]
@@ -28,35 +29,40 @@ pub struct Gate {
     shared: Arc<Shared>,
     proxy: Proxy,
     own: Router,
+    access: AccessLog,
 }
 
 impl Gate {
     /// A gate with its own connections to Campaign.
-    pub fn new(shared: Arc<Shared>, proxy: Proxy) -> Self {
+    pub fn new(shared: Arc<Shared>, proxy: Proxy, access: AccessLog) -> Self {
         let own = router::own_pages(shared.clone());
-        Self { shared, proxy, own }
+        Self { shared, proxy, own, access }
+    }
+
+    /// Writes out what is logged and not yet written; to be called now and then, and at the end.
+    pub fn flush_log(&self) {
+        self.access.flush();
     }
 
     /// Answers one request, whatever it is, and logs it.
     pub async fn handle(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
         let began = Instant::now();
         let context = Context::new(&self.shared, request.headers(), peer);
-        let (method, path) = (request.method().clone(), request.uri().clone());
+        let (method, target) = (request.method().clone(), request.uri().clone());
         let mut response = match self.pass(request, &context).await {
             Ok(response) => response,
             Err((stop, signed_in)) => stop.answer(&self.shared, &context, signed_in).map(Body::from),
         };
         response.headers_mut().insert(REQUEST_ID, context.id.header());
-        tracing::info!(
-            target: "access",
-            request = %context.id,
-            peer = %context.peer.ip,
-            %method,
+        self.access.line(&Line {
+            request: context.id,
+            peer: context.peer.ip,
+            method: &method,
             // Never the query: a callback's holds the authorization code.
-            path = path.path(),
-            status = response.status().as_u16(),
-            ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        );
+            path: target.path(),
+            status: response.status(),
+            took: began.elapsed(),
+        });
         response
     }
 
@@ -85,7 +91,7 @@ impl Gate {
 
         // 2. The gateway's own addresses.
         if path.as_str() == "/ims" || path.as_str().starts_with("/ims/") {
-            return Ok(self.own_page(request, context).await);
+            return Ok(Box::pin(self.own_page(request, context)).await);
         }
 
         // 3. Closed to everybody; open to everybody; else only with a session.
@@ -93,11 +99,13 @@ impl Gate {
             return Err((Stop::Denied, false));
         }
         let auth = self.session(request.headers()).await.map_err(anonymous)?;
-        let open = !path.is_ambiguous() && shared.instance.campaign.public_paths.is_public(path.as_str());
-        if auth.is_none() && !open {
+        let open = || !path.is_ambiguous() && shared.instance.campaign.public_paths.is_public(path.as_str());
+        if auth.is_none() && !open() {
             let (method, headers) = (request.method(), request.headers());
             let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-            let answer = door::closed(shared, context, method, headers, path.as_str(), target).await;
+            // Boxed: a login's many states must not be carried, and copied, by every request that needs none.
+            let answer =
+                Box::pin(door::closed(shared, context, method, headers, path.as_str(), target)).await;
             return Ok(answer.map(Body::from));
         }
 
@@ -115,8 +123,10 @@ impl Gate {
             request.extensions_mut().insert(WebSocketWanted);
         }
         dress::dress(shared, context, request.headers_mut(), host, auth.as_deref());
-        let ended = auth.map(|auth| auth.ended.clone());
-        self.proxy.forward(request, ended).await.map_err(|e| (e.into(), signed_in))
+        self.proxy
+            .forward(request, || auth.map(|auth| auth.ended.clone()))
+            .await
+            .map_err(|e| (e.into(), signed_in))
     }
 
     async fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, Stop> {

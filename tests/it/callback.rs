@@ -1,10 +1,8 @@
-//! Callbacks that are malformed, hostile, late, replayed or orphaned.
+//! Callbacks that are malformed, hostile or of another login.
 
 use http::StatusCode;
-use imsgate::policy::login::MAX_ATTEMPTS;
-use std::time::Duration;
 
-use crate::support::{Answer, Browser, World, logs};
+use crate::support::{OpenLogin, World, logs};
 
 #[tokio::test]
 async fn a_malformed_callback_is_refused_and_changes_nothing() {
@@ -28,8 +26,8 @@ async fn a_malformed_callback_is_refused_and_changes_nothing() {
         "?code={code}&state={state}&iss={issuer}&iss={issuer}",
     ] {
         let browser = world.browser();
-        let login = Open::begin(&browser, "/view/home").await;
-        let page = browser.get(&format!("/ims/callback{}", login.fill(&world, query))).await;
+        let login = OpenLogin::begin(&browser, "/view/home").await;
+        let page = browser.get(&format!("/ims/callback{}", fill(&login, &world, query))).await;
         assert_eq!(page.status, StatusCode::BAD_REQUEST, "{query}: {}", page.text());
         assert_eq!(browser.session(), None, "{query}");
         assert!(page.text().contains("href=\"/ims/login\""), "a way on: {}", page.text());
@@ -46,8 +44,8 @@ async fn a_malformed_callback_is_refused_and_changes_nothing() {
 async fn the_right_issuer_in_the_callback_is_welcome() {
     let world = World::start().await;
     let browser = world.browser();
-    let login = Open::begin(&browser, "/view/home").await;
-    let query = login.fill(&world, "?code={code}&state={state}&iss={issuer}");
+    let login = OpenLogin::begin(&browser, "/view/home").await;
+    let query = fill(&login, &world, "?code={code}&state={state}&iss={issuer}");
     assert_eq!(browser.get(&format!("/ims/callback{query}")).await.location(), "/view/home");
     assert!(browser.session().is_some());
     world.stop().await;
@@ -57,10 +55,10 @@ async fn the_right_issuer_in_the_callback_is_welcome() {
 async fn the_code_of_one_tab_is_nothing_under_the_state_of_another() {
     let world = World::start().await;
     let browser = world.browser();
-    let (one, two) = (Open::begin(&browser, "/one").await, Open::begin(&browser, "/two").await);
+    let (one, two) = (OpenLogin::begin(&browser, "/one").await, OpenLogin::begin(&browser, "/two").await);
     let query = format!("/ims/callback?code={}&state={}", one.code, two.state);
     let again = browser.get(&query).await;
-    assert_begins_again(&world, &again);
+    world.assert_begins_again(&again);
     assert_eq!(browser.session(), None);
     world.stop().await;
 }
@@ -69,10 +67,10 @@ async fn the_code_of_one_tab_is_nothing_under_the_state_of_another() {
 async fn a_callback_of_somebody_elses_login_signs_nobody_in() {
     let world = World::start().await;
     let attacker = world.browser();
-    let login = Open::begin(&attacker, "/view/home").await;
+    let login = OpenLogin::begin(&attacker, "/view/home").await;
     let victim = world.browser();
     let again = victim.get(&login.callback()).await;
-    assert_begins_again(&world, &again);
+    world.assert_begins_again(&again);
     assert_eq!(victim.session(), None);
     // Nor with a login of the victim's own open at the same time.
     victim.get("/view/home").await;
@@ -85,94 +83,15 @@ async fn a_callback_of_somebody_elses_login_signs_nobody_in() {
 async fn a_login_cookie_of_another_login_or_with_a_turned_bit_does_not_open() {
     let world = World::start().await;
     let browser = world.browser();
-    let (one, two) = (Open::begin(&browser, "/one").await, Open::begin(&browser, "/two").await);
+    let (one, two) = (OpenLogin::begin(&browser, "/one").await, OpenLogin::begin(&browser, "/two").await);
     let sealed = browser.cookie(&one.cookie()).unwrap();
     let mut turned = sealed.clone().into_bytes();
     turned[20] = if turned[20] == b'A' { b'B' } else { b'A' };
     for value in [browser.cookie(&two.cookie()).unwrap(), String::from_utf8(turned).unwrap(), String::new()] {
         browser.plant(&one.cookie(), &value);
-        assert_begins_again(&world, &browser.get(&one.callback()).await);
+        world.assert_begins_again(&browser.get(&one.callback()).await);
     }
     assert!(world.ims.token_requests().is_empty());
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn a_callback_that_comes_too_late_begins_again_and_still_ends_where_the_person_wanted() {
-    let world = World::start().await;
-    let browser = world.browser();
-    let login = Open::begin(&browser, "/view/home?draft=7").await;
-    world.clock.advance(Duration::from_mins(31));
-    let again = browser.get(&login.callback()).await;
-    assert_begins_again(&world, &again);
-    let to_callback = browser.at_ims(&again, "alice").await;
-    assert_eq!(browser.follow(&to_callback).await.location(), "/view/home?draft=7");
-    assert_eq!(browser.open("/view/home").await.status, StatusCode::OK);
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn a_code_that_ran_out_at_ims_begins_again() {
-    let world = World::start().await;
-    let browser = world.browser();
-    let login = Open::begin(&browser, "/view/home?draft=7").await;
-    world.clock.advance(Duration::from_mins(6));
-    let again = browser.get(&login.callback()).await;
-    assert_begins_again(&world, &again);
-    let to_callback = browser.at_ims(&again, "alice").await;
-    assert_eq!(browser.follow(&to_callback).await.location(), "/view/home?draft=7");
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn a_callback_replayed_in_a_signed_in_browser_goes_on_without_asking_ims() {
-    let world = World::start().await;
-    let browser = world.browser();
-    let login = Open::begin(&browser, "/view/home").await;
-    let sealed = browser.cookie(&login.cookie()).unwrap();
-    assert_eq!(browser.get(&login.callback()).await.location(), "/view/home");
-    let session = browser.session();
-    // The back button: the login's cookie is gone.
-    assert_eq!(browser.get(&login.callback()).await.location(), "/");
-    // A double click: both requests carry it.
-    browser.plant(&login.cookie(), &sealed);
-    assert_eq!(browser.get(&login.callback()).await.location(), "/view/home");
-    assert_eq!(browser.session(), session);
-    assert_eq!(world.ims.token_requests().len(), 1);
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn a_callback_replayed_elsewhere_is_worth_nothing_even_with_its_cookie() {
-    let world = World::start().await;
-    let browser = world.browser();
-    let login = Open::begin(&browser, "/view/home").await;
-    let sealed = browser.cookie(&login.cookie()).unwrap();
-    browser.get(&login.callback()).await;
-    let thief = world.browser();
-    thief.plant(&login.cookie(), &sealed);
-    assert_begins_again(&world, &thief.get(&login.callback()).await);
-    assert_eq!(thief.session(), None);
-    assert_eq!(browser.get_json("/ims/me").await.status, StatusCode::OK, "the first session lives on");
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn a_browser_without_cookies_is_told_so_instead_of_being_sent_in_circles() {
-    let world = World::start().await;
-    let browser = world.browser();
-    let mut answer = browser.get("/view/home").await;
-    for _ in 0..MAX_ATTEMPTS {
-        browser.forget("");
-        let to_callback = browser.at_ims(&answer, "alice").await;
-        answer = browser.follow(&to_callback).await;
-        assert_begins_again(&world, &answer);
-    }
-    browser.forget("");
-    let to_callback = browser.at_ims(&answer, "alice").await;
-    let page = browser.follow(&to_callback).await;
-    assert_eq!(page.status, StatusCode::BAD_REQUEST);
-    assert!(page.text().contains("cookie") && page.text().contains(&page.request_id()), "{}", page.text());
     world.stop().await;
 }
 
@@ -199,7 +118,7 @@ async fn a_hostile_error_is_neither_shown_nor_logged_as_it_came() {
     for hostile in ["x\"><script>alert(1)</script>", "a\r\nSet-Cookie: x=1", "\u{1b}[31m", &"a".repeat(5000)]
     {
         let browser = world.browser();
-        let login = Open::begin(&browser, "/view/home").await;
+        let login = OpenLogin::begin(&browser, "/view/home").await;
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("error", hostile)
             .append_pair("error_description", "<img src=x onerror=alert(2)>")
@@ -219,52 +138,19 @@ async fn a_hostile_error_is_neither_shown_nor_logged_as_it_came() {
 async fn only_a_get_is_a_callback() {
     let world = World::start().await;
     let browser = world.browser();
-    let login = Open::begin(&browser, "/view/home").await;
+    let login = OpenLogin::begin(&browser, "/view/home").await;
     let answer = browser.post_form(&login.callback(), &[]).await;
     assert_eq!((answer.status, browser.session()), (StatusCode::METHOD_NOT_ALLOWED, None));
     assert_eq!(browser.get(&login.callback()).await.location(), "/view/home", "the login is still open");
     world.stop().await;
 }
 
-/// A login of alice for which IMS has given a code and the browser has not called back yet.
-struct Open {
-    code: String,
-    state: String,
-}
-
-impl Open {
-    async fn begin(browser: &Browser, address: &str) -> Self {
-        let to_ims = browser.get(address).await;
-        let to_callback = browser.at_ims(&to_ims, "alice").await;
-        let parameter = |name: &str| to_callback.parameter(name).unwrap();
-        Self { code: parameter("code"), state: parameter("state") }
-    }
-
-    fn callback(&self) -> String {
-        format!("/ims/callback?code={}&state={}", self.code, self.state)
-    }
-
-    fn cookie(&self) -> String {
-        format!("__Host-imsgate-login-{}", self.state)
-    }
-
-    fn fill(&self, world: &World, query: &str) -> String {
-        let issuer = world.ims.url();
-        query
-            .replace("{code}", &self.code)
-            .replace("{state}", &self.state)
-            .replace("{issuer}", &issuer)
-            .replace("{ISSUER}", &issuer.to_uppercase())
-    }
-}
-
-/// The browser is sent to IMS for another try, without a session.
-fn assert_begins_again(world: &World, answer: &Answer) {
-    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
-    assert!(
-        answer.location().starts_with(&format!("{}/ims/authorize/v2?", world.ims.url())),
-        "{}",
-        answer.location()
-    );
-    assert_eq!(answer.session_cookie(), None);
+/// Puts this login's values into a query.
+fn fill(login: &OpenLogin, world: &World, query: &str) -> String {
+    let issuer = world.ims.url();
+    query
+        .replace("{code}", &login.code)
+        .replace("{state}", &login.state)
+        .replace("{issuer}", &issuer)
+        .replace("{ISSUER}", &issuer.to_uppercase())
 }

@@ -1,5 +1,7 @@
 //! Campaign is away, slow, breaks off, or closes connections: what the client sees, and what is sent twice or never.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -20,6 +22,8 @@ fn in_front_of(upstreams: &[&str]) -> Builder {
         .config(|config| config.listen.workers = 1)
 }
 
+/// At once, each with one request after the other.
+const CLIENTS: usize = 8;
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 #[tokio::test]
@@ -81,6 +85,39 @@ async fn a_connection_closed_while_idle_costs_nobody_an_answer() {
         tokio::time::sleep(Duration::from_millis(50)).await; // the gateway hears of the end
     }
     assert_eq!(upstream.seen().len(), 4);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn connections_to_campaign_are_used_again() {
+    let connections = Arc::<AtomicUsize>::default();
+    let counted = connections.clone();
+    let upstream = Upstream::start(move |_, mut line: Line, seen: Seen| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async move {
+            loop {
+                seen.request(&mut line).await?;
+                line.send(OK).await;
+            }
+        }
+    })
+    .await;
+    let world = in_front_of(&[&upstream.url]).start().await;
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..CLIENTS {
+        let mut line = ask::line(&world).await;
+        let get = Ask::get("/r/x").kept(ask::host(&world));
+        clients.spawn(async move {
+            for _ in 0..50 {
+                line.send(&get).await;
+                assert_eq!(line.answer(false).await.unwrap().text(), "ok");
+            }
+        });
+    }
+    clients.join_all().await;
+    assert_eq!(upstream.seen().len(), CLIENTS * 50);
+    let opened = connections.load(Ordering::Relaxed);
+    assert!(opened <= CLIENTS, "{opened} connections for {CLIENTS} clients");
     world.stop().await;
 }
 
@@ -171,29 +208,25 @@ async fn a_chunked_answer_that_breaks_off_has_no_end() {
 
 #[tokio::test]
 async fn answers_that_are_no_http_become_a_clear_error() {
-    for nonsense in [
+    let nonsense = [
         "SSH-2.0-OpenSSH_9.6\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
         "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         "HTTP/1.1 200 OK\r\nX : y\r\n\r\n",
         "HTTP/9.9 200 OK\r\n\r\n",
         "",
-    ] {
-        let upstream = Upstream::start(move |_, mut line: Line, seen: Seen| async move {
-            seen.request(&mut line).await?;
-            line.send(nonsense).await;
-            None
-        })
-        .await;
-        let world = in_front_of(&[&upstream.url]).start().await;
-        let answer = Ask::post("/r/x", "a").of(&world).await;
+    ];
+    let upstream = Upstream::answering(nonsense).await;
+    let world = upstream.world().await;
+    for (number, nonsense) in nonsense.into_iter().enumerate() {
+        let answer = Ask::post(&format!("/r/{number}"), "a").of(&world).await;
         assert_eq!(
             (answer.status(), &answer.json()["error"]),
             (502, &json!("campaign_unavailable")),
             "{nonsense:?}"
         );
-        world.stop().await;
     }
+    world.stop().await;
 }
 
 #[tokio::test]

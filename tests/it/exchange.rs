@@ -45,7 +45,7 @@ async fn a_scope_refused_by_a_redirect_is_named_to_the_operator() {
 #[tokio::test]
 async fn a_token_answer_with_unusable_parts_ends_the_login() {
     let world = World::start().await;
-    let cases: [(&str, fn(&mut Value)); 9] = [
+    let cases: [(&str, Change); 11] = [
         ("no access token", |a| drop(a.as_object_mut().unwrap().remove("access_token"))),
         ("no id_token", |a| drop(a.as_object_mut().unwrap().remove("id_token"))),
         ("id_token of another kind", |a| a["id_token"] = 5.into()),
@@ -53,9 +53,11 @@ async fn a_token_answer_with_unusable_parts_ends_the_login() {
         ("id_token of empty parts", |a| a["id_token"] = "..".into()),
         ("id_token of junk", |a| a["id_token"] = "eyJ9.e30.AA".into()),
         ("an access token that would split a header", |a| {
-            a["access_token"] = "a\r\nX-Ims-User: admin".into()
+            a["access_token"] = "a\r\nX-Ims-User: admin".into();
         }),
         ("an empty access token", |a| a["access_token"] = "".into()),
+        ("a lifetime of nothing", |a| a["expires_in"] = json!(0)),
+        ("a lifetime that is over", |a| a["expires_in"] = json!(-1)),
         ("a lifetime in words", |a| a["expires_in"] = json!("soon")),
     ];
     for (name, change) in cases {
@@ -79,6 +81,7 @@ async fn a_token_answer_with_unusable_parts_ends_the_login() {
 #[tokio::test]
 async fn a_discovery_document_that_leads_elsewhere_in_the_clear_is_not_followed() {
     let world = World::builder().ims_down().start().await;
+    assert_eq!(world.browser().get("/view/home").await.status, StatusCode::SERVICE_UNAVAILABLE);
     for field in
         ["token_endpoint", "authorization_endpoint", "jwks_uri", "userinfo_endpoint", "revocation_endpoint"]
     {
@@ -107,3 +110,6 @@ async fn assert_ends(world: &World, status: StatusCode) {
     assert!(world.campaign.requests().is_empty());
     assert_eq!(browser.get("/ims/health/live").await.status, StatusCode::OK);
 }
+
+/// What happens to a token answer on its way.
+type Change = fn(&mut Value);

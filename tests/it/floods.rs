@@ -1,7 +1,5 @@
 //! HTTP/2 frames by hand, many of them: the connection that sends them ends, and nobody else notices.
 
-use std::time::Duration;
-
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::ask::{self, Ask};
@@ -143,12 +141,14 @@ async fn pseudo_headers_cannot_smuggle() {
     world.stop().await;
 }
 
-/// Sends preface, settings and these frames, and reads until the gateway closes or has nothing more to say: the error
-/// code of its GOAWAY, if any.
+/// Sends preface, settings and these frames, then a ping, and reads until the gateway closes, or has answered the ping and
+/// done something with the first stream, if there is one. Gives the error code of its GOAWAY, if any.
 async fn flood(world: &World, frames: &[u8]) -> Option<u32> {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     frame(&mut bytes, SETTINGS, 0, 0, &[]);
     bytes.extend(frames);
+    frame(&mut bytes, PING, 0, 0, b"finished");
+    let opens_stream = frames.get(3) == Some(&HEADERS);
     let (mut from, mut to) = tokio::io::split(world.connect_http2().await);
     let writing = async {
         // The gateway may well close before it has read all.
@@ -156,26 +156,33 @@ async fn flood(world: &World, frames: &[u8]) -> Option<u32> {
         let _ = to.flush().await;
     };
     let reading = async {
-        let mut said = Vec::new();
-        while let Ok(Ok(1..)) = tokio::time::timeout(SILENCE, from.read_buf(&mut said)).await {}
-        said
+        let (mut said, mut pong, mut stream, mut goaway) = (Vec::new(), false, !opens_stream, None);
+        while let Ok(1..) = from.read_buf(&mut said).await {
+            while let Some((kind, payload)) = next_frame(&mut said) {
+                match kind {
+                    PING => pong |= payload == b"finished",
+                    HEADERS | RST_STREAM => stream = true,
+                    GOAWAY => goaway = payload.get(4..8).map(|code| code.try_into().unwrap()),
+                    _ => {}
+                }
+            }
+            if pong && stream {
+                break;
+            }
+        }
+        goaway.map(u32::from_be_bytes)
     };
-    let ((), said) = tokio::time::timeout(PATIENCE, async { tokio::join!(writing, reading) }).await.unwrap();
-    goaway(&said)
+    tokio::time::timeout(PATIENCE, async { tokio::join!(writing, reading) }).await.unwrap().1
 }
 
-/// The error code of the last GOAWAY among these frames.
-fn goaway(mut bytes: &[u8]) -> Option<u32> {
-    let mut code = None;
-    while let Some((head, rest)) = bytes.split_at_checked(9) {
-        let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
-        let Some((payload, next)) = rest.split_at_checked(length) else { break };
-        if head[3] == GOAWAY {
-            code = payload.get(4..8).map(|code| u32::from_be_bytes(code.try_into().unwrap()));
-        }
-        bytes = next;
-    }
-    code
+/// Takes a whole frame, kind and payload, from the bytes read so far.
+fn next_frame(bytes: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
+    let head = bytes.get(..9)?;
+    let end = 9 + (usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]));
+    let kind = head[3];
+    let payload = bytes.get(9..end)?.to_vec();
+    bytes.drain(..end);
+    Some((kind, payload))
 }
 
 /// A frame (RFC 9113 §4.1).
@@ -239,4 +246,3 @@ fn resident() -> u64 {
 const NEWEST: u8 = 0xbe;
 /// RFC 9113 §7.
 const ENHANCE_YOUR_CALM: u32 = 0xb;
-const SILENCE: Duration = Duration::from_millis(700);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::ask::{self, Ask};
 use crate::raw::Echo;
-use crate::support::{World, logs};
+use crate::support::World;
 
 const ECHO: &str = "/demo/echo";
 
@@ -47,7 +47,10 @@ async fn campaign_learns_exactly_who_it_is() {
 
 #[tokio::test]
 async fn one_request_id_goes_from_the_answer_to_campaign_and_the_log() {
-    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("access.log");
+    let log = file.clone();
+    let world = World::builder().config(move |config| config.log.access_file = Some(log)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let forged = Ask::get("/demo/echo?secret=1")
         .session(&alice)
@@ -63,11 +66,19 @@ async fn one_request_id_goes_from_the_answer_to_campaign_and_the_log() {
     let parent = echo.field("traceparent").unwrap();
     assert!(parent.starts_with(&format!("00-{id}-")) && parent.len() == 55, "{parent}");
     assert_eq!(echo.field("tracestate"), None);
-    let access: Vec<_> = logs::of(id).into_iter().filter(|line| line.target == "access").collect();
-    assert_eq!(access.len(), 1);
-    let said = ["method", "path", "status", "peer"].map(|field| access[0].field(field).to_owned());
-    assert_eq!(said, ["GET", ECHO, "200", "127.0.0.1"], "and never the query");
+    let id = id.to_owned();
     world.stop().await;
+    let lines = std::fs::read_to_string(file).unwrap();
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let access: Vec<_> = lines.iter().filter(|line| line["request"] == *id).collect();
+    assert_eq!(access.len(), 1);
+    let said = ["method", "path", "peer"].map(|field| access[0][field].as_str().unwrap());
+    assert_eq!(
+        (said, access[0]["status"].as_u64()),
+        (["GET", ECHO, "127.0.0.1"], Some(200)),
+        "and never the query"
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Signing out: here, at Campaign, at IMS.
 
+use bytes::Bytes;
 use http::{Request, StatusCode};
 use imsgate::config::SessionMode;
 use imsgate::demo::faults::{Answer as Fault, Times};
@@ -72,7 +73,7 @@ async fn a_page_of_another_site_cannot_sign_anybody_out() {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = browser.request(request.body(Default::default()).unwrap()).await;
+        let answer = browser.request(request.body(Bytes::new()).unwrap()).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
         assert!(is_alive(&browser).await, "{headers:?}");
     }

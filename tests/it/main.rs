@@ -2,6 +2,7 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod again;
 mod answers;
 mod ask;
 mod balance;
@@ -24,6 +25,7 @@ mod sessions;
 mod stream;
 mod structure;
 mod support;
+mod tabs;
 mod tokens;
 mod trouble;
 mod upgrade;

@@ -2,9 +2,12 @@
 
 use http::StatusCode;
 use imsgate::demo::ORGANIZATION_ID;
+use imsgate::demo::faults::Times;
 use imsgate::demo::people::FOREIGN_ORGANIZATION_ID;
 
-use crate::support::{Answer, World, logs};
+use serde_json::json;
+
+use crate::support::{Answer, Builder, World, logs};
 
 #[tokio::test]
 async fn alice_brings_both_groups_of_the_mask_and_nothing_else() {
@@ -34,19 +37,13 @@ async fn erin_gets_in_by_a_product_profile_without_any_organisation_group() {
 
 #[tokio::test]
 async fn the_product_context_filters_profiles_and_leaves_groups_alone() {
-    let world = World::builder()
-        .instance(|instance| instance.ims.product_context = Some("dma_campaign".to_owned()))
-        .start()
-        .await;
+    let world = with_product_context("dma_campaign").start().await;
     let answer = world.browser().sign_in("erin", "/view/home").await;
     assert_refused(&world, &answer);
     assert_eq!(groups(&world, "alice").await, ["delivery", "workflow"]);
     world.stop().await;
 
-    let world = World::builder()
-        .instance(|instance| instance.ims.product_context = Some("dma_campaign_classic".to_owned()))
-        .start()
-        .await;
+    let world = with_product_context("dma_campaign_classic").start().await;
     assert_eq!(groups(&world, "erin").await, ["report"]);
     world.stop().await;
 }
@@ -101,12 +98,32 @@ async fn carol_of_another_organisation_is_told_so_and_the_operator_which() {
 #[tokio::test]
 async fn a_person_of_no_organisation_at_all_is_refused() {
     let world = World::start().await;
-    world
-        .ims
-        .faults()
-        .tamper_organizations(imsgate::demo::faults::Times::Always, |all| *all = [(); 0].into());
+    world.ims.faults().tamper_organizations(Times::Always, |all| *all = json!([]));
     let answer = world.browser().sign_in("alice", "/view/home").await;
     assert_refused(&world, &answer);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn organisations_and_profiles_of_odd_shapes_keep_nobody_out() {
+    let world = World::start().await;
+    world.ims.faults().tamper_organizations(Times::Always, |all| {
+        let odd = [
+            json!({}),
+            json!({"orgName": null, "orgRef": null, "groups": null}),
+            json!({"orgName": 5, "orgRef": {"ident": 4711}, "groups": [{}]}),
+            json!({"orgRef": {"authSrc": "AdobeOrg"}, "groups": [{"groupName": null, "groupDisplayName": 7}]}),
+        ];
+        all.as_array_mut().unwrap().splice(0..0, odd);
+    });
+    world.ims.faults().tamper_profile(Times::Always, |profile| {
+        profile["displayName"] = json!(["Alice"]);
+        profile["roles"] = json!("none");
+        let odd =
+            [json!({}), json!({"prodCtx": null}), json!({"prodCtx": {"label": 5, "owningEntity": null}})];
+        profile["projectedProductContext"].as_array_mut().unwrap().splice(0..0, odd);
+    });
+    assert_eq!(groups(&world, "alice").await, ["delivery", "workflow"]);
     world.stop().await;
 }
 
@@ -117,8 +134,12 @@ async fn a_login_leaves_one_audit_line_with_the_groups() {
     let audit = logs::audit(&answer.request_id());
     let [line] = &audit[..] else { panic!("{audit:?}") };
     assert_eq!((line.field("event"), line.field("email")), ("login", "alice@example.com"));
-    assert_eq!(line.json("groups"), serde_json::json!(["delivery", "workflow"]));
+    assert_eq!(line.json("groups"), json!(["delivery", "workflow"]));
     world.stop().await;
+}
+
+fn with_product_context(context: &'static str) -> Builder {
+    World::builder().instance(move |instance| instance.ims.product_context = Some(context.to_owned()))
 }
 
 async fn groups(world: &World, who: &str) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! What a session is worth, and for how long.
 
+use bytes::Bytes;
 use http::{Request, StatusCode};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -47,6 +48,22 @@ async fn a_session_does_not_outlive_the_access_token() {
 }
 
 #[tokio::test]
+async fn every_worker_knows_every_session_and_every_logout() {
+    let world = World::builder().config(|config| config.listen.workers = 4).start().await;
+    let browser = world.signed_in("alice").await;
+    let session = browser.session().unwrap();
+    for _ in 0..16 {
+        assert!(is_alive(&browser).await);
+    }
+    browser.post_form("/ims/logout", &[]).await;
+    browser.plant("__Host-imsgate", &session);
+    for _ in 0..16 {
+        assert!(!is_alive(&browser).await);
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_session_cookie_with_any_character_changed_is_no_session() {
     let world = World::start().await;
     let session = world.signed_in("alice").await.session().unwrap();
@@ -86,7 +103,7 @@ async fn odd_cookie_headers_are_neither_a_session_nor_an_error() {
 async fn a_session_is_found_among_two_hundred_cookies_and_is_doubtful_when_sent_twice() {
     let world = World::start().await;
     let session = world.signed_in("alice").await.session().unwrap();
-    let many: String = (0..200).map(|i| format!("cookie{i}=value{i}; ")).collect();
+    let many = (0..200).map(|i| format!("cookie{i}=value{i}; ")).collect::<Vec<_>>().concat();
     for (cookies, status) in [
         (format!("{many}__Host-imsgate={session}"), StatusCode::OK),
         (format!("__Host-imsgate={session}; {many}"), StatusCode::OK),
@@ -101,7 +118,7 @@ async fn a_session_is_found_among_two_hundred_cookies_and_is_doubtful_when_sent_
         (format!("__host-imsgate={session}"), StatusCode::UNAUTHORIZED),
         (many.clone(), StatusCode::UNAUTHORIZED),
     ] {
-        let request = Request::get("/view/home").header("cookie", &cookies).body(Default::default()).unwrap();
+        let request = Request::get("/view/home").header("cookie", &cookies).body(Bytes::new()).unwrap();
         let answer = world.browser().request(request).await;
         assert_eq!(answer.status, status, "{}", answer.text());
     }
@@ -151,7 +168,7 @@ async fn forward_authentication_tells_who_it_is_by_the_cookie_alone() {
         .header("x-ims-user", "admin")
         .header("authorization", "Bearer junk")
         .header("x-original-url", "/r/test")
-        .body(Default::default())
+        .body(Bytes::new())
         .unwrap();
     let answer = world.browser().request(forged).await;
     assert_eq!((answer.status, answer.header("x-ims-user")), (StatusCode::UNAUTHORIZED, ""));

@@ -111,8 +111,7 @@ async fn an_early_answer_does_not_wait_for_the_upload() {
         None
     })
     .await;
-    let url = upstream.url.parse().unwrap();
-    let world = World::builder().instance(|instance| instance.campaign.upstreams = vec![url]).start().await;
+    let world = upstream.world().await;
     let mut line = ask::line(&world).await;
     line.send(Ask::new("POST", "/r/x").with("Content-Length: 1000000000").kept(ask::host(&world))).await;
     line.send(vec![b'x'; CHUNK]).await;

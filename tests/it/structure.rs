@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -135,9 +136,10 @@ fn every_dependency_is_used() {
 
 /// The top-level modules that a file of this depth names: `crate::x`, `crate::{x, …}`, and `super::` up to the root.
 fn imports(source: &str, depth: usize) -> Vec<(usize, String)> {
-    let start = Regex::new(r"\b(crate|super(?:::super)*)::(\{|\w+)").unwrap();
+    static START: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\b(crate|super(?:::super)*)::(\{|\w+)").unwrap());
     let mut found = Vec::new();
-    for name in start.captures_iter(source) {
+    for name in START.captures_iter(source) {
         let from_root = &name[1] == "crate" || name[1].split("::").count() >= depth;
         if !from_root {
             continue;

@@ -43,7 +43,7 @@ async fn other_algorithms_of_a_published_key_are_refused() {
 #[tokio::test]
 async fn a_token_whose_claims_are_not_for_this_login_is_refused() {
     let world = World::start().await;
-    let cases: [(&str, fn(&mut Value), &str); 25] = [
+    let cases: [(&str, Change, &str); 25] = [
         (
             "issuer of another flow",
             |c| c["iss"] = format!("{}/ims", c["iss"].as_str().unwrap()).into(),
@@ -90,7 +90,7 @@ async fn a_token_whose_claims_are_not_for_this_login_is_refused() {
 #[tokio::test]
 async fn what_the_standard_allows_is_accepted() {
     let world = World::start().await;
-    let cases: [(&str, fn(&mut Value)); 7] = [
+    let cases: [(&str, Change); 7] = [
         ("expired within the skew", |c| c["exp"] = (c["iat"].as_i64().unwrap() - 30).into()),
         ("a clock ahead within the skew", |c| c["iat"] = (c["iat"].as_i64().unwrap() + 30).into()),
         ("an audience list of one", |c| c["aud"] = json!(["Campaign1"])),
@@ -195,7 +195,6 @@ async fn assert_refused(world: &World, why: &str) {
     assert!(!page.text().contains("eyJ"), "a token is on the page: {}", page.text());
     let audit = logs::audit(&page.request_id());
     let reason = audit[0].field("reason");
-    println!("  {reason}");
     assert!(reason.contains(why), "{why} is not in: {reason}");
     assert!(!reason.contains("eyJ"), "a token is in the audit trail: {reason}");
     assert!(world.campaign.requests().is_empty());
@@ -205,3 +204,6 @@ async fn assert_refused(world: &World, why: &str) {
 fn remove(claims: &mut Value, name: &str) -> Option<Value> {
     claims.as_object_mut().unwrap().remove(name)
 }
+
+/// What happens to the claims before they are signed.
+type Change = fn(&mut Value);

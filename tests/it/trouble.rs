@@ -4,6 +4,7 @@ use http::StatusCode;
 use imsgate::demo::campaign::LogonRefusal;
 use imsgate::demo::faults::{Answer as Fault, Times};
 use imsgate::demo::ims::Endpoint;
+use std::time::Duration;
 
 use crate::support::{Answer, Browser, World, logs};
 
@@ -32,6 +33,26 @@ async fn ims_unreachable_is_a_page_and_not_an_error_of_ours() {
     world.ims.stop().await;
     let page = browser.follow(&to_callback).await;
     assert_unavailable(&browser, &page);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn people_who_wait_for_the_same_silent_ims_do_not_wait_in_a_queue() {
+    let world =
+        World::builder().ims_down().instance(|i| i.ims.timeout = Duration::from_millis(700)).start().await;
+    let asked = || world.ims.requests_to(Endpoint::Discovery);
+    world.eventually(|| asked() > 0).await;
+    world.ims.faults().clear();
+    world.ims.faults().answer(Endpoint::Discovery, Times::Always, Fault::Never);
+    let before = asked();
+    let logins = (0..10).map(|_| async {
+        let browser = world.browser();
+        let page = browser.get("/view/home").await;
+        assert_unavailable(&browser, &page);
+    });
+    futures_util::future::join_all(logins).await;
+    // One for all of them, perhaps one more from before they came and one of the gateway's own.
+    assert!(asked() - before <= 3, "{} attempts, one after the other", asked() - before);
     world.stop().await;
 }
 

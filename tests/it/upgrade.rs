@@ -91,36 +91,30 @@ async fn no_protocol_but_websocket_gets_through() {
 #[tokio::test]
 async fn a_switch_that_was_not_asked_for_is_an_error() {
     const TUNNEL: &str = "secret bytes of a tunnel";
-    for (answer, ask) in [
-        ("Upgrade: websocket\r\nConnection: Upgrade", Ask::get("/r/x")),
-        ("Upgrade: h2c\r\nConnection: Upgrade", Ask::get("/r/x")),
-        ("Upgrade: h2c\r\nConnection: Upgrade", handshake("/r/x")),
-        ("Connection: Upgrade", handshake("/r/x")),
-        ("Upgrade: websocket", handshake("/r/x")),
-    ] {
-        let upstream = Upstream::start(move |_, mut line: Line, seen: Seen| async move {
-            seen.request(&mut line).await?;
-            line.send(format!("HTTP/1.1 101 Switching Protocols\r\n{answer}\r\n\r\n{TUNNEL}")).await;
-            line.rest().await;
-            None
-        })
-        .await;
-        let url = upstream.url.parse().unwrap();
-        let world =
-            World::builder().instance(|instance| instance.campaign.upstreams = vec![url]).start().await;
+    let cases = [
+        ("Upgrade: websocket\r\nConnection: Upgrade", Ask::get("/r/0")),
+        ("Upgrade: h2c\r\nConnection: Upgrade", Ask::get("/r/1")),
+        ("Upgrade: h2c\r\nConnection: Upgrade", handshake("/r/2")),
+        ("Connection: Upgrade", handshake("/r/3")),
+        ("Upgrade: websocket", handshake("/r/4")),
+    ];
+    let answer = |fields| format!("HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n\r\n{TUNNEL}");
+    let upstream = Upstream::answering(cases.iter().map(|(fields, _)| answer(fields))).await;
+    let world = upstream.world().await;
+    for (fields, ask) in cases {
         let mut line = ask::line(&world).await;
         line.send(ask.kept(ask::host(&world))).await;
         let first = line.answer(false).await.unwrap();
         assert_eq!(
             (first.status(), &first.json()["error"]),
             (502, &"campaign_unavailable".into()),
-            "{answer:?}"
+            "{fields:?}"
         );
         line.send(Ask::get("/ims/health/live").bytes(ask::host(&world))).await;
         let rest = String::from_utf8_lossy(&line.rest().await).into_owned();
         assert!(rest.starts_with("HTTP/1.1 200") && !rest.contains(TUNNEL), "{rest}");
-        world.stop().await;
     }
+    world.stop().await;
 }
 
 #[tokio::test]
@@ -132,8 +126,7 @@ async fn what_follows_a_refused_handshake_is_a_request_like_any_other() {
         None
     })
     .await;
-    let url = upstream.url.parse().unwrap();
-    let world = World::builder().instance(|instance| instance.campaign.upstreams = vec![url]).start().await;
+    let world = upstream.world().await;
     let host = ask::host(&world);
     let mut line = ask::line(&world).await;
     line.send([handshake("/r/x").kept(host), Ask::get("/view/home").bytes(host)].concat()).await;
@@ -183,8 +176,7 @@ async fn the_head_of_a_switch_is_cleaned_like_any_answer() {
         None
     })
     .await;
-    let url = upstream.url.parse().unwrap();
-    let world = World::builder().instance(|instance| instance.campaign.upstreams = vec![url]).start().await;
+    let world = upstream.world().await;
     let mut line = ask::line(&world).await;
     line.send(handshake("/r/x").kept(ask::host(&world))).await;
     let head = line.head().await.unwrap();

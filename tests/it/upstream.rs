@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::raw::{Head, Line};
+use crate::support::World;
 
 /// A listener whose connections a test's own code serves. It ends when dropped.
 pub struct Upstream {
@@ -44,6 +45,27 @@ impl Upstream {
             }
         });
         Self { url, seen, accepted, accepting }
+    }
+
+    /// Gives one of these answers on each connection and closes it: to `/r/0` the first, to `/r/1` the second …
+    pub async fn answering<A: Into<Vec<u8>>>(answers: impl IntoIterator<Item = A>) -> Self {
+        let answers: Arc<[Vec<u8>]> = answers.into_iter().map(Into::into).collect();
+        Self::start(move |_, mut line: Line, seen: Seen| {
+            let answers = answers.clone();
+            async move {
+                let head = seen.request(&mut line).await?;
+                let number: usize = head.first.split(['/', ' ']).nth(3)?.parse().ok()?;
+                line.send(&answers[number]).await;
+                None
+            }
+        })
+        .await
+    }
+
+    /// A world in front of it.
+    pub async fn world(&self) -> World {
+        let url = self.url.parse().unwrap();
+        World::builder().instance(|instance| instance.campaign.upstreams = vec![url]).start().await
     }
 
     /// The request lines so far.

@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::ask::{self, Ask};
+use crate::raw::Line;
 use crate::support::World;
+use crate::upstream::{Seen, Upstream};
 
 /// Where a smuggled request would show up: open to everybody, and seen by the Campaign simulator.
 const SMUGGLED: &str = "GET /r/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -277,6 +279,30 @@ async fn requests_on_one_connection_are_each_decided_on() {
         statuses.push(line.answer(false).await.unwrap().status());
     }
     assert_eq!(statuses, [200, 401, 200, 200], "a session is of a request, never of a connection");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_speaks_in_the_gateways_name_after_the_body_either() {
+    // Sends back what it read, to the byte.
+    let upstream = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+        seen.request(&mut line).await?;
+        let mut read = Vec::new();
+        while !read.ends_with(b"\r\n\r\n") {
+            read.push(line.next().await.ok()??);
+        }
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nTrailer: X-Ims-User\r\n\r\n", read.len());
+        line.send([head.into_bytes(), read].concat()).await;
+        None
+    })
+    .await;
+    let world = upstream.world().await;
+    let mut line = ask::line(&world).await;
+    let head = Ask::new("POST", "/r/x").with("Transfer-Encoding: chunked").with("Trailer: X-Ims-User");
+    line.send(head.bytes(ask::host(&world))).await;
+    line.send("4;ext=eve\r\nfour\r\n0\r\nX-Ims-User: eve\r\nTransfer-Encoding: eve\r\n\r\n").await;
+    assert_eq!(line.answer(false).await.unwrap().text(), "4\r\nfour\r\n0\r\n\r\n");
     world.stop().await;
 }
 

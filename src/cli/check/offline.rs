@@ -26,6 +26,9 @@ pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
     if let Some(audit) = &config.log.audit_file {
         items.push(files::appendable(places, "log.audit_file", audit));
     }
+    if let Some(access) = &config.log.access_file {
+        items.push(files::appendable(places, "log.access_file", access));
+    }
     items
 }
 

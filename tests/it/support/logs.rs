@@ -6,7 +6,7 @@ use std::sync::{Mutex, Once};
 
 use serde_json::Value;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
@@ -15,7 +15,6 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 pub struct Line {
     /// `imsgate::…`, `access` or `audit`.
     pub target: String,
-    pub level: Level,
     fields: BTreeMap<String, String>,
 }
 
@@ -66,7 +65,7 @@ impl<S: Subscriber> Layer<S> for Keeper {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let meta = event.metadata();
-        let line = Line { target: meta.target().to_owned(), level: *meta.level(), fields: fields.0 };
+        let line = Line { target: meta.target().to_owned(), fields: fields.0 };
         LINES.lock().unwrap().push(line);
     }
 }

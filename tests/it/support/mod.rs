@@ -5,9 +5,11 @@ mod answer;
 mod browser;
 mod jar;
 pub mod logs;
+mod open_login;
 mod wire;
 mod world;
 
 pub use answer::Answer;
 pub use browser::Browser;
+pub use open_login::OpenLogin;
 pub use world::{Builder, World};

@@ -71,6 +71,17 @@ impl World {
         self.campaign.requests().pop().unwrap()
     }
 
+    /// Waits for what happens beside the answers; fails when it does not happen at all.
+    pub async fn eventually(&self, happened: impl Fn() -> bool) {
+        for _ in 0..500 {
+            if happened() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("what was waited for did not happen");
+    }
+
     /// A TLS connection to the gateway that speaks HTTP/1.1.
     pub async fn connect(&self) -> wire::Stream {
         wire::connect(self.address(), &self.trust, wire::HTTP_1).await
@@ -200,7 +211,7 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             product_context: None,
             token_auth: TokenAuth::Post,
             timeout: Duration::from_secs(10),
-            clock_skew: Duration::from_secs(60),
+            clock_skew: Duration::from_mins(1),
             ca_file: None,
         },
         experience_cloud: ExperienceCloud {
@@ -245,7 +256,12 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             absolute_timeout: Duration::from_hours(12),
             login_timeout: Duration::from_mins(30),
         },
-        log: Log { format: LogFormat::Json, level: "info".to_owned(), audit_file: None },
+        log: Log {
+            format: LogFormat::Json,
+            level: "info".to_owned(),
+            audit_file: None,
+            access_file: Some("/dev/null".into()),
+        },
     }
 }
 
