@@ -201,6 +201,24 @@ async fn a_server_that_fails_is_passed_over_without_any_check() {
 }
 
 #[tokio::test]
+async fn a_get_is_repeated_once_however_many_servers_there_are() {
+    let failing = async || {
+        Upstream::start(|_, mut line: Line, seen: Seen| async move {
+            seen.request(&mut line).await?;
+            None
+        })
+        .await
+    };
+    let servers = [failing().await, failing().await, failing().await];
+    let world = in_front_of(&servers.each_ref().map(|server| (server, 1)), |_| ()).await;
+    assert_eq!(Ask::get("/r/x").of(&world).await.status(), 502);
+    assert_eq!(servers.iter().map(requests).sum::<usize>(), 2);
+    assert_eq!(Ask::post("/r/x", "a=b").of(&world).await.status(), 502);
+    assert_eq!(servers.iter().map(requests).sum::<usize>(), 3);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_that_was_passed_over_gets_its_chance() {
     let broken = Arc::new(AtomicBool::new(true));
     let flag = broken.clone();

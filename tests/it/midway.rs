@@ -224,12 +224,19 @@ async fn a_get_is_repeated_once_and_no_more() {
 
 #[tokio::test]
 async fn an_upload_that_was_answered_early_goes_on_and_its_connection_is_used_again_only_then() {
-    let upstream = Upstream::start(|number, mut line: Line, seen: Seen| async move {
-        loop {
-            let head = seen.request(&mut line).await?;
-            // Says which connection it is, before it reads the body.
-            line.send(format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{number}")).await;
-            line.body(&head).await.ok()?;
+    let whole = Arc::new(Notify::new());
+    let told = whole.clone();
+    let upstream = Upstream::start(move |number, mut line: Line, seen: Seen| {
+        let whole = told.clone();
+        async move {
+            loop {
+                let head = seen.request(&mut line).await?;
+                // Says which connection it is, before it reads the body.
+                line.send(format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{number}")).await;
+                if line.body(&head).await.ok()? == b"halfhalf" {
+                    whole.notify_one();
+                }
+            }
         }
     })
     .await;
@@ -241,6 +248,7 @@ async fn an_upload_that_was_answered_early_goes_on_and_its_connection_is_used_ag
     assert_eq!(line.answer(false).await.unwrap().text(), "0");
     assert_eq!(Ask::get("/r/x").of(&world).await.text(), "1", "the first one is still in use");
     line.send("half").await;
+    happens(&whole).await;
     line.send(Ask::get("/r/x").bytes(&host)).await;
     assert_eq!(line.answer(false).await.unwrap().status(), 200, "the client's connection is in step");
     world.stop().await;
