@@ -89,7 +89,7 @@ fn shared(config: &Config, upstream: &Connector, clock: Clock) -> Result<Shared,
     let lifetimes =
         Lifetimes { idle: config.session.idle_timeout, absolute: config.session.absolute_timeout };
     let Store::Memory { max_sessions } = config.session.store;
-    let store = Arc::new(MemoryStore::new(max_sessions, lifetimes));
+    let store = Arc::new(MemoryStore::new(max_sessions, lifetimes, clock.clone()));
     let origin = instance.ims.origin();
     Ok(Shared {
         ims: Ims::new(instance.clone(), ims_http, clock.clone()),

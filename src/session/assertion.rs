@@ -44,9 +44,9 @@ struct Claims<'a> {
 
 impl Signer {
     /// How long a signed assertion is used again.
-    pub const REUSE: Duration = Duration::from_secs(60);
+    pub const REUSE: Duration = Duration::from_mins(1);
     /// How long an assertion is valid.
-    pub const LIFETIME: Duration = Duration::from_secs(300);
+    pub const LIFETIME: Duration = Duration::from_mins(5);
 
     /// A signer with a new key; `issuer` is the callback server's origin.
     pub fn new(issuer: String) -> Result<Self, KeyError> {
