@@ -10,13 +10,13 @@ use tokio::task::JoinSet;
 
 use crate::campaign::Campaign;
 use crate::clock::Clock;
-use crate::config::{Config, Instance, SessionMode, Store};
-use crate::crypto::Sealer;
+use crate::config::{Config, Instance, SessionMode};
+use crate::crypto::Purpose;
 use crate::http_client::{self, Connector, HttpClient};
 use crate::ims::Ims;
 use crate::proxy::Proxy;
 use crate::server::{self, Bound, Redirect, TlsError, Worker, Workers};
-use crate::session::{Lifetimes, MemoryStore, Sessions, Signer};
+use crate::session::{self, Lifetimes, Sessions, Signer, StoreStartError};
 use crate::web::{Gate, Shared, UsedStates};
 
 /// The gateway cannot start.
@@ -31,6 +31,9 @@ pub enum StartError {
     /// The assertion's key.
     #[error(transparent)]
     Key(#[from] crate::session::KeyError),
+    /// Where sessions are kept.
+    #[error(transparent)]
+    Store(#[from] StoreStartError),
 }
 
 /// A running gateway.
@@ -62,6 +65,8 @@ impl Gateway {
             control.spawn(Redirect { origin: shared.origin.clone() }.serve(listener));
         }
         control.spawn(prepare(shared.clone()));
+        let sessions = shared.sessions.clone();
+        control.spawn(async move { sessions.keep().await });
         let https = bound.iter().map(|bound| bound.address).collect();
         let workers = Workers::start(workers(config, &shared, &upstream, &tls, bound))?;
         Ok(Self { https, http_redirect, shared, workers, control })
@@ -88,15 +93,14 @@ fn shared(config: &Config, upstream: &Connector, clock: Clock) -> Result<Shared,
     let soap_http = HttpClient::new(upstream.clone(), SOAP_DEADLINE);
     let lifetimes =
         Lifetimes { idle: config.session.idle_timeout, absolute: config.session.absolute_timeout };
-    let Store::Memory { max_sessions } = config.session.store;
-    let store = Arc::new(MemoryStore::new(max_sessions, lifetimes, clock.clone()));
     let origin = instance.ims.origin();
+    let opened = session::open(&config.session.store, &origin, lifetimes, &clock)?;
     Ok(Shared {
         ims: Ims::new(instance.clone(), ims_http, clock.clone()),
         campaign: Campaign::new(soap_http, instance.campaign.upstreams.clone()),
-        sessions: Sessions::new(store, max_sessions, lifetimes, clock.clone()),
+        sessions: Sessions::new(opened.store, opened.cached, lifetimes, clock.clone()),
         signer: Signer::new(origin.clone())?,
-        sealer: Sealer::random(),
+        sealer: opened.keys.sealer(Purpose::LoginCookie),
         used_states: UsedStates::new(config.session.login_timeout),
         clock,
         login_timeout: config.session.login_timeout,

@@ -1,6 +1,8 @@
 mod contract;
 mod crash;
 mod embedded;
+mod redis;
+mod servers;
 
 use std::sync::Arc;
 use std::time::Duration;
