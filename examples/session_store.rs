@@ -65,7 +65,9 @@ fn file(directory: &Path) -> PathBuf {
     directory.join("sessions.redb")
 }
 
-fn open(directory: &Path, clock: &Clock) -> Result<(Sessions, Arc<SealedStore<Embedded>>), Box<dyn Error>> {
+type Opened = (Sessions, Arc<SealedStore<Embedded>>);
+
+fn open(directory: &Path, clock: &Clock) -> Result<Opened, Box<dyn Error>> {
     let begun = Instant::now();
     let (keys, _) = KeyRing::read_or_create(&directory.join("sessions.key"))?;
     let embedded = Embedded::open(&file(directory), clock.clone())?;

@@ -1,5 +1,6 @@
 mod contract;
 mod crash;
+mod disk;
 mod embedded;
 mod redis;
 mod servers;

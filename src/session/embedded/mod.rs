@@ -44,12 +44,11 @@ impl Embedded {
     /// Reads on a thread that may wait for the disk.
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&tables::Reading) -> std::result::Result<T, redb::Error> + Send + 'static,
+        read: impl Fn(&tables::Reading) -> std::result::Result<T, redb::Error> + Send + 'static,
     ) -> Result<T> {
         let _turn = self.reads.acquire().await.map_err(|_| closed())?;
         let file = self.shelf.clone();
-        let read = move || file.database().and_then(|database| read(&tables::Reading::begin(&database)?));
-        match tokio::task::spawn_blocking(read).await {
+        match tokio::task::spawn_blocking(move || file.read(read)).await {
             Ok(read) => read.map_err(|error| Error::Backend(error.to_string())),
             Err(_) => Err(closed()),
         }

@@ -11,7 +11,7 @@ use arc_swap::ArcSwapOption;
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, StorageError};
 
-use super::tables;
+use super::tables::{self, Reading};
 
 /// The session file cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,21 @@ impl Shelf {
         Ok(Self { path: path.into(), database: ArcSwapOption::from_pointee(database) })
     }
 
+    /// Reads; waits a little while the file is opened again.
+    pub(super) fn read<T>(
+        &self,
+        read: impl Fn(&Reading) -> Result<T, redb::Error>,
+    ) -> Result<T, redb::Error> {
+        let mut patience = 20;
+        loop {
+            match self.database().and_then(|database| read(&Reading::begin(&database)?)) {
+                Err(redb::Error::DatabaseClosed | redb::Error::PreviousIo) if patience > 0 => patience -= 1,
+                answer => return answer,
+            }
+            std::thread::sleep(READERS_PAUSE);
+        }
+    }
+
     /// The open database.
     pub(super) fn database(&self) -> Result<Arc<Database>, redb::Error> {
         self.database.load_full().ok_or(redb::Error::DatabaseClosed)
@@ -56,7 +71,7 @@ impl Shelf {
                     Ok(database) => break drop(database),
                     Err(shared) => database = shared,
                 }
-                std::thread::sleep(Duration::from_millis(5));
+                std::thread::sleep(READERS_PAUSE / 2);
             }
         }
         self.database.store(Some(Arc::new(open(&self.path)?)));
@@ -93,9 +108,13 @@ fn open(path: &Path) -> Result<Database, OpenError> {
     };
     let backend = FileBackend::new(file).map_err(wrong)?;
     let database = redb::Builder::new().set_cache_size(CACHE).create_with_backend(backend).map_err(wrong)?;
-    tables::make(&database).map_err(|error| OpenError::Damaged(path.into(), error.to_string()))?;
+    // A write would fail on a full disk, and what is there can be read all the same.
+    if Reading::begin(&database).is_err() {
+        tables::make(&database).map_err(|error| OpenError::Damaged(path.into(), error.to_string()))?;
+    }
     Ok(database)
 }
 
 /// Bytes of the file kept in memory: the upper levels of the trees of a million sessions, and room for a large commit.
 const CACHE: usize = 48 << 20;
+const READERS_PAUSE: Duration = Duration::from_millis(10);

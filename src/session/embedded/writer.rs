@@ -89,6 +89,7 @@ fn run(shelf: &Shelf, clock: &Clock, jobs: &Receiver<Job>) {
                 Ok(false) => SWEEP_INTERVAL,
                 Err(error) => {
                     tracing::warn!(%error, "expired sessions could not be removed");
+                    reopen(shelf);
                     SWEEP_INTERVAL
                 }
             };
@@ -113,21 +114,13 @@ fn commit(shelf: &Shelf, now: UnixTime, first: Job, jobs: &Receiver<Job>) {
             for job in batch {
                 let _ = job.answer.send(Err(text.clone()));
             }
-            if let Err(error) = shelf.reopen() {
-                tracing::error!(%error, "the session file cannot be opened again; trying at the next change");
-            }
+            reopen(shelf);
         }
     }
 }
 
 fn apply(shelf: &Shelf, now: UnixTime, batch: &[Job]) -> std::result::Result<Vec<bool>, redb::Error> {
-    let database = match shelf.database() {
-        Ok(database) => database,
-        Err(closed) => {
-            shelf.reopen().map_err(|_| closed)?;
-            shelf.database()?
-        }
-    };
+    let database = open(shelf)?;
     let transaction = tables::begin(&database)?;
     let mut tables = Writing::open(&transaction, now)?;
     let mut done = Vec::with_capacity(batch.len());
@@ -144,9 +137,27 @@ fn apply(shelf: &Shelf, now: UnixTime, batch: &[Job]) -> std::result::Result<Vec
     Ok(done)
 }
 
+/// After an error redb does nothing more; a file that cannot be opened now is tried again at the next change or sweep.
+fn reopen(shelf: &Shelf) {
+    if let Err(error) = shelf.reopen() {
+        tracing::error!(%error, "the session file cannot be opened again");
+    }
+}
+
+/// The database, opened again if that failed before.
+fn open(shelf: &Shelf) -> std::result::Result<Arc<redb::Database>, redb::Error> {
+    shelf.database().or_else(|closed| {
+        shelf.reopen().map_err(|error| {
+            tracing::error!(%error, "the session file cannot be opened again");
+            closed
+        })?;
+        shelf.database()
+    })
+}
+
 /// One step of the sweep; true when there is more to do.
 fn sweep(shelf: &Shelf, now: UnixTime) -> std::result::Result<bool, redb::Error> {
-    let database = shelf.database()?;
+    let database = open(shelf)?;
     let transaction = tables::begin(&database)?;
     let mut tables = Writing::open(&transaction, now)?;
     let (more, changed) = tables.sweep(SWEPT_AT_ONCE)?;

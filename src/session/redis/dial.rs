@@ -135,9 +135,13 @@ fn infos(address: &RedisAddress) -> RedisResult<Vec<ConnectionInfo>> {
 }
 
 fn addresses(address: &RedisAddress) -> impl Iterator<Item = ConnectionAddr> {
-    address.nodes.iter().map(|(host, port)| match address.tls {
-        true => ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure: false, tls_params: None },
-        false => ConnectionAddr::Tcp(host.clone(), *port),
+    address.nodes.iter().map(|(host, port)| {
+        let (host, port) = (host.clone(), *port);
+        if address.tls {
+            ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+        } else {
+            ConnectionAddr::Tcp(host, port)
+        }
     })
 }
 

@@ -64,8 +64,7 @@ impl Redis {
     }
 
     fn person(&self, tag: Tag) -> String {
-        let tag = tag.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        format!("{}who:{tag}", self.prefix)
+        format!("{}who:{:032x}", self.prefix, u128::from_be_bytes(tag))
     }
 
     fn milliseconds_until(&self, time: UnixTime) -> u64 {

@@ -14,6 +14,9 @@ use crate::clock::Clock;
 use crate::config::RedisAddress;
 use crate::crypto::KeyRing;
 
+/// The rights that docs/sessions.md names.
+const USER: &str = "imsgate on >p@ss/w0rd ~imsgate:* &imsgate:* +get +set +del +pttl +pexpire +zadd +zrange \
+                    +zremrangebyscore +publish +subscribe +ping +scan";
 const PREFIX: &str = "imsgate:campaign.example.com:";
 
 fn store(url: &str, keys: &KeyRing, clock: &Clock) -> SealedStore<Redis> {
@@ -69,7 +72,11 @@ async fn a_cluster_of_three_keeps_the_contract_and_carries_the_news() {
         return;
     }
     let nodes = Server::cluster();
-    let url = format!("redis+cluster://127.0.0.1:{},127.0.0.1:{}", nodes[0].port, nodes[1].port);
+    for node in &nodes {
+        assert!(node.ask(&format!("ACL SETUSER {USER} +cluster|slots +asking")).starts_with("+OK"));
+    }
+    let (first, second) = (nodes[0].port, nodes[1].port);
+    let url = format!("redis+cluster://imsgate:p%40ss%2Fw0rd@127.0.0.1:{first},127.0.0.1:{second}");
     let (keys, clock) = (KeyRing::random(), Clock::system());
     contract::holds(Arc::new(store(&url, &keys, &clock))).await;
     for node in &nodes {
@@ -162,7 +169,7 @@ async fn redis_away_is_an_error_within_a_second_and_back_needs_no_restart() {
     let cookie = auth.cookie_value();
     server.kill();
     // Who is at work goes on for the cache time.
-    clock.advance(Sessions::CACHE_TIME - Duration::from_secs(1));
+    clock.advance(Sessions::CACHE_TIME.saturating_sub(Duration::from_secs(1)));
     assert!(sessions.find(&cookie).await.unwrap().is_some());
     clock.advance(Duration::from_secs(1));
     for _ in 0..3 {
@@ -262,8 +269,11 @@ async fn a_failover_by_a_sentinel_costs_seconds_and_no_session() {
             && sentinel.ask("SENTINEL MASTER mymaster").contains("num-slaves\r\n$1\r\n1")
     })
     .await;
+    for server in [&master, &replica] {
+        assert!(server.ask(&format!("ACL SETUSER {USER} +role")).starts_with("+OK"));
+    }
     let (keys, clock) = (KeyRing::random(), Clock::system());
-    let url = format!("redis+sentinel://127.0.0.1:{}/mymaster", sentinel.port);
+    let url = format!("redis+sentinel://imsgate:p%40ss%2Fw0rd@127.0.0.1:{}/mymaster", sentinel.port);
     contract::holds(Arc::new(store(&url, &keys, &clock))).await;
     let (here, there) = (instance(&url, &keys, &clock), instance(&url, &keys, &clock));
     let mut cookies = Vec::new();
@@ -310,9 +320,6 @@ async fn a_user_with_no_more_rights_than_documented_is_enough_over_tls() {
     std::fs::write(&cert, &certificate).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let tls_port = free_port();
-    // As in docs/sessions.md.
-    let user = "imsgate on >p@ss/w0rd ~imsgate:* &imsgate:* +get +set +del +pttl +pexpire +zadd +zrange \
-                +zremrangebyscore +publish +subscribe +ping +scan";
     let server = Server::start(&[
         "--tls-port",
         &tls_port.to_string(),
@@ -323,7 +330,7 @@ async fn a_user_with_no_more_rights_than_documented_is_enough_over_tls() {
         "--tls-auth-clients",
         "no",
     ]);
-    assert!(server.ask(&format!("ACL SETUSER {user}")).starts_with("+OK"));
+    assert!(server.ask(&format!("ACL SETUSER {USER}")).starts_with("+OK"));
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let authorities = Some(certificate.into_bytes());
     let url = |password: &str| format!("rediss://imsgate:{password}@localhost:{tls_port}");
