@@ -2,6 +2,7 @@ mod contract;
 mod crash;
 mod disk;
 mod embedded;
+mod operate;
 mod redis;
 mod servers;
 

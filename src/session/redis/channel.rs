@@ -15,12 +15,15 @@ use crate::session::store::Notice;
 /// Passes on what is told, for ever. After every gap it says that something may have been missed.
 pub(super) async fn listen(dial: Arc<Dial>, channel: String, notices: broadcast::Sender<Notice>) {
     let mut pause = SHORTEST_PAUSE;
+    let mut is_new = true;
     loop {
         let mut heard = false;
-        if let Err(error) = follow(&dial, &channel, &notices, &mut heard).await {
-            let level = if heard || pause == SHORTEST_PAUSE { "lost" } else { "still away" };
-            tracing::info!(%error, level, "the channel of other instances' news; sessions are asked for within the cache time");
+        if let Err(error) = follow(&dial, &channel, &notices, &mut heard).await
+            && (heard || is_new)
+        {
+            tracing::warn!(%error, "no news of other instances: their endings are noticed within the cache time");
         }
+        is_new = false;
         pause = if heard { SHORTEST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
         tokio::time::sleep(pause).await;
     }
@@ -35,6 +38,7 @@ async fn follow(
     let (mut sink, mut news) = timeout(PATIENCE, dial.subscriber()).await.map_err(|_| silent())??.split();
     timeout(PATIENCE, sink.subscribe(channel)).await.map_err(|_| silent())??;
     *heard = true;
+    tracing::info!("hearing the news of other instances");
     // Nobody may listen yet, or the process is stopping.
     let _ = notices.send(Notice::Missed);
     loop {
