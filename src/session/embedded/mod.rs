@@ -5,6 +5,7 @@
 
 mod shelf;
 mod tables;
+mod times;
 mod writer;
 
 use std::path::Path;

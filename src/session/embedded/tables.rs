@@ -6,7 +6,8 @@ use redb::{
 };
 
 use super::super::key::Key;
-use super::super::sealed::{Entry, MOST_TAGS};
+use super::super::sealed::Entry;
+use super::times::Times;
 use crate::clock::UnixTime;
 use crate::crypto::Tag;
 
@@ -133,10 +134,9 @@ impl<'t> Writing<'t> {
 
     /// Moves the end; false when there is nothing.
     pub(super) fn touch(&mut self, key: Key, expires: UnixTime) -> Result<bool, Error> {
-        match self.alive(key)? {
-            Some(old) => self.set(key, Times { expires, ..old }),
-            None => Ok(false),
-        }
+        let Some(mut times) = self.alive(key)? else { return Ok(false) };
+        times.expires = expires;
+        self.set(key, times)
     }
 
     /// Deletes; false when there was nothing.
@@ -163,11 +163,12 @@ impl<'t> Writing<'t> {
         for entry in &looked_at {
             let Some(key) = Key::from_bytes(&entry[8..]) else { continue };
             match self.times(key)? {
-                Some(times) if times.expires > self.now => {
+                Some(mut times) if times.expires > self.now => {
                     // It was used meanwhile: look again when that has run out.
                     self.due.remove(entry)?;
                     self.due.insert(&due(times.expires, key), ())?;
-                    self.times.insert(key.as_bytes(), &Times { filed: times.expires, ..times }.write())?;
+                    times.filed = times.expires;
+                    self.times.insert(key.as_bytes(), &times.write())?;
                 }
                 Some(_) => drop(self.remove(key)?),
                 None => drop(self.due.remove(entry)?),
@@ -195,54 +196,6 @@ impl<'t> Writing<'t> {
         }
         self.times.insert(key.as_bytes(), &times.write())?;
         Ok(true)
-    }
-}
-
-/// A row of [`TIMES`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Times {
-    expires: UnixTime,
-    /// Under which time it stands in [`DUE`].
-    filed: UnixTime,
-    tag_count: u8,
-    all_tags: [Tag; MOST_TAGS],
-}
-
-impl Times {
-    const LENGTH: usize = 8 + 8 + 1 + 16 * MOST_TAGS;
-
-    fn new(entry: &Entry) -> Self {
-        let mut all_tags = [Tag::default(); MOST_TAGS];
-        let mut tag_count = 0;
-        for (place, tag) in all_tags.iter_mut().zip(&entry.tags) {
-            *place = *tag;
-            tag_count += 1;
-        }
-        Self { expires: entry.expires, filed: entry.expires, tag_count, all_tags }
-    }
-
-    fn tags(&self) -> &[Tag] {
-        &self.all_tags[..usize::from(self.tag_count).min(MOST_TAGS)]
-    }
-
-    fn write(&self) -> [u8; Self::LENGTH] {
-        let mut row = [0; Self::LENGTH];
-        row[..8].copy_from_slice(&self.expires.0.to_be_bytes());
-        row[8..16].copy_from_slice(&self.filed.0.to_be_bytes());
-        row[16] = self.tag_count;
-        row[17..].copy_from_slice(self.all_tags.as_flattened());
-        row
-    }
-
-    fn read(row: &[u8; Self::LENGTH]) -> Self {
-        let number = |at: usize| {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(&row[at..at + 8]);
-            UnixTime(i64::from_be_bytes(bytes))
-        };
-        let mut all_tags = [Tag::default(); MOST_TAGS];
-        all_tags.as_flattened_mut().copy_from_slice(&row[17..]);
-        Self { expires: number(0), filed: number(8), tag_count: row[16], all_tags }
     }
 }
 

@@ -175,4 +175,4 @@ const MOST_QUEUED: usize = 8192;
 const MOST_AT_ONCE: usize = 1024;
 const DEADLINE: Duration = Duration::from_secs(5);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
-const SWEPT_AT_ONCE: usize = 256;
+const SWEPT_AT_ONCE: usize = 64;
