@@ -12,13 +12,13 @@ use tokio::task::JoinSet;
 
 use crate::campaign::Campaign;
 use crate::clock::Clock;
-use crate::config::{self, Config, SessionMode, Store, UpstreamAddress};
-use crate::crypto::Sealer;
+use crate::config::{self, Config, SessionMode, UpstreamAddress};
+use crate::crypto::Purpose;
 use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
 use crate::ims::Ims;
 use crate::proxy::{Fleet, Proxy};
 use crate::server::{self, Bound, Redirect, TlsError, Worker, Workers};
-use crate::session::{Lifetimes, MemoryStore, Sessions, Signer};
+use crate::session::{self, Lifetimes, Sessions, Signer, StoreStartError};
 use crate::telemetry::AccessLog;
 use crate::web::{Gate, Shared, UsedStates};
 
@@ -34,6 +34,9 @@ pub enum StartError {
     /// The assertion's key.
     #[error(transparent)]
     Key(#[from] crate::session::KeyError),
+    /// Where sessions are kept.
+    #[error(transparent)]
+    Store(#[from] StoreStartError),
 }
 
 /// A running gateway.
@@ -68,8 +71,9 @@ impl Gateway {
             control.spawn(Redirect { origin: shared.origin.clone() }.serve(listener));
         }
         control.spawn(prepare(shared.clone()));
-        control.spawn(sweep(shared.clone()));
         fleet.watch(&mut control);
+        let sessions = shared.sessions.clone();
+        control.spawn(async move { sessions.keep().await });
         let https = bound.iter().map(|bound| bound.address).collect();
         let workers = Workers::start(workers(config, &shared, &fleet, &tls, bound)?)?;
         Ok(Self { https, http_redirect, shared, workers, control })
@@ -95,15 +99,14 @@ fn shared(config: &Config, campaign: Vec<Endpoint>, clock: Clock) -> Result<Shar
     let ims_http = HttpClient::new(ims_connector, instance.ims.timeout);
     let lifetimes =
         Lifetimes { idle: config.session.idle_timeout, absolute: config.session.absolute_timeout };
-    let Store::Memory { max_sessions } = config.session.store;
-    let store = Arc::new(MemoryStore::new(max_sessions, lifetimes));
     let origin = instance.ims.origin();
+    let opened = session::open(&config.session.store, &origin, lifetimes, &clock)?;
     Ok(Shared {
         ims: Ims::new(instance.clone(), ims_http, clock.clone()),
         campaign: Campaign::new(campaign, SOAP_DEADLINE),
-        sessions: Sessions::new(store, max_sessions, lifetimes, clock.clone()),
+        sessions: Sessions::new(opened.store, opened.cached, lifetimes, clock.clone()),
         signer: Signer::new(origin.clone())?,
-        sealer: Sealer::random(),
+        sealer: opened.keys.sealer(Purpose::LoginCookie),
         used_states: UsedStates::new(config.session.login_timeout),
         clock,
         login_timeout: config.session.login_timeout,
@@ -169,7 +172,7 @@ pub fn endpoints(campaign: &config::Campaign) -> io::Result<Vec<Endpoint>> {
     campaign.upstreams.iter().map(endpoint).collect()
 }
 
-/// Loads what logins need before the first person comes, and keeps trying while IMS is away.
+/// Loads what logins need before the first person comes, keeps trying while IMS is away, and keeps it fresh.
 async fn prepare(shared: Arc<Shared>) {
     let mut pause = Duration::from_secs(1);
     while let Err(error) = shared.ims.prepare().await {
@@ -178,17 +181,15 @@ async fn prepare(shared: Arc<Shared>) {
         pause = (pause * 2).min(Duration::from_secs(30));
     }
     tracing::info!("IMS metadata and keys loaded");
-}
-
-/// Ends what is over, for as long as the gateway runs.
-async fn sweep(shared: Arc<Shared>) {
     loop {
-        tokio::time::sleep(SWEEP).await;
-        shared.sessions.sweep().await;
+        tokio::time::sleep(REFRESH).await;
+        if let Err(error) = shared.ims.refresh().await {
+            tracing::warn!(%error, "IMS metadata and keys not refreshed; the known ones stay in use");
+        }
     }
 }
 
-/// How long an open WebSocket may outlive its session's time-out.
-const SWEEP: Duration = Duration::from_secs(5);
+/// How long a key that IMS withdrew, or an address that it moved, may stay in use.
+const REFRESH: Duration = Duration::from_hours(1);
 /// Logons are short; Campaign may be slow to start a session.
 const SOAP_DEADLINE: Duration = Duration::from_secs(30);

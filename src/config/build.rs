@@ -34,7 +34,7 @@ pub(super) fn build(tree: &mut Tree) -> Option<Config> {
     let experience_cloud = experience_cloud(check, raw.experience_cloud);
     let campaign = campaign::campaign(check, raw.campaign);
     let listen = listen::listen(check, raw.listen);
-    let session = session::session(check, &raw.session);
+    let session = session::session(check, raw.session);
     let log = log(check, raw.log);
     Some(Config {
         instance: Arc::new(Instance {

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
+use super::redis::RedisAddress;
 use super::upstream::Upstream;
 use crate::policy::mask::Mask;
 use crate::policy::public::PublicPaths;
@@ -238,12 +239,28 @@ pub struct Session {
 }
 
 /// `session.store`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Store {
     /// In this process, at most `max_sessions`; gone with a restart.
     Memory {
         /// The bound; the session unused for longest goes first.
         max_sessions: u64,
+    },
+    /// In a file of this process alone.
+    Embedded {
+        /// The file.
+        path: PathBuf,
+        /// The key file; made on first start.
+        key_file: PathBuf,
+    },
+    /// In Redis, shared by several instances.
+    Redis {
+        /// Where it is.
+        address: Box<RedisAddress>,
+        /// PEM file of certificate authorities trusted instead of the public ones.
+        ca_file: Option<PathBuf>,
+        /// The key file, the same at every instance.
+        key_file: PathBuf,
     },
 }
 

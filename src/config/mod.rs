@@ -11,6 +11,7 @@ mod finding;
 mod load;
 mod nearest;
 mod raw;
+mod redis;
 mod schema;
 mod source;
 mod tree;
@@ -27,6 +28,7 @@ pub use checked::{
 pub use finding::{ConfigErrors, Finding, Level, Location, Look, Warnings};
 pub(crate) use load::from_text;
 pub use load::{Loaded, association_mask, read};
+pub use redis::{NotAnAddress, RedisAccount, RedisAddress, RedisLayout};
 pub use schema::json_schema;
 pub use source::Places;
 pub use upstream::{Upstream, UpstreamAddress, UpstreamError};

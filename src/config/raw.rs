@@ -189,21 +189,22 @@ pub(super) struct RawListen {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSession {
-    /// Where sessions are kept. This version knows `memory` only.
+    /// Where sessions are kept: in a file of this gateway, in Redis for several instances, or in memory until it stops.
     #[serde(default = "default::store")]
     pub store: RawStore,
-    /// File of the embedded store. No effect yet.
-    #[expect(dead_code, reason = "accepted for later; its presence is seen in the tree")]
-    pub path: Option<PathBuf>,
-    /// Address of Redis. No effect yet.
+    /// File of the embedded store. One process at a time has it open.
+    #[serde(default = "default::path")]
+    pub path: PathBuf,
+    /// Address of Redis: `redis://`, `rediss://`, `rediss+sentinel://…/master` or `rediss+cluster://`. Either this or
+    /// `redis_url_file`.
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
-    #[expect(dead_code, reason = "accepted for later; its presence is seen in the tree")]
     pub redis_url: Option<SecretString>,
-    /// File that holds the address of Redis. No effect yet.
-    #[expect(dead_code, reason = "accepted for later; its presence is seen in the tree")]
+    /// File that holds the address of Redis.
     pub redis_url_file: Option<PathBuf>,
-    /// Key that seals tokens at rest. No effect yet.
-    #[expect(dead_code, reason = "accepted for later; its presence is seen in the tree")]
+    /// PEM file of the certificate authorities trusted for Redis instead of the public ones.
+    pub redis_ca_file: Option<PathBuf>,
+    /// Keys that seal sessions and open logins, one a line, base64; the first seals, all open. The embedded store makes
+    /// it when it is missing; default there: `path` with the ending `.key`. With Redis every instance needs the same.
     pub key_file: Option<PathBuf>,
     /// A session nobody used for this long ends.
     #[serde(default = "default::idle_timeout")]
@@ -273,6 +274,8 @@ impl OneOrMany {
 
 /// The defaults, in the spelling of the file.
 mod default {
+    use std::path::PathBuf;
+
     use super::{OneOrMany, RawLogFormat, RawSessionMode, RawStore, RawTokenAuth};
     use crate::policy::public::DEFAULT_CAMPAIGN;
 
@@ -319,7 +322,10 @@ mod default {
         "30s".into()
     }
     pub(super) fn store() -> RawStore {
-        RawStore::Memory
+        RawStore::Embedded
+    }
+    pub(super) fn path() -> PathBuf {
+        "/var/lib/imsgate/sessions.redb".into()
     }
     pub(super) fn idle_timeout() -> String {
         "30m".into()

@@ -1,7 +1,11 @@
-//! The few cryptographic tools of the gateway, all from aws-lc-rs: random ids, digests, sealing.
+//! The few cryptographic tools of the gateway, all from aws-lc-rs: random ids, digests, keys, sealing.
 
+mod key_file;
+mod keys;
 mod seal;
 
+pub use key_file::KeyFileError;
+pub use keys::{KeyRing, Purpose, Tag, Tagger};
 pub use seal::{Sealer, Unsealed};
 
 use aws_lc_rs::{digest, rand};

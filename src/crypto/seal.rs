@@ -9,9 +9,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Seals and opens values under one key.
+/// Seals under one key and opens under any of several, so that keys can be rotated.
 pub struct Sealer {
-    key: RandomizedNonceKey,
+    /// The first seals.
+    keys: Vec<RandomizedNonceKey>,
 }
 
 /// What opening gave.
@@ -31,13 +32,25 @@ impl Sealer {
     }
 
     /// A sealer with this key.
+    #[must_use]
+    pub fn new(key: &[u8; KEY_LENGTH]) -> Self {
+        Self::with_older(key, [])
+    }
+
+    /// A sealer that seals with `key` and also opens what was sealed with `older` ones.
     ///
     /// # Panics
     /// Never: the length is the algorithm's.
     #[expect(clippy::expect_used, reason = "the array has the length the algorithm asks for")]
     #[must_use]
-    pub fn new(key: &[u8; KEY_LENGTH]) -> Self {
-        Self { key: RandomizedNonceKey::new(&AES_256_GCM_SIV, key).expect("a 256-bit key") }
+    pub fn with_older<'a>(
+        key: &'a [u8; KEY_LENGTH],
+        older: impl IntoIterator<Item = &'a [u8; KEY_LENGTH]>,
+    ) -> Self {
+        let all = std::iter::once(key).chain(older);
+        let key =
+            |key: &[u8; KEY_LENGTH]| RandomizedNonceKey::new(&AES_256_GCM_SIV, key).expect("a 256-bit key");
+        Self { keys: all.map(key).collect() }
     }
 
     /// Seals a value; `context` must be given again to open it. The text is base64url.
@@ -45,22 +58,37 @@ impl Sealer {
     /// # Errors
     /// When the value cannot be written as JSON.
     pub fn seal<T: Serialize>(&self, context: &str, value: &T) -> serde_json::Result<String> {
-        let mut sealed = serde_json::to_vec(value)?;
-        let nonce = self
-            .key
-            .seal_in_place_append_tag(Aad::from(context.as_bytes()), &mut sealed)
-            .map_err(|_| serde::ser::Error::custom("sealing failed"))?;
-        sealed.extend_from_slice(nonce.as_ref());
-        Ok(URL_SAFE_NO_PAD.encode(sealed))
+        self.seal_bytes(context.as_bytes(), value).map(|sealed| URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// Opens a sealed value; `None` for anything that was not sealed under this key and context.
+    /// Opens a sealed value; `None` for anything that was not sealed under one of the keys and this context.
     pub fn open<T: DeserializeOwned>(&self, context: &str, text: &str) -> Unsealed<T> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let nonce = bytes.split_off(bytes.len().checked_sub(NONCE_LENGTH)?);
-        let nonce = Nonce::try_assume_unique_for_key(&nonce).ok()?;
-        let plain = self.key.open_in_place(nonce, Aad::from(context.as_bytes()), &mut bytes).ok()?;
-        serde_json::from_slice(plain).ok()
+        self.open_bytes(context.as_bytes(), &URL_SAFE_NO_PAD.decode(text).ok()?)
+    }
+
+    /// As [`seal`](Self::seal), but the result is bytes: ciphertext, tag, nonce.
+    ///
+    /// # Errors
+    /// When the value cannot be written as JSON.
+    pub fn seal_bytes<T: Serialize>(&self, context: &[u8], value: &T) -> serde_json::Result<Vec<u8>> {
+        let failed = || <serde_json::Error as serde::ser::Error>::custom("sealing failed");
+        let mut sealed = serde_json::to_vec(value)?;
+        let key = self.keys.first().ok_or_else(failed)?;
+        let nonce = key.seal_in_place_append_tag(Aad::from(context), &mut sealed).map_err(|_| failed())?;
+        sealed.extend_from_slice(nonce.as_ref());
+        Ok(sealed)
+    }
+
+    /// As [`open`](Self::open), from bytes.
+    pub fn open_bytes<T: DeserializeOwned>(&self, context: &[u8], sealed: &[u8]) -> Unsealed<T> {
+        let (sealed, nonce) = sealed.split_at_checked(sealed.len().checked_sub(NONCE_LENGTH)?)?;
+        self.keys.iter().find_map(|key| {
+            // Opening works in place and spoils the bytes when the key is the wrong one.
+            let mut bytes = sealed.to_vec();
+            let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+            let plain = key.open_in_place(nonce, Aad::from(context), &mut bytes).ok()?;
+            serde_json::from_slice(plain).ok()
+        })
     }
 }
 
@@ -85,6 +113,17 @@ mod tests {
         assert_eq!(sealer.open::<String>("a", &text).as_deref(), Some("secret"));
         assert_eq!(sealer.open::<String>("b", &text), None);
         assert_eq!(Sealer::random().open::<String>("a", &text), None);
+    }
+
+    #[test]
+    fn after_a_rotation_the_old_key_opens_and_the_new_one_seals() {
+        let (old, new) = ([1; KEY_LENGTH], [2; KEY_LENGTH]);
+        let before = Sealer::new(&old).seal("a", &"secret").unwrap();
+        let rotated = Sealer::with_older(&new, [&old]);
+        assert_eq!(rotated.open::<String>("a", &before).as_deref(), Some("secret"));
+        let after = rotated.seal("a", &"secret").unwrap();
+        assert_eq!(Sealer::new(&old).open::<String>("a", &after), None);
+        assert_eq!(Sealer::new(&new).open::<String>("a", &after).as_deref(), Some("secret"));
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl Ims {
         self.provider.metadata().await.map(drop)
     }
 
+    /// Loads the discovery document and the keys anew.
+    pub async fn refresh(&self) -> Result<(), ImsError> {
+        self.provider.load().await.map(drop)
+    }
+
     /// The issuer values that an `id_token` or an authorization response may carry.
     pub async fn accepted_issuers(&self) -> Result<Vec<String>, ImsError> {
         let metadata = self.provider.metadata().await?;

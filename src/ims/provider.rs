@@ -93,7 +93,8 @@ impl Provider {
         loaded
     }
 
-    async fn load(&self) -> Result<Arc<Metadata>, ImsError> {
+    /// Fetches metadata and keys anew; what is known stays when that fails. A key that IMS withdrew is trusted no longer.
+    pub async fn load(&self) -> Result<Arc<Metadata>, ImsError> {
         let metadata: Metadata = self.json("discovery", self.instance.ims.discovery_url.as_str()).await?;
         check(&metadata)?;
         let keys = self.fetch_keys(&metadata).await?;

@@ -1,7 +1,7 @@
 //! A session ready to use: every header it adds to a request is made once, here.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
@@ -11,8 +11,8 @@ use tower_sessions::session::Id;
 
 use super::assertion::Signer;
 use super::data::SessionData;
+use super::key::Key;
 use crate::clock::UnixTime;
-use crate::crypto::sha256_text;
 use crate::policy::cookies::CAMPAIGN_COOKIE;
 use crate::policy::headers::{group_list, header_text};
 
@@ -20,6 +20,7 @@ use crate::policy::headers::{group_list, header_text};
 #[derive(Debug)]
 pub struct Auth {
     pub(super) id: Id,
+    pub(super) key: Key,
     /// What the session holds.
     pub data: SessionData,
     /// Names the session to others without giving it away: a digest of the id.
@@ -44,12 +45,16 @@ pub struct Auth {
     pub(super) seen: AtomicI64,
     /// Last use that the store knows of.
     pub(super) stored: AtomicI64,
+    /// When the store last said that the session is alive.
+    pub(super) asked: AtomicI64,
+    /// True while the store is being asked.
+    pub(super) asking: AtomicBool,
     assertion: ArcSwapOption<(UnixTime, HeaderValue)>,
 }
 
 impl Auth {
-    /// Prepares a session.
-    pub fn new(id: Id, data: SessionData) -> Self {
+    /// Prepares a session that the store has said, at `asked`, to be alive; `ended` tells its end.
+    pub(super) fn new(id: Id, data: SessionData, ended: CancellationToken, asked: UnixTime) -> Self {
         let secret = |text: &str| {
             let mut value = header_text(text);
             value.set_sensitive(true);
@@ -57,8 +62,9 @@ impl Auth {
         };
         let identity = &data.identity;
         let campaign = data.campaign.as_ref();
+        let key = Key::of(id);
         Self {
-            sid: sid(id),
+            sid: key.to_string(),
             user: header_text(&identity.user),
             email: identity.email.as_deref().map(header_text),
             organization: header_text(&identity.organization),
@@ -68,11 +74,14 @@ impl Auth {
             }),
             security_token: campaign.map(|session| secret(session.security_token.expose_secret())),
             bearer: secret(&format!("Bearer {}", data.tokens.access.expose_secret())),
-            ended: CancellationToken::new(),
+            ended,
             seen: AtomicI64::new(data.seen.0),
             stored: AtomicI64::new(data.seen.0),
+            asked: AtomicI64::new(asked.0),
+            asking: AtomicBool::new(false),
             assertion: ArcSwapOption::empty(),
             id,
+            key,
             data,
         }
     }
@@ -93,10 +102,4 @@ impl Auth {
         self.assertion.store(Some(Arc::new((now, fresh.clone()))));
         fresh
     }
-}
-
-fn sid(id: Id) -> String {
-    let mut text = sha256_text(format!("imsgate sid {id}").as_bytes());
-    text.truncate(22);
-    text
 }

@@ -26,6 +26,9 @@ pub struct SessionData {
     /// When it was last used, exact to the touch interval.
     #[serde(with = "unix")]
     pub seen: UnixTime,
+    /// Grows with every change of the above but `seen`.
+    #[serde(default)]
+    pub revision: u64,
 }
 
 /// Who is signed in and what they may do.
@@ -49,6 +52,25 @@ impl Identity {
     /// How to call this person: e-mail address, name, or user id.
     pub fn display(&self) -> &str {
         self.email.as_deref().or(self.name.as_deref()).unwrap_or(&self.user)
+    }
+}
+
+/// Whose sessions are meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Person<'a> {
+    /// By IMS user id, exact.
+    User(&'a str),
+    /// By e-mail address, in any case.
+    Email(&'a str),
+}
+
+impl Person<'_> {
+    /// The text that an index is made from; user ids and addresses never meet.
+    pub(super) fn index_text(self) -> String {
+        match self {
+            Self::User(user) => format!("user {user}"),
+            Self::Email(email) => format!("email {}", email.to_lowercase()),
+        }
     }
 }
 
@@ -82,6 +104,12 @@ impl SessionData {
     pub fn to_record(&self) -> HashMap<String, Value> {
         let value = serde_json::to_value(self).unwrap_or(Value::Null);
         HashMap::from([(KEY.to_owned(), value)])
+    }
+
+    /// Under which names a store's index finds this session.
+    pub fn persons(&self) -> Vec<Person<'_>> {
+        let user = Person::User(&self.identity.user);
+        std::iter::once(user).chain(self.identity.email.as_deref().map(Person::Email)).collect()
     }
 
     /// From the data of a store's record; `None` when another version wrote it.

@@ -1,22 +1,29 @@
 //! Sessions in this process: bounded, gone with a restart.
 
 use async_trait::async_trait;
-use moka::ops::compute::Op;
+use moka::ops::compute::{CompResult, Op};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::Result;
 
+use super::data::{Person, SessionData};
+use super::key::Key;
+use super::store::{Cursor, Kept, Page, Store};
+use super::{expiry_date, new_id};
+use crate::clock::{Clock, UnixTime};
+
 /// Keeps at most `capacity` records; the one unused for longest goes first.
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
-    records: Cache<i128, Record>,
+    records: Cache<Key, Record>,
+    clock: Clock,
 }
 
 impl MemoryStore {
     /// An empty store.
-    pub fn new(capacity: u64, lifetimes: super::Lifetimes) -> Self {
+    pub fn new(capacity: u64, lifetimes: super::Lifetimes, clock: Clock) -> Self {
         // Least recently used, not least frequently: a new login must never lose against old ones.
         let records = Cache::builder()
             .max_capacity(capacity)
@@ -24,7 +31,20 @@ impl MemoryStore {
             .time_to_live(lifetimes.absolute)
             .time_to_idle(lifetimes.idle.saturating_add(2 * super::TOUCH_INTERVAL))
             .build();
-        Self { records }
+        Self { records, clock }
+    }
+
+    /// Changes what is there; false when nothing is. An insertion would bring back what has ended.
+    fn change(&self, key: Key, change: impl FnOnce(Record) -> Record) -> bool {
+        let done = self.records.entry(key).and_compute_with(|held| match held {
+            Some(held) => Op::Put(change(held.into_value())),
+            None => Op::Nop,
+        });
+        matches!(done, CompResult::ReplacedWith(_))
+    }
+
+    fn has_expired(&self, record: &Record) -> bool {
+        record.expiry_date.unix_timestamp() <= self.clock.now().0
     }
 }
 
@@ -32,27 +52,64 @@ impl MemoryStore {
 impl SessionStore for MemoryStore {
     /// Inserts only if absent; an id that is taken is drawn again.
     async fn create(&self, record: &mut Record) -> Result<()> {
-        while !self.records.entry(record.id.0).or_insert_with(|| record.clone()).is_fresh() {
-            record.id = Id::default();
+        while !self.records.entry(Key::of(record.id)).or_insert_with(|| record.clone()).is_fresh() {
+            record.id = new_id();
         }
         Ok(())
     }
 
     /// Updates only if present: a session that ended stays ended.
     async fn save(&self, record: &Record) -> Result<()> {
-        self.records.entry(record.id.0).and_compute_with(|held| match held {
-            Some(_) => Op::Put(record.clone()),
-            None => Op::Nop,
-        });
-        Ok(())
+        self.update(record).await.map(drop)
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        Ok(self.records.get(&id.0))
+        Ok(self.records.get(&Key::of(*id)).filter(|record| !self.has_expired(record)))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        self.records.invalidate(&id.0);
+        self.records.invalidate(&Key::of(*id));
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn update(&self, record: &Record) -> Result<bool> {
+        Ok(self.change(Key::of(record.id), |_| record.clone()))
+    }
+
+    async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool> {
+        Ok(self.change(key, |held| Record { expiry_date: expiry_date(expires), ..held }))
+    }
+
+    async fn kept(&self, key: Key) -> Result<Option<Kept>> {
+        let record = self.records.get(&key).filter(|record| !self.has_expired(record));
+        Ok(record
+            .map(|record| Kept { data: record.data, expires: UnixTime(record.expiry_date.unix_timestamp()) }))
+    }
+
+    async fn remove(&self, key: Key) -> Result<bool> {
+        Ok(self.records.remove(&key).is_some())
+    }
+
+    async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>> {
+        let wanted = person.index_text();
+        let is_theirs = |record: &Record| {
+            SessionData::from_record(&record.data)
+                .is_some_and(|data| data.persons().into_iter().any(|person| person.index_text() == wanted))
+        };
+        Ok(self.records.iter().filter(|(_, record)| is_theirs(record)).map(|(key, _)| *key).collect())
+    }
+
+    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page> {
+        let after = after.and_then(|cursor| Key::parse(&cursor.0));
+        let mut keys: Vec<Key> =
+            self.records.iter().map(|(key, _)| *key).filter(|key| Some(*key) > after).collect();
+        keys.sort_unstable();
+        let more = keys.len() > limit;
+        keys.truncate(limit);
+        let next = keys.last().filter(|_| more).map(|last| Cursor(last.to_string()));
+        Ok(Page { keys, next })
     }
 }

@@ -1,29 +1,47 @@
 //! Sessions: made at login, found on every request, ended once and everywhere.
 //!
 //! tower-sessions gives ids, records and the store trait. In front of the store stands a cache of ready-to-use
-//! [`Auth`] values, so that a proxied request costs one look-up and writes nothing.
+//! [`Auth`] values, so that a proxied request costs one look-up and writes nothing. docs/sessions.md says what is
+//! promised.
 
 mod assertion;
 mod auth;
 mod data;
+mod embedded;
+mod key;
+mod known;
 mod memory;
+mod open;
+mod operate;
+mod redis;
+mod sealed;
+mod store;
+mod upkeep;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use aws_lc_rs::rand;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use time::OffsetDateTime;
-use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 
 pub use assertion::{KeyError, Signer};
 pub use auth::Auth;
-pub use data::{CampaignSession, Identity, SessionData, Tokens};
+pub use data::{CampaignSession, Identity, Person, SessionData, Tokens};
+pub use embedded::{Embedded, OpenError};
+pub use key::Key;
 pub use memory::MemoryStore;
+pub use open::{Opened, StoreStartError, open};
+pub use operate::{Listed, Listing};
+pub use redis::{Redis, RedisError};
+pub use sealed::{Backend, Entry, SealedStore};
+pub use store::{Cursor, Kept, Notice, Page, Store};
 
 use crate::clock::{Clock, UnixTime};
+use known::Known;
 
 /// The store did not answer; the session may well be alive, so nothing is deleted for it.
 #[derive(Debug, thiserror::Error)]
@@ -39,28 +57,32 @@ pub struct Lifetimes {
     pub absolute: Duration,
 }
 
-/// All sessions of this gateway.
-#[derive(Debug)]
+/// All sessions of this gateway. Cloning shares them.
+#[derive(Clone, Debug)]
 pub struct Sessions {
-    store: Arc<dyn SessionStore>,
-    live: Cache<i128, Arc<Auth>>,
+    store: Arc<dyn Store>,
+    live: Cache<Key, Arc<Auth>>,
+    known: Arc<Known>,
+    unfinished: Arc<upkeep::Unfinished>,
     lifetimes: Lifetimes,
     clock: Clock,
 }
 
 impl Sessions {
     /// Sessions kept in `store`, at most `cached` of them ready to use.
-    pub fn new(store: Arc<dyn SessionStore>, cached: u64, lifetimes: Lifetimes, clock: Clock) -> Self {
+    pub fn new(store: Arc<dyn Store>, cached: u64, lifetimes: Lifetimes, clock: Clock) -> Self {
         let live = Cache::builder()
             .max_capacity(cached)
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(lifetimes.absolute)
             .time_to_idle(lifetimes.idle.saturating_add(TOUCH_INTERVAL))
             .build();
-        Self { store, live, lifetimes, clock }
+        let (known, unfinished) = (Arc::default(), Arc::default());
+        Self { store, live, known, unfinished, lifetimes, clock }
     }
 
-    /// Makes a session under a new id. The end is the absolute time-out or the access token's, whichever is first.
+    /// Makes a session under a new id. The end is the absolute time-out or the access token's, whichever is first. When
+    /// this returns, the session is in the store.
     pub async fn create(
         &self,
         identity: Identity,
@@ -69,26 +91,26 @@ impl Sessions {
     ) -> Result<Arc<Auth>, StoreError> {
         let now = self.clock.now();
         let ends = now.plus(self.lifetimes.absolute).min(tokens.access_expires);
-        let data = SessionData { identity, tokens, campaign, created: now, ends, seen: now };
-        let mut record =
-            Record { id: Id::default(), data: data.to_record(), expiry_date: self.expiry(&data) };
+        let data = SessionData { identity, tokens, campaign, created: now, ends, seen: now, revision: 0 };
+        let mut record = Record {
+            id: new_id(),
+            data: data.to_record(),
+            expiry_date: expiry_date(self.kept_until(&data, now)),
+        };
         self.store.create(&mut record).await?;
-        let auth = Arc::new(Auth::new(record.id, data));
-        self.live.insert(record.id.0, auth.clone());
-        Ok(auth)
+        Ok(self.ready(record.id, data))
     }
 
     /// The live session with this cookie value, noted as used now. `None` for anything else: unknown, ended, timed out,
     /// not even an id.
     pub async fn find(&self, cookie: &str) -> Result<Option<Arc<Auth>>, StoreError> {
         let Ok(id) = cookie.parse::<Id>() else { return Ok(None) };
-        let auth = match self.live.get(&id.0) {
-            Some(auth) => auth,
-            None => match self.load(id).await? {
-                Some(auth) => auth,
-                None => return Ok(None),
-            },
+        let key = Key::of(id);
+        let auth = match self.live.get(&key) {
+            Some(auth) => self.confirmed(auth).await?,
+            None => self.load(id).await?,
         };
+        let Some(auth) = auth else { return Ok(None) };
         let now = self.clock.now();
         if self.is_over(&auth, now) {
             self.end(&auth).await?;
@@ -98,24 +120,50 @@ impl Sessions {
         Ok(Some(auth))
     }
 
-    /// Ends a session: out of cache and store, and whoever holds it (an open WebSocket) is told.
+    /// Ends a session: out of cache and store, and whoever holds it (an open WebSocket) is told, here and at every
+    /// instance. When the store is away the session is over here all the same, and the store is told when it is back.
     pub async fn end(&self, auth: &Auth) -> Result<(), StoreError> {
+        // Also where the session is known no more: an older `Auth` of it may be in somebody's hands.
         auth.ended.cancel();
-        self.live.invalidate(&auth.id.0);
-        Ok(self.store.delete(&auth.id).await?)
+        self.end_key(auth.key).await.map(drop)
     }
 
-    /// Ends every session that is over and that nobody asks for any more: what is still open of it, a WebSocket or an
-    /// event stream, must not outlive it.
-    pub async fn sweep(&self) {
-        let now = self.clock.now();
-        let live = self.live.iter().map(|(_, auth)| auth);
-        let over: Vec<Arc<Auth>> = live.filter(|auth| self.is_over(auth, now)).collect();
-        for auth in over {
-            if let Err(error) = self.end(&auth).await {
-                tracing::warn!(%error, "the session store did not remove a session that is over");
-            }
+    /// Makes a session ready to use.
+    fn ready(&self, id: Id, data: SessionData) -> Arc<Auth> {
+        let key = Key::of(id);
+        let ended = self.known.enter(key, self.expiry(&data, data.seen));
+        self.live.get_with(key, || Arc::new(Auth::new(id, data, ended, self.clock.now())))
+    }
+
+    async fn load(&self, id: Id) -> Result<Option<Arc<Auth>>, StoreError> {
+        let key = Key::of(id);
+        if self.unfinished.contains(key) {
+            return Ok(None);
         }
+        let endings = self.known.endings();
+        let Some(data) = self.kept(key).await? else { return Ok(None) };
+        let auth = self.ready(id, data);
+        // A logout may have passed between asking and noting: ask again before anybody is let in.
+        if self.known.endings() != endings && self.kept(key).await?.is_none() {
+            self.gone(key);
+            return Ok(None);
+        }
+        Ok(Some(auth))
+    }
+
+    /// What the store has, with the time of last use that its expiry tells.
+    async fn kept(&self, key: Key) -> Result<Option<SessionData>, StoreError> {
+        let Some(kept) = self.store.kept(key).await? else { return Ok(None) };
+        let Some(mut data) = SessionData::from_record(&kept.data) else { return Ok(None) };
+        // The inverse of `kept_until`.
+        let unused = if kept.expires >= data.ends {
+            self.lifetimes.idle
+        } else {
+            self.lifetimes.idle.saturating_add(self.touch_interval())
+        };
+        let unused = i64::try_from(unused.as_secs()).unwrap_or(i64::MAX);
+        data.seen = data.seen.max(UnixTime(kept.expires.0.saturating_sub(unused)));
+        Ok(Some(data))
     }
 
     /// True when the session timed out.
@@ -124,46 +172,56 @@ impl Sessions {
         now >= auth.data.ends || now.since(seen) >= self.lifetimes.idle || auth.ended.is_cancelled()
     }
 
-    async fn load(&self, id: Id) -> Result<Option<Arc<Auth>>, StoreError> {
-        let Some(data) =
-            self.store.load(&id).await?.and_then(|record| SessionData::from_record(&record.data))
-        else {
-            return Ok(None);
-        };
-        let auth = self.live.get_with(id.0, || Arc::new(Auth::new(id, data)));
-        // A logout may have passed between the two lines above: look again before anybody is let in.
-        if self.store.load(&id).await?.is_none() {
-            self.live.invalidate(&id.0);
-            return Ok(None);
-        }
-        Ok(Some(auth))
-    }
-
-    /// Notes the use; the store hears of it at most once per [`TOUCH_INTERVAL`], off the request's path.
+    /// Notes the use; the store hears of it at most once per touch interval, off the request's path.
     fn touch(&self, auth: &Arc<Auth>, now: UnixTime) {
         auth.seen.store(now.0, Ordering::Relaxed);
         let stored = auth.stored.load(Ordering::Relaxed);
-        let due = now.since(UnixTime(stored)) >= TOUCH_INTERVAL;
+        let due = now.since(UnixTime(stored)) >= self.touch_interval();
         if due && auth.stored.compare_exchange(stored, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            let data = SessionData { seen: now, ..auth.data.clone() };
-            let record = Record { id: auth.id, data: data.to_record(), expiry_date: self.expiry(&data) };
-            let store = self.store.clone();
+            let (sessions, auth) = (self.clone(), auth.clone());
+            let expires = self.kept_until(&auth.data, now);
             tokio::spawn(async move {
-                // `save` updates only what is there: a session that ended meanwhile stays ended.
-                if let Err(error) = store.save(&record).await {
-                    tracing::warn!(%error, "the session store did not take the time of last use");
+                match sessions.store.touch(auth.key, expires).await {
+                    Ok(true) => {}
+                    Ok(false) => sessions.gone(auth.key),
+                    Err(error) => {
+                        tracing::warn!(%error, "the session store did not take the time of last use");
+                        // The next request tries again.
+                        auth.stored.store(stored, Ordering::Relaxed);
+                    }
                 }
             });
         }
     }
 
-    fn expiry(&self, data: &SessionData) -> OffsetDateTime {
-        let end = data.ends.min(data.seen.plus(self.lifetimes.idle));
-        OffsetDateTime::from_unix_timestamp(end.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    /// When a session ends unless it is used again.
+    fn expiry(&self, data: &SessionData, seen: UnixTime) -> UnixTime {
+        data.ends.min(seen.plus(self.lifetimes.idle))
+    }
+
+    /// How long the store has to keep it: it hears of the last use late, and must not let go of who is at work.
+    fn kept_until(&self, data: &SessionData, seen: UnixTime) -> UnixTime {
+        data.ends.min(seen.plus(self.lifetimes.idle.saturating_add(self.touch_interval())))
+    }
+
+    fn touch_interval(&self) -> Duration {
+        TOUCH_INTERVAL.min(self.lifetimes.idle / 4)
     }
 }
 
-/// How exact the store knows the last use.
+/// A session id: 128 bits from the system's generator.
+#[expect(clippy::expect_used, reason = "without randomness every session could be guessed")]
+fn new_id() -> Id {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).expect("the system's random generator works");
+    Id(i128::from_le_bytes(bytes))
+}
+
+fn expiry_date(expires: UnixTime) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(expires.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// How exact the store knows the last use; a quarter of the idle time-out when that is less.
 pub const TOUCH_INTERVAL: Duration = Duration::from_mins(1);
 
 #[cfg(test)]

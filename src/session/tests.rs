@@ -1,3 +1,11 @@
+mod contract;
+mod crash;
+mod disk;
+mod embedded;
+mod operate;
+mod redis;
+mod servers;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +15,7 @@ use crate::policy::headers::header_text;
 const LIFETIMES: Lifetimes = Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
 
 fn sessions(clock: &Clock) -> Sessions {
-    let store = Arc::new(MemoryStore::new(100, LIFETIMES));
+    let store = Arc::new(MemoryStore::new(100, LIFETIMES, clock.clone()));
     Sessions::new(store, 100, LIFETIMES, clock.clone())
 }
 
@@ -20,6 +28,19 @@ fn identity() -> Identity {
         organization_name: None,
         groups: vec!["delivery".to_owned()],
     }
+}
+
+/// A session of this user that began now and is kept for an hour.
+fn data(user: &str, now: UnixTime) -> SessionData {
+    let identity =
+        Identity { user: format!("{user}@B2.e"), email: Some(format!("{user}@example.com")), ..identity() };
+    let tokens = Tokens {
+        access: "secret".into(),
+        access_expires: now.plus(Duration::from_hours(24)),
+        refresh: Some("secret".into()),
+    };
+    let ends = now.plus(Duration::from_hours(1));
+    SessionData { identity, tokens, campaign: None, created: now, ends, seen: now, revision: 0 }
 }
 
 fn tokens(clock: &Clock) -> Tokens {

@@ -6,6 +6,7 @@ mod mask;
 mod offline;
 mod online;
 mod report;
+mod store;
 
 use std::process::ExitCode;
 

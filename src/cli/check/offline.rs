@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::report::{Item, place};
-use super::{certificate, files, mask};
+use super::{certificate, files, mask, store};
 use crate::clock::Clock;
-use crate::config::{ClientIdentity, Config, Loaded, Places, SessionMode, Store};
+use crate::config::{ClientIdentity, Config, Loaded, Places, SessionMode};
 use crate::http_client::tls_config;
 
 /// Every finding, in the order of the configuration file.
@@ -113,9 +113,7 @@ fn campaign(items: &mut Vec<Item>, config: &Config, places: &Places) {
 }
 
 fn session(items: &mut Vec<Item>, config: &Config, places: &Places) {
-    let Store::Memory { max_sessions } = config.session.store;
-    let message = format!("memory: at most {max_sessions} sessions, which end when the gateway stops");
-    items.push(Item::ok(places, "session.store", message));
+    items.extend(store::check(&config.session.store, places));
     let (idle, absolute) = (config.session.idle_timeout, config.session.absolute_timeout);
     let campaign_day = Duration::from_hours(24);
     items.push(if absolute > campaign_day {

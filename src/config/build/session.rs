@@ -1,21 +1,16 @@
 //! `[session]`: how long sessions live and where.
 
+use secrecy::ExposeSecret as _;
+
 use super::{Check, Wrong};
 use crate::config::checked::{Session, Store};
 use crate::config::raw::{RawSession, RawStore};
+use crate::config::redis::RedisAddress;
 
-pub(super) fn session(check: &mut Check<'_>, raw: &RawSession) -> Option<Session> {
-    let store = store(check, raw);
-    for later in LATER {
-        if check.is_set(later) {
-            check.warn(later, "has no effect yet in this version", "remove it, or leave it for later");
-        }
-    }
-    if check.is_set("session.redis_url") && check.is_set("session.redis_url_file") {
-        check.error(
-            "session.redis_url_file",
-            Wrong::new("`session.redis_url` and `session.redis_url_file` are both set", "keep one"),
-        );
+pub(super) fn session(check: &mut Check<'_>, raw: RawSession) -> Option<Session> {
+    if check.is_set("session.recheck_groups") {
+        let mend = "remove it, or leave it for later";
+        check.warn("session.recheck_groups", "has no effect yet in this version", mend);
     }
     let idle_timeout = check.timeout("session.idle_timeout", &raw.idle_timeout);
     let absolute_timeout = check.timeout("session.absolute_timeout", &raw.absolute_timeout);
@@ -31,6 +26,7 @@ pub(super) fn session(check: &mut Check<'_>, raw: &RawSession) -> Option<Session
         );
     }
     let login_timeout = check.timeout("session.login_timeout", &raw.login_timeout);
+    let store = store(check, raw);
     Some(Session {
         store: store?,
         idle_timeout: idle_timeout?,
@@ -39,27 +35,55 @@ pub(super) fn session(check: &mut Check<'_>, raw: &RawSession) -> Option<Session
     })
 }
 
-fn store(check: &mut Check<'_>, raw: &RawSession) -> Option<Store> {
-    let name = match raw.store {
-        RawStore::Memory => return Some(Store::Memory { max_sessions: raw.max_sessions }),
-        RawStore::Embedded => "embedded",
-        RawStore::Redis => "redis",
+fn store(check: &mut Check<'_>, raw: RawSession) -> Option<Store> {
+    // A wrong value is wrong even where it has no effect.
+    let address = redis_address(check, &raw);
+    let ca_file = check.path("session.redis_ca_file", raw.redis_ca_file);
+    let key_file = check.path("session.key_file", raw.key_file);
+    let path = check.path("session.path", Some(raw.path));
+    let idle: &[&str] = match raw.store {
+        RawStore::Memory => {
+            &["session.key_file", "session.redis_url", "session.redis_url_file", "session.redis_ca_file"]
+        }
+        RawStore::Embedded => &["session.redis_url", "session.redis_url_file", "session.redis_ca_file"],
+        RawStore::Redis => &[],
     };
-    check.error(
-        "session.store",
-        Wrong::new(
-            format!("the {name} store is not in this version"),
-            "write store = \"memory\" or remove the line; sessions then end when the gateway stops",
-        ),
-    );
-    None
+    for key in idle {
+        if check.is_set(key) {
+            check.warn(key, "has no effect with this session.store", "remove it, or write store = \"redis\"");
+        }
+    }
+    match raw.store {
+        RawStore::Memory => Some(Store::Memory { max_sessions: raw.max_sessions }),
+        RawStore::Embedded => {
+            let path = path?;
+            Some(Store::Embedded { key_file: key_file.unwrap_or_else(|| path.with_extension("key")), path })
+        }
+        RawStore::Redis => {
+            let example = "\"/etc/imsgate/session.key\", the same file at every instance";
+            let key_file = check.required("session.key_file", key_file, example);
+            let missing = address.is_none()
+                && !check.is_set("session.redis_url")
+                && !check.is_set("session.redis_url_file");
+            if missing {
+                let address: Option<()> = None;
+                check.required("session.redis_url", address, "\"rediss://user:password@redis.example.com\"");
+            }
+            Some(Store::Redis { address: Box::new(address?), ca_file, key_file: key_file? })
+        }
+    }
 }
 
-/// Keys for stores and rechecks that are yet to come: harmless in a file that is prepared for them.
-const LATER: [&str; 5] = [
-    "session.path",
-    "session.redis_url",
-    "session.redis_url_file",
-    "session.key_file",
-    "session.recheck_groups",
-];
+fn redis_address(check: &mut Check<'_>, raw: &RawSession) -> Option<RedisAddress> {
+    let text = check.secret("session.redis_url", raw.redis_url.clone(), raw.redis_url_file.clone())?;
+    let key = if raw.redis_url.is_some() { "session.redis_url" } else { "session.redis_url_file" };
+    let address = check.value(key, text.expose_secret(), RedisAddress::parse)?;
+    if !address.tls && !address.is_loopback() {
+        check.warn(
+            key,
+            "is without TLS: sessions cross the network sealed, but the password of Redis does not",
+            "write rediss://…, unless the network is the gateway's alone",
+        );
+    }
+    Some(address)
+}

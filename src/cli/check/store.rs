@@ -1,0 +1,54 @@
+//! Where sessions are kept: what can be seen without opening it, because a running gateway may have it open.
+
+use std::path::Path;
+
+use super::report::Item;
+use crate::config::{Places, RedisLayout, Store};
+use crate::crypto::{KeyFileError, KeyRing};
+
+/// What is to say about the session store and its keys.
+pub(super) fn check(store: &Store, places: &Places) -> Vec<Item> {
+    let about = |message: String| Item::ok(places, "session.store", message);
+    match store {
+        Store::Memory { max_sessions } => {
+            vec![about(format!("memory: at most {max_sessions} sessions, which end when the gateway stops"))]
+        }
+        Store::Embedded { path, key_file } => {
+            let mut items =
+                vec![about(format!("embedded: sessions survive a restart, in {}", path.display()))];
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            if !folder.is_dir() {
+                let name = folder.display();
+                let message = format!("the folder {name} does not exist");
+                let mend = format!("mkdir -p {name}, owned by the gateway's user");
+                items.push(Item::stops(places, "session.path", message, mend));
+            }
+            match KeyRing::read(key_file) {
+                Err(KeyFileError::Missing(_)) => {}
+                read => items.push(keys(read, places)),
+            }
+            items
+        }
+        Store::Redis { address, key_file, .. } => {
+            let kind = match &address.layout {
+                RedisLayout::Single => "one server".to_owned(),
+                RedisLayout::Sentinel { master } => format!("Sentinels for {master}"),
+                RedisLayout::Cluster => "a Cluster".to_owned(),
+            };
+            let tls = if address.tls { "with TLS" } else { "without TLS" };
+            vec![about(format!("redis: {kind}, {tls}")), keys(KeyRing::read(key_file), places)]
+        }
+    }
+}
+
+fn keys(read: Result<KeyRing, KeyFileError>, places: &Places) -> Item {
+    match read {
+        Ok(_) => Item::ok(places, "session.key_file", "read, not shown"),
+        Err(error) => {
+            let text = error.to_string();
+            let (message, mend) = text.split_once("; ").unwrap_or((&text, "make a new key file"));
+            Item::stops(places, "session.key_file", message, mend)
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The key file: one key a line, the newest first. Whoever has it and the store can read sessions, so it must belong to
+//! the gateway alone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::ExposeSecret as _;
+use secrecy::{SecretBox, SecretString};
+
+use super::keys::KeyRing;
+use super::seal::KEY_LENGTH;
+
+/// A key file that cannot be used. Never holds any of its content.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// It is not there.
+    #[error("there is no key file {0}; make one: {make}", make = make(.0))]
+    Missing(PathBuf),
+    /// It cannot be read or made.
+    #[error("cannot use the key file {0}: {1}; the gateway's user must be able to read it")]
+    Io(PathBuf, io::Error),
+    /// Others can read or change it.
+    #[error("the key file {0} is open to others (mode {1:o}); close it: chmod 600 {path}", path = .0.display())]
+    TooOpen(PathBuf, u32),
+    /// A line is no key.
+    #[error(
+        "line {1} of the key file {0} is not a key: 32 bytes as base64, 44 characters, one key a line; `#` begins a comment"
+    )]
+    Malformed(PathBuf, usize),
+    /// No line is a key.
+    #[error("the key file {0} holds no key; make one: {make}", make = make(.0))]
+    Empty(PathBuf),
+}
+
+impl KeyRing {
+    /// The keys in `path`.
+    pub fn read(path: &Path) -> Result<Self, KeyFileError> {
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => KeyFileError::Missing(path.into()),
+            _ => KeyFileError::Io(path.into(), error),
+        };
+        let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
+        // A group may read: this is how files reach a container. Nobody else, and none but the owner may write.
+        if mode & 0o027 != 0 {
+            return Err(KeyFileError::TooOpen(path.into(), mode));
+        }
+        let text = SecretString::from(fs::read_to_string(path).map_err(failed)?);
+        let mut keys = Vec::new();
+        for (number, line) in text.expose_secret().lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let mut key = Box::new([0_u8; KEY_LENGTH]);
+            match STANDARD.decode_slice(line, &mut *key) {
+                Ok(KEY_LENGTH) => keys.push(SecretBox::new(key)),
+                _ => return Err(KeyFileError::Malformed(path.into(), number + 1)),
+            }
+        }
+        Self::new(keys).ok_or_else(|| KeyFileError::Empty(path.into()))
+    }
+
+    /// The keys in `path`; a file with one new key, mode 0600, is made when there is none. True when it was made.
+    pub fn read_or_create(path: &Path) -> Result<(Self, bool), KeyFileError> {
+        match Self::read(path) {
+            Err(KeyFileError::Missing(_)) => {
+                let made = create(path).map_err(|error| KeyFileError::Io(path.into(), error))?;
+                Ok((Self::read(path)?, made))
+            }
+            other => Ok((other?, false)),
+        }
+    }
+}
+
+/// Whole or not at all, and never over a file that another process made meanwhile: false then.
+fn create(path: &Path) -> io::Result<bool> {
+    let ring = KeyRing::random();
+    let key = SecretString::from(ring.newest().map(|key| STANDARD.encode(key)).unwrap_or_default());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let draft = directory.join(format!(".imsgate-key-{}", super::random_text::<12>()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let written = file
+        .write_all(b"# imsgate: keys that seal sessions and open logins. The first seals, all open.\n")
+        .and_then(|()| writeln!(file, "{}", key.expose_secret()))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::hard_link(&draft, path));
+    fs::remove_file(&draft)?;
+    match written {
+        Ok(()) => File::open(directory)?.sync_all().map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn make(path: &Path) -> String {
+    let path = path.display();
+    format!("(umask 077; head -c 32 /dev/urandom | base64 > {path})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Purpose;
+
+    fn write(path: &Path, text: &str, mode: u32) {
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_file_made_on_first_start_is_private_and_read_again_on_the_second() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let (first, made) = KeyRing::read_or_create(&path).unwrap();
+        assert!(made);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let (second, made) = KeyRing::read_or_create(&path).unwrap();
+        assert!(!made);
+        let text = first.sealer(Purpose::Session).seal("a", &1).unwrap();
+        assert_eq!(second.sealer(Purpose::Session).open::<i32>("a", &text), Some(1));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn a_key_put_in_front_seals_and_the_old_one_still_opens() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let (old, new) = (STANDARD.encode([1; 32]), STANDARD.encode([2; 32]));
+        write(&path, &format!("{old}\n"), 0o600);
+        let text = KeyRing::read(&path).unwrap().sealer(Purpose::Session).seal("a", &1).unwrap();
+        write(&path, &format!("# rotated\n{new}\n\n{old}\n"), 0o640);
+        let rotated = KeyRing::read(&path).unwrap();
+        assert_eq!(rotated.sealer(Purpose::Session).open::<i32>("a", &text), Some(1));
+        assert_eq!(rotated.tagger().tags("alice").len(), 2);
+        let text = rotated.sealer(Purpose::Session).seal("a", &1).unwrap();
+        write(&path, &new, 0o400);
+        assert_eq!(KeyRing::read(&path).unwrap().sealer(Purpose::Session).open::<i32>("a", &text), Some(1));
+    }
+
+    #[test]
+    fn a_bad_file_is_named_with_its_mend_and_without_its_content() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let key = STANDARD.encode([7; 32]);
+        let missing = KeyRing::read(&path).unwrap_err().to_string();
+        assert!(missing.contains("there is no key file") && missing.contains("umask 077"), "{missing}");
+        for (text, mode, says) in [
+            (key.as_str(), 0o644, "chmod 600"),
+            (&key, 0o660, "mode 660"),
+            ("", 0o600, "holds no key"),
+            ("# nothing\n", 0o600, "holds no key"),
+            (&key[..40], 0o600, "line 1"),
+            (&format!("{key}\n{key}A\n"), 0o600, "line 2"),
+            ("\u{fffd}", 0o600, "line 1"),
+        ] {
+            write(&path, text, mode);
+            let error = KeyRing::read(&path).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+            assert!(!format!("{error} {error:?}").contains("BwcH"), "{error}");
+        }
+        let error = KeyRing::read_or_create(&directory.path().join("none/key")).unwrap_err();
+        assert!(error.to_string().contains("cannot use"), "{error}");
+    }
+}

@@ -1,0 +1,120 @@
+//! The file itself: opened carefully, opened again after the disk failed.
+
+use std::fs::{OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use redb::backends::FileBackend;
+use redb::{Database, DatabaseError, StorageError};
+
+use super::tables::{self, Reading};
+
+/// The session file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It cannot be read or made.
+    #[error("cannot open the session file {0}: {1}; its folder must exist and belong to the gateway's user")]
+    Io(PathBuf, io::Error),
+    /// Another process has it.
+    #[error(
+        "the session file {0} is in use by another process; stop that one, or give this one its own session.path"
+    )]
+    InUse(PathBuf),
+    /// It is damaged, or no session file.
+    #[error("the session file {0} is damaged ({1}); move it away and start again: everybody signs in anew")]
+    Damaged(PathBuf, String),
+}
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    path: PathBuf,
+    database: ArcSwapOption<Database>,
+}
+
+impl Shelf {
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        let database = open(path)?;
+        Ok(Self { path: path.into(), database: ArcSwapOption::from_pointee(database) })
+    }
+
+    /// Reads; waits a little while the file is opened again.
+    pub(super) fn read<T>(
+        &self,
+        read: impl Fn(&Reading) -> Result<T, redb::Error>,
+    ) -> Result<T, redb::Error> {
+        let mut patience = 20;
+        loop {
+            match self.database().and_then(|database| read(&Reading::begin(&database)?)) {
+                Err(redb::Error::DatabaseClosed | redb::Error::PreviousIo) if patience > 0 => patience -= 1,
+                answer => return answer,
+            }
+            std::thread::sleep(READERS_PAUSE);
+        }
+    }
+
+    /// The open database.
+    pub(super) fn database(&self) -> Result<Arc<Database>, redb::Error> {
+        self.database.load_full().ok_or(redb::Error::DatabaseClosed)
+    }
+
+    /// Closes the file and opens it again: redb refuses all work after a failed write or read of the disk.
+    pub(super) fn reopen(&self) -> Result<(), OpenError> {
+        if let Some(mut database) = self.database.swap(None) {
+            // Readers finish within milliseconds; the lock on the file ends with the last of them.
+            loop {
+                match Arc::try_unwrap(database) {
+                    Ok(database) => break drop(database),
+                    Err(shared) => database = shared,
+                }
+                std::thread::sleep(READERS_PAUSE / 2);
+            }
+        }
+        self.database.store(Some(Arc::new(open(&self.path)?)));
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> Result<Database, OpenError> {
+    let io = |error| OpenError::Io(path.into(), error);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(io(io::Error::other("it is not a file")));
+    }
+    if metadata.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(io)?;
+    }
+    let wrong = |error: DatabaseError| match error {
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+            OpenError::InUse(path.into())
+        }
+        // Not even the first bytes are those of a database.
+        DatabaseError::Storage(StorageError::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
+            io(error)
+        }
+        error => OpenError::Damaged(path.into(), error.to_string()),
+    };
+    let backend = FileBackend::new(file).map_err(wrong)?;
+    let database = redb::Builder::new().set_cache_size(CACHE).create_with_backend(backend).map_err(wrong)?;
+    // A write would fail on a full disk, and what is there can be read all the same.
+    if Reading::begin(&database).is_err() {
+        tables::make(&database).map_err(|error| OpenError::Damaged(path.into(), error.to_string()))?;
+    }
+    Ok(database)
+}
+
+/// Bytes of the file kept in memory: the upper levels of the trees of a million sessions, and room for a large commit.
+const CACHE: usize = 48 << 20;
+const READERS_PAUSE: Duration = Duration::from_millis(10);

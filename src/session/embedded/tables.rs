@@ -1,0 +1,215 @@
+//! The tables of the file, and what is done to them within one transaction.
+
+use redb::{
+    Database, Durability, Error, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
+    Table, TableDefinition, WriteTransaction,
+};
+
+use super::super::key::Key;
+use super::super::sealed::Entry;
+use super::times::Times;
+use crate::clock::UnixTime;
+use crate::crypto::Tag;
+
+/// Sealed data by key.
+const RECORDS: TableDefinition<'static, &[u8; 16], &[u8]> = TableDefinition::new("records");
+/// Times and tags by key: small, so that a touch is small and a sweep reads little.
+const TIMES: TableDefinition<'static, &[u8; 16], &[u8; Times::LENGTH]> = TableDefinition::new("times");
+/// When to look whether a session has expired: time and key.
+const DUE: TableDefinition<'static, &[u8; 24], ()> = TableDefinition::new("due");
+/// Whose a session is: tag and key.
+const TAGS: TableDefinition<'static, &[u8; 32], ()> = TableDefinition::new("tags");
+
+/// Makes what a new file lacks.
+pub(super) fn make(database: &Database) -> Result<(), Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    Writing::open(&transaction, UnixTime(0))?;
+    Ok(transaction.commit()?)
+}
+
+/// A transaction that is safe on the disk when its commit returns, and that needs no repair after a crash: a file of a
+/// million sessions opens at once.
+pub(super) fn begin(database: &Database) -> Result<WriteTransaction, Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    transaction.set_quick_repair(true);
+    Ok(transaction)
+}
+
+/// The tables as the last commit left them.
+pub(super) struct Reading {
+    records: ReadOnlyTable<&'static [u8; 16], &'static [u8]>,
+    times: ReadOnlyTable<&'static [u8; 16], &'static [u8; Times::LENGTH]>,
+    tags: ReadOnlyTable<&'static [u8; 32], ()>,
+}
+
+impl Reading {
+    pub(super) fn begin(database: &Database) -> Result<Self, Error> {
+        let transaction: ReadTransaction = database.begin_read()?;
+        Ok(Self {
+            records: transaction.open_table(RECORDS)?,
+            times: transaction.open_table(TIMES)?,
+            tags: transaction.open_table(TAGS)?,
+        })
+    }
+
+    pub(super) fn record(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>, Error> {
+        let (times, record) = (self.times.get(key.as_bytes())?, self.records.get(key.as_bytes())?);
+        let both = times.zip(record);
+        Ok(both.map(|(times, record)| (Times::read(times.value()).expires, record.value().to_vec())))
+    }
+
+    pub(super) fn tagged(&self, tag: Tag) -> Result<Vec<Key>, Error> {
+        let (from, to) = (join(tag, [0; 16]), join(tag, [0xff; 16]));
+        let mut keys = Vec::new();
+        for entry in self.tags.range::<&[u8; 32]>(&from..=&to)? {
+            keys.extend(Key::from_bytes(&entry?.0.value()[16..]));
+        }
+        Ok(keys)
+    }
+
+    pub(super) fn keys(&self, after: Option<Key>, limit: usize) -> Result<Vec<Key>, Error> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let after = after.as_ref().map_or(Unbounded, |key| Excluded(key.as_bytes()));
+        let mut keys = Vec::new();
+        for entry in self.times.range::<&[u8; 16]>((after, Unbounded))?.take(limit) {
+            keys.extend(Key::from_bytes(entry?.0.value()));
+        }
+        Ok(keys)
+    }
+}
+
+/// The tables within a write transaction.
+pub(super) struct Writing<'t> {
+    records: Table<'t, &'static [u8; 16], &'static [u8]>,
+    times: Table<'t, &'static [u8; 16], &'static [u8; Times::LENGTH]>,
+    due: Table<'t, &'static [u8; 24], ()>,
+    tags: Table<'t, &'static [u8; 32], ()>,
+    now: UnixTime,
+}
+
+impl<'t> Writing<'t> {
+    pub(super) fn open(transaction: &'t WriteTransaction, now: UnixTime) -> Result<Self, Error> {
+        Ok(Self {
+            records: transaction.open_table(RECORDS)?,
+            times: transaction.open_table(TIMES)?,
+            due: transaction.open_table(DUE)?,
+            tags: transaction.open_table(TAGS)?,
+            now,
+        })
+    }
+
+    /// Inserts; false when the key is taken.
+    pub(super) fn create(&mut self, entry: &Entry) -> Result<bool, Error> {
+        if self.times(entry.key)?.is_some() {
+            return Ok(false);
+        }
+        self.records.insert(entry.key.as_bytes(), &*entry.sealed)?;
+        let times = Times::new(entry);
+        self.times.insert(entry.key.as_bytes(), &times.write())?;
+        self.due.insert(&due(times.filed, entry.key), ())?;
+        for tag in times.tags() {
+            self.tags.insert(&join(*tag, *entry.key.as_bytes()), ())?;
+        }
+        Ok(true)
+    }
+
+    /// Updates; false when there is nothing.
+    pub(super) fn update(&mut self, entry: &Entry) -> Result<bool, Error> {
+        let Some(old) = self.alive(entry.key)? else { return Ok(false) };
+        let mut new = Times::new(entry);
+        if old.tags() != new.tags() {
+            for tag in old.tags() {
+                self.tags.remove(&join(*tag, *entry.key.as_bytes()))?;
+            }
+            for tag in new.tags() {
+                self.tags.insert(&join(*tag, *entry.key.as_bytes()), ())?;
+            }
+        }
+        new.filed = old.filed;
+        self.records.insert(entry.key.as_bytes(), &*entry.sealed)?;
+        self.set(entry.key, new)
+    }
+
+    /// Moves the end; false when there is nothing.
+    pub(super) fn touch(&mut self, key: Key, expires: UnixTime) -> Result<bool, Error> {
+        let Some(mut times) = self.alive(key)? else { return Ok(false) };
+        times.expires = expires;
+        self.set(key, times)
+    }
+
+    /// Deletes; false when there was nothing.
+    pub(super) fn remove(&mut self, key: Key) -> Result<bool, Error> {
+        let Some(old) = self.times(key)? else { return Ok(false) };
+        self.records.remove(key.as_bytes())?;
+        self.times.remove(key.as_bytes())?;
+        self.due.remove(&due(old.filed, key))?;
+        for tag in old.tags() {
+            self.tags.remove(&join(*tag, *key.as_bytes()))?;
+        }
+        Ok(true)
+    }
+
+    /// Deletes what has expired, looking at no more than `most` sessions. Whether there may be more to look at, and
+    /// whether anything was written.
+    pub(super) fn sweep(&mut self, most: usize) -> Result<(bool, bool), Error> {
+        let mut end = [0; 24];
+        end[..8].copy_from_slice(&self.now.0.saturating_add(1).to_be_bytes());
+        let mut looked_at = Vec::with_capacity(most);
+        for entry in self.due.range::<&[u8; 24]>(..&end)?.take(most) {
+            looked_at.push(*entry?.0.value());
+        }
+        for entry in &looked_at {
+            let Some(key) = Key::from_bytes(&entry[8..]) else { continue };
+            match self.times(key)? {
+                Some(mut times) if times.expires > self.now => {
+                    // It was used meanwhile: look again when that has run out.
+                    self.due.remove(entry)?;
+                    self.due.insert(&due(times.expires, key), ())?;
+                    times.filed = times.expires;
+                    self.times.insert(key.as_bytes(), &times.write())?;
+                }
+                Some(_) => drop(self.remove(key)?),
+                None => drop(self.due.remove(entry)?),
+            }
+        }
+        Ok((looked_at.len() == most, !looked_at.is_empty()))
+    }
+
+    /// The times of a session that has not expired: one that has stays so, even before the sweep comes by.
+    fn alive(&self, key: Key) -> Result<Option<Times>, Error> {
+        Ok(self.times(key)?.filter(|times| times.expires > self.now))
+    }
+
+    fn times(&self, key: Key) -> Result<Option<Times>, Error> {
+        Ok(self.times.get(key.as_bytes())?.map(|times| Times::read(times.value())))
+    }
+
+    /// Writes the times, and files the session earlier when it now ends earlier. One that ends later is filed again by the
+    /// sweep, so that a touch writes one row.
+    fn set(&mut self, key: Key, mut times: Times) -> Result<bool, Error> {
+        if times.expires < times.filed {
+            self.due.remove(&due(times.filed, key))?;
+            times.filed = times.expires;
+            self.due.insert(&due(times.filed, key), ())?;
+        }
+        self.times.insert(key.as_bytes(), &times.write())?;
+        Ok(true)
+    }
+}
+
+/// A row of [`DUE`]: sorted by time. Times before 1970 would sort last; there are none.
+fn due(time: UnixTime, key: Key) -> [u8; 24] {
+    let mut row = [0; 24];
+    row[..8].copy_from_slice(&time.0.max(0).to_be_bytes());
+    row[8..].copy_from_slice(key.as_bytes());
+    row
+}
+
+fn join(tag: Tag, key: [u8; 16]) -> [u8; 32] {
+    let mut row = [0; 32];
+    row[..16].copy_from_slice(&tag);
+    row[16..].copy_from_slice(&key);
+    row
+}

@@ -1,0 +1,72 @@
+//! The small row beside each sealed record.
+
+use super::super::sealed::{Entry, MOST_TAGS};
+use crate::clock::UnixTime;
+use crate::crypto::Tag;
+
+/// When a session expires and whose it is: a row of its own, because it changes more often than the sealed data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) expires: UnixTime,
+    /// Under which time the sweep will come by.
+    pub(super) filed: UnixTime,
+    tag_count: u8,
+    all_tags: [Tag; MOST_TAGS],
+}
+
+impl Times {
+    pub(super) const LENGTH: usize = 8 + 8 + 1 + 16 * MOST_TAGS;
+
+    pub(super) fn new(entry: &Entry) -> Self {
+        let mut all_tags = [Tag::default(); MOST_TAGS];
+        let mut tag_count = 0;
+        for (place, tag) in all_tags.iter_mut().zip(&entry.tags) {
+            *place = *tag;
+            tag_count += 1;
+        }
+        Self { expires: entry.expires, filed: entry.expires, tag_count, all_tags }
+    }
+
+    pub(super) fn tags(&self) -> &[Tag] {
+        &self.all_tags[..usize::from(self.tag_count).min(MOST_TAGS)]
+    }
+
+    pub(super) fn write(&self) -> [u8; Self::LENGTH] {
+        let mut row = [0; Self::LENGTH];
+        row[..8].copy_from_slice(&self.expires.0.to_be_bytes());
+        row[8..16].copy_from_slice(&self.filed.0.to_be_bytes());
+        row[16] = self.tag_count;
+        row[17..].copy_from_slice(self.all_tags.as_flattened());
+        row
+    }
+
+    pub(super) fn read(row: &[u8; Self::LENGTH]) -> Self {
+        let number = |at: usize| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&row[at..at + 8]);
+            UnixTime(i64::from_be_bytes(bytes))
+        };
+        let mut all_tags = [Tag::default(); MOST_TAGS];
+        all_tags.as_flattened_mut().copy_from_slice(&row[17..]);
+        Self { expires: number(0), filed: number(8), tag_count: row[16], all_tags }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Key;
+
+    #[test]
+    fn a_row_reads_back() {
+        for tags in [vec![], vec![[1; 16]], vec![[1; 16], [2; 16]], vec![[1; 16], [2; 16], [3; 16]]] {
+            let key = Key::of(tower_sessions::session::Id(1));
+            let (expires, ends) = (UnixTime(1_800_000_000), UnixTime(1_900_000_000));
+            let times = Times::new(&Entry { key, expires, ends, tags: tags.clone(), sealed: Vec::new() });
+            let read = Times::read(&times.write());
+            assert_eq!(read, times);
+            assert_eq!(read.tags(), &tags[..tags.len().min(MOST_TAGS)]);
+            assert_eq!((read.expires, read.filed), (expires, expires));
+        }
+    }
+}

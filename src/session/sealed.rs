@@ -1,0 +1,180 @@
+//! Between the sessions and a store outside this process: nothing goes out but digests and sealed bytes.
+
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::fmt::Debug;
+use tokio::sync::broadcast;
+use tower_sessions::SessionStore;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::session_store::{Error, Result};
+
+use super::data::{Person, SessionData};
+use super::key::Key;
+use super::store::{Cursor, Kept, Notice, Page, Store};
+use super::{expiry_date, new_id};
+use crate::clock::{Clock, UnixTime};
+use crate::crypto::{KeyRing, Purpose, Sealer, Tag, Tagger};
+
+/// A store that sees keys, times and sealed bytes only.
+#[derive(Debug)]
+pub struct SealedStore<B> {
+    backend: B,
+    sealer: Sealer,
+    tagger: Tagger,
+    clock: Clock,
+}
+
+/// Where sealed records are kept. Every error means that it did not answer.
+#[async_trait]
+pub trait Backend: Debug + Send + Sync + 'static {
+    /// Inserts unless the key is taken: false then.
+    async fn create(&self, entry: Entry) -> Result<bool>;
+    /// Updates what is there; false when nothing is.
+    async fn update(&self, entry: Entry) -> Result<bool>;
+    /// Moves the end of what is there; false when nothing is.
+    async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool>;
+    /// Time of expiry and sealed data.
+    async fn load(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>>;
+    /// Deletes; false when nothing was there.
+    async fn remove(&self, key: Key) -> Result<bool>;
+    /// The keys of entries with this tag.
+    async fn tagged(&self, tag: Tag) -> Result<Vec<Key>>;
+    /// About `limit` keys.
+    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page>;
+    /// See [`Store::is_shared`].
+    fn is_shared(&self) -> bool;
+    /// See [`Store::notices`].
+    fn notices(&self) -> Option<broadcast::Receiver<Notice>>;
+}
+
+/// One record as a backend keeps it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Under what.
+    pub key: Key,
+    /// When it expires unless touched.
+    pub expires: UnixTime,
+    /// When it expires even if touched.
+    pub ends: UnixTime,
+    /// Whose it is, at most [`MOST_TAGS`].
+    pub tags: Vec<Tag>,
+    /// The data.
+    pub sealed: Vec<u8>,
+}
+
+/// A session is found by user id and by e-mail address.
+pub const MOST_TAGS: usize = 2;
+
+impl<B: Backend> SealedStore<B> {
+    /// Seals with the newest key of `keys` what goes to `backend`.
+    pub fn new(backend: B, keys: &KeyRing, clock: Clock) -> Self {
+        Self { backend, sealer: keys.sealer(Purpose::Session), tagger: keys.tagger(), clock }
+    }
+
+    /// The backend.
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    fn entry(&self, record: &Record) -> Result<Entry> {
+        let key = Key::of(record.id);
+        let mut sealed = vec![FORMAT];
+        // The key is the associated data: a record moved to another key does not open there.
+        sealed.extend(
+            self.sealer
+                .seal_bytes(key.as_bytes(), &record.data)
+                .map_err(|error| Error::Encode(error.to_string()))?,
+        );
+        let expires = UnixTime(record.expiry_date.unix_timestamp());
+        let data = SessionData::from_record(&record.data);
+        let tag = |person: Person<'_>| self.tagger.tags(&person.index_text()).first().copied();
+        let persons = data.as_ref().map(SessionData::persons).unwrap_or_default();
+        Ok(Entry {
+            key,
+            expires,
+            ends: data.as_ref().map_or(expires, |data| data.ends),
+            tags: persons.into_iter().filter_map(tag).take(MOST_TAGS).collect(),
+            sealed,
+        })
+    }
+
+    fn open(&self, key: Key, sealed: &[u8]) -> Option<HashMap<String, serde_json::Value>> {
+        let data = match sealed.split_first() {
+            Some((&FORMAT, sealed)) => self.sealer.open_bytes(key.as_bytes(), sealed),
+            _ => None,
+        };
+        if data.is_none() {
+            tracing::warn!(sid = %key, "a stored session does not open under this gateway's keys and counts as none; was the key file changed?");
+        }
+        data
+    }
+}
+
+#[async_trait]
+impl<B: Backend> SessionStore for SealedStore<B> {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        while !self.backend.create(self.entry(record)?).await? {
+            record.id = new_id();
+        }
+        Ok(())
+    }
+
+    async fn save(&self, record: &Record) -> Result<()> {
+        self.update(record).await.map(drop)
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let kept = self.kept(Key::of(*id)).await?;
+        Ok(kept.map(|kept| Record { id: *id, data: kept.data, expiry_date: expiry_date(kept.expires) }))
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        self.remove(Key::of(*id)).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl<B: Backend> Store for SealedStore<B> {
+    async fn update(&self, record: &Record) -> Result<bool> {
+        self.backend.update(self.entry(record)?).await
+    }
+
+    async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool> {
+        self.backend.touch(key, expires).await
+    }
+
+    async fn kept(&self, key: Key) -> Result<Option<Kept>> {
+        let Some((expires, sealed)) = self.backend.load(key).await? else { return Ok(None) };
+        if expires <= self.clock.now() {
+            return Ok(None);
+        }
+        Ok(self.open(key, &sealed).map(|data| Kept { data, expires }))
+    }
+
+    async fn remove(&self, key: Key) -> Result<bool> {
+        self.backend.remove(key).await
+    }
+
+    async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>> {
+        let mut keys = Vec::new();
+        for tag in self.tagger.tags(&person.index_text()) {
+            keys.extend(self.backend.tagged(tag).await?);
+        }
+        Ok(keys)
+    }
+
+    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page> {
+        self.backend.page(after, limit).await
+    }
+
+    fn is_shared(&self) -> bool {
+        self.backend.is_shared()
+    }
+
+    fn notices(&self) -> Option<broadcast::Receiver<Notice>> {
+        self.backend.notices()
+    }
+}
+
+/// First byte of a record.
+const FORMAT: u8 = 1;

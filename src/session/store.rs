@@ -1,0 +1,80 @@
+//! What the gateway asks of a store beyond the contract of tower-sessions.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::broadcast;
+use tower_sessions::SessionStore;
+use tower_sessions::session::Record;
+use tower_sessions::session_store::Result;
+
+use super::data::Person;
+use super::key::Key;
+use crate::clock::UnixTime;
+
+/// A store of sessions. `create` inserts only if absent, `save` updates only if present, `load` gives nothing that has
+/// expired, `delete` may be repeated; every error means that the store did not answer.
+#[async_trait]
+pub trait Store: SessionStore {
+    /// As `save`; false when there was nothing to update.
+    async fn update(&self, record: &Record) -> Result<bool>;
+
+    /// Moves the end of a session; false when it is not there. Costs less than a `save` and leaves the data alone.
+    async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool>;
+
+    /// What is kept under this key, unless it has expired.
+    async fn kept(&self, key: Key) -> Result<Option<Kept>>;
+
+    /// As `delete`; false when it was not there.
+    async fn remove(&self, key: Key) -> Result<bool>;
+
+    /// The sessions of a person; some may have ended already.
+    async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>>;
+
+    /// About `limit` sessions, some of which may have ended already.
+    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page>;
+
+    /// True when other processes use the same store, so that a session can end or change without this one.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// What other processes do to sessions.
+    fn notices(&self) -> Option<broadcast::Receiver<Notice>> {
+        None
+    }
+}
+
+/// What a store has of one session.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The data of the record.
+    pub data: HashMap<String, Value>,
+    /// When it expires.
+    pub expires: UnixTime,
+}
+
+/// Where a page of sessions ended; the store's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub(super) String);
+
+/// Some of the sessions of a store.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Their keys.
+    pub keys: Vec<Key>,
+    /// Where to go on; `None` when this was the end.
+    pub next: Option<Cursor>,
+}
+
+/// Something happened to sessions, perhaps elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// This session has ended.
+    Ended(Key),
+    /// This session's data has changed.
+    Changed(Key),
+    /// Notices may have been lost: whatever is cached has to be looked at again.
+    Missed,
+}

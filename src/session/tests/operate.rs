@@ -1,0 +1,112 @@
+//! Sessions seen from outside, and the upkeep that no request triggers.
+
+use std::collections::HashSet;
+
+use super::*;
+
+fn kept(sessions: &Sessions) {
+    let keeper = sessions.clone();
+    tokio::spawn(async move { keeper.keep().await });
+}
+
+async fn login(sessions: &Sessions, user: &str) -> Arc<Auth> {
+    let data = data(user, sessions.clock.now());
+    sessions.create(data.identity, tokens(&sessions.clock), None).await.unwrap()
+}
+
+#[tokio::test]
+async fn all_sessions_of_a_person_end_but_the_one_excepted() {
+    let clock = Clock::movable();
+    let sessions = sessions(&clock);
+    let mine =
+        [login(&sessions, "alice").await, login(&sessions, "alice").await, login(&sessions, "alice").await];
+    let other = login(&sessions, "bob").await;
+    let ended = sessions.end_of(Person::Email("Alice@Example.com"), Some(mine[1].key)).await.unwrap();
+    let ended: HashSet<Key> = ended.into_iter().map(|session| session.key).collect();
+    assert_eq!(ended, HashSet::from([mine[0].key, mine[2].key]));
+    assert!(mine[0].ended.is_cancelled() && mine[2].ended.is_cancelled());
+    assert!(sessions.find(&mine[0].cookie_value()).await.unwrap().is_none());
+    for lives in [&mine[1], &other] {
+        assert!(!lives.ended.is_cancelled());
+        assert!(sessions.find(&lives.cookie_value()).await.unwrap().is_some());
+    }
+    assert_eq!(sessions.of(Person::User("alice@B2.e")).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_session_ends_by_its_sid_which_is_what_the_assertion_names() {
+    let clock = Clock::movable();
+    let sessions = sessions(&clock);
+    let auth = login(&sessions, "alice").await;
+    for wrong in ["", "x", &auth.cookie_value()] {
+        assert!(sessions.end_sid(wrong).await.unwrap().is_none(), "{wrong}");
+    }
+    let ended = sessions.end_sid(&auth.sid).await.unwrap().unwrap();
+    assert_eq!(ended.data.identity, auth.data.identity);
+    assert!(auth.ended.is_cancelled());
+    assert!(sessions.find(&auth.cookie_value()).await.unwrap().is_none());
+    assert!(sessions.end_sid(&auth.sid).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_listing_goes_through_all_sessions_and_knows_their_last_use() {
+    let clock = Clock::movable();
+    let sessions = sessions(&clock);
+    let auths =
+        [login(&sessions, "alice").await, login(&sessions, "bob").await, login(&sessions, "carol").await];
+    clock.advance(Duration::from_secs(30));
+    sessions.find(&auths[0].cookie_value()).await.unwrap();
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = sessions.list(after, 2).await.unwrap();
+        seen.extend(page.sessions);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 3);
+    let first = seen.iter().find(|session| session.key == auths[0].key).unwrap();
+    assert_eq!(first.data.seen, clock.now());
+    assert!(!format!("{seen:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn who_holds_a_session_hears_of_its_time_out_without_any_request() {
+    let clock = Clock::movable();
+    let sessions = sessions(&clock);
+    kept(&sessions);
+    let (idle, busy) = (login(&sessions, "alice").await, login(&sessions, "bob").await);
+    let waited = async |auth: &Auth| {
+        tokio::time::timeout(Duration::from_secs(1), auth.ended.cancelled()).await.is_ok()
+    };
+    clock.advance(Duration::from_mins(29));
+    sessions.find(&busy.cookie_value()).await.unwrap();
+    // Evicted from the cache meanwhile: its WebSocket counts on it all the same.
+    sessions.live.invalidate(&idle.key);
+    clock.advance(Duration::from_mins(2));
+    assert!(waited(&idle).await, "idle");
+    assert!(!waited(&busy).await, "it was used");
+    clock.advance(Duration::from_mins(30));
+    assert!(waited(&busy).await, "idle later");
+}
+
+#[tokio::test]
+async fn a_change_keeps_the_cookie_and_the_end_and_an_old_touch_cannot_undo_it() {
+    let clock = Clock::movable();
+    let sessions = sessions(&clock);
+    let before = login(&sessions, "alice").await;
+    let fresh = |data: &mut SessionData| data.tokens.access = "renewed".into();
+    let after = sessions.change(&before, fresh).await.unwrap().unwrap();
+    assert_eq!((after.cookie_value(), &after.sid), (before.cookie_value(), &before.sid));
+    // A request that still holds the session as it was notes its use.
+    clock.advance(TOUCH_INTERVAL);
+    sessions.touch(&before, clock.now());
+    tokio::task::yield_now().await;
+    sessions.live.invalidate_all();
+    let loaded = sessions.find(&after.cookie_value()).await.unwrap().unwrap();
+    assert_eq!(loaded.bearer, "Bearer renewed");
+    sessions.end(&loaded).await.unwrap();
+    assert!(before.ended.is_cancelled() && after.ended.is_cancelled());
+    assert!(sessions.change(&after, |_| ()).await.unwrap().is_none());
+}

@@ -1,0 +1,230 @@
+//! The Redis store against one real server: news, absence, silence, dumps.
+
+mod layouts;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tower_sessions::SessionStore as _;
+
+use super::super::{Auth, Redis, SealedStore, Sessions};
+use super::contract::{self, record};
+use super::servers::{Server, installed};
+use super::{LIFETIMES, identity, tokens};
+use crate::clock::Clock;
+use crate::config::RedisAddress;
+use crate::crypto::KeyRing;
+
+const PREFIX: &str = "imsgate:campaign.example.com:";
+
+fn store(url: &str, keys: &KeyRing, clock: &Clock) -> SealedStore<Redis> {
+    store_with(url, None, keys, clock, &Handle::current())
+}
+
+fn store_with(
+    url: &str,
+    authorities: Option<Vec<u8>>,
+    keys: &KeyRing,
+    clock: &Clock,
+    control: &Handle,
+) -> SealedStore<Redis> {
+    let address: RedisAddress = url.parse().unwrap();
+    let redis = Redis::start(&address, authorities, PREFIX.to_owned(), clock.clone(), control).unwrap();
+    SealedStore::new(redis, keys, clock.clone())
+}
+
+/// An instance of the gateway, as far as sessions go.
+fn instance(url: &str, keys: &KeyRing, clock: &Clock) -> Sessions {
+    let sessions = Sessions::new(Arc::new(store(url, keys, clock)), 1000, LIFETIMES, clock.clone());
+    let keeper = sessions.clone();
+    tokio::spawn(async move { keeper.keep().await });
+    sessions
+}
+
+async fn created(sessions: &Sessions) -> Arc<Auth> {
+    sessions.create(identity(), tokens(&sessions.clock), None).await.unwrap()
+}
+
+/// Waits for something that must happen within `limit`.
+async fn within(limit: Duration, what: &str, mut happened: impl AsyncFnMut() -> bool) -> Duration {
+    let begun = Instant::now();
+    while !happened().await {
+        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    begun.elapsed()
+}
+
+#[tokio::test]
+async fn one_server_keeps_the_contract() {
+    if !installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    contract::holds(Arc::new(store(&server.url(), &KeyRing::random(), &Clock::system()))).await;
+}
+
+#[tokio::test]
+async fn an_end_at_one_instance_is_an_end_at_every_other_within_a_second() {
+    if !installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let (keys, clock) = (KeyRing::random(), Clock::system());
+    let (here, there) = (instance(&server.url(), &keys, &clock), instance(&server.url(), &keys, &clock));
+    let auth = created(&here).await;
+    let cookie = auth.cookie_value();
+    let other = there.find(&cookie).await.unwrap().unwrap();
+    assert_eq!((&other.data.identity, &other.sid), (&identity(), &auth.sid));
+    // Evicted from the cache: an open WebSocket still hears of the end.
+    there.live.invalidate_all();
+    here.end(&auth).await.unwrap();
+    within(Duration::from_secs(1), "the end at the other", async || other.ended.is_cancelled()).await;
+    assert!(there.find(&cookie).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_change_at_one_instance_is_seen_at_the_other_within_a_second() {
+    if !installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let (keys, clock) = (KeyRing::random(), Clock::system());
+    let (here, there) = (instance(&server.url(), &keys, &clock), instance(&server.url(), &keys, &clock));
+    let auth = created(&here).await;
+    let cookie = auth.cookie_value();
+    let before = there.find(&cookie).await.unwrap().unwrap();
+    let changed =
+        here.change(&auth, |data| data.identity.groups = vec!["admin".to_owned()]).await.unwrap().unwrap();
+    assert_eq!(changed.groups, "admin");
+    within(Duration::from_secs(1), "the new groups at the other", async || {
+        there.find(&cookie).await.unwrap().unwrap().groups == "admin"
+    })
+    .await;
+    assert!(!before.ended.is_cancelled());
+    // An end still reaches who holds the session as it was before.
+    here.end(&changed).await.unwrap();
+    within(Duration::from_secs(1), "the end", async || before.ended.is_cancelled()).await;
+    assert!(here.change(&changed, |_| ()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn news_missed_while_the_channel_was_down_are_made_up_for() {
+    if !installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let (keys, clock) = (KeyRing::random(), Clock::movable());
+    let sessions = instance(&server.url(), &keys, &clock);
+    let (auth, silent) = (created(&sessions).await, created(&sessions).await);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Ended elsewhere, and nobody is told.
+    assert_eq!(server.ask(&format!("DEL {PREFIX}s:{}", auth.sid)).trim(), ":1");
+    assert!(sessions.find(&auth.cookie_value()).await.unwrap().is_some());
+    assert_eq!(server.ask("CLIENT KILL TYPE pubsub").trim(), ":1");
+    within(Duration::from_secs(2), "asked again", async || auth.ended.is_cancelled()).await;
+    // While the channel is silent, the cache time is the bound.
+    assert_eq!(server.ask(&format!("DEL {PREFIX}s:{}", silent.sid)).trim(), ":1");
+    clock.advance(Sessions::CACHE_TIME);
+    assert!(sessions.find(&silent.cookie_value()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn redis_away_is_an_error_within_a_second_and_back_needs_no_restart() {
+    if !installed() {
+        return;
+    }
+    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let (keys, clock) = (KeyRing::random(), Clock::movable());
+    let sessions = instance(&server.url(), &keys, &clock);
+    let (auth, other) = (created(&sessions).await, created(&sessions).await);
+    let cookie = auth.cookie_value();
+    server.kill();
+    // Who is at work goes on for the cache time.
+    clock.advance(Sessions::CACHE_TIME.saturating_sub(Duration::from_secs(1)));
+    assert!(sessions.find(&cookie).await.unwrap().is_some());
+    clock.advance(Duration::from_secs(1));
+    for _ in 0..3 {
+        let begun = Instant::now();
+        assert!(sessions.find(&cookie).await.is_err());
+        assert!(sessions.create(identity(), tokens(&clock), None).await.is_err());
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    }
+    // A logout holds here, and is made up for in the store.
+    assert!(sessions.end(&other).await.is_err());
+    assert!(sessions.find(&other.cookie_value()).await.unwrap().is_none());
+    assert!(!auth.ended.is_cancelled());
+    server.restart();
+    within(Duration::from_secs(3), "found again", async || {
+        sessions.find(&cookie).await.is_ok_and(|auth| auth.is_some())
+    })
+    .await;
+    within(Duration::from_secs(3), "the logout is made up for", async || {
+        server.ask(&format!("EXISTS {PREFIX}s:{}", other.sid)).trim() == ":0"
+    })
+    .await;
+    created(&sessions).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_is_an_error_within_a_second() {
+    if !installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let store = store(&server.url(), &KeyRing::random(), &Clock::system());
+    let mut record = record("alice");
+    store.create(&mut record).await.unwrap();
+    assert!(server.ask("CLIENT PAUSE 2500 ALL").starts_with("+OK"));
+    for _ in 0..2 {
+        let begun = Instant::now();
+        assert!(store.load(&record.id).await.is_err());
+        assert!(begun.elapsed() < Duration::from_millis(1200), "{:?}", begun.elapsed());
+    }
+    within(Duration::from_secs(5), "it answers again", async || store.load(&record.id).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn nothing_readable_is_in_a_dump_and_foreign_keys_open_nothing() {
+    if !installed() {
+        return;
+    }
+    let server = Server::start(&["--rdbcompression", "no"]);
+    let (keys, clock) = (KeyRing::random(), Clock::system());
+    let store = store(&server.url(), &keys, &clock);
+    let mut record = record("alice");
+    store.create(&mut record).await.unwrap();
+    assert!(server.ask("SAVE").starts_with("+OK"));
+    let bytes = std::fs::read(server.directory.path().join("dump.rdb")).unwrap();
+    let has = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+    let id = record.id.to_string();
+    for secret in ["alice", "@example.com", "secret", "delivery", "AdobeOrg", "imsgate/1", &id] {
+        assert!(!has(secret.as_bytes()), "{secret}");
+    }
+    assert!(has(PREFIX.as_bytes()) && !has(&record.id.0.to_le_bytes()));
+    let foreign = self::store(&server.url(), &KeyRing::random(), &clock);
+    assert!(foreign.load(&record.id).await.unwrap().is_none());
+    assert!(store.load(&record.id).await.unwrap().is_some());
+}
+
+#[test]
+fn connections_live_on_the_control_runtime() {
+    if !installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let control = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let store = store_with(&server.url(), None, &KeyRing::random(), &Clock::system(), control.handle());
+    let mut record = record("alice");
+    // The worker that opened the connection is gone; the connection is not.
+    let worker = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    worker().block_on(store.create(&mut record)).unwrap();
+    let before = server.ask("INFO stats");
+    assert!(worker().block_on(store.load(&record.id)).unwrap().is_some());
+    let connections = |info: &str| {
+        let line = info.lines().find_map(|line| line.strip_prefix("total_connections_received:")).unwrap();
+        line.trim().parse::<u32>().unwrap()
+    };
+    assert_eq!(connections(&server.ask("INFO stats")), connections(&before) + 1, "the one that asks here");
+}

@@ -1,0 +1,125 @@
+//! A Cluster of three, a pair with a Sentinel, a server with TLS; each with a user of limited rights.
+
+use super::super::servers::free_port;
+use super::*;
+
+#[tokio::test]
+async fn a_cluster_of_three_keeps_the_contract_and_carries_the_news() {
+    if !installed() {
+        return;
+    }
+    let nodes = Server::cluster();
+    for node in &nodes {
+        assert!(node.ask(&format!("ACL SETUSER {USER} +cluster|slots +asking")).starts_with("+OK"));
+    }
+    let (first, second) = (nodes[0].port, nodes[1].port);
+    let url = format!("redis+cluster://imsgate:p%40ss%2Fw0rd@127.0.0.1:{first},127.0.0.1:{second}");
+    let (keys, clock) = (KeyRing::random(), Clock::system());
+    contract::holds(Arc::new(store(&url, &keys, &clock))).await;
+    for node in &nodes {
+        assert_ne!(node.ask("DBSIZE").trim(), ":0", "the sessions are spread");
+    }
+    let (here, there) = (instance(&url, &keys, &clock), instance(&url, &keys, &clock));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for _ in 0..5 {
+        let auth = created(&here).await;
+        let other = there.find(&auth.cookie_value()).await.unwrap().unwrap();
+        here.end(&auth).await.unwrap();
+        within(Duration::from_secs(1), "the end at the other", async || other.ended.is_cancelled()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_failover_by_a_sentinel_costs_seconds_and_no_session() {
+    if !installed() {
+        return;
+    }
+    let mut master = Server::start(&[]);
+    let replica = Server::start(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
+    let sentinel = Server::sentinel(master.port);
+    within(Duration::from_secs(20), "replicates and is known", async || {
+        replica.ask("INFO replication").contains("master_link_status:up")
+            && sentinel.ask("SENTINEL MASTER mymaster").contains("num-slaves\r\n$1\r\n1")
+    })
+    .await;
+    for server in [&master, &replica] {
+        assert!(server.ask(&format!("ACL SETUSER {USER} +role")).starts_with("+OK"));
+    }
+    let (keys, clock) = (KeyRing::random(), Clock::system());
+    let url = format!("redis+sentinel://imsgate:p%40ss%2Fw0rd@127.0.0.1:{}/mymaster", sentinel.port);
+    contract::holds(Arc::new(store(&url, &keys, &clock))).await;
+    let (here, there) = (instance(&url, &keys, &clock), instance(&url, &keys, &clock));
+    let mut cookies = Vec::new();
+    for _ in 0..50 {
+        cookies.push(created(&here).await.cookie_value());
+    }
+    // What the master acknowledges is on the replica a moment later.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    master.kill();
+    let mut slowest = Duration::ZERO;
+    let took = within(Duration::from_secs(30), "logins go on at the new master", async || {
+        let begun = Instant::now();
+        let done = here.create(identity(), tokens(&clock), None).await.is_ok();
+        slowest = slowest.max(begun.elapsed());
+        done
+    })
+    .await;
+    println!("a failover took {took:?}, one login at most {slowest:?}");
+    assert!(slowest < Duration::from_millis(1500), "{slowest:?}");
+    here.live.invalidate_all();
+    for cookie in &cookies {
+        assert!(here.find(cookie).await.unwrap().is_some());
+    }
+    // The channel has moved too.
+    within(Duration::from_secs(10), "the channel at the new master", async || {
+        replica.ask(&format!("PUBSUB NUMSUB {PREFIX}news")).contains(":2")
+    })
+    .await;
+    let auth = created(&here).await;
+    let other = there.find(&auth.cookie_value()).await.unwrap().unwrap();
+    here.end(&auth).await.unwrap();
+    within(Duration::from_secs(1), "the end at the other", async || other.ended.is_cancelled()).await;
+}
+
+#[tokio::test]
+async fn a_user_with_no_more_rights_than_documented_is_enough_over_tls() {
+    if !installed() {
+        return;
+    }
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = made.cert.pem();
+    let files = tempfile::tempdir().unwrap();
+    let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
+    std::fs::write(&cert, &certificate).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let tls_port = free_port();
+    let server = Server::start(&[
+        "--tls-port",
+        &tls_port.to_string(),
+        "--tls-cert-file",
+        cert.to_str().unwrap(),
+        "--tls-key-file",
+        key.to_str().unwrap(),
+        "--tls-auth-clients",
+        "no",
+    ]);
+    assert!(server.ask(&format!("ACL SETUSER {USER}")).starts_with("+OK"));
+    let (keys, clock) = (KeyRing::random(), Clock::system());
+    let authorities = Some(certificate.into_bytes());
+    let url = |password: &str| format!("rediss://imsgate:{password}@localhost:{tls_port}");
+    let good = store_with(&url("p%40ss%2Fw0rd"), authorities.clone(), &keys, &clock, &Handle::current());
+    contract::holds(Arc::new(good)).await;
+    within(Duration::from_secs(2), "it hears the news", async || {
+        server.ask(&format!("PUBSUB NUMSUB {PREFIX}news")).contains(":1")
+    })
+    .await;
+    let refused = store_with(&url("hunter2"), authorities, &keys, &clock, &Handle::current());
+    let error = refused.load(&record("alice").id).await.unwrap_err();
+    assert!(!format!("{error} {error:?} {refused:?}").contains("hunter2"), "{error}");
+    let stranger = store_with(&url("p%40ss%2Fw0rd"), None, &keys, &clock, &Handle::current());
+    assert!(stranger.load(&record("alice").id).await.is_err(), "a certificate nobody vouches for");
+}
+
+/// The rights that docs/sessions.md names.
+const USER: &str = "imsgate on >p@ss/w0rd ~imsgate:* &imsgate:* +get +set +del +pttl +pexpire +zadd +zrange \
+                    +zremrangebyscore +publish +subscribe +ping +scan";
