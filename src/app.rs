@@ -5,18 +5,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use rustls::ServerConfig;
+use rustls_pki_types::ServerName;
 use tokio::task::JoinSet;
 
 use crate::campaign::Campaign;
 use crate::clock::Clock;
-use crate::config::{Config, Instance, SessionMode};
+use crate::config::{self, Config, SessionMode, UpstreamAddress};
 use crate::crypto::Purpose;
-use crate::http_client::{self, Connector, HttpClient};
+use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
 use crate::ims::Ims;
-use crate::proxy::Proxy;
+use crate::proxy::{Fleet, Proxy};
 use crate::server::{self, Bound, Redirect, TlsError, Worker, Workers};
 use crate::session::{self, Lifetimes, Sessions, Signer, StoreStartError};
+use crate::telemetry::AccessLog;
 use crate::web::{Gate, Shared, UsedStates};
 
 /// The gateway cannot start.
@@ -51,8 +54,11 @@ pub struct Gateway {
 impl Gateway {
     /// Starts everything; must be called on the control runtime, which lives as long as the gateway.
     pub async fn start(config: &Config, tls: Arc<ServerConfig>, clock: Clock) -> Result<Self, StartError> {
-        let upstream = upstream_connector(&config.instance)?;
-        let shared = Arc::new(shared(config, &upstream, clock)?);
+        let campaign = &config.instance.campaign;
+        let endpoints = endpoints(campaign)?;
+        let shared = Arc::new(shared(config, endpoints.clone(), clock)?);
+        let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
+        let fleet = Arc::new(Fleet::new(endpoints.into_iter().zip(weights).collect(), campaign));
         let mut bound = Vec::new();
         for address in &config.listen.https {
             bound.push(server::bind(*address, config.listen.workers)?);
@@ -67,8 +73,9 @@ impl Gateway {
         control.spawn(prepare(shared.clone()));
         let sessions = shared.sessions.clone();
         control.spawn(async move { sessions.keep().await });
+        fleet.watch(&mut control);
         let https = bound.iter().map(|bound| bound.address).collect();
-        let workers = Workers::start(workers(config, &shared, &upstream, &tls, bound))?;
+        let workers = Workers::start(workers(config, &shared, &fleet, &tls, bound)?)?;
         Ok(Self { https, http_redirect, shared, workers, control })
     }
 
@@ -86,18 +93,17 @@ impl Gateway {
     }
 }
 
-fn shared(config: &Config, upstream: &Connector, clock: Clock) -> Result<Shared, StartError> {
+fn shared(config: &Config, campaign: Vec<Endpoint>, clock: Clock) -> Result<Shared, StartError> {
     let instance = config.instance.clone();
     let ims_connector = http_client::connector(instance.ims.ca_file.as_deref(), instance.ims.timeout)?;
     let ims_http = HttpClient::new(ims_connector, instance.ims.timeout);
-    let soap_http = HttpClient::new(upstream.clone(), SOAP_DEADLINE);
     let lifetimes =
         Lifetimes { idle: config.session.idle_timeout, absolute: config.session.absolute_timeout };
     let origin = instance.ims.origin();
     let opened = session::open(&config.session.store, &origin, lifetimes, &clock)?;
     Ok(Shared {
         ims: Ims::new(instance.clone(), ims_http, clock.clone()),
-        campaign: Campaign::new(soap_http, instance.campaign.upstreams.clone()),
+        campaign: Campaign::new(campaign, SOAP_DEADLINE),
         sessions: Sessions::new(opened.store, opened.cached, lifetimes, clock.clone()),
         signer: Signer::new(origin.clone())?,
         sealer: opened.keys.sealer(Purpose::LoginCookie),
@@ -112,34 +118,58 @@ fn shared(config: &Config, upstream: &Connector, clock: Clock) -> Result<Shared,
 fn workers(
     config: &Config,
     shared: &Arc<Shared>,
-    upstream: &Connector,
+    fleet: &Arc<Fleet>,
     tls: &Arc<ServerConfig>,
     bound: Vec<Bound>,
-) -> Vec<Worker> {
-    let campaign = &shared.instance.campaign;
-    let holds_session = campaign.session == SessionMode::BearerLogon;
-    let mut workers: Vec<Worker> = (0..config.listen.workers)
-        .map(|_| {
-            let proxy = Proxy::new(&campaign.upstreams, upstream, campaign.response_timeout, holds_session);
-            Worker {
-                sockets: Vec::new(),
-                tls: tls.clone(),
-                gate: Gate::new(shared.clone(), proxy),
-                trusted_proxies: config.listen.trusted_proxies.clone(),
-                drain: config.listen.drain_timeout,
-            }
-        })
-        .collect();
+) -> io::Result<Vec<Worker>> {
+    let holds_session = shared.instance.campaign.session == SessionMode::BearerLogon;
+    let mut workers = Vec::new();
+    for _ in 0..config.listen.workers {
+        let proxy = Proxy::new(fleet, holds_session);
+        workers.push(Worker {
+            sockets: Vec::new(),
+            tls: tls.clone(),
+            gate: Gate::new(shared.clone(), proxy, AccessLog::new(&config.log)?),
+            trusted_proxies: config.listen.trusted_proxies.clone(),
+            drain: config.listen.drain_timeout,
+        });
+    }
     for bound in bound {
         for (worker, socket) in workers.iter_mut().zip(bound.sockets) {
             worker.sockets.push(socket);
         }
     }
-    workers
+    Ok(workers)
 }
 
-fn upstream_connector(instance: &Instance) -> io::Result<Connector> {
-    http_client::connector(instance.campaign.ca_file.as_deref(), instance.campaign.connect_timeout)
+/// The way to each Campaign server.
+///
+/// # Errors
+/// When a file with certificates or a key cannot be used; the message names it.
+pub fn endpoints(campaign: &config::Campaign) -> io::Result<Vec<Endpoint>> {
+    let identity = campaign.client_identity.as_ref();
+    let identity = identity.map(|identity| (identity.certificate.as_path(), identity.key.as_path()));
+    let tls = Arc::new(http_client::tls_config(campaign.ca_file.as_deref(), identity)?);
+    let endpoint = |upstream: &config::Upstream| {
+        let (target, host, is_https) = match &upstream.address {
+            UpstreamAddress::Url(url) => {
+                let host = url.host_str().unwrap_or_default();
+                let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+                let authority = url.authority();
+                let target = Target::Tcp(name, url.port_or_known_default().unwrap_or(80));
+                (target, authority, url.scheme() == "https")
+            }
+            UpstreamAddress::Unix(path) => (Target::Unix(path.clone()), "localhost", false),
+        };
+        let mut dialer = Dialer::new(target.clone(), campaign.connect_timeout);
+        if let (true, Target::Tcp(name, _)) = (is_https, target) {
+            let name = campaign.tls_server_name.clone().unwrap_or(name);
+            dialer = dialer.with_tls(tls.clone(), ServerName::try_from(name).map_err(io::Error::other)?);
+        }
+        let host = HeaderValue::from_str(host).map_err(io::Error::other)?;
+        Ok(Endpoint::new(&upstream.to_string(), host, dialer))
+    };
+    campaign.upstreams.iter().map(endpoint).collect()
 }
 
 /// Loads what logins need before the first person comes, and keeps trying while IMS is away.

@@ -3,22 +3,24 @@
 mod fault;
 mod soap;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, header};
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
 pub use fault::session_expired_fault;
 pub use soap::{LogonAnswer, escape};
 
-use crate::http_client::{HttpClient, HttpError};
+use crate::http_client::{Endpoint, HttpError};
 use crate::policy::arrival::SOAP_ROUTER;
 
 /// Talks to the SOAP router of one Campaign instance.
 #[derive(Clone, Debug)]
 pub struct Campaign {
-    http: HttpClient,
-    upstreams: Vec<Url>,
+    upstreams: Vec<Endpoint>,
+    deadline: Duration,
 }
 
 /// Why Campaign gave no session. Never holds a token.
@@ -28,7 +30,7 @@ pub enum CampaignError {
     #[error("Campaign at {upstream} did not answer: {source}")]
     Unreachable {
         /// The last one tried.
-        upstream: Url,
+        upstream: Arc<str>,
         /// What happened.
         source: HttpError,
     },
@@ -36,7 +38,7 @@ pub enum CampaignError {
     #[error("Campaign at {upstream} refused: {fault}")]
     Refused {
         /// Which one.
-        upstream: Url,
+        upstream: Arc<str>,
         /// Campaign's own words, shortened.
         fault: String,
     },
@@ -44,16 +46,16 @@ pub enum CampaignError {
     #[error("Campaign at {upstream} answered something unexpected: {reason}")]
     Answer {
         /// Which one.
-        upstream: Url,
+        upstream: Arc<str>,
         /// What is wrong with it.
         reason: String,
     },
 }
 
 impl Campaign {
-    /// A client for these upstreams, tried in order.
-    pub fn new(http: HttpClient, upstreams: Vec<Url>) -> Self {
-        Self { http, upstreams }
+    /// A client for these upstreams, tried in order; `deadline` is for one call to one of them.
+    pub fn new(upstreams: Vec<Endpoint>, deadline: Duration) -> Self {
+        Self { upstreams, deadline }
     }
 
     /// `xtk:session#BearerTokenLogon`: a Campaign session for the owner of this IMS access token.
@@ -98,40 +100,35 @@ impl Campaign {
         body: String,
         tokens: Option<(&str, &str)>,
         request_id: &str,
-    ) -> Result<(Url, http::Response<Bytes>), CampaignError> {
+    ) -> Result<(Arc<str>, http::Response<Bytes>), CampaignError> {
         let body = Bytes::from(body);
         let mut failure = None;
         for upstream in &self.upstreams {
-            let answer = match request(upstream, action, body.clone(), tokens, request_id) {
-                Ok(request) => self.http.send(request).await,
-                Err(e) => {
-                    return Err(CampaignError::Answer { upstream: upstream.clone(), reason: e.to_string() });
-                }
+            let name = upstream.name().clone();
+            let request = match request(action, body.clone(), tokens, request_id) {
+                Ok(request) => request,
+                Err(e) => return Err(CampaignError::Answer { upstream: name, reason: e.to_string() }),
             };
-            match answer {
-                Ok(answer) => return Ok((upstream.clone(), answer)),
-                Err(source) => {
-                    failure = Some(CampaignError::Unreachable { upstream: upstream.clone(), source })
-                }
+            match upstream.send(request, self.deadline).await {
+                Ok(answer) => return Ok((name, answer)),
+                Err(source) => failure = Some(CampaignError::Unreachable { upstream: name, source }),
             }
         }
         let none = || CampaignError::Answer {
-            upstream: self.upstreams[0].clone(),
-            reason: "no upstream".to_owned(),
+            upstream: "campaign.upstream".into(),
+            reason: "no upstream is configured".to_owned(),
         };
         Err(failure.unwrap_or_else(none))
     }
 }
 
 fn request(
-    upstream: &Url,
     action: &str,
     body: Bytes,
     tokens: Option<(&str, &str)>,
     request_id: &str,
 ) -> http::Result<Request<Bytes>> {
-    let address = format!("{}{SOAP_ROUTER}", upstream.as_str().trim_end_matches('/'));
-    let mut request = Request::post(address)
+    let mut request = Request::post(SOAP_ROUTER)
         .header(header::CONTENT_TYPE, "application/soap+xml;charset=UTF-8")
         .header("SoapAction", action)
         .header("X-Request-Id", request_id);

@@ -74,6 +74,9 @@ pub fn fault(body: &[u8]) -> Option<String> {
     fault.or_else(plain).map(|text| text.chars().filter(|c| !c.is_control()).take(200).collect())
 }
 
+/// Local name, attributes, and the text that follows the start tag.
+struct Element(String, Vec<(String, String)>, String);
+
 /// Calls `visit(local name, text, attribute)` for every element: at its start with the text that follows.
 fn walk(
     body: &[u8],
@@ -81,9 +84,9 @@ fn walk(
 ) -> Result<(), String> {
     let mut reader = Reader::from_reader(body);
     let mut buffer = Vec::new();
-    let mut open: Option<(String, Vec<(String, String)>, String)> = None;
-    let mut flush = |open: &mut Option<(String, Vec<(String, String)>, String)>| {
-        if let Some((name, attributes, text)) = open.take() {
+    let mut open: Option<Element> = None;
+    let mut flush = |open: &mut Option<Element>| {
+        if let Some(Element(name, attributes, text)) = open.take() {
             let find = |wanted: &str| {
                 attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
             };
@@ -100,20 +103,20 @@ fn walk(
                     let key = attribute.key.local_name().as_ref().to_owned();
                     (key, unescape(&attribute.value))
                 });
-                open = Some((name, attributes.collect(), String::new()));
+                open = Some(Element(name, attributes.collect(), String::new()));
             }
             Event::Text(text) => {
-                if let Some((.., content)) = &mut open {
+                if let Some(Element(.., content)) = &mut open {
                     content.push_str(&text);
                 }
             }
             Event::CData(text) => {
-                if let Some((.., content)) = &mut open {
+                if let Some(Element(.., content)) = &mut open {
                     content.push_str(&text);
                 }
             }
             Event::GeneralRef(reference) => {
-                if let Some((.., content)) = &mut open {
+                if let Some(Element(.., content)) = &mut open {
                     content.push_str(&unescape(&format!("&{};", &*reference)));
                 }
             }

@@ -113,7 +113,7 @@ level = "warn,audit=info"
     loaded.map(|loaded| loaded.config).map_err(|errors| errors.render(config::Look::Plain).into())
 }
 
-/// Leaves out ::1 on a machine without IPv6.
+/// Leaves out `::1` on a machine without IPv6.
 fn usable(listen: &[SocketAddr]) -> Vec<SocketAddr> {
     let has_ipv6 = || std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     listen.iter().copied().filter(|address| listen.len() == 1 || address.is_ipv4() || has_ipv6()).collect()

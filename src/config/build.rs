@@ -4,6 +4,7 @@ mod campaign;
 mod ims;
 mod listen;
 mod session;
+mod upstream;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -80,6 +81,7 @@ fn log(check: &mut Check<'_>, raw: RawLog) -> Option<Log> {
         },
         level: raw.level,
         audit_file: check.path("log.audit_file", raw.audit_file),
+        access_file: check.path("log.access_file", raw.access_file),
     })
 }
 

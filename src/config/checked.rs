@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::redis::RedisAddress;
+use super::upstream::Upstream;
 use crate::policy::mask::Mask;
 use crate::policy::public::PublicPaths;
 
@@ -93,10 +94,14 @@ pub struct ExperienceCloud {
 /// `[campaign]`.
 #[derive(Clone, Debug)]
 pub struct Campaign {
-    /// One or more origins of Campaign (http or https, no path).
-    pub upstreams: Vec<Url>,
+    /// One or more Campaign servers.
+    pub upstreams: Vec<Upstream>,
     /// PEM file of additional certificate authorities trusted for an https upstream.
     pub ca_file: Option<PathBuf>,
+    /// What is shown to an https upstream that asks for a certificate.
+    pub client_identity: Option<ClientIdentity>,
+    /// The name expected in an https upstream's certificate; `None`: the host of its address.
+    pub tls_server_name: Option<String>,
     /// How a request is tied to a Campaign session.
     pub session: SessionMode,
     /// Paths open to everybody.
@@ -109,8 +114,83 @@ pub struct Campaign {
     pub connect_timeout: Duration,
     /// Deadline from the end of the request to the head of the response.
     pub response_timeout: Duration,
+    /// Longest pause within a response.
+    pub body_idle_timeout: Duration,
+    /// Bounds of the connections kept and used.
+    pub pool: PoolLimits,
+    /// When an upstream is passed over.
+    pub health: Health,
     /// Whom a refused person should ask; shown on pages. May be empty.
     pub support_contact: String,
+}
+
+/// `campaign.client_certificate` and `campaign.client_key`: PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientIdentity {
+    /// The chain, the gateway's own certificate first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// Connections to one upstream, kept by one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// Most in use at a time.
+    pub max_connections: usize,
+    /// How long a request waits for one of them.
+    pub queue_timeout: Duration,
+    /// A connection that nobody used for this long is closed.
+    pub idle_timeout: Duration,
+}
+
+/// `[campaign.health]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// The check by `/r/test`; `None`: nobody asks.
+    pub check: Option<HealthCheck>,
+    /// Failed requests in a row after which an upstream is passed over.
+    pub max_failures: u32,
+    /// For how long at first; twice as long after every failed try.
+    pub ejection: Duration,
+    /// The longest.
+    pub max_ejection: Duration,
+}
+
+/// How upstreams are asked for `/r/test`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Pause between two questions.
+    pub interval: Duration,
+    /// Deadline of one question.
+    pub timeout: Duration,
+    /// Good answers in a row after which an upstream is used again.
+    pub rise: u32,
+    /// Bad ones in a row after which it is passed over.
+    pub fall: u32,
+}
+
+/// The defaults of the reference file.
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 1024,
+            queue_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(4),
+        }
+    }
+}
+
+/// The defaults of the reference file for a single upstream.
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            check: None,
+            max_failures: 3,
+            ejection: Duration::from_secs(1),
+            max_ejection: Duration::from_mins(1),
+        }
+    }
 }
 
 /// `campaign.session`.
@@ -193,6 +273,8 @@ pub struct Log {
     pub level: String,
     /// Where the audit trail is appended; `None`: in the log, target `audit`.
     pub audit_file: Option<PathBuf>,
+    /// Where the access log is appended; `None`: in the log, target `access`.
+    pub access_file: Option<PathBuf>,
 }
 
 /// `log.format`.

@@ -58,12 +58,12 @@ fn unknown(tree: &mut Tree, path: &str, variable: String) {
 
 /// `IMSGATE_IMS__CLIENT_ID` → `ims.client_id`.
 fn path_of(variable: &str) -> String {
-    variable.trim_start_matches(PREFIX).to_lowercase().replacen("__", ".", 1)
+    variable.trim_start_matches(PREFIX).to_lowercase().replace("__", ".")
 }
 
 /// `ims.client_id` → `IMSGATE_IMS__CLIENT_ID`.
 pub(super) fn variable_of(path: &str) -> String {
-    format!("{PREFIX}{}", path.replacen('.', "__", 1).to_uppercase())
+    format!("{PREFIX}{}", path.replace('.', "__").to_uppercase())
 }
 
 const PREFIX: &str = "IMSGATE_";

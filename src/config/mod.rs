@@ -15,14 +15,15 @@ mod redis;
 mod schema;
 mod source;
 mod tree;
+mod upstream;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub use checked::{
-    Campaign, Config, ExperienceCloud, Ims, Instance, Listen, Log, LogFormat, Session, SessionMode, Store,
-    TokenAuth,
+    Campaign, ClientIdentity, Config, ExperienceCloud, Health, HealthCheck, Ims, Instance, Listen, Log,
+    LogFormat, PoolLimits, Session, SessionMode, Store, TokenAuth,
 };
 pub use finding::{ConfigErrors, Finding, Level, Location, Look, Warnings};
 pub(crate) use load::from_text;
@@ -30,6 +31,7 @@ pub use load::{Loaded, association_mask, read};
 pub use redis::{NotAnAddress, RedisAccount, RedisAddress, RedisLayout};
 pub use schema::json_schema;
 pub use source::Places;
+pub use upstream::{Upstream, UpstreamAddress, UpstreamError};
 pub use values::is_loopback;
 
 /// The configuration file when neither `--config` nor `IMSGATE_CONFIG` names another.

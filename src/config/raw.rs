@@ -3,11 +3,15 @@
 //! Keys without a default are `Option`s, so that reading never stops at the first one that is missing; `required` keys
 //! are asked for by `build`.
 
+mod upstream;
+
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+pub(super) use upstream::{RawHealth, RawHealthCheck, RawUpstream, RawUpstreams};
 
 /// Configuration of imsgate, the login gateway that puts Adobe ID in front of Adobe Campaign.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -97,11 +101,18 @@ pub(super) struct RawExperienceCloud {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCampaign {
-    /// Origin of Campaign, or a list of several among which requests are spread.
+    /// Origin of Campaign or `unix:` with the absolute path of a socket, or a list of several among which requests are
+    /// spread, those with the most free connections first.
     #[schemars(required)]
-    pub upstream: Option<OneOrMany>,
+    pub upstream: Option<RawUpstreams>,
     /// PEM file of certificate authorities trusted for an https upstream besides the public ones.
     pub ca_file: Option<PathBuf>,
+    /// PEM file with the certificate chain shown to an https upstream that asks for one. Needs `client_key`.
+    pub client_certificate: Option<PathBuf>,
+    /// PEM file with the private key of `client_certificate`.
+    pub client_key: Option<PathBuf>,
+    /// The name in an https upstream's certificate, and sent as SNI. Default: the host of its address.
+    pub tls_server_name: Option<String>,
     /// How a request is tied to a Campaign session.
     #[serde(default = "default::session_mode")]
     pub session: RawSessionMode,
@@ -120,9 +131,24 @@ pub(super) struct RawCampaign {
     /// Deadline from the end of a request to the head of Campaign's response.
     #[serde(default = "default::response_timeout")]
     pub response_timeout: String,
+    /// Longest pause within a response of Campaign; after it the response is cut and the client sees it broken.
+    #[serde(default = "default::body_idle_timeout")]
+    pub body_idle_timeout: String,
+    /// Most connections in use at a time, for each upstream and worker. A WebSocket counts only until it is open.
+    #[serde(default = "default::max_connections")]
+    #[schemars(range(min = 1, max = 65_535))]
+    pub max_connections: u32,
+    /// How long a request waits for one of `max_connections`; after it the answer is 503.
+    #[serde(default = "default::queue_timeout")]
+    pub queue_timeout: String,
+    /// A connection that nobody used for this long is closed.
+    #[serde(default = "default::upstream_idle_timeout")]
+    pub idle_timeout: String,
     /// Whom a refused person should ask; shown on pages.
     #[serde(default)]
     pub support_contact: String,
+    /// When an upstream is passed over.
+    pub health: RawHealth,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
@@ -217,6 +243,8 @@ pub(super) struct RawLog {
     pub level: String,
     /// File to which the audit trail is appended. Default: in the log, target `audit`.
     pub audit_file: Option<PathBuf>,
+    /// File to which the access log is appended, a line a request. Default: in the log, target `access`.
+    pub access_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
@@ -274,6 +302,18 @@ mod default {
     }
     pub(super) fn response_timeout() -> String {
         "300s".into()
+    }
+    pub(super) fn body_idle_timeout() -> String {
+        "300s".into()
+    }
+    pub(super) fn max_connections() -> u32 {
+        1024
+    }
+    pub(super) fn queue_timeout() -> String {
+        "5s".into()
+    }
+    pub(super) fn upstream_idle_timeout() -> String {
+        "4s".into()
     }
     pub(super) fn https() -> OneOrMany {
         OneOrMany::One("0.0.0.0:443".into())

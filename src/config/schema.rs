@@ -25,6 +25,8 @@ pub(super) struct Key {
     pub kinds: Vec<Kind>,
     /// The allowed texts, when only some are.
     pub choices: Vec<String>,
+    /// What a table in the list may hold, when tables may stand there.
+    pub table: Option<&'static Value>,
     /// Bounds of a number.
     pub range: (Option<i64>, Option<i64>),
     /// The default as JSON, when there is one.
@@ -50,9 +52,9 @@ pub(super) fn key(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.path == path)
 }
 
-/// The sections in order of the schema.
+/// The sections in order of the schema; a section within another has a dotted name.
 pub(super) fn sections() -> impl Iterator<Item = &'static str> {
-    properties(&SCHEMA).map(|(name, _)| name.as_str())
+    SECTIONS.iter().map(|(path, _)| path.as_str())
 }
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
@@ -61,22 +63,51 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     drop_null(&mut schema);
     // A section all of whose keys have defaults may be left out.
     schema["required"] = ["ims", "campaign", "listen"].as_slice().into();
+    for section in schema["properties"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+        let inner: Vec<String> = properties(section)
+            .filter(|(_, inner)| is_section(inner))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if let Some(Value::Array(required)) = section.get_mut("required") {
+            required.retain(|name| !inner.iter().any(|inner| name == inner));
+        }
+    }
     schema
 });
 
-static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+static SECTIONS: LazyLock<Vec<(String, &'static Value)>> = LazyLock::new(|| {
+    let inner = |section: &'static str, schema: &'static Value| {
+        properties(schema)
+            .filter(|(_, inner)| is_section(inner))
+            .map(move |(name, inner)| (format!("{section}.{name}"), inner))
+    };
     properties(&SCHEMA)
+        .flat_map(|(name, schema)| [(name.clone(), schema)].into_iter().chain(inner(name, schema)))
+        .collect()
+});
+
+static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    SECTIONS
+        .iter()
         .flat_map(|(section, schema)| {
-            properties(schema).map(move |(name, schema)| read_key(format!("{section}.{name}"), schema))
+            properties(schema)
+                .filter(|(_, schema)| !is_section(schema))
+                .map(move |(name, schema)| read_key(format!("{section}.{name}"), schema))
         })
         .collect()
 });
 
-fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
+fn is_section(schema: &Value) -> bool {
+    schema["properties"].is_object()
+}
+
+/// The keys of a schema's tables.
+pub(super) fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
     schema["properties"].as_object().into_iter().flatten()
 }
 
-fn read_key(path: String, schema: &Value) -> Key {
+/// The key that a schema describes.
+pub(super) fn read_key(path: String, schema: &'static Value) -> Key {
     let types = schema["anyOf"]
         .as_array()
         .map_or_else(|| vec![&schema["type"]], |any| any.iter().map(|schema| &schema["type"]).collect());
@@ -97,6 +128,12 @@ fn read_key(path: String, schema: &Value) -> Key {
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect(),
+        table: schema["anyOf"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|list| list["items"]["anyOf"].as_array().into_iter().flatten())
+            .find(|item| is_section(item)),
         range: (schema["minimum"].as_i64(), schema["maximum"].as_i64()),
         default: schema.get("default").cloned(),
     }
@@ -145,12 +182,9 @@ mod tests {
         assert!(keys().len() > 40);
         for key in keys() {
             assert!(!key.kinds.is_empty(), "{}", key.path);
-            let (section, name) = key.path.split_once('.').unwrap();
-            assert!(
-                SCHEMA["properties"][section]["properties"][name]["description"].is_string(),
-                "{}",
-                key.path
-            );
+            let (section, name) = key.path.rsplit_once('.').unwrap();
+            let (_, schema) = SECTIONS.iter().find(|(path, _)| path == section).unwrap();
+            assert!(schema["properties"][name]["description"].is_string(), "{}", key.path);
         }
     }
 

@@ -45,8 +45,12 @@ impl Places {
             }
             Some(Place::File { value, .. }) => self.at(value.clone()),
             Some(Place::Environment(variable)) => Location::Environment(variable.clone()),
-            None => match self.sections.get(path.split('.').next().unwrap_or_default()) {
-                Some(header) => self.at(header.clone()),
+            None => match path.rsplit_once('.') {
+                // A section within another may be left out; then the outer one says where.
+                Some((section, _)) => match self.sections.get(section) {
+                    Some(header) => self.at(header.clone()),
+                    None => self.location(section),
+                },
                 None => Location::Whole(self.file.clone()),
             },
         }

@@ -38,7 +38,14 @@ pub(super) fn read(file: &str, text: &str) -> Tree {
     file.clone_into(&mut tree.places.file);
     text.clone_into(&mut tree.places.text);
     for section in schema::sections() {
-        tree.values.insert(section.to_owned(), Value::Table(Table::new()));
+        match section.rsplit_once('.') {
+            None => drop(tree.values.insert(section.to_owned(), Value::Table(Table::new()))),
+            Some((outer, name)) => {
+                if let Some(outer) = tree.table(outer) {
+                    outer.insert(name.to_owned(), Value::Table(Table::new()));
+                }
+            }
+        }
     }
     let (root, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
@@ -89,8 +96,8 @@ impl Tree {
         {
             self.places.texts.insert(path.to_owned(), text.clone());
         }
-        if let Some((section, name)) = path.split_once('.')
-            && let Some(Value::Table(section)) = self.values.get_mut(section)
+        if let Some((section, name)) = path.rsplit_once('.')
+            && let Some(section) = self.table(section)
         {
             section.insert(name.to_owned(), value);
         }
@@ -98,11 +105,16 @@ impl Tree {
 
     /// Forgets a value that does not fit.
     pub(super) fn unset(&mut self, path: &str) {
-        if let Some((section, name)) = path.split_once('.')
-            && let Some(Value::Table(section)) = self.values.get_mut(section)
+        if let Some((section, name)) = path.rsplit_once('.')
+            && let Some(section) = self.table(section)
         {
             section.remove(name);
         }
+    }
+
+    /// The values of a section, also of one within another.
+    fn table(&mut self, section: &str) -> Option<&mut Table> {
+        section.split('.').try_fold(&mut self.values, |table, name| table.get_mut(name)?.as_table_mut())
     }
 
     fn root(&mut self, root: &DeTable<'_>) {
@@ -124,36 +136,43 @@ impl Tree {
                 );
             } else if !schema::sections().any(|section| section == path) {
                 self.unknown(path, name.span(), value.span(), value.get_ref().is_table());
-            } else if let Some(table) = value.get_ref().as_table() {
-                self.places.sections.insert(path.to_string(), name.span());
-                self.section(path, table);
             } else {
-                self.unknown.push(Unknown {
-                    key: name.span(),
-                    value: value.span(),
-                    meant: Some(path.to_string()),
-                });
-                self.error(
-                    path,
-                    self.places.at(name.span()),
-                    Wrong::new(
-                        format!("must be a section, not {}", describe(value.get_ref())),
-                        format!("write [{path}] on a line of its own and its keys below it"),
-                    ),
-                );
+                self.known_section(path, name.span(), value);
             }
         }
+    }
+
+    fn known_section(&mut self, path: &str, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
+        if let Some(table) = value.get_ref().as_table() {
+            self.places.sections.insert(path.to_owned(), name);
+            return self.section(path, table);
+        }
+        let location = self.places.at(name.clone());
+        self.unknown.push(Unknown { key: name, value: value.span(), meant: Some(path.to_owned()) });
+        self.error(
+            path,
+            location,
+            Wrong::new(
+                format!("must be a section, not {}", describe(value.get_ref())),
+                format!("write [{path}] on a line of its own and its keys below it"),
+            ),
+        );
     }
 
     fn section(&mut self, section: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let path = format!("{section}.{}", name.get_ref());
+            if schema::sections().any(|section| section == path) {
+                self.known_section(&path, name.span(), value);
+                continue;
+            }
             let Some(key) = schema::key(&path) else {
-                self.unknown(&path, name.span(), value.span(), false);
+                let is_section = value.get_ref().is_table() && nearest(&path, schema::sections()).is_some();
+                self.unknown(&path, name.span(), value.span(), is_section);
                 continue;
             };
             let items = value.get_ref().as_array().into_iter().flat_map(|array| array.iter());
-            let items = items.map(Spanned::span).collect();
+            let items = items.map(|item| item_place(key, item)).collect();
             self.places
                 .keys
                 .insert(path.clone(), Place::File { key: name.span(), value: value.span(), items });
@@ -199,12 +218,53 @@ fn convert(key: &Key, value: &DeValue<'_>) -> Result<Value, (Option<usize>, Wron
         DeValue::Array(items) if key.kinds.contains(&Kind::List) => {
             let item = |(index, item): (usize, &Spanned<DeValue<'_>>)| match item.get_ref() {
                 DeValue::String(text) => Ok(Value::String(text.to_string())),
+                DeValue::Table(table) if key.table.is_some() => {
+                    table_value(key, table).map_err(|wrong| (Some(index), wrong))
+                }
                 other => Err((Some(index), wrong_kind(&[Kind::Text], other))),
             };
             Ok(Value::Array(items.iter().enumerate().map(item).collect::<Result<_, _>>()?))
         }
         other => Err((None, wrong_kind(&key.kinds, other))),
     }
+}
+
+/// A table in a list, if the key takes it: every entry is known and of its kind.
+fn table_value(key: &Key, table: &DeTable<'_>) -> Result<Value, Wrong> {
+    let Some(schema) = key.table else { return Err(Wrong::new("must not be a table", "write a text")) };
+    let known = || schema::properties(schema).map(|(name, _)| name.as_str());
+    let mut values = Table::new();
+    for (name, value) in table {
+        let name = name.get_ref();
+        let Some((_, schema)) = schema::properties(schema).find(|(known, _)| *known == name) else {
+            let mend = nearest(name, known()).map_or_else(
+                || format!("it may hold {}", known().collect::<Vec<_>>().join(", ")),
+                |meant| format!("did you mean `{meant}`?"),
+            );
+            return Err(Wrong::new(format!("has an unknown entry `{name}`"), mend));
+        };
+        let entry = schema::read_key(format!("{}.{name}", key.path), schema);
+        let value = convert(&entry, value.get_ref()).map_err(|(_, wrong)| {
+            Wrong::new(format!("has an entry `{name}` that {}", wrong.message), wrong.mend)
+        })?;
+        values.insert(name.to_string(), value);
+    }
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    match required.into_iter().find(|name| !values.contains_key(*name)) {
+        Some(name) => Err(Wrong::new(format!("has no entry `{name}`"), format!("add {name} = \"…\" to it"))),
+        None => Ok(Value::Table(values)),
+    }
+}
+
+/// Where an item stands: a table is known by its first text.
+fn item_place(key: &Key, item: &Spanned<DeValue<'_>>) -> Range<usize> {
+    let texts = item.get_ref().as_table().filter(|_| key.table.is_some());
+    let known = |name: &str| key.table.is_some_and(|schema| schema["properties"][name]["type"] == "string");
+    texts
+        .and_then(|table| {
+            table.iter().find(|(name, value)| known(name.get_ref()) && value.get_ref().is_str())
+        })
+        .map_or_else(|| item.span(), |(_, value)| value.span())
 }
 
 /// A text, if the key takes it.

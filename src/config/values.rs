@@ -182,7 +182,7 @@ pub(super) const READ_ORGANIZATIONS: &str = "read_organizations";
 /// The scope that opens the list of product profiles.
 pub(super) const PRODUCT_CONTEXT: &str = "additional_info.projectedProductContext";
 /// Longer durations are slips, and far from what a clock can add.
-const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+const LONGEST: Duration = Duration::from_hours(8784);
 
 #[cfg(test)]
 mod tests {

@@ -93,6 +93,11 @@ impl Ims {
         let access_token = answer.access_token();
         let claims = token::validate(self, id_token, &Nonce::new(nonce.to_owned()), access_token).await?;
         let lifetime = answer.expires_in().unwrap_or(DEFAULT_LIFETIME).min(DEFAULT_LIFETIME);
+        if lifetime.is_zero() {
+            // A session that is over before it begins would send the browser in circles.
+            let reason = "the access token is over already (expires_in 0)".to_owned();
+            return Err(ImsError::Answer { endpoint: TOKEN, reason });
+        }
         Ok(Tokens {
             subject: claims.subject().to_string(),
             email: claims.email().map(|email| email.to_string()),

@@ -7,7 +7,7 @@ use http::{Response, StatusCode, header};
 use crate::http_client::HttpError;
 
 /// A failed exchange with IMS. `endpoint` is its path-like name in IMS's own terms.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ImsError {
     /// IMS did not answer, or said that it cannot now.
     #[error("IMS {endpoint}: {reason}")]

@@ -122,7 +122,7 @@ struct UserInfo {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawOrganization {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_none")]
     org_name: Option<String>,
     #[serde(default)]
     org_ref: Option<OrgRef>,
@@ -133,24 +133,33 @@ struct RawOrganization {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OrgRef {
-    ident: String,
-    auth_src: String,
+    #[serde(default, deserialize_with = "text_or_none")]
+    ident: Option<String>,
+    #[serde(default, deserialize_with = "text_or_none")]
+    auth_src: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawGroup {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_none")]
     group_name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_none")]
     group_display_name: Option<String>,
+}
+
+impl OrgRef {
+    /// `ident@authSrc`; an organisation without either is never the configured one.
+    fn id(self) -> Option<String> {
+        Some(format!("{}@{}", self.ident?, self.auth_src?))
+    }
 }
 
 impl RawOrganization {
     fn read(self) -> Organization {
         let groups = self.groups.unwrap_or_default().into_iter();
         Organization {
-            id: self.org_ref.map(|org| format!("{}@{}", org.ident, org.auth_src)).unwrap_or_default(),
+            id: self.org_ref.and_then(OrgRef::id).unwrap_or_default(),
             name: self.org_name.unwrap_or_default(),
             groups: groups
                 .map(|group| [group.group_name, group.group_display_name].into_iter().flatten().collect())
@@ -180,15 +189,15 @@ struct RawContext {
 
 #[derive(Deserialize)]
 struct RawProduct {
-    #[serde(default, rename = "owningEntity")]
+    #[serde(default, rename = "owningEntity", deserialize_with = "text_or_none")]
     owning_entity: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_none")]
     user_visible_name: Option<String>,
-    #[serde(default, rename = "serviceCode")]
+    #[serde(default, rename = "serviceCode", deserialize_with = "text_or_none")]
     service_code: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_none")]
     label: Option<String>,
-    #[serde(default, rename = "statusCode")]
+    #[serde(default, rename = "statusCode", deserialize_with = "text_or_none")]
     status_code: Option<String>,
 }
 

@@ -2,7 +2,7 @@
 //! know, at most once per window.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -56,8 +56,8 @@ pub struct Provider {
     clock: Clock,
     metadata: ArcSwapOption<Metadata>,
     keys: ArcSwapOption<CoreJsonWebKeySet>,
-    /// Makes one load of many wishes.
-    loading: Mutex<()>,
+    /// Makes one load of many wishes; holds when and how the latest one failed.
+    loading: Mutex<Option<(Instant, ImsError)>>,
     /// When the keys were last asked for because of an unknown key id.
     refetched: Mutex<Option<UnixTime>>,
 }
@@ -79,10 +79,21 @@ impl Provider {
         if let (Some(metadata), Some(_)) = (self.metadata.load_full(), self.keys.load_full()) {
             return Ok(metadata);
         }
-        let _loading = self.loading.lock().await;
+        let asked = Instant::now();
+        let mut failed = self.loading.lock().await;
         if let (Some(metadata), Some(_)) = (self.metadata.load_full(), self.keys.load_full()) {
             return Ok(metadata);
         }
+        // Who waited while it failed has their answer: one deadline after the other would be a queue.
+        if let Some((_, error)) = failed.as_ref().filter(|(at, _)| *at > asked) {
+            return Err(error.clone());
+        }
+        let loaded = self.load().await;
+        *failed = loaded.as_ref().err().map(|error| (Instant::now(), error.clone()));
+        loaded
+    }
+
+    async fn load(&self) -> Result<Arc<Metadata>, ImsError> {
         let metadata: Metadata = self.json("discovery", self.instance.ims.discovery_url.as_str()).await?;
         check(&metadata)?;
         let keys = self.fetch_keys(&metadata).await?;
@@ -143,8 +154,8 @@ impl Provider {
 
 /// Every address in the document must be https, or http on this machine (RFC 9700 §2.6).
 fn check(metadata: &Metadata) -> Result<(), ImsError> {
-    let token = metadata.token_endpoint().map(|url| url.url());
-    let user_info = metadata.userinfo_endpoint().map(|url| url.url());
+    let token = metadata.token_endpoint().map(oauth2::TokenUrl::url);
+    let user_info = metadata.userinfo_endpoint().map(openidconnect::UserInfoUrl::url);
     let revocation = metadata.additional_metadata().revocation_endpoint.as_ref();
     let unusable = |reason: String| ImsError::Answer { endpoint: "discovery", reason };
     if token.is_none() {
@@ -174,4 +185,4 @@ fn is_safe(url: &Url) -> bool {
 }
 
 /// How long made-up key ids cannot cause another fetch.
-pub const KEYS_WINDOW: Duration = Duration::from_secs(60);
+pub const KEYS_WINDOW: Duration = Duration::from_mins(1);

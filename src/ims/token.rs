@@ -22,6 +22,7 @@ pub async fn validate(
     nonce: &Nonce,
     access_token: &AccessToken,
 ) -> Result<CoreIdTokenClaims, ImsError> {
+    check_key_named(id_token)?;
     let issuers = ims.accepted_issuers().await?;
     let keys = ims.provider.keys().await?;
     let claims = match verify(ims, &issuers, &keys, id_token, nonce) {
@@ -35,6 +36,17 @@ pub async fn validate(
     check_authorized_party(ims, &claims)?;
     check_access_token_hash(id_token, &claims, access_token)?;
     Ok(claims)
+}
+
+/// The header names its key (`kid`, RFC 7515 §4.1.4). IMS always does; a token without it would be tried with whatever
+/// single key is published.
+fn check_key_named(id_token: &CoreIdToken) -> Result<(), ImsError> {
+    use base64::Engine as _;
+    let token = id_token.to_string();
+    let header = token.split('.').next().unwrap_or_default();
+    let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap_or_default();
+    if header["kid"].is_string() { Ok(()) } else { Err(refused("its header names no key (kid)".to_owned())) }
 }
 
 fn verify(

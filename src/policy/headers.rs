@@ -27,9 +27,11 @@ pub const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C Trace Context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// Vendors' additions to `traceparent`.
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The client's address as this gateway saw it.
 pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// Always `https`.
+/// `https`, unless a trusted proxy says otherwise.
 pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The host the client asked for.
 pub const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -104,7 +106,7 @@ pub fn is_reserved(name: &str) -> bool {
     let folds_to = |known: &&str| {
         known.len() == name.len() && name.bytes().zip(known.bytes()).all(|(sent, known)| fold(sent) == known)
     };
-    RESERVED.iter().any(|known| folds_to(&known))
+    RESERVED.iter().any(&folds_to)
         // The exact spelling is Campaign's own and passes; a variant could shadow it.
         || (name != SECURITY_TOKEN.as_str() && folds_to(&SECURITY_TOKEN.as_str()))
 }

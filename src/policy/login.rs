@@ -25,6 +25,8 @@ pub struct LoginTransaction {
     pub return_to: ReturnTo,
     /// When it began, seconds since the Unix epoch.
     pub began: i64,
+    /// Name of the session the browser had when it began, if any: the one this login is to replace.
+    pub replaces: Option<String>,
 }
 
 /// The `state` parameter: how often this login was begun again, then 128 random bits as 22 characters of base64url.

@@ -3,9 +3,11 @@
 pub mod access;
 pub mod arrival;
 pub mod cookies;
+pub mod framing;
 pub mod headers;
 pub mod login;
 pub mod mask;
 pub mod path;
 pub mod public;
 pub mod return_to;
+pub mod told;

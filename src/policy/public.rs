@@ -47,6 +47,11 @@ impl PublicPaths {
 /// True when `path` is closed to everybody, signed in or not: `*ooconv.jsp*` and `/res/*.jsp*`, in any case, encoded up to
 /// twice, with path parameters or doubled slashes in between.
 pub fn is_denied(path: &str) -> bool {
+    // Both patterns hold `.jsp`; most paths neither do nor could after decoding. This is asked on every request.
+    let could_hide_it = path.bytes().any(|byte| byte == b'%' || byte == b';');
+    if !could_hide_it && !path.as_bytes().windows(4).any(|window| window.eq_ignore_ascii_case(b".jsp")) {
+        return false;
+    }
     let twice = percent_decoded(percent_decoded(path.bytes())).map(|byte| byte.to_ascii_lowercase());
     let plain = without_parameters(twice.clone());
     is_closed(twice) || is_closed(plain)

@@ -1,128 +1,57 @@
-//! The bytes of requests and answers on their way through, never collected.
+//! An answer's body on its way to the client, never collected.
 
-use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use futures_util::StreamExt as _;
+use http::{Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::pool::Lease;
-
-/// A request's body on its way to Campaign.
-#[derive(Debug)]
-pub enum Upload {
-    /// Nothing.
-    Empty,
-    /// The client's, counted as it goes.
-    Client(Incoming, Arc<AtomicU64>),
-}
-
-impl Upload {
-    /// Wraps a client's body so that its progress can be watched.
-    pub fn watched(request: Request<Incoming>) -> (Request<Self>, Progress) {
-        if request.body().is_end_stream() {
-            return (request.map(|_| Self::Empty), Progress(None));
-        }
-        let frames = Arc::<AtomicU64>::default();
-        let progress = Progress(Some(frames.clone()));
-        (request.map(|body| Self::Client(body, frames)), progress)
-    }
-
-    /// True when there is nothing to send.
-    pub fn is_empty(&self) -> bool {
-        matches!(self, Self::Empty)
-    }
-}
-
-/// Tells whether an upload still moves.
-#[derive(Debug)]
-pub struct Progress(Option<Arc<AtomicU64>>);
-
-impl Progress {
-    /// Waits for `head` at most `limit` after the upload's last movement: a long upload is no reason to give up.
-    pub async fn deadline<F: Future>(&self, limit: Duration, head: F) -> Option<F::Output> {
-        let mut head = std::pin::pin!(head);
-        let Some(frames) = &self.0 else {
-            return tokio::time::timeout(limit, head).await.ok();
-        };
-        let mut seen = frames.load(Ordering::Relaxed);
-        let mut sleep = std::pin::pin!(tokio::time::sleep(limit));
-        poll_fn(|cx| {
-            if let Poll::Ready(output) = head.as_mut().poll(cx) {
-                return Poll::Ready(Some(output));
-            }
-            while sleep.as_mut().poll(cx).is_ready() {
-                let now = frames.load(Ordering::Relaxed);
-                if now == seen {
-                    return Poll::Ready(None);
-                }
-                seen = now;
-                sleep.as_mut().reset(Instant::now() + limit);
-            }
-            Poll::Pending
-        })
-        .await
-    }
-}
-
-impl HttpBody for Upload {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
-            Self::Client(body, frames) => {
-                frames.fetch_add(1, Ordering::Relaxed);
-                Pin::new(body).poll_frame(cx)
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Client(body, _) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Client(body, _) => body.size_hint(),
-        }
-    }
-}
+use super::error::Stalled;
+use super::lease::Lease;
+use super::upload::Progress;
 
 /// An answer's body: Campaign's own, or one of the gateway's.
 #[derive(Debug)]
 pub enum Body {
-    /// Streamed from Campaign; the connection goes back when it is read to the end, and is closed when it is not.
-    Campaign(Incoming, Option<Lease>),
+    /// Streamed from Campaign.
+    Campaign(Download),
     /// Made here.
     Own(axum::body::Body),
 }
 
+/// Campaign's bytes. The connection goes back when they are read to the end, and is closed when they are not: when
+/// Campaign breaks off or stands still, and when the client goes away.
+#[derive(Debug)]
+pub struct Download {
+    incoming: Incoming,
+    lease: Option<Lease>,
+    progress: Progress,
+    /// True while the timer runs: since the first look that found nothing.
+    waits: bool,
+}
+
 impl Body {
     /// Joins Campaign's answer with its connection.
-    pub fn leased(response: Response<Incoming>, lease: Lease) -> Response<Self> {
+    pub(super) fn leased(response: Response<Incoming>, lease: Lease, progress: Progress) -> Response<Self> {
         response.map(|incoming| {
-            if incoming.is_end_stream() {
-                lease.give_back();
-                return Self::Campaign(incoming, None);
+            let mut download = Download { incoming, lease: Some(lease), progress, waits: false };
+            if download.incoming.is_end_stream() {
+                download.release();
             }
-            Self::Campaign(incoming, Some(lease))
+            Self::Campaign(download)
         })
+    }
+
+    /// The same bytes until `ended`, then no more.
+    #[must_use]
+    pub fn until(self, ended: CancellationToken) -> Self {
+        let stream = self.into_data_stream().take_until(ended.cancelled_owned());
+        Self::Own(axum::body::Body::from_stream(stream))
     }
 
     /// No bytes.
@@ -131,9 +60,70 @@ impl Body {
     }
 }
 
+/// Server-sent events: an answer without an end (HTML Standard §9.2).
+pub(super) fn is_event_stream<B>(response: &Response<B>) -> bool {
+    let value = response.headers().get(header::CONTENT_TYPE);
+    value
+        .and_then(|value| value.as_bytes().get(..EVENTS.len()))
+        .is_some_and(|v| v.eq_ignore_ascii_case(EVENTS))
+}
+
+const EVENTS: &[u8] = b"text/event-stream";
+
 impl From<axum::body::Body> for Body {
     fn from(body: axum::body::Body) -> Self {
         Self::Own(body)
+    }
+}
+
+impl Download {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        match &polled {
+            Poll::Ready(None) => self.release(),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.waits = false;
+                // After trailers nobody looks for the end, for there is nothing more to come.
+                if frame.is_trailers() || self.incoming.is_end_stream() {
+                    self.release();
+                }
+            }
+            Poll::Ready(Some(Err(error))) => {
+                if let Some(lease) = self.lease.take() {
+                    tracing::warn!(upstream = %lease.upstream(), %error, "Campaign broke off within an answer");
+                }
+            }
+            Poll::Pending => {
+                if let Some(stalled) = self.stalled(cx) {
+                    return Poll::Ready(Some(Err(axum::Error::new(stalled))));
+                }
+            }
+        }
+        polled.map(|frame| frame.map(|result| result.map_err(axum::Error::new)))
+    }
+
+    /// The error of a pause that lasts too long; then the connection is closed.
+    fn stalled(&mut self, cx: &mut Context<'_>) -> Option<Stalled> {
+        let lease = self.lease.as_mut()?;
+        let limit = lease.body_idle();
+        let deadline = lease.deadline()?;
+        if !self.waits {
+            self.waits = true;
+            deadline.arm(limit);
+        }
+        if deadline.poll(cx).is_pending() {
+            return None;
+        }
+        let stalled = Stalled { upstream: lease.upstream().clone(), limit };
+        tracing::warn!(upstream = %stalled.upstream, ?limit, "Campaign stood still within an answer, which is cut");
+        self.lease = None;
+        Some(stalled)
+    }
+
+    fn release(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.give_back(&self.progress);
+        }
     }
 }
 
@@ -147,36 +137,21 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match self.get_mut() {
             Self::Own(body) => Pin::new(body).poll_frame(cx),
-            Self::Campaign(body, lease) => {
-                let polled = Pin::new(&mut *body).poll_frame(cx);
-                match &polled {
-                    Poll::Ready(None) => release(lease),
-                    Poll::Ready(Some(Ok(_))) if body.is_end_stream() => release(lease),
-                    Poll::Ready(Some(Err(_))) => drop(lease.take()),
-                    _ => {}
-                }
-                polled.map(|frame| frame.map(|result| result.map_err(axum::Error::new)))
-            }
+            Self::Campaign(download) => download.poll(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(body) => body.is_end_stream(),
-            Self::Campaign(body, _) => body.is_end_stream(),
+            Self::Campaign(download) => download.incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(body) => body.size_hint(),
-            Self::Campaign(body, _) => body.size_hint(),
+            Self::Campaign(download) => download.incoming.size_hint(),
         }
-    }
-}
-
-fn release(lease: &mut Option<Lease>) {
-    if let Some(lease) = lease.take() {
-        lease.give_back();
     }
 }

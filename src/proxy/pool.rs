@@ -1,156 +1,217 @@
-//! Connections to one upstream, kept by one worker. A connection goes back when its answer has been read to the end.
+//! Connections to one upstream, kept by one worker: a bounded number in use, those used last first.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
-use http::uri::Authority;
-use http::{HeaderMap, Method, Request, Response, Uri, Version};
-use hyper::client::conn::http1::{self, SendRequest};
-use tower::Service as _;
-use url::Url;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::sync::Semaphore;
 
-use super::body::{Body, Progress, Upload};
-use super::{ProxyError, base};
-use crate::http_client::{Connector, chain};
+use super::ProxyError;
+use super::fleet::{Limits, Member};
+use super::lease::{Connection, Failed, Lease};
+use super::spare::Spare;
+use super::upload::{Progress, Upload};
+use crate::http_client::{Endpoint, chain};
 
-/// Idle connections to one upstream.
+/// One worker's connections to one upstream.
 #[derive(Debug)]
 pub struct Pool {
-    authority: Authority,
-    address: Uri,
-    connector: Connector,
-    idle: Arc<Idle>,
+    member: Member,
+    limits: Limits,
+    kept: Arc<Kept>,
 }
 
-/// A connection on loan; [`Lease::give_back`] makes it available again.
+/// What leases share with their pool.
 #[derive(Debug)]
-pub struct Lease {
-    sender: SendRequest<Upload>,
-    idle: Arc<Idle>,
+pub(super) struct Kept {
+    pub name: Arc<str>,
+    pub body_idle: Duration,
+    idle: Mutex<Resting>,
+    slots: Semaphore,
+    idle_timeout: Duration,
+    /// True while a task closes connections that nobody uses.
+    swept: AtomicBool,
 }
 
-type Idle = Mutex<Vec<(SendRequest<Upload>, Instant)>>;
-/// An error, and the request when it is certain that nothing of it was sent.
-type Failure = (ProxyError, Option<Box<Request<Upload>>>);
+/// Boxed, for they go to leases and back many times a second.
+type Resting = Vec<Box<Connection>>;
+
+/// An error, and the request when it may go out again: nothing of it was sent, or repeating it is safe.
+pub(super) struct Failure {
+    pub error: ProxyError,
+    pub again: Option<Box<Request<Upload>>>,
+}
 
 impl Pool {
-    /// A pool for this origin; `None` when it is no origin.
-    pub fn new(url: &Url, connector: Connector) -> Option<Self> {
-        let (scheme, authority) = base(url)?;
-        let address =
-            Uri::builder().scheme(scheme).authority(authority.clone()).path_and_query("/").build().ok()?;
-        Some(Self { authority, address, connector, idle: Arc::default() })
+    /// A pool without connections.
+    pub(super) fn new(member: Member, limits: Limits) -> Self {
+        let kept = Kept {
+            name: member.endpoint.name().clone(),
+            body_idle: limits.body_idle,
+            idle: Mutex::default(),
+            slots: Semaphore::new(limits.pool.max_connections),
+            idle_timeout: limits.pool.idle_timeout,
+            swept: AtomicBool::new(false),
+        };
+        Self { member, limits, kept: Arc::new(kept) }
     }
 
-    /// Where this pool connects to.
-    pub fn authority(&self) -> &Authority {
-        &self.authority
+    /// Connections in use.
+    pub(super) fn in_use(&self) -> usize {
+        self.limits.pool.max_connections.saturating_sub(self.kept.slots.available_permits())
     }
 
     /// Sends a request and waits for the head of the answer.
     ///
     /// A kept connection may have been closed by Campaign at the very moment it was taken: then the request goes out
-    /// again when nothing of it was sent, or when repeating is safe (RFC 9110 §9.2.2): a GET or HEAD without a body.
-    pub async fn send(
+    /// again, on a new connection, when nothing of it was sent. One that was sent goes out again only if repeating it
+    /// is safe (RFC 9110 §9.2.2) — a GET or HEAD without body — and only once, which `spare` holds.
+    pub(super) async fn send(
+        &self,
+        request: Request<Upload>,
+        progress: &Progress,
+        spare: &mut Spare,
+    ) -> Result<(Response<Incoming>, Lease), Failure> {
+        let outcome = self.exchange(request, progress, spare).await;
+        match &outcome {
+            Ok(_) => self.member.health.answered(),
+            Err(failure) if failure.error.is_upstreams() => self.member.health.failed(&failure.error),
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    async fn exchange(
         &self,
         mut request: Request<Upload>,
         progress: &Progress,
-        limit: Duration,
-    ) -> Result<Response<Body>, Failure> {
-        while let Some((lease, since)) = self.take() {
-            let spare = (since.elapsed() > FRESH).then(|| repeatable(&request)).flatten();
-            match self.exchange(lease, request, progress, limit).await {
-                Err((ProxyError::Broken { .. }, Some(unsent))) => request = *unsent,
-                outcome @ Err((ProxyError::Broken { .. }, None)) => match spare {
-                    Some(again) => {
-                        request = again;
-                        break;
-                    }
-                    None => return outcome,
-                },
-                outcome => return outcome,
+        spare: &mut Spare,
+    ) -> Result<(Response<Incoming>, Lease), Failure> {
+        let mut lease = match self.slot().await {
+            Ok(()) => Lease::new(self.kept.clone()),
+            Err(error) => return Err(Failure { error, again: Some(Box::new(request)) }),
+        };
+        while let Some(connection) = self.kept.take() {
+            match lease.exchange(connection, request, progress, spare, self.limits.response).await {
+                Ok(response) => return Ok((response, lease)),
+                Err(failed) => {
+                    let Failure { error, again } = self.judge(failed, spare);
+                    let Some(again) = again else { return Err(Failure { error, again: None }) };
+                    request = *again;
+                }
             }
         }
-        match self.connect().await {
-            Ok(lease) => self.exchange(lease, request, progress, limit).await,
-            Err(error) => Err((error, Some(Box::new(request)))),
+        let connection = match self.connect().await {
+            Ok(connection) => connection,
+            Err(error) => return Err(Failure { error, again: Some(Box::new(request)) }),
+        };
+        match lease.exchange(connection, request, progress, spare, self.limits.response).await {
+            Ok(response) => Ok((response, lease)),
+            Err(failed) => Err(self.judge(failed, spare)),
         }
     }
 
-    /// The idle connection used last.
-    fn take(&self) -> Option<(Lease, Instant)> {
-        let mut idle = lock(&self.idle);
-        while let Some((sender, since)) = idle.pop() {
-            if sender.is_ready() {
-                return Some((Lease { sender, idle: self.idle.clone() }, since));
+    /// What a failed exchange means, and whether the request may go out again.
+    fn judge(&self, failed: Failed, spare: &mut Spare) -> Failure {
+        let (upstream, limit) = (self.kept.name.clone(), self.limits.response);
+        let (error, again) = match failed {
+            Failed::Deadline => (ProxyError::Deadline { upstream, limit }, None),
+            Failed::Stalled => {
+                let reason = format!("nothing came for {limit:?}");
+                (ProxyError::Client { reason, stalled: true }, None)
+            }
+            Failed::Broken(error, _) if error.is_user() => {
+                (ProxyError::Client { reason: chain(&error), stalled: false }, None)
+            }
+            Failed::Broken(error, unsent) => {
+                // An answer that cannot be read is an answer: asking again would bring the same.
+                let again =
+                    unsent.or_else(|| if error.is_parse() { None } else { spare.again().map(Box::new) });
+                (ProxyError::Broken { upstream, reason: chain(&error) }, again)
+            }
+        };
+        Failure { error, again }
+    }
+
+    /// Takes a slot, or waits for one: in order, but not for ever.
+    async fn slot(&self) -> Result<(), ProxyError> {
+        let slots = &self.kept.slots;
+        if let Ok(permit) = slots.try_acquire() {
+            permit.forget();
+            return Ok(());
+        }
+        let limit = self.limits.pool.queue_timeout;
+        if let Ok(Ok(permit)) = tokio::time::timeout(limit, slots.acquire()).await {
+            permit.forget();
+            return Ok(());
+        }
+        let connections = self.limits.pool.max_connections;
+        Err(ProxyError::Busy { upstream: self.kept.name.clone(), connections, limit })
+    }
+
+    async fn connect(&self) -> Result<Box<Connection>, ProxyError> {
+        let failed = |reason| ProxyError::Connect { upstream: self.kept.name.clone(), reason };
+        let endpoint: &Endpoint = &self.member.endpoint;
+        let wire = endpoint.dialer().dial().await.map_err(|e| failed(chain(&e)))?;
+        let (sender, connection) =
+            http1::Builder::new().handshake(TokioIo::new(wire)).await.map_err(|e| failed(chain(&e)))?;
+        let driver = tokio::spawn(async move {
+            // Its end is seen by whoever holds the sender.
+            let _ = connection.with_upgrades().await;
+        });
+        Ok(Box::new(Connection::new(sender, driver.abort_handle(), self.limits.response)))
+    }
+}
+
+impl Kept {
+    /// The idle connection used last, if it was used recently enough.
+    fn take(&self) -> Option<Box<Connection>> {
+        let mut idle = self.idle();
+        while let Some(connection) = idle.pop() {
+            if connection.is_usable(self.idle_timeout) {
+                return Some(connection);
             }
         }
         None
     }
 
-    async fn connect(&self) -> Result<Lease, ProxyError> {
-        let failed = |reason| ProxyError::Connect { upstream: self.authority.clone(), reason };
-        let stream =
-            self.connector.clone().call(self.address.clone()).await.map_err(|e| failed(chain(&*e)))?;
-        let (sender, connection) =
-            http1::Builder::new().handshake(stream).await.map_err(|e| failed(chain(&e)))?;
+    /// Makes a connection available to the next request.
+    pub fn put(this: &Arc<Self>, connection: Box<Connection>) {
+        this.idle().push(connection);
+        if !this.swept.load(Ordering::Relaxed) {
+            Self::sweep(this);
+        }
+    }
+
+    /// Frees a slot.
+    pub fn free(&self) {
+        self.slots.add_permits(1);
+    }
+
+    /// Closes connections that nobody uses any more: one task while there are any, and no timer for each.
+    fn sweep(this: &Arc<Self>) {
+        this.swept.store(true, Ordering::Relaxed);
+        let (kept, pause) = (Arc::downgrade(this), this.idle_timeout / 2);
         tokio::spawn(async move {
-            // Its end is seen by whoever holds the sender.
-            let _ = connection.with_upgrades().await;
+            loop {
+                tokio::time::sleep(pause).await;
+                let Some(kept) = Weak::upgrade(&kept) else { return };
+                let mut idle = kept.idle();
+                idle.retain(|connection| connection.is_usable(kept.idle_timeout));
+                if idle.is_empty() {
+                    // The next connection that comes back starts it again.
+                    kept.swept.store(false, Ordering::Relaxed);
+                    return;
+                }
+            }
         });
-        Ok(Lease { sender, idle: self.idle.clone() })
     }
 
-    async fn exchange(
-        &self,
-        mut lease: Lease,
-        request: Request<Upload>,
-        progress: &Progress,
-        limit: Duration,
-    ) -> Result<Response<Body>, Failure> {
-        let broken = |reason| ProxyError::Broken { upstream: self.authority.clone(), reason };
-        let answer = progress.deadline(limit, lease.sender.try_send_request(request)).await;
-        match answer {
-            None => Err((ProxyError::Deadline { upstream: self.authority.clone(), limit }, None)),
-            Some(Ok(response)) => Ok(Body::leased(response, lease)),
-            Some(Err(mut error)) => {
-                let unsent = error.take_message().map(Box::new);
-                Err((broken(chain(error.error())), unsent))
-            }
-        }
+    fn idle(&self) -> MutexGuard<'_, Resting> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-impl Lease {
-    /// Makes the connection available to the next request.
-    pub fn give_back(self) {
-        if !self.sender.is_closed() {
-            let mut idle = lock(&self.idle);
-            if idle.len() < MAX_IDLE {
-                idle.push((self.sender, Instant::now()));
-            }
-        }
-    }
-}
-
-/// A copy to send again, when that is safe.
-fn repeatable(request: &Request<Upload>) -> Option<Request<Upload>> {
-    let safe = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_empty();
-    safe.then(|| {
-        let mut copy = Request::new(Upload::Empty);
-        *copy.method_mut() = request.method().clone();
-        *copy.uri_mut() = request.uri().clone();
-        *copy.version_mut() = Version::HTTP_11;
-        *copy.headers_mut() = HeaderMap::clone(request.headers());
-        copy
-    })
-}
-
-fn lock(idle: &Idle) -> MutexGuard<'_, Vec<(SendRequest<Upload>, Instant)>> {
-    idle.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Idle connections kept; more are closed.
-const MAX_IDLE: usize = 1024;
-/// A connection used this recently is not about to be closed for idleness: no copy of the request is made for it.
-const FRESH: Duration = Duration::from_secs(1);

@@ -11,6 +11,7 @@ use tokio::io::copy_bidirectional;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
+use super::lease::Lease;
 
 /// True for a WebSocket handshake over HTTP/1.1.
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
@@ -35,16 +36,21 @@ pub fn take(request: &mut Request<Incoming>) -> bool {
     true
 }
 
-/// Joins both sides after a matching 101; `None` when it does not match what was asked.
+/// Joins both sides after a 101 that is what was asked for.
 pub fn join(
-    mut response: Response<Body>,
-    client: Option<OnUpgrade>,
+    mut response: Response<Incoming>,
+    lease: Lease,
+    client: OnUpgrade,
     ended: Option<CancellationToken>,
-) -> Option<Response<Body>> {
-    let client = client.filter(|_| asks_for_websocket(response.headers()))?;
+) -> Response<Body> {
     let upstream = hyper::upgrade::on(&mut response);
+    // The tunnel is none of the pool's connections any more.
+    let connection = lease.detach();
     tokio::spawn(async move {
-        let (Ok(client), Ok(upstream)) = tokio::join!(client, upstream) else { return };
+        let joined = tokio::join!(client, upstream);
+        // Closed with its HTTP side unless it was handed over just now.
+        drop(connection);
+        let (Ok(client), Ok(upstream)) = joined else { return };
         let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
         let tunnel = copy_bidirectional(&mut client, &mut upstream);
         match ended {
@@ -58,10 +64,11 @@ pub fn join(
     head.headers.remove(header::TRANSFER_ENCODING);
     head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    Some(Response::from_parts(head, Body::empty()))
+    Response::from_parts(head, Body::empty())
 }
 
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
+/// True when these fields, of a request or its answer, switch to WebSocket and to nothing else.
+pub fn asks_for_websocket(headers: &HeaderMap) -> bool {
     let lists = |name, token: &str| {
         let fields = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         fields.flat_map(|field| field.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))

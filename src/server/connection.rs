@@ -101,4 +101,4 @@ const MAX_HEAD: usize = 64 * 1024;
 const MAX_STREAMS: u32 = 200;
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
-const PING: Duration = Duration::from_secs(60);
+const PING: Duration = Duration::from_mins(1);

@@ -108,12 +108,22 @@ impl Worker {
                 stop.run_until_cancelled(accept).await
             });
         }
-        stop.cancelled().await;
+        let flush = async {
+            loop {
+                tokio::time::sleep(FLUSH).await;
+                gate.flush_log();
+            }
+        };
+        let _ = stop.run_until_cancelled(flush).await;
         listeners.join_all().await;
         draining.cancel();
         connections.close();
         if tokio::time::timeout(self.drain, connections.wait()).await.is_err() {
             tracing::warn!(left = connections.len(), "drain time is over; connections are cut");
         }
+        gate.flush_log();
     }
 }
+
+/// How long a line of the access log may wait to be written with others.
+const FLUSH: Duration = Duration::from_millis(100);

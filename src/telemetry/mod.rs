@@ -3,6 +3,7 @@
 //! Targets: `imsgate` for the program, `access` for one line a request, `audit` for who came in, who was refused and
 //! who left. No token, code, secret or session id ever goes into a field.
 
+mod access;
 pub mod audit;
 mod request_id;
 
@@ -11,49 +12,62 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Mutex;
 
-use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing::Subscriber;
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, FilterFn, LevelFilter};
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
 
+pub use access::{AccessLog, Line};
 pub use request_id::RequestId;
 
 use crate::config::{Log, LogFormat};
 
-/// Starts logging to standard error (`IMSGATE_LOG` replaces `log.level`), and the audit trail to its file when one is configured.
+/// Starts logging to standard error (`IMSGATE_LOG` replaces `log.level`), and the audit trail to its file when one is
+/// configured.
 ///
 /// # Errors
 /// When the audit file cannot be opened or the filter cannot be read.
 pub fn init(log: &Log) -> io::Result<()> {
     let from_environment = std::env::var("IMSGATE_LOG").ok();
     let level = from_environment.as_ref().unwrap_or(&log.level);
+    subscriber(log, level)?.try_init().map_err(io::Error::other)
+}
+
+fn subscriber(log: &Log, level: &str) -> io::Result<impl Subscriber + Send + Sync + 'static> {
     let filter =
         EnvFilter::try_new(level).map_err(|e| io::Error::other(format!("log.level `{level}`: {e}")))?;
-    let audit = log.audit_file.as_deref().map(open).transpose()?;
+    let audit = log.audit_file.as_deref().map(|path| open("log.audit_file", path)).transpose()?;
     let apart = audit.is_some();
-    let main = main_layer(log.format)
-        .with_filter(filter)
-        .with_filter(filter_fn(move |meta| !(apart && is_audit(meta))));
-    let audit = audit.map(|file| json().with_writer(Mutex::new(file)).with_filter(filter_fn(is_audit)));
-    tracing_subscriber::registry().with(main).with(audit).try_init().map_err(io::Error::other)
+    // Without a hint from every filter, nothing is ruled out early: each of h2's and hyper's own trace points would be
+    // weighed on every request.
+    let not_apart =
+        FilterFn::new(move |meta| !(apart && is_audit(meta))).with_max_level_hint(LevelFilter::TRACE);
+    let only_audit = FilterFn::new(is_audit).with_max_level_hint(LevelFilter::INFO);
+    let mut layers = vec![main_layer(log.format).with_filter(filter.and(not_apart)).boxed()];
+    layers.extend(audit.map(|file| json().with_writer(Mutex::new(file)).with_filter(only_audit).boxed()));
+    Ok(tracing_subscriber::registry().with(layers))
 }
 
 fn main_layer(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let human = match format {
-        LogFormat::Auto => io::stderr().is_terminal(),
-        LogFormat::Human => true,
-        LogFormat::Json => false,
-    };
-    if human {
+    if is_human(format) {
         fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).boxed()
     } else {
         json().with_writer(io::stderr).boxed()
     }
 }
 
+fn is_human(format: LogFormat) -> bool {
+    match format {
+        LogFormat::Auto => io::stderr().is_terminal(),
+        LogFormat::Human => true,
+        LogFormat::Json => false,
+    }
+}
+
 fn json<S>() -> fmt::Layer<S, fmt::format::JsonFields, fmt::format::Format<fmt::format::Json>>
 where
-    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+    S: Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
     fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false)
 }
@@ -62,10 +76,28 @@ fn is_audit(meta: &tracing::Metadata<'_>) -> bool {
     meta.target() == audit::TARGET
 }
 
-fn open(path: &Path) -> io::Result<File> {
+fn open(key: &str, path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
         .append(true)
         .open(path)
-        .map_err(|e| io::Error::new(e.kind(), format!("log.audit_file {}: {e}", path.display())))
+        .map_err(|e| io::Error::new(e.kind(), format!("{key} {}: {e}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_logged_is_ruled_out_before_it_costs() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared =
+            Log { format: LogFormat::Json, level: String::new(), audit_file: None, access_file: None };
+        let apart = Log { audit_file: Some(folder.path().join("audit.log")), ..shared.clone() };
+        for log in [shared, apart] {
+            let hint = |level| subscriber(&log, level).unwrap().max_level_hint();
+            assert_eq!(hint("info"), Some(LevelFilter::INFO));
+            assert_eq!(hint("warn,imsgate=debug"), Some(LevelFilter::DEBUG));
+        }
+    }
 }

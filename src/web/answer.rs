@@ -8,6 +8,7 @@ use super::context::Context;
 use super::pages::{self, Page, Problem};
 use super::shared::Shared;
 use crate::campaign::session_expired_fault;
+use crate::policy::framing::FramingError;
 use crate::policy::path::PathError;
 use crate::proxy::ProxyError;
 use crate::session::StoreError;
@@ -24,6 +25,9 @@ pub enum Stop {
     /// A path that two programs could read differently.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// A head too long, or a framing that is not understood.
+    #[error(transparent)]
+    Framing(#[from] FramingError),
     /// `TRACE`, `CONNECT`.
     #[error("this method is not forwarded")]
     Method,
@@ -45,12 +49,18 @@ impl Stop {
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Host | Self::Path(_) => StatusCode::BAD_REQUEST,
+            Self::Host | Self::Path(_) | Self::Framing(FramingError::BodyBeforeSwitch) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Framing(FramingError::TooLong) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Framing(FramingError::Coding) => StatusCode::NOT_IMPLEMENTED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Denied | Self::ForeignOrigin => StatusCode::FORBIDDEN,
-            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::Proxy(ProxyError::Busy { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Proxy(ProxyError::Deadline { .. }) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Proxy(ProxyError::Client { stalled: true, .. }) => StatusCode::REQUEST_TIMEOUT,
+            Self::Proxy(ProxyError::Client { stalled: false, .. }) => StatusCode::BAD_REQUEST,
             Self::Proxy(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -58,12 +68,14 @@ impl Stop {
     /// The word for programs.
     fn code(&self) -> &'static str {
         match self {
-            Self::Host | Self::Path(_) => "bad_request",
+            Self::Framing(FramingError::TooLong) => "request_head_too_large",
+            Self::Host | Self::Path(_) | Self::Framing(_) => "bad_request",
             Self::Misdirected => "unknown_host",
             Self::Method => "method_not_allowed",
             Self::Denied => "closed",
             Self::ForeignOrigin => "foreign_origin",
             Self::Store(_) => "session_store_unavailable",
+            Self::Proxy(ProxyError::Client { .. }) => "incomplete_request",
             Self::Proxy(_) => "campaign_unavailable",
         }
     }
@@ -71,7 +83,7 @@ impl Stop {
     /// The whole answer. What went wrong inside is logged, not shown.
     pub fn answer(&self, shared: &Shared, context: &Context, signed_in: bool) -> Response {
         let status = self.status();
-        if status.is_server_error() {
+        if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
             tracing::warn!(request = %context.id, error = %self, "not forwarded");
         }
         let mut response = if context.wants_page {
@@ -86,6 +98,10 @@ impl Stop {
                 HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             );
         }
+        if matches!(self, Self::Framing(FramingError::Coding | FramingError::BodyBeforeSwitch)) {
+            // Where the next request begins is not worth a guess (RFC 9112 §9.3).
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::BAD_GATEWAY {
             headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("5"));
         }
@@ -98,6 +114,18 @@ impl Stop {
             Self::Host | Self::Path(_) => pages::bad_request(plain),
             Self::Misdirected => pages::misdirected(plain),
             Self::Denied | Self::ForeignOrigin => pages::denied(plain),
+            Self::Framing(FramingError::TooLong) => pages::problem(&Problem::new(
+                self.status(),
+                "Your browser sent too much",
+                "The address or the cookies for this site are too long. Deleting the cookies of this site helps.",
+                plain,
+            )),
+            Self::Framing(_) => pages::problem(&Problem::new(
+                self.status(),
+                "This request cannot be understood",
+                "The program you use sent a request in a form that this site does not forward.",
+                plain,
+            )),
             Self::Method => pages::problem(&Problem::new(
                 self.status(),
                 "This kind of request is not possible here",
@@ -108,6 +136,12 @@ impl Stop {
                 self.status(),
                 "Sign-in is not available at the moment",
                 "We cannot look up your session right now. You have not been signed out. Please try again in a moment.",
+                plain,
+            )),
+            Self::Proxy(ProxyError::Client { .. }) => pages::problem(&Problem::new(
+                self.status(),
+                "Your upload did not arrive",
+                "The connection broke off or stood still before everything was sent. Please try again.",
                 plain,
             )),
             Self::Proxy(_) => pages::campaign_unavailable(&pages::CampaignUnavailable {

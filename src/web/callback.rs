@@ -15,7 +15,7 @@ use super::context::Context;
 use super::login::{self, Begin};
 use super::pages::{self, LoginTrouble};
 use super::shared::Shared;
-use super::{cookie, refusal};
+use super::{cookie, logout, refusal};
 use crate::config::SessionMode;
 use crate::ims::{ImsError, Person, Tokens as ImsTokens};
 use crate::policy::access::{AccessPolicy, Granted};
@@ -46,8 +46,10 @@ pub async fn handler(
     response
 }
 
+const COOKIE_MISSING: &str = "the login's cookie did not come back";
+
 struct Callback<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     context: &'a Context,
     headers: &'a HeaderMap,
 }
@@ -58,7 +60,7 @@ impl Callback<'_> {
         let Some(transaction) =
             sealed.and_then(|text| self.shared.sealer.open::<LoginTransaction>(name, text))
         else {
-            return self.again(state, ReturnTo::default(), "the login's cookie did not come back").await;
+            return self.again(state, ReturnTo::default(), COOKIE_MISSING).await;
         };
         let return_to = transaction.return_to.clone();
         if !self.shared.used_states.first_use(state.as_str()) {
@@ -85,6 +87,7 @@ impl Callback<'_> {
     /// From code to session.
     async fn redeem(&self, code: &str, transaction: LoginTransaction, state: &LoginState) -> Response {
         let (shared, return_to) = (self.shared, transaction.return_to);
+        let (replaces, began) = (transaction.replaces, transaction.began);
         let tokens = match shared.ims.exchange(code, &transaction.verifier, &transaction.nonce).await {
             Ok(tokens) => tokens,
             // The code was used or is too old: a new one is a redirect away.
@@ -107,7 +110,23 @@ impl Callback<'_> {
             product_context: ims.product_context.as_deref(),
         };
         match policy.decide(&person.membership) {
-            Ok(granted) => self.enter(person, granted, tokens, &return_to).await,
+            Ok(granted) => {
+                let old = match self.live_session().await {
+                    Ok(old) => old,
+                    Err(stop) => {
+                        self.discard(&tokens).await;
+                        return stop.answer(shared, self.context, false);
+                    }
+                };
+                if old
+                    .as_ref()
+                    .is_some_and(|old| is_of_another_tab(old, began, replaces.as_deref(), &person, &granted))
+                {
+                    self.discard(&tokens).await;
+                    return see_other(return_to.as_str());
+                }
+                self.enter(person, granted, tokens, old, &return_to).await
+            }
             Err(refused) => {
                 self.discard(&tokens).await;
                 refusal::answer(shared, self.context, &person, &refused)
@@ -121,6 +140,7 @@ impl Callback<'_> {
         person: Person,
         granted: Granted,
         tokens: ImsTokens,
+        old: Option<Arc<Auth>>,
         return_to: &ReturnTo,
     ) -> Response {
         let shared = self.shared;
@@ -144,7 +164,7 @@ impl Callback<'_> {
             access_expires: tokens.access_expires,
             refresh: tokens.refresh_token,
         };
-        let auth = match self.replace_session(identity, tokens, campaign).await {
+        let auth = match self.replace_session(old, identity, tokens, campaign).await {
             Ok(auth) => auth,
             Err(stop) => return stop.answer(shared, self.context, false),
         };
@@ -179,13 +199,17 @@ impl Callback<'_> {
     /// A new id for the new session; a cookie planted before the login is worthless from here on.
     async fn replace_session(
         &self,
+        old: Option<Arc<Auth>>,
         identity: Identity,
         tokens: Tokens,
         campaign: Option<CampaignSession>,
     ) -> Result<Arc<Auth>, Stop> {
         let sessions = &self.shared.sessions;
-        if let Some(old) = self.live_session().await? {
+        if let Some(old) = old {
             sessions.end(&old).await?;
+            let (shared, context) = (self.shared.clone(), self.context.clone());
+            // Nobody waits for it: the old session is worthless already.
+            tokio::spawn(async move { logout::say_goodbye(&shared, &context, &old).await.is_some() });
         }
         Ok(sessions.create(identity, tokens, campaign).await?)
     }
@@ -202,10 +226,13 @@ impl Callback<'_> {
         if attempt > MAX_ATTEMPTS {
             audit::login_failed(self.context.id, &self.context.peer_text(), why);
             let retry = login::login_path(&return_to);
-            return pages::login_failed(
-                &LoginTrouble::CookieMissing.page(&retry, self.context.plain(self.shared)),
-            )
-            .into_response();
+            let trouble = if why == COOKIE_MISSING {
+                LoginTrouble::CookieMissing
+            } else {
+                LoginTrouble::TooManyRedirects
+            };
+            return pages::login_failed(&trouble.page(&retry, self.context.plain(self.shared)))
+                .into_response();
         }
         login::begin(
             self.shared,
@@ -257,4 +284,20 @@ impl Callback<'_> {
             }
         }
     }
+}
+
+/// True when the browser's session came into being after this login began, for the same person with the same groups:
+/// another tab was quicker. Its session is kept, because the pages of that tab carry Campaign's security token.
+fn is_of_another_tab(
+    session: &Auth,
+    began: i64,
+    replaces: Option<&str>,
+    person: &Person,
+    granted: &Granted,
+) -> bool {
+    let identity = &session.data.identity;
+    session.data.created.0 >= began
+        && replaces != Some(&*session.sid)
+        && identity.user == person.user
+        && identity.groups == granted.groups
 }

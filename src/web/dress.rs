@@ -8,8 +8,10 @@ use crate::config::SessionMode;
 use crate::policy::arrival::is_same_origin;
 use crate::policy::cookies::{self, CampaignCookie};
 use crate::policy::headers::{
-    self, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT, identity,
+    self, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT,
+    TRACESTATE, identity,
 };
+use crate::policy::told::Told;
 use crate::session::Auth;
 
 /// Rewrites the headers in place. `host` is the checked host of the request.
@@ -23,8 +25,10 @@ pub fn dress(
     // Read before anything is taken away.
     let same_origin = auth.is_some() && is_same_origin(headers, &shared.origin);
     let forwarded_for = forwarded_for(context, headers);
+    let told = if context.peer.trusted { Told::read(headers) } else { Told::default() };
 
     headers::strip_request(headers);
+    headers.reserve(ADDED);
     let mode = shared.instance.campaign.session;
     let campaign = match (mode, auth.and_then(|auth| auth.campaign_cookie.as_ref())) {
         (SessionMode::BearerLogon, Some(cookie)) => CampaignCookie::Replace(cookie),
@@ -34,11 +38,15 @@ pub fn dress(
     cookies::rewrite(headers, campaign);
 
     headers.insert(FORWARDED_FOR, forwarded_for);
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
-    headers.insert(FORWARDED_HOST, host.clone());
+    headers.insert(FORWARDED_PROTO, told.proto.unwrap_or(HeaderValue::from_static("https")));
+    headers.insert(FORWARDED_HOST, told.host.unwrap_or_else(|| host.clone()));
     headers.insert(header::HOST, host);
     headers.insert(REQUEST_ID, context.id.header());
-    headers.insert(TRACEPARENT, context.id.traceparent());
+    let (parent, state) = told.trace.unwrap_or_else(|| (context.id.traceparent(), None));
+    headers.insert(TRACEPARENT, parent);
+    if let Some(state) = state {
+        headers.insert(TRACESTATE, state);
+    }
     headers.append(header::VIA, HeaderValue::from_static("1.1 imsgate"));
 
     let Some(auth) = auth else { return };
@@ -51,13 +59,20 @@ pub fn dress(
     headers.insert(identity::ASSERTION, auth.assertion(&shared.signer, context.now));
     match (mode, &auth.security_token) {
         // Campaign's defence against cross-site requests stays one: only our own pages get the token added.
-        (SessionMode::BearerLogon, Some(token)) if same_origin => {
-            headers.entry(SECURITY_TOKEN).or_insert_with(|| token.clone());
+        (SessionMode::BearerLogon, Some(token))
+            if same_origin
+            // Campaign's SDK sends the header empty when it has no token.
+            && headers.get(SECURITY_TOKEN).is_none_or(HeaderValue::is_empty) =>
+        {
+            headers.insert(SECURITY_TOKEN, token.clone());
         }
         (SessionMode::Bearer, _) => drop(headers.insert(header::AUTHORIZATION, auth.bearer.clone())),
         _ => {}
     }
 }
+
+/// Headers added at most.
+const ADDED: usize = 16;
 
 /// The peer's address; behind a trusted proxy, appended to what that proxy says.
 fn forwarded_for(context: &Context, headers: &HeaderMap) -> HeaderValue {

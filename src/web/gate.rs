@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::response::IntoResponse as _;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
@@ -15,11 +15,13 @@ use super::context::{Context, Peer};
 use super::shared::Shared;
 use super::{door, dress, router};
 use crate::policy::arrival::is_same_origin;
+use crate::policy::framing::{self, FramingError};
 use crate::policy::headers::REQUEST_ID;
 use crate::policy::path::CanonicalPath;
 use crate::policy::{cookies, public};
 use crate::proxy::{Body, Proxy, WebSocketWanted, is_websocket};
 use crate::session::Auth;
+use crate::telemetry::{AccessLog, Line};
 
 /// One worker's gate.
 #[derive(Debug)]
@@ -27,35 +29,40 @@ pub struct Gate {
     shared: Arc<Shared>,
     proxy: Proxy,
     own: Router,
+    access: AccessLog,
 }
 
 impl Gate {
     /// A gate with its own connections to Campaign.
-    pub fn new(shared: Arc<Shared>, proxy: Proxy) -> Self {
+    pub fn new(shared: Arc<Shared>, proxy: Proxy, access: AccessLog) -> Self {
         let own = router::own_pages(shared.clone());
-        Self { shared, proxy, own }
+        Self { shared, proxy, own, access }
+    }
+
+    /// Writes out what is logged and not yet written; to be called now and then, and at the end.
+    pub fn flush_log(&self) {
+        self.access.flush();
     }
 
     /// Answers one request, whatever it is, and logs it.
     pub async fn handle(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
         let began = Instant::now();
         let context = Context::new(&self.shared, request.headers(), peer);
-        let (method, path) = (request.method().clone(), request.uri().clone());
+        let (method, target) = (request.method().clone(), request.uri().clone());
         let mut response = match self.pass(request, &context).await {
             Ok(response) => response,
             Err((stop, signed_in)) => stop.answer(&self.shared, &context, signed_in).map(Body::from),
         };
         response.headers_mut().insert(REQUEST_ID, context.id.header());
-        tracing::info!(
-            target: "access",
-            request = %context.id,
-            peer = %context.peer.ip,
-            %method,
+        self.access.line(&Line {
+            request: context.id,
+            peer: context.peer.ip,
+            method: &method,
             // Never the query: a callback's holds the authorization code.
-            path = path.path(),
-            status = response.status().as_u16(),
-            ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        );
+            path: target.path(),
+            status: response.status(),
+            took: began.elapsed(),
+        });
         response
     }
 
@@ -67,7 +74,9 @@ impl Gate {
         let shared = &*self.shared;
         let anonymous = |stop| (stop, false);
 
-        // 1. One host, ours; one reading of the path, put back into the request for everybody after us.
+        // 1. A head that is short and clear enough; one host, ours; one reading of the path, put back into the request for
+        //    everybody after us.
+        framing::check(request.uri(), request.headers()).map_err(|e| (e.into(), false))?;
         let host = host(&request).ok_or((Stop::Host, false))?;
         let raw = request.uri().clone();
         let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
@@ -82,7 +91,7 @@ impl Gate {
 
         // 2. The gateway's own addresses.
         if path.as_str() == "/ims" || path.as_str().starts_with("/ims/") {
-            return Ok(self.own_page(request, context).await);
+            return Ok(Box::pin(self.own_page(request, context)).await);
         }
 
         // 3. Closed to everybody; open to everybody; else only with a session.
@@ -90,11 +99,13 @@ impl Gate {
             return Err((Stop::Denied, false));
         }
         let auth = self.session(request.headers()).await.map_err(anonymous)?;
-        let open = !path.is_ambiguous() && shared.instance.campaign.public_paths.is_public(path.as_str());
-        if auth.is_none() && !open {
+        let open = || !path.is_ambiguous() && shared.instance.campaign.public_paths.is_public(path.as_str());
+        if auth.is_none() && !open() {
             let (method, headers) = (request.method(), request.headers());
             let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-            let answer = door::closed(shared, context, method, headers, path.as_str(), target).await;
+            // Boxed: a login's many states must not be carried, and copied, by every request that needs none.
+            let answer =
+                Box::pin(door::closed(shared, context, method, headers, path.as_str(), target)).await;
             return Ok(answer.map(Body::from));
         }
 
@@ -106,11 +117,16 @@ impl Gate {
             if signed_in && foreign {
                 return Err((Stop::ForeignOrigin, true));
             }
+            if !request.body().is_end_stream() {
+                return Err((FramingError::BodyBeforeSwitch.into(), signed_in));
+            }
             request.extensions_mut().insert(WebSocketWanted);
         }
         dress::dress(shared, context, request.headers_mut(), host, auth.as_deref());
-        let ended = auth.map(|auth| auth.ended.clone());
-        self.proxy.forward(request, ended).await.map_err(|e| (e.into(), signed_in))
+        self.proxy
+            .forward(request, || auth.map(|auth| auth.ended.clone()))
+            .await
+            .map_err(|e| (e.into(), signed_in))
     }
 
     async fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, Stop> {
@@ -123,7 +139,7 @@ impl Gate {
     async fn own_page(&self, mut request: Request<Incoming>, context: &Context) -> Response<Body> {
         request.extensions_mut().insert(context.clone());
         let answer = self.own.clone().oneshot(request.map(axum::body::Body::new)).await;
-        answer.unwrap_or_else(|never| never.into_response()).map(Body::from)
+        answer.unwrap_or_else(axum::response::IntoResponse::into_response).map(Body::from)
     }
 }
 

@@ -60,6 +60,7 @@ pub async fn begin(shared: &Shared, context: &Context, headers: &HeaderMap, begi
         verifier: authorization.verifier,
         return_to: begin.return_to,
         began: context.now.0,
+        replaces: session_name(shared, headers).await,
     };
     let name = state.cookie_name();
     let Ok(sealed) = shared.sealer.seal(&name, &transaction) else {
@@ -69,6 +70,13 @@ pub async fn begin(shared: &Shared, context: &Context, headers: &HeaderMap, begi
     make_room(shared, headers, response.headers_mut());
     cookie::set_login(response.headers_mut(), &name, &sealed);
     response
+}
+
+/// The name of the live session this browser has already.
+async fn session_name(shared: &Shared, headers: &HeaderMap) -> Option<String> {
+    let cookie = cookies::session_cookie(headers)?;
+    // A store that is away now is noticed where it matters, at the callback.
+    shared.sessions.find(cookie).await.ok().flatten().map(|auth| auth.sid.clone())
 }
 
 /// Keeps the number of open logins in one browser bounded: what cannot be opened any more goes, then the oldest.

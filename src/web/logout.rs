@@ -82,9 +82,9 @@ pub async fn signed_out(
     pages::signed_out(&pages::SignedOut { request_id, support, now }).into_response()
 }
 
-/// Logoff at Campaign and revocation at IMS. Neither can stop the logout; failures are logged. Gives the access token
+/// Logoff at Campaign and revocation at IMS. Neither can keep a session alive; failures are logged. Gives the access token
 /// when IMS has revoked it.
-async fn say_goodbye<'a>(shared: &Shared, context: &Context, auth: &'a Auth) -> Option<&'a SecretString> {
+pub async fn say_goodbye<'a>(shared: &Shared, context: &Context, auth: &'a Auth) -> Option<&'a SecretString> {
     let data = &auth.data;
     let logoff = async {
         let Some(session) = &data.campaign else { return };

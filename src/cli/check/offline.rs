@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::report::{Item, place};
 use super::{certificate, files, mask, store};
 use crate::clock::Clock;
-use crate::config::{Config, Loaded, Places, SessionMode};
+use crate::config::{ClientIdentity, Config, Loaded, Places, SessionMode};
+use crate::http_client::tls_config;
 
 /// Every finding, in the order of the configuration file.
 pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
@@ -24,6 +25,9 @@ pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
     session(&mut items, config, places);
     if let Some(audit) = &config.log.audit_file {
         items.push(files::appendable(places, "log.audit_file", audit));
+    }
+    if let Some(access) = &config.log.access_file {
+        items.push(files::appendable(places, "log.access_file", access));
     }
     items
 }
@@ -76,8 +80,7 @@ fn scope(scopes: &[String], places: &Places) -> Item {
 fn campaign(items: &mut Vec<Item>, config: &Config, places: &Places) {
     let campaign = &config.instance.campaign;
     if !items.iter().any(|item| item.key == "campaign.upstream") {
-        let upstreams: Vec<_> =
-            campaign.upstreams.iter().map(|url| url.origin().ascii_serialization()).collect();
+        let upstreams: Vec<_> = campaign.upstreams.iter().map(ToString::to_string).collect();
         items.push(Item::ok(places, "campaign.upstream", upstreams.join(", ")));
     }
     items.push(Item::ok(
@@ -94,12 +97,25 @@ fn campaign(items: &mut Vec<Item>, config: &Config, places: &Places) {
     if let Some(ca_file) = &campaign.ca_file {
         items.push(certificate::authorities(places, "campaign.ca_file", ca_file));
     }
+    if let Some(ClientIdentity { certificate, key }) = &campaign.client_identity {
+        items.push(match tls_config(None, Some((certificate, key))) {
+            Ok(_) => Item::ok(places, "campaign.client_certificate", "belongs to campaign.client_key"),
+            Err(error) => Item::stops(
+                places,
+                "campaign.client_certificate",
+                error.to_string(),
+                "name the PEM files of one certificate and its key",
+            ),
+        });
+        let good = "readable by the gateway's user and group alone";
+        items.push(files::private(places, "campaign.client_key", key, good));
+    }
 }
 
 fn session(items: &mut Vec<Item>, config: &Config, places: &Places) {
     items.extend(store::check(&config.session.store, places));
     let (idle, absolute) = (config.session.idle_timeout, config.session.absolute_timeout);
-    let campaign_day = Duration::from_secs(24 * 3600);
+    let campaign_day = Duration::from_hours(24);
     items.push(if absolute > campaign_day {
         Item::warning(
             places,

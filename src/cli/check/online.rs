@@ -4,6 +4,8 @@ mod client;
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use bytes::Bytes;
+use http::{Request, Response};
 use serde::Deserialize;
 use url::Url;
 
@@ -105,15 +107,22 @@ fn clocks(ims: &Ims, places: &Places, answer: &Answer, clock: &Clock) -> Option<
 
 async fn campaign(config: &Config, places: &Places) -> Vec<Item> {
     let campaign = &config.instance.campaign;
-    let client = match client(campaign.ca_file.as_deref()) {
-        Ok(client) => client,
-        Err(error) => return vec![Item::stops(places, UPSTREAM, error, "mend campaign.ca_file")],
+    let endpoints = match crate::app::endpoints(campaign) {
+        Ok(endpoints) => endpoints,
+        Err(error) => {
+            let mend = "mend campaign.ca_file, campaign.client_certificate or campaign.client_key";
+            return vec![Item::stops(places, UPSTREAM, error.to_string(), mend)];
+        }
     };
     let mut answers = Vec::new();
-    for upstream in &campaign.upstreams {
-        let Ok(url) = upstream.join("/r/test") else { continue };
+    for endpoint in &endpoints {
         let deadline = campaign.connect_timeout + campaign.response_timeout.min(LONGEST_WAIT);
-        answers.push((url.clone(), client.get(&url, deadline).await));
+        let request = Request::get("/r/test").body(Bytes::new());
+        let answer = match request {
+            Ok(request) => endpoint.send(request, deadline).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        answers.push((format!("{}/r/test", endpoint.name()), answer));
     }
     let all_down = answers.iter().all(|(_, answer)| answer.is_err());
     answers
@@ -134,14 +143,14 @@ async fn campaign(config: &Config, places: &Places) -> Vec<Item> {
 }
 
 /// Campaign says `<redir status='OK' build='9236' …/>`.
-fn health(places: &Places, url: &Url, answer: &Answer) -> Item {
-    let body = String::from_utf8_lossy(&answer.body).replace('"', "'");
+fn health(places: &Places, url: &str, answer: &Response<Bytes>) -> Item {
+    let body = String::from_utf8_lossy(answer.body()).replace('"', "'");
     let attribute = |name: &str| {
         let (_, rest) = body.split_once(&format!(" {name}='"))?;
         rest.split_once('\'')
             .map(|(value, _)| value.chars().filter(char::is_ascii_alphanumeric).collect::<String>())
     };
-    match (answer.status, attribute("status")) {
+    match (answer.status().as_u16(), attribute("status")) {
         (200, Some(status)) if status.eq_ignore_ascii_case("ok") => {
             let build = attribute("build").map_or_else(String::new, |build| format!(", build {build}"));
             Item::ok(places, UPSTREAM, format!("{url} answers OK{build}"))
@@ -177,14 +186,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, date: None, body: body.as_bytes().to_vec() }
+    fn answer(status: u16, body: &'static str) -> Response<Bytes> {
+        Response::builder().status(status).body(Bytes::from(body)).unwrap()
     }
 
     #[test]
     fn the_health_page_is_recognised() {
-        let url = Url::parse("http://127.0.0.1/r/test").unwrap();
-        let said = |answer: &Answer| health(&Places::default(), &url, answer).message;
+        let url = "http://127.0.0.1/r/test";
+        let said = |answer: &Response<Bytes>| health(&Places::default(), url, answer).message;
         let good = answer(200, "<redir status='OK' date='2026-01-01' build='9236' host='x' localHost='y'/>");
         assert_eq!(said(&good), "http://127.0.0.1/r/test answers OK, build 9236");
         assert!(said(&answer(200, "<html>")).contains("not as Campaign's"));

@@ -1,20 +1,40 @@
 //! `[campaign]`: the server behind the gateway.
 
-use super::{Check, Wrong, values};
+use super::{Check, Wrong, upstream, values};
+use crate::config::Upstream;
 use crate::config::checked::{Campaign, SessionMode};
 use crate::config::raw::{RawCampaign, RawSessionMode};
 use crate::policy::public::{PatternError, PublicPaths};
 
 pub(super) fn campaign(check: &mut Check<'_>, raw: RawCampaign) -> Option<Campaign> {
-    let upstreams = upstreams(check, &raw);
+    let upstreams = upstream::upstreams(check, raw.upstream.as_ref());
+    let is_https = upstreams.iter().flatten().any(Upstream::is_https);
+    let health = upstream::health(check, &raw.health, upstreams.as_ref().map_or(1, Vec::len));
+    let pool = upstream::pool(check, &raw);
     let ca_file = check.path("campaign.ca_file", raw.ca_file);
+    let client_identity = upstream::client_identity(check, raw.client_certificate, raw.client_key);
+    let tls_server_name =
+        raw.tls_server_name.map(|name| check.value("campaign.tls_server_name", &name, upstream::server_name));
+    if upstreams.is_some() && !is_https {
+        for key in ["campaign.client_certificate", "campaign.tls_server_name"] {
+            if check.is_set(key) {
+                check.warn(key, "has no effect: no upstream is https", "write https:// in campaign.upstream");
+            }
+        }
+    }
     let public_paths = public_paths(check, &raw.public_paths);
     let hosts = check.items("campaign.hosts", &raw.hosts, values::host);
     let connect_timeout = check.timeout("campaign.connect_timeout", &raw.connect_timeout);
     let response_timeout = check.timeout("campaign.response_timeout", &raw.response_timeout);
+    let body_idle_timeout = check.timeout("campaign.body_idle_timeout", &raw.body_idle_timeout);
     Some(Campaign {
         upstreams: upstreams?,
         ca_file,
+        client_identity: client_identity?,
+        tls_server_name: match tls_server_name {
+            Some(name) => Some(name?),
+            None => None,
+        },
         session: match raw.session {
             RawSessionMode::BearerLogon => SessionMode::BearerLogon,
             RawSessionMode::Bearer => SessionMode::Bearer,
@@ -25,26 +45,11 @@ pub(super) fn campaign(check: &mut Check<'_>, raw: RawCampaign) -> Option<Campai
         min_console_build: raw.min_console_build,
         connect_timeout: connect_timeout?,
         response_timeout: response_timeout?,
+        body_idle_timeout: body_idle_timeout?,
+        pool: pool?,
+        health: health?,
         support_contact: raw.support_contact,
     })
-}
-
-fn upstreams(check: &mut Check<'_>, raw: &RawCampaign) -> Option<Vec<url::Url>> {
-    const PATH: &str = "campaign.upstream";
-    let texts = check.required(PATH, raw.upstream.as_ref(), "\"http://127.0.0.1:8080\"")?.as_slice();
-    if texts.is_empty() {
-        check.error(PATH, Wrong::new("is an empty list", "name at least one Campaign server"));
-        return None;
-    }
-    let upstreams = check.items(PATH, texts, values::origin)?;
-    if upstreams.iter().any(|upstream| upstream.scheme() == "http" && !values::is_loopback(upstream)) {
-        check.warn(
-            PATH,
-            "is plain http to another machine: session tokens cross that network readable",
-            "use https with campaign.ca_file, unless the network is your own",
-        );
-    }
-    Some(upstreams)
 }
 
 fn public_paths(check: &mut Check<'_>, texts: &[String]) -> Option<PublicPaths> {

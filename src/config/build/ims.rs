@@ -142,4 +142,4 @@ const EXAMPLE_SCOPE: &str =
     "\"openid,AdobeID,read_organizations,session,additional_info.projectedProductContext\"";
 /// What the reference file has for a secret.
 const PLACEHOLDER: &str = "replace-me";
-const LARGE_SKEW: std::time::Duration = std::time::Duration::from_secs(300);
+const LARGE_SKEW: std::time::Duration = std::time::Duration::from_mins(5);

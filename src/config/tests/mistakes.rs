@@ -98,6 +98,22 @@ fn values_that_cannot_work_are_refused() {
         ("ims", "ca_file = \"\"", "is empty"),
         ("campaign", "upstream = []", "empty list"),
         ("campaign", "upstream = \"http://127.0.0.1:8080/nl\"", "without a path"),
+        ("campaign", "upstream = \"unix:run/campaign.sock\"", "absolute path"),
+        ("campaign", "upstream = [{ url = \"http://127.0.0.1:1\", weight = 0 }]", "from 1 to 100"),
+        ("campaign", "upstream = [{ url = \"http://127.0.0.1:1\", wieght = 2 }]", "unknown entry `wieght`"),
+        ("campaign", "upstream = [{ weight = 2 }]", "no entry `url`"),
+        ("campaign", "upstream = [{ url = 8080 }]", "must be a text, not a number"),
+        ("campaign", "upstream = { url = \"http://127.0.0.1:1\" }", "not a table"),
+        ("campaign", "upstream = [\"http://127.0.0.1:1\", \"http://127.0.0.1:1/\"]", "twice"),
+        ("campaign", "client_key = \"key.pem\"", "needs `campaign.client_certificate`"),
+        ("campaign", "tls_server_name = \"a b\"", "not a name"),
+        ("campaign", "max_connections = 0", "from 1 to 65535"),
+        ("campaign", "health = \"on\"", "must be a section"),
+        ("campaign", "health = { interval = \"5\" }", "without a unit"),
+        ("campaign", "health = { ejection = \"2m\" }", "longer than campaign.health.max_ejection"),
+        ("campaign.helth", "check = \"on\"", "unknown section"),
+        ("campaign.health", "check = \"maybe\"", "must be one of"),
+        ("campaign.health", "intervall = \"5s\"", "unknown key"),
         ("campaign", "public_paths = [\"*\"]", "opens every path"),
         ("campaign", "hosts = [\"t.example.com:443\"]", "not a host name"),
         ("listen", "https = \"443\"", "not an address with a port"),
@@ -199,7 +215,7 @@ proptest! {
             "\\[[\"a-z, {}=0-9.]{0,12}\\]",
         ],
     ) {
-        let (section, name) = key.split_once('.').unwrap();
+        let (section, name) = key.rsplit_once('.').unwrap();
         if let Err(errors) = load(&with(section, &format!("{name} = {value}"))) {
             prop_assert!(!errors.findings().is_empty());
             errors.render(Look::Terminal { width: 80, colour: true });

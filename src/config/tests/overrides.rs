@@ -20,6 +20,7 @@ fn the_environment_goes_before_the_file() {
             ("IMSGATE_CAMPAIGN__HOSTS", "T.example.com"),
             ("IMSGATE_LISTEN__WORKERS", "3"),
             ("IMSGATE_SESSION__IDLE_TIMEOUT", "1m"),
+            ("IMSGATE_CAMPAIGN__HEALTH__RISE", "7"),
             ("IMSGATE_CONFIG", "elsewhere"),
             ("IMSGATE_LOG", "debug"),
             ("IMSGATE_PORT", "tcp://10.0.0.1:443"),
@@ -32,6 +33,7 @@ fn the_environment_goes_before_the_file() {
     assert_eq!(config.instance.campaign.upstreams.len(), 2);
     assert_eq!(config.instance.campaign.hosts, ["t.example.com"]);
     assert_eq!(config.listen.workers, 3);
+    assert_eq!(config.instance.campaign.health.check.unwrap().rise, 7, "two upstreams are checked");
     assert_eq!(config.session.idle_timeout.as_secs(), 60);
     assert_eq!(
         loaded.places.location("ims.client_id"),

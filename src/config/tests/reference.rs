@@ -19,8 +19,9 @@ fn the_reference_file_has_every_key_and_the_defaults_of_the_code() {
     let text = reference();
     let written: toml::Table = text.parse().unwrap();
     for key in schema::keys() {
-        let (section, name) = key.path.split_once('.').unwrap();
-        let value = written[section].get(name);
+        let (section, name) = key.path.rsplit_once('.').unwrap();
+        let table = section.split('.').fold(&written, |table, name| table[name].as_table().unwrap());
+        let value = table.get(name);
         match (&key.default, value) {
             (Some(default), Some(value)) => {
                 assert_eq!(&serde_json::to_value(value).unwrap(), default, "default of {}", key.path);
@@ -34,6 +35,13 @@ fn the_reference_file_has_every_key_and_the_defaults_of_the_code() {
             }
         }
     }
+}
+
+#[test]
+fn the_defaults_of_the_types_are_those_of_the_file() {
+    let campaign = load(GOOD).unwrap().config.instance.campaign.clone();
+    assert_eq!(campaign.pool, crate::config::PoolLimits::default());
+    assert_eq!(campaign.health, crate::config::Health::default());
 }
 
 #[test]

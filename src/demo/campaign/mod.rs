@@ -72,7 +72,7 @@ impl Default for CampaignOptions {
             addr: (Ipv4Addr::LOCALHOST, 0).into(),
             ims: None,
             ims_client_id: super::CLIENT_ID.to_owned(),
-            session_timeout: Duration::from_secs(24 * 60 * 60),
+            session_timeout: Duration::from_hours(24),
             legacy_fault_status: false,
             bearer_on_every_call: true,
             identity_headers: false,

@@ -277,7 +277,7 @@ async fn a_session_ends_when_its_time_is_over() {
     let session = world.session().await;
     let headers = [("x-session-token", session.session_token.as_str())];
     assert_eq!(world.get("/nl/jsp/ping.jsp", &headers).await.status(), StatusCode::OK);
-    clock.advance(Duration::from_secs(24 * 60 * 60));
+    clock.advance(Duration::from_hours(24));
     assert_eq!(world.get("/nl/jsp/ping.jsp", &headers).await.status(), StatusCode::FORBIDDEN);
     assert!(world.sim.sessions().is_empty());
 }

@@ -105,7 +105,7 @@ impl Grants {
         let mut given = lock(&self.0);
         if given.access.len() >= MANY {
             let now = access.expires_at;
-            given.access.retain(|_, kept| kept.expires_at.plus(Duration::from_secs(60 * 60)) > now);
+            given.access.retain(|_, kept| kept.expires_at.plus(Duration::from_hours(1)) > now);
         }
         given.access.insert(token.to_owned(), access);
     }

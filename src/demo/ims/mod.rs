@@ -83,8 +83,8 @@ impl Default for ImsOptions {
             refresh_tokens: true,
             scopes: super::SCOPES.iter().map(ToString::to_string).collect(),
             id_token_issuer: None,
-            token_lifetime: Duration::from_secs(24 * 60 * 60),
-            code_lifetime: Duration::from_secs(5 * 60),
+            token_lifetime: Duration::from_hours(24),
+            code_lifetime: Duration::from_mins(5),
         }
     }
 }

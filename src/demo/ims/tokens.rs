@@ -108,5 +108,5 @@ fn at_hash(access_token: &str) -> String {
 }
 
 /// Adobe documents 14 days.
-const REFRESH_LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+const REFRESH_LIFETIME: Duration = Duration::from_hours(336);
 const TECHNICAL_ACCOUNT: &str = "1B2F0A7C5E9D48A60A49400F";

@@ -318,18 +318,6 @@ fn the_sign_out_form_carries_its_token_only_when_there_is_one() {
     assert!(!html("me-without-groups").contains("csrf"));
 }
 
-/// `IMSGATE_PAGES=DIR cargo test -- --ignored writes_every_page`: then open the files in a browser.
-#[test]
-#[ignore = "only writes the pages, for looking at"]
-fn writes_every_page() {
-    let dir =
-        std::path::PathBuf::from(std::env::var_os("IMSGATE_PAGES").expect("IMSGATE_PAGES names a directory"));
-    std::fs::create_dir_all(&dir).unwrap();
-    for (name, page) in every_page(Words::USUAL) {
-        std::fs::write(dir.join(format!("{name}.html")), page.html()).unwrap();
-    }
-}
-
 fn headers(page: Page) -> HeaderMap {
     page.into_response().headers().clone()
 }

@@ -104,7 +104,7 @@ mod tests {
             ask("HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:01:00 GMT\r\nContent-Length: 2\r\n\r\nok")
                 .unwrap();
         assert_eq!((answer.status, &*answer.body), (200, &b"ok"[..]));
-        assert_eq!(answer.date, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60)));
+        assert_eq!(answer.date, Some(SystemTime::UNIX_EPOCH + Duration::from_mins(1)));
     }
 
     #[test]

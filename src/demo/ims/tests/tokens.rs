@@ -110,7 +110,7 @@ async fn a_token_without_the_scope_is_forbidden_and_an_expired_one_is_said_to_be
     let forbidden = world.with_token("/ims/organizations/v6", &technical["access_token"]).await;
     assert_eq!(forbidden.status(), StatusCode::FORBIDDEN);
     let tokens = world.tokens("dave").await;
-    world.sim.ims.options.clock.advance(Duration::from_secs(24 * 60 * 60));
+    world.sim.ims.options.clock.advance(Duration::from_hours(24));
     let expired = world.with_token("/ims/userinfo/v2", &tokens["access_token"]).await;
     assert_eq!(expired.status(), StatusCode::UNAUTHORIZED);
 }

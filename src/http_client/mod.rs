@@ -1,5 +1,8 @@
-//! The one HTTP client for short exchanges with IMS and Campaign's SOAP router: no redirect followed, a cap on the
-//! body, one deadline for the whole exchange.
+//! HTTP as a client. [`HttpClient`] is for short exchanges with IMS, [`Endpoint`] for those with a Campaign server: no
+//! redirect followed, a cap on the body, one deadline for the whole exchange. [`Dialer`] opens the connections.
+
+mod dial;
+mod endpoint;
 
 use std::io;
 use std::path::Path;
@@ -14,10 +17,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-/// A connector for http and https upstreams.
+pub use dial::{Dialer, Target, Wire};
+pub use endpoint::Endpoint;
+
+/// A connector for http and https addresses.
 pub type Connector = HttpsConnector<HttpConnector>;
 
 /// Makes short HTTP exchanges. Cloning shares the connection pool.
@@ -73,29 +79,48 @@ impl HttpClient {
 /// # Errors
 /// When the file cannot be read or holds no certificate.
 pub fn connector(extra: Option<&Path>, connect_timeout: Duration) -> io::Result<Connector> {
+    let tls = tls_config(extra, None)?;
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(connect_timeout));
+    Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http))
+}
+
+/// TLS as a client: trusts the well-known authorities and those in `extra` (PEM); shows the certificate chain and key in
+/// `identity` (PEM) when asked for one.
+///
+/// # Errors
+/// When a file cannot be read or does not hold what it should; the message names it.
+pub fn tls_config(extra: Option<&Path>, identity: Option<(&Path, &Path)>) -> io::Result<ClientConfig> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = extra {
-        let named = |e: &dyn std::fmt::Display| io::Error::other(format!("{}: {e}", path.display()));
-        let mut found = 0;
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|e| named(&e))? {
-            roots.add(certificate.map_err(|e| named(&e))?).map_err(|e| named(&e))?;
-            found += 1;
-        }
-        if found == 0 {
-            return Err(named(&"no certificate in this file"));
+        for certificate in certificates(path)? {
+            roots.add(certificate).map_err(|e| named(path, &e))?;
         }
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    http.set_nodelay(true);
-    http.set_connect_timeout(Some(connect_timeout));
-    Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http))
+        .with_root_certificates(roots);
+    let Some((chain, key)) = identity else { return Ok(tls.with_no_client_auth()) };
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|e| named(key, &e))?;
+    tls.with_client_auth_cert(certificates(chain)?, private).map_err(|e| named(key, &e))
+}
+
+/// Every certificate of a PEM file.
+fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
+    let all = CertificateDer::pem_file_iter(path).map_err(|e| named(path, &e))?;
+    let all: Vec<_> = all.collect::<Result<_, _>>().map_err(|e| named(path, &e))?;
+    if all.is_empty() {
+        return Err(named(path, &"no certificate in this file"));
+    }
+    Ok(all)
+}
+
+fn named(path: &Path, error: &dyn std::fmt::Display) -> io::Error {
+    io::Error::other(format!("{}: {error}", path.display()))
 }
 
 /// An error with its causes in one line.

@@ -1,0 +1,127 @@
+// A stand-in for Campaign: the SOAP router, a home page, public pages, big streams and a WebSocket echo. It asks IMS
+// whether a bearer token is good, keeps sessions of its own and records every request as it arrived.
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { WebSocketServer } from 'ws';
+import { closeServer, listen } from './net.mjs';
+import { pattern } from './media.mjs';
+import { fault, soapRouter } from './soap.mjs';
+
+/**
+ * Starts Campaign on a free loopback port, its IMS at `ims` (`{url, clientId}`).
+ *
+ * With `trustHeaders` a request with the gateway's identity headers needs no session (mode `headers`).
+ * Gives `url`, `requests` (`{method, url, headers, rawHeaders, soap}`), `sessions` (token to session), `logons` and
+ * `logoffs`.
+ */
+export async function startCampaign({ ims, trustHeaders = false }) {
+  const state = { requests: [], sessions: new Map(), logons: [], logoffs: [] };
+  const world = { ims, trustHeaders, ...state };
+  const sockets = new WebSocketServer({ noServer: true });
+  const server = createServer((request, response) => {
+    const { method, url, headers, rawHeaders } = request;
+    const record = { method, url, headers, rawHeaders };
+    state.requests.push(record);
+    route(world, request, response, record).catch((error) => {
+      console.error('campaign:', error);
+      response.destroy();
+    });
+  });
+  server.on('upgrade', async (request, socket, head) => {
+    const { method, url, headers, rawHeaders } = request;
+    state.requests.push({ method, url, headers, rawHeaders });
+    if (url !== '/xtk/ws' || !(await identify(world, request))) {
+      return socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+    }
+    sockets.handleUpgrade(request, socket, head, (peer) => {
+      peer.on('message', (data, isBinary) => peer.send(data, { binary: isBinary }));
+    });
+  });
+  server.requestTimeout = 0;
+  const url = `http://127.0.0.1:${await listen(server)}`;
+  return {
+    url,
+    ...state,
+    forget: () => state.requests.splice(0),
+    stop: async () => {
+      for (const peer of sockets.clients) peer.terminate();
+      await closeServer(server);
+    },
+  };
+}
+
+/** Whose request this is: by session cookie, by IMS bearer token, or by the gateway's headers. */
+export async function identify(world, { headers }) {
+  const cookie = /(?:^|;\s*)__sessiontoken=([^;]*)/.exec(headers.cookie ?? '')?.[1];
+  const session = world.sessions.get(cookie || headers['x-session-token']);
+  if (session) return session;
+  const bearer = /^Bearer (\S+)$/.exec(headers.authorization ?? '')?.[1];
+  if (bearer) return bearerLogin(world, bearer);
+  if (world.trustHeaders && headers['x-ims-user']) return { login: headers['x-ims-user'] };
+  return undefined;
+}
+
+/** Who an IMS access token belongs to, as IMS says. */
+export async function bearerLogin({ ims }, token) {
+  const body = new URLSearchParams({ type: 'access_token', client_id: ims.clientId, token });
+  const answer = await (await fetch(`${ims.url}/ims/validate_token/v1`, { method: 'POST', body })).json();
+  return answer.valid ? { login: answer.token.user_id } : undefined;
+}
+
+async function route(world, request, response, record) {
+  const { pathname, searchParams } = new URL(request.url, 'http://campaign');
+  if (pathname === '/nl/jsp/soaprouter.jsp') return soapRouter(world, request, response, record);
+  if (pathname === '/r/test') {
+    return reply(response, 200, 'text/xml', `<redir status='OK' date='${stamp()}' build='9236' host='acme' localHost='acme'/>`);
+  }
+  if (pathname.startsWith('/res/')) return reply(response, 200, 'text/plain', 'public asset');
+
+  const who = await identify(world, request);
+  if (!who) return reply(response, 403, 'text/xml', fault('XSV-350008 Session has expired or is invalid. Please reconnect.'));
+  if (pathname === '/view/home') {
+    // A real Campaign renews its cookie; it has to stay in the gateway.
+    response.setHeader('set-cookie', `__sessiontoken=${who.token ?? ''}; Path=/; HttpOnly`);
+    return reply(response, 200, 'text/html', `<!doctype html><title>Campaign</title><h1>Welcome ${who.login}</h1>`);
+  }
+  if (pathname === '/xtk/echo') {
+    return reply(response, 200, 'application/json', JSON.stringify({ url: request.url, headers: request.headers, raw: request.rawHeaders }));
+  }
+  if (pathname === '/xtk/upload') return count(request, response);
+  if (pathname === '/xtk/download') return download(response, Number(searchParams.get('bytes')));
+  if (pathname === '/xtk/slow') return slow(response, Number(searchParams.get('ms')));
+  if (pathname === '/nl/jsp/ping.jsp') return reply(response, 200, 'text/plain', `OK\n${stamp()}`);
+  return reply(response, 404, 'text/plain', 'no such page');
+}
+
+/** Counts and hashes a body without keeping it. */
+async function count(request, response) {
+  const hash = createHash('sha1');
+  let bytes = 0;
+  for await (const chunk of request) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  reply(response, 200, 'application/json', JSON.stringify({ bytes, sha1: hash.digest('hex') }));
+}
+
+/** Sends `bytes` of the known pattern, as fast as the peer reads. */
+async function download(response, bytes) {
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': bytes });
+  await pipeline(Readable.from(pattern(bytes)), response).catch(() => {}); // the reader may leave early
+}
+
+/** The head at once, the end after `ms`. */
+function slow(response, ms) {
+  response.writeHead(200, { 'content-type': 'text/plain' });
+  response.write('begun\n');
+  setTimeout(() => response.end('done\n'), ms);
+}
+
+function reply(response, status, type, body) {
+  response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+const stamp = () => new Date().toISOString();

@@ -1,0 +1,27 @@
+// Everything of one deployment together: provider, Campaign, gateway, over real sockets.
+import { Browser } from './browser.mjs';
+import { startCampaign } from './campaign.mjs';
+import { startGateway } from './gateway.mjs';
+import { freePort } from './net.mjs';
+import { startProvider } from './provider.mjs';
+
+/** Starts all three; `session` is the gateway's `campaign.session`. */
+export async function startWorld({ session = 'bearer-logon', workers } = {}) {
+  const port = await freePort();
+  const ims = await startProvider({ redirectUris: [`https://localhost:${port}/ims/callback`] });
+  const campaign = await startCampaign({ ims, trustHeaders: session === 'headers' });
+  const parts = [ims, campaign];
+  // Everything is stopped even if the gateway does not stop well, which is then the error.
+  const stop = async () => {
+    const results = await Promise.allSettled([...parts].reverse().map((part) => part.stop()));
+    for (const { reason } of results) if (reason) throw reason;
+  };
+  try {
+    const gateway = await startGateway({ port, ims, campaign, session, workers });
+    parts.push(gateway);
+    return { ims, campaign, gateway, stop, browser: () => new Browser({ ca: gateway.ca }) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

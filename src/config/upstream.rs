@@ -1,0 +1,115 @@
+//! `campaign.upstream`: where Campaign is and how much of the load each server takes.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use url::Url;
+
+use super::values::{self, Wrong};
+
+/// One Campaign server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Where it is.
+    pub address: UpstreamAddress,
+    /// Its share of the load among the others, from 1 to 100.
+    pub weight: u32,
+}
+
+/// Where a Campaign server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamAddress {
+    /// An http or https origin, without path.
+    Url(Url),
+    /// The absolute path of a Unix socket; plain HTTP is spoken there.
+    Unix(PathBuf),
+}
+
+/// The text is no address of an upstream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UpstreamError(String);
+
+impl Upstream {
+    /// True when what is sent there can be read on the way.
+    pub fn is_readable_on_the_way(&self) -> bool {
+        matches!(&self.address, UpstreamAddress::Url(url) if url.scheme() == "http" && !values::is_loopback(url))
+    }
+
+    /// True for https.
+    pub fn is_https(&self) -> bool {
+        matches!(&self.address, UpstreamAddress::Url(url) if url.scheme() == "https")
+    }
+}
+
+impl FromStr for Upstream {
+    type Err = UpstreamError;
+
+    /// An address alone: weight 1.
+    fn from_str(text: &str) -> Result<Self, UpstreamError> {
+        let address = address(text).map_err(|wrong| UpstreamError(wrong.message))?;
+        Ok(Self { address, weight: 1 })
+    }
+}
+
+impl fmt::Display for UpstreamAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => f.write_str(&url.origin().ascii_serialization()),
+            Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+        }
+    }
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+/// An origin, or `unix:` and an absolute path.
+pub(super) fn address(text: &str) -> Result<UpstreamAddress, Wrong> {
+    let Some(path) = text.strip_prefix(UNIX) else {
+        return values::origin(text).map(UpstreamAddress::Url);
+    };
+    let wrong = |message: &str| Err(Wrong::new(message, "write unix:/run/campaign.sock"));
+    if !path.starts_with('/') || path.starts_with("//") || path.ends_with('/') {
+        return wrong("must be the absolute path of a socket");
+    }
+    if path.contains(char::is_control) {
+        return wrong("holds a control character");
+    }
+    if path.len() > LONGEST_SOCKET {
+        return wrong("is longer than the path of a socket may be");
+    }
+    Ok(UpstreamAddress::Unix(PathBuf::from(path)))
+}
+
+/// Most upstreams of one instance.
+pub(super) const MOST_UPSTREAMS: usize = 64;
+const UNIX: &str = "unix:";
+/// `sun_path` of unix(7), without the final zero.
+const LONGEST_SOCKET: usize = 107;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_is_an_origin_or_a_socket() {
+        for (text, shown) in [
+            ("http://10.0.0.1:8080", "http://10.0.0.1:8080"),
+            ("https://campaign.example.com/", "https://campaign.example.com"),
+            ("unix:/run/campaign.sock", "unix:/run/campaign.sock"),
+        ] {
+            assert_eq!(text.parse::<Upstream>().unwrap().to_string(), shown);
+        }
+        let long = format!("unix:/{}", "x".repeat(107));
+        for text in
+            ["unix:", "unix:run/x", "unix://run/x", "unix:/run/", "unix:/a\nb", &long, "10.0.0.1:8080"]
+        {
+            assert!(text.parse::<Upstream>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Connections to one upstream: TCP or a Unix socket, with or without TLS, within one deadline.
+
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Opens connections to one upstream.
+#[derive(Clone)]
+pub struct Dialer {
+    target: Target,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    limit: Duration,
+}
+
+/// Where a connection goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A host name or address, and a port.
+    Tcp(String, u16),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub enum Wire {
+    /// Plain TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Dialer {
+    /// A dialer that gives up after `limit`, TLS handshake included.
+    pub fn new(target: Target, limit: Duration) -> Self {
+        Self { target, tls: None, limit }
+    }
+
+    /// With TLS; the certificate must be `name`'s.
+    #[must_use]
+    pub fn with_tls(self, config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
+        Self { tls: Some((TlsConnector::from(config), name)), ..self }
+    }
+
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// No such name, no connection, no trust, or not within the limit.
+    pub async fn dial(&self) -> io::Result<Wire> {
+        tokio::time::timeout(self.limit, self.open()).await.unwrap_or_else(|_| {
+            let message = format!("no connection within {:?}", self.limit);
+            Err(io::Error::new(io::ErrorKind::TimedOut, message))
+        })
+    }
+
+    async fn open(&self) -> io::Result<Wire> {
+        let stream = match &self.target {
+            Target::Unix(path) => return Ok(Wire::Unix(UnixStream::connect(path).await?)),
+            Target::Tcp(host, port) => self.tcp(host, *port).await?,
+        };
+        // Without this, a head and a body in two writes wait for the peer's delayed acknowledgement.
+        stream.set_nodelay(true)?;
+        let Some((connector, name)) = &self.tls else { return Ok(Wire::Tcp(stream)) };
+        let stream = connector.connect(name.clone(), stream).await?;
+        Ok(Wire::Tls(Box::new(stream)))
+    }
+}
+
+impl Dialer {
+    /// Every address of the name in turn, each with its share of the time: one that swallows packets must not hide a good
+    /// one after it.
+    async fn tcp(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        let addresses: Vec<_> = tokio::net::lookup_host((host, port)).await?.collect();
+        let share = self.limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in addresses {
+            match tokio::time::timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => failure = error,
+                Err(_) => failure = io::Error::new(io::ErrorKind::TimedOut, format!("{address} is silent")),
+            }
+        }
+        Err(failure)
+    }
+}
+
+impl std::fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dialer")
+            .field("target", &self.target)
+            .field("tls", &self.tls.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The same call on whatever it is.
+macro_rules! each {
+    ($wire:expr, $stream:ident => $call:expr) => {
+        match $wire.get_mut() {
+            Wire::Tcp(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Wire::Unix(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Wire::Tls(stream) => {
+                let $stream = Pin::new(&mut **stream);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_read(cx, into))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        each!(self, stream => stream.poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_shutdown(cx))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, stream => stream.poll_write_vectored(cx, parts))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Unix(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! One timer a connection, re-used for every deadline on it.
+//!
+//! Setting and removing a timer for every request costs a lock and a place in the timer's wheel each time. Here a timer
+//! stays where it is: a later deadline is only noted, and looked at when the timer goes off.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+/// A deadline that is cheap to move further away.
+#[derive(Debug)]
+pub struct Deadline {
+    sleep: Pin<Box<Sleep>>,
+    due: Instant,
+}
+
+impl Deadline {
+    /// A deadline `limit` from now.
+    pub fn new(limit: Duration) -> Self {
+        let due = Instant::now() + limit;
+        Self { sleep: Box::pin(tokio::time::sleep_until(due)), due }
+    }
+
+    /// Moves the deadline to `limit` from now.
+    pub fn arm(&mut self, limit: Duration) {
+        self.due = Instant::now() + limit;
+        if self.sleep.deadline() > self.due {
+            self.sleep.as_mut().reset(self.due);
+        }
+    }
+
+    /// Ready once the deadline has passed.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.sleep.as_mut().poll(cx));
+            if Instant::now() >= self.due {
+                return Poll::Ready(());
+            }
+            self.sleep.as_mut().reset(self.due);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_deadline_moved_away_is_kept_and_one_moved_nearer_too() {
+        let began = Instant::now();
+        let mut deadline = Deadline::new(Duration::from_millis(5));
+        deadline.arm(Duration::from_millis(40));
+        poll_fn(|cx| deadline.poll(cx)).await;
+        assert!(began.elapsed() >= Duration::from_millis(40));
+        deadline.arm(Duration::from_hours(1));
+        assert!(poll_fn(|cx| Poll::Ready(deadline.poll(cx))).await.is_pending());
+        deadline.arm(Duration::from_millis(1));
+        poll_fn(|cx| deadline.poll(cx)).await;
+    }
+}

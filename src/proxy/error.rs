@@ -1,0 +1,74 @@
+//! Why Campaign gave no answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why Campaign gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// No connection to any upstream; nothing was sent.
+    #[error("no connection to {upstream}: {reason}")]
+    Connect {
+        /// The one tried last.
+        upstream: Arc<str>,
+        /// What happened.
+        reason: String,
+    },
+    /// Every connection to the upstream is in use, and none became free in time; nothing was sent.
+    #[error("all {connections} connections to {upstream} were in use for {limit:?}")]
+    Busy {
+        /// The one tried last.
+        upstream: Arc<str>,
+        /// `campaign.max_connections`.
+        connections: usize,
+        /// The limit that passed.
+        limit: Duration,
+    },
+    /// The connection broke before an answer.
+    #[error("{upstream} broke off: {reason}")]
+    Broken {
+        /// The one tried last.
+        upstream: Arc<str>,
+        /// What happened.
+        reason: String,
+    },
+    /// No answer in time after the request was complete.
+    #[error("{upstream} gave no answer within {limit:?}")]
+    Deadline {
+        /// The one tried.
+        upstream: Arc<str>,
+        /// The limit that passed.
+        limit: Duration,
+    },
+    /// The client's own body broke off or stood still, so Campaign never had a whole request.
+    #[error("the request's body did not come: {reason}")]
+    Client {
+        /// What happened.
+        reason: String,
+        /// True when it stood still, false when it broke off.
+        stalled: bool,
+    },
+    /// The upstream switched protocols unasked, or to another one (RFC 9110 §7.8).
+    #[error("{upstream} answered 101 to something else than was asked")]
+    Upgrade {
+        /// The one tried.
+        upstream: Arc<str>,
+    },
+}
+
+impl ProxyError {
+    /// True when it speaks against the upstream's health: no connection, no answer.
+    pub(super) fn is_upstreams(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Broken { .. } | Self::Deadline { .. })
+    }
+}
+
+/// Campaign said nothing for too long in the middle of an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{upstream} paused for {limit:?} within its answer")]
+pub struct Stalled {
+    /// Which upstream.
+    pub upstream: Arc<str>,
+    /// The limit that passed.
+    pub limit: Duration,
+}

@@ -1,0 +1,197 @@
+//! The upstreams of one Campaign instance, and the choice among them: the fewest requests in flight for its weight.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::health::{Health, Standing};
+use crate::config;
+use crate::http_client::Endpoint;
+
+/// The upstreams, shared by all workers.
+#[derive(Debug)]
+pub struct Fleet {
+    /// In the order of the configuration.
+    pub(super) members: Vec<Member>,
+    /// Indices into `members`, each as often as its weight asks, well mixed.
+    schedule: Vec<usize>,
+    pub(super) limits: Limits,
+    pub(super) check: Option<config::HealthCheck>,
+}
+
+/// One upstream.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub endpoint: Endpoint,
+    pub weight: u32,
+    pub health: Arc<Health>,
+}
+
+/// What a connection and an exchange may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub response: Duration,
+    pub body_idle: Duration,
+    pub pool: config::PoolLimits,
+}
+
+impl Fleet {
+    /// The upstreams with their weights; at most 64.
+    pub fn new(endpoints: Vec<(Endpoint, u32)>, campaign: &config::Campaign) -> Self {
+        let alone = endpoints.len() == 1;
+        let members: Vec<Member> = endpoints
+            .into_iter()
+            .take(MOST)
+            .map(|(endpoint, weight)| {
+                let name = endpoint.name().clone();
+                let health = Health::new(name, campaign.health, campaign.connect_timeout * 2, alone);
+                Member { endpoint, weight: weight.max(1), health: Arc::new(health) }
+            })
+            .collect();
+        let limits = Limits {
+            response: campaign.response_timeout,
+            body_idle: campaign.body_idle_timeout,
+            pool: campaign.pool,
+        };
+        let weights: Vec<u32> = members.iter().map(|member| member.weight).collect();
+        Self { schedule: schedule(&weights), members, limits, check: campaign.health.check }
+    }
+
+    /// The upstream for the next request, not one of those in the bit set `tried`. `turn` moves on with every request;
+    /// `in_use` tells how many connections to each are in use.
+    ///
+    /// One that is passed over is chosen only when all are: then the one whose time is over first.
+    pub(super) fn choose(
+        &self,
+        mut tried: u64,
+        turn: usize,
+        in_use: impl Fn(usize) -> usize,
+    ) -> Option<usize> {
+        if let [_] = *self.members {
+            return (tried == 0).then_some(0);
+        }
+        let most = self.limits.pool.max_connections;
+        let rank = |index: usize| -> u64 {
+            let member = &self.members[index];
+            let used = in_use(index);
+            let load = (used as u64).saturating_mul(SCALE) / u64::from(member.weight);
+            match member.health.standing() {
+                Standing::Good | Standing::Due if used < most => load,
+                Standing::Good | Standing::Due => FULL + load,
+                Standing::Ejected(left) => EJECTED + left,
+                Standing::Down => DOWN + load,
+            }
+        };
+        loop {
+            let free = |index: &usize| tried >> index & 1 == 0;
+            let best = (0..self.members.len()).filter(free).map(rank).min()?;
+            let start = turn % self.schedule.len();
+            let turns = self.schedule[start..].iter().chain(&self.schedule[..start]).copied();
+            // An upstream's rank may have changed meanwhile; then any that is left will do.
+            let index = turns
+                .filter(free)
+                .find(|index| rank(*index) <= best)
+                .or_else(|| (0..self.members.len()).find(free))?;
+            let health = &self.members[index].health;
+            let others = (0..self.members.len()).any(|other| other != index && free(&other));
+            if health.standing() != Standing::Due || health.claim_probe() || !others {
+                return Some(index);
+            }
+            tried |= 1 << index;
+        }
+    }
+}
+
+/// Every index as often as its weight, as evenly mixed as can be (smooth weighted round robin).
+fn schedule(weights: &[u32]) -> Vec<usize> {
+    let divisor = weights.iter().copied().fold(0, gcd).max(1);
+    let weights: Vec<i64> = weights.iter().map(|weight| i64::from(weight / divisor)).collect();
+    let total: i64 = weights.iter().sum();
+    let mut current = vec![0; weights.len()];
+    let mut order = Vec::new();
+    for _ in 0..total {
+        for (current, weight) in current.iter_mut().zip(&weights) {
+            *current += weight;
+        }
+        let Some(next) = (0..current.len()).rev().max_by_key(|index| current[*index]) else { break };
+        current[next] -= total;
+        order.push(next);
+    }
+    order
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// As many as the bits of the set of those tried.
+const MOST: usize = 64;
+/// Keeps the fractions of a load divided by a weight of at most 100.
+const SCALE: u64 = 1 << 20;
+/// Ranks: free ones by load, then full ones, then those passed over by the time left, then those the check finds away.
+const FULL: u64 = 1 << 60;
+const EJECTED: u64 = 1 << 61;
+const DOWN: u64 = 1 << 62;
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::http_client::{Dialer, Target};
+
+    fn fleet(weights: &[u32]) -> Fleet {
+        let second = Duration::from_secs(1);
+        let member = |(index, weight): (usize, &u32)| {
+            let dialer = Dialer::new(Target::Tcp("127.0.0.1".into(), 9), second);
+            let endpoint = Endpoint::new(&format!("http://c{index}"), HeaderValue::from_static("c"), dialer);
+            let settings = config::Health { ejection: second * 60, ..config::Health::default() };
+            let health = Health::new(endpoint.name().clone(), settings, second, false);
+            Member { endpoint, weight: *weight, health: Arc::new(health) }
+        };
+        let pool = config::PoolLimits { max_connections: 10, ..config::PoolLimits::default() };
+        Fleet {
+            members: weights.iter().enumerate().map(member).collect(),
+            schedule: schedule(weights),
+            limits: Limits { response: second, body_idle: second, pool },
+            check: None,
+        }
+    }
+
+    fn shares(fleet: &Fleet, in_use: &[usize]) -> Vec<usize> {
+        let mut shares = vec![0; fleet.members.len()];
+        for turn in 0..600 {
+            shares[fleet.choose(0, turn, |index| in_use[index]).unwrap()] += 1;
+        }
+        shares
+    }
+
+    #[test]
+    fn weights_share_an_idle_fleet() {
+        assert_eq!(shares(&fleet(&[1, 1]), &[0, 0]), [300, 300]);
+        assert_eq!(shares(&fleet(&[2, 1]), &[0, 0]), [400, 200]);
+        assert_eq!(shares(&fleet(&[50, 100, 150]), &[0, 0, 0]), [100, 200, 300]);
+        assert_eq!(schedule(&[2, 1]), [0, 1, 0]);
+    }
+
+    #[test]
+    fn the_fewest_requests_in_flight_for_the_weight() {
+        assert_eq!(shares(&fleet(&[1, 1]), &[3, 2]), [0, 600]);
+        assert_eq!(shares(&fleet(&[2, 1]), &[3, 2]), [600, 0]);
+        assert_eq!(shares(&fleet(&[2, 1]), &[4, 2]), [400, 200]);
+        assert_eq!(shares(&fleet(&[100, 1]), &[10, 1]), [0, 600], "a full one only when all are");
+    }
+
+    #[test]
+    fn one_that_is_passed_over_is_the_last_resort() {
+        let fleet = fleet(&[1, 1, 1]);
+        for _ in 0..3 {
+            fleet.members[0].health.failed(&"refused");
+        }
+        fleet.members[1].health.checked(Err("status 503"));
+        assert_eq!(shares(&fleet, &[0, 0, 9]), [0, 0, 600]);
+        fleet.members[2].health.checked(Err("status 503"));
+        assert_eq!(shares(&fleet, &[0, 0, 9]), [600, 0, 0], "all are passed over: the least bad is tried");
+        assert_eq!(fleet.choose(0b001, 0, |_| 0), Some(1));
+        assert_eq!(fleet.choose(0b111, 0, |_| 0), None);
+    }
+}

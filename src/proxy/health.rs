@@ -1,0 +1,208 @@
+//! What is known of one upstream's health, shared by all workers: a few numbers, no lock.
+//!
+//! Two voices: the check by `/r/test` ([`Health::checked`]), and the requests themselves ([`Health::failed`],
+//! [`Health::answered`]), which pass an upstream over for a time that grows with every failed try. When the time is
+//! over, one request tries it again; the others wait for how that ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::config;
+
+/// The health of one upstream.
+#[derive(Debug)]
+pub struct Health {
+    name: Arc<str>,
+    settings: config::Health,
+    /// For how long one request may try an upstream that is passed over, before another may.
+    probe: Duration,
+    /// The only upstream is always tried: then this is for the log alone.
+    alone: bool,
+    start: Instant,
+    checked_down: AtomicBool,
+    failures: AtomicU32,
+    ejections: AtomicU32,
+    /// Milliseconds after `start`; 0: not passed over.
+    until: AtomicU64,
+    probing: AtomicBool,
+}
+
+/// May a request go there?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Yes.
+    Good,
+    /// One may, to see whether it is back: ask [`Health::claim_probe`].
+    Due,
+    /// Better not before this many milliseconds.
+    Ejected(u64),
+    /// Better not: the check fails.
+    Down,
+}
+
+impl Health {
+    /// A good one.
+    pub fn new(name: Arc<str>, settings: config::Health, probe: Duration, alone: bool) -> Self {
+        Self {
+            name,
+            settings,
+            probe,
+            alone,
+            start: Instant::now(),
+            checked_down: AtomicBool::new(false),
+            failures: AtomicU32::new(0),
+            ejections: AtomicU32::new(0),
+            until: AtomicU64::new(0),
+            probing: AtomicBool::new(false),
+        }
+    }
+
+    /// How it stands now. Reads no clock while all is well.
+    pub fn standing(&self) -> Standing {
+        if self.checked_down.load(Ordering::Relaxed) {
+            return Standing::Down;
+        }
+        match self.until.load(Ordering::Relaxed) {
+            0 => Standing::Good,
+            until => match until.saturating_sub(self.now()) {
+                0 => Standing::Due,
+                left => Standing::Ejected(left),
+            },
+        }
+    }
+
+    /// True for one request only, which is to try an upstream whose time is over.
+    pub fn claim_probe(&self) -> bool {
+        let (until, now) = (self.until.load(Ordering::Relaxed), self.now());
+        let next = now + millis(self.probe);
+        let claimed = until != 0
+            && until <= now
+            && self.until.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if claimed {
+            self.probing.store(true, Ordering::Relaxed);
+        }
+        claimed
+    }
+
+    /// A request was answered.
+    pub fn answered(&self) {
+        // Read first: a write would take the cache line from the other workers.
+        if self.failures.load(Ordering::Relaxed) != 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+        if self.until.load(Ordering::Relaxed) != 0 && self.until.swap(0, Ordering::Relaxed) != 0 {
+            self.probing.store(false, Ordering::Relaxed);
+            self.ejections.store(0, Ordering::Relaxed);
+            tracing::info!(upstream = %self.name, "Campaign answers again");
+        }
+    }
+
+    /// A request got no connection or no answer.
+    pub fn failed(&self, reason: &dyn std::fmt::Display) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if failures < self.settings.max_failures {
+            return;
+        }
+        // While it is passed over, only the failure of the request that tries it again says something new.
+        if self.until.load(Ordering::Relaxed) != 0 && !self.probing.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let ejections = self.ejections.fetch_add(1, Ordering::Relaxed);
+        let time = self.settings.ejection.saturating_mul(1_u32 << ejections.min(MOST_DOUBLINGS));
+        let time = time.min(self.settings.max_ejection);
+        self.until.store(self.now() + millis(time), Ordering::Relaxed);
+        if self.alone {
+            tracing::warn!(upstream = %self.name, failures, %reason, "Campaign does not answer");
+        } else {
+            let seconds = time.as_secs_f32();
+            tracing::warn!(upstream = %self.name, failures, seconds, %reason, "Campaign server is passed over");
+        }
+    }
+
+    /// The check changed its opinion: `Err` says why the upstream is away.
+    pub fn checked(&self, outcome: Result<(), &str>) {
+        let was_down = self.checked_down.swap(outcome.is_err(), Ordering::Relaxed);
+        match outcome {
+            Ok(()) if was_down => {
+                tracing::info!(upstream = %self.name, "Campaign server is back: its health page is good again");
+            }
+            Err(reason) if !was_down => {
+                tracing::warn!(upstream = %self.name, reason, "Campaign server is away: its health page is not good");
+            }
+            _ => {}
+        }
+    }
+
+    fn now(&self) -> u64 {
+        // Never 0, which means something else.
+        millis(self.start.elapsed()) + 1
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 2)
+}
+
+/// Far more than the longest ejection allows.
+const MOST_DOUBLINGS: u32 = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health(ejection: Duration) -> Health {
+        let settings = config::Health { ejection, ..config::Health::default() };
+        Health::new("http://campaign".into(), settings, Duration::from_mins(1), false)
+    }
+
+    #[test]
+    fn only_failures_in_a_row_eject() {
+        let health = health(Duration::from_mins(1));
+        for _ in 0..5 {
+            health.failed(&"refused");
+            health.failed(&"refused");
+            health.answered();
+        }
+        assert_eq!(health.standing(), Standing::Good);
+        for _ in 0..3 {
+            health.failed(&"refused");
+        }
+        assert!(matches!(health.standing(), Standing::Ejected(50_000..=60_000)));
+        assert!(!health.claim_probe());
+        health.answered();
+        assert_eq!(health.standing(), Standing::Good);
+    }
+
+    #[test]
+    fn one_request_tries_again_and_every_failed_try_doubles_the_time() {
+        let health = health(Duration::from_millis(1));
+        for _ in 0..10 {
+            health.failed(&"refused");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        assert_eq!(health.standing(), Standing::Due);
+        assert!(health.claim_probe());
+        assert!(!health.claim_probe());
+        assert!(matches!(health.standing(), Standing::Ejected(_)));
+        for ejections in 2..30 {
+            health.failed(&"refused");
+            assert_eq!(health.ejections.load(Ordering::Relaxed), ejections);
+            // The time is over, as if it had passed.
+            health.until.store(1, Ordering::Relaxed);
+            assert!(health.claim_probe());
+        }
+        health.failed(&"refused");
+        assert!(matches!(health.standing(), Standing::Ejected(50_000..=60_000)), "bounded");
+    }
+
+    #[test]
+    fn the_check_has_its_own_word() {
+        let health = health(Duration::from_mins(1));
+        health.checked(Err("status 503"));
+        health.answered();
+        assert_eq!(health.standing(), Standing::Down);
+        health.checked(Ok(()));
+        assert_eq!(health.standing(), Standing::Good);
+    }
+}

@@ -1,0 +1,116 @@
+//! A request's body on its way to Campaign, and how far it has come.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Request;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+
+/// A request's body on its way to Campaign.
+#[derive(Debug)]
+pub enum Upload {
+    /// Nothing.
+    Empty,
+    /// The client's, counted as it goes.
+    Client(Incoming, Arc<Counted>),
+}
+
+/// What an upload notes down.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// Pieces that came.
+    pieces: AtomicU64,
+    /// True while the next piece has not come from the client.
+    waits: AtomicBool,
+}
+
+/// Tells whether an upload still moves.
+#[derive(Clone, Debug)]
+pub struct Progress(Option<Arc<Counted>>);
+
+/// What happened to an upload since the last look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Movement {
+    /// It moved.
+    Some,
+    /// It did not: the client sends nothing.
+    WaitsForClient,
+    /// It did not, or is over.
+    None,
+}
+
+impl Upload {
+    /// Wraps a client's body so that its progress can be watched.
+    pub(super) fn watched(request: Request<Incoming>) -> (Request<Self>, Progress) {
+        if request.body().is_end_stream() {
+            return (request.map(|_| Self::Empty), Progress(None));
+        }
+        let counted = Arc::<Counted>::default();
+        let progress = Progress(Some(counted.clone()));
+        (request.map(|body| Self::Client(body, counted)), progress)
+    }
+
+    /// True when there is nothing to send.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+}
+
+impl Progress {
+    /// What happened since `seen`, which is brought up to date.
+    pub(super) fn since(&self, seen: &mut u64) -> Movement {
+        let Some(counted) = &self.0 else { return Movement::None };
+        let pieces = counted.pieces.load(Ordering::Relaxed);
+        if pieces != *seen {
+            *seen = pieces;
+            return Movement::Some;
+        }
+        let waits = counted.waits.load(Ordering::Relaxed) && !self.is_over();
+        if waits { Movement::WaitsForClient } else { Movement::None }
+    }
+
+    /// True once nobody reads the body any more: it is through, or given up.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.as_ref().is_none_or(|counted| Arc::strong_count(counted) == 1)
+    }
+}
+
+impl HttpBody for Upload {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Client(body, counted) => {
+                let polled = Pin::new(body).poll_frame(cx);
+                counted.waits.store(polled.is_pending(), Ordering::Relaxed);
+                if polled.is_ready() {
+                    counted.pieces.fetch_add(1, Ordering::Relaxed);
+                }
+                polled
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Client(body, _) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Client(body, _) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Several Campaign servers: who gets a request, who is passed over, and how many connections there are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use imsgate::config::{Campaign, HealthCheck, Upstream as Configured};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::ask::{self, Ask};
+use crate::raw::{Head, Line};
+use crate::support::{World, logs};
+use crate::upstream::{Seen, Upstream};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const HEALTHY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 35\r\n\r\n<redir status='OK' build='9236'/>\r\n";
+
+/// One worker, so that it alone counts connections, in front of these upstreams with their weights.
+async fn in_front_of(upstreams: &[(&Upstream, u32)], change: impl FnOnce(&mut Campaign) + 'static) -> World {
+    let upstreams: Vec<Configured> = upstreams
+        .iter()
+        .map(|(upstream, weight)| Configured { weight: *weight, ..upstream.url.parse().unwrap() })
+        .collect();
+    World::builder()
+        .instance(move |instance| {
+            instance.campaign.upstreams = upstreams;
+            change(&mut instance.campaign);
+        })
+        .config(|config| config.listen.workers = 1)
+        .start()
+        .await
+}
+
+/// Answers every request at once; the health page as `healthy` says.
+async fn prompt(healthy: Arc<AtomicBool>) -> Upstream {
+    Upstream::start(move |_, mut line: Line, seen: Seen| {
+        let healthy = healthy.clone();
+        async move {
+            loop {
+                let head = seen.request(&mut line).await?;
+                line.body(&head).await.ok()?;
+                line.send(if is_check(&head) && healthy.load(Ordering::Relaxed) { HEALTHY } else { OK })
+                    .await;
+            }
+        }
+    })
+    .await
+}
+
+/// Answers when it gets a permit for it.
+async fn patient(permits: Arc<Semaphore>) -> Upstream {
+    Upstream::start(move |_, mut line: Line, seen: Seen| {
+        let permits = permits.clone();
+        async move {
+            loop {
+                let head = seen.request(&mut line).await?;
+                line.body(&head).await.ok()?;
+                permits.acquire().await.ok()?.forget();
+                line.send(OK).await;
+            }
+        }
+    })
+    .await
+}
+
+fn is_check(head: &Head) -> bool {
+    head.first.starts_with("GET /r/test ")
+}
+
+/// How many requests of people came, not counting the check's.
+fn requests(upstream: &Upstream) -> usize {
+    upstream.seen().iter().filter(|line| !line.starts_with("GET /r/test ")).count()
+}
+
+/// Asks again and again until `done`; nothing here is timed, it only must happen at all.
+async fn eventually(mut done: impl AsyncFnMut() -> bool) {
+    tokio::time::timeout(crate::raw::PATIENCE, async {
+        while !done().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .expect("it happens");
+}
+
+/// Asks until ten in a row went to `wanted` and none to `other`.
+async fn all_go_to(world: &World, wanted: &Upstream, other: &Upstream) {
+    eventually(async || {
+        let (before, elsewhere) = (requests(wanted), requests(other));
+        for _ in 0..10 {
+            assert_eq!(Ask::get("/r/x").of(world).await.text(), "ok");
+        }
+        requests(wanted) == before + 10 && requests(other) == elsewhere
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn weights_share_requests_that_come_one_by_one() {
+    let (strong, weak) = (prompt(Arc::default()).await, prompt(Arc::default()).await);
+    let world = in_front_of(&[(&strong, 2), (&weak, 1)], |_| ()).await;
+    for _ in 0..30 {
+        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+    }
+    assert_eq!((requests(&strong), requests(&weak)), (20, 10));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_busy_server_gets_fewer_requests() {
+    let permits = Arc::new(Semaphore::new(0));
+    let (busy, free) = (patient(permits.clone()).await, prompt(Arc::default()).await);
+    let world = in_front_of(&[(&busy, 1), (&free, 1)], |_| ()).await;
+    // The first ones are spread; one hangs, and from then on the other has fewer in flight.
+    let mut hanging = ask::line(&world).await;
+    eventually(async || {
+        if requests(&busy) == 0 {
+            hanging = ask::line(&world).await;
+            hanging.send(Ask::get("/r/hanging").bytes(ask::host(&world))).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        requests(&busy) == 1
+    })
+    .await;
+    let before = requests(&free);
+    for _ in 0..10 {
+        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+    }
+    assert_eq!((requests(&busy), requests(&free)), (1, before + 10));
+    permits.add_permits(1);
+    assert_eq!(hanging.answer(false).await.unwrap().text(), "ok");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_check_passes_over_a_server_and_takes_it_back() {
+    let healthy = Arc::new(AtomicBool::new(true));
+    let (first, second) = (prompt(healthy.clone()).await, prompt(Arc::new(AtomicBool::new(true))).await);
+    let world = in_front_of(&[(&first, 1), (&second, 1)], |campaign| {
+        campaign.health.check = Some(HealthCheck {
+            interval: Duration::from_millis(10),
+            timeout: Duration::from_secs(5),
+            rise: 2,
+            fall: 2,
+        });
+    })
+    .await;
+    healthy.store(false, Ordering::Relaxed);
+    all_go_to(&world, &second, &first).await;
+    assert!(logs::say(&first.url), "the log names it");
+    assert!(logs::say("/r/test does not say status='OK'"));
+    healthy.store(true, Ordering::Relaxed);
+    let before = requests(&first);
+    eventually(async || {
+        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+        requests(&first) > before
+    })
+    .await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_check_that_finds_everybody_away_is_no_outage() {
+    let (first, second) = (prompt(Arc::default()).await, prompt(Arc::default()).await);
+    let world = in_front_of(&[(&first, 1), (&second, 1)], |campaign| {
+        campaign.health.check = Some(HealthCheck {
+            interval: Duration::from_millis(10),
+            timeout: Duration::from_secs(5),
+            rise: 1,
+            fall: 1,
+        });
+    })
+    .await;
+    eventually(async || logs::say(&first.url) && logs::say(&second.url)).await;
+    for _ in 0..10 {
+        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_fails_is_passed_over_without_any_check() {
+    // Reads requests and closes without an answer.
+    let failing = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+        seen.request(&mut line).await?;
+        None
+    })
+    .await;
+    let good = prompt(Arc::default()).await;
+    let world = in_front_of(&[(&failing, 1), (&good, 1)], |campaign| {
+        campaign.health.ejection = Duration::from_hours(1);
+        campaign.health.max_ejection = Duration::from_hours(1);
+    })
+    .await;
+    for _ in 0..20 {
+        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok", "safe to repeat, so it went to the other");
+    }
+    assert_eq!((requests(&failing), requests(&good)), (3, 20));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_get_is_repeated_once_however_many_servers_there_are() {
+    let failing = async || {
+        Upstream::start(|_, mut line: Line, seen: Seen| async move {
+            seen.request(&mut line).await?;
+            None
+        })
+        .await
+    };
+    let servers = [failing().await, failing().await, failing().await];
+    let world = in_front_of(&servers.each_ref().map(|server| (server, 1)), |_| ()).await;
+    assert_eq!(Ask::get("/r/x").of(&world).await.status(), 502);
+    assert_eq!(servers.iter().map(requests).sum::<usize>(), 2);
+    assert_eq!(Ask::post("/r/x", "a=b").of(&world).await.status(), 502);
+    assert_eq!(servers.iter().map(requests).sum::<usize>(), 3);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_was_passed_over_gets_its_chance() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let flag = broken.clone();
+    let flapping = Upstream::start(move |_, mut line: Line, seen: Seen| {
+        let broken = flag.clone();
+        async move {
+            loop {
+                seen.request(&mut line).await?;
+                if broken.load(Ordering::Relaxed) {
+                    return None;
+                }
+                line.send(OK).await;
+            }
+        }
+    })
+    .await;
+    let good = prompt(Arc::default()).await;
+    let world = in_front_of(&[(&flapping, 1), (&good, 1)], |campaign| {
+        campaign.health.ejection = Duration::from_millis(5);
+        campaign.health.max_ejection = Duration::from_millis(40);
+    })
+    .await;
+    for _ in 0..20 {
+        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+    }
+    broken.store(false, Ordering::Relaxed);
+    let before = requests(&flapping);
+    eventually(async || {
+        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+        requests(&flapping) >= before + 5
+    })
+    .await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_only_server_is_tried_however_often_it_failed() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let flag = broken.clone();
+    let upstream = Upstream::start(move |_, mut line: Line, seen: Seen| {
+        let broken = flag.clone();
+        async move {
+            seen.request(&mut line).await?;
+            if !broken.load(Ordering::Relaxed) {
+                line.send(OK).await;
+            }
+            None
+        }
+    })
+    .await;
+    let world = in_front_of(&[(&upstream, 1)], |_| ()).await;
+    for _ in 0..6 {
+        assert_eq!(Ask::get("/r/x").of(&world).await.status(), 502);
+    }
+    broken.store(false, Ordering::Relaxed);
+    assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_waits_for_a_connection_but_not_for_ever() {
+    let permits = Arc::new(Semaphore::new(0));
+    let upstream = patient(permits.clone()).await;
+    let world = in_front_of(&[(&upstream, 1)], |campaign| {
+        campaign.pool.max_connections = 1;
+        campaign.pool.queue_timeout = Duration::from_millis(100);
+    })
+    .await;
+    let mut first = ask::line(&world).await;
+    first.send(Ask::get("/r/first").bytes(ask::host(&world))).await;
+    eventually(async || requests(&upstream) == 1).await;
+
+    let refused = Ask::post("/r/second", "a=b").of(&world).await;
+    assert_eq!((refused.status(), &refused.json()["error"]), (503, &json!("campaign_unavailable")));
+    assert!(refused.field("retry-after").is_some());
+    assert_eq!(requests(&upstream), 1, "it never got there");
+
+    permits.add_permits(2);
+    assert_eq!(first.answer(false).await.unwrap().text(), "ok");
+    assert_eq!(Ask::post("/r/third", "a=b").of(&world).await.text(), "ok");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn those_who_wait_get_their_turn_over_the_same_connection() {
+    let permits = Arc::new(Semaphore::new(0));
+    let upstream = patient(permits.clone()).await;
+    let world = in_front_of(&[(&upstream, 1)], |campaign| campaign.pool.max_connections = 1).await;
+    let mut lines = Vec::new();
+    for _ in 0..5 {
+        let mut line = ask::line(&world).await;
+        line.send(Ask::get("/r/x").bytes(ask::host(&world))).await;
+        lines.push(line);
+    }
+    eventually(async || requests(&upstream) == 1).await;
+    permits.add_permits(5);
+    for mut line in lines {
+        assert_eq!(line.answer(false).await.unwrap().text(), "ok");
+    }
+    assert_eq!((requests(&upstream), upstream.connections()), (5, 1));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn many_clients_share_few_connections_that_are_not_made_anew() {
+    for answer in [OK, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"] {
+        let upstream = Upstream::start(move |_, mut line: Line, seen: Seen| async move {
+            loop {
+                let head = seen.request(&mut line).await?;
+                line.body(&head).await.ok()?;
+                line.send(answer).await;
+            }
+        })
+        .await;
+        let world = in_front_of(&[(&upstream, 1)], |campaign| {
+            campaign.pool.max_connections = 8;
+            campaign.pool.queue_timeout = Duration::from_mins(1);
+            campaign.pool.idle_timeout = Duration::from_mins(1);
+        })
+        .await;
+        let mut clients = tokio::task::JoinSet::new();
+        for number in 0..24 {
+            let mut line = ask::line(&world).await;
+            let host = ask::host(&world).to_owned();
+            clients.spawn(async move {
+                for _ in 0..20 {
+                    let ask = if number % 3 == 0 { Ask::post("/r/x", "a=b") } else { Ask::get("/r/x") };
+                    line.send(ask.kept(&host)).await;
+                    assert_eq!(line.answer(false).await.unwrap().text(), "ok");
+                }
+            });
+        }
+        clients.join_all().await;
+        assert_eq!(requests(&upstream), 480);
+        assert!(upstream.connections() <= 8, "{} connections", upstream.connections());
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_uses_is_closed() {
+    let ended = Arc::new(AtomicBool::new(false));
+    let flag = ended.clone();
+    let upstream = Upstream::start(move |_, mut line: Line, seen: Seen| {
+        let ended = flag.clone();
+        async move {
+            seen.request(&mut line).await?;
+            line.send(OK).await;
+            ended.store(line.next().await.ok()?.is_none(), Ordering::Relaxed);
+            None
+        }
+    })
+    .await;
+    let world =
+        in_front_of(&[(&upstream, 1)], |campaign| campaign.pool.idle_timeout = Duration::from_millis(50))
+            .await;
+    assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+    eventually(async || ended.load(Ordering::Relaxed)).await;
+    world.stop().await;
+}

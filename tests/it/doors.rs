@@ -1,0 +1,296 @@
+//! What somebody without a session gets, and what nobody gets.
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Empty};
+use imsgate::demo::campaign::Recorded;
+use serde_json::json;
+
+use crate::ask::{self, Ask};
+use crate::raw::Answer;
+use crate::support::World;
+
+#[tokio::test]
+async fn without_a_session_each_client_hears_its_own_words_and_nothing_of_campaign() {
+    let world = World::start().await;
+
+    for navigation in [
+        Ask::get("/view/home").with("Accept: text/html"),
+        Ask::get("/view/home").with("Sec-Fetch-Mode: navigate"),
+        Ask::get("/").navigation(),
+        Ask::get("/no/such/page?x=/r/test").navigation(),
+    ] {
+        let answer = navigation.of(&world).await;
+        assert_eq!(answer.status(), 303);
+        let location = answer.field("location").unwrap();
+        assert!(location.starts_with(&format!("{}/ims/authorize/v2?", world.ims.url())), "{location}");
+        assert_eq!(answer.field("cache-control"), Some("no-store"));
+        assert_eq!(answer.field("referrer-policy"), Some("no-referrer"));
+    }
+
+    for program in [
+        Ask::get("/view/home"),
+        Ask::get("/view/home").with("Accept: */*"),
+        Ask::get("/view/home").navigation().with("X-Requested-With: XMLHttpRequest"),
+        Ask::get("/view/home").with("Accept: text/html").with("Sec-Fetch-Mode: cors"),
+        Ask::get("/view/home").with("Sec-Fetch-Mode: navigate").with("Sec-Fetch-Dest: iframe"),
+        Ask::post("/view/home", "a=b").navigation(),
+        Ask::new("DELETE", "/view/home"),
+        Ask::new("gEt", "/view/home").navigation(),
+        Ask::get("/demo/ws")
+            .with("Upgrade: websocket")
+            .with("Sec-WebSocket-Version: 13")
+            .with("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="),
+        Ask::get("/view/home").with("Authorization: Bearer junk"),
+        Ask::get("/view/home").with("Cookie: __sessiontoken=___C8B4A541-48DC-4C97-95AD-066930FD3892"),
+        Ask::get("/view/home").with("Cookie: __Host-imsgate=AAAAAAAAAAAAAAAAAAAAAA"),
+    ] {
+        let answer = program.of(&world).await;
+        assert_eq!(answer.status(), 401);
+        assert_eq!(answer.field("content-type"), Some("application/json"));
+        assert_eq!(answer.field("cache-control"), Some("no-store"));
+        assert_eq!(answer.text(), r#"{"error":"login_required","login":"/ims/login"}"#);
+    }
+
+    let envelope = "<SOAP-ENV:Envelope/>";
+    for soap in [
+        Ask::post("/nl/jsp/soaprouter.jsp", envelope).with("Content-Type: text/xml; charset=utf-8"),
+        Ask::post("/nl/jsp/soaprouter.jsp?soapAction=xtk%3Asession%23Logon", envelope),
+        Ask::post("/anything", envelope).with("SOAPAction: \"xtk:session#Logon\""),
+        Ask::post("/anything", envelope).with("Content-Type: application/soap+xml;charset=UTF-8"),
+        Ask::post("/nl/jsp/soaprouter.jsp", envelope).with("Authorization: Bearer junk"),
+    ] {
+        let answer = soap.of(&world).await;
+        assert_eq!(answer.status(), 403);
+        assert!(answer.field("content-type").unwrap().starts_with("text/xml"), "{:?}", answer.head);
+        let fault = "XSV-350008 Session has expired or is invalid. Please reconnect.";
+        assert!(answer.text().contains(fault), "{}", answer.text());
+    }
+
+    assert_eq!(reached(&world), [""; 0]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn public_paths_are_open_and_say_nothing_of_anybody() {
+    let world = World::start().await;
+    let paths = [
+        "/r/test",
+        "/r/",
+        "/r/?id=h1,2,3",
+        "/nl/jsp/m.jsp",
+        "/nl/jsp/s.jsp",
+        "/nms/jsp/webForm.jsp?fo=1",
+        "/nms/jsp/barcode.jsp",
+        "/nms/jsp/captcha.jsp",
+        "/xtk/jsp/zoneinfo.jsp",
+        "/x/sc.jssp",
+        "/x/interactionProposal.jssp",
+        "/x/zoneJson.jssp",
+        "/x/facebookCallback.jssp",
+        "/webApp/landing",
+        "/jssp/pubX",
+        "/strings/a",
+        "/interaction/a",
+        "/barcode/a",
+        "/lineImage/a",
+        "/res/10",
+        "/nms/mobile/1/registerIOS.jssp",
+        "/nms/mobile/1/registerAndroid.jssp",
+        "/favicon.ico",
+        "/robots.txt",
+    ];
+    for method in ["GET", "POST", "OPTIONS"] {
+        for path in paths {
+            let forged = Ask::new(method, path)
+                .with("X-Ims-User: eve")
+                .with("X_Ims_Email: eve@example.com")
+                .with("X-Ims-Organization: eve")
+                .with("x-campaign_groups: admin")
+                .with("X-Ims-Assertion: e.v.e")
+                .with("Authorization: Bearer eve")
+                .with("X-Session-Token: eve")
+                .with(
+                    "Cookie: uuid230=1; __sessiontoken=eve; __Host-imsgate=eve; __Host-imsgate-login-eve=1",
+                );
+            forged.of(&world).await;
+        }
+    }
+    assert_eq!(reached(&world), paths.repeat(3), "each reached Campaign");
+    for request in world.campaign.requests() {
+        let spoken: Vec<_> = request.headers.iter().filter(|(_, value)| value.contains("eve")).collect();
+        assert!(spoken.is_empty(), "{} {spoken:?}", request.path_and_query);
+        assert_eq!(request.header("cookie"), Some("uuid230=1"), "what concerns neither session passes");
+        let identity =
+            request.headers.iter().find(|(name, _)| name.starts_with("x-ims") || name.contains("group"));
+        assert_eq!(identity, None, "{}", request.path_and_query);
+    }
+    assert_eq!(Ask::get("/r/test").of(&world).await.status(), 200);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_a_client_says_makes_another_path_public() {
+    let world = World::start().await;
+    for path in [
+        "/view/home?x=/r/test",
+        "/view/home?/r/test",
+        "/r",
+        "/R/test",
+        "/rx/test",
+        "/r/x;a",
+        "/r;x/test",
+        "/r/%3b",
+        "/r/x%3B/y",
+        "/r/%252e%252e/view/home",
+        "/r/%252fview",
+        "/view/home.jssp/sc.jssp;x",
+        "/%72/test",
+        "/robots.txt/x",
+        "/nl/jsp/m.jsp/x",
+    ] {
+        assert_eq!(Ask::get(path).of(&world).await.status(), 401, "{path}");
+    }
+    for field in [
+        "User-Agent: GoogleHC/1.0",
+        "X-Original-URL: /r/test",
+        "X-Rewrite-URL: /r/test",
+        "X-Forwarded-Uri: /r/test",
+        "X-Original-URI: /r/test",
+        "X-HTTP-Method-Override: OPTIONS",
+        "X-Forwarded-For: 127.0.0.1",
+        "X-Forwarded-Prefix: /r",
+        "X-Ims-User: alice",
+    ] {
+        for method in ["GET", "OPTIONS", "HEAD"] {
+            let answer = Ask::new(method, "/view/home").with(field).of(&world).await;
+            assert_eq!(answer.status(), 401, "{method} {field}");
+        }
+    }
+    assert_eq!(reached(&world), [""; 0]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn closed_paths_are_closed_to_everybody() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.forget_requests();
+    for path in [
+        "/nl/jsp/ooconv.jsp",
+        "/nl/jsp/OOConv.jsp?x=1",
+        "/nl/jsp/%6foconv.jsp",
+        "/nl//jsp///ooconv.jsp",
+        "/nl/jsp;x/ooconv.jsp",
+        "/res/x.jsp",
+        "/res/a/b.JSPX",
+        "/res/x%2Ejsp",
+        "//res/x.jsp",
+        "/res/x.jsp;a",
+    ] {
+        for ask in [Ask::get(path), Ask::get(path).session(&alice), Ask::post(path, "a").session(&alice)] {
+            let answer = ask.of(&world).await;
+            assert_eq!((answer.status(), &answer.json()["error"]), (403, &json!("closed")), "{path}");
+        }
+        let page = Ask::get(path).navigation().session(&alice).of(&world).await;
+        assert_eq!(page.status(), 403);
+        assert!(page.field("content-type").unwrap().starts_with("text/html"));
+    }
+    assert_eq!(reached(&world), [""; 0]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_has_one_host_and_it_is_ours() {
+    let world = World::builder()
+        .instance(|instance| instance.campaign.hosts = vec!["track.example.com".to_owned()])
+        .start()
+        .await;
+    let own = ask::host(&world).to_owned();
+    let get = Ask::get("/r/test");
+
+    for host in [own.as_str(), "LOCALHOST", "localhost:1", "track.example.com", "Track.Example.com:443"] {
+        assert_eq!(get.for_host(&world, host).await.status(), 200, "{host}");
+    }
+    world.campaign.forget_requests();
+    for host in ["evil.example.com", "localhost.evil.example.com", "127.0.0.1", "xlocalhost", "[::1]"] {
+        let answer = get.for_host(&world, host).await;
+        assert_eq!((answer.status(), &answer.json()["error"]), (421, &json!("unknown_host")), "{host}");
+        assert_eq!(Ask::get("/ims/login").navigation().for_host(&world, host).await.status(), 421, "{host}");
+        // Probes come by address.
+        assert_eq!(Ask::get("/ims/health/live").for_host(&world, host).await.status(), 200);
+        assert_eq!(Ask::get("/ims/health/ready").for_host(&world, host).await.status(), 200);
+        assert_eq!(Ask::get("/ims/health/../../view/home").for_host(&world, host).await.status(), 400);
+    }
+    for host in
+        ["", "localhost/x", "localhost evil", "evil@localhost", "localhost,evil", "localhost?", "locälhost"]
+    {
+        assert_eq!(get.for_host(&world, host).await.status(), 400, "{host}");
+    }
+    for (target, hosts) in [
+        ("/r/test", vec![]),
+        ("/r/test", vec![own.clone(), own.clone()]),
+        ("/r/test", vec![own.clone(), "evil.example.com".to_owned()]),
+        ("https://localhost/r/test", vec!["evil.example.com".to_owned()]),
+        ("https://evil.example.com/r/test", vec![own.clone()]),
+        ("http://evil@localhost/r/test", vec![own.clone()]),
+    ] {
+        let hosts = hosts.iter().map(|host| format!("Host: {host}\r\n")).collect::<Vec<_>>().concat();
+        let request = format!("GET {target} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+        assert_eq!(ask::send(&world, &request).await.unwrap().status(), 400, "{request}");
+    }
+    assert_eq!(reached(&world), [""; 0]);
+
+    let absolute = Ask::get(&format!("https://{own}/r/test")).of(&world).await;
+    assert_eq!((absolute.status(), reached(&world)), (200, vec!["/r/test".to_owned()]));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn authority_and_host_of_http2_agree() {
+    let world = World::start().await;
+    let own = ask::host(&world).to_owned();
+    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    for (authority, host, expected) in [
+        (own.as_str(), None, StatusCode::OK),
+        (&own, Some(own.as_str()), StatusCode::OK),
+        (&own, Some("evil.example.com"), StatusCode::BAD_REQUEST),
+        ("evil.example.com", Some(&own), StatusCode::BAD_REQUEST),
+        ("evil.example.com", None, StatusCode::MISDIRECTED_REQUEST),
+        ("evil.example.com", Some("evil.example.com"), StatusCode::MISDIRECTED_REQUEST),
+    ] {
+        let mut request = Request::get(format!("https://{authority}/r/test"));
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let answer = sender.send_request(request.body(Empty::new()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), expected, "{authority} {host:?}");
+        answer.into_body().collect().await.unwrap();
+    }
+    assert_eq!(reached(&world), ["/r/test", "/r/test"]);
+    for request in world.campaign.requests() {
+        assert_eq!(request.header("host"), Some(own.as_str()));
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn methods_that_reach_past_a_proxy_are_refused() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.forget_requests();
+    for (method, target) in [("TRACE", "/demo/echo"), ("CONNECT", "/demo/echo"), ("CONNECT", "localhost:80")]
+    {
+        let answer =
+            ask::send(&world, Ask::new(method, target).session(&alice).bytes(ask::host(&world))).await;
+        let status = answer.as_ref().map_or(0, Answer::status);
+        assert!(matches!(status, 400 | 405), "{method} {target}: {answer:?}");
+    }
+    assert_eq!(reached(&world), [""; 0]);
+    world.stop().await;
+}
+
+/// Path and query of everything that reached Campaign.
+fn reached(world: &World) -> Vec<String> {
+    world.campaign.requests().into_iter().map(|Recorded { path_and_query, .. }| path_and_query).collect()
+}

@@ -1,0 +1,248 @@
+//! HTTP/2 frames by hand, many of them: the connection that sends them ends, and nobody else notices.
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::ask::{self, Ask};
+use crate::raw::PATIENCE;
+use crate::support::World;
+
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+#[tokio::test]
+async fn streams_opened_and_reset_at_once_end_the_connection() {
+    let world = World::start().await;
+    let request = head(&world, "/r/test", &[]);
+    let mut bytes = Vec::new();
+    for number in 0..20_000_u32 {
+        frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &request);
+        frame(&mut bytes, RST_STREAM, 0, 2 * number + 1, &8_u32.to_be_bytes());
+    }
+    let end = flood(&world, &bytes).await;
+    assert_eq!(end, Some(ENHANCE_YOUR_CALM));
+    assert!(world.campaign.requests().len() < 1000, "{} came through", world.campaign.requests().len());
+    serves(&world).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_head_continued_without_end_ends_the_connection() {
+    let world = World::start().await;
+    let before = resident();
+    let mut bytes = Vec::new();
+    frame(&mut bytes, HEADERS, END_STREAM, 1, &head(&world, "/r/test", &[]));
+    let field = literal("x", &"y".repeat(1000));
+    for _ in 0..50_000 {
+        frame(&mut bytes, CONTINUATION, 0, 1, &field);
+    }
+    flood(&world, &bytes).await.expect("told to go away");
+    drop(bytes);
+    assert!(resident() < before + (256 << 20), "from {before} to {} bytes", resident());
+    assert!(world.campaign.requests().is_empty());
+    serves(&world).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_small_block_that_unfolds_to_a_huge_head_is_refused() {
+    let world = World::start().await;
+    let before = resident();
+    // One entry of 3 kB into the table, then named again and again: one byte each.
+    let entry = {
+        let mut entry = vec![0x40];
+        string(&mut entry, "x");
+        string(&mut entry, &"y".repeat(3000));
+        entry
+    };
+    let newest = vec![NEWEST; 15_000];
+    let mut bytes = Vec::new();
+    frame(
+        &mut bytes,
+        HEADERS,
+        END_HEADERS | END_STREAM,
+        1,
+        &head(&world, "/r/test", &[&entry, &newest[..3]]),
+    );
+    let _ = flood(&world, &bytes).await;
+    let few = world.campaign.requests().pop().unwrap();
+    assert_eq!(few.headers.iter().filter(|(name, _)| name == "x").count(), 4, "this is how it unfolds");
+    world.campaign.forget_requests();
+
+    bytes.clear();
+    for number in 0..20 {
+        let block = head(&world, "/r/test", &[&entry, &newest]);
+        frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &block);
+    }
+    let _ = flood(&world, &bytes).await;
+    assert!(resident() < before + (256 << 20), "from {before} to {} bytes", resident());
+    assert!(world.campaign.requests().is_empty());
+    serves(&world).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn floods_of_pings_settings_and_empty_frames_hold_up_nobody() {
+    let world = World::start().await;
+    let request = head(&world, "/r/test", &[]);
+    let mut pings = Vec::new();
+    let mut settings = Vec::new();
+    let mut empty = Vec::new();
+    frame(&mut empty, HEADERS, END_STREAM, 1, &request);
+    for _ in 0..20_000 {
+        frame(&mut pings, PING, 0, 0, &[0; 8]);
+        frame(&mut settings, SETTINGS, 0, 0, &[0, 1, 0, 0, 16, 0]);
+        frame(&mut empty, CONTINUATION, 0, 1, &[]);
+    }
+    for bytes in [pings, settings, empty] {
+        let _ = flood(&world, &bytes).await;
+        serves(&world).await;
+    }
+    assert!(world.campaign.requests().is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn pseudo_headers_cannot_smuggle() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.forget_requests();
+    let cookie = literal("cookie", &format!("__Host-imsgate={alice}"));
+    for (path, field) in [
+        ("/demo/echo\r\nX-Ims-User: eve", None),
+        ("/demo/echo HTTP/1.1\r\nHost: evil\r\n\r\nGET /r/smuggled", None),
+        ("demo/echo", None),
+        ("", None),
+        ("/demo/echo", Some(literal("transfer-encoding", "chunked"))),
+        ("/demo/echo", Some(literal("connection", "x-ims-user"))),
+        ("/demo/echo", Some(literal("X-Ims-User", "eve"))),
+        ("/demo/echo", Some(literal("x-a\r\nx-ims-user", "eve"))),
+        ("/demo/echo", Some(literal("x-a", "b\r\nx-ims-user: eve"))),
+        ("/demo/echo", Some(literal("x-a", "b\0c"))),
+        ("/demo/echo", Some(literal(":path", "/view/home"))),
+        ("/demo/echo", Some(literal(":scheme", "http"))),
+        ("/demo/echo", Some(literal("content-length", "5"))),
+    ] {
+        let mut bytes = Vec::new();
+        let more: Vec<&[u8]> =
+            [Some(&cookie), field.as_ref()].into_iter().flatten().map(Vec::as_slice).collect();
+        frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 1, &head(&world, path, &more));
+        let _ = flood(&world, &bytes).await;
+    }
+    let reached: Vec<_> =
+        world.campaign.requests().into_iter().map(|request| request.path_and_query).collect();
+    assert_eq!(reached, [""; 0]);
+    serves(&world).await;
+    world.stop().await;
+}
+
+/// Sends preface, settings and these frames, then a ping, and reads until the gateway closes, or has answered the ping and
+/// done something with the first stream, if there is one. Gives the error code of its GOAWAY, if any.
+async fn flood(world: &World, frames: &[u8]) -> Option<u32> {
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    frame(&mut bytes, SETTINGS, 0, 0, &[]);
+    bytes.extend(frames);
+    frame(&mut bytes, PING, 0, 0, b"finished");
+    let opens_stream = frames.get(3) == Some(&HEADERS);
+    let (mut from, mut to) = tokio::io::split(world.connect_http2().await);
+    let writing = async {
+        // The gateway may well close before it has read all.
+        let _ = to.write_all(&bytes).await;
+        let _ = to.flush().await;
+    };
+    let reading = async {
+        let (mut said, mut pong, mut stream, mut goaway) = (Vec::new(), false, !opens_stream, None);
+        while let Ok(1..) = from.read_buf(&mut said).await {
+            while let Some((kind, payload)) = next_frame(&mut said) {
+                match kind {
+                    PING => pong |= payload == b"finished",
+                    HEADERS | RST_STREAM => stream = true,
+                    GOAWAY => goaway = payload.get(4..8).map(|code| code.try_into().unwrap()),
+                    _ => {}
+                }
+            }
+            if pong && stream {
+                break;
+            }
+        }
+        goaway.map(u32::from_be_bytes)
+    };
+    tokio::time::timeout(PATIENCE, async { tokio::join!(writing, reading) }).await.unwrap().1
+}
+
+/// Takes a whole frame, kind and payload, from the bytes read so far.
+fn next_frame(bytes: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
+    let head = bytes.get(..9)?;
+    let end = 9 + (usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]));
+    let kind = head[3];
+    let payload = bytes.get(9..end)?.to_vec();
+    bytes.drain(..end);
+    Some((kind, payload))
+}
+
+/// A frame (RFC 9113 §4.1).
+fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    bytes.extend(&length[1..]);
+    bytes.extend([kind, flags]);
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+}
+
+/// The header block of a GET (RFC 7541 §6), with more fields.
+fn head(world: &World, path: &str, more: &[&[u8]]) -> Vec<u8> {
+    let mut block = vec![0x82, 0x87]; // :method GET, :scheme https
+    block.push(0x04); // :path
+    string(&mut block, path);
+    block.push(0x01); // :authority
+    string(&mut block, ask::host(world));
+    block.extend(more.concat());
+    block
+}
+
+/// A field that does not enter the table.
+fn literal(name: &str, value: &str) -> Vec<u8> {
+    let mut field = vec![0];
+    string(&mut field, name);
+    string(&mut field, value);
+    field
+}
+
+/// A string, not Huffman coded (RFC 7541 §5.1, §5.2).
+fn string(block: &mut Vec<u8>, text: &str) {
+    let mut length = text.len();
+    if length < 127 {
+        block.push(u8::try_from(length).unwrap());
+    } else {
+        block.push(127);
+        length -= 127;
+        while length >= 128 {
+            block.push(u8::try_from(length % 128).unwrap() | 128);
+            length /= 128;
+        }
+        block.push(u8::try_from(length).unwrap());
+    }
+    block.extend(text.as_bytes());
+}
+
+async fn serves(world: &World) {
+    for _ in 0..4 {
+        assert_eq!(Ask::get("/ims/health/live").of(world).await.status(), 200);
+    }
+}
+
+/// Memory of this process, which holds everything: gateway, simulators, tests.
+fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    pages.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
+}
+
+/// The newest entry of the table, by its index (RFC 7541 §6.1, §2.3.3).
+const NEWEST: u8 = 0xbe;
+/// RFC 9113 §7.
+const ENHANCE_YOUR_CALM: u32 = 0xb;

@@ -1,0 +1,110 @@
+//! From the first request to the session.
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use imsgate::config::TokenAuth;
+
+use crate::support::World;
+
+#[tokio::test]
+async fn a_person_of_a_matching_group_gets_to_the_page_they_wanted() {
+    let world = World::start().await;
+    let browser = world.browser();
+    let answer = browser.sign_in("alice", "/view/home?tab=1&q=a%20b").await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/view/home?tab=1&q=a%20b"));
+    let home = browser.follow(&answer).await;
+    assert_eq!(home.status, StatusCode::OK, "{}", home.text());
+    let home = browser.over_http2().get("/view/home").await;
+    assert_eq!(home.status, StatusCode::OK, "{}", home.text());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_login_on_request_returns_where_it_was_told_and_never_elsewhere() {
+    let world = World::start().await;
+    for (asked, expected) in [
+        ("%2Fview%2Fhome%3Fa%3D1%26b%3D2", "/view/home?a=1&b=2"),
+        ("%2F%5Cevil.com", "/"),
+        ("%2F%2Fevil.com", "/"),
+        ("%2F%09%2Fevil.com", "/"),
+        ("https%3A%2F%2Fevil.com%2F", "/"),
+        ("%2Fims%2Flogout", "/"),
+        ("%2Fx%0d%0aSet-Cookie:x=1", "/"),
+    ] {
+        let answer = world.browser().sign_in("alice", &format!("/ims/login?return_to={asked}")).await;
+        assert_eq!(answer.location(), expected, "{asked}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_authorization_request_asks_with_pkce_state_nonce_and_scopes_between_blanks() {
+    let world = World::start().await;
+    let to_ims = world.browser().get("/view/home").await;
+    assert_eq!(to_ims.status, StatusCode::SEE_OTHER);
+    assert_eq!(to_ims.header("cache-control"), "no-store");
+    let parameter = |name: &str| to_ims.parameter(name).unwrap_or_default();
+    assert_eq!(parameter("response_type"), "code");
+    assert_eq!(parameter("redirect_uri"), format!("{}/ims/callback", world.origin));
+    assert_eq!(parameter("code_challenge_method"), "S256");
+    assert_eq!((parameter("code_challenge").len(), parameter("state").len()), (43, 23));
+    assert!(parameter("nonce").len() >= 22);
+    let scopes =
+        "openid AdobeID read_organizations session additional_info.projectedProductContext offline_access";
+    assert_eq!(parameter("scope"), scopes);
+    assert_eq!(to_ims.parameter("prompt"), None);
+    let prompted = world.browser().get("/ims/login?prompt=login").await;
+    assert_eq!(prompted.parameter("prompt").as_deref(), Some("login"));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_foreign_host_name_in_the_request_never_reaches_the_redirect_uri() {
+    let world = World::start().await;
+    let request =
+        Request::get("/view/home").header("accept", "text/html").header("x-forwarded-host", "evil.com");
+    let to_ims = world.browser().request(request.body(Bytes::new()).unwrap()).await;
+    assert_eq!(to_ims.parameter("redirect_uri").unwrap(), format!("{}/ims/callback", world.origin));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_client_authenticates_as_configured_and_proves_its_verifier() {
+    for (auth, in_form) in [(TokenAuth::Post, true), (TokenAuth::Basic, false)] {
+        let world = World::builder().instance(move |instance| instance.ims.token_auth = auth).start().await;
+        world.signed_in("alice").await;
+        let requests = world.ims.token_requests();
+        let [request] = &requests[..] else { panic!("{} token requests", requests.len()) };
+        assert_eq!(request.field("client_secret").is_some(), in_form);
+        assert_eq!(request.headers.contains_key("authorization"), !in_form);
+        assert_eq!(request.field("code_verifier").map(str::len), Some(43));
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_secret_of_odd_characters_survives_basic_authentication() {
+    let secret = "p%+ä:& =/?";
+    let world = World::builder()
+        .ims(move |options| options.client_secret = secret.into())
+        .instance(move |instance| instance.ims.client_secret = secret.into())
+        .instance(|instance| instance.ims.token_auth = TokenAuth::Basic)
+        .start()
+        .await;
+    world.signed_in("alice").await.post_form("/ims/logout", &[]).await;
+    assert!(!world.ims.revoked().is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_session_cookie_has_exactly_the_attributes_of_a_host_cookie() {
+    let world = World::start().await;
+    let answer = world.browser().sign_in("alice", "/view/home").await;
+    let cookie = answer.session_cookie().unwrap();
+    let (value, attributes) = cookie.strip_prefix("__Host-imsgate=").unwrap().split_once(';').unwrap();
+    assert_eq!(value.len(), 22, "128 bits");
+    assert_eq!(attributes, " Path=/; Secure; HttpOnly; SameSite=Lax");
+    let removed = answer.set_cookies().into_iter().find(|field| field.starts_with("__Host-imsgate-login-"));
+    assert!(removed.unwrap().ends_with("=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"));
+    world.stop().await;
+}

@@ -1,0 +1,33 @@
+//! The gateway over real sockets, between the IMS and the Campaign simulator: one binary, one module a behaviour.
+#![cfg(feature = "demo")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
+mod again;
+mod answers;
+mod ask;
+mod balance;
+mod callback;
+mod campaign_troubles;
+mod doors;
+mod exchange;
+mod floods;
+mod forward;
+mod login;
+mod logout;
+mod midway;
+mod nginx;
+mod paths;
+mod people;
+mod raw;
+mod reach;
+mod secrets;
+mod sessions;
+mod stream;
+mod structure;
+mod support;
+mod tabs;
+mod tokens;
+mod trouble;
+mod upgrade;
+mod upstream;
+mod wire;

@@ -1,0 +1,316 @@
+//! Somebody goes, stops or answers early in the middle of an exchange: nothing half is passed as whole, and no connection
+//! is used again that is not at rest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use imsgate::config::Campaign;
+use serde_json::json;
+use tokio::sync::Notify;
+
+use crate::ask::{self, Ask};
+use crate::raw::{Line, PATIENCE};
+use crate::support::{World, logs};
+use crate::upstream::{Seen, Upstream};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// One worker, so that the next request takes the connection that the one before gave back.
+async fn in_front_of(upstream: &Upstream, change: impl FnOnce(&mut Campaign) + 'static) -> World {
+    let url = upstream.url.parse().unwrap();
+    World::builder()
+        .instance(move |instance| {
+            instance.campaign.upstreams = vec![url];
+            change(&mut instance.campaign);
+        })
+        .config(|config| config.listen.workers = 1)
+        .start()
+        .await
+}
+
+/// Waits for what must happen, however slow the machine.
+async fn happens(notified: &Notify) {
+    tokio::time::timeout(PATIENCE, notified.notified()).await.expect("it happens");
+}
+
+/// The first connection sends `first` and waits for its end, which `gone` tells; the others answer.
+async fn stalling(first: &'static str, gone: Arc<Notify>) -> Upstream {
+    Upstream::start(move |number, mut line: Line, seen: Seen| {
+        let gone = gone.clone();
+        async move {
+            seen.request(&mut line).await?;
+            if number == 0 {
+                line.send(first).await;
+                line.rest().await;
+                gone.notify_one();
+                return None;
+            }
+            line.send(OK).await;
+            seen.request(&mut line).await?;
+            None
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_answer_that_stands_still_is_cut_and_its_connection_closed() {
+    for half in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        "HTTP/1.0 200 OK\r\n\r\nhalf",
+    ] {
+        let gone = Arc::new(Notify::new());
+        let upstream = stalling(half, gone.clone()).await;
+        let world = in_front_of(&upstream, |campaign| {
+            campaign.body_idle_timeout = Duration::from_millis(300);
+        })
+        .await;
+        let mut line = ask::line(&world).await;
+        line.send(Ask::get("/r/x").kept(ask::host(&world))).await;
+        let head = line.head().await.unwrap();
+        assert_eq!(head.status(), 200);
+        assert!(line.body(&head).await.is_err(), "the client sees that it is not whole: {half:?}");
+        happens(&gone).await;
+        assert!(logs::say("300ms") && logs::say(&upstream.url), "the log tells why");
+        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(upstream.connections(), 2);
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_stands_still_is_cut_over_http2_too() {
+    let gone = Arc::new(Notify::new());
+    let upstream = stalling("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf", gone.clone()).await;
+    let world = in_front_of(&upstream, |campaign| {
+        campaign.body_idle_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    let request = || http::Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
+    let answer = sender.send_request(request()).await.unwrap();
+    assert!(answer.into_body().collect().await.is_err());
+    happens(&gone).await;
+    // Only the stream is broken.
+    let answer = sender.send_request(request()).await.unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_slow_answer_that_moves_is_not_cut() {
+    let upstream = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+        seen.request(&mut line).await?;
+        line.send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n").await;
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            line.send("x").await;
+        }
+        None
+    })
+    .await;
+    let world = in_front_of(&upstream, |campaign| {
+        campaign.body_idle_timeout = Duration::from_millis(1500);
+        campaign.response_timeout = Duration::from_millis(1500);
+    })
+    .await;
+    assert_eq!(Ask::get("/r/x").of(&world).await.text(), "x".repeat(20));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_ends_the_exchange_at_campaign() {
+    for before in ["HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegin", ""] {
+        let gone = Arc::new(Notify::new());
+        let upstream = stalling(before, gone.clone()).await;
+        let world = in_front_of(&upstream, |_| ()).await;
+        let mut line = ask::line(&world).await;
+        line.send(Ask::get("/r/x").kept(ask::host(&world))).await;
+        if before.is_empty() {
+            while upstream.seen().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        } else {
+            assert_eq!(line.head().await.unwrap().status(), 200);
+        }
+        drop(line);
+        happens(&gone).await;
+        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(upstream.connections(), 2, "over a connection of its own");
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_http2_stream_that_is_reset_ends_the_exchange_at_campaign() {
+    let gone = Arc::new(Notify::new());
+    let upstream = stalling("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegin", gone.clone()).await;
+    let world = in_front_of(&upstream, |_| ()).await;
+    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    let request = http::Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
+    drop(sender.send_request(request).await.unwrap());
+    happens(&gone).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_stops_in_the_middle_of_an_upload_hears_408() {
+    let gone = Arc::new(Notify::new());
+    let upstream = stalling("", gone.clone()).await;
+    let world = in_front_of(&upstream, |campaign| {
+        campaign.response_timeout = Duration::from_secs(1);
+    })
+    .await;
+    let mut line = ask::line(&world).await;
+    line.send(Ask::new("POST", "/r/x").with("Content-Length: 100").kept(ask::host(&world))).await;
+    line.send("half").await;
+    let answer = line.answer(false).await.unwrap();
+    assert_eq!((answer.status(), &answer.json()["error"]), (408, &json!("incomplete_request")));
+    happens(&gone).await;
+    assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok", "Campaign is not to blame");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_closed_at_the_worst_moment_costs_a_get_nothing_and_a_post_its_answer() {
+    // Every connection answers once; the second request on it is read, and the connection ends without an answer. The
+    // second request follows at once.
+    let upstream = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+        let head = seen.request(&mut line).await?;
+        line.body(&head).await.ok()?;
+        line.send(OK).await;
+        let head = seen.request(&mut line).await?;
+        line.body(&head).await.ok()?;
+        None
+    })
+    .await;
+    let world = in_front_of(&upstream, |_| ()).await;
+    let mut line = ask::line(&world).await;
+    let host = ask::host(&world).to_owned();
+    for (ask, status) in [
+        (Ask::get("/r/1"), 200),
+        (Ask::get("/r/again"), 200),
+        (Ask::post("/r/order", "one"), 502),
+        (Ask::get("/r/2"), 200),
+    ] {
+        line.send(ask.kept(&host)).await;
+        assert_eq!(line.answer(false).await.unwrap().status(), status);
+    }
+    let sent = |path: &str| upstream.seen().iter().filter(|line| line.contains(path)).count();
+    assert_eq!((sent("/r/again"), sent("/r/order")), (2, 1));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_get_is_repeated_once_and_no_more() {
+    let upstream = Upstream::start(|number, mut line: Line, seen: Seen| async move {
+        seen.request(&mut line).await?;
+        if number == 0 {
+            line.send(OK).await;
+            seen.request(&mut line).await?;
+        }
+        None
+    })
+    .await;
+    let world = in_front_of(&upstream, |_| ()).await;
+    assert_eq!(Ask::get("/r/1").of(&world).await.text(), "ok");
+    assert_eq!(Ask::get("/r/2").of(&world).await.status(), 502);
+    assert_eq!(upstream.seen().iter().filter(|line| line.contains("/r/2")).count(), 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_was_answered_early_goes_on_and_its_connection_is_used_again_only_then() {
+    let whole = Arc::new(Notify::new());
+    let told = whole.clone();
+    let upstream = Upstream::start(move |number, mut line: Line, seen: Seen| {
+        let whole = told.clone();
+        async move {
+            loop {
+                let head = seen.request(&mut line).await?;
+                // Says which connection it is, before it reads the body.
+                line.send(format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{number}")).await;
+                if line.body(&head).await.ok()? == b"halfhalf" {
+                    whole.notify_one();
+                }
+            }
+        }
+    })
+    .await;
+    let world = in_front_of(&upstream, |_| ()).await;
+    let host = ask::host(&world).to_owned();
+    let mut line = ask::line(&world).await;
+    line.send(Ask::new("POST", "/r/x").with("Content-Length: 8").kept(&host)).await;
+    line.send("half").await;
+    assert_eq!(line.answer(false).await.unwrap().text(), "0");
+    assert_eq!(Ask::get("/r/x").of(&world).await.text(), "1", "the first one is still in use");
+    line.send("half").await;
+    happens(&whole).await;
+    line.send(Ask::get("/r/x").bytes(&host)).await;
+    assert_eq!(line.answer(false).await.unwrap().status(), 200, "the client's connection is in step");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_open_websocket_is_none_of_the_pools_connections_any_more() {
+    let upstream = Upstream::start(|number, mut line: Line, seen: Seen| async move {
+        seen.request(&mut line).await?;
+        if number == 0 {
+            line.send(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+            )
+            .await;
+            while let Some(byte) = line.next().await.ok()? {
+                line.send([byte]).await;
+            }
+        }
+        line.send(OK).await;
+        None
+    })
+    .await;
+    let world = in_front_of(&upstream, |campaign| campaign.pool.max_connections = 1).await;
+    let mut line = ask::line(&world).await;
+    let open = Ask::get("/r/x").with("Connection: Upgrade").with("Upgrade: websocket");
+    line.send(open.kept(ask::host(&world))).await;
+    assert_eq!(line.head().await.unwrap().status(), 101);
+    assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok", "there is room for one");
+    line.send("x").await;
+    assert_eq!(line.next().await.unwrap(), Some(b'x'), "and the tunnel stands");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn trailers_come_after_the_body() {
+    let upstream = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+        loop {
+            seen.request(&mut line).await?;
+            line.send(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 42\r\n\r\n",
+            )
+            .await;
+        }
+    })
+    .await;
+    let world = in_front_of(&upstream, |_| ()).await;
+    let mut line = ask::line(&world).await;
+    line.send(Ask::get("/r/x").with("TE: trailers").bytes(ask::host(&world))).await;
+    let head = line.head().await.unwrap();
+    assert_eq!(head.field("trailer"), Some("X-Sum"));
+    let rest = String::from_utf8(line.rest().await).unwrap();
+    assert!(rest.to_ascii_lowercase().ends_with("0\r\nx-sum: 42\r\n\r\n"), "{rest:?}");
+
+    // A client that does not ask for them gets none (RFC 9110 §6.5.1).
+    let answer = Ask::get("/r/x").of(&world).await;
+    assert_eq!(answer.text(), "ok");
+
+    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    let request = http::Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
+    let answer = sender.send_request(request).await.unwrap().into_body().collect().await.unwrap();
+    assert_eq!(answer.trailers().unwrap()["x-sum"], "42");
+    assert_eq!(answer.to_bytes(), "ok");
+    assert_eq!(upstream.connections(), 1, "and the connection is in step");
+    world.stop().await;
+}

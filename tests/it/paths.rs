@@ -1,0 +1,172 @@
+//! One reading of a path: what was decided on is byte for byte what Campaign gets, or nothing is sent at all.
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Empty};
+use serde_json::json;
+
+use crate::ask::{self, Ask};
+use crate::support::World;
+
+#[tokio::test]
+async fn campaign_gets_the_path_that_was_decided_on() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    for (asked, sent) in [
+        ("/demo/echo", "/demo/echo"),
+        ("/demo/echo?", "/demo/echo?"),
+        ("/demo/echo/x?a=%2F..%2F&b=//c;d&e=%zz", "/demo/echo/x?a=%2F..%2F&b=//c;d&e=%zz"),
+        ("//demo/echo", "/demo/echo"),
+        ("//demo//echo///x//?a=//", "/demo/echo/x/?a=//"),
+        ("/demo/echo/foo/secret%23/bar", "/demo/echo/foo/secret%23/bar"),
+        ("/demo/echo/a%20b", "/demo/echo/a%20b"),
+        ("/demo/echo/caf%C3%A9", "/demo/echo/caf%C3%A9"),
+        ("/demo/echo/caf%c3%a9", "/demo/echo/caf%c3%a9"),
+        ("/demo/echo/50%25off", "/demo/echo/50%25off"),
+        ("/demo/echo/x;v=1/y", "/demo/echo/x;v=1/y"),
+        ("/demo/echo/%252e%252e", "/demo/echo/%252e%252e"),
+        ("/demo/echo/...", "/demo/echo/..."),
+        ("/demo/echo/.x", "/demo/echo/.x"),
+        ("/demo/echo/~!$&'()*+,=:@", "/demo/echo/~!$&'()*+,=:@"),
+        ("/demo/echo/{a}|\"", "/demo/echo/{a}|\""),
+        ("/demo/echo/caf\u{e9}", "/demo/echo/caf\u{e9}"),
+    ] {
+        let answer = Ask::get(asked).session(&alice).of(&world).await;
+        assert_eq!((answer.status(), answer.json()["path_and_query"].as_str()), (200, Some(sent)), "{asked}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_path_with_two_readings_is_refused() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.forget_requests();
+    for path in [
+        "/public/../admin/secrets",
+        "/r/../view/home",
+        "/r/..",
+        "/r/./test",
+        "/public/%2e%2e/admin",
+        "/r/%2E%2e/view/home",
+        "/r/.%2e/view/home",
+        "/an%2Fexample",
+        "/r/%2f..%2fview",
+        "/r/%5C..%5Cview",
+        "/r/%5c",
+        "/r/\\view",
+        "/r\\..\\view",
+        "/r/..;/view/home",
+        "/r/..;x=y/view/home",
+        "/r/.;/view/home",
+        "/r/..%3B/view/home",
+        "/r/%2e%2e;/view/home",
+        "/r/%00",
+        "/r/x%00.jsp",
+        "/r/%0d%0aX-Ims-User:%20eve",
+        "/r/%09/evil",
+        "/r/%7f",
+        "/r/%",
+        "/r/%4",
+        "/r/%zz",
+        "/r/%u002e",
+        "/r/%C0%AE%C0%AE/view",
+        "/r/%ff",
+        "/r/x;/../view",
+        "*",
+        "r/test",
+        "",
+    ] {
+        for ask in [Ask::get(path), Ask::get(path).session(&alice), Ask::new("OPTIONS", path)] {
+            let answer = ask::send(&world, ask.bytes(ask::host(&world))).await.unwrap();
+            assert_eq!(answer.status(), 400, "{path}");
+        }
+    }
+    let page = Ask::get("/r/../view/home").navigation().of(&world).await;
+    assert_eq!(page.status(), 400);
+    assert!(page.field("content-type").unwrap().starts_with("text/html"));
+    assert_eq!(Ask::get("/r/../view/home").of(&world).await.json()["error"], json!("bad_request"));
+    for target in ["/r/a\tb", "/r/a b", "/r/a\0b", "/r/a\u{7f}b", "/r/\u{1}"] {
+        if let Some(answer) = ask::send(&world, Ask::get(target).bytes(ask::host(&world))).await {
+            assert_eq!(answer.status(), 400, "{target:?}");
+        }
+    }
+    assert!(world.campaign.requests().is_empty());
+    world.stop().await;
+}
+
+/// hyper cuts a fragment off while it parses the request line, before the gateway sees anything.
+#[tokio::test]
+async fn what_follows_a_raw_hash_reaches_neither_the_decision_nor_campaign() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.forget_requests();
+    for target in ["/view/home#/r/test", "/view/home#/../r/test", "/view/home?a#b"] {
+        let status = Ask::get(target).of(&world).await.status();
+        assert!(matches!(status, 400 | 401), "{target}: {status}");
+    }
+    assert!(world.campaign.requests().is_empty());
+    for (target, sent) in [
+        ("/demo/echo/a#/../../view/home", "/demo/echo/a"),
+        ("/demo/echo/a?b#c", "/demo/echo/a?b"),
+        ("/r/x#/../view/home", "/r/x"),
+    ] {
+        let answer = Ask::get(target).session(&alice).of(&world).await;
+        let received: Vec<_> = world.campaign.requests().into_iter().map(|r| r.path_and_query).collect();
+        assert!(answer.status() == 400 || received == [sent], "{target}: {received:?}");
+        world.campaign.forget_requests();
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn http2_paths_are_read_the_same_way() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    for (path, status, sent) in [
+        ("//demo//echo/x?b=//", 200, Some("/demo/echo/x?b=//")),
+        ("/demo/echo/%2e%2e/x", 400, None),
+        ("/demo/echo/../x", 400, None),
+        ("/demo/echo/a%2Fb", 400, None),
+        ("/demo/echo/a;b", 200, Some("/demo/echo/a;b")),
+    ] {
+        let request = Request::get(format!("{}{path}", world.origin))
+            .header("cookie", "lang=en")
+            .header("cookie", format!("__Host-imsgate={alice}"));
+        let answer = sender.send_request(request.body(Empty::new()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        if let Some(sent) = sent {
+            let echo: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(echo["path_and_query"], json!(sent));
+        }
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn no_header_of_a_client_gets_into_the_redirect_uri() {
+    let world = World::start().await;
+    let plain = redirect_uri(&world, Ask::get("/view/home")).await;
+    assert_eq!(plain, format!("{}/ims/callback", world.origin));
+    for field in [
+        "X-Forwarded-Host: evil.example.com",
+        "X-Forwarded-Proto: http",
+        "X-Forwarded-Port: 1",
+        "X-Forwarded-Server: evil.example.com",
+        "Forwarded: host=evil.example.com;proto=http",
+        "X-Original-Host: evil.example.com",
+        "X-Host: evil.example.com",
+    ] {
+        assert_eq!(redirect_uri(&world, Ask::get("/view/home").with(field)).await, plain, "{field}");
+    }
+    world.stop().await;
+}
+
+async fn redirect_uri(world: &World, ask: Ask) -> String {
+    let answer = ask.navigation().of(world).await;
+    let location: url::Url = answer.field("location").unwrap().parse().unwrap();
+    let (_, value) = location.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap();
+    value.into_owned()
+}

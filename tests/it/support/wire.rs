@@ -1,0 +1,57 @@
+//! TLS connections to the gateway, and bytes over them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// An open TLS connection.
+pub type Stream = tokio_rustls::client::TlsStream<TcpStream>;
+/// The certificates a client trusts.
+pub type Trust = Arc<RootCertStore>;
+
+pub const HTTP_1: &[u8] = b"http/1.1";
+pub const HTTP_2: &[u8] = b"h2";
+
+/// Trusts this certificate and no other.
+pub fn trust(certificate: &str) -> Trust {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()).unwrap();
+    Arc::new(roots)
+}
+
+/// Opens a connection under the name `localhost` that speaks this protocol.
+pub async fn connect(address: SocketAddr, trust: &Trust, protocol: &[u8]) -> Stream {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(trust.clone())
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let tcp = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
+}
+
+/// Writes everything, then reads until the peer closes or, having said something, falls silent.
+pub async fn exchange(mut stream: Stream, bytes: &[u8]) -> Vec<u8> {
+    // A peer that refuses early may close before it has read all.
+    let _ = stream.write_all(bytes).await;
+    let _ = stream.flush().await;
+    let mut answer = Vec::new();
+    let mut patience = FIRST_BYTE;
+    while let Ok(Ok(1..)) = tokio::time::timeout(patience, stream.read_buf(&mut answer)).await {
+        patience = SILENCE;
+    }
+    answer
+}
+
+const FIRST_BYTE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_millis(300);

@@ -1,0 +1,298 @@
+//! IMS simulator, Campaign simulator and the gateway between them, on free ports of loopback.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use imsgate::app::Gateway;
+use imsgate::clock::Clock;
+use imsgate::config::{
+    Campaign, Config, ExperienceCloud, Health, Ims, Instance, Listen, Log, LogFormat, PoolLimits, Session,
+    SessionMode, Store, TokenAuth,
+};
+use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Recorded};
+use imsgate::demo::ims::{ImsOptions, ImsSimulator};
+use imsgate::demo::{self, CLIENT_ID, ORGANIZATION_ID, TENANT};
+use imsgate::policy::mask::Mask;
+use imsgate::policy::public::PublicPaths;
+use imsgate::server::server_config_from_pem;
+use socket2::{Domain, Socket, Type};
+
+use super::browser::Browser;
+use super::{logs, wire};
+
+/// Everything that runs during a test.
+pub struct World {
+    /// The clock of gateway and simulators alike.
+    pub clock: Clock,
+    /// The IMS simulator.
+    pub ims: ImsSimulator,
+    /// The Campaign simulator.
+    pub campaign: CampaignSimulator,
+    /// The gateway under test.
+    pub gateway: Gateway,
+    /// The gateway's origin, `https://localhost:PORT`.
+    pub origin: String,
+    trust: wire::Trust,
+}
+
+impl World {
+    /// A world as configured by default: mode `bearer-logon`, all scopes of the demo, two workers.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// A world to be changed before it starts.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where the gateway listens.
+    pub fn address(&self) -> SocketAddr {
+        self.gateway.https[0]
+    }
+
+    /// A new browser without any cookie.
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.origin.clone(), self.trust.clone())
+    }
+
+    /// A new browser in which this person signed in on the way to `/view/home`.
+    pub async fn signed_in(&self, who: &str) -> Browser {
+        let browser = self.browser();
+        let answer = browser.sign_in(who, "/view/home").await;
+        assert_eq!(answer.location(), "/view/home", "{}", answer.text());
+        browser
+    }
+
+    /// The request that reached Campaign last.
+    pub fn last_request(&self) -> Recorded {
+        self.campaign.requests().pop().unwrap()
+    }
+
+    /// Waits for what happens beside the answers; fails when it does not happen at all.
+    pub async fn eventually(&self, happened: impl Fn() -> bool) {
+        for _ in 0..500 {
+            if happened() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("what was waited for did not happen");
+    }
+
+    /// A TLS connection to the gateway that speaks HTTP/1.1.
+    pub async fn connect(&self) -> wire::Stream {
+        wire::connect(self.address(), &self.trust, wire::HTTP_1).await
+    }
+
+    /// A TLS connection to the gateway that speaks HTTP/2.
+    pub async fn connect_http2(&self) -> wire::Stream {
+        wire::connect(self.address(), &self.trust, wire::HTTP_2).await
+    }
+
+    /// Sends these bytes over TLS and reads until the gateway closes or has nothing more to say.
+    pub async fn raw(&self, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+        wire::exchange(self.connect().await, bytes.as_ref()).await
+    }
+
+    /// Ends gateway and simulators.
+    pub async fn stop(self) {
+        self.gateway.stop().await;
+        self.campaign.stop().await;
+        self.ims.stop().await;
+    }
+}
+
+type Change<T> = Box<dyn FnOnce(&mut T)>;
+
+/// A world before it starts.
+#[derive(Default)]
+pub struct Builder {
+    ims: Vec<Change<ImsOptions>>,
+    campaign: Vec<Change<CampaignOptions>>,
+    instance: Vec<Change<Instance>>,
+    config: Vec<Change<Config>>,
+    ims_down: bool,
+}
+
+impl Builder {
+    /// Changes the IMS simulator.
+    pub fn ims(mut self, change: impl FnOnce(&mut ImsOptions) + 'static) -> Self {
+        self.ims.push(Box::new(change));
+        self
+    }
+
+    /// Changes the Campaign simulator.
+    pub fn campaign(mut self, change: impl FnOnce(&mut CampaignOptions) + 'static) -> Self {
+        self.campaign.push(Box::new(change));
+        self
+    }
+
+    /// Changes the instance: the external account, the way to Campaign.
+    pub fn instance(mut self, change: impl FnOnce(&mut Instance) + 'static) -> Self {
+        self.instance.push(Box::new(change));
+        self
+    }
+
+    /// Changes the rest of the configuration: listeners, sessions.
+    pub fn config(mut self, change: impl FnOnce(&mut Config) + 'static) -> Self {
+        self.config.push(Box::new(change));
+        self
+    }
+
+    /// Sets `campaign.session`, and makes the Campaign simulator fit for it.
+    pub fn session_mode(self, mode: SessionMode) -> Self {
+        self.instance(move |instance| instance.campaign.session = mode)
+            .campaign(move |options| options.identity_headers = mode == SessionMode::Headers)
+    }
+
+    /// Starts with an IMS that answers 503 to everything.
+    pub fn ims_down(mut self) -> Self {
+        self.ims_down = true;
+        self
+    }
+
+    /// Starts simulators and gateway.
+    pub async fn start(self) -> World {
+        logs::listen();
+        let clock = Clock::movable();
+        let reserved = Reserved::new();
+        let origin = format!("https://localhost:{}", reserved.address.port());
+
+        let mut options = ImsOptions {
+            redirect_uris: vec![format!("{origin}/ims/callback")],
+            clock: clock.clone(),
+            ..ImsOptions::default()
+        };
+        apply(self.ims, &mut options);
+        let ims = ImsSimulator::start(options).await.unwrap();
+        ims.faults().down(self.ims_down);
+
+        let mut options =
+            CampaignOptions { ims: Some(ims.url()), clock: clock.clone(), ..CampaignOptions::default() };
+        apply(self.campaign, &mut options);
+        let campaign = CampaignSimulator::start(options).await.unwrap();
+
+        let mut instance = instance(&origin, &ims.url(), &campaign.url());
+        apply(self.instance, &mut instance);
+        let mut config = config(instance, reserved.address);
+        apply(self.config, &mut config);
+
+        let (certificate, key) = demo::certificate(&["localhost", "127.0.0.1"]);
+        let tls = server_config_from_pem(&certificate, &key).unwrap();
+        let gateway = Gateway::start(&config, tls, clock.clone()).await.unwrap();
+        drop(reserved);
+        World { clock, ims, campaign, gateway, origin, trust: wire::trust(&certificate) }
+    }
+}
+
+fn apply<T>(changes: Vec<Change<T>>, to: &mut T) {
+    for change in changes {
+        change(to);
+    }
+}
+
+/// The external account of the demo.
+fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
+    Instance {
+        name: String::new(),
+        ims: Ims {
+            server: ims.parse().unwrap(),
+            discovery_url: format!("{ims}/.well-known/openid-configuration").parse().unwrap(),
+            id_token_issuers: Vec::new(),
+            client_id: CLIENT_ID.to_owned(),
+            client_secret: CLIENT_SECRET.into(),
+            scopes: SCOPES.iter().map(ToString::to_string).collect(),
+            callback_server: origin.parse().unwrap(),
+            organization_id: ORGANIZATION_ID.to_owned(),
+            association_mask: Mask::parse(&format!("Campaign - {TENANT} - (.*)")).unwrap(),
+            product_context: None,
+            token_auth: TokenAuth::Post,
+            timeout: Duration::from_secs(10),
+            clock_skew: Duration::from_mins(1),
+            ca_file: None,
+        },
+        experience_cloud: ExperienceCloud {
+            server: "https://marketing.adobe.com".parse().unwrap(),
+            tenant: TENANT.to_owned(),
+        },
+        campaign: Campaign {
+            upstreams: vec![campaign.parse().unwrap()],
+            ca_file: None,
+            client_identity: None,
+            tls_server_name: None,
+            session: SessionMode::BearerLogon,
+            public_paths: PublicPaths::default_campaign(),
+            hosts: Vec::new(),
+            min_console_build: None,
+            connect_timeout: Duration::from_secs(5),
+            response_timeout: Duration::from_secs(30),
+            body_idle_timeout: Duration::from_secs(30),
+            pool: PoolLimits::default(),
+            health: Health::default(),
+            support_contact: SUPPORT.to_owned(),
+        },
+    }
+}
+
+fn config(instance: Instance, https: SocketAddr) -> Config {
+    Config {
+        instance: Arc::new(instance),
+        listen: Listen {
+            https: vec![https],
+            certificate: PathBuf::new(),
+            private_key: PathBuf::new(),
+            http_redirect: Vec::new(),
+            admin: None,
+            trusted_proxies: Vec::new(),
+            workers: 2,
+            drain_timeout: Duration::from_secs(1),
+        },
+        session: Session {
+            store: Store::Memory { max_sessions: 10_000 },
+            idle_timeout: Duration::from_mins(30),
+            absolute_timeout: Duration::from_hours(12),
+            login_timeout: Duration::from_mins(30),
+        },
+        log: Log {
+            format: LogFormat::Json,
+            level: "info".to_owned(),
+            audit_file: None,
+            access_file: Some("/dev/null".into()),
+        },
+    }
+}
+
+/// A port nobody else gets until the gateway has it: the callback server names the port before the gateway listens.
+struct Reserved {
+    address: SocketAddr,
+    _socket: Socket,
+}
+
+impl Reserved {
+    fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        // Bound but not listening, it lets the gateway bind beside it and takes no connection.
+        socket.set_reuse_address(true).unwrap();
+        socket.set_reuse_port(true).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        Self { address, _socket: socket }
+    }
+}
+
+/// The client secret that the IMS simulator knows.
+const CLIENT_SECRET: &str = "demo-client-secret";
+/// Whom refused people are told to ask.
+const SUPPORT: &str = "campaign-help@example.com";
+/// As an external account has them, plus what gives refresh tokens.
+const SCOPES: &[&str] = &[
+    "openid",
+    "AdobeID",
+    "read_organizations",
+    "session",
+    "additional_info.projectedProductContext",
+    "offline_access",
+];
