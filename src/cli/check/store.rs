@@ -18,7 +18,9 @@ pub(super) fn check(store: &Store, places: &Places) -> Vec<Item> {
                 vec![about(format!("embedded: sessions survive a restart, in {}", path.display()))];
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             let folder = folder.unwrap_or(Path::new("."));
-            if !folder.is_dir() {
+            // The gateway makes the last folder itself.
+            let above = folder.parent().unwrap_or(folder);
+            if !folder.is_dir() && !above.as_os_str().is_empty() && !above.is_dir() {
                 let name = folder.display();
                 let message = format!("the folder {name} does not exist");
                 let mend = format!("mkdir -p {name}, owned by the gateway's user");

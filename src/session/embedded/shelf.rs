@@ -1,8 +1,8 @@
 //! The file itself: opened carefully, opened again after the disk failed.
 
-use std::fs::{OpenOptions, Permissions};
+use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,9 @@ use super::tables::{self, Reading};
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// It cannot be read or made.
-    #[error("cannot open the session file {0}: {1}; its folder must exist and belong to the gateway's user")]
+    #[error(
+        "cannot open the session file {0}: {1}; the folder above it must exist and be writable for the gateway's user"
+    )]
     Io(PathBuf, io::Error),
     /// Another process has it.
     #[error(
@@ -81,6 +83,10 @@ impl Shelf {
 
 fn open(path: &Path) -> Result<Database, OpenError> {
     let io = |error| OpenError::Io(path.into(), error);
+    // The last folder is ours to make; one further up that is missing is a slip of the pen.
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        DirBuilder::new().mode(0o700).create(folder).map_err(io)?;
+    }
     let file = OpenOptions::new()
         .read(true)
         .write(true)

@@ -24,7 +24,7 @@ const TAGS: TableDefinition<'static, &[u8; 32], ()> = TableDefinition::new("tags
 pub(super) fn make(database: &Database) -> Result<(), Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
-    Writing::open(&transaction, UnixTime(0))?;
+    Writing::open(&transaction)?;
     Ok(transaction.commit()?)
 }
 
@@ -86,17 +86,15 @@ pub(super) struct Writing<'t> {
     times: Table<'t, &'static [u8; 16], &'static [u8; Times::LENGTH]>,
     due: Table<'t, &'static [u8; 24], ()>,
     tags: Table<'t, &'static [u8; 32], ()>,
-    now: UnixTime,
 }
 
 impl<'t> Writing<'t> {
-    pub(super) fn open(transaction: &'t WriteTransaction, now: UnixTime) -> Result<Self, Error> {
+    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, Error> {
         Ok(Self {
             records: transaction.open_table(RECORDS)?,
             times: transaction.open_table(TIMES)?,
             due: transaction.open_table(DUE)?,
             tags: transaction.open_table(TAGS)?,
-            now,
         })
     }
 
@@ -116,8 +114,8 @@ impl<'t> Writing<'t> {
     }
 
     /// Updates; false when there is nothing.
-    pub(super) fn update(&mut self, entry: &Entry) -> Result<bool, Error> {
-        let Some(old) = self.alive(entry.key)? else { return Ok(false) };
+    pub(super) fn update(&mut self, entry: &Entry, now: UnixTime) -> Result<bool, Error> {
+        let Some(old) = self.alive(entry.key, now)? else { return Ok(false) };
         let mut new = Times::new(entry);
         if old.tags() != new.tags() {
             for tag in old.tags() {
@@ -133,8 +131,8 @@ impl<'t> Writing<'t> {
     }
 
     /// Moves the end; false when there is nothing.
-    pub(super) fn touch(&mut self, key: Key, expires: UnixTime) -> Result<bool, Error> {
-        let Some(mut times) = self.alive(key)? else { return Ok(false) };
+    pub(super) fn touch(&mut self, key: Key, expires: UnixTime, now: UnixTime) -> Result<bool, Error> {
+        let Some(mut times) = self.alive(key, now)? else { return Ok(false) };
         times.expires = expires;
         self.set(key, times)
     }
@@ -153,9 +151,9 @@ impl<'t> Writing<'t> {
 
     /// Deletes what has expired, looking at no more than `most` sessions. Whether there may be more to look at, and
     /// whether anything was written.
-    pub(super) fn sweep(&mut self, most: usize) -> Result<(bool, bool), Error> {
+    pub(super) fn sweep(&mut self, now: UnixTime, most: usize) -> Result<(bool, bool), Error> {
         let mut end = [0; 24];
-        end[..8].copy_from_slice(&self.now.0.saturating_add(1).to_be_bytes());
+        end[..8].copy_from_slice(&now.0.saturating_add(1).to_be_bytes());
         let mut looked_at = Vec::with_capacity(most);
         for entry in self.due.range::<&[u8; 24]>(..&end)?.take(most) {
             looked_at.push(*entry?.0.value());
@@ -163,7 +161,7 @@ impl<'t> Writing<'t> {
         for entry in &looked_at {
             let Some(key) = Key::from_bytes(&entry[8..]) else { continue };
             match self.times(key)? {
-                Some(mut times) if times.expires > self.now => {
+                Some(mut times) if times.expires > now => {
                     // It was used meanwhile: look again when that has run out.
                     self.due.remove(entry)?;
                     self.due.insert(&due(times.expires, key), ())?;
@@ -178,8 +176,8 @@ impl<'t> Writing<'t> {
     }
 
     /// The times of a session that has not expired: one that has stays so, even before the sweep comes by.
-    fn alive(&self, key: Key) -> Result<Option<Times>, Error> {
-        Ok(self.times(key)?.filter(|times| times.expires > self.now))
+    fn alive(&self, key: Key, now: UnixTime) -> Result<Option<Times>, Error> {
+        Ok(self.times(key)?.filter(|times| times.expires > now))
     }
 
     fn times(&self, key: Key) -> Result<Option<Times>, Error> {

@@ -27,6 +27,7 @@ pub(super) enum Change {
 /// The door to the thread. Dropping it lets the thread finish what is queued, and waits for that.
 #[derive(Debug)]
 pub(super) struct Writer {
+    clock: Clock,
     queue: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -34,23 +35,26 @@ pub(super) struct Writer {
 #[derive(Debug)]
 struct Job {
     change: Change,
+    /// What was alive then may be touched, however long the queue is.
+    asked: UnixTime,
     answer: oneshot::Sender<std::result::Result<bool, String>>,
 }
 
 impl Writer {
     pub(super) fn start(shelf: Arc<Shelf>, clock: Clock) -> io::Result<Self> {
         let (queue, jobs) = sync_channel(MOST_QUEUED);
+        let sweeper = clock.clone();
         let thread = std::thread::Builder::new()
             .name("sessions".to_owned())
-            .spawn(move || run(&shelf, &clock, &jobs))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+            .spawn(move || run(&shelf, &sweeper, &jobs))?;
+        Ok(Self { clock, queue: Some(queue), thread: Some(thread) })
     }
 
     /// Has a change made; returns when it is on the disk.
     pub(super) async fn ask(&self, change: Change) -> Result<bool> {
         let (answer, answered) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(super::closed)?;
-        queue.try_send(Job { change, answer }).map_err(|error| match error {
+        queue.try_send(Job { change, asked: self.clock.now(), answer }).map_err(|error| match error {
             TrySendError::Full(_) => Error::Backend("the disk does not keep up with the sessions".to_owned()),
             TrySendError::Disconnected(_) => super::closed(),
         })?;
@@ -78,7 +82,7 @@ fn run(shelf: &Shelf, clock: &Clock, jobs: &Receiver<Job>) {
     loop {
         let wait = next_sweep.saturating_duration_since(Instant::now());
         match jobs.recv_timeout(wait) {
-            Ok(first) => commit(shelf, clock.now(), first, jobs),
+            Ok(first) => commit(shelf, first, jobs),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -99,9 +103,9 @@ fn run(shelf: &Shelf, clock: &Clock, jobs: &Receiver<Job>) {
 }
 
 /// Commits everything that is queued at once, then answers.
-fn commit(shelf: &Shelf, now: UnixTime, first: Job, jobs: &Receiver<Job>) {
+fn commit(shelf: &Shelf, first: Job, jobs: &Receiver<Job>) {
     let batch: Vec<Job> = std::iter::once(first).chain(jobs.try_iter()).take(MOST_AT_ONCE).collect();
-    match apply(shelf, now, &batch) {
+    match apply(shelf, &batch) {
         Ok(done) => {
             for (job, done) in batch.into_iter().zip(done) {
                 // Nobody waits any more for some: a browser that hung up.
@@ -119,16 +123,16 @@ fn commit(shelf: &Shelf, now: UnixTime, first: Job, jobs: &Receiver<Job>) {
     }
 }
 
-fn apply(shelf: &Shelf, now: UnixTime, batch: &[Job]) -> std::result::Result<Vec<bool>, redb::Error> {
+fn apply(shelf: &Shelf, batch: &[Job]) -> std::result::Result<Vec<bool>, redb::Error> {
     let database = open(shelf)?;
     let transaction = tables::begin(&database)?;
-    let mut tables = Writing::open(&transaction, now)?;
+    let mut tables = Writing::open(&transaction)?;
     let mut done = Vec::with_capacity(batch.len());
     for job in batch {
         done.push(match &job.change {
             Change::Create(entry) => tables.create(entry)?,
-            Change::Update(entry) => tables.update(entry)?,
-            Change::Touch(key, expires) => tables.touch(*key, *expires)?,
+            Change::Update(entry) => tables.update(entry, job.asked)?,
+            Change::Touch(key, expires) => tables.touch(*key, *expires, job.asked)?,
             Change::Remove(key) => tables.remove(*key)?,
         });
     }
@@ -159,8 +163,8 @@ fn open(shelf: &Shelf) -> std::result::Result<Arc<redb::Database>, redb::Error> 
 fn sweep(shelf: &Shelf, now: UnixTime) -> std::result::Result<bool, redb::Error> {
     let database = open(shelf)?;
     let transaction = tables::begin(&database)?;
-    let mut tables = Writing::open(&transaction, now)?;
-    let (more, changed) = tables.sweep(SWEPT_AT_ONCE)?;
+    let mut tables = Writing::open(&transaction)?;
+    let (more, changed) = tables.sweep(now, SWEPT_AT_ONCE)?;
     drop(tables);
     if changed {
         transaction.commit()?;
