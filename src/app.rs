@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::campaign::Campaign;
 use crate::clock::Clock;
-use crate::config::{self, Config, SessionMode, UpstreamAddress};
+use crate::config::{self, Config, UpstreamAddress};
 use crate::crypto::Purpose;
 use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
 use crate::ims::Ims;
@@ -71,6 +71,7 @@ impl Gateway {
             control.spawn(Redirect { origin: shared.origin.clone() }.serve(listener));
         }
         control.spawn(prepare(shared.clone()));
+        control.spawn(rotate(shared.clone()));
         fleet.watch(&mut control);
         let sessions = shared.sessions.clone();
         control.spawn(async move { sessions.keep().await });
@@ -122,10 +123,9 @@ fn workers(
     tls: &Arc<ServerConfig>,
     bound: Vec<Bound>,
 ) -> io::Result<Vec<Worker>> {
-    let holds_session = shared.instance.campaign.session == SessionMode::BearerLogon;
     let mut workers = Vec::new();
     for _ in 0..config.listen.workers {
-        let proxy = Proxy::new(fleet, holds_session);
+        let proxy = Proxy::new(fleet);
         workers.push(Worker {
             sockets: Vec::new(),
             tls: tls.clone(),
@@ -189,6 +189,19 @@ async fn prepare(shared: Arc<Shared>) {
     }
 }
 
+/// Changes the key of the assertions.
+async fn rotate(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(ROTATION).await;
+        match shared.signer.rotate() {
+            Ok(()) => tracing::info!("assertions are signed with the next key"),
+            Err(error) => tracing::warn!(%error, "the key of the assertions stays"),
+        }
+    }
+}
+
+/// How long a key signs assertions.
+const ROTATION: Duration = Duration::from_hours(24);
 /// How long a key that IMS withdrew, or an address that it moved, may stay in use.
 const REFRESH: Duration = Duration::from_hours(1);
 /// Logons are short; Campaign may be slow to start a session.

@@ -65,6 +65,11 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
     let (certificate, key) = certificate(&["localhost", "127.0.0.1", "::1"]);
     let tls = server::server_config_from_pem(&certificate, &key)?;
     let gateway = Gateway::start(&config, tls, Clock::system()).await?;
+    if listen.iter().any(|address| !address.ip().is_loopback()) {
+        output::err(
+            "warning: the demo listens beyond this machine, and everybody signs in without a password\n",
+        );
+    }
     output::out(&banner(&url, &ims.url(), &campaign.url(), &people));
     server::stop_signal().await?;
     gateway.stop().await;

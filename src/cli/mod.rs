@@ -69,6 +69,7 @@ enum Command {
     #[command(after_help = mask::AFTER_HELP)]
     Mask(mask::MaskArgs),
     /// Print the JSON Schema of the configuration file
+    #[command(after_help = "Example:\n  imsgate schema > imsgate.schema.json")]
     Schema,
     /// Print a completion script
     #[command(after_help = "Example:\n  imsgate completions bash > /etc/bash_completion.d/imsgate")]
@@ -80,7 +81,7 @@ enum Command {
 
 const AFTER_HELP: &str = "\
 Examples:
-  imsgate demo                              try it: https://localhost:8443
+  imsgate demo                              try it: https://localhost:8443/view/home
   imsgate check --offline                   is the configuration good?
   imsgate serve --config /etc/imsgate.toml  run it
   imsgate mask 'Campaign - acme - delivery' which Campaign group does this name give?

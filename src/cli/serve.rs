@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::{server, telemetry};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  imsgate serve --config /etc/imsgate/imsgate.toml")]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     config: ConfigFile,
@@ -33,7 +34,7 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
     match serve(&loaded.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "the gateway cannot start; `imsgate check` says what to mend");
+            tracing::error!(%error, "the gateway cannot start");
             ExitCode::from(STOPS_LOGINS)
         }
     }

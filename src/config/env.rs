@@ -7,14 +7,15 @@ use super::source::Place;
 use super::tree::{Tree, number_value, text_value};
 use super::values::Wrong;
 
-/// Sets the keys that the environment names. Variables without `__` are none of ours: an orchestrator makes
+/// Sets the keys that the environment names. Variables without `__` that do not begin like a section are none of ours: an orchestrator makes
 /// `IMSGATE_PORT` and `IMSGATE_SERVICE_HOST` for a service of this name, and `IMSGATE_CONFIG` and `IMSGATE_LOG` are read
 /// elsewhere.
 pub(super) fn apply(tree: &mut Tree, environment: impl IntoIterator<Item = (String, String)>) {
     let mut ours: Vec<_> = environment
         .into_iter()
         .filter_map(|(variable, value)| {
-            let path = variable.strip_prefix(PREFIX)?.contains("__").then(|| path_of(&variable))?;
+            let name = variable.strip_prefix(PREFIX)?;
+            let path = (name.contains("__") || is_slip(name)).then(|| path_of(&variable))?;
             Some((variable, path, value))
         })
         .collect();
@@ -25,6 +26,15 @@ pub(super) fn apply(tree: &mut Tree, environment: impl IntoIterator<Item = (Stri
             None => unknown(tree, &path, variable),
         }
     }
+}
+
+/// One underscore where two belong: `IMS_CLIENT_ID` begins like a section.
+fn is_slip(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let sections = schema::keys().iter().filter_map(|key| key.path.split_once('.'));
+    sections
+        .map(|(section, _)| section)
+        .any(|section| name.strip_prefix(section).is_some_and(|rest| rest.starts_with('_')))
 }
 
 fn override_key(tree: &mut Tree, key: &Key, variable: String, value: &str) {

@@ -150,10 +150,17 @@ fn token_error(
         },
         RequestTokenError::Parse(error, _) => ImsError::Answer {
             endpoint: TOKEN,
-            reason: format!("not a token response at `{}`", error.path()),
+            reason: format!("not a token response{}", missing(error.inner())),
         },
         RequestTokenError::Other(reason) => ImsError::Answer { endpoint: TOKEN, reason },
     }
+}
+
+/// Names the absent claim or field; any other message of the parser could repeat a value.
+fn missing(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let named = text.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+    named.map_or_else(String::new, |(name, _)| format!(": `{name}` is missing in it or in its id_token"))
 }
 
 /// The oauth2 crate's way to our client.
@@ -177,7 +184,7 @@ impl<'c> oauth2::AsyncHttpClient<'c> for OauthHttp<'_> {
 fn accept(sent: Result<Response<Bytes>, HttpError>) -> Result<Response<Bytes>, ImsError> {
     let answer = sent.map_err(|e| ImsError::transport(TOKEN, &e))?;
     let status = answer.status();
-    tracing::debug!(endpoint = TOKEN, %status, debug_id = debug_id(&answer), "IMS answered");
+    tracing::info!(endpoint = TOKEN, %status, debug_id = debug_id(&answer), "IMS answered");
     if status.is_redirection() {
         // IMS sends an invalid scope this way; the address must not be followed.
         return Err(ImsError::Refused {

@@ -34,6 +34,7 @@ pub async fn validate(
     };
     let claims = claims.map_err(|e| refused(explain(&e, &issuers)))?;
     check_authorized_party(ims, &claims)?;
+    check_not_before(ims, id_token)?;
     check_access_token_hash(id_token, &claims, access_token)?;
     Ok(claims)
 }
@@ -98,6 +99,24 @@ fn check_authorized_party(ims: &Ims, claims: &CoreIdTokenClaims) -> Result<(), I
             Err(refused(format!("azp is `{}`, not this client", party.as_str())))
         }
         _ => Ok(()),
+    }
+}
+
+/// `nbf`, when present, has come (RFC 7519 §4.1.5). The crate does not know this claim; the signature is checked above.
+fn check_not_before(ims: &Ims, id_token: &CoreIdToken) -> Result<(), ImsError> {
+    use base64::Engine as _;
+    let token = id_token.to_string();
+    let payload = token
+        .split('.')
+        .nth(1)
+        .and_then(|part| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).ok());
+    let claims: Option<serde_json::Value> = payload.and_then(|json| serde_json::from_slice(&json).ok());
+    let Some(not_before) = claims.as_ref().and_then(|claims| claims.get("nbf")) else { return Ok(()) };
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit into 52 bits")]
+    let latest = ims.clock.now().plus(ims.instance.ims.clock_skew).0 as f64;
+    match not_before.as_f64() {
+        Some(time) if time <= latest => Ok(()),
+        _ => Err(refused("nbf lies in the future; compare the clocks of this machine and IMS".to_owned())),
     }
 }
 

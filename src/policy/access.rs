@@ -98,7 +98,7 @@ impl AccessPolicy<'_> {
         if !self.is_member(membership) {
             return Err(Refusal {
                 reason: RefusalReason::OtherOrganization,
-                seen: Vec::new(),
+                seen: all_names(membership),
                 near_misses: Vec::new(),
                 organizations_seen: organizations_seen(membership),
             });
@@ -125,12 +125,13 @@ impl AccessPolicy<'_> {
         }
     }
 
+    /// The ID is hexadecimal digits: their case means nothing.
+    fn is_ours(&self, organization_id: &str) -> bool {
+        organization_id.eq_ignore_ascii_case(self.organization_id)
+    }
+
     fn organizations<'m>(&self, membership: &'m Membership) -> impl Iterator<Item = &'m Organization> {
-        membership
-            .organizations
-            .iter()
-            .flatten()
-            .filter(|organization| organization.id == self.organization_id)
+        membership.organizations.iter().flatten().filter(|organization| self.is_ours(&organization.id))
     }
 
     fn products<'m>(&self, membership: &'m Membership) -> impl Iterator<Item = &'m ProductProfile> {
@@ -138,7 +139,7 @@ impl AccessPolicy<'_> {
             .products
             .iter()
             .flatten()
-            .filter(|profile| profile.owner.as_deref() == Some(self.organization_id))
+            .filter(|profile| profile.owner.as_deref().is_some_and(|owner| self.is_ours(owner)))
     }
 
     /// Every configuration name that counts, organisations first.
@@ -177,6 +178,21 @@ fn organizations_seen(membership: &Membership) -> Vec<String> {
     let listed = membership.organizations.iter().flatten().map(|organization| organization.id.as_str());
     let owners = membership.products.iter().flatten().filter_map(|profile| profile.owner.as_deref());
     unique(listed.chain(owners)).into_iter().take(LISTED).map(str::to_owned).collect()
+}
+
+/// Every configuration name of any organisation, for the audit trail.
+fn all_names(membership: &Membership) -> Vec<String> {
+    let of_groups = membership
+        .organizations
+        .iter()
+        .flatten()
+        .flat_map(|organization| organization.groups.iter().flatten());
+    let of_products = membership.products.iter().flatten().flat_map(|profile| &profile.names);
+    unique(of_groups.chain(of_products).map(String::as_str))
+        .into_iter()
+        .take(LISTED)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Each text once, where it first appears.
@@ -264,7 +280,7 @@ mod tests {
         let refusal = decide(vec![carol], vec![profile("Campaign - acme - delivery")]).unwrap_err();
         assert_eq!(refusal.reason, RefusalReason::OtherOrganization);
         assert_eq!(refusal.organizations_seen, [OTHER, ACME]);
-        assert!(refusal.seen.is_empty());
+        assert_eq!(refusal.seen, ["Campaign - acme - delivery"], "for the operator");
     }
 
     #[test]

@@ -9,6 +9,9 @@ use http::{HeaderMap, HeaderValue, header};
 pub const SESSION_COOKIE: &str = "__Host-imsgate";
 /// Prefix of the cookies that bind an open login to the browser.
 pub const LOGIN_COOKIE_PREFIX: &str = "__Host-imsgate-login-";
+/// Set beside a new session for a moment, with the time: a browser that sends this one back and not the session does not
+/// keep the session, and must not be sent in circles.
+pub const FRESH_COOKIE: &str = "__Host-imsgate-fresh";
 /// Campaign's session cookie.
 pub const CAMPAIGN_COOKIE: &str = "__sessiontoken";
 
@@ -16,7 +19,9 @@ pub const CAMPAIGN_COOKIE: &str = "__sessiontoken";
 pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     raw_pairs(headers)
         .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='))
-        .map(|(name, value)| (name.trim(), value.trim()))
+        // Blanks and tabs only, as browsers read a cookie (RFC 6265bis §5.6): with any other white space in front, a name
+        // is not a `__Host-` name to them, and anybody on a sibling host could set it.
+        .map(|(name, value)| (name.trim_matches(BLANKS), value.trim_matches(BLANKS)))
 }
 
 /// The value of the session cookie. Two different ones are none: a browser never sends that.
@@ -26,42 +31,29 @@ pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     values.all(|other| other == first).then_some(first)
 }
 
-/// What happens to the client's own Campaign session cookie.
-#[derive(Clone, Copy, Debug)]
-pub enum CampaignCookie<'a> {
-    /// Left as the client sent it.
-    Keep,
-    /// Taken away.
-    Remove,
-    /// Taken away, and this pair (`__sessiontoken=…`) put in its place.
-    Replace(&'a HeaderValue),
-}
-
-/// Rewrites the `Cookie` fields of a request on its way to Campaign: one field, without the gateway's cookies, with the
-/// Campaign session as decided.
-pub fn rewrite(headers: &mut HeaderMap, campaign: CampaignCookie<'_>) {
-    let own = |pair: &[u8]| pair.starts_with(SESSION_COOKIE.as_bytes());
-    // Anywhere in the pair, in any case: a lenient reader may split at a comma or a quote where we do not.
-    let session = |pair: &[u8]| {
-        !matches!(campaign, CampaignCookie::Keep)
-            && pair.windows(CAMPAIGN_COOKIE.len()).any(|w| w.eq_ignore_ascii_case(CAMPAIGN_COOKIE.as_bytes()))
+/// Rewrites the `Cookie` fields of a request on its way to Campaign: one field, without the gateway's cookies and without
+/// a Campaign session of the client's own; `campaign` is the pair (`__sessiontoken=…`) to put in its place.
+pub fn rewrite(headers: &mut HeaderMap, campaign: Option<&HeaderValue>) {
+    // Anywhere in the pair, in any case: a lenient reader may split at a comma, a quote or a blank where we do not.
+    let holds = |pair: &[u8], name: &str| {
+        pair.windows(name.len()).any(|window| window.eq_ignore_ascii_case(name.as_bytes()))
     };
+    let ours = |pair: &[u8]| holds(pair, SESSION_COOKIE) || holds(pair, CAMPAIGN_COOKIE);
     let mut kept = Vec::new();
-    for pair in raw_pairs(headers).filter(|pair| !own(pair) && !session(pair)) {
+    for pair in raw_pairs(headers).filter(|pair| !ours(pair)) {
         if !kept.is_empty() {
             kept.extend_from_slice(b"; ");
         }
         kept.extend_from_slice(pair);
     }
     let value = match (kept.is_empty(), campaign) {
-        (true, CampaignCookie::Replace(ours)) => Some(ours.clone()),
-        (true, _) => None,
-        (false, CampaignCookie::Replace(ours)) => {
+        (true, campaign) => campaign.cloned(),
+        (false, Some(campaign)) => {
             kept.extend_from_slice(b"; ");
-            kept.extend_from_slice(ours.as_bytes());
+            kept.extend_from_slice(campaign.as_bytes());
             HeaderValue::from_maybe_shared(bytes::Bytes::from(kept)).ok()
         }
-        (false, _) => HeaderValue::from_maybe_shared(bytes::Bytes::from(kept)).ok(),
+        (false, None) => HeaderValue::from_maybe_shared(bytes::Bytes::from(kept)).ok(),
     };
     match value {
         Some(value) => drop(headers.insert(header::COOKIE, value)),
@@ -69,15 +61,16 @@ pub fn rewrite(headers: &mut HeaderMap, campaign: CampaignCookie<'_>) {
     }
 }
 
-/// True for a `Set-Cookie` of Campaign that must not reach the browser: one that names the gateway's cookies, and, when
-/// the gateway holds the Campaign session, Campaign's session cookie.
-pub fn is_withheld(set_cookie: &HeaderValue, holds_campaign_session: bool) -> bool {
-    let bytes = set_cookie.as_bytes();
-    let name = bytes.split(|b| *b == b'=').next().unwrap_or_default().trim_ascii();
+/// True for a `Set-Cookie` of Campaign that must not reach the browser: one that names the gateway's cookies or
+/// Campaign's session cookie.
+pub fn is_withheld(set_cookie: &HeaderValue) -> bool {
+    let name = set_cookie.as_bytes().split(|b| *b == b'=').next().unwrap_or_default().trim_ascii();
     let starts_own = name.len() >= SESSION_COOKIE.len()
         && name[..SESSION_COOKIE.len()].eq_ignore_ascii_case(SESSION_COOKIE.as_bytes());
-    starts_own || (holds_campaign_session && name.eq_ignore_ascii_case(CAMPAIGN_COOKIE.as_bytes()))
+    starts_own || name.eq_ignore_ascii_case(CAMPAIGN_COOKIE.as_bytes())
 }
+
+const BLANKS: [char; 2] = [' ', '\t'];
 
 fn raw_pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers
@@ -97,7 +90,7 @@ mod tests {
         fields.iter().map(|f| (header::COOKIE, HeaderValue::from_str(f).unwrap())).collect()
     }
 
-    fn rewritten(fields: &[&str], campaign: CampaignCookie<'_>) -> Option<String> {
+    fn rewritten(fields: &[&str], campaign: Option<&HeaderValue>) -> Option<String> {
         let mut headers = cookie(fields);
         rewrite(&mut headers, campaign);
         assert!(headers.get_all(header::COOKIE).iter().count() <= 1);
@@ -115,43 +108,56 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_browsers_do_not_protect_is_not_ours() {
+        for blank in ["\u{a0}", "\u{2000}", "\u{85}", "\u{3000}", "\u{feff}", "\u{200b}"] {
+            let planted = format!("{blank}__Host-imsgate=evil");
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, HeaderValue::from_bytes(planted.as_bytes()).unwrap());
+            assert_eq!(session_cookie(&headers), None, "{blank:?}");
+            headers.append(header::COOKIE, HeaderValue::from_static("__Host-imsgate=mine"));
+            assert_eq!(session_cookie(&headers), Some("mine"), "{blank:?}");
+            rewrite(&mut headers, None);
+            assert!(headers.is_empty(), "{headers:?}");
+        }
+        assert_eq!(rewritten(&["__HOST-IMSGATE=x; a=b"], None).as_deref(), Some("a=b"));
+    }
+
+    #[test]
     fn campaign_gets_its_session_and_none_of_ours() {
         let ours = HeaderValue::from_static("__sessiontoken=ours");
-        let replace = CampaignCookie::Replace(&ours);
+        let replace = Some(&ours);
         let all = ["lang=en; __Host-imsgate=x; __sessiontoken=theirs", "uuid=1; __SessionToken=also"];
         assert_eq!(rewritten(&all, replace).as_deref(), Some("lang=en; uuid=1; __sessiontoken=ours"));
-        assert_eq!(rewritten(&all, CampaignCookie::Remove).as_deref(), Some("lang=en; uuid=1"));
+        assert_eq!(rewritten(&all, None).as_deref(), Some("lang=en; uuid=1"));
         assert_eq!(rewritten(&["__Host-imsgate=x"], replace).as_deref(), Some("__sessiontoken=ours"));
-        assert_eq!(rewritten(&["__Host-imsgate=x"], CampaignCookie::Remove), None);
+        assert_eq!(rewritten(&["__Host-imsgate=x"], None), None);
         assert_eq!(
             rewritten(&["a=b, __sessiontoken=theirs; c=d"], replace).as_deref(),
             Some("c=d; __sessiontoken=ours")
-        );
-        assert_eq!(
-            rewritten(&["__sessiontoken=t"], CampaignCookie::Keep).as_deref(),
-            Some("__sessiontoken=t")
         );
     }
 
     #[test]
     fn set_cookie_of_the_session_stays_in_the_gateway() {
-        let held = |text: &'static str, holds| is_withheld(&HeaderValue::from_static(text), holds);
-        assert!(held("__sessiontoken=x; path=/", true));
-        assert!(held(" __SESSIONTOKEN =x", true));
-        assert!(!held("__sessiontoken=x", false));
-        assert!(held("__Host-imsgate=forged; Secure", false));
-        assert!(!held("uuid230=1", true));
+        let held = |text: &'static str| is_withheld(&HeaderValue::from_static(text));
+        assert!(held("__sessiontoken=x; path=/"));
+        assert!(held(" __SESSIONTOKEN =x"));
+        assert!(held("__Host-imsgate=forged; Secure"));
+        assert!(!held("uuid230=1"));
     }
 
     proptest! {
         #[test]
         fn no_spelling_brings_a_gateway_or_campaign_session_through(
-            junk in "[a-z=;, \"]{0,20}", name in "(__[sS]ession[tT]oken|__Host-imsgate(-login-[a-z]{1,4})?)",
+            junk in "[a-z=;, \"\u{a0}\u{2000}]{0,20}", name in "(__[sS]ession[tT]oken|__Host-imsgate(-login-[a-z]{1,4})?)",
             value in "[a-z0-9]{0,8}"
         ) {
-            let fields = [format!("{junk};{name}={value}"), format!("{name}={value};{junk}")];
-            let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-            let left = rewritten(&fields, CampaignCookie::Remove).unwrap_or_default().to_lowercase();
+            let fields = [format!("{junk}{name}={value}"), format!("{name}={value};{junk}")];
+            let mut headers: HeaderMap =
+                fields.iter().map(|f| (header::COOKIE, HeaderValue::from_bytes(f.as_bytes()).unwrap())).collect();
+            rewrite(&mut headers, None);
+            let left = headers.get(header::COOKIE).map(|v| String::from_utf8_lossy(v.as_bytes()).to_lowercase());
+            let left = left.unwrap_or_default();
             prop_assert!(!left.contains("__sessiontoken") && !left.contains("__host-imsgate"));
         }
     }

@@ -11,6 +11,8 @@ use super::return_to::ReturnTo;
 
 /// Open logins a browser may have at once; the oldest goes first.
 pub const MAX_OPEN_LOGINS: usize = 16;
+/// Bytes that the cookies of open logins may take in one browser; ten logins with ordinary addresses take half of it.
+pub const MAX_OPEN_BYTES: usize = 16 * 1024;
 /// How often a login is begun again by itself before a person is asked.
 pub const MAX_ATTEMPTS: u8 = 3;
 

@@ -19,7 +19,7 @@ mod upload;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
@@ -40,15 +40,13 @@ pub struct Proxy {
     fleet: Arc<Fleet>,
     pools: Vec<Pool>,
     turn: AtomicUsize,
-    /// True when Campaign's session cookie stays in the gateway.
-    holds_campaign_session: bool,
 }
 
 impl Proxy {
     /// A proxy with no connection yet.
-    pub fn new(fleet: &Arc<Fleet>, holds_campaign_session: bool) -> Self {
+    pub fn new(fleet: &Arc<Fleet>) -> Self {
         let pools = fleet.members.iter().map(|member| Pool::new(member.clone(), fleet.limits)).collect();
-        Self { fleet: fleet.clone(), pools, turn: AtomicUsize::new(0), holds_campaign_session }
+        Self { fleet: fleet.clone(), pools, turn: AtomicUsize::new(0) }
     }
 
     /// Sends the request (its URI is path and query only) and hands back the answer without hop-by-hop fields.
@@ -68,10 +66,10 @@ impl Proxy {
             let Some(client) = client.filter(|_| as_asked) else {
                 return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
             };
-            self.clean(response.headers_mut());
+            clean(response.headers_mut());
             return Ok(upgrade::join(response, lease, client, ended()));
         }
-        self.clean(response.headers_mut());
+        clean(response.headers_mut());
         let response = Body::leased(response, lease, progress);
         if body::is_event_stream(&response)
             && let Some(ended) = ended()
@@ -112,24 +110,27 @@ impl Proxy {
             reason: "no upstream is configured".to_owned(),
         }))
     }
+}
 
-    /// Takes from an answer what must not reach the client.
-    fn clean(&self, headers: &mut HeaderMap) {
-        // Names the trailers to come, which go on to the client (RFC 9110 §6.6.2). Only chunks can bring any.
-        let chunked = headers.contains_key(header::TRANSFER_ENCODING);
-        let trailer = headers.remove(header::TRAILER).filter(|_| chunked);
-        headers::strip_hop_by_hop(headers);
-        if let Some(trailer) = trailer {
-            headers.insert(header::TRAILER, trailer);
-        }
-        let withheld = |value: &HeaderValue| cookies::is_withheld(value, self.holds_campaign_session);
-        if headers.get_all(header::SET_COOKIE).iter().any(withheld) {
-            let kept: Vec<_> =
-                headers.get_all(header::SET_COOKIE).iter().filter(|v| !withheld(v)).cloned().collect();
-            headers.remove(header::SET_COOKIE);
-            for value in kept {
-                headers.append(header::SET_COOKIE, value);
-            }
+/// Takes from an answer what must not reach the client.
+fn clean(headers: &mut HeaderMap) {
+    // Names the trailers to come, which go on to the client (RFC 9110 §6.6.2). Only chunks can bring any.
+    let chunked = headers.contains_key(header::TRANSFER_ENCODING);
+    let trailer = headers.remove(header::TRAILER).filter(|_| chunked);
+    headers::strip_hop_by_hop(headers);
+    if let Some(trailer) = trailer {
+        headers.insert(header::TRAILER, trailer);
+    }
+    if headers.get_all(header::SET_COOKIE).iter().any(cookies::is_withheld) {
+        let kept: Vec<_> = headers
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .filter(|v| !cookies::is_withheld(v))
+            .cloned()
+            .collect();
+        headers.remove(header::SET_COOKIE);
+        for value in kept {
+            headers.append(header::SET_COOKIE, value);
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The assertion: a short-lived ES256 JWT that proves to Campaign that the identity headers come from this gateway
 //! (RFC 7519, RFC 7515). The public key is at `/ims/jwks.json` (RFC 7517).
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,12 +17,24 @@ use super::data::Identity;
 use crate::clock::UnixTime;
 use crate::crypto::sha256_text;
 
-/// Signs assertions with a key that lives and dies with the process.
+/// Signs assertions. The keys live and die with the process and are changed while it runs: the next one is published
+/// before it signs, the last one stays published while what it signed is valid.
 pub struct Signer {
     issuer: String,
+    keys: ArcSwap<Keys>,
+}
+
+/// The keys at one time.
+struct Keys {
+    signs: Arc<Key>,
+    next: Arc<Key>,
+    jwks: Value,
+}
+
+struct Key {
     key: EncodingKey,
     header: Header,
-    jwks: Value,
+    jwk: Value,
 }
 
 /// The key pair could not be made.
@@ -48,30 +62,22 @@ impl Signer {
     /// How long an assertion is valid.
     pub const LIFETIME: Duration = Duration::from_mins(5);
 
-    /// A signer with a new key; `issuer` is the callback server's origin.
+    /// A signer with new keys; `issuer` is the callback server's origin.
     pub fn new(issuer: String) -> Result<Self, KeyError> {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyError)?;
-        let document = pair.to_pkcs8v1().map_err(|_| KeyError)?;
-        // An uncompressed point: 0x04, then x and y, 32 bytes each (SEC 1 §2.3.3).
-        let point = pair.public_key().as_ref();
-        let (x, y) = point.get(1..).and_then(|xy| xy.split_at_checked(32)).ok_or(KeyError)?;
-        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
-        // The key's thumbprint is its name (RFC 7638 §3).
-        let kid = sha256_text(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes());
-        let jwk =
-            json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"});
-        let header = Header { kid: Some(kid), ..Header::new(Algorithm::ES256) };
-        Ok(Self {
-            issuer,
-            key: EncodingKey::from_ec_der(document.as_ref()),
-            header,
-            jwks: json!({ "keys": [jwk] }),
-        })
+        let keys = Keys::new(Key::new()?, Key::new()?, None);
+        Ok(Self { issuer, keys: ArcSwap::from_pointee(keys) })
     }
 
-    /// The public keys as a JWK set.
-    pub fn jwks(&self) -> &Value {
-        &self.jwks
+    /// The next key signs from now on, and a new next one is published.
+    pub fn rotate(&self) -> Result<(), KeyError> {
+        let keys = self.keys.load_full();
+        self.keys.store(Arc::new(Keys::new(keys.next.clone(), Key::new()?, Some(&keys.signs))));
+        Ok(())
+    }
+
+    /// The public keys as a JWK set: the one that signs, the next, the last.
+    pub fn jwks(&self) -> Value {
+        self.keys.load().jwks.clone()
     }
 
     /// Signs who this is. An empty value when signing fails, which only a broken key could cause.
@@ -87,10 +93,36 @@ impl Signer {
             iat: now.0,
             exp: now.plus(Self::LIFETIME).0,
         };
-        let token = jsonwebtoken::encode(&self.header, &claims, &self.key).unwrap_or_default();
+        let signs = self.keys.load().signs.clone();
+        let token = jsonwebtoken::encode(&signs.header, &claims, &signs.key).unwrap_or_default();
         let mut value = HeaderValue::from_str(&token).unwrap_or_else(|_| HeaderValue::from_static(""));
         value.set_sensitive(true);
         value
+    }
+}
+
+impl Keys {
+    fn new(signs: Arc<Key>, next: Arc<Key>, last: Option<&Arc<Key>>) -> Self {
+        let all: Vec<&Value> = [&signs, &next].into_iter().chain(last).map(|key| &key.jwk).collect();
+        let jwks = json!({ "keys": all });
+        Self { signs, next, jwks }
+    }
+}
+
+impl Key {
+    fn new() -> Result<Arc<Self>, KeyError> {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyError)?;
+        let document = pair.to_pkcs8v1().map_err(|_| KeyError)?;
+        // An uncompressed point: 0x04, then x and y, 32 bytes each (SEC 1 §2.3.3).
+        let point = pair.public_key().as_ref();
+        let (x, y) = point.get(1..).and_then(|xy| xy.split_at_checked(32)).ok_or(KeyError)?;
+        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+        // The key's thumbprint is its name (RFC 7638 §3).
+        let kid = sha256_text(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes());
+        let jwk =
+            json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"});
+        let header = Header { kid: Some(kid), ..Header::new(Algorithm::ES256) };
+        Ok(Arc::new(Self { key: EncodingKey::from_ec_der(document.as_ref()), header, jwk }))
     }
 }
 

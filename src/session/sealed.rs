@@ -56,7 +56,7 @@ pub struct Entry {
     pub expires: UnixTime,
     /// When it expires even if touched.
     pub ends: UnixTime,
-    /// Whose it is, at most [`MOST_TAGS`].
+    /// Whose it is, at most `MOST_TAGS`.
     pub tags: Vec<Tag>,
     /// The data.
     pub sealed: Vec<u8>,

@@ -121,6 +121,27 @@ async fn a_session_survives_the_cache_and_its_secrets_show_nowhere() {
 }
 
 #[test]
+fn a_key_is_published_before_it_signs_and_while_what_it_signed_is_valid() {
+    let signer = Signer::new("https://campaign.example.com".to_owned()).unwrap();
+    let published = || -> Vec<String> {
+        let jwks = signer.jwks();
+        jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    };
+    let signing = || {
+        let token = signer.sign(&identity(), "sid", Clock::system().now());
+        jsonwebtoken::decode_header(token.to_str().unwrap()).unwrap().kid.unwrap()
+    };
+    let (first, before) = (signing(), published());
+    signer.rotate().unwrap();
+    let (second, after) = (signing(), published());
+    assert_ne!(first, second);
+    assert!(before.contains(&second), "a verifier with yesterday's keys knows it");
+    assert!(after.contains(&first), "what it signed a moment ago still verifies");
+    signer.rotate().unwrap();
+    assert!(!published().contains(&first) && published().contains(&second));
+}
+
+#[test]
 fn an_assertion_verifies_against_the_published_key() {
     let signer = Signer::new("https://campaign.example.com".to_owned()).unwrap();
     let now = Clock::system().now();

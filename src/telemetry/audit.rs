@@ -24,18 +24,22 @@ pub fn login(request: RequestId, peer: &str, who: Who<'_>, groups: &[String], si
     tracing::info!(target: TARGET, event = "login", %request, peer, user, email, organization, groups = %json!(groups), sid, "signed in");
 }
 
+/// What IMS said of somebody who was refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// Organisation IDs.
+    pub organizations: &'a [String],
+    /// Configuration names.
+    pub names: &'a [String],
+    /// Near misses of the mask, each with its reason.
+    pub near: &'a [(String, String)],
+}
+
 /// Somebody was refused: every configuration name that was seen, and the near misses with their reasons.
-pub fn refusal(
-    request: RequestId,
-    peer: &str,
-    who: Who<'_>,
-    reason: &str,
-    seen: &[String],
-    near: &[(String, String)],
-) {
+pub fn refusal(request: RequestId, peer: &str, who: Who<'_>, reason: &str, seen: Seen<'_>) {
     let Who { user, email, organization } = who;
-    let near: Vec<_> = near.iter().map(|(name, why)| json!({"name": name, "why": why})).collect();
-    tracing::warn!(target: TARGET, event = "refusal", %request, peer, user, email, organization, reason, seen = %json!(seen), near_misses = %json!(near), "refused");
+    let near: Vec<_> = seen.near.iter().map(|(name, why)| json!({"name": name, "why": why})).collect();
+    tracing::warn!(target: TARGET, event = "refusal", %request, peer, user, email, organization, reason, seen = %json!(seen.names), organizations_seen = %json!(seen.organizations), near_misses = %json!(near), "refused");
 }
 
 /// A login came to nothing before anybody was known.

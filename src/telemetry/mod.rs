@@ -31,12 +31,16 @@ use crate::config::{Log, LogFormat};
 pub fn init(log: &Log) -> io::Result<()> {
     let from_environment = std::env::var("IMSGATE_LOG").ok();
     let level = from_environment.as_ref().unwrap_or(&log.level);
-    subscriber(log, level)?.try_init().map_err(io::Error::other)
+    let named = |error: io::Error| match &from_environment {
+        Some(_) => io::Error::other(format!("IMSGATE_LOG: {error}")),
+        None => error,
+    };
+    subscriber(log, level).map_err(named)?.try_init().map_err(io::Error::other)
 }
 
 fn subscriber(log: &Log, level: &str) -> io::Result<impl Subscriber + Send + Sync + 'static> {
-    let filter =
-        EnvFilter::try_new(level).map_err(|e| io::Error::other(format!("log.level `{level}`: {e}")))?;
+    let filter = EnvFilter::try_new(level)
+        .map_err(|e| io::Error::other(format!("the log filter `{level}` cannot be read: {e}")))?;
     let audit = log.audit_file.as_deref().map(|path| open("log.audit_file", path)).transpose()?;
     let apart = audit.is_some();
     // Without a hint from every filter, nothing is ruled out early: each of h2's and hyper's own trace points would be

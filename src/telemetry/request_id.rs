@@ -1,4 +1,5 @@
-//! One id a request, from the first log line to Campaign's: the W3C trace id (Trace Context §3.2.2.3).
+//! One id a request, from the first log line to Campaign's: the W3C trace id (Trace Context §3.2.2.3), or what a trusted
+//! peer calls it.
 
 use std::cell::Cell;
 use std::fmt::{self, Display};
@@ -6,11 +7,18 @@ use std::fmt::{self, Display};
 use aws_lc_rs::rand;
 use http::HeaderValue;
 
-/// 32 hexadecimal digits, shown to people, logged, sent as `X-Request-Id` and inside `traceparent`.
+/// Shown to people, logged, sent as `X-Request-Id`; its trace id stands in `traceparent`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RequestId {
-    text: [u8; 32],
+    /// 32 hexadecimal digits.
+    trace: [u8; 32],
+    /// A trusted peer's own id, when it is not a trace id.
+    given: Option<Given>,
 }
+
+/// Text of a peer: that many bytes of the field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Given([u8; MAX_GIVEN], usize);
 
 impl RequestId {
     /// A new random id. Not a secret: it only has to be unique.
@@ -21,36 +29,49 @@ impl RequestId {
         let number = NEXT.get();
         // A Weyl sequence (odd step): no number comes twice in 2¹²⁸ steps, and a thread starts where nobody else is.
         NEXT.set(number.wrapping_add(STEP));
-        Self { text: hex(number.to_be_bytes()) }
+        Self { trace: hex(number.to_be_bytes()), given: None }
     }
 
-    /// The id a trusted peer gave: 8 to 64 letters, digits and `-`, of which the first 32 hexadecimal digits count;
-    /// `None` when there are not that many.
+    /// The id a trusted peer gave, kept to the byte: 1 to 64 letters, digits, `-`, `_`, `.`, `:`. When it is not a trace id,
+    /// the trace gets one of its own.
     pub fn from_peer(value: &HeaderValue) -> Option<Self> {
-        let text = value.to_str().ok().filter(|text| text.len() <= 64)?;
-        let mut digits = text.bytes().filter(|b| *b != b'-');
-        let mut id = [0_u8; 32];
-        for slot in &mut id {
-            *slot = digits.next().filter(u8::is_ascii_hexdigit)?.to_ascii_lowercase();
+        let text = value.as_bytes();
+        let shape = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:".contains(b);
+        if text.is_empty() || text.len() > MAX_GIVEN || !text.iter().all(shape) {
+            return None;
         }
-        (digits.next().is_none() && id != [b'0'; 32]).then_some(Self { text: id })
+        let lower_hex = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        match <[u8; 32]>::try_from(text) {
+            Ok(trace) if trace.iter().all(lower_hex) && trace != [b'0'; 32] => {
+                Some(Self { trace, given: None })
+            }
+            _ => {
+                let mut given = Given([0; MAX_GIVEN], text.len());
+                given.0[..text.len()].copy_from_slice(text);
+                Some(Self { given: Some(given), ..Self::random() })
+            }
+        }
     }
 
     /// As text.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.text).unwrap_or_default()
+        std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 
     /// For `X-Request-Id`.
     pub fn header(&self) -> HeaderValue {
-        HeaderValue::from_bytes(&self.text).unwrap_or_else(|_| HeaderValue::from_static("-"))
+        HeaderValue::from_bytes(self.bytes()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.given.as_ref().map_or(&self.trace, |given| &given.0[..given.1])
     }
 
     /// For `traceparent`: this gateway is the parent span (its id is the second half of the trace id).
     pub fn traceparent(&self) -> HeaderValue {
         let mut value = *b"00-................................-................-01";
-        value[3..35].copy_from_slice(&self.text);
-        value[36..52].copy_from_slice(&self.text[16..]);
+        value[3..35].copy_from_slice(&self.trace);
+        value[36..52].copy_from_slice(&self.trace[16..]);
         HeaderValue::from_bytes(&value).unwrap_or_else(|_| HeaderValue::from_static("-"))
     }
 }
@@ -62,6 +83,8 @@ fn seed() -> u128 {
     u128::from_le_bytes(bytes)
 }
 
+/// Longest id of a peer, in bytes.
+const MAX_GIVEN: usize = 64;
 /// The golden ratio's fraction, made odd: consecutive ids look nothing alike.
 const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
 
@@ -101,16 +124,18 @@ mod tests {
     }
 
     #[test]
-    fn a_peers_id_is_taken_only_in_shape() {
-        let given =
-            |text| RequestId::from_peer(&HeaderValue::from_str(text).unwrap()).map(|id| id.to_string());
-        let uuid = "0AF7651916CD43DD8448EB211C80319C";
-        assert_eq!(given(uuid).unwrap(), uuid.to_lowercase());
-        assert_eq!(given("0af76519-16cd-43dd-8448-eb211c80319c").unwrap(), uuid.to_lowercase());
-        for wrong in
-            ["", "x", "00000000000000000000000000000000", "0af7651916cd43dd8448eb211c80319c0", "<script>"]
+    fn a_peers_id_is_kept_to_the_byte_when_it_has_a_shape() {
+        let given = |text: &str| RequestId::from_peer(&HeaderValue::from_str(text).unwrap());
+        for id in
+            ["0af7651916cd43dd8448eb211c80319c", "0AF76519-16cd-43dd-8448-eb211c80319c", "my-id-1", "a:b.c_d"]
         {
-            assert_eq!(given(wrong), None, "{wrong}");
+            let taken = given(id).unwrap();
+            assert_eq!((taken.as_str(), taken.header().to_str().unwrap()), (id, id));
+            assert_eq!(taken.traceparent().len(), 55);
+        }
+        let long = "a".repeat(MAX_GIVEN + 1);
+        for wrong in ["", "<script>", "a b", "a\"b", &long] {
+            assert!(given(wrong).is_none(), "{wrong}");
         }
     }
 }

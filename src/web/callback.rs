@@ -176,7 +176,7 @@ impl Callback<'_> {
         };
         audit::login(self.context.id, &self.context.peer_text(), who, &identity.groups, &auth.sid);
         let mut response = see_other(return_to.as_str());
-        cookie::set_session(response.headers_mut(), &auth.cookie_value());
+        cookie::set_session(response.headers_mut(), &auth.cookie_value(), self.context.now);
         response
     }
 
@@ -261,7 +261,15 @@ impl Callback<'_> {
                 ImsError::Unavailable { endpoint: "authorize", reason: shown.to_owned(), retry_after: None };
             return login::failed(self.shared, self.context, &error, return_to);
         }
-        tracing::warn!(request = %self.context.id, error = shown, "IMS declined the login; invalid_scope means a scope in ims.scope is not provisioned");
+        if error == "invalid_scope" {
+            let error = ImsError::Refused {
+                endpoint: "authorize",
+                code: shown.to_owned(),
+                description: "a scope in ims.scope is not provisioned for this client".to_owned(),
+                debug_id: "-".to_owned(),
+            };
+            return login::failed(self.shared, self.context, &error, return_to);
+        }
         audit::login_failed(self.context.id, &self.context.peer_text(), &format!("IMS declined: {shown}"));
         let retry = login::login_path(return_to);
         pages::login_failed(&LoginTrouble::Declined.page(&retry, self.context.plain(self.shared)))

@@ -49,7 +49,11 @@ impl Context {
     pub fn new(shared: &Shared, headers: &HeaderMap, peer: Peer) -> Self {
         let given = headers.get(REQUEST_ID).filter(|_| peer.trusted).and_then(RequestId::from_peer);
         let accept = headers.get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
-        let wants_page = accept.windows(9).any(|window| window == b"text/html");
+        let place = |wanted: &[u8]| accept.windows(wanted.len()).position(|window| window == wanted);
+        let wants_page = match (place(b"text/html"), place(b"application/json")) {
+            (Some(page), Some(json)) => page < json,
+            (page, _) => page.is_some(),
+        };
         Self { id: given.unwrap_or_else(RequestId::random), peer, now: shared.clock.now(), wants_page }
     }
 

@@ -1,14 +1,17 @@
 //! What somebody without a session hears, in the words their client understands.
 
-use axum::response::Response;
-use http::{HeaderMap, Method};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, Method, header};
 
-use super::answer::{login_required, soap_session_expired};
+use super::answer::{login_required, see_other, soap_session_expired};
 use super::context::Context;
+use super::cookie;
 use super::login::{self, Begin};
+use super::pages::{self, LoginTrouble};
 use super::shared::Shared;
 use crate::policy::arrival::Arrival;
 use crate::policy::return_to::ReturnTo;
+use crate::telemetry::audit;
 
 /// Answers a request that needs a session and has none.
 pub async fn closed(
@@ -22,9 +25,37 @@ pub async fn closed(
     match Arrival::of(method, headers, path) {
         Arrival::Soap => soap_session_expired(),
         Arrival::Api => login_required(),
+        Arrival::Navigation if cookie::is_fresh(headers, context.now) => {
+            lost_session(shared, context, target)
+        }
+        // A session's cookie belongs to the callback server's host: only there can somebody sign in.
+        Arrival::Navigation if !is_home(shared, headers) => see_other(&format!("{}{target}", shared.origin)),
         Arrival::Navigation => {
             let begin = Begin { return_to: ReturnTo::parse_or_root(target), ..Begin::default() };
             login::begin(shared, context, headers, begin).await
         }
     }
+}
+
+/// The browser signed in a moment ago and did not bring the session back: once more would be the same again.
+fn lost_session(shared: &Shared, context: &Context, target: &str) -> Response {
+    audit::login_failed(
+        context.id,
+        &context.peer_text(),
+        "the browser did not send the new session's cookie back",
+    );
+    let retry = login::login_path(&ReturnTo::parse_or_root(target));
+    let page = LoginTrouble::CookieMissing.page(&retry, context.plain(shared));
+    let mut response = pages::login_failed(&page).into_response();
+    cookie::remove_fresh(response.headers_mut());
+    response
+}
+
+/// True at the callback server's own host.
+fn is_home(shared: &Shared, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let callback = shared.instance.ims.callback_server.host_str().unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    // HTTP/2 names the host elsewhere; the gate has checked that it is one of ours.
+    host.is_empty() || name.eq_ignore_ascii_case(callback) || host.eq_ignore_ascii_case(callback)
 }

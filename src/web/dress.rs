@@ -6,7 +6,7 @@ use super::context::Context;
 use super::shared::Shared;
 use crate::config::SessionMode;
 use crate::policy::arrival::is_same_origin;
-use crate::policy::cookies::{self, CampaignCookie};
+use crate::policy::cookies;
 use crate::policy::headers::{
     self, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT,
     TRACESTATE, identity,
@@ -30,12 +30,7 @@ pub fn dress(
     headers::strip_request(headers);
     headers.reserve(ADDED);
     let mode = shared.instance.campaign.session;
-    let campaign = match (mode, auth.and_then(|auth| auth.campaign_cookie.as_ref())) {
-        (SessionMode::BearerLogon, Some(cookie)) => CampaignCookie::Replace(cookie),
-        (SessionMode::Bearer | SessionMode::Headers, _) if auth.is_some() => CampaignCookie::Keep,
-        _ => CampaignCookie::Remove,
-    };
-    cookies::rewrite(headers, campaign);
+    cookies::rewrite(headers, auth.and_then(|auth| auth.campaign_cookie.as_ref()));
 
     headers.insert(FORWARDED_FOR, forwarded_for);
     headers.insert(FORWARDED_PROTO, told.proto.unwrap_or(HeaderValue::from_static("https")));

@@ -168,7 +168,7 @@ fn host<B>(request: &Request<B>) -> Option<HeaderValue> {
 fn without_port(host: &HeaderValue) -> &str {
     let host = host.to_str().unwrap_or_default();
     match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        Some((name, port)) if port.parse::<u16>().is_ok_and(|port| port > 0) => name,
         _ => host,
     }
 }

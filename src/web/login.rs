@@ -14,7 +14,7 @@ use super::shared::Shared;
 use crate::crypto::random_text;
 use crate::ims::ImsError;
 use crate::policy::cookies::{self, LOGIN_COOKIE_PREFIX};
-use crate::policy::login::{LoginTransaction, MAX_OPEN_LOGINS, State as LoginState};
+use crate::policy::login::{LoginTransaction, MAX_OPEN_BYTES, MAX_OPEN_LOGINS, State as LoginState};
 use crate::policy::return_to::ReturnTo;
 use crate::telemetry::audit;
 
@@ -79,19 +79,23 @@ async fn session_name(shared: &Shared, headers: &HeaderMap) -> Option<String> {
     shared.sessions.find(cookie).await.ok().flatten().map(|auth| auth.sid.clone())
 }
 
-/// Keeps the number of open logins in one browser bounded: what cannot be opened any more goes, then the oldest.
+/// Keeps the open logins of one browser bounded, in number and in bytes: what cannot be opened any more goes, then the
+/// oldest. A browser that sends too many bytes of cookies is refused by everybody.
 fn make_room(shared: &Shared, sent: &HeaderMap, answer: &mut HeaderMap) {
-    let mut open: Vec<(i64, &str)> = Vec::new();
+    let mut open: Vec<(i64, &str, usize)> = Vec::new();
     for (name, value) in cookies::pairs(sent).filter(|(name, _)| name.starts_with(LOGIN_COOKIE_PREFIX)) {
         match shared.sealer.open::<LoginTransaction>(name, value) {
-            Some(transaction) => open.push((transaction.began, name)),
+            Some(transaction) => open.push((transaction.began, name, name.len() + value.len())),
             None => cookie::remove_login(answer, name),
         }
     }
-    open.sort_unstable();
-    let surplus = (open.len() + 1).saturating_sub(MAX_OPEN_LOGINS);
-    for (_, name) in &open[..surplus] {
-        cookie::remove_login(answer, name);
+    open.sort_unstable_by(|one, other| other.cmp(one));
+    let mut bytes = 0;
+    for (index, (_, name, length)) in open.into_iter().enumerate() {
+        bytes += length;
+        if index + 1 >= MAX_OPEN_LOGINS || bytes > MAX_OPEN_BYTES {
+            cookie::remove_login(answer, name);
+        }
     }
 }
 

@@ -18,16 +18,19 @@ pub fn answer(shared: &Shared, context: &Context, person: &Person, refusal: &Ref
     let other_organization = matches!(refusal.reason, RefusalReason::OtherOrganization);
     let reason = if other_organization { "other_organization" } else { "no_group" };
     let near: Vec<_> = refusal.near_misses.iter().map(|miss| (miss.name.clone(), miss.why.clone())).collect();
-    let seen = if other_organization { &refusal.organizations_seen } else { &refusal.seen };
     audit::refusal(
         context.id,
         &context.peer_text(),
         Who { user: &person.user, email, organization },
         reason,
-        seen,
-        &near,
+        audit::Seen { organizations: &refusal.organizations_seen, names: &refusal.seen, near: &near },
     );
-    let named = person.membership.organizations.iter().flatten().find(|org| org.id == *organization);
+    let named = person
+        .membership
+        .organizations
+        .iter()
+        .flatten()
+        .find(|org| org.id.eq_ignore_ascii_case(organization));
     let name = named.map(|org| org.name.as_str()).filter(|name| !name.is_empty());
     let organization = name.map_or_else(|| organization.clone(), |name| format!("{name} ({organization})"));
     pages::refused(&pages::Refused {

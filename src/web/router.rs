@@ -33,7 +33,7 @@ pub fn own_pages(shared: Arc<Shared>) -> Router {
 }
 
 async fn jwks(State(shared): State<Arc<Shared>>) -> Response {
-    let mut response = json_answer(StatusCode::OK, shared.signer.jwks());
+    let mut response = json_answer(StatusCode::OK, &shared.signer.jwks());
     response
         .headers_mut()
         .insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("public, max-age=300"));

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use crate::campaign::Campaign;
 use crate::clock::Clock;
-use crate::config::{Instance, SessionMode};
+use crate::config::Instance;
 use crate::crypto::Sealer;
 use crate::ims::Ims;
 use crate::session::{Sessions, Signer};
@@ -38,11 +39,6 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// True when the gateway keeps Campaign's session for the person.
-    pub fn holds_campaign_session(&self) -> bool {
-        self.instance.campaign.session == SessionMode::BearerLogon
-    }
-
     /// True for a host name (without port, any case) this gateway answers for.
     pub fn serves_host(&self, name: &str) -> bool {
         let callback = self.instance.ims.callback_server.host_str().unwrap_or_default();
@@ -68,7 +64,14 @@ pub struct UsedStates(Cache<String, ()>);
 impl UsedStates {
     /// Remembers for `lifetime`, at most [`CAPACITY`](Self::CAPACITY) states.
     pub fn new(lifetime: Duration) -> Self {
-        Self(Cache::builder().max_capacity(Self::CAPACITY).time_to_live(lifetime).build())
+        Self(
+            Cache::builder()
+                .max_capacity(Self::CAPACITY)
+                // A new state is never turned away for the sake of old ones.
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_live(lifetime)
+                .build(),
+        )
     }
 
     /// More logins than this within one lifetime, and the oldest could be tried again; the code is still one-time at IMS.

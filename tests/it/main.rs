@@ -8,6 +8,7 @@ mod ask;
 mod balance;
 mod callback;
 mod campaign_troubles;
+mod cookies;
 mod doors;
 mod exchange;
 mod floods;

@@ -91,7 +91,8 @@ async fn carol_of_another_organisation_is_told_so_and_the_operator_which() {
     assert!(!page.contains(FOREIGN_ORGANIZATION_ID) && !page.contains("delivery"), "{page}");
     let audit = logs::audit(&answer.request_id());
     assert_eq!(audit[0].field("reason"), "other_organization");
-    assert!(audit[0].field("seen").contains(FOREIGN_ORGANIZATION_ID), "{audit:?}");
+    assert!(audit[0].field("organizations_seen").contains(FOREIGN_ORGANIZATION_ID), "{audit:?}");
+    assert!(audit[0].field("seen").contains("Campaign - acme - delivery"), "{audit:?}");
     world.stop().await;
 }
 

@@ -94,7 +94,7 @@ async fn a_scope_that_is_not_provisioned_is_named_to_the_operator() {
     let to_ims = browser.get("/view/home").await;
     let to_callback = browser.follow(&to_ims).await;
     let page = browser.follow(&to_callback).await;
-    assert_eq!(page.status, StatusCode::FORBIDDEN, "{}", page.text());
+    assert_eq!(page.status, StatusCode::BAD_GATEWAY, "{}", page.text());
     let audit = logs::audit(&page.request_id());
     assert!(audit[0].field("reason").contains("invalid_scope"), "{audit:?}");
     assert_eq!(browser.session(), None);

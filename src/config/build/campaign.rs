@@ -22,6 +22,10 @@ pub(super) fn campaign(check: &mut Check<'_>, raw: RawCampaign) -> Option<Campai
             }
         }
     }
+    if check.is_set("campaign.min_console_build") {
+        let mend = "remove it, or leave it for later";
+        check.warn("campaign.min_console_build", "has no effect yet in this version", mend);
+    }
     let public_paths = public_paths(check, &raw.public_paths);
     let hosts = check.items("campaign.hosts", &raw.hosts, values::host);
     let connect_timeout = check.timeout("campaign.connect_timeout", &raw.connect_timeout);

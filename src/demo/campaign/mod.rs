@@ -157,6 +157,7 @@ struct Campaign {
 
 fn router(campaign: &Arc<Campaign>) -> Router {
     let with_session = Router::new()
+        .route("/", get(|| async { axum::response::Redirect::to("/view/home") }))
         .route("/view/home", get(pages::home))
         .route("/xtk/demo/form", post(pages::form))
         .route("/nl/jsp/ping.jsp", get(pages::ping))

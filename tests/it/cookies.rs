@@ -1,0 +1,62 @@
+//! The session cookie where it does not stick, is planted, or belongs to another host.
+
+use crate::support::{Browser, OpenLogin, World};
+
+#[tokio::test]
+async fn a_browser_that_loses_the_session_cookie_is_told_so_and_not_sent_in_circles() {
+    let world = World::start().await;
+    let browser = world.signed_in("alice").await;
+    lose_session(&browser);
+    let answer = browser.get("/view/home").await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("did not keep the sign-in cookie"), "{}", answer.text());
+    // A person who asks again by hand, or later, begins a login as ever.
+    let again = browser.get("/view/home").await;
+    assert_eq!(again.status, 303);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_lost_later_is_an_ordinary_login() {
+    let world = World::start().await;
+    let browser = world.signed_in("alice").await;
+    lose_session(&browser);
+    world.clock.advance(std::time::Duration::from_secs(60));
+    assert_eq!(browser.get("/view/home").await.status, 303);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn cookies_that_browsers_do_not_protect_open_nothing() {
+    let world = World::start().await;
+    let dave = world.signed_in("dave").await.session().unwrap();
+    let attacker = world.browser();
+    let login = OpenLogin::begin(&attacker, "/view/home").await;
+    let name = login.cookie();
+    let value = attacker.cookie(&name).unwrap();
+    for blank in ["\u{a0}", "\u{2000}", "\u{85}"] {
+        let planted = format!("{blank}__Host-imsgate={dave}; {blank}{name}={value}");
+        let victim = world.browser();
+        let me = victim.request(raw("/ims/me", &planted)).await;
+        assert_eq!(me.status, 401, "{blank:?}");
+        let callback = victim.request(raw(&login.callback(), &planted)).await;
+        assert_eq!(callback.session_cookie(), None, "{blank:?}");
+    }
+    world.stop().await;
+}
+
+/// Loses the session's cookie and no other.
+fn lose_session(browser: &Browser) {
+    let fresh = browser.cookie("__Host-imsgate-fresh").unwrap();
+    browser.forget("__Host-imsgate");
+    browser.plant("__Host-imsgate-fresh", &fresh);
+}
+
+fn raw(path: &str, cookie: &str) -> http::Request<bytes::Bytes> {
+    let cookie = http::HeaderValue::from_bytes(cookie.as_bytes()).unwrap();
+    http::Request::get(path)
+        .header(http::header::ACCEPT, "application/json")
+        .header(http::header::COOKIE, cookie)
+        .body(bytes::Bytes::new())
+        .unwrap()
+}
