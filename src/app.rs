@@ -10,17 +10,18 @@ use rustls::ServerConfig;
 use rustls_pki_types::ServerName;
 use tokio::task::JoinSet;
 
+use crate::admin::{self, Admin};
 use crate::campaign::Campaign;
 use crate::clock::Clock;
-use crate::config::{self, Config, UpstreamAddress};
+use crate::config::{self, Config, ListenAddress, UpstreamAddress};
 use crate::crypto::Purpose;
 use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
 use crate::ims::Ims;
 use crate::proxy::{Fleet, Proxy};
-use crate::server::{self, Bound, Redirect, TlsError, Worker, Workers};
+use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
 use crate::session::{self, Lifetimes, Sessions, Signer, StoreStartError};
-use crate::telemetry::AccessLog;
-use crate::web::{Gate, Shared, UsedStates};
+use crate::telemetry::{AccessLog, Metrics};
+use crate::web::{Gate, RateLimiter, Shared, UsedStates};
 
 /// The gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,12 @@ pub struct Gateway {
     pub https: Vec<SocketAddr>,
     /// Where it redirects plain HTTP, with real ports.
     pub http_redirect: Vec<SocketAddr>,
+    /// The admin listener, with its real port.
+    pub admin: Option<SocketAddr>,
+    /// Where it listens for HTTPS, for people.
+    pub names: Vec<String>,
+    /// Removed at the end.
+    files: Vec<SocketFile>,
     shared: Arc<Shared>,
     workers: Workers,
     control: JoinSet<()>,
@@ -59,25 +66,37 @@ impl Gateway {
         let shared = Arc::new(shared(config, endpoints.clone(), clock)?);
         let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
         let fleet = Arc::new(Fleet::new(endpoints.into_iter().zip(weights).collect(), campaign));
-        let mut bound = Vec::new();
-        for address in &config.listen.https {
-            bound.push(server::bind(*address, config.listen.workers)?);
-        }
+        let mut bound = listen(config)?;
+        let metrics = Arc::new(Metrics::new(config.listen.workers));
         let mut control = JoinSet::new();
         let mut http_redirect = Vec::new();
         for address in &config.listen.http_redirect {
             let listener = Redirect::bind(*address).await?;
             http_redirect.push(listener.local_addr()?);
-            control.spawn(Redirect { origin: shared.origin.clone() }.serve(listener));
+            let redirect = Redirect {
+                origin: shared.origin.clone(),
+                proxy_protocol: config.listen.proxy_protocol,
+                trusted_proxies: config.listen.trusted_proxies.clone(),
+            };
+            control.spawn(redirect.serve(listener));
+        }
+        let mut admin = None;
+        if let Some(address) = config.listen.admin {
+            let listener = admin::bind(address).await?;
+            admin = Some(listener.local_addr()?);
+            let shown = Admin { metrics: metrics.clone(), shared: shared.clone(), fleet: fleet.clone() };
+            control.spawn(admin::serve(listener, admin::router(Arc::new(shown))));
         }
         control.spawn(prepare(shared.clone()));
         control.spawn(rotate(shared.clone()));
         fleet.watch(&mut control);
         let sessions = shared.sessions.clone();
         control.spawn(async move { sessions.keep().await });
-        let https = bound.iter().map(|bound| bound.address).collect();
-        let workers = Workers::start(workers(config, &shared, &fleet, &tls, bound)?)?;
-        Ok(Self { https, http_redirect, shared, workers, control })
+        let https = bound.iter().filter_map(|bound| bound.address).collect();
+        let names = bound.iter().map(|bound| bound.name.clone()).collect();
+        let files = bound.iter_mut().filter_map(|bound| bound.file.take()).collect();
+        let workers = Workers::start(workers(config, &shared, &fleet, &tls, bound, &metrics)?)?;
+        Ok(Self { https, http_redirect, admin, names, files, shared, workers, control })
     }
 
     /// True once logins can begin.
@@ -87,10 +106,13 @@ impl Gateway {
 
     /// Stops listening, drains, ends.
     pub async fn stop(mut self) {
-        self.control.abort_all();
+        // First, so that a successor can have the place while we drain.
+        self.files.clear();
         let workers = self.workers;
         // Joining threads blocks; the control runtime has other work to finish meanwhile.
         let _ = tokio::task::spawn_blocking(move || workers.stop()).await;
+        // Last: requests being finished may still need keys, and probes their answers.
+        self.control.abort_all();
     }
 }
 
@@ -109,11 +131,35 @@ fn shared(config: &Config, campaign: Vec<Endpoint>, clock: Clock) -> Result<Shar
         signer: Signer::new(origin.clone())?,
         sealer: opened.keys.sealer(Purpose::LoginCookie),
         used_states: UsedStates::new(config.session.login_timeout),
+        limits: config.limits,
+        rate: config.limits.rate.map(RateLimiter::new),
         clock,
         login_timeout: config.session.login_timeout,
         origin,
         instance,
     })
+}
+
+/// Every place that the configuration names.
+fn listen(config: &Config) -> io::Result<Vec<Bound>> {
+    let (listen, download) = (&config.listen, config.limits.download_timeout);
+    let activated = listen.https.iter().any(|place| matches!(place, ListenAddress::Systemd(_)));
+    let mut inherited = if activated { Inherited::from_env()? } else { Inherited::default() };
+    let mut bound = Vec::new();
+    for place in &listen.https {
+        match place {
+            ListenAddress::Tcp(address) => bound.push(server::bind(*address, listen.workers, download)?),
+            ListenAddress::Unix(path) => {
+                bound.push(server::bind_unix(path, listen.unix_mode, listen.workers)?);
+            }
+            ListenAddress::Systemd(name) => {
+                for socket in inherited.take(name.as_deref())? {
+                    bound.push(server::adopt(socket, listen.workers, download)?);
+                }
+            }
+        }
+    }
+    Ok(bound)
 }
 
 fn workers(
@@ -122,15 +168,21 @@ fn workers(
     fleet: &Arc<Fleet>,
     tls: &Arc<ServerConfig>,
     bound: Vec<Bound>,
+    metrics: &Metrics,
 ) -> io::Result<Vec<Worker>> {
     let mut workers = Vec::new();
-    for _ in 0..config.listen.workers {
-        let proxy = Proxy::new(fleet);
+    let admission = Arc::new(Admission::new(&config.limits));
+    for counters in metrics.workers() {
+        let proxy = Proxy::new(fleet, &config.limits);
         workers.push(Worker {
             sockets: Vec::new(),
             tls: tls.clone(),
-            gate: Gate::new(shared.clone(), proxy, AccessLog::new(&config.log)?),
+            gate: Gate::new(shared.clone(), proxy, AccessLog::new(&config.log)?, counters.clone()),
             trusted_proxies: config.listen.trusted_proxies.clone(),
+            proxy_protocol: config.listen.proxy_protocol,
+            limits: config.limits,
+            admission: admission.clone(),
+            counters: counters.clone(),
             drain: config.listen.drain_timeout,
         });
     }

@@ -3,6 +3,7 @@
 //! One way through: `server → web::gate → session → policy → proxy → Campaign`. ARCHITECTURE.md draws it and says
 //! where a change of each kind goes.
 
+pub mod admin;
 pub mod app;
 pub mod campaign;
 pub mod cli;

@@ -44,12 +44,13 @@ fn serve(config: &Config) -> Result<(), StartError> {
     let tls = server::server_config(&config.listen.certificate, &config.listen.private_key)?;
     server::control_runtime()?.block_on(async {
         let gateway = Gateway::start(config, tls, Clock::system()).await?;
-        let addresses = &gateway.https;
-        let (https, redirect) = (format!("{addresses:?}"), format!("{:?}", gateway.http_redirect));
+        let (https, redirect) = (gateway.names.join(", "), format!("{:?}", gateway.http_redirect));
         let (callback, version) = (config.instance.ims.redirect_uri(), env!("CARGO_PKG_VERSION"));
         tracing::info!(version, https, redirect, workers = config.listen.workers, callback, "serving");
+        server::tell_ready();
         let signal = server::stop_signal().await?;
         tracing::info!(signal, "stopping: no new connections, requests in flight may finish");
+        server::tell_stopping();
         gateway.stop().await;
         tracing::info!("stopped");
         Ok(())

@@ -2,6 +2,7 @@
 
 mod campaign;
 mod ims;
+mod limits;
 mod listen;
 mod session;
 mod upstream;
@@ -34,6 +35,7 @@ pub(super) fn build(tree: &mut Tree) -> Option<Config> {
     let experience_cloud = experience_cloud(check, raw.experience_cloud);
     let campaign = campaign::campaign(check, raw.campaign);
     let listen = listen::listen(check, raw.listen);
+    let limits = limits::limits(check, &raw.limits);
     let session = session::session(check, raw.session);
     let log = log(check, raw.log);
     Some(Config {
@@ -44,6 +46,7 @@ pub(super) fn build(tree: &mut Tree) -> Option<Config> {
             campaign: campaign?,
         }),
         listen: listen?,
+        limits: limits?,
         session: session?,
         log: log?,
     })

@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
+use super::address::ListenAddress;
+use super::limits::Limits;
 use super::redis::RedisAddress;
 use super::upstream::Upstream;
 use crate::policy::mask::Mask;
@@ -21,6 +23,8 @@ pub struct Config {
     pub instance: Arc<Instance>,
     /// Where the gateway listens.
     pub listen: Listen,
+    /// What clients may ask for.
+    pub limits: Limits,
     /// How long sessions live and where.
     pub session: Session,
     /// What is logged and where.
@@ -207,8 +211,12 @@ pub enum SessionMode {
 /// `[listen]`.
 #[derive(Clone, Debug)]
 pub struct Listen {
-    /// Addresses of the HTTPS listener.
-    pub https: Vec<SocketAddr>,
+    /// Where the HTTPS listener is.
+    pub https: Vec<ListenAddress>,
+    /// Permissions of Unix sockets.
+    pub unix_mode: u32,
+    /// True when every connection begins with a PROXY protocol header.
+    pub proxy_protocol: bool,
     /// PEM file with the certificate chain.
     pub certificate: PathBuf,
     /// PEM file with the private key.

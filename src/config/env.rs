@@ -52,6 +52,9 @@ fn convert(key: &Key, value: &str) -> Result<toml::Value, Wrong> {
     let has_list = key.kinds.contains(&Kind::List);
     if key.kinds.contains(&Kind::Number) {
         number_value(key, value.trim().parse().ok())
+    } else if key.kinds.contains(&Kind::Switch) {
+        let wrong = |_| Wrong::new("must be true or false", "write one of them");
+        value.trim().parse().map(toml::Value::Boolean).map_err(wrong)
     } else if has_list && (value.contains(',') || !key.kinds.contains(&Kind::Text)) {
         let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
         Ok(toml::Value::Array(items.map(|item| toml::Value::String(item.to_owned())).collect()))

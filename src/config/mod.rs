@@ -4,10 +4,12 @@
 //! schema, `build` turns the result into the types of `checked`, and `finding` says what is wrong with file, line, column,
 //! key and mend. All findings are collected: a file with five mistakes is mended in one go.
 
+mod address;
 mod build;
 mod checked;
 mod env;
 mod finding;
+mod limits;
 mod load;
 mod nearest;
 mod raw;
@@ -21,11 +23,13 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use address::ListenAddress;
 pub use checked::{
     Campaign, ClientIdentity, Config, ExperienceCloud, Health, HealthCheck, Ims, Instance, Listen, Log,
     LogFormat, PoolLimits, Session, SessionMode, Store, TokenAuth,
 };
 pub use finding::{ConfigErrors, Finding, Level, Location, Look, Warnings};
+pub use limits::{Limits, Rate};
 pub(crate) use load::from_text;
 pub use load::{Loaded, association_mask, read};
 pub use redis::{NotAnAddress, RedisAccount, RedisAddress, RedisLayout};

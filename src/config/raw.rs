@@ -3,6 +3,7 @@
 //! Keys without a default are `Option`s, so that reading never stops at the first one that is missing; `required` keys
 //! are asked for by `build`.
 
+mod limits;
 mod upstream;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub(super) use limits::RawLimits;
 pub(super) use upstream::{RawHealth, RawHealthCheck, RawUpstream, RawUpstreams};
 
 /// Configuration of imsgate, the login gateway that puts Adobe ID in front of Adobe Campaign.
@@ -26,6 +28,8 @@ pub(super) struct RawConfig {
     pub campaign: RawCampaign,
     /// Where the gateway listens.
     pub listen: RawListen,
+    /// What one client, and all of them together, may ask for.
+    pub limits: RawLimits,
     /// How long sessions live and where.
     pub session: RawSession,
     /// What is logged and where.
@@ -162,9 +166,17 @@ pub(super) enum RawSessionMode {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawListen {
-    /// Address of the HTTPS listener, or a list of several.
+    /// Address of the HTTPS listener, `unix:` with the absolute path of a socket, `systemd` for sockets handed over by
+    /// socket activation (`systemd:NAME` for those of that `FileDescriptorName=`), or a list of several.
     #[serde(default = "default::https")]
     pub https: OneOrMany,
+    /// Permissions of Unix sockets, octal.
+    #[serde(default = "default::unix_mode")]
+    pub unix_mode: String,
+    /// Whether every connection begins with a PROXY protocol header, version 1 or 2. Only `trusted_proxies` may connect
+    /// then.
+    #[serde(default)]
+    pub proxy_protocol: bool,
     /// PEM file with the certificate chain, the gateway's own certificate first.
     #[schemars(required)]
     pub certificate: Option<PathBuf>,
@@ -317,6 +329,9 @@ mod default {
     }
     pub(super) fn https() -> OneOrMany {
         OneOrMany::One("0.0.0.0:443".into())
+    }
+    pub(super) fn unix_mode() -> String {
+        "0660".into()
     }
     pub(super) fn drain_timeout() -> String {
         "30s".into()

@@ -39,6 +39,7 @@ pub(super) struct Key {
 pub(super) enum Kind {
     Text,
     Number,
+    Switch,
     List,
 }
 
@@ -114,6 +115,7 @@ pub(super) fn read_key(path: String, schema: &'static Value) -> Key {
     let kind = |name: &Value| match name.as_str() {
         Some("string") => Some(Kind::Text),
         Some("integer") => Some(Kind::Number),
+        Some("boolean") => Some(Kind::Switch),
         Some("array") => Some(Kind::List),
         _ => None,
     };

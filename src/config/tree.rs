@@ -215,6 +215,7 @@ fn convert(key: &Key, value: &DeValue<'_>) -> Result<Value, (Option<usize>, Wron
             let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
             number_value(key, number).map_err(|wrong| (None, wrong))
         }
+        DeValue::Boolean(on) if key.kinds.contains(&Kind::Switch) => Ok(Value::Boolean(*on)),
         DeValue::Array(items) if key.kinds.contains(&Kind::List) => {
             let item = |(index, item): (usize, &Spanned<DeValue<'_>>)| match item.get_ref() {
                 DeValue::String(text) => Ok(Value::String(text.to_string())),
@@ -296,6 +297,7 @@ pub(super) fn number_value(key: &Key, number: Option<i64>) -> Result<Value, Wron
 fn wrong_kind(kinds: &[Kind], found: &DeValue<'_>) -> Wrong {
     let (wanted, mend) = match kinds {
         [Kind::Number] => ("a whole number", "write the number without quotes"),
+        [Kind::Switch] => ("true or false", "write true or false without quotes"),
         [Kind::List] => ("a list of texts", "write it as [\"…\", \"…\"]"),
         [Kind::Text] => ("a text", "put it in quotes"),
         _ => ("a text or a list of texts", "write it as \"…\" or [\"…\", \"…\"]"),

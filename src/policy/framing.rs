@@ -5,7 +5,7 @@ use http::{HeaderMap, Uri, header};
 /// Why a request is refused before anything of it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FramingError {
-    /// More than [`MAX_HEAD`] (RFC 6585 §5).
+    /// More than [`HeadLimits`] allow (RFC 6585 §5).
     #[error("the head of the request is too long")]
     TooLong,
     /// A transfer coding besides `chunked`: hop-by-hop, so it would be lost on the way (RFC 9112 §6.1).
@@ -16,18 +16,35 @@ pub enum FramingError {
     BodyBeforeSwitch,
 }
 
-/// Bytes of target and fields together. The parsers have coarser limits of their own.
-pub const MAX_HEAD: usize = 48 * 1024;
+/// What a head may hold. The parsers have coarser limits of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// Bytes of target and fields together.
+    pub bytes: usize,
+    /// Fields. Cookies count as one: HTTP/2 clients split them (RFC 9113 §8.2.3).
+    pub fields: usize,
+}
+
+/// The defaults of the reference file.
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self { bytes: 48 * 1024, fields: 100 }
+    }
+}
 
 /// Checks length and transfer coding.
 ///
 /// # Errors
 /// [`FramingError::TooLong`], [`FramingError::Coding`].
-pub fn check(target: &Uri, headers: &HeaderMap) -> Result<(), FramingError> {
+pub fn check(target: &Uri, headers: &HeaderMap, limits: &HeadLimits) -> Result<(), FramingError> {
+    let without_cookies = || headers.len() - headers.get_all(header::COOKIE).iter().count();
+    if headers.len() > limits.fields && without_cookies() >= limits.fields {
+        return Err(FramingError::TooLong);
+    }
     let target = target.path().len() + target.query().map_or(0, str::len);
     let fields: usize =
         headers.iter().map(|(name, value)| name.as_str().len() + value.len() + SEPARATORS).sum();
-    if target + fields > MAX_HEAD {
+    if target + fields > limits.bytes {
         return Err(FramingError::TooLong);
     }
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
@@ -50,7 +67,7 @@ mod tests {
     fn checked(name: &'static str, values: &[&str]) -> Result<(), FramingError> {
         let fields =
             values.iter().map(|value| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()));
-        check(&Uri::from_static("/"), &fields.collect())
+        check(&Uri::from_static("/"), &fields.collect(), &HeadLimits::default())
     }
 
     #[test]
@@ -67,10 +84,19 @@ mod tests {
 
     #[test]
     fn the_limit_counts_all_fields_and_the_target() {
+        const MAX_HEAD: usize = 48 * 1024;
         let cookie = "a".repeat(MAX_HEAD / 2 - 20);
         assert_eq!(checked("cookie", &[&cookie, &cookie]), Ok(()));
         assert_eq!(checked("cookie", &[&cookie, &cookie, &"a".repeat(40)]), Err(FramingError::TooLong));
         let target: Uri = format!("/?{}", "a".repeat(MAX_HEAD)).parse().unwrap();
-        assert_eq!(check(&target, &HeaderMap::new()), Err(FramingError::TooLong));
+        assert_eq!(check(&target, &HeaderMap::new(), &HeadLimits::default()), Err(FramingError::TooLong));
+    }
+
+    #[test]
+    fn fields_are_counted_and_cookies_count_as_one() {
+        let many = |name: &'static str, count| checked(name, &vec!["y"; count]);
+        assert_eq!(many("x", 100), Ok(()));
+        assert_eq!(many("x", 101), Err(FramingError::TooLong));
+        assert_eq!(many("cookie", 300), Ok(()));
     }
 }

@@ -8,6 +8,7 @@ pub mod headers;
 pub mod login;
 pub mod mask;
 pub mod path;
+pub mod proxy_protocol;
 pub mod public;
 pub mod return_to;
 pub mod told;

@@ -48,6 +48,12 @@ pub enum ProxyError {
         /// True when it stood still, false when it broke off.
         stalled: bool,
     },
+    /// The client's body is longer than `limits.body_bytes`.
+    #[error("the request's body is longer than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
     /// The upstream switched protocols unasked, or to another one (RFC 9110 §7.8).
     #[error("{upstream} answered 101 to something else than was asked")]
     Upgrade {

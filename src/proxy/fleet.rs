@@ -56,6 +56,11 @@ impl Fleet {
         Self { schedule: schedule(&weights), members, limits, check: campaign.health.check }
     }
 
+    /// How each upstream stands, by name.
+    pub fn standings(&self) -> impl Iterator<Item = (&Arc<str>, Standing)> {
+        self.members.iter().map(|member| (member.endpoint.name(), member.health.standing()))
+    }
+
     /// The upstream for the next request, not one of those in the bit set `tried`. `turn` moves on with every request;
     /// `in_use` tells how many connections to each are in use.
     ///

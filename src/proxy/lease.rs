@@ -33,6 +33,15 @@ pub struct Lease {
     kept: Arc<Kept>,
 }
 
+/// How long to wait in an exchange.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For the answer, once the request is complete.
+    pub answer: Duration,
+    /// For the next piece of the request's body.
+    pub upload: Duration,
+}
+
 /// Why there was no answer.
 pub(super) enum Failed {
     /// The request was complete, the answer did not come in time.
@@ -72,18 +81,21 @@ impl Lease {
         &self.kept.name
     }
 
-    /// Sends a request over `connection` and waits for the head of the answer, at most `limit` after the last movement
-    /// of its body: a long upload is no reason to give up.
+    /// Sends a request over `connection` and waits for the head of the answer: at most `patience.answer` after the last
+    /// movement of its body, for a long upload is no reason to give up. A client that stands still in its body has
+    /// between `patience.upload` and twice as long.
     pub(super) async fn exchange(
         &mut self,
         mut connection: Box<Connection>,
         request: Request<Upload>,
         progress: &Progress,
         spare: &mut Spare,
-        limit: Duration,
+        patience: Patience,
     ) -> Result<Response<Incoming>, Failed> {
         spare.copy(&request, std::mem::take(&mut connection.spare));
-        connection.deadline.arm(limit);
+        let look = if progress.is_over() { patience.answer } else { patience.upload.min(patience.answer) };
+        connection.deadline.arm(look);
+        let mut left = patience.answer;
         let mut answer = pin!(connection.sender.try_send_request(request));
         let mut seen = 0;
         let outcome = poll_fn(|cx| {
@@ -95,10 +107,12 @@ impl Lease {
             }
             while connection.deadline.poll(cx).is_ready() {
                 match progress.since(&mut seen) {
-                    Movement::Some => connection.deadline.arm(limit),
+                    Movement::Some => left = patience.answer,
                     Movement::WaitsForClient => return Poll::Ready(Err(Failed::Stalled)),
-                    Movement::None => return Poll::Ready(Err(Failed::Deadline)),
+                    Movement::None if left <= look => return Poll::Ready(Err(Failed::Deadline)),
+                    Movement::None => left -= look,
                 }
+                connection.deadline.arm(look.min(left));
             }
             Poll::Pending
         })

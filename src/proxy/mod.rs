@@ -26,12 +26,14 @@ use tokio_util::sync::CancellationToken;
 pub use body::{Body, Download};
 pub use error::{ProxyError, Stalled};
 pub use fleet::Fleet;
+pub use health::Standing;
 pub use upgrade::{WebSocketWanted, is_websocket};
 
 use self::lease::Lease;
 use self::pool::{Failure, Pool};
 use self::spare::Spare;
 use self::upload::{Progress, Upload};
+use crate::config;
 use crate::policy::{cookies, headers};
 
 /// Forwards requests to the upstreams of one Campaign instance; one a worker.
@@ -40,13 +42,18 @@ pub struct Proxy {
     fleet: Arc<Fleet>,
     pools: Vec<Pool>,
     turn: AtomicUsize,
+    body_bytes: Option<u64>,
 }
 
 impl Proxy {
     /// A proxy with no connection yet.
-    pub fn new(fleet: &Arc<Fleet>) -> Self {
-        let pools = fleet.members.iter().map(|member| Pool::new(member.clone(), fleet.limits)).collect();
-        Self { fleet: fleet.clone(), pools, turn: AtomicUsize::new(0) }
+    pub fn new(fleet: &Arc<Fleet>, limits: &config::Limits) -> Self {
+        let pools = fleet
+            .members
+            .iter()
+            .map(|member| Pool::new(member.clone(), fleet.limits, limits.upload_timeout))
+            .collect();
+        Self { fleet: fleet.clone(), pools, turn: AtomicUsize::new(0), body_bytes: limits.body_bytes }
     }
 
     /// Sends the request (its URI is path and query only) and hands back the answer without hop-by-hop fields.
@@ -59,7 +66,7 @@ impl Proxy {
         let websocket = upgrade::take(&mut request);
         *request.version_mut() = Version::HTTP_11;
         let client = websocket.then(|| hyper::upgrade::on(&mut request));
-        let (upload, progress) = Upload::watched(request);
+        let (upload, progress) = Upload::watched(request, self.body_bytes);
         let (mut response, lease) = self.send(upload, &progress).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let as_asked = upgrade::asks_for_websocket(response.headers());

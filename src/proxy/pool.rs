@@ -1,5 +1,6 @@
 //! Connections to one upstream, kept by one worker: a bounded number in use, those used last first.
 
+use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -12,9 +13,9 @@ use tokio::sync::Semaphore;
 
 use super::ProxyError;
 use super::fleet::{Limits, Member};
-use super::lease::{Connection, Failed, Lease};
+use super::lease::{Connection, Failed, Lease, Patience};
 use super::spare::Spare;
-use super::upload::{Progress, Upload};
+use super::upload::{Progress, Upload, UploadError};
 use crate::http_client::{Endpoint, chain};
 
 /// One worker's connections to one upstream.
@@ -22,6 +23,7 @@ use crate::http_client::{Endpoint, chain};
 pub struct Pool {
     member: Member,
     limits: Limits,
+    upload_idle: Duration,
     kept: Arc<Kept>,
 }
 
@@ -48,7 +50,7 @@ pub(super) struct Failure {
 
 impl Pool {
     /// A pool without connections.
-    pub(super) fn new(member: Member, limits: Limits) -> Self {
+    pub(super) fn new(member: Member, limits: Limits, upload_idle: Duration) -> Self {
         let kept = Kept {
             name: member.endpoint.name().clone(),
             body_idle: limits.body_idle,
@@ -57,7 +59,7 @@ impl Pool {
             idle_timeout: limits.pool.idle_timeout,
             swept: AtomicBool::new(false),
         };
-        Self { member, limits, kept: Arc::new(kept) }
+        Self { member, limits, upload_idle, kept: Arc::new(kept) }
     }
 
     /// Connections in use.
@@ -96,7 +98,7 @@ impl Pool {
             Err(error) => return Err(Failure { error, again: Some(Box::new(request)) }),
         };
         while let Some(connection) = self.kept.take() {
-            match lease.exchange(connection, request, progress, spare, self.limits.response).await {
+            match lease.exchange(connection, request, progress, spare, self.patience()).await {
                 Ok(response) => return Ok((response, lease)),
                 Err(failed) => {
                     let Failure { error, again } = self.judge(failed, spare);
@@ -109,10 +111,14 @@ impl Pool {
             Ok(connection) => connection,
             Err(error) => return Err(Failure { error, again: Some(Box::new(request)) }),
         };
-        match lease.exchange(connection, request, progress, spare, self.limits.response).await {
+        match lease.exchange(connection, request, progress, spare, self.patience()).await {
             Ok(response) => Ok((response, lease)),
             Err(failed) => Err(self.judge(failed, spare)),
         }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience { answer: self.limits.response, upload: self.upload_idle }
     }
 
     /// What a failed exchange means, and whether the request may go out again.
@@ -121,10 +127,13 @@ impl Pool {
         let (error, again) = match failed {
             Failed::Deadline => (ProxyError::Deadline { upstream, limit }, None),
             Failed::Stalled => {
-                let reason = format!("nothing came for {limit:?}");
+                let reason = format!("nothing came for {:?}", self.upload_idle);
                 (ProxyError::Client { reason, stalled: true }, None)
             }
             Failed::Broken(error, _) if error.is_user() => {
+                if let Some(UploadError::TooLarge(limit)) = error.source().and_then(|e| e.downcast_ref()) {
+                    return Failure { error: ProxyError::TooLarge { limit: *limit }, again: None };
+                }
                 (ProxyError::Client { reason: chain(&error), stalled: false }, None)
             }
             Failed::Broken(error, unsent) => {

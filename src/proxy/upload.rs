@@ -16,7 +16,25 @@ pub enum Upload {
     /// Nothing.
     Empty,
     /// The client's, counted as it goes.
-    Client(Incoming, Arc<Counted>),
+    Client(Incoming, Arc<Counted>, Room),
+}
+
+/// Bytes that may still come, of so many in all.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    left: u64,
+    all: u64,
+}
+
+/// Why an upload ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The client broke off.
+    #[error(transparent)]
+    Client(#[from] hyper::Error),
+    /// Longer than allowed.
+    #[error("longer than {0} bytes")]
+    TooLarge(u64),
 }
 
 /// What an upload notes down.
@@ -45,13 +63,14 @@ pub(super) enum Movement {
 
 impl Upload {
     /// Wraps a client's body so that its progress can be watched.
-    pub(super) fn watched(request: Request<Incoming>) -> (Request<Self>, Progress) {
+    pub(super) fn watched(request: Request<Incoming>, limit: Option<u64>) -> (Request<Self>, Progress) {
         if request.body().is_end_stream() {
             return (request.map(|_| Self::Empty), Progress(None));
         }
         let counted = Arc::<Counted>::default();
         let progress = Progress(Some(counted.clone()));
-        (request.map(|body| Self::Client(body, counted)), progress)
+        let all = limit.unwrap_or(u64::MAX);
+        (request.map(|body| Self::Client(body, counted, Room { left: all, all })), progress)
     }
 
     /// True when there is nothing to send.
@@ -79,23 +98,31 @@ impl Progress {
     }
 }
 
+impl Room {
+    fn take(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, UploadError> {
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        self.left = self.left.checked_sub(length).ok_or(UploadError::TooLarge(self.all))?;
+        Ok(frame)
+    }
+}
+
 impl HttpBody for Upload {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = UploadError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
-            Self::Client(body, counted) => {
+            Self::Client(body, counted, room) => {
                 let polled = Pin::new(body).poll_frame(cx);
                 counted.waits.store(polled.is_pending(), Ordering::Relaxed);
                 if polled.is_ready() {
                     counted.pieces.fetch_add(1, Ordering::Relaxed);
                 }
-                polled
+                polled.map(|frame| frame.map(|frame| room.take(frame?)))
             }
         }
     }
@@ -103,14 +130,14 @@ impl HttpBody for Upload {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Client(body, _) => body.is_end_stream(),
+            Self::Client(body, ..) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Client(body, _) => body.size_hint(),
+            Self::Client(body, ..) => body.size_hint(),
         }
     }
 }

@@ -1,104 +1,104 @@
-//! One client connection: TLS handshake, then HTTP/1.1 or HTTP/2 until either side is done.
+//! One client connection: PROXY protocol header, TLS handshake, then HTTP/1.1 or HTTP/2 until either side is done.
 
-use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use rustls::ServerConfig;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tokio_util::sync::CancellationToken;
 
+use super::admission::Verdict;
+use super::http::{http1, http2};
+use super::proxied;
+use super::socket::Socket;
+use super::watch::Watch;
+use crate::config::Limits;
+use crate::telemetry::{Counters, Limit};
 use crate::web::{Gate, Peer};
 
-/// Serves one connection to its end; `draining` asks it to finish what is in flight and close.
-pub async fn serve(
-    stream: TcpStream,
-    peer: Peer,
-    address: SocketAddr,
-    tls: TlsAcceptor,
-    gate: Arc<Gate>,
-    draining: CancellationToken,
-) {
-    // Without this, small answers wait for the peer's delayed acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let stream = match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!(%address, %error, "TLS handshake failed"),
-        Err(_) => return tracing::debug!(%address, "TLS handshake not finished in time"),
+/// What all connections of one worker share.
+#[derive(Debug)]
+pub struct Host {
+    /// Where requests go.
+    pub gate: Gate,
+    /// TLS for all of them.
+    pub tls: Arc<ServerConfig>,
+    /// Peers whose forwarding headers and PROXY protocol headers are believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// True when every connection begins with a PROXY protocol header.
+    pub proxy_protocol: bool,
+    /// What clients may ask for.
+    pub limits: Limits,
+    /// This worker's counters.
+    pub counters: Arc<Counters>,
+    /// Looks after connections.
+    pub watch: Watch,
+}
+
+/// Serves one connection to its end. `over` is the limit it is over already, to be told so.
+pub async fn serve(socket: Socket, address: SocketAddr, over: Option<Limit>, host: Arc<Host>) {
+    // Boxed: a connection lives long, and its beginning would take its place all the while.
+    let opened = Box::pin(tokio::time::timeout(HANDSHAKE, open(socket, address, over, &host))).await;
+    let (stream, peer) = match opened {
+        Ok(Ok(Some(opened))) => opened,
+        Ok(Ok(None)) => return,
+        Ok(Err(error)) => {
+            host.counters.handshake_failed();
+            return tracing::debug!(%address, %error, "TLS handshake failed");
+        }
+        Err(_) => {
+            host.counters.handshake_failed();
+            return tracing::debug!(%address, "TLS handshake not finished in time");
+        }
     };
-    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let outcome = if http2 {
-        serve_http2(stream, peer, gate, draining).await
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    host.counters.speaks(is_http2);
+    let outcome = if is_http2 {
+        Box::pin(http2(stream, peer, host)).await
     } else {
-        serve_http1(stream, peer, gate, draining).await
+        Box::pin(http1(stream, peer, host)).await
     };
     if let Err(error) = outcome {
         tracing::debug!(%address, %error, "connection ended");
     }
 }
 
-async fn serve_http1(
-    stream: TlsStream<TcpStream>,
-    peer: Peer,
-    gate: Arc<Gate>,
-    draining: CancellationToken,
-) -> hyper::Result<()> {
-    let service = service_fn(move |request| {
-        let (gate, peer) = (gate.clone(), peer.clone());
-        async move { Ok::<_, Infallible>(gate.handle(request, peer).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER)
-        .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        outcome = connection.as_mut() => return outcome,
-        () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
+/// Finds out who it is and makes it secret. `None`: nobody who may come in.
+async fn open(
+    mut socket: Socket,
+    address: SocketAddr,
+    over: Option<Limit>,
+    host: &Host,
+) -> io::Result<Option<(Box<TlsStream<Socket>>, Peer)>> {
+    let mut peer = Peer::new(address, &host.trusted_proxies);
+    if host.proxy_protocol {
+        let named = if peer.trusted { proxied::read(&mut socket).await.ok() } else { None };
+        let Some(named) = named else {
+            host.counters.hit(Limit::ProxyProtocol, Some(peer.ip));
+            return Ok(None);
+        };
+        if let Some(client) = named {
+            peer = Peer::new(client, &host.trusted_proxies);
+        }
     }
-    connection.await
+    peer.over = over;
+    if !peer.trusted {
+        match socket.permit.of(peer.ip) {
+            Verdict::Served => {}
+            Verdict::Told(limit) => {
+                host.counters.hit(limit, Some(peer.ip));
+                peer.over = Some(limit);
+            }
+            Verdict::Closed(limit) => {
+                host.counters.hit(limit, Some(peer.ip));
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some((Box::new(TlsAcceptor::from(host.tls.clone()).accept(socket).await?), peer)))
 }
 
-async fn serve_http2(
-    stream: TlsStream<TcpStream>,
-    peer: Peer,
-    gate: Arc<Gate>,
-    draining: CancellationToken,
-) -> hyper::Result<()> {
-    let service = service_fn(move |request| {
-        let (gate, peer) = (gate.clone(), peer.clone());
-        async move { Ok::<_, Infallible>(gate.handle(request, peer).await) }
-    });
-    let connection = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .keep_alive_interval(Some(PING))
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        outcome = connection.as_mut() => return outcome,
-        () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
-    }
-    connection.await
-}
-
-/// For the whole TLS handshake.
+/// For the PROXY protocol header and the whole TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// For a request's head, and for an idle connection to send its next one.
-const HEADER: Duration = Duration::from_secs(75);
-/// Bytes of a request's head; more is answered with 431.
-const MAX_HEAD: usize = 64 * 1024;
-const MAX_STREAMS: u32 = 200;
-const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
-const PING: Duration = Duration::from_mins(1);

@@ -1,14 +1,27 @@
 //! Sockets, TLS and the life of the process: listen, serve, redirect plain HTTP, drain.
+//!
+//! `listener` and `systemd` give sockets, `worker` accepts, `admission` counts, `connection` opens (`proxied`, TLS), `http`
+//! serves; `watch` looks after what `activity` says of each connection.
 
+mod activity;
+mod admission;
 mod connection;
+mod http;
 mod lifecycle;
 mod listener;
+mod proxied;
 mod redirect;
+mod socket;
+mod stream;
+mod systemd;
 mod tls;
+mod watch;
 mod worker;
 
+pub use admission::Admission;
 pub use lifecycle::{control_runtime, stop_signal};
-pub use listener::{Bound, bind};
+pub use listener::{Bound, Listening, SocketFile, adopt, bind, bind_unix};
 pub use redirect::Redirect;
+pub use systemd::{Inherited, tell_ready, tell_stopping};
 pub use tls::{TlsError, server_config, server_config_from_pem};
 pub use worker::{Worker, Workers};

@@ -11,7 +11,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use ipnet::IpNet;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::policy::path::CanonicalPath;
 
@@ -20,6 +21,10 @@ use crate::policy::path::CanonicalPath;
 pub struct Redirect {
     /// Where to, without a trailing slash.
     pub origin: String,
+    /// True when every connection begins with a PROXY protocol header, from one of `trusted_proxies`.
+    pub proxy_protocol: bool,
+    /// Who may send one.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Redirect {
@@ -35,19 +40,22 @@ impl Redirect {
     /// Serves until the task is dropped.
     pub async fn serve(self, listener: TcpListener) {
         loop {
-            let Ok((stream, _)) = listener.accept().await else {
+            let Ok((mut stream, address)) = listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
             let redirect = self.clone();
             tokio::spawn(async move {
+                if redirect.proxy_protocol && !redirect.is_introduced(&mut stream, address).await {
+                    return;
+                }
                 let service = service_fn(move |request| {
                     let answer = redirect.answer(&request);
                     async move { Ok::<_, Infallible>(answer) }
                 });
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
-                    .header_read_timeout(Duration::from_secs(10))
+                    .header_read_timeout(HEADER)
                     .max_buf_size(16 * 1024)
                     .keep_alive(false)
                     .serve_connection(TokioIo::new(stream), service);
@@ -55,6 +63,14 @@ impl Redirect {
                 let _ = connection.await;
             });
         }
+    }
+
+    /// Whom the header names makes no difference here, but it must be there.
+    async fn is_introduced(&self, stream: &mut TcpStream, address: SocketAddr) -> bool {
+        let ip = address.ip().to_canonical();
+        let trusted = self.trusted_proxies.iter().any(|network| network.contains(&ip));
+        let read = tokio::time::timeout(HEADER, super::proxied::read(stream));
+        trusted && matches!(read.await, Ok(Ok(_)))
     }
 
     /// 308 keeps the method (RFC 9110 §15.4.9).
@@ -74,3 +90,5 @@ impl Redirect {
         response
     }
 }
+
+const HEADER: Duration = Duration::from_secs(10);

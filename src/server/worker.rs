@@ -4,32 +4,46 @@
 //! another core.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use rustls::ServerConfig;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection;
-use crate::web::{Gate, Peer};
+use super::admission::{Admission, Verdict};
+use super::connection::{self, Host};
+use super::listener::Listening;
+use super::socket::{Socket, Stream};
+use super::watch::Watch;
+use crate::config::Limits;
+use crate::telemetry::Counters;
+use crate::web::Gate;
 
 /// What one worker serves.
 #[derive(Debug)]
 pub struct Worker {
     /// Its listening sockets.
-    pub sockets: Vec<TcpListener>,
+    pub sockets: Vec<Listening>,
     /// TLS for all of them.
     pub tls: Arc<ServerConfig>,
     /// Its way to Campaign.
     pub gate: Gate,
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// True when every connection begins with a PROXY protocol header.
+    pub proxy_protocol: bool,
+    /// What clients may ask for.
+    pub limits: Limits,
+    /// Connections of all workers.
+    pub admission: Arc<Admission>,
+    /// This worker's counters.
+    pub counters: Arc<Counters>,
     /// How long requests in flight may go on after the stop.
     pub drain: Duration,
 }
@@ -74,56 +88,141 @@ impl Workers {
 impl Worker {
     async fn run(self, stop: CancellationToken) {
         let connections = TaskTracker::new();
-        let draining = CancellationToken::new();
-        let (gate, trusted) = (Arc::new(self.gate), Arc::new(self.trusted_proxies));
-        let acceptor = TlsAcceptor::from(self.tls);
+        let host = Arc::new(Host {
+            gate: self.gate,
+            tls: self.tls,
+            trusted_proxies: self.trusted_proxies,
+            proxy_protocol: self.proxy_protocol,
+            watch: Watch::new(&self.limits, self.counters.clone()),
+            limits: self.limits,
+            counters: self.counters,
+        });
+        let reception =
+            Reception { host: host.clone(), admission: self.admission, connections: connections.clone() };
         let mut listeners = tokio::task::JoinSet::new();
         for socket in self.sockets {
-            let listener = match tokio::net::TcpListener::from_std(socket) {
-                Ok(listener) => listener,
-                Err(error) => {
-                    tracing::error!(%error, "a listening socket cannot be used");
-                    continue;
-                }
-            };
-            let (gate, trusted, acceptor) = (gate.clone(), trusted.clone(), acceptor.clone());
-            let (connections, draining, stop) = (connections.clone(), draining.clone(), stop.clone());
-            listeners.spawn(async move {
-                let accept = async {
-                    loop {
-                        let (stream, address) = match listener.accept().await {
-                            Ok(accepted) => accepted,
-                            Err(error) => {
-                                // Out of descriptors, usually: wait for some to be closed instead of spinning.
-                                tracing::warn!(%error, "cannot accept");
-                                tokio::time::sleep(Duration::from_millis(100)).await;
-                                continue;
-                            }
-                        };
-                        let peer = Peer::new(address, &trusted);
-                        let (gate, acceptor, draining) = (gate.clone(), acceptor.clone(), draining.clone());
-                        connections.spawn(connection::serve(stream, peer, address, acceptor, gate, draining));
-                    }
-                };
-                stop.run_until_cancelled(accept).await
-            });
+            match Listener::new(socket) {
+                Ok(listener) => drop(listeners.spawn(reception.clone().receive(listener, stop.clone()))),
+                Err(error) => tracing::error!(%error, "a listening socket cannot be used"),
+            }
         }
+        let looking = tokio::spawn(look(host.clone()));
         let flush = async {
             loop {
                 tokio::time::sleep(FLUSH).await;
-                gate.flush_log();
+                host.gate.flush_log();
             }
         };
         let _ = stop.run_until_cancelled(flush).await;
         listeners.join_all().await;
-        draining.cancel();
-        connections.close();
-        if tokio::time::timeout(self.drain, connections.wait()).await.is_err() {
-            tracing::warn!(left = connections.len(), "drain time is over; connections are cut");
-        }
-        gate.flush_log();
+        drain(&host.watch, connections, self.drain).await;
+        looking.abort();
+        host.gate.flush_log();
     }
 }
 
+/// Lets everybody finish. A client that is just sending a request over an idle connection must not find it closed: for
+/// [`LAST_CALL`], requests are still answered, with word that each is the connection's last (HTTP/2 has that in its
+/// protocol, RFC 9113 §6.8). Then idle connections are closed, and the rest has until the drain time is over.
+async fn drain(watch: &Watch, connections: TaskTracker, limit: Duration) {
+    connections.close();
+    watch.drain();
+    watch.finish(true);
+    let ended = async {
+        if tokio::time::timeout(LAST_CALL, connections.wait()).await.is_err() {
+            watch.finish(false);
+            connections.wait().await;
+        }
+    };
+    if tokio::time::timeout(limit, ended).await.is_err() {
+        tracing::warn!(left = connections.len(), "drain time is over; connections are cut");
+    }
+}
+
+async fn look(host: Arc<Host>) {
+    loop {
+        tokio::time::sleep(host.watch.round).await;
+        host.watch.look();
+    }
+}
+
+/// Takes connections in.
+#[derive(Clone, Debug)]
+struct Reception {
+    host: Arc<Host>,
+    admission: Arc<Admission>,
+    connections: TaskTracker,
+}
+
+impl Reception {
+    async fn receive(self, listener: Listener, stop: CancellationToken) {
+        let accept = async {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, address)) => self.take(stream, address),
+                    Err(error) => {
+                        // Out of descriptors, usually: wait for some to be closed instead of spinning.
+                        tracing::warn!(%error, "cannot accept");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                }
+            }
+        };
+        let _ = stop.run_until_cancelled(accept).await;
+        // Those that the kernel took in for us already are served as well.
+        let rest = async {
+            while let Ok((stream, address)) = listener.accept().await {
+                self.take(stream, address);
+            }
+        };
+        let _ = tokio::time::timeout(Duration::ZERO, rest).await;
+    }
+
+    fn take(&self, stream: Stream, address: SocketAddr) {
+        let token = self.connections.token();
+        let (permit, verdict) = Admission::enter(&self.admission, &self.host.counters, token);
+        let over = match verdict {
+            Verdict::Served => None,
+            Verdict::Told(limit) | Verdict::Closed(limit) => {
+                self.host.counters.hit(limit, Some(address.ip()));
+                Some(limit)
+            }
+        };
+        if !matches!(verdict, Verdict::Closed(_)) {
+            let socket = Socket::new(stream, permit);
+            self.connections.spawn(connection::serve(socket, address, over, self.host.clone()));
+        }
+    }
+}
+
+/// A listening socket of this worker's runtime.
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    fn new(socket: Listening) -> io::Result<Self> {
+        Ok(match socket {
+            Listening::Tcp(socket) => Self::Tcp(TcpListener::from_std(socket)?),
+            Listening::Unix(socket) => Self::Unix(UnixListener::from_std(socket)?),
+        })
+    }
+
+    async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+        Ok(match self {
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                (Stream::Tcp(stream), address)
+            }
+            Self::Unix(listener) => (Stream::Unix(listener.accept().await?.0), HERE),
+        })
+    }
+}
+
+/// Who connects by a Unix socket is on this machine.
+const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// How long a line of the access log may wait to be written with others.
 const FLUSH: Duration = Duration::from_millis(100);
+/// For requests on their way when the end begins.
+const LAST_CALL: Duration = Duration::from_millis(250);

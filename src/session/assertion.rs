@@ -32,7 +32,7 @@ struct Keys {
 }
 
 struct Key {
-    key: EncodingKey,
+    signing: EncodingKey,
     header: Header,
     jwk: Value,
 }
@@ -94,7 +94,7 @@ impl Signer {
             exp: now.plus(Self::LIFETIME).0,
         };
         let signs = self.keys.load().signs.clone();
-        let token = jsonwebtoken::encode(&signs.header, &claims, &signs.key).unwrap_or_default();
+        let token = jsonwebtoken::encode(&signs.header, &claims, &signs.signing).unwrap_or_default();
         let mut value = HeaderValue::from_str(&token).unwrap_or_else(|_| HeaderValue::from_static(""));
         value.set_sensitive(true);
         value
@@ -122,7 +122,7 @@ impl Key {
         let jwk =
             json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"});
         let header = Header { kid: Some(kid), ..Header::new(Algorithm::ES256) };
-        Ok(Arc::new(Self { key: EncodingKey::from_ec_der(document.as_ref()), header, jwk }))
+        Ok(Arc::new(Self { signing: EncodingKey::from_ec_der(document.as_ref()), header, jwk }))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod access;
 pub mod audit;
+mod metrics;
 mod request_id;
 
 use std::fs::{File, OpenOptions};
@@ -19,6 +20,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
 
 pub use access::{AccessLog, Line};
+pub use metrics::{Counters, Limit, Lookup, Metrics, Trouble};
 pub use request_id::RequestId;
 
 use crate::config::{Log, LogFormat};

@@ -12,6 +12,7 @@ use crate::policy::framing::FramingError;
 use crate::policy::path::PathError;
 use crate::proxy::ProxyError;
 use crate::session::StoreError;
+use crate::telemetry::Limit;
 
 /// Why a request ends at the gate.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,12 @@ pub enum Stop {
     /// A WebSocket opened by another site's page.
     #[error("a page of another origin opened this WebSocket")]
     ForeignOrigin,
+    /// More connections or requests than allowed (RFC 6585 §4, RFC 9110 §15.6.4).
+    #[error("a limit was reached: {}", .0.name())]
+    TooMany(Limit),
+    /// A body longer than allowed (RFC 9110 §15.5.14).
+    #[error("the body of the request is too large")]
+    BodyTooLarge,
     /// The session store is away; nothing is known of the session.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -57,7 +64,11 @@ impl Stop {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Denied | Self::ForeignOrigin => StatusCode::FORBIDDEN,
-            Self::Store(_) | Self::Proxy(ProxyError::Busy { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooMany(Limit::Connections) | Self::Store(_) | Self::Proxy(ProxyError::Busy { .. }) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::BodyTooLarge | Self::Proxy(ProxyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Proxy(ProxyError::Deadline { .. }) => StatusCode::GATEWAY_TIMEOUT,
             Self::Proxy(ProxyError::Client { stalled: true, .. }) => StatusCode::REQUEST_TIMEOUT,
             Self::Proxy(ProxyError::Client { stalled: false, .. }) => StatusCode::BAD_REQUEST,
@@ -74,6 +85,9 @@ impl Stop {
             Self::Method => "method_not_allowed",
             Self::Denied => "closed",
             Self::ForeignOrigin => "foreign_origin",
+            Self::TooMany(Limit::Requests) => "too_many_requests",
+            Self::TooMany(_) => "too_many_connections",
+            Self::BodyTooLarge | Self::Proxy(ProxyError::TooLarge { .. }) => "request_body_too_large",
             Self::Store(_) => "session_store_unavailable",
             Self::Proxy(ProxyError::Client { .. }) => "incomplete_request",
             Self::Proxy(_) => "campaign_unavailable",
@@ -83,7 +97,9 @@ impl Stop {
     /// The whole answer. What went wrong inside is logged, not shown.
     pub fn answer(&self, shared: &Shared, context: &Context, signed_in: bool) -> Response {
         let status = self.status();
-        if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
+        // Limits have a log line of their own, which a flood does not repeat.
+        let quiet = status == StatusCode::NOT_IMPLEMENTED || matches!(self, Self::TooMany(_));
+        if status.is_server_error() && !quiet {
             tracing::warn!(request = %context.id, error = %self, "not forwarded");
         }
         let mut response = if context.wants_page {
@@ -98,11 +114,19 @@ impl Stop {
                 HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             );
         }
-        if matches!(self, Self::Framing(FramingError::Coding | FramingError::BodyBeforeSwitch)) {
-            // Where the next request begins is not worth a guess (RFC 9112 §9.3).
+        let ends = match self {
+            // Where the next request begins is not worth a guess (RFC 9112 §9.3), nor is reading what is too long.
+            Self::Framing(FramingError::Coding | FramingError::BodyBeforeSwitch)
+            | Self::BodyTooLarge
+            | Self::Proxy(ProxyError::TooLarge { .. }) => true,
+            Self::TooMany(limit) => *limit != Limit::Requests,
+            _ => false,
+        };
+        if ends {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::BAD_GATEWAY {
+        let later = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::BAD_GATEWAY, StatusCode::TOO_MANY_REQUESTS];
+        if later.contains(&status) {
             headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("5"));
         }
         response
@@ -136,6 +160,19 @@ impl Stop {
                 self.status(),
                 "Sign-in is not available at the moment",
                 "We cannot look up your session right now. You have not been signed out. Please try again in a moment.",
+                plain,
+            )),
+            Self::TooMany(_) => pages::problem(&Problem::new(
+                self.status(),
+                "Too much is asked of this site at the moment",
+                "There are more connections or requests than this site takes, from your network or in all. Please try \
+                 again in a moment.",
+                plain,
+            )),
+            Self::BodyTooLarge | Self::Proxy(ProxyError::TooLarge { .. }) => pages::problem(&Problem::new(
+                self.status(),
+                "Your upload is too large",
+                "This site takes no upload of this size.",
                 plain,
             )),
             Self::Proxy(ProxyError::Client { .. }) => pages::problem(&Problem::new(

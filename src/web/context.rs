@@ -9,7 +9,7 @@ use super::pages::Plain;
 use super::shared::Shared;
 use crate::clock::UnixTime;
 use crate::policy::headers::{REQUEST_ID, header_text};
-use crate::telemetry::RequestId;
+use crate::telemetry::{Limit, RequestId};
 
 /// The other end of a connection.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Peer {
     pub forwarded_for: HeaderValue,
     /// True when its forwarding headers are believed.
     pub trusted: bool,
+    /// The limit that this connection is over: it is told so, and nothing else.
+    pub over: Option<Limit>,
 }
 
 impl Peer {
@@ -27,7 +29,7 @@ impl Peer {
     pub fn new(address: SocketAddr, trusted: &[IpNet]) -> Self {
         let ip = address.ip().to_canonical();
         let trusted = trusted.iter().any(|network| network.contains(&ip));
-        Self { ip, forwarded_for: header_text(&ip.to_string()), trusted }
+        Self { ip, forwarded_for: header_text(&ip.to_string()), trusted, over: None }
     }
 }
 

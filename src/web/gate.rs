@@ -1,7 +1,7 @@
 //! The gate: the one way every request takes, top to bottom.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use http::uri::PathAndQuery;
@@ -19,9 +19,9 @@ use crate::policy::framing::{self, FramingError};
 use crate::policy::headers::REQUEST_ID;
 use crate::policy::path::CanonicalPath;
 use crate::policy::{cookies, public};
-use crate::proxy::{Body, Proxy, WebSocketWanted, is_websocket};
+use crate::proxy::{Body, Proxy, ProxyError, WebSocketWanted, is_websocket};
 use crate::session::Auth;
-use crate::telemetry::{AccessLog, Line};
+use crate::telemetry::{AccessLog, Counters, Limit, Line, Lookup, Trouble};
 
 /// One worker's gate.
 #[derive(Debug)]
@@ -30,13 +30,14 @@ pub struct Gate {
     proxy: Proxy,
     own: Router,
     access: AccessLog,
+    counters: Arc<Counters>,
 }
 
 impl Gate {
     /// A gate with its own connections to Campaign.
-    pub fn new(shared: Arc<Shared>, proxy: Proxy, access: AccessLog) -> Self {
+    pub fn new(shared: Arc<Shared>, proxy: Proxy, access: AccessLog, counters: Arc<Counters>) -> Self {
         let own = router::own_pages(shared.clone());
-        Self { shared, proxy, own, access }
+        Self { shared, proxy, own, access, counters }
     }
 
     /// Writes out what is logged and not yet written; to be called now and then, and at the end.
@@ -49,11 +50,15 @@ impl Gate {
         let began = Instant::now();
         let context = Context::new(&self.shared, request.headers(), peer);
         let (method, target) = (request.method().clone(), request.uri().clone());
-        let mut response = match self.pass(request, &context).await {
+        let mut response = match self.pass(request, &context, began).await {
             Ok(response) => response,
-            Err((stop, signed_in)) => stop.answer(&self.shared, &context, signed_in).map(Body::from),
+            Err((stop, signed_in)) => {
+                self.count(&stop, &context);
+                stop.answer(&self.shared, &context, signed_in).map(Body::from)
+            }
         };
         response.headers_mut().insert(REQUEST_ID, context.id.header());
+        self.counters.request(response.status());
         self.access.line(&Line {
             request: context.id,
             peer: context.peer.ip,
@@ -70,13 +75,23 @@ impl Gate {
         &self,
         mut request: Request<Incoming>,
         context: &Context,
+        now: Instant,
     ) -> Result<Response<Body>, (Stop, bool)> {
         let shared = &*self.shared;
         let anonymous = |stop| (stop, false);
 
+        // 0. Not more than one client may ask for.
+        if let Some(limit) = self.over(context, now) {
+            return Err((Stop::TooMany(limit), false));
+        }
+
         // 1. A head that is short and clear enough; one host, ours; one reading of the path, put back into the request for
         //    everybody after us.
-        framing::check(request.uri(), request.headers()).map_err(|e| (e.into(), false))?;
+        framing::check(request.uri(), request.headers(), &shared.limits.head)
+            .map_err(|e| (e.into(), false))?;
+        if request.body().size_hint().lower() > shared.limits.body_bytes.unwrap_or(u64::MAX) {
+            return Err((Stop::BodyTooLarge, false));
+        }
         let host = host(&request).ok_or((Stop::Host, false))?;
         let raw = request.uri().clone();
         let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
@@ -91,7 +106,7 @@ impl Gate {
 
         // 2. The gateway's own addresses.
         if path.as_str() == "/ims" || path.as_str().starts_with("/ims/") {
-            return Ok(Box::pin(self.own_page(request, context)).await);
+            return Box::pin(self.own_page(request, context)).await.map_err(anonymous);
         }
 
         // 3. Closed to everybody; open to everybody; else only with a session.
@@ -131,17 +146,76 @@ impl Gate {
 
     async fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, Stop> {
         match cookies::session_cookie(headers) {
-            Some(cookie) => Ok(self.shared.sessions.find(cookie).await?),
+            Some(cookie) => {
+                let found = self.shared.sessions.find(cookie).await;
+                self.counters.lookup(match &found {
+                    Ok(Some(_)) => Lookup::Found,
+                    Ok(None) => Lookup::Unknown,
+                    Err(_) => Lookup::Failed,
+                });
+                Ok(found?)
+            }
             None => Ok(None),
         }
     }
 
-    async fn own_page(&self, mut request: Request<Incoming>, context: &Context) -> Response<Body> {
+    /// The limit that this request is over, by its connection or by its address.
+    fn over(&self, context: &Context, now: Instant) -> Option<Limit> {
+        let peer = &context.peer;
+        let too_fast = || {
+            let rate = self.shared.rate.as_ref().filter(|_| !peer.trusted)?;
+            (!rate.allows(peer.ip, now)).then_some(Limit::Requests)
+        };
+        peer.over.or_else(too_fast)
+    }
+
+    /// Counts what ended a request at the gate.
+    fn count(&self, stop: &Stop, context: &Context) {
+        let limit = match stop {
+            Stop::TooMany(Limit::Requests) => Limit::Requests,
+            Stop::Framing(FramingError::TooLong) => Limit::Head,
+            Stop::BodyTooLarge | Stop::Proxy(ProxyError::TooLarge { .. }) => Limit::Body,
+            Stop::Proxy(ProxyError::Client { stalled: true, .. }) => Limit::Upload,
+            // Connections were counted when they came.
+            _ => return self.count_trouble(stop),
+        };
+        self.counters.hit(limit, Some(context.peer.ip));
+    }
+
+    fn count_trouble(&self, stop: &Stop) {
+        let Stop::Proxy(error) = stop else { return };
+        self.counters.upstream(match error {
+            ProxyError::Connect { .. } => Trouble::Connect,
+            ProxyError::Busy { .. } => Trouble::Busy,
+            ProxyError::Broken { .. } => Trouble::Broken,
+            ProxyError::Deadline { .. } => Trouble::Deadline,
+            ProxyError::Client { .. } | ProxyError::TooLarge { .. } => Trouble::Client,
+            ProxyError::Upgrade { .. } => Trouble::Upgrade,
+        });
+    }
+
+    async fn own_page(&self, request: Request<Incoming>, context: &Context) -> Result<Response<Body>, Stop> {
+        let mut request = request.map(axum::body::Body::new);
+        if !request.body().is_end_stream() {
+            let (head, body) = request.into_parts();
+            let limit = self.shared.limits.upload_timeout;
+            let whole = tokio::time::timeout(limit, axum::body::to_bytes(body, MAX_OWN_BODY)).await;
+            let whole = whole.map_err(|_| stalled(limit))?.map_err(|_| Stop::BodyTooLarge)?;
+            request = Request::from_parts(head, axum::body::Body::from(whole));
+        }
         request.extensions_mut().insert(context.clone());
-        let answer = self.own.clone().oneshot(request.map(axum::body::Body::new)).await;
-        answer.unwrap_or_else(axum::response::IntoResponse::into_response).map(Body::from)
+        let answer = self.own.clone().oneshot(request).await;
+        Ok(answer.unwrap_or_else(axum::response::IntoResponse::into_response).map(Body::from))
     }
 }
+
+fn stalled(limit: Duration) -> Stop {
+    let reason = format!("nothing came for {limit:?}");
+    ProxyError::Client { reason, stalled: true }.into()
+}
+
+/// The gateway's own pages take small forms and tokens.
+const MAX_OWN_BODY: usize = 64 * 1024;
 
 /// The one host of a request: `Host` and `:authority` (or an absolute target) must agree (RFC 9112 §3.2, RFC 9113 §8.3.1).
 fn host<B>(request: &Request<B>) -> Option<HeaderValue> {

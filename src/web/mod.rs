@@ -13,10 +13,13 @@ mod login;
 mod logout;
 mod me;
 pub mod pages;
+mod rate;
 mod refusal;
 pub mod router;
 mod shared;
 
+pub use crate::proxy::Body;
 pub use context::Peer;
 pub use gate::Gate;
+pub use rate::{RateLimiter, network};
 pub use shared::{Shared, UsedStates};

@@ -6,9 +6,10 @@ use std::time::Duration;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
+use super::rate::RateLimiter;
 use crate::campaign::Campaign;
 use crate::clock::Clock;
-use crate::config::Instance;
+use crate::config::{Instance, Limits};
 use crate::crypto::Sealer;
 use crate::ims::Ims;
 use crate::session::{Sessions, Signer};
@@ -30,6 +31,10 @@ pub struct Shared {
     pub sealer: Sealer,
     /// States that came back once: one-time means once.
     pub used_states: UsedStates,
+    /// What clients may ask for.
+    pub limits: Limits,
+    /// Requests a second from one address, when limited.
+    pub rate: Option<RateLimiter>,
     /// The clock.
     pub clock: Clock,
     /// A login not finished within this time is begun again.

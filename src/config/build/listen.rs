@@ -1,15 +1,17 @@
 //! `[listen]`: where the gateway listens.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
 use super::{Check, Wrong, values};
+use crate::config::address::ListenAddress;
 use crate::config::checked::Listen;
 use crate::config::raw::RawListen;
 
 pub(super) fn listen(check: &mut Check<'_>, raw: RawListen) -> Option<Listen> {
-    let https = check.items("listen.https", raw.https.as_slice(), socket);
+    let https = check.items("listen.https", raw.https.as_slice(), place);
     if https.as_ref().is_some_and(Vec::is_empty) {
         check.error(
             "listen.https",
@@ -32,14 +34,15 @@ pub(super) fn listen(check: &mut Check<'_>, raw: RawListen) -> Option<Listen> {
             "write \"127.0.0.1:9090\", unless a firewall closes it",
         );
     }
-    let taken = https.iter().flatten().chain(http_redirect.iter().flatten());
+    let tcp: Vec<SocketAddr> = https.iter().flatten().filter_map(tcp).collect();
+    let taken = tcp.iter().chain(http_redirect.iter().flatten());
     if let Some(Some(admin)) = admin
         && taken.into_iter().any(|public| collides(*public, admin))
     {
         check.error("listen.admin", Wrong::new("is also a public address", "give it a port of its own"));
     }
-    if let (Some(https), Some(redirects)) = (&https, &http_redirect)
-        && redirects.iter().any(|redirect| https.iter().any(|https| collides(*https, *redirect)))
+    if let Some(redirects) = &http_redirect
+        && redirects.iter().any(|redirect| tcp.iter().any(|https| collides(*https, *redirect)))
     {
         check.error(
             "listen.http_redirect",
@@ -54,9 +57,21 @@ pub(super) fn listen(check: &mut Check<'_>, raw: RawListen) -> Option<Listen> {
             "name the addresses of your proxies alone",
         );
     }
+    let unix_mode = check.value("listen.unix_mode", &raw.unix_mode, mode);
+    if raw.proxy_protocol && trusted_proxies.as_ref().is_some_and(Vec::is_empty) {
+        check.error(
+            "listen.proxy_protocol",
+            Wrong::new(
+                "lets nobody in: only trusted proxies may send a PROXY protocol header",
+                "name them in listen.trusted_proxies",
+            ),
+        );
+    }
     let drain_timeout = check.value("listen.drain_timeout", &raw.drain_timeout, values::duration);
     Some(Listen {
         https: https?,
+        unix_mode: unix_mode?,
+        proxy_protocol: raw.proxy_protocol,
         certificate: certificate?,
         private_key: private_key?,
         http_redirect: http_redirect?,
@@ -68,6 +83,39 @@ pub(super) fn listen(check: &mut Check<'_>, raw: RawListen) -> Option<Listen> {
         workers: raw.workers.map_or_else(cores, |workers| usize::try_from(workers).unwrap_or(1)),
         drain_timeout: drain_timeout?,
     })
+}
+
+/// An address, a Unix socket, or systemd's.
+fn place(text: &str) -> Result<ListenAddress, Wrong> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        // sun_path has room for 107 bytes and a final zero (unix(7)).
+        let usable = Path::new(path).is_absolute() && !path.ends_with('/') && path.len() < 108;
+        let wrong =
+            || Wrong::new("is not the absolute path of a socket", "write \"unix:/run/imsgate/https.sock\"");
+        return if usable { Ok(ListenAddress::Unix(PathBuf::from(path))) } else { Err(wrong()) };
+    }
+    match text.strip_prefix("systemd") {
+        Some("") => Ok(ListenAddress::Systemd(None)),
+        Some(name) if name.len() > 1 && name.starts_with(':') => {
+            Ok(ListenAddress::Systemd(Some(name[1..].to_owned())))
+        }
+        _ => socket(text).map(ListenAddress::Tcp),
+    }
+}
+
+fn tcp(place: &ListenAddress) -> Option<SocketAddr> {
+    match place {
+        ListenAddress::Tcp(address) => Some(*address),
+        _ => None,
+    }
+}
+
+/// Permissions as `chmod` takes them.
+fn mode(text: &str) -> Result<u32, Wrong> {
+    let wrong = || Wrong::new("is not a mode", "write octal permissions such as \"0660\"");
+    let octal = matches!(text.len(), 3 | 4) && text.bytes().all(|b| matches!(b, b'0'..=b'7'));
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| octal && *mode <= 0o777);
+    mode.ok_or_else(wrong)
 }
 
 fn socket(text: &str) -> Result<SocketAddr, Wrong> {

@@ -83,3 +83,43 @@ fn a_secret_comes_from_its_file_without_the_line_break() {
     let error = load_with(&without, &[("IMSGATE_IMS__CLIENT_SECRET_FILE", "/nowhere/at/all")]).unwrap_err();
     assert!(error.to_string().contains("cannot read /nowhere/at/all"), "{error}");
 }
+
+#[test]
+fn a_switch_is_true_or_false() {
+    let trusted = ("IMSGATE_LISTEN__TRUSTED_PROXIES", "10.0.0.0/8");
+    let loaded = load_with(GOOD, &[trusted, ("IMSGATE_LISTEN__PROXY_PROTOCOL", "true")]).unwrap();
+    assert!(loaded.config.listen.proxy_protocol);
+    assert!(load_with(GOOD, &[trusted, ("IMSGATE_LISTEN__PROXY_PROTOCOL", "yes")]).is_err());
+    assert_eq!(
+        only_error("listen", "proxy_protocol = \"true\"").message,
+        "must be true or false, not a text"
+    );
+    let error = only_error("listen", "proxy_protocol = true");
+    assert!(error.mend.contains("trusted_proxies"), "{error}");
+}
+
+#[test]
+fn the_gateway_listens_where_it_is_told() {
+    use crate::config::ListenAddress as Place;
+    let line = r#"https = ["[::]:443", "unix:/run/imsgate.sock", "systemd", "systemd:web"]"#;
+    let places = load(&with("listen", line)).unwrap().config.listen.https;
+    assert_eq!(
+        places.iter().map(Place::to_string).collect::<Vec<_>>().join(" "),
+        "[::]:443 unix:/run/imsgate.sock systemd systemd:web"
+    );
+    for bad in ["unix:run/x.sock", "unix:", "unix:/run/", "systemd:", "systemdx", "0.0.0.0"] {
+        only_error("listen", &format!("https = [\"{bad}\"]"));
+    }
+    assert_eq!(load(&with("listen", "unix_mode = \"0600\"")).unwrap().config.listen.unix_mode, 0o600);
+    for bad in ["0999", "rw", "1777", "6", ""] {
+        only_error("listen", &format!("unix_mode = \"{bad}\""));
+    }
+}
+
+#[test]
+fn zero_is_no_limit() {
+    let limits = load(&with("limits", "connections_per_ip = 0")).unwrap().config.limits;
+    assert_eq!((limits.connections_per_ip, limits.body_bytes, limits.rate), (None, None, None));
+    let limits = load(&with("limits", "requests_per_second = 5")).unwrap().config.limits;
+    assert_eq!(limits.rate.map(|rate| (rate.per_second, rate.burst)), Some((5, 100)));
+}

@@ -39,7 +39,9 @@ fn the_reference_file_has_every_key_and_the_defaults_of_the_code() {
 
 #[test]
 fn the_defaults_of_the_types_are_those_of_the_file() {
-    let campaign = load(GOOD).unwrap().config.instance.campaign.clone();
+    let config = load(GOOD).unwrap().config;
+    assert_eq!(config.limits, crate::config::Limits::default());
+    let campaign = config.instance.campaign.clone();
     assert_eq!(campaign.pool, crate::config::PoolLimits::default());
     assert_eq!(campaign.health, crate::config::Health::default());
 }

@@ -6,7 +6,7 @@ mod browser;
 mod jar;
 pub mod logs;
 mod open_login;
-mod wire;
+pub mod wire;
 mod world;
 
 pub use answer::Answer;

@@ -1,5 +1,6 @@
 //! TLS connections to the gateway, and bytes over them.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -28,6 +29,15 @@ pub fn trust(certificate: &str) -> Trust {
 
 /// Opens a connection under the name `localhost` that speaks this protocol.
 pub async fn connect(address: SocketAddr, trust: &Trust, protocol: &[u8]) -> Stream {
+    tls(TcpStream::connect(address).await.unwrap(), trust, protocol).await.unwrap()
+}
+
+/// The same over any stream.
+pub async fn tls<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    trust: &Trust,
+    protocol: &[u8],
+) -> io::Result<tokio_rustls::client::TlsStream<S>> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -35,9 +45,8 @@ pub async fn connect(address: SocketAddr, trust: &Trust, protocol: &[u8]) -> Str
         .with_root_certificates(trust.clone())
         .with_no_client_auth();
     config.alpn_protocols = vec![protocol.to_vec()];
-    let tcp = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 /// Writes everything, then reads until the peer closes or, having said something, falls silent.

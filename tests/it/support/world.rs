@@ -1,5 +1,6 @@
 //! IMS simulator, Campaign simulator and the gateway between them, on free ports of loopback.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,8 +9,8 @@ use std::time::Duration;
 use imsgate::app::Gateway;
 use imsgate::clock::Clock;
 use imsgate::config::{
-    Campaign, Config, ExperienceCloud, Health, Ims, Instance, Listen, Log, LogFormat, PoolLimits, Session,
-    SessionMode, Store, TokenAuth,
+    Campaign, Config, ExperienceCloud, Health, Ims, Instance, Limits, Listen, Log, LogFormat, PoolLimits,
+    Session, SessionMode, Store, TokenAuth,
 };
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Recorded};
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
@@ -18,6 +19,8 @@ use imsgate::policy::mask::Mask;
 use imsgate::policy::public::PublicPaths;
 use imsgate::server::server_config_from_pem;
 use socket2::{Domain, Socket, Type};
+
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::browser::Browser;
 use super::{logs, wire};
@@ -85,6 +88,14 @@ impl World {
     /// A TLS connection to the gateway that speaks HTTP/1.1.
     pub async fn connect(&self) -> wire::Stream {
         wire::connect(self.address(), &self.trust, wire::HTTP_1).await
+    }
+
+    /// TLS to the gateway over this stream, HTTP/1.1 in it; an error when the gateway wants none of it.
+    pub async fn connect_over<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> io::Result<tokio_rustls::client::TlsStream<S>> {
+        wire::tls(stream, &self.trust, wire::HTTP_1).await
     }
 
     /// A TLS connection to the gateway that speaks HTTP/2.
@@ -241,7 +252,9 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
     Config {
         instance: Arc::new(instance),
         listen: Listen {
-            https: vec![https],
+            https: vec![https.into()],
+            unix_mode: 0o660,
+            proxy_protocol: false,
             certificate: PathBuf::new(),
             private_key: PathBuf::new(),
             http_redirect: Vec::new(),
@@ -250,6 +263,7 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             workers: 2,
             drain_timeout: Duration::from_secs(1),
         },
+        limits: Limits::default(),
         session: Session {
             store: Store::Memory { max_sessions: 10_000 },
             idle_timeout: Duration::from_mins(30),

@@ -1,0 +1,40 @@
+//! Health in detail: what `/ims/health/ready` does not tell the public.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::Admin;
+use crate::proxy::Standing;
+
+/// 200 when logins can begin, 503 when not; which part is away stands in the answer.
+pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Json<Value>) {
+    let ims = admin.shared.ims.is_ready();
+    let upstreams: Vec<Value> = admin
+        .fleet
+        .standings()
+        .map(|(name, standing)| json!({"upstream": &**name, "standing": word(standing)}))
+        .collect();
+    let status = if ims { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let health = json!({
+        "status": if ims { "ok" } else { "not ready" },
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": admin.metrics.uptime(),
+        "connections": admin.metrics.connections(),
+        "ims": if ims { "ready" } else { "discovery document or keys are not loaded" },
+        "campaign": upstreams,
+    });
+    (status, Json(health))
+}
+
+fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Good => "good",
+        Standing::Due => "due to be tried again",
+        Standing::Ejected(_) => "passed over: requests failed",
+        Standing::Down => "away: its health page is not good",
+    }
+}

@@ -1,0 +1,49 @@
+//! Plain HTTP/1.1 on the control runtime; a scrape or a probe at a time, not many.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// Binds the address.
+///
+/// # Errors
+/// Names the address.
+pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let named = |e: io::Error| io::Error::new(e.kind(), format!("cannot listen on {address}: {e}"));
+    TcpListener::bind(address).await.map_err(named)
+}
+
+/// Serves until the task is dropped.
+pub async fn serve(listener: TcpListener, router: Router) {
+    let places = Arc::new(Semaphore::new(MOST));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(async move {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(IDLE)
+                .max_buf_size(16 * 1024)
+                .serve_connection(TokioIo::new(stream), service);
+            // Its failure concerns only this client.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+}
+
+/// Connections at a time; more wait.
+const MOST: usize = 64;
+const IDLE: Duration = Duration::from_secs(30);

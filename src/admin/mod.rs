@@ -1,0 +1,75 @@
+//! The admin listener: metrics and health in detail, over plain HTTP, for the operator's machines only.
+
+mod health;
+mod listener;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::{StatusCode, header};
+
+use crate::proxy::Fleet;
+use crate::telemetry::Metrics;
+use crate::web::Shared;
+
+pub use listener::{bind, serve};
+
+/// What the admin listener shows.
+#[derive(Debug)]
+pub struct Admin {
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// The instance.
+    pub shared: Arc<Shared>,
+    /// Its Campaign servers.
+    pub fleet: Arc<Fleet>,
+}
+
+/// Every address of the admin listener.
+pub fn router(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/health", get(health::handler))
+        .layer(middleware::from_fn(own_host))
+        .with_state(admin)
+}
+
+async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.metrics.render())
+        .into_response()
+}
+
+/// Answers only to an IP address or `localhost` as host: a page of another site that had its own name lead here (DNS
+/// rebinding) would otherwise read everything through the operator's browser.
+async fn own_host(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if is_own_host(host) { next.run(request).await } else { StatusCode::MISDIRECTED_REQUEST.into_response() }
+}
+
+fn is_own_host(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || address.parse::<std::net::IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own_host;
+
+    #[test]
+    fn a_name_of_somebody_else_is_no_host_of_ours() {
+        for good in ["localhost", "LOCALHOST:9090", "127.0.0.1:9090", "10.0.0.7", "[::1]:9090", "[::1]"] {
+            assert!(is_own_host(good), "{good}");
+        }
+        for bad in ["", "evil.example", "localhost.evil.example:9090", "127.0.0.1.evil.example", ":9090"] {
+            assert!(!is_own_host(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `[limits]`: what one client, and all of them together, may ask for.
+
+use std::time::Duration;
+
+use crate::policy::framing::HeadLimits;
+
+/// `[limits]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Client connections of the whole process.
+    pub connections: usize,
+    /// Client connections from one address (IPv6: one /64 network); `None`: no limit.
+    pub connections_per_ip: Option<u32>,
+    /// A request's head.
+    pub head: HeadLimits,
+    /// Bytes of a request's body; `None`: no limit.
+    pub body_bytes: Option<u64>,
+    /// Streams open at a time on one HTTP/2 connection.
+    pub http2_streams: u32,
+    /// Requests from one address; `None`: no limit.
+    pub rate: Option<Rate>,
+    /// A connection without a request for this long is closed; a head must be complete within it.
+    pub idle_timeout: Duration,
+    /// Longest pause within a request's body.
+    pub upload_timeout: Duration,
+    /// Longest time in which a client takes nothing of what waits for it.
+    pub download_timeout: Duration,
+}
+
+/// A token bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests a second in the long run; not 0.
+    pub per_second: u32,
+    /// Requests at once after a rest; not 0.
+    pub burst: u32,
+}
+
+/// The defaults of the reference file.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 32_768,
+            connections_per_ip: Some(16_384),
+            head: HeadLimits::default(),
+            body_bytes: None,
+            http2_streams: 200,
+            rate: None,
+            idle_timeout: Duration::from_secs(75),
+            upload_timeout: Duration::from_mins(1),
+            download_timeout: Duration::from_mins(5),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! One connection's activity: counted by its requests, read by the [watch](super::watch).
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::sync::Notify;
+
+/// What one connection is doing. Only its worker's thread writes, so plain loads and stores are enough.
+#[derive(Debug, Default)]
+pub struct Activity {
+    /// Requests whose answer is not through.
+    exchanges: AtomicU32,
+    /// Those of them that wait for the gateway or for Campaign, not for the client.
+    owed: AtomicU32,
+    /// Grows with everything that happens.
+    moved: AtomicU32,
+    http2: AtomicBool,
+    /// A WebSocket over HTTP/2: the connection is in use without any exchange.
+    tunnels: AtomicBool,
+    /// The last request had a body, and only hyper knows whether all of it was read; or the client has not taken all of
+    /// the last answer.
+    unclean: [AtomicBool; 2],
+    word: AtomicU8,
+    told: Notify,
+}
+
+/// What a connection is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Let go of buffers until the client speaks again.
+    Rest,
+    /// Finish what is in flight and close.
+    Finish,
+    /// Close.
+    Cut,
+}
+
+impl Activity {
+    /// This connection speaks HTTP/2.
+    pub fn speaks_http2(&self) {
+        self.http2.store(true, Ordering::Relaxed);
+    }
+
+    /// True for HTTP/2.
+    pub fn is_http2(&self) -> bool {
+        self.http2.load(Ordering::Relaxed)
+    }
+
+    /// A stream of this HTTP/2 connection became a WebSocket.
+    pub fn has_tunnel(&self) {
+        self.tunnels.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes whether the client takes what is written.
+    pub fn blocked(&self, blocked: bool) {
+        self.unclean[BLOCKED].store(blocked, Ordering::Relaxed);
+    }
+
+    /// A number that changes when anything happens.
+    pub fn moved(&self) -> u32 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    /// True when no request is under way.
+    pub fn is_idle(&self) -> bool {
+        self.exchanges.load(Ordering::Relaxed) == 0 && !self.tunnels.load(Ordering::Relaxed)
+    }
+
+    /// True when requests are under way and all of them wait for the client to take bytes.
+    pub fn waits_for_client(&self) -> bool {
+        !self.is_idle() && self.owed.load(Ordering::Relaxed) == 0
+    }
+
+    /// True between two requests over HTTP/1.1, with nothing of either left anywhere: then the connection can be taken
+    /// apart. After a request with a body it never can: a rest of that body would be read as the next request.
+    pub fn may_rest(&self) -> bool {
+        let clean = self.unclean.iter().all(|unclean| !unclean.load(Ordering::Relaxed));
+        clean && self.is_idle() && !self.is_http2()
+    }
+
+    /// Tells the connection.
+    pub fn tell(&self, word: Word) {
+        self.word.store(word as u8 + 1, Ordering::Relaxed);
+        self.told.notify_one();
+    }
+
+    /// Waits for the next word.
+    pub async fn heard(&self) -> Word {
+        loop {
+            match self.word.swap(0, Ordering::Relaxed) {
+                0 => self.told.notified().await,
+                1 => return Word::Rest,
+                2 => return Word::Finish,
+                _ => return Word::Cut,
+            }
+        }
+    }
+
+    fn step(&self) {
+        self.moved.store(self.moved().wrapping_add(1), Ordering::Relaxed);
+    }
+}
+
+/// A request under way, until dropped.
+#[derive(Debug)]
+pub struct Exchange {
+    activity: Arc<Activity>,
+    owes: bool,
+}
+
+impl Exchange {
+    /// Begins with the request's head.
+    pub fn begin(activity: &Arc<Activity>, has_body: bool) -> Self {
+        activity.unclean[HAD_BODY].store(has_body, Ordering::Relaxed);
+        activity.step();
+        change(&activity.exchanges, 1);
+        change(&activity.owed, 1);
+        Self { activity: activity.clone(), owes: true }
+    }
+
+    /// Lives on in the answer's body.
+    pub fn through<B>(mut self, body: B) -> Through<B> {
+        self.owes(false);
+        Through { body, exchange: self }
+    }
+
+    fn owes(&mut self, owes: bool) {
+        if owes != self.owes {
+            self.owes = owes;
+            change(&self.activity.owed, if owes { 1 } else { -1 });
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.owes(false);
+        change(&self.activity.exchanges, -1);
+        self.activity.step();
+    }
+}
+
+fn change(number: &AtomicU32, by: i32) {
+    number.store(number.load(Ordering::Relaxed).wrapping_add_signed(by), Ordering::Relaxed);
+}
+
+/// An answer's body whose pieces count as movement.
+#[derive(Debug)]
+pub struct Through<B> {
+    body: B,
+    exchange: Exchange,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Through<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.exchange.owes(polled.is_pending());
+        self.exchange.activity.step();
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+const HAD_BODY: usize = 0;
+const BLOCKED: usize = 1;
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt as _, Full};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_exchange_lasts_until_its_answer_is_through() {
+        let activity = Arc::<Activity>::default();
+        assert!(activity.may_rest());
+        let exchange = Exchange::begin(&activity, false);
+        assert!(!activity.is_idle() && !activity.waits_for_client(), "the gateway's turn");
+        let mut body = exchange.through(Full::new(Bytes::from_static(b"x")));
+        assert!(activity.waits_for_client(), "the client's turn");
+        let moved = activity.moved();
+        body.frame().await.unwrap().unwrap();
+        assert_ne!(activity.moved(), moved);
+        drop(body);
+        assert!(activity.may_rest());
+        drop(Exchange::begin(&activity, true));
+        assert!(activity.is_idle() && !activity.may_rest(), "some of the body may be left");
+        drop(Exchange::begin(&activity, false));
+        activity.blocked(true);
+        assert!(!activity.may_rest());
+    }
+
+    #[tokio::test]
+    async fn the_last_word_counts() {
+        let activity = Activity::default();
+        activity.tell(Word::Rest);
+        activity.tell(Word::Finish);
+        assert_eq!(activity.heard().await, Word::Finish);
+    }
+}

@@ -1,0 +1,119 @@
+//! Connections on which nothing happens: they rest, they go on, and after a time they end.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::ask::{self, Ask};
+use crate::scrape::{hits, value, with_admin};
+use crate::support::World;
+
+/// A gateway with this idle time-out and one worker.
+async fn world(idle: Duration) -> World {
+    with_admin()
+        .config(move |config| {
+            config.listen.workers = 1;
+            config.limits.idle_timeout = idle;
+        })
+        .start()
+        .await
+}
+
+#[tokio::test]
+async fn a_connection_that_rested_goes_on_as_if_nothing_had_been() {
+    // A round is a quarter of a second: two of them, and a connection rests.
+    let world = world(Duration::from_secs(2)).await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let host = ask::host(&world);
+    let mut line = ask::line(&world).await;
+    for number in 0..3 {
+        line.send(Ask::get(&format!("/demo/echo/{number}")).session(&alice).kept(host)).await;
+        assert_eq!(line.answer(false).await.unwrap().status(), 200);
+        tokio::time::sleep(Duration::from_millis(900)).await;
+    }
+    // After a body, over and over.
+    for _ in 0..2 {
+        line.send(Ask::post("/demo/echo", "body").session(&alice).kept(host)).await;
+        assert_eq!(line.answer(false).await.unwrap().status(), 200);
+        tokio::time::sleep(Duration::from_millis(900)).await;
+    }
+    // Half a head, a pause, the other half.
+    let ask = Ask::get("/demo/echo").session(&alice).kept(host);
+    let (first, second) = ask.split_at(20);
+    line.send(first).await;
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    line.send(second).await;
+    assert_eq!(line.answer(false).await.unwrap().status(), 200);
+    assert_eq!(value(&world, "imsgate_connections_served_total{protocol=\"http/1.1\"}").await, 3);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_answered_early_is_never_read_as_the_next_request() {
+    let world = world(Duration::from_secs(1)).await;
+    let mut line = ask::line(&world).await;
+    let head = Ask::new("POST", "/view/home").with("Content-Length: 1000").kept(ask::host(&world));
+    line.send(head).await;
+    assert_eq!(line.answer(false).await.unwrap().status(), 401);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    line.send("GET /r/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(line.rest().await.is_empty());
+    assert!(world.campaign.requests().is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn idle_connections_of_either_protocol_end() {
+    let world = world(Duration::from_millis(600)).await;
+    let request = b"GET /r/test HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let half = b"GET /r/test HTTP/1.1\r\nHost: ";
+    for (http2, bytes) in [
+        (false, &b""[..]),
+        (false, request),
+        (false, half),
+        (true, b""),
+        (true, preface),
+        (true, &preface[..9]),
+    ] {
+        let mut stream = if http2 { world.connect_http2().await } else { world.connect().await };
+        stream.write_all(bytes).await.unwrap();
+        let began = Instant::now();
+        let mut said = Vec::new();
+        // To the end of TLS, or of the connection where half a message was cut.
+        let ended = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut said)).await;
+        assert!(ended.is_ok(), "{http2} {}", bytes.escape_ascii());
+        assert!(began.elapsed() >= Duration::from_millis(500), "{http2} {}", bytes.escape_ascii());
+    }
+    assert!(hits(&world, "idle").await >= 4, "those that never sent a request");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_without_news_is_not_idle() {
+    let world = world(Duration::from_millis(400)).await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let answer = Ask::get("/demo/slow/1500").session(&alice).of(&world).await;
+    assert_eq!(answer.status(), 200);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_is_cut() {
+    let world = with_admin()
+        .config(|config| {
+            config.listen.workers = 1;
+            config.limits.download_timeout = Duration::from_millis(800);
+        })
+        .start()
+        .await;
+    let mut line = ask::line(&world).await;
+    line.send(Ask::get("/res/100m").kept(ask::host(&world))).await;
+    let until = Instant::now() + Duration::from_secs(15);
+    while value(&world, "imsgate_connections_open").await > 0 {
+        assert!(Instant::now() < until, "still there");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    drop(line);
+    world.stop().await;
+}

@@ -1,0 +1,158 @@
+//! Limits: what is too much gets its own answer, is counted, and leaves everybody else alone.
+
+use std::time::Duration;
+
+use imsgate::config::Rate;
+use imsgate::policy::framing::HeadLimits;
+
+use crate::ask::{self, Ask};
+use crate::raw::Line;
+use crate::scrape::{hits, value, with_admin};
+use crate::support::World;
+
+/// Lines that have had an answer, so the gateway counts them for sure.
+async fn lines(world: &World, count: usize) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for _ in 0..count {
+        let mut line = ask::line(world).await;
+        line.send(Ask::get("/r/test").kept(ask::host(world))).await;
+        assert_eq!(line.answer(false).await.unwrap().status(), 200);
+        lines.push(line);
+    }
+    lines
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_so_and_closed() {
+    for (status, limit, per_ip) in [(503, "connections", false), (429, "connections_per_ip", true)] {
+        let world = with_admin()
+            .config(move |config| {
+                config.listen.workers = 1;
+                config.limits.connections = if per_ip { 1000 } else { 3 };
+                config.limits.connections_per_ip = per_ip.then_some(3);
+            })
+            .start()
+            .await;
+        let held = lines(&world, 3).await;
+        let mut line = ask::line(&world).await;
+        line.send(Ask::get("/r/test").kept(ask::host(&world))).await;
+        let answer = line.answer(false).await.unwrap();
+        assert_eq!(answer.status(), status);
+        assert_eq!(answer.field("connection"), Some("close"));
+        assert_eq!(answer.field("retry-after"), Some("5"));
+        assert_eq!(answer.json()["error"], "too_many_connections");
+        assert!(line.rest().await.is_empty());
+        let answer = world.browser().over_http2().get("/r/test").await;
+        assert_eq!(answer.status.as_u16(), status);
+        assert_eq!(hits(&world, limit).await, 2);
+        drop((held, line));
+        while value(&world, "imsgate_connections_open").await > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        lines(&world, 3).await;
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn trusted_proxies_may_open_as_many_connections_as_they_like() {
+    let world = World::builder()
+        .config(|config| {
+            config.limits.connections_per_ip = Some(1);
+            config.limits.rate = Some(Rate { per_second: 1, burst: 1 });
+            config.listen.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        })
+        .start()
+        .await;
+    lines(&world, 10).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn requests_beyond_the_rate_are_refused_and_the_connection_lives() {
+    let world = with_admin()
+        .config(|config| config.limits.rate = Some(Rate { per_second: 10, burst: 4 }))
+        .start()
+        .await;
+    let mut line = ask::line(&world).await;
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        line.send(Ask::get("/r/test").kept(ask::host(&world))).await;
+        let answer = line.answer(false).await.unwrap();
+        if answer.status() == 429 {
+            assert_eq!(answer.json()["error"], "too_many_requests");
+            assert_eq!(answer.field("retry-after"), Some("5"));
+        }
+        statuses.push(answer.status());
+    }
+    assert!(statuses[..4].iter().all(|status| *status == 200), "{statuses:?}");
+    assert!(statuses[4..].contains(&429), "{statuses:?}");
+    assert!(hits(&world, "requests").await >= 1);
+    tokio::time::sleep(Duration::from_millis(450)).await;
+    line.send(Ask::get("/r/test").kept(ask::host(&world))).await;
+    assert_eq!(line.answer(false).await.unwrap().status(), 200);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused_whether_its_length_is_told_or_not() {
+    let world = with_admin().config(|config| config.limits.body_bytes = Some(1000)).start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let post = |body: &str| Ask::post("/demo/echo", body).session(&alice);
+    assert_eq!(post(&"x".repeat(1000)).echo(&world).await.body_len(), 1000);
+    assert_eq!(post(&"x".repeat(1001)).of(&world).await.status(), 413);
+    let chunked = |length: usize| {
+        let head = Ask::new("POST", "/demo/echo").session(&alice).with("Transfer-Encoding: chunked");
+        let chunk = format!("{length:x}\r\n{}\r\n", "x".repeat(length));
+        [head.bytes(ask::host(&world)), format!("{chunk}{chunk}0\r\n\r\n").into_bytes()].concat()
+    };
+    assert_eq!(ask::send(&world, chunked(500)).await.unwrap().status(), 200);
+    let answer = ask::send(&world, chunked(501)).await.unwrap();
+    assert_eq!((answer.status(), answer.json()["error"].as_str()), (413, Some("request_body_too_large")));
+    assert_eq!(hits(&world, "body").await, 2);
+    // Our own pages take no more than a form.
+    let world2 = World::start().await;
+    assert_eq!(Ask::post("/ims/logout", &"x".repeat(100_000)).of(&world2).await.status(), 413);
+    world2.stop().await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn fields_and_bytes_of_a_head_are_counted_as_configured() {
+    let head = HeadLimits { bytes: 8000, fields: 150 };
+    let world = with_admin().config(move |config| config.limits.head = head).start().await;
+    let many =
+        |count: usize| (0..count).fold(Ask::get("/ims/health/live"), |ask, n| ask.with(&format!("X-{n}: y")));
+    assert_eq!(many(140).of(&world).await.status(), 200);
+    assert_eq!(many(150).of(&world).await.status(), 431);
+    let long = |length: usize| Ask::get("/r/test").with(&format!("X: {}", "y".repeat(length)));
+    assert_eq!(long(7500).of(&world).await.status(), 200);
+    assert_eq!(long(8000).of(&world).await.status(), 431);
+    assert!(hits(&world, "head").await >= 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_stops_is_given_up() {
+    let world =
+        with_admin().config(|config| config.limits.upload_timeout = Duration::from_millis(300)).start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    for path in ["/demo/upload", "/ims/logout"] {
+        let mut line = ask::line(&world).await;
+        let head = Ask::new("POST", path).session(&alice).with("Content-Length: 100");
+        line.send(head.kept(ask::host(&world))).await;
+        line.send("half").await;
+        assert_eq!(line.answer(false).await.unwrap().status(), 408, "{path}");
+    }
+    assert_eq!(hits(&world, "upload").await, 2);
+    // A slow one that goes on is fine, and so is an answer that takes its time.
+    let mut line = ask::line(&world).await;
+    let head = Ask::new("POST", "/demo/slow/1000").session(&alice).with("Content-Length: 8");
+    line.send(head.kept(ask::host(&world))).await;
+    for _ in 0..8 {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        line.send("x").await;
+    }
+    assert_eq!(line.answer(false).await.unwrap().status(), 200);
+    world.stop().await;
+}

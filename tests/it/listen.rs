@@ -1,0 +1,120 @@
+//! Ways in: a Unix socket, and the PROXY protocol of a load balancer.
+
+use imsgate::config::ListenAddress;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::ask::{self, Ask};
+use crate::raw::{Echo, Line};
+use crate::scrape::{hits, with_admin};
+use crate::support::World;
+
+#[tokio::test]
+async fn a_unix_socket_is_a_way_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("https.sock");
+    let place = ListenAddress::Unix(path.clone());
+    let world = World::builder().config(move |config| config.listen.https.push(place)).start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    for _ in 0..8 {
+        let stream = UnixStream::connect(&path).await.unwrap();
+        let mut line = Line::new(world.connect_over(stream).await.unwrap());
+        line.send(Ask::get("/demo/echo").session(&alice).kept(ask::host(&world))).await;
+        let echo = Echo::of(&line.answer(false).await.unwrap());
+        assert_eq!(echo.field("x-forwarded-for"), Some("127.0.0.1"));
+    }
+    world.stop().await;
+    assert!(!path.exists(), "removed at the end");
+}
+
+/// A gateway behind a balancer at 127.0.0.1.
+async fn behind_balancer(trusted: &'static str) -> World {
+    with_admin()
+        .config(move |config| {
+            config.listen.proxy_protocol = true;
+            config.listen.trusted_proxies = vec![trusted.parse().unwrap()];
+        })
+        .start()
+        .await
+}
+
+/// Connects with this header first.
+async fn connect(world: &World, header: &[u8]) -> std::io::Result<Line> {
+    let mut stream = TcpStream::connect(world.address()).await.unwrap();
+    stream.write_all(header).await?;
+    Ok(Line::new(world.connect_over(stream).await?))
+}
+
+#[tokio::test]
+async fn the_proxy_protocol_names_the_client() {
+    let world = behind_balancer("127.0.0.0/8").await;
+    let v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\xc0\0\x02\x01\x30\x39\x01\xbb";
+    let local = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+    for (header, client) in [
+        (&b"PROXY TCP4 192.0.2.9 192.0.2.1 12345 443\r\n"[..], "192.0.2.9"),
+        (b"PROXY TCP6 2001:db8::5 2001:db8::1 12345 443\r\n", "2001:db8::5"),
+        (v2, "192.0.2.7"),
+        (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
+        (local, "127.0.0.1"),
+    ] {
+        let mut line = connect(&world, header).await.unwrap();
+        // What the client says of itself is not believed: it is the client, not the balancer, who wrote the request.
+        line.send(Ask::get("/r/test").with("X-Forwarded-For: 10.9.9.9").kept(ask::host(&world))).await;
+        assert_eq!(line.answer(false).await.unwrap().status(), 200);
+        let request = world.last_request();
+        let seen = request.header("x-forwarded-for").unwrap();
+        let expected =
+            if client == "127.0.0.1" { "10.9.9.9, 127.0.0.1".to_owned() } else { client.to_owned() };
+        assert_eq!(seen, expected, "{}", header.escape_ascii());
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn connections_without_a_right_header_are_closed() {
+    let world = behind_balancer("127.0.0.0/8").await;
+    for header in [
+        &b""[..],
+        b"PROXY TCP4 192.0.2.9 192.0.2.1 12345\r\n",
+        b"PROXY TCP4 192.0.2.9 192.0.2.1 12345 443\n\n",
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff",
+        b"GET / HTTP/1.1\r\n",
+        &[b'P'; 200],
+    ] {
+        assert!(connect(&world, header).await.is_err(), "{}", header.escape_ascii());
+    }
+    assert_eq!(hits(&world, "proxy_protocol").await, 6);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn only_trusted_proxies_may_introduce_others() {
+    let world = behind_balancer("10.0.0.0/8").await;
+    assert!(connect(&world, b"PROXY TCP4 10.0.0.1 192.0.2.1 12345 443\r\n").await.is_err());
+    assert!(connect(&world, b"").await.is_err());
+    world.stop().await;
+    // Without the setting, a header is only a bad beginning of TLS.
+    let world = World::start().await;
+    assert!(connect(&world, b"PROXY TCP4 10.0.0.1 192.0.2.1 12345 443\r\n").await.is_err());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_redirect_expects_the_header_too() {
+    let world = World::builder()
+        .config(|config| {
+            config.listen.http_redirect = vec![([127, 0, 0, 1], 0).into()];
+            config.listen.proxy_protocol = true;
+            config.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        })
+        .start()
+        .await;
+    for (header, answers) in [("PROXY UNKNOWN\r\n", true), ("", false)] {
+        let mut stream = TcpStream::connect(world.gateway.http_redirect[0]).await.unwrap();
+        stream.write_all(format!("{header}GET /x HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer).await;
+        assert_eq!(answer.contains("308"), answers, "{answer}");
+    }
+    world.stop().await;
+}
