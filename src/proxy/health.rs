@@ -33,7 +33,7 @@ pub struct Health {
 pub enum Standing {
     /// Yes.
     Good,
-    /// One may, to see whether it is back: ask [`Health::claim_probe`].
+    /// One may, to see whether it is back: ask `Health::claim_probe`.
     Due,
     /// Better not before this many milliseconds.
     Ejected(u64),

@@ -231,7 +231,7 @@ impl Counters {
         self.lookups[lookup as usize].add();
     }
 
-    /// A limit was reached: counted, and logged at most once in [`TELL_EVERY`] seconds, so that a flood does not fill the
+    /// A limit was reached: counted, and logged at most once in ten seconds, so that a flood does not fill the
     /// disk.
     pub fn hit(&self, limit: Limit, peer: Option<IpAddr>) {
         let entry = &self.limits[limit as usize];
