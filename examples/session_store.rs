@@ -100,6 +100,7 @@ async fn login(
     let campaign = CampaignSession {
         session_token: random_text::<30>().into(),
         security_token: random_text::<40>().into(),
+        ends: clock.now().plus(lifetime),
     };
     Ok(sessions.create(identity, tokens, Some(campaign)).await?.cookie_value())
 }

@@ -1,8 +1,15 @@
 //! Faults in Campaign's own shape, for clients that know only those.
 
+/// True when a body, or the beginning of one, says that the Campaign session is over.
+pub fn says_session_expired(body: &[u8]) -> bool {
+    body.windows(SESSION_EXPIRED.len()).any(|part| part == SESSION_EXPIRED.as_bytes())
+}
+
+const SESSION_EXPIRED: &str = "XSV-350008";
+
 /// The answer to a SOAP call without a valid session. Campaign's clients look for the code in the text.
 pub fn session_expired_fault() -> String {
-    let text = "XSV-350008 Session has expired or is invalid. Please reconnect.";
+    let text = format!("{SESSION_EXPIRED} Session has expired or is invalid. Please reconnect.");
     format!(
         "<?xml version='1.0'?><SOAP-ENV:Envelope xmlns:SOAP-ENV='http://schemas.xmlsoap.org/soap/envelope/'>\
          <SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>SOAP-ENV:Server</faultcode>\

@@ -1,6 +1,8 @@
 //! SOAP envelopes written and read. Parameters are positional and their names vary between builds, so answers are read
 //! by the end of the element name.
 
+use std::time::Duration;
+
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use secrecy::SecretString;
@@ -14,6 +16,8 @@ pub struct LogonAnswer {
     pub security_token: SecretString,
     /// Login name at Campaign, when told.
     pub login: Option<String>,
+    /// How long both tokens live, when told: the shorter of `sessionTimeOut` and `securityTimeOut`.
+    pub lifetime: Option<Duration>,
 }
 
 /// The body of `xtk:session#BearerTokenLogon`.
@@ -39,11 +43,12 @@ pub fn escape(text: &str) -> String {
 
 /// Reads the answer of a logon.
 pub fn logon_answer(body: &[u8]) -> Result<LogonAnswer, String> {
-    let (mut session, mut security, mut login) = (None, None, None);
+    let (mut session, mut security, mut login, mut lifetime) = (None, None, None, None);
     walk(body, |element, text, attributes| match element {
         "pstrSessionToken" => session = Some(text.to_owned()),
         "pstrSecurityToken" => security = Some(text.to_owned()),
         "userInfo" => login = attributes("login"),
+        "serverInfo" => lifetime = shortest(attributes("sessionTimeOut"), attributes("securityTimeOut")),
         _ => {}
     })?;
     let filled = |value: Option<String>, name: &str| {
@@ -53,7 +58,15 @@ pub fn logon_answer(body: &[u8]) -> Result<LogonAnswer, String> {
         session_token: filled(session, "pstrSessionToken").and_then(header_safe)?.into(),
         security_token: filled(security, "pstrSecurityToken").and_then(header_safe)?.into(),
         login,
+        lifetime,
     })
+}
+
+/// The shorter of two times in seconds; what is missing, zero or no number says nothing.
+fn shortest(session: Option<String>, security: Option<String>) -> Option<Duration> {
+    let seconds =
+        [session, security].into_iter().flatten().filter_map(|text| text.trim().parse::<u32>().ok());
+    seconds.filter(|seconds| *seconds > 0).min().map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 /// The fault in an answer: Campaign's own words, shortened; plain-text refusals count too.
@@ -169,7 +182,25 @@ mod tests {
         assert_eq!(answer.session_token.expose_secret(), "___C8B4A541-48DC-4C97-95AD-066930FD3892");
         assert_eq!(answer.security_token.expose_secret(), "@mMBS+x==");
         assert_eq!(answer.login.as_deref(), Some("alice@example.com"));
+        assert_eq!(answer.lifetime, Some(Duration::from_hours(24)));
         assert_eq!(fault(ANSWER.as_bytes()), None);
+    }
+
+    #[test]
+    fn the_shorter_lifetime_counts_and_nonsense_does_not() {
+        let lifetime = |attributes: &str| {
+            let xml = format!(
+                "<r><pstrSessionToken>a</pstrSessionToken><serverInfo {attributes}/><pstrSecurityToken>b</pstrSecurityToken></r>"
+            );
+            logon_answer(xml.as_bytes()).unwrap().lifetime.map(|lifetime| lifetime.as_secs())
+        };
+        assert_eq!(lifetime("sessionTimeOut='86400' securityTimeOut='3600'"), Some(3600));
+        assert_eq!(lifetime("sessionTimeOut='0' securityTimeOut='60'"), Some(60));
+        for nonsense in
+            ["", "sessionTimeOut='-1'", "sessionTimeOut='soon'", "sessionTimeOut='1e300' securityTimeOut=''"]
+        {
+            assert_eq!(lifetime(nonsense), None, "{nonsense}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use tokio::task::AbortHandle;
@@ -117,7 +117,10 @@ impl Lease {
             Poll::Pending
         })
         .await?;
-        connection.spare = spare.forget();
+        // A refusal may be answered by another try with other credentials; the copy is kept for it.
+        if outcome.status() != StatusCode::FORBIDDEN {
+            connection.spare = spare.forget();
+        }
         self.connection = Some(connection);
         Ok(outcome)
     }

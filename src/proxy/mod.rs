@@ -2,8 +2,10 @@
 //!
 //! The caller has decided and dressed the request; here nothing is judged any more. `fleet` chooses an upstream by load
 //! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan; `spare` is the
-//! copy of a request that may be sent twice; `upload` and `body` carry bytes; `upgrade` joins WebSockets.
+//! copy of a request that may be sent twice, `again` the caller's hold on it; `upload` and `body` carry bytes, `peek` looks at the
+//! first of them; `upgrade` joins WebSockets.
 
+mod again;
 mod body;
 mod check;
 mod deadline;
@@ -11,6 +13,7 @@ mod error;
 mod fleet;
 mod health;
 mod lease;
+mod peek;
 mod pool;
 mod spare;
 mod upgrade;
@@ -23,6 +26,7 @@ use http::{HeaderMap, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
+pub use again::{Again, Forwarded};
 pub use body::{Body, Download};
 pub use error::{ProxyError, Stalled};
 pub use fleet::Fleet;
@@ -62,28 +66,38 @@ impl Proxy {
         &self,
         mut request: Request<Incoming>,
         ended: impl FnOnce() -> Option<CancellationToken>,
-    ) -> Result<Response<Body>, ProxyError> {
+    ) -> Result<Forwarded, ProxyError> {
         let websocket = upgrade::take(&mut request);
         *request.version_mut() = Version::HTTP_11;
         let client = websocket.then(|| hyper::upgrade::on(&mut request));
         let (upload, progress) = Upload::watched(request, self.body_bytes);
-        let (mut response, lease) = self.send(upload, &progress).await?;
+        let mut spare = Spare::default();
+        let (mut response, lease) = self.send(upload, &progress, &mut spare).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let as_asked = upgrade::asks_for_websocket(response.headers());
             let Some(client) = client.filter(|_| as_asked) else {
                 return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
             };
             clean(response.headers_mut());
-            return Ok(upgrade::join(response, lease, client, ended()));
+            return Ok(Forwarded { response: upgrade::join(response, lease, client, ended()), again: None });
         }
-        clean(response.headers_mut());
-        let response = Body::leased(response, lease, progress);
-        if body::is_event_stream(&response)
-            && let Some(ended) = ended()
-        {
-            return Ok(response.map(|body| body.until(ended)));
+        let refused = response.status() == StatusCode::FORBIDDEN && client.is_none();
+        let again = if refused { Again::of(&mut spare) } else { None };
+        Ok(Forwarded { response: streamed(response, lease, progress, ended), again })
+    }
+
+    /// Sends a refused request once more, as its fields are now.
+    pub async fn repeat(
+        &self,
+        again: Again,
+        ended: impl FnOnce() -> Option<CancellationToken>,
+    ) -> Result<Response<Body>, ProxyError> {
+        let progress = Progress::none();
+        let (response, lease) = self.send(*again.0, &progress, &mut Spare::default()).await?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
         }
-        Ok(response)
+        Ok(streamed(response, lease, progress, ended))
     }
 
     /// Tries one upstream after the other, each once, as long as the request may go out again.
@@ -91,14 +105,14 @@ impl Proxy {
         &self,
         mut request: Request<Upload>,
         progress: &Progress,
+        spare: &mut Spare,
     ) -> Result<(Response<Incoming>, Lease), ProxyError> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let mut spare = Spare::default();
         let mut tried = 0_u64;
         let mut failure = None;
         while let Some(index) = self.fleet.choose(tried, turn, |index| self.pools[index].in_use()) {
             tried |= 1 << index;
-            match self.pools[index].send(request, progress, &mut spare).await {
+            match self.pools[index].send(request, progress, spare).await {
                 Ok(answered) => return Ok(answered),
                 // Where all are full, the one waited for was the least so.
                 Err(
@@ -117,6 +131,23 @@ impl Proxy {
             reason: "no upstream is configured".to_owned(),
         }))
     }
+}
+
+/// An answer on its way to the client.
+fn streamed(
+    mut response: Response<Incoming>,
+    lease: Lease,
+    progress: Progress,
+    ended: impl FnOnce() -> Option<CancellationToken>,
+) -> Response<Body> {
+    clean(response.headers_mut());
+    let response = Body::leased(response, lease, progress);
+    if body::is_event_stream(&response)
+        && let Some(ended) = ended()
+    {
+        return response.map(|body| body.until(ended));
+    }
+    response
 }
 
 /// Takes from an answer what must not reach the client.

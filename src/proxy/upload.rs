@@ -80,6 +80,11 @@ impl Upload {
 }
 
 impl Progress {
+    /// Of a request without a body.
+    pub(super) fn none() -> Self {
+        Self(None)
+    }
+
     /// What happened since `seen`, which is brought up to date.
     pub(super) fn since(&self, seen: &mut u64) -> Movement {
         let Some(counted) = &self.0 else { return Movement::None };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use secrecy::ExposeSecret;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tower_sessions::session::Id;
 
@@ -49,6 +50,8 @@ pub struct Auth {
     pub(super) asked: AtomicI64,
     /// True while the store is being asked.
     pub(super) asking: AtomicBool,
+    /// Held while a new Campaign session is asked for; when that was done last.
+    pub campaign_logon: Arc<Mutex<UnixTime>>,
     assertion: ArcSwapOption<(UnixTime, HeaderValue)>,
 }
 
@@ -79,11 +82,18 @@ impl Auth {
             stored: AtomicI64::new(data.seen.0),
             asked: AtomicI64::new(asked.0),
             asking: AtomicBool::new(false),
+            campaign_logon: Arc::new(Mutex::const_new(UnixTime(0))),
             assertion: ArcSwapOption::empty(),
             id,
             key,
             data,
         }
+    }
+
+    /// The same session with other data, which the store had at `asked`.
+    pub(super) fn with(&self, data: SessionData, asked: UnixTime) -> Self {
+        let ended = self.ended.clone();
+        Self { campaign_logon: self.campaign_logon.clone(), ..Self::new(self.id, data, ended, asked) }
     }
 
     /// The session cookie's value.

@@ -97,6 +97,13 @@ pub struct CampaignSession {
     /// Value of the header `X-Security-Token`.
     #[serde(serialize_with = "expose")]
     pub security_token: SecretString,
+    /// When both end, as far as Campaign told.
+    #[serde(with = "unix", default = "never")]
+    pub ends: UnixTime,
+}
+
+fn never() -> UnixTime {
+    UnixTime(i64::MAX)
 }
 
 impl SessionData {

@@ -47,7 +47,7 @@ impl Sessions {
             self.gone(auth.key);
             return Ok(None);
         }
-        let fresh = Arc::new(Auth::new(auth.id, data, auth.ended.clone(), now));
+        let fresh = Arc::new(auth.with(data, now));
         self.live.entry(auth.key).and_compute_with(|held| match held {
             // It ended between the store's answer and now.
             None if fresh.ended.is_cancelled() => Op::Nop,

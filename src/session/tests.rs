@@ -110,7 +110,11 @@ async fn a_session_ends_with_its_access_token() {
 async fn a_session_survives_the_cache_and_its_secrets_show_nowhere() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let campaign = CampaignSession { session_token: "___secret".into(), security_token: "@secret".into() };
+    let campaign = CampaignSession {
+        session_token: "___secret".into(),
+        security_token: "@secret".into(),
+        ends: UnixTime(i64::MAX),
+    };
     let auth = sessions.create(identity(), tokens(&clock), Some(campaign)).await.unwrap();
     sessions.live.invalidate_all();
     let again = sessions.find(&auth.cookie_value()).await.unwrap().unwrap();

@@ -66,6 +66,13 @@ impl Sessions {
         Ok(Some(auth))
     }
 
+    /// What this session is now, also when another instance changed it. `None`: ended.
+    pub async fn current(&self, auth: &Arc<Auth>) -> Result<Option<Arc<Auth>>, StoreError> {
+        let cached = self.live.get(&auth.key).unwrap_or_else(|| auth.clone());
+        let current = if self.store.is_shared() { self.ask(&cached).await? } else { Some(cached) };
+        Ok(current.filter(|auth| !auth.ended.is_cancelled()))
+    }
+
     /// Asks the store about a cached session; gives what it is now.
     async fn ask(&self, auth: &Arc<Auth>) -> Result<Option<Arc<Auth>>, StoreError> {
         let asked = self.clock.now();
@@ -78,7 +85,7 @@ impl Sessions {
             auth.asked.store(asked.0, Ordering::Relaxed);
             return Ok(Some(auth.clone()));
         }
-        let fresh = Arc::new(Auth::new(auth.id, data, auth.ended.clone(), asked));
+        let fresh = Arc::new(auth.with(data, asked));
         // Not back into the cache if it has ended meanwhile.
         self.live.entry(auth.key).and_compute_with(|held| match held {
             Some(_) => moka::ops::compute::Op::Put(fresh.clone()),

@@ -15,7 +15,7 @@ use super::context::Context;
 use super::login::{self, Begin};
 use super::pages::{self, LoginTrouble};
 use super::shared::Shared;
-use super::{cookie, logout, refusal};
+use super::{campaign_session, cookie, logout, refusal};
 use crate::config::SessionMode;
 use crate::ims::{ImsError, Person, Tokens as ImsTokens};
 use crate::policy::access::{AccessPolicy, Granted};
@@ -184,11 +184,8 @@ impl Callback<'_> {
         if self.shared.instance.campaign.session != SessionMode::BearerLogon {
             return Ok(None);
         }
-        match self.shared.campaign.bearer_token_logon(&tokens.access_token, self.context.id.as_str()).await {
-            Ok(logon) => Ok(Some(CampaignSession {
-                session_token: logon.session_token,
-                security_token: logon.security_token,
-            })),
+        match campaign_session::open(self.shared, self.context, &tokens.access_token).await {
+            Ok(campaign) => Ok(Some(campaign)),
             Err(error) => {
                 audit::login_failed(self.context.id, &self.context.peer_text(), &error.to_string());
                 Err(Box::new(refusal::campaign(self.shared, self.context, &error)))

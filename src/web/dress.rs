@@ -66,6 +66,17 @@ pub fn dress(
     }
 }
 
+/// Puts the Campaign session of `fresh` in the place of that of `old`, in a request that was dressed for `old`. A security
+/// token is exchanged only where that of `old` stood: who sent none, or a wrong one, gets none.
+pub fn change_campaign_session(headers: &mut HeaderMap, old: &Auth, fresh: &Auth) {
+    cookies::rewrite(headers, fresh.campaign_cookie.as_ref());
+    if let (Some(sent), Some(token)) = (headers.get(SECURITY_TOKEN), &fresh.security_token)
+        && Some(sent) == old.security_token.as_ref()
+    {
+        headers.insert(SECURITY_TOKEN, token.clone());
+    }
+}
+
 /// Headers added at most.
 const ADDED: usize = 16;
 

@@ -13,8 +13,8 @@ use tower::ServiceExt as _;
 use super::answer::Stop;
 use super::context::{Context, Peer};
 use super::shared::Shared;
-use super::{door, dress, router};
-use crate::policy::arrival::is_same_origin;
+use super::{campaign_session, door, dress, router};
+use crate::policy::arrival::{SOAP_ROUTER, is_same_origin};
 use crate::policy::framing::{self, FramingError};
 use crate::policy::headers::REQUEST_ID;
 use crate::policy::path::CanonicalPath;
@@ -124,8 +124,16 @@ impl Gate {
             return Ok(answer.map(Body::from));
         }
 
-        // 4. Dressed and sent.
-        let signed_in = auth.is_some();
+        // 4. Dressed and sent, with a Campaign session that is good.
+        let auth = match auth {
+            Some(auth) if campaign_session::is_over(&auth, context.now) => {
+                let renewed = Box::pin(campaign_session::renewed(shared, context, &auth)).await;
+                // One that ended at this very moment is as good as one that ends in the next.
+                Some(renewed.map_err(|stop| (stop, true))?.unwrap_or(auth))
+            }
+            auth => auth,
+        };
+        let (signed_in, is_soap) = (auth.is_some(), path.as_str() == SOAP_ROUTER);
         if is_websocket(&request) {
             let foreign = request.headers().contains_key(header::ORIGIN)
                 && !is_same_origin(request.headers(), &shared.origin);
@@ -138,10 +146,15 @@ impl Gate {
             request.extensions_mut().insert(WebSocketWanted);
         }
         dress::dress(shared, context, request.headers_mut(), host, auth.as_deref());
-        self.proxy
-            .forward(request, || auth.map(|auth| auth.ended.clone()))
-            .await
-            .map_err(|e| (e.into(), signed_in))
+        let ended = || auth.as_ref().map(|auth| auth.ended.clone());
+        let forwarded = self.proxy.forward(request, ended).await.map_err(|e| (e.into(), signed_in))?;
+        if let Some(auth) = &auth
+            && campaign_session::is_suspicious(&forwarded.response, is_soap, auth)
+        {
+            let looked = campaign_session::look(shared, context, &self.proxy, auth, forwarded);
+            return Box::pin(looked).await.map_err(|stop| (stop, true));
+        }
+        Ok(forwarded.response)
     }
 
     async fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, Stop> {

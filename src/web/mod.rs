@@ -3,6 +3,7 @@
 mod answer;
 mod auth;
 mod callback;
+mod campaign_session;
 mod context;
 mod cookie;
 mod door;

@@ -7,6 +7,7 @@ mod answers;
 mod ask;
 mod balance;
 mod callback;
+mod campaign_session;
 mod campaign_troubles;
 mod cookies;
 mod doors;

@@ -1,0 +1,135 @@
+//! A person's session at Campaign (mode `bearer-logon`): opened at login, and opened anew when it is over before ours is.
+//!
+//! Campaign tells how long its sessions live, so an end in time is met before a request goes out, and nothing is lost.
+//! An end before its time (a restart of Campaign) shows as XSV-350008 in an answer: then the next request goes well, and
+//! this one is sent again if that is safe and nothing of it is gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Response, StatusCode, header};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::answer::Stop;
+use super::context::Context;
+use super::dress;
+use super::shared::Shared;
+use crate::campaign::{CampaignError, says_session_expired};
+use crate::clock::UnixTime;
+use crate::proxy::{Body, Forwarded, Proxy};
+use crate::session::{Auth, CampaignSession};
+
+/// Opens a Campaign session for the owner of this access token.
+pub async fn open(
+    shared: &Shared,
+    context: &Context,
+    access: &SecretString,
+) -> Result<CampaignSession, CampaignError> {
+    let logon = shared.campaign.bearer_token_logon(access, context.id.as_str()).await?;
+    let ends = logon.lifetime.map_or(UnixTime(i64::MAX), |lifetime| {
+        // A little early: the token has to be good when the request arrives.
+        context.now.plus(lifetime.saturating_sub(EARLY.min(lifetime / 10)))
+    });
+    Ok(CampaignSession { session_token: logon.session_token, security_token: logon.security_token, ends })
+}
+
+/// True when the Campaign session of this session has lived its time.
+pub fn is_over(auth: &Auth, now: UnixTime) -> bool {
+    auth.data.campaign.as_ref().is_some_and(|campaign| now >= campaign.ends)
+}
+
+/// The session with a Campaign session other than the one in `auth`: made here, or by another request meanwhile. The
+/// same as before when Campaign gives none, and then nobody asks again for a while. `None`: ended meanwhile.
+pub async fn renewed(
+    shared: &Shared,
+    context: &Context,
+    auth: &Arc<Auth>,
+) -> Result<Option<Arc<Auth>>, Stop> {
+    let mut asked = auth.campaign_logon.lock().await;
+    let Some(current) = shared.sessions.current(auth).await? else { return Ok(None) };
+    if !is_same_campaign_session(&current, auth) || context.now.since(*asked) < PAUSE {
+        return Ok(Some(current));
+    }
+    let opened = open(shared, context, &current.data.tokens.access).await;
+    *asked = context.now;
+    match opened {
+        Ok(campaign) => {
+            tracing::info!(request = %context.id, sid = current.sid, "Campaign session was over, a new one is open");
+            keep(shared, context, &current, campaign).await
+        }
+        Err(error) => {
+            tracing::warn!(request = %context.id, sid = current.sid, %error, "Campaign session is over, and Campaign gives no new one");
+            Ok(Some(current))
+        }
+    }
+}
+
+/// Notes the new Campaign session; one that cannot be kept is given back.
+async fn keep(
+    shared: &Shared,
+    context: &Context,
+    auth: &Auth,
+    campaign: CampaignSession,
+) -> Result<Option<Arc<Auth>>, Stop> {
+    let changed = shared.sessions.change(auth, |data| data.campaign = Some(campaign.clone())).await;
+    if !matches!(changed, Ok(Some(_))) {
+        let (token, security) = (&campaign.session_token, &campaign.security_token);
+        if let Err(error) = shared.campaign.logoff(token, security, context.id.as_str()).await {
+            tracing::warn!(request = %context.id, %error, "Campaign session not ended; it ends by itself");
+        }
+    }
+    Ok(changed?)
+}
+
+/// Looks whether Campaign's answer says that its session is over; if so opens a new one and, if the request may be sent
+/// again, gives the answer to that.
+pub async fn look(
+    shared: &Shared,
+    context: &Context,
+    proxy: &Proxy,
+    auth: &Arc<Auth>,
+    forwarded: Forwarded,
+) -> Result<Response<Body>, Stop> {
+    let Forwarded { response, again } = forwarded;
+    let enough = if response.status() == StatusCode::FORBIDDEN { PAGE } else { FAULT };
+    let (head, body) = response.into_parts();
+    let (beginning, body) = body.peek(enough).await;
+    let answer = Response::from_parts(head, body);
+    if !says_session_expired(&beginning) {
+        return Ok(answer);
+    }
+    let Some(fresh) = renewed(shared, context, auth).await? else { return Ok(answer) };
+    let Some(mut again) = again.filter(|_| !is_same_campaign_session(&fresh, auth)) else {
+        return Ok(answer);
+    };
+    dress::change_campaign_session(again.headers_mut(), auth, &fresh);
+    Ok(proxy.repeat(again, || Some(fresh.ended.clone())).await?)
+}
+
+/// True for an answer that may say that Campaign's session is over: a refusal, or, on builds before 2021, a good answer
+/// of the SOAP router.
+pub fn is_suspicious<B>(answer: &Response<B>, is_soap: bool, auth: &Auth) -> bool {
+    let is_xml = || {
+        let kind = answer.headers().get(header::CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
+        kind.windows(3).any(|part| part.eq_ignore_ascii_case(b"xml"))
+    };
+    let status = answer.status();
+    auth.data.campaign.is_some()
+        && (status == StatusCode::FORBIDDEN || (is_soap && status == StatusCode::OK && is_xml()))
+}
+
+fn is_same_campaign_session(one: &Auth, other: &Auth) -> bool {
+    let token = |auth: &Auth| {
+        auth.data.campaign.as_ref().map(|campaign| campaign.session_token.expose_secret().to_owned())
+    };
+    token(one) == token(other)
+}
+
+/// How long before its end a Campaign session is taken for over.
+const EARLY: Duration = Duration::from_mins(1);
+/// Campaign is asked for a new session at most this often for one person.
+const PAUSE: Duration = Duration::from_secs(10);
+/// Bytes of a page in which the code stands.
+const PAGE: usize = 16 * 1024;
+/// Bytes of a SOAP answer in which a fault stands; more would hold back good answers.
+const FAULT: usize = 1024;

@@ -1,0 +1,172 @@
+//! Campaign's own session is over before the gateway's: opened anew, once, and as little as possible is lost.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use imsgate::demo::campaign::{LogonRefusal, Recorded};
+use imsgate::demo::faults::{Answer as Substitute, Times};
+
+use crate::ask::Ask;
+use crate::support::World;
+
+const SOAP: &str = "/nl/jsp/soaprouter.jsp";
+const EXPIRED: &str = "XSV-350008";
+const CALL: &str = "<SOAP-ENV:Envelope xmlns:SOAP-ENV='http://schemas.xmlsoap.org/soap/envelope/'><SOAP-ENV:Body>\
+    <GetOption xmlns='urn:xtk:session'><sessiontoken/><name>XtkDatabaseId</name></GetOption></SOAP-ENV:Body></SOAP-ENV:Envelope>";
+
+/// Requests that reached Campaign at this path.
+fn requests(world: &World, path: &str) -> Vec<Recorded> {
+    world.campaign.requests().into_iter().filter(|request| request.path_and_query == path).collect()
+}
+
+/// Logons that reached Campaign; what clients call themselves is none.
+fn logons(world: &World) -> usize {
+    let is_logon = |request: &Recorded| request.header("soapaction") == Some("xtk:session#BearerTokenLogon");
+    requests(world, SOAP).iter().filter(|request| is_logon(request)).count()
+}
+
+fn soap_call(session: &str) -> Ask {
+    Ask::post(SOAP, CALL)
+        .with("Content-Type: text/xml; charset=utf-8")
+        .with("SoapAction: xtk:session#GetOption")
+        .with("Sec-Fetch-Site: same-origin")
+        .session(session)
+}
+
+#[tokio::test]
+async fn a_page_is_asked_for_again_with_a_new_campaign_session() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.expire_all_sessions();
+    world.campaign.forget_requests();
+    let page = Ask::get("/view/home?a=1").session(&alice).with("Sec-Fetch-Site: same-origin").navigation();
+    assert_eq!(page.of(&world).await.status(), 200);
+    assert_eq!(logons(&world), 1);
+    let tries = requests(&world, "/view/home?a=1");
+    let cookies: Vec<_> = tries.iter().map(|request| request.header("cookie").unwrap()).collect();
+    let tokens: Vec<_> = tries.iter().map(|request| request.header("x-security-token").unwrap()).collect();
+    assert_eq!(tries.len(), 2);
+    assert_ne!(cookies[0], cookies[1]);
+    assert_ne!(tokens[0], tokens[1]);
+    let live = world.campaign.sessions();
+    assert_eq!(live.len(), 1);
+    assert_eq!(cookies[1], format!("__sessiontoken={}", live[0].session_token));
+    assert_eq!(tokens[1], live[0].security_token);
+    // From here on nothing is asked twice.
+    assert_eq!(page.of(&world).await.status(), 200);
+    assert_eq!(requests(&world, "/view/home?a=1").len(), 3);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_cross_site_request_gets_no_security_token_by_being_repeated() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.expire_all_sessions();
+    world.campaign.forget_requests();
+    let page = Ask::get("/view/home").session(&alice).with("Sec-Fetch-Site: cross-site").navigation();
+    assert_eq!(page.of(&world).await.status(), 200);
+    let tries = requests(&world, "/view/home");
+    assert_eq!(tries.len(), 2);
+    assert!(tries.iter().all(|request| request.header("x-security-token").is_none()));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn many_requests_at_once_make_one_logon() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.expire_all_sessions();
+    world.campaign.forget_requests();
+    let page = Ask::get("/view/home").session(&alice);
+    let pages = futures_util::future::join_all((0..40).map(|_| page.of(&world))).await;
+    assert!(pages.iter().all(|page| page.status() == 200));
+    assert_eq!(logons(&world), 1);
+    assert_eq!(world.campaign.sessions().len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_with_a_body_is_never_repeated_and_the_next_one_goes_well() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.expire_all_sessions();
+    world.campaign.forget_requests();
+    let upload = Ask::post("/demo/upload", "a=b").session(&alice);
+    let refused = upload.of(&world).await;
+    assert_eq!(refused.status(), 403);
+    assert!(refused.text().contains(EXPIRED), "Campaign's own answer, whole: {}", refused.text());
+    assert_eq!(requests(&world, "/demo/upload").len(), 1);
+    assert_eq!(logons(&world), 1);
+    assert_eq!(upload.of(&world).await.status(), 200);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_old_build_says_it_with_status_200() {
+    let world = World::builder().campaign(|options| options.legacy_fault_status = true).start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    assert!(!soap_call(&alice).of(&world).await.text().contains(EXPIRED));
+    world.campaign.expire_all_sessions();
+    world.campaign.forget_requests();
+    let fault = soap_call(&alice).of(&world).await;
+    assert_eq!(fault.status(), 200);
+    assert!(fault.text().contains(EXPIRED) && fault.text().ends_with("</SOAP-ENV:Envelope>"));
+    assert_eq!(logons(&world), 1);
+    assert!(!soap_call(&alice).of(&world).await.text().contains(EXPIRED));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_campaign_told_of_its_lifetime_saves_a_request_from_being_refused() {
+    let world =
+        World::builder().campaign(|options| options.session_timeout = Duration::from_mins(20)).start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.forget_requests();
+    let upload = Ask::post("/demo/upload", "a=b").session(&alice);
+    world.clock.advance(Duration::from_mins(18));
+    assert_eq!(upload.of(&world).await.status(), 200);
+    assert_eq!(logons(&world), 0);
+    world.clock.advance(Duration::from_mins(2));
+    assert_eq!(upload.of(&world).await.status(), 200, "not lost, though its body could not be sent twice");
+    assert_eq!((logons(&world), requests(&world, "/demo/upload").len()), (1, 2));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_campaign_that_gives_no_new_session_is_not_pestered() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.expire_all_sessions();
+    world.campaign.forget_requests();
+    world.campaign.faults().refuse_bearer_logon(Times::Always, LogonRefusal::InvalidLogin);
+    let page = Ask::get("/view/home").session(&alice);
+    for _ in 0..5 {
+        let answer = page.of(&world).await;
+        assert_eq!(answer.status(), 403);
+        assert!(answer.text().contains(EXPIRED));
+    }
+    assert_eq!(logons(&world), 1);
+    assert_eq!(Ask::get("/ims/me").session(&alice).of(&world).await.status(), 200, "the session is alive");
+    world.campaign.faults().clear();
+    world.clock.advance(Duration::from_secs(11));
+    assert_eq!(page.of(&world).await.status(), 200);
+    assert_eq!(logons(&world), 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn other_refusals_and_other_texts_are_left_alone() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.forget_requests();
+    world.campaign.faults().answer(Times::Once, Substitute::Status(StatusCode::FORBIDDEN.as_u16()));
+    let page = Ask::get("/view/home").session(&alice);
+    let refused = page.of(&world).await;
+    assert_eq!((refused.status(), &refused.json()["error"]), (403, &"server_error".into()));
+    let text = format!("how to mend {EXPIRED} {}", "x".repeat(100_000));
+    world.campaign.faults().answer(Times::Once, Substitute::Text("text/html", text.clone()));
+    assert_eq!(page.of(&world).await.text(), text);
+    assert_eq!((logons(&world), requests(&world, "/view/home").len()), (0, 2));
+    world.stop().await;
+}
