@@ -5,6 +5,7 @@
 
 mod access;
 pub mod audit;
+mod json;
 mod metrics;
 mod request_id;
 
@@ -22,6 +23,8 @@ use tracing_subscriber::{Registry, fmt};
 pub use access::{AccessLog, Line};
 pub use metrics::{Counters, Limit, Lookup, Metrics, Trouble};
 pub use request_id::RequestId;
+
+use json::JsonLines;
 
 use crate::config::{Log, LogFormat};
 
@@ -71,11 +74,11 @@ fn is_human(format: LogFormat) -> bool {
     }
 }
 
-fn json<S>() -> fmt::Layer<S, fmt::format::JsonFields, fmt::format::Format<fmt::format::Json>>
+fn json<S>() -> fmt::Layer<S, fmt::format::DefaultFields, JsonLines>
 where
     S: Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
-    fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false)
+    fmt::layer().event_format(JsonLines)
 }
 
 fn is_audit(meta: &tracing::Metadata<'_>) -> bool {
