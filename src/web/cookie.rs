@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::clock::UnixTime;
 use crate::policy::cookies::{self, FRESH_COOKIE, KEPT_COOKIE_PREFIX, SESSION_COOKIE, WAS_COOKIE};
-use crate::session::FormId;
+use crate::session::{FormId, Key};
 
 /// How long a browser keeps the cookie of an open login, in seconds: longer than the login may take, so that a late
 /// callback still knows where the person wanted to go.
@@ -42,12 +42,12 @@ pub fn remove_was(headers: &mut HeaderMap) {
 
 /// Sets the name of a kept form, each in a cookie of its own: tabs do not overwrite each other's.
 pub fn set_kept(headers: &mut HeaderMap, id: FormId, lifetime: Duration) {
-    append(headers, &kept_name(id), &id.to_string(), format_args!("; Max-Age={}", lifetime.as_secs()));
+    append(headers, &kept_name(id.key()), &id.to_string(), format_args!("; Max-Age={}", lifetime.as_secs()));
 }
 
 /// Removes the name of a kept form.
-pub fn remove_kept(headers: &mut HeaderMap, id: FormId) {
-    append(headers, &kept_name(id), "", "; Max-Age=0");
+pub fn remove_kept(headers: &mut HeaderMap, key: Key) {
+    append(headers, &kept_name(key), "", "; Max-Age=0");
 }
 
 /// The forms kept for this browser, as far as it knows.
@@ -58,12 +58,12 @@ pub fn kept(headers: &HeaderMap) -> impl Iterator<Item = FormId> {
         .take(MOST_KEPT)
 }
 
-fn kept_name(id: FormId) -> String {
-    format!("{KEPT_COOKIE_PREFIX}{}", id.key())
+fn kept_name(key: Key) -> String {
+    format!("{KEPT_COOKIE_PREFIX}{key}")
 }
 
 /// Names of kept forms that are looked at: more than one person can have.
-const MOST_KEPT: usize = 8;
+const MOST_KEPT: usize = 16;
 
 /// Removes the time of the login.
 pub fn remove_fresh(headers: &mut HeaderMap) {

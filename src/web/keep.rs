@@ -19,7 +19,7 @@ use crate::policy::login::Prompt;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::was::Was;
 use crate::proxy::ProxyError;
-use crate::session::{Form, FormId};
+use crate::session::{Form, FormId, Key};
 use crate::telemetry::audit::{self, FormEvent};
 
 /// Keeps a form and begins a login; a form that may not be kept gets a page that says so.
@@ -32,11 +32,14 @@ pub async fn form(
 ) -> Result<Response, Stop> {
     let page = kept::page_of(headers, &shared.origin);
     match keep(shared, context, headers, &mut body, target, &page).await? {
-        Ok(id) => {
+        Ok(kept) => {
             let begin = Begin { return_to: page, prompt: Prompt::Silent, resumes: true, attempt: 0 };
             let mut response = login::begin(shared, context, headers, begin).await;
-            if let Some(id) = id {
+            if let Some((id, gone)) = kept {
                 cookie::set_kept(response.headers_mut(), id, shared.login_timeout);
+                for key in gone {
+                    cookie::remove_kept(response.headers_mut(), key);
+                }
             }
             Ok(response)
         }
@@ -49,7 +52,7 @@ pub async fn form(
     }
 }
 
-/// The name of what is kept now; `Ok(None)` when it was kept before.
+/// The name of what is kept now, and the keys of what had to go for it; `Ok(None)` when it was kept before.
 async fn keep(
     shared: &Shared,
     context: &Context,
@@ -57,18 +60,19 @@ async fn keep(
     body: &mut Incoming,
     target: &str,
     page: &ReturnTo,
-) -> Result<Result<Option<FormId>, NotKept>, Stop> {
+) -> Result<Result<Option<(FormId, Vec<Key>)>, NotKept>, Stop> {
     let Some(was) = was::read(shared, headers, context.now) else { return Ok(Err(NotKept::Stranger)) };
     let length = body.size_hint().exact();
     let target = match kept::judge(headers, &shared.origin, length, target) {
         Ok(target) => target,
         Err(why) => return Ok(Err(why)),
     };
-    let expected = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(MAX_FORM_BYTES);
+    let allowed = shared.limits.body_bytes.and_then(|allowed| usize::try_from(allowed).ok());
+    let most = allowed.unwrap_or(usize::MAX).min(MAX_FORM_BYTES);
+    let expected = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(most);
     let Some(place) = shared.forms.reserve(&was.user, expected) else { return Ok(Err(NotKept::Full)) };
-    let body = match read(body, shared.limits.upload_timeout).await? {
-        Some(body) => body,
-        None => return Ok(Err(NotKept::TooLarge)),
+    let Some(body) = read(body, most, shared.limits.upload_timeout).await? else {
+        return Ok(Err(NotKept::TooLarge));
     };
     // The button of the page that has a form sent was pressed too late: the form itself is kept already.
     if kept::mark(&body).is_some() {
@@ -80,9 +84,9 @@ async fn keep(
     let form =
         Form { user, target, page: page.clone(), content_type, body, security_token, sent: context.now.0 };
     match shared.forms.keep(place, &form).await {
-        Ok(id) => {
+        Ok(kept) => {
             note(FormEvent::Kept, context, &form);
-            Ok(Ok(Some(id)))
+            Ok(Ok(Some(kept)))
         }
         Err(error) => {
             tracing::warn!(request = %context.id, %error, "a form is not kept");
@@ -99,8 +103,8 @@ async fn discard(mut body: Limited<Incoming>) {
 const MOST_DISCARDED: usize = 64 << 20;
 
 /// A whole body; `None` when it is longer than what is kept.
-async fn read(body: &mut Incoming, limit: Duration) -> Result<Option<Bytes>, Stop> {
-    match tokio::time::timeout(limit, Limited::new(body, MAX_FORM_BYTES).collect()).await {
+async fn read(body: &mut Incoming, most: usize, limit: Duration) -> Result<Option<Bytes>, Stop> {
+    match tokio::time::timeout(limit, Limited::new(body, most).collect()).await {
         Ok(Ok(whole)) => Ok(Some(whole.to_bytes())),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Ok(None),
         Ok(Err(error)) => Err(ProxyError::Client { reason: error.to_string(), stalled: false }.into()),

@@ -24,10 +24,11 @@ pub async fn handler(
 ) -> Response {
     const PATH: &str = "/ims/me";
     let cookie = cookies::session_cookie(&headers).unwrap_or_default();
-    let found = match context.wants_page {
-        true => shared.sessions.find(cookie).await,
+    let found = if context.wants_page {
+        shared.sessions.find(cookie).await
+    } else {
         // A page that asks by a timer how long the session lasts must not be what makes it last.
-        false => shared.sessions.look(cookie).await,
+        shared.sessions.look(cookie).await
     };
     let auth = match found {
         Ok(Some(auth)) => auth,

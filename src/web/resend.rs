@@ -58,14 +58,14 @@ pub async fn resend(
     };
     let Some(form) = shared.forms.take(id, &auth.data.identity.user).await? else {
         let mut response = pages::kept_no_more(context.plain(shared)).into_response();
-        cookie::remove_kept(response.headers_mut(), id);
+        cookie::remove_kept(response.headers_mut(), id.key());
         return Ok(response.map(Body::from));
     };
     let Some(request) = rebuilt(shared, head, auth, &form) else { return Err(Stop::Seal) };
     match forward(shared, context, proxy, request, host, auth).await {
         Ok(mut response) => {
             keep::note(FormEvent::Sent, context, &form);
-            cookie::remove_kept(response.headers_mut(), id);
+            cookie::remove_kept(response.headers_mut(), id.key());
             Ok(response)
         }
         Err(error) => failed(shared, context, id, &form, error).await,
@@ -133,6 +133,6 @@ async fn failed(
         )
     });
     let mut response = page.into_response();
-    cookie::remove_kept(response.headers_mut(), id);
+    cookie::remove_kept(response.headers_mut(), id.key());
     Ok(response.map(Body::from))
 }

@@ -67,7 +67,7 @@ async fn ask(
     for id in cookie::kept(headers) {
         match shared.forms.look(id).await? {
             Some(form) if form.user == auth.data.identity.user => {
-                waiting.push(shown(shared, auth, id, &form)?)
+                waiting.push(shown(shared, auth, id, &form)?);
             }
             Some(form) => {
                 // Another person's, in the same browser: it must not be there when they come back either.
@@ -97,7 +97,7 @@ async fn ask(
         see_other(return_to.as_str())
     };
     for id in over {
-        cookie::remove_kept(response.headers_mut(), id);
+        cookie::remove_kept(response.headers_mut(), id.key());
     }
     Ok(response)
 }
@@ -137,7 +137,7 @@ pub async fn discard(
         }
         None => see_other(PATH),
     };
-    cookie::remove_kept(response.headers_mut(), id);
+    cookie::remove_kept(response.headers_mut(), id.key());
     response
 }
 

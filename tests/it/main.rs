@@ -14,6 +14,7 @@ mod drain;
 mod exchange;
 mod floods;
 mod forms;
+mod forms_refused;
 mod forward;
 mod gentle;
 mod idle;

@@ -77,16 +77,18 @@ impl Forms {
         Some(Place { room: self.room.clone(), number, filled: false })
     }
 
-    /// Keeps a form in its place. When this person has too many, the oldest goes.
-    pub async fn keep(&self, mut place: Place, form: &Form) -> Result<FormId, StoreError> {
+    /// Keeps a form in its place. When this person has too many, the oldest go, whose keys are told.
+    pub async fn keep(&self, mut place: Place, form: &Form) -> Result<(FormId, Vec<Key>), StoreError> {
         let expires = UnixTime(form.sent).plus(self.lifetime);
         let id = self.write(new_id(), form, expires).await?;
         place.filled = true;
         let oldest = lock(&self.room).fill(place.number, id.key(), form.body.len(), expires);
-        for key in oldest {
-            self.store.remove(key).await?;
+        for key in &oldest {
+            if let Err(error) = self.store.remove(*key).await {
+                tracing::debug!(%error, "a form that nobody can have any more stays until it expires");
+            }
         }
-        Ok(id)
+        Ok((id, oldest))
     }
 
     /// A kept form; it stays.

@@ -127,7 +127,7 @@ pub fn still_kept(status: StatusCode, plain: Plain<'_>) -> Page {
     problem(&Problem {
         link: "/ims/resume",
         link_text: "Try again",
-        retry_after: Some(std::time::Duration::from_secs(5)),
+        retry_after: Some(std::time::Duration::from_secs(10)),
         ..Problem::new(
             status,
             "Campaign is not answering",
