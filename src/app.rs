@@ -19,7 +19,7 @@ use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
 use crate::ims::Ims;
 use crate::proxy::{Fleet, Proxy};
 use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
-use crate::session::{self, Lifetimes, Sessions, Signer, StoreStartError};
+use crate::session::{self, Forms, Lifetimes, Sessions, Signer, StoreStartError};
 use crate::telemetry::{AccessLog, Metrics};
 use crate::web::{Gate, RateLimiter, Shared, UsedStates};
 
@@ -124,7 +124,9 @@ fn shared(config: &Config, campaign: Vec<Endpoint>, clock: Clock) -> Result<Shar
         Lifetimes { idle: config.session.idle_timeout, absolute: config.session.absolute_timeout };
     let origin = instance.ims.origin();
     let opened = session::open(&config.session.store, &origin, lifetimes, &clock)?;
+    let forms = Forms::new(opened.store.clone(), config.session.login_timeout, clock.clone());
     Ok(Shared {
+        forms,
         ims: Ims::new(instance.clone(), ims_http, clock.clone()),
         campaign: Campaign::new(campaign, SOAP_DEADLINE),
         sessions: Sessions::new(opened.store, opened.cached, lifetimes, clock.clone()),
@@ -135,6 +137,7 @@ fn shared(config: &Config, campaign: Vec<Endpoint>, clock: Clock) -> Result<Shar
         rate: config.limits.rate.map(RateLimiter::new),
         clock,
         login_timeout: config.session.login_timeout,
+        absolute_timeout: config.session.absolute_timeout,
         origin,
         instance,
     })

@@ -24,6 +24,7 @@ use crate::clock::UnixTime;
 use crate::config::TokenAuth;
 use crate::crypto::random_text;
 use crate::http_client::{HttpClient, HttpError};
+use crate::policy::login::Prompt;
 
 /// A login as sent to IMS: the address for the browser, and what to remember until it comes back.
 #[derive(Debug)]
@@ -57,9 +58,8 @@ type Client =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
 
 impl Ims {
-    /// Begins a login (OIDC Core §3.1.2.1) with PKCE S256 (RFC 7636 §4.3). `prompt_login` asks IMS for the sign-in page
-    /// even when it knows the browser.
-    pub async fn authorize(&self, state: &str, prompt_login: bool) -> Result<Authorization, ImsError> {
+    /// Begins a login (OIDC Core §3.1.2.1) with PKCE S256 (RFC 7636 §4.3).
+    pub async fn authorize(&self, state: &str, prompt: Prompt) -> Result<Authorization, ImsError> {
         let client = self.client().await?;
         let (state, nonce) = (CsrfToken::new(state.to_owned()), Nonce::new(random_text::<16>()));
         let verifier = PkceCodeVerifier::new(random_text::<32>());
@@ -71,9 +71,11 @@ impl Ims {
         for scope in self.instance.ims.scopes.iter().filter(|scope| *scope != "openid") {
             request = request.add_scope(Scope::new(scope.clone()));
         }
-        if prompt_login {
-            request = request.add_prompt(CoreAuthPrompt::Login);
-        }
+        request = match prompt {
+            Prompt::AsUsual => request,
+            Prompt::SignIn => request.add_prompt(CoreAuthPrompt::Login),
+            Prompt::Silent => request.add_prompt(CoreAuthPrompt::None),
+        };
         let (url, ..) = request.url();
         Ok(Authorization { url, nonce: remembered.secret().clone(), verifier: verifier.into_secret() })
     }

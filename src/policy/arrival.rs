@@ -7,6 +7,8 @@ use http::{HeaderMap, Method, header};
 pub enum Arrival {
     /// A person's top-level navigation: 303 to IMS.
     Navigation,
+    /// A page's form, sent as a navigation: kept if it may be, else 401 and a page.
+    Form,
     /// A SOAP call: 403 with the fault that Campaign's clients understand.
     Soap,
     /// XHR, fetch, WebSocket, API: 401 JSON.
@@ -22,8 +24,21 @@ impl Arrival {
         if is_soap(headers, path) {
             return Self::Soap;
         }
-        if method == Method::GET && is_top_level_navigation(headers) { Self::Navigation } else { Self::Api }
+        let is_form = || is_form_type(text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default());
+        match *method {
+            Method::GET if is_top_level_navigation(headers) => Self::Navigation,
+            Method::POST if is_form() && is_top_level_navigation(headers) => Self::Form,
+            _ => Self::Api,
+        }
     }
+}
+
+/// The encodings that an HTML form can have (HTML Standard §4.10.22.6).
+fn is_form_type(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
+        .iter()
+        .any(|form| essence.eq_ignore_ascii_case(form))
 }
 
 fn is_soap(headers: &HeaderMap, path: &str) -> bool {
@@ -76,7 +91,8 @@ mod tests {
 
     #[test]
     fn each_kind_of_client_is_told_apart() {
-        use Arrival::{Api, Navigation, Soap};
+        use Arrival::{Api, Form, Navigation, Soap};
+        let form = ("content-type", "application/x-www-form-urlencoded");
         let get = Method::GET;
         for (method, pairs, path, expected) in [
             (&get, &[("accept", "text/html,*/*")][..], "/view/home", Navigation),
@@ -87,6 +103,20 @@ mod tests {
             (&get, &[("accept", "*/*")], "/view/home", Api),
             (&get, &[("accept", "text/html"), ("upgrade", "websocket")], "/ws", Api),
             (&Method::POST, &[("accept", "text/html")], "/view/home", Api),
+            (&Method::POST, &[("accept", "text/html"), form], "/view/home", Form),
+            (
+                &Method::POST,
+                &[("accept", "text/html"), ("content-type", "Multipart/Form-Data; boundary=x")],
+                "/",
+                Form,
+            ),
+            (&Method::POST, &[("accept", "text/html"), ("content-type", "text/plain")], "/", Form),
+            (&Method::POST, &[("accept", "text/html"), ("content-type", "application/json")], "/", Api),
+            (&Method::POST, &[form], "/view/home", Api),
+            (&Method::POST, &[("sec-fetch-mode", "cors"), form], "/view/home", Api),
+            (&Method::POST, &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe"), form], "/", Api),
+            (&Method::PUT, &[("sec-fetch-mode", "navigate"), form], "/view/home", Api),
+            (&Method::POST, &[("sec-fetch-mode", "navigate"), form], SOAP_ROUTER, Soap),
             (&Method::from_bytes(b"gEt").unwrap(), &[("accept", "text/html")], "/view/home", Api),
             (&Method::POST, &[], SOAP_ROUTER, Soap),
             (&Method::POST, &[("soapaction", "\"xtk:session#Logon\"")], "/other", Soap),

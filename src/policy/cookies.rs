@@ -12,6 +12,10 @@ pub const LOGIN_COOKIE_PREFIX: &str = "__Host-imsgate-login-";
 /// Set beside a new session for a moment, with the time: a browser that sends this one back and not the session does not
 /// keep the session, and must not be sent in circles.
 pub const FRESH_COOKIE: &str = "__Host-imsgate-fresh";
+/// Tells that this browser was signed in, and who it was; signs nobody in.
+pub const WAS_COOKIE: &str = "__Host-imsgate-was";
+/// Prefix of the cookies that name the forms kept for this browser.
+pub const KEPT_COOKIE_PREFIX: &str = "__Host-imsgate-kept-";
 /// Campaign's session cookie.
 pub const CAMPAIGN_COOKIE: &str = "__sessiontoken";
 

@@ -23,6 +23,8 @@ pub mod identity {
 
 /// Campaign's own defence against cross-site requests.
 pub const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
+/// To the client: seconds until its session ends, used or not, when that is soon.
+pub const EXPIRES_IN: HeaderName = HeaderName::from_static("x-ims-session-expires-in");
 /// One id for a request, end to end.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C Trace Context.

@@ -16,6 +16,18 @@ pub const MAX_OPEN_BYTES: usize = 16 * 1024;
 /// How often a login is begun again by itself before a person is asked.
 pub const MAX_ATTEMPTS: u8 = 3;
 
+/// What IMS is asked to do with a browser that it knows (`prompt`, OIDC Core §3.1.2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prompt {
+    /// What it thinks best.
+    #[default]
+    AsUsual,
+    /// Show the sign-in page all the same (`login`).
+    SignIn,
+    /// Show nothing: a code or an error at once (`none`).
+    Silent,
+}
+
 /// One login, from the redirect to IMS until the callback.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct LoginTransaction {
@@ -29,6 +41,12 @@ pub struct LoginTransaction {
     pub began: i64,
     /// Name of the session the browser had when it began, if any: the one this login is to replace.
     pub replaces: Option<String>,
+    /// True when IMS was asked to show nothing: an error then means only that somebody has to sign in.
+    #[serde(default)]
+    pub silent: bool,
+    /// True when a form waits for this login.
+    #[serde(default)]
+    pub resumes: bool,
 }
 
 /// The `state` parameter: how often this login was begun again, then 128 random bits as 22 characters of base64url.

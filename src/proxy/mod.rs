@@ -36,7 +36,7 @@ pub use upgrade::{WebSocketWanted, is_websocket};
 use self::lease::Lease;
 use self::pool::{Failure, Pool};
 use self::spare::Spare;
-use self::upload::{Progress, Upload};
+use self::upload::{Progress, Sendable, Upload};
 use crate::config;
 use crate::policy::{cookies, headers};
 
@@ -62,9 +62,9 @@ impl Proxy {
 
     /// Sends the request (its URI is path and query only) and hands back the answer without hop-by-hop fields.
     /// `ended` gives what cuts an answer without an end of its own: an upgraded connection, an event stream.
-    pub async fn forward(
+    pub async fn forward<B: Sendable>(
         &self,
-        mut request: Request<Incoming>,
+        mut request: Request<B>,
         ended: impl FnOnce() -> Option<CancellationToken>,
     ) -> Result<Forwarded, ProxyError> {
         let websocket = upgrade::take(&mut request);

@@ -3,7 +3,7 @@
 //! Only `websocket` is let through. Another protocol inside the connection (`h2c`) would carry requests past the gate.
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
-use http_body::Body as _;
+use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -26,7 +26,7 @@ pub fn is_websocket<B>(request: &Request<B>) -> bool {
 pub struct WebSocketWanted;
 
 /// Restores the upgrade fields of a marked request; true when it is one.
-pub fn take(request: &mut Request<Incoming>) -> bool {
+pub fn take<B: HttpBody>(request: &mut Request<B>) -> bool {
     if request.extensions_mut().remove::<WebSocketWanted>().is_none() || !request.body().is_end_stream() {
         return false;
     }

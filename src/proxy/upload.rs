@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::Request;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::Full;
 use hyper::body::Incoming;
 
 /// A request's body on its way to Campaign.
@@ -15,8 +16,16 @@ use hyper::body::Incoming;
 pub enum Upload {
     /// Nothing.
     Empty,
+    /// Complete already.
+    Whole(Option<Bytes>),
     /// The client's, counted as it goes.
     Client(Incoming, Arc<Counted>, Room),
+}
+
+/// What can go to Campaign as a request's body.
+pub trait Sendable: HttpBody {
+    /// As an upload of at most `limit` bytes, and how to watch it.
+    fn watched(self, limit: Option<u64>) -> (Upload, Progress);
 }
 
 /// Bytes that may still come, of so many in all.
@@ -61,16 +70,33 @@ pub(super) enum Movement {
     None,
 }
 
-impl Upload {
-    /// Wraps a client's body so that its progress can be watched.
-    pub(super) fn watched(request: Request<Incoming>, limit: Option<u64>) -> (Request<Self>, Progress) {
-        if request.body().is_end_stream() {
-            return (request.map(|_| Self::Empty), Progress(None));
+/// A client's body on its way.
+impl Sendable for Incoming {
+    fn watched(self, limit: Option<u64>) -> (Upload, Progress) {
+        if self.is_end_stream() {
+            return (Upload::Empty, Progress(None));
         }
         let counted = Arc::<Counted>::default();
         let progress = Progress(Some(counted.clone()));
         let all = limit.unwrap_or(u64::MAX);
-        (request.map(|body| Self::Client(body, counted, Room { left: all, all })), progress)
+        (Upload::Client(self, counted, Room { left: all, all }), progress)
+    }
+}
+
+/// A body that was read before: there is nothing to wait for.
+impl Sendable for Full<Bytes> {
+    fn watched(self, _limit: Option<u64>) -> (Upload, Progress) {
+        let whole = self.into_inner().filter(|bytes| !bytes.is_empty());
+        (whole.map_or(Upload::Empty, |bytes| Upload::Whole(Some(bytes))), Progress(None))
+    }
+}
+
+impl Upload {
+    /// Wraps a body so that its progress can be watched.
+    pub(super) fn watched<B: Sendable>(request: Request<B>, limit: Option<u64>) -> (Request<Self>, Progress) {
+        let (head, body) = request.into_parts();
+        let (upload, progress) = body.watched(limit);
+        (Request::from_parts(head, upload), progress)
     }
 
     /// True when there is nothing to send.
@@ -121,6 +147,7 @@ impl HttpBody for Upload {
     ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Client(body, counted, room) => {
                 let polled = Pin::new(body).poll_frame(cx);
                 counted.waits.store(polled.is_pending(), Ordering::Relaxed);
@@ -135,6 +162,7 @@ impl HttpBody for Upload {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
+            Self::Whole(bytes) => bytes.is_none(),
             Self::Client(body, ..) => body.is_end_stream(),
         }
     }
@@ -142,6 +170,7 @@ impl HttpBody for Upload {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Client(body, ..) => body.size_hint(),
         }
     }

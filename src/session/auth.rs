@@ -55,6 +55,9 @@ pub struct Auth {
     assertion: ArcSwapOption<(UnixTime, HeaderValue)>,
 }
 
+/// How long before its end, in seconds, a session is said to end.
+const SOON: i64 = 300;
+
 impl Auth {
     /// Prepares a session that the store has said, at `asked`, to be alive; `ended` tells its end.
     pub(super) fn new(id: Id, data: SessionData, ended: CancellationToken, asked: UnixTime) -> Self {
@@ -94,6 +97,12 @@ impl Auth {
     pub(super) fn with(&self, data: SessionData, asked: UnixTime) -> Self {
         let ended = self.ended.clone();
         Self { campaign_logon: self.campaign_logon.clone(), ..Self::new(self.id, data, ended, asked) }
+    }
+
+    /// Seconds until the session ends, used or not, when that is soon.
+    pub fn ends_soon(&self, now: UnixTime) -> Option<u32> {
+        let left = self.data.ends.0.saturating_sub(now.0);
+        if left > SOON { None } else { u32::try_from(left).ok() }
     }
 
     /// The session cookie's value.

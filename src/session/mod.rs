@@ -8,6 +8,7 @@ mod assertion;
 mod auth;
 mod data;
 mod embedded;
+mod forms;
 mod key;
 mod known;
 mod memory;
@@ -32,6 +33,7 @@ pub use assertion::{KeyError, Signer};
 pub use auth::Auth;
 pub use data::{CampaignSession, Identity, Person, SessionData, Tokens};
 pub use embedded::{Embedded, OpenError};
+pub use forms::{Form, FormId, Forms, Place};
 pub use key::Key;
 pub use memory::MemoryStore;
 pub use open::{Opened, StoreStartError, open};
@@ -104,6 +106,17 @@ impl Sessions {
     /// The live session with this cookie value, noted as used now. `None` for anything else: unknown, ended, timed out,
     /// not even an id.
     pub async fn find(&self, cookie: &str) -> Result<Option<Arc<Auth>>, StoreError> {
+        let Some((auth, now)) = self.alive(cookie).await? else { return Ok(None) };
+        self.touch(&auth, now);
+        Ok(Some(auth))
+    }
+
+    /// As [`find`](Self::find), but to look at a session is not to use it.
+    pub async fn look(&self, cookie: &str) -> Result<Option<Arc<Auth>>, StoreError> {
+        Ok(self.alive(cookie).await?.map(|(auth, _)| auth))
+    }
+
+    async fn alive(&self, cookie: &str) -> Result<Option<(Arc<Auth>, UnixTime)>, StoreError> {
         let Ok(id) = cookie.parse::<Id>() else { return Ok(None) };
         let key = Key::of(id);
         let auth = match self.live.get(&key) {
@@ -116,8 +129,12 @@ impl Sessions {
             self.end(&auth).await?;
             return Ok(None);
         }
-        self.touch(&auth, now);
-        Ok(Some(auth))
+        Ok(Some((auth, now)))
+    }
+
+    /// When a session ends unless it is used again.
+    pub fn idle_end(&self, auth: &Auth) -> UnixTime {
+        self.expiry(&auth.data, UnixTime(auth.seen.load(Ordering::Relaxed)))
     }
 
     /// Ends a session: out of cache and store, and whoever holds it (an open WebSocket) is told, here and at every

@@ -2,6 +2,7 @@ mod contract;
 mod crash;
 mod disk;
 mod embedded;
+mod forms;
 mod operate;
 mod redis;
 mod servers;
@@ -94,6 +95,18 @@ async fn a_session_times_out_idle_and_absolute_to_the_second() {
         clock.advance(Duration::from_mins(29));
     }
     assert!(sessions.find(&busy).await.unwrap().is_none(), "absolute");
+}
+
+#[tokio::test]
+async fn to_look_at_a_session_is_not_to_use_it() {
+    let clock = Clock::movable();
+    let sessions = sessions(&clock);
+    let cookie = sessions.create(identity(), tokens(&clock), None).await.unwrap().cookie_value();
+    clock.advance(LIFETIMES.idle.checked_sub(Duration::from_secs(10)).unwrap());
+    let auth = sessions.look(&cookie).await.unwrap().unwrap();
+    assert!(sessions.idle_end(&auth).since(clock.now()) <= Duration::from_secs(10));
+    clock.advance(Duration::from_secs(10));
+    assert!(sessions.look(&cookie).await.unwrap().is_none());
 }
 
 #[tokio::test]

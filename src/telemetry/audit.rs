@@ -52,3 +52,27 @@ pub fn logout(request: RequestId, peer: &str, who: Who<'_>, sid: &str) {
     let Who { user, email, organization } = who;
     tracing::info!(target: TARGET, event = "logout", %request, peer, user, email, organization, sid, "signed out");
 }
+
+/// What became of a form that met an ended session. Never its body, never the query of its address.
+pub fn form(event: FormEvent, request: RequestId, peer: &str, user: &str, path: &str, bytes: usize) {
+    let (event, what) = match event {
+        FormEvent::Kept => ("form_kept", "a form waits for its sender to sign in"),
+        FormEvent::Sent => ("form_sent", "a kept form was sent to Campaign"),
+        FormEvent::Discarded => ("form_discarded", "a kept form was discarded by its sender"),
+        FormEvent::Dropped => ("form_dropped", "somebody else signed in; a kept form was dropped"),
+    };
+    tracing::info!(target: TARGET, event, %request, peer, user, path, bytes, "{what}");
+}
+
+/// See [`form`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormEvent {
+    /// It waits.
+    Kept,
+    /// It went to Campaign.
+    Sent,
+    /// Its sender does not want it sent.
+    Discarded,
+    /// Another person came back.
+    Dropped,
+}

@@ -47,6 +47,9 @@ pub enum Stop {
     /// The session store is away; nothing is known of the session.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Something cannot be sealed or built again: our own fault.
+    #[error("a kept form cannot be sealed or built again")]
+    Seal,
     /// Campaign gave no answer.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -69,6 +72,7 @@ impl Stop {
             }
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTooLarge | Self::Proxy(ProxyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Seal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Proxy(ProxyError::Deadline { .. }) => StatusCode::GATEWAY_TIMEOUT,
             Self::Proxy(ProxyError::Client { stalled: true, .. }) => StatusCode::REQUEST_TIMEOUT,
             Self::Proxy(ProxyError::Client { stalled: false, .. }) => StatusCode::BAD_REQUEST,
@@ -88,6 +92,7 @@ impl Stop {
             Self::TooMany(Limit::Requests) => "too_many_requests",
             Self::TooMany(_) => "too_many_connections",
             Self::BodyTooLarge | Self::Proxy(ProxyError::TooLarge { .. }) => "request_body_too_large",
+            Self::Seal => "internal_error",
             Self::Store(_) => "session_store_unavailable",
             Self::Proxy(ProxyError::Client { .. }) => "incomplete_request",
             Self::Proxy(_) => "campaign_unavailable",
@@ -137,6 +142,7 @@ impl Stop {
         match self {
             Self::Host | Self::Path(_) => pages::bad_request(plain),
             Self::Misdirected => pages::misdirected(plain),
+            Self::Seal => pages::internal(plain),
             Self::Denied | Self::ForeignOrigin => pages::denied(plain),
             Self::Framing(FramingError::TooLong) => pages::problem(&Problem::new(
                 self.status(),
@@ -204,13 +210,14 @@ pub fn json_answer(status: StatusCode, value: &Value) -> Response {
     (status, headers, value.to_string()).into_response()
 }
 
-/// 401 for XHR, fetch, WebSocket and API calls. RFC 9110 §11.6.1 asks for the challenge; `Bearer` opens no browser box.
+/// RFC 9110 §11.6.1 asks for a challenge; `Bearer` opens no browser box.
+pub const LOGIN_CHALLENGE: &str = "Bearer realm=\"imsgate\"";
+
+/// 401 for XHR, fetch, WebSocket and API calls.
 pub fn login_required() -> Response {
     let mut response =
         json_answer(StatusCode::UNAUTHORIZED, &json!({"error": "login_required", "login": "/ims/login"}));
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"imsgate\""));
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(LOGIN_CHALLENGE));
     response
 }
 

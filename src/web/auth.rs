@@ -13,7 +13,7 @@ use super::answer::{Stop, login_required};
 use super::context::Context;
 use super::shared::Shared;
 use crate::policy::cookies;
-use crate::policy::headers::identity;
+use crate::policy::headers::{EXPIRES_IN, identity};
 
 /// 200 with the identity headers, 401 without a session, 503 when that cannot be told.
 pub async fn handler(
@@ -36,6 +36,9 @@ pub async fn handler(
     headers.insert(identity::ORGANIZATION, auth.organization.clone());
     headers.insert(identity::GROUPS, auth.groups.clone());
     headers.insert(identity::ASSERTION, auth.assertion(&shared.signer, context.now));
+    if let Some(seconds) = auth.ends_soon(context.now) {
+        headers.insert(EXPIRES_IN, seconds.into());
+    }
     headers.insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
     response
 }

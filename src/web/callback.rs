@@ -15,12 +15,12 @@ use super::context::Context;
 use super::login::{self, Begin};
 use super::pages::{self, LoginTrouble};
 use super::shared::Shared;
-use super::{campaign_session, cookie, logout, refusal};
+use super::{campaign_session, cookie, logout, refusal, resume, was};
 use crate::config::SessionMode;
 use crate::ims::{ImsError, Person, Tokens as ImsTokens};
 use crate::policy::access::{AccessPolicy, Granted};
 use crate::policy::cookies;
-use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, State as LoginState};
+use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, Prompt, State as LoginState};
 use crate::policy::return_to::ReturnTo;
 use crate::session::{Auth, CampaignSession, Identity, Tokens};
 use crate::telemetry::audit::{self, Who};
@@ -54,31 +54,53 @@ struct Callback<'a> {
     headers: &'a HeaderMap,
 }
 
+/// Where the person goes after the login.
+struct Destination {
+    return_to: ReturnTo,
+    /// By way of the form that waits for it.
+    resumes: bool,
+}
+
+impl Destination {
+    fn redirect(&self) -> Response {
+        if self.resumes {
+            see_other(&resume::path(&self.return_to))
+        } else {
+            see_other(self.return_to.as_str())
+        }
+    }
+}
+
 impl Callback<'_> {
     async fn answer(&self, query: CallbackQuery, state: &LoginState, name: &str) -> Response {
         let sealed = cookies::pairs(self.headers).find(|(sent, _)| *sent == name).map(|(_, value)| value);
         let Some(transaction) =
             sealed.and_then(|text| self.shared.sealer.open::<LoginTransaction>(name, text))
         else {
-            return self.again(state, ReturnTo::default(), COOKIE_MISSING).await;
+            // A form that waits is known by its own cookie.
+            let resumes = cookie::kept(self.headers).next().is_some();
+            let to = Destination { return_to: ReturnTo::default(), resumes };
+            return self.again(state, to, COOKIE_MISSING).await;
         };
-        let return_to = transaction.return_to.clone();
+        let to = Destination { return_to: transaction.return_to.clone(), resumes: transaction.resumes };
         if !self.shared.used_states.first_use(state.as_str()) {
-            return self.again(state, return_to, "the state was used before").await;
+            return self.again(state, to, "the state was used before").await;
         }
         let age = self.context.now.0.saturating_sub(transaction.began);
         if Duration::from_secs(u64::try_from(age).unwrap_or(0)) > self.shared.login_timeout {
-            return self.again(state, return_to, "the login took too long").await;
+            return self.again(state, to, "the login took too long").await;
         }
         if let Some(issuer) = &query.iss {
             match self.shared.ims.accepted_issuers().await {
                 Ok(accepted) if accepted.contains(issuer) => {}
                 Ok(_) => return self.malformed("iss is not an accepted issuer (RFC 9207)"),
-                Err(error) => return login::failed(self.shared, self.context, &error, &return_to),
+                Err(error) => return login::failed(self.shared, self.context, &error, &to.return_to),
             }
         }
         match (query.error, query.code.filter(|code| !code.is_empty())) {
-            (Some(error), _) => self.declined(&error, &return_to),
+            // IMS was to show nothing and could not (OIDC Core §3.1.2.6): now it may, once.
+            (Some(_), _) if transaction.silent => self.begin(to, state.attempt()).await,
+            (Some(error), _) => self.declined(&error, &to.return_to),
             (None, None) => self.malformed("neither code nor error"),
             (None, Some(code)) => self.redeem(&code, transaction, state).await,
         }
@@ -86,21 +108,22 @@ impl Callback<'_> {
 
     /// From code to session.
     async fn redeem(&self, code: &str, transaction: LoginTransaction, state: &LoginState) -> Response {
-        let (shared, return_to) = (self.shared, transaction.return_to);
+        let shared = self.shared;
+        let to = Destination { return_to: transaction.return_to, resumes: transaction.resumes };
         let (replaces, began) = (transaction.replaces, transaction.began);
         let tokens = match shared.ims.exchange(code, &transaction.verifier, &transaction.nonce).await {
             Ok(tokens) => tokens,
             // The code was used or is too old: a new one is a redirect away.
             Err(ImsError::Refused { code, .. }) if code == "invalid_grant" => {
-                return self.again(state, return_to, "IMS does not take this code (any more)").await;
+                return self.again(state, to, "IMS does not take this code (any more)").await;
             }
-            Err(error) => return login::failed(shared, self.context, &error, &return_to),
+            Err(error) => return login::failed(shared, self.context, &error, &to.return_to),
         };
         let person = match shared.ims.person(&tokens).await {
             Ok(person) => person,
             Err(error) => {
                 self.discard(&tokens).await;
-                return login::failed(shared, self.context, &error, &return_to);
+                return login::failed(shared, self.context, &error, &to.return_to);
             }
         };
         let ims = &shared.instance.ims;
@@ -123,13 +146,15 @@ impl Callback<'_> {
                     .is_some_and(|old| is_of_another_tab(old, began, replaces.as_deref(), &person, &granted))
                 {
                     self.discard(&tokens).await;
-                    return see_other(return_to.as_str());
+                    return to.redirect();
                 }
-                self.enter(person, granted, tokens, old, &return_to).await
+                self.enter(person, granted, tokens, old, &to).await
             }
             Err(refused) => {
                 self.discard(&tokens).await;
-                refusal::answer(shared, self.context, &person, &refused)
+                let mut response = refusal::answer(shared, self.context, &person, &refused);
+                cookie::remove_was(response.headers_mut());
+                response
             }
         }
     }
@@ -141,7 +166,7 @@ impl Callback<'_> {
         granted: Granted,
         tokens: ImsTokens,
         old: Option<Arc<Auth>>,
-        return_to: &ReturnTo,
+        to: &Destination,
     ) -> Response {
         let shared = self.shared;
         let campaign = match self.campaign_logon(&tokens).await {
@@ -175,8 +200,9 @@ impl Callback<'_> {
             organization: &identity.organization,
         };
         audit::login(self.context.id, &self.context.peer_text(), who, &identity.groups, &auth.sid);
-        let mut response = see_other(return_to.as_str());
+        let mut response = to.redirect();
         cookie::set_session(response.headers_mut(), &auth.cookie_value(), self.context.now);
+        was::set(shared, response.headers_mut(), &auth);
         response
     }
 
@@ -212,17 +238,17 @@ impl Callback<'_> {
     }
 
     /// A late, replayed or orphaned callback: who is signed in already goes on, everybody else begins again.
-    async fn again(&self, state: &LoginState, return_to: ReturnTo, why: &str) -> Response {
+    async fn again(&self, state: &LoginState, to: Destination, why: &str) -> Response {
         tracing::info!(request = %self.context.id, why, attempt = state.attempt(), "login begins again");
         match self.live_session().await {
-            Ok(Some(_)) => return see_other(return_to.as_str()),
+            Ok(Some(_)) => return to.redirect(),
             Ok(None) => {}
             Err(stop) => return stop.answer(self.shared, self.context, false),
         }
         let attempt = state.attempt() + 1;
         if attempt > MAX_ATTEMPTS {
             audit::login_failed(self.context.id, &self.context.peer_text(), why);
-            let retry = login::login_path(&return_to);
+            let retry = login::login_path(&to.return_to);
             let trouble = if why == COOKIE_MISSING {
                 LoginTrouble::CookieMissing
             } else {
@@ -231,13 +257,14 @@ impl Callback<'_> {
             return pages::login_failed(&trouble.page(&retry, self.context.plain(self.shared)))
                 .into_response();
         }
-        login::begin(
-            self.shared,
-            self.context,
-            self.headers,
-            Begin { return_to, attempt, prompt_login: false },
-        )
-        .await
+        self.begin(to, attempt).await
+    }
+
+    /// Once more, and IMS may show what it has to.
+    async fn begin(&self, to: Destination, attempt: u8) -> Response {
+        let Destination { return_to, resumes } = to;
+        let begin = Begin { return_to, attempt, prompt: Prompt::AsUsual, resumes };
+        login::begin(self.shared, self.context, self.headers, begin).await
     }
 
     async fn live_session(&self) -> Result<Option<Arc<Auth>>, Stop> {

@@ -2,11 +2,13 @@
 //! attributes, or browsers ignore it.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::clock::UnixTime;
-use crate::policy::cookies::{self, FRESH_COOKIE, SESSION_COOKIE};
+use crate::policy::cookies::{self, FRESH_COOKIE, KEPT_COOKIE_PREFIX, SESSION_COOKIE, WAS_COOKIE};
+use crate::session::{FormId, Key};
 
 /// How long a browser keeps the cookie of an open login, in seconds: longer than the login may take, so that a late
 /// callback still knows where the person wanted to go.
@@ -21,11 +23,47 @@ pub fn set_session(headers: &mut HeaderMap, value: &str, now: UnixTime) {
     append(headers, FRESH_COOKIE, &now.0.to_string(), format_args!("; Max-Age={FRESH}"));
 }
 
-/// Removes the session cookie.
+/// Removes the session cookie, and who it was.
 pub fn remove_session(headers: &mut HeaderMap) {
     append(headers, SESSION_COOKIE, "", "; Max-Age=0");
     remove_fresh(headers);
+    remove_was(headers);
 }
+
+/// Sets who is signed in, until the browser is closed.
+pub fn set_was(headers: &mut HeaderMap, sealed: &str) {
+    append(headers, WAS_COOKIE, sealed, "");
+}
+
+/// Removes who was signed in.
+pub fn remove_was(headers: &mut HeaderMap) {
+    append(headers, WAS_COOKIE, "", "; Max-Age=0");
+}
+
+/// Sets the name of a kept form, each in a cookie of its own: tabs do not overwrite each other's.
+pub fn set_kept(headers: &mut HeaderMap, id: FormId, lifetime: Duration) {
+    append(headers, &kept_name(id.key()), &id.to_string(), format_args!("; Max-Age={}", lifetime.as_secs()));
+}
+
+/// Removes the name of a kept form.
+pub fn remove_kept(headers: &mut HeaderMap, key: Key) {
+    append(headers, &kept_name(key), "", "; Max-Age=0");
+}
+
+/// The forms kept for this browser, as far as it knows.
+pub fn kept(headers: &HeaderMap) -> impl Iterator<Item = FormId> {
+    cookies::pairs(headers)
+        .filter(|(name, _)| name.starts_with(KEPT_COOKIE_PREFIX))
+        .filter_map(|(_, value)| FormId::parse(value))
+        .take(MOST_KEPT)
+}
+
+fn kept_name(key: Key) -> String {
+    format!("{KEPT_COOKIE_PREFIX}{key}")
+}
+
+/// Names of kept forms that are looked at: more than one person can have.
+const MOST_KEPT: usize = 16;
 
 /// Removes the time of the login.
 pub fn remove_fresh(headers: &mut HeaderMap) {

@@ -1,17 +1,35 @@
 //! What somebody without a session hears, in the words their client understands.
 
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, Method, header};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request, header};
+use hyper::body::Incoming;
 
-use super::answer::{login_required, see_other, soap_session_expired};
+use super::answer::{Stop, login_required, see_other, soap_session_expired};
 use super::context::Context;
 use super::cookie;
 use super::login::{self, Begin};
 use super::pages::{self, LoginTrouble};
 use super::shared::Shared;
+use super::{keep, was};
 use crate::policy::arrival::Arrival;
 use crate::policy::return_to::ReturnTo;
 use crate::telemetry::audit;
+
+/// Answers a request for Campaign that needs a session and has none; a form among them is kept if it may be.
+pub async fn knock(
+    shared: &Shared,
+    context: &Context,
+    request: Request<Incoming>,
+    path: &str,
+) -> Result<Response, Stop> {
+    let (head, body) = request.into_parts();
+    let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    if Arrival::of(&head.method, &head.headers, path) == Arrival::Form {
+        return keep::form(shared, context, &head.headers, body, target).await;
+    }
+    Ok(closed(shared, context, &head.method, &head.headers, path, target).await)
+}
 
 /// Answers a request that needs a session and has none.
 pub async fn closed(
@@ -24,14 +42,16 @@ pub async fn closed(
 ) -> Response {
     match Arrival::of(method, headers, path) {
         Arrival::Soap => soap_session_expired(),
-        Arrival::Api => login_required(),
+        Arrival::Api | Arrival::Form => login_required(),
         Arrival::Navigation if cookie::is_fresh(headers, context.now) => {
             lost_session(shared, context, target)
         }
         // A session's cookie belongs to the callback server's host: only there can somebody sign in.
         Arrival::Navigation if !is_home(shared, headers) => see_other(&format!("{}{target}", shared.origin)),
         Arrival::Navigation => {
-            let begin = Begin { return_to: ReturnTo::parse_or_root(target), ..Begin::default() };
+            let (return_to, prompt) =
+                (ReturnTo::parse_or_root(target), was::prompt(shared, headers, context.now));
+            let begin = Begin { return_to, prompt, ..Begin::default() };
             login::begin(shared, context, headers, begin).await
         }
     }

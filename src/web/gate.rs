@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -13,12 +12,12 @@ use tower::ServiceExt as _;
 use super::answer::Stop;
 use super::context::{Context, Peer};
 use super::shared::Shared;
-use super::{campaign_session, door, dress, router};
+use super::{campaign_session, door, dress, resend, router};
 use crate::policy::arrival::{SOAP_ROUTER, is_same_origin};
 use crate::policy::framing::{self, FramingError};
-use crate::policy::headers::REQUEST_ID;
+use crate::policy::headers::{EXPIRES_IN, REQUEST_ID};
 use crate::policy::path::CanonicalPath;
-use crate::policy::{cookies, public};
+use crate::policy::{cookies, kept, public};
 use crate::proxy::{Body, Proxy, ProxyError, WebSocketWanted, is_websocket};
 use crate::session::Auth;
 use crate::telemetry::{AccessLog, Counters, Limit, Line, Lookup, Trouble};
@@ -116,12 +115,15 @@ impl Gate {
         let auth = self.session(request.headers()).await.map_err(anonymous)?;
         let open = || !path.is_ambiguous() && shared.instance.campaign.public_paths.is_public(path.as_str());
         if auth.is_none() && !open() {
-            let (method, headers) = (request.method(), request.headers());
-            let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
             // Boxed: a login's many states must not be carried, and copied, by every request that needs none.
-            let answer =
-                Box::pin(door::closed(shared, context, method, headers, path.as_str(), target)).await;
-            return Ok(answer.map(Body::from));
+            let answer = Box::pin(door::knock(shared, context, request, path.as_str())).await;
+            return answer.map(|answer| answer.map(Body::from)).map_err(anonymous);
+        }
+        if let Some(auth) = &auth
+            && kept::may_be_mark(&request)
+        {
+            let resent = resend::resend(shared, context, &self.proxy, request, host, auth);
+            return Box::pin(resent).await.map_err(|stop| (stop, true));
         }
 
         // 4. Dressed and sent, with a Campaign session that is good.
@@ -148,13 +150,17 @@ impl Gate {
         dress::dress(shared, context, request.headers_mut(), host, auth.as_deref());
         let ended = || auth.as_ref().map(|auth| auth.ended.clone());
         let forwarded = self.proxy.forward(request, ended).await.map_err(|e| (e.into(), signed_in))?;
-        if let Some(auth) = &auth
-            && campaign_session::is_suspicious(&forwarded.response, is_soap, auth)
-        {
-            let looked = campaign_session::look(shared, context, &self.proxy, auth, forwarded);
-            return Box::pin(looked).await.map_err(|stop| (stop, true));
+        let Some(auth) = auth else { return Ok(forwarded.response) };
+        let mut response = if campaign_session::is_suspicious(&forwarded.response, is_soap, &auth) {
+            let looked = campaign_session::look(shared, context, &self.proxy, &auth, forwarded);
+            Box::pin(looked).await.map_err(|stop| (stop, true))?
+        } else {
+            forwarded.response
+        };
+        if let Some(seconds) = auth.ends_soon(context.now) {
+            response.headers_mut().insert(EXPIRES_IN, seconds.into());
         }
-        Ok(forwarded.response)
+        Ok(response)
     }
 
     async fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, Stop> {

@@ -8,13 +8,13 @@ use http::{HeaderMap, StatusCode};
 
 use super::answer::see_other;
 use super::context::Context;
-use super::cookie;
 use super::pages::{self, LoginTrouble};
 use super::shared::Shared;
+use super::{cookie, was};
 use crate::crypto::random_text;
 use crate::ims::ImsError;
 use crate::policy::cookies::{self, LOGIN_COOKIE_PREFIX};
-use crate::policy::login::{LoginTransaction, MAX_OPEN_BYTES, MAX_OPEN_LOGINS, State as LoginState};
+use crate::policy::login::{LoginTransaction, MAX_OPEN_BYTES, MAX_OPEN_LOGINS, Prompt, State as LoginState};
 use crate::policy::return_to::ReturnTo;
 use crate::telemetry::audit;
 
@@ -25,8 +25,10 @@ pub struct Begin {
     pub return_to: ReturnTo,
     /// How often it was begun again by itself.
     pub attempt: u8,
-    /// Ask IMS for the sign-in page even when it knows the browser.
-    pub prompt_login: bool,
+    /// What IMS is asked to show.
+    pub prompt: Prompt,
+    /// True when a form waits for it.
+    pub resumes: bool,
 }
 
 /// `/ims/login?return_to=/path&prompt=login`
@@ -37,11 +39,16 @@ pub async fn handler(
     headers: HeaderMap,
 ) -> Response {
     let query = query.unwrap_or_default();
-    let mut begin = Begin::default();
+    // Whoever was signed in here is asked nothing if IMS can help it; a form that waits is not forgotten over a detour.
+    let mut begin = Begin {
+        prompt: was::prompt(&shared, &headers, context.now),
+        resumes: cookie::kept(&headers).next().is_some(),
+        ..Begin::default()
+    };
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {
             "return_to" => begin.return_to = ReturnTo::parse_or_root(&value),
-            "prompt" => begin.prompt_login = value == "login",
+            "prompt" if value == "login" => begin.prompt = Prompt::SignIn,
             _ => {}
         }
     }
@@ -51,7 +58,7 @@ pub async fn handler(
 /// Sends the browser to IMS.
 pub async fn begin(shared: &Shared, context: &Context, headers: &HeaderMap, begin: Begin) -> Response {
     let state = LoginState::new(begin.attempt, &random_text::<16>());
-    let authorization = match shared.ims.authorize(state.as_str(), begin.prompt_login).await {
+    let authorization = match shared.ims.authorize(state.as_str(), begin.prompt).await {
         Ok(authorization) => authorization,
         Err(error) => return failed(shared, context, &error, &begin.return_to),
     };
@@ -61,6 +68,8 @@ pub async fn begin(shared: &Shared, context: &Context, headers: &HeaderMap, begi
         return_to: begin.return_to,
         began: context.now.0,
         replaces: session_name(shared, headers).await,
+        silent: begin.prompt == Prompt::Silent,
+        resumes: begin.resumes,
     };
     let name = state.cookie_name();
     let Ok(sealed) = shared.sealer.seal(&name, &transaction) else {

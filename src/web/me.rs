@@ -24,13 +24,20 @@ pub async fn handler(
 ) -> Response {
     const PATH: &str = "/ims/me";
     let cookie = cookies::session_cookie(&headers).unwrap_or_default();
-    let auth = match shared.sessions.find(cookie).await {
+    let found = if context.wants_page {
+        shared.sessions.find(cookie).await
+    } else {
+        // A page that asks by a timer how long the session lasts must not be what makes it last.
+        shared.sessions.look(cookie).await
+    };
+    let auth = match found {
         Ok(Some(auth)) => auth,
         Ok(None) => return door::closed(&shared, &context, &Method::GET, &headers, PATH, PATH).await,
         Err(error) => return Stop::from(error).answer(&shared, &context, false),
     };
     let (identity, ends) = (&auth.data.identity, auth.data.ends);
     if !context.wants_page {
+        let idle_end = shared.sessions.idle_end(&auth);
         let value = json!({
             "user": identity.user,
             "email": identity.email,
@@ -38,6 +45,9 @@ pub async fn handler(
             "organization": identity.organization,
             "groups": identity.groups,
             "expires_at": rfc3339(ends),
+            "expires_in": ends.since(context.now).as_secs(),
+            "idle_expires_at": rfc3339(idle_end),
+            "idle_expires_in": idle_end.since(context.now).as_secs(),
         });
         return json_answer(StatusCode::OK, &value);
     }

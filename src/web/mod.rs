@@ -10,14 +10,18 @@ mod door;
 mod dress;
 mod gate;
 mod health;
+mod keep;
 mod login;
 mod logout;
 mod me;
 pub mod pages;
 mod rate;
 mod refusal;
+mod resend;
+mod resume;
 pub mod router;
 mod shared;
+mod was;
 
 pub use crate::proxy::Body;
 pub use context::Peer;

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::{Instance, Limits};
 use crate::crypto::Sealer;
 use crate::ims::Ims;
-use crate::session::{Sessions, Signer};
+use crate::session::{Forms, Sessions, Signer};
 
 /// Everything a request may need; built by `app` only.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Shared {
     pub campaign: Campaign,
     /// Live sessions.
     pub sessions: Sessions,
+    /// Forms that wait for a login.
+    pub forms: Forms,
     /// Signs the assertion.
     pub signer: Signer,
     /// Seals open logins.
@@ -39,6 +41,8 @@ pub struct Shared {
     pub clock: Clock,
     /// A login not finished within this time is begun again.
     pub login_timeout: Duration,
+    /// How long after the login a session ends at the latest.
+    pub absolute_timeout: Duration,
     /// This gateway's origin, as in an `Origin` header.
     pub origin: String,
 }

@@ -8,6 +8,7 @@ mod logout;
 mod me;
 mod problem;
 mod refused;
+mod resume;
 pub(crate) mod stamp;
 pub(crate) mod style;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use self::problem::{
     not_found, problem, too_large,
 };
 pub use self::refused::{Refused, refused};
+pub use self::resume::{Resume, Waiting, kept_for_another, kept_no_more, not_kept, resume, still_kept};
 pub use self::stamp::utc;
 
 /// A finished page: what to send, with which status.

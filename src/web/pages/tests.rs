@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::*;
 use crate::clock::UnixTime;
+use crate::policy::kept::NotKept;
 
 const NOW: UnixTime = UnixTime(1_795_343_343);
 const IMS: &str = "https://ims-na1.adobelogin.com";
@@ -138,6 +139,7 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
             }),
         ),
     ];
+    pages.extend(pages_of_kept_forms(words));
     for (name, trouble) in [
         ("login-declined", LoginTrouble::Declined),
         ("login-invalid", LoginTrouble::AnswerInvalid),
@@ -146,6 +148,32 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
         ("login-clock", LoginTrouble::Clock),
     ] {
         pages.push((name, login_failed(&trouble.page(link, plain))));
+    }
+    pages
+}
+
+fn pages_of_kept_forms(words: Words<'_>) -> Vec<(&'static str, Page)> {
+    let Words { request_id, support, link, .. } = words;
+    let plain = Plain { request_id, support, now: NOW };
+    let waiting =
+        |bytes| Waiting { target: words.link.to_owned(), bytes, sent: NOW, mark: words.group.to_owned() };
+    let waiting = [waiting(312), waiting(1 << 20)];
+    let one = Resume { waiting: &waiting[..1], person: words.person, form_action: IMS, request_id, now: NOW };
+    let mut pages = vec![
+        ("resume", resume(&one)),
+        ("resume-two", resume(&Resume { waiting: &waiting, ..one })),
+        ("kept-for-another", kept_for_another(link, plain)),
+        ("kept-no-more", kept_no_more(plain)),
+        ("kept-campaign-unavailable", still_kept(StatusCode::BAD_GATEWAY, plain)),
+    ];
+    for (name, why) in [
+        ("not-kept-stranger", NotKept::Stranger),
+        ("not-kept-foreign", NotKept::Foreign),
+        ("not-kept-large", NotKept::TooLarge),
+        ("not-kept-odd", NotKept::Odd),
+        ("not-kept-full", NotKept::Full),
+    ] {
+        pages.push((name, not_kept(why, link, plain)));
     }
     pages
 }
@@ -249,6 +277,11 @@ fn a_status_says_what_happened() {
         ("too-large", 413),
         ("internal", 500),
         ("problem", 429),
+        ("resume", 200),
+        ("kept-for-another", 409),
+        ("kept-no-more", 410),
+        ("kept-campaign-unavailable", 502),
+        ("not-kept-large", 401),
         ("login-declined", 403),
         ("login-invalid", 502),
         ("login-cookie", 400),
@@ -329,4 +362,16 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
 
 fn tags(html: &str) -> impl Iterator<Item = &str> {
     html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or(rest))
+}
+
+#[test]
+fn a_kept_form_is_shown_by_its_path_and_posted_to_its_address() {
+    let words = Words { link: "/view/edit?id=7&token=secret", ..Words::USUAL };
+    let pages = every_page(words);
+    let html = |name: &str| pages.iter().find(|(known, _)| *known == name).unwrap().1.html().to_owned();
+    let (one, two) = (html("resume"), html("resume-two"));
+    assert_eq!(between(&one, "<dt>Goes to</dt><dd>", "</dd>"), "<bdi>/view/edit</bdi>");
+    assert!(one.contains("enctype=\"text/plain\" action=\"/view/edit?id=7&#38;token=secret\""), "{one}");
+    assert!(one.contains("312 bytes") && two.contains("1049 kB"));
+    assert_eq!((one.matches("<form").count(), two.matches("<form").count()), (2, 4));
 }

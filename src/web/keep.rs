@@ -1,0 +1,132 @@
+//! A form that met an ended session: kept, and its sender signed in again.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
+
+use super::answer::{LOGIN_CHALLENGE, Stop};
+use super::context::Context;
+use super::login::{self, Begin};
+use super::shared::Shared;
+use super::{cookie, pages, was};
+use crate::policy::kept::{self, MAX_FORM_BYTES, NotKept};
+use crate::policy::login::Prompt;
+use crate::policy::return_to::ReturnTo;
+use crate::policy::was::Was;
+use crate::proxy::ProxyError;
+use crate::session::{Form, FormId, Key};
+use crate::telemetry::audit::{self, FormEvent};
+
+/// Keeps a form and begins a login; a form that may not be kept gets a page that says so.
+pub async fn form(
+    shared: &Shared,
+    context: &Context,
+    headers: &HeaderMap,
+    mut body: Incoming,
+    target: &str,
+) -> Result<Response, Stop> {
+    let page = kept::page_of(headers, &shared.origin);
+    match keep(shared, context, headers, &mut body, target, &page).await? {
+        Ok(kept) => {
+            let begin = Begin { return_to: page, prompt: Prompt::Silent, resumes: true, attempt: 0 };
+            let mut response = login::begin(shared, context, headers, begin).await;
+            if let Some((id, gone)) = kept {
+                cookie::set_kept(response.headers_mut(), id, shared.login_timeout);
+                for key in gone {
+                    cookie::remove_kept(response.headers_mut(), key);
+                }
+            }
+            Ok(response)
+        }
+        Err(why) => {
+            // A browser that cannot send everything shows no page.
+            let rest = Limited::new(body, MOST_DISCARDED);
+            let _ = tokio::time::timeout(shared.limits.upload_timeout, discard(rest)).await;
+            Ok(not_kept(shared, context, why, &page))
+        }
+    }
+}
+
+/// The name of what is kept now, and the keys of what had to go for it; `Ok(None)` when it was kept before.
+async fn keep(
+    shared: &Shared,
+    context: &Context,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    target: &str,
+    page: &ReturnTo,
+) -> Result<Result<Option<(FormId, Vec<Key>)>, NotKept>, Stop> {
+    let Some(was) = was::read(shared, headers, context.now) else { return Ok(Err(NotKept::Stranger)) };
+    let length = body.size_hint().exact();
+    let target = match kept::judge(headers, &shared.origin, length, target) {
+        Ok(target) => target,
+        Err(why) => return Ok(Err(why)),
+    };
+    let allowed = shared.limits.body_bytes.and_then(|allowed| usize::try_from(allowed).ok());
+    let most = allowed.unwrap_or(usize::MAX).min(MAX_FORM_BYTES);
+    let expected = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(most);
+    let Some(place) = shared.forms.reserve(&was.user, expected) else { return Ok(Err(NotKept::Full)) };
+    let Some(body) = read(body, most, shared.limits.upload_timeout).await? else {
+        return Ok(Err(NotKept::TooLarge));
+    };
+    // The button of the page that has a form sent was pressed too late: the form itself is kept already.
+    if kept::mark(&body).is_some() {
+        return Ok(Ok(None));
+    }
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let Some(content_type) = content_type.map(str::to_owned) else { return Ok(Err(NotKept::Odd)) };
+    let Was { user, security_token, .. } = was;
+    let form =
+        Form { user, target, page: page.clone(), content_type, body, security_token, sent: context.now.0 };
+    match shared.forms.keep(place, &form).await {
+        Ok(kept) => {
+            note(FormEvent::Kept, context, &form);
+            Ok(Ok(Some(kept)))
+        }
+        Err(error) => {
+            tracing::warn!(request = %context.id, %error, "a form is not kept");
+            Ok(Err(NotKept::Store))
+        }
+    }
+}
+
+async fn discard(mut body: Limited<Incoming>) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+/// Bytes of a form that are taken in although nothing is done with them.
+const MOST_DISCARDED: usize = 64 << 20;
+
+/// A whole body; `None` when it is longer than what is kept.
+async fn read(body: &mut Incoming, most: usize, limit: Duration) -> Result<Option<Bytes>, Stop> {
+    match tokio::time::timeout(limit, Limited::new(body, most).collect()).await {
+        Ok(Ok(whole)) => Ok(Some(whole.to_bytes())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Ok(None),
+        Ok(Err(error)) => Err(ProxyError::Client { reason: error.to_string(), stalled: false }.into()),
+        Err(_) => {
+            let reason = format!("a form was not complete after {limit:?}");
+            Err(ProxyError::Client { reason, stalled: true }.into())
+        }
+    }
+}
+
+/// A line in the audit trail about a form.
+pub fn note(event: FormEvent, context: &Context, form: &Form) {
+    let path = form.target.as_str().split('?').next().unwrap_or_default();
+    audit::form(event, context.id, &context.peer_text(), &form.user, path, form.body.len());
+}
+
+/// What was sent is lost to us; the browser may still have it.
+fn not_kept(shared: &Shared, context: &Context, why: NotKept, page: &ReturnTo) -> Response {
+    tracing::info!(request = %context.id, %why, "a form without a session is not kept");
+    let retry = login::login_path(page);
+    let mut response = pages::not_kept(why, &retry, context.plain(shared)).into_response();
+    let challenge = HeaderValue::from_static(LOGIN_CHALLENGE);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}

@@ -1,0 +1,138 @@
+//! A kept form goes to Campaign: once, where it was meant to go, and its answer where it was meant to be seen.
+//!
+//! The page at `/ims/resume` posts a mark to the form's own address. Here the form takes the mark's place, so that
+//! address bar, history and relative links are those of the form.
+
+use std::sync::Arc;
+
+use axum::response::IntoResponse as _;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+
+use super::answer::{Stop, see_other};
+use super::context::Context;
+use super::pages::{self, Problem};
+use super::shared::Shared;
+use super::{cookie, dress, keep, resume};
+use crate::policy::arrival::is_same_origin;
+use crate::policy::headers::EXPIRES_IN;
+use crate::policy::kept::{self, MARK_LENGTH};
+use crate::proxy::{Body, Proxy, ProxyError};
+use crate::session::{Auth, Form, FormId};
+use crate::telemetry::audit::FormEvent;
+
+/// Sends what the mark names; a body that is no mark goes on as it is.
+pub async fn resend(
+    shared: &Shared,
+    context: &Context,
+    proxy: &Proxy,
+    request: Request<Incoming>,
+    host: HeaderValue,
+    auth: &Arc<Auth>,
+) -> Result<Response<Body>, Stop> {
+    let from_here = is_same_origin(request.headers(), &shared.origin);
+    let (head, body) = request.into_parts();
+    let limit = shared.limits.upload_timeout;
+    let body = match tokio::time::timeout(limit, Limited::new(body, MARK_LENGTH).collect()).await {
+        Ok(Ok(whole)) => whole.to_bytes(),
+        Ok(Err(error)) => {
+            return Err(ProxyError::Client { reason: error.to_string(), stalled: false }.into());
+        }
+        Err(_) => {
+            let reason = format!("nothing came for {limit:?}");
+            return Err(ProxyError::Client { reason, stalled: true }.into());
+        }
+    };
+    let Some(mark) = kept::mark(&body) else {
+        let request = Request::from_parts(head, Full::new(body));
+        return forward(shared, context, proxy, request, host, auth).await.map_err(Stop::from);
+    };
+    if !from_here {
+        return Err(Stop::ForeignOrigin);
+    }
+    // Of another session, or of none: the page knows better.
+    let Some(id) = resume::opened(shared, auth, mark) else {
+        return Ok(see_other("/ims/resume").map(Body::from));
+    };
+    let Some(form) = shared.forms.take(id, &auth.data.identity.user).await? else {
+        let mut response = pages::kept_no_more(context.plain(shared)).into_response();
+        cookie::remove_kept(response.headers_mut(), id.key());
+        return Ok(response.map(Body::from));
+    };
+    let Some(request) = rebuilt(shared, head, auth, &form) else { return Err(Stop::Seal) };
+    match forward(shared, context, proxy, request, host, auth).await {
+        Ok(mut response) => {
+            keep::note(FormEvent::Sent, context, &form);
+            cookie::remove_kept(response.headers_mut(), id.key());
+            Ok(response)
+        }
+        Err(error) => failed(shared, context, id, &form, error).await,
+    }
+}
+
+/// The request of the mark, with address, type and body of the form.
+fn rebuilt(
+    shared: &Shared,
+    mut head: http::request::Parts,
+    auth: &Auth,
+    form: &Form,
+) -> Option<Request<Full<Bytes>>> {
+    head.method = Method::POST;
+    head.uri = resume::renewed_target(auth, form).parse().ok()?;
+    let body = resume::renewed(auth, form, &form.body);
+    let headers = &mut head.headers;
+    headers.insert(header::CONTENT_TYPE, form.content_type.parse().ok()?);
+    headers.insert(header::CONTENT_LENGTH, body.len().into());
+    headers.insert(header::REFERER, format!("{}{}", shared.origin, form.page.as_str()).parse().ok()?);
+    Some(Request::from_parts(head, Full::new(body.into())))
+}
+
+async fn forward(
+    shared: &Shared,
+    context: &Context,
+    proxy: &Proxy,
+    mut request: Request<Full<Bytes>>,
+    host: HeaderValue,
+    auth: &Arc<Auth>,
+) -> Result<Response<Body>, ProxyError> {
+    dress::dress(shared, context, request.headers_mut(), host, Some(auth));
+    let mut response = proxy.forward(request, || Some(auth.ended.clone())).await?.response;
+    if let Some(seconds) = auth.ends_soon(context.now) {
+        response.headers_mut().insert(EXPIRES_IN, seconds.into());
+    }
+    Ok(response)
+}
+
+/// What never left is kept on; what may have arrived is not sent again.
+async fn failed(
+    shared: &Shared,
+    context: &Context,
+    id: FormId,
+    form: &Form,
+    error: ProxyError,
+) -> Result<Response<Body>, Stop> {
+    let stop = Stop::from(error);
+    tracing::warn!(request = %context.id, error = %stop, "a kept form was not answered");
+    if matches!(stop, Stop::Proxy(ProxyError::Connect { .. } | ProxyError::Busy { .. })) {
+        shared.forms.put_back(id, form).await?;
+        let page = pages::still_kept(stop.status(), context.plain(shared));
+        return Ok(page.into_response().map(Body::from));
+    }
+    keep::note(FormEvent::Sent, context, form);
+    let page = pages::problem(&Problem {
+        link: form.page.as_str(),
+        link_text: "Back to the page",
+        ..Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "We do not know whether Campaign has received it",
+            "Campaign broke off before it answered. What you had sent is not kept any more, so that it cannot arrive twice.\n\
+             Look in Campaign whether it is there before you enter it again.",
+            context.plain(shared),
+        )
+    });
+    let mut response = page.into_response();
+    cookie::remove_kept(response.headers_mut(), id.key());
+    Ok(response.map(Body::from))
+}

@@ -1,0 +1,169 @@
+//! Back with a session: what was sent without one, and whether it is to be sent now.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Extension, RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
+use http::HeaderMap;
+use secrecy::ExposeSecret as _;
+
+use super::answer::{Stop, see_other};
+use super::context::Context;
+use super::login::{self, Begin};
+use super::pages::{self, Waiting};
+use super::shared::Shared;
+use super::{cookie, keep, was};
+use crate::policy::arrival::is_same_origin;
+use crate::policy::cookies;
+use crate::policy::kept::{self, MARK};
+use crate::policy::return_to::ReturnTo;
+use crate::session::{Auth, Form, FormId};
+use crate::telemetry::audit::FormEvent;
+
+const PATH: &str = "/ims/resume";
+
+/// The address of the page, for somebody who wanted to go to `return_to`.
+pub fn path(return_to: &ReturnTo) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("return_to", return_to.as_str())
+        .finish();
+    format!("{PATH}?{query}")
+}
+
+/// `GET /ims/resume?return_to=/path`: asks about every form that is kept for this browser and this person.
+pub async fn page(
+    State(shared): State<Arc<Shared>>,
+    Extension(context): Extension<Context>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let return_to = url::form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "return_to")
+        .map(|(_, value)| ReturnTo::parse_or_root(&value))
+        .unwrap_or_default();
+    match find(&shared, &headers).await {
+        Ok(Some(auth)) => ask(&shared, &context, &headers, &auth, &return_to)
+            .await
+            .unwrap_or_else(|stop| stop.answer(&shared, &context, true)),
+        Ok(None) => {
+            let prompt = was::prompt(&shared, &headers, context.now);
+            login::begin(&shared, &context, &headers, Begin { return_to, prompt, resumes: true, attempt: 0 })
+                .await
+        }
+        Err(stop) => stop.answer(&shared, &context, false),
+    }
+}
+
+async fn ask(
+    shared: &Shared,
+    context: &Context,
+    headers: &HeaderMap,
+    auth: &Auth,
+    return_to: &ReturnTo,
+) -> Result<Response, Stop> {
+    let (mut waiting, mut over, mut dropped) = (Vec::new(), Vec::new(), false);
+    for id in cookie::kept(headers) {
+        match shared.forms.look(id).await? {
+            Some(form) if form.user == auth.data.identity.user => {
+                waiting.push(shown(shared, auth, id, &form)?);
+            }
+            Some(form) => {
+                // Another person's, in the same browser: it must not be there when they come back either.
+                if shared.forms.discard(id).await? {
+                    keep::note(FormEvent::Dropped, context, &form);
+                }
+                dropped = true;
+                over.push(id);
+            }
+            None => over.push(id),
+        }
+    }
+    let mut response = if !waiting.is_empty() {
+        waiting.sort_unstable_by_key(|waiting| std::cmp::Reverse(waiting.sent));
+        let (person, form_action) = (auth.data.identity.display(), shared.ims_origin());
+        pages::resume(&pages::Resume {
+            waiting: &waiting,
+            person,
+            form_action: &form_action,
+            request_id: context.id.as_str(),
+            now: context.now,
+        })
+        .into_response()
+    } else if dropped {
+        pages::kept_for_another(return_to.as_str(), context.plain(shared)).into_response()
+    } else {
+        see_other(return_to.as_str())
+    };
+    for id in over {
+        cookie::remove_kept(response.headers_mut(), id.key());
+    }
+    Ok(response)
+}
+
+fn shown(shared: &Shared, auth: &Auth, id: FormId, form: &Form) -> Result<Waiting, Stop> {
+    // What cannot be sealed cannot be sent later.
+    let mark = shared.sealer.seal(&context_of(auth), &id.to_string()).map_err(|_| Stop::Seal)?;
+    let bytes = u64::try_from(form.body.len()).unwrap_or(u64::MAX);
+    Ok(Waiting { target: renewed_target(auth, form), bytes, sent: crate::clock::UnixTime(form.sent), mark })
+}
+
+/// `POST /ims/resume/discard`
+pub async fn discard(
+    State(shared): State<Arc<Shared>>,
+    Extension(context): Extension<Context>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if !is_same_origin(&headers, &shared.origin) {
+        return Stop::ForeignOrigin.answer(&shared, &context, true);
+    }
+    let auth = match find(&shared, &headers).await {
+        Ok(Some(auth)) => auth,
+        Ok(None) => return see_other(PATH),
+        Err(stop) => return stop.answer(&shared, &context, false),
+    };
+    let mark = url::form_urlencoded::parse(&body).find(|(name, _)| name == MARK).map(|(_, value)| value);
+    let Some(id) = mark.and_then(|mark| opened(&shared, &auth, &mark)) else { return see_other(PATH) };
+    let taken = match shared.forms.take(id, &auth.data.identity.user).await {
+        Ok(taken) => taken,
+        Err(error) => return Stop::from(error).answer(&shared, &context, true),
+    };
+    let mut response = match &taken {
+        Some(form) => {
+            keep::note(FormEvent::Discarded, &context, form);
+            see_other(&path(&form.page))
+        }
+        None => see_other(PATH),
+    };
+    cookie::remove_kept(response.headers_mut(), id.key());
+    response
+}
+
+/// The form that a mark names, if the mark was made for this session.
+pub fn opened(shared: &Shared, auth: &Auth, mark: &str) -> Option<FormId> {
+    FormId::parse(&shared.sealer.open::<String>(&context_of(auth), mark)?)
+}
+
+/// Where a form goes, with the security token of this session if its address holds the old one.
+pub fn renewed_target(auth: &Auth, form: &Form) -> String {
+    let renewed = renewed(auth, form, form.target.as_str().as_bytes());
+    String::from_utf8(renewed).unwrap_or_else(|_| form.target.as_str().to_owned())
+}
+
+/// `bytes` of a form with the security token of this session instead of the one that ended.
+pub fn renewed(auth: &Auth, form: &Form, bytes: &[u8]) -> Vec<u8> {
+    match (&form.security_token, &auth.data.campaign) {
+        (Some(old), Some(now)) => kept::renew(bytes, old.expose_secret(), now.security_token.expose_secret()),
+        _ => bytes.to_vec(),
+    }
+}
+
+fn context_of(auth: &Auth) -> String {
+    format!("kept form of {}", auth.sid)
+}
+
+async fn find(shared: &Shared, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, Stop> {
+    Ok(shared.sessions.find(cookies::session_cookie(headers).unwrap_or_default()).await?)
+}

@@ -1,0 +1,36 @@
+//! The cookie that tells who was signed in here.
+
+use http::HeaderMap;
+
+use super::cookie;
+use super::shared::Shared;
+use crate::clock::UnixTime;
+use crate::policy::cookies::{self, WAS_COOKIE};
+use crate::policy::login::Prompt;
+use crate::policy::was::{GRACE, Was};
+use crate::session::Auth;
+
+/// Notes in the browser who signed in.
+pub fn set(shared: &Shared, headers: &mut HeaderMap, auth: &Auth) {
+    let data = &auth.data;
+    let was = Was {
+        user: data.identity.user.clone(),
+        until: data.created.plus(shared.absolute_timeout).plus(GRACE).0,
+        security_token: data.campaign.as_ref().map(|session| session.security_token.clone()),
+    };
+    // Without it, coming back is less gentle; that is all.
+    if let Ok(sealed) = shared.sealer.seal(WAS_COOKIE, &was) {
+        cookie::set_was(headers, &sealed);
+    }
+}
+
+/// Who was signed in at this browser lately.
+pub fn read(shared: &Shared, headers: &HeaderMap, now: UnixTime) -> Option<Was> {
+    let (_, sealed) = cookies::pairs(headers).find(|(name, _)| *name == WAS_COOKIE)?;
+    shared.sealer.open::<Was>(WAS_COOKIE, sealed).filter(|was| now.0 < was.until)
+}
+
+/// How to ask IMS: without a page where somebody was signed in.
+pub fn prompt(shared: &Shared, headers: &HeaderMap, now: UnixTime) -> Prompt {
+    if read(shared, headers, now).is_some() { Prompt::Silent } else { Prompt::AsUsual }
+}
