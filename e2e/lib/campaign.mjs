@@ -85,6 +85,8 @@ async function route(world, request, response, record) {
     response.setHeader('set-cookie', `__sessiontoken=${who.token ?? ''}; Path=/; HttpOnly`);
     return reply(response, 200, 'text/html', `<!doctype html><title>Campaign</title><h1>Welcome ${who.login}</h1>`);
   }
+  if (pathname === '/view/edit') return reply(response, 200, 'text/html', editor(who));
+  if (pathname === '/view/save') return save(who, request, response, record);
   if (pathname === '/xtk/echo') {
     return reply(response, 200, 'application/json', JSON.stringify({ url: request.url, headers: request.headers, raw: request.rawHeaders }));
   }
@@ -93,6 +95,25 @@ async function route(world, request, response, record) {
   if (pathname === '/xtk/slow') return slow(response, Number(searchParams.get('ms')));
   if (pathname === '/nl/jsp/ping.jsp') return reply(response, 200, 'text/plain', `OK\n${stamp()}`);
   return reply(response, 404, 'text/plain', 'no such page');
+}
+
+/** Two forms, each with the security token in a hidden field, as Campaign's pages have them. */
+const editor = (who) => {
+  const token = `<input type="hidden" name="__securitytoken" value="${who.security ?? ''}">`;
+  return `<!doctype html><title>Delivery</title><h1>Delivery</h1>
+<form id="plain" method="post" action="save?id=7&amp;lang=%22en%22">${token}<input name="label"><button>Save</button></form>
+<form id="upload" method="post" action="save?id=8" enctype="multipart/form-data">${token}<input name="label">
+<input type="file" name="file"><button>Upload</button></form>`;
+};
+
+/** Takes a form whose security token is that of the session; `record.form` is its body. */
+async function save(who, request, response, record) {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const sent = new Response(Buffer.concat(chunks), { headers: { 'content-type': request.headers['content-type'] } });
+  record.form = await sent.formData();
+  if (record.form.get('__securitytoken') !== who.security) return reply(response, 403, 'text/plain', 'not from a page of this session');
+  return reply(response, 200, 'text/html', '<!doctype html><title>Saved</title><h1>Saved</h1><a href="edit">Back</a>');
 }
 
 /** Counts and hashes a body without keeping it. */

@@ -23,9 +23,9 @@ export function binary() {
 /**
  * Starts `imsgate serve` on `port` in front of `campaign`, with `ims` as Adobe IMS.
  *
- * `session` is `campaign.session`. Gives `url`, `redirectUrl` (the plain listener), `ca`, `pid`, `log()` and `stop()`.
+ * `session` is `campaign.session`, `idleTimeout` is `session.idle_timeout`. Gives `url`, `redirectUrl` (the plain listener), `ca`, `pid`, `log()` and `stop()`.
  */
-export async function startGateway({ port, ims, campaign, session = 'bearer-logon', workers = 2 }) {
+export async function startGateway({ port, ims, campaign, session = 'bearer-logon', workers = 2, idleTimeout = '30m' }) {
   const dir = mkdtempSync(join(tmpdir(), 'imsgate-e2e-'));
   const redirectPort = await freePort();
   certificate(dir);
@@ -56,6 +56,7 @@ workers = ${workers}
 
 [session]
 store = "memory"
+idle_timeout = "${idleTimeout}"
 `,
   );
   const ca = readFileSync(join(dir, 'gateway.pem'), 'utf8');

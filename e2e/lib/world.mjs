@@ -5,8 +5,8 @@ import { startGateway } from './gateway.mjs';
 import { freePort } from './net.mjs';
 import { startProvider } from './provider.mjs';
 
-/** Starts all three; `session` is the gateway's `campaign.session`. */
-export async function startWorld({ session = 'bearer-logon', workers } = {}) {
+/** Starts all three; `session` is the gateway's `campaign.session`, `idleTimeout` its `session.idle_timeout`. */
+export async function startWorld({ session = 'bearer-logon', workers, idleTimeout } = {}) {
   const port = await freePort();
   const ims = await startProvider({ redirectUris: [`https://localhost:${port}/ims/callback`] });
   const campaign = await startCampaign({ ims, trustHeaders: session === 'headers' });
@@ -17,7 +17,7 @@ export async function startWorld({ session = 'bearer-logon', workers } = {}) {
     for (const { reason } of results) if (reason) throw reason;
   };
   try {
-    const gateway = await startGateway({ port, ims, campaign, session, workers });
+    const gateway = await startGateway({ port, ims, campaign, session, workers, idleTimeout });
     parts.push(gateway);
     return { ims, campaign, gateway, stop, browser: () => new Browser({ ca: gateway.ca }) };
   } catch (error) {
