@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 use super::answer::Stop;
 use super::context::{Context, Peer};
 use super::shared::Shared;
-use super::{door, dress, router};
+use super::{door, dress, renew, router};
 use crate::policy::arrival::is_same_origin;
 use crate::policy::framing::{self, FramingError};
 use crate::policy::headers::REQUEST_ID;
@@ -113,7 +113,12 @@ impl Gate {
         if public::is_denied(path.as_str()) {
             return Err((Stop::Denied, false));
         }
-        let auth = self.session(request.headers()).await.map_err(anonymous)?;
+        let mut auth = self.session(request.headers()).await.map_err(anonymous)?;
+        if let Some(due) = auth.take_if(|auth| auth.is_renewal_due(context.now)) {
+            // Boxed: rare.
+            auth =
+                Box::pin(renew::before_use(&self.shared, due, context.now)).await.map_err(|e| (e, true))?;
+        }
         let open = || !path.is_ambiguous() && shared.instance.campaign.public_paths.is_public(path.as_str());
         if auth.is_none() && !open() {
             let (method, headers) = (request.method(), request.headers());
