@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use rustls::ServerConfig;
 use rustls_pki_types::ServerName;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::admin::{self, Admin};
@@ -21,7 +22,7 @@ use crate::proxy::{Fleet, Proxy};
 use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
 use crate::session::{self, Forms, Lifetimes, Sessions, Signer, StoreStartError};
 use crate::telemetry::{AccessLog, Metrics};
-use crate::web::{Gate, RateLimiter, Shared, UsedStates};
+use crate::web::{self, Gate, RateLimiter, Renewals, Shared, UsedStates};
 
 /// The gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +90,7 @@ impl Gateway {
         }
         control.spawn(prepare(shared.clone()));
         control.spawn(rotate(shared.clone()));
+        control.spawn(web::keep_checking(shared.clone(), config.session.recheck_groups));
         fleet.watch(&mut control);
         let sessions = shared.sessions.clone();
         control.spawn(async move { sessions.keep().await });
@@ -111,6 +113,7 @@ impl Gateway {
         let workers = self.workers;
         // Joining threads blocks; the control runtime has other work to finish meanwhile.
         let _ = tokio::task::spawn_blocking(move || workers.stop()).await;
+        self.shared.renewals.settle().await;
         // Last: requests being finished may still need keys, and probes their answers.
         self.control.abort_all();
     }
@@ -130,6 +133,7 @@ fn shared(config: &Config, campaign: Vec<Endpoint>, clock: Clock) -> Result<Shar
         ims: Ims::new(instance.clone(), ims_http, clock.clone()),
         campaign: Campaign::new(campaign, SOAP_DEADLINE),
         sessions: Sessions::new(opened.store, opened.cached, lifetimes, clock.clone()),
+        renewals: Renewals::new(Handle::current()),
         signer: Signer::new(origin.clone())?,
         sealer: opened.keys.sealer(Purpose::LoginCookie),
         used_states: UsedStates::new(config.session.login_timeout),

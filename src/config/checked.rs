@@ -244,6 +244,8 @@ pub struct Session {
     pub absolute_timeout: Duration,
     /// A login begun and not finished within this time is started again.
     pub login_timeout: Duration,
+    /// Groups are asked for again within this time.
+    pub recheck_groups: Duration,
 }
 
 /// `session.store`.

@@ -227,9 +227,9 @@ pub(super) struct RawSession {
     /// A login begun and not finished within this time is started again.
     #[serde(default = "default::login_timeout")]
     pub login_timeout: String,
-    /// How often groups are asked for again. No effect yet.
-    #[expect(dead_code, reason = "accepted for later; its presence is seen in the tree")]
-    pub recheck_groups: Option<String>,
+    /// Groups and organisation are asked for again within this time: who lost every group is out.
+    #[serde(default = "default::recheck_groups")]
+    pub recheck_groups: String,
     /// Most sessions kept in memory; the one unused for longest goes first.
     #[serde(default = "default::max_sessions")]
     #[schemars(range(min = 1))]
@@ -350,6 +350,9 @@ mod default {
     }
     pub(super) fn login_timeout() -> String {
         "30m".into()
+    }
+    pub(super) fn recheck_groups() -> String {
+        "10m".into()
     }
     pub(super) fn max_sessions() -> u64 {
         100_000

@@ -54,7 +54,7 @@ pub struct Tokens {
     pub refresh_token: Option<SecretString>,
 }
 
-type Client =
+pub(super) type Client =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
 
 impl Ims {
@@ -110,7 +110,7 @@ impl Ims {
         })
     }
 
-    async fn client(&self) -> Result<Client, ImsError> {
+    pub(super) async fn client(&self) -> Result<Client, ImsError> {
         let metadata = self.provider.metadata().await?;
         let ims = &self.instance.ims;
         let unusable = |reason: &str| ImsError::Answer { endpoint: "discovery", reason: reason.to_owned() };
@@ -134,7 +134,7 @@ impl Ims {
 }
 
 /// The token endpoint's answers as errors. The body is never repeated: it could hold a token.
-fn token_error(
+pub(super) fn token_error(
     error: RequestTokenError<ImsError, openidconnect::StandardErrorResponse<CoreErrorResponseType>>,
 ) -> ImsError {
     match error {
@@ -166,8 +166,8 @@ fn missing(error: &serde_json::Error) -> String {
 }
 
 /// The oauth2 crate's way to our client.
-struct OauthHttp<'a> {
-    http: &'a HttpClient,
+pub(super) struct OauthHttp<'a> {
+    pub(super) http: &'a HttpClient,
 }
 
 impl<'c> oauth2::AsyncHttpClient<'c> for OauthHttp<'_> {
@@ -217,4 +217,4 @@ fn redirect_error(answer: &Response<Bytes>) -> Option<String> {
 
 const TOKEN: &str = "token";
 /// IMS's access tokens live 24 hours; an answer that says nothing, or more, means that.
-const DEFAULT_LIFETIME: Duration = Duration::from_hours(24);
+pub(super) const DEFAULT_LIFETIME: Duration = Duration::from_hours(24);

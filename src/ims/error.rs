@@ -77,6 +77,11 @@ impl ImsError {
         }
     }
 
+    /// True when IMS does not take the access token (any more).
+    pub fn is_token_refused(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == StatusCode::UNAUTHORIZED.as_str())
+    }
+
     /// True when trying again later may help.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unavailable { .. })

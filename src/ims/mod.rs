@@ -1,13 +1,14 @@
 //! Adobe IMS as an OpenID provider: the relying party's side of the protocol.
 //!
 //! `provider` knows where IMS is and its keys, `code` runs the authorization code flow, `token` validates the
-//! `id_token`, `person` asks who somebody is and where they belong, `farewell` revokes and logs out.
+//! `id_token`, `refresh` renews tokens, `person` asks who somebody is and where they belong, `farewell` revokes and logs out.
 
 mod code;
 mod error;
 mod farewell;
 mod person;
 mod provider;
+mod refresh;
 mod token;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub use code::{Authorization, Tokens};
 pub use error::ImsError;
 pub use person::Person;
+pub use refresh::{RenewError, Renewed};
 
 use crate::clock::Clock;
 use crate::config::Instance;

@@ -35,10 +35,7 @@ impl Ims {
         if info.as_ref().is_some_and(|info| info.sub != tokens.subject) {
             return Err(ImsError::OtherPerson { endpoint: USERINFO });
         }
-        let profile_user = profile.as_ref().and_then(|profile| profile.user_id.as_ref());
-        if profile_user.is_some_and(|user| *user != tokens.subject) {
-            return Err(ImsError::OtherPerson { endpoint: PROFILE });
-        }
+        check_owner(profile.as_ref(), &tokens.subject)?;
         let info = info.unwrap_or_default();
         let (profile_email, profile_name) =
             profile.as_ref().map(|p| (p.email.clone(), p.display_name.clone())).unwrap_or_default();
@@ -46,11 +43,15 @@ impl Ims {
             user: tokens.subject.clone(),
             email: info.email.or(profile_email).or_else(|| tokens.email.clone()),
             name: info.name.or(profile_name).or_else(|| tokens.name.clone()),
-            membership: Membership {
-                organizations: organizations.map(|all| all.into_iter().map(RawOrganization::read).collect()),
-                products: profile.map(RawProfile::products),
-            },
+            membership: membership(organizations, profile),
         })
+    }
+
+    /// Asks IMS again where the owner of this access token belongs. The profile must be `subject`'s.
+    pub async fn membership(&self, token: &SecretString, subject: &str) -> Result<Membership, ImsError> {
+        let (organizations, profile) = tokio::try_join!(self.organizations(token), self.profile(token))?;
+        check_owner(profile.as_ref(), subject)?;
+        Ok(membership(organizations, profile))
     }
 
     async fn user_info(&self, token: &SecretString) -> Result<Option<UserInfo>, ImsError> {
@@ -107,6 +108,20 @@ impl Ims {
                 endpoint,
                 reason: format!("{:?} error at {}:{}", e.classify(), e.line(), e.column()),
             })
+    }
+}
+
+fn check_owner(profile: Option<&RawProfile>, subject: &str) -> Result<(), ImsError> {
+    match profile.and_then(|profile| profile.user_id.as_ref()) {
+        Some(user) if user != subject => Err(ImsError::OtherPerson { endpoint: PROFILE }),
+        _ => Ok(()),
+    }
+}
+
+fn membership(organizations: Option<Vec<RawOrganization>>, profile: Option<RawProfile>) -> Membership {
+    Membership {
+        organizations: organizations.map(|all| all.into_iter().map(RawOrganization::read).collect()),
+        products: profile.map(RawProfile::products),
     }
 }
 

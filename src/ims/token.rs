@@ -8,18 +8,45 @@ use openidconnect::core::{
     CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJwsSigningAlgorithm,
 };
 use openidconnect::{
-    AccessToken, AccessTokenHash, ClaimsVerificationError, ClientId, IssuerUrl, Nonce,
+    AccessToken, AccessTokenHash, ClaimsVerificationError, ClientId, IssuerUrl, Nonce, NonceVerifier,
     SignatureVerificationError,
 };
 
 use super::Ims;
 use super::error::ImsError;
 
-/// Validates the token; fetches newer keys once when it names one that is not known.
+/// Validates the token of a login, which holds its nonce.
 pub async fn validate(
     ims: &Ims,
     id_token: &CoreIdToken,
     nonce: &Nonce,
+    access_token: &AccessToken,
+) -> Result<CoreIdTokenClaims, ImsError> {
+    validate_with(ims, id_token, nonce, access_token).await
+}
+
+/// Validates the token that came with renewed tokens: no nonce is asked for, and it speaks of the same person (OIDC Core
+/// §12.2).
+pub async fn validate_renewed(
+    ims: &Ims,
+    id_token: &CoreIdToken,
+    subject: &str,
+    access_token: &AccessToken,
+) -> Result<(), ImsError> {
+    let any = |_: Option<&Nonce>| Ok(());
+    let claims = validate_with(ims, id_token, any, access_token).await?;
+    if claims.subject().as_str() == subject {
+        Ok(())
+    } else {
+        Err(ImsError::OtherPerson { endpoint: "token" })
+    }
+}
+
+/// Fetches newer keys once when the token names one that is not known.
+async fn validate_with(
+    ims: &Ims,
+    id_token: &CoreIdToken,
+    nonce: impl NonceVerifier + Copy,
     access_token: &AccessToken,
 ) -> Result<CoreIdTokenClaims, ImsError> {
     check_key_named(id_token)?;
@@ -55,7 +82,7 @@ fn verify(
     issuers: &[String],
     keys: &Arc<CoreJsonWebKeySet>,
     id_token: &CoreIdToken,
-    nonce: &Nonce,
+    nonce: impl NonceVerifier + Copy,
 ) -> Result<CoreIdTokenClaims, ClaimsVerificationError> {
     let mut outcome = Err(ClaimsVerificationError::InvalidIssuer("no issuer is accepted".to_owned()));
     for issuer in issuers {
@@ -104,19 +131,33 @@ fn check_authorized_party(ims: &Ims, claims: &CoreIdTokenClaims) -> Result<(), I
 
 /// `nbf`, when present, has come (RFC 7519 §4.1.5). The crate does not know this claim; the signature is checked above.
 fn check_not_before(ims: &Ims, id_token: &CoreIdToken) -> Result<(), ImsError> {
+    let claims = unverified_claims(id_token);
+    let Some(not_before) = claims.get("nbf") else { return Ok(()) };
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit into 52 bits")]
+    let latest = ims.clock.now().plus(ims.instance.ims.clock_skew).0 as f64;
+    match not_before.as_f64() {
+        Some(time) if time <= latest => Ok(()),
+        _ => Err(refused("nbf lies in the future; compare the clocks of this machine and IMS".to_owned())),
+    }
+}
+
+/// The claims as they stand there.
+fn unverified_claims(id_token: &CoreIdToken) -> serde_json::Value {
     use base64::Engine as _;
     let token = id_token.to_string();
     let payload = token
         .split('.')
         .nth(1)
         .and_then(|part| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).ok());
-    let claims: Option<serde_json::Value> = payload.and_then(|json| serde_json::from_slice(&json).ok());
-    let Some(not_before) = claims.as_ref().and_then(|claims| claims.get("nbf")) else { return Ok(()) };
-    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit into 52 bits")]
-    let latest = ims.clock.now().plus(ims.instance.ims.clock_skew).0 as f64;
-    match not_before.as_f64() {
-        Some(time) if time <= latest => Ok(()),
-        _ => Err(refused("nbf lies in the future; compare the clocks of this machine and IMS".to_owned())),
+    payload.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+}
+
+/// The subject alone, of a token whose signature cannot be checked now.
+pub fn check_subject(id_token: &CoreIdToken, subject: &str) -> Result<(), ImsError> {
+    if unverified_claims(id_token)["sub"] == subject {
+        Ok(())
+    } else {
+        Err(ImsError::OtherPerson { endpoint: "token" })
     }
 }
 

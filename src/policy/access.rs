@@ -80,6 +80,16 @@ pub enum RefusalReason {
     NoGroup,
 }
 
+impl RefusalReason {
+    /// The word for the audit trail.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::OtherOrganization => "other_organization",
+            Self::NoGroup => "no_group",
+        }
+    }
+}
+
 /// A configuration name that was probably meant to match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NearMiss {

@@ -11,6 +11,7 @@ pub mod mask;
 pub mod path;
 pub mod proxy_protocol;
 pub mod public;
+pub mod renewal;
 pub mod return_to;
 pub mod told;
 pub mod was;

@@ -1,7 +1,8 @@
 //! A session ready to use: every header it adds to a request is made once, here.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
@@ -16,6 +17,7 @@ use super::key::Key;
 use crate::clock::UnixTime;
 use crate::policy::cookies::CAMPAIGN_COOKIE;
 use crate::policy::headers::{group_list, header_text};
+use crate::policy::renewal::{recheck_due, renewal_due};
 
 /// A live session with its prepared headers.
 #[derive(Debug)]
@@ -52,6 +54,12 @@ pub struct Auth {
     pub(super) asking: AtomicBool,
     /// Held while a new Campaign session is asked for; when that was done last.
     pub campaign_logon: Arc<Mutex<UnixTime>>,
+    /// From when on a request has to think of the tokens; never without a refresh token.
+    renew_at: AtomicI64,
+    /// When they could last not be renewed.
+    renewal_failed: AtomicI64,
+    /// Before then nobody asks for the groups again.
+    recheck_from: AtomicI64,
     assertion: ArcSwapOption<(UnixTime, HeaderValue)>,
 }
 
@@ -86,6 +94,12 @@ impl Auth {
             asked: AtomicI64::new(asked.0),
             asking: AtomicBool::new(false),
             campaign_logon: Arc::new(Mutex::const_new(UnixTime(0))),
+            renew_at: AtomicI64::new(match data.tokens.refresh {
+                Some(_) => renewal_due(data.as_of.tokens.0, data.tokens.access_expires.0),
+                None => i64::MAX,
+            }),
+            renewal_failed: AtomicI64::new(i64::MIN),
+            recheck_from: AtomicI64::new(i64::MIN),
             assertion: ArcSwapOption::empty(),
             id,
             key,
@@ -108,6 +122,47 @@ impl Auth {
     /// The session cookie's value.
     pub fn cookie_value(&self) -> String {
         self.id.to_string()
+    }
+
+    /// The session's key: its name towards store and cache.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// True when the tokens are to be renewed, soon or now. All that a request of a live session pays for renewals.
+    pub fn is_renewal_due(&self, now: UnixTime) -> bool {
+        now.0 >= self.renew_at.load(Ordering::Relaxed)
+    }
+
+    /// True when the access token is worth nothing any more.
+    pub fn has_expired(&self, now: UnixTime) -> bool {
+        now >= self.data.tokens.access_expires
+    }
+
+    /// Until then no request thinks of a renewal.
+    pub fn put_off_renewal(&self, until: UnixTime) {
+        self.renew_at.store(until.0, Ordering::Relaxed);
+    }
+
+    /// Notes that the tokens could not be renewed now.
+    pub fn note_failed_renewal(&self, now: UnixTime) {
+        self.renewal_failed.store(now.0, Ordering::Relaxed);
+    }
+
+    /// True when they could not be renewed less than `pause` ago.
+    pub fn has_just_failed(&self, now: UnixTime, pause: Duration) -> bool {
+        now < UnixTime(self.renewal_failed.load(Ordering::Relaxed)).plus(pause)
+    }
+
+    /// Until then nobody here asks for the groups again.
+    pub fn put_off_recheck(&self, until: UnixTime) {
+        self.recheck_from.store(until.0, Ordering::Relaxed);
+    }
+
+    /// True when the groups are to be asked for again, `interval` after the last time at the latest.
+    pub fn is_recheck_due(&self, now: UnixTime, interval: Duration) -> bool {
+        let due = recheck_due(self.data.as_of.groups.0, interval, self.key.salt());
+        now.0 >= due.max(self.recheck_from.load(Ordering::Relaxed))
     }
 
     /// `X-Ims-Assertion`, signed at most once a minute.

@@ -29,6 +29,34 @@ pub struct SessionData {
     /// Grows with every change of the above but `seen`.
     #[serde(default)]
     pub revision: u64,
+    /// How old that is which IMS said.
+    #[serde(default)]
+    pub as_of: AsOf,
+}
+
+/// When IMS last said what the session holds.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct AsOf {
+    /// When it gave the tokens.
+    #[serde(with = "unix")]
+    pub tokens: UnixTime,
+    /// When it was last asked for the groups.
+    #[serde(with = "unix")]
+    pub groups: UnixTime,
+}
+
+impl AsOf {
+    /// Everything was said now.
+    pub fn now(now: UnixTime) -> Self {
+        Self { tokens: now, groups: now }
+    }
+}
+
+/// Long ago: what an older version kept is asked for again soon.
+impl Default for AsOf {
+    fn default() -> Self {
+        Self::now(UnixTime(0))
+    }
 }
 
 /// Who is signed in and what they may do.
@@ -117,6 +145,12 @@ impl SessionData {
     pub fn persons(&self) -> Vec<Person<'_>> {
         let user = Person::User(&self.identity.user);
         std::iter::once(user).chain(self.identity.email.as_deref().map(Person::Email)).collect()
+    }
+
+    /// The revision in the data of a store's record.
+    pub(super) fn revision_of(data: &HashMap<String, Value>) -> Option<u64> {
+        let data = data.get(KEY)?;
+        Some(data.get("revision").and_then(Value::as_u64).unwrap_or(0))
     }
 
     /// From the data of a store's record; `None` when another version wrote it.

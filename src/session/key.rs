@@ -29,6 +29,12 @@ impl Key {
         URL_SAFE_NO_PAD.decode(sid).ok()?.try_into().ok().map(Self)
     }
 
+    /// A number that tells this session from others; it spreads what would happen to all at once.
+    pub(super) fn salt(&self) -> u64 {
+        let (half, _) = self.0.split_at(8);
+        half.iter().fold(0, |salt, byte| salt << 8 | u64::from(*byte))
+    }
+
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }

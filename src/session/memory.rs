@@ -43,6 +43,18 @@ impl MemoryStore {
         matches!(done, CompResult::ReplacedWith(_))
     }
 
+    /// As `change`, but only over this revision.
+    fn change_revision(&self, record: &Record, was: u64) -> bool {
+        let done = self.records.entry(Key::of(record.id)).and_compute_with(|held| match held {
+            Some(held) if SessionData::revision_of(&held.value().data) == Some(was) => {
+                let expiry_date = record.expiry_date.max(held.value().expiry_date);
+                Op::Put(Record { expiry_date, ..record.clone() })
+            }
+            _ => Op::Nop,
+        });
+        matches!(done, CompResult::ReplacedWith(_))
+    }
+
     fn has_expired(&self, record: &Record) -> bool {
         record.expiry_date.unix_timestamp() <= self.clock.now().0
     }
@@ -77,6 +89,10 @@ impl SessionStore for MemoryStore {
 impl Store for MemoryStore {
     async fn update(&self, record: &Record) -> Result<bool> {
         Ok(self.change(Key::of(record.id), |_| record.clone()))
+    }
+
+    async fn swap(&self, record: &Record, was: u64) -> Result<bool> {
+        Ok(self.change_revision(record, was))
     }
 
     async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool> {

@@ -8,13 +8,16 @@ mod assertion;
 mod auth;
 mod data;
 mod embedded;
+mod flights;
 mod forms;
 mod key;
 mod known;
+mod lease;
 mod memory;
 mod open;
 mod operate;
 mod redis;
+mod renew;
 mod sealed;
 mod store;
 mod upkeep;
@@ -31,14 +34,17 @@ use tower_sessions::session::{Id, Record};
 
 pub use assertion::{KeyError, Signer};
 pub use auth::Auth;
-pub use data::{CampaignSession, Identity, Person, SessionData, Tokens};
+pub use data::{AsOf, CampaignSession, Identity, Person, SessionData, Tokens};
 pub use embedded::{Embedded, OpenError};
+pub use flights::{Flight, Flights};
 pub use forms::{Form, FormId, Forms, Place};
 pub use key::Key;
+pub use lease::Lease;
 pub use memory::MemoryStore;
 pub use open::{Opened, StoreStartError, open};
 pub use operate::{Listed, Listing};
 pub use redis::{Redis, RedisError};
+pub use renew::{ExchangeError, NotRenewed};
 pub use sealed::{Backend, Entry, SealedStore};
 pub use store::{Cursor, Kept, Notice, Page, Store};
 
@@ -83,8 +89,8 @@ impl Sessions {
         Self { store, live, known, unfinished, lifetimes, clock }
     }
 
-    /// Makes a session under a new id. The end is the absolute time-out or the access token's, whichever is first. When
-    /// this returns, the session is in the store.
+    /// Makes a session under a new id. It ends with the absolute time-out; without a refresh token with the access token,
+    /// whichever is first. When this returns, the session is in the store.
     pub async fn create(
         &self,
         identity: Identity,
@@ -92,8 +98,11 @@ impl Sessions {
         campaign: Option<CampaignSession>,
     ) -> Result<Arc<Auth>, StoreError> {
         let now = self.clock.now();
-        let ends = now.plus(self.lifetimes.absolute).min(tokens.access_expires);
-        let data = SessionData { identity, tokens, campaign, created: now, ends, seen: now, revision: 0 };
+        let absolute = now.plus(self.lifetimes.absolute);
+        let ends = if tokens.refresh.is_some() { absolute } else { absolute.min(tokens.access_expires) };
+        let as_of = AsOf::now(now);
+        let data =
+            SessionData { identity, tokens, campaign, created: now, ends, seen: now, revision: 0, as_of };
         let mut record = Record {
             id: new_id(),
             data: data.to_record(),

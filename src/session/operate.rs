@@ -1,13 +1,15 @@
 //! Sessions seen from outside: lists for an operator, endings by person, changes of a session's data.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use moka::ops::compute::Op;
 use tower_sessions::session::Record;
+use tower_sessions::session_store::Error;
 
 use super::data::{Person, SessionData};
 use super::store::Cursor;
 use super::{Auth, Key, Sessions, StoreError, expiry_date};
+use crate::clock::UnixTime;
 
 /// A session as an operator or its owner sees it.
 #[derive(Clone, Debug)]
@@ -29,31 +31,34 @@ pub struct Listing {
 
 impl Sessions {
     /// Changes what a session holds (new tokens, other groups) here and at every instance. When this returns, the store
-    /// has it. `None` when the session has ended meanwhile. One change of a session at a time is the caller's duty.
+    /// has it. `None` when the session has ended meanwhile. When somebody else has changed it since `auth` was read, here or
+    /// elsewhere, `change` is called again on what they left: no change undoes another.
     pub async fn change(
         &self,
         auth: &Auth,
-        change: impl FnOnce(&mut SessionData) + Send,
+        mut change: impl FnMut(&mut SessionData) + Send,
     ) -> Result<Option<Arc<Auth>>, StoreError> {
-        let now = self.clock.now();
         let mut data = auth.data.clone();
-        change(&mut data);
-        data.revision = auth.data.revision + 1;
-        data.seen = now;
-        let expires = expiry_date(self.kept_until(&data, now));
-        let record = Record { id: auth.id, data: data.to_record(), expiry_date: expires };
-        if !self.store.update(&record).await? {
-            auth.ended.cancel();
-            self.gone(auth.key);
-            return Ok(None);
+        for _ in 0..MOST_TRIES {
+            let (was, now) = (data.revision, self.clock.now());
+            change(&mut data);
+            data.revision = was + 1;
+            // A change is no use of the session.
+            data.seen = data.seen.max(UnixTime(auth.seen.load(Ordering::Relaxed)));
+            let expires = expiry_date(self.kept_until(&data, data.seen));
+            let record = Record { id: auth.id, data: data.to_record(), expiry_date: expires };
+            if self.store.swap(&record, was).await? {
+                let fresh = self.replace(auth.with(data, now));
+                return Ok((!fresh.ended.is_cancelled()).then_some(fresh));
+            }
+            let Some(current) = self.kept(auth.key).await? else {
+                auth.ended.cancel();
+                self.gone(auth.key);
+                return Ok(None);
+            };
+            data = current;
         }
-        let fresh = Arc::new(auth.with(data, now));
-        self.live.entry(auth.key).and_compute_with(|held| match held {
-            // It ended between the store's answer and now.
-            None if fresh.ended.is_cancelled() => Op::Nop,
-            _ => Op::Put(fresh.clone()),
-        });
-        Ok((!fresh.ended.is_cancelled()).then_some(fresh))
+        Err(StoreError(Error::Backend("a session was changed by others again and again".to_owned())))
     }
 
     /// About `limit` sessions, beginning after `after`.
@@ -97,8 +102,8 @@ impl Sessions {
             // Who is at work here was seen later than the store knows.
             let data = match self.live.get(&key).filter(|auth| !auth.ended.is_cancelled()) {
                 Some(auth) => {
-                    let seen = auth.seen.load(std::sync::atomic::Ordering::Relaxed);
-                    Some(SessionData { seen: crate::clock::UnixTime(seen), ..auth.data.clone() })
+                    let seen = auth.seen.load(Ordering::Relaxed);
+                    Some(SessionData { seen: UnixTime(seen), ..auth.data.clone() })
                 }
                 None => self.kept(key).await?,
             };
@@ -107,3 +112,6 @@ impl Sessions {
         Ok(sessions)
     }
 }
+
+/// Changes of one session that may come in between before a change is given up.
+const MOST_TRIES: usize = 16;

@@ -10,6 +10,7 @@ use tower_sessions::session_store::{Error, Result};
 
 use super::data::{Person, SessionData};
 use super::key::Key;
+use super::lease::Lease;
 use super::store::{Cursor, Kept, Notice, Page, Store};
 use super::{expiry_date, new_id};
 use crate::clock::{Clock, UnixTime};
@@ -31,6 +32,17 @@ pub trait Backend: Debug + Send + Sync + 'static {
     async fn create(&self, entry: Entry) -> Result<bool>;
     /// Updates what is there; false when nothing is.
     async fn update(&self, entry: Entry) -> Result<bool>;
+    /// Puts `entry` where `old` is, byte for byte; false when something else is there, or nothing. Of the two times of
+    /// expiry the later one stays.
+    async fn swap(&self, old: Vec<u8>, entry: Entry) -> Result<bool>;
+    /// See [`Store::lease`].
+    async fn lease(&self, _lease: &Lease) -> Result<bool> {
+        Ok(true)
+    }
+    /// See [`Store::release`].
+    async fn release(&self, _lease: &Lease) -> Result<()> {
+        Ok(())
+    }
     /// Moves the end of what is there; false when nothing is.
     async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool>;
     /// Time of expiry and sealed data.
@@ -137,6 +149,22 @@ impl<B: Backend> SessionStore for SealedStore<B> {
 impl<B: Backend> Store for SealedStore<B> {
     async fn update(&self, record: &Record) -> Result<bool> {
         self.backend.update(self.entry(record)?).await
+    }
+
+    async fn swap(&self, record: &Record, was: u64) -> Result<bool> {
+        let key = Key::of(record.id);
+        let Some((_, old)) = self.backend.load(key).await? else { return Ok(false) };
+        let revision = self.open(key, &old).and_then(|data| SessionData::revision_of(&data));
+        // Sealed anew, the same data has other bytes: what is compared below is unlike any other write.
+        if revision == Some(was) { self.backend.swap(old, self.entry(record)?).await } else { Ok(false) }
+    }
+
+    async fn lease(&self, lease: &Lease) -> Result<bool> {
+        self.backend.lease(lease).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<()> {
+        self.backend.release(lease).await
     }
 
     async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool> {

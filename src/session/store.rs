@@ -11,6 +11,7 @@ use tower_sessions::session_store::Result;
 
 use super::data::Person;
 use super::key::Key;
+use super::lease::Lease;
 use crate::clock::UnixTime;
 
 /// A store of sessions. `create` inserts only if absent, `save` updates only if present, `load` gives nothing that has
@@ -19,6 +20,22 @@ use crate::clock::UnixTime;
 pub trait Store: SessionStore {
     /// As `save`; false when there was nothing to update.
     async fn update(&self, record: &Record) -> Result<bool>;
+
+    /// As `update`, but only over the revision `was`: false when there is another one, or nothing. Of several who change a
+    /// session at once, each changes what the last one left. The time of expiry moves forward only, for a touch of another
+    /// process may have come in between.
+    async fn swap(&self, record: &Record, was: u64) -> Result<bool>;
+
+    /// Takes a lease, or extends it for who has it; false while somebody else does. A store of this process alone has
+    /// nobody to keep out.
+    async fn lease(&self, _lease: &Lease) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// Gives a lease back; one that somebody else has by now stays theirs.
+    async fn release(&self, _lease: &Lease) -> Result<()> {
+        Ok(())
+    }
 
     /// Moves the end of a session; false when it is not there. Costs less than a `save` and leaves the data alone.
     async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool>;

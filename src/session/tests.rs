@@ -5,6 +5,7 @@ mod embedded;
 mod forms;
 mod operate;
 mod redis;
+mod renew;
 mod servers;
 
 use std::sync::Arc;
@@ -41,7 +42,16 @@ fn data(user: &str, now: UnixTime) -> SessionData {
         refresh: Some("secret".into()),
     };
     let ends = now.plus(Duration::from_hours(1));
-    SessionData { identity, tokens, campaign: None, created: now, ends, seen: now, revision: 0 }
+    SessionData {
+        identity,
+        tokens,
+        campaign: None,
+        created: now,
+        ends,
+        seen: now,
+        revision: 0,
+        as_of: AsOf::now(now),
+    }
 }
 
 fn tokens(clock: &Clock) -> Tokens {

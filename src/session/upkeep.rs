@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use moka::ops::compute::{CompResult, Op};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 
@@ -66,15 +67,8 @@ impl Sessions {
         Ok(Some(auth))
     }
 
-    /// What this session is now, also when another instance changed it. `None`: ended.
-    pub async fn current(&self, auth: &Arc<Auth>) -> Result<Option<Arc<Auth>>, StoreError> {
-        let cached = self.live.get(&auth.key).unwrap_or_else(|| auth.clone());
-        let current = if self.store.is_shared() { self.ask(&cached).await? } else { Some(cached) };
-        Ok(current.filter(|auth| !auth.ended.is_cancelled()))
-    }
-
     /// Asks the store about a cached session; gives what it is now.
-    async fn ask(&self, auth: &Arc<Auth>) -> Result<Option<Arc<Auth>>, StoreError> {
+    pub(super) async fn ask(&self, auth: &Arc<Auth>) -> Result<Option<Arc<Auth>>, StoreError> {
         let asked = self.clock.now();
         let Some(data) = self.kept(auth.key).await? else {
             self.gone(auth.key);
@@ -85,13 +79,39 @@ impl Sessions {
             auth.asked.store(asked.0, Ordering::Relaxed);
             return Ok(Some(auth.clone()));
         }
-        let fresh = Arc::new(auth.with(data, asked));
-        // Not back into the cache if it has ended meanwhile.
-        self.live.entry(auth.key).and_compute_with(|held| match held {
-            Some(_) => moka::ops::compute::Op::Put(fresh.clone()),
-            None => moka::ops::compute::Op::Nop,
+        Ok(Some(self.replace(auth.with(data, asked))))
+    }
+
+    /// The session as the store has it now; `None` when it has ended.
+    pub async fn latest(&self, auth: &Arc<Auth>) -> Result<Option<Arc<Auth>>, StoreError> {
+        self.ask(auth).await
+    }
+
+    /// The sessions in use here whose groups are to be asked for again, `interval` after the last time at the latest.
+    pub fn due_for_recheck(&self, interval: Duration) -> Vec<Arc<Auth>> {
+        let now = self.clock.now();
+        let due = |auth: &Arc<Auth>| auth.is_recheck_due(now, interval) && !self.is_over(auth, now);
+        // To go through the cache is no use of what is in it.
+        self.live.iter().map(|(_, auth)| auth).filter(due).collect()
+    }
+
+    /// Puts what a session is now into the cache, unless something newer is there or it has ended meanwhile.
+    pub(super) fn replace(&self, fresh: Auth) -> Arc<Auth> {
+        let (key, fresh) = (fresh.key, Arc::new(fresh));
+        let done = self.live.entry(key).and_compute_with(|held| match held {
+            Some(held) if held.value().data.revision >= fresh.data.revision => Op::Nop,
+            None if fresh.ended.is_cancelled() => Op::Nop,
+            held => {
+                // The store knows the last use less exactly.
+                let seen = held.map_or(i64::MIN, |held| held.value().seen.load(Ordering::Relaxed));
+                fresh.seen.fetch_max(seen, Ordering::Relaxed);
+                Op::Put(fresh.clone())
+            }
         });
-        Ok(Some(fresh))
+        match done {
+            CompResult::Unchanged(held) => held.into_value(),
+            _ => fresh,
+        }
     }
 
     /// Has the store asked at the next request.

@@ -47,6 +47,25 @@ pub fn login_failed(request: RequestId, peer: &str, reason: &str) {
     tracing::warn!(target: TARGET, event = "login_failed", %request, peer, reason, "login failed");
 }
 
+/// Somebody who was let in is in no longer: what IMS said when it was asked again.
+pub fn expelled(request: RequestId, who: Who<'_>, sid: &str, reason: &str, seen: Seen<'_>) {
+    let Who { user, email, organization } = who;
+    let near: Vec<_> = seen.near.iter().map(|(name, why)| json!({"name": name, "why": why})).collect();
+    tracing::warn!(target: TARGET, event = "refusal", %request, user, email, organization, sid, reason, seen = %json!(seen.names), organizations_seen = %json!(seen.organizations), near_misses = %json!(near), "refused: groups lost");
+}
+
+/// A session ended by itself.
+pub fn ended(request: RequestId, who: Who<'_>, sid: &str, reason: &str) {
+    let Who { user, email, organization } = who;
+    tracing::warn!(target: TARGET, event = "session_ended", %request, user, email, organization, sid, reason, "session ended");
+}
+
+/// Somebody has other groups than before, in the same session.
+pub fn groups_changed(request: RequestId, who: Who<'_>, sid: &str, before: &[String], groups: &[String]) {
+    let Who { user, email, organization } = who;
+    tracing::info!(target: TARGET, event = "groups_changed", %request, user, email, organization, sid, before = %json!(before), groups = %json!(groups), "groups changed");
+}
+
 /// Somebody signed out.
 pub fn logout(request: RequestId, peer: &str, who: Who<'_>, sid: &str) {
     let Who { user, email, organization } = who;

@@ -50,6 +50,9 @@ pub enum Stop {
     /// Something cannot be sealed or built again: our own fault.
     #[error("a kept form cannot be sealed or built again")]
     Seal,
+    /// The person's tokens are over, and IMS gives no new ones now.
+    #[error("the tokens of this session cannot be renewed now")]
+    Token,
     /// Campaign gave no answer.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -67,9 +70,10 @@ impl Stop {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Denied | Self::ForeignOrigin => StatusCode::FORBIDDEN,
-            Self::TooMany(Limit::Connections) | Self::Store(_) | Self::Proxy(ProxyError::Busy { .. }) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::TooMany(Limit::Connections)
+            | Self::Store(_)
+            | Self::Token
+            | Self::Proxy(ProxyError::Busy { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTooLarge | Self::Proxy(ProxyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Seal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -94,6 +98,7 @@ impl Stop {
             Self::BodyTooLarge | Self::Proxy(ProxyError::TooLarge { .. }) => "request_body_too_large",
             Self::Seal => "internal_error",
             Self::Store(_) => "session_store_unavailable",
+            Self::Token => "ims_unavailable",
             Self::Proxy(ProxyError::Client { .. }) => "incomplete_request",
             Self::Proxy(_) => "campaign_unavailable",
         }
@@ -166,6 +171,13 @@ impl Stop {
                 self.status(),
                 "Sign-in is not available at the moment",
                 "We cannot look up your session right now. You have not been signed out. Please try again in a moment.",
+                plain,
+            )),
+            Self::Token => pages::problem(&Problem::new(
+                self.status(),
+                "Adobe does not answer at the moment",
+                "Your sign-in has to be renewed at Adobe, which does not work right now. You have not been signed out. \
+                 Please try again in a moment.",
                 plain,
             )),
             Self::TooMany(_) => pages::problem(&Problem::new(

@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::answer::{Stop, login_required};
 use super::context::Context;
+use super::renew;
 use super::shared::Shared;
 use crate::policy::cookies;
 use crate::policy::headers::{EXPIRES_IN, identity};
@@ -23,6 +24,13 @@ pub async fn handler(
 ) -> Response {
     let Some(cookie) = cookies::session_cookie(&headers) else { return login_required() };
     let auth = match shared.sessions.find(cookie).await {
+        Ok(Some(auth)) if auth.is_renewal_due(context.now) => {
+            match renew::before_use(&shared, auth, context.now).await {
+                Ok(Some(auth)) => auth,
+                Ok(None) => return login_required(),
+                Err(stop) => return stop.answer(&shared, &context, true),
+            }
+        }
         Ok(Some(auth)) => auth,
         Ok(None) => return login_required(),
         Err(error) => return Stop::from(error).answer(&shared, &context, false),

@@ -230,9 +230,9 @@ impl Callback<'_> {
         let sessions = &self.shared.sessions;
         if let Some(old) = old {
             sessions.end(&old).await?;
-            let (shared, context) = (self.shared.clone(), self.context.clone());
+            let (shared, id) = (self.shared.clone(), self.context.id);
             // Nobody waits for it: the old session is worthless already.
-            tokio::spawn(async move { logout::say_goodbye(&shared, &context, &old).await.is_some() });
+            tokio::spawn(async move { logout::say_goodbye(&shared, id, &old).await.is_some() });
         }
         Ok(sessions.create(identity, tokens, campaign).await?)
     }

@@ -17,7 +17,7 @@ use super::shared::Shared;
 use crate::campaign::{CampaignError, says_session_expired};
 use crate::clock::UnixTime;
 use crate::proxy::{Body, Forwarded, Proxy};
-use crate::session::{Auth, CampaignSession};
+use crate::session::{Auth, CampaignSession, SessionData};
 
 /// Opens a Campaign session for the owner of this access token.
 pub async fn open(
@@ -46,7 +46,7 @@ pub async fn renewed(
     auth: &Arc<Auth>,
 ) -> Result<Option<Arc<Auth>>, Stop> {
     let mut asked = auth.campaign_logon.lock().await;
-    let Some(current) = shared.sessions.current(auth).await? else { return Ok(None) };
+    let Some(current) = shared.sessions.latest(auth).await? else { return Ok(None) };
     if !is_same_campaign_session(&current, auth) || context.now.since(*asked) < PAUSE {
         return Ok(Some(current));
     }
@@ -71,8 +71,15 @@ async fn keep(
     auth: &Auth,
     campaign: CampaignSession,
 ) -> Result<Option<Arc<Auth>>, Stop> {
-    let changed = shared.sessions.change(auth, |data| data.campaign = Some(campaign.clone())).await;
-    if !matches!(changed, Ok(Some(_))) {
+    let changed = shared.sessions.change(auth, |data| {
+        // Another instance may have been quicker: one is enough.
+        if token(data) == token(&auth.data) {
+            data.campaign = Some(campaign.clone());
+        }
+    });
+    let changed = changed.await;
+    let is_kept = |kept: &Arc<Auth>| token(&kept.data) == Some(campaign.session_token.expose_secret());
+    if !matches!(&changed, Ok(Some(kept)) if is_kept(kept)) {
         let (token, security) = (&campaign.session_token, &campaign.security_token);
         if let Err(error) = shared.campaign.logoff(token, security, context.id.as_str()).await {
             tracing::warn!(request = %context.id, %error, "Campaign session not ended; it ends by itself");
@@ -119,10 +126,11 @@ pub fn is_suspicious<B>(answer: &Response<B>, is_soap: bool, auth: &Auth) -> boo
 }
 
 fn is_same_campaign_session(one: &Auth, other: &Auth) -> bool {
-    let token = |auth: &Auth| {
-        auth.data.campaign.as_ref().map(|campaign| campaign.session_token.expose_secret().to_owned())
-    };
-    token(one) == token(other)
+    token(&one.data) == token(&other.data)
+}
+
+fn token(data: &SessionData) -> Option<&str> {
+    data.campaign.as_ref().map(|campaign| campaign.session_token.expose_secret())
 }
 
 /// How long before its end a Campaign session is taken for over.

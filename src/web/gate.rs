@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 use super::answer::Stop;
 use super::context::{Context, Peer};
 use super::shared::Shared;
-use super::{campaign_session, door, dress, resend, router};
+use super::{campaign_session, door, dress, renew, resend, router};
 use crate::policy::arrival::{SOAP_ROUTER, is_same_origin};
 use crate::policy::framing::{self, FramingError};
 use crate::policy::headers::{EXPIRES_IN, REQUEST_ID};
@@ -112,7 +112,12 @@ impl Gate {
         if public::is_denied(path.as_str()) {
             return Err((Stop::Denied, false));
         }
-        let auth = self.session(request.headers()).await.map_err(anonymous)?;
+        let mut auth = self.session(request.headers()).await.map_err(anonymous)?;
+        if let Some(due) = auth.take_if(|auth| auth.is_renewal_due(context.now)) {
+            // Boxed: rare.
+            auth =
+                Box::pin(renew::before_use(&self.shared, due, context.now)).await.map_err(|e| (e, true))?;
+        }
         let open = || !path.is_ambiguous() && shared.instance.campaign.public_paths.is_public(path.as_str());
         if auth.is_none() && !open() {
             // Boxed: a login's many states must not be carried, and copied, by every request that needs none.

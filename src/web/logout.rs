@@ -14,6 +14,7 @@ use super::{cookie, pages};
 use crate::policy::arrival::is_same_origin;
 use crate::policy::cookies;
 use crate::session::Auth;
+use crate::telemetry::RequestId;
 use crate::telemetry::audit::{self, Who};
 
 const SIGNED_OUT: &str = "/ims/signed-out";
@@ -67,7 +68,7 @@ pub async fn logout(
     let (identity, email) = (&auth.data.identity, auth.data.identity.email.as_deref().unwrap_or_default());
     let who = Who { user: &identity.user, email, organization: &identity.organization };
     audit::logout(context.id, &context.peer_text(), who, &auth.sid);
-    let revoked = say_goodbye(&shared, &context, &auth).await;
+    let revoked = say_goodbye(&shared, context.id, &auth).await;
     let mut response = see_other(&shared.ims.logout_url(revoked));
     cookie::remove_session(response.headers_mut());
     response
@@ -84,29 +85,30 @@ pub async fn signed_out(
 
 /// Logoff at Campaign and revocation at IMS. Neither can keep a session alive; failures are logged. Gives the access token
 /// when IMS has revoked it.
-pub async fn say_goodbye<'a>(shared: &Shared, context: &Context, auth: &'a Auth) -> Option<&'a SecretString> {
+pub async fn say_goodbye<'a>(shared: &Shared, id: RequestId, auth: &'a Auth) -> Option<&'a SecretString> {
     let data = &auth.data;
     let logoff = async {
         let Some(session) = &data.campaign else { return };
         let (token, security) = (&session.session_token, &session.security_token);
-        if let Err(error) = shared.campaign.logoff(token, security, context.id.as_str()).await {
-            tracing::warn!(request = %context.id, %error, "Campaign session not ended; it ends by itself");
+        if let Err(error) = shared.campaign.logoff(token, security, id.as_str()).await {
+            tracing::warn!(request = %id, %error, "Campaign session not ended; it ends by itself");
         }
     };
     let revoke_all = async {
         if let Some(refresh) = &data.tokens.refresh {
-            revoke(shared, context, refresh).await;
+            revoke(shared, id, refresh).await;
         }
-        revoke(shared, context, &data.tokens.access).await
+        revoke(shared, id, &data.tokens.access).await
     };
     let ((), revoked) = tokio::join!(logoff, revoke_all);
     revoked.then_some(&data.tokens.access)
 }
 
-async fn revoke(shared: &Shared, context: &Context, token: &SecretString) -> bool {
+/// Revokes one token; true when IMS did. A failure is logged.
+pub async fn revoke(shared: &Shared, id: RequestId, token: &SecretString) -> bool {
     let outcome = shared.ims.revoke(token).await;
     if let Err(error) = &outcome {
-        tracing::warn!(request = %context.id, %error, "IMS token not revoked; it ends by itself");
+        tracing::warn!(request = %id, %error, "IMS token not revoked; it ends by itself");
     }
     outcome.is_ok()
 }

@@ -16,13 +16,12 @@ pub fn answer(shared: &Shared, context: &Context, person: &Person, refusal: &Ref
     let organization = &shared.instance.ims.organization_id;
     let email = person.email.as_deref().unwrap_or_default();
     let other_organization = matches!(refusal.reason, RefusalReason::OtherOrganization);
-    let reason = if other_organization { "other_organization" } else { "no_group" };
     let near: Vec<_> = refusal.near_misses.iter().map(|miss| (miss.name.clone(), miss.why.clone())).collect();
     audit::refusal(
         context.id,
         &context.peer_text(),
         Who { user: &person.user, email, organization },
-        reason,
+        refusal.reason.code(),
         audit::Seen { organizations: &refusal.organizations_seen, names: &refusal.seen, near: &near },
     );
     let named = person

@@ -7,6 +7,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::rate::RateLimiter;
+use super::renew::Renewals;
 use crate::campaign::Campaign;
 use crate::clock::Clock;
 use crate::config::{Instance, Limits};
@@ -27,6 +28,8 @@ pub struct Shared {
     pub sessions: Sessions,
     /// Forms that wait for a login.
     pub forms: Forms,
+    /// Tokens being renewed.
+    pub renewals: Renewals,
     /// Signs the assertion.
     pub signer: Signer,
     /// Seals open logins.

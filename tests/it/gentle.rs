@@ -114,7 +114,10 @@ async fn who_was_signed_in_is_sealed_counts_for_a_day_and_signs_nobody_in() {
 
 #[tokio::test]
 async fn the_last_five_minutes_are_said_with_every_answer() {
-    let world = World::builder().ims(|ims| ims.token_lifetime = Duration::from_mins(10)).start().await;
+    let world = World::builder()
+        .config(|config| config.session.absolute_timeout = Duration::from_mins(10))
+        .start()
+        .await;
     let browser = world.signed_in("alice").await;
     assert_eq!(expires_in(&browser, "/view/home").await, None);
     world.clock.advance(Duration::from_secs(280));

@@ -29,6 +29,8 @@ mod paths;
 mod people;
 mod raw;
 mod reach;
+mod recheck;
+mod renewal;
 mod scrape;
 mod secrets;
 mod service;

@@ -37,8 +37,14 @@ async fn a_session_ends_after_the_absolute_timeout_however_much_it_is_used() {
 }
 
 #[tokio::test]
-async fn a_session_does_not_outlive_the_access_token() {
-    let world = World::builder().ims(|ims| ims.token_lifetime = Duration::from_mins(10)).start().await;
+async fn without_a_refresh_token_a_session_does_not_outlive_the_access_token() {
+    let world = World::builder()
+        .ims(|ims| {
+            ims.token_lifetime = Duration::from_mins(10);
+            ims.refresh_tokens = false;
+        })
+        .start()
+        .await;
     let browser = world.signed_in("alice").await;
     world.clock.advance(Duration::from_mins(9));
     assert!(is_alive(&browser).await);
@@ -221,7 +227,7 @@ async fn is_alive(browser: &Browser) -> bool {
 }
 
 /// The claims of an assertion, verified as Campaign would.
-async fn claims(browser: &Browser, assertion: &str) -> Value {
+pub async fn claims(browser: &Browser, assertion: &str) -> Value {
     let keys: JwkSet = serde_json::from_value(browser.get_json("/ims/jwks.json").await.json()).unwrap();
     let kid = jsonwebtoken::decode_header(assertion).unwrap().kid.unwrap();
     let key = DecodingKey::from_jwk(keys.find(&kid).unwrap()).unwrap();

@@ -12,7 +12,8 @@ use crate::raw::{Line, PATIENCE};
 use crate::support::World;
 use crate::upstream::{Seen, Upstream};
 
-type Socket = WebSocketStream<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>;
+/// A WebSocket of a browser.
+pub type Socket = WebSocketStream<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>;
 
 #[tokio::test]
 async fn a_websocket_says_back_what_it_hears() {
@@ -208,7 +209,8 @@ fn handshake(path: &str) -> Ask {
         .with("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 }
 
-async fn open(world: &World, session: &str, origin: Option<&str>) -> Result<Socket, Error> {
+/// Opens a WebSocket to Campaign's echo with this session.
+pub async fn open(world: &World, session: &str, origin: Option<&str>) -> Result<Socket, Error> {
     let url = format!("ws://{}/demo/ws", ask::host(world));
     let mut request: Request<()> = url.into_client_request().unwrap();
     let cookie = format!("__Host-imsgate={session}").parse().unwrap();
@@ -226,13 +228,14 @@ fn refused(outcome: Result<Socket, Error>) -> StatusCode {
     }
 }
 
-async fn echoed(socket: &mut Socket, message: Message) -> Message {
+/// What comes back for a message.
+pub async fn echoed(socket: &mut Socket, message: Message) -> Message {
     socket.send(message).await.unwrap();
     next(socket).await.unwrap().unwrap()
 }
 
 /// True when the connection ends, with or without a close frame.
-async fn ended(socket: &mut Socket) -> bool {
+pub async fn ended(socket: &mut Socket) -> bool {
     !matches!(next(socket).await, Some(Ok(message)) if !message.is_close())
 }
 

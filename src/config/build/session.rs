@@ -8,10 +8,6 @@ use crate::config::raw::{RawSession, RawStore};
 use crate::config::redis::RedisAddress;
 
 pub(super) fn session(check: &mut Check<'_>, raw: RawSession) -> Option<Session> {
-    if check.is_set("session.recheck_groups") {
-        let mend = "remove it, or leave it for later";
-        check.warn("session.recheck_groups", "has no effect yet in this version", mend);
-    }
     let idle_timeout = check.timeout("session.idle_timeout", &raw.idle_timeout);
     let absolute_timeout = check.timeout("session.absolute_timeout", &raw.absolute_timeout);
     if let (Some(idle), Some(absolute)) = (idle_timeout, absolute_timeout)
@@ -26,12 +22,14 @@ pub(super) fn session(check: &mut Check<'_>, raw: RawSession) -> Option<Session>
         );
     }
     let login_timeout = check.timeout("session.login_timeout", &raw.login_timeout);
+    let recheck_groups = check.timeout("session.recheck_groups", &raw.recheck_groups);
     let store = store(check, raw);
     Some(Session {
         store: store?,
         idle_timeout: idle_timeout?,
         absolute_timeout: absolute_timeout?,
         login_timeout: login_timeout?,
+        recheck_groups: recheck_groups?,
     })
 }
 

@@ -148,7 +148,6 @@ fn what_is_probably_not_meant_is_a_warning() {
         ("session", "redis_url = \"rediss://x\"", "no effect with this session.store"),
         ("session", "store = \"memory\"\nkey_file = \"x\"", "no effect with this session.store"),
         ("session", "store = \"redis\"\nkey_file = \"x\"\nredis_url = \"redis://x\"", "without TLS"),
-        ("session", "recheck_groups = \"10m\"", "no effect yet"),
     ] {
         let loaded = load(&with(section, line)).unwrap();
         let warnings = loaded.warnings.findings();

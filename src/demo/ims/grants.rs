@@ -152,6 +152,10 @@ impl Grants {
     pub(super) fn forget_access_tokens(&self) {
         lock(&self.0).access.clear();
     }
+
+    pub(super) fn forget_refresh_tokens(&self) {
+        lock(&self.0).refresh.clear();
+    }
 }
 
 impl Given {

@@ -166,6 +166,18 @@ impl ImsSimulator {
         self.ims.grants.forget_access_tokens();
     }
 
+    /// Makes every refresh token given out so far unknown: `invalid_grant` for who uses it.
+    pub fn invalidate_refresh_tokens(&self) {
+        self.ims.grants.forget_refresh_tokens();
+    }
+
+    /// The refresh tokens that were sent to the token endpoint, oldest first, whatever came of it.
+    pub fn refreshes(&self) -> Vec<String> {
+        let requests = self.token_requests().into_iter();
+        let refreshes = requests.filter(|request| request.field("grant_type") == Some("refresh_token"));
+        refreshes.filter_map(|request| request.field("refresh_token").map(str::to_owned)).collect()
+    }
+
     /// Ends the listener and every connection; afterwards the port refuses connections.
     pub async fn stop(&self) {
         self.listening.stop().await;

@@ -66,6 +66,10 @@ impl Backend for Embedded {
         self.writer.ask(Change::Update(entry)).await
     }
 
+    async fn swap(&self, old: Vec<u8>, entry: Entry) -> Result<bool> {
+        self.writer.ask(Change::Swap(old, entry)).await
+    }
+
     async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool> {
         self.writer.ask(Change::Touch(key, expires)).await
     }

@@ -130,6 +130,13 @@ impl<'t> Writing<'t> {
         self.set(entry.key, new)
     }
 
+    /// Updates what has these bytes; false when there is something else, or nothing.
+    pub(super) fn swap(&mut self, old: &[u8], entry: &Entry, now: UnixTime) -> Result<bool, Error> {
+        let is_old = self.records.get(entry.key.as_bytes())?.is_some_and(|held| held.value() == old);
+        let Some(times) = self.alive(entry.key, now)?.filter(|_| is_old) else { return Ok(false) };
+        self.update(&Entry { expires: entry.expires.max(times.expires), ..entry.clone() }, now)
+    }
+
     /// Moves the end; false when there is nothing.
     pub(super) fn touch(&mut self, key: Key, expires: UnixTime, now: UnixTime) -> Result<bool, Error> {
         let Some(mut times) = self.alive(key, now)? else { return Ok(false) };

@@ -20,6 +20,8 @@ use crate::clock::{Clock, UnixTime};
 pub(super) enum Change {
     Create(Entry),
     Update(Entry),
+    /// Over what has these bytes.
+    Swap(Vec<u8>, Entry),
     Touch(Key, UnixTime),
     Remove(Key),
 }
@@ -132,6 +134,7 @@ fn apply(shelf: &Shelf, batch: &[Job]) -> std::result::Result<Vec<bool>, redb::E
         done.push(match &job.change {
             Change::Create(entry) => tables.create(entry)?,
             Change::Update(entry) => tables.update(entry, job.asked)?,
+            Change::Swap(old, entry) => tables.swap(old, entry, job.asked)?,
             Change::Touch(key, expires) => tables.touch(*key, *expires, job.asked)?,
             Change::Remove(key) => tables.remove(*key)?,
         });

@@ -1,11 +1,12 @@
 //! The Redis store: several instances share sessions and hear of each other's endings.
 //!
 //! Redis 7.0 or newer. What is kept under the prefix: `s:{sid}`, a sealed session with its time to live; `who:{tag}`, a
-//! sorted set of the sessions of one person. On the channel `news` the instances tell what ended or changed.
+//! sorted set of the sessions of one person; `lease:{task}:{sid}`, who is at work on a session. On the channel `news` the instances tell what ended or changed.
 
 mod channel;
 mod dial;
 mod link;
+mod script;
 
 use async_trait::async_trait;
 use futures_util::future::{join_all, try_join};
@@ -16,6 +17,7 @@ use tokio::task::AbortHandle;
 use tower_sessions::session_store::{Error, Result};
 
 use super::key::Key;
+use super::lease::Lease;
 use super::sealed::{Backend, Entry};
 use super::store::{Cursor, Notice, Page};
 use crate::clock::{Clock, UnixTime};
@@ -85,6 +87,12 @@ impl Redis {
         let mut set = cmd("SET");
         set.arg(self.session(entry.key)).arg(&entry.sealed).arg(condition);
         set.arg("PX").arg(self.milliseconds_until(entry.expires));
+        let (set, ()) = try_join(self.ask::<Value>(set), self.index(entry)).await?;
+        Ok(set != Value::Nil)
+    }
+
+    /// Writes whose a session is. An index that knows a session too many does no harm.
+    async fn index(&self, entry: &Entry) -> Result<()> {
         let index = entry.tags.iter().map(|tag| {
             let (person, lifetime) = (self.person(*tag), self.milliseconds_until(entry.ends));
             let mut commands = pipe();
@@ -95,10 +103,12 @@ impl Redis {
             commands.cmd("PEXPIRE").arg(&person).arg(lifetime).arg("GT").ignore();
             self.ask_all::<Value>(commands)
         });
-        // All at once, on one connection. An index that knows a session too many does no harm.
-        let index = async { join_all(index).await.into_iter().collect::<Result<Vec<_>>>() };
-        let (set, _) = try_join(self.ask::<Value>(set), index).await?;
-        Ok(set != Value::Nil)
+        // All at once, on one connection.
+        join_all(index).await.into_iter().try_for_each(|written| written.map(drop))
+    }
+
+    fn lease_name(&self, lease: &Lease) -> String {
+        format!("{}lease:{}:{}", self.prefix, lease.task(), lease.key())
     }
 
     /// Tells all instances, this one too. Who does not hear it asks again within the cache time.
@@ -123,6 +133,28 @@ impl Backend for Redis {
             self.tell(channel::CHANGED, entry.key).await;
         }
         Ok(there)
+    }
+
+    async fn swap(&self, old: Vec<u8>, entry: Entry) -> Result<bool> {
+        let swap = script::swap(
+            &self.session(entry.key),
+            &old,
+            &entry.sealed,
+            self.milliseconds_until(entry.expires),
+        );
+        let (done, ()) = try_join(self.ask::<bool>(swap), self.index(&entry)).await?;
+        if done {
+            self.tell(channel::CHANGED, entry.key).await;
+        }
+        Ok(done)
+    }
+
+    async fn lease(&self, lease: &Lease) -> Result<bool> {
+        self.ask(script::lease(&self.lease_name(lease), lease)).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<()> {
+        self.ask::<Value>(script::release(&self.lease_name(lease), lease)).await.map(drop)
     }
 
     async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool> {

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tower_sessions::session::Record;
 
 use super::super::store::Store;
-use super::super::{Key, MemoryStore, Person, SessionData, expiry_date, new_id};
+use super::super::{Key, Lease, MemoryStore, Person, SessionData, expiry_date, new_id};
 use super::{LIFETIMES, data};
 use crate::clock::{Clock, UnixTime};
 
@@ -17,6 +17,8 @@ pub(super) async fn holds(store: Arc<dyn Store>) {
     created_is_loaded_and_deleted_is_gone(&*store).await;
     an_id_that_is_taken_is_drawn_again(&*store).await;
     a_save_updates_and_never_brings_back(&*store).await;
+    a_swap_is_over_what_was_read_only(&*store).await;
+    of_many_swaps_over_one_revision_one_is_done(&store).await;
     a_touch_moves_the_end_and_nothing_else(&*store).await;
     a_person_is_found_by_id_and_address(&*store).await;
     every_session_is_on_a_page(&*store).await;
@@ -99,6 +101,45 @@ async fn a_save_updates_and_never_brings_back(store: &dyn Store) {
     assert!(store.load(&record.id).await.unwrap().is_none());
 }
 
+fn revised(record: &Record, user: &str, revision: u64) -> Record {
+    let data = SessionData { revision, ..data(user, Clock::system().now()) };
+    Record { data: data.to_record(), ..record.clone() }
+}
+
+async fn a_swap_is_over_what_was_read_only(store: &dyn Store) {
+    let record = created(store, "alice").await;
+    let (bob, carol) = (revised(&record, "bob", 1), revised(&record, "carol", 1));
+    assert!(!store.swap(&bob, 7).await.unwrap(), "there is no such revision");
+    assert!(store.swap(&bob, 0).await.unwrap());
+    assert!(!store.swap(&carol, 0).await.unwrap(), "somebody was quicker");
+    assert_eq!(store.load(&record.id).await.unwrap().unwrap().data, bob.data);
+    // A touch in between is not undone.
+    let later = UnixTime(record.expiry_date.unix_timestamp()).plus(Duration::from_hours(3));
+    assert!(store.touch(Key::of(record.id), later).await.unwrap());
+    assert!(store.swap(&revised(&record, "frank", 2), 1).await.unwrap());
+    let kept = store.kept(Key::of(record.id)).await.unwrap().unwrap();
+    assert!((kept.expires.0 - later.0).abs() <= 1, "{:?} {later:?}", kept.expires);
+    let further = Record { expiry_date: expiry_date(later.plus(Duration::from_hours(1))), ..record.clone() };
+    assert!(store.swap(&revised(&further, "grace", 3), 2).await.unwrap());
+    let kept = store.kept(Key::of(record.id)).await.unwrap().unwrap();
+    assert!((kept.expires.0 - further.expiry_date.unix_timestamp()).abs() <= 1);
+    store.delete(&record.id).await.unwrap();
+    assert!(!store.swap(&revised(&record, "grace", 4), 3).await.unwrap(), "an end is an end");
+    assert!(store.load(&record.id).await.unwrap().is_none());
+}
+
+async fn of_many_swaps_over_one_revision_one_is_done(store: &Arc<dyn Store>) {
+    let record = created(&**store, "alice").await;
+    let mut tasks = JoinSet::new();
+    for i in 0..50 {
+        let (store, record) = (store.clone(), revised(&record, &format!("user{i}"), 1));
+        tasks.spawn(async move { store.swap(&record, 0).await.unwrap().then_some(record) });
+    }
+    let done: Vec<Record> = tasks.join_all().await.into_iter().flatten().collect();
+    assert_eq!(done.len(), 1);
+    assert_eq!(store.load(&record.id).await.unwrap().unwrap().data, done[0].data);
+}
+
 async fn a_touch_moves_the_end_and_nothing_else(store: &dyn Store) {
     let record = created(store, "alice").await;
     let later = UnixTime(record.expiry_date.unix_timestamp()).plus(Duration::from_hours(3));
@@ -109,6 +150,21 @@ async fn a_touch_moves_the_end_and_nothing_else(store: &dyn Store) {
     store.delete(&record.id).await.unwrap();
     assert!(!store.touch(Key::of(record.id), later).await.unwrap());
     assert!(store.load(&record.id).await.unwrap().is_none());
+}
+
+/// What a store promises that several processes use.
+pub(super) async fn a_lease_is_held_by_one(store: &dyn Store) {
+    let key = Key::of(new_id());
+    let (mine, theirs) = (Lease::new("renew", key), Lease::new("renew", key));
+    assert!(store.lease(&mine).await.unwrap());
+    assert!(!store.lease(&theirs).await.unwrap());
+    assert!(store.lease(&Lease::new("recheck", key)).await.unwrap(), "another task");
+    assert!(store.lease(&Lease::new("renew", Key::of(new_id()))).await.unwrap(), "another session");
+    assert!(store.lease(&mine).await.unwrap(), "extended");
+    store.release(&theirs).await.unwrap();
+    assert!(!store.lease(&theirs).await.unwrap(), "it was not theirs to give back");
+    store.release(&mine).await.unwrap();
+    assert!(store.lease(&theirs).await.unwrap());
 }
 
 async fn a_person_is_found_by_id_and_address(store: &dyn Store) {

@@ -1,6 +1,7 @@
 //! The Redis store against one real server: news, absence, silence, dumps.
 
 mod layouts;
+mod renewals;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -62,7 +63,9 @@ async fn one_server_keeps_the_contract() {
         return;
     }
     let server = Server::start(&[]);
-    contract::holds(Arc::new(store(&server.url(), &KeyRing::random(), &Clock::system()))).await;
+    let store = Arc::new(store(&server.url(), &KeyRing::random(), &Clock::system()));
+    contract::holds(store.clone()).await;
+    contract::a_lease_is_held_by_one(&*store).await;
 }
 
 #[tokio::test]

@@ -50,6 +50,12 @@ pub fn audit(request: &str) -> Vec<Line> {
     of(request).into_iter().filter(|line| line.target == "audit").collect()
 }
 
+/// Every line so far, of any test, with this target.
+pub fn all(target: &str) -> Vec<Line> {
+    let lines = LINES.lock().unwrap();
+    lines.iter().filter(|line| line.target == target).cloned().collect()
+}
+
 /// True when any line so far, of any test, holds this text anywhere.
 pub fn say(text: &str) -> bool {
     let lines = LINES.lock().unwrap();

@@ -18,6 +18,7 @@ use imsgate::demo::{self, CLIENT_ID, ORGANIZATION_ID, TENANT};
 use imsgate::policy::mask::Mask;
 use imsgate::policy::public::PublicPaths;
 use imsgate::server::server_config_from_pem;
+use rustls::ServerConfig;
 use socket2::{Domain, Socket, Type};
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -38,6 +39,8 @@ pub struct World {
     /// The gateway's origin, `https://localhost:PORT`.
     pub origin: String,
     trust: wire::Trust,
+    config: Config,
+    tls: Arc<ServerConfig>,
 }
 
 impl World {
@@ -72,6 +75,21 @@ impl World {
     /// The request that reached Campaign last.
     pub fn last_request(&self) -> Recorded {
         self.campaign.requests().pop().unwrap()
+    }
+
+    /// Starts another instance behind the same name, on the runtime that runs this.
+    pub fn another(&self) -> impl Future<Output = Gateway> + Send + use<> {
+        let (mut config, tls, clock) = (self.config.clone(), self.tls.clone(), self.clock.clone());
+        config.listen.https = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()];
+        async move { Gateway::start(&config, tls, clock).await.unwrap() }
+    }
+
+    /// A browser with this session that talks to this instance.
+    pub fn browser_at(&self, gateway: &Gateway, session: &str) -> Browser {
+        let origin = format!("https://localhost:{}", gateway.https[0].port());
+        let browser = Browser::new(origin, self.trust.clone());
+        browser.plant("__Host-imsgate", session);
+        browser
     }
 
     /// Waits for what happens beside the answers; fails when it does not happen at all.
@@ -193,9 +211,9 @@ impl Builder {
 
         let (certificate, key) = demo::certificate(&["localhost", "127.0.0.1"]);
         let tls = server_config_from_pem(&certificate, &key).unwrap();
-        let gateway = Gateway::start(&config, tls, clock.clone()).await.unwrap();
+        let gateway = Gateway::start(&config, tls.clone(), clock.clone()).await.unwrap();
         drop(reserved);
-        World { clock, ims, campaign, gateway, origin, trust: wire::trust(&certificate) }
+        World { clock, ims, campaign, gateway, origin, trust: wire::trust(&certificate), config, tls }
     }
 }
 
@@ -269,6 +287,7 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             idle_timeout: Duration::from_mins(30),
             absolute_timeout: Duration::from_hours(12),
             login_timeout: Duration::from_mins(30),
+            recheck_groups: Duration::from_mins(10),
         },
         log: Log {
             format: LogFormat::Json,

@@ -15,7 +15,10 @@ async fn a_cluster_of_three_keeps_the_contract_and_carries_the_news() {
     let (first, second) = (nodes[0].port, nodes[1].port);
     let url = format!("redis+cluster://imsgate:p%40ss%2Fw0rd@127.0.0.1:{first},127.0.0.1:{second}");
     let (keys, clock) = (KeyRing::random(), Clock::system());
-    contract::holds(Arc::new(store(&url, &keys, &clock))).await;
+    let several = Arc::new(store(&url, &keys, &clock));
+    contract::holds(several.clone()).await;
+    contract::a_lease_is_held_by_one(&*several).await;
+    drop(several);
     for node in &nodes {
         assert_ne!(node.ask("DBSIZE").trim(), ":0", "the sessions are spread");
     }
@@ -47,7 +50,10 @@ async fn a_failover_by_a_sentinel_costs_seconds_and_no_session() {
     }
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let url = format!("redis+sentinel://imsgate:p%40ss%2Fw0rd@127.0.0.1:{}/mymaster", sentinel.port);
-    contract::holds(Arc::new(store(&url, &keys, &clock))).await;
+    let several = Arc::new(store(&url, &keys, &clock));
+    contract::holds(several.clone()).await;
+    contract::a_lease_is_held_by_one(&*several).await;
+    drop(several);
     let (here, there) = (instance(&url, &keys, &clock), instance(&url, &keys, &clock));
     let mut cookies = Vec::new();
     for _ in 0..50 {
@@ -108,7 +114,9 @@ async fn a_user_with_no_more_rights_than_documented_is_enough_over_tls() {
     let authorities = Some(certificate.into_bytes());
     let url = |password: &str| format!("rediss://imsgate:{password}@localhost:{tls_port}");
     let good = store_with(&url("p%40ss%2Fw0rd"), authorities.clone(), &keys, &clock, &Handle::current());
-    contract::holds(Arc::new(good)).await;
+    let good = Arc::new(good);
+    contract::holds(good.clone()).await;
+    contract::a_lease_is_held_by_one(&*good).await;
     within(Duration::from_secs(2), "it hears the news", async || {
         server.ask(&format!("PUBSUB NUMSUB {PREFIX}news")).contains(":1")
     })
@@ -122,4 +130,4 @@ async fn a_user_with_no_more_rights_than_documented_is_enough_over_tls() {
 
 /// The rights that docs/sessions.md names.
 const USER: &str = "imsgate on >p@ss/w0rd ~imsgate:* &imsgate:* +get +set +del +pttl +pexpire +zadd +zrange \
-                    +zremrangebyscore +publish +subscribe +ping +scan";
+                    +zremrangebyscore +eval +publish +subscribe +ping +scan";

@@ -1,0 +1,90 @@
+//! New tokens for a refresh token (RFC 6749 §6, OIDC Core §12).
+
+use std::time::Duration;
+
+use oauth2::{RefreshToken, TokenResponse as _};
+use openidconnect::core::CoreIdToken;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::code::{DEFAULT_LIFETIME, OauthHttp, token_error};
+use super::error::ImsError;
+use super::{Ims, token};
+use crate::clock::UnixTime;
+
+/// Renewed tokens.
+#[derive(Debug)]
+pub struct Renewed {
+    /// For Campaign and for IMS's own endpoints.
+    pub access_token: SecretString,
+    /// When the access token ends.
+    pub access_expires: UnixTime,
+    /// The next refresh token; `None` when the one that was used goes on.
+    pub refresh_token: Option<SecretString>,
+}
+
+/// Why there are no renewed tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    /// The refresh token is worth nothing any more, or the answer is not about this person.
+    #[error(transparent)]
+    Final(ImsError),
+    /// IMS does not answer, or has something against this client: the refresh token may be good another time.
+    #[error(transparent)]
+    Passing(ImsError),
+}
+
+impl Ims {
+    /// Uses a refresh token of this person up. IMS gives a new one with every answer, so what this returns has to be kept.
+    pub async fn renew(&self, refresh: &SecretString, subject: &str) -> Result<Renewed, RenewError> {
+        let client = self.client().await.map_err(RenewError::Passing)?;
+        let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
+        let http = OauthHttp { http: &self.http };
+        let answer = client.exchange_refresh_token(&refresh).request_async(&http).await;
+        let answer = answer.map_err(|error| match token_error(error) {
+            error @ ImsError::Refused { .. } if is_over(&error) => RenewError::Final(error),
+            error => RenewError::Passing(error),
+        })?;
+        let access_token = SecretString::from(answer.access_token().secret().as_str());
+        let refresh_token = answer.refresh_token().map(|token| SecretString::from(token.secret().as_str()));
+        let id_token: Option<&CoreIdToken> = answer.extra_fields().id_token();
+        if let Some(id_token) = id_token
+            && let Err(error) = self.about(subject, id_token, answer.access_token()).await
+        {
+            // Whoever they are for, nobody will use them.
+            for token in refresh_token.iter().chain([&access_token]) {
+                if let Err(error) = self.revoke(token).await {
+                    tracing::info!(%error, "an unused token could not be revoked");
+                }
+            }
+            return Err(RenewError::Final(error));
+        }
+        // One that is said to be over at once is kept all the same, for the refresh token beside it.
+        let lifetime = answer.expires_in().unwrap_or(DEFAULT_LIFETIME).clamp(SHORTEST, DEFAULT_LIFETIME);
+        Ok(Renewed { access_token, access_expires: self.clock.now().plus(lifetime), refresh_token })
+    }
+
+    /// An `id_token` is not needed here, but one that is there must be valid and speak of the same person. When the keys
+    /// cannot be had now, TLS vouches for it (OIDC Core §3.1.3.7, step 6): the rotated token must not be lost for that.
+    async fn about(
+        &self,
+        subject: &str,
+        id_token: &CoreIdToken,
+        access_token: &openidconnect::AccessToken,
+    ) -> Result<(), ImsError> {
+        match token::validate_renewed(self, id_token, subject, access_token).await {
+            Err(error) if error.is_passing() => {
+                tracing::warn!(%error, "no keys to check the id_token of renewed tokens with");
+                token::check_subject(id_token, subject)
+            }
+            other => other,
+        }
+    }
+}
+
+/// A shorter life would mean a renewal at every request.
+const SHORTEST: Duration = Duration::from_secs(30);
+
+/// RFC 6749 §5.2: invalid, expired or revoked. Every other code is about the client, and the operator's affair.
+fn is_over(error: &ImsError) -> bool {
+    matches!(error, ImsError::Refused { code, .. } if code == "invalid_grant")
+}

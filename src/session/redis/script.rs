@@ -1,0 +1,53 @@
+//! What takes a look and a write in one step. Redis runs a script as a whole, so nobody comes in between.
+//!
+//! Every question may be asked twice, when the connection is lost before the answer: each script says the same the second
+//! time.
+
+use redis::{Cmd, cmd};
+
+use crate::session::lease::Lease;
+
+/// Replaces `old` by `new`; the later one of the two times of expiry stays. Gives 0 when something else is there.
+pub(super) fn swap(name: &str, old: &[u8], new: &[u8], milliseconds: u64) -> Cmd {
+    let mut eval = eval(SWAP, name);
+    eval.arg(old).arg(new).arg(milliseconds);
+    eval
+}
+
+/// Takes a lease or extends it. Gives 0 while somebody else has it.
+pub(super) fn lease(name: &str, lease: &Lease) -> Cmd {
+    let mut eval = eval(LEASE, name);
+    eval.arg(lease.owner()).arg(Lease::TIME.as_millis().to_string());
+    eval
+}
+
+/// Gives a lease back, if it still is this owner's.
+pub(super) fn release(name: &str, lease: &Lease) -> Cmd {
+    let mut eval = eval(RELEASE, name);
+    eval.arg(lease.owner());
+    eval
+}
+
+fn eval(script: &str, key: &str) -> Cmd {
+    let mut eval = cmd("EVAL");
+    eval.arg(script).arg(1).arg(key);
+    eval
+}
+
+const SWAP: &str = "\
+local held = redis.call('GET', KEYS[1])
+if held == ARGV[2] then return 1 end
+if held ~= ARGV[1] then return 0 end
+local left = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[3]))
+redis.call('SET', KEYS[1], ARGV[2], 'PX', string.format('%.0f', left))
+return 1";
+
+const LEASE: &str = "\
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1";
+
+const RELEASE: &str = "\
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])";

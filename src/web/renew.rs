@@ -1,0 +1,150 @@
+//! New tokens in time: before the old ones end off the request's path, after that before the request goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::runtime::Handle;
+
+use super::answer::Stop;
+use super::ending;
+use super::logout;
+use super::shared::Shared;
+use crate::clock::UnixTime;
+use crate::config::SessionMode;
+use crate::ims::{RenewError, Renewed};
+use crate::session::{Auth, ExchangeError, Flight, Flights, NotRenewed, Tokens};
+use crate::telemetry::RequestId;
+
+/// Renewals in progress, one for each session at most.
+#[derive(Clone, Debug)]
+pub struct Renewals(Flights<Renewal>);
+
+/// What came of a renewal.
+#[derive(Clone, Debug)]
+pub enum Renewal {
+    /// The session with its new tokens.
+    Fresh(Arc<Auth>),
+    /// The session has ended.
+    Over,
+    /// Not now: the session is as it was.
+    Away,
+}
+
+impl Renewals {
+    /// None in progress; they run on the runtime behind `control`.
+    pub fn new(control: Handle) -> Self {
+        Self(Flights::new(control))
+    }
+
+    /// Does something about sessions that has ended, off everybody's path, before the process stops.
+    pub fn aside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.aside(work);
+    }
+
+    /// Waits for what is in progress: a token that IMS has given out and that is not saved is a session lost.
+    pub async fn settle(&self) {
+        self.0.settle(SETTLING).await;
+    }
+}
+
+/// The session of a request, with tokens good enough for it; `None` when the session is over. To be called when
+/// [`Auth::is_renewal_due`] says so.
+pub async fn before_use(
+    shared: &Arc<Shared>,
+    auth: Arc<Auth>,
+    now: UnixTime,
+) -> Result<Option<Arc<Auth>>, Stop> {
+    let campaign_wants_it = shared.instance.campaign.session == SessionMode::Bearer;
+    if !auth.has_expired(now) {
+        // The next requests need not come here, too, until it is over or worth another try.
+        auth.put_off_renewal(now.plus(PAUSE).min(auth.data.tokens.access_expires));
+        start(shared, &auth);
+        return Ok(Some(auth));
+    }
+    let renewal = if auth.has_just_failed(now, SHORT_PAUSE) {
+        Renewal::Away
+    } else {
+        let patience = if campaign_wants_it { PATIENCE } else { SHORT_PATIENCE };
+        let landed = tokio::time::timeout(patience, start(shared, &auth).landed()).await;
+        landed.ok().flatten().unwrap_or(Renewal::Away)
+    };
+    match renewal {
+        Renewal::Fresh(auth) => Ok(Some(auth)),
+        Renewal::Over => Ok(None),
+        Renewal::Away if campaign_wants_it => Err(Stop::Token),
+        // Campaign never sees the token. For how long IMS may be silent is decided where groups are asked again.
+        Renewal::Away => {
+            auth.put_off_renewal(now.plus(PAUSE));
+            Ok(Some(auth))
+        }
+    }
+}
+
+/// Other tokens than `auth` has, whether these are over or not.
+pub async fn at_once(shared: &Arc<Shared>, auth: &Arc<Auth>) -> Renewal {
+    start(shared, auth).landed().await.unwrap_or(Renewal::Away)
+}
+
+/// Joins the renewal of this session, or begins it. It goes on also when nobody waits for it.
+fn start(shared: &Arc<Shared>, auth: &Arc<Auth>) -> Flight<Renewal> {
+    shared.renewals.0.join(auth.key(), || renew(shared.clone(), auth.clone()))
+}
+
+async fn renew(shared: Arc<Shared>, auth: Arc<Auth>) -> Renewal {
+    let id = RequestId::random();
+    let exchange = async |refresh: SecretString| {
+        let renewed = shared.ims.renew(&refresh, &auth.data.identity.user).await;
+        renewed.map(tokens).map_err(|error| match error {
+            RenewError::Final(error) => ExchangeError::Final(error.to_string()),
+            RenewError::Passing(error) => ExchangeError::Passing(error.to_string()),
+        })
+    };
+    match shared.sessions.renew(&auth, exchange).await {
+        Ok(fresh) => {
+            tracing::info!(request = %id, sid = auth.sid, "tokens renewed");
+            Renewal::Fresh(fresh)
+        }
+        Err(NotRenewed::Away(why)) => {
+            tracing::warn!(request = %id, sid = auth.sid, why, "tokens not renewed");
+            auth.note_failed_renewal(shared.clock.now());
+            Renewal::Away
+        }
+        Err(NotRenewed::Refused(why)) => {
+            ending::end(&shared, id, &auth, &why).await;
+            Renewal::Over
+        }
+        Err(NotRenewed::Ended(late)) => {
+            if let Some(Tokens { access, refresh, .. }) = late {
+                shared.renewals.aside(give_back(shared.clone(), id, access, refresh));
+            }
+            Renewal::Over
+        }
+    }
+}
+
+/// Tokens that came when the session had ended.
+async fn give_back(shared: Arc<Shared>, id: RequestId, access: SecretString, refresh: Option<SecretString>) {
+    for token in refresh.iter().chain([&access]) {
+        logout::revoke(&shared, id, token).await;
+    }
+}
+
+fn tokens(renewed: Renewed) -> Tokens {
+    Tokens {
+        access: renewed.access_token,
+        access_expires: renewed.access_expires,
+        refresh: renewed.refresh_token,
+    }
+}
+
+/// Between attempts while nobody is in need.
+const PAUSE: Duration = Duration::from_secs(30);
+/// Between attempts when the token is over; whoever comes meanwhile hears the last answer at once.
+const SHORT_PAUSE: Duration = Duration::from_secs(5);
+/// How long a request waits that cannot do without.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a request waits that can.
+const SHORT_PATIENCE: Duration = Duration::from_secs(3);
+/// How long the end of the process waits: an exchange and its saving.
+const SETTLING: Duration = Duration::from_secs(15);
