@@ -113,9 +113,9 @@ impl Gateway {
         let workers = self.workers;
         // Joining threads blocks; the control runtime has other work to finish meanwhile.
         let _ = tokio::task::spawn_blocking(move || workers.stop()).await;
+        // Not sooner: requests being finished may still need keys, and probes their answers.
+        self.control.shutdown().await;
         self.shared.renewals.settle().await;
-        // Last: requests being finished may still need keys, and probes their answers.
-        self.control.abort_all();
     }
 }
 

@@ -82,6 +82,14 @@ impl ImsError {
         matches!(self, Self::Refused { code, .. } if code == StatusCode::UNAUTHORIZED.as_str())
     }
 
+    /// How long IMS asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// True when trying again later may help.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unavailable { .. })

@@ -56,8 +56,8 @@ pub struct Auth {
     pub campaign_logon: Arc<Mutex<UnixTime>>,
     /// From when on a request has to think of the tokens; never without a refresh token.
     renew_at: AtomicI64,
-    /// When they could last not be renewed.
-    renewal_failed: AtomicI64,
+    /// Before then nobody tries to renew them.
+    renew_from: AtomicI64,
     /// Before then nobody asks for the groups again.
     recheck_from: AtomicI64,
     assertion: ArcSwapOption<(UnixTime, HeaderValue)>,
@@ -98,7 +98,7 @@ impl Auth {
                 Some(_) => renewal_due(data.as_of.tokens.0, data.tokens.access_expires.0),
                 None => i64::MAX,
             }),
-            renewal_failed: AtomicI64::new(i64::MIN),
+            renew_from: AtomicI64::new(i64::MIN),
             recheck_from: AtomicI64::new(i64::MIN),
             assertion: ArcSwapOption::empty(),
             id,
@@ -144,14 +144,14 @@ impl Auth {
         self.renew_at.store(until.0, Ordering::Relaxed);
     }
 
-    /// Notes that the tokens could not be renewed now.
-    pub fn note_failed_renewal(&self, now: UnixTime) {
-        self.renewal_failed.store(now.0, Ordering::Relaxed);
+    /// Until then a renewal is not worth another try.
+    pub fn note_failed_renewal(&self, until: UnixTime) {
+        self.renew_from.store(until.0, Ordering::Relaxed);
     }
 
-    /// True when they could not be renewed less than `pause` ago.
-    pub fn has_just_failed(&self, now: UnixTime, pause: Duration) -> bool {
-        now < UnixTime(self.renewal_failed.load(Ordering::Relaxed)).plus(pause)
+    /// True when a renewal has failed, and it is too early for another try.
+    pub fn has_just_failed(&self, now: UnixTime) -> bool {
+        now.0 < self.renew_from.load(Ordering::Relaxed)
     }
 
     /// Until then nobody here asks for the groups again.

@@ -52,7 +52,7 @@ impl AsOf {
     }
 }
 
-/// Long ago: what an older version kept is asked for again soon.
+/// Long ago: as of the login, for what another version kept.
 impl Default for AsOf {
     fn default() -> Self {
         Self::now(UnixTime(0))
@@ -155,7 +155,10 @@ impl SessionData {
 
     /// From the data of a store's record; `None` when another version wrote it.
     pub fn from_record(data: &HashMap<String, Value>) -> Option<Self> {
-        Self::deserialize(data.get(KEY)?).ok()
+        let mut data = Self::deserialize(data.get(KEY)?).ok()?;
+        let AsOf { tokens, groups } = data.as_of;
+        data.as_of = AsOf { tokens: tokens.max(data.created), groups: groups.max(data.created) };
+        Some(data)
     }
 }
 

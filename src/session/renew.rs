@@ -19,9 +19,9 @@ pub enum ExchangeError {
     /// It never will: the refresh token is worth nothing, or the answer was about somebody else.
     #[error("{0}")]
     Final(String),
-    /// Not now.
+    /// Not now; perhaps after the time that IMS named.
     #[error("{0}")]
-    Passing(String),
+    Passing(String, Option<Duration>),
 }
 
 /// Why a session has no new tokens.
@@ -33,14 +33,14 @@ pub enum NotRenewed {
     /// The session has ended meanwhile. Tokens that came too late are to be given back.
     #[error("the session has ended")]
     Ended(Option<Tokens>),
-    /// Not now; the session is as it was.
+    /// Not now; the session is as it was. IMS may have named a time to wait.
     #[error("{0}")]
-    Away(String),
+    Away(String, Option<Duration>),
 }
 
 impl From<StoreError> for NotRenewed {
     fn from(error: StoreError) -> Self {
-        Self::Away(error.to_string())
+        Self::Away(error.to_string(), None)
     }
 }
 
@@ -62,7 +62,7 @@ impl Sessions {
                 return Ok(renewed);
             }
             if begun.elapsed() > PATIENCE {
-                return Err(NotRenewed::Away("another instance is at it for too long".to_owned()));
+                return Err(NotRenewed::Away("another instance is at it for too long".to_owned(), None));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -88,7 +88,7 @@ impl Sessions {
         };
         match exchange(used.clone()).await {
             Ok(tokens) => self.save(&current, &used, tokens).await,
-            Err(ExchangeError::Passing(why)) => Err(NotRenewed::Away(why)),
+            Err(ExchangeError::Passing(why, wait)) => Err(NotRenewed::Away(why, wait)),
             Err(ExchangeError::Final(why)) => match self.second_look(&current).await? {
                 Some(renewed) => Ok(renewed),
                 None => Err(NotRenewed::Refused(why)),

@@ -53,8 +53,8 @@ enum Verdict {
     NoToken,
     /// The session has ended over the question.
     Over,
-    /// Nothing that could be used.
-    Silent(String),
+    /// Nothing that could be used; it may have asked to be left alone for a while.
+    Silent(String, Option<Duration>),
 }
 
 impl Check<'_> {
@@ -68,10 +68,11 @@ impl Check<'_> {
             Verdict::Granted(granted) => self.keep(&auth, &granted, now).await?,
             Verdict::Refused(refusal) => ending::expel(self.shared, self.id, &auth, &refusal).await,
             Verdict::NoToken => self.end(&auth, "IMS takes the access token no more").await,
-            Verdict::Silent(why) if now.since(auth.data.as_of.groups) >= recheck_grace(self.interval) => {
+            Verdict::Silent(why, _) if now.since(auth.data.as_of.groups) >= recheck_grace(self.interval) => {
                 self.end(&auth, &format!("groups could not be asked for in the grace time: {why}")).await;
             }
-            Verdict::Silent(why) => {
+            Verdict::Silent(why, wait) => {
+                auth.put_off_recheck(now.plus(wait.unwrap_or(PAUSE).clamp(PAUSE, LONGEST_PAUSE)));
                 tracing::warn!(request = %self.id, sid = auth.sid, why, "groups not asked for; the session goes on");
             }
             Verdict::Over => {}
@@ -101,7 +102,7 @@ impl Check<'_> {
             membership = match renew::at_once(self.shared, auth).await {
                 Renewal::Fresh(auth) => ims.membership(&auth.data.tokens.access, user).await.map(Some),
                 Renewal::Over => return Verdict::Over,
-                Renewal::Away => return Verdict::Silent("the tokens cannot be renewed now".to_owned()),
+                Renewal::Away => return Verdict::Silent("the tokens cannot be renewed now".to_owned(), None),
             };
         }
         let ims = &self.shared.instance.ims;
@@ -116,7 +117,7 @@ impl Check<'_> {
                 Err(refusal) => Verdict::Refused(refusal),
             },
             Err(error) if error.is_token_refused() => Verdict::NoToken,
-            Err(error) => Verdict::Silent(error.to_string()),
+            Err(error) => Verdict::Silent(error.to_string(), error.retry_after()),
         }
     }
 
@@ -141,6 +142,8 @@ impl Check<'_> {
 const TICK: Duration = Duration::from_secs(1);
 /// Between two questions about one session, when the first was not answered.
 const PAUSE: Duration = Duration::from_mins(1);
+/// IMS may ask for a longer one, up to this.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// As long as the store is away.
 const SHORT_PAUSE: Duration = Duration::from_secs(5);
 /// Sessions asked for at a time: IMS counts the questions of a client.

@@ -59,10 +59,12 @@ pub async fn before_use(
     if !auth.has_expired(now) {
         // The next requests need not come here, too, until it is over or worth another try.
         auth.put_off_renewal(now.plus(PAUSE).min(auth.data.tokens.access_expires));
-        start(shared, &auth);
+        if !auth.has_just_failed(now) {
+            start(shared, &auth);
+        }
         return Ok(Some(auth));
     }
-    let renewal = if auth.has_just_failed(now, SHORT_PAUSE) {
+    let renewal = if auth.has_just_failed(now) {
         Renewal::Away
     } else {
         let patience = if campaign_wants_it { PATIENCE } else { SHORT_PATIENCE };
@@ -83,7 +85,8 @@ pub async fn before_use(
 
 /// Other tokens than `auth` has, whether these are over or not.
 pub async fn at_once(shared: &Arc<Shared>, auth: &Arc<Auth>) -> Renewal {
-    start(shared, auth).landed().await.unwrap_or(Renewal::Away)
+    let landed = tokio::time::timeout(PATIENCE, start(shared, auth).landed()).await;
+    landed.ok().flatten().unwrap_or(Renewal::Away)
 }
 
 /// Joins the renewal of this session, or begins it. It goes on also when nobody waits for it.
@@ -97,7 +100,7 @@ async fn renew(shared: Arc<Shared>, auth: Arc<Auth>) -> Renewal {
         let renewed = shared.ims.renew(&refresh, &auth.data.identity.user).await;
         renewed.map(tokens).map_err(|error| match error {
             RenewError::Final(error) => ExchangeError::Final(error.to_string()),
-            RenewError::Passing(error) => ExchangeError::Passing(error.to_string()),
+            RenewError::Passing(error) => ExchangeError::Passing(error.to_string(), error.retry_after()),
         })
     };
     match shared.sessions.renew(&auth, exchange).await {
@@ -105,9 +108,10 @@ async fn renew(shared: Arc<Shared>, auth: Arc<Auth>) -> Renewal {
             tracing::info!(request = %id, sid = auth.sid, "tokens renewed");
             Renewal::Fresh(fresh)
         }
-        Err(NotRenewed::Away(why)) => {
+        Err(NotRenewed::Away(why, wait)) => {
             tracing::warn!(request = %id, sid = auth.sid, why, "tokens not renewed");
-            auth.note_failed_renewal(shared.clock.now());
+            let wait = wait.unwrap_or(SHORT_PAUSE).clamp(SHORT_PAUSE, LONGEST_PAUSE);
+            auth.note_failed_renewal(shared.clock.now().plus(wait));
             Renewal::Away
         }
         Err(NotRenewed::Refused(why)) => {
@@ -142,6 +146,8 @@ fn tokens(renewed: Renewed) -> Tokens {
 const PAUSE: Duration = Duration::from_secs(30);
 /// Between attempts when the token is over; whoever comes meanwhile hears the last answer at once.
 const SHORT_PAUSE: Duration = Duration::from_secs(5);
+/// IMS may ask for a longer one, up to this.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// How long a request waits that cannot do without.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a request waits that can.

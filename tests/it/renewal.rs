@@ -87,6 +87,46 @@ async fn two_hundred_requests_on_an_expired_token_over_two_instances_make_one_ex
 }
 
 #[tokio::test]
+async fn of_several_instances_one_asks_for_the_groups_and_all_hear_of_them() {
+    if !servers::installed() {
+        return;
+    }
+    let interval = Duration::from_mins(10);
+    let server = servers::Server::start(&[]);
+    let world = shared(&server, SessionMode::Headers)
+        .config(move |config| config.session.recheck_groups = interval)
+        .start()
+        .await;
+    let other = world.another().await;
+    let here = world.signed_in("alice").await;
+    let there = world.browser_at(&other, &here.session().unwrap());
+    for round in ["report", "admin", "content"] {
+        there.get_json("/demo/echo").await;
+        let asked = world.ims.requests_to(Endpoint::Organizations);
+        world.ims.faults().tamper_organizations(Times::Always, move |organizations| {
+            organizations[0]["groups"] =
+                serde_json::json!([{"groupName": format!("Campaign - acme - {round}")}]);
+        });
+        world.clock.advance(interval);
+        for browser in [&here, &there] {
+            let mut heard = false;
+            for _ in 0..600 {
+                assert_eq!(browser.get_json("/demo/echo").await.status, StatusCode::OK);
+                heard = world.last_request().header("x-campaign-groups") == Some(round);
+                if heard {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            assert!(heard, "{round}");
+        }
+        assert_eq!(world.ims.requests_to(Endpoint::Organizations), asked + 1, "{round}");
+    }
+    other.stop().await;
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_winner_that_dies_in_the_middle_is_replaced_by_the_other_instance() {
     if !servers::installed() {
         return;
@@ -189,6 +229,23 @@ async fn while_ims_is_away_an_expired_token_is_a_503_and_nothing_is_lost() {
     world.ims.faults().clear();
     world.clock.advance(Duration::from_secs(5));
     assert_ne!(bearer_of(&world, &alice).await, old);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn ims_is_left_alone_for_as_long_as_it_asks() {
+    let world = short_lived(SessionMode::Bearer).start().await;
+    let alice = world.signed_in("alice").await;
+    world.clock.advance(LIFE);
+    world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::RetryAfter(120));
+    for _ in 0..4 {
+        assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::SERVICE_UNAVAILABLE);
+        world.clock.advance(Duration::from_secs(20));
+    }
+    assert_eq!(world.ims.refreshes().len(), 1);
+    world.clock.advance(Duration::from_secs(40));
+    bearer_of(&world, &alice).await;
+    assert_eq!(world.ims.refreshes().len(), 2);
     world.stop().await;
 }
 

@@ -84,8 +84,8 @@ async fn a_passing_error_leaves_the_session_as_it_was_and_a_final_one_is_told() 
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let auth = sessions.create(identity(), renewable(&clock), None).await.unwrap();
-    let away = sessions.renew(&auth, async |_| Err(ExchangeError::Passing("away".to_owned()))).await;
-    assert!(matches!(away, Err(NotRenewed::Away(_))), "{away:?}");
+    let away = sessions.renew(&auth, async |_| Err(ExchangeError::Passing("away".to_owned(), None))).await;
+    assert!(matches!(away, Err(NotRenewed::Away(..))), "{away:?}");
     let over = sessions.renew(&auth, async |_| Err(ExchangeError::Final("invalid_grant".to_owned()))).await;
     assert!(matches!(over, Err(NotRenewed::Refused(_))), "{over:?}");
     let found = sessions.find(&auth.cookie_value()).await.unwrap().unwrap();
@@ -116,6 +116,15 @@ async fn a_change_is_no_use_of_the_session() {
         sessions.change(&auth, |data| data.as_of.groups = clock.now()).await.unwrap().unwrap();
     }
     assert!(sessions.find(&auth.cookie_value()).await.unwrap().is_none(), "nobody used it for 30 minutes");
+}
+
+#[test]
+fn a_session_that_does_not_say_when_ims_was_asked_was_asked_at_its_login() {
+    let created = UnixTime(1_790_000_000);
+    let mut record = data("alice", created).to_record();
+    record.get_mut("imsgate/1").unwrap().as_object_mut().unwrap().remove("as_of").unwrap();
+    let read = SessionData::from_record(&record).unwrap();
+    assert_eq!((read.as_of.tokens, read.as_of.groups), (created, created));
 }
 
 #[tokio::test]
