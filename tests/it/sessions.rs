@@ -140,7 +140,20 @@ async fn who_am_i_is_a_page_for_people_and_json_for_programs_without_any_token()
     assert_eq!(answer.header("cache-control"), "no-store");
     let me = answer.json();
     let names: Vec<&String> = me.as_object().unwrap().keys().collect();
-    assert_eq!(names, ["email", "expires_at", "groups", "name", "organization", "user"]);
+    assert_eq!(
+        names,
+        [
+            "email",
+            "expires_at",
+            "expires_in",
+            "groups",
+            "idle_expires_at",
+            "idle_expires_in",
+            "name",
+            "organization",
+            "user"
+        ]
+    );
     assert_eq!((&me["name"], &me["groups"]), (&json!("Alice Martin"), &json!(["delivery", "workflow"])));
     let campaign = world.campaign.sessions().remove(0);
     for text in [page.text(), answer.text()] {
