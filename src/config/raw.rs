@@ -224,7 +224,7 @@ pub(super) struct RawSession {
     /// A session ends this long after the login, used or not.
     #[serde(default = "default::absolute_timeout")]
     pub absolute_timeout: String,
-    /// A login begun and not finished within this time is started again.
+    /// A login begun and not finished within this time is started again; a form that waits for one is kept as long.
     #[serde(default = "default::login_timeout")]
     pub login_timeout: String,
     /// Groups and organisation are asked for again within this time: who lost every group is out.

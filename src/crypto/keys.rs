@@ -14,7 +14,7 @@ pub struct KeyRing(Vec<SecretBox<[u8; KEY_LENGTH]>>);
 /// What a derived key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Cookies of open logins.
+    /// What browsers hold: open logins, who was signed in, the names of kept forms.
     LoginCookie,
     /// Records in a store.
     Session,

@@ -58,7 +58,7 @@ pub async fn closed(
 }
 
 /// The browser signed in a moment ago and did not bring the session back: once more would be the same again.
-fn lost_session(shared: &Shared, context: &Context, target: &str) -> Response {
+pub fn lost_session(shared: &Shared, context: &Context, target: &str) -> Response {
     audit::login_failed(
         context.id,
         &context.peer_text(),

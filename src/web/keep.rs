@@ -44,9 +44,11 @@ pub async fn form(
             Ok(response)
         }
         Err(why) => {
-            // A browser that cannot send everything shows no page.
-            let rest = Limited::new(body, MOST_DISCARDED);
-            let _ = tokio::time::timeout(shared.limits.upload_timeout, discard(rest)).await;
+            // A browser that cannot send everything shows no page. Who waits for leave to send has not begun.
+            if !headers.contains_key(header::EXPECT) {
+                let rest = Limited::new(body, MOST_DISCARDED);
+                let _ = tokio::time::timeout(shared.limits.upload_timeout, discard(rest)).await;
+            }
             Ok(not_kept(shared, context, why, &page))
         }
     }

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::login::{self, Begin};
 use super::pages::{self, Waiting};
 use super::shared::Shared;
-use super::{cookie, keep, was};
+use super::{cookie, door, keep, was};
 use crate::policy::arrival::is_same_origin;
 use crate::policy::cookies;
 use crate::policy::kept::{self, MARK};
@@ -47,6 +47,9 @@ pub async fn page(
         Ok(Some(auth)) => ask(&shared, &context, &headers, &auth, &return_to)
             .await
             .unwrap_or_else(|stop| stop.answer(&shared, &context, true)),
+        Ok(None) if cookie::is_fresh(&headers, context.now) => {
+            door::lost_session(&shared, &context, return_to.as_str())
+        }
         Ok(None) => {
             let prompt = was::prompt(&shared, &headers, context.now);
             login::begin(&shared, &context, &headers, Begin { return_to, prompt, resumes: true, attempt: 0 })

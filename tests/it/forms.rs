@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use imsgate::demo::campaign::Recorded;
+use imsgate::demo::faults::{Answer as Fault, Times};
 use std::time::Duration;
 
 use crate::support::{Answer, Browser, World, logs};
@@ -220,6 +221,38 @@ async fn a_form_outlives_an_absence_of_campaign_and_of_ims() {
         answer.text()
     );
     assert_eq!(buttons(&browser.get("/ims/resume").await).len(), 2, "the same form");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_form_that_may_have_arrived_is_never_sent_again() {
+    let world = World::builder()
+        .instance(|instance| instance.campaign.response_timeout = Duration::from_millis(500))
+        .start()
+        .await;
+    let browser = world.signed_in("alice").await;
+    world.clock.advance(LUNCH);
+    let kept = browser.request(form(&world, "/demo/echo", URLENCODED, "a=b")).await;
+    let page = confirmation(&browser, kept).await;
+    world.campaign.faults().answer(Times::Once, Fault::Never);
+    let answer = send(&world, &browser, &page).await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    assert!(answer.text().contains("We do not know whether Campaign has received it"), "{}", answer.text());
+    assert!(answer.text().contains("href=\"/view/home?draft=7\""), "{}", answer.text());
+    assert_eq!(send(&world, &browser, &page).await.status, StatusCode::GONE);
+    assert_eq!(received(&world).len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_form_over_http2_is_kept_and_sent_as_well() {
+    let world = World::start().await;
+    let browser = world.signed_in("alice").await.over_http2();
+    world.clock.advance(LUNCH);
+    let kept = browser.request(form(&world, "/demo/echo?x=1", URLENCODED, "a=b")).await;
+    let page = confirmation(&browser, kept).await;
+    let echo = send(&world, &browser, &page).await.json();
+    assert_eq!((&echo["path_and_query"], &echo["body_len"]), (&"/demo/echo?x=1".into(), &3.into()));
     world.stop().await;
 }
 

@@ -123,6 +123,24 @@ async fn what_names_a_form_works_in_the_session_of_its_page_only() {
 }
 
 #[tokio::test]
+async fn a_browser_that_does_not_keep_the_session_is_told_so_instead_of_being_sent_in_circles() {
+    let world = World::start().await;
+    let browser = world.signed_in("alice").await;
+    world.clock.advance(LUNCH);
+    let kept = browser.request(form(&world, "/demo/echo", URLENCODED, "a=b")).await;
+    let at_ims = browser.follow(&kept).await;
+    let arrived = browser.follow(&at_ims).await;
+    let session = browser.session().unwrap();
+    browser.plant("__Host-imsgate", "");
+    let page = browser.follow(&arrived).await;
+    assert_eq!(page.status, StatusCode::BAD_REQUEST, "{}", page.text());
+    assert!(page.text().contains("cookie"), "{}", page.text());
+    browser.plant("__Host-imsgate", &session);
+    assert_eq!(buttons(&browser.get("/ims/resume").await).len(), 2, "the form is still kept");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn several_tabs_keep_their_forms_and_a_person_keeps_four() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;

@@ -83,8 +83,7 @@ pub fn not_kept(why: NotKept, retry: &str, plain: Plain<'_>) -> Page {
     };
     let text = format!(
         "{reason}\n\
-         Your browser may still have it: open this site in another tab and sign in there. Then come back to this tab, go \
-         back one page, and send it again."
+         Your browser may still have what you typed: go back one page and copy it. Then sign in and send it again."
     );
     problem(&Problem {
         link: retry,
