@@ -19,7 +19,8 @@ mod upload;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{HeaderMap, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +35,7 @@ use self::pool::{Failure, Pool};
 use self::spare::Spare;
 use self::upload::{Progress, Upload};
 use crate::config;
-use crate::policy::{cookies, headers};
+use crate::policy::{cookies, framing, headers};
 
 /// Forwards requests to the upstreams of one Campaign instance; one a worker.
 #[derive(Debug)]
@@ -66,8 +67,16 @@ impl Proxy {
         let websocket = upgrade::take(&mut request);
         *request.version_mut() = Version::HTTP_11;
         let client = websocket.then(|| hyper::upgrade::on(&mut request));
-        let (upload, progress) = Upload::watched(request, self.body_bytes);
+        let (mut upload, progress) = Upload::watched(request, self.body_bytes);
+        if !upload.body().is_empty() && upload.body().size_hint().exact().is_none() {
+            // hyper sends no body with a GET or HEAD that does not say so.
+            upload.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         let (mut response, lease) = self.send(upload, &progress).await?;
+        framing::check_answer(response.headers()).map_err(|why| ProxyError::Broken {
+            upstream: lease.upstream().clone(),
+            reason: why.to_string(),
+        })?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let as_asked = upgrade::asks_for_websocket(response.headers());
             let Some(client) = client.filter(|_| as_asked) else {

@@ -1,13 +1,16 @@
 //! One connection's activity: counted by its requests, read by the [watch](super::watch).
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
+
+use crate::policy::framing::FramingError;
+use crate::policy::heads::Flawed;
 
 /// What one connection is doing. Only its worker's thread writes, so plain loads and stores are enough.
 #[derive(Debug, Default)]
@@ -24,6 +27,9 @@ pub struct Activity {
     /// The last request had a body, and only hyper knows whether all of it was read; or the client has not taken all of
     /// the last answer.
     unclean: [AtomicBool; 2],
+    /// Requests begun.
+    heads: AtomicU32,
+    flawed: OnceLock<Flawed>,
     word: AtomicU8,
     told: Notify,
 }
@@ -58,6 +64,17 @@ impl Activity {
     /// Notes whether the client takes what is written.
     pub fn blocked(&self, blocked: bool) {
         self.unclean[BLOCKED].store(blocked, Ordering::Relaxed);
+    }
+
+    /// Notes a head that must be refused, before the parser sees the whole of it.
+    pub fn is_flawed(&self, flawed: Flawed) {
+        let _ = self.flawed.set(flawed);
+    }
+
+    /// What is wrong with the request begun last, or with one before it.
+    pub fn flaw(&self) -> Option<FramingError> {
+        let flawed = self.flawed.get()?;
+        (self.heads.load(Ordering::Relaxed) >= flawed.head).then_some(flawed.why)
     }
 
     /// A number that changes when anything happens.
@@ -117,6 +134,7 @@ impl Exchange {
     pub fn begin(activity: &Arc<Activity>, has_body: bool) -> Self {
         activity.unclean[HAD_BODY].store(has_body, Ordering::Relaxed);
         activity.step();
+        change(&activity.heads, 1);
         change(&activity.exchanges, 1);
         change(&activity.owed, 1);
         Self { activity: activity.clone(), owes: true }

@@ -24,7 +24,7 @@ use crate::web::{Body, Peer};
 pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
     let activity = host.watch.enter();
     let head = host.limits.head;
-    let mut stream = Stream::new(tls, activity.clone());
+    let mut stream = Stream::new(tls, activity.clone()).with_heads();
     loop {
         let mut builder = conn::http1::Builder::new();
         builder.max_buf_size((head.bytes + ROOM).max(BUFFER));
@@ -110,7 +110,8 @@ fn service(
 {
     service_fn(move |request: Request<Incoming>| {
         let exchange = Exchange::begin(&activity, !request.body().is_end_stream());
-        let (host, peer, activity) = (host.clone(), peer.clone(), activity.clone());
+        let (host, mut peer, activity) = (host.clone(), peer.clone(), activity.clone());
+        peer.flaw = activity.flaw();
         async move {
             let is_http1 = request.version() != Version::HTTP_2;
             let is_tunnel = !is_http1 && request.method() == Method::CONNECT;

@@ -85,9 +85,17 @@ impl Gate {
             return Err((Stop::TooMany(limit), false));
         }
 
+        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+            return Err((Stop::Method, false));
+        }
+
         // 1. A head that is short and clear enough; one host, ours; one reading of the path, put back into the request for
         //    everybody after us.
-        framing::check(request.uri(), request.headers(), &shared.limits.head)
+        context
+            .peer
+            .flaw
+            .map_or(Ok(()), Err)
+            .and_then(|()| framing::check(request.uri(), request.headers(), &shared.limits.head))
             .map_err(|e| (e.into(), false))?;
         if request.body().size_hint().lower() > shared.limits.body_bytes.unwrap_or(u64::MAX) {
             return Err((Stop::BodyTooLarge, false));
@@ -97,9 +105,6 @@ impl Gate {
         let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
         if !shared.serves_host(without_port(&host)) && !path.as_str().starts_with("/ims/health/") {
             return Err((Stop::Misdirected, false));
-        }
-        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-            return Err((Stop::Method, false));
         }
         *request.uri_mut() =
             target(&raw, &path).ok_or((Stop::Path(crate::policy::path::PathError::Control), false))?;

@@ -9,6 +9,8 @@ mod balance;
 mod callback;
 mod campaign_troubles;
 mod cookies;
+mod corpus;
+mod corpus_answers;
 mod doors;
 mod drain;
 mod exchange;
