@@ -111,7 +111,7 @@ impl Heads {
         };
         self.place = match self.place {
             // RFC 9112 §2.2: an empty line before a request is ignored.
-            Place::RequestLine if line.is_empty() => Place::RequestLine,
+            Place::RequestLine | Place::Trailers if line.is_empty() => Place::RequestLine,
             Place::RequestLine => {
                 self.count += 1;
                 if has_fragment(line) {
@@ -131,7 +131,6 @@ impl Heads {
                 Some(size) => size.checked_add(2).map_or(Place::Over, Place::Chunk),
                 None => Place::Over,
             },
-            Place::Trailers if line.is_empty() => Place::RequestLine,
             place => place,
         };
         Ok(())

@@ -28,7 +28,7 @@ pub use body::{Body, Download};
 pub use error::{ProxyError, Stalled};
 pub use fleet::Fleet;
 pub use health::Standing;
-pub use upgrade::{WebSocketWanted, is_websocket};
+pub use upgrade::{Hold, WebSocketWanted, is_websocket};
 
 use self::lease::Lease;
 use self::pool::{Failure, Pool};
@@ -64,9 +64,8 @@ impl Proxy {
         mut request: Request<Incoming>,
         ended: impl FnOnce() -> Option<CancellationToken>,
     ) -> Result<Response<Body>, ProxyError> {
-        let websocket = upgrade::take(&mut request);
+        let wanted = upgrade::take(&mut request);
         *request.version_mut() = Version::HTTP_11;
-        let client = websocket.then(|| hyper::upgrade::on(&mut request));
         let (mut upload, progress) = Upload::watched(request, self.body_bytes);
         if !upload.body().is_empty() && upload.body().size_hint().exact().is_none() {
             // hyper sends no body with a GET or HEAD that does not say so.
@@ -77,13 +76,14 @@ impl Proxy {
             upstream: lease.upstream().clone(),
             reason: why.to_string(),
         })?;
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let as_asked = upgrade::asks_for_websocket(response.headers());
-            let Some(client) = client.filter(|_| as_asked) else {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS
+            || upgrade::would_switch(wanted.as_ref(), &response)
+        {
+            let Some(wanted) = wanted.filter(|wanted| wanted.is_met_by(&response)) else {
                 return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
             };
             clean(response.headers_mut());
-            return Ok(upgrade::join(response, lease, client, ended()));
+            return Ok(upgrade::join(response, lease, wanted, ended()));
         }
         clean(response.headers_mut());
         let response = Body::leased(response, lease, progress);

@@ -22,8 +22,6 @@ pub struct Activity {
     /// Grows with everything that happens.
     moved: AtomicU32,
     http2: AtomicBool,
-    /// A WebSocket over HTTP/2: the connection is in use without any exchange.
-    tunnels: AtomicBool,
     /// The last request had a body, and only hyper knows whether all of it was read; or the client has not taken all of
     /// the last answer.
     unclean: [AtomicBool; 2],
@@ -56,11 +54,6 @@ impl Activity {
         self.http2.load(Ordering::Relaxed)
     }
 
-    /// A stream of this HTTP/2 connection became a WebSocket.
-    pub fn has_tunnel(&self) {
-        self.tunnels.store(true, Ordering::Relaxed);
-    }
-
     /// Notes whether the client takes what is written.
     pub fn blocked(&self, blocked: bool) {
         self.unclean[BLOCKED].store(blocked, Ordering::Relaxed);
@@ -84,7 +77,7 @@ impl Activity {
 
     /// True when no request is under way.
     pub fn is_idle(&self) -> bool {
-        self.exchanges.load(Ordering::Relaxed) == 0 && !self.tunnels.load(Ordering::Relaxed)
+        self.exchanges.load(Ordering::Relaxed) == 0
     }
 
     /// True when requests are under way and all of them wait for the client to take bytes.
@@ -133,8 +126,14 @@ impl Exchange {
     /// Begins with the request's head.
     pub fn begin(activity: &Arc<Activity>, has_body: bool) -> Self {
         activity.unclean[HAD_BODY].store(has_body, Ordering::Relaxed);
-        activity.step();
         change(&activity.heads, 1);
+        Self::tunnel(activity)
+    }
+
+    /// A WebSocket over HTTP/2, where it is one stream among others: neither side owes the other anything, and the
+    /// connection is in use.
+    pub fn tunnel(activity: &Arc<Activity>) -> Self {
+        activity.step();
         change(&activity.exchanges, 1);
         change(&activity.owed, 1);
         Self { activity: activity.clone(), owes: true }

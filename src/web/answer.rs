@@ -58,7 +58,10 @@ impl Stop {
         match self {
             Self::Framing(FramingError::TooLong) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Framing(FramingError::Coding) => StatusCode::NOT_IMPLEMENTED,
-            Self::Host | Self::Path(_) | Self::Framing(_) => StatusCode::BAD_REQUEST,
+            Self::Host
+            | Self::Path(_)
+            | Self::Framing(_)
+            | Self::Proxy(ProxyError::Client { stalled: false, .. }) => StatusCode::BAD_REQUEST,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Denied | Self::ForeignOrigin => StatusCode::FORBIDDEN,
@@ -69,7 +72,6 @@ impl Stop {
             Self::BodyTooLarge | Self::Proxy(ProxyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Proxy(ProxyError::Deadline { .. }) => StatusCode::GATEWAY_TIMEOUT,
             Self::Proxy(ProxyError::Client { stalled: true, .. }) => StatusCode::REQUEST_TIMEOUT,
-            Self::Proxy(ProxyError::Client { stalled: false, .. }) => StatusCode::BAD_REQUEST,
             Self::Proxy(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -114,11 +116,13 @@ impl Stop {
         }
         let ends = match self {
             Self::Framing(FramingError::TooLong) => false,
-            // Where the next request begins is not worth a guess (RFC 9112 §9.3), nor is reading what is too long.
-            Self::Framing(_) | Self::BodyTooLarge | Self::Proxy(ProxyError::TooLarge { .. }) => true,
+            // Where the next request begins is not worth a guess (RFC 9112 §9.3), nor is reading what is too long. What
+            // follows a CONNECT may be meant for a tunnel.
+            Self::Method
+            | Self::Framing(_)
+            | Self::BodyTooLarge
+            | Self::Proxy(ProxyError::TooLarge { .. }) => true,
             Self::TooMany(limit) => *limit != Limit::Requests,
-            // What follows a CONNECT may be meant for a tunnel.
-            Self::Method => true,
             _ => false,
         };
         if ends {

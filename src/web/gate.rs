@@ -85,7 +85,8 @@ impl Gate {
             return Err((Stop::TooMany(limit), false));
         }
 
-        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+        let websocket = is_websocket(&request);
+        if *request.method() == Method::TRACE || (*request.method() == Method::CONNECT && !websocket) {
             return Err((Stop::Method, false));
         }
 
@@ -131,7 +132,7 @@ impl Gate {
 
         // 4. Dressed and sent.
         let signed_in = auth.is_some();
-        if is_websocket(&request) {
+        if websocket {
             let foreign = request.headers().contains_key(header::ORIGIN)
                 && !is_same_origin(request.headers(), &shared.origin);
             if signed_in && foreign {
@@ -200,6 +201,10 @@ impl Gate {
     }
 
     async fn own_page(&self, request: Request<Incoming>, context: &Context) -> Result<Response<Body>, Stop> {
+        if *request.method() == Method::CONNECT {
+            // Any success would open a WebSocket (RFC 8441 §5).
+            return Err(Stop::Method);
+        }
         let mut request = request.map(axum::body::Body::new);
         if !request.body().is_end_stream() {
             let (head, body) = request.into_parts();

@@ -18,7 +18,7 @@ mod refusal;
 pub mod router;
 mod shared;
 
-pub use crate::proxy::Body;
+pub use crate::proxy::{Body, Hold};
 pub use context::Peer;
 pub use gate::Gate;
 pub use rate::{RateLimiter, network};

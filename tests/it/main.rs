@@ -38,5 +38,6 @@ mod tabs;
 mod tokens;
 mod trouble;
 mod upgrade;
+mod upgrade_http2;
 mod upstream;
 mod wire;
