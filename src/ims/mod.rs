@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub use code::{Authorization, Tokens};
 pub use error::ImsError;
-pub use person::Person;
+pub use person::{Person, membership};
 
 use crate::clock::Clock;
 use crate::config::Instance;

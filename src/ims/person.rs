@@ -110,6 +110,19 @@ impl Ims {
     }
 }
 
+/// Where somebody belongs, by the bodies of two answers of IMS: `/ims/organizations/v6` and `/ims/profile/v1`.
+///
+/// # Errors
+/// When one of them is not of the documented shape.
+pub fn membership(organizations: &[u8], profile: &[u8]) -> serde_json::Result<Membership> {
+    let organizations: Vec<RawOrganization> = serde_json::from_slice(organizations)?;
+    let profile: RawProfile = serde_json::from_slice(profile)?;
+    Ok(Membership {
+        organizations: Some(organizations.into_iter().map(RawOrganization::read).collect()),
+        products: Some(profile.products()),
+    })
+}
+
 #[derive(Default, Deserialize)]
 struct UserInfo {
     sub: String,
