@@ -11,7 +11,7 @@ use http::{Request, header};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use fault::{says_session_expired, session_expired_fault};
-pub use soap::{LogonAnswer, escape};
+pub use soap::{LogonAnswer, escape, fault, logon_answer};
 
 use crate::http_client::{Endpoint, HttpError};
 use crate::policy::arrival::SOAP_ROUTER;

@@ -30,6 +30,7 @@ pub use checked::{
 };
 pub use finding::{ConfigErrors, Finding, Level, Location, Look, Warnings};
 pub use limits::{Limits, Rate};
+#[cfg(feature = "demo")]
 pub(crate) use load::from_text;
 pub use load::{Loaded, association_mask, read};
 pub use redis::{NotAnAddress, RedisAccount, RedisAddress, RedisLayout};

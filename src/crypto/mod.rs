@@ -10,7 +10,7 @@ pub use seal::{Sealer, Unsealed};
 
 use aws_lc_rs::{digest, rand};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 /// `N` bytes from the system's generator, as base64url without padding.
 ///
@@ -19,9 +19,24 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 #[must_use]
 pub fn random_text<const N: usize>() -> String {
     let mut bytes = [0_u8; N];
-    #[expect(clippy::expect_used, reason = "without randomness every answer would be a forgery")]
-    rand::fill(&mut bytes).expect("the system's random generator works");
+    fill(&mut bytes);
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The nonce of a WebSocket handshake: 16 random bytes as base64 (RFC 6455 §4.1).
+///
+/// # Panics
+/// As [`random_text`].
+#[must_use]
+pub fn websocket_key() -> String {
+    let mut bytes = [0_u8; 16];
+    fill(&mut bytes);
+    STANDARD.encode(bytes)
+}
+
+#[expect(clippy::expect_used, reason = "without randomness every answer would be a forgery")]
+fn fill(bytes: &mut [u8]) {
+    rand::fill(bytes).expect("the system's random generator works");
 }
 
 /// SHA-256 as base64url without padding.

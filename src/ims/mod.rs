@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use code::{Authorization, Tokens};
 pub use error::ImsError;
-pub use person::Person;
+pub use person::{Person, read_membership};
 pub use refresh::{RenewError, Renewed};
 
 use crate::clock::Clock;

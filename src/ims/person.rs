@@ -118,6 +118,16 @@ fn check_owner(profile: Option<&RawProfile>, subject: &str) -> Result<(), ImsErr
     }
 }
 
+/// Where somebody belongs, by the bodies of two answers of IMS: `/ims/organizations/v6` and `/ims/profile/v1`.
+///
+/// # Errors
+/// When one of them is not of the documented shape.
+pub fn read_membership(organizations: &[u8], profile: &[u8]) -> serde_json::Result<Membership> {
+    let organizations = serde_json::from_slice(organizations)?;
+    let profile = serde_json::from_slice(profile)?;
+    Ok(membership(Some(organizations), Some(profile)))
+}
+
 fn membership(organizations: Option<Vec<RawOrganization>>, profile: Option<RawProfile>) -> Membership {
     Membership {
         organizations: organizations.map(|all| all.into_iter().map(RawOrganization::read).collect()),

@@ -5,6 +5,7 @@ pub mod arrival;
 pub mod cookies;
 pub mod framing;
 pub mod headers;
+pub mod heads;
 pub mod kept;
 pub mod login;
 pub mod mask;

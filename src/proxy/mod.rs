@@ -22,7 +22,8 @@ mod upload;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{HeaderMap, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
@@ -31,14 +32,14 @@ pub use body::{Body, Download};
 pub use error::{ProxyError, Stalled};
 pub use fleet::Fleet;
 pub use health::Standing;
-pub use upgrade::{WebSocketWanted, is_websocket};
+pub use upgrade::{Hold, WebSocketWanted, is_websocket};
 
 use self::lease::Lease;
 use self::pool::{Failure, Pool};
 use self::spare::Spare;
 use self::upload::{Progress, Sendable, Upload};
 use crate::config;
-use crate::policy::{cookies, headers};
+use crate::policy::{cookies, framing, headers};
 
 /// Forwards requests to the upstreams of one Campaign instance; one a worker.
 #[derive(Debug)]
@@ -67,21 +68,25 @@ impl Proxy {
         mut request: Request<B>,
         ended: impl FnOnce() -> Option<CancellationToken>,
     ) -> Result<Forwarded, ProxyError> {
-        let websocket = upgrade::take(&mut request);
+        let wanted = upgrade::take(&mut request);
         *request.version_mut() = Version::HTTP_11;
-        let client = websocket.then(|| hyper::upgrade::on(&mut request));
-        let (upload, progress) = Upload::watched(request, self.body_bytes);
+        let (mut upload, progress) = Upload::watched(request, self.body_bytes);
+        if !upload.body().is_empty() && upload.body().size_hint().exact().is_none() {
+            // hyper sends no body with a GET or HEAD that does not say so.
+            upload.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         let mut spare = Spare::default();
-        let (mut response, lease) = self.send(upload, &progress, &mut spare).await?;
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let as_asked = upgrade::asks_for_websocket(response.headers());
-            let Some(client) = client.filter(|_| as_asked) else {
+        let (mut response, lease) = self.exchange(upload, &progress, &mut spare).await?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS
+            || upgrade::would_switch(wanted.as_ref(), &response)
+        {
+            let Some(wanted) = wanted.filter(|wanted| wanted.is_met_by(&response)) else {
                 return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
             };
             clean(response.headers_mut());
-            return Ok(Forwarded { response: upgrade::join(response, lease, client, ended()), again: None });
+            return Ok(Forwarded { response: upgrade::join(response, lease, wanted, ended()), again: None });
         }
-        let refused = response.status() == StatusCode::FORBIDDEN && client.is_none();
+        let refused = response.status() == StatusCode::FORBIDDEN && wanted.is_none();
         let again = if refused { Again::of(&mut spare) } else { None };
         Ok(Forwarded { response: streamed(response, lease, progress, ended), again })
     }
@@ -93,11 +98,28 @@ impl Proxy {
         ended: impl FnOnce() -> Option<CancellationToken>,
     ) -> Result<Response<Body>, ProxyError> {
         let progress = Progress::none();
-        let (response, lease) = self.send(*again.0, &progress, &mut Spare::default()).await?;
+        let (response, lease) = self.exchange(*again.0, &progress, &mut Spare::default()).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
         }
         Ok(streamed(response, lease, progress, ended))
+    }
+
+    /// Sends a request and gives the answer, if it is clear where that ends.
+    async fn exchange(
+        &self,
+        request: Request<Upload>,
+        progress: &Progress,
+        spare: &mut Spare,
+    ) -> Result<(Response<Incoming>, Lease), ProxyError> {
+        let (response, lease) = self.send(request, progress, spare).await?;
+        match framing::check_answer(response.headers()) {
+            Ok(()) => Ok((response, lease)),
+            Err(why) => {
+                let upstream = lease.upstream().clone();
+                Err(ProxyError::Broken { upstream, reason: why.to_string() })
+            }
+        }
     }
 
     /// Tries one upstream after the other, each once, as long as the request may go out again.

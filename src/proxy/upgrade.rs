@@ -1,10 +1,19 @@
-//! WebSockets: two upgraded connections joined (RFC 6455 §4, RFC 9110 §7.8).
+//! WebSockets: two upgraded connections joined (RFC 6455 §4, RFC 9110 §7.8). Over HTTP/2 the client's side is one stream,
+//! opened with an extended CONNECT (RFC 8441); Campaign's side is HTTP/1.1 all the same.
 //!
 //! Only `websocket` is let through. Another protocol inside the connection (`h2c`) would carry requests past the gate.
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
+use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
@@ -12,12 +21,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
 use super::lease::Lease;
+use crate::crypto::websocket_key;
+use crate::policy::headers::header_text;
 
-/// True for a WebSocket handshake over HTTP/1.1.
+/// True for a WebSocket handshake, over HTTP/1.1 or HTTP/2.
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
-    request.method() == Method::GET
-        && request.version() == Version::HTTP_11
-        && asks_for_websocket(request.headers())
+    match *request.method() {
+        Method::GET => request.version() == Version::HTTP_11 && asks_for_websocket(request.headers()),
+        Method::CONNECT => request.version() == Version::HTTP_2 && protocol(request) == Some(WEBSOCKET),
+        _ => false,
+    }
+}
+
+/// `:protocol` of an extended CONNECT (RFC 8441 §4).
+fn protocol<B>(request: &Request<B>) -> Option<&[u8]> {
+    request.extensions().get::<Protocol>().map(AsRef::as_ref)
 }
 
 /// What [`strip`](crate::policy::headers::strip_request) took away and a WebSocket needs is put back by the caller through
@@ -25,28 +43,81 @@ pub fn is_websocket<B>(request: &Request<B>) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub struct WebSocketWanted;
 
-/// Restores the upgrade fields of a marked request; true when it is one.
-pub fn take<B: HttpBody>(request: &mut Request<B>) -> bool {
-    if request.extensions_mut().remove::<WebSocketWanted>().is_none() || !request.body().is_end_stream() {
-        return false;
+/// Whatever the server wants to keep for as long as a WebSocket over HTTP/2 is open; an extension of the request.
+#[derive(Clone)]
+pub struct Hold(#[expect(dead_code, reason = "only its end counts")] Arc<dyn Any + Send + Sync>);
+
+impl Hold {
+    /// Drops this when the WebSocket ends.
+    pub fn new(what: impl Any + Send + Sync) -> Self {
+        Self(Arc::new(what))
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hold")
+    }
+}
+
+/// A WebSocket that a client asked for.
+#[derive(Debug)]
+pub struct Wanted {
+    client: OnUpgrade,
+    /// Over HTTP/2, which has no key of its own: what Campaign has to answer to ours (RFC 6455 §4.1, RFC 8441 §5).
+    accept: Option<String>,
+    hold: Option<Hold>,
+}
+
+/// Makes a marked request the handshake of HTTP/1.1 that it is or stands for.
+pub fn take<B: HttpBody>(request: &mut Request<B>) -> Option<Wanted> {
+    let marked = request.extensions_mut().remove::<WebSocketWanted>().is_some();
+    if !marked || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut accept = None;
+    if *request.method() == Method::CONNECT {
+        *request.method_mut() = Method::GET;
+        request.extensions_mut().remove::<Protocol>();
+        let key = websocket_key();
+        accept = Some(accept_of(&key));
+        request.headers_mut().insert(header::SEC_WEBSOCKET_KEY, header_text(&key));
     }
     let headers = request.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    true
+    let hold = request.extensions_mut().remove::<Hold>();
+    Some(Wanted { client: hyper::upgrade::on(request), accept, hold })
+}
+
+/// True when passing this answer on would switch the client's side: over HTTP/2, any success does (RFC 8441 §5).
+pub fn would_switch<B>(wanted: Option<&Wanted>, response: &Response<B>) -> bool {
+    wanted.is_some_and(|wanted| wanted.accept.is_some()) && response.status().is_success()
+}
+
+impl Wanted {
+    /// True when this answer is the switch that was asked for.
+    pub fn is_met_by<B>(&self, response: &Response<B>) -> bool {
+        let accepted = response.headers().get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+        response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && asks_for_websocket(response.headers())
+            && self.accept.as_ref().is_none_or(|accept| accepted == Some(accept.as_bytes()))
+    }
 }
 
 /// Joins both sides after a 101 that is what was asked for.
 pub fn join(
     mut response: Response<Incoming>,
     lease: Lease,
-    client: OnUpgrade,
+    wanted: Wanted,
     ended: Option<CancellationToken>,
 ) -> Response<Body> {
     let upstream = hyper::upgrade::on(&mut response);
     // The tunnel is none of the pool's connections any more.
     let connection = lease.detach();
+    let Wanted { client, accept, hold } = wanted;
     tokio::spawn(async move {
+        let _hold = hold;
         let joined = tokio::join!(client, upstream);
         // Closed with its HTTP side unless it was handed over just now.
         drop(connection);
@@ -62,20 +133,43 @@ pub fn join(
     let (mut head, _) = response.into_parts();
     head.headers.remove(header::CONTENT_LENGTH);
     head.headers.remove(header::TRANSFER_ENCODING);
-    head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if accept.is_some() {
+        head.status = StatusCode::OK;
+        head.headers.remove(header::SEC_WEBSOCKET_ACCEPT);
+    } else {
+        head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    }
     Response::from_parts(head, Body::empty())
 }
 
 /// True when these fields, of a request or its answer, switch to WebSocket and to nothing else.
-pub fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    let lists = |name, token: &str| {
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    let lists = |name: HeaderName, token: &str| {
         let fields = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         fields.flat_map(|field| field.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
     };
     let only_websocket = headers.get_all(header::UPGRADE).iter().count() == 1
-        && headers
-            .get(header::UPGRADE)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+        && headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(WEBSOCKET));
     only_websocket && lists(header::CONNECTION, "upgrade")
+}
+
+/// RFC 6455 §4.2.2.
+fn accept_of(key: &str) -> String {
+    let mut sha1 = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
+    sha1.update(key.as_bytes());
+    sha1.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    STANDARD.encode(sha1.finish())
+}
+
+const WEBSOCKET: &[u8] = b"websocket";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_the_answer_of_the_standards_example() {
+        assert_eq!(accept_of("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
 }

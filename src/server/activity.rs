@@ -1,13 +1,16 @@
 //! One connection's activity: counted by its requests, read by the [watch](super::watch).
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
+
+use crate::policy::framing::FramingError;
+use crate::policy::heads::Flawed;
 
 /// What one connection is doing. Only its worker's thread writes, so plain loads and stores are enough.
 #[derive(Debug, Default)]
@@ -19,11 +22,12 @@ pub struct Activity {
     /// Grows with everything that happens.
     moved: AtomicU32,
     http2: AtomicBool,
-    /// A WebSocket over HTTP/2: the connection is in use without any exchange.
-    tunnels: AtomicBool,
     /// The last request had a body, and only hyper knows whether all of it was read; or the client has not taken all of
     /// the last answer.
     unclean: [AtomicBool; 2],
+    /// Requests begun.
+    heads: AtomicU32,
+    flawed: OnceLock<Flawed>,
     word: AtomicU8,
     told: Notify,
 }
@@ -50,14 +54,20 @@ impl Activity {
         self.http2.load(Ordering::Relaxed)
     }
 
-    /// A stream of this HTTP/2 connection became a WebSocket.
-    pub fn has_tunnel(&self) {
-        self.tunnels.store(true, Ordering::Relaxed);
-    }
-
     /// Notes whether the client takes what is written.
     pub fn blocked(&self, blocked: bool) {
         self.unclean[BLOCKED].store(blocked, Ordering::Relaxed);
+    }
+
+    /// Notes a head that must be refused, before the parser sees the whole of it.
+    pub fn is_flawed(&self, flawed: Flawed) {
+        let _ = self.flawed.set(flawed);
+    }
+
+    /// What is wrong with the request begun last, or with one before it.
+    pub fn flaw(&self) -> Option<FramingError> {
+        let flawed = self.flawed.get()?;
+        (self.heads.load(Ordering::Relaxed) >= flawed.head).then_some(flawed.why)
     }
 
     /// A number that changes when anything happens.
@@ -67,7 +77,7 @@ impl Activity {
 
     /// True when no request is under way.
     pub fn is_idle(&self) -> bool {
-        self.exchanges.load(Ordering::Relaxed) == 0 && !self.tunnels.load(Ordering::Relaxed)
+        self.exchanges.load(Ordering::Relaxed) == 0
     }
 
     /// True when requests are under way and all of them wait for the client to take bytes.
@@ -116,6 +126,13 @@ impl Exchange {
     /// Begins with the request's head.
     pub fn begin(activity: &Arc<Activity>, has_body: bool) -> Self {
         activity.unclean[HAD_BODY].store(has_body, Ordering::Relaxed);
+        change(&activity.heads, 1);
+        Self::tunnel(activity)
+    }
+
+    /// A WebSocket over HTTP/2, where it is one stream among others: neither side owes the other anything, and the
+    /// connection is in use.
+    pub fn tunnel(activity: &Arc<Activity>) -> Self {
         activity.step();
         change(&activity.exchanges, 1);
         change(&activity.owed, 1);

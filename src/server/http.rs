@@ -17,14 +17,14 @@ use super::activity::{Activity, Exchange, Through, Word};
 use super::connection::Host;
 use super::socket::Socket;
 use super::stream::Stream;
-use crate::web::{Body, Peer};
+use crate::web::{Body, Hold, Peer};
 
 /// Serves HTTP/1.1. A connection that nobody uses keeps its TLS state and nothing else: hyper's buffers and the place of
 /// the next request are made anew when the client speaks again.
 pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
     let activity = host.watch.enter();
     let head = host.limits.head;
-    let mut stream = Stream::new(tls, activity.clone());
+    let mut stream = Stream::new(tls, activity.clone()).with_heads();
     loop {
         let mut builder = conn::http1::Builder::new();
         builder.max_buf_size((head.bytes + ROOM).max(BUFFER));
@@ -87,6 +87,8 @@ pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(Some(PING))
+        // WebSockets (RFC 8441 §3); the gate lets no other protocol through.
+        .enable_connect_protocol()
         .serve_connection(TokioIo::new(stream), service(host, peer, activity.clone()));
     let mut connection = std::pin::pin!(connection);
     loop {
@@ -108,17 +110,17 @@ fn service(
     activity: Arc<Activity>,
 ) -> impl Service<Request<Incoming>, Response = Response<Through<Body>>, Error = Infallible, Future: Send + 'static>
 {
-    service_fn(move |request: Request<Incoming>| {
+    service_fn(move |mut request: Request<Incoming>| {
         let exchange = Exchange::begin(&activity, !request.body().is_end_stream());
-        let (host, peer, activity) = (host.clone(), peer.clone(), activity.clone());
+        let (host, mut peer, activity) = (host.clone(), peer.clone(), activity.clone());
+        peer.flaw = activity.flaw();
         async move {
             let is_http1 = request.version() != Version::HTTP_2;
-            let is_tunnel = !is_http1 && request.method() == Method::CONNECT;
+            if !is_http1 && request.method() == Method::CONNECT {
+                request.extensions_mut().insert(Hold::new(Exchange::tunnel(&activity)));
+            }
             let over = peer.over.is_some();
             let mut response = host.gate.handle(request, peer).await;
-            if is_tunnel && response.status().is_success() {
-                activity.has_tunnel();
-            }
             if over {
                 activity.tell(Word::Finish);
             }

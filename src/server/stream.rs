@@ -1,4 +1,4 @@
-//! The bytes between TLS and HTTP: passed through, noted when the client does not take them.
+//! The bytes between TLS and HTTP: passed through, noted when the client does not take them or sends what must be refused.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,6 +11,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
 use super::socket::Socket;
+use crate::policy::heads::Heads;
 
 /// A TLS connection whose writes are noted.
 #[derive(Debug)]
@@ -19,12 +20,20 @@ pub struct Stream {
     activity: Arc<Activity>,
     /// Read before, and not used.
     unread: Bytes,
+    /// Reads along, over HTTP/1.1.
+    heads: Option<Heads>,
 }
 
 impl Stream {
     /// Wraps a connection.
     pub fn new(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>) -> Self {
-        Self { tls, activity, unread: Bytes::new() }
+        Self { tls, activity, unread: Bytes::new(), heads: None }
+    }
+
+    /// The same, with an eye on the heads that come.
+    #[must_use]
+    pub fn with_heads(self) -> Self {
+        Self { heads: Some(Heads::default()), ..self }
     }
 
     /// Gives bytes back that were read too early; they are read again first.
@@ -50,7 +59,14 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.unread.is_empty() {
-            return Pin::new(&mut self.tls).poll_read(cx, buffer);
+            let before = buffer.filled().len();
+            let polled = Pin::new(&mut self.tls).poll_read(cx, buffer);
+            let this = &mut *self;
+            if let Some(flawed) = this.heads.as_mut().and_then(|heads| heads.read(&buffer.filled()[before..]))
+            {
+                this.activity.is_flawed(flawed);
+            }
+            return polled;
         }
         let count = self.unread.len().min(buffer.remaining());
         buffer.put_slice(&self.unread[..count]);

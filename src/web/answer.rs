@@ -62,11 +62,12 @@ impl Stop {
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Host | Self::Path(_) | Self::Framing(FramingError::BodyBeforeSwitch) => {
-                StatusCode::BAD_REQUEST
-            }
             Self::Framing(FramingError::TooLong) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Framing(FramingError::Coding) => StatusCode::NOT_IMPLEMENTED,
+            Self::Host
+            | Self::Path(_)
+            | Self::Framing(_)
+            | Self::Proxy(ProxyError::Client { stalled: false, .. }) => StatusCode::BAD_REQUEST,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Denied | Self::ForeignOrigin => StatusCode::FORBIDDEN,
@@ -79,7 +80,6 @@ impl Stop {
             Self::Seal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Proxy(ProxyError::Deadline { .. }) => StatusCode::GATEWAY_TIMEOUT,
             Self::Proxy(ProxyError::Client { stalled: true, .. }) => StatusCode::REQUEST_TIMEOUT,
-            Self::Proxy(ProxyError::Client { stalled: false, .. }) => StatusCode::BAD_REQUEST,
             Self::Proxy(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -125,8 +125,11 @@ impl Stop {
             );
         }
         let ends = match self {
-            // Where the next request begins is not worth a guess (RFC 9112 §9.3), nor is reading what is too long.
-            Self::Framing(FramingError::Coding | FramingError::BodyBeforeSwitch)
+            Self::Framing(FramingError::TooLong) => false,
+            // Where the next request begins is not worth a guess (RFC 9112 §9.3), nor is reading what is too long. What
+            // follows a CONNECT may be meant for a tunnel.
+            Self::Method
+            | Self::Framing(_)
             | Self::BodyTooLarge
             | Self::Proxy(ProxyError::TooLarge { .. }) => true,
             Self::TooMany(limit) => *limit != Limit::Requests,

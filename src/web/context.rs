@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::pages::Plain;
 use super::shared::Shared;
 use crate::clock::UnixTime;
+use crate::policy::framing::FramingError;
 use crate::policy::headers::{REQUEST_ID, header_text};
 use crate::telemetry::{Limit, RequestId};
 
@@ -22,6 +23,8 @@ pub struct Peer {
     pub trusted: bool,
     /// The limit that this connection is over: it is told so, and nothing else.
     pub over: Option<Limit>,
+    /// What was wrong with the head as it came over the wire.
+    pub flaw: Option<FramingError>,
 }
 
 impl Peer {
@@ -29,7 +32,7 @@ impl Peer {
     pub fn new(address: SocketAddr, trusted: &[IpNet]) -> Self {
         let ip = address.ip().to_canonical();
         let trusted = trusted.iter().any(|network| network.contains(&ip));
-        Self { ip, forwarded_for: header_text(&ip.to_string()), trusted, over: None }
+        Self { ip, forwarded_for: header_text(&ip.to_string()), trusted, over: None, flaw: None }
     }
 }
 

@@ -84,9 +84,18 @@ impl Gate {
             return Err((Stop::TooMany(limit), false));
         }
 
+        let websocket = is_websocket(&request);
+        if *request.method() == Method::TRACE || (*request.method() == Method::CONNECT && !websocket) {
+            return Err((Stop::Method, false));
+        }
+
         // 1. A head that is short and clear enough; one host, ours; one reading of the path, put back into the request for
         //    everybody after us.
-        framing::check(request.uri(), request.headers(), &shared.limits.head)
+        context
+            .peer
+            .flaw
+            .map_or(Ok(()), Err)
+            .and_then(|()| framing::check(request.uri(), request.headers(), &shared.limits.head))
             .map_err(|e| (e.into(), false))?;
         if request.body().size_hint().lower() > shared.limits.body_bytes.unwrap_or(u64::MAX) {
             return Err((Stop::BodyTooLarge, false));
@@ -96,9 +105,6 @@ impl Gate {
         let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
         if !shared.serves_host(without_port(&host)) && !path.as_str().starts_with("/ims/health/") {
             return Err((Stop::Misdirected, false));
-        }
-        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-            return Err((Stop::Method, false));
         }
         *request.uri_mut() =
             target(&raw, &path).ok_or((Stop::Path(crate::policy::path::PathError::Control), false))?;
@@ -141,7 +147,7 @@ impl Gate {
             auth => auth,
         };
         let (signed_in, is_soap) = (auth.is_some(), path.as_str() == SOAP_ROUTER);
-        if is_websocket(&request) {
+        if websocket {
             let foreign = request.headers().contains_key(header::ORIGIN)
                 && !is_same_origin(request.headers(), &shared.origin);
             if signed_in && foreign {
@@ -219,6 +225,10 @@ impl Gate {
     }
 
     async fn own_page(&self, request: Request<Incoming>, context: &Context) -> Result<Response<Body>, Stop> {
+        if *request.method() == Method::CONNECT {
+            // Any success would open a WebSocket (RFC 8441 §5).
+            return Err(Stop::Method);
+        }
         let mut request = request.map(axum::body::Body::new);
         if !request.body().is_end_stream() {
             let (head, body) = request.into_parts();

@@ -26,7 +26,7 @@ pub mod router;
 mod shared;
 mod was;
 
-pub use crate::proxy::Body;
+pub use crate::proxy::{Body, Hold};
 pub use context::Peer;
 pub use gate::Gate;
 pub use rate::{RateLimiter, network};

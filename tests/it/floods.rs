@@ -141,6 +141,15 @@ async fn pseudo_headers_cannot_smuggle() {
     world.stop().await;
 }
 
+/// A GET with any path and these fields, on a connection of its own; returns when something was done with it.
+pub async fn get(world: &World, path: &str, fields: &[(&str, &str)]) {
+    let fields: Vec<Vec<u8>> = fields.iter().map(|(name, value)| literal(name, value)).collect();
+    let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
+    let mut bytes = Vec::new();
+    frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 1, &head(world, path, &fields));
+    flood(world, &bytes).await;
+}
+
 /// Sends preface, settings and these frames, then a ping, and reads until the gateway closes, or has answered the ping and
 /// done something with the first stream, if there is one. Gives the error code of its GOAWAY, if any.
 async fn flood(world: &World, frames: &[u8]) -> Option<u32> {

@@ -17,7 +17,7 @@ use crate::raw::{Line, PATIENCE};
 use crate::support::World;
 use crate::upstream::{Seen, Upstream};
 
-const LENGTH: usize = 200 << 20;
+pub const LENGTH: usize = 200 << 20;
 const CHUNK: usize = 64 << 10;
 
 #[tokio::test]
@@ -181,11 +181,11 @@ async fn an_upload_that_breaks_off_breaks_off_at_campaign() {
     world.stop().await;
 }
 
-type Frames = Box<dyn Iterator<Item = Result<Frame<Bytes>, Infallible>> + Send>;
-type Chunks = StreamBody<stream::Iter<Frames>>;
+pub type Frames = Box<dyn Iterator<Item = Result<Frame<Bytes>, Infallible>> + Send>;
+pub type Chunks = StreamBody<stream::Iter<Frames>>;
 
 /// Chunks that are all different.
-fn counted() -> Chunks {
+pub fn counted() -> Chunks {
     chunks(0..LENGTH / CHUNK)
 }
 
