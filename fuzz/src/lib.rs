@@ -18,8 +18,11 @@ use imsgate::policy::{cookies, headers};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+/// Says, by a panic, that something does not hold for these bytes.
+pub type Target = fn(&[u8]);
+
 /// A name for each target.
-pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("path", path),
     ("headers", headers),
     ("forwarded", forwarded),

@@ -91,7 +91,7 @@ async fn curl_speaks_every_version_and_uploads_with_and_without_a_length() {
             let Some(output) = run("curl", arguments).await else { return };
             let said = text(&output.stdout);
             assert!(said.ends_with(ends), "{version} {more:?} {path}: {said} {}", text(&output.stderr));
-            assert!(!said.contains("sha256") || said.contains(&format!("\"bytes\":{}", 3 << 20)), "{said}");
+            assert!(path != "/demo/upload" || said.contains(&format!("\"bytes\":{}", 3 << 20)), "{said}");
         }
     }
     // Chunks, after a 100 Continue.
@@ -114,6 +114,7 @@ async fn curl_speaks_every_version_and_uploads_with_and_without_a_length() {
 }
 
 /// Runs a program to its end; `None`, and a line that says so, where it is not installed.
+#[expect(clippy::print_stdout, reason = "whoever reads the output of the tests should know")]
 async fn run<'a>(program: &'static str, arguments: impl IntoIterator<Item = &'a str>) -> Option<Output> {
     let mut command = Command::new(program);
     command.args(arguments);

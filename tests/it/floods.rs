@@ -11,6 +11,7 @@ const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -27,6 +28,22 @@ async fn streams_opened_and_reset_at_once_end_the_connection() {
     let end = flood(&world, &bytes).await;
     assert_eq!(end, Some(ENHANCE_YOUR_CALM));
     assert!(world.campaign.requests().len() < 1000, "{} came through", world.campaign.requests().len());
+    serves(&world).await;
+    world.stop().await;
+}
+
+/// Streams that the gateway itself has to reset count as much as those that a client resets (CVE-2025-8671).
+#[tokio::test]
+async fn streams_opened_and_spoilt_at_once_end_the_connection() {
+    let world = World::start().await;
+    let request = head(&world, "/r/test", &[]);
+    let mut bytes = Vec::new();
+    for number in 0..20_000_u32 {
+        frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &request);
+        frame(&mut bytes, WINDOW_UPDATE, 0, 2 * number + 1, &[0; 4]);
+    }
+    flood(&world, &bytes).await.expect("told to go away");
+    assert!(world.campaign.requests().len() < 2000, "{} came through", world.campaign.requests().len());
     serves(&world).await;
     world.stop().await;
 }

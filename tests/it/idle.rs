@@ -90,6 +90,33 @@ async fn idle_connections_of_either_protocol_end() {
 }
 
 #[tokio::test]
+async fn pings_keep_no_connection_open() {
+    const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0imsgate!";
+    let world = world(Duration::from_millis(400)).await;
+    let mut stream = world.connect_http2().await;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let (mut from, mut to) = tokio::io::split(stream);
+    let pinging = async {
+        while to.write_all(PING).await.is_ok() && to.flush().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let reading = async {
+        let mut said = Vec::new();
+        let _ = from.read_to_end(&mut said).await;
+        said
+    };
+    let ended = async {
+        tokio::select! {
+            said = reading => said,
+            () = pinging => Vec::new(),
+        }
+    };
+    tokio::time::timeout(crate::raw::PATIENCE, ended).await.expect("the connection ends");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_stream_without_news_is_not_idle() {
     let world = world(Duration::from_millis(400)).await;
     let alice = world.signed_in("alice").await.session().unwrap();
