@@ -14,6 +14,7 @@ use super::login::{self, Begin};
 use super::pages::{self, Waiting};
 use super::shared::Shared;
 use super::{cookie, door, keep, was};
+use crate::clock::UnixTime;
 use crate::policy::arrival::is_same_origin;
 use crate::policy::cookies;
 use crate::policy::kept::{self, MARK};
@@ -109,7 +110,9 @@ fn shown(shared: &Shared, auth: &Auth, id: FormId, form: &Form) -> Result<Waitin
     // What cannot be sealed cannot be sent later.
     let mark = shared.sealer.seal(&context_of(auth), &id.to_string()).map_err(|_| Stop::Seal)?;
     let bytes = u64::try_from(form.body.len()).unwrap_or(u64::MAX);
-    Ok(Waiting { target: renewed_target(auth, form), bytes, sent: crate::clock::UnixTime(form.sent), mark })
+    let sent = UnixTime(form.sent);
+    let until = sent.plus(shared.login_timeout);
+    Ok(Waiting { target: renewed_target(auth, form), bytes, sent, until, mark })
 }
 
 /// `POST /ims/resume/discard`

@@ -33,6 +33,8 @@ pub struct Waiting {
     pub bytes: u64,
     /// When it was sent.
     pub sent: UnixTime,
+    /// Until when it is kept.
+    pub until: UnixTime,
     /// What names it, for the session of this page only.
     pub mark: String,
 }

@@ -155,8 +155,13 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
 fn pages_of_kept_forms(words: Words<'_>) -> Vec<(&'static str, Page)> {
     let Words { request_id, support, link, .. } = words;
     let plain = Plain { request_id, support, now: NOW };
-    let waiting =
-        |bytes| Waiting { target: words.link.to_owned(), bytes, sent: NOW, mark: words.group.to_owned() };
+    let waiting = |bytes| Waiting {
+        target: words.link.to_owned(),
+        bytes,
+        sent: NOW,
+        until: NOW,
+        mark: words.group.to_owned(),
+    };
     let waiting = [waiting(312), waiting(1 << 20)];
     let one = Resume { waiting: &waiting[..1], person: words.person, form_action: IMS, request_id, now: NOW };
     let mut pages = vec![
