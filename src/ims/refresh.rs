@@ -81,8 +81,8 @@ impl Ims {
     }
 }
 
-/// A shorter life would mean a renewal at every request.
-const SHORTEST: Duration = Duration::from_secs(30);
+/// Over at the next look.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// RFC 6749 §5.2: invalid, expired or revoked. Every other code is about the client, and the operator's affair; so is a
 /// redirect, whatever its address says.
