@@ -10,18 +10,20 @@ import { closeServer, listen } from './net.mjs';
 const SCOPES = ['openid', 'AdobeID', 'read_organizations', 'session', 'additional_info.projectedProductContext'];
 
 /**
- * Starts the provider on a free loopback port.
+ * Starts the provider on a free loopback port. With `accessTtl`, access tokens live so many seconds, and refresh tokens are
+ * given out, each good for one use: the package takes one that is used twice for stolen, and revokes all that came of it.
  *
  * Gives `url`, `clientId`, `clientSecret`, `seen` (requests as `METHOD /path`), `ended` (browser sessions ended by
- * logout) and `tokenIsLive(token)`.
+ * logout) `tokenIsLive(token)` and
+ * `revokeGrantOf(token)`.
  */
-export async function startProvider({ redirectUris }) {
+export async function startProvider({ redirectUris, accessTtl }) {
   const clientId = 'Campaign1';
   const clientSecret = randomBytes(24).toString('base64url');
   const app = createServer();
   const port = await listen(app);
   const url = `http://127.0.0.1:${port}`;
-  const provider = new Provider(url, configuration({ clientId, clientSecret, redirectUris }));
+  const provider = new Provider(url, configuration({ clientId, clientSecret, redirectUris, accessTtl }));
   const state = { seen: [], ended: [] };
   const origins = redirectUris.map((uri) => new URL(uri).origin);
 
@@ -36,18 +38,23 @@ export async function startProvider({ redirectUris }) {
     clientSecret,
     ...state,
     tokenIsLive: async (token) => Boolean(await provider.AccessToken.find(token)),
+    /** Takes everything back that came of the login that gave this token, as an administrator would. */
+    revokeGrantOf: async (token) => {
+      const { grantId } = await provider.AccessToken.find(token);
+      await provider.RefreshToken.revokeByGrantId(grantId);
+    },
     stop: () => closeServer(app),
   };
 }
 
-function configuration({ clientId, clientSecret, redirectUris }) {
+function configuration({ clientId, clientSecret, redirectUris, accessTtl }) {
   return {
     clients: [
       {
         client_id: clientId,
         client_secret: clientSecret,
         redirect_uris: redirectUris,
-        grant_types: ['authorization_code'],
+        grant_types: ['authorization_code', ...(accessTtl ? ['refresh_token'] : [])],
         response_types: ['code'],
         token_endpoint_auth_method: 'client_secret_post',
       },
@@ -67,7 +74,10 @@ function configuration({ clientId, clientSecret, redirectUris }) {
       revocation: '/ims/revoke',
     },
     interactions: { url: (_ctx, interaction) => `/ims/sign-in/${interaction.uid}` },
-    ttl: { Session: 86400, AccessToken: 86400, AuthorizationCode: 60, IdToken: 3600, Interaction: 600, Grant: 86400 },
+    ttl: { Session: 86400, AccessToken: accessTtl ?? 86400, AuthorizationCode: 60, IdToken: 3600, Interaction: 600, Grant: 86400, RefreshToken: 86400 },
+    // As IMS with the scope offline_access, without a page that asks for consent.
+    issueRefreshToken: () => Boolean(accessTtl),
+    rotateRefreshToken: true,
     findAccount: (_ctx, sub) => {
       const person = bySub(sub);
       return person && { accountId: sub, claims: async () => claims(person) };

@@ -5,10 +5,13 @@ import { startGateway } from './gateway.mjs';
 import { freePort } from './net.mjs';
 import { startProvider } from './provider.mjs';
 
-/** Starts all three; `session` is the gateway's `campaign.session`, `idleTimeout` its `session.idle_timeout`. */
-export async function startWorld({ session = 'bearer-logon', workers, idleTimeout } = {}) {
+/**
+ * Starts all three; `session` is the gateway's `campaign.session`, `idleTimeout` its `session.idle_timeout`, `accessTtl` as for
+ * the provider.
+ */
+export async function startWorld({ session = 'bearer-logon', workers, idleTimeout, accessTtl } = {}) {
   const port = await freePort();
-  const ims = await startProvider({ redirectUris: [`https://localhost:${port}/ims/callback`] });
+  const ims = await startProvider({ redirectUris: [`https://localhost:${port}/ims/callback`], accessTtl });
   const campaign = await startCampaign({ ims, trustHeaders: session === 'headers' });
   const parts = [ims, campaign];
   // Everything is stopped even if the gateway does not stop well, which is then the error.

@@ -57,6 +57,10 @@ pub struct Tokens {
 pub(super) type Client =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
 
+/// How the crate tells that a request to the token endpoint failed.
+pub(super) type TokenError =
+    RequestTokenError<ImsError, openidconnect::StandardErrorResponse<CoreErrorResponseType>>;
+
 impl Ims {
     /// Begins a login (OIDC Core §3.1.2.1) with PKCE S256 (RFC 7636 §4.3).
     pub async fn authorize(&self, state: &str, prompt: Prompt) -> Result<Authorization, ImsError> {
@@ -134,9 +138,7 @@ impl Ims {
 }
 
 /// The token endpoint's answers as errors. The body is never repeated: it could hold a token.
-pub(super) fn token_error(
-    error: RequestTokenError<ImsError, openidconnect::StandardErrorResponse<CoreErrorResponseType>>,
-) -> ImsError {
+pub(super) fn token_error(error: TokenError) -> ImsError {
     match error {
         RequestTokenError::Request(error) => error,
         RequestTokenError::ServerResponse(refusal) => ImsError::Refused {

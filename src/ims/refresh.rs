@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use oauth2::{RefreshToken, TokenResponse as _};
-use openidconnect::core::CoreIdToken;
+use oauth2::{RefreshToken, RequestTokenError, TokenResponse as _};
+use openidconnect::core::{CoreErrorResponseType, CoreIdToken};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::code::{DEFAULT_LIFETIME, OauthHttp, token_error};
+use super::code::{DEFAULT_LIFETIME, OauthHttp, TokenError, token_error};
 use super::error::ImsError;
 use super::{Ims, token};
 use crate::clock::UnixTime;
@@ -40,9 +40,9 @@ impl Ims {
         let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
         let http = OauthHttp { http: &self.http };
         let answer = client.exchange_refresh_token(&refresh).request_async(&http).await;
-        let answer = answer.map_err(|error| match token_error(error) {
-            error @ ImsError::Refused { .. } if is_over(&error) => RenewError::Final(error),
-            error => RenewError::Passing(error),
+        let answer = answer.map_err(|error| {
+            let kind = if is_over(&error) { RenewError::Final } else { RenewError::Passing };
+            kind(token_error(error))
         })?;
         let access_token = SecretString::from(answer.access_token().secret().as_str());
         let refresh_token = answer.refresh_token().map(|token| SecretString::from(token.secret().as_str()));
@@ -81,10 +81,11 @@ impl Ims {
     }
 }
 
-/// A shorter life would mean a renewal at every request.
-const SHORTEST: Duration = Duration::from_secs(30);
+/// Over at the next look.
+const SHORTEST: Duration = Duration::from_secs(1);
 
-/// RFC 6749 §5.2: invalid, expired or revoked. Every other code is about the client, and the operator's affair.
-fn is_over(error: &ImsError) -> bool {
-    matches!(error, ImsError::Refused { code, .. } if code == "invalid_grant")
+/// RFC 6749 §5.2: invalid, expired or revoked. Every other code is about the client, and the operator's affair; so is a
+/// redirect, whatever its address says.
+fn is_over(error: &TokenError) -> bool {
+    matches!(error, RequestTokenError::ServerResponse(refusal) if *refusal.error() == CoreErrorResponseType::InvalidGrant)
 }

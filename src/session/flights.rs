@@ -43,6 +43,8 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         }
         let (landed, flight) = watch::channel(None);
         running.insert(key, flight.clone());
+        // A runtime that is gone drops the task, and with it the entry, at once.
+        drop(running);
         // Also when the work panics: the next one to ask begins again.
         let entry = Entry { flights: self.clone(), key };
         let work = work();
@@ -153,6 +155,17 @@ mod tests {
         }));
         flights.settle(Duration::from_secs(10)).await;
         assert_eq!(done.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn on_a_runtime_that_is_gone_nothing_comes_to_an_end_and_nothing_hangs() {
+        let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let gone = runtime();
+        let flights: Flights<u32> = Flights::new(gone.handle().clone());
+        gone.shutdown_background();
+        for _ in 0..2 {
+            assert_eq!(runtime().block_on(flights.join(Key::of(Id(1)), || async { 7 }).landed()), None);
+        }
     }
 
     #[tokio::test]

@@ -233,6 +233,32 @@ async fn while_ims_is_away_an_expired_token_is_a_503_and_nothing_is_lost() {
 }
 
 #[tokio::test]
+async fn no_odd_answer_of_the_token_endpoint_ends_a_session() {
+    let impatient = |instance: &mut Instance| instance.ims.timeout = Duration::from_secs(3);
+    let world = short_lived(SessionMode::Bearer).instance(impatient).start().await;
+    let alice = world.signed_in("alice").await;
+    world.clock.advance(LIFE);
+    for fault in [
+        Fault::Status(400),
+        Fault::Status(401),
+        Fault::Status(502),
+        Fault::Redirect("https://evil.example.com/?error=invalid_grant".to_owned()),
+        Fault::Html,
+        Fault::Text("application/json", "{}".to_owned()),
+        Fault::Megabytes(50),
+        Fault::HalfBody,
+        Fault::Never,
+    ] {
+        world.ims.faults().answer(Endpoint::Token, Times::Once, fault.clone());
+        let answer = alice.get_json("/demo/echo").await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{fault:?}");
+        world.clock.advance(Duration::from_secs(5));
+    }
+    bearer_of(&world, &alice).await;
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn ims_is_left_alone_for_as_long_as_it_asks() {
     let world = short_lived(SessionMode::Bearer).start().await;
     let alice = world.signed_in("alice").await;
