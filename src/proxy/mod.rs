@@ -2,7 +2,8 @@
 //!
 //! The caller has decided and dressed the request; here nothing is judged any more. `fleet` chooses an upstream by load
 //! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan; `spare` is the
-//! copy of a request that may be sent twice; `upload` and `body` carry bytes; `upgrade` joins WebSockets.
+//! copy of a request that may be sent twice; `upload` and `body` carry bytes; `upgrade` joins WebSockets in a
+//! `tunnel`.
 
 mod body;
 mod check;
@@ -13,6 +14,7 @@ mod health;
 mod lease;
 mod pool;
 mod spare;
+mod tunnel;
 mod upgrade;
 mod upload;
 
