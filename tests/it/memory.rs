@@ -5,9 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Empty};
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::ask;
 use crate::raw::{Line, PATIENCE};
 use crate::support::Process;
 use crate::support::wire::{self, Stream};
@@ -22,7 +26,7 @@ async fn a_silent_connection_keeps_no_buffers() {
     // TLS has 4 kB for the next record, keys and state; then there is the connection's task.
     costs(&gateway, before, 18).await;
     for connection in &mut connections {
-        ask(connection, get, b"simulator'/>").await;
+        exchange(connection, get, b"simulator'/>").await;
     }
     costs(&gateway, before, 18).await;
     drop(connections);
@@ -47,9 +51,37 @@ async fn a_silent_websocket_keeps_no_buffers() {
                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let (before, mut sockets) = many(&gateway, open, b"\r\n\r\n").await;
     for socket in &mut sockets {
-        ask(socket, "hello", b"hello").await;
+        exchange(socket, "hello", b"hello").await;
     }
     costs(&gateway, before, 14).await;
+}
+
+#[tokio::test]
+async fn fields_that_http2_remembers_keep_no_buffers() {
+    let upstream = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+        for number in 0.. {
+            seen.request(&mut line).await?;
+            line.send(format!("HTTP/1.1 200 OK\r\nX-Number: {number}\r\nContent-Length: 2\r\n\r\nok")).await;
+        }
+        None
+    })
+    .await;
+    let gateway = Process::start(&upstream.url);
+    let (mut before, mut senders) = (0, Vec::new());
+    for number in 0..READERS {
+        if number == 4 {
+            before = gateway.resident();
+        }
+        let mut sender = ask::handshake(gateway.connect(wire::HTTP_2).await).await;
+        for _ in 0..50 {
+            let request = Request::get("https://localhost/r/x").body(Empty::<Bytes>::new()).unwrap();
+            let answer = sender.send_request(request).await.unwrap();
+            assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
+        }
+        senders.push(sender);
+    }
+    // Fifty buffers of 8 kB would be 400.
+    costs_each(&gateway, before, READERS, 100).await;
 }
 
 #[tokio::test]
@@ -61,7 +93,8 @@ async fn a_client_that_does_not_read_stops_the_upstream_and_fills_no_memory() {
         async move {
             seen.request(&mut line).await?;
             line.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n").await;
-            while line.try_send(&[b'x'; PIECE]).await.is_ok() {
+            let piece = vec![b'x'; PIECE];
+            while line.try_send(&piece).await.is_ok() {
                 counted.fetch_add(PIECE as u64, Ordering::Relaxed);
             }
             None
@@ -73,7 +106,7 @@ async fn a_client_that_does_not_read_stops_the_upstream_and_fills_no_memory() {
     let mut readers = Vec::new();
     for _ in 0..READERS {
         let mut reader = gateway.connect(wire::HTTP_1).await;
-        ask(&mut reader, "GET /r/long HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\r\n\r\n").await;
+        exchange(&mut reader, "GET /r/long HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\r\n\r\n").await;
         readers.push(reader);
     }
     let (mut last, mut still) = (0, 0);
@@ -96,19 +129,19 @@ async fn a_client_that_does_not_read_stops_the_upstream_and_fills_no_memory() {
 async fn many(gateway: &Process, bytes: &str, until: &[u8]) -> (u64, Vec<Stream>) {
     // What all of them share is there after the first few.
     for _ in 0..50 {
-        ask(&mut gateway.connect(wire::HTTP_1).await, bytes, until).await;
+        exchange(&mut gateway.connect(wire::HTTP_1).await, bytes, until).await;
     }
     let before = gateway.resident();
     let mut streams = Vec::new();
     for _ in 0..CLIENTS {
         let mut stream = gateway.connect(wire::HTTP_1).await;
-        ask(&mut stream, bytes, until).await;
+        exchange(&mut stream, bytes, until).await;
         streams.push(stream);
     }
     (before, streams)
 }
 
-async fn ask(stream: &mut Stream, bytes: &str, until: &[u8]) {
+async fn exchange(stream: &mut Stream, bytes: &str, until: &[u8]) {
     stream.write_all(bytes.as_bytes()).await.unwrap();
     let mut heard = Vec::new();
     while !heard.windows(until.len()).any(|window| window == until) {
