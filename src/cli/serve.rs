@@ -41,6 +41,15 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
 }
 
 fn serve(config: &Config) -> Result<(), StartError> {
+    let files = server::raise_file_limit();
+    if let Some(files) = files.filter(|files| *files < config.limits.connections as u64) {
+        let connections = config.limits.connections;
+        tracing::warn!(
+            files,
+            connections,
+            "fewer open files than limits.connections are allowed; raise LimitNOFILE"
+        );
+    }
     let tls = server::server_config(&config.listen.certificate, &config.listen.private_key)?;
     server::control_runtime()?.block_on(async {
         let gateway = Gateway::start(config, tls, Clock::system()).await?;

@@ -3,7 +3,7 @@
 //! The caller has decided and dressed the request; here nothing is judged any more. `fleet` chooses an upstream by load
 //! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan; `spare` is the
 //! copy of a request that may be sent twice, `again` the caller's hold on it; `upload` and `body` carry bytes, `peek` looks at the
-//! first of them; `upgrade` joins WebSockets.
+//! first of them; `upgrade` joins WebSockets in a `tunnel`.
 
 mod again;
 mod body;
@@ -16,6 +16,7 @@ mod lease;
 mod peek;
 mod pool;
 mod spare;
+mod tunnel;
 mod upgrade;
 mod upload;
 

@@ -16,11 +16,11 @@ use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::copy_bidirectional;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
 use super::lease::Lease;
+use super::tunnel::carry;
 use crate::crypto::websocket_key;
 use crate::policy::headers::header_text;
 
@@ -123,7 +123,7 @@ pub fn join(
         drop(connection);
         let (Ok(client), Ok(upstream)) = joined else { return };
         let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
-        let tunnel = copy_bidirectional(&mut client, &mut upstream);
+        let tunnel = carry(&mut client, &mut upstream);
         match ended {
             // The session's end closes both sides at once.
             Some(ended) => drop(ended.run_until_cancelled(tunnel).await),

@@ -102,3 +102,17 @@ async fn open(
 
 /// For the PROXY protocol header and the whole TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a connection's task carries for as long as the connection lives.
+    #[test]
+    fn a_task_is_small() {
+        fn size<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+            size_of::<F>()
+        }
+        assert!(size(serve) <= 320, "{} bytes", size(serve));
+    }
+}

@@ -15,6 +15,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::activity::{Activity, Exchange, Through, Word};
 use super::connection::Host;
+use super::memory::detach;
 use super::socket::Socket;
 use super::stream::Stream;
 use crate::web::{Body, Hold, Peer};
@@ -47,14 +48,17 @@ pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
             }
         }
         let Some(parts) = connection.into_parts() else { return Ok(()) };
-        stream = parts.io.into_inner();
-        if parts.read_buf.is_empty() {
-            drop(parts.service);
+        let (io, unread) = (parts.io, parts.read_buf);
+        drop(parts.service);
+        stream = io.into_inner();
+        if unread.is_empty() {
+            // Empty it is still all of hyper's buffer.
+            drop(unread);
             if !rest(&mut stream, &activity).await {
                 return Ok(());
             }
         } else {
-            stream.put_back(parts.read_buf);
+            stream.put_back(unread);
         }
     }
 }
@@ -121,6 +125,9 @@ fn service(
             }
             let over = peer.over.is_some();
             let mut response = host.gate.handle(request, peer).await;
+            if !is_http1 {
+                detach(response.headers_mut());
+            }
             if over {
                 activity.tell(Word::Finish);
             }
@@ -144,3 +151,17 @@ const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 const PING: Duration = Duration::from_mins(1);
 /// For the last TLS record.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an HTTP/1.1 connection carries while it rests.
+    #[test]
+    fn a_connection_at_rest_is_small() {
+        fn size<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
+            size_of::<F>()
+        }
+        assert!(size(http1) <= 768, "{} bytes", size(http1));
+    }
+}

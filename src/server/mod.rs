@@ -1,7 +1,7 @@
 //! Sockets, TLS and the life of the process: listen, serve, redirect plain HTTP, drain.
 //!
 //! `listener` and `systemd` give sockets, `worker` accepts, `admission` counts, `connection` opens (`proxied`, TLS), `http`
-//! serves; `watch` looks after what `activity` says of each connection.
+//! serves; `watch` looks after what `activity` says of each connection; `memory` is given back.
 
 mod activity;
 mod admission;
@@ -9,6 +9,7 @@ mod connection;
 mod http;
 mod lifecycle;
 mod listener;
+mod memory;
 mod proxied;
 mod redirect;
 mod socket;
@@ -19,7 +20,7 @@ mod watch;
 mod worker;
 
 pub use admission::Admission;
-pub use lifecycle::{control_runtime, stop_signal};
+pub use lifecycle::{control_runtime, raise_file_limit, stop_signal};
 pub use listener::{Bound, Listening, SocketFile, adopt, bind, bind_unix};
 pub use redirect::Redirect;
 pub use systemd::{Inherited, tell_ready, tell_stopping};

@@ -71,6 +71,10 @@ impl AsyncRead for Stream {
         let count = self.unread.len().min(buffer.remaining());
         buffer.put_slice(&self.unread[..count]);
         self.unread.advance(count);
+        if self.unread.is_empty() {
+            // The buffer it was a part of.
+            self.unread = Bytes::new();
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use super::admission::{Admission, Verdict};
 use super::connection::{self, Host};
 use super::listener::Listening;
+use super::memory::give_back;
 use super::socket::{Socket, Stream};
 use super::watch::Watch;
 use crate::config::Limits;
@@ -143,6 +144,7 @@ async fn look(host: Arc<Host>) {
     loop {
         tokio::time::sleep(host.watch.round).await;
         host.watch.look();
+        give_back();
     }
 }
 

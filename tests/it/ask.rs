@@ -111,7 +111,8 @@ where
     handshake(world.connect_http2().await).await
 }
 
-async fn handshake<B, S>(stream: S) -> hyper::client::conn::http2::SendRequest<B>
+/// HTTP/2 over this stream.
+pub async fn handshake<B, S>(stream: S) -> hyper::client::conn::http2::SendRequest<B>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: http_body::Body + Unpin + Send + 'static,

@@ -28,6 +28,7 @@ mod limits;
 mod listen;
 mod login;
 mod logout;
+mod memory;
 mod midway;
 mod nginx;
 mod paths;

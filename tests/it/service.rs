@@ -7,11 +7,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use imsgate::demo;
-
 use crate::ask::Ask;
 use crate::raw::Line;
-use crate::support::wire;
+use crate::support::{files, wire};
 
 /// The program; ended when dropped.
 struct Service(Child);
@@ -45,22 +43,10 @@ impl Drop for Service {
 async fn a_socket_of_systemd_is_served_and_systemd_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let (certificate, key) = demo::certificate(&["localhost"]);
-    std::fs::write(path("cert.pem"), &certificate).unwrap();
-    std::fs::write(path("key.pem"), key).unwrap();
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    let config = format!(
-        "[ims]\nserver = \"http://127.0.0.1:9\"\nclient_id = \"c\"\nclient_secret = \"s\"\n\
-         scope = \"openid read_organizations\"\ncallback_server = \"https://localhost:{port}\"\n\
-         organization_id = \"4E3D60F754C8E5D0A4C98A2@AdobeOrg\"\nassociation_mask = \"x\"\n\
-         [campaign]\nupstream = \"http://127.0.0.1:9\"\n\
-         [listen]\nhttps = \"systemd:web\"\nworkers = 2\ncertificate = \"{cert}\"\nprivate_key = \"{key}\"\n",
-        port = address.port(),
-        cert = path("cert.pem").display(),
-        key = path("key.pem").display(),
-    );
-    std::fs::write(path("imsgate.toml"), config).unwrap();
+    let origin = format!("https://localhost:{}", address.port());
+    let certificate = files(folder.path(), &origin, "http://127.0.0.1:9", "systemd:web");
     let notify = UnixDatagram::bind(path("notify.sock")).unwrap();
     notify.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
 
