@@ -1,7 +1,6 @@
 //! The pieces of a proxied request that are this project's own, each alone.
 
 use std::hint::black_box;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,7 +112,7 @@ fn access_line() -> Box<dyn FnMut()> {
     Box::new(move || {
         log.line(&Line {
             request: RequestId::random(),
-            peer: IpAddr::from([192, 0, 2, 33]),
+            peer: "192.0.2.33",
             method: &Method::GET,
             path: PATH,
             status: StatusCode::OK,

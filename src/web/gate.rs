@@ -61,7 +61,7 @@ impl Gate {
         self.counters.request(response.status());
         self.access.line(&Line {
             request: context.id,
-            peer: context.peer.ip,
+            peer: context.peer.forwarded_for.to_str().unwrap_or_default(),
             method: &method,
             // Never the query: a callback's holds the authorization code.
             path: target.path(),
