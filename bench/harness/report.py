@@ -59,7 +59,7 @@ def ratios(figures, names):
 def resumptions(figures, names):
     lines = ["| connections a second of proxy CPU | full | resumed |", "|---|---|---|"]
     for name in names:
-        if figures.has("resumed", name):
+        if figures.has("resumed", name) and figures.has("full", name):
             per_second = [1e6 / figures.median(shape, name) for shape in ("full", "resumed")]
             lines.append(f"| {name} | {per_second[0]:.0f} | {per_second[1]:.0f} |")
     return "\n".join(lines)

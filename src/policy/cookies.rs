@@ -21,16 +21,15 @@ pub const CAMPAIGN_COOKIE: &str = "__sessiontoken";
 
 /// Every cookie pair of a request as `(name, value)`, over several `Cookie` fields (RFC 9113 §8.2.3).
 pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    raw_pairs(headers)
-        .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='))
-        // Blanks and tabs only, as browsers read a cookie (RFC 6265bis §5.6): with any other white space in front, a name
-        // is not a `__Host-` name to them, and anybody on a sibling host could set it.
-        .map(|(name, value)| (name.trim_matches(BLANKS), value.trim_matches(BLANKS)))
+    raw_pairs(headers).filter_map(named)
 }
 
 /// The value of the session cookie. Two different ones are none: a browser never sends that.
 pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
-    let mut values = pairs(headers).filter(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value);
+    // Asked on every request: most pairs are told by their first bytes.
+    let could_be = raw_pairs(headers).filter(|pair| pair.starts_with(SESSION_COOKIE.as_bytes()));
+    let mut values =
+        could_be.filter_map(named).filter(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value);
     let first = values.next()?;
     values.all(|other| other == first).then_some(first)
 }
@@ -40,7 +39,8 @@ pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
 pub fn rewrite(headers: &mut HeaderMap, campaign: Option<&HeaderValue>) {
     // Anywhere in the pair, in any case: a lenient reader may split at a comma, a quote or a blank where we do not.
     let holds = |pair: &[u8], name: &str| {
-        pair.windows(name.len()).any(|window| window.eq_ignore_ascii_case(name.as_bytes()))
+        let begins = |window: &[u8]| window.starts_with(UNDERSCORES);
+        pair.windows(name.len()).any(|window| begins(window) && window.eq_ignore_ascii_case(name.as_bytes()))
     };
     let ours = |pair: &[u8]| holds(pair, SESSION_COOKIE) || holds(pair, CAMPAIGN_COOKIE);
     let mut kept = Vec::new();
@@ -75,6 +75,16 @@ pub fn is_withheld(set_cookie: &HeaderValue) -> bool {
 }
 
 const BLANKS: [char; 2] = [' ', '\t'];
+/// Both names begin with them, and hardly anything else holds them.
+const UNDERSCORES: &[u8] = b"__";
+
+/// Name and value of a pair.
+fn named(pair: &[u8]) -> Option<(&str, &str)> {
+    let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
+    // Blanks and tabs only, as browsers read a cookie (RFC 6265bis §5.6): with any other white space in front, a name is
+    // not a `__Host-` name to them, and anybody on a sibling host could set it.
+    Some((name.trim_matches(BLANKS), value.trim_matches(BLANKS)))
+}
 
 fn raw_pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers

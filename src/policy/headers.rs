@@ -96,13 +96,19 @@ pub fn strip_request(headers: &mut HeaderMap) {
 
 /// Takes the hop-by-hop fields from a request or a response, with everything its `Connection` fields name.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
-        for name in named_in_connection(headers) {
+    // One pass instead of a look-up for each: a request or a response has one of them at most, usually.
+    let which = |name: &HeaderName| HOP_BY_HOP.iter().position(|known| known == name);
+    let present = headers.keys().filter_map(which).fold(0_u16, |present, index| present | 1 << index);
+    if present == 0 {
+        return;
+    }
+    for name in named_in_connection(headers) {
+        headers.remove(name);
+    }
+    for (index, name) in HOP_BY_HOP.iter().enumerate() {
+        if present >> index & 1 == 1 {
             headers.remove(name);
         }
-    }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
     }
 }
 
@@ -142,7 +148,10 @@ fn named_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let listed =
         headers.get_all(header::CONNECTION).iter().flat_map(|field| field.as_bytes().split(|b| *b == b','));
     listed
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .map(<[u8]>::trim_ascii)
+        // Options that every other peer sends; the first names no field, the other one that goes anyway.
+        .filter(|name| !name.eq_ignore_ascii_case(b"close") && !name.eq_ignore_ascii_case(b"keep-alive"))
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
         // Framing and target are never a client's to take away.
         .filter(|name| {
             ![header::HOST, header::CONTENT_LENGTH, header::CONTENT_TYPE, header::COOKIE].contains(name)

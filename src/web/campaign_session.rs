@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::answer::Stop;
 use super::context::Context;
-use super::dress;
 use super::shared::Shared;
+use super::{dress, was};
 use crate::campaign::{CampaignError, says_session_expired};
 use crate::clock::UnixTime;
 use crate::proxy::{Body, Forwarded, Proxy};
@@ -101,16 +101,25 @@ pub async fn look(
     let enough = if response.status() == StatusCode::FORBIDDEN { PAGE } else { FAULT };
     let (head, body) = response.into_parts();
     let (beginning, body) = body.peek(enough).await;
-    let answer = Response::from_parts(head, body);
+    let mut answer = Response::from_parts(head, body);
     if !says_session_expired(&beginning) {
         return Ok(answer);
     }
     let Some(fresh) = renewed(shared, context, auth).await? else { return Ok(answer) };
-    let Some(mut again) = again.filter(|_| !is_same_campaign_session(&fresh, auth)) else {
+    if is_same_campaign_session(&fresh, auth) {
         return Ok(answer);
-    };
-    dress::change_campaign_session(again.headers_mut(), auth, &fresh);
-    Ok(proxy.repeat(again, || Some(fresh.ended.clone())).await?)
+    }
+    if let Some(mut again) = again {
+        dress::change_campaign_session(again.headers_mut(), auth, &fresh);
+        answer = proxy.repeat(again, || Some(fresh.ended.clone())).await?;
+    }
+    tell(shared, answer.headers_mut(), &fresh);
+    Ok(answer)
+}
+
+/// Has the browser hold what it needs for a form of a page that this Campaign session wrote.
+pub fn tell(shared: &Shared, headers: &mut HeaderMap, fresh: &Auth) {
+    was::set(shared, headers, fresh);
 }
 
 /// True for an answer that may say that Campaign's session is over: a refusal, or, on builds before 2021, a good answer

@@ -60,7 +60,7 @@ impl Gate {
         self.counters.request(response.status());
         self.access.line(&Line {
             request: context.id,
-            peer: context.peer.ip,
+            peer: context.peer.forwarded_for.to_str().unwrap_or_default(),
             method: &method,
             // Never the query: a callback's holds the authorization code.
             path: target.path(),
@@ -138,14 +138,13 @@ impl Gate {
         }
 
         // 4. Dressed and sent, with a Campaign session that is good.
-        let auth = match auth {
-            Some(auth) if campaign_session::is_over(&auth, context.now) => {
-                let renewed = Box::pin(campaign_session::renewed(shared, context, &auth)).await;
-                // One that ended at this very moment is as good as one that ends in the next.
-                Some(renewed.map_err(|stop| (stop, true))?.unwrap_or(auth))
-            }
-            auth => auth,
-        };
+        let over = auth.as_ref().filter(|auth| campaign_session::is_over(auth, context.now));
+        let reopened = over.is_some();
+        if let Some(over) = over {
+            let renewed = Box::pin(campaign_session::renewed(shared, context, over)).await;
+            // One that ended at this very moment is as good as one that ends in the next.
+            auth = renewed.map_err(|stop| (stop, true))?.or(auth);
+        }
         let (signed_in, is_soap) = (auth.is_some(), path.as_str() == SOAP_ROUTER);
         if websocket {
             let foreign = request.headers().contains_key(header::ORIGIN)
@@ -168,6 +167,9 @@ impl Gate {
         } else {
             forwarded.response
         };
+        if reopened {
+            campaign_session::tell(shared, response.headers_mut(), &auth);
+        }
         if let Some(seconds) = auth.ends_soon(context.now) {
             response.headers_mut().insert(EXPIRES_IN, seconds.into());
         }

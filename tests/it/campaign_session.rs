@@ -40,7 +40,10 @@ async fn a_page_is_asked_for_again_with_a_new_campaign_session() {
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();
     let page = Ask::get("/view/home?a=1").session(&alice).with("Sec-Fetch-Site: same-origin").navigation();
-    assert_eq!(page.of(&world).await.status(), 200);
+    let answer = page.of(&world).await;
+    assert_eq!(answer.status(), 200);
+    let told = answer.field("set-cookie").unwrap_or_default();
+    assert!(told.starts_with("__Host-imsgate-was="), "for forms that carry the new security token: {told}");
     assert_eq!(logons(&world), 1);
     let tries = requests(&world, "/view/home?a=1");
     let cookies: Vec<_> = tries.iter().map(|request| request.header("cookie").unwrap()).collect();
@@ -128,7 +131,9 @@ async fn what_campaign_told_of_its_lifetime_saves_a_request_from_being_refused()
     assert_eq!(upload.of(&world).await.status(), 200);
     assert_eq!(logons(&world), 0);
     world.clock.advance(Duration::from_mins(2));
-    assert_eq!(upload.of(&world).await.status(), 200, "not lost, though its body could not be sent twice");
+    let answer = upload.of(&world).await;
+    assert_eq!(answer.status(), 200, "not lost, though its body could not be sent twice");
+    assert!(answer.field("set-cookie").is_some_and(|told| told.starts_with("__Host-imsgate-was=")));
     assert_eq!((logons(&world), requests(&world, "/demo/upload").len()), (1, 2));
     world.stop().await;
 }

@@ -1,0 +1,81 @@
+//! Counts the instructions of a proxied request, function by function, and compares them with `baseline.toml`.
+//!
+//! `cargo build --release && cargo run --example instructions` fails when a request, or one of our own functions in it,
+//! grew by more than 5 %, and names what grew; `-- --renew` writes the baseline anew. Time on a shared machine cannot tell
+//! 5 %; instructions can. valgrind counts them in the real program (`IMSGATE_BIN`, else the release build).
+
+#![expect(clippy::print_stdout, reason = "it is there to print figures")]
+
+mod baseline;
+mod callgrind;
+mod client;
+mod world;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use baseline::{Baseline, Counts};
+use world::World;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => compare(),
+        ["--renew"] => renew(),
+        _ => Err("nothing but --renew is understood".into()),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("nothing was counted: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A proxied GET by the length of its answer.
+const REQUESTS: [(&str, usize); 2] = [("request-1k", 1024), ("request-100k", 102_400)];
+/// What one request costs is what `MANY` took more than `FEW`: the start of the program is in both.
+const FEW: u32 = 200;
+const MANY: u32 = 1200;
+
+/// True when nothing grew.
+fn compare() -> Outcome<bool> {
+    let baseline = Baseline::read()?;
+    let mut good = true;
+    for (name, length) in REQUESTS {
+        let (now, Some(was)) = (count(length)?, baseline.of(name)) else {
+            return Err(format!("{name} is not in the baseline").into());
+        };
+        println!("{name}: {} instructions, {} in the baseline", now.total(), was.total());
+        let grown = now.grown(was);
+        for (function, was, now) in &grown {
+            println!("  grown: {was:>8} -> {now:>8}  {function}");
+        }
+        good &= grown.is_empty();
+    }
+    if !good {
+        println!("if that is meant: cargo run --example instructions -- --renew, and say why in the commit");
+    }
+    Ok(good)
+}
+
+fn renew() -> Outcome<bool> {
+    let mut baseline = Baseline::default();
+    for (name, length) in REQUESTS {
+        let now = count(length)?;
+        println!("{name}: {} instructions", now.total());
+        baseline.set(name, &now);
+    }
+    baseline.write()?;
+    Ok(true)
+}
+
+/// Instructions of one request, by function.
+fn count(length: usize) -> Outcome<Counts> {
+    let run = |times| World::new(length)?.run(times);
+    Ok(Counts::each(&run(FEW)?, &run(MANY)?, MANY - FEW))
+}
