@@ -169,9 +169,8 @@ pub fn heads(data: &[u8]) {
     assert!(head > 0);
     let holds = |text: &[u8]| data.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text));
     match why {
-        FramingError::BareLineFeed => {
-            assert!(data[0] == b'\n' || data.windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r'));
-        }
+        // A CR right before it may be the last byte of a body.
+        FramingError::BareLineFeed => assert!(data.contains(&b'\n')),
         FramingError::Fragment => assert!(data.contains(&b'#')),
         FramingError::TwoFramings => assert!(holds(b"content-length:") && holds(b"transfer-encoding:")),
         other => panic!("{other}"),
