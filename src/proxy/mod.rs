@@ -1,14 +1,12 @@
 //! Forwarding to Campaign: one request out, one answer back, both streamed.
 //!
 //! The caller has decided and dressed the request; here nothing is judged any more. `fleet` chooses an upstream by load
-//! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan, moved by
-//! its `driver`; `spare` is the copy of a request that may be sent twice; `upload` and `body` carry bytes; `upgrade` joins
-//! WebSockets.
+//! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan; `spare` is the
+//! copy of a request that may be sent twice; `upload` and `body` carry bytes; `upgrade` joins WebSockets.
 
 mod body;
 mod check;
 mod deadline;
-mod driver;
 mod error;
 mod fleet;
 mod health;
