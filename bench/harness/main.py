@@ -53,7 +53,7 @@ def main():
         figures = measure.Figures()
         print(report.head(tools.versions(given.work, given.binary), given.rounds, given.seconds), flush=True)
         measure.rounds(proxies, shapes, given.rounds, given.seconds, figures)
-        for table in (report.costs, report.ratios, report.resumptions):
+        for table in (report.costs, report.ratios, report.resumptions) if shapes else ():
             print(f"\n{table(figures, names)}", flush=True)
         if given.latency:
             print(f"\n{half_load(world, proxies, figures, given)}", flush=True)

@@ -31,8 +31,6 @@ pub struct Download {
     incoming: Incoming,
     lease: Option<Lease>,
     progress: Progress,
-    /// What ended it early, until it is told.
-    failure: Option<hyper::Error>,
     /// True while the timer runs: since the first look that found nothing.
     waits: bool,
 }
@@ -41,8 +39,7 @@ impl Body {
     /// Joins Campaign's answer with its connection.
     pub(super) fn leased(response: Response<Incoming>, lease: Lease, progress: Progress) -> Response<Self> {
         response.map(|incoming| {
-            let mut download =
-                Download { incoming, lease: Some(lease), progress, failure: None, waits: false };
+            let mut download = Download { incoming, lease: Some(lease), progress, waits: false };
             if download.incoming.is_end_stream() {
                 download.release();
             }
@@ -81,17 +78,10 @@ impl From<axum::body::Body> for Body {
 
 impl Download {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if let Some(failure) = self.failure.take() {
-            return Poll::Ready(Some(Err(axum::Error::new(failure))));
-        }
-        let incoming = Pin::new(&mut self.incoming);
-        let polled = match self.lease.as_mut().and_then(Lease::driver) {
-            Some(driver) => driver.drive(cx, |cx| incoming.poll_frame(cx)),
-            None => incoming.poll_frame(cx),
-        };
-        match polled {
+        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        match &polled {
             Poll::Ready(None) => self.release(),
-            Poll::Ready(Some(Ok(ref frame))) => {
+            Poll::Ready(Some(Ok(frame))) => {
                 self.waits = false;
                 // After trailers nobody looks for the end, for there is nothing more to come.
                 if frame.is_trailers() || self.incoming.is_end_stream() {
@@ -102,10 +92,6 @@ impl Download {
                 if let Some(lease) = self.lease.take() {
                     tracing::warn!(upstream = %lease.upstream(), %error, "Campaign broke off within an answer");
                 }
-                // Told at the next look: the error cuts the client's connection, and what came before it goes out first.
-                self.failure = Some(error);
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
             }
             Poll::Pending => {
                 if let Some(stalled) = self.stalled(cx) {

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
+use tokio::task::AbortHandle;
 
 use super::deadline::Deadline;
-use super::driver::Driver;
 use super::pool::Kept;
 use super::spare::{Fields, Spare};
 use super::upload::{Movement, Progress, Upload};
@@ -20,7 +20,7 @@ use super::upload::{Movement, Progress, Upload};
 #[derive(Debug)]
 pub(super) struct Connection {
     sender: SendRequest<Upload>,
-    driver: Driver,
+    driver: AbortHandle,
     deadline: Deadline,
     spare: Fields,
     used: Instant,
@@ -53,15 +53,20 @@ pub(super) enum Failed {
 }
 
 impl Connection {
-    pub fn new(sender: SendRequest<Upload>, driver: Driver, limit: Duration) -> Self {
+    pub fn new(sender: SendRequest<Upload>, driver: AbortHandle, limit: Duration) -> Self {
         let (deadline, spare) = (Deadline::new(limit), Fields::new());
         Self { sender, driver, deadline, spare, used: Instant::now() }
     }
 
     /// True when it is open, at rest, and was used within `limit`.
-    pub fn is_usable(&mut self, limit: Duration) -> bool {
-        self.driver.check();
+    pub fn is_usable(&self, limit: Duration) -> bool {
         self.sender.is_ready() && self.used.elapsed() < limit
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
     }
 }
 
@@ -94,7 +99,7 @@ impl Lease {
         let mut answer = pin!(connection.sender.try_send_request(request));
         let mut seen = 0;
         let outcome = poll_fn(|cx| {
-            if let Poll::Ready(answer) = connection.driver.drive(cx, |cx| answer.as_mut().poll(cx)) {
+            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
                 return Poll::Ready(answer.map_err(|mut error| {
                     let unsent = error.take_message().map(Box::new);
                     Failed::Broken(error.into_error(), unsent)
@@ -116,16 +121,8 @@ impl Lease {
         if outcome.status() != StatusCode::FORBIDDEN {
             connection.spare = spare.forget();
         }
-        if !progress.is_over() {
-            connection.driver.leave();
-        }
         self.connection = Some(connection);
         Ok(outcome)
-    }
-
-    /// What moves the connection, for the answer's body.
-    pub(super) fn driver(&mut self) -> Option<&mut Driver> {
-        self.connection.as_mut().map(|connection| &mut connection.driver)
     }
 
     /// The timer of the connection, for the pauses within an answer.
@@ -171,9 +168,7 @@ impl Lease {
 
     /// Frees the slot; the connection lives on as something else than HTTP.
     pub(super) fn detach(mut self) -> Option<Box<Connection>> {
-        let mut connection = self.connection.take()?;
-        connection.driver.leave();
-        Some(connection)
+        self.connection.take()
     }
 }
 

@@ -1,15 +1,14 @@
 //! Forwarding to Campaign: one request out, one answer back, both streamed.
 //!
 //! The caller has decided and dressed the request; here nothing is judged any more. `fleet` chooses an upstream by load
-//! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan, moved by
-//! its `driver`; `spare` is the copy of a request that may be sent twice, `again` the caller's hold on it; `upload` and `body`
-//! carry bytes, `peek` looks at the first of them; `upgrade` joins WebSockets in a `tunnel`.
+//! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan; `spare` is the
+//! copy of a request that may be sent twice, `again` the caller's hold on it; `upload` and `body` carry bytes, `peek` looks at the
+//! first of them; `upgrade` joins WebSockets in a `tunnel`.
 
 mod again;
 mod body;
 mod check;
 mod deadline;
-mod driver;
 mod error;
 mod fleet;
 mod health;

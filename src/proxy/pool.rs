@@ -12,7 +12,6 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
 
 use super::ProxyError;
-use super::driver::Driver;
 use super::fleet::{Limits, Member};
 use super::lease::{Connection, Failed, Lease, Patience};
 use super::spare::Spare;
@@ -172,7 +171,11 @@ impl Pool {
             .handshake(TokioIo::new(wire))
             .await
             .map_err(|e| failed(chain(&e)))?;
-        Ok(Box::new(Connection::new(sender, Driver::new(connection), self.limits.response)))
+        let driver = tokio::spawn(async move {
+            // Its end is seen by whoever holds the sender.
+            let _ = connection.with_upgrades().await;
+        });
+        Ok(Box::new(Connection::new(sender, driver.abort_handle(), self.limits.response)))
     }
 }
 
@@ -184,7 +187,7 @@ impl Kept {
     /// The idle connection used last, if it was used recently enough.
     fn take(&self) -> Option<Box<Connection>> {
         let mut idle = self.idle();
-        while let Some(mut connection) = idle.pop() {
+        while let Some(connection) = idle.pop() {
             if connection.is_usable(self.idle_timeout) {
                 return Some(connection);
             }
@@ -214,7 +217,7 @@ impl Kept {
                 tokio::time::sleep(pause).await;
                 let Some(kept) = Weak::upgrade(&kept) else { return };
                 let mut idle = kept.idle();
-                idle.retain_mut(|connection| connection.is_usable(kept.idle_timeout));
+                idle.retain(|connection| connection.is_usable(kept.idle_timeout));
                 if idle.is_empty() {
                     // The next connection that comes back starts it again.
                     kept.swept.store(false, Ordering::Relaxed);
