@@ -244,6 +244,8 @@ pub struct Session {
     pub absolute_timeout: Duration,
     /// A login begun and not finished within this time is started again.
     pub login_timeout: Duration,
+    /// Sessions that one person may have at a time; `None`: no limit.
+    pub max_per_user: Option<usize>,
 }
 
 /// `session.store`.

@@ -227,6 +227,9 @@ pub(super) struct RawSession {
     /// A login begun and not finished within this time is started again.
     #[serde(default = "default::login_timeout")]
     pub login_timeout: String,
+    /// Sessions that one person may have at a time, in whichever browsers; at the next login the oldest ends. 0: no limit.
+    #[serde(default = "default::max_per_user")]
+    pub max_per_user: u32,
     /// How often groups are asked for again. No effect yet.
     #[expect(dead_code, reason = "accepted for later; its presence is seen in the tree")]
     pub recheck_groups: Option<String>,
@@ -350,6 +353,9 @@ mod default {
     }
     pub(super) fn login_timeout() -> String {
         "30m".into()
+    }
+    pub(super) fn max_per_user() -> u32 {
+        20
     }
     pub(super) fn max_sessions() -> u64 {
         100_000

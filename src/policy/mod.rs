@@ -6,6 +6,7 @@ pub mod cookies;
 pub mod framing;
 pub mod headers;
 pub mod login;
+pub mod logout_token;
 pub mod mask;
 pub mod path;
 pub mod proxy_protocol;

@@ -61,7 +61,7 @@ impl Proxy {
     pub async fn forward(
         &self,
         mut request: Request<Incoming>,
-        ended: impl FnOnce() -> Option<CancellationToken>,
+        ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Response<Body>, ProxyError> {
         let websocket = upgrade::take(&mut request);
         *request.version_mut() = Version::HTTP_11;

@@ -2,6 +2,8 @@
 //!
 //! Only `websocket` is let through. Another protocol inside the connection (`h2c`) would carry requests past the gate.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -41,7 +43,7 @@ pub fn join(
     mut response: Response<Incoming>,
     lease: Lease,
     client: OnUpgrade,
-    ended: Option<CancellationToken>,
+    ended: Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
     let upstream = hyper::upgrade::on(&mut response);
     // The tunnel is none of the pool's connections any more.

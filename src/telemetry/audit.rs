@@ -47,6 +47,34 @@ pub fn login_failed(request: RequestId, peer: &str, reason: &str) {
     tracing::warn!(target: TARGET, event = "login_failed", %request, peer, reason, "login failed");
 }
 
+/// Somebody signed out everywhere; `ended` other sessions than the one that asked.
+pub fn everywhere(request: RequestId, peer: &str, who: Who<'_>, ended: usize) {
+    let Who { user, email, organization } = who;
+    tracing::info!(target: TARGET, event = "sign_out_everywhere", %request, peer, user, email, organization, ended, "signed out everywhere");
+}
+
+/// The provider said that somebody has signed out there.
+pub fn backchannel_logout(
+    request: RequestId,
+    peer: &str,
+    user: Option<&str>,
+    ims_session: Option<&str>,
+    ended: usize,
+) {
+    tracing::info!(target: TARGET, event = "backchannel_logout", %request, peer, user, ims_session, ended, "signed out at the provider");
+}
+
+/// An operator ended sessions: those of a person, or one.
+pub fn revoked(request: RequestId, peer: &str, user: Option<&str>, sid: Option<&str>, ended: usize) {
+    tracing::info!(target: TARGET, event = "revoked", %request, peer, user, sid, ended, "revoked by an operator");
+}
+
+/// A session ended otherwise than by its owner's signing out there.
+pub fn ended(request: RequestId, who: Who<'_>, sid: &str, reason: &str) {
+    let Who { user, email, organization } = who;
+    tracing::info!(target: TARGET, event = "session_ended", %request, user, email, organization, sid, reason, "session ended");
+}
+
 /// Somebody signed out.
 pub fn logout(request: RequestId, peer: &str, who: Who<'_>, sid: &str) {
     let Who { user, email, organization } = who;

@@ -15,14 +15,14 @@ use super::context::Context;
 use super::login::{self, Begin};
 use super::pages::{self, LoginTrouble};
 use super::shared::Shared;
-use super::{cookie, logout, refusal};
+use super::{cookie, farewell, refusal};
 use crate::config::SessionMode;
 use crate::ims::{ImsError, Person, Tokens as ImsTokens};
 use crate::policy::access::{AccessPolicy, Granted};
 use crate::policy::cookies;
 use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, State as LoginState};
 use crate::policy::return_to::ReturnTo;
-use crate::session::{Auth, CampaignSession, Identity, Tokens};
+use crate::session::{Auth, CampaignSession, Ending, Identity, Tokens};
 use crate::telemetry::audit::{self, Who};
 
 /// `/ims/callback`
@@ -63,8 +63,11 @@ impl Callback<'_> {
             return self.again(state, ReturnTo::default(), COOKIE_MISSING).await;
         };
         let return_to = transaction.return_to.clone();
-        if !self.shared.used_states.first_use(state.as_str()) {
-            return self.again(state, return_to, "the state was used before").await;
+        let name = format!("login state {}", state.as_str());
+        match self.shared.sessions.once(&name, self.shared.login_timeout).await {
+            Ok(true) => {}
+            Ok(false) => return self.again(state, return_to, "the state was used before").await,
+            Err(error) => return Stop::from(error).answer(self.shared, self.context, false),
         }
         let age = self.context.now.0.saturating_sub(transaction.began);
         if Duration::from_secs(u64::try_from(age).unwrap_or(0)) > self.shared.login_timeout {
@@ -152,6 +155,7 @@ impl Callback<'_> {
             }
         };
         let identity = Identity {
+            ims_session: tokens.session,
             user: person.user,
             email: person.email,
             name: person.name,
@@ -164,10 +168,19 @@ impl Callback<'_> {
             access_expires: tokens.access_expires,
             refresh: tokens.refresh_token,
         };
-        let auth = match self.replace_session(old, identity, tokens, campaign).await {
+        let auth = match self.replace_session(old, identity, &tokens, campaign.as_ref()).await {
             Ok(auth) => auth,
-            Err(stop) => return stop.answer(shared, self.context, false),
+            Err(stop) => {
+                // Nobody will use what was just opened for this session.
+                farewell::say(shared, self.context.id, &tokens, campaign.as_ref()).await;
+                return stop.answer(shared, self.context, false);
+            }
         };
+        if let Some(most) = shared.max_per_user
+            && let Err(error) = shared.sessions.make_room(&auth, most).await
+        {
+            tracing::warn!(request = %self.context.id, %error, "this person may have more sessions than allowed");
+        }
         let identity = &auth.data.identity;
         let who = Who {
             user: &identity.user,
@@ -201,17 +214,14 @@ impl Callback<'_> {
         &self,
         old: Option<Arc<Auth>>,
         identity: Identity,
-        tokens: Tokens,
-        campaign: Option<CampaignSession>,
+        tokens: &Tokens,
+        campaign: Option<&CampaignSession>,
     ) -> Result<Arc<Auth>, Stop> {
         let sessions = &self.shared.sessions;
         if let Some(old) = old {
-            sessions.end(&old).await?;
-            let (shared, context) = (self.shared.clone(), self.context.clone());
-            // Nobody waits for it: the old session is worthless already.
-            tokio::spawn(async move { logout::say_goodbye(&shared, &context, &old).await.is_some() });
+            sessions.dismiss(old.key(), Ending::Replaced).await?;
         }
-        Ok(sessions.create(identity, tokens, campaign).await?)
+        Ok(sessions.create(identity, tokens.clone(), campaign.cloned()).await?)
     }
 
     /// A late, replayed or orphaned callback: who is signed in already goes on, everybody else begins again.

@@ -2,11 +2,13 @@
 
 mod answer;
 mod auth;
+mod backchannel;
 mod callback;
 mod context;
 mod cookie;
 mod door;
 mod dress;
+pub mod farewell;
 mod gate;
 mod health;
 mod login;
@@ -22,4 +24,4 @@ pub use crate::proxy::Body;
 pub use context::Peer;
 pub use gate::Gate;
 pub use rate::{RateLimiter, network};
-pub use shared::{Shared, UsedStates};
+pub use shared::Shared;

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use http::StatusCode;
 
 use super::answer::json_answer;
 use super::context::Context;
 use super::shared::Shared;
-use super::{auth, callback, health, login, logout, me, pages};
+use super::{auth, backchannel, callback, health, login, logout, me, pages};
 
 /// The pages under `/ims/`.
 pub fn own_pages(shared: Arc<Shared>) -> Router {
@@ -21,7 +21,9 @@ pub fn own_pages(shared: Arc<Shared>) -> Router {
         .route("/ims/login", get(login::handler))
         .route("/ims/callback", get(callback::handler))
         .route("/ims/logout", get(logout::confirm).post(logout::logout))
+        .route("/ims/sign-out-everywhere", post(logout::everywhere))
         .route("/ims/signed-out", get(logout::signed_out))
+        .route("/ims/backchannel-logout", post(backchannel::handler))
         .route("/ims/me", get(me::handler))
         .route("/ims/auth", any(auth::handler))
         .route("/ims/jwks.json", get(jwks))

@@ -26,12 +26,14 @@ pub(super) fn session(check: &mut Check<'_>, raw: RawSession) -> Option<Session>
         );
     }
     let login_timeout = check.timeout("session.login_timeout", &raw.login_timeout);
+    let max_per_user = usize::try_from(raw.max_per_user).ok().filter(|most| *most > 0);
     let store = store(check, raw);
     Some(Session {
         store: store?,
         idle_timeout: idle_timeout?,
         absolute_timeout: absolute_timeout?,
         login_timeout: login_timeout?,
+        max_per_user,
     })
 }
 

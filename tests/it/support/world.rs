@@ -269,6 +269,7 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             idle_timeout: Duration::from_mins(30),
             absolute_timeout: Duration::from_hours(12),
             login_timeout: Duration::from_mins(30),
+            max_per_user: Some(20),
         },
         log: Log {
             format: LogFormat::Json,
