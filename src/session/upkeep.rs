@@ -187,7 +187,7 @@ impl Sessions {
         self.gone(key);
         // The store knows the last use late: for so long another instance may have seen a later one, and only who waits
         // here is told that the time is over.
-        let let_go = before(expires, GRACE);
+        let let_go = before(expires, GRACE).min(data.ends);
         if self.store.is_shared() && let_go > now {
             self.known.file(key, let_go);
             return Ok(());

@@ -65,8 +65,8 @@ pub fn backchannel_logout(
 }
 
 /// An operator ended sessions: those of a person, or one.
-pub fn revoked(request: RequestId, peer: &str, user: Option<&str>, sid: Option<&str>, ended: usize) {
-    tracing::info!(target: TARGET, event = "revoked", %request, peer, user, sid, ended, "revoked by an operator");
+pub fn revoked(request: RequestId, user: Option<&str>, sid: Option<&str>, ended: usize) {
+    tracing::info!(target: TARGET, event = "revoked", %request, user, sid, ended, "revoked by an operator");
 }
 
 /// A session ended otherwise than by its owner's signing out there.

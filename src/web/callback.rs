@@ -22,7 +22,7 @@ use crate::policy::access::{AccessPolicy, Granted};
 use crate::policy::cookies;
 use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, State as LoginState};
 use crate::policy::return_to::ReturnTo;
-use crate::session::{Auth, CampaignSession, Ending, Identity, Tokens};
+use crate::session::{Auth, CampaignSession, Ending, Identity, StoreError, Tokens};
 use crate::telemetry::audit::{self, Who};
 
 /// `/ims/callback`
@@ -41,9 +41,14 @@ pub async fn handler(
         return callback.malformed("no state of ours, or a parameter twice");
     };
     let name = state.cookie_name();
-    let mut response = callback.answer(query, &state, &name).await;
-    cookie::remove_login(response.headers_mut(), &name);
-    response
+    match callback.answer(query, &state, &name).await {
+        Ok(mut response) => {
+            cookie::remove_login(response.headers_mut(), &name);
+            response
+        }
+        // The state is not used up, and the login's cookie stays: who loads this address again later goes on from here.
+        Err(error) => Stop::from(error).answer(&shared, &context, false),
+    }
 }
 
 const COOKIE_MISSING: &str = "the login's cookie did not come back";
@@ -55,20 +60,34 @@ struct Callback<'a> {
 }
 
 impl Callback<'_> {
-    async fn answer(&self, query: CallbackQuery, state: &LoginState, name: &str) -> Response {
+    /// An error when it cannot be told whether the state was used before.
+    async fn answer(
+        &self,
+        query: CallbackQuery,
+        state: &LoginState,
+        name: &str,
+    ) -> Result<Response, StoreError> {
         let sealed = cookies::pairs(self.headers).find(|(sent, _)| *sent == name).map(|(_, value)| value);
         let Some(transaction) =
             sealed.and_then(|text| self.shared.sealer.open::<LoginTransaction>(name, text))
         else {
-            return self.again(state, ReturnTo::default(), COOKIE_MISSING).await;
+            return Ok(self.again(state, ReturnTo::default(), COOKIE_MISSING).await);
         };
-        let return_to = transaction.return_to.clone();
         let name = format!("login state {}", state.as_str());
-        match self.shared.sessions.once(&name, self.shared.login_timeout).await {
-            Ok(true) => {}
-            Ok(false) => return self.again(state, return_to, "the state was used before").await,
-            Err(error) => return Stop::from(error).answer(self.shared, self.context, false),
+        if self.shared.sessions.once(&name, self.shared.login_timeout).await? {
+            return Ok(self.go_on(query, transaction, state).await);
         }
+        Ok(self.again(state, transaction.return_to, "the state was used before").await)
+    }
+
+    /// With a state that came back for the first time.
+    async fn go_on(
+        &self,
+        query: CallbackQuery,
+        transaction: LoginTransaction,
+        state: &LoginState,
+    ) -> Response {
+        let return_to = transaction.return_to.clone();
         let age = self.context.now.0.saturating_sub(transaction.began);
         if Duration::from_secs(u64::try_from(age).unwrap_or(0)) > self.shared.login_timeout {
             return self.again(state, return_to, "the login took too long").await;

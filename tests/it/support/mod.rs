@@ -6,10 +6,12 @@ mod browser;
 mod jar;
 pub mod logs;
 mod open_login;
+mod redis;
 pub mod wire;
 mod world;
 
 pub use answer::Answer;
 pub use browser::Browser;
 pub use open_login::OpenLogin;
+pub use redis::Redis;
 pub use world::{Builder, World};

@@ -18,6 +18,7 @@ use imsgate::demo::{self, CLIENT_ID, ORGANIZATION_ID, TENANT};
 use imsgate::policy::mask::Mask;
 use imsgate::policy::public::PublicPaths;
 use imsgate::server::server_config_from_pem;
+use rustls::ServerConfig;
 use socket2::{Domain, Socket, Type};
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -38,6 +39,8 @@ pub struct World {
     /// The gateway's origin, `https://localhost:PORT`.
     pub origin: String,
     trust: wire::Trust,
+    config: Config,
+    tls: Arc<ServerConfig>,
 }
 
 impl World {
@@ -106,6 +109,35 @@ impl World {
     /// Sends these bytes over TLS and reads until the gateway closes or has nothing more to say.
     pub async fn raw(&self, bytes: impl AsRef<[u8]>) -> Vec<u8> {
         wire::exchange(self.connect().await, bytes.as_ref()).await
+    }
+
+    /// Another instance of the gateway with the same configuration, on a port of its own, with an admin listener.
+    pub async fn neighbour(&self) -> Gateway {
+        let mut config = self.config.clone();
+        config.listen.https = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()];
+        config.listen.admin = Some((Ipv4Addr::LOCALHOST, 0).into());
+        Gateway::start(&config, self.tls.clone(), self.clock.clone()).await.unwrap()
+    }
+
+    /// The same world after the gateway was stopped, some time went by, and it was started again.
+    pub async fn restarted_after(self, pause: Duration) -> Self {
+        self.gateway.stop().await;
+        self.clock.advance(pause);
+        let begun = std::time::Instant::now();
+        let gateway = loop {
+            // The last task of the old one may be about to close the session file.
+            match Gateway::start(&self.config, self.tls.clone(), self.clock.clone()).await {
+                Ok(gateway) => break gateway,
+                Err(error) => assert!(begun.elapsed() < Duration::from_secs(20), "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        Self { gateway, ..self }
+    }
+
+    /// A TLS connection to this instance that speaks HTTP/1.1.
+    pub async fn connect_to(&self, gateway: &Gateway) -> wire::Stream {
+        wire::connect(gateway.https[0], &self.trust, wire::HTTP_1).await
     }
 
     /// Ends gateway and simulators.
@@ -193,9 +225,9 @@ impl Builder {
 
         let (certificate, key) = demo::certificate(&["localhost", "127.0.0.1"]);
         let tls = server_config_from_pem(&certificate, &key).unwrap();
-        let gateway = Gateway::start(&config, tls, clock.clone()).await.unwrap();
+        let gateway = Gateway::start(&config, tls.clone(), clock.clone()).await.unwrap();
         drop(reserved);
-        World { clock, ims, campaign, gateway, origin, trust: wire::trust(&certificate) }
+        World { clock, ims, campaign, gateway, origin, trust: wire::trust(&certificate), config, tls }
     }
 }
 
