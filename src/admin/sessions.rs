@@ -38,11 +38,8 @@ pub(super) struct Whose {
 pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(wanted): Query<Wanted>) -> Response {
     let sessions = &admin.shared.sessions;
     let after = wanted.after.filter(|after| !after.is_empty());
-    let after = match after.as_deref().map(|text| Cursor::parse(text).ok_or(text)).transpose() {
-        Ok(after) => after,
-        Err(_) => {
-            return answer(StatusCode::BAD_REQUEST, json!({"error": "after is not the next of a page"}));
-        }
+    let Ok(after) = after.map(|text| Cursor::parse(&text).ok_or(())).transpose() else {
+        return answer(StatusCode::BAD_REQUEST, json!({"error": "after is not the next of a page"}));
     };
     let page = match wanted.user.filter(|user| !user.is_empty()) {
         Some(user) => of(sessions, &user).await.map(|listed| (listed, None)),

@@ -50,18 +50,12 @@ impl Known {
         if self.store_sweeps {
             inner.tidy();
         }
-        inner.file(key, due);
-        let noted = inner.sessions.get_mut(&key).map(|noted| &mut noted.ended);
-        match noted.as_ref().and_then(|ended| ended.upgrade()) {
-            Some(ended) => ended,
-            None => {
-                let ended = Arc::<CancellationToken>::default();
-                if let Some(noted) = noted {
-                    *noted = Arc::downgrade(&ended);
-                }
-                ended
-            }
-        }
+        let noted = inner.file(key, due);
+        noted.ended.upgrade().unwrap_or_else(|| {
+            let ended = Arc::default();
+            noted.ended = Arc::downgrade(&ended);
+            ended
+        })
     }
 
     /// Has the session looked at when `due`, whether or not anybody waits for its end.
@@ -122,13 +116,14 @@ impl Known {
 
 impl Inner {
     /// One that is filed earlier already stays there: it will be filed anew when that time has come.
-    fn file(&mut self, key: Key, due: UnixTime) {
+    fn file(&mut self, key: Key, due: UnixTime) -> &mut Noted {
         let due = seconds(due);
         let noted = self.sessions.entry(key).or_insert(Noted { ended: Weak::new(), filed: NOWHERE });
         if due < noted.filed {
             noted.filed = due;
             self.due.entry(due).or_default().push(key);
         }
+        noted
     }
 
     fn tidy(&mut self) {

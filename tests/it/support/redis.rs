@@ -19,7 +19,7 @@ impl Redis {
     /// A server that loses nothing when it is killed; `None`, with a line that says so, where there is none.
     pub fn start() -> Option<Self> {
         if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
-            println!("SKIPPED: redis-server is not installed");
+            let _ = writeln!(std::io::stderr(), "SKIPPED: redis-server is not installed");
             return None;
         }
         let directory = tempfile::tempdir().unwrap();
