@@ -166,7 +166,7 @@ async fn what_expired_is_gone(store: &dyn Store) {
 
 async fn many_at_once_do_not_disturb_each_other(store: &Arc<dyn Store>) {
     let mut tasks = JoinSet::new();
-    for i in 0..200 {
+    for i in 0..100 {
         let store = store.clone();
         tasks.spawn(async move {
             let mut record = created(&*store, &format!("user{i}")).await;
