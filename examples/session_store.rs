@@ -90,6 +90,7 @@ async fn login(
         organization: "4E3D60F754C8E5D0A4C98A2@AdobeOrg".to_owned(),
         organization_name: Some("Example".to_owned()),
         groups: vec!["delivery".to_owned(), "operation".to_owned()],
+        ims_session: None,
     };
     // As long as those of IMS.
     let tokens = Tokens {

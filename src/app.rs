@@ -9,7 +9,9 @@ use http::HeaderValue;
 use rustls::ServerConfig;
 use rustls_pki_types::ServerName;
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
 use crate::campaign::Campaign;
@@ -20,9 +22,9 @@ use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
 use crate::ims::Ims;
 use crate::proxy::{Fleet, Proxy};
 use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
-use crate::session::{self, Forms, Lifetimes, Sessions, Signer, StoreStartError};
+use crate::session::{self, Forms, Lifetimes, Parting, Sessions, Signer, StoreStartError};
 use crate::telemetry::{AccessLog, Metrics};
-use crate::web::{self, Gate, RateLimiter, Renewals, Shared, UsedStates};
+use crate::web::{self, Gate, RateLimiter, Renewals, Shared, farewell};
 
 /// The gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,8 @@ pub struct Gateway {
     shared: Arc<Shared>,
     workers: Workers,
     control: JoinSet<()>,
+    /// Tells the goodbyes to come to an end, and when they have.
+    goodbyes: (CancellationToken, JoinHandle<()>),
 }
 
 impl Gateway {
@@ -64,7 +68,8 @@ impl Gateway {
     pub async fn start(config: &Config, tls: Arc<ServerConfig>, clock: Clock) -> Result<Self, StartError> {
         let campaign = &config.instance.campaign;
         let endpoints = endpoints(campaign)?;
-        let shared = Arc::new(shared(config, endpoints.clone(), clock)?);
+        let (partings, parted) = mpsc::channel(farewell::QUEUE);
+        let shared = Arc::new(shared(config, endpoints.clone(), clock, partings)?);
         let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
         let fleet = Arc::new(Fleet::new(endpoints.into_iter().zip(weights).collect(), campaign));
         let mut bound = listen(config)?;
@@ -98,7 +103,10 @@ impl Gateway {
         let names = bound.iter().map(|bound| bound.name.clone()).collect();
         let files = bound.iter_mut().filter_map(|bound| bound.file.take()).collect();
         let workers = Workers::start(workers(config, &shared, &fleet, &tls, bound, &metrics)?)?;
-        Ok(Self { https, http_redirect, admin, names, files, shared, workers, control })
+        let closing = CancellationToken::new();
+        let goodbyes = tokio::spawn(farewell::run(shared.clone(), parted, closing.clone()));
+        let goodbyes = (closing, goodbyes);
+        Ok(Self { https, http_redirect, admin, names, files, shared, workers, control, goodbyes })
     }
 
     /// True once logins can begin.
@@ -113,13 +121,26 @@ impl Gateway {
         let workers = self.workers;
         // Joining threads blocks; the control runtime has other work to finish meanwhile.
         let _ = tokio::task::spawn_blocking(move || workers.stop()).await;
-        // Not sooner: requests being finished may still need keys, and probes their answers.
-        self.control.shutdown().await;
+        // Before the goodbyes: a renewal that fails for good is the end of a session.
         self.shared.renewals.settle().await;
+        let (closing, goodbyes) = self.goodbyes;
+        closing.cancel();
+        if tokio::time::timeout(LAST_GOODBYES, goodbyes).await.is_err() {
+            tracing::warn!(
+                "Campaign and IMS were not told of every session that ended; what they keep ends by itself"
+            );
+        }
+        // Last: requests being finished may still need keys, and probes their answers.
+        self.control.shutdown().await;
     }
 }
 
-fn shared(config: &Config, campaign: Vec<Endpoint>, clock: Clock) -> Result<Shared, StartError> {
+fn shared(
+    config: &Config,
+    campaign: Vec<Endpoint>,
+    clock: Clock,
+    partings: mpsc::Sender<Parting>,
+) -> Result<Shared, StartError> {
     let instance = config.instance.clone();
     let ims_connector = http_client::connector(instance.ims.ca_file.as_deref(), instance.ims.timeout)?;
     let ims_http = HttpClient::new(ims_connector, instance.ims.timeout);
@@ -132,11 +153,11 @@ fn shared(config: &Config, campaign: Vec<Endpoint>, clock: Clock) -> Result<Shar
         forms,
         ims: Ims::new(instance.clone(), ims_http, clock.clone()),
         campaign: Campaign::new(campaign, SOAP_DEADLINE),
-        sessions: Sessions::new(opened.store, opened.cached, lifetimes, clock.clone()),
+        sessions: Sessions::new(opened.store, opened.cached, lifetimes, clock.clone()).telling(partings),
         renewals: Renewals::new(Handle::current()),
         signer: Signer::new(origin.clone())?,
         sealer: opened.keys.sealer(Purpose::LoginCookie),
-        used_states: UsedStates::new(config.session.login_timeout),
+        max_per_user: config.session.max_per_user,
         limits: config.limits,
         rate: config.limits.rate.map(RateLimiter::new),
         clock,
@@ -263,5 +284,7 @@ async fn rotate(shared: Arc<Shared>) {
 const ROTATION: Duration = Duration::from_hours(24);
 /// How long a key that IMS withdrew, or an address that it moved, may stay in use.
 const REFRESH: Duration = Duration::from_hours(1);
+/// For goodbyes that wait when the gateway stops.
+const LAST_GOODBYES: Duration = Duration::from_secs(5);
 /// Logons are short; Campaign may be slow to start a session.
 const SOAP_DEADLINE: Duration = Duration::from_secs(30);

@@ -1,7 +1,8 @@
-//! The admin listener: metrics and health in detail, over plain HTTP, for the operator's machines only.
+//! The admin listener: metrics, health in detail and live sessions, over plain HTTP, for the operator's machines only.
 
 mod health;
 mod listener;
+mod sessions;
 
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use http::{StatusCode, header};
+use axum::routing::{delete, get};
+use http::{HeaderMap, StatusCode, header};
 
 use crate::proxy::Fleet;
 use crate::telemetry::Metrics;
@@ -34,7 +35,9 @@ pub fn router(admin: Arc<Admin>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/health", get(health::handler))
-        .layer(middleware::from_fn(own_host))
+        .route("/sessions", get(sessions::list).delete(sessions::revoke_all))
+        .route("/sessions/{sid}", delete(sessions::revoke))
+        .layer(middleware::from_fn(no_foreign_page))
         .with_state(admin)
 }
 
@@ -44,10 +47,23 @@ async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 /// Answers only to an IP address or `localhost` as host: a page of another site that had its own name lead here (DNS
-/// rebinding) would otherwise read everything through the operator's browser.
-async fn own_host(request: Request, next: Next) -> Response {
+/// rebinding) would otherwise read everything through the operator's browser. Nor does any page have business here, and
+/// what one sends is told by what a browser adds (Fetch Metadata; Fetch §3.2).
+async fn no_foreign_page(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if is_own_host(host) { next.run(request).await } else { StatusCode::MISDIRECTED_REQUEST.into_response() }
+    if !is_own_host(host) {
+        return StatusCode::MISDIRECTED_REQUEST.into_response();
+    }
+    if is_of_a_page(request.headers()) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    next.run(request).await
+}
+
+/// An address that a person typed has `Sec-Fetch-Site: none` and no origin.
+fn is_of_a_page(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site");
+    headers.contains_key(header::ORIGIN) || site.is_some_and(|site| site != "none")
 }
 
 fn is_own_host(host: &str) -> bool {

@@ -11,7 +11,7 @@ use crate::policy::mask::Mask;
 #[derive(Debug, Args)]
 pub(super) struct ConfigFile {
     /// The configuration file
-    #[arg(long = "config", value_name = "FILE", env = "IMSGATE_CONFIG", default_value = config::DEFAULT_FILE)]
+    #[arg(long = "config", value_name = "FILE", env = "IMSGATE_CONFIG", default_value = config::DEFAULT_FILE, global = true)]
     pub(super) path: PathBuf,
 }
 

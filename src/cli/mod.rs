@@ -7,6 +7,7 @@ mod demo;
 mod mask;
 mod output;
 mod serve;
+mod sessions;
 
 use std::process::ExitCode;
 
@@ -15,7 +16,8 @@ use clap_complete::Shell;
 
 /// Parses the arguments and runs the command.
 ///
-/// Exit codes: 0 all good, 1 a finding that stops logins (or no name that matches), 2 unusable configuration or usage.
+/// Exit codes: 0 all good, 1 a finding that stops logins (or no name that matches, nothing to revoke), 2 unusable
+/// configuration or usage, 3 no answer of a running gateway.
 pub fn run() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => dispatch(cli.command),
@@ -34,6 +36,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Mask(args) => mask::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
         Command::Schema => {
             output::out(&crate::config::json_schema());
             ExitCode::SUCCESS
@@ -68,6 +71,9 @@ enum Command {
     /// Try the association mask on configuration names
     #[command(after_help = mask::AFTER_HELP)]
     Mask(mask::MaskArgs),
+    /// List live sessions of a running gateway, or end them
+    #[command(after_help = sessions::AFTER_HELP)]
+    Sessions(sessions::SessionsArgs),
     /// Print the JSON Schema of the configuration file
     #[command(after_help = "Example:\n  imsgate schema > imsgate.schema.json")]
     Schema,
@@ -85,6 +91,7 @@ Examples:
   imsgate check --offline                   is the configuration good?
   imsgate serve --config /etc/imsgate.toml  run it
   imsgate mask 'Campaign - acme - delivery' which Campaign group does this name give?
+  imsgate sessions list                     who is signed in?
 
 Environment:
   IMSGATE_CONFIG           the configuration file, when --config does not name it
@@ -93,8 +100,9 @@ Environment:
 
 Exit codes:
   0  all good
-  1  a finding that stops logins; no name matches
-  2  unusable configuration; wrong usage";
+  1  a finding that stops logins; no name matches; nothing to revoke
+  2  unusable configuration; wrong usage
+  3  the running gateway does not answer";
 
 /// Exit code of a finding that stops logins.
 const STOPS_LOGINS: u8 = 1;

@@ -246,6 +246,8 @@ pub struct Session {
     pub login_timeout: Duration,
     /// Groups are asked for again within this time.
     pub recheck_groups: Duration,
+    /// Sessions that one person may have at a time; `None`: no limit.
+    pub max_per_user: Option<usize>,
 }
 
 /// `session.store`.

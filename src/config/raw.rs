@@ -230,6 +230,9 @@ pub(super) struct RawSession {
     /// Groups and organisation are asked for again within this time: who lost every group is out.
     #[serde(default = "default::recheck_groups")]
     pub recheck_groups: String,
+    /// Sessions that one person may have at a time, in whichever browsers; at the next login the oldest ends. 0: no limit.
+    #[serde(default = "default::max_per_user")]
+    pub max_per_user: u32,
     /// Most sessions kept in memory; the one unused for longest goes first.
     #[serde(default = "default::max_sessions")]
     #[schemars(range(min = 1))]
@@ -353,6 +356,9 @@ mod default {
     }
     pub(super) fn recheck_groups() -> String {
         "10m".into()
+    }
+    pub(super) fn max_per_user() -> u32 {
+        20
     }
     pub(super) fn max_sessions() -> u64 {
         100_000

@@ -42,6 +42,8 @@ pub struct Authorization {
 pub struct Tokens {
     /// Subject of the validated `id_token`.
     pub subject: String,
+    /// IMS's own session, when the `id_token` names it.
+    pub session: Option<String>,
     /// E-mail address in the `id_token`, if any.
     pub email: Option<String>,
     /// Display name in the `id_token`, if any.
@@ -106,6 +108,7 @@ impl Ims {
         }
         Ok(Tokens {
             subject: claims.subject().to_string(),
+            session: token::session(id_token),
             email: claims.email().map(|email| email.to_string()),
             name: claims.name().and_then(|name| name.get(None)).map(|name| name.to_string()),
             access_token: SecretString::from(access_token.secret().as_str()),

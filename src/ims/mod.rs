@@ -1,11 +1,13 @@
 //! Adobe IMS as an OpenID provider: the relying party's side of the protocol.
 //!
 //! `provider` knows where IMS is and its keys, `code` runs the authorization code flow, `token` validates the
-//! `id_token`, `refresh` renews tokens, `person` asks who somebody is and where they belong, `farewell` revokes and logs out.
+//! `id_token`, `refresh` renews tokens, `logout_token` reads what IMS says past the browser, `person` asks who somebody is and
+//! where they belong, `farewell` revokes and logs out.
 
 mod code;
 mod error;
 mod farewell;
+mod logout_token;
 mod person;
 mod provider;
 mod refresh;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 
 pub use code::{Authorization, Tokens};
 pub use error::ImsError;
+pub use logout_token::LogoutTokenError;
 pub use person::{Person, read_membership};
 pub use refresh::{RenewError, Renewed};
 

@@ -131,8 +131,8 @@ fn check_authorized_party(ims: &Ims, claims: &CoreIdTokenClaims) -> Result<(), I
 
 /// `nbf`, when present, has come (RFC 7519 §4.1.5). The crate does not know this claim; the signature is checked above.
 fn check_not_before(ims: &Ims, id_token: &CoreIdToken) -> Result<(), ImsError> {
-    let claims = unverified_claims(id_token);
-    let Some(not_before) = claims.get("nbf") else { return Ok(()) };
+    let claims = claims(id_token);
+    let Some(not_before) = claims.as_ref().and_then(|claims| claims.get("nbf")) else { return Ok(()) };
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit into 52 bits")]
     let latest = ims.clock.now().plus(ims.instance.ims.clock_skew).0 as f64;
     match not_before.as_f64() {
@@ -141,20 +141,9 @@ fn check_not_before(ims: &Ims, id_token: &CoreIdToken) -> Result<(), ImsError> {
     }
 }
 
-/// The claims as they stand there.
-fn unverified_claims(id_token: &CoreIdToken) -> serde_json::Value {
-    use base64::Engine as _;
-    let token = id_token.to_string();
-    let payload = token
-        .split('.')
-        .nth(1)
-        .and_then(|part| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).ok());
-    payload.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
-}
-
 /// The subject alone, of a token whose signature cannot be checked now.
 pub fn check_subject(id_token: &CoreIdToken, subject: &str) -> Result<(), ImsError> {
-    if unverified_claims(id_token)["sub"] == subject {
+    if claims(id_token).is_some_and(|claims| claims["sub"] == subject) {
         Ok(())
     } else {
         Err(ImsError::OtherPerson { endpoint: "token" })
@@ -184,6 +173,21 @@ fn base64_left_half(digest: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&digest[..digest.len() / 2])
 }
 
+/// IMS's own session (OpenID Connect Back-Channel Logout 1.0 §2.1), of a token that is validated. The crate does not know
+/// this claim.
+pub fn session(id_token: &CoreIdToken) -> Option<String> {
+    let session = claims(id_token)?.get("sid")?.as_str()?.to_owned();
+    (!session.is_empty() && session.len() <= LONGEST_SESSION).then_some(session)
+}
+
+/// The claims as they came.
+fn claims(id_token: &CoreIdToken) -> Option<serde_json::Value> {
+    use base64::Engine as _;
+    let token = id_token.to_string();
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&payload).ok()
+}
+
 fn is_unknown_key(error: &ClaimsVerificationError) -> bool {
     matches!(error, ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey))
 }
@@ -203,3 +207,6 @@ fn explain(error: &ClaimsVerificationError, issuers: &[String]) -> String {
 fn refused(reason: String) -> ImsError {
     ImsError::IdToken(reason)
 }
+
+/// Characters of a session's name; a longer one is none that could be looked for.
+const LONGEST_SESSION: usize = 512;

@@ -8,6 +8,7 @@ pub mod headers;
 pub mod heads;
 pub mod kept;
 pub mod login;
+pub mod logout_token;
 pub mod mask;
 pub mod path;
 pub mod proxy_protocol;

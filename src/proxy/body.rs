@@ -1,6 +1,7 @@
 //! An answer's body on its way to the client, never collected.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -49,8 +50,9 @@ impl Body {
 
     /// The same bytes until `ended`, then no more.
     #[must_use]
-    pub fn until(self, ended: CancellationToken) -> Self {
-        let stream = self.into_data_stream().take_until(ended.cancelled_owned());
+    pub fn until(self, ended: Arc<CancellationToken>) -> Self {
+        let over = async move { ended.cancelled().await };
+        let stream = self.into_data_stream().take_until(Box::pin(over));
         Self::Own(axum::body::Body::from_stream(stream))
     }
 

@@ -67,7 +67,7 @@ impl Proxy {
     pub async fn forward<B: Sendable>(
         &self,
         mut request: Request<B>,
-        ended: impl FnOnce() -> Option<CancellationToken>,
+        ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Forwarded, ProxyError> {
         let wanted = upgrade::take(&mut request);
         *request.version_mut() = Version::HTTP_11;
@@ -96,7 +96,7 @@ impl Proxy {
     pub async fn repeat(
         &self,
         again: Again,
-        ended: impl FnOnce() -> Option<CancellationToken>,
+        ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Response<Body>, ProxyError> {
         let progress = Progress::none();
         let (response, lease) = self.exchange(*again.0, &progress, &mut Spare::default()).await?;
@@ -161,7 +161,7 @@ fn streamed(
     mut response: Response<Incoming>,
     lease: Lease,
     progress: Progress,
-    ended: impl FnOnce() -> Option<CancellationToken>,
+    ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
     clean(response.headers_mut());
     let response = Body::leased(response, lease, progress);

@@ -110,7 +110,7 @@ pub fn join(
     mut response: Response<Incoming>,
     lease: Lease,
     wanted: Wanted,
-    ended: Option<CancellationToken>,
+    ended: Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
     let upstream = hyper::upgrade::on(&mut response);
     // The tunnel is none of the pool's connections any more.

@@ -43,7 +43,7 @@ pub struct Auth {
     /// `Authorization: Bearer …`, mode `bearer`.
     pub bearer: HeaderValue,
     /// Cancelled when the session ends.
-    pub ended: CancellationToken,
+    pub ended: Arc<CancellationToken>,
     /// Last use, seconds since the epoch.
     pub(super) seen: AtomicI64,
     /// Last use that the store knows of.
@@ -68,7 +68,7 @@ const SOON: i64 = 300;
 
 impl Auth {
     /// Prepares a session that the store has said, at `asked`, to be alive; `ended` tells its end.
-    pub(super) fn new(id: Id, data: SessionData, ended: CancellationToken, asked: UnixTime) -> Self {
+    pub(super) fn new(id: Id, data: SessionData, ended: Arc<CancellationToken>, asked: UnixTime) -> Self {
         let secret = |text: &str| {
             let mut value = header_text(text);
             value.set_sensitive(true);

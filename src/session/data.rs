@@ -74,6 +74,9 @@ pub struct Identity {
     pub organization_name: Option<String>,
     /// Campaign groups given by the association mask.
     pub groups: Vec<String>,
+    /// IMS's own session: the claim `sid` of the `id_token` (OpenID Connect Back-Channel Logout 1.0 §2.1).
+    #[serde(default)]
+    pub ims_session: Option<String>,
 }
 
 impl Identity {
@@ -90,6 +93,8 @@ pub enum Person<'a> {
     User(&'a str),
     /// By e-mail address, in any case.
     Email(&'a str),
+    /// Whoever has this session at IMS.
+    ImsSession(&'a str),
 }
 
 impl Person<'_> {
@@ -98,6 +103,7 @@ impl Person<'_> {
         match self {
             Self::User(user) => format!("user {user}"),
             Self::Email(email) => format!("email {}", email.to_lowercase()),
+            Self::ImsSession(sid) => format!("ims session {sid}"),
         }
     }
 }
@@ -143,8 +149,9 @@ impl SessionData {
 
     /// Under which names a store's index finds this session.
     pub fn persons(&self) -> Vec<Person<'_>> {
-        let user = Person::User(&self.identity.user);
-        std::iter::once(user).chain(self.identity.email.as_deref().map(Person::Email)).collect()
+        let email = self.identity.email.as_deref().map(Person::Email);
+        let ims_session = self.identity.ims_session.as_deref().map(Person::ImsSession);
+        std::iter::once(Person::User(&self.identity.user)).chain(email).chain(ims_session).collect()
     }
 
     /// The revision in the data of a store's record.

@@ -1,5 +1,7 @@
 //! Sessions in this process: bounded, gone with a restart.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use moka::ops::compute::{CompResult, Op};
 use moka::policy::EvictionPolicy;
@@ -10,6 +12,7 @@ use tower_sessions::session_store::Result;
 
 use super::data::{Person, SessionData};
 use super::key::Key;
+use super::once::Once;
 use super::store::{Cursor, Kept, Page, Store};
 use super::{expiry_date, new_id};
 use crate::clock::{Clock, UnixTime};
@@ -18,6 +21,7 @@ use crate::clock::{Clock, UnixTime};
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
     records: Cache<Key, Record>,
+    used: Once,
     clock: Clock,
 }
 
@@ -28,10 +32,10 @@ impl MemoryStore {
         let records = Cache::builder()
             .max_capacity(capacity)
             .eviction_policy(EvictionPolicy::lru())
-            .time_to_live(lifetimes.absolute)
-            .time_to_idle(lifetimes.idle.saturating_add(2 * super::TOUCH_INTERVAL))
+            .time_to_live(lifetimes.absolute.saturating_add(super::GRACE))
+            .time_to_idle(lifetimes.idle.saturating_add(super::GRACE))
             .build();
-        Self { records, clock }
+        Self { records, used: Once::default(), clock }
     }
 
     /// Changes what is there; false when nothing is. An insertion would bring back what has ended.
@@ -100,13 +104,15 @@ impl Store for MemoryStore {
     }
 
     async fn kept(&self, key: Key) -> Result<Option<Kept>> {
-        let record = self.records.get(&key).filter(|record| !self.has_expired(record));
-        Ok(record
-            .map(|record| Kept { data: record.data, expires: UnixTime(record.expiry_date.unix_timestamp()) }))
+        Ok(self.records.get(&key).filter(|record| !self.has_expired(record)).map(kept))
     }
 
-    async fn remove(&self, key: Key) -> Result<bool> {
-        Ok(self.records.remove(&key).is_some())
+    async fn take(&self, key: Key) -> Result<Option<Kept>> {
+        Ok(self.records.remove(&key).map(kept))
+    }
+
+    async fn once(&self, name: &str, lifetime: Duration) -> Result<bool> {
+        Ok(self.used.first_use(name, lifetime))
     }
 
     async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>> {
@@ -128,4 +134,8 @@ impl Store for MemoryStore {
         let next = keys.last().filter(|_| more).map(|last| Cursor(last.to_string()));
         Ok(Page { keys, next })
     }
+}
+
+fn kept(record: Record) -> Kept {
+    Kept { expires: UnixTime(record.expiry_date.unix_timestamp()), data: record.data }
 }

@@ -14,8 +14,10 @@ mod key;
 mod known;
 mod lease;
 mod memory;
+mod once;
 mod open;
 mod operate;
+mod parting;
 mod redis;
 mod renew;
 mod sealed;
@@ -30,6 +32,7 @@ use aws_lc_rs::rand;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use time::OffsetDateTime;
+use tokio::sync::mpsc;
 use tower_sessions::session::{Id, Record};
 
 pub use assertion::{KeyError, Signer};
@@ -43,13 +46,16 @@ pub use lease::Lease;
 pub use memory::MemoryStore;
 pub use open::{Opened, StoreStartError, open};
 pub use operate::{Listed, Listing};
+pub use parting::{Ending, Parting};
 pub use redis::{Redis, RedisError};
 pub use renew::{ExchangeError, NotRenewed};
 pub use sealed::{Backend, Entry, SealedStore};
 pub use store::{Cursor, Kept, Notice, Page, Store};
 
 use crate::clock::{Clock, UnixTime};
+use crate::crypto::sha256_text;
 use known::Known;
+use parting::Partings;
 
 /// The store did not answer; the session may well be alive, so nothing is deleted for it.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +78,7 @@ pub struct Sessions {
     live: Cache<Key, Arc<Auth>>,
     known: Arc<Known>,
     unfinished: Arc<upkeep::Unfinished>,
+    partings: Arc<Partings>,
     lifetimes: Lifetimes,
     clock: Clock,
 }
@@ -85,8 +92,15 @@ impl Sessions {
             .time_to_live(lifetimes.absolute)
             .time_to_idle(lifetimes.idle.saturating_add(TOUCH_INTERVAL))
             .build();
-        let (known, unfinished) = (Arc::default(), Arc::default());
-        Self { store, live, known, unfinished, lifetimes, clock }
+        let known = Arc::new(Known::new(store.sweeps()));
+        let (unfinished, partings) = (Arc::default(), Arc::default());
+        Self { store, live, known, unfinished, partings, lifetimes, clock }
+    }
+
+    /// Tells `partings` what is left to say of sessions that end otherwise than by [`end`](Self::end).
+    #[must_use]
+    pub fn telling(self, partings: mpsc::Sender<Parting>) -> Self {
+        Self { partings: Partings::to(partings), ..self }
     }
 
     /// Makes a session under a new id. It ends with the absolute time-out; without a refresh token with the access token,
@@ -115,17 +129,17 @@ impl Sessions {
     /// The live session with this cookie value, noted as used now. `None` for anything else: unknown, ended, timed out,
     /// not even an id.
     pub async fn find(&self, cookie: &str) -> Result<Option<Arc<Auth>>, StoreError> {
-        let Some((auth, now)) = self.alive(cookie).await? else { return Ok(None) };
+        let Some((auth, now)) = self.seek(cookie).await? else { return Ok(None) };
         self.touch(&auth, now);
         Ok(Some(auth))
     }
 
     /// As [`find`](Self::find), but to look at a session is not to use it.
     pub async fn look(&self, cookie: &str) -> Result<Option<Arc<Auth>>, StoreError> {
-        Ok(self.alive(cookie).await?.map(|(auth, _)| auth))
+        Ok(self.seek(cookie).await?.map(|(auth, _)| auth))
     }
 
-    async fn alive(&self, cookie: &str) -> Result<Option<(Arc<Auth>, UnixTime)>, StoreError> {
+    async fn seek(&self, cookie: &str) -> Result<Option<(Arc<Auth>, UnixTime)>, StoreError> {
         let Ok(id) = cookie.parse::<Id>() else { return Ok(None) };
         let key = Key::of(id);
         let auth = match self.live.get(&key) {
@@ -135,7 +149,7 @@ impl Sessions {
         let Some(auth) = auth else { return Ok(None) };
         let now = self.clock.now();
         if self.is_over(&auth, now) {
-            self.end(&auth).await?;
+            self.time_out(&auth).await?;
             return Ok(None);
         }
         Ok(Some((auth, now)))
@@ -148,10 +162,27 @@ impl Sessions {
 
     /// Ends a session: out of cache and store, and whoever holds it (an open WebSocket) is told, here and at every
     /// instance. When the store is away the session is over here all the same, and the store is told when it is back.
-    pub async fn end(&self, auth: &Auth) -> Result<(), StoreError> {
+    ///
+    /// Gives what the session held, for the caller to say goodbye to Campaign and IMS; `None` when somebody else ended it
+    /// and says so.
+    pub async fn end(&self, auth: &Auth) -> Result<Option<SessionData>, StoreError> {
         // Also where the session is known no more: an older `Auth` of it may be in somebody's hands.
         auth.ended.cancel();
-        self.end_key(auth.key).await.map(drop)
+        self.take(auth.key, Ending::SignedOut).await
+    }
+
+    /// True for the first use of this name within its lifetime, at whichever instance, and only for it.
+    pub async fn once(&self, name: &str, lifetime: Duration) -> Result<bool, StoreError> {
+        Ok(self.store.once(&sha256_text(name.as_bytes()), lifetime).await?)
+    }
+
+    /// Ends a session that somebody asks for after its time. One that ended otherwise is being looked after already.
+    async fn time_out(&self, auth: &Auth) -> Result<(), StoreError> {
+        if auth.ended.is_cancelled() {
+            self.gone(auth.key);
+            return Ok(());
+        }
+        self.dismiss(auth.key, Ending::TimedOut).await.map(drop)
     }
 
     /// Makes a session ready to use.
@@ -179,23 +210,32 @@ impl Sessions {
 
     /// What the store has, with the time of last use that its expiry tells.
     async fn kept(&self, key: Key) -> Result<Option<SessionData>, StoreError> {
-        let Some(kept) = self.store.kept(key).await? else { return Ok(None) };
-        let Some(mut data) = SessionData::from_record(&kept.data) else { return Ok(None) };
+        Ok(self.store.kept(key).await?.and_then(|kept| self.read(&kept)))
+    }
+
+    /// As `kept`, unless its time is over.
+    async fn alive(&self, key: Key) -> Result<Option<SessionData>, StoreError> {
+        let now = self.clock.now();
+        Ok(self.kept(key).await?.filter(|data| now < self.expiry(data, data.seen)))
+    }
+
+    fn read(&self, kept: &Kept) -> Option<SessionData> {
+        let mut data = SessionData::from_record(&kept.data)?;
         // The inverse of `kept_until`.
-        let unused = if kept.expires >= data.ends {
+        let let_go = before(kept.expires, GRACE);
+        let unused = if let_go >= data.ends {
             self.lifetimes.idle
         } else {
             self.lifetimes.idle.saturating_add(self.touch_interval())
         };
-        let unused = i64::try_from(unused.as_secs()).unwrap_or(i64::MAX);
-        data.seen = data.seen.max(UnixTime(kept.expires.0.saturating_sub(unused)));
-        Ok(Some(data))
+        data.seen = data.seen.max(before(let_go, unused));
+        Some(data)
     }
 
-    /// True when the session timed out.
+    /// True when the session timed out, or was ended.
     fn is_over(&self, auth: &Auth, now: UnixTime) -> bool {
         let seen = UnixTime(auth.seen.load(Ordering::Relaxed));
-        now >= auth.data.ends || now.since(seen) >= self.lifetimes.idle || auth.ended.is_cancelled()
+        now >= self.expiry(&auth.data, seen) || auth.ended.is_cancelled()
     }
 
     /// Notes the use; the store hears of it at most once per touch interval, off the request's path.
@@ -225,9 +265,11 @@ impl Sessions {
         data.ends.min(seen.plus(self.lifetimes.idle))
     }
 
-    /// How long the store has to keep it: it hears of the last use late, and must not let go of who is at work.
+    /// How long the store has to keep it: it hears of the last use late, and must not let go of who is at work. When the
+    /// time is over, what the session held is needed once more, for the goodbye.
     fn kept_until(&self, data: &SessionData, seen: UnixTime) -> UnixTime {
-        data.ends.min(seen.plus(self.lifetimes.idle.saturating_add(self.touch_interval())))
+        let idle = seen.plus(self.lifetimes.idle.saturating_add(self.touch_interval()));
+        data.ends.min(idle).plus(GRACE)
     }
 
     fn touch_interval(&self) -> Duration {
@@ -243,12 +285,19 @@ fn new_id() -> Id {
     Id(i128::from_le_bytes(bytes))
 }
 
+fn before(time: UnixTime, duration: Duration) -> UnixTime {
+    UnixTime(time.0.saturating_sub(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)))
+}
+
 fn expiry_date(expires: UnixTime) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(expires.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 /// How exact the store knows the last use; a quarter of the idle time-out when that is less.
 pub const TOUCH_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How long a store keeps a session whose time is over, so that an instance can take it out and say goodbye.
+const GRACE: Duration = Duration::from_mins(5);
 
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::future::try_join_all;
 use tower_sessions::session::Record;
 use tower_sessions::session_store::Error;
 
 use super::data::{Person, SessionData};
+use super::parting::Ending;
 use super::store::Cursor;
 use super::{Auth, Key, Sessions, StoreError, expiry_date};
 use crate::clock::UnixTime;
@@ -74,44 +76,81 @@ impl Sessions {
         // An index may know more than is true: the data decides.
         let wanted = person.index_text();
         sessions.retain(|session| session.data.persons().iter().any(|p| p.index_text() == wanted));
-        sessions.sort_by_key(|session| session.data.created);
+        sessions.sort_by_key(|session| (session.data.created, session.key));
         Ok(sessions)
     }
 
-    /// Ends the sessions of a person, but not `except`. Gives what they held, for a goodbye to Campaign and IMS.
-    pub async fn end_of(&self, person: Person<'_>, except: Option<Key>) -> Result<Vec<Listed>, StoreError> {
-        let mut sessions = self.of(person).await?;
-        sessions.retain(|session| Some(session.key) != except);
-        for session in &sessions {
-            self.end_key(session.key).await?;
+    /// Ends the sessions of a person, but not `except`; gives how many there were.
+    pub async fn end_of(
+        &self,
+        person: Person<'_>,
+        except: Option<Key>,
+        why: Ending,
+    ) -> Result<usize, StoreError> {
+        let sessions = self.of(person).await?;
+        let keys =
+            sessions.into_iter().map(|session| session.key).filter(|key| Some(*key) != except).collect();
+        self.end_all(keys, why).await
+    }
+
+    /// Ends these sessions; gives how many there were. The first failure stops none of the others: they are over here, and
+    /// the store is told when it is back.
+    pub async fn end_all(&self, sessions: Vec<Key>, why: Ending) -> Result<usize, StoreError> {
+        let (mut ended, mut failure) = (0, None);
+        for key in sessions {
+            match self.dismiss(key, why).await {
+                Ok(was_there) => ended += usize::from(was_there),
+                Err(error) => failure = Some(error),
+            }
         }
-        Ok(sessions)
+        failure.map_or(Ok(ended), Err)
     }
 
-    /// Ends the session with this `sid`. Gives what it held; `None` when there is no such session.
-    pub async fn end_sid(&self, sid: &str) -> Result<Option<Listed>, StoreError> {
-        let Some(key) = Key::parse(sid) else { return Ok(None) };
-        let listed = self.kept(key).await?.map(|data| Listed { key, data });
-        self.end_key(key).await?;
-        Ok(listed)
+    /// Ends the session with this `sid`; false when there is no such session.
+    pub async fn end_sid(&self, sid: &str, why: Ending) -> Result<bool, StoreError> {
+        match Key::parse(sid) {
+            Some(key) => self.dismiss(key, why).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Leaves the owner of this new session at most `most` sessions, this one among them: the oldest end. Gives how many.
+    pub async fn make_room(&self, newest: &Auth, most: usize) -> Result<usize, StoreError> {
+        let person = Person::User(&newest.data.identity.user);
+        // Mostly there are few, and nothing has to be read.
+        if self.store.keys_of(person).await?.len() <= most {
+            return Ok(0);
+        }
+        let mut others = self.of(person).await?;
+        others.retain(|session| session.key != newest.key);
+        let surplus = (others.len() + 1).saturating_sub(most);
+        let oldest = others.iter().take(surplus).map(|session| session.key).collect();
+        self.end_all(oldest, Ending::TooMany).await
     }
 
     async fn listed(&self, keys: Vec<Key>) -> Result<Vec<Listed>, StoreError> {
         let mut sessions = Vec::with_capacity(keys.len());
-        for key in keys {
-            // Who is at work here was seen later than the store knows.
-            let data = match self.live.get(&key).filter(|auth| !auth.ended.is_cancelled()) {
-                Some(auth) => {
-                    let seen = auth.seen.load(Ordering::Relaxed);
-                    Some(SessionData { seen: UnixTime(seen), ..auth.data.clone() })
-                }
-                None => self.kept(key).await?,
-            };
-            sessions.extend(data.map(|data| Listed { key, data }));
+        for some in keys.chunks(READ_AT_ONCE) {
+            let read = try_join_all(some.iter().map(|key| self.look_up(*key))).await?;
+            let both = some.iter().zip(read);
+            sessions.extend(both.filter_map(|(key, data)| Some(Listed { key: *key, data: data? })));
         }
         Ok(sessions)
+    }
+
+    async fn look_up(&self, key: Key) -> Result<Option<SessionData>, StoreError> {
+        match self.live.get(&key).filter(|auth| !self.is_over(auth, self.clock.now())) {
+            // Who is at work here was seen later than the store knows.
+            Some(auth) => {
+                let seen = auth.seen.load(Ordering::Relaxed);
+                Ok(Some(SessionData { seen: UnixTime(seen), ..auth.data.clone() }))
+            }
+            None => self.alive(key).await,
+        }
     }
 }
 
 /// Changes of one session that may come in between before a change is given up.
 const MOST_TRIES: usize = 16;
+/// Sessions read from the store at a time.
+const READ_AT_ONCE: usize = 16;

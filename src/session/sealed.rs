@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::time::Duration;
 use tokio::sync::broadcast;
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
@@ -47,8 +48,10 @@ pub trait Backend: Debug + Send + Sync + 'static {
     async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool>;
     /// Time of expiry and sealed data.
     async fn load(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>>;
-    /// Deletes; false when nothing was there.
-    async fn remove(&self, key: Key) -> Result<bool>;
+    /// Deletes; gives time of expiry and sealed data to exactly one of all who ask at once.
+    async fn take(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>>;
+    /// See [`Store::once`].
+    async fn once(&self, name: &str, lifetime: Duration) -> Result<bool>;
     /// The keys of entries with this tag.
     async fn tagged(&self, tag: Tag) -> Result<Vec<Key>>;
     /// About `limit` keys.
@@ -57,6 +60,14 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn is_shared(&self) -> bool;
     /// See [`Store::notices`].
     fn notices(&self) -> Option<broadcast::Receiver<Notice>>;
+    /// See [`Store::sweeps`].
+    fn sweeps(&self) -> bool {
+        false
+    }
+    /// See [`Store::expired`].
+    async fn expired(&self) -> (Key, UnixTime, Vec<u8>) {
+        std::future::pending().await
+    }
 }
 
 /// One record as a backend keeps it.
@@ -74,8 +85,8 @@ pub struct Entry {
     pub sealed: Vec<u8>,
 }
 
-/// A session is found by user id and by e-mail address.
-pub const MOST_TAGS: usize = 2;
+/// A session is found by user id, by e-mail address, and by IMS's own session.
+pub const MOST_TAGS: usize = 3;
 
 impl<B: Backend> SealedStore<B> {
     /// Seals with the newest key of `keys` what goes to `backend`.
@@ -141,7 +152,7 @@ impl<B: Backend> SessionStore for SealedStore<B> {
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        self.remove(Key::of(*id)).await.map(drop)
+        self.take(Key::of(*id)).await.map(drop)
     }
 }
 
@@ -179,8 +190,13 @@ impl<B: Backend> Store for SealedStore<B> {
         Ok(self.open(key, &sealed).map(|data| Kept { data, expires }))
     }
 
-    async fn remove(&self, key: Key) -> Result<bool> {
-        self.backend.remove(key).await
+    async fn take(&self, key: Key) -> Result<Option<Kept>> {
+        let taken = self.backend.take(key).await?;
+        Ok(taken.and_then(|(expires, sealed)| Some(Kept { data: self.open(key, &sealed)?, expires })))
+    }
+
+    async fn once(&self, name: &str, lifetime: Duration) -> Result<bool> {
+        self.backend.once(name, lifetime).await
     }
 
     async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>> {
@@ -197,6 +213,19 @@ impl<B: Backend> Store for SealedStore<B> {
 
     fn is_shared(&self) -> bool {
         self.backend.is_shared()
+    }
+
+    fn sweeps(&self) -> bool {
+        self.backend.sweeps()
+    }
+
+    async fn expired(&self) -> (Key, Kept) {
+        loop {
+            let (key, expires, sealed) = self.backend.expired().await;
+            if let Some(data) = self.open(key, &sealed) {
+                return (key, Kept { data, expires });
+            }
+        }
     }
 
     fn notices(&self) -> Option<broadcast::Receiver<Notice>> {

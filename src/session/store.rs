@@ -1,6 +1,8 @@
 //! What the gateway asks of a store beyond the contract of tower-sessions.
 
 use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -43,8 +45,11 @@ pub trait Store: SessionStore {
     /// What is kept under this key, unless it has expired.
     async fn kept(&self, key: Key) -> Result<Option<Kept>>;
 
-    /// As `delete`; false when it was not there.
-    async fn remove(&self, key: Key) -> Result<bool>;
+    /// As `delete`; gives what was there, expired or not, to exactly one of all who ask at once.
+    async fn take(&self, key: Key) -> Result<Option<Kept>>;
+
+    /// True for the first use of this name within its lifetime, whichever process asks, and only for it.
+    async fn once(&self, name: &str, lifetime: Duration) -> Result<bool>;
 
     /// The sessions of a person; some may have ended already.
     async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>>;
@@ -55,6 +60,16 @@ pub trait Store: SessionStore {
     /// True when other processes use the same store, so that a session can end or change without this one.
     fn is_shared(&self) -> bool {
         false
+    }
+
+    /// True when the store removes by itself what has expired, and tells it by [`expired`](Self::expired).
+    fn sweeps(&self) -> bool {
+        false
+    }
+
+    /// Waits for a session that the store removes because it has expired. It may leave some out when there are many.
+    async fn expired(&self) -> (Key, Kept) {
+        std::future::pending().await
     }
 
     /// What other processes do to sessions.
@@ -75,6 +90,20 @@ pub struct Kept {
 /// Where a page of sessions ended; the store's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub(super) String);
+
+impl Cursor {
+    /// A cursor as it was written; `None` for what no store writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let known = |b: u8| b.is_ascii_alphanumeric() || b"-_ ".contains(&b);
+        (!text.is_empty() && text.len() <= 64 && text.bytes().all(known)).then(|| Self(text.to_owned()))
+    }
+}
+
+impl Display for Cursor {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// Some of the sessions of a store.
 #[derive(Clone, Debug, Default)]

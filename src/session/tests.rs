@@ -29,13 +29,18 @@ fn identity() -> Identity {
         organization: "4E3D60F754C8E5D0A4C98A2@AdobeOrg".to_owned(),
         organization_name: None,
         groups: vec!["delivery".to_owned()],
+        ims_session: None,
     }
 }
 
 /// A session of this user that began now and is kept for an hour.
 fn data(user: &str, now: UnixTime) -> SessionData {
-    let identity =
-        Identity { user: format!("{user}@B2.e"), email: Some(format!("{user}@example.com")), ..identity() };
+    let identity = Identity {
+        user: format!("{user}@B2.e"),
+        email: Some(format!("{user}@example.com")),
+        ims_session: Some(format!("ims-{user}")),
+        ..identity()
+    };
     let tokens = Tokens {
         access: "secret".into(),
         access_expires: now.plus(Duration::from_hours(24)),

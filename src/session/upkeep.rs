@@ -1,6 +1,7 @@
 //! What keeps the cache true: time-outs, news from other instances, and questions to a shared store.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,8 +12,10 @@ use moka::ops::compute::{CompResult, Op};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
 
+use super::data::SessionData;
+use super::parting::{Ending, Parting};
 use super::store::Notice;
-use super::{Auth, Key, Sessions, StoreError};
+use super::{Auth, GRACE, Key, Sessions, StoreError, before};
 use crate::clock::UnixTime;
 
 impl Sessions {
@@ -26,6 +29,12 @@ impl Sessions {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut notices = self.store.notices();
+        let mut adoption = pin!(async {
+            if self.store.is_shared() {
+                self.adopt().await;
+            }
+            std::future::pending::<()>().await;
+        });
         loop {
             let notice = async {
                 match &mut notices {
@@ -34,7 +43,12 @@ impl Sessions {
                 }
             };
             tokio::select! {
+                () = &mut adoption => {}
                 _ = tick.tick() => self.tidy().await,
+                (key, kept) = self.store.expired() => {
+                    self.gone(key);
+                    self.part(key, self.read(&kept), Ending::TimedOut);
+                }
                 notice = notice => match notice {
                     Ok(Notice::Ended(key)) => self.gone(key),
                     Ok(Notice::Changed(key)) => self.doubt(key),
@@ -127,55 +141,113 @@ impl Sessions {
         self.known.end(key);
     }
 
-    /// Ends a session by its key; true when the store had it.
-    pub(super) async fn end_key(&self, key: Key) -> Result<bool, StoreError> {
+    /// Ends a session and has the goodbye said; true when the store had it.
+    pub async fn dismiss(&self, key: Key, why: Ending) -> Result<bool, StoreError> {
+        let taken = self.take(key, why).await?;
+        let was_there = taken.is_some();
+        self.part(key, taken, why);
+        Ok(was_there)
+    }
+
+    /// Ends a session; gives what it held to one of all who end it. `why` is for the goodbye when the store is away now.
+    pub(super) async fn take(&self, key: Key, why: Ending) -> Result<Option<SessionData>, StoreError> {
         self.gone(key);
         // Noted first: a cookie that comes back while the store hesitates finds nothing.
-        self.unfinished.insert(key);
-        let removed = self.store.remove(key).await?;
+        self.unfinished.insert(key, why);
+        let taken = self.store.take(key).await?;
         self.unfinished.remove(key);
         // A request may have loaded it between the two.
         self.gone(key);
-        Ok(removed)
+        Ok(taken.and_then(|kept| self.read(&kept)))
+    }
+
+    fn part(&self, key: Key, held: Option<SessionData>, why: Ending) {
+        if let Some(data) = held {
+            self.partings.hand_over(Parting { key, data, why });
+        }
     }
 
     async fn tidy(&self) {
-        for key in self.unfinished.all() {
-            if let Err(error) = self.end_key(key).await {
+        for (key, why) in self.unfinished.all() {
+            if let Err(error) = self.dismiss(key, why).await {
                 tracing::debug!(%error, "an ended session is still in the store");
                 break;
             }
         }
-        for key in self.known.due(self.clock.now()) {
+        let mut due = self.known.due(self.clock.now()).into_iter();
+        while let Some(key) = due.next() {
             if let Err(error) = self.look_at(key).await {
                 tracing::debug!(%error, "it is not known whether a session has timed out");
+                // All of them again, when the store may be back.
+                let later = self.clock.now().plus(Duration::from_secs(1));
+                std::iter::once(key).chain(due).for_each(|key| self.known.file(key, later));
                 break;
             }
         }
+        self.partings.confess();
     }
 
     /// Ends a session whose time is over; otherwise notes when to look again. What was seen here decides, unless other
     /// instances may have seen more.
     async fn look_at(&self, key: Key) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let cached = self.live.get(&key);
-        let alive = match &cached {
-            Some(auth) if !self.is_over(auth, now) => {
-                Some((auth.data.ends, auth.seen.load(Ordering::Relaxed)))
+        if let Some(auth) = self.live.get(&key) {
+            let asked = self.is_over(&auth, now) && self.store.is_shared();
+            let auth = if asked { self.ask(&auth).await? } else { Some(auth) };
+            let Some(auth) = auth else { return Ok(()) };
+            if !self.is_over(&auth, now) {
+                let seen = UnixTime(auth.seen.load(Ordering::Relaxed));
+                self.known.file(key, self.expiry(&auth.data, seen));
+                return Ok(());
             }
-            Some(_) if !self.store.is_shared() => None,
-            Some(auth) => {
-                let asked = self.ask(auth).await?.filter(|auth| !self.is_over(auth, now));
-                asked.map(|auth| (auth.data.ends, auth.seen.load(Ordering::Relaxed)))
-            }
-            None => self.kept(key).await?.map(|data| (data.ends, data.seen.0)),
-        };
-        let until = alive.map(|(ends, seen)| ends.min(UnixTime(seen).plus(self.lifetimes.idle)));
-        match until.filter(|until| *until > now) {
-            Some(until) => drop(self.known.enter(key, until)),
-            None => self.gone(key),
         }
-        Ok(())
+        let kept = self.store.kept(key).await?;
+        let Some((expires, data)) = kept.and_then(|kept| Some((kept.expires, self.read(&kept)?))) else {
+            self.gone(key);
+            return Ok(());
+        };
+        let until = self.expiry(&data, data.seen);
+        if until > now && !self.live.contains_key(&key) {
+            self.known.file(key, until);
+            return Ok(());
+        }
+        self.gone(key);
+        // The store knows the last use late: for so long another instance may have seen a later one, and only who waits
+        // here is told that the time is over.
+        let let_go = before(expires, GRACE).min(data.ends);
+        if self.store.is_shared() && let_go > now {
+            self.known.file(key, let_go);
+            return Ok(());
+        }
+        self.dismiss(key, Ending::TimedOut).await.map(drop)
+    }
+
+    /// Has an eye on the sessions that other instances let in: those instances may be gone when the time is over. They are
+    /// looked at one after the other, the last when the first may have timed out.
+    async fn adopt(&self) {
+        let mut after = None;
+        loop {
+            let page = match self.store.page(after.clone(), ADOPTED_AT_ONCE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::debug!(%error, "the sessions in the store are not known yet");
+                    tokio::time::sleep(ADOPTION_PAUSE).await;
+                    continue;
+                }
+            };
+            for key in page.keys {
+                if !self.known.has(key) {
+                    let [first, second, ..] = *key.as_bytes();
+                    let share = u32::from(u16::from_be_bytes([first, second]));
+                    let turn = self.lifetimes.idle * share / (1 << 16);
+                    self.known.file(key, self.clock.now().plus(turn));
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return,
+            }
+        }
     }
 
     /// Asks the store about every session in use.
@@ -195,26 +267,27 @@ impl Sessions {
 
 /// Sessions that have ended here while the store was away.
 #[derive(Debug, Default)]
-pub(super) struct Unfinished(Mutex<HashSet<Key>>);
+pub(super) struct Unfinished(Mutex<HashMap<Key, Ending>>);
 
 impl Unfinished {
     pub(super) fn contains(&self, key: Key) -> bool {
-        self.lock().contains(&key)
+        self.lock().contains_key(&key)
     }
 
-    fn insert(&self, key: Key) {
-        self.lock().insert(key);
+    /// The first reason stays.
+    fn insert(&self, key: Key, why: Ending) {
+        self.lock().entry(key).or_insert(why);
     }
 
     fn remove(&self, key: Key) {
         self.lock().remove(&key);
     }
 
-    fn all(&self) -> Vec<Key> {
-        self.lock().iter().copied().collect()
+    fn all(&self) -> Vec<(Key, Ending)> {
+        self.lock().iter().map(|(key, why)| (*key, *why)).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashSet<Key>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Ending>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -222,3 +295,5 @@ impl Unfinished {
 /// How exact a time-out reaches open WebSockets.
 const TICK: Duration = Duration::from_millis(500);
 const ASKED_AT_ONCE: usize = 64;
+const ADOPTED_AT_ONCE: usize = 500;
+const ADOPTION_PAUSE: Duration = Duration::from_secs(2);

@@ -54,16 +54,38 @@ pub fn expelled(request: RequestId, who: Who<'_>, sid: &str, reason: &str, seen:
     tracing::warn!(target: TARGET, event = "refusal", %request, user, email, organization, sid, reason, seen = %json!(seen.names), organizations_seen = %json!(seen.organizations), near_misses = %json!(near), "refused: groups lost");
 }
 
-/// A session ended by itself.
-pub fn ended(request: RequestId, who: Who<'_>, sid: &str, reason: &str) {
-    let Who { user, email, organization } = who;
-    tracing::warn!(target: TARGET, event = "session_ended", %request, user, email, organization, sid, reason, "session ended");
-}
-
 /// Somebody has other groups than before, in the same session.
 pub fn groups_changed(request: RequestId, who: Who<'_>, sid: &str, before: &[String], groups: &[String]) {
     let Who { user, email, organization } = who;
     tracing::info!(target: TARGET, event = "groups_changed", %request, user, email, organization, sid, before = %json!(before), groups = %json!(groups), "groups changed");
+}
+
+/// Somebody signed out everywhere; `ended` other sessions than the one that asked.
+pub fn everywhere(request: RequestId, peer: &str, who: Who<'_>, ended: usize) {
+    let Who { user, email, organization } = who;
+    tracing::info!(target: TARGET, event = "sign_out_everywhere", %request, peer, user, email, organization, ended, "signed out everywhere");
+}
+
+/// The provider said that somebody has signed out there.
+pub fn backchannel_logout(
+    request: RequestId,
+    peer: &str,
+    user: Option<&str>,
+    ims_session: Option<&str>,
+    ended: usize,
+) {
+    tracing::info!(target: TARGET, event = "backchannel_logout", %request, peer, user, ims_session, ended, "signed out at the provider");
+}
+
+/// An operator ended sessions: those of a person, or one.
+pub fn revoked(request: RequestId, user: Option<&str>, sid: Option<&str>, ended: usize) {
+    tracing::info!(target: TARGET, event = "revoked", %request, user, sid, ended, "revoked by an operator");
+}
+
+/// A session ended otherwise than by its owner's signing out there.
+pub fn ended(request: RequestId, who: Who<'_>, sid: &str, reason: &str) {
+    let Who { user, email, organization } = who;
+    tracing::info!(target: TARGET, event = "session_ended", %request, user, email, organization, sid, reason, "session ended");
 }
 
 /// Somebody signed out.

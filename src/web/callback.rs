@@ -15,14 +15,14 @@ use super::context::Context;
 use super::login::{self, Begin};
 use super::pages::{self, LoginTrouble};
 use super::shared::Shared;
-use super::{campaign_session, cookie, logout, refusal, resume, was};
+use super::{campaign_session, cookie, farewell, refusal, resume, was};
 use crate::config::SessionMode;
 use crate::ims::{ImsError, Person, Tokens as ImsTokens};
 use crate::policy::access::{AccessPolicy, Granted};
 use crate::policy::cookies;
 use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, Prompt, State as LoginState};
 use crate::policy::return_to::ReturnTo;
-use crate::session::{Auth, CampaignSession, Identity, Tokens};
+use crate::session::{Auth, CampaignSession, Ending, Identity, StoreError, Tokens};
 use crate::telemetry::audit::{self, Who};
 
 /// `/ims/callback`
@@ -41,9 +41,14 @@ pub async fn handler(
         return callback.malformed("no state of ours, or a parameter twice");
     };
     let name = state.cookie_name();
-    let mut response = callback.answer(query, &state, &name).await;
-    cookie::remove_login(response.headers_mut(), &name);
-    response
+    match callback.answer(query, &state, &name).await {
+        Ok(mut response) => {
+            cookie::remove_login(response.headers_mut(), &name);
+            response
+        }
+        // The state is not used up, and the login's cookie stays: who loads this address again later goes on from here.
+        Err(error) => Stop::from(error).answer(&shared, &context, false),
+    }
 }
 
 const COOKIE_MISSING: &str = "the login's cookie did not come back";
@@ -72,7 +77,13 @@ impl Destination {
 }
 
 impl Callback<'_> {
-    async fn answer(&self, query: CallbackQuery, state: &LoginState, name: &str) -> Response {
+    /// An error when it cannot be told whether the state was used before.
+    async fn answer(
+        &self,
+        query: CallbackQuery,
+        state: &LoginState,
+        name: &str,
+    ) -> Result<Response, StoreError> {
         let sealed = cookies::pairs(self.headers).find(|(sent, _)| *sent == name).map(|(_, value)| value);
         let Some(transaction) =
             sealed.and_then(|text| self.shared.sealer.open::<LoginTransaction>(name, text))
@@ -80,12 +91,24 @@ impl Callback<'_> {
             // A form that waits is known by its own cookie.
             let resumes = cookie::kept(self.headers).next().is_some();
             let to = Destination { return_to: ReturnTo::default(), resumes };
-            return self.again(state, to, COOKIE_MISSING).await;
+            return Ok(self.again(state, to, COOKIE_MISSING).await);
         };
-        let to = Destination { return_to: transaction.return_to.clone(), resumes: transaction.resumes };
-        if !self.shared.used_states.first_use(state.as_str()) {
-            return self.again(state, to, "the state was used before").await;
+        let name = format!("login state {}", state.as_str());
+        if self.shared.sessions.once(&name, self.shared.login_timeout).await? {
+            return Ok(self.go_on(query, transaction, state).await);
         }
+        let to = Destination { return_to: transaction.return_to, resumes: transaction.resumes };
+        Ok(self.again(state, to, "the state was used before").await)
+    }
+
+    /// With a state that came back for the first time.
+    async fn go_on(
+        &self,
+        query: CallbackQuery,
+        transaction: LoginTransaction,
+        state: &LoginState,
+    ) -> Response {
+        let to = Destination { return_to: transaction.return_to.clone(), resumes: transaction.resumes };
         let age = self.context.now.0.saturating_sub(transaction.began);
         if Duration::from_secs(u64::try_from(age).unwrap_or(0)) > self.shared.login_timeout {
             return self.again(state, to, "the login took too long").await;
@@ -177,6 +200,7 @@ impl Callback<'_> {
             }
         };
         let identity = Identity {
+            ims_session: tokens.session,
             user: person.user,
             email: person.email,
             name: person.name,
@@ -189,10 +213,19 @@ impl Callback<'_> {
             access_expires: tokens.access_expires,
             refresh: tokens.refresh_token,
         };
-        let auth = match self.replace_session(old, identity, tokens, campaign).await {
+        let auth = match self.replace_session(old, identity, &tokens, campaign.as_ref()).await {
             Ok(auth) => auth,
-            Err(stop) => return stop.answer(shared, self.context, false),
+            Err(stop) => {
+                // Nobody will use what was just opened for this session.
+                farewell::say(shared, self.context.id, &tokens, campaign.as_ref()).await;
+                return stop.answer(shared, self.context, false);
+            }
         };
+        if let Some(most) = shared.max_per_user
+            && let Err(error) = shared.sessions.make_room(&auth, most).await
+        {
+            tracing::warn!(request = %self.context.id, %error, "this person may have more sessions than allowed");
+        }
         let identity = &auth.data.identity;
         let who = Who {
             user: &identity.user,
@@ -224,17 +257,14 @@ impl Callback<'_> {
         &self,
         old: Option<Arc<Auth>>,
         identity: Identity,
-        tokens: Tokens,
-        campaign: Option<CampaignSession>,
+        tokens: &Tokens,
+        campaign: Option<&CampaignSession>,
     ) -> Result<Arc<Auth>, Stop> {
         let sessions = &self.shared.sessions;
         if let Some(old) = old {
-            sessions.end(&old).await?;
-            let (shared, id) = (self.shared.clone(), self.context.id);
-            // Nobody waits for it: the old session is worthless already.
-            tokio::spawn(async move { logout::say_goodbye(&shared, id, &old).await.is_some() });
+            sessions.dismiss(old.key(), Ending::Replaced).await?;
         }
-        Ok(sessions.create(identity, tokens, campaign).await?)
+        Ok(sessions.create(identity, tokens.clone(), campaign.cloned()).await?)
     }
 
     /// A late, replayed or orphaned callback: who is signed in already goes on, everybody else begins again.

@@ -1,26 +1,24 @@
-//! A session that the gateway ends by itself: out everywhere, one line in the audit trail, a goodbye to Campaign and IMS.
+//! A session that the gateway ends by itself: out everywhere, with its reason in the log. The audit line and the goodbye
+//! to Campaign and IMS are `farewell`'s.
 
-use std::sync::Arc;
-
-use super::logout;
 use super::shared::Shared;
 use crate::policy::access::Refusal;
-use crate::session::Auth;
+use crate::session::{Auth, Ending};
 use crate::telemetry::RequestId;
 use crate::telemetry::audit::{self, Seen, Who};
 
-/// Ends a session for this reason.
-pub async fn end(shared: &Arc<Shared>, id: RequestId, auth: &Arc<Auth>, reason: &str) {
-    audit::ended(id, who(auth), &auth.sid, reason);
-    out(shared, id, auth).await;
+/// Ends a session; `reason` is for the operator.
+pub async fn end(shared: &Shared, id: RequestId, auth: &Auth, why: Ending, reason: &str) {
+    tracing::warn!(request = %id, sid = auth.sid, why = why.word(), reason, "a session is ended");
+    out(shared, id, auth, why).await;
 }
 
 /// Ends the session of somebody who is let in no longer.
-pub async fn expel(shared: &Arc<Shared>, id: RequestId, auth: &Arc<Auth>, refusal: &Refusal) {
+pub async fn expel(shared: &Shared, id: RequestId, auth: &Auth, refusal: &Refusal) {
     let near: Vec<_> = refusal.near_misses.iter().map(|miss| (miss.name.clone(), miss.why.clone())).collect();
     let seen = Seen { organizations: &refusal.organizations_seen, names: &refusal.seen, near: &near };
     audit::expelled(id, who(auth), &auth.sid, refusal.reason.code(), seen);
-    out(shared, id, auth).await;
+    out(shared, id, auth, Ending::Expelled).await;
 }
 
 /// Whom an audit line of this session is about.
@@ -30,14 +28,8 @@ pub fn who(auth: &Auth) -> Who<'_> {
     Who { user: &identity.user, email, organization: &identity.organization }
 }
 
-async fn out(shared: &Arc<Shared>, id: RequestId, auth: &Arc<Auth>) {
-    // Its tokens may be others by now, and the goodbye is about the last ones.
-    let auth = shared.sessions.latest(auth).await.ok().flatten().unwrap_or_else(|| auth.clone());
-    if let Err(error) = shared.sessions.end(&auth).await {
+async fn out(shared: &Shared, id: RequestId, auth: &Auth, why: Ending) {
+    if let Err(error) = shared.sessions.dismiss(auth.key(), why).await {
         tracing::warn!(request = %id, %error, "the session is over here; the store is told when it is back");
     }
-    let to = shared.clone();
-    shared.renewals.aside(async move {
-        logout::say_goodbye(&to, id, &auth).await;
-    });
 }

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, header};
-use secrecy::SecretString;
 
 use super::answer::{Stop, see_other};
 use super::context::Context;
 use super::shared::Shared;
-use super::{cookie, pages};
+use super::{cookie, farewell, pages};
 use crate::policy::arrival::is_same_origin;
 use crate::policy::cookies;
-use crate::session::Auth;
-use crate::telemetry::RequestId;
+use crate::session::{Auth, Ending, Person};
 use crate::telemetry::audit::{self, Who};
 
 const SIGNED_OUT: &str = "/ims/signed-out";
@@ -41,37 +39,22 @@ pub async fn confirm(
     }
 }
 
-/// `POST /ims/logout`
+/// `POST /ims/logout`: this browser's session.
 pub async fn logout(
     State(shared): State<Arc<Shared>>,
     Extension(context): Extension<Context>,
     headers: HeaderMap,
 ) -> Response {
-    let says_where = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
-    if says_where && !is_same_origin(&headers, &shared.origin) {
-        return Stop::ForeignOrigin.answer(&shared, &context, true);
-    }
-    let cookie = cookies::session_cookie(&headers).unwrap_or_default();
-    let auth = match shared.sessions.find(cookie).await {
-        Ok(Some(auth)) => auth,
-        Ok(None) => {
-            let mut response = see_other(SIGNED_OUT);
-            cookie::remove_session(response.headers_mut());
-            return response;
-        }
-        Err(error) => return Stop::from(error).answer(&shared, &context, true),
-    };
-    // First what decides: from here on the cookie is worthless, whatever happens next.
-    if let Err(error) = shared.sessions.end(&auth).await {
-        return Stop::from(error).answer(&shared, &context, true);
-    }
-    let (identity, email) = (&auth.data.identity, auth.data.identity.email.as_deref().unwrap_or_default());
-    let who = Who { user: &identity.user, email, organization: &identity.organization };
-    audit::logout(context.id, &context.peer_text(), who, &auth.sid);
-    let revoked = say_goodbye(&shared, context.id, &auth).await;
-    let mut response = see_other(&shared.ims.logout_url(revoked));
-    cookie::remove_session(response.headers_mut());
-    response
+    leave(&shared, &context, &headers, Extent::Here).await
+}
+
+/// `POST /ims/sign-out-everywhere`: all sessions of the person, in whichever browser.
+pub async fn everywhere(
+    State(shared): State<Arc<Shared>>,
+    Extension(context): Extension<Context>,
+    headers: HeaderMap,
+) -> Response {
+    leave(&shared, &context, &headers, Extent::Everywhere).await
 }
 
 /// `GET /ims/signed-out`
@@ -83,32 +66,59 @@ pub async fn signed_out(
     pages::signed_out(&pages::SignedOut { request_id, support, now }).into_response()
 }
 
-/// Logoff at Campaign and revocation at IMS. Neither can keep a session alive; failures are logged. Gives the access token
-/// when IMS has revoked it.
-pub async fn say_goodbye<'a>(shared: &Shared, id: RequestId, auth: &'a Auth) -> Option<&'a SecretString> {
-    let data = &auth.data;
-    let logoff = async {
-        let Some(session) = &data.campaign else { return };
-        let (token, security) = (&session.session_token, &session.security_token);
-        if let Err(error) = shared.campaign.logoff(token, security, id.as_str()).await {
-            tracing::warn!(request = %id, %error, "Campaign session not ended; it ends by itself");
-        }
-    };
-    let revoke_all = async {
-        if let Some(refresh) = &data.tokens.refresh {
-            revoke(shared, id, refresh).await;
-        }
-        revoke(shared, id, &data.tokens.access).await
-    };
-    let ((), revoked) = tokio::join!(logoff, revoke_all);
-    revoked.then_some(&data.tokens.access)
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Here,
+    Everywhere,
 }
 
-/// Revokes one token; true when IMS did. A failure is logged.
-pub async fn revoke(shared: &Shared, id: RequestId, token: &SecretString) -> bool {
-    let outcome = shared.ims.revoke(token).await;
-    if let Err(error) = &outcome {
-        tracing::warn!(request = %id, %error, "IMS token not revoked; it ends by itself");
+async fn leave(shared: &Shared, context: &Context, headers: &HeaderMap, extent: Extent) -> Response {
+    let says_where = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
+    if says_where && !is_same_origin(headers, &shared.origin) {
+        return Stop::ForeignOrigin.answer(shared, context, true);
     }
-    outcome.is_ok()
+    let cookie = cookies::session_cookie(headers).unwrap_or_default();
+    let auth = match shared.sessions.find(cookie).await {
+        Ok(Some(auth)) => auth,
+        Ok(None) => {
+            let mut response = see_other(SIGNED_OUT);
+            cookie::remove_session(response.headers_mut());
+            return response;
+        }
+        Err(error) => return Stop::from(error).answer(shared, context, true),
+    };
+    if extent == Extent::Everywhere
+        && let Err(stop) = end_others(shared, context, &auth).await
+    {
+        return stop.answer(shared, context, true);
+    }
+    // First what decides: from here on the cookie is worthless, whatever happens next.
+    let held = match shared.sessions.end(&auth).await {
+        Ok(held) => held,
+        Err(error) => return Stop::from(error).answer(shared, context, true),
+    };
+    audit::logout(context.id, &context.peer_text(), who(&auth), &auth.sid);
+    let revoked = match &held {
+        Some(held) if farewell::say(shared, context.id, &held.tokens, held.campaign.as_ref()).await => {
+            Some(&held.tokens.access)
+        }
+        _ => None,
+    };
+    let mut response = see_other(&shared.ims.logout_url(revoked));
+    cookie::remove_session(response.headers_mut());
+    response
+}
+
+/// All sessions of the same person but this one, which ends last: its owner may try again.
+async fn end_others(shared: &Shared, context: &Context, auth: &Auth) -> Result<(), Stop> {
+    let person = Person::User(&auth.data.identity.user);
+    let ended = shared.sessions.end_of(person, Some(auth.key()), Ending::Everywhere).await?;
+    audit::everywhere(context.id, &context.peer_text(), who(auth), ended);
+    Ok(())
+}
+
+fn who(auth: &Auth) -> Who<'_> {
+    let identity = &auth.data.identity;
+    let email = identity.email.as_deref().unwrap_or_default();
+    Who { user: &identity.user, email, organization: &identity.organization }
 }

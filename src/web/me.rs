@@ -11,10 +11,12 @@ use time::format_description::well_known::Rfc3339;
 
 use super::answer::{Stop, json_answer};
 use super::context::Context;
+use super::pages::OwnSession;
 use super::shared::Shared;
 use super::{door, pages};
 use crate::clock::UnixTime;
 use crate::policy::cookies;
+use crate::session::{Auth, Person};
 
 /// Shows the session's owner to its owner.
 pub async fn handler(
@@ -51,12 +53,14 @@ pub async fn handler(
         });
         return json_answer(StatusCode::OK, &value);
     }
+    let sessions = own_sessions(&shared, &auth).await;
     pages::me(&pages::Me {
         user: &identity.user,
         email: identity.email.as_deref().unwrap_or_default(),
         name: identity.name.as_deref().unwrap_or_default(),
         organization: identity.organization_name.as_deref().unwrap_or(&identity.organization),
         groups: &identity.groups,
+        sessions: sessions.as_deref(),
         expires_at: &pages::utc(ends),
         csrf: None,
         form_action: &shared.ims_origin(),
@@ -67,6 +71,21 @@ pub async fn handler(
     .into_response()
 }
 
+/// All sessions of this person; `None` while the store is away, which is no reason to show nothing at all.
+async fn own_sessions(shared: &Shared, auth: &Auth) -> Option<Vec<OwnSession>> {
+    let sessions = shared.sessions.of(Person::User(&auth.data.identity.user)).await;
+    let sessions = sessions.inspect_err(|error| tracing::warn!(%error, "own sessions are not shown")).ok()?;
+    let own = sessions.iter().rev().take(MOST_SHOWN).map(|session| OwnSession {
+        created: pages::utc(session.data.created),
+        seen: pages::utc(session.data.seen),
+        is_this: session.key == auth.key(),
+    });
+    Some(own.collect())
+}
+
 fn rfc3339(at: UnixTime) -> Option<String> {
     OffsetDateTime::from_unix_timestamp(at.0).ok()?.format(&Rfc3339).ok()
 }
+
+/// Sessions on the page, the newest first.
+const MOST_SHOWN: usize = 50;

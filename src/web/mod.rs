@@ -2,6 +2,7 @@
 
 mod answer;
 mod auth;
+mod backchannel;
 mod callback;
 mod campaign_session;
 mod context;
@@ -9,6 +10,7 @@ mod cookie;
 mod door;
 mod dress;
 mod ending;
+pub mod farewell;
 mod gate;
 mod health;
 mod keep;
@@ -32,4 +34,4 @@ pub use gate::Gate;
 pub use rate::{RateLimiter, network};
 pub use recheck::keep_checking;
 pub use renew::Renewals;
-pub use shared::{Shared, UsedStates};
+pub use shared::Shared;

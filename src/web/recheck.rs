@@ -14,7 +14,7 @@ use super::shared::Shared;
 use crate::clock::UnixTime;
 use crate::policy::access::{AccessPolicy, Granted, Refusal};
 use crate::policy::renewal::recheck_grace;
-use crate::session::{Auth, StoreError};
+use crate::session::{Auth, Ending, StoreError};
 use crate::telemetry::RequestId;
 use crate::telemetry::audit;
 
@@ -67,9 +67,12 @@ impl Check<'_> {
         match self.ask(&auth).await {
             Verdict::Granted(granted) => self.keep(&auth, &granted, now).await?,
             Verdict::Refused(refusal) => ending::expel(self.shared, self.id, &auth, &refusal).await,
-            Verdict::NoToken => self.end(&auth, "IMS takes the access token no more").await,
+            Verdict::NoToken => {
+                self.end(&auth, Ending::TokensRefused, "IMS takes the access token no more").await;
+            }
             Verdict::Silent(why, _) if now.since(auth.data.as_of.groups) >= recheck_grace(self.interval) => {
-                self.end(&auth, &format!("groups could not be asked for in the grace time: {why}")).await;
+                let why = format!("groups could not be asked for in the grace time: {why}");
+                self.end(&auth, Ending::GroupsUnknown, &why).await;
             }
             Verdict::Silent(why, wait) => {
                 auth.put_off_recheck(now.plus(wait.unwrap_or(PAUSE).clamp(PAUSE, LONGEST_PAUSE)));
@@ -80,8 +83,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    async fn end(&self, auth: &Arc<Auth>, reason: &str) {
-        ending::end(self.shared, self.id, auth, reason).await;
+    async fn end(&self, auth: &Auth, why: Ending, reason: &str) {
+        ending::end(self.shared, self.id, auth, why, reason).await;
     }
 
     /// Asks; with other tokens when those at hand are over, or refused.

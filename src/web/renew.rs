@@ -7,13 +7,12 @@ use secrecy::SecretString;
 use tokio::runtime::Handle;
 
 use super::answer::Stop;
-use super::ending;
-use super::logout;
 use super::shared::Shared;
+use super::{ending, farewell};
 use crate::clock::UnixTime;
 use crate::config::SessionMode;
 use crate::ims::{RenewError, Renewed};
-use crate::session::{Auth, ExchangeError, Flight, Flights, NotRenewed, Tokens};
+use crate::session::{Auth, Ending, ExchangeError, Flight, Flights, NotRenewed, Tokens};
 use crate::telemetry::RequestId;
 
 /// Renewals in progress, one for each session at most.
@@ -35,11 +34,6 @@ impl Renewals {
     /// None in progress; they run on the runtime behind `control`.
     pub fn new(control: Handle) -> Self {
         Self(Flights::new(control))
-    }
-
-    /// Does something about sessions that has ended, off everybody's path, before the process stops.
-    pub fn aside(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.0.aside(work);
     }
 
     /// Waits for what is in progress: a token that IMS has given out and that is not saved is a session lost.
@@ -115,22 +109,19 @@ async fn renew(shared: Arc<Shared>, auth: Arc<Auth>) -> Renewal {
             Renewal::Away
         }
         Err(NotRenewed::Refused(why)) => {
-            ending::end(&shared, id, &auth, &why).await;
+            ending::end(&shared, id, &auth, Ending::TokensRefused, &why).await;
             Renewal::Over
         }
         Err(NotRenewed::Ended(late)) => {
-            if let Some(Tokens { access, refresh, .. }) = late {
-                shared.renewals.aside(give_back(shared.clone(), id, access, refresh));
+            if let Some(tokens) = late {
+                // Who waits for the renewal need not wait for this.
+                let to = shared.clone();
+                shared.renewals.0.aside(async move {
+                    farewell::say(&to, id, &tokens, None).await;
+                });
             }
             Renewal::Over
         }
-    }
-}
-
-/// Tokens that came when the session had ended.
-async fn give_back(shared: Arc<Shared>, id: RequestId, access: SecretString, refresh: Option<SecretString>) {
-    for token in refresh.iter().chain([&access]) {
-        logout::revoke(&shared, id, token).await;
     }
 }
 

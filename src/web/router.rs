@@ -13,7 +13,7 @@ use http::StatusCode;
 use super::answer::json_answer;
 use super::context::Context;
 use super::shared::Shared;
-use super::{auth, callback, health, login, logout, me, pages, resume};
+use super::{auth, backchannel, callback, health, login, logout, me, pages, resume};
 
 /// The pages under `/ims/`.
 pub fn own_pages(shared: Arc<Shared>) -> Router {
@@ -21,9 +21,11 @@ pub fn own_pages(shared: Arc<Shared>) -> Router {
         .route("/ims/login", get(login::handler))
         .route("/ims/callback", get(callback::handler))
         .route("/ims/logout", get(logout::confirm).post(logout::logout))
+        .route("/ims/sign-out-everywhere", post(logout::everywhere))
         .route("/ims/signed-out", get(logout::signed_out))
         .route("/ims/resume", get(resume::page))
         .route("/ims/resume/discard", post(resume::discard))
+        .route("/ims/backchannel-logout", post(backchannel::handler))
         .route("/ims/me", get(me::handler))
         .route("/ims/auth", any(auth::handler))
         .route("/ims/jwks.json", get(jwks))

@@ -3,9 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
-
 use super::rate::RateLimiter;
 use super::renew::Renewals;
 use crate::campaign::Campaign;
@@ -34,8 +31,8 @@ pub struct Shared {
     pub signer: Signer,
     /// Seals open logins.
     pub sealer: Sealer,
-    /// States that came back once: one-time means once.
-    pub used_states: UsedStates,
+    /// Sessions that one person may have at a time; `None`: no limit.
+    pub max_per_user: Option<usize>,
     /// What clients may ask for.
     pub limits: Limits,
     /// Requests a second from one address, when limited.
@@ -66,31 +63,5 @@ impl Shared {
     /// The IMS server's origin, for forms that lead there.
     pub fn ims_origin(&self) -> String {
         self.instance.ims.server.origin().ascii_serialization()
-    }
-}
-
-/// Remembers states for as long as their logins could come back.
-#[derive(Debug)]
-pub struct UsedStates(Cache<String, ()>);
-
-impl UsedStates {
-    /// Remembers for `lifetime`, at most [`CAPACITY`](Self::CAPACITY) states.
-    pub fn new(lifetime: Duration) -> Self {
-        Self(
-            Cache::builder()
-                .max_capacity(Self::CAPACITY)
-                // A new state is never turned away for the sake of old ones.
-                .eviction_policy(EvictionPolicy::lru())
-                .time_to_live(lifetime)
-                .build(),
-        )
-    }
-
-    /// More logins than this within one lifetime, and the oldest could be tried again; the code is still one-time at IMS.
-    pub const CAPACITY: u64 = 100_000;
-
-    /// True for the first use of this state, and only for it.
-    pub fn first_use(&self, state: &str) -> bool {
-        self.0.entry_by_ref(state).or_insert(()).is_fresh()
     }
 }

@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Joins them.
     ("web", &["campaign", "clock", "config", "crypto", "ims", "policy", "proxy", "session", "telemetry"]),
     ("server", &["config", "policy", "telemetry", "web"]),
-    ("admin", &["proxy", "telemetry", "web"]),
+    ("admin", &["clock", "proxy", "session", "telemetry", "web"]),
     // The simulators share nothing with the gateway but the clock, or a mistake would be made on both sides.
     ("demo", &["clock"]),
     // Construct.

@@ -23,6 +23,7 @@ pub(super) fn session(check: &mut Check<'_>, raw: RawSession) -> Option<Session>
     }
     let login_timeout = check.timeout("session.login_timeout", &raw.login_timeout);
     let recheck_groups = check.timeout("session.recheck_groups", &raw.recheck_groups);
+    let max_per_user = usize::try_from(raw.max_per_user).ok().filter(|most| *most > 0);
     let store = store(check, raw);
     Some(Session {
         store: store?,
@@ -30,6 +31,7 @@ pub(super) fn session(check: &mut Check<'_>, raw: RawSession) -> Option<Session>
         absolute_timeout: absolute_timeout?,
         login_timeout: login_timeout?,
         recheck_groups: recheck_groups?,
+        max_per_user,
     })
 }
 

@@ -116,7 +116,10 @@ impl AuthorizeRequest {
     pub(super) fn send_code(&self, ims: &Ims, signed_in: &SignedIn) -> Response {
         let now = ims.options.clock.now();
         let code = ims.grants.issue_code(Code {
-            grant: Grant::new(Some(signed_in.username.clone()), self.scopes.clone(), signed_in.at),
+            grant: Grant {
+                session: Some(signed_in.session.clone()),
+                ..Grant::new(Some(signed_in.username.clone()), self.scopes.clone(), signed_in.at)
+            },
             redirect_uri: self.registered_as.clone(),
             challenge: self.challenge.clone(),
             nonce: self.nonce.clone(),

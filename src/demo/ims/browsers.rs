@@ -14,6 +14,8 @@ use crate::demo::wire::cookie;
 pub(super) struct SignedIn {
     pub(super) username: String,
     pub(super) at: UnixTime,
+    /// The session's name, which is not the cookie.
+    pub(super) session: String,
 }
 
 #[derive(Default)]
@@ -41,6 +43,12 @@ impl Browsers {
             lock(&self.0).remove(id);
         }
         HeaderValue::from_static("ims_sid=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0")
+    }
+
+    pub(super) fn sessions_of(&self, username: &str) -> Vec<String> {
+        let browsers = lock(&self.0);
+        let theirs = browsers.values().filter(|signed_in| signed_in.username == username);
+        theirs.map(|signed_in| signed_in.session.clone()).collect()
     }
 
     pub(super) fn count(&self) -> usize {

@@ -17,17 +17,19 @@ use crate::demo::random::{lock, opaque};
 #[derive(Clone, Debug)]
 pub(super) struct Grant {
     /// Tokens that came from one sign-in share it, and die together.
-    family: String,
+    pub(super) family: String,
     /// `None`: a technical account.
     pub(super) username: Option<String>,
     pub(super) scopes: Vec<String>,
     /// When the person typed the name.
     pub(super) auth_time: UnixTime,
+    /// The browser's session at IMS.
+    pub(super) session: Option<String>,
 }
 
 impl Grant {
     pub(super) fn new(username: Option<String>, scopes: Vec<String>, auth_time: UnixTime) -> Self {
-        Self { family: opaque(), username, scopes, auth_time }
+        Self { family: opaque(), username, scopes, auth_time, session: None }
     }
 
     pub(super) fn has(&self, scope: &str) -> bool {

@@ -29,6 +29,7 @@ mod gate;
 mod grants;
 mod keys;
 mod logout;
+mod logout_token;
 mod profile;
 mod revoke;
 mod sign_in;

@@ -10,6 +10,7 @@ use http::{HeaderMap, header};
 use super::Ims;
 use super::authorize::AuthorizeRequest;
 use super::browsers::SignedIn;
+use crate::demo::random::{bytes, hex};
 use crate::demo::wire::Form;
 
 pub(super) async fn sign_in(State(ims): State<Arc<Ims>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -25,7 +26,8 @@ pub(super) async fn sign_in(State(ims): State<Arc<Ims>>, headers: HeaderMap, bod
     let Some(person) = ims.options.people.iter().find(|p| p.username == typed || p.email == typed) else {
         return request.form(&ims, Some("Nobody has this name here. Take one from the list below."));
     };
-    let signed_in = SignedIn { username: person.username.clone(), at: ims.options.clock.now() };
+    let (username, at) = (person.username.clone(), ims.options.clock.now());
+    let signed_in = SignedIn { username, at, session: hex(&bytes::<16>()) };
     let mut response = request.send_code(&ims, &signed_in);
     if let Some(cookie) = ims.browsers.begin(&headers, signed_in) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

@@ -59,6 +59,9 @@ impl Ims {
             "at_hash": at_hash(access_token),
             "account_type": "ent",
         });
+        if let Some(session) = &grant.session {
+            claims["sid"] = session.as_str().into();
+        }
         if let Some(nonce) = nonce {
             claims["nonce"] = nonce.into();
         }

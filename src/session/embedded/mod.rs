@@ -11,19 +11,21 @@ mod writer;
 use std::path::Path;
 
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Mutex, Semaphore, broadcast, mpsc};
 use tower_sessions::session_store::{Error, Result};
 
 pub use shelf::OpenError;
 
 use super::key::Key;
+use super::once::Once;
 use super::sealed::{Backend, Entry};
 use super::store::{Cursor, Notice, Page};
 use crate::clock::{Clock, UnixTime};
 use crate::crypto::Tag;
 use shelf::Shelf;
 use std::sync::Arc;
-use writer::{Change, Writer};
+use std::time::Duration;
+use writer::{Change, Swept, Writer};
 
 /// Sealed sessions in a file of their own. One process at a time has it open.
 #[derive(Debug)]
@@ -31,15 +33,19 @@ pub struct Embedded {
     shelf: Arc<Shelf>,
     writer: Writer,
     reads: Semaphore,
+    swept: Mutex<mpsc::Receiver<Swept>>,
+    used: Once,
 }
 
 impl Embedded {
     /// Opens the file, or makes it with mode 0600.
     pub fn open(path: &Path, clock: Clock) -> std::result::Result<Self, OpenError> {
         let shelf = Arc::new(Shelf::open(path)?);
+        let (tell, swept) = mpsc::channel(SWEPT);
         let writer =
-            Writer::start(shelf.clone(), clock).map_err(|error| OpenError::Io(path.into(), error))?;
-        Ok(Self { shelf, writer, reads: Semaphore::new(READS_AT_ONCE) })
+            Writer::start(shelf.clone(), clock, tell).map_err(|error| OpenError::Io(path.into(), error))?;
+        let (reads, swept) = (Semaphore::new(READS_AT_ONCE), Mutex::new(swept));
+        Ok(Self { shelf, writer, reads, swept, used: Once::default() })
     }
 
     /// Reads on a thread that may wait for the disk.
@@ -59,27 +65,31 @@ impl Embedded {
 #[async_trait]
 impl Backend for Embedded {
     async fn create(&self, entry: Entry) -> Result<bool> {
-        self.writer.ask(Change::Create(entry)).await
+        Ok(self.writer.ask(Change::Create(entry)).await?.was_done)
     }
 
     async fn update(&self, entry: Entry) -> Result<bool> {
-        self.writer.ask(Change::Update(entry)).await
+        Ok(self.writer.ask(Change::Update(entry)).await?.was_done)
     }
 
     async fn swap(&self, old: Vec<u8>, entry: Entry) -> Result<bool> {
-        self.writer.ask(Change::Swap(old, entry)).await
+        Ok(self.writer.ask(Change::Swap(old, entry)).await?.was_done)
     }
 
     async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool> {
-        self.writer.ask(Change::Touch(key, expires)).await
+        Ok(self.writer.ask(Change::Touch(key, expires)).await?.was_done)
     }
 
     async fn load(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>> {
         self.read(move |tables| tables.record(key)).await
     }
 
-    async fn remove(&self, key: Key) -> Result<bool> {
-        self.writer.ask(Change::Remove(key)).await
+    async fn take(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>> {
+        Ok(self.writer.ask(Change::Take(key)).await?.taken)
+    }
+
+    async fn once(&self, name: &str, lifetime: Duration) -> Result<bool> {
+        Ok(self.used.first_use(name, lifetime))
     }
 
     async fn tagged(&self, tag: Tag) -> Result<Vec<Key>> {
@@ -101,6 +111,18 @@ impl Backend for Embedded {
     fn notices(&self) -> Option<broadcast::Receiver<Notice>> {
         None
     }
+
+    fn sweeps(&self) -> bool {
+        true
+    }
+
+    async fn expired(&self) -> (Key, UnixTime, Vec<u8>) {
+        match self.swept.lock().await.recv().await {
+            Some(swept) => swept,
+            // The file is closed; nothing expires any more.
+            None => std::future::pending().await,
+        }
+    }
 }
 
 fn closed() -> Error {
@@ -109,3 +131,5 @@ fn closed() -> Error {
 
 /// More would wait for the same disk, each on a thread of its own.
 const READS_AT_ONCE: usize = 16;
+/// Expired sessions that wait to be heard of; when there are more, they go unheard.
+const SWEPT: usize = 1024;

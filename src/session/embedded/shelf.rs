@@ -115,7 +115,7 @@ fn open(path: &Path) -> Result<Database, OpenError> {
     let backend = FileBackend::new(file).map_err(wrong)?;
     let database = redb::Builder::new().set_cache_size(CACHE).create_with_backend(backend).map_err(wrong)?;
     // A write would fail on a full disk, and what is there can be read all the same.
-    if Reading::begin(&database).is_err() {
+    if !Reading::is_whole(&database) {
         tables::make(&database).map_err(|error| OpenError::Damaged(path.into(), error.to_string()))?;
     }
     Ok(database)

@@ -17,6 +17,8 @@ const RECORDS: TableDefinition<'static, &[u8; 16], &[u8]> = TableDefinition::new
 const TIMES: TableDefinition<'static, &[u8; 16], &[u8; Times::LENGTH]> = TableDefinition::new("times");
 /// When to look whether a session has expired: time and key.
 const DUE: TableDefinition<'static, &[u8; 24], ()> = TableDefinition::new("due");
+/// Tags of a session beyond those in its times, one after the other.
+const MORE_TAGS: TableDefinition<'static, &[u8; 16], &[u8]> = TableDefinition::new("more tags");
 /// Whose a session is: tag and key.
 const TAGS: TableDefinition<'static, &[u8; 32], ()> = TableDefinition::new("tags");
 
@@ -54,6 +56,12 @@ impl Reading {
         })
     }
 
+    /// True when the file has all tables.
+    pub(super) fn is_whole(database: &Database) -> bool {
+        let begun = Self::begin(database).is_ok();
+        begun && database.begin_read().is_ok_and(|transaction| transaction.open_table(MORE_TAGS).is_ok())
+    }
+
     pub(super) fn record(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>, Error> {
         let (times, record) = (self.times.get(key.as_bytes())?, self.records.get(key.as_bytes())?);
         let both = times.zip(record);
@@ -86,6 +94,16 @@ pub(super) struct Writing<'t> {
     times: Table<'t, &'static [u8; 16], &'static [u8; Times::LENGTH]>,
     due: Table<'t, &'static [u8; 24], ()>,
     tags: Table<'t, &'static [u8; 32], ()>,
+    more_tags: Table<'t, &'static [u8; 16], &'static [u8]>,
+}
+
+/// One step of the sweep.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    /// How many sessions it looked at.
+    pub(super) looked_at: usize,
+    /// What it removed: key, time of expiry, sealed data.
+    pub(super) removed: Vec<(Key, UnixTime, Vec<u8>)>,
 }
 
 impl<'t> Writing<'t> {
@@ -95,6 +113,7 @@ impl<'t> Writing<'t> {
             times: transaction.open_table(TIMES)?,
             due: transaction.open_table(DUE)?,
             tags: transaction.open_table(TAGS)?,
+            more_tags: transaction.open_table(MORE_TAGS)?,
         })
     }
 
@@ -107,9 +126,7 @@ impl<'t> Writing<'t> {
         let times = Times::new(entry);
         self.times.insert(entry.key.as_bytes(), &times.write())?;
         self.due.insert(&due(times.filed, entry.key), ())?;
-        for tag in times.tags() {
-            self.tags.insert(&join(*tag, *entry.key.as_bytes()), ())?;
-        }
+        self.add_tags(entry)?;
         Ok(true)
     }
 
@@ -117,13 +134,9 @@ impl<'t> Writing<'t> {
     pub(super) fn update(&mut self, entry: &Entry, now: UnixTime) -> Result<bool, Error> {
         let Some(old) = self.alive(entry.key, now)? else { return Ok(false) };
         let mut new = Times::new(entry);
-        if old.tags() != new.tags() {
-            for tag in old.tags() {
-                self.tags.remove(&join(*tag, *entry.key.as_bytes()))?;
-            }
-            for tag in new.tags() {
-                self.tags.insert(&join(*tag, *entry.key.as_bytes()), ())?;
-            }
+        if self.tags_of(entry.key, &old)? != entry.tags {
+            self.remove_tags(entry.key, &old)?;
+            self.add_tags(entry)?;
         }
         new.filed = old.filed;
         self.records.insert(entry.key.as_bytes(), &*entry.sealed)?;
@@ -144,27 +157,25 @@ impl<'t> Writing<'t> {
         self.set(key, times)
     }
 
-    /// Deletes; false when there was nothing.
-    pub(super) fn remove(&mut self, key: Key) -> Result<bool, Error> {
-        let Some(old) = self.times(key)? else { return Ok(false) };
-        self.records.remove(key.as_bytes())?;
+    /// Deletes; gives time of expiry and sealed data, or nothing when there was nothing.
+    pub(super) fn take(&mut self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>, Error> {
+        let Some(old) = self.times(key)? else { return Ok(None) };
+        self.remove_tags(key, &old)?;
+        let sealed = self.records.remove(key.as_bytes())?.map(|record| record.value().to_vec());
         self.times.remove(key.as_bytes())?;
         self.due.remove(&due(old.filed, key))?;
-        for tag in old.tags() {
-            self.tags.remove(&join(*tag, *key.as_bytes()))?;
-        }
-        Ok(true)
+        Ok(Some((old.expires, sealed.unwrap_or_default())))
     }
 
-    /// Deletes what has expired, looking at no more than `most` sessions. Whether there may be more to look at, and
-    /// whether anything was written.
-    pub(super) fn sweep(&mut self, now: UnixTime, most: usize) -> Result<(bool, bool), Error> {
+    /// Deletes what has expired, looking at no more than `most` sessions.
+    pub(super) fn sweep(&mut self, now: UnixTime, most: usize) -> Result<Step, Error> {
         let mut end = [0; 24];
         end[..8].copy_from_slice(&now.0.saturating_add(1).to_be_bytes());
         let mut looked_at = Vec::with_capacity(most);
         for entry in self.due.range::<&[u8; 24]>(..&end)?.take(most) {
             looked_at.push(*entry?.0.value());
         }
+        let mut step = Step { looked_at: looked_at.len(), removed: Vec::new() };
         for entry in &looked_at {
             let Some(key) = Key::from_bytes(&entry[8..]) else { continue };
             match self.times(key)? {
@@ -175,11 +186,40 @@ impl<'t> Writing<'t> {
                     times.filed = times.expires;
                     self.times.insert(key.as_bytes(), &times.write())?;
                 }
-                Some(_) => drop(self.remove(key)?),
+                Some(_) => {
+                    let taken = self.take(key)?;
+                    step.removed.extend(taken.map(|(expires, sealed)| (key, expires, sealed)));
+                }
                 None => drop(self.due.remove(entry)?),
             }
         }
-        Ok((looked_at.len() == most, !looked_at.is_empty()))
+        Ok(step)
+    }
+
+    fn add_tags(&mut self, entry: &Entry) -> Result<(), Error> {
+        for tag in &entry.tags {
+            self.tags.insert(&join(*tag, *entry.key.as_bytes()), ())?;
+        }
+        if let Some(more) = entry.tags.get(Times::TAGS..).filter(|more| !more.is_empty()) {
+            self.more_tags.insert(entry.key.as_bytes(), more.as_flattened())?;
+        }
+        Ok(())
+    }
+
+    fn remove_tags(&mut self, key: Key, times: &Times) -> Result<(), Error> {
+        for tag in self.tags_of(key, times)? {
+            self.tags.remove(&join(tag, *key.as_bytes()))?;
+        }
+        self.more_tags.remove(key.as_bytes())?;
+        Ok(())
+    }
+
+    fn tags_of(&self, key: Key, times: &Times) -> Result<Vec<Tag>, Error> {
+        let mut tags = times.tags().to_vec();
+        if let Some(more) = self.more_tags.get(key.as_bytes())? {
+            tags.extend(more.value().as_chunks().0);
+        }
+        Ok(tags)
     }
 
     /// The times of a session that has not expired: one that has stays so, even before the sweep comes by.

@@ -1,6 +1,6 @@
 //! The small row beside each sealed record.
 
-use super::super::sealed::{Entry, MOST_TAGS};
+use super::super::sealed::Entry;
 use crate::clock::UnixTime;
 use crate::crypto::Tag;
 
@@ -11,14 +11,16 @@ pub(super) struct Times {
     /// Under which time the sweep will come by.
     pub(super) filed: UnixTime,
     tag_count: u8,
-    all_tags: [Tag; MOST_TAGS],
+    all_tags: [Tag; Times::TAGS],
 }
 
 impl Times {
-    pub(super) const LENGTH: usize = 8 + 8 + 1 + 16 * MOST_TAGS;
+    /// Tags that have their place in the row; a session with more has them in a row of another table.
+    pub(super) const TAGS: usize = 2;
+    pub(super) const LENGTH: usize = 8 + 8 + 1 + 16 * Self::TAGS;
 
     pub(super) fn new(entry: &Entry) -> Self {
-        let mut all_tags = [Tag::default(); MOST_TAGS];
+        let mut all_tags = [Tag::default(); Self::TAGS];
         let mut tag_count = 0;
         for (place, tag) in all_tags.iter_mut().zip(&entry.tags) {
             *place = *tag;
@@ -28,7 +30,7 @@ impl Times {
     }
 
     pub(super) fn tags(&self) -> &[Tag] {
-        &self.all_tags[..usize::from(self.tag_count).min(MOST_TAGS)]
+        &self.all_tags[..usize::from(self.tag_count).min(Self::TAGS)]
     }
 
     pub(super) fn write(&self) -> [u8; Self::LENGTH] {
@@ -46,7 +48,7 @@ impl Times {
             bytes.copy_from_slice(&row[at..at + 8]);
             UnixTime(i64::from_be_bytes(bytes))
         };
-        let mut all_tags = [Tag::default(); MOST_TAGS];
+        let mut all_tags = [Tag::default(); Self::TAGS];
         all_tags.as_flattened_mut().copy_from_slice(&row[17..]);
         Self { expires: number(0), filed: number(8), tag_count: row[16], all_tags }
     }
@@ -65,7 +67,7 @@ mod tests {
             let times = Times::new(&Entry { key, expires, ends, tags: tags.clone(), sealed: Vec::new() });
             let read = Times::read(&times.write());
             assert_eq!(read, times);
-            assert_eq!(read.tags(), &tags[..tags.len().min(MOST_TAGS)]);
+            assert_eq!(read.tags(), &tags[..tags.len().min(Times::TAGS)]);
             assert_eq!((read.expires, read.filed), (expires, expires));
         }
     }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tower_sessions::session_store::{Error, Result};
 
 use super::super::key::Key;
@@ -23,8 +23,20 @@ pub(super) enum Change {
     /// Over what has these bytes.
     Swap(Vec<u8>, Entry),
     Touch(Key, UnixTime),
-    Remove(Key),
+    Take(Key),
 }
+
+/// What became of a change.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// False when there was nothing to change, or the key was taken.
+    pub(super) was_done: bool,
+    /// What [`Change::Take`] took: time of expiry and sealed data.
+    pub(super) taken: Option<(UnixTime, Vec<u8>)>,
+}
+
+/// An expired session: key, time of expiry, sealed data.
+pub(super) type Swept = (Key, UnixTime, Vec<u8>);
 
 /// The door to the thread. Dropping it lets the thread finish what is queued, and waits for that.
 #[derive(Debug)]
@@ -39,21 +51,21 @@ struct Job {
     change: Change,
     /// What was alive then may be touched, however long the queue is.
     asked: UnixTime,
-    answer: oneshot::Sender<std::result::Result<bool, String>>,
+    answer: oneshot::Sender<std::result::Result<Done, String>>,
 }
 
 impl Writer {
-    pub(super) fn start(shelf: Arc<Shelf>, clock: Clock) -> io::Result<Self> {
+    pub(super) fn start(shelf: Arc<Shelf>, clock: Clock, swept: mpsc::Sender<Swept>) -> io::Result<Self> {
         let (queue, jobs) = sync_channel(MOST_QUEUED);
         let sweeper = clock.clone();
         let thread = std::thread::Builder::new()
             .name("sessions".to_owned())
-            .spawn(move || run(&shelf, &sweeper, &jobs))?;
+            .spawn(move || run(&shelf, &sweeper, &swept, &jobs))?;
         Ok(Self { clock, queue: Some(queue), thread: Some(thread) })
     }
 
     /// Has a change made; returns when it is on the disk.
-    pub(super) async fn ask(&self, change: Change) -> Result<bool> {
+    pub(super) async fn ask(&self, change: Change) -> Result<Done> {
         let (answer, answered) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(super::closed)?;
         queue.try_send(Job { change, asked: self.clock.now(), answer }).map_err(|error| match error {
@@ -79,7 +91,7 @@ impl Drop for Writer {
     }
 }
 
-fn run(shelf: &Shelf, clock: &Clock, jobs: &Receiver<Job>) {
+fn run(shelf: &Shelf, clock: &Clock, swept: &mpsc::Sender<Swept>, jobs: &Receiver<Job>) {
     let mut next_sweep = Instant::now();
     loop {
         let wait = next_sweep.saturating_duration_since(Instant::now());
@@ -90,7 +102,7 @@ fn run(shelf: &Shelf, clock: &Clock, jobs: &Receiver<Job>) {
         }
         if Instant::now() >= next_sweep {
             // A long sweep goes in steps, with whatever is queued in between: nobody waits longer than for one step.
-            let pause = match sweep(shelf, clock.now()) {
+            let pause = match sweep(shelf, clock.now(), swept) {
                 Ok(true) => Duration::ZERO,
                 Ok(false) => SWEEP_INTERVAL,
                 Err(error) => {
@@ -125,19 +137,24 @@ fn commit(shelf: &Shelf, first: Job, jobs: &Receiver<Job>) {
     }
 }
 
-fn apply(shelf: &Shelf, batch: &[Job]) -> std::result::Result<Vec<bool>, redb::Error> {
+fn apply(shelf: &Shelf, batch: &[Job]) -> std::result::Result<Vec<Done>, redb::Error> {
     let database = open(shelf)?;
     let transaction = tables::begin(&database)?;
     let mut tables = Writing::open(&transaction)?;
     let mut done = Vec::with_capacity(batch.len());
     for job in batch {
-        done.push(match &job.change {
+        let was_done = match &job.change {
             Change::Create(entry) => tables.create(entry)?,
             Change::Update(entry) => tables.update(entry, job.asked)?,
             Change::Swap(old, entry) => tables.swap(old, entry, job.asked)?,
             Change::Touch(key, expires) => tables.touch(*key, *expires, job.asked)?,
-            Change::Remove(key) => tables.remove(*key)?,
-        });
+            Change::Take(key) => {
+                let taken = tables.take(*key)?;
+                done.push(Done { was_done: taken.is_some(), taken });
+                continue;
+            }
+        };
+        done.push(Done { was_done, taken: None });
     }
     drop(tables);
     transaction.commit()?;
@@ -162,19 +179,27 @@ fn open(shelf: &Shelf) -> std::result::Result<Arc<redb::Database>, redb::Error> 
     })
 }
 
-/// One step of the sweep; true when there is more to do.
-fn sweep(shelf: &Shelf, now: UnixTime) -> std::result::Result<bool, redb::Error> {
+/// One step of the sweep; true when there is more to do. What was removed is told, as far as anybody listens.
+fn sweep(
+    shelf: &Shelf,
+    now: UnixTime,
+    swept: &mpsc::Sender<Swept>,
+) -> std::result::Result<bool, redb::Error> {
     let database = open(shelf)?;
     let transaction = tables::begin(&database)?;
     let mut tables = Writing::open(&transaction)?;
-    let (more, changed) = tables.sweep(now, SWEPT_AT_ONCE)?;
+    let step = tables.sweep(now, SWEPT_AT_ONCE)?;
     drop(tables);
-    if changed {
-        transaction.commit()?;
-    } else {
+    if step.looked_at == 0 {
         transaction.abort()?;
+        return Ok(false);
     }
-    Ok(more)
+    transaction.commit()?;
+    for session in step.removed {
+        // Full: a file that lay about for days. Nobody there: a test.
+        let _ = swept.try_send(session);
+    }
+    Ok(step.looked_at == SWEPT_AT_ONCE)
 }
 
 /// Jobs that may wait; a disk that is slower than this is as good as away.

@@ -84,7 +84,7 @@ impl Forms {
         place.filled = true;
         let oldest = lock(&self.room).fill(place.number, id.key(), form.body.len(), expires);
         for key in &oldest {
-            if let Err(error) = self.store.remove(*key).await {
+            if let Err(error) = self.store.take(*key).await {
                 tracing::debug!(%error, "a form that nobody can have any more stays until it expires");
             }
         }
@@ -113,7 +113,7 @@ impl Forms {
     /// Forgets a form; true when it was there.
     pub async fn discard(&self, id: FormId) -> Result<bool, StoreError> {
         lock(&self.room).leave(id.key());
-        Ok(self.store.remove(id.key()).await?)
+        Ok(self.store.take(id.key()).await?.is_some())
     }
 
     async fn write(&self, id: Id, form: &Form, expires: UnixTime) -> Result<FormId, StoreError> {

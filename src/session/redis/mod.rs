@@ -1,7 +1,8 @@
 //! The Redis store: several instances share sessions and hear of each other's endings.
 //!
 //! Redis 7.0 or newer. What is kept under the prefix: `s:{sid}`, a sealed session with its time to live; `who:{tag}`, a
-//! sorted set of the sessions of one person; `lease:{task}:{sid}`, who is at work on a session. On the channel `news` the instances tell what ended or changed.
+//! sorted set of the sessions of one person; `lease:{task}:{sid}`, who is at work on a session; `once:{digest}`, what was used
+//! and may not be used again. On the channel `news` the instances tell what ended or changed.
 
 mod channel;
 mod dial;
@@ -22,7 +23,7 @@ use super::sealed::{Backend, Entry};
 use super::store::{Cursor, Notice, Page};
 use crate::clock::{Clock, UnixTime};
 use crate::config::RedisAddress;
-use crate::crypto::Tag;
+use crate::crypto::{Tag, random_text};
 use dial::Dial;
 use link::{Link, Question};
 use std::sync::Arc;
@@ -173,12 +174,23 @@ impl Backend for Redis {
         Ok(left.zip(sealed).map(|(left, sealed)| (self.clock.now().plus(left), sealed)))
     }
 
-    async fn remove(&self, key: Key) -> Result<bool> {
-        let mut delete = cmd("DEL");
-        delete.arg(self.session(key));
-        let removed: i64 = self.ask(delete).await?;
+    async fn take(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>> {
+        let mut take = cmd("GETDEL");
+        take.arg(self.session(key));
+        let sealed: Option<Vec<u8>> = self.ask(take).await?;
         self.tell(channel::ENDED, key).await;
-        Ok(removed > 0)
+        // Nobody asks when it would have expired.
+        Ok(sealed.map(|sealed| (self.clock.now(), sealed)))
+    }
+
+    async fn once(&self, name: &str, lifetime: Duration) -> Result<bool> {
+        // Asked a second time on a new connection, it must know its own first try.
+        let mark = random_text::<16>();
+        let mut set = cmd("SET");
+        set.arg(format!("{}once:{name}", self.prefix)).arg(&mark).arg("NX").arg("GET");
+        set.arg("PX").arg(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).max(1));
+        let before: Option<String> = self.ask(set).await?;
+        Ok(before.is_none_or(|before| before == mark))
     }
 
     async fn tagged(&self, tag: Tag) -> Result<Vec<Key>> {

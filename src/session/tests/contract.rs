@@ -25,6 +25,8 @@ pub(super) async fn holds(store: Arc<dyn Store>) {
     what_expired_is_gone(&*store).await;
     many_at_once_do_not_disturb_each_other(&store).await;
     an_end_wins_against_every_save(&store).await;
+    of_all_who_end_a_session_one_gets_what_it_held(&store).await;
+    a_name_is_used_once_at_a_time(&store).await;
 }
 
 #[tokio::test]
@@ -76,7 +78,7 @@ async fn created_is_loaded_and_deleted_is_gone(store: &dyn Store) {
     store.delete(&record.id).await.unwrap();
     assert!(store.load(&record.id).await.unwrap().is_none());
     store.delete(&record.id).await.unwrap();
-    assert!(!store.remove(Key::of(record.id)).await.unwrap());
+    assert!(store.take(Key::of(record.id)).await.unwrap().is_none());
     assert!(store.load(&new_id()).await.unwrap().is_none());
 }
 
@@ -177,8 +179,10 @@ async fn a_person_is_found_by_id_and_address(store: &dyn Store) {
     assert_eq!(found(Person::User("dave@B2.e")).await, mine);
     assert_eq!(found(Person::Email("DAVE@example.com")).await, mine);
     assert_eq!(found(Person::User("dave@example.com")).await, HashSet::new());
+    assert_eq!(found(Person::ImsSession("ims-dave")).await, mine);
+    assert_eq!(found(Person::User("ims-dave")).await, HashSet::new());
     let gone = *mine.iter().next().unwrap();
-    store.remove(gone).await.unwrap();
+    assert!(store.take(gone).await.unwrap().is_some());
     let left = found(Person::User("dave@B2.e")).await;
     let mut alive = HashSet::new();
     for key in left {
@@ -218,7 +222,7 @@ async fn what_expired_is_gone(store: &dyn Store) {
 
 async fn many_at_once_do_not_disturb_each_other(store: &Arc<dyn Store>) {
     let mut tasks = JoinSet::new();
-    for i in 0..200 {
+    for i in 0..100 {
         let store = store.clone();
         tasks.spawn(async move {
             let mut record = created(&*store, &format!("user{i}")).await;
@@ -259,4 +263,30 @@ async fn an_end_wins_against_every_save(store: &Arc<dyn Store>) {
         done.unwrap();
     }
     assert!(store.load(&record.id).await.unwrap().is_none());
+}
+
+async fn of_all_who_end_a_session_one_gets_what_it_held(store: &Arc<dyn Store>) {
+    let record = created(&**store, "alice").await;
+    let mut tasks = JoinSet::new();
+    for _ in 0..20 {
+        let (store, key) = (store.clone(), Key::of(record.id));
+        tasks.spawn(async move { store.take(key).await.unwrap() });
+    }
+    let taken: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(taken[0].data, record.data);
+    assert!(store.keys_of(Person::ImsSession("nobody's")).await.unwrap().is_empty());
+}
+
+async fn a_name_is_used_once_at_a_time(store: &Arc<dyn Store>) {
+    let name = new_id().to_string();
+    let mut tasks = JoinSet::new();
+    for _ in 0..20 {
+        let (store, name) = (store.clone(), name.clone());
+        tasks.spawn(async move { store.once(&name, Duration::from_secs(2)).await.unwrap() });
+    }
+    assert_eq!(tasks.join_all().await.into_iter().filter(|first| *first).count(), 1);
+    assert!(store.once(&new_id().to_string(), Duration::from_secs(2)).await.unwrap(), "another name");
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    assert!(store.once(&name, Duration::from_secs(2)).await.unwrap(), "its lifetime is over");
 }

@@ -20,6 +20,8 @@ pub struct Me<'a> {
     pub organization: &'a str,
     /// The Campaign groups.
     pub groups: &'a [String],
+    /// The person's sessions, the newest first; `None` when that cannot be told now.
+    pub sessions: Option<&'a [OwnSession]>,
     /// When the session ends at the latest, as people read it (see [`super::utc`]).
     pub expires_at: &'a str,
     /// A token that the sign-out form sends along as `csrf`.
@@ -32,6 +34,17 @@ pub struct Me<'a> {
     pub support: &'a str,
     /// The time of the request.
     pub now: UnixTime,
+}
+
+/// A session as its owner sees it; times as people read them.
+#[derive(Clone, Debug)]
+pub struct OwnSession {
+    /// When it began.
+    pub created: String,
+    /// When it was last used, nearly.
+    pub seen: String,
+    /// True for the one of this browser.
+    pub is_this: bool,
 }
 
 /// 200: who is signed in, with which groups, until when.

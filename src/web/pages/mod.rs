@@ -22,7 +22,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 pub use self::login::{ImsUnavailable, LoginFailed, LoginTrouble, ims_unavailable, login_failed};
 pub use self::logout::{LogoutConfirm, SignedOut, logout_confirm, signed_out};
-pub use self::me::{Me, me};
+pub use self::me::{Me, OwnSession, me};
 pub use self::problem::{
     CampaignUnavailable, Plain, Problem, bad_request, campaign_unavailable, denied, internal, misdirected,
     not_found, problem, too_large,

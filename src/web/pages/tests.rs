@@ -77,6 +77,8 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
         support,
         now: NOW,
     };
+    let own = |is_this| OwnSession { created: utc(NOW), seen: utc(NOW), is_this };
+    let sessions = [own(true), own(false)];
     let who = Me {
         user: words.user,
         email: words.person,
@@ -84,6 +86,7 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
         organization: words.organization,
         groups: &groups,
         expires_at: words.until,
+        sessions: Some(&sessions),
         csrf: Some(words.group),
         form_action: IMS,
         request_id,
@@ -111,7 +114,7 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
             }),
         ),
         ("me", me(&who)),
-        ("me-without-groups", me(&Me { groups: &[], csrf: None, ..who })),
+        ("me-without-groups", me(&Me { groups: &[], csrf: None, sessions: None, ..who })),
         (
             "campaign-unavailable",
             campaign_unavailable(&CampaignUnavailable {

@@ -7,6 +7,7 @@ mod jar;
 pub mod logs;
 mod open_login;
 mod process;
+mod redis;
 pub mod wire;
 mod world;
 
@@ -14,4 +15,5 @@ pub use answer::Answer;
 pub use browser::Browser;
 pub use open_login::OpenLogin;
 pub use process::{Process, files};
+pub use redis::Redis;
 pub use world::{Builder, World};

@@ -126,6 +126,35 @@ impl World {
         wire::exchange(self.connect().await, bytes.as_ref()).await
     }
 
+    /// Another instance of the gateway with the same configuration, on a port of its own, with an admin listener.
+    pub async fn neighbour(&self) -> Gateway {
+        let mut config = self.config.clone();
+        config.listen.https = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()];
+        config.listen.admin = Some((Ipv4Addr::LOCALHOST, 0).into());
+        Gateway::start(&config, self.tls.clone(), self.clock.clone()).await.unwrap()
+    }
+
+    /// The same world after the gateway was stopped, some time went by, and it was started again.
+    pub async fn restarted_after(self, pause: Duration) -> Self {
+        self.gateway.stop().await;
+        self.clock.advance(pause);
+        let begun = std::time::Instant::now();
+        let gateway = loop {
+            // The last task of the old one may be about to close the session file.
+            match Gateway::start(&self.config, self.tls.clone(), self.clock.clone()).await {
+                Ok(gateway) => break gateway,
+                Err(error) => assert!(begun.elapsed() < Duration::from_secs(20), "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        Self { gateway, ..self }
+    }
+
+    /// A TLS connection to this instance that speaks HTTP/1.1.
+    pub async fn connect_to(&self, gateway: &Gateway) -> wire::Stream {
+        wire::connect(gateway.https[0], &self.trust, wire::HTTP_1).await
+    }
+
     /// Ends gateway and simulators.
     pub async fn stop(self) {
         self.gateway.stop().await;
@@ -288,6 +317,7 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             absolute_timeout: Duration::from_hours(12),
             login_timeout: Duration::from_mins(30),
             recheck_groups: Duration::from_mins(10),
+            max_per_user: Some(20),
         },
         log: Log {
             format: LogFormat::Json,

@@ -129,5 +129,5 @@ async fn a_user_with_no_more_rights_than_documented_is_enough_over_tls() {
 }
 
 /// The rights that docs/sessions.md names.
-const USER: &str = "imsgate on >p@ss/w0rd ~imsgate:* &imsgate:* +get +set +del +pttl +pexpire +zadd +zrange \
+const USER: &str = "imsgate on >p@ss/w0rd ~imsgate:* &imsgate:* +get +set +getdel +del +pttl +pexpire +zadd +zrange \
                     +zremrangebyscore +eval +publish +subscribe +ping +scan";

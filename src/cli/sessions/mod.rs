@@ -1,0 +1,174 @@
+//! `imsgate sessions`: who is signed in at a running gateway, and an end to it, through its admin listener.
+
+mod client;
+mod table;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use self::client::{Client, Trouble};
+use super::config_file::{ConfigFile, complain};
+use super::{UNUSABLE, output};
+
+#[derive(Debug, Args)]
+pub(super) struct SessionsArgs {
+    #[command(subcommand)]
+    command: SessionsCommand,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Address of the admin listener, instead of `listen.admin` in the configuration
+    #[arg(long, value_name = "ADDR:PORT", global = true)]
+    admin: Option<SocketAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+enum SessionsCommand {
+    /// List live sessions
+    List {
+        /// Only those of this person: e-mail address or IMS user id
+        #[arg(long, value_name = "EMAIL")]
+        user: Option<String>,
+        /// Write JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// End sessions: here and at every instance, at Campaign, and their tokens at IMS
+    Revoke {
+        /// The session's id, as the list, the audit trail and the assertion (`sid`) name it
+        #[arg(value_name = "ID", required_unless_present = "user", conflicts_with = "user")]
+        #[arg(allow_hyphen_values = true)]
+        id: Option<String>,
+        /// All sessions of this person: e-mail address or IMS user id
+        #[arg(long, value_name = "EMAIL")]
+        user: Option<String>,
+    },
+}
+
+pub(super) const AFTER_HELP: &str = "\
+Examples:
+  imsgate sessions list
+  imsgate sessions list --user alice@example.com --json
+  imsgate sessions revoke 3q2-7wXo1TnOaGm0pYhJbA
+  imsgate sessions revoke --user alice@example.com --admin 127.0.0.1:9090
+
+Exit codes: 0 done, 1 nothing to revoke, 2 unusable configuration or no admin listener in it, 3 the gateway or its
+session store does not answer";
+
+pub(super) fn run(args: &SessionsArgs) -> ExitCode {
+    let address = match address(args) {
+        Ok(address) => address,
+        Err(code) => return code,
+    };
+    let done = Client::new(address).and_then(|client| match &args.command {
+        SessionsCommand::List { user, json } => list(&client, user.as_deref(), *json),
+        SessionsCommand::Revoke { id, user } => revoke(&client, id.as_deref(), user.as_deref()),
+    });
+    done.unwrap_or_else(|trouble| {
+        output::err(&format!("imsgate sessions: {trouble}\n"));
+        ExitCode::from(NO_ANSWER)
+    })
+}
+
+fn list(client: &Client, user: Option<&str>, as_json: bool) -> Result<ExitCode, Trouble> {
+    let (mut sessions, mut after) = (Vec::new(), None);
+    loop {
+        let (page, next) = client.page(user, after.as_deref())?;
+        sessions.extend(page);
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    // Redis may name a session twice.
+    sessions
+        .sort_by_cached_key(|session: &Value| (session["created"].to_string(), session["sid"].to_string()));
+    sessions.dedup_by(|one, other| one["sid"] == other["sid"]);
+    if as_json {
+        output::out(&format!("{:#}\n", json!({ "sessions": sessions })));
+    } else {
+        output::out(&table::table(&sessions, output::paint()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn revoke(client: &Client, id: Option<&str>, user: Option<&str>) -> Result<ExitCode, Trouble> {
+    let ended = match (id, user) {
+        (Some(id), _) => client.revoke(id)?,
+        (None, user) => client.revoke_all(user.unwrap_or_default())?,
+    };
+    let s = if ended == 1 { "" } else { "s" };
+    output::out(&format!("{ended} session{s} ended\n"));
+    Ok(if ended > 0 { ExitCode::SUCCESS } else { ExitCode::from(NOTHING) })
+}
+
+/// Where the admin listener is, as seen from this machine.
+fn address(args: &SessionsArgs) -> Result<SocketAddr, ExitCode> {
+    if let Some(address) = args.admin {
+        return Ok(reachable(address));
+    }
+    let unusable = ExitCode::from(UNUSABLE);
+    let loaded = args.config.read().map_err(|errors| {
+        complain(&errors);
+        unusable
+    })?;
+    loaded.config.listen.admin.map(reachable).ok_or_else(|| {
+        output::err(&format!(
+            "imsgate sessions: {} has no listen.admin, so a gateway with this configuration tells nobody of its \
+             sessions\n    mend: write admin = \"127.0.0.1:9090\" under [listen] and restart it, or give --admin\n",
+            args.config.path.display()
+        ));
+        unusable
+    })
+}
+
+/// A listener on all addresses is asked on this machine's own.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Exit code when there was nothing to revoke.
+const NOTHING: u8 = 1;
+/// Exit code when the gateway gave no answer, or no good one.
+const NO_ANSWER: u8 = 3;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::Cli;
+    use super::*;
+
+    #[test]
+    fn an_id_may_begin_with_a_hyphen_and_somebody_has_to_be_meant() {
+        for good in [
+            &["revoke", "-3q2-7wXo1TnOaGm0pYhJb"][..],
+            &["revoke", "--user", "alice@example.com"],
+            &["revoke", "3q2", "--admin", "127.0.0.1:9090"],
+            &["list", "--config", "x.toml"],
+        ] {
+            let words = ["imsgate", "sessions"].iter().chain(good);
+            assert!(Cli::try_parse_from(words).is_ok(), "{good:?}");
+        }
+        for bad in [&["revoke"][..], &["revoke", "3q2", "--user", "a"], &["list", "3q2"], &[]] {
+            let words = ["imsgate", "sessions"].iter().chain(bad);
+            assert!(Cli::try_parse_from(words).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_listener_on_all_addresses_is_asked_at_home() {
+        for (listens, asked) in
+            [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("127.0.0.2:1", "127.0.0.2:1")]
+        {
+            assert_eq!(reachable(listens.parse().unwrap()), asked.parse().unwrap());
+        }
+    }
+}
