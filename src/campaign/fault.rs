@@ -1,5 +1,7 @@
 //! Faults in Campaign's own shape, for clients that know only those.
 
+use super::soap::escape;
+
 /// True when a body, or the beginning of one, says that the Campaign session is over.
 pub fn says_session_expired(body: &[u8]) -> bool {
     body.windows(SESSION_EXPIRED.len()).any(|part| part == SESSION_EXPIRED.as_bytes())
@@ -9,7 +11,12 @@ const SESSION_EXPIRED: &str = "XSV-350008";
 
 /// The answer to a SOAP call without a valid session. Campaign's clients look for the code in the text.
 pub fn session_expired_fault() -> String {
-    let text = format!("{SESSION_EXPIRED} Session has expired or is invalid. Please reconnect.");
+    soap_fault(&format!("{SESSION_EXPIRED} Session has expired or is invalid. Please reconnect."))
+}
+
+/// A fault with this text (SOAP 1.1 §4.4).
+pub fn soap_fault(text: &str) -> String {
+    let text = escape(text);
     format!(
         "<?xml version='1.0'?><SOAP-ENV:Envelope xmlns:SOAP-ENV='http://schemas.xmlsoap.org/soap/envelope/'>\
          <SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>SOAP-ENV:Server</faultcode>\

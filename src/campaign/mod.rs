@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, header};
 use secrecy::{ExposeSecret, SecretString};
 
-pub use fault::{says_session_expired, session_expired_fault};
+pub use fault::{says_session_expired, session_expired_fault, soap_fault};
 pub use soap::{LogonAnswer, escape, fault, logon_answer};
 
 use crate::http_client::{Endpoint, HttpError};

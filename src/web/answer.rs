@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::pages::{self, Page, Problem};
 use super::shared::Shared;
-use crate::campaign::session_expired_fault;
+use crate::campaign::{session_expired_fault, soap_fault};
 use crate::policy::framing::FramingError;
 use crate::policy::path::PathError;
 use crate::proxy::ProxyError;
@@ -114,6 +114,8 @@ impl Stop {
         }
         let mut response = if context.wants_page {
             self.page(shared, context, signed_in).into_response()
+        } else if context.wants_fault {
+            fault(status, &soap_fault(&format!("imsgate: {} (request {})", self.code(), context.id)))
         } else {
             json_answer(status, &json!({"error": self.code(), "request_id": context.id.as_str()}))
         };
@@ -238,11 +240,15 @@ pub fn login_required() -> Response {
 
 /// 403 with the fault that Campaign's clients recognise and answer with a new logon.
 pub fn soap_session_expired() -> Response {
+    fault(StatusCode::FORBIDDEN, &session_expired_fault())
+}
+
+fn fault(status: StatusCode, envelope: &str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    (StatusCode::FORBIDDEN, headers, session_expired_fault()).into_response()
+    (status, headers, envelope.to_owned()).into_response()
 }
 
 /// 303 (RFC 9110 §15.4.4) that no cache keeps and that tells the next site nothing of this address.

@@ -47,6 +47,8 @@ pub struct Context {
     pub now: UnixTime,
     /// True when a page serves the client better than JSON.
     pub wants_page: bool,
+    /// True when the client understands nothing but SOAP.
+    pub wants_fault: bool,
 }
 
 impl Context {
@@ -59,7 +61,9 @@ impl Context {
             (Some(page), Some(json)) => page < json,
             (page, _) => page.is_some(),
         };
-        Self { id: given.unwrap_or_else(RequestId::random), peer, now: shared.clock.now(), wants_page }
+        let wants_fault = !wants_page && headers.contains_key("soapaction");
+        let id = given.unwrap_or_else(RequestId::random);
+        Self { id, peer, now: shared.clock.now(), wants_page, wants_fault }
     }
 
     /// What every page needs.

@@ -27,7 +27,7 @@ const CLIENTS: usize = 8;
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 #[tokio::test]
-async fn when_campaign_is_away_people_get_a_page_and_programs_json() {
+async fn when_campaign_is_away_people_get_a_page_programs_json_and_soap_clients_a_fault() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.stop().await;
@@ -39,7 +39,16 @@ async fn when_campaign_is_away_people_get_a_page_and_programs_json() {
         let program = Ask::post(path, "a=b").session(&alice).of(&world).await;
         assert_eq!((program.status(), &program.json()["error"]), (502, &json!("campaign_unavailable")));
         assert_eq!(program.json()["request_id"].as_str(), program.field("x-request-id"));
-        for answer in [page, program] {
+        let soap = Ask::post(path, "<x/>").with("SoapAction: xtk:session#GetOption").session(&alice);
+        let soap = soap.of(&world).await;
+        assert_eq!((soap.status(), soap.field("content-type")), (502, Some("text/xml; charset=utf-8")));
+        let id = soap.field("x-request-id").unwrap();
+        assert!(
+            soap.text().contains(&format!("imsgate: campaign_unavailable (request {id})")),
+            "{}",
+            soap.text()
+        );
+        for answer in [page, program, soap] {
             assert!(answer.field("retry-after").is_some_and(|after| after.parse::<u32>().is_ok()));
             assert_eq!(answer.field("cache-control"), Some("no-store"));
             assert!(!answer.text().contains("127.0.0.1"), "nothing of the inside: {}", answer.text());
