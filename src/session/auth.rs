@@ -57,9 +57,9 @@ pub struct Auth {
     /// From when on a request has to think of the tokens; never without a refresh token.
     renew_at: AtomicI64,
     /// Before then nobody tries to renew them.
-    renew_from: AtomicI64,
+    renew_from: Arc<AtomicI64>,
     /// Before then nobody asks for the groups again.
-    recheck_from: AtomicI64,
+    recheck_from: Arc<AtomicI64>,
     assertion: ArcSwapOption<(UnixTime, HeaderValue)>,
 }
 
@@ -98,8 +98,8 @@ impl Auth {
                 Some(_) => renewal_due(data.as_of.tokens.0, data.tokens.access_expires.0),
                 None => i64::MAX,
             }),
-            renew_from: AtomicI64::new(i64::MIN),
-            recheck_from: AtomicI64::new(i64::MIN),
+            renew_from: Arc::new(AtomicI64::new(i64::MIN)),
+            recheck_from: Arc::new(AtomicI64::new(i64::MIN)),
             assertion: ArcSwapOption::empty(),
             id,
             key,
@@ -110,7 +110,13 @@ impl Auth {
     /// The same session with other data, which the store had at `asked`.
     pub(super) fn with(&self, data: SessionData, asked: UnixTime) -> Self {
         let ended = self.ended.clone();
-        Self { campaign_logon: self.campaign_logon.clone(), ..Self::new(self.id, data, ended, asked) }
+        // What was put off stays so, whichever of the two hears of it.
+        Self {
+            campaign_logon: self.campaign_logon.clone(),
+            renew_from: self.renew_from.clone(),
+            recheck_from: self.recheck_from.clone(),
+            ..Self::new(self.id, data, ended, asked)
+        }
     }
 
     /// Seconds until the session ends, used or not, when that is soon.

@@ -182,7 +182,10 @@ impl Sessions {
             self.gone(auth.key);
             return Ok(());
         }
-        self.dismiss(auth.key, Ending::TimedOut).await.map(drop)
+        // Who asked may go away before it is done, and the goodbye with them.
+        let (sessions, key) = (self.clone(), auth.key);
+        let done = tokio::spawn(async move { sessions.dismiss(key, Ending::TimedOut).await });
+        done.await.map_or(Ok(()), |ended| ended.map(drop))
     }
 
     /// Makes a session ready to use.

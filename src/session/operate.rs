@@ -51,7 +51,9 @@ impl Sessions {
             let record = Record { id: auth.id, data: data.to_record(), expiry_date: expires };
             if self.store.swap(&record, was).await? {
                 let fresh = self.replace(auth.with(data, now));
-                return Ok((!fresh.ended.is_cancelled()).then_some(fresh));
+                // Over for this instance is not yet over for others, who may have seen a later use.
+                let lives = !fresh.ended.is_cancelled() || self.kept(auth.key).await?.is_some();
+                return Ok(lives.then_some(fresh));
             }
             let Some(current) = self.kept(auth.key).await? else {
                 auth.ended.cancel();

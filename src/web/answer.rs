@@ -50,6 +50,9 @@ pub enum Stop {
     /// Something cannot be sealed or built again: our own fault.
     #[error("a kept form cannot be sealed or built again")]
     Seal,
+    /// The process is about to end.
+    #[error("the gateway is stopping")]
+    Stopping,
     /// The person's tokens are over, and IMS gives no new ones now.
     #[error("the tokens of this session cannot be renewed now")]
     Token,
@@ -74,6 +77,7 @@ impl Stop {
             Self::TooMany(Limit::Connections)
             | Self::Store(_)
             | Self::Token
+            | Self::Stopping
             | Self::Proxy(ProxyError::Busy { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTooLarge | Self::Proxy(ProxyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -99,6 +103,7 @@ impl Stop {
             Self::Seal => "internal_error",
             Self::Store(_) => "session_store_unavailable",
             Self::Token => "ims_unavailable",
+            Self::Stopping => "stopping",
             Self::Proxy(ProxyError::Client { .. }) => "incomplete_request",
             Self::Proxy(_) => "campaign_unavailable",
         }
@@ -176,6 +181,12 @@ impl Stop {
                 self.status(),
                 "Sign-in is not available at the moment",
                 "We cannot look up your session right now. You have not been signed out. Please try again in a moment.",
+                plain,
+            )),
+            Self::Stopping => pages::problem(&Problem::new(
+                self.status(),
+                "This site is being restarted",
+                "It will be back in a moment. Please try again then.",
                 plain,
             )),
             Self::Token => pages::problem(&Problem::new(

@@ -41,10 +41,17 @@ pub fn is_over(auth: &Auth, now: UnixTime) -> bool {
 /// The session with a Campaign session other than the one in `auth`: made here, or by another request meanwhile. The
 /// same as before when Campaign gives none, and then nobody asks again for a while. `None`: ended meanwhile.
 pub async fn renewed(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     context: &Context,
     auth: &Arc<Auth>,
 ) -> Result<Option<Arc<Auth>>, Stop> {
+    let (to, context, old) = (shared.clone(), context.clone(), auth.clone());
+    // Not given up with the request: a session opened at Campaign and noted nowhere would stay open.
+    let done = shared.renewals.through(async move { renew(&to, &context, &old).await }).await;
+    done.unwrap_or_else(|| Ok(Some(auth.clone())))
+}
+
+async fn renew(shared: &Shared, context: &Context, auth: &Arc<Auth>) -> Result<Option<Arc<Auth>>, Stop> {
     let mut asked = auth.campaign_logon.lock().await;
     let Some(current) = shared.sessions.latest(auth).await? else { return Ok(None) };
     if !is_same_campaign_session(&current, auth) || context.now.since(*asked) < PAUSE {
@@ -79,7 +86,8 @@ async fn keep(
     });
     let changed = changed.await;
     let is_kept = |kept: &Arc<Auth>| token(&kept.data) == Some(campaign.session_token.expose_secret());
-    if !matches!(&changed, Ok(Some(kept)) if is_kept(kept)) {
+    // When the store did not answer it may hold this one.
+    if matches!(&changed, Ok(kept) if !kept.as_ref().is_some_and(is_kept)) {
         let (token, security) = (&campaign.session_token, &campaign.security_token);
         if let Err(error) = shared.campaign.logoff(token, security, context.id.as_str()).await {
             tracing::warn!(request = %context.id, %error, "Campaign session not ended; it ends by itself");
@@ -91,7 +99,7 @@ async fn keep(
 /// Looks whether Campaign's answer says that its session is over; if so opens a new one and, if the request may be sent
 /// again, gives the answer to that.
 pub async fn look(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     context: &Context,
     proxy: &Proxy,
     auth: &Arc<Auth>,
@@ -115,6 +123,26 @@ pub async fn look(
     }
     tell(shared, answer.headers_mut(), &fresh);
     Ok(answer)
+}
+
+/// As [`look`], for a request that is not to be sent again: the answer, or nothing but a new Campaign session where it says
+/// that the old one is over.
+pub async fn refused(
+    shared: &Arc<Shared>,
+    context: &Context,
+    auth: &Arc<Auth>,
+    response: Response<Body>,
+) -> Result<Option<Response<Body>>, Stop> {
+    if response.status() != StatusCode::FORBIDDEN {
+        return Ok(Some(response));
+    }
+    let (head, body) = response.into_parts();
+    let (beginning, body) = body.peek(PAGE).await;
+    if !says_session_expired(&beginning) {
+        return Ok(Some(Response::from_parts(head, body)));
+    }
+    renewed(shared, context, auth).await?;
+    Ok(None)
 }
 
 /// Has the browser hold what it needs for a form of a page that this Campaign session wrote.

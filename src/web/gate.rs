@@ -26,7 +26,7 @@ use crate::telemetry::{AccessLog, Counters, Limit, Line, Lookup, Trouble};
 #[derive(Debug)]
 pub struct Gate {
     shared: Arc<Shared>,
-    proxy: Proxy,
+    proxy: Arc<Proxy>,
     own: Router,
     access: AccessLog,
     counters: Arc<Counters>,
@@ -36,7 +36,7 @@ impl Gate {
     /// A gate with its own connections to Campaign.
     pub fn new(shared: Arc<Shared>, proxy: Proxy, access: AccessLog, counters: Arc<Counters>) -> Self {
         let own = router::own_pages(shared.clone());
-        Self { shared, proxy, own, access, counters }
+        Self { shared, proxy: Arc::new(proxy), own, access, counters }
     }
 
     /// Writes out what is logged and not yet written; to be called now and then, and at the end.
@@ -130,20 +130,21 @@ impl Gate {
             let answer = Box::pin(door::knock(shared, context, request, path.as_str())).await;
             return answer.map(|answer| answer.map(Body::from)).map_err(anonymous);
         }
-        if let Some(auth) = &auth
-            && kept::may_be_mark(&request)
-        {
-            let resent = resend::resend(shared, context, &self.proxy, request, host, auth);
-            return Box::pin(resent).await.map_err(|stop| (stop, true));
-        }
 
         // 4. Dressed and sent, with a Campaign session that is good.
         let over = auth.as_ref().filter(|auth| campaign_session::is_over(auth, context.now));
         let reopened = over.is_some();
         if let Some(over) = over {
-            let renewed = Box::pin(campaign_session::renewed(shared, context, over)).await;
+            let renewed = Box::pin(campaign_session::renewed(&self.shared, context, over)).await;
             // One that ended at this very moment is as good as one that ends in the next.
             auth = renewed.map_err(|stop| (stop, true))?.or(auth);
+        }
+        if let Some(auth) = &auth
+            && kept::may_be_mark(&request)
+        {
+            let (shared, proxy) = (self.shared.clone(), self.proxy.clone());
+            let resent = resend::detached(shared, context.clone(), proxy, request, host, auth.clone());
+            return Box::pin(resent).await.map_err(|stop| (stop, true));
         }
         let (signed_in, is_soap) = (auth.is_some(), path.as_str() == SOAP_ROUTER);
         if websocket {
@@ -162,7 +163,7 @@ impl Gate {
         let forwarded = self.proxy.forward(request, ended).await.map_err(|e| (e.into(), signed_in))?;
         let Some(auth) = auth else { return Ok(forwarded.response) };
         let mut response = if campaign_session::is_suspicious(&forwarded.response, is_soap, &auth) {
-            let looked = campaign_session::look(shared, context, &self.proxy, &auth, forwarded);
+            let looked = campaign_session::look(&self.shared, context, &self.proxy, &auth, forwarded);
             Box::pin(looked).await.map_err(|stop| (stop, true))?
         } else {
             forwarded.response
@@ -240,7 +241,12 @@ impl Gate {
             request = Request::from_parts(head, axum::body::Body::from(whole));
         }
         request.extensions_mut().insert(context.clone());
-        let answer = self.own.clone().oneshot(request).await;
+        let own = self.own.clone();
+        let answer = if *request.method() == Method::POST || request.uri().path() == router::CALLBACK {
+            self.shared.renewals.through(own.oneshot(request)).await.ok_or(Stop::Stopping)?
+        } else {
+            own.oneshot(request).await
+        };
         Ok(answer.unwrap_or_else(axum::response::IntoResponse::into_response).map(Body::from))
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use super::answer::Stop;
 use super::shared::Shared;
@@ -34,6 +35,17 @@ impl Renewals {
     /// None in progress; they run on the runtime behind `control`.
     pub fn new(control: Handle) -> Self {
         Self(Flights::new(control))
+    }
+
+    /// Does something that must not stop halfway because its client goes away: tokens and sessions of others hang on it.
+    /// `None` when the process stops first.
+    pub async fn through<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (tell, told) = oneshot::channel();
+        self.0.aside(async move { drop(tell.send(work.await)) });
+        told.await.ok()
     }
 
     /// Waits for what is in progress: a token that IMS has given out and that is not saved is a session lost.

@@ -15,7 +15,7 @@ use super::answer::{Stop, see_other};
 use super::context::Context;
 use super::pages::{self, Problem};
 use super::shared::Shared;
-use super::{cookie, dress, keep, resume};
+use super::{campaign_session, cookie, dress, keep, resume};
 use crate::policy::arrival::is_same_origin;
 use crate::policy::headers::EXPIRES_IN;
 use crate::policy::kept::{self, MARK_LENGTH};
@@ -23,9 +23,22 @@ use crate::proxy::{Body, Proxy, ProxyError};
 use crate::session::{Auth, Form, FormId};
 use crate::telemetry::audit::FormEvent;
 
+/// As [`resend`], to its end whether the client stays or not: a form is sent or kept, never lost between.
+pub async fn detached(
+    shared: Arc<Shared>,
+    context: Context,
+    proxy: Arc<Proxy>,
+    request: Request<Incoming>,
+    host: HeaderValue,
+    auth: Arc<Auth>,
+) -> Result<Response<Body>, Stop> {
+    let work = async move { resend(&shared, &context, &proxy, request, host, &auth).await };
+    tokio::spawn(work).await.unwrap_or(Err(Stop::Stopping))
+}
+
 /// Sends what the mark names; a body that is no mark goes on as it is.
-pub async fn resend(
-    shared: &Shared,
+async fn resend(
+    shared: &Arc<Shared>,
     context: &Context,
     proxy: &Proxy,
     request: Request<Incoming>,
@@ -63,7 +76,14 @@ pub async fn resend(
     };
     let Some(request) = rebuilt(shared, head, auth, &form) else { return Err(Stop::Seal) };
     match forward(shared, context, proxy, request, host, auth).await {
-        Ok(mut response) => {
+        Ok(response) => {
+            let answer = campaign_session::refused(shared, context, auth, response).await?;
+            // Campaign has done nothing with it: its session was over.
+            let Some(mut response) = answer else {
+                shared.forms.put_back(id, &form).await?;
+                let page = pages::still_kept(StatusCode::SERVICE_UNAVAILABLE, context.plain(shared));
+                return Ok(page.into_response().map(Body::from));
+            };
             keep::note(FormEvent::Sent, context, &form);
             cookie::remove_kept(response.headers_mut(), id.key());
             Ok(response)

@@ -27,6 +27,7 @@ mod forward;
 mod fuzz_seeds;
 mod gentle;
 mod idle;
+mod left;
 mod limits;
 mod listen;
 mod login;

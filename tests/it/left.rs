@@ -1,0 +1,54 @@
+//! What is begun is finished: when the client goes away in the middle, and when Campaign's session does.
+
+use http::StatusCode;
+
+use crate::ask::{self, Ask};
+use crate::forms::{LUNCH, URLENCODED, confirmation, form, received, send};
+use crate::support::World;
+
+#[tokio::test]
+async fn a_logout_whose_browser_goes_away_is_said_to_campaign_and_ims() {
+    let world = World::start().await;
+    for _ in 0..10 {
+        let session = world.signed_in("alice").await.session().unwrap();
+        world.campaign.faults().clear();
+        let (said, known) = (world.campaign.logoffs().len(), world.campaign.sessions().len());
+        assert_eq!(known, 1);
+        let logout =
+            Ask::post("/ims/logout", "").session(&session).with(&format!("Origin: {}", world.origin));
+        let mut line = ask::line(&world).await;
+        line.send(logout.bytes(ask::host(&world))).await;
+        world
+            .eventually(|| {
+                world.campaign.requests().iter().any(|r| r.header("soapaction") == Some("xtk:session#Logoff"))
+                    || world.campaign.logoffs().len() > said
+            })
+            .await;
+        drop(line);
+        world
+            .eventually(|| world.campaign.logoffs().len() == said + 1 && world.campaign.sessions().is_empty())
+            .await;
+        world.campaign.forget_requests();
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_form_that_meets_a_campaign_which_forgot_everybody_is_still_kept() {
+    let world = World::start().await;
+    let browser = world.signed_in("alice").await;
+    world.clock.advance(LUNCH);
+    let kept = browser.request(form(&world, "/demo/echo/a", URLENCODED, "a=b")).await;
+    let page = confirmation(&browser, kept).await;
+    world.campaign.expire_all_sessions();
+
+    let still = send(&world, &browser, &page).await;
+    assert_eq!(still.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(still.text().contains("still kept"), "{}", still.text());
+    let echo = send(&world, &browser, &browser.get("/ims/resume").await).await;
+    assert_eq!(echo.json()["body_len"], 3, "{}", echo.text());
+    // The first was refused by Campaign without a look at it.
+    assert_eq!(received(&world).len(), 2);
+    assert_eq!(send(&world, &browser, &page).await.status, StatusCode::GONE);
+    world.stop().await;
+}
