@@ -27,7 +27,7 @@ TARGETS = {
 def head(versions, rounds, seconds):
     processor = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line), "?")
     when = datetime.date.today().isoformat()
-    lines = [f"{when}, {processor}, {os.cpu_count()} cores, Linux {platform.release()}, {rounds} rounds of {seconds} s"]
+    lines = [f"{when}, {processor}, {os.cpu_count()} cores, Linux {'.'.join(platform.release().split('.')[:2])}, {rounds} rounds of {seconds} s"]
     return "\n".join([*lines, "", *(f"- {version}" for version in versions)])
 
 
