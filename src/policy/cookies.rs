@@ -4,6 +4,8 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
+use super::head::Lines;
+
 /// The gateway's session cookie. The `__Host-` prefix makes browsers refuse it from another host or without TLS
 /// (RFC 6265bis §4.1.3.2).
 pub const SESSION_COOKIE: &str = "__Host-imsgate";
@@ -34,35 +36,26 @@ pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     values.all(|other| other == first).then_some(first)
 }
 
-/// Rewrites the `Cookie` fields of a request on its way to Campaign: one field, without the gateway's cookies and without
-/// a Campaign session of the client's own; `campaign` is the pair (`__sessiontoken=…`) to put in its place.
-pub fn rewrite(headers: &mut HeaderMap, campaign: Option<&HeaderValue>) {
-    // Anywhere in the pair, in any case: a lenient reader may split at a comma, a quote or a blank where we do not.
-    let holds = |pair: &[u8], name: &str| {
-        let begins = |window: &[u8]| window.starts_with(UNDERSCORES);
-        pair.windows(name.len()).any(|window| begins(window) && window.eq_ignore_ascii_case(name.as_bytes()))
-    };
-    let ours = |pair: &[u8]| holds(pair, SESSION_COOKIE) || holds(pair, CAMPAIGN_COOKIE);
-    let mut kept = Vec::new();
-    for pair in raw_pairs(headers).filter(|pair| !ours(pair)) {
-        if !kept.is_empty() {
-            kept.extend_from_slice(b"; ");
-        }
-        kept.extend_from_slice(pair);
+/// Writes the `Cookie` field that Campaign gets: what the request's fields hold, without the gateway's cookies and without
+/// a Campaign session of the client's own; `campaign` is the pair (`__sessiontoken=…`) to put in its place. None at all when
+/// nothing is left.
+pub fn write(lines: &mut Lines, headers: &HeaderMap, campaign: Option<&HeaderValue>) {
+    let kept = raw_pairs(headers).filter(|pair| !is_ours(pair));
+    let mut pairs = kept.chain(campaign.map(HeaderValue::as_bytes)).peekable();
+    if pairs.peek().is_some() {
+        lines.list(&header::COOKIE, pairs, b"; ");
     }
-    let value = match (kept.is_empty(), campaign) {
-        (true, campaign) => campaign.cloned(),
-        (false, Some(campaign)) => {
-            kept.extend_from_slice(b"; ");
-            kept.extend_from_slice(campaign.as_bytes());
-            HeaderValue::from_maybe_shared(bytes::Bytes::from(kept)).ok()
-        }
-        (false, None) => HeaderValue::from_maybe_shared(bytes::Bytes::from(kept)).ok(),
-    };
-    match value {
-        Some(value) => drop(headers.insert(header::COOKIE, value)),
-        None => drop(headers.remove(header::COOKIE)),
-    }
+}
+
+/// True when one of our names is anywhere in the pair, in any case: a lenient reader may split at a comma, a quote or a blank
+/// where we do not.
+fn is_ours(pair: &[u8]) -> bool {
+    memchr::memchr_iter(b'_', pair).any(|place| {
+        let begins = |name: &str| {
+            pair[place..].get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        begins(SESSION_COOKIE) || begins(CAMPAIGN_COOKIE)
+    })
 }
 
 /// True for a `Set-Cookie` of Campaign that must not reach the browser: one that names the gateway's cookies or
@@ -75,8 +68,6 @@ pub fn is_withheld(set_cookie: &HeaderValue) -> bool {
 }
 
 const BLANKS: [char; 2] = [' ', '\t'];
-/// Both names begin with them, and hardly anything else holds them.
-const UNDERSCORES: &[u8] = b"__";
 
 /// Name and value of a pair.
 fn named(pair: &[u8]) -> Option<(&str, &str)> {
@@ -105,10 +96,15 @@ mod tests {
     }
 
     fn rewritten(fields: &[&str], campaign: Option<&HeaderValue>) -> Option<String> {
-        let mut headers = cookie(fields);
-        rewrite(&mut headers, campaign);
-        assert!(headers.get_all(header::COOKIE).iter().count() <= 1);
-        headers.get(header::COOKIE).map(|v| v.to_str().unwrap().to_owned())
+        written(&cookie(fields), campaign)
+    }
+
+    fn written(headers: &HeaderMap, campaign: Option<&HeaderValue>) -> Option<String> {
+        let mut lines = Lines::default();
+        write(&mut lines, headers, campaign);
+        let text = String::from_utf8_lossy(lines.as_bytes()).into_owned();
+        assert!(text.matches("\r\n").count() <= 1, "{text}");
+        Some(text.strip_prefix("cookie: ")?.strip_suffix("\r\n")?.to_owned())
     }
 
     #[test]
@@ -130,8 +126,7 @@ mod tests {
             assert_eq!(session_cookie(&headers), None, "{blank:?}");
             headers.append(header::COOKIE, HeaderValue::from_static("__Host-imsgate=mine"));
             assert_eq!(session_cookie(&headers), Some("mine"), "{blank:?}");
-            rewrite(&mut headers, None);
-            assert!(headers.is_empty(), "{headers:?}");
+            assert_eq!(written(&headers, None), None);
         }
         assert_eq!(rewritten(&["__HOST-IMSGATE=x; a=b"], None).as_deref(), Some("a=b"));
     }
@@ -167,11 +162,9 @@ mod tests {
             value in "[a-z0-9]{0,8}"
         ) {
             let fields = [format!("{junk}{name}={value}"), format!("{name}={value};{junk}")];
-            let mut headers: HeaderMap =
+            let headers: HeaderMap =
                 fields.iter().map(|f| (header::COOKIE, HeaderValue::from_bytes(f.as_bytes()).unwrap())).collect();
-            rewrite(&mut headers, None);
-            let left = headers.get(header::COOKIE).map(|v| String::from_utf8_lossy(v.as_bytes()).to_lowercase());
-            let left = left.unwrap_or_default();
+            let left = written(&headers, None).unwrap_or_default().to_lowercase();
             prop_assert!(!left.contains("__sessiontoken") && !left.contains("__host-imsgate"));
         }
     }

@@ -1,6 +1,6 @@
 //! Heads that end at the gate: too long, or with a framing that could be lost or misread on the way.
 
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, Uri, header};
 
 /// Why a request is refused before anything of it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,46 +64,13 @@ pub fn check(target: &Uri, headers: &HeaderMap, limits: &HeadLimits) -> Result<(
     }
 }
 
-/// Why an answer is not passed on: where it ends is in doubt, or would be for the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
-    /// Both `Content-Length` and `Transfer-Encoding`: perhaps somebody split an answer in two (RFC 9112 §6.3).
-    #[error("the answer has two framings")]
-    TwoFramings,
-    /// A transfer coding besides `chunked`: nobody asked for it (RFC 9112 §7.4), and the client would not hear of it.
-    #[error("the answer's transfer coding is not understood")]
-    Coding,
-    /// Two lengths, or one that is no number (RFC 9110 §8.6).
-    #[error("the answer's length is not one number")]
-    Length,
-}
-
-/// Checks the framing of an answer.
-///
-/// # Errors
-/// [`AnswerError`].
-pub fn check_answer(headers: &HeaderMap) -> Result<(), AnswerError> {
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let length = lengths.next();
-    let is_number =
-        |value: &HeaderValue| value.as_bytes().iter().all(u8::is_ascii_digit) && !value.is_empty();
-    if lengths.next().is_some() || !length.is_none_or(is_number) {
-        return Err(AnswerError::Length);
-    }
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(_), _) if length.is_some() => Err(AnswerError::TwoFramings),
-        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(AnswerError::Coding),
-    }
-}
-
 /// `: ` and the line's end.
 const SEPARATORS: usize = 4;
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn checked(name: &'static str, values: &[&str]) -> Result<(), FramingError> {
@@ -121,26 +88,6 @@ mod tests {
             [&["gzip, chunked"][..], &["chunked", "chunked"], &["gzip", "chunked"], &[""], &["identity"]]
         {
             assert_eq!(checked("transfer-encoding", lost), Err(FramingError::Coding), "{lost:?}");
-        }
-    }
-
-    #[test]
-    fn an_answer_ends_at_one_place() {
-        let checked = |fields: &[(&str, &str)]| {
-            let fields = fields.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-            check_answer(&fields.collect())
-        };
-        for fine in [&[][..], &[("content-length", "0")], &[("transfer-encoding", "Chunked")]] {
-            assert_eq!(checked(fine), Ok(()), "{fine:?}");
-        }
-        for length in ["", "+1", "1, 1", "-1", "0x1"] {
-            assert_eq!(checked(&[("content-length", length)]), Err(AnswerError::Length), "{length}");
-        }
-        assert_eq!(checked(&[("content-length", "1"), ("content-length", "1")]), Err(AnswerError::Length));
-        let both = [("content-length", "1"), ("transfer-encoding", "chunked")];
-        assert_eq!(checked(&both), Err(AnswerError::TwoFramings));
-        for coding in ["gzip, chunked", "identity", "chunked, chunked"] {
-            assert_eq!(checked(&[("transfer-encoding", coding)]), Err(AnswerError::Coding), "{coding}");
         }
     }
 

@@ -1,9 +1,11 @@
 //! Decisions, pure: no async, clock, socket, store; imports nothing else of this crate.
 
 pub mod access;
+pub mod answer;
 pub mod arrival;
 pub mod cookies;
 pub mod framing;
+pub mod head;
 pub mod headers;
 pub mod heads;
 pub mod kept;

@@ -9,12 +9,12 @@ use futures_util::StreamExt as _;
 use http::{Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
-use super::error::Stalled;
+use super::early::Early;
+use super::error::BodyError;
 use super::lease::Lease;
-use super::upload::Progress;
+use crate::policy::answer::Framing;
 
 /// An answer's body: Campaign's own, or one of the gateway's.
 #[derive(Debug)]
@@ -29,23 +29,37 @@ pub enum Body {
 /// Campaign breaks off or stands still, and when the client goes away.
 #[derive(Debug)]
 pub struct Download {
-    incoming: Incoming,
-    lease: Option<Lease>,
-    progress: Progress,
-    /// True while the timer runs: since the first look that found nothing.
-    waits: bool,
+    source: Source,
+    /// Why it ends early, when that is known and not said yet.
+    broken: Option<BodyError>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// Read here, as it is asked for.
+    Line {
+        lease: Option<Lease>,
+        framing: Framing,
+        /// True while the timer runs: since the first look that found nothing.
+        waits: bool,
+    },
+    /// Read by a task that still sends the request.
+    Early(Box<Early>),
 }
 
 impl Body {
-    /// Joins Campaign's answer with its connection.
-    pub(super) fn leased(response: Response<Incoming>, lease: Lease, progress: Progress) -> Response<Self> {
-        response.map(|incoming| {
-            let mut download = Download { incoming, lease: Some(lease), progress, waits: false };
-            if download.incoming.is_end_stream() {
-                download.release();
-            }
-            Self::Campaign(download)
-        })
+    /// What comes over this connection next.
+    pub(super) fn leased(lease: Lease, framing: Framing) -> Self {
+        let mut lease = Some(lease);
+        if framing.is_over() {
+            give_back(&mut lease);
+        }
+        Self::Campaign(Download::from(Source::Line { lease, framing, waits: false }))
+    }
+
+    /// What came before the request was through.
+    pub(super) fn early(early: Early) -> Self {
+        Self::Campaign(Download::from(Source::Early(Box::new(early))))
     }
 
     /// The same bytes until `ended`, then no more.
@@ -78,54 +92,52 @@ impl From<axum::body::Body> for Body {
     }
 }
 
+impl From<Source> for Download {
+    fn from(source: Source) -> Self {
+        Self { source, broken: None }
+    }
+}
+
 impl Download {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        match &polled {
-            Poll::Ready(None) => self.release(),
-            Poll::Ready(Some(Ok(frame))) => {
-                self.waits = false;
-                // After trailers nobody looks for the end, for there is nothing more to come.
-                if frame.is_trailers() || self.incoming.is_end_stream() {
-                    self.release();
-                }
-            }
-            Poll::Ready(Some(Err(error))) => {
-                if let Some(lease) = self.lease.take() {
-                    tracing::warn!(upstream = %lease.upstream(), %error, "Campaign broke off within an answer");
-                }
-            }
-            Poll::Pending => {
-                if let Some(stalled) = self.stalled(cx) {
-                    return Poll::Ready(Some(Err(axum::Error::new(stalled))));
-                }
-            }
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
         }
-        polled.map(|frame| frame.map(|result| result.map_err(axum::Error::new)))
+        let polled = self.poll_source(cx);
+        if let Poll::Ready(Some(Err(error))) = polled {
+            tracing::warn!(%error, "an answer of Campaign is cut");
+            // In a moment: with the error everything is dropped that has not gone out, but what came before it is the client's.
+            self.broken = Some(error);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        polled
     }
 
-    /// The error of a pause that lasts too long; then the connection is closed.
-    fn stalled(&mut self, cx: &mut Context<'_>) -> Option<Stalled> {
-        let lease = self.lease.as_mut()?;
-        let limit = lease.body_idle();
-        let deadline = lease.deadline()?;
-        if !self.waits {
-            self.waits = true;
-            deadline.arm(limit);
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.source {
+            Source::Early(early) => early.poll_frame(cx),
+            Source::Line { lease: None, .. } => Poll::Ready(None),
+            Source::Line { lease: place @ Some(_), framing, waits } => {
+                let polled = match place {
+                    Some(lease) => lease.poll_frame(cx, framing, waits),
+                    None => Poll::Ready(None),
+                };
+                match &polled {
+                    // Also behind the last piece: nobody looks for an end that is known.
+                    Poll::Ready(None | Some(Ok(_))) if framing.is_over() => give_back(place),
+                    Poll::Ready(Some(Err(_))) => *place = None,
+                    _ => {}
+                }
+                polled
+            }
         }
-        if deadline.poll(cx).is_pending() {
-            return None;
-        }
-        let stalled = Stalled { upstream: lease.upstream().clone(), limit };
-        tracing::warn!(upstream = %stalled.upstream, ?limit, "Campaign stood still within an answer, which is cut");
-        self.lease = None;
-        Some(stalled)
     }
+}
 
-    fn release(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            lease.give_back(&self.progress);
-        }
+fn give_back(lease: &mut Option<Lease>) {
+    if let Some(lease) = lease.take() {
+        lease.give_back();
     }
 }
 
@@ -139,21 +151,25 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match self.get_mut() {
             Self::Own(body) => Pin::new(body).poll_frame(cx),
-            Self::Campaign(download) => download.poll(cx),
+            Self::Campaign(download) => {
+                download.poll(cx).map(|frame| frame.map(|frame| frame.map_err(axum::Error::new)))
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(body) => body.is_end_stream(),
-            Self::Campaign(download) => download.incoming.is_end_stream(),
+            Self::Campaign(Download { source: Source::Line { framing, .. }, .. }) => framing.is_over(),
+            Self::Campaign(Download { source: Source::Early(early), .. }) => early.is_over(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(body) => body.size_hint(),
-            Self::Campaign(download) => download.incoming.size_hint(),
+            Self::Campaign(Download { source: Source::Line { framing, .. }, .. }) => framing.size_hint(),
+            Self::Campaign(Download { source: Source::Early(early), .. }) => early.size_hint(),
         }
     }
 }

@@ -25,7 +25,12 @@ impl Deadline {
 
     /// Moves the deadline to `limit` from now.
     pub fn arm(&mut self, limit: Duration) {
-        self.due = Instant::now() + limit;
+        self.arm_at(Instant::now(), limit);
+    }
+
+    /// Moves the deadline to `limit` after `now`, for callers that know the time.
+    pub fn arm_at(&mut self, now: Instant, limit: Duration) {
+        self.due = now + limit;
         if self.sleep.deadline() > self.due {
             self.sleep.as_mut().reset(self.due);
         }

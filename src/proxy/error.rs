@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::http1::WireError;
+
 /// Why Campaign gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
@@ -69,12 +71,23 @@ impl ProxyError {
     }
 }
 
-/// Campaign said nothing for too long in the middle of an answer.
+/// Why an answer has no end.
 #[derive(Debug, thiserror::Error)]
-#[error("{upstream} paused for {limit:?} within its answer")]
-pub struct Stalled {
-    /// Which upstream.
-    pub upstream: Arc<str>,
-    /// The limit that passed.
-    pub limit: Duration,
+pub enum BodyError {
+    /// The connection broke, or what came over it is no answer.
+    #[error("{upstream} broke off within an answer: {error}")]
+    Broken {
+        /// Which upstream.
+        upstream: Arc<str>,
+        /// What happened.
+        error: WireError,
+    },
+    /// Nothing came for too long in the middle of it.
+    #[error("{upstream} paused for {limit:?} within its answer")]
+    Stalled {
+        /// Which upstream.
+        upstream: Arc<str>,
+        /// The limit that passed.
+        limit: Duration,
+    },
 }

@@ -1,28 +1,27 @@
 //! A connection on loan: one exchange, then back to the pool, or closed.
 
-use std::future::{Future as _, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
-use tokio::task::AbortHandle;
+use bytes::Bytes;
+use http_body::Frame;
 
 use super::deadline::Deadline;
+use super::error::BodyError;
+use super::http1::{Line, SendError, Sending, WireError};
 use super::pool::Kept;
-use super::spare::{Fields, Spare};
-use super::upload::{Movement, Progress, Upload};
+use super::upload::{Upload, UploadError};
+use crate::http_client::Wire;
+use crate::policy::answer::{Answer, Framing};
+use crate::policy::head::BodyLength;
 
 /// A connection to Campaign. Dropping it closes it at once, whatever is under way on it.
 #[derive(Debug)]
 pub(super) struct Connection {
-    sender: SendRequest<Upload>,
-    driver: AbortHandle,
+    line: Line,
     deadline: Deadline,
-    spare: Fields,
     used: Instant,
 }
 
@@ -30,7 +29,21 @@ pub(super) struct Connection {
 #[derive(Debug)]
 pub struct Lease {
     connection: Option<Box<Connection>>,
+    /// False when the connection cannot be used again.
+    persists: bool,
     kept: Arc<Kept>,
+}
+
+/// A request as it goes over the wire.
+pub(super) struct Outgoing {
+    pub head: Bytes,
+    pub length: BodyLength,
+    pub upload: Upload,
+    /// When it came in.
+    pub begun: Instant,
+    pub is_head: bool,
+    /// True while it may go out again though something of it may have arrived.
+    pub repeatable: bool,
 }
 
 /// How long to wait in an exchange.
@@ -43,37 +56,71 @@ pub(super) struct Patience {
 }
 
 /// Why there was no answer.
+#[derive(Debug)]
 pub(super) enum Failed {
     /// The request was complete, the answer did not come in time.
     Deadline,
     /// The client's body stood still.
     Stalled,
-    /// The connection broke, or the client's body did; with the request, when nothing of it was sent.
-    Broken(hyper::Error, Option<Box<Request<Upload>>>),
+    /// The client's body broke off.
+    Upload(UploadError),
+    /// The connection broke; `unsent` when nothing of the request had gone out.
+    Broken { error: WireError, unsent: bool },
 }
 
 impl Connection {
-    pub fn new(sender: SendRequest<Upload>, driver: AbortHandle, limit: Duration) -> Self {
-        let (deadline, spare) = (Deadline::new(limit), Fields::new());
-        Self { sender, driver, deadline, spare, used: Instant::now() }
+    pub fn new(wire: Wire, limit: Duration) -> Self {
+        Self { line: Line::new(wire), deadline: Deadline::new(limit), used: Instant::now() }
     }
 
     /// True when it is open, at rest, and was used within `limit`.
-    pub fn is_usable(&self, limit: Duration) -> bool {
-        self.sender.is_ready() && self.used.elapsed() < limit
+    pub fn is_usable(&mut self, now: Instant, limit: Duration) -> bool {
+        now.saturating_duration_since(self.used) < limit && self.line.is_quiet()
     }
-}
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
+    /// As [`is_usable`](Self::is_usable), for one that goes on resting.
+    pub fn may_stay(&mut self, now: Instant, limit: Duration) -> bool {
+        self.is_usable(now, limit) && self.line.rest()
+    }
+
+    /// True when it may rest, which it then does: nothing came behind the last answer.
+    fn rests(&mut self) -> bool {
+        self.used = Instant::now();
+        self.line.rest()
+    }
+
+    /// One look at an exchange: sends what can be sent, gives the answer's head when it has come.
+    ///
+    /// An upstream may answer before it has read a request, and stop reading: a failure to send counts only when there is
+    /// no answer either.
+    fn poll_exchange(
+        &mut self,
+        cx: &mut Context<'_>,
+        outgoing: &mut Outgoing,
+        sending: &mut Sending,
+        unsendable: &mut Option<std::io::Error>,
+    ) -> Poll<Result<Answer, Failed>> {
+        if unsendable.is_none() && !sending.is_over() {
+            match self.line.poll_send(cx, sending, &mut outgoing.upload) {
+                Poll::Ready(Err(SendError::Upload(error))) => return Poll::Ready(Err(Failed::Upload(error))),
+                Poll::Ready(Err(SendError::Wire(error))) => *unsendable = Some(error),
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+        }
+        let unsent = sending.has_not_begun();
+        self.line.poll_answer(cx, outgoing.is_head).map(|answer| {
+            answer.map_err(|error| match unsendable.take() {
+                Some(first) if !error.is_an_answer() => Failed::Broken { error: first.into(), unsent },
+                _ => Failed::Broken { error, unsent },
+            })
+        })
     }
 }
 
 impl Lease {
     /// Holds a slot that was taken already.
     pub(super) fn new(kept: Arc<Kept>) -> Self {
-        Self { connection: None, kept }
+        Self { connection: None, persists: false, kept }
     }
 
     /// The upstream's name for logs.
@@ -82,93 +129,91 @@ impl Lease {
     }
 
     /// Sends a request over `connection` and waits for the head of the answer: at most `patience.answer` after the last
-    /// movement of its body, for a long upload is no reason to give up. A client that stands still in its body has
-    /// between `patience.upload` and twice as long.
+    /// movement of its body, for a long upload is no reason to give up, and at most `patience.upload` for a client that stands
+    /// still in its body. Gives what has not gone out when the answer came early.
     pub(super) async fn exchange(
         &mut self,
         mut connection: Box<Connection>,
-        request: Request<Upload>,
-        progress: &Progress,
-        spare: &mut Spare,
+        outgoing: &mut Outgoing,
         patience: Patience,
-    ) -> Result<Response<Incoming>, Failed> {
-        spare.copy(&request, std::mem::take(&mut connection.spare));
-        let look = if progress.is_over() { patience.answer } else { patience.upload.min(patience.answer) };
-        connection.deadline.arm(look);
-        let mut left = patience.answer;
-        let mut answer = pin!(connection.sender.try_send_request(request));
-        let mut seen = 0;
-        let outcome = poll_fn(|cx| {
-            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-                return Poll::Ready(answer.map_err(|mut error| {
-                    let unsent = error.take_message().map(Box::new);
-                    Failed::Broken(error.into_error(), unsent)
-                }));
+        now: Instant,
+    ) -> Result<(Answer, Sending), Failed> {
+        let mut sending = Sending::new(outgoing.head.clone(), outgoing.length);
+        let mut unsendable = None;
+        let mut armed = None;
+        let answer = poll_fn(|cx| {
+            if let Poll::Ready(outcome) =
+                connection.poll_exchange(cx, outgoing, &mut sending, &mut unsendable)
+            {
+                return Poll::Ready(outcome);
             }
-            while connection.deadline.poll(cx).is_ready() {
-                match progress.since(&mut seen) {
-                    Movement::Some => left = patience.answer,
-                    Movement::WaitsForClient => return Poll::Ready(Err(Failed::Stalled)),
-                    Movement::None if left <= look => return Poll::Ready(Err(Failed::Deadline)),
-                    Movement::None => left -= look,
-                }
-                connection.deadline.arm(look.min(left));
+            let waits_for_client = sending.waits_for_client() && unsendable.is_none();
+            let state = (sending.moved(), waits_for_client);
+            if armed != Some(state) {
+                // At the first look the time is known.
+                let now = if armed.is_none() { now } else { Instant::now() };
+                let limit = if waits_for_client { patience.upload } else { patience.answer };
+                connection.deadline.arm_at(now.into(), limit);
+                armed = Some(state);
             }
-            Poll::Pending
+            connection
+                .deadline
+                .poll(cx)
+                .map(|()| Err(if waits_for_client { Failed::Stalled } else { Failed::Deadline }))
         })
         .await?;
-        // A refusal may be answered by another try with other credentials; the copy is kept for it.
-        if outcome.status() != StatusCode::FORBIDDEN {
-            connection.spare = spare.forget();
-        }
+        self.persists = answer.persists && unsendable.is_none();
         self.connection = Some(connection);
-        Ok(outcome)
+        Ok((answer, sending))
     }
 
-    /// The timer of the connection, for the pauses within an answer.
-    pub(super) fn deadline(&mut self) -> Option<&mut Deadline> {
-        self.connection.as_mut().map(|connection| &mut connection.deadline)
-    }
-
-    /// How long a pause within an answer may be.
-    pub(super) fn body_idle(&self) -> Duration {
-        self.kept.body_idle
-    }
-
-    /// Makes the connection available to the next request, once the request's own body is through: Campaign may have
-    /// answered before it read all of an upload.
-    pub(super) fn give_back(mut self, progress: &Progress) {
-        if progress.is_over() {
-            return self.put();
+    /// The next piece of the answer's body; an error for a pause that lasts too long. `waits` is true while the timer runs.
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        framing: &mut Framing,
+        waits: &mut bool,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(connection) = self.connection.as_mut() else { return Poll::Ready(None) };
+        if let Poll::Ready(frame) = connection.line.poll_frame(cx, framing) {
+            *waits = false;
+            let broken = |error| BodyError::Broken { upstream: self.kept.name.clone(), error };
+            return Poll::Ready(frame.map(|frame| frame.map_err(broken)));
         }
-        let progress = progress.clone();
-        tokio::spawn(async move {
-            let mut seen = 0;
-            progress.since(&mut seen);
-            loop {
-                tokio::time::sleep(LINGER).await;
-                if progress.is_over() {
-                    return self.put();
-                }
-                if !matches!(progress.since(&mut seen), Movement::Some) {
-                    return;
-                }
-            }
-        });
+        let limit = self.kept.body_idle;
+        if !std::mem::replace(waits, true) {
+            connection.deadline.arm(limit);
+        }
+        let stalled = || BodyError::Stalled { upstream: self.kept.name.clone(), limit };
+        connection.deadline.poll(cx).map(|()| Some(Err(stalled())))
     }
 
-    fn put(&mut self) {
+    /// Goes on sending a request whose answer has begun.
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        sending: &mut Sending,
+        upload: &mut Upload,
+    ) -> Poll<Result<(), SendError>> {
+        match self.connection.as_mut() {
+            Some(connection) => connection.line.poll_send(cx, sending, upload),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Makes the connection available to the next request; to be called when request and answer are through.
+    pub(super) fn give_back(mut self) {
         if let Some(mut connection) = self.connection.take()
-            && !connection.sender.is_closed()
+            && self.persists
+            && connection.rests()
         {
-            connection.used = Instant::now();
             Kept::put(&self.kept, connection);
         }
     }
 
     /// Frees the slot; the connection lives on as something else than HTTP.
-    pub(super) fn detach(mut self) -> Option<Box<Connection>> {
-        self.connection.take()
+    pub(super) fn detach(mut self) -> Option<(Wire, Bytes)> {
+        self.connection.take().map(|connection| connection.line.into_parts())
     }
 }
 
@@ -177,6 +222,3 @@ impl Drop for Lease {
         self.kept.free();
     }
 }
-
-/// How long the rest of an upload that was answered early may stand still.
-const LINGER: Duration = Duration::from_secs(5);

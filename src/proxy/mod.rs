@@ -1,46 +1,50 @@
 //! Forwarding to Campaign: one request out, one answer back, both streamed.
 //!
-//! The caller has decided and dressed the request; here nothing is judged any more. `fleet` chooses an upstream by load
-//! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan; `spare` is the
-//! copy of a request that may be sent twice, `again` the caller's hold on it; `upload` and `body` carry bytes, `peek` looks at the
-//! first of them; `upgrade` joins WebSockets in a `tunnel`.
+//! The caller has decided and written the head; here nothing is judged any more. `fleet` chooses an upstream by load
+//! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan; `http1` is what is
+//! spoken over it; `upload` and `body` carry bytes, `early` both where an answer overtakes its request, `peek` looks at the first of
+//! them; `upgrade` joins WebSockets in a `tunnel`.
 
-mod again;
 mod body;
 mod check;
 mod deadline;
+mod early;
 mod error;
 mod fleet;
 mod health;
+mod http1;
 mod lease;
 mod peek;
 mod pool;
-mod spare;
 mod tunnel;
 mod upgrade;
 mod upload;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
-use http_body::Body as _;
-use hyper::body::Incoming;
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header};
 use tokio_util::sync::CancellationToken;
 
-pub use again::{Again, Forwarded};
 pub use body::{Body, Download};
-pub use error::{ProxyError, Stalled};
+pub use error::{BodyError, ProxyError};
 pub use fleet::Fleet;
 pub use health::Standing;
-pub use upgrade::{Hold, WebSocketWanted, is_websocket};
+pub use http1::WireError;
+pub use upgrade::{Hold, Wanted, is_websocket};
+pub use upload::Sendable;
 
-use self::lease::Lease;
-use self::pool::{Failure, Pool};
-use self::spare::Spare;
-use self::upload::{Progress, Sendable, Upload};
+use self::early::Early;
+use self::http1::Sending;
+use self::lease::{Lease, Outgoing};
+use self::pool::{Answered, Failure, Pool};
+use self::upload::Upload;
 use crate::config;
-use crate::policy::{cookies, framing, headers};
+use crate::policy::answer::Answer;
+use crate::policy::head::Head;
+use crate::policy::{cookies, headers};
 
 /// Forwards requests to the upstreams of one Campaign instance; one a worker.
 #[derive(Debug)]
@@ -49,6 +53,15 @@ pub struct Proxy {
     pools: Vec<Pool>,
     turn: AtomicUsize,
     body_bytes: Option<u64>,
+}
+
+/// Campaign's answer.
+#[derive(Debug)]
+pub struct Forwarded {
+    /// The answer.
+    pub response: Response<Body>,
+    /// True when the request may be sent once more, with other credentials: it was a bodiless GET or HEAD that Campaign refused (403).
+    pub again: bool,
 }
 
 impl Proxy {
@@ -62,91 +75,62 @@ impl Proxy {
         Self { fleet: fleet.clone(), pools, turn: AtomicUsize::new(0), body_bytes: limits.body_bytes }
     }
 
-    /// Sends the request (its URI is path and query only) and hands back the answer without hop-by-hop fields.
-    /// `ended` gives what cuts an answer without an end of its own: an upgraded connection, an event stream.
-    pub async fn forward<B: Sendable>(
+    /// Sends a request and hands back the answer without hop-by-hop fields. `wanted` is the WebSocket that it asks for.
+    /// `begun` is when it came in; `ended` gives what cuts an answer without an end of its own: an upgraded connection, an
+    /// event stream.
+    pub async fn forward(
         &self,
-        mut request: Request<B>,
+        head: Head,
+        body: impl Sendable,
+        wanted: Option<Wanted>,
+        begun: Instant,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Forwarded, ProxyError> {
-        let wanted = upgrade::take(&mut request);
-        *request.version_mut() = Version::HTTP_11;
-        let (mut upload, progress) = Upload::watched(request, self.body_bytes);
-        if !upload.body().is_empty() && upload.body().size_hint().exact().is_none() {
-            // hyper sends no body with a GET or HEAD that does not say so.
-            upload.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
-        let mut spare = Spare::default();
-        let (mut response, lease) = self.exchange(upload, &progress, &mut spare).await?;
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS
-            || upgrade::would_switch(wanted.as_ref(), &response)
-        {
-            let Some(wanted) = wanted.filter(|wanted| wanted.is_met_by(&response)) else {
+        let mut outgoing = Outgoing::new(head, body.upload(self.body_bytes), begun);
+        let (mut answer, lease, sending) = self.send(&mut outgoing).await?;
+        let switches = wanted.as_ref().is_some_and(|wanted| wanted.would_switch(&answer));
+        if answer.status == StatusCode::SWITCHING_PROTOCOLS || switches {
+            let Some(wanted) = wanted.filter(|wanted| wanted.is_met_by(&answer)) else {
                 return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
             };
-            clean(response.headers_mut());
-            return Ok(Forwarded { response: upgrade::join(response, lease, wanted, ended()), again: None });
+            clean(&mut answer.fields);
+            return Ok(Forwarded { response: upgrade::join(answer, lease, wanted, ended()), again: false });
         }
-        let refused = response.status() == StatusCode::FORBIDDEN && wanted.is_none();
-        let again = if refused { Again::of(&mut spare) } else { None };
-        Ok(Forwarded { response: streamed(response, lease, progress, ended), again })
+        let again = answer.status == StatusCode::FORBIDDEN && wanted.is_none() && outgoing.repeatable;
+        Ok(Forwarded { response: streamed(answer, lease, sending, outgoing.upload, ended), again })
     }
 
-    /// Sends a refused request once more, as its fields are now.
+    /// Sends a refused request once more, its head written anew.
     pub async fn repeat(
         &self,
-        again: Again,
+        head: Head,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Response<Body>, ProxyError> {
-        let progress = Progress::none();
-        let (response, lease) = self.exchange(*again.0, &progress, &mut Spare::default()).await?;
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let mut outgoing =
+            Outgoing { repeatable: false, ..Outgoing::new(head, Upload::Empty, Instant::now()) };
+        let (answer, lease, sending) = self.send(&mut outgoing).await?;
+        if answer.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
         }
-        Ok(streamed(response, lease, progress, ended))
-    }
-
-    /// Sends a request and gives the answer, if it is clear where that ends.
-    async fn exchange(
-        &self,
-        request: Request<Upload>,
-        progress: &Progress,
-        spare: &mut Spare,
-    ) -> Result<(Response<Incoming>, Lease), ProxyError> {
-        let (response, lease) = self.send(request, progress, spare).await?;
-        match framing::check_answer(response.headers()) {
-            Ok(()) => Ok((response, lease)),
-            Err(why) => {
-                let upstream = lease.upstream().clone();
-                Err(ProxyError::Broken { upstream, reason: why.to_string() })
-            }
-        }
+        Ok(streamed(answer, lease, sending, Upload::Empty, ended))
     }
 
     /// Tries one upstream after the other, each once, as long as the request may go out again.
-    async fn send(
-        &self,
-        mut request: Request<Upload>,
-        progress: &Progress,
-        spare: &mut Spare,
-    ) -> Result<(Response<Incoming>, Lease), ProxyError> {
+    async fn send(&self, outgoing: &mut Outgoing) -> Result<Answered, ProxyError> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut tried = 0_u64;
         let mut failure = None;
         while let Some(index) = self.fleet.choose(tried, turn, |index| self.pools[index].in_use()) {
             tried |= 1 << index;
-            match self.pools[index].send(request, progress, spare).await {
+            match self.pools[index].send(outgoing).await {
                 Ok(answered) => return Ok(answered),
                 // Where all are full, the one waited for was the least so.
                 Err(
-                    Failure { error: error @ ProxyError::Busy { .. }, .. } | Failure { error, again: None },
+                    Failure { error: error @ ProxyError::Busy { .. }, .. } | Failure { error, again: false },
                 ) => {
                     return Err(error);
                 }
-                Err(Failure { error, again: Some(again) }) => {
-                    failure = Some(error);
-                    request = *again;
-                }
+                Err(Failure { error, again: true }) => failure = Some(error),
             }
         }
         Err(failure.unwrap_or_else(|| ProxyError::Connect {
@@ -156,15 +140,36 @@ impl Proxy {
     }
 }
 
+impl Outgoing {
+    fn new(head: Head, upload: Upload, begun: Instant) -> Self {
+        let length = upload.length();
+        let head = head.end(&length);
+        let (is_head, repeatable) = (head.is_head, head.is_repeatable);
+        Self { head: Bytes::from(head.bytes), length, upload, begun, is_head, repeatable }
+    }
+}
+
 /// An answer on its way to the client.
 fn streamed(
-    mut response: Response<Incoming>,
+    answer: Answer,
     lease: Lease,
-    progress: Progress,
+    sending: Sending,
+    upload: Upload,
     ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
-    clean(response.headers_mut());
-    let response = Body::leased(response, lease, progress);
+    let Answer { status, reason, mut fields, framing, .. } = answer;
+    clean(&mut fields);
+    let body = if sending.is_over() {
+        Body::leased(lease, framing)
+    } else {
+        Body::early(Early::new(lease, framing, sending, upload))
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = fields;
+    if let Some(reason) = reason {
+        response.extensions_mut().insert(reason);
+    }
     if body::is_event_stream(&response)
         && let Some(ended) = ended()
     {
@@ -174,24 +179,20 @@ fn streamed(
 }
 
 /// Takes from an answer what must not reach the client.
-fn clean(headers: &mut HeaderMap) {
+fn clean(fields: &mut HeaderMap) {
     // Names the trailers to come, which go on to the client (RFC 9110 §6.6.2). Only chunks can bring any.
-    let chunked = headers.contains_key(header::TRANSFER_ENCODING);
-    let trailer = headers.remove(header::TRAILER).filter(|_| chunked);
-    headers::strip_hop_by_hop(headers);
+    let chunked = fields.contains_key(header::TRANSFER_ENCODING);
+    let trailer = fields.remove(header::TRAILER).filter(|_| chunked);
+    headers::strip_hop_by_hop(fields);
     if let Some(trailer) = trailer {
-        headers.insert(header::TRAILER, trailer);
+        fields.insert(header::TRAILER, trailer);
     }
-    if headers.get_all(header::SET_COOKIE).iter().any(cookies::is_withheld) {
-        let kept: Vec<_> = headers
-            .get_all(header::SET_COOKIE)
-            .iter()
-            .filter(|v| !cookies::is_withheld(v))
-            .cloned()
-            .collect();
-        headers.remove(header::SET_COOKIE);
+    if fields.get_all(header::SET_COOKIE).iter().any(cookies::is_withheld) {
+        let kept: Vec<_> =
+            fields.get_all(header::SET_COOKIE).iter().filter(|v| !cookies::is_withheld(v)).cloned().collect();
+        fields.remove(header::SET_COOKIE);
         for value in kept {
-            headers.append(header::SET_COOKIE, value);
+            fields.append(header::SET_COOKIE, value);
         }
     }
 }

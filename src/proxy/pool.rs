@@ -1,22 +1,18 @@
 //! Connections to one upstream, kept by one worker: a bounded number in use, those used last first.
 
-use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
 
 use super::ProxyError;
 use super::fleet::{Limits, Member};
-use super::lease::{Connection, Failed, Lease, Patience};
-use super::spare::Spare;
-use super::upload::{Progress, Upload, UploadError};
+use super::http1::Sending;
+use super::lease::{Connection, Failed, Lease, Outgoing, Patience};
+use super::upload::UploadError;
 use crate::http_client::{Endpoint, chain};
+use crate::policy::answer::Answer;
 
 /// One worker's connections to one upstream.
 #[derive(Debug)]
@@ -42,11 +38,14 @@ pub(super) struct Kept {
 /// Boxed, for they go to leases and back many times a second.
 type Resting = Vec<Box<Connection>>;
 
-/// An error, and the request when it may go out again: nothing of it was sent, or repeating it is safe.
+/// An error, and whether the request may go out again: nothing of it was sent, or repeating it is safe.
 pub(super) struct Failure {
     pub error: ProxyError,
-    pub again: Option<Box<Request<Upload>>>,
+    pub again: bool,
 }
+
+/// An answer's head, the connection that its body will come over, and what of the request has not gone out yet.
+pub(super) type Answered = (Answer, Lease, Sending);
 
 impl Pool {
     /// A pool without connections.
@@ -71,14 +70,9 @@ impl Pool {
     ///
     /// A kept connection may have been closed by Campaign at the very moment it was taken: then the request goes out
     /// again, on a new connection, when nothing of it was sent. One that was sent goes out again only if repeating it
-    /// is safe (RFC 9110 §9.2.2) — a GET or HEAD without body — and only once, which `spare` holds.
-    pub(super) async fn send(
-        &self,
-        request: Request<Upload>,
-        progress: &Progress,
-        spare: &mut Spare,
-    ) -> Result<(Response<Incoming>, Lease), Failure> {
-        let outcome = self.exchange(request, progress, spare).await;
+    /// is safe (RFC 9110 §9.2.2) — a GET or HEAD without body — and only once, which `outgoing` remembers.
+    pub(super) async fn send(&self, outgoing: &mut Outgoing) -> Result<Answered, Failure> {
+        let outcome = self.exchange(outgoing).await;
         match &outcome {
             Ok(_) => self.member.health.answered(),
             Err(failure) if failure.error.is_upstreams() => self.member.health.failed(&failure.error),
@@ -87,33 +81,31 @@ impl Pool {
         outcome
     }
 
-    async fn exchange(
-        &self,
-        mut request: Request<Upload>,
-        progress: &Progress,
-        spare: &mut Spare,
-    ) -> Result<(Response<Incoming>, Lease), Failure> {
-        let mut lease = match self.slot().await {
-            Ok(()) => Lease::new(self.kept.clone()),
-            Err(error) => return Err(Failure { error, again: Some(Box::new(request)) }),
-        };
-        while let Some(connection) = self.kept.take() {
-            match lease.exchange(connection, request, progress, spare, self.patience()).await {
-                Ok(response) => return Ok((response, lease)),
+    async fn exchange(&self, outgoing: &mut Outgoing) -> Result<Answered, Failure> {
+        let mut now = self.slot(outgoing.begun).await.map_err(|error| Failure { error, again: true })?;
+        let mut lease = Lease::new(self.kept.clone());
+        loop {
+            let kept = self.kept.take(now);
+            let is_new = kept.is_none();
+            let connection = match kept {
+                Some(connection) => connection,
+                None => {
+                    // Boxed: rare.
+                    let connected = Box::pin(self.connect()).await;
+                    now = Instant::now();
+                    connected.map_err(|error| Failure { error, again: true })?
+                }
+            };
+            match lease.exchange(connection, outgoing, self.patience(), now).await {
+                Ok((answer, sending)) => return Ok((answer, lease, sending)),
                 Err(failed) => {
-                    let Failure { error, again } = self.judge(failed, spare);
-                    let Some(again) = again else { return Err(Failure { error, again: None }) };
-                    request = *again;
+                    let failure = self.judge(failed, outgoing);
+                    if is_new || !failure.again {
+                        return Err(failure);
+                    }
+                    now = Instant::now();
                 }
             }
-        }
-        let connection = match self.connect().await {
-            Ok(connection) => connection,
-            Err(error) => return Err(Failure { error, again: Some(Box::new(request)) }),
-        };
-        match lease.exchange(connection, request, progress, spare, self.patience()).await {
-            Ok(response) => Ok((response, lease)),
-            Err(failed) => Err(self.judge(failed, spare)),
         }
     }
 
@@ -122,41 +114,36 @@ impl Pool {
     }
 
     /// What a failed exchange means, and whether the request may go out again.
-    fn judge(&self, failed: Failed, spare: &mut Spare) -> Failure {
+    fn judge(&self, failed: Failed, outgoing: &mut Outgoing) -> Failure {
         let (upstream, limit) = (self.kept.name.clone(), self.limits.response);
         let (error, again) = match failed {
-            Failed::Deadline => (ProxyError::Deadline { upstream, limit }, None),
+            Failed::Deadline => (ProxyError::Deadline { upstream, limit }, false),
             Failed::Stalled => {
                 let reason = format!("nothing came for {:?}", self.upload_idle);
-                (ProxyError::Client { reason, stalled: true }, None)
+                (ProxyError::Client { reason, stalled: true }, false)
             }
-            Failed::Broken(error, _) if error.is_user() => {
-                if let Some(UploadError::TooLarge(limit)) = error.source().and_then(|e| e.downcast_ref()) {
-                    return Failure { error: ProxyError::TooLarge { limit: *limit }, again: None };
-                }
-                (ProxyError::Client { reason: chain(&error), stalled: false }, None)
-            }
-            Failed::Broken(error, unsent) => {
+            Failed::Upload(UploadError::TooLarge(limit)) => (ProxyError::TooLarge { limit }, false),
+            Failed::Upload(error) => (ProxyError::Client { reason: chain(&error), stalled: false }, false),
+            Failed::Broken { error, unsent } => {
                 // An answer that cannot be read is an answer: asking again would bring the same.
-                let again =
-                    unsent.or_else(|| if error.is_parse() { None } else { spare.again().map(Box::new) });
+                let again = unsent || (!error.is_an_answer() && std::mem::take(&mut outgoing.repeatable));
                 (ProxyError::Broken { upstream, reason: chain(&error) }, again)
             }
         };
         Failure { error, again }
     }
 
-    /// Takes a slot, or waits for one: in order, but not for ever.
-    async fn slot(&self) -> Result<(), ProxyError> {
+    /// Takes a slot, or waits for one: in order, but not for ever. Gives the time then.
+    async fn slot(&self, now: Instant) -> Result<Instant, ProxyError> {
         let slots = &self.kept.slots;
         if let Ok(permit) = slots.try_acquire() {
             permit.forget();
-            return Ok(());
+            return Ok(now);
         }
         let limit = self.limits.pool.queue_timeout;
         if let Ok(Ok(permit)) = tokio::time::timeout(limit, slots.acquire()).await {
             permit.forget();
-            return Ok(());
+            return Ok(Instant::now());
         }
         let connections = self.limits.pool.max_connections;
         Err(ProxyError::Busy { upstream: self.kept.name.clone(), connections, limit })
@@ -166,29 +153,16 @@ impl Pool {
         let failed = |reason| ProxyError::Connect { upstream: self.kept.name.clone(), reason };
         let endpoint: &Endpoint = &self.member.endpoint;
         let wire = endpoint.dialer().dial().await.map_err(|e| failed(chain(&e)))?;
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(AT_ONCE)
-            .handshake(TokioIo::new(wire))
-            .await
-            .map_err(|e| failed(chain(&e)))?;
-        let driver = tokio::spawn(async move {
-            // Its end is seen by whoever holds the sender.
-            let _ = connection.with_upgrades().await;
-        });
-        Ok(Box::new(Connection::new(sender, driver.abort_handle(), self.limits.response)))
+        Ok(Box::new(Connection::new(wire, self.limits.response)))
     }
 }
 
-/// Bytes of an answer read at once, and the longest head. Where a client reads slower than Campaign writes, a few such pieces
-/// wait here for each: hyper's own limit of 400 kB was measured to cost 1.1 MB a client. Half of this would cost CPU.
-const AT_ONCE: usize = 64 * 1024;
-
 impl Kept {
     /// The idle connection used last, if it was used recently enough.
-    fn take(&self) -> Option<Box<Connection>> {
+    fn take(&self, now: Instant) -> Option<Box<Connection>> {
         let mut idle = self.idle();
-        while let Some(connection) = idle.pop() {
-            if connection.is_usable(self.idle_timeout) {
+        while let Some(mut connection) = idle.pop() {
+            if connection.is_usable(now, self.idle_timeout) {
                 return Some(connection);
             }
         }
@@ -217,7 +191,8 @@ impl Kept {
                 tokio::time::sleep(pause).await;
                 let Some(kept) = Weak::upgrade(&kept) else { return };
                 let mut idle = kept.idle();
-                idle.retain(|connection| connection.is_usable(kept.idle_timeout));
+                let now = Instant::now();
+                idle.retain_mut(|connection| connection.may_stay(now, kept.idle_timeout));
                 if idle.is_empty() {
                     // The next connection that comes back starts it again.
                     kept.swept.store(false, Ordering::Relaxed);

@@ -11,8 +11,6 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use http_body::Body as HttpBody;
-use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -22,6 +20,8 @@ use super::body::Body;
 use super::lease::Lease;
 use super::tunnel::carry;
 use crate::crypto::websocket_key;
+use crate::policy::answer::Answer;
+use crate::policy::head::Lines;
 use crate::policy::headers::header_text;
 
 /// True for a WebSocket handshake, over HTTP/1.1 or HTTP/2.
@@ -37,11 +37,6 @@ pub fn is_websocket<B>(request: &Request<B>) -> bool {
 fn protocol<B>(request: &Request<B>) -> Option<&[u8]> {
     request.extensions().get::<Protocol>().map(AsRef::as_ref)
 }
-
-/// What [`strip`](crate::policy::headers::strip_request) took away and a WebSocket needs is put back by the caller through
-/// this mark in the request's extensions.
-#[derive(Clone, Copy, Debug)]
-pub struct WebSocketWanted;
 
 /// Whatever the server wants to keep for as long as a WebSocket over HTTP/2 is open; an extension of the request.
 #[derive(Clone)]
@@ -69,78 +64,74 @@ pub struct Wanted {
     hold: Option<Hold>,
 }
 
-/// Makes a marked request the handshake of HTTP/1.1 that it is or stands for.
-pub fn take<B: HttpBody>(request: &mut Request<B>) -> Option<Wanted> {
-    let marked = request.extensions_mut().remove::<WebSocketWanted>().is_some();
-    if !marked || !request.body().is_end_stream() {
-        return None;
-    }
-    let mut accept = None;
-    if *request.method() == Method::CONNECT {
-        *request.method_mut() = Method::GET;
-        request.extensions_mut().remove::<Protocol>();
-        let key = websocket_key();
-        accept = Some(accept_of(&key));
-        request.headers_mut().insert(header::SEC_WEBSOCKET_KEY, header_text(&key));
-    }
-    let headers = request.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    let hold = request.extensions_mut().remove::<Hold>();
-    Some(Wanted { client: hyper::upgrade::on(request), accept, hold })
-}
-
-/// True when passing this answer on would switch the client's side: over HTTP/2, any success does (RFC 8441 §5).
-pub fn would_switch<B>(wanted: Option<&Wanted>, response: &Response<B>) -> bool {
-    wanted.is_some_and(|wanted| wanted.accept.is_some()) && response.status().is_success()
-}
-
 impl Wanted {
+    /// What a request of a WebSocket wants, which becomes the handshake of HTTP/1.1 that it is or stands for.
+    pub fn of<B>(request: &mut Request<B>) -> Self {
+        let mut accept = None;
+        if *request.method() == Method::CONNECT {
+            *request.method_mut() = Method::GET;
+            request.extensions_mut().remove::<Protocol>();
+            let key = websocket_key();
+            accept = Some(accept_of(&key));
+            request.headers_mut().insert(header::SEC_WEBSOCKET_KEY, header_text(&key));
+        }
+        let hold = request.extensions_mut().remove::<Hold>();
+        Self { client: hyper::upgrade::on(request), accept, hold }
+    }
+
+    /// Adds the hop-by-hop fields that ask for it.
+    pub fn ask(lines: &mut Lines) {
+        lines.add(&header::CONNECTION, &HeaderValue::from_static("upgrade"));
+        lines.add(&header::UPGRADE, &HeaderValue::from_static("websocket"));
+    }
+
+    /// True when passing this answer on would switch the client's side: over HTTP/2, any success does (RFC 8441 §5).
+    pub(super) fn would_switch(&self, answer: &Answer) -> bool {
+        self.accept.is_some() && answer.status.is_success()
+    }
+
     /// True when this answer is the switch that was asked for.
-    pub fn is_met_by<B>(&self, response: &Response<B>) -> bool {
-        let accepted = response.headers().get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
-        response.status() == StatusCode::SWITCHING_PROTOCOLS
-            && asks_for_websocket(response.headers())
+    pub(super) fn is_met_by(&self, answer: &Answer) -> bool {
+        let accepted = answer.fields.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+        answer.status == StatusCode::SWITCHING_PROTOCOLS
+            && asks_for_websocket(&answer.fields)
             && self.accept.as_ref().is_none_or(|accept| accepted == Some(accept.as_bytes()))
     }
 }
 
-/// Joins both sides after a 101 that is what was asked for.
-pub fn join(
-    mut response: Response<Incoming>,
+/// Joins both sides after a 101 that is what was asked for, its fields clean.
+pub(super) fn join(
+    answer: Answer,
     lease: Lease,
     wanted: Wanted,
     ended: Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
-    let upstream = hyper::upgrade::on(&mut response);
     // The tunnel is none of the pool's connections any more.
     let connection = lease.detach();
     let Wanted { client, accept, hold } = wanted;
     tokio::spawn(async move {
         let _hold = hold;
-        let joined = tokio::join!(client, upstream);
-        // Closed with its HTTP side unless it was handed over just now.
-        drop(connection);
-        let (Ok(client), Ok(upstream)) = joined else { return };
-        let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
-        let tunnel = carry(&mut client, &mut upstream);
+        let (Ok(client), Some((mut upstream, ahead))) = (client.await, connection) else { return };
+        let mut client = TokioIo::new(client);
+        let tunnel = carry(&mut client, &mut upstream, &ahead);
         match ended {
             // The session's end closes both sides at once.
             Some(ended) => drop(ended.run_until_cancelled(tunnel).await),
             None => drop(tunnel.await),
         }
     });
-    let (mut head, _) = response.into_parts();
-    head.headers.remove(header::CONTENT_LENGTH);
-    head.headers.remove(header::TRANSFER_ENCODING);
+    let mut response = Response::new(Body::empty());
+    let mut fields = answer.fields;
+    fields.remove(header::CONTENT_LENGTH);
     if accept.is_some() {
-        head.status = StatusCode::OK;
-        head.headers.remove(header::SEC_WEBSOCKET_ACCEPT);
+        fields.remove(header::SEC_WEBSOCKET_ACCEPT);
     } else {
-        head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        fields.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     }
-    Response::from_parts(head, Body::empty())
+    *response.headers_mut() = fields;
+    response
 }
 
 /// True when these fields, of a request or its answer, switch to WebSocket and to nothing else.

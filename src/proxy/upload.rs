@@ -1,15 +1,14 @@
-//! A request's body on its way to Campaign, and how far it has come.
+//! A request's body on its way to Campaign.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::Request;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
+
+use crate::policy::head::BodyLength;
 
 /// A request's body on its way to Campaign.
 #[derive(Debug)]
@@ -18,14 +17,14 @@ pub enum Upload {
     Empty,
     /// Complete already.
     Whole(Option<Bytes>),
-    /// The client's, counted as it goes.
-    Client(Incoming, Arc<Counted>, Room),
+    /// The client's.
+    Client(Incoming, Room),
 }
 
 /// What can go to Campaign as a request's body.
 pub trait Sendable: HttpBody {
-    /// As an upload of at most `limit` bytes, and how to watch it.
-    fn watched(self, limit: Option<u64>) -> (Upload, Progress);
+    /// As an upload of at most `limit` bytes.
+    fn upload(self, limit: Option<u64>) -> Upload;
 }
 
 /// Bytes that may still come, of so many in all.
@@ -44,88 +43,39 @@ pub enum UploadError {
     /// Longer than allowed.
     #[error("longer than {0} bytes")]
     TooLarge(u64),
-}
-
-/// What an upload notes down.
-#[derive(Debug, Default)]
-pub struct Counted {
-    /// Pieces that came.
-    pieces: AtomicU64,
-    /// True while the next piece has not come from the client.
-    waits: AtomicBool,
-}
-
-/// Tells whether an upload still moves.
-#[derive(Clone, Debug)]
-pub struct Progress(Option<Arc<Counted>>);
-
-/// What happened to an upload since the last look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Movement {
-    /// It moved.
-    Some,
-    /// It did not: the client sends nothing.
-    WaitsForClient,
-    /// It did not, or is over.
-    None,
+    /// Not as long as its head says.
+    #[error("not as long as its Content-Length")]
+    Length,
 }
 
 /// A client's body on its way.
 impl Sendable for Incoming {
-    fn watched(self, limit: Option<u64>) -> (Upload, Progress) {
+    fn upload(self, limit: Option<u64>) -> Upload {
         if self.is_end_stream() {
-            return (Upload::Empty, Progress(None));
+            return Upload::Empty;
         }
-        let counted = Arc::<Counted>::default();
-        let progress = Progress(Some(counted.clone()));
         let all = limit.unwrap_or(u64::MAX);
-        (Upload::Client(self, counted, Room { left: all, all }), progress)
+        Upload::Client(self, Room { left: all, all })
     }
 }
 
 /// A body that was read before: there is nothing to wait for.
 impl Sendable for Full<Bytes> {
-    fn watched(self, _limit: Option<u64>) -> (Upload, Progress) {
+    fn upload(self, _limit: Option<u64>) -> Upload {
         let whole = self.into_inner().filter(|bytes| !bytes.is_empty());
-        (whole.map_or(Upload::Empty, |bytes| Upload::Whole(Some(bytes))), Progress(None))
+        whole.map_or(Upload::Empty, |bytes| Upload::Whole(Some(bytes)))
     }
 }
 
 impl Upload {
-    /// Wraps a body so that its progress can be watched.
-    pub(super) fn watched<B: Sendable>(request: Request<B>, limit: Option<u64>) -> (Request<Self>, Progress) {
-        let (head, body) = request.into_parts();
-        let (upload, progress) = body.watched(limit);
-        (Request::from_parts(head, upload), progress)
-    }
-
-    /// True when there is nothing to send.
-    pub(super) fn is_empty(&self) -> bool {
-        matches!(self, Self::Empty)
-    }
-}
-
-impl Progress {
-    /// Of a request without a body.
-    pub(super) fn none() -> Self {
-        Self(None)
-    }
-
-    /// What happened since `seen`, which is brought up to date.
-    pub(super) fn since(&self, seen: &mut u64) -> Movement {
-        let Some(counted) = &self.0 else { return Movement::None };
-        let pieces = counted.pieces.load(Ordering::Relaxed);
-        if pieces != *seen {
-            *seen = pieces;
-            return Movement::Some;
+    /// What the head says of it.
+    pub(super) fn length(&self) -> BodyLength {
+        match self {
+            Self::Empty => BodyLength::None,
+            Self::Whole(_) | Self::Client(..) => {
+                self.size_hint().exact().map_or(BodyLength::Chunked, BodyLength::Known)
+            }
         }
-        let waits = counted.waits.load(Ordering::Relaxed) && !self.is_over();
-        if waits { Movement::WaitsForClient } else { Movement::None }
-    }
-
-    /// True once nobody reads the body any more: it is through, or given up.
-    pub(super) fn is_over(&self) -> bool {
-        self.0.as_ref().is_none_or(|counted| Arc::strong_count(counted) == 1)
     }
 }
 
@@ -148,13 +98,8 @@ impl HttpBody for Upload {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Client(body, counted, room) => {
-                let polled = Pin::new(body).poll_frame(cx);
-                counted.waits.store(polled.is_pending(), Ordering::Relaxed);
-                if polled.is_ready() {
-                    counted.pieces.fetch_add(1, Ordering::Relaxed);
-                }
-                polled.map(|frame| frame.map(|frame| room.take(frame?)))
+            Self::Client(body, room) => {
+                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| room.take(frame?)))
             }
         }
     }
@@ -163,7 +108,7 @@ impl HttpBody for Upload {
         match self {
             Self::Empty => true,
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Client(body, ..) => body.is_end_stream(),
+            Self::Client(body, _) => body.is_end_stream(),
         }
     }
 
@@ -171,7 +116,7 @@ impl HttpBody for Upload {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Client(body, ..) => body.size_hint(),
+            Self::Client(body, _) => body.size_hint(),
         }
     }
 }

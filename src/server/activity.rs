@@ -1,13 +1,14 @@
 //! One connection's activity: counted by its requests, read by the [watch](super::watch).
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
-use tokio::sync::Notify;
 
 use crate::policy::framing::FramingError;
 use crate::policy::heads::Flawed;
@@ -29,7 +30,7 @@ pub struct Activity {
     heads: AtomicU32,
     flawed: OnceLock<Flawed>,
     word: AtomicU8,
-    told: Notify,
+    told: AtomicWaker,
 }
 
 /// What a connection is told.
@@ -94,20 +95,26 @@ impl Activity {
 
     /// Tells the connection.
     pub fn tell(&self, word: Word) {
-        self.word.store(word as u8 + 1, Ordering::Relaxed);
-        self.told.notify_one();
+        self.word.store(word as u8 + 1, Ordering::Release);
+        self.told.wake();
     }
 
-    /// Waits for the next word.
+    /// Waits for the next word. One at a time may wait.
     pub async fn heard(&self) -> Word {
-        loop {
-            match self.word.swap(0, Ordering::Relaxed) {
-                0 => self.told.notified().await,
-                1 => return Word::Rest,
-                2 => return Word::Finish,
-                _ => return Word::Cut,
+        // Looked at whenever anything happens on the connection: cheaper than a queue of those who wait.
+        poll_fn(|cx| {
+            self.told.register(cx.waker());
+            if self.word.load(Ordering::Acquire) == 0 {
+                return Poll::Pending;
             }
-        }
+            match self.word.swap(0, Ordering::Acquire) {
+                0 => Poll::Pending,
+                1 => Poll::Ready(Word::Rest),
+                2 => Poll::Ready(Word::Finish),
+                _ => Poll::Ready(Word::Cut),
+            }
+        })
+        .await
     }
 
     fn step(&self) {

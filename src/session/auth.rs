@@ -16,6 +16,8 @@ use super::data::SessionData;
 use super::key::Key;
 use crate::clock::UnixTime;
 use crate::policy::cookies::CAMPAIGN_COOKIE;
+use crate::policy::head::Lines;
+use crate::policy::headers::identity::{EMAIL, GROUPS, ORGANIZATION, USER};
 use crate::policy::headers::{group_list, header_text};
 use crate::policy::renewal::{recheck_due, renewal_due};
 
@@ -36,6 +38,8 @@ pub struct Auth {
     pub organization: HeaderValue,
     /// `X-Campaign-Groups`.
     pub groups: HeaderValue,
+    /// The four above as they go to Campaign.
+    pub identity: Lines,
     /// `__sessiontoken=…`, mode `bearer-logon`.
     pub campaign_cookie: Option<HeaderValue>,
     /// `X-Security-Token`, mode `bearer-logon`.
@@ -77,12 +81,22 @@ impl Auth {
         let identity = &data.identity;
         let campaign = data.campaign.as_ref();
         let key = Key::of(id);
+        let (user, organization) = (header_text(&identity.user), header_text(&identity.organization));
+        let (email, groups) = (identity.email.as_deref().map(header_text), group_list(&identity.groups));
+        let mut lines = Lines::default();
+        lines.add(&USER, &user);
+        if let Some(email) = &email {
+            lines.add(&EMAIL, email);
+        }
+        lines.add(&ORGANIZATION, &organization);
+        lines.add(&GROUPS, &groups);
         Self {
             sid: key.to_string(),
-            user: header_text(&identity.user),
-            email: identity.email.as_deref().map(header_text),
-            organization: header_text(&identity.organization),
-            groups: group_list(&identity.groups),
+            user,
+            email,
+            organization,
+            groups,
+            identity: lines,
             campaign_cookie: campaign.map(|session| {
                 secret(&format!("{CAMPAIGN_COOKIE}={}", session.session_token.expose_secret()))
             }),

@@ -129,30 +129,37 @@ impl Sessions {
     /// The live session with this cookie value, noted as used now. `None` for anything else: unknown, ended, timed out,
     /// not even an id.
     pub async fn find(&self, cookie: &str) -> Result<Option<Arc<Auth>>, StoreError> {
-        let Some((auth, now)) = self.seek(cookie).await? else { return Ok(None) };
-        self.touch(&auth, now);
-        Ok(Some(auth))
+        self.find_at(cookie, self.clock.now()).await
+    }
+
+    /// As [`find`](Self::find), for callers that know the time.
+    pub async fn find_at(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<Auth>>, StoreError> {
+        let found = self.seek(cookie, now).await?;
+        if let Some(auth) = &found {
+            self.touch(auth, now);
+        }
+        Ok(found)
     }
 
     /// As [`find`](Self::find), but to look at a session is not to use it.
     pub async fn look(&self, cookie: &str) -> Result<Option<Arc<Auth>>, StoreError> {
-        Ok(self.seek(cookie).await?.map(|(auth, _)| auth))
+        self.seek(cookie, self.clock.now()).await
     }
 
-    async fn seek(&self, cookie: &str) -> Result<Option<(Arc<Auth>, UnixTime)>, StoreError> {
+    async fn seek(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<Auth>>, StoreError> {
         let Ok(id) = cookie.parse::<Id>() else { return Ok(None) };
         let key = Key::of(id);
         let auth = match self.live.get(&key) {
-            Some(auth) => self.confirmed(auth).await?,
-            None => self.load(id).await?,
+            Some(auth) => self.confirmed(auth, now).await?,
+            // Boxed: rare.
+            None => Box::pin(self.load(id)).await?,
         };
         let Some(auth) = auth else { return Ok(None) };
-        let now = self.clock.now();
         if self.is_over(&auth, now) {
             self.time_out(&auth).await?;
             return Ok(None);
         }
-        Ok(Some((auth, now)))
+        Ok(Some(auth))
     }
 
     /// When a session ends unless it is used again.

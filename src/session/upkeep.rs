@@ -60,13 +60,17 @@ impl Sessions {
     }
 
     /// A cached session, if the store still has it. A store of our own is not asked: nobody else ends sessions there.
-    pub(super) async fn confirmed(&self, auth: Arc<Auth>) -> Result<Option<Arc<Auth>>, StoreError> {
+    pub(super) async fn confirmed(
+        &self,
+        auth: Arc<Auth>,
+        now: UnixTime,
+    ) -> Result<Option<Arc<Auth>>, StoreError> {
         if !self.store.is_shared() {
             return Ok(Some(auth));
         }
-        let age = self.clock.now().since(UnixTime(auth.asked.load(Ordering::Relaxed)));
+        let age = now.since(UnixTime(auth.asked.load(Ordering::Relaxed)));
         if age >= Self::CACHE_TIME {
-            return self.ask(&auth).await;
+            return Box::pin(self.ask(&auth)).await;
         }
         // In time, and off the request's path: who is at work never waits for the store.
         if age >= Self::CACHE_TIME / 2 && !auth.asking.swap(true, Ordering::Relaxed) {

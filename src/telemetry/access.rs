@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::{Method, StatusCode};
 use time::OffsetDateTime;
@@ -29,6 +29,8 @@ pub struct Line<'a> {
     pub status: StatusCode,
     /// Until the answer's head.
     pub took: Duration,
+    /// When that came.
+    pub at: Instant,
 }
 
 /// One worker's access log.
@@ -58,7 +60,8 @@ impl AccessLog {
     pub fn line(&self, line: &Line<'_>) {
         let Some(pending) = &self.pending else { return };
         let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.append(line, now(), self.human);
+        let now = pending.wall_clock(line.at);
+        pending.append(line, now, self.human);
         if pending.text.len() > BATCH {
             self.write_out(&mut pending.text);
         }
@@ -67,7 +70,10 @@ impl AccessLog {
     /// Writes out what is pending.
     pub fn flush(&self) {
         if let Some(pending) = &self.pending {
-            self.write_out(&mut pending.lock().unwrap_or_else(PoisonError::into_inner).text);
+            let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+            // The system's clock may have been set.
+            pending.anchor = None;
+            self.write_out(&mut pending.text);
         }
     }
 
@@ -98,15 +104,25 @@ struct Pending {
     second: u64,
     /// `2026-11-22T10:13:32.`
     date: String,
+    /// A moment, and what the system's clock said then: for a line, the clock need not be read.
+    anchor: Option<(Instant, Duration)>,
 }
 
 impl Pending {
+    fn wall_clock(&mut self, at: Instant) -> Duration {
+        let (then, said) = *self.anchor.get_or_insert_with(|| (Instant::now(), now()));
+        match at.checked_duration_since(then) {
+            Some(since) => said + since,
+            None => said.saturating_sub(then.duration_since(at)),
+        }
+    }
+
     fn append(&mut self, line: &Line<'_>, now: Duration, human: bool) {
         if self.date.is_empty() || self.second != now.as_secs() {
             (self.second, self.date) = (now.as_secs(), date(now.as_secs()));
         }
         let words = if human { &HUMAN } else { &JSON };
-        let Line { request, peer, method, path, status, took } = line;
+        let Line { request, peer, method, path, status, took, at: _ } = line;
         let text = &mut self.text;
         text.push_str(words.open);
         text.push_str(&self.date);
@@ -216,6 +232,7 @@ mod tests {
             path,
             status: StatusCode::OK,
             took: Duration::from_millis(7),
+            at: Instant::now(),
         };
         pending.append(&line, Duration::new(1_795_342_412, 42_000), human);
         pending.text
@@ -232,6 +249,7 @@ mod tests {
                 path: "/",
                 status: StatusCode::OK,
                 took: Duration::from_millis(12_345),
+                at: Instant::now(),
             };
             pending.append(&line, Duration::new(second, 999_999_999), true);
         }

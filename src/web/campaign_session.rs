@@ -13,9 +13,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::answer::Stop;
 use super::context::Context;
 use super::shared::Shared;
-use super::{dress, was};
+use super::was;
 use crate::campaign::{CampaignError, says_session_expired};
 use crate::clock::UnixTime;
+use crate::policy::head::Head;
 use crate::proxy::{Body, Forwarded, Proxy};
 use crate::session::{Auth, CampaignSession, SessionData};
 
@@ -97,13 +98,14 @@ async fn keep(
 }
 
 /// Looks whether Campaign's answer says that its session is over; if so opens a new one and, if the request may be sent
-/// again, gives the answer to that.
+/// again, gives the answer to that. `anew` writes the request's head for another Campaign session.
 pub async fn look(
     shared: &Arc<Shared>,
     context: &Context,
     proxy: &Proxy,
     auth: &Arc<Auth>,
     forwarded: Forwarded,
+    anew: impl FnOnce(&Auth) -> Head,
 ) -> Result<Response<Body>, Stop> {
     let Forwarded { response, again } = forwarded;
     let enough = if response.status() == StatusCode::FORBIDDEN { PAGE } else { FAULT };
@@ -117,9 +119,8 @@ pub async fn look(
     if is_same_campaign_session(&fresh, auth) {
         return Ok(answer);
     }
-    if let Some(mut again) = again {
-        dress::change_campaign_session(again.headers_mut(), auth, &fresh);
-        answer = proxy.repeat(again, || Some(fresh.ended.clone())).await?;
+    if again {
+        answer = proxy.repeat(anew(&fresh), || Some(fresh.ended.clone())).await?;
     }
     tell(shared, answer.headers_mut(), &fresh);
     Ok(answer)

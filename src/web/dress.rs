@@ -1,90 +1,113 @@
-//! Dressing a request for Campaign: what the client may not say goes, what the gateway says comes.
+//! Dressing a request for Campaign: what the client may not say is left out, what the gateway says is added.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header, request};
 
 use super::context::Context;
 use super::shared::Shared;
 use crate::config::SessionMode;
 use crate::policy::arrival::is_same_origin;
 use crate::policy::cookies;
+use crate::policy::head::Head;
 use crate::policy::headers::{
-    self, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT,
+    FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, Passage, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT,
     TRACESTATE, identity,
 };
 use crate::policy::told::Told;
 use crate::session::Auth;
 
-/// Rewrites the headers in place. `host` is the checked host of the request.
+/// The head of this request as Campaign gets it, one pass over its fields. `host` is the checked host of the request.
 pub fn dress(
     shared: &Shared,
     context: &Context,
-    headers: &mut HeaderMap,
-    host: HeaderValue,
+    request: &request::Parts,
+    host: &HeaderValue,
     auth: Option<&Auth>,
-) {
-    // Read before anything is taken away.
-    let same_origin = auth.is_some() && is_same_origin(headers, &shared.origin);
-    let forwarded_for = forwarded_for(context, headers);
-    let told = if context.peer.trusted { Told::read(headers) } else { Told::default() };
+) -> Head {
+    let sent = request.headers.get(SECURITY_TOKEN);
+    written(shared, context, request, host, auth, sent)
+}
 
-    headers::strip_request(headers);
-    headers.reserve(ADDED);
-    let mode = shared.instance.campaign.session;
-    cookies::rewrite(headers, auth.and_then(|auth| auth.campaign_cookie.as_ref()));
+/// As [`dress`], for the Campaign session of `fresh` in the place of that of `old`. A security token is exchanged only where that
+/// of `old` stood: who sent none, or a wrong one, gets none.
+pub fn anew(
+    shared: &Shared,
+    context: &Context,
+    request: &request::Parts,
+    host: &HeaderValue,
+    (old, fresh): (&Auth, &Auth),
+) -> Head {
+    let sent = request.headers.get(SECURITY_TOKEN);
+    let exchanged = if sent.is_some() && sent == old.security_token.as_ref() {
+        fresh.security_token.as_ref()
+    } else {
+        sent
+    };
+    written(shared, context, request, host, Some(fresh), exchanged)
+}
 
-    headers.insert(FORWARDED_FOR, forwarded_for);
-    headers.insert(FORWARDED_PROTO, told.proto.unwrap_or(HeaderValue::from_static("https")));
-    headers.insert(FORWARDED_HOST, told.host.unwrap_or_else(|| host.clone()));
-    headers.insert(header::HOST, host);
-    headers.insert(REQUEST_ID, context.id.header());
-    let (parent, state) = told.trace.unwrap_or_else(|| (context.id.traceparent(), None));
-    headers.insert(TRACEPARENT, parent);
-    if let Some(state) = state {
-        headers.insert(TRACESTATE, state);
-    }
-    headers.append(header::VIA, HeaderValue::from_static("1.1 imsgate"));
-
-    let Some(auth) = auth else { return };
-    headers.insert(identity::USER, auth.user.clone());
-    if let Some(email) = &auth.email {
-        headers.insert(identity::EMAIL, email.clone());
-    }
-    headers.insert(identity::ORGANIZATION, auth.organization.clone());
-    headers.insert(identity::GROUPS, auth.groups.clone());
-    headers.insert(identity::ASSERTION, auth.assertion(&shared.signer, context.now));
-    match (mode, &auth.security_token) {
-        // Campaign's defence against cross-site requests stays one: only our own pages get the token added.
-        (SessionMode::BearerLogon, Some(token))
-            if same_origin
-            // Campaign's SDK sends the header empty when it has no token.
-            && headers.get(SECURITY_TOKEN).is_none_or(HeaderValue::is_empty) =>
-        {
-            headers.insert(SECURITY_TOKEN, token.clone());
+/// `sent` is the security token that the request comes with.
+fn written(
+    shared: &Shared,
+    context: &Context,
+    request: &request::Parts,
+    host: &HeaderValue,
+    auth: Option<&Auth>,
+    sent: Option<&HeaderValue>,
+) -> Head {
+    let headers = &request.headers;
+    let mut head = Head::begin(&request.method, &request.uri);
+    let lines = head.lines();
+    lines.add(&header::HOST, host);
+    let passage = Passage::of(headers);
+    for (name, value) in headers {
+        if *name != header::COOKIE && *name != SECURITY_TOKEN && passage.is_open(name) {
+            lines.add(name, value);
         }
-        (SessionMode::Bearer, _) => drop(headers.insert(header::AUTHORIZATION, auth.bearer.clone())),
-        _ => {}
     }
+    cookies::write(lines, headers, auth.and_then(|auth| auth.campaign_cookie.as_ref()));
+
+    let told = if context.peer.trusted { Told::read(headers) } else { Told::default() };
+    lines
+        .add(&FORWARDED_FOR, forwarded_for(context, headers).as_ref().unwrap_or(&context.peer.forwarded_for));
+    lines.add(&FORWARDED_PROTO, told.proto.as_ref().unwrap_or(&HTTPS));
+    lines.add(&FORWARDED_HOST, told.host.as_ref().unwrap_or(host));
+    lines.add(&REQUEST_ID, &context.id.header());
+    let (parent, state) = told.trace.unwrap_or_else(|| (context.id.traceparent(), None));
+    lines.add(&TRACEPARENT, &parent);
+    if let Some(state) = state {
+        lines.add(&TRACESTATE, &state);
+    }
+    lines.add(&header::VIA, &VIA);
+
+    let mode = shared.instance.campaign.session;
+    let ours = auth.and_then(|auth| auth.security_token.as_ref()).filter(|_| {
+        // Campaign's defence against cross-site requests stays one: only our own pages get the token added.
+        mode == SessionMode::BearerLogon
+            // Campaign's SDK sends the header empty when it has no token.
+            && sent.is_none_or(HeaderValue::is_empty)
+            && is_same_origin(headers, &shared.origin)
+    });
+    if let Some(token) = ours.or(sent) {
+        lines.add(&SECURITY_TOKEN, token);
+    }
+    if let Some(auth) = auth {
+        lines.extend(&auth.identity);
+        lines.add(&identity::ASSERTION, &auth.assertion(&shared.signer, context.now));
+        if mode == SessionMode::Bearer {
+            lines.add(&header::AUTHORIZATION, &auth.bearer);
+        }
+    }
+    head
 }
 
-/// Puts the Campaign session of `fresh` in the place of that of `old`, in a request that was dressed for `old`. A security
-/// token is exchanged only where that of `old` stood: who sent none, or a wrong one, gets none.
-pub fn change_campaign_session(headers: &mut HeaderMap, old: &Auth, fresh: &Auth) {
-    cookies::rewrite(headers, fresh.campaign_cookie.as_ref());
-    if let (Some(sent), Some(token)) = (headers.get(SECURITY_TOKEN), &fresh.security_token)
-        && Some(sent) == old.security_token.as_ref()
-    {
-        headers.insert(SECURITY_TOKEN, token.clone());
-    }
-}
+const HTTPS: HeaderValue = HeaderValue::from_static("https");
+const VIA: HeaderValue = HeaderValue::from_static("1.1 imsgate");
 
-/// Headers added at most.
-const ADDED: usize = 16;
-
-/// The peer's address; behind a trusted proxy, appended to what that proxy says.
-fn forwarded_for(context: &Context, headers: &HeaderMap) -> HeaderValue {
+/// Behind a trusted proxy, what that says of where the request comes from, and its own address.
+fn forwarded_for(context: &Context, headers: &HeaderMap) -> Option<HeaderValue> {
     let peer = &context.peer;
     if !peer.trusted {
-        return peer.forwarded_for.clone();
+        return None;
     }
     let mut chain: Vec<u8> = Vec::new();
     for value in headers.get_all(FORWARDED_FOR).iter().chain([&peer.forwarded_for]) {
@@ -93,5 +116,5 @@ fn forwarded_for(context: &Context, headers: &HeaderMap) -> HeaderValue {
         }
         chain.extend_from_slice(value.as_bytes());
     }
-    HeaderValue::from_bytes(&chain).unwrap_or_else(|_| peer.forwarded_for.clone())
+    HeaderValue::from_bytes(&chain).ok()
 }

@@ -13,12 +13,13 @@ use super::answer::Stop;
 use super::context::{Context, Peer};
 use super::shared::Shared;
 use super::{campaign_session, door, dress, renew, resend, router};
+use crate::clock::UnixTime;
 use crate::policy::arrival::{SOAP_ROUTER, is_same_origin};
 use crate::policy::framing::{self, FramingError};
 use crate::policy::headers::{EXPIRES_IN, REQUEST_ID};
 use crate::policy::path::CanonicalPath;
 use crate::policy::{cookies, kept, public};
-use crate::proxy::{Body, Proxy, ProxyError, WebSocketWanted, is_websocket};
+use crate::proxy::{Body, Proxy, ProxyError, Wanted, is_websocket};
 use crate::session::Auth;
 use crate::telemetry::{AccessLog, Counters, Limit, Line, Lookup, Trouble};
 
@@ -58,6 +59,7 @@ impl Gate {
         };
         response.headers_mut().insert(REQUEST_ID, context.id.header());
         self.counters.request(response.status());
+        let now = Instant::now();
         self.access.line(&Line {
             request: context.id,
             peer: context.peer.forwarded_for.to_str().unwrap_or_default(),
@@ -65,7 +67,8 @@ impl Gate {
             // Never the query: a callback's holds the authorization code.
             path: target.path(),
             status: response.status(),
-            took: began.elapsed(),
+            took: now.saturating_duration_since(began),
+            at: now,
         });
         response
     }
@@ -118,7 +121,7 @@ impl Gate {
         if public::is_denied(path.as_str()) {
             return Err((Stop::Denied, false));
         }
-        let mut auth = self.session(request.headers()).await.map_err(anonymous)?;
+        let mut auth = self.session(request.headers(), context.now).await.map_err(anonymous)?;
         if let Some(due) = auth.take_if(|auth| auth.is_renewal_due(context.now)) {
             // Boxed: rare.
             auth =
@@ -147,6 +150,7 @@ impl Gate {
             return Box::pin(resent).await.map_err(|stop| (stop, true));
         }
         let (signed_in, is_soap) = (auth.is_some(), path.as_str() == SOAP_ROUTER);
+        let mut wanted = None;
         if websocket {
             let foreign = request.headers().contains_key(header::ORIGIN)
                 && !is_same_origin(request.headers(), &shared.origin);
@@ -156,14 +160,20 @@ impl Gate {
             if !request.body().is_end_stream() {
                 return Err((FramingError::BodyBeforeSwitch.into(), signed_in));
             }
-            request.extensions_mut().insert(WebSocketWanted);
+            wanted = Some(Wanted::of(&mut request));
         }
-        dress::dress(shared, context, request.headers_mut(), host, auth.as_deref());
+        let (request, body) = request.into_parts();
+        let mut head = dress::dress(shared, context, &request, &host, auth.as_deref());
+        if wanted.is_some() {
+            Wanted::ask(head.lines());
+        }
         let ended = || auth.as_ref().map(|auth| auth.ended.clone());
-        let forwarded = self.proxy.forward(request, ended).await.map_err(|e| (e.into(), signed_in))?;
+        let forwarded =
+            self.proxy.forward(head, body, wanted, now, ended).await.map_err(|e| (e.into(), signed_in))?;
         let Some(auth) = auth else { return Ok(forwarded.response) };
         let mut response = if campaign_session::is_suspicious(&forwarded.response, is_soap, &auth) {
-            let looked = campaign_session::look(&self.shared, context, &self.proxy, &auth, forwarded);
+            let anew = |fresh: &Auth| dress::anew(shared, context, &request, &host, (&auth, fresh));
+            let looked = campaign_session::look(&self.shared, context, &self.proxy, &auth, forwarded, anew);
             Box::pin(looked).await.map_err(|stop| (stop, true))?
         } else {
             forwarded.response
@@ -177,10 +187,10 @@ impl Gate {
         Ok(response)
     }
 
-    async fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, Stop> {
+    async fn session(&self, headers: &HeaderMap, now: UnixTime) -> Result<Option<Arc<Auth>>, Stop> {
         match cookies::session_cookie(headers) {
             Some(cookie) => {
-                let found = self.shared.sessions.find(cookie).await;
+                let found = self.shared.sessions.find_at(cookie, now).await;
                 self.counters.lookup(match &found {
                     Ok(Some(_)) => Lookup::Found,
                     Ok(None) => Lookup::Unknown,

@@ -4,6 +4,7 @@
 //! address bar, history and relative links are those of the form.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
@@ -113,12 +114,14 @@ async fn forward(
     shared: &Shared,
     context: &Context,
     proxy: &Proxy,
-    mut request: Request<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
     host: HeaderValue,
     auth: &Arc<Auth>,
 ) -> Result<Response<Body>, ProxyError> {
-    dress::dress(shared, context, request.headers_mut(), host, Some(auth));
-    let mut response = proxy.forward(request, || Some(auth.ended.clone())).await?.response;
+    let (request, body) = request.into_parts();
+    let head = dress::dress(shared, context, &request, &host, Some(auth));
+    let ended = || Some(auth.ended.clone());
+    let mut response = proxy.forward(head, body, None, Instant::now(), ended).await?.response;
     if let Some(seconds) = auth.ends_soon(context.now) {
         response.headers_mut().insert(EXPIRES_IN, seconds.into());
     }

@@ -160,10 +160,12 @@ async fn an_http2_stream_that_is_reset_ends_the_exchange_at_campaign() {
 async fn a_client_that_stops_in_the_middle_of_an_upload_hears_408() {
     let gone = Arc::new(Notify::new());
     let upstream = stalling("", gone.clone()).await;
-    let world = in_front_of(&upstream, |campaign| {
-        campaign.response_timeout = Duration::from_secs(1);
-    })
-    .await;
+    let url = upstream.url.parse().unwrap();
+    let world = World::builder()
+        .instance(|instance| instance.campaign.upstreams = vec![url])
+        .config(|config| config.limits.upload_timeout = Duration::from_secs(1))
+        .start()
+        .await;
     let mut line = ask::line(&world).await;
     line.send(Ask::new("POST", "/r/x").with("Content-Length: 100").kept(ask::host(&world))).await;
     line.send("half").await;

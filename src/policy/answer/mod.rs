@@ -1,0 +1,185 @@
+//! An upstream's answer as it comes over HTTP/1.1 (RFC 9112): its head, and where its body ends. httparse reads the head; here
+//! is decided what may be believed of it.
+
+mod body;
+mod chunks;
+mod declared;
+
+use std::mem::MaybeUninit;
+
+use bytes::{Buf as _, Bytes};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use hyper::ext::ReasonPhrase;
+
+pub use body::{Framing, Next};
+pub use chunks::{Chunks, Step};
+pub use declared::Declared;
+
+/// Why an answer is not passed on: it is none, or where it ends is in doubt, or would be for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// A head that is none.
+    #[error("the answer's head cannot be read: {0}")]
+    Head(#[from] httparse::Error),
+    /// Both `Content-Length` and `Transfer-Encoding`: perhaps somebody split an answer in two (RFC 9112 §6.3).
+    #[error("the answer has two framings")]
+    TwoFramings,
+    /// A transfer coding besides `chunked`: nobody asked for it (RFC 9112 §7.4), and the client would not hear of it.
+    #[error("the answer's transfer coding is not understood")]
+    Coding,
+    /// Two lengths, or one that is no number (RFC 9110 §8.6).
+    #[error("the answer's length is not one number")]
+    Length,
+    /// A chunk, or a trailer, that is none (RFC 9112 §7.1).
+    #[error("the answer's chunks cannot be read")]
+    Chunk,
+    /// The connection ended in the middle of it.
+    #[error("the connection was closed within an answer")]
+    Incomplete,
+}
+
+/// An answer's head.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// What the upstream calls it, when that is not the usual name.
+    pub reason: Option<ReasonPhrase>,
+    /// All fields, as they came.
+    pub fields: HeaderMap,
+    /// How the body ends.
+    pub framing: Framing,
+    /// False when the connection ends with this answer.
+    pub persists: bool,
+}
+
+impl Answer {
+    /// Takes one head out of `bytes`; `None` when it has not come whole. `to_head` for an answer to HEAD.
+    ///
+    /// # Errors
+    /// [`AnswerError`], for what never will be a head, or none with one end.
+    pub fn parse(bytes: &mut Bytes, to_head: bool) -> Result<Option<Self>, AnswerError> {
+        let mut room = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+        let mut response = httparse::Response::new(&mut []);
+        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+            &mut response,
+            bytes,
+            &mut room,
+        )?;
+        let httparse::Status::Complete(length) = parsed else { return Ok(None) };
+        let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
+        let status = status.ok_or(httparse::Error::Status)?;
+        let is_http11 = response.version == Some(1);
+
+        let mut fields = HeaderMap::with_capacity(response.headers.len());
+        let mut framing = Declared::default();
+        let mut persists = is_http11;
+        for field in response.headers.iter() {
+            let name =
+                HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| httparse::Error::HeaderName)?;
+            // A slice of what came, not a copy.
+            let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value))
+                .map_err(|_| httparse::Error::HeaderValue)?;
+            match name {
+                header::CONTENT_LENGTH => framing.length(field.value)?,
+                header::TRANSFER_ENCODING => framing.coding(field.value)?,
+                header::CONNECTION => persists = persists_still(persists, field.value),
+                _ => {}
+            }
+            fields.append(name, value);
+        }
+        let framing = framing.whole(is_http11)?;
+        let reason = response.reason.filter(|reason| Some(*reason) != status.canonical_reason());
+        let reason = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
+        bytes.advance(length);
+
+        // RFC 9112 §6.3: these have no body, whatever their fields say.
+        let bodiless = to_head
+            || status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let framing = match framing {
+            _ if bodiless => Framing::NONE,
+            Declared { coded: true, .. } => Framing::chunked(),
+            Declared { length: Some(length), .. } => Framing::Length(length),
+            Declared { .. } => Framing::Closing,
+        };
+        persists &= !matches!(framing, Framing::Closing);
+        Ok(Some(Self { status, reason, fields, framing, persists }))
+    }
+}
+
+/// RFC 9112 §9.3.
+fn persists_still(persists: bool, connection: &[u8]) -> bool {
+    let lists = |option: &[u8]| {
+        connection.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(option))
+    };
+    !lists(b"close") && (persists || lists(b"keep-alive"))
+}
+
+/// Fields an answer may have.
+const MAX_FIELDS: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &'static str, to_head: bool) -> Option<(u16, Framing, bool, Bytes)> {
+        let mut bytes = Bytes::from_static(text.as_bytes());
+        let answer = Answer::parse(&mut bytes, to_head).ok()??;
+        Some((answer.status.as_u16(), answer.framing, answer.persists, bytes))
+    }
+
+    #[test]
+    fn a_head_says_how_its_body_ends_and_whether_the_connection_stays() {
+        for (text, to_head, framing, persists) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nrest", false, "Length(4)", true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nrest", true, "Length(0)", true),
+            ("HTTP/1.1 204 No\r\nContent-Length: 4\r\n\r\nrest", false, "Length(0)", true),
+            ("HTTP/1.1 304 No\r\nTransfer-Encoding: chunked\r\n\r\nrest", false, "Length(0)", true),
+            ("HTTP/1.1 103 Hints\r\n\r\nrest", false, "Length(0)", true),
+            ("HTTP/1.1 200 OK\r\n\r\nrest", false, "Closing", false),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: x, CLOSE\r\n\r\nrest",
+                false,
+                "Length(0)",
+                false,
+            ),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nrest", false, "Length(1)", false),
+            (
+                "HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\nrest",
+                false,
+                "Length(1)",
+                true,
+            ),
+        ] {
+            let (_, found, stays, rest) = parsed(text, to_head).unwrap();
+            assert_eq!((format!("{found:?}").as_str(), stays), (framing, persists), "{text:?}");
+            assert_eq!(rest, "rest");
+        }
+        let chunked = parsed("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", false).unwrap();
+        assert!(matches!(chunked.1, Framing::Chunked(_)) && chunked.2);
+    }
+
+    #[test]
+    fn half_a_head_is_none_yet_and_a_wrong_one_never() {
+        let mut half = Bytes::from_static(b"HTTP/1.1 200 OK\r\nX: y\r\n");
+        assert!(Answer::parse(&mut half, false).unwrap().is_none());
+        assert_eq!(half.len(), 23, "nothing is lost");
+        for wrong in [
+            "HTTP/2 200 OK\r\n\r\n",
+            "HTTP/1.1 99 x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nX : y\r\n\r\n",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        ] {
+            assert!(Answer::parse(&mut Bytes::from_static(wrong.as_bytes()), false).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_unusual_reason_is_kept() {
+        let mut bytes = Bytes::from_static(b"HTTP/1.1 200 Fine\r\nContent-Length: 0\r\n\r\n");
+        let answer = Answer::parse(&mut bytes, false).unwrap().unwrap();
+        assert_eq!(answer.reason.unwrap().as_bytes(), b"Fine");
+    }
+}

@@ -1,0 +1,169 @@
+//! The head of a request as Campaign gets it, written line by line (RFC 9112 §3, §5).
+//!
+//! Names and values come as the types that cannot hold a line end, so that no field can become two, and lines that are the
+//! same for every request of a session are written once.
+
+use std::fmt;
+
+use http::{HeaderName, HeaderValue, Method, Uri, header};
+
+/// Field lines, each with its end.
+#[derive(Clone, Default)]
+pub struct Lines(Vec<u8>);
+
+impl Lines {
+    /// Adds a field.
+    pub fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.list(name, [value.as_bytes()], b"");
+    }
+
+    /// Adds a field whose value is made of parts of field values.
+    pub(super) fn list<'a>(
+        &mut self,
+        name: &HeaderName,
+        parts: impl IntoIterator<Item = &'a [u8]>,
+        separator: &[u8],
+    ) {
+        self.0.extend_from_slice(name.as_str().as_bytes());
+        self.0.extend_from_slice(b": ");
+        for (index, part) in parts.into_iter().enumerate() {
+            if index > 0 {
+                self.0.extend_from_slice(separator);
+            }
+            self.0.extend_from_slice(part);
+        }
+        self.0.extend_from_slice(b"\r\n");
+    }
+
+    /// As they go over the wire.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Adds lines that were written before.
+    pub fn extend(&mut self, lines: &Self) {
+        self.0.extend_from_slice(&lines.0);
+    }
+}
+
+/// Some of it is secret.
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lines({} bytes)", self.0.len())
+    }
+}
+
+/// A head that fields can be added to.
+#[derive(Debug)]
+pub struct Head {
+    lines: Lines,
+    is_head: bool,
+    is_safe: bool,
+    wants_length: bool,
+}
+
+impl Head {
+    /// Begins with the request line. Of the target, path and query count.
+    pub fn begin(method: &Method, target: &Uri) -> Self {
+        let mut text = Vec::with_capacity(USUAL);
+        text.extend_from_slice(method.as_str().as_bytes());
+        text.push(b' ');
+        text.extend_from_slice(target.path_and_query().map_or("/", |target| target.as_str()).as_bytes());
+        text.extend_from_slice(b" HTTP/1.1\r\n");
+        Self {
+            lines: Lines(text),
+            is_head: *method == Method::HEAD,
+            is_safe: matches!(*method, Method::GET | Method::HEAD),
+            wants_length: matches!(*method, Method::POST | Method::PUT | Method::PATCH),
+        }
+    }
+
+    /// Where fields are added. The framing is none of them: it comes with [`end`](Self::end).
+    pub fn lines(&mut self) -> &mut Lines {
+        &mut self.lines
+    }
+
+    /// Adds the field that says where the body ends, and ends the head.
+    pub fn end(mut self, body: &BodyLength) -> WholeHead {
+        match body {
+            // RFC 9110 §8.6: where a body is expected, "none" has to be said.
+            BodyLength::None if self.wants_length => {
+                self.lines.add(&header::CONTENT_LENGTH, &HeaderValue::from_static("0"));
+            }
+            BodyLength::None => {}
+            BodyLength::Known(length) => {
+                self.lines.add(&header::CONTENT_LENGTH, &HeaderValue::from(*length));
+            }
+            BodyLength::Chunked => {
+                self.lines.add(&header::TRANSFER_ENCODING, &HeaderValue::from_static("chunked"));
+            }
+        }
+        self.lines.0.extend_from_slice(b"\r\n");
+        let is_repeatable = self.is_safe && *body == BodyLength::None;
+        WholeHead { bytes: self.lines.0, is_head: self.is_head, is_repeatable }
+    }
+}
+
+/// What a request's head says of its body (RFC 9112 §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyLength {
+    /// There is none.
+    None,
+    /// So many bytes.
+    Known(u64),
+    /// Nobody knows yet.
+    Chunked,
+}
+
+/// A head as it goes out.
+pub struct WholeHead {
+    /// With the empty line at its end.
+    pub bytes: Vec<u8>,
+    /// True for HEAD, whose answer has no body.
+    pub is_head: bool,
+    /// True for what may go out twice (RFC 9110 §9.2.2): a GET or HEAD without a body.
+    pub is_repeatable: bool,
+}
+
+/// Room for the request of a browser with its identity, so that it is written without another allocation.
+const USUAL: usize = 3 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(method: &str, body: BodyLength) -> (String, bool) {
+        let mut head = Head::begin(&method.parse().unwrap(), &"/a?b=c".parse().unwrap());
+        head.lines().add(&header::HOST, &HeaderValue::from_static("x"));
+        let mut prepared = Lines::default();
+        prepared.list(&header::COOKIE, [b"a=b".as_slice(), b"c=d"], b"; ");
+        head.lines().extend(&prepared);
+        let whole = head.end(&body);
+        (String::from_utf8(whole.bytes).unwrap(), whole.is_repeatable)
+    }
+
+    #[test]
+    fn a_head_says_where_its_body_ends() {
+        let with = |method: &str, framing: &str| {
+            format!("{method} /a?b=c HTTP/1.1\r\nhost: x\r\ncookie: a=b; c=d\r\n{framing}\r\n")
+        };
+        for (method, body, framing, repeatable) in [
+            ("GET", BodyLength::None, "", true),
+            ("HEAD", BodyLength::None, "", true),
+            ("DELETE", BodyLength::None, "", false),
+            ("get", BodyLength::None, "", false),
+            ("POST", BodyLength::None, "content-length: 0\r\n", false),
+            ("GET", BodyLength::Known(3), "content-length: 3\r\n", false),
+            ("PUT", BodyLength::Chunked, "transfer-encoding: chunked\r\n", false),
+        ] {
+            assert_eq!(written(method, body), (with(method, framing), repeatable));
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_line_shows_in_debug_output() {
+        let mut lines = Lines::default();
+        lines.add(&header::AUTHORIZATION, &HeaderValue::from_static("Bearer secret"));
+        assert_eq!(format!("{lines:?}"), "Lines(30 bytes)");
+    }
+}

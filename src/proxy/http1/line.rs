@@ -1,0 +1,149 @@
+//! A connection to an upstream: bytes in both directions, and what has been read ahead.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Bytes, BytesMut};
+use http_body::Frame;
+use tokio_util::io::poll_read_buf;
+
+use super::{SendError, Sending, WireError};
+use crate::http_client::Wire;
+use crate::policy::answer::{Answer, AnswerError, Framing, Next};
+use crate::proxy::upload::Upload;
+
+/// A connection. Dropping it closes it.
+#[derive(Debug)]
+pub struct Line {
+    wire: Wire,
+    /// Read, and not used yet.
+    ahead: Bytes,
+    /// Where the next bytes go. Without a buffer while nothing is asked for.
+    space: BytesMut,
+    /// How much is read at once: more while it comes in large pieces.
+    at_once: usize,
+    /// Interim answers before the one that is waited for.
+    interim: u8,
+}
+
+impl Line {
+    /// Over an open connection.
+    pub fn new(wire: Wire) -> Self {
+        Self { wire, ahead: Bytes::new(), space: BytesMut::new(), at_once: LEAST, interim: 0 }
+    }
+
+    /// True when it is open and the upstream says nothing, as it must between two exchanges. Costs no system call unless
+    /// something has come.
+    pub fn is_quiet(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.ahead.is_empty() && self.poll_fill(&mut cx).is_pending()
+    }
+
+    /// Lets go of buffers, for a rest between two exchanges; false when something is left in them, and nobody knows of what.
+    pub fn rest(&mut self) -> bool {
+        self.space = BytesMut::new();
+        self.ahead.is_empty()
+    }
+
+    /// Ready when the whole request is on its way.
+    pub fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        sending: &mut Sending,
+        upload: &mut Upload,
+    ) -> Poll<Result<(), SendError>> {
+        sending.poll(cx, &mut self.wire, upload)
+    }
+
+    /// The head of the answer, behind interim ones that nobody waits for (RFC 9110 §15.2). A switch of protocols is no
+    /// interim answer.
+    pub fn poll_answer(&mut self, cx: &mut Context<'_>, to_head: bool) -> Poll<Result<Answer, WireError>> {
+        loop {
+            // A head has its end in the last bytes that came, or has not come whole.
+            if self.ahead.contains(&b'\n') {
+                match Answer::parse(&mut self.ahead, to_head).map_err(WireError::from)? {
+                    Some(answer) if answer.status.is_informational() && answer.status != SWITCHING => {
+                        self.interim += 1;
+                        if self.interim > MAX_INTERIM {
+                            return Poll::Ready(Err(WireError::TooLong));
+                        }
+                        continue;
+                    }
+                    Some(answer) => {
+                        self.interim = 0;
+                        return Poll::Ready(Ok(answer));
+                    }
+                    None if self.ahead.len() >= AT_MOST => return Poll::Ready(Err(WireError::TooLong)),
+                    None => {}
+                }
+            }
+            let begun = !self.ahead.is_empty();
+            if ready!(self.poll_fill(cx))? == 0 {
+                return Poll::Ready(Err(if begun {
+                    AnswerError::Incomplete.into()
+                } else {
+                    WireError::Closed
+                }));
+            }
+        }
+    }
+
+    /// The next piece of the answer's body, or of what comes behind it; `None` at its end.
+    pub fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        framing: &mut Framing,
+    ) -> Poll<Option<Result<Frame<Bytes>, WireError>>> {
+        loop {
+            match framing.next(&mut self.ahead).map_err(WireError::from)? {
+                Next::Frame(frame) => return Poll::Ready(Some(Ok(frame))),
+                Next::End => return Poll::Ready(None),
+                Next::More if ready!(self.poll_fill(cx))? == 0 => framing.close().map_err(WireError::from)?,
+                Next::More => {}
+            }
+        }
+    }
+
+    /// The connection itself, and what has come over it, for another protocol.
+    pub fn into_parts(self) -> (Wire, Bytes) {
+        (self.wire, self.ahead)
+    }
+
+    /// Reads what there is behind what has been read; gives the count, 0 at the end.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.space.capacity() == 0 {
+            if !self.ahead.is_empty() {
+                // A head in pieces, which has to lie in one.
+                self.space = std::mem::take(&mut self.ahead).into();
+            }
+            self.space.reserve(self.at_once);
+        }
+        let room = self.space.capacity() - self.space.len();
+        let read = match poll_read_buf(Pin::new(&mut self.wire), cx, &mut self.space) {
+            Poll::Ready(read) => read?,
+            Poll::Pending => {
+                // What was read before stays where it can be looked at.
+                if !self.space.is_empty() {
+                    self.ahead = std::mem::take(&mut self.space).freeze();
+                }
+                return Poll::Pending;
+            }
+        };
+        self.ahead = std::mem::take(&mut self.space).freeze();
+        if read == room {
+            self.at_once = (self.at_once * 2).min(AT_MOST);
+        } else if read < self.at_once / 4 {
+            self.at_once = (self.at_once / 2).max(LEAST);
+        }
+        Poll::Ready(Ok(read))
+    }
+}
+
+/// Interim answers to one request, at most.
+const MAX_INTERIM: u8 = 32;
+const SWITCHING: http::StatusCode = http::StatusCode::SWITCHING_PROTOCOLS;
+/// Read at once in the beginning: a small answer with its head.
+const LEAST: usize = 8 * 1024;
+/// Read at once at most, and the longest head. Where a client reads slower than Campaign writes, one such piece waits here for it.
+const AT_MOST: usize = 64 * 1024;

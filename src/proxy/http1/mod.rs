@@ -1,0 +1,36 @@
+//! HTTP/1.1 towards Campaign (RFC 9112), for one exchange after the other on one connection.
+//!
+//! A request's head comes written, and `policy::answer` says where answers end. It runs in the task that serves the client:
+//! no other task, no channel, no copy of a body in between. [`Line`] is the connection, [`Sending`] a request on its way.
+
+mod line;
+mod sending;
+
+pub(super) use line::Line;
+pub(super) use sending::{SendError, Sending};
+
+use crate::policy::answer::AnswerError;
+
+/// What an upstream sends that is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// The connection failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// It ended before an answer began.
+    #[error("the connection was closed before an answer")]
+    Closed,
+    /// A head, or interim answers before it, without end.
+    #[error("the answer's head is too long")]
+    TooLong,
+    /// It is none, or it is not clear where it ends.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+}
+
+impl WireError {
+    /// True when an answer came, if an unreadable one: asking again would bring the same.
+    pub fn is_an_answer(&self) -> bool {
+        !matches!(self, Self::Io(_) | Self::Closed)
+    }
+}
