@@ -20,6 +20,7 @@ use crate::config::{self, Config, ListenAddress, UpstreamAddress};
 use crate::crypto::Purpose;
 use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
 use crate::ims::Ims;
+use crate::policy::headers::header_text;
 use crate::proxy::{Fleet, Proxy};
 use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
 use crate::session::{self, Forms, Lifetimes, Parting, Sessions, Signer, StoreStartError};
@@ -163,6 +164,7 @@ fn shared(
         clock,
         login_timeout: config.session.login_timeout,
         absolute_timeout: config.session.absolute_timeout,
+        authority: header_text(origin.split_once("://").map_or("", |(_, authority)| authority)),
         origin,
         instance,
     })

@@ -3,6 +3,7 @@
 //! The pairs are kept as raw slices (RFC 6265 §5.4): what belongs to neither side's session passes through to the byte.
 
 use http::{HeaderMap, HeaderValue, header};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 use super::head::Lines;
 
@@ -28,8 +29,15 @@ pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 
 /// The value of the session cookie. Two different ones are none: a browser never sends that.
 pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
-    // Asked on every request: most pairs are told by their first bytes.
-    let could_be = raw_pairs(headers).filter(|pair| pair.starts_with(SESSION_COOKIE.as_bytes()));
+    // Asked on every request: only the pairs that hold the name are looked at.
+    let fields = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+    let could_be = fields.flat_map(|field| {
+        memmem::find_iter(field, SESSION_COOKIE.as_bytes()).map(move |place| {
+            let start = memrchr(b';', &field[..place]).map_or(0, |end| end + 1);
+            let rest = &field[start..];
+            rest[..memchr(b';', rest).unwrap_or(rest.len())].trim_ascii()
+        })
+    });
     let mut values =
         could_be.filter_map(named).filter(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value);
     let first = values.next()?;
@@ -40,17 +48,27 @@ pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
 /// a Campaign session of the client's own; `campaign` is the pair (`__sessiontoken=…`) to put in its place. None at all when
 /// nothing is left.
 pub fn write(lines: &mut Lines, headers: &HeaderMap, campaign: Option<&HeaderValue>) {
-    let kept = raw_pairs(headers).filter(|pair| !is_ours(pair));
-    let mut pairs = kept.chain(campaign.map(HeaderValue::as_bytes)).peekable();
-    if pairs.peek().is_some() {
-        lines.list(&header::COOKIE, pairs, b"; ");
+    let mut list = lines.list(&header::COOKIE, b"; ");
+    for field in headers.get_all(header::COOKIE) {
+        let mut rest = field.as_bytes();
+        while !rest.is_empty() {
+            let (pair, behind) = rest.split_at(memchr(b';', rest).unwrap_or(rest.len()));
+            rest = behind.get(1..).unwrap_or_default();
+            let pair = pair.trim_ascii();
+            if !pair.is_empty() && !is_ours(pair) {
+                list.push(pair);
+            }
+        }
+    }
+    if let Some(campaign) = campaign {
+        list.push(campaign.as_bytes());
     }
 }
 
 /// True when one of our names is anywhere in the pair, in any case: a lenient reader may split at a comma, a quote or a blank
 /// where we do not.
 fn is_ours(pair: &[u8]) -> bool {
-    memchr::memchr_iter(b'_', pair).any(|place| {
+    memchr_iter(b'_', pair).any(|place| {
         let begins = |name: &str| {
             pair[place..].get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name.as_bytes()))
         };

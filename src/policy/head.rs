@@ -14,24 +14,32 @@ pub struct Lines(Vec<u8>);
 impl Lines {
     /// Adds a field.
     pub fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
-        self.list(name, [value.as_bytes()], b"");
+        self.line(name, value.as_bytes());
     }
 
-    /// Adds a field whose value is made of parts of field values.
-    pub(super) fn list<'a>(
-        &mut self,
-        name: &HeaderName,
-        parts: impl IntoIterator<Item = &'a [u8]>,
-        separator: &[u8],
-    ) {
-        self.0.extend_from_slice(name.as_str().as_bytes());
-        self.0.extend_from_slice(b": ");
-        for (index, part) in parts.into_iter().enumerate() {
-            if index > 0 {
-                self.0.extend_from_slice(separator);
-            }
-            self.0.extend_from_slice(part);
+    /// Adds a field whose value is this text; what does not fit into a field is left out.
+    pub fn add_text(&mut self, name: &HeaderName, text: &str) {
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            self.line(name, text.as_bytes());
         }
+    }
+
+    /// Adds lines that stand in the source as they go over the wire.
+    pub fn add_fixed(&mut self, lines: &'static str) {
+        self.0.extend_from_slice(lines.as_bytes());
+    }
+
+    /// Adds a field whose value is a list, which has a line once it has a part.
+    pub(super) fn list<'a>(&'a mut self, name: &'a HeaderName, separator: &'static [u8]) -> List<'a> {
+        List { lines: self, name, separator, begun: false }
+    }
+
+    fn line(&mut self, name: &HeaderName, value: &[u8]) {
+        let name = name.as_str().as_bytes();
+        self.0.reserve(name.len() + value.len() + 4);
+        self.0.extend_from_slice(name);
+        self.0.extend_from_slice(b": ");
+        self.0.extend_from_slice(value);
         self.0.extend_from_slice(b"\r\n");
     }
 
@@ -43,6 +51,36 @@ impl Lines {
     /// Adds lines that were written before.
     pub fn extend(&mut self, lines: &Self) {
         self.0.extend_from_slice(&lines.0);
+    }
+}
+
+/// A list that is being written; its line ends when this is dropped.
+pub(super) struct List<'a> {
+    lines: &'a mut Lines,
+    name: &'a HeaderName,
+    separator: &'static [u8],
+    begun: bool,
+}
+
+impl List<'_> {
+    /// Adds a part of a field value.
+    pub(super) fn push(&mut self, part: &[u8]) {
+        let text = &mut self.lines.0;
+        if std::mem::replace(&mut self.begun, true) {
+            text.extend_from_slice(self.separator);
+        } else {
+            text.extend_from_slice(self.name.as_str().as_bytes());
+            text.extend_from_slice(b": ");
+        }
+        text.extend_from_slice(part);
+    }
+}
+
+impl Drop for List<'_> {
+    fn drop(&mut self) {
+        if self.begun {
+            self.lines.0.extend_from_slice(b"\r\n");
+        }
     }
 }
 
@@ -136,7 +174,10 @@ mod tests {
         let mut head = Head::begin(&method.parse().unwrap(), &"/a?b=c".parse().unwrap());
         head.lines().add(&header::HOST, &HeaderValue::from_static("x"));
         let mut prepared = Lines::default();
-        prepared.list(&header::COOKIE, [b"a=b".as_slice(), b"c=d"], b"; ");
+        let mut list = prepared.list(&header::COOKIE, b"; ");
+        [b"a=b", b"c=d"].iter().for_each(|pair| list.push(*pair));
+        drop(list);
+        drop(prepared.list(&header::VIA, b", "));
         head.lines().extend(&prepared);
         let whole = head.end(&body);
         (String::from_utf8(whole.bytes).unwrap(), whole.is_repeatable)

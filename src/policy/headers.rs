@@ -100,13 +100,18 @@ impl Passage {
     pub fn is_open(&self, name: &HeaderName) -> bool {
         let closed = [header::HOST, header::CONTENT_LENGTH, header::EXPECT];
         !closed.contains(name)
-            && !HOP_BY_HOP.contains(name)
+            && !is_hop_by_hop(name)
             && !is_reserved(name.as_str())
             && !self.named.contains(name)
     }
 }
 
-/// Takes the hop-by-hop fields from a request or a response, with everything its `Connection` fields name.
+/// True for a field that always ends here.
+pub fn is_hop_by_hop(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(name)
+}
+
+/// Takes the hop-by-hop fields from a response, with everything its `Connection` fields name.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     // One pass instead of a look-up for each: a request or a response has one of them at most, usually.
     let which = |name: &HeaderName| HOP_BY_HOP.iter().position(|known| known == name);

@@ -157,8 +157,10 @@ fn streamed(
     upload: Upload,
     ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
-    let Answer { status, reason, mut fields, framing, .. } = answer;
-    clean(&mut fields);
+    let Answer { status, reason, mut fields, plain, framing, .. } = answer;
+    if !plain {
+        clean(&mut fields);
+    }
     let body = if sending.is_over() {
         Body::leased(lease, framing)
     } else {

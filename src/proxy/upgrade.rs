@@ -140,9 +140,10 @@ fn asks_for_websocket(headers: &HeaderMap) -> bool {
         let fields = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         fields.flat_map(|field| field.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
     };
-    let only_websocket = headers.get_all(header::UPGRADE).iter().count() == 1
-        && headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(WEBSOCKET));
-    only_websocket && lists(header::CONNECTION, "upgrade")
+    // In this order: hardly any request has the field.
+    headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(WEBSOCKET))
+        && headers.get_all(header::UPGRADE).iter().count() == 1
+        && lists(header::CONNECTION, "upgrade")
 }
 
 /// RFC 6455 §4.2.2.

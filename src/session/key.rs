@@ -1,5 +1,6 @@
 //! The name of a session towards everybody but its browser: store, cache, assertion, audit trail.
 
+use std::cell::RefCell;
 use std::fmt::{self, Display, Formatter};
 
 use aws_lc_rs::digest;
@@ -24,6 +25,22 @@ impl Key {
         Self(key)
     }
 
+    /// As [`of`](Self::of), without the digest for the ids that this thread was asked for last.
+    pub(super) fn recall(id: Id) -> Self {
+        thread_local! {
+            static RECENT: RefCell<Vec<Option<(Id, Key)>>> = RefCell::new(vec![None; RECENT_IDS]);
+        }
+        let place = usize::from(id.0.to_le_bytes()[0]) % RECENT_IDS;
+        RECENT.with_borrow_mut(|recent| match recent[place] {
+            Some((known, key)) if known == id => key,
+            _ => {
+                let key = Self::of(id);
+                recent[place] = Some((id, key));
+                key
+            }
+        })
+    }
+
     /// A key as it is written in the claim `sid`; `None` for anything else.
     pub fn parse(sid: &str) -> Option<Self> {
         URL_SAFE_NO_PAD.decode(sid).ok()?.try_into().ok().map(Self)
@@ -44,6 +61,9 @@ impl Key {
     }
 }
 
+/// Ids of which a thread knows the key.
+const RECENT_IDS: usize = 256;
+
 /// The claim `sid`: 22 characters of base64url.
 impl Display for Key {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -62,6 +82,9 @@ mod tests {
         assert_eq!(Key::parse(&key.to_string()), Some(key));
         assert_ne!(key.to_string(), id.to_string());
         assert_ne!(Key::of(Id(id.0 ^ 1)), key);
+        for other in [id, id, Id(id.0 ^ (1 << 64)), id] {
+            assert_eq!(Key::recall(other), Key::of(other));
+        }
         for junk in ["", "A", "AAAAAAAAAAAAAAAAAAAAAAA", "====", "AAAAAAAAAAAAAAAAAAAAA\u{e9}"] {
             assert_eq!(Key::parse(junk), None);
         }

@@ -148,7 +148,7 @@ impl Sessions {
 
     async fn seek(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<Auth>>, StoreError> {
         let Ok(id) = cookie.parse::<Id>() else { return Ok(None) };
-        let key = Key::of(id);
+        let key = Key::recall(id);
         let auth = match self.live.get(&key) {
             Some(auth) => self.confirmed(auth, now).await?,
             // Boxed: rare.

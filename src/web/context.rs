@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderValue, header};
 use ipnet::IpNet;
+use memchr::memmem;
 
 use super::pages::Plain;
 use super::shared::Shared;
@@ -54,9 +55,9 @@ pub struct Context {
 impl Context {
     /// Reads the facts from a request's headers.
     pub fn new(shared: &Shared, headers: &HeaderMap, peer: Peer) -> Self {
-        let given = headers.get(REQUEST_ID).filter(|_| peer.trusted).and_then(RequestId::from_peer);
+        let given = if peer.trusted { headers.get(REQUEST_ID).and_then(RequestId::from_peer) } else { None };
         let accept = headers.get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
-        let place = |wanted: &[u8]| accept.windows(wanted.len()).position(|window| window == wanted);
+        let place = |wanted: &[u8]| memmem::find(accept, wanted);
         let wants_page = match (place(b"text/html"), place(b"application/json")) {
             (Some(page), Some(json)) => page < json,
             (page, _) => page.is_some(),

@@ -69,15 +69,22 @@ fn written(
     let told = if context.peer.trusted { Told::read(headers) } else { Told::default() };
     lines
         .add(&FORWARDED_FOR, forwarded_for(context, headers).as_ref().unwrap_or(&context.peer.forwarded_for));
-    lines.add(&FORWARDED_PROTO, told.proto.as_ref().unwrap_or(&HTTPS));
     lines.add(&FORWARDED_HOST, told.host.as_ref().unwrap_or(host));
-    lines.add(&REQUEST_ID, &context.id.header());
-    let (parent, state) = told.trace.unwrap_or_else(|| (context.id.traceparent(), None));
-    lines.add(&TRACEPARENT, &parent);
-    if let Some(state) = state {
-        lines.add(&TRACESTATE, &state);
+    match &told.proto {
+        Some(proto) => lines.add(&FORWARDED_PROTO, proto),
+        None => lines.add_fixed("x-forwarded-proto: https\r\n"),
     }
-    lines.add(&header::VIA, &VIA);
+    lines.add_text(&REQUEST_ID, context.id.as_str());
+    match &told.trace {
+        Some((parent, state)) => {
+            lines.add(&TRACEPARENT, parent);
+            if let Some(state) = state {
+                lines.add(&TRACESTATE, state);
+            }
+        }
+        None => lines.add_text(&TRACEPARENT, context.id.traceparent().as_str()),
+    }
+    lines.add_fixed("via: 1.1 imsgate\r\n");
 
     let mode = shared.instance.campaign.session;
     let ours = auth.and_then(|auth| auth.security_token.as_ref()).filter(|_| {
@@ -99,9 +106,6 @@ fn written(
     }
     head
 }
-
-const HTTPS: HeaderValue = HeaderValue::from_static("https");
-const VIA: HeaderValue = HeaderValue::from_static("1.1 imsgate");
 
 /// Behind a trusted proxy, what that says of where the request comes from, and its own address.
 fn forwarded_for(context: &Context, headers: &HeaderMap) -> Option<HeaderValue> {

@@ -106,11 +106,16 @@ impl Gate {
         let host = host(&request).ok_or((Stop::Host, false))?;
         let raw = request.uri().clone();
         let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
-        if !shared.serves_host(without_port(&host)) && !path.as_str().starts_with("/ims/health/") {
+        if !shared.is_own_authority(&host)
+            && !shared.serves_host(without_port(&host))
+            && !path.as_str().starts_with("/ims/health/")
+        {
             return Err((Stop::Misdirected, false));
         }
-        *request.uri_mut() =
-            target(&raw, &path).ok_or((Stop::Path(crate::policy::path::PathError::Control), false))?;
+        if raw.authority().is_some() || !path.is_unchanged() {
+            *request.uri_mut() =
+                target(&raw, &path).ok_or((Stop::Path(crate::policy::path::PathError::Control), false))?;
+        }
 
         // 2. The gateway's own addresses.
         if path.as_str() == "/ims" || path.as_str().starts_with("/ims/") {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
+
 use super::rate::RateLimiter;
 use super::renew::Renewals;
 use crate::campaign::Campaign;
@@ -45,9 +47,16 @@ pub struct Shared {
     pub absolute_timeout: Duration,
     /// This gateway's origin, as in an `Origin` header.
     pub origin: String,
+    /// Its host and port, as in a `Host` header.
+    pub authority: HeaderValue,
 }
 
 impl Shared {
+    /// True for the very `Host` that nearly every request has. Any other may be as good.
+    pub fn is_own_authority(&self, host: &HeaderValue) -> bool {
+        host == self.authority
+    }
+
     /// True for a host name (without port, any case) this gateway answers for.
     pub fn serves_host(&self, name: &str) -> bool {
         let callback = self.instance.ims.callback_server.host_str().unwrap_or_default();

@@ -11,6 +11,8 @@ use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use hyper::ext::ReasonPhrase;
 
+use super::headers::is_hop_by_hop;
+
 pub use body::{Framing, Next};
 pub use chunks::{Chunks, Step};
 pub use declared::Declared;
@@ -45,8 +47,10 @@ pub struct Answer {
     pub status: StatusCode,
     /// What the upstream calls it, when that is not the usual name.
     pub reason: Option<ReasonPhrase>,
-    /// All fields, as they came.
+    /// Its fields as they came, but for a `Connection` that says no more than how long this one lasts.
     pub fields: HeaderMap,
+    /// True when all of them may go on: none is hop-by-hop, none sets a cookie.
+    pub plain: bool,
     /// How the body ends.
     pub framing: Framing,
     /// False when the connection ends with this answer.
@@ -72,8 +76,8 @@ impl Answer {
         let is_http11 = response.version == Some(1);
 
         let mut fields = HeaderMap::with_capacity(response.headers.len());
-        let mut framing = Declared::default();
-        let mut persists = is_http11;
+        let mut declared = Declared::default();
+        let (mut persists, mut plain) = (is_http11, true);
         for field in response.headers.iter() {
             let name =
                 HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| httparse::Error::HeaderName)?;
@@ -81,14 +85,23 @@ impl Answer {
             let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value))
                 .map_err(|_| httparse::Error::HeaderValue)?;
             match name {
-                header::CONTENT_LENGTH => framing.length(field.value)?,
-                header::TRANSFER_ENCODING => framing.coding(field.value)?,
-                header::CONNECTION => persists = persists_still(persists, field.value),
+                header::CONTENT_LENGTH => declared.length(field.value)?,
+                header::TRANSFER_ENCODING => declared.coding(field.value)?,
+                header::CONNECTION => {
+                    persists = persists_still(persists, field.value);
+                    if [b"keep-alive".as_slice(), b"close"]
+                        .iter()
+                        .any(|only| field.value.eq_ignore_ascii_case(only))
+                    {
+                        continue;
+                    }
+                }
                 _ => {}
             }
+            plain &= name != header::SET_COOKIE && !is_hop_by_hop(&name);
             fields.append(name, value);
         }
-        let framing = framing.whole(is_http11)?;
+        let declared = declared.whole(is_http11)?;
         let reason = response.reason.filter(|reason| Some(*reason) != status.canonical_reason());
         let reason = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
         bytes.advance(length);
@@ -97,14 +110,14 @@ impl Answer {
         let bodiless = to_head
             || status.is_informational()
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let framing = match framing {
+        let framing = match declared {
             _ if bodiless => Framing::NONE,
             Declared { coded: true, .. } => Framing::chunked(),
             Declared { length: Some(length), .. } => Framing::Length(length),
             Declared { .. } => Framing::Closing,
         };
         persists &= !matches!(framing, Framing::Closing);
-        Ok(Some(Self { status, reason, fields, framing, persists }))
+        Ok(Some(Self { status, reason, fields, plain, framing, persists }))
     }
 }
 

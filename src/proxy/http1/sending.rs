@@ -1,6 +1,5 @@
 //! A request on its way to an upstream: head and body in as few writes as they come in.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -16,7 +15,7 @@ use crate::proxy::upload::{Upload, UploadError};
 /// What of a request has not gone out.
 #[derive(Debug)]
 pub struct Sending {
-    queue: VecDeque<Bytes>,
+    queue: Queue,
     /// How the body's end is said, until it has come.
     body: Option<BodyLength>,
     /// Changes whenever anything moves.
@@ -38,12 +37,12 @@ impl Sending {
     /// Begins with a head that says `body`.
     pub fn new(head: Bytes, body: BodyLength) -> Self {
         let body = (body != BodyLength::None).then_some(body);
-        Self { queue: VecDeque::from([head]), body, moved: 0, waits_for_client: false }
+        Self { queue: Queue::of(head), body, moved: 0, waits_for_client: false }
     }
 
     /// True when everything has gone out.
     pub fn is_over(&self) -> bool {
-        self.body.is_none() && self.queue.is_empty()
+        self.body.is_none() && (self.queue.count == 0)
     }
 
     /// True when nothing has gone out.
@@ -58,7 +57,7 @@ impl Sending {
 
     /// True while it is the client's turn.
     pub fn waits_for_client(&self) -> bool {
-        self.waits_for_client && self.queue.is_empty()
+        self.waits_for_client && (self.queue.count == 0)
     }
 
     pub(super) fn poll(
@@ -69,16 +68,16 @@ impl Sending {
     ) -> Poll<Result<(), SendError>> {
         loop {
             // A piece that is there already goes with the head.
-            if self.body.is_some() && self.queue.len() <= 1 {
+            if self.body.is_some() && self.queue.count <= 1 {
                 self.take(cx, upload)?;
             }
-            if self.queue.is_empty() {
+            if self.queue.count == 0 {
                 ready!(Pin::new(wire).poll_flush(cx)).map_err(SendError::Wire)?;
                 return if self.body.is_none() { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
             let written = ready!(self.write(cx, wire)).map_err(SendError::Wire)?;
             self.moved += 1;
-            self.advance(written);
+            self.queue.advance(written);
         }
     }
 
@@ -94,19 +93,20 @@ impl Sending {
                 let Ok(piece) = frame.into_data() else { return Ok(()) };
                 match body {
                     Some(BodyLength::Chunked) if !piece.is_empty() => {
-                        self.queue.push_back(format!("{:x}\r\n", piece.len()).into());
-                        self.queue.extend([piece, Bytes::from_static(b"\r\n")]);
+                        self.queue.push(format!("{:x}\r\n", piece.len()).into());
+                        self.queue.push(piece);
+                        self.queue.push(Bytes::from_static(b"\r\n"));
                     }
                     Some(BodyLength::Known(left)) => {
                         let behind = left.checked_sub(piece.len() as u64);
                         *left = behind.ok_or(SendError::Upload(UploadError::Length))?;
-                        self.queue.push_back(piece);
+                        self.queue.push(piece);
                     }
                     _ => {}
                 }
             }
             (None, body) => match body.take() {
-                Some(BodyLength::Chunked) => self.queue.push_back(Bytes::from_static(b"0\r\n\r\n")),
+                Some(BodyLength::Chunked) => self.queue.push(Bytes::from_static(b"0\r\n\r\n")),
                 Some(BodyLength::Known(1..)) => return Err(SendError::Upload(UploadError::Length)),
                 _ => {}
             },
@@ -115,24 +115,41 @@ impl Sending {
     }
 
     fn write(&self, cx: &mut Context<'_>, wire: &mut Wire) -> Poll<io::Result<usize>> {
-        let mut slices = [IoSlice::new(&[]); 4];
-        let mut count = 0;
-        for (slice, bytes) in slices.iter_mut().zip(&self.queue) {
-            *slice = IoSlice::new(bytes);
-            count += 1;
-        }
-        let written = ready!(Pin::new(wire).poll_write_vectored(cx, &slices[..count]))?;
+        let parts = self.queue.parts.each_ref().map(|bytes| IoSlice::new(bytes));
+        let written = ready!(Pin::new(wire).poll_write_vectored(cx, &parts[..self.queue.count]))?;
         Poll::Ready(if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) })
+    }
+}
+
+/// What goes out next: at most a head, and a piece with what frames it.
+#[derive(Debug)]
+struct Queue {
+    parts: [Bytes; 4],
+    count: usize,
+}
+
+impl Queue {
+    fn of(head: Bytes) -> Self {
+        Self { parts: [head, Bytes::new(), Bytes::new(), Bytes::new()], count: 1 }
+    }
+
+    fn push(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.parts[self.count] = bytes;
+            self.count += 1;
+        }
     }
 
     fn advance(&mut self, mut written: usize) {
-        while let Some(bytes) = self.queue.front_mut() {
-            if bytes.len() > written {
-                bytes.advance(written);
-                return;
+        while self.count > 0 {
+            let first = &mut self.parts[0];
+            if first.len() > written {
+                return first.advance(written);
             }
-            written -= bytes.len();
-            self.queue.pop_front();
+            written -= first.len();
+            *first = Bytes::new();
+            self.parts.rotate_left(1);
+            self.count -= 1;
         }
     }
 }
