@@ -25,7 +25,7 @@ use crate::proxy::{Fleet, Proxy};
 use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
 use crate::session::{self, Forms, Lifetimes, Parting, Sessions, Signer, StoreStartError};
 use crate::telemetry::{AccessLog, Metrics};
-use crate::web::{self, Gate, RateLimiter, Renewals, Shared, farewell};
+use crate::web::{self, Authority, Gate, RateLimiter, Renewals, Shared, farewell};
 
 /// The gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -164,7 +164,7 @@ fn shared(
         clock,
         login_timeout: config.session.login_timeout,
         absolute_timeout: config.session.absolute_timeout,
-        authority: header_text(origin.split_once("://").map_or("", |(_, authority)| authority)),
+        authority: Authority::new(header_text(origin.split_once("://").map_or("", |(_, host)| host))),
         origin,
         instance,
     })

@@ -2,6 +2,8 @@
 //!
 //! The pairs are kept as raw slices (RFC 6265 §5.4): what belongs to neither side's session passes through to the byte.
 
+use std::sync::LazyLock;
+
 use http::{HeaderMap, HeaderValue, header};
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 
@@ -32,7 +34,7 @@ pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     // Asked on every request: only the pairs that hold the name are looked at.
     let fields = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
     let could_be = fields.flat_map(|field| {
-        memmem::find_iter(field, SESSION_COOKIE.as_bytes()).map(move |place| {
+        SESSION_NAME.find_iter(field).map(move |place| {
             let start = memrchr(b';', &field[..place]).map_or(0, |end| end + 1);
             let rest = &field[start..];
             rest[..memchr(b';', rest).unwrap_or(rest.len())].trim_ascii()
@@ -85,6 +87,8 @@ pub fn is_withheld(set_cookie: &HeaderValue) -> bool {
     starts_own || name.eq_ignore_ascii_case(CAMPAIGN_COOKIE.as_bytes())
 }
 
+static SESSION_NAME: LazyLock<memmem::Finder<'static>> =
+    LazyLock::new(|| memmem::Finder::new(SESSION_COOKIE));
 const BLANKS: [char; 2] = [' ', '\t'];
 
 /// Name and value of a pair.

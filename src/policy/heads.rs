@@ -149,6 +149,10 @@ fn has_fragment(line: &[u8]) -> bool {
 }
 
 fn field(line: &[u8], length: Option<u64>, coded: bool) -> Place {
+    // Most names are told by their first byte.
+    if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T')) {
+        return Place::Fields { length, coded };
+    }
     let named = |name: &[u8]| {
         let (start, value) = line.split_at_checked(name.len())?;
         start.eq_ignore_ascii_case(name).then_some(value)

@@ -107,11 +107,15 @@ impl Connection {
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
-        let unsent = sending.has_not_begun();
+        if sending.has_not_begun() {
+            // What came before a request is no answer to it.
+            let unsent = |error: std::io::Error| Err(Failed::Broken { error: error.into(), unsent: true });
+            return unsendable.take().map_or(Poll::Pending, |error| Poll::Ready(unsent(error)));
+        }
         self.line.poll_answer(cx, outgoing.is_head).map(|answer| {
             answer.map_err(|error| match unsendable.take() {
-                Some(first) if !error.is_an_answer() => Failed::Broken { error: first.into(), unsent },
-                _ => Failed::Broken { error, unsent },
+                Some(first) if !error.is_an_answer() => Failed::Broken { error: first.into(), unsent: false },
+                _ => Failed::Broken { error, unsent: false },
             })
         })
     }

@@ -141,7 +141,8 @@ impl Pool {
             return Ok(now);
         }
         let limit = self.limits.pool.queue_timeout;
-        if let Ok(Ok(permit)) = tokio::time::timeout(limit, slots.acquire()).await {
+        // Boxed: rare, and a timer is large.
+        if let Ok(Ok(permit)) = Box::pin(tokio::time::timeout(limit, slots.acquire())).await {
             permit.forget();
             return Ok(Instant::now());
         }

@@ -24,6 +24,7 @@ mod sealed;
 mod store;
 mod upkeep;
 
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -54,6 +55,7 @@ pub use store::{Cursor, Kept, Notice, Page, Store};
 
 use crate::clock::{Clock, UnixTime};
 use crate::crypto::sha256_text;
+use key::KeyHasher;
 use known::Known;
 use parting::Partings;
 
@@ -75,7 +77,7 @@ pub struct Lifetimes {
 #[derive(Clone, Debug)]
 pub struct Sessions {
     store: Arc<dyn Store>,
-    live: Cache<Key, Arc<Auth>>,
+    live: Cache<Key, Arc<Auth>, BuildHasherDefault<KeyHasher>>,
     known: Arc<Known>,
     unfinished: Arc<upkeep::Unfinished>,
     partings: Arc<Partings>,
@@ -91,7 +93,7 @@ impl Sessions {
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(lifetimes.absolute)
             .time_to_idle(lifetimes.idle.saturating_add(TOUCH_INTERVAL))
-            .build();
+            .build_with_hasher(BuildHasherDefault::new());
         let known = Arc::new(Known::new(store.sweeps()));
         let (unfinished, partings) = (Arc::default(), Arc::default());
         Self { store, live, known, unfinished, partings, lifetimes, clock }

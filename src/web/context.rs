@@ -1,6 +1,7 @@
 //! What is known of a request before anything is decided.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, LazyLock};
 
 use http::{HeaderMap, HeaderValue, header};
 use ipnet::IpNet;
@@ -10,7 +11,8 @@ use super::pages::Plain;
 use super::shared::Shared;
 use crate::clock::UnixTime;
 use crate::policy::framing::FramingError;
-use crate::policy::headers::{REQUEST_ID, header_text};
+use crate::policy::head::Lines;
+use crate::policy::headers::{FORWARDED_FOR, REQUEST_ID, header_text};
 use crate::telemetry::{Limit, RequestId};
 
 /// The other end of a connection.
@@ -20,6 +22,8 @@ pub struct Peer {
     pub ip: IpAddr,
     /// Its address, ready for `X-Forwarded-For`.
     pub forwarded_for: HeaderValue,
+    /// What every request of its, unless it is believed itself, says on its way to Campaign.
+    pub lines: Arc<Lines>,
     /// True when its forwarding headers are believed.
     pub trusted: bool,
     /// The limit that this connection is over: it is told so, and nothing else.
@@ -33,9 +37,16 @@ impl Peer {
     pub fn new(address: SocketAddr, trusted: &[IpNet]) -> Self {
         let ip = address.ip().to_canonical();
         let trusted = trusted.iter().any(|network| network.contains(&ip));
-        Self { ip, forwarded_for: header_text(&ip.to_string()), trusted, over: None, flaw: None }
+        let forwarded_for = header_text(&ip.to_string());
+        let mut lines = Lines::default();
+        lines.add(&FORWARDED_FOR, &forwarded_for);
+        lines.add_fixed("x-forwarded-proto: https\r\n");
+        Self { ip, forwarded_for, lines: Arc::new(lines), trusted, over: None, flaw: None }
     }
 }
+
+static PAGE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("text/html"));
+static JSON: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("application/json"));
 
 /// One request's own facts.
 #[derive(Clone, Debug)]
@@ -57,8 +68,7 @@ impl Context {
     pub fn new(shared: &Shared, headers: &HeaderMap, peer: Peer) -> Self {
         let given = if peer.trusted { headers.get(REQUEST_ID).and_then(RequestId::from_peer) } else { None };
         let accept = headers.get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
-        let place = |wanted: &[u8]| memmem::find(accept, wanted);
-        let wants_page = match (place(b"text/html"), place(b"application/json")) {
+        let wants_page = match (PAGE.find(accept), JSON.find(accept)) {
             (Some(page), Some(json)) => page < json,
             (page, _) => page.is_some(),
         };

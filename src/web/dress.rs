@@ -57,7 +57,14 @@ fn written(
     let headers = &request.headers;
     let mut head = Head::begin(&request.method, &request.uri);
     let lines = head.lines();
-    lines.add(&header::HOST, host);
+    let told = if context.peer.trusted { Told::read(headers) } else { Told::default() };
+    match &told.host {
+        Some(named) => {
+            lines.add(&header::HOST, host);
+            lines.add(&FORWARDED_HOST, named);
+        }
+        None => shared.authority.write(host, lines),
+    }
     let passage = Passage::of(headers);
     for (name, value) in headers {
         if *name != header::COOKIE && *name != SECURITY_TOKEN && passage.is_open(name) {
@@ -66,13 +73,11 @@ fn written(
     }
     cookies::write(lines, headers, auth.and_then(|auth| auth.campaign_cookie.as_ref()));
 
-    let told = if context.peer.trusted { Told::read(headers) } else { Told::default() };
-    lines
-        .add(&FORWARDED_FOR, forwarded_for(context, headers).as_ref().unwrap_or(&context.peer.forwarded_for));
-    lines.add(&FORWARDED_HOST, told.host.as_ref().unwrap_or(host));
-    match &told.proto {
-        Some(proto) => lines.add(&FORWARDED_PROTO, proto),
-        None => lines.add_fixed("x-forwarded-proto: https\r\n"),
+    if context.peer.trusted {
+        lines.add(&FORWARDED_FOR, &forwarded_for(context, headers));
+        lines.add(&FORWARDED_PROTO, &told.proto.unwrap_or(HeaderValue::from_static("https")));
+    } else {
+        lines.extend(&context.peer.lines);
     }
     lines.add_text(&REQUEST_ID, context.id.as_str());
     match &told.trace {
@@ -107,18 +112,15 @@ fn written(
     head
 }
 
-/// Behind a trusted proxy, what that says of where the request comes from, and its own address.
-fn forwarded_for(context: &Context, headers: &HeaderMap) -> Option<HeaderValue> {
-    let peer = &context.peer;
-    if !peer.trusted {
-        return None;
-    }
+/// What a trusted proxy says of where the request comes from, and its own address.
+fn forwarded_for(context: &Context, headers: &HeaderMap) -> HeaderValue {
+    let own = &context.peer.forwarded_for;
     let mut chain: Vec<u8> = Vec::new();
-    for value in headers.get_all(FORWARDED_FOR).iter().chain([&peer.forwarded_for]) {
+    for value in headers.get_all(FORWARDED_FOR).iter().chain([own]) {
         if !chain.is_empty() {
             chain.extend_from_slice(b", ");
         }
         chain.extend_from_slice(value.as_bytes());
     }
-    HeaderValue::from_bytes(&chain).ok()
+    HeaderValue::from_bytes(&chain).unwrap_or_else(|_| own.clone())
 }

@@ -106,7 +106,7 @@ impl Gate {
         let host = host(&request).ok_or((Stop::Host, false))?;
         let raw = request.uri().clone();
         let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
-        if !shared.is_own_authority(&host)
+        if !shared.authority.is(&host)
             && !shared.serves_host(without_port(&host))
             && !path.as_str().starts_with("/ims/health/")
         {

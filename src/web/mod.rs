@@ -34,4 +34,4 @@ pub use gate::Gate;
 pub use rate::{RateLimiter, network};
 pub use recheck::keep_checking;
 pub use renew::Renewals;
-pub use shared::Shared;
+pub use shared::{Authority, Shared};

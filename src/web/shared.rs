@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderValue, header};
 
 use super::rate::RateLimiter;
 use super::renew::Renewals;
@@ -12,6 +12,8 @@ use crate::clock::Clock;
 use crate::config::{Instance, Limits};
 use crate::crypto::Sealer;
 use crate::ims::Ims;
+use crate::policy::head::Lines;
+use crate::policy::headers::FORWARDED_HOST;
 use crate::session::{Forms, Sessions, Signer};
 
 /// Everything a request may need; built by `app` only.
@@ -48,15 +50,41 @@ pub struct Shared {
     /// This gateway's origin, as in an `Origin` header.
     pub origin: String,
     /// Its host and port, as in a `Host` header.
-    pub authority: HeaderValue,
+    pub authority: Authority,
+}
+
+/// The `Host` that nearly every request has, and what is said of it to Campaign.
+#[derive(Debug)]
+pub struct Authority {
+    host: HeaderValue,
+    lines: Lines,
+}
+
+impl Authority {
+    /// Host and port, as in a `Host` header.
+    pub fn new(host: HeaderValue) -> Self {
+        let mut lines = Lines::default();
+        lines.add(&header::HOST, &host);
+        lines.add(&FORWARDED_HOST, &host);
+        Self { host, lines }
+    }
+
+    /// True for this very value. Any other may be as good.
+    pub fn is(&self, host: &HeaderValue) -> bool {
+        *host == self.host
+    }
+
+    /// Writes `Host` and `X-Forwarded-Host`.
+    pub fn write(&self, host: &HeaderValue, lines: &mut Lines) {
+        if self.is(host) {
+            return lines.extend(&self.lines);
+        }
+        lines.add(&header::HOST, host);
+        lines.add(&FORWARDED_HOST, host);
+    }
 }
 
 impl Shared {
-    /// True for the very `Host` that nearly every request has. Any other may be as good.
-    pub fn is_own_authority(&self, host: &HeaderValue) -> bool {
-        host == self.authority
-    }
-
     /// True for a host name (without port, any case) this gateway answers for.
     pub fn serves_host(&self, name: &str) -> bool {
         let callback = self.instance.ims.callback_server.host_str().unwrap_or_default();
