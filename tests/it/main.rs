@@ -26,6 +26,7 @@ mod forms_refused;
 mod forward;
 mod fuzz_seeds;
 mod gentle;
+mod handshakes;
 mod idle;
 mod left;
 mod limits;

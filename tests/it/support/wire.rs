@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::{ALL_VERSIONS, ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -38,15 +39,29 @@ pub async fn tls<S: AsyncRead + AsyncWrite + Unpin>(
     trust: &Trust,
     protocol: &[u8],
 ) -> io::Result<tokio_rustls::client::TlsStream<S>> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+    let config = Arc::new(client(trust, protocol, aws_lc_rs::default_provider(), ALL_VERSIONS));
+    TlsConnector::from(config).connect(name(), stream).await
+}
+
+/// A client of its own, with its own memory for tickets.
+pub fn client(
+    trust: &Trust,
+    protocol: &[u8],
+    provider: CryptoProvider,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(trust.clone())
         .with_no_client_auth();
     config.alpn_protocols = vec![protocol.to_vec()];
-    let name = ServerName::try_from("localhost").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    config
+}
+
+/// Whom the certificate names.
+pub fn name() -> ServerName<'static> {
+    ServerName::try_from("localhost").unwrap()
 }
 
 /// Writes everything, then reads until the peer closes or, having said something, falls silent.

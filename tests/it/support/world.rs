@@ -18,10 +18,13 @@ use imsgate::demo::{self, CLIENT_ID, ORGANIZATION_ID, TENANT};
 use imsgate::policy::mask::Mask;
 use imsgate::policy::public::PublicPaths;
 use imsgate::server::server_config_from_pem;
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 use socket2::{Domain, Socket, Type};
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::browser::Browser;
 use super::{logs, wire};
@@ -114,6 +117,21 @@ impl World {
         stream: S,
     ) -> io::Result<tokio_rustls::client::TlsStream<S>> {
         wire::tls(stream, &self.trust, wire::HTTP_1).await
+    }
+
+    /// A client that trusts the gateway and speaks this version of TLS, and HTTP/1.1 in them.
+    pub fn client(
+        &self,
+        provider: CryptoProvider,
+        version: &'static SupportedProtocolVersion,
+    ) -> Arc<ClientConfig> {
+        Arc::new(wire::client(&self.trust, wire::HTTP_1, provider, &[version]))
+    }
+
+    /// A TLS connection of this client to the gateway.
+    pub async fn connect_as(&self, client: &Arc<ClientConfig>) -> wire::Stream {
+        let stream = TcpStream::connect(self.address()).await.unwrap();
+        TlsConnector::from(client.clone()).connect(wire::name(), stream).await.unwrap()
     }
 
     /// A TLS connection to the gateway that speaks HTTP/2.
