@@ -3,6 +3,7 @@
 pub mod access;
 pub mod arrival;
 pub mod cookies;
+pub mod frames;
 pub mod framing;
 pub mod headers;
 pub mod heads;
