@@ -23,6 +23,8 @@ pub struct Activity {
     /// Grows with everything that happens.
     moved: AtomicU32,
     http2: AtomicBool,
+    tunnel: AtomicBool,
+    parting: AtomicBool,
     /// The last request had a body, and only hyper knows whether all of it was read; or the client has not taken all of
     /// the last answer.
     unclean: [AtomicBool; 2],
@@ -55,6 +57,31 @@ impl Activity {
         self.http2.load(Ordering::Relaxed)
     }
 
+    /// This connection has switched protocols: from now on nothing that goes over it is HTTP.
+    pub fn becomes_tunnel(&self) {
+        self.tunnel.store(true, Ordering::Relaxed);
+    }
+
+    /// True after [`Activity::becomes_tunnel`].
+    pub fn is_tunnel(&self) -> bool {
+        self.tunnel.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the connection ends with the answer under way.
+    pub fn parts(&self, parts: bool) {
+        self.parting.store(parts, Ordering::Relaxed);
+    }
+
+    /// True when nothing is left but to close the connection, as its only request has asked.
+    pub fn is_parting(&self) -> bool {
+        self.parting.load(Ordering::Relaxed) && self.is_idle()
+    }
+
+    /// True until a second request begins.
+    pub fn is_at_first(&self) -> bool {
+        self.heads.load(Ordering::Relaxed) <= 1
+    }
+
     /// Notes whether the client takes what is written.
     pub fn blocked(&self, blocked: bool) {
         self.unclean[BLOCKED].store(blocked, Ordering::Relaxed);
@@ -69,6 +96,11 @@ impl Activity {
     pub fn flaw(&self) -> Option<FramingError> {
         let flawed = self.flawed.get()?;
         (self.heads.load(Ordering::Relaxed) >= flawed.head).then_some(flawed.why)
+    }
+
+    /// True when the last request had a body; perhaps not all of it is read.
+    pub fn had_body(&self) -> bool {
+        self.unclean[HAD_BODY].load(Ordering::Relaxed)
     }
 
     /// A number that changes when anything happens.

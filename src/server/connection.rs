@@ -97,7 +97,9 @@ async fn open(
             }
         }
     }
-    Ok(Some((Box::new(TlsAcceptor::from(host.tls.clone()).accept(socket).await?), peer)))
+    let mut stream = Box::new(TlsAcceptor::from(host.tls.clone()).accept(socket).await?);
+    stream.get_mut().0.opened();
+    Ok(Some((stream, peer)))
 }
 
 /// For the PROXY protocol header and the whole TLS handshake.

@@ -1,7 +1,10 @@
 //! HTTP over one connection: requests to the gate, answers back, buffers let go while nobody speaks.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
@@ -10,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::server::TlsStream;
 
 use super::activity::{Activity, Exchange, Through, Word};
@@ -18,6 +21,7 @@ use super::connection::Host;
 use super::memory::detach;
 use super::socket::Socket;
 use super::stream::Stream;
+use crate::telemetry::Limit;
 use crate::web::{Body, Hold, Peer};
 
 /// Serves HTTP/1.1. A connection that nobody uses keeps its TLS state and nothing else: hyper's buffers and the place of
@@ -25,7 +29,7 @@ use crate::web::{Body, Hold, Peer};
 pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
     let activity = host.watch.enter();
     let head = host.limits.head;
-    let mut stream = Stream::new(tls, activity.clone()).with_heads();
+    let mut stream = Stream::http1(tls, activity.clone());
     loop {
         let mut builder = conn::http1::Builder::new();
         builder.max_buf_size((head.bytes + ROOM).max(BUFFER));
@@ -35,17 +39,28 @@ pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
         let service = service(host.clone(), peer.clone(), activity.clone());
         let mut connection =
             Box::new(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
-        loop {
+        let ended = loop {
             tokio::select! {
                 biased;
-                outcome = &mut connection => return outcome,
+                outcome = poll_fn(|cx| driven(&mut connection, &activity, cx)) => break Some(outcome),
                 word = activity.heard() => match word {
                     Word::Cut => return Ok(()),
                     Word::Finish => Pin::new(&mut *connection).graceful_shutdown(),
-                    Word::Rest if activity.may_rest() => break,
+                    Word::Rest if activity.may_rest() => break None,
                     Word::Rest => {}
                 }
             }
+        };
+        if let Some(outcome) = ended {
+            let stream = connection.into_parts().map(|parts| parts.io.into_inner());
+            let unheard = |stream: &Stream| {
+                let refused = if outcome.is_ok() { activity.had_body() } else { stream.refusal().is_some() };
+                refused || stream.keeps_back()
+            };
+            return match stream.filter(unheard) {
+                Some(stream) => Box::pin(part(stream, outcome, &peer, &host)).await,
+                None => outcome,
+            };
         }
         let Some(parts) = connection.into_parts() else { return Ok(()) };
         let (io, unread) = (parts.io, parts.read_buf);
@@ -61,6 +76,42 @@ pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
             stream.put_back(unread);
         }
     }
+}
+
+/// Goes on with a connection.
+fn driven<C: Future + Unpin>(
+    connection: &mut C,
+    activity: &Activity,
+    cx: &mut Context<'_>,
+) -> Poll<C::Output> {
+    let polled = Pin::new(connection).poll(cx);
+    if polled.is_pending() && activity.is_parting() {
+        // It was to end here, and does not: what is kept back for its end must go now.
+        activity.parts(false);
+        cx.waker().wake_by_ref();
+    }
+    polled
+}
+
+/// The end of a connection whose client may still be sending: what hyper has refused is counted and logged. Then reads on for
+/// a moment, into nothing, for a socket that is closed over bytes not yet read takes back what was said last.
+async fn part(mut stream: Stream, outcome: hyper::Result<()>, peer: &Peer, host: &Host) -> hyper::Result<()> {
+    if let Some(refusal) = stream.refusal() {
+        if refusal.status == StatusCode::BAD_REQUEST {
+            host.counters.unreadable(false);
+        } else {
+            host.counters.hit(Limit::Head, Some(peer.ip));
+        }
+        host.gate.refused(refusal.id, peer, refusal.status);
+    }
+    let mut nothing = vec![0; 16 * 1024];
+    let reading = async {
+        // As a rule this has happened.
+        let _ = stream.shutdown().await;
+        while let Ok(1..) = stream.read(&mut nothing).await {}
+    };
+    let _ = tokio::time::timeout(LINGER, reading).await;
+    outcome
 }
 
 /// Waits for the client to speak; false when the connection is at its end.
@@ -83,7 +134,7 @@ pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
     let activity = host.watch.enter();
     activity.speaks_http2();
     let limits = host.limits;
-    let stream = Stream::new(tls, activity.clone());
+    let stream = Stream::http2(tls, activity.clone(), peer.ip, host.counters.clone());
     let connection = conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_streams)
@@ -118,6 +169,9 @@ fn service(
         let exchange = Exchange::begin(&activity, !request.body().is_end_stream());
         let (host, mut peer, activity) = (host.clone(), peer.clone(), activity.clone());
         peer.flaw = activity.flaw();
+        if activity.is_at_first() && is_the_last(&request) {
+            activity.parts(true);
+        }
         async move {
             let is_http1 = request.version() != Version::HTTP_2;
             if !is_http1 && request.method() == Method::CONNECT {
@@ -131,13 +185,26 @@ fn service(
             if over {
                 activity.tell(Word::Finish);
             }
-            if host.watch.is_draining() && is_http1 && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                activity.becomes_tunnel();
+            } else if host.watch.is_draining() && is_http1 {
                 // RFC 9112 §9.6: so the client sends its next request elsewhere, instead of into a closing connection.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(response.map(|body| exchange.through(body)))
         }
     })
+}
+
+/// True when the connection ends with this request, without a doubt (RFC 9112 §9.3).
+fn is_the_last(request: &Request<Incoming>) -> bool {
+    let asks = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
+    request.version() == Version::HTTP_11
+        && request.headers().get(header::CONNECTION).is_some_and(asks)
+        && request.body().is_end_stream()
+        // After these hyper does not end a connection, whatever was answered: it lets go of it.
+        && *request.method() != Method::CONNECT
+        && !request.headers().contains_key(header::UPGRADE)
 }
 
 /// Bytes of a head beyond the limit that are read, so that the answer is the gate's own.
@@ -149,6 +216,8 @@ const FREE_FIELDS: usize = 100;
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 const PING: Duration = Duration::from_mins(1);
+/// For a client to notice that it is not heard any more.
+const LINGER: Duration = Duration::from_secs(2);
 /// For the last TLS record.
 const GOODBYE: Duration = Duration::from_secs(1);
 

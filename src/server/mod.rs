@@ -1,7 +1,7 @@
 //! Sockets, TLS and the life of the process: listen, serve, redirect plain HTTP, drain.
 //!
 //! `listener` and `systemd` give sockets, `worker` accepts, `admission` counts, `connection` opens (`proxied`, TLS), `http`
-//! serves; `watch` looks after what `activity` says of each connection; `memory` is given back.
+//! serves, `stream` reads along, `refusal` speaks for hyper; `watch` looks after what `activity` says of each connection; `memory` is given back.
 
 mod activity;
 mod admission;
@@ -12,6 +12,7 @@ mod listener;
 mod memory;
 mod proxied;
 mod redirect;
+mod refusal;
 mod socket;
 mod stream;
 mod systemd;

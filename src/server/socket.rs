@@ -1,9 +1,13 @@
 //! A client's socket, TCP or Unix, with its place among the connections: free when the last of it is gone, whether HTTP or a
 //! WebSocket held it.
+//!
+//! A send is the most expensive thing that a small exchange asks of the kernel, at both ends. So two things are kept back here
+//! until they can go with others: tickets (RFC 8446 §4.6.1), which no client waits for, and the last answer of a connection, which
+//! goes with TLS's goodbye.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -16,6 +20,20 @@ pub struct Socket {
     stream: Stream,
     /// Dropped with it.
     pub permit: Permit,
+    /// Taken, and not sent yet.
+    kept: Vec<u8>,
+    stage: Stage,
+}
+
+/// What is kept back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// TLS is being agreed on: tickets. True when all that was written before is sent, so that the next byte begins a record.
+    Opening(bool),
+    /// Nothing more.
+    Open,
+    /// Everything: the end follows at once.
+    Parting,
 }
 
 /// What it is connected by.
@@ -28,9 +46,19 @@ pub enum Stream {
 }
 
 impl Socket {
-    /// A socket with its place.
+    /// A socket with its place, before TLS.
     pub fn new(stream: Stream, permit: Permit) -> Self {
-        Self { stream, permit }
+        Self { stream, permit, kept: Vec::new(), stage: Stage::Opening(true) }
+    }
+
+    /// The handshake is over.
+    pub fn opened(&mut self) {
+        self.stage = Stage::Open;
+    }
+
+    /// The end is about to be written, and the socket closed.
+    pub fn part(&mut self) {
+        self.stage = Stage::Parting;
     }
 
     /// Waits until there is something to read, or the client is gone. Needs no buffer.
@@ -38,6 +66,53 @@ impl Socket {
         match &self.stream {
             Stream::Tcp(stream) => stream.readable().await,
             Stream::Unix(stream) => stream.readable().await,
+        }
+    }
+
+    /// There is more to come after all: sends what is kept back, and from now on keeps nothing.
+    pub fn poll_stay(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stage = Stage::Open;
+        self.poll_send(cx, &[]).map_ok(drop)
+    }
+
+    /// True when something is kept back.
+    pub fn keeps_back(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    /// True after [`Socket::part`].
+    pub fn is_parting(&self) -> bool {
+        self.stage == Stage::Parting
+    }
+
+    /// Sends what is kept back, then these bytes, together if the system takes them; tells how many of these.
+    fn poll_send(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        while !self.kept.is_empty() {
+            let kept = self.kept.len();
+            let mut all = vec![IoSlice::new(&self.kept)];
+            all.extend_from_slice(slices);
+            match ready!(self.stream.poll_send(cx, &all))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent if sent > kept => {
+                    self.kept = Vec::new();
+                    return Poll::Ready(Ok(sent - kept));
+                }
+                sent => drop(self.kept.drain(..sent)),
+            }
+        }
+        self.kept = Vec::new();
+        if slices.is_empty() { Poll::Ready(Ok(0)) } else { self.stream.poll_send(cx, slices) }
+    }
+
+    fn keeps(&self, slices: &[IoSlice<'_>], length: usize) -> bool {
+        match self.stage {
+            // After the first flight, which begins with a hello, only tickets and alerts are records of this kind.
+            Stage::Opening(whole) => {
+                let first = slices.iter().find_map(|slice| slice.first());
+                whole && first == Some(&ENCRYPTED) && length > ALERT
+            }
+            Stage::Open => false,
+            Stage::Parting => self.kept.len() + length <= MOST_KEPT,
         }
     }
 }
@@ -48,19 +123,22 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let polled = match &mut this.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
+        if polled.is_pending() && matches!(this.stage, Stage::Opening(_)) {
+            // Nobody must wait for what is kept back.
+            ready!(this.poll_send(cx, &[]))?;
         }
+        polled
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -68,14 +146,22 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // One buffer is the rule, and `send` costs the kernel less than `writev`.
-        if let [only] = slices {
-            return self.poll_write(cx, only);
+        let this = self.get_mut();
+        if this.stage != Stage::Open {
+            let length = slices.iter().map(|slice| slice.len()).sum();
+            if this.keeps(slices, length) {
+                for slice in slices {
+                    this.kept.extend_from_slice(slice);
+                }
+                return Poll::Ready(Ok(length));
+            }
+            let sent = ready!(this.poll_send(cx, slices))?;
+            if let Stage::Opening(whole) = &mut this.stage {
+                *whole = sent == length;
+            }
+            return Poll::Ready(Ok(sent));
         }
-        match &mut self.get_mut().stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
+        if this.kept.is_empty() { this.stream.poll_send(cx, slices) } else { this.poll_send(cx, slices) }
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -83,14 +169,37 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Neither kind keeps anything back.
+        // What is kept back has its own time.
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        ready!(this.poll_send(cx, &[]))?;
+        match &mut this.stream {
+            // Closing it says the same.
+            _ if this.stage == Stage::Parting => Poll::Ready(Ok(())),
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }
+
+impl Stream {
+    fn poll_send(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match (self, slices) {
+            // One buffer is the rule, and `send` costs the kernel less than `writev`.
+            (Self::Tcp(stream), [only]) => Pin::new(stream).poll_write(cx, only),
+            (Self::Unix(stream), [only]) => Pin::new(stream).poll_write(cx, only),
+            (Self::Tcp(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
+            (Self::Unix(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+}
+
+/// The first byte of an encrypted record (RFC 8446 §5.2). TLS 1.2, where a client waits for the ticket, has other ones.
+const ENCRYPTED: u8 = 23;
+/// Bytes of an alert; a ticket is much longer.
+const ALERT: usize = 24;
+/// Bytes after which an answer does not wait for its end any more.
+const MOST_KEPT: usize = 16 * 1024;

@@ -1,54 +1,142 @@
-//! The bytes between TLS and HTTP: passed through, noted when the client does not take them or sends what must be refused.
+//! The bytes between TLS and HTTP: passed through, noted when the client does not take them, sends what must be refused, or is
+//! refused by hyper before anybody else hears of it.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf as _, Bytes};
+use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
+use super::refusal::Refusal;
 use super::socket::Socket;
+use crate::policy::frames::{Frames, Refused};
 use crate::policy::heads::Heads;
+use crate::telemetry::{Counters, Limit};
 
 /// A TLS connection whose writes are noted.
 #[derive(Debug)]
 pub struct Stream {
     tls: Box<TlsStream<Socket>>,
     activity: Arc<Activity>,
-    /// Read before, and not used.
-    unread: Bytes,
-    /// Reads along, over HTTP/1.1.
-    heads: Option<Heads>,
+    /// Read before, and not used. Boxed: rare.
+    unread: Option<Box<Bytes>>,
+    along: Along,
+    /// [`Activity::moved`] when HTTP had nothing left to write; `None` while it has. What is written without anything having
+    /// moved since is no answer of ours.
+    flushed_at: Option<u32>,
+}
+
+/// Who reads along.
+#[derive(Debug)]
+enum Along {
+    /// What comes in over HTTP/1.1.
+    Heads(Heads),
+    /// Nobody: this is the last that goes out.
+    Refusal(Box<Refusal>),
+    /// What goes out over HTTP/2.
+    Frames(Box<Outgoing>),
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    frames: Frames,
+    peer: IpAddr,
+    counters: Arc<Counters>,
 }
 
 impl Stream {
-    /// Wraps a connection.
-    pub fn new(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>) -> Self {
-        Self { tls, activity, unread: Bytes::new(), heads: None }
+    /// Wraps a connection that speaks HTTP/1.1.
+    pub fn http1(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>) -> Self {
+        Self::new(tls, activity, Along::Heads(Heads::default()))
     }
 
-    /// The same, with an eye on the heads that come.
-    #[must_use]
-    pub fn with_heads(self) -> Self {
-        Self { heads: Some(Heads::default()), ..self }
+    /// Wraps a connection of this peer that speaks HTTP/2.
+    pub fn http2(
+        tls: Box<TlsStream<Socket>>,
+        activity: Arc<Activity>,
+        peer: IpAddr,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self::new(
+            tls,
+            activity,
+            Along::Frames(Box::new(Outgoing { frames: Frames::default(), peer, counters })),
+        )
+    }
+
+    fn new(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>, along: Along) -> Self {
+        let flushed_at = Some(activity.moved());
+        Self { tls, activity, unread: None, along, flushed_at }
     }
 
     /// Gives bytes back that were read too early; they are read again first.
     pub fn put_back(&mut self, bytes: Bytes) {
-        self.unread = bytes;
+        self.unread = Some(Box::new(bytes));
     }
 
     /// Waits until the client speaks or leaves, without a buffer.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.tls.get_ref().0.readable().await
+    pub async fn readable(&mut self) -> io::Result<()> {
+        let socket = self.tls.get_mut().0;
+        poll_fn(|cx| socket.poll_stay(cx)).await?;
+        socket.readable().await
+    }
+
+    /// The answer that the client got in the place of hyper's, when it got one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        let Along::Refusal(refusal) = &self.along else { return None };
+        Some(refusal)
+    }
+
+    /// True when the socket has bytes of ours that it has not sent.
+    pub fn keeps_back(&self) -> bool {
+        self.tls.get_ref().0.keeps_back()
     }
 
     fn noted<T>(&self, polled: Poll<T>) -> Poll<T> {
         self.activity.blocked(polled.is_pending());
         polled
+    }
+
+    /// Puts an answer of ours in the place of one that hyper gives by itself; `None` when this is none.
+    fn refuse(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Option<Poll<io::Result<usize>>> {
+        if !self.activity.is_idle() || self.activity.is_tunnel() {
+            return None;
+        }
+        if let Along::Heads(_) = self.along {
+            let head: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+            self.along = Along::Refusal(Box::new(Refusal::new(&head)?));
+        }
+        let Along::Refusal(refusal) = &mut self.along else { return None };
+        let written = refusal.poll_write(&mut self.tls, cx);
+        let whole = slices.iter().map(|slice| slice.len()).sum();
+        Some(self.noted(written.map_ok(|()| whole)))
+    }
+
+    /// Notes what TLS has taken.
+    fn took(&mut self, slices: &[IoSlice<'_>], mut count: usize) {
+        self.flushed_at = None;
+        let Along::Frames(outgoing) = &mut self.along else { return };
+        let Outgoing { frames, peer, counters } = &mut **outgoing;
+        for slice in slices {
+            let taken = &slice[..count.min(slice.len())];
+            count -= taken.len();
+            frames.read(taken, |refused| match refused {
+                Refused::Stream => counters.hit(Limit::Streams, Some(*peer)),
+                Refused::Flood => counters.hit(Limit::Flood, Some(*peer)),
+                Refused::Malformed => counters.unreadable(true),
+                Refused::Head => {
+                    counters.hit(Limit::Head, Some(*peer));
+                    counters.request(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+                }
+            });
+        }
     }
 }
 
@@ -58,31 +146,30 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.unread.is_empty() {
-            let before = buffer.filled().len();
-            let polled = Pin::new(&mut self.tls).poll_read(cx, buffer);
-            let this = &mut *self;
-            if let Some(flawed) = this.heads.as_mut().and_then(|heads| heads.read(&buffer.filled()[before..]))
-            {
-                this.activity.is_flawed(flawed);
+        let this = &mut *self;
+        if let Some(unread) = &mut this.unread {
+            let count = unread.len().min(buffer.remaining());
+            buffer.put_slice(&unread[..count]);
+            unread.advance(count);
+            if unread.is_empty() {
+                this.unread = None;
             }
-            return polled;
+            return Poll::Ready(Ok(()));
         }
-        let count = self.unread.len().min(buffer.remaining());
-        buffer.put_slice(&self.unread[..count]);
-        self.unread.advance(count);
-        if self.unread.is_empty() {
-            // The buffer it was a part of.
-            self.unread = Bytes::new();
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut this.tls).poll_read(cx, buffer);
+        if let Along::Heads(heads) = &mut this.along
+            && let Some(flawed) = heads.read(&buffer.filled()[before..])
+        {
+            this.activity.is_flawed(flawed);
         }
-        Poll::Ready(Ok(()))
+        polled
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.tls).poll_write(cx, bytes);
-        self.noted(polled)
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -90,7 +177,18 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.flushed_at == Some(self.activity.moved())
+            && let Some(refused) = self.refuse(cx, slices)
+        {
+            return refused;
+        }
+        if self.activity.is_parting() {
+            self.tls.get_mut().0.part();
+        }
         let polled = Pin::new(&mut self.tls).poll_write_vectored(cx, slices);
+        if let Poll::Ready(Ok(count)) = polled {
+            self.took(slices, count);
+        }
         self.noted(polled)
     }
 
@@ -99,7 +197,15 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.tls).poll_flush(cx);
+        // Called when everything before has been taken.
+        self.flushed_at = Some(self.activity.moved());
+        let mut polled = Pin::new(&mut self.tls).poll_flush(cx);
+        if polled.is_ready() && !self.activity.is_parting() {
+            let socket = self.tls.get_mut().0;
+            if socket.is_parting() {
+                polled = socket.poll_stay(cx);
+            }
+        }
         self.noted(polled)
     }
 

@@ -11,6 +11,8 @@ use std::time::Instant;
 
 use http::StatusCode;
 
+use super::Limit;
+
 /// Counters of all workers.
 #[derive(Debug)]
 pub struct Metrics {
@@ -27,6 +29,8 @@ pub struct Counters {
     closed: Counter,
     protocols: [Counter; 2],
     handshakes_failed: Counter,
+    /// By protocol, as above.
+    unreadable: [Counter; 2],
     limits: [Hits; Limit::ALL.len()],
     upstream: [Counter; Trouble::ALL.len()],
     lookups: [Counter; Lookup::ALL.len()],
@@ -44,29 +48,6 @@ struct Hits {
     told: AtomicU64,
     /// Seconds after the start, plus 1; 0: never.
     told_at: AtomicU64,
-}
-
-/// A limit that was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// `limits.connections`.
-    Connections,
-    /// `limits.connections_per_ip`.
-    ConnectionsPerIp,
-    /// `limits.head_bytes` or `limits.head_fields`.
-    Head,
-    /// `limits.body_bytes`.
-    Body,
-    /// `limits.requests_per_second`.
-    Requests,
-    /// `limits.idle_timeout`, with a head begun or none at all; an idle connection after a request is no hit.
-    Idle,
-    /// `limits.upload_timeout`.
-    Upload,
-    /// `limits.download_timeout`.
-    Download,
-    /// `listen.proxy_protocol`: a header missing, wrong, or from somebody who may not send one.
-    ProxyProtocol,
 }
 
 /// Why Campaign gave no answer.
@@ -137,7 +118,7 @@ impl Metrics {
         text.head("imsgate_connections_total", "counter", "Client connections accepted.");
         text.line("imsgate_connections_total", &[], self.sum(|c| &c.opened));
         text.head("imsgate_connections_served_total", "counter", "Client connections served, by protocol.");
-        for (index, protocol) in ["http/1.1", "h2"].into_iter().enumerate() {
+        for (index, protocol) in PROTOCOLS.into_iter().enumerate() {
             let served = self.sum(|c| &c.protocols[index]);
             text.line("imsgate_connections_served_total", &[("protocol", protocol)], served);
         }
@@ -147,6 +128,15 @@ impl Metrics {
             "TLS handshakes that failed or took too long.",
         );
         text.line("imsgate_tls_handshakes_failed_total", &[], self.sum(|c| &c.handshakes_failed));
+        text.head(
+            "imsgate_requests_unreadable_total",
+            "counter",
+            "Requests, or connections, that broke the rules of their protocol before anything could be decided.",
+        );
+        for (index, protocol) in PROTOCOLS.into_iter().enumerate() {
+            let unreadable = self.sum(|c| &c.unreadable[index]);
+            text.line("imsgate_requests_unreadable_total", &[("protocol", protocol)], unreadable);
+        }
         text.head("imsgate_limit_hits_total", "counter", "How often a limit was reached.");
         for limit in Limit::ALL {
             let hits = self.sum(|c| &c.limits[limit as usize].count);
@@ -186,6 +176,7 @@ impl Counters {
             closed: Counter::default(),
             protocols: Default::default(),
             handshakes_failed: Counter::default(),
+            unreadable: Default::default(),
             limits: Default::default(),
             upstream: Default::default(),
             lookups: Default::default(),
@@ -219,6 +210,11 @@ impl Counters {
     /// A TLS handshake failed.
     pub fn handshake_failed(&self) {
         self.handshakes_failed.add();
+    }
+
+    /// A request could not be read.
+    pub fn unreadable(&self, http2: bool) {
+        self.unreadable[usize::from(http2)].add();
     }
 
     /// Campaign gave no answer.
@@ -256,36 +252,6 @@ impl Counter {
 
     fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Limit {
-    /// Every one, in order.
-    pub const ALL: [Self; 9] = [
-        Self::Connections,
-        Self::ConnectionsPerIp,
-        Self::Head,
-        Self::Body,
-        Self::Requests,
-        Self::Idle,
-        Self::Upload,
-        Self::Download,
-        Self::ProxyProtocol,
-    ];
-
-    /// As in metrics and logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Connections => "connections",
-            Self::ConnectionsPerIp => "connections_per_ip",
-            Self::Head => "head",
-            Self::Body => "body",
-            Self::Requests => "requests",
-            Self::Idle => "idle",
-            Self::Upload => "upload",
-            Self::Download => "download",
-            Self::ProxyProtocol => "proxy_protocol",
-        }
     }
 }
 
@@ -343,6 +309,8 @@ fn resident() -> Option<u64> {
     Some(pages.split(' ').nth(1)?.parse::<u64>().ok()? * 4096)
 }
 
+/// As ALPN names them (RFC 7301 §6).
+const PROTOCOLS: [&str; 2] = ["http/1.1", "h2"];
 /// Seconds between two log lines about one limit, for each worker.
 const TELL_EVERY: u64 = 10;
 

@@ -6,6 +6,7 @@
 mod access;
 pub mod audit;
 mod json;
+mod limit;
 mod metrics;
 mod request_id;
 
@@ -21,7 +22,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
 
 pub use access::{AccessLog, Line};
-pub use metrics::{Counters, Limit, Lookup, Metrics, Trouble};
+pub use limit::Limit;
+pub use metrics::{Counters, Lookup, Metrics, Trouble};
 pub use request_id::RequestId;
 
 use json::JsonLines;

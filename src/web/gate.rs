@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
@@ -21,7 +21,7 @@ use crate::policy::path::CanonicalPath;
 use crate::policy::{cookies, kept, public};
 use crate::proxy::{Body, Proxy, ProxyError, Wanted, is_websocket};
 use crate::session::Auth;
-use crate::telemetry::{AccessLog, Counters, Limit, Line, Lookup, Trouble};
+use crate::telemetry::{AccessLog, Counters, Limit, Line, Lookup, RequestId, Trouble};
 
 /// One worker's gate.
 #[derive(Debug)]
@@ -71,6 +71,20 @@ impl Gate {
             at: now,
         });
         response
+    }
+
+    /// Logs an answer that was given without the gate, for want of a request that could be read.
+    pub fn refused(&self, request: RequestId, peer: &Peer, status: StatusCode) {
+        self.counters.request(status);
+        self.access.line(&Line {
+            request,
+            peer: peer.forwarded_for.to_str().unwrap_or_default(),
+            // A token, but nobody's method.
+            method: &Method::from_bytes(b"-").unwrap_or_default(),
+            path: "-",
+            status,
+            took: Duration::ZERO,
+        });
     }
 
     async fn pass(

@@ -4,7 +4,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::ask::{self, Ask};
 use crate::raw::PATIENCE;
-use crate::support::World;
+use crate::scrape::{await_hits, hits, value, with_admin};
+use crate::support::{World, logs};
 
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
@@ -18,7 +19,7 @@ const END_HEADERS: u8 = 4;
 
 #[tokio::test]
 async fn streams_opened_and_reset_at_once_end_the_connection() {
-    let world = World::start().await;
+    let world = with_admin().start().await;
     let request = head(&world, "/r/test", &[]);
     let mut bytes = Vec::new();
     for number in 0..20_000_u32 {
@@ -27,6 +28,7 @@ async fn streams_opened_and_reset_at_once_end_the_connection() {
     }
     let end = flood(&world, &bytes).await;
     assert_eq!(end, Some(ENHANCE_YOUR_CALM));
+    await_hits(&world, "http2_flood", 1).await;
     assert!(world.campaign.requests().len() < 1000, "{} came through", world.campaign.requests().len());
     serves(&world).await;
     world.stop().await;
@@ -50,7 +52,7 @@ async fn streams_opened_and_spoilt_at_once_end_the_connection() {
 
 #[tokio::test]
 async fn a_head_continued_without_end_ends_the_connection() {
-    let world = World::start().await;
+    let world = with_admin().start().await;
     let before = resident();
     let mut bytes = Vec::new();
     frame(&mut bytes, HEADERS, END_STREAM, 1, &head(&world, "/r/test", &[]));
@@ -59,6 +61,7 @@ async fn a_head_continued_without_end_ends_the_connection() {
         frame(&mut bytes, CONTINUATION, 0, 1, &field);
     }
     flood(&world, &bytes).await.expect("told to go away");
+    await_hits(&world, "http2_flood", 1).await;
     drop(bytes);
     assert!(resident() < before + (256 << 20), "from {before} to {} bytes", resident());
     assert!(world.campaign.requests().is_empty());
@@ -68,7 +71,7 @@ async fn a_head_continued_without_end_ends_the_connection() {
 
 #[tokio::test]
 async fn a_small_block_that_unfolds_to_a_huge_head_is_refused() {
-    let world = World::start().await;
+    let world = with_admin().start().await;
     let before = resident();
     // One entry of 3 kB into the table, then named again and again: one byte each.
     let entry = {
@@ -77,28 +80,49 @@ async fn a_small_block_that_unfolds_to_a_huge_head_is_refused() {
         string(&mut entry, &"y".repeat(3000));
         entry
     };
-    let newest = vec![NEWEST; 15_000];
+    let newest = vec![NEWEST; 12_000];
+    let request = |times| head(&world, "/r/test", &[&entry, &newest[..times]]);
     let mut bytes = Vec::new();
-    frame(
-        &mut bytes,
-        HEADERS,
-        END_HEADERS | END_STREAM,
-        1,
-        &head(&world, "/r/test", &[&entry, &newest[..3]]),
-    );
+    frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 1, &request(3));
     let _ = flood(&world, &bytes).await;
+    assert_eq!(hits(&world, "head").await, 0);
     let few = world.campaign.requests().pop().unwrap();
     assert_eq!(few.headers.iter().filter(|(name, _)| name == "x").count(), 4, "this is how it unfolds");
     world.campaign.forget_requests();
 
+    // To 90 kB, with a body to come or without: each is refused by itself.
     bytes.clear();
     for number in 0..20 {
-        let block = head(&world, "/r/test", &[&entry, &newest]);
-        frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &block);
+        let flags = if number % 2 == 0 { END_HEADERS } else { END_HEADERS | END_STREAM };
+        frame(&mut bytes, HEADERS, flags, 2 * number + 1, &request(30));
     }
-    let _ = flood(&world, &bytes).await;
+    assert_eq!(flood(&world, &bytes).await, None);
+    await_hits(&world, "head", 20).await;
+    assert_eq!(value(&world, "imsgate_requests_total{status=\"4xx\"}").await, 20);
+    assert_eq!(value(&world, "imsgate_requests_unreadable_total{protocol=\"h2\"}").await, 0);
+
+    // To 36 MB: the connection ends.
+    bytes.clear();
+    frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 1, &request(newest.len()));
+    assert_eq!(flood(&world, &bytes).await, Some(ENHANCE_YOUR_CALM));
+    await_hits(&world, "http2_flood", 1).await;
     assert!(resident() < before + (256 << 20), "from {before} to {} bytes", resident());
     assert!(world.campaign.requests().is_empty());
+    serves(&world).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn streams_beyond_the_limit_are_refused_and_counted() {
+    let world = with_admin().config(|config| config.limits.http2_streams = 4).start().await;
+    let request = head(&world, "/r/test", &[]);
+    let mut bytes = Vec::new();
+    for number in 0..10 {
+        frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &request);
+    }
+    assert_eq!(flood(&world, &bytes).await, None, "the connection goes on");
+    await_hits(&world, "http2_streams", 6).await;
+    assert!(logs::say("http2_streams"));
     serves(&world).await;
     world.stop().await;
 }
@@ -126,7 +150,7 @@ async fn floods_of_pings_settings_and_empty_frames_hold_up_nobody() {
 
 #[tokio::test]
 async fn pseudo_headers_cannot_smuggle() {
-    let world = World::start().await;
+    let world = with_admin().start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
     let cookie = literal("cookie", &format!("__Host-imsgate={alice}"));
@@ -154,6 +178,7 @@ async fn pseudo_headers_cannot_smuggle() {
     let reached: Vec<_> =
         world.campaign.requests().into_iter().map(|request| request.path_and_query).collect();
     assert_eq!(reached, [""; 0]);
+    assert_ne!(value(&world, "imsgate_requests_unreadable_total{protocol=\"h2\"}").await, 0);
     serves(&world).await;
     world.stop().await;
 }

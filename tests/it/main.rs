@@ -42,6 +42,7 @@ mod people;
 mod raw;
 mod reach;
 mod recheck;
+mod refusals;
 mod renewal;
 mod rolling;
 mod scrape;

@@ -1,5 +1,7 @@
 //! The admin listener: metrics and health, for the operator and for nobody else.
 
+use std::time::Duration;
+
 use imsgate::config::ListenAddress;
 
 use crate::ask::Ask;
@@ -81,4 +83,17 @@ fn places_are_written_as_they_are_read() {
         let name = text.strip_prefix("systemd:").map(str::to_owned);
         assert_eq!(ListenAddress::Systemd(name).to_string(), text);
     }
+}
+
+/// Waits until a limit was reached so many times, for a client may hear of it first; fails when it is not.
+pub async fn await_hits(world: &World, limit: &str, wanted: u64) {
+    let mut count = 0;
+    for _ in 0..500 {
+        count = hits(world, limit).await;
+        if count == wanted {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{limit} was reached {count} times, not {wanted}");
 }

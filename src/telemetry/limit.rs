@@ -1,0 +1,62 @@
+//! The limits that can be reached, as metrics and logs name them.
+
+/// A limit that was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// `limits.connections`.
+    Connections,
+    /// `limits.connections_per_ip`.
+    ConnectionsPerIp,
+    /// `limits.head_bytes` or `limits.head_fields`.
+    Head,
+    /// `limits.body_bytes`.
+    Body,
+    /// `limits.requests_per_second`.
+    Requests,
+    /// `limits.idle_timeout`, with a head begun or none at all; an idle connection after a request is no hit.
+    Idle,
+    /// `limits.upload_timeout`.
+    Upload,
+    /// `limits.download_timeout`.
+    Download,
+    /// `limits.http2_streams`.
+    Streams,
+    /// What one HTTP/2 connection may ask for in vain: streams reset or spoilt in a row, heads without end.
+    Flood,
+    /// `listen.proxy_protocol`: a header missing, wrong, or from somebody who may not send one.
+    ProxyProtocol,
+}
+
+impl Limit {
+    /// Every one, in order.
+    pub const ALL: [Self; 11] = [
+        Self::Connections,
+        Self::ConnectionsPerIp,
+        Self::Head,
+        Self::Body,
+        Self::Requests,
+        Self::Idle,
+        Self::Upload,
+        Self::Download,
+        Self::Streams,
+        Self::Flood,
+        Self::ProxyProtocol,
+    ];
+
+    /// As in metrics and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::ConnectionsPerIp => "connections_per_ip",
+            Self::Head => "head",
+            Self::Body => "body",
+            Self::Requests => "requests",
+            Self::Idle => "idle",
+            Self::Upload => "upload",
+            Self::Download => "download",
+            Self::Streams => "http2_streams",
+            Self::Flood => "http2_flood",
+            Self::ProxyProtocol => "proxy_protocol",
+        }
+    }
+}
