@@ -6,7 +6,7 @@ pub const START_BYTES: u64 = 200_000;
 pub const START_SHARE: u64 = 2000;
 /// MB that are resident, whatever the number of sessions in the file.
 pub const RESIDENT: u64 = 200;
-/// The same with 2,048 logins under way, which have some 20 kB each.
+/// The same with 2,048 logins under way, which have some 20 kB each, or with many look-ups at once, each on a thread of its own.
 pub const RESIDENT_IN_A_STORM: u64 = 250;
 /// MB by which it may grow while the second half of the sessions comes in: what is kept for each of them shows here.
 pub const GROWTH: u64 = 16;

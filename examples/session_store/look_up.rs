@@ -38,7 +38,7 @@ pub async fn read(directory: &Path, bounds: &mut Bounds) -> Outcome {
     }
     println!("look-up of unknown cookies: {}", spread(&mut times));
     storm::nothing_is_lost(directory, &sessions).await?;
-    process::is_small(bounds)
+    process::is_small(bounds, bounds::RESIDENT)
 }
 
 /// Twice what the cache holds.

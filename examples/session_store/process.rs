@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::Outcome;
-use super::bounds::{self, Bounds};
+use super::bounds::Bounds;
 
 /// What was read from files so far, whether or not a disk was needed for it.
 #[derive(Clone, Copy, Debug)]
@@ -28,9 +28,9 @@ pub fn reads() -> Outcome<Reads> {
     Ok(Reads { bytes: number(&text, "rchar: ")?, calls: number(&text, "syscr: ")? })
 }
 
-/// Holds the bound of resident memory.
-pub fn is_small(bounds: &mut Bounds) -> Outcome {
-    bounds.at_most("resident", "MB", resident()?, bounds::RESIDENT);
+/// Holds a bound of resident memory.
+pub fn is_small(bounds: &mut Bounds, most: u64) -> Outcome {
+    bounds.at_most("resident", "MB", resident()?, most);
     Ok(())
 }
 

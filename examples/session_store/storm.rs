@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use imsgate::clock::Clock;
 use imsgate::session::Sessions;
 
-use super::bounds::Bounds;
+use super::bounds::{self, Bounds};
 use super::{Outcome, login, open, process, spread};
 
 /// Logins a second, with one person and with many at the door.
@@ -36,7 +36,7 @@ pub async fn write(directory: &Path, bounds: &mut Bounds) -> Outcome {
         let rate = times.len() as u64 / MEASURED.as_secs();
         println!("logins, {at_once} at once: {rate}/s, {}", spread(&mut times));
     }
-    process::is_small(bounds)
+    process::is_small(bounds, bounds::RESIDENT)
 }
 
 /// Logins without end; each cookie is printed when its login is acknowledged, as a browser would get it.
