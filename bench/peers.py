@@ -98,6 +98,9 @@ def connect(port, protocol, receive_buffer=None):
     raw = socket.socket()
     if receive_buffer:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        # As on a real network. By the size of loopback's segments the kernel keeps megabytes for everyone who reads slowly, until
+        # it has none left (tcp_mem).
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)
     raw.connect(("127.0.0.1", port))
     tls = CONTEXTS[protocol].wrap_socket(raw, server_hostname="localhost")
     tls.settimeout(120)
@@ -218,11 +221,15 @@ BROWSER = "Host: localhost\r\n" + "".join(f"{name}: {value}\r\n" for name, value
 async def upstream():
     """Answers 1 KB, or 100 MB for `/r/100m`; echoes what comes after an Upgrade."""
     many_descriptors()
-    server = await asyncio.start_server(serve, "127.0.0.1", UPSTREAM, backlog=4096)
-    await server.serve_forever()
+    with tempfile.TemporaryFile() as large:
+        large.truncate(LARGE)
+        listener = socket.create_server(("127.0.0.1", UPSTREAM), backlog=4096)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
+        server = await asyncio.start_server(lambda *both: serve(*both, large), sock=listener)
+        await server.serve_forever()
 
 
-async def serve(reader, writer):
+async def serve(reader, writer, large):
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             if b"\r\nupgrade: websocket" in head.lower():
@@ -233,21 +240,20 @@ async def serve(reader, writer):
                 while data := await reader.read(4096):
                     # The mask of the test's message is zero: its payload is what follows it.
                     writer.write(b"\x81\x05" + data[6:])
-            length = len(PART) * PARTS if b"/r/100m" in head else len(SMALL)
+            length = LARGE if b"/r/100m" in head else len(SMALL)
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % length)
             if length == len(SMALL):
                 writer.write(SMALL)
                 continue
-            for _ in range(PARTS):
-                writer.write(PART)
-                await writer.drain()
+            # By the kernel alone: who stands in front is measured, not this.
+            await asyncio.get_running_loop().sendfile(writer.transport, large, 0, length)
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
         writer.close()
 
 
-SMALL, PART, PARTS = b"x" * 1024, b"x" * 65536, 1600
+SMALL, LARGE = b"x" * 1024, 100 << 20
 WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 IMSGATE = """

@@ -1,5 +1,6 @@
 """Load: each function sends requests for some seconds and says how many were answered well."""
 
+import os
 import re
 import subprocess
 
@@ -13,11 +14,13 @@ class BadAnswers(RuntimeError):
     """Somebody answered with something else than 200: then nothing was measured."""
 
 
-def wrk(url, cookie, seconds, connections, headers=(), script=None):
-    extra = [argument for header in (f"Cookie: {cookie}", ACCEPT, *headers) for argument in ("-H", header)]
+def wrk(url, cookie, seconds, connections, headers=(), script=None, environment=None):
+    """`cookie` may be left to the script, which reads its own part of the environment."""
+    headers = [*([f"Cookie: {cookie}"] if cookie else []), ACCEPT, *headers]
+    extra = [argument for header in headers for argument in ("-H", header)]
     if script:
         extra += ["-s", str(script)]
-    text = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *extra, url])
+    text = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *extra, url], environment)
     if "Non-2xx" in text:
         raise BadAnswers(f"{url}\n{text}")
     return int(re.search(r"(\d+) requests in", text).group(1))
@@ -33,9 +36,9 @@ def h2load(url, cookie, seconds, connections, streams, extra=()):
     return int(counts.group(1))
 
 
-def run(command):
+def run(command, environment=None):
     command = [which("taskset"), "-c", LOAD_CORE, which(command[0]), *command[1:]]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | (environment or {}))
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
     return done.stdout + done.stderr

@@ -6,9 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import latency, measure, report, stores, tools
+from . import latency, logins, measure, report, stores, tools
 from .process import Processes, free_port
-from .world import World
+from .world import MEMORY, World
 
 
 def arguments():
@@ -20,13 +20,14 @@ def arguments():
     parser.add_argument("--peers", default="nginx,envoy,apache", help="whom to compare with (%(default)s)")
     parser.add_argument("--latency", action="store_true", help="added latency at half of nginx's own rate")
     parser.add_argument("--sessions", type=int, default=0, metavar="N", help="cost with N sessions in the store")
-    parser.add_argument("--all", action="store_true", help="--latency --sessions 1000000")
+    parser.add_argument("--logins", type=int, default=0, metavar="N", help="cost of a login, by N of them a round")
+    parser.add_argument("--all", action="store_true", help="--latency --logins 500 --sessions 1000000")
     parser.add_argument("--binary", type=Path, default=tools.ROOT / "target/release/imsgate")
     parser.add_argument("--beside", type=Path, help="another build, measured in the same rounds as imsgate-beside")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "imsgate-bench")
     given = parser.parse_args()
     if given.all:
-        given.latency, given.sessions = True, given.sessions or 1_000_000
+        given.latency, given.sessions, given.logins = True, given.sessions or 1_000_000, given.logins or 500
     return given
 
 
@@ -42,9 +43,9 @@ def main():
     with Processes(given.work) as processes:
         world = World(processes, given.work, given.binary)
         names = ["imsgate", *peers, *(["imsgate-beside"] if given.beside else [])]
-        signed_in = [name for name in names if name != "nginx"] + [stores.ONE, stores.MANY]
+        signed_in = [name for name in names if name != "nginx"] + [stores.ONE, stores.FEW, stores.MANY, MEMORY]
         ports = {name: free_port() for name in {*names, *signed_in}}
-        world.provider({name: ports[name] for name in signed_in})
+        world.provider({name: ports[name] for name in signed_in}, logins.people(given.logins, given.rounds))
         proxies = []
         for name in names:
             world.binary = given.beside if name == "imsgate-beside" else given.binary
@@ -57,12 +58,22 @@ def main():
             print(f"\n{table(figures, names)}", flush=True)
         if given.latency:
             print(f"\n{half_load(world, proxies, figures, given)}", flush=True)
+        if given.logins:
+            print(f"\n{sign_in(world, proxies, ports, figures, given)}", flush=True)
         if given.sessions:
             for proxy in proxies:
                 processes.stop(proxy.process)
-            stores.compare(world, ports, given.sessions, given.rounds, given.seconds, figures)
-            print(f"\n{report.stores(figures, given.sessions, stores.ONE, stores.MANY)}", flush=True)
+            resident = stores.compare(world, ports, given.sessions, given.rounds, given.seconds, figures)
+            print(f"\n{report.stores(figures, given.sessions, resident)}", flush=True)
     return 0
+
+
+def sign_in(world, proxies, ports, figures, given):
+    """Everybody that signs people in, and imsgate with its sessions in memory."""
+    asked = [*(proxy for proxy in proxies if proxy.name != "nginx"), world.start(MEMORY, ports[MEMORY])]
+    questions = logins.Logins(world).rounds(asked, given.logins, given.rounds, figures)
+    world.processes.stop(asked[-1].process)
+    return report.logins(figures, questions)
 
 
 def half_load(world, proxies, figures, given):
@@ -71,16 +82,9 @@ def half_load(world, proxies, figures, given):
     if ("1k-h1", nginx.name) not in figures.rate:
         measure.rounds([nginx], ["1k-h1"], 1, given.seconds, figures)
     rate = statistics.median(figures.rate["1k-h1", nginx.name]) / 2
-    asked = [("backend", f"http://127.0.0.1:{world.values['BACKEND']}", "none=1")]
-    asked += [(proxy.name, proxy.url, proxy.cookie) for proxy in proxies if proxy.name not in TOO_SLOW]
-    spreads = []
-    for number in range(given.rounds):
-        spreads.append({})
-        for name, url, cookie in asked:
-            log = world.work / "latency.log"
-            spreads[-1][name] = latency.spread(f"{url}/view/1k", cookie, rate, given.seconds, log)
-            print(f"round {number + 1}: latency {name:16} {spreads[-1][name]}", file=sys.stderr)
-    return report.latencies(spreads, rate)
+    backend = f"http://127.0.0.1:{world.values['BACKEND']}"
+    asked = [proxy for proxy in proxies if proxy.name not in TOO_SLOW]
+    return report.latencies(*latency.rounds(asked, backend, rate, given.rounds, given.seconds))
 
 
 # Cannot do half of nginx's rate with one core: they would show a queue, not a latency.

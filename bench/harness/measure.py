@@ -32,8 +32,8 @@ class Figures:
         return [a / b for a, b in zip(self.cost[shape, one], self.cost[shape, other], strict=True)]
 
 
-def rounds(proxies, shapes, count, seconds, figures, say=lambda text: print(text, file=sys.stderr)):
-    for number in range(count):
+def rounds(proxies, shapes, count, seconds, figures, first=0):
+    for number in range(first, first + count):
         for shape in shapes:
             # In another order each round: who comes after whom must not matter.
             for proxy in proxies[number % len(proxies) :] + proxies[: number % len(proxies)]:
@@ -41,7 +41,7 @@ def rounds(proxies, shapes, count, seconds, figures, say=lambda text: print(text
                     continue
                 cost, rate = once(proxy, SHAPES[shape], seconds)
                 figures.add(shape, proxy.name, cost, rate)
-                say(f"round {number + 1}: {shape:10} {proxy.name:16} {cost:8.1f} µs {rate:8.0f}/s")
+                print(f"round {number + 1}: {shape:10} {proxy.name:16} {cost:8.1f} µs {rate:8.0f}/s", file=sys.stderr)
 
 
 def once(proxy, send, seconds):

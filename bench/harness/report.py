@@ -5,6 +5,7 @@ import os
 import platform
 import statistics
 
+from . import latency
 from .load import TITLES
 
 # At most so many times a peer's cost.
@@ -65,23 +66,47 @@ def resumptions(figures, names):
     return "\n".join(lines)
 
 
-def latencies(spreads, rate):
-    """`spreads` is a list of rounds, each by name; what the backend itself takes is taken off in its own round."""
-    lines = [f"| added latency in µs at {rate:.0f} requests a second, median of rounds | p50 | p99 | p99.9 |", "|---|---|---|---|"]
-    for name in (name for name in spreads[0] if name != "backend"):
-        cells = [statistics.median(r[name][q] - r["backend"][q] for r in spreads) for q in ("p50", "p99", "p99.9")]
-        lines.append(f"| {name} | " + " | ".join(f"{cell:.0f}" for cell in cells) + " |")
+def latencies(probes, beside):
+    """`probes`: µs through each proxy and straight at the backend meanwhile; `beside`: the requests a second that kept it busy."""
+    quantiles = latency.QUANTILES
+    lines = ["| latency in µs | " + " | ".join(f"{q}, added" for q in quantiles) + " | " + " | ".join(quantiles)]
+    lines[0] += " | the backend's own | probes | beside them |"
+    lines.append("|---|" + "---|" * (2 * len(quantiles) + 3))
+    for name, (through, straight) in probes.items():
+        both = [[latency.quantile(times, share) for share in quantiles.values()] for times in (through, straight)]
+        cells = [*(f"{a - b:.0f}" for a, b in zip(*both, strict=True)), *(f"{a:.0f}" for a in both[0])]
+        cells += [" / ".join(f"{b:.0f}" for b in both[1]), str(len(through)), f"{statistics.median(beside[name]):.0f}/s"]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def stores(figures, sessions, one, many):
-    against = statistics.median(figures.ratios("1k-h1", many, one))
-    apart = statistics.median(figures.ratios("spread", many, one))
-    return "\n".join(
-        [
-            f"| 1 KB, HTTP/1.1: {sessions} sessions in the store, beside one | × | target |",
-            "|---|---|---|",
-            f"| requests of one session | {against:.2f} | 1.10 |",
-            f"| requests of 5,000 sessions in turn, beside as many of one | {apart:.2f} | 1.10 |",
-        ]
-    )
+def logins(figures, questions):
+    """`questions`: what each asked the provider for one login."""
+    lines = ["| a login | µs of proxy CPU, median | rounds | imsgate × | logins a second of proxy CPU | questions to the provider |"]
+    lines.append("|---|---|---|---|---|---|")
+    for name, asked in questions.items():
+        costs, median = figures.cost["login", name], figures.median("login", name)
+        ratio = statistics.median(figures.ratios("login", "imsgate", name))
+        asked = ", ".join(f"{times:.2g} {what.rsplit('/ims/')[-1]}" for what, times in sorted(asked.items()))
+        lines.append(f"| {name} | {median:.0f} | {min(costs):.0f}–{max(costs):.0f} | {ratio:.2f} | {1e6 / median:.0f} | {asked} |")
+    return "\n".join(lines)
+
+
+def stores(figures, sessions, resident):
+    """`resident`: kB by gateway: the one with one session, with few, with many."""
+    one, few, many = resident
+    rows = [
+        ("requests of one session: many in the store, beside one", ("one-of", many), ("one-of", one), 1.10),
+        ("requests of 5,000 sessions in turn: many in the store, beside hardly more than those", ("turn", many), ("turn", few), 1.10),
+        ("many in the store and 5,000 in use, beside one", ("turn", many), ("one-of", one), 1.10),
+        ("few in the store and 5,000 in use, beside one", ("turn", few), ("one-of", one), None),
+    ]
+    lines = [f"| 1 KB, HTTP/1.1; {sessions} sessions are many | µs | × | rounds | target | |", "|---|---|---|---|---|---|"]
+    for title, left, right, target in rows:
+        values = [a / b for a, b in zip(figures.cost[left], figures.cost[right], strict=True)]
+        ratio, span = statistics.median(values), f"{min(values):.2f}–{max(values):.2f}"
+        verdict = "– |" if target is None else f"{target:.2f} | {'met' if ratio <= target else '**missed**'}"
+        costs = f"{figures.median(*left):.1f} / {figures.median(*right):.1f}"
+        lines.append(f"| {title} | {costs} | {ratio:.2f} | {span} | {verdict} |")
+    sizes = ", ".join(f"{kilobytes / 1024:.0f} MB ({name})" for name, kilobytes in resident.items())
+    return "\n".join([*lines, "", f"Resident memory of these gateways afterwards: {sizes}"])

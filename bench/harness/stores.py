@@ -1,22 +1,31 @@
-"""What a request costs with many sessions in the store, beside one."""
+"""What a request costs with many sessions in the store and in use, beside one.
 
-import os
+Three gateways: one whose store has one session, one with few, one with many. Two loads, sent by the same script over the same
+number of different requests: all of one session, or of thousands of sessions in turn. So what more sessions in the *store* cost
+can be told from what more sessions in *use* cost, and the load generator does the same work for all.
+"""
+
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from . import load, measure
 from .tools import ROOT
 
-ONE, MANY = "imsgate-one", "imsgate-many"
+ONE, FEW, MANY = "imsgate-one", "imsgate-few", "imsgate-many"
 IN_TURN = 5000  # half of what the gateway keeps ready
+# A tenth of them lives for two hours only, and is left alone.
+ENOUGH = IN_TURN * 10 // 9 + 1
+# Those of the file live for twelve hours.
+FRESH = 6 * 3600
 SCRIPT = Path(__file__).resolve().parents[1] / "peers/cookies.lua"
 
 
 def fill(folder, sessions):
     """A store with so many sessions, made by the example that knows how; kept for the next time."""
     done = folder / f"filled-{sessions}"
-    if not done.exists():
+    if not done.exists() or time.time() - done.stat().st_mtime > FRESH:
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():
             old.unlink()
@@ -26,22 +35,50 @@ def fill(folder, sessions):
     return folder
 
 
+class Crowd:
+    """A gateway with a store, and the loads it is given."""
+
+    def __init__(self, world, name, port, sessions=None):
+        folder = fill(world.work / f"store-{name}", sessions) if sessions else None
+        self.proxy = world.start(name, port, folder)
+        self.files = {"one-of": world.work / f"{name}.one"}
+        write(self.files["one-of"], [self.proxy.cookie] * IN_TURN)
+        if sessions:
+            with open(folder / "cookies") as file:
+                known = [f"__Host-imsgate={line.strip()}" for line, _ in zip(file, range(IN_TURN))]
+            self.files["turn"] = world.work / f"{name}.turn"
+            write(self.files["turn"], known)
+
+    def send(self, shape, seconds):
+        return load.wrk(f"{self.proxy.url}/view/1k", None, seconds, 64, script=SCRIPT, environment={"COOKIES": self.files[shape]})
+
+    def each_once(self, shape):
+        """So that every session is ready, and its use noted in the store: that happens once a minute and session, and would
+        come far too often in a measurement of a few seconds."""
+        sent = 0
+        while sent < 2 * IN_TURN:
+            sent += self.send(shape, 1)
+
+
+def write(path, cookies):
+    """Every line is another one, also when the session is the same."""
+    path.write_text("".join(f"{cookie}; n={number:06}\n" for number, cookie in enumerate(cookies)))
+
+
 def compare(world, ports, sessions, rounds, seconds, figures):
-    """Two gateways in turn, one with its own session only, one with `sessions` more."""
-    full = fill(world.work / "store", sessions)
-    one, many = world.start(ONE, ports[ONE]), world.start(MANY, ports[MANY], full)
-    with open(full / "cookies") as file:
-        known = [f"__Host-imsgate={line.strip()}" for line, _ in zip(file, range(10 * IN_TURN))]
-    # A tenth of them lives for two hours only.
-    cookies = {ONE: [one.cookie] * IN_TURN, MANY: [c for i, c in enumerate(known) if i % 10][:IN_TURN]}
-    for name, lines in cookies.items():
-        (world.work / f"{name}.cookies").write_text("\n".join(lines) + "\n")
+    """Gives kB of resident memory by gateway, after all of it."""
+    one = Crowd(world, ONE, ports[ONE])
+    few = Crowd(world, FEW, ports[FEW], ENOUGH)
+    many = Crowd(world, MANY, ports[MANY], max(sessions, ENOUGH))
+    crowds = {crowd.proxy: crowd for crowd in (one, few, many)}
 
-    def spread(proxy, seconds):
-        os.environ["COOKIES"] = str(world.work / f"{proxy.name}.cookies")
-        return load.wrk(f"{proxy.url}/view/1k", proxy.cookie, seconds, 64, script=SCRIPT)
+    def shape(name):
+        return lambda proxy, seconds: crowds[proxy].send(name, seconds)
 
-    for proxy in (one, many):
-        spread(proxy, 2)  # every session once, from the store
-    measure.SHAPES["spread"] = spread
-    measure.rounds([one, many], ["1k-h1", "spread"], rounds, seconds, figures)
+    measure.SHAPES |= {name: shape(name) for name in ("one-of", "turn")}
+    for number in range(rounds):
+        for name, pair in (("one-of", [one, many]), ("turn", [few, many])):
+            for crowd in pair[:: -1 if number % 2 else 1]:
+                crowd.each_once(name)
+                measure.rounds([crowd.proxy], [name], 1, seconds, figures, first=number)
+    return {crowd.proxy.name: crowd.proxy.resident() for crowd in crowds.values()}

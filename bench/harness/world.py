@@ -11,10 +11,12 @@ from .login import login
 from .process import LOAD_CORE, PROXY_CORE, free_port, wait_for
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"
+# The gateway that keeps its sessions in memory.
+MEMORY = "imsgate-memory"
 CALLBACKS = {"imsgate": "/ims/callback", "envoy": "/callback", "apache": "/callback"}
 
 
-@dataclass
+@dataclass(eq=False)
 class Proxy:
     """A proxy under measurement."""
 
@@ -26,6 +28,11 @@ class Proxy:
     @property
     def pid(self):
         return self.process.pid
+
+    def resident(self):
+        """kB of memory that is there (VmRSS)."""
+        with open(f"/proc/{self.pid}/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
 class World:
@@ -50,19 +57,27 @@ class World:
             command = [tools.which("openssl"), "req", "-x509", *key, "-out", self.work / "cert.pem", "-days", "30", *names]
             subprocess.run(command, check=True, capture_output=True)
 
-    def provider(self, ports):
-        """Starts the provider with these proxies as its client's addresses."""
+    def provider(self, ports, people=0):
+        """Starts the provider with these proxies as its client's addresses, and so many people."""
         addresses = [f"https://localhost:{port}{CALLBACKS[name.split('-')[0]]}" for name, port in ports.items()]
-        command = ["node", PEERS.parent / "provider.mjs", *addresses]
-        process = self.processes.start("provider", LOAD_CORE, command, stdout=subprocess.PIPE)
-        client = json.loads(process.stdout.readline())
+        command = ["node", PEERS.parent / "provider.mjs", people, *addresses]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.ims = self.processes.start("provider", LOAD_CORE, command, **pipes)
+        client = json.loads(self.ims.stdout.readline())
         self.values |= {"IMS": client["url"], "IMS_PORT": client["url"].rsplit(":", 1)[1]}
         self.values |= {"CLIENT_ID": client["clientId"], "CLIENT_SECRET": client["clientSecret"]}
+
+    def asked(self):
+        """What the provider was asked since the last time, and how often."""
+        self.ims.stdin.write(b"\n")
+        self.ims.stdin.flush()
+        return json.loads(self.ims.stdout.readline())
 
     def start(self, name, port, store=None):
         """Starts a proxy and signs in to it. `store` is the folder of the gateway's sessions."""
         kind = name.split("-")[0]
         values = {"PORT": port, "NAME": name, "STORE": store or self.work / name, "ADMIN": free_port()}
+        values["KIND"] = "memory" if name == MEMORY else "embedded"
         Path(values["STORE"]).mkdir(exist_ok=True)
         process = self.processes.start(name, PROXY_CORE, getattr(self, kind)(values))
         wait_for(port, process)
