@@ -22,6 +22,8 @@ pub struct RedisAddress {
     pub sentinel_account: RedisAccount,
     /// Number of the database; 0 in a Cluster.
     pub database: i64,
+    /// How many replicas must have a session before it counts; 0 in a Cluster.
+    pub wait_replicas: u8,
 }
 
 /// How the servers belong together.
@@ -97,17 +99,25 @@ impl RedisAddress {
         if layout == RedisLayout::Cluster && database != 0 {
             return Err(wrong("names a database, which a Cluster does not have"));
         }
-        let mut sentinel_account = RedisAccount::default();
+        let (mut sentinel_account, mut wait_replicas) = (RedisAccount::default(), 0);
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match (&*name, kind) {
                 ("sentinel_user", "sentinel") => sentinel_account.user = Some(value.into_owned()),
                 ("sentinel_password", "sentinel") => {
                     sentinel_account.password = Some(value.into_owned().into());
                 }
+                ("wait_replicas", _) if layout != RedisLayout::Cluster => {
+                    wait_replicas = value
+                        .parse()
+                        .map_err(|_| wrong("has a wait_replicas that is not a number of replicas"))?;
+                }
+                ("wait_replicas", _) => {
+                    return Err(wrong("has wait_replicas, which is not possible with a Cluster"));
+                }
                 _ => return Err(wrong("has a parameter that is not known")),
             }
         }
-        Ok(Self { layout, nodes, tls, account, sentinel_account, database })
+        Ok(Self { layout, nodes, tls, account, sentinel_account, database, wait_replicas })
     }
 
     /// True when every node is this machine.
@@ -200,7 +210,12 @@ mod tests {
         assert_eq!(address.layout, RedisLayout::Sentinel { master: "mymaster".to_owned() });
         assert_eq!(address.nodes[1..], [("s2".to_owned(), 26380), ("::1".to_owned(), 26379)]);
         assert_eq!((address.database, address.tls, address.account.user), (2, false, None));
+        assert_eq!(address.wait_replicas, 0);
         assert_eq!(address.sentinel_account.password.unwrap().expose_secret(), "x");
+
+        let address = RedisAddress::parse("redis+sentinel://s1/mymaster?wait_replicas=1").unwrap();
+        assert_eq!(address.wait_replicas, 1);
+        assert_eq!(RedisAddress::parse("redis://a?wait_replicas=2").unwrap().wait_replicas, 2);
 
         for text in ["redis+cluster://127.0.0.1", "redis://127.0.0.1:7000,localhost:7001"] {
             let address = RedisAddress::parse(text).unwrap();
@@ -223,6 +238,10 @@ mod tests {
             "redis://a/1/2",
             "redis://a/-1",
             "redis://a?hunter2=1",
+            "redis://a?wait_replicas=hunter2",
+            "redis://a?wait_replicas=-1",
+            "redis+cluster://a?wait_replicas=1",
+            "redis://a,b?wait_replicas=1",
             "redis+sentinel://a",
             "redis+sentinel://a/",
             "redis+cluster://a/1",

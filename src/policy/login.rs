@@ -47,6 +47,9 @@ pub struct LoginTransaction {
     /// True when a form waits for this login.
     #[serde(default)]
     pub resumes: bool,
+    /// True when it was finished but for the session, which could not be kept: it is to begin anew.
+    #[serde(default)]
+    pub interrupted: bool,
 }
 
 /// The `state` parameter: how often this login was begun again, then 128 random bits as 22 characters of base64url.

@@ -14,6 +14,8 @@ pub struct LogoutToken {
     pub session: Option<String>,
     /// The token's own name, to be taken once.
     pub id: String,
+    /// When it was issued, seconds since the epoch.
+    pub issued: i64,
 }
 
 /// What the claims are held against.
@@ -143,7 +145,9 @@ pub fn read(claims: &[u8], expected: &Expected<'_>) -> Result<LogoutToken, Unfit
     if subject.is_none() && session.is_none() {
         return Err(Unfit::Nobody);
     }
-    Ok(LogoutToken { subject, session, id: present(claims.jti).ok_or(Unfit::NoId)? })
+    #[expect(clippy::cast_possible_truncation, reason = "it is near the present")]
+    let when = claims.iat.ok_or(Unfit::Time)? as i64;
+    Ok(LogoutToken { subject, session, id: present(claims.jti).ok_or(Unfit::NoId)?, issued: when })
 }
 
 /// Issued neither in the future nor long ago, not expired. Older versions of the specification know no `exp`.
@@ -206,7 +210,7 @@ mod tests {
         let token = judged(&good()).unwrap();
         assert_eq!(
             token,
-            LogoutToken { subject: Some("A".into()), session: Some("s".into()), id: "1".into() }
+            LogoutToken { subject: Some("A".into()), session: Some("s".into()), id: "1".into(), issued: NOW }
         );
         let long_ago = NOW - MAX_AGE - 60;
         for (name, value, why) in [
@@ -286,6 +290,7 @@ mod tests {
             subject: subject.map(str::to_owned),
             session: session.map(str::to_owned),
             id: "1".to_owned(),
+            issued: NOW,
         };
         for (subject, session, means) in [
             // Of A in s, of A in another, of A in none that is known, of B in s.

@@ -12,7 +12,7 @@ use tower_sessions::session_store::Result;
 
 use super::data::{Person, SessionData};
 use super::key::Key;
-use super::once::Once;
+use super::once::{Once, OneTime};
 use super::store::{Cursor, Kept, Page, Store};
 use super::{expiry_date, new_id};
 use crate::clock::{Clock, UnixTime};
@@ -111,8 +111,8 @@ impl Store for MemoryStore {
         Ok(self.records.remove(&key).map(kept))
     }
 
-    async fn once(&self, name: &str, lifetime: Duration) -> Result<bool> {
-        Ok(self.used.first_use(name, lifetime))
+    async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool> {
+        Ok(self.used.first_use(what, name, lifetime))
     }
 
     async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>> {

@@ -45,6 +45,7 @@ pub use forms::{Form, FormId, Forms, Place};
 pub use key::Key;
 pub use lease::Lease;
 pub use memory::MemoryStore;
+pub use once::OneTime;
 pub use open::{Opened, StoreStartError, open};
 pub use operate::{Listed, Listing};
 pub use parting::{Ending, Parting};
@@ -180,9 +181,9 @@ impl Sessions {
         self.take(auth.key, Ending::SignedOut).await
     }
 
-    /// True for the first use of this name within its lifetime, at whichever instance, and only for it.
-    pub async fn once(&self, name: &str, lifetime: Duration) -> Result<bool, StoreError> {
-        Ok(self.store.once(&sha256_text(name.as_bytes()), lifetime).await?)
+    /// True for the first use of this name of its kind within its lifetime, at whichever instance, and only for it.
+    pub async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool, StoreError> {
+        Ok(self.store.once(what, &sha256_text(name.as_bytes()), lifetime).await?)
     }
 
     /// Ends a session that somebody asks for after its time. One that ended otherwise is being looked after already.

@@ -12,6 +12,7 @@ use tower_sessions::session_store::{Error, Result};
 use super::data::{Person, SessionData};
 use super::key::Key;
 use super::lease::Lease;
+use super::once::OneTime;
 use super::store::{Cursor, Kept, Notice, Page, Store};
 use super::{expiry_date, new_id};
 use crate::clock::{Clock, UnixTime};
@@ -51,7 +52,7 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// Deletes; gives time of expiry and sealed data to exactly one of all who ask at once.
     async fn take(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>>;
     /// See [`Store::once`].
-    async fn once(&self, name: &str, lifetime: Duration) -> Result<bool>;
+    async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool>;
     /// The keys of entries with this tag.
     async fn tagged(&self, tag: Tag) -> Result<Vec<Key>>;
     /// About `limit` keys.
@@ -195,8 +196,8 @@ impl<B: Backend> Store for SealedStore<B> {
         Ok(taken.and_then(|(expires, sealed)| Some(Kept { data: self.open(key, &sealed)?, expires })))
     }
 
-    async fn once(&self, name: &str, lifetime: Duration) -> Result<bool> {
-        self.backend.once(name, lifetime).await
+    async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool> {
+        self.backend.once(what, name, lifetime).await
     }
 
     async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>> {

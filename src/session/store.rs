@@ -14,6 +14,7 @@ use tower_sessions::session_store::Result;
 use super::data::Person;
 use super::key::Key;
 use super::lease::Lease;
+use super::once::OneTime;
 use crate::clock::UnixTime;
 
 /// A store of sessions. `create` inserts only if absent, `save` updates only if present, `load` gives nothing that has
@@ -48,8 +49,8 @@ pub trait Store: SessionStore {
     /// As `delete`; gives what was there, expired or not, to exactly one of all who ask at once.
     async fn take(&self, key: Key) -> Result<Option<Kept>>;
 
-    /// True for the first use of this name within its lifetime, whichever process asks, and only for it.
-    async fn once(&self, name: &str, lifetime: Duration) -> Result<bool>;
+    /// True for the first use of this name of its kind within its lifetime, whichever process asks, and only for it.
+    async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool>;
 
     /// The sessions of a person; some may have ended already.
     async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>>;

@@ -14,7 +14,7 @@ use super::context::Context;
 use super::shared::Shared;
 use crate::ims::LogoutTokenError;
 use crate::policy::logout_token::{LogoutToken, MAX_AGE};
-use crate::session::{Ending, Key, Person, StoreError};
+use crate::session::{Ending, Listed, OneTime, Person, StoreError};
 use crate::telemetry::audit;
 
 /// `POST /ims/backchannel-logout`: 200 when whatever the token means is over; 400 for a token that is none; 503 when that
@@ -44,22 +44,32 @@ pub async fn handler(
     }
 }
 
-/// Ends what the token means; `None` when it was used before.
+/// Ends what the token means; `None` when it was used before, and has left nothing to do.
 async fn end(shared: &Shared, token: &LogoutToken) -> Result<Option<usize>, StoreError> {
     // Read before the token is used up: a store that is away now must hear of it again.
     let sessions = meant(shared, token).await?;
     let skew = shared.instance.ims.clock_skew;
     let lifetime = Duration::from_secs(MAX_AGE.unsigned_abs()).saturating_add(2 * skew);
-    let first = shared.sessions.once(&format!("logout token {}", token.id), lifetime).await;
-    if matches!(first, Ok(false)) {
-        return Ok(None);
-    }
+    let first = shared.sessions.once(OneTime::LogoutToken, &token.id, lifetime).await;
+    let sessions = if matches!(first, Ok(false)) {
+        // Sent again, by the provider because not all could be ended the first time (§2.8), or by somebody who overheard it.
+        // Either way it means nobody who has signed in since.
+        let left = sessions.into_iter().filter(|session| session.data.created.0 < token.issued);
+        let left = left.collect::<Vec<_>>();
+        if left.is_empty() {
+            return Ok(None);
+        }
+        left
+    } else {
+        sessions
+    };
+    let sessions = sessions.into_iter().map(|session| session.key).collect();
     // Also when it is not known whether this is the first time: a good token, and the store may have used it up.
     let ended = shared.sessions.end_all(sessions, Ending::Provider).await;
     first.and(ended).map(Some)
 }
 
-async fn meant(shared: &Shared, token: &LogoutToken) -> Result<Vec<Key>, StoreError> {
+async fn meant(shared: &Shared, token: &LogoutToken) -> Result<Vec<Listed>, StoreError> {
     let person = match (&token.subject, &token.session) {
         (Some(subject), _) => Person::User(subject),
         (None, Some(session)) => Person::ImsSession(session),
@@ -70,7 +80,7 @@ async fn meant(shared: &Shared, token: &LogoutToken) -> Result<Vec<Key>, StoreEr
         let identity = &session.data.identity;
         token.means(&identity.user, identity.ims_session.as_deref())
     });
-    Ok(meant.map(|session| session.key).collect())
+    Ok(meant.collect())
 }
 
 /// The one `logout_token` of a form (§2.5).

@@ -22,7 +22,7 @@ use crate::policy::access::{AccessPolicy, Granted};
 use crate::policy::cookies;
 use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, Prompt, State as LoginState};
 use crate::policy::return_to::ReturnTo;
-use crate::session::{Auth, CampaignSession, Ending, Identity, StoreError, Tokens};
+use crate::session::{Auth, CampaignSession, Ending, Identity, OneTime, Tokens};
 use crate::telemetry::audit::{self, Who};
 
 /// `/ims/callback`
@@ -46,8 +46,7 @@ pub async fn handler(
             cookie::remove_login(response.headers_mut(), &name);
             response
         }
-        // The state is not used up, and the login's cookie stays: who loads this address again later goes on from here.
-        Err(error) => Stop::from(error).answer(&shared, &context, false),
+        Err(response) => *response,
     }
 }
 
@@ -77,13 +76,15 @@ impl Destination {
 }
 
 impl Callback<'_> {
-    /// An error when it cannot be told whether the state was used before.
+    /// An error is an answer after which the login's cookie stays, because the session store is away: who loads this address
+    /// again later goes on from here.
     async fn answer(
         &self,
         query: CallbackQuery,
         state: &LoginState,
         name: &str,
-    ) -> Result<Response, StoreError> {
+    ) -> Result<Response, Box<Response>> {
+        let stopped = |stop: Stop| Box::new(stop.answer(self.shared, self.context, false));
         let sealed = cookies::pairs(self.headers).find(|(sent, _)| *sent == name).map(|(_, value)| value);
         let Some(transaction) =
             sealed.and_then(|text| self.shared.sealer.open::<LoginTransaction>(name, text))
@@ -91,14 +92,27 @@ impl Callback<'_> {
             // A form that waits is known by its own cookie.
             let resumes = cookie::kept(self.headers).next().is_some();
             let to = Destination { return_to: ReturnTo::default(), resumes };
-            return Ok(self.again(state, to, COOKIE_MISSING).await);
+            return self.again(state.attempt() + 1, to, COOKIE_MISSING).await.map_err(stopped);
         };
-        let name = format!("login state {}", state.as_str());
-        if self.shared.sessions.once(&name, self.shared.login_timeout).await? {
-            return Ok(self.go_on(query, transaction, state).await);
+        let to = Destination { return_to: transaction.return_to.clone(), resumes: transaction.resumes };
+        if transaction.interrupted {
+            return self.again(state.attempt(), to, "the session could not be kept").await.map_err(stopped);
         }
-        let to = Destination { return_to: transaction.return_to, resumes: transaction.resumes };
-        Ok(self.again(state, to, "the state was used before").await)
+        let sessions = &self.shared.sessions;
+        let first = sessions.once(OneTime::LoginState, state.as_str(), self.shared.login_timeout).await;
+        // Not known: the state is not used up.
+        if !first.map_err(Stop::from).map_err(stopped)? {
+            return self.again(state.attempt() + 1, to, "the state was used before").await.map_err(stopped);
+        }
+        let interrupted = LoginTransaction { interrupted: true, ..transaction.clone() };
+        self.go_on(query, transaction, state).await.map_err(|stop| {
+            let mut response = stopped(stop);
+            // The code is used up. That a person loads the address again is no attempt that the gateway made by itself.
+            if let Ok(sealed) = self.shared.sealer.seal(name, &interrupted) {
+                cookie::set_login(response.headers_mut(), name, &sealed);
+            }
+            response
+        })
     }
 
     /// With a state that came back for the first time.
@@ -107,30 +121,35 @@ impl Callback<'_> {
         query: CallbackQuery,
         transaction: LoginTransaction,
         state: &LoginState,
-    ) -> Response {
+    ) -> Result<Response, Stop> {
         let to = Destination { return_to: transaction.return_to.clone(), resumes: transaction.resumes };
         let age = self.context.now.0.saturating_sub(transaction.began);
         if Duration::from_secs(u64::try_from(age).unwrap_or(0)) > self.shared.login_timeout {
-            return self.again(state, to, "the login took too long").await;
+            return self.again(state.attempt() + 1, to, "the login took too long").await;
         }
         if let Some(issuer) = &query.iss {
             match self.shared.ims.accepted_issuers().await {
                 Ok(accepted) if accepted.contains(issuer) => {}
-                Ok(_) => return self.malformed("iss is not an accepted issuer (RFC 9207)"),
-                Err(error) => return login::failed(self.shared, self.context, &error, &to.return_to),
+                Ok(_) => return Ok(self.malformed("iss is not an accepted issuer (RFC 9207)")),
+                Err(error) => return Ok(login::failed(self.shared, self.context, &error, &to.return_to)),
             }
         }
         match (query.error, query.code.filter(|code| !code.is_empty())) {
             // IMS was to show nothing and could not (OIDC Core §3.1.2.6): now it may, once.
-            (Some(_), _) if transaction.silent => self.begin(to, state.attempt()).await,
-            (Some(error), _) => self.declined(&error, &to.return_to),
-            (None, None) => self.malformed("neither code nor error"),
+            (Some(_), _) if transaction.silent => Ok(self.begin(to, state.attempt()).await),
+            (Some(error), _) => Ok(self.declined(&error, &to.return_to)),
+            (None, None) => Ok(self.malformed("neither code nor error")),
             (None, Some(code)) => self.redeem(&code, transaction, state).await,
         }
     }
 
     /// From code to session.
-    async fn redeem(&self, code: &str, transaction: LoginTransaction, state: &LoginState) -> Response {
+    async fn redeem(
+        &self,
+        code: &str,
+        transaction: LoginTransaction,
+        state: &LoginState,
+    ) -> Result<Response, Stop> {
         let shared = self.shared;
         let to = Destination { return_to: transaction.return_to, resumes: transaction.resumes };
         let (replaces, began) = (transaction.replaces, transaction.began);
@@ -138,15 +157,16 @@ impl Callback<'_> {
             Ok(tokens) => tokens,
             // The code was used or is too old: a new one is a redirect away.
             Err(ImsError::Refused { code, .. }) if code == "invalid_grant" => {
-                return self.again(state, to, "IMS does not take this code (any more)").await;
+                let why = "IMS does not take this code (any more)";
+                return self.again(state.attempt() + 1, to, why).await;
             }
-            Err(error) => return login::failed(shared, self.context, &error, &to.return_to),
+            Err(error) => return Ok(login::failed(shared, self.context, &error, &to.return_to)),
         };
         let person = match shared.ims.person(&tokens).await {
             Ok(person) => person,
             Err(error) => {
                 self.discard(&tokens).await;
-                return login::failed(shared, self.context, &error, &to.return_to);
+                return Ok(login::failed(shared, self.context, &error, &to.return_to));
             }
         };
         let ims = &shared.instance.ims;
@@ -161,7 +181,7 @@ impl Callback<'_> {
                     Ok(old) => old,
                     Err(stop) => {
                         self.discard(&tokens).await;
-                        return stop.answer(shared, self.context, false);
+                        return Err(stop);
                     }
                 };
                 if old
@@ -169,7 +189,7 @@ impl Callback<'_> {
                     .is_some_and(|old| is_of_another_tab(old, began, replaces.as_deref(), &person, &granted))
                 {
                     self.discard(&tokens).await;
-                    return to.redirect();
+                    return Ok(to.redirect());
                 }
                 self.enter(person, granted, tokens, old, &to).await
             }
@@ -177,7 +197,7 @@ impl Callback<'_> {
                 self.discard(&tokens).await;
                 let mut response = refusal::answer(shared, self.context, &person, &refused);
                 cookie::remove_was(response.headers_mut());
-                response
+                Ok(response)
             }
         }
     }
@@ -190,13 +210,13 @@ impl Callback<'_> {
         tokens: ImsTokens,
         old: Option<Arc<Auth>>,
         to: &Destination,
-    ) -> Response {
+    ) -> Result<Response, Stop> {
         let shared = self.shared;
         let campaign = match self.campaign_logon(&tokens).await {
             Ok(campaign) => campaign,
             Err(response) => {
                 self.discard(&tokens).await;
-                return *response;
+                return Ok(*response);
             }
         };
         let identity = Identity {
@@ -218,7 +238,7 @@ impl Callback<'_> {
             Err(stop) => {
                 // Nobody will use what was just opened for this session.
                 farewell::say(shared, self.context.id, &tokens, campaign.as_ref()).await;
-                return stop.answer(shared, self.context, false);
+                return Err(stop);
             }
         };
         if let Some(most) = shared.max_per_user
@@ -236,7 +256,7 @@ impl Callback<'_> {
         let mut response = to.redirect();
         cookie::set_session(response.headers_mut(), &auth.cookie_value(), self.context.now);
         was::set(shared, response.headers_mut(), &auth);
-        response
+        Ok(response)
     }
 
     async fn campaign_logon(&self, tokens: &ImsTokens) -> Result<Option<CampaignSession>, Box<Response>> {
@@ -268,14 +288,11 @@ impl Callback<'_> {
     }
 
     /// A late, replayed or orphaned callback: who is signed in already goes on, everybody else begins again.
-    async fn again(&self, state: &LoginState, to: Destination, why: &str) -> Response {
-        tracing::info!(request = %self.context.id, why, attempt = state.attempt(), "login begins again");
-        match self.live_session().await {
-            Ok(Some(_)) => return to.redirect(),
-            Ok(None) => {}
-            Err(stop) => return stop.answer(self.shared, self.context, false),
+    async fn again(&self, attempt: u8, to: Destination, why: &str) -> Result<Response, Stop> {
+        tracing::info!(request = %self.context.id, why, attempt, "login begins again");
+        if self.live_session().await?.is_some() {
+            return Ok(to.redirect());
         }
-        let attempt = state.attempt() + 1;
         if attempt > MAX_ATTEMPTS {
             audit::login_failed(self.context.id, &self.context.peer_text(), why);
             let retry = login::login_path(&to.return_to);
@@ -284,10 +301,10 @@ impl Callback<'_> {
             } else {
                 LoginTrouble::TooManyRedirects
             };
-            return pages::login_failed(&trouble.page(&retry, self.context.plain(self.shared)))
-                .into_response();
+            let page = trouble.page(&retry, self.context.plain(self.shared));
+            return Ok(pages::login_failed(&page).into_response());
         }
-        self.begin(to, attempt).await
+        Ok(self.begin(to, attempt).await)
     }
 
     /// Once more, and IMS may show what it has to.

@@ -84,6 +84,7 @@ impl Gate {
             path: "-",
             status,
             took: Duration::ZERO,
+            at: Instant::now(),
         });
     }
 

@@ -70,6 +70,7 @@ pub async fn begin(shared: &Shared, context: &Context, headers: &HeaderMap, begi
         replaces: session_name(shared, headers).await,
         silent: begin.prompt == Prompt::Silent,
         resumes: begin.resumes,
+        interrupted: false,
     };
     let name = state.cookie_name();
     let Ok(sealed) = shared.sealer.seal(&name, &transaction) else {

@@ -181,6 +181,34 @@ async fn while_the_store_is_away_the_provider_is_told_to_try_again() {
 }
 
 #[tokio::test]
+async fn what_one_instance_could_not_end_is_ended_when_the_provider_tries_again() {
+    let Some(redis) = Redis::start() else { return };
+    let world = World::builder().config(redis.keeps()).start().await;
+    let other = world.neighbour().await;
+    let alice = world.signed_in("alice").await;
+    let user = alice.get_json("/ims/me").await.json()["user"].clone();
+    world.clock.advance(std::time::Duration::from_secs(2));
+    let token = world.ims.logout_token(&Signing::Honest, |_, claims| claims["sub"] = user).unwrap();
+    let form = [("logout_token", &*token)];
+    // The token can be noted, the session cannot be taken out; and the instance goes before it can make up for it.
+    redis.ask("ACL SETUSER default -getdel");
+    let elsewhere = format!("https://localhost:{}/ims/backchannel-logout", other.https[0].port());
+    let answer = world.browser().post_form(&elsewhere, &form).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
+    other.stop().await;
+    redis.ask("ACL SETUSER default +getdel");
+    assert!(is_alive(&alice).await);
+    world.clock.advance(std::time::Duration::from_secs(2));
+    let later = world.signed_in("alice").await;
+
+    assert_eq!(post(&world, &form).await.status, StatusCode::OK);
+    assert!(!is_alive(&alice).await);
+    assert!(is_alive(&later).await, "signed in since");
+    assert_refused(&post(&world, &form).await, "nothing is left to do");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn made_up_key_ids_cost_ims_one_fetch_a_window_and_a_rotated_key_is_found() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await;

@@ -14,10 +14,10 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::support::{Browser, Builder, World, logs};
 use crate::upgrade::{echoed, ended, open};
 
-#[expect(dead_code, reason = "these tests need one plain server")]
+#[expect(dead_code, reason = "these tests need plain servers and a Sentinel")]
 #[expect(clippy::print_stdout, reason = "it says what is skipped")]
 #[path = "../../src/session/tests/servers.rs"]
-mod servers;
+pub mod servers;
 
 /// The life of an access token here: shorter than the time-outs of a session.
 const LIFE: Duration = Duration::from_mins(20);

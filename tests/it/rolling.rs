@@ -138,3 +138,28 @@ async fn a_store_that_goes_away_ends_no_session_and_a_login_can_be_finished_when
     world.signed_in("alice").await;
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_login_whose_session_cannot_be_kept_begins_anew_however_often_it_is_loaded_again() {
+    let Some(redis) = Redis::start() else { return };
+    let world = World::builder().config(redis.keeps()).start().await;
+    let browser = world.browser();
+    let login = OpenLogin::begin(&browser, "/view/home").await;
+    // What was used once can be noted, a session cannot.
+    redis.ask("ACL SETUSER default resetkeys ~imsgate:*:once:*");
+    let mut address = login.callback();
+    for _ in 0..5 {
+        let answer = browser.get(&address).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text());
+        assert!(answer.session_cookie().is_none());
+        // Loaded again it goes to IMS, which knows the browser and sends it back with another code.
+        let again = browser.get(&address).await;
+        world.assert_begins_again(&again);
+        address = browser.at_ims(&again, "alice").await.location().to_owned();
+    }
+    redis.ask("ACL SETUSER default allkeys");
+    let answer = browser.get(&address).await;
+    assert_eq!(answer.location(), "/view/home", "{}", answer.text());
+    assert_eq!(browser.get_json("/view/home").await.status, StatusCode::OK);
+    world.stop().await;
+}

@@ -39,7 +39,12 @@ pub(super) fn check(store: &Store, places: &Places) -> Vec<Item> {
                 RedisLayout::Cluster => "a Cluster".to_owned(),
             };
             let tls = if address.tls { "with TLS" } else { "without TLS" };
-            vec![about(format!("redis: {kind}, {tls}")), keys(KeyRing::read(key_file), places)]
+            let copies = match address.wait_replicas {
+                0 => String::new(),
+                1 => ", a replica must have a session before it counts".to_owned(),
+                several => format!(", {several} replicas must have a session before it counts"),
+            };
+            vec![about(format!("redis: {kind}, {tls}{copies}")), keys(KeyRing::read(key_file), places)]
         }
     }
 }

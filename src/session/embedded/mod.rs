@@ -17,7 +17,7 @@ use tower_sessions::session_store::{Error, Result};
 pub use shelf::OpenError;
 
 use super::key::Key;
-use super::once::Once;
+use super::once::{Once, OneTime};
 use super::sealed::{Backend, Entry};
 use super::store::{Cursor, Notice, Page};
 use crate::clock::{Clock, UnixTime};
@@ -88,8 +88,8 @@ impl Backend for Embedded {
         Ok(self.writer.ask(Change::Take(key)).await?.taken)
     }
 
-    async fn once(&self, name: &str, lifetime: Duration) -> Result<bool> {
-        Ok(self.used.first_use(name, lifetime))
+    async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool> {
+        Ok(self.used.first_use(what, name, lifetime))
     }
 
     async fn tagged(&self, tag: Tag) -> Result<Vec<Key>> {

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tower_sessions::session_store::{Error, Result};
 
+use super::copies::Copies;
 use super::dial::{Dial, Wire};
 
 /// What is asked.
@@ -31,11 +32,20 @@ struct Inner {
     dial: Arc<Dial>,
     state: Mutex<State>,
     control: Handle,
+    /// How many replicas must have what is written.
+    replicas: u8,
+}
+
+/// One connection, and how far what was written over it has come.
+#[derive(Clone)]
+struct Connection {
+    wire: Wire,
+    copies: Arc<Copies>,
 }
 
 #[derive(Default)]
 struct State {
-    wire: Option<Wire>,
+    connection: Option<Connection>,
     /// Counts connections, so that a late error of an old one does not close the new one.
     generation: u64,
     /// The last attempt failed then, and why.
@@ -44,12 +54,22 @@ struct State {
 
 impl Link {
     pub(super) fn new(dial: Arc<Dial>, control: Handle) -> Self {
-        Self(Arc::new(Inner { dial, state: Mutex::default(), control }))
+        Self::for_copies(dial, control, 0)
+    }
+
+    /// A way for writes that this many replicas must have before they count.
+    pub(super) fn for_copies(dial: Arc<Dial>, control: Handle, replicas: u8) -> Self {
+        Self(Arc::new(Inner { dial, state: Mutex::default(), control, replicas }))
     }
 
     /// Asks on the control runtime: a connection is driven where it was opened, and the workers' runtimes have requests
     /// to serve.
     pub(super) async fn ask(&self, question: Question) -> Result<Value> {
+        self.ask_and_copy(question).await.map(|(answer, _)| answer)
+    }
+
+    /// The same; gives too whether as many replicas have it as must.
+    pub(super) async fn ask_and_copy(&self, question: Question) -> Result<(Value, bool)> {
         let inner = self.0.clone();
         let answer =
             self.0.control.spawn(async move { tokio::time::timeout(DEADLINE, inner.ask(&question)).await });
@@ -78,17 +98,17 @@ impl Link {
 impl Inner {
     /// Asks, and once more on a new connection when the first was lost: it may have been dead for long. Every question
     /// may be asked twice; a session created twice would only be drawn another id.
-    async fn ask(&self, question: &Question) -> RedisResult<Value> {
-        let (wire, generation) = self.wire().await?;
-        match wire.ask(question).await {
+    async fn ask(&self, question: &Question) -> RedisResult<(Value, bool)> {
+        let (connection, generation) = self.connection().await?;
+        match connection.ask(question).await {
             Err(error) if self.is_lost(&error) => {
                 tracing::info!(%error, "the connection to Redis was lost");
                 self.forget(generation).await;
             }
             answer => return answer,
         }
-        let (wire, generation) = self.wire().await?;
-        let answer = wire.ask(question).await;
+        let (connection, generation) = self.connection().await?;
+        let answer = connection.ask(question).await;
         if let Err(error) = &answer
             && self.is_lost(error)
         {
@@ -97,11 +117,11 @@ impl Inner {
         answer
     }
 
-    async fn wire(&self) -> RedisResult<(Wire, u64)> {
+    async fn connection(&self) -> RedisResult<(Connection, u64)> {
         // Who comes while a connection is being opened waits for that one.
         let mut state = self.state.lock().await;
-        if let Some(wire) = &state.wire {
-            return Ok((wire.clone(), state.generation));
+        if let Some(connection) = &state.connection {
+            return Ok((connection.clone(), state.generation));
         }
         if let Some((at, why)) = &state.failed
             && at.elapsed() < PAUSE
@@ -113,12 +133,13 @@ impl Inner {
             .unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "cannot be reached in time"))))
         {
             Ok(wire) => {
+                let connection = Connection { wire, copies: Arc::new(Copies::new(self.replicas)) };
                 state.generation += 1;
-                state.wire = Some(wire.clone());
+                state.connection = Some(connection.clone());
                 if state.failed.take().is_some() {
                     tracing::info!("Redis is back");
                 }
-                Ok((wire, state.generation))
+                Ok((connection, state.generation))
             }
             Err(error) => {
                 if state.failed.is_none() {
@@ -133,7 +154,7 @@ impl Inner {
     async fn forget(&self, generation: u64) {
         let mut state = self.state.lock().await;
         if state.generation == generation {
-            state.wire = None;
+            state.connection = None;
         }
     }
 
@@ -147,8 +168,15 @@ impl Inner {
     }
 }
 
+impl Connection {
+    async fn ask(&self, question: &Question) -> RedisResult<(Value, bool)> {
+        let answer = self.wire.ask(question).await?;
+        Ok((answer, self.copies.made(&self.wire).await?))
+    }
+}
+
 impl Wire {
-    async fn ask(&self, question: &Question) -> RedisResult<Value> {
+    pub(super) async fn ask(&self, question: &Question) -> RedisResult<Value> {
         match (self.clone(), question) {
             (Self::Node(mut wire), Question::One(command) | Question::Node(command, ..)) => {
                 command.query_async(&mut wire).await
@@ -166,7 +194,7 @@ impl Wire {
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("connected", &self.wire.is_some()).finish_non_exhaustive()
+        f.debug_struct("State").field("connected", &self.connection.is_some()).finish_non_exhaustive()
     }
 }
 

@@ -1,10 +1,11 @@
 //! The Redis store: several instances share sessions and hear of each other's endings.
 //!
 //! Redis 7.0 or newer. What is kept under the prefix: `s:{sid}`, a sealed session with its time to live; `who:{tag}`, a
-//! sorted set of the sessions of one person; `lease:{task}:{sid}`, who is at work on a session; `once:{digest}`, what was used
-//! and may not be used again. On the channel `news` the instances tell what ended or changed.
+//! sorted set of the sessions of one person; `lease:{task}:{sid}`, who is at work on a session; `once:{kind}:{digest}`, what was
+//! used and may not be used again. On the channel `news` the instances tell what ended or changed.
 
 mod channel;
+mod copies;
 mod dial;
 mod link;
 mod script;
@@ -19,6 +20,7 @@ use tower_sessions::session_store::{Error, Result};
 
 use super::key::Key;
 use super::lease::Lease;
+use super::once::OneTime;
 use super::sealed::{Backend, Entry};
 use super::store::{Cursor, Notice, Page};
 use crate::clock::{Clock, UnixTime};
@@ -33,6 +35,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Redis {
     link: Link,
+    /// For what a failover must not lose; a connection of its own, because others would wait on it.
+    safe: Link,
     prefix: String,
     clock: Clock,
     notices: broadcast::Sender<Notice>,
@@ -58,8 +62,12 @@ impl Redis {
         let dial = Arc::new(Dial::new(address, authorities)?);
         let (notices, _) = broadcast::channel(NOTICES);
         let listener = control.spawn(channel::listen(dial.clone(), format!("{prefix}news"), notices.clone()));
-        let link = Link::new(dial, control.clone());
-        Ok(Self { link, prefix, clock, notices, listener: listener.abort_handle() })
+        let link = Link::new(dial.clone(), control.clone());
+        let safe = match address.wait_replicas {
+            0 => link.clone(),
+            replicas => Link::for_copies(dial, control.clone(), replicas),
+        };
+        Ok(Self { link, safe, prefix, clock, notices, listener: listener.abort_handle() })
     }
 
     fn session(&self, key: Key) -> String {
@@ -83,12 +91,21 @@ impl Redis {
         read(self.link.ask(Question::Pipe(commands)).await?)
     }
 
+    /// As `ask`, for what must not be lost: an error also when too few replicas have it.
+    async fn ask_safely<T: FromRedisValue>(&self, command: Cmd) -> Result<T> {
+        let (answer, copied) = self.safe.ask_and_copy(Question::One(command)).await?;
+        if !copied {
+            return Err(Error::Backend("Redis: too few replicas have it".to_owned()));
+        }
+        read(answer)
+    }
+
     /// Writes a session under `condition` (NX or XX), and whose it is; false when the condition does not hold.
     async fn write(&self, entry: &Entry, condition: &str) -> Result<bool> {
         let mut set = cmd("SET");
         set.arg(self.session(entry.key)).arg(&entry.sealed).arg(condition);
         set.arg("PX").arg(self.milliseconds_until(entry.expires));
-        let (set, ()) = try_join(self.ask::<Value>(set), self.index(entry)).await?;
+        let (set, ()) = try_join(self.ask_safely::<Value>(set), self.index(entry)).await?;
         Ok(set != Value::Nil)
     }
 
@@ -143,7 +160,7 @@ impl Backend for Redis {
             &entry.sealed,
             self.milliseconds_until(entry.expires),
         );
-        let (done, ()) = try_join(self.ask::<bool>(swap), self.index(&entry)).await?;
+        let (done, ()) = try_join(self.ask_safely::<bool>(swap), self.index(&entry)).await?;
         if done {
             self.tell(channel::CHANGED, entry.key).await;
         }
@@ -177,17 +194,22 @@ impl Backend for Redis {
     async fn take(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>> {
         let mut take = cmd("GETDEL");
         take.arg(self.session(key));
-        let sealed: Option<Vec<u8>> = self.ask(take).await?;
+        let (taken, copied) = self.safe.ask_and_copy(Question::One(take)).await?;
+        if !copied {
+            // What it held is here now and nowhere else: the goodbye goes on, and leaves nothing to who would find it again.
+            tracing::warn!(sid = %key, "too few replicas know that this session has ended; after a failover it may be there again");
+        }
+        let sealed: Option<Vec<u8>> = read(taken)?;
         self.tell(channel::ENDED, key).await;
         // Nobody asks when it would have expired.
         Ok(sealed.map(|sealed| (self.clock.now(), sealed)))
     }
 
-    async fn once(&self, name: &str, lifetime: Duration) -> Result<bool> {
+    async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool> {
         // Asked a second time on a new connection, it must know its own first try.
         let mark = random_text::<16>();
         let mut set = cmd("SET");
-        set.arg(format!("{}once:{name}", self.prefix)).arg(&mark).arg("NX").arg("GET");
+        set.arg(format!("{}once:{}:{name}", self.prefix, what.word())).arg(&mark).arg("NX").arg("GET");
         set.arg("PX").arg(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).max(1));
         let before: Option<String> = self.ask(set).await?;
         Ok(before.is_none_or(|before| before == mark))

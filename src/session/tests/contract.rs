@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tower_sessions::session::Record;
 
 use super::super::store::Store;
-use super::super::{Key, Lease, MemoryStore, Person, SessionData, expiry_date, new_id};
+use super::super::{Key, Lease, MemoryStore, OneTime, Person, SessionData, expiry_date, new_id};
 use super::{LIFETIMES, data};
 use crate::clock::{Clock, UnixTime};
 
@@ -279,14 +279,16 @@ async fn of_all_who_end_a_session_one_gets_what_it_held(store: &Arc<dyn Store>) 
 }
 
 async fn a_name_is_used_once_at_a_time(store: &Arc<dyn Store>) {
+    let (what, lifetime) = (OneTime::LoginState, Duration::from_secs(2));
     let name = new_id().to_string();
     let mut tasks = JoinSet::new();
     for _ in 0..20 {
         let (store, name) = (store.clone(), name.clone());
-        tasks.spawn(async move { store.once(&name, Duration::from_secs(2)).await.unwrap() });
+        tasks.spawn(async move { store.once(what, &name, lifetime).await.unwrap() });
     }
     assert_eq!(tasks.join_all().await.into_iter().filter(|first| *first).count(), 1);
-    assert!(store.once(&new_id().to_string(), Duration::from_secs(2)).await.unwrap(), "another name");
+    assert!(store.once(what, &new_id().to_string(), lifetime).await.unwrap(), "another name");
+    assert!(store.once(OneTime::LogoutToken, &name, lifetime).await.unwrap(), "another kind");
     tokio::time::sleep(Duration::from_millis(2100)).await;
-    assert!(store.once(&name, Duration::from_secs(2)).await.unwrap(), "its lifetime is over");
+    assert!(store.once(what, &name, lifetime).await.unwrap(), "its lifetime is over");
 }

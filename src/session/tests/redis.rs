@@ -1,5 +1,6 @@
 //! The Redis store against one real server: news, absence, silence, dumps.
 
+mod copies;
 mod layouts;
 mod renewals;
 
@@ -231,3 +232,7 @@ fn connections_live_on_the_control_runtime() {
     };
     assert_eq!(connections(&server.ask("INFO stats")), connections(&before) + 1, "the one that asks here");
 }
+
+/// The rights that docs/sessions.md names.
+const USER: &str = "imsgate on >p@ss/w0rd ~imsgate:* &imsgate:* +get +set +getdel +del +pttl +pexpire +zadd +zrange \
+                    +zremrangebyscore +eval +publish +subscribe +ping +scan";

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A running `redis-server`.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     pub port: u16,
     pub directory: TempDir,
@@ -17,7 +18,7 @@ pub(super) struct Server {
 }
 
 /// False, with a line that says so, where there is no `redis-server`.
-pub(super) fn installed() -> bool {
+pub(crate) fn installed() -> bool {
     let found = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok();
     if !found {
         println!("SKIPPED: redis-server is not installed");
@@ -25,16 +26,16 @@ pub(super) fn installed() -> bool {
     found
 }
 
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Server {
-    pub(super) fn start(options: &[&str]) -> Self {
+    pub(crate) fn start(options: &[&str]) -> Self {
         Self::start_on(free_port(), options)
     }
 
-    pub(super) fn start_on(port: u16, options: &[&str]) -> Self {
+    pub(crate) fn start_on(port: u16, options: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         let child = spawn(port, directory.path(), &options);
@@ -44,7 +45,7 @@ impl Server {
     }
 
     /// A Sentinel that watches `master` alone and decides alone.
-    pub(super) fn sentinel(master: u16) -> Self {
+    pub(crate) fn sentinel(master: u16) -> Self {
         let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
         let file = directory.path().join("sentinel.conf");
         let text = format!(
@@ -61,7 +62,7 @@ impl Server {
     }
 
     /// Three masters that share the slots.
-    pub(super) fn cluster() -> Vec<Self> {
+    pub(crate) fn cluster() -> Vec<Self> {
         let options = |bus: u16| {
             ["--cluster-enabled", "yes", "--cluster-port"]
                 .map(str::to_owned)
@@ -90,24 +91,34 @@ impl Server {
         nodes.into()
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// As `kill -9`.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
+    /// Stops it where it stands, with its connections open.
+    pub(crate) fn pause(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
+    }
+
     /// Starts it again on its port, with its files.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.child = spawn(self.port, self.directory.path(), &self.options);
         self.wait_until_up();
     }
 
     /// One command, as typed; the raw answer.
-    pub(super) fn ask(&self, command: &str) -> String {
+    pub(crate) fn ask(&self, command: &str) -> String {
         self.try_ask(command).unwrap()
     }
 

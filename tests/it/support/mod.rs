@@ -3,17 +3,30 @@
 
 mod answer;
 mod browser;
+mod front;
+mod instance;
 mod jar;
+mod lag;
+mod load;
 pub mod logs;
 mod open_login;
+mod patient;
 mod process;
 mod redis;
+mod reserved;
+mod site;
 pub mod wire;
 mod world;
 
 pub use answer::Answer;
 pub use browser::Browser;
+pub use front::Front;
+pub use instance::Instance;
+pub use lag::Lag;
+pub use load::{Load, Tally};
 pub use open_login::OpenLogin;
+pub use patient::Story;
 pub use process::{Process, files};
-pub use redis::Redis;
+pub use redis::{KEY, Redis};
+pub use site::{Site, installed};
 pub use world::{Builder, World};

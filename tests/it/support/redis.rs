@@ -24,9 +24,8 @@ impl Redis {
         }
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("key"), KEY).unwrap();
-        let mut permissions = std::fs::metadata(directory.path().join("key")).unwrap().permissions();
-        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
-        std::fs::set_permissions(directory.path().join("key"), permissions).unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(directory.path().join("key"), private).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let redis = Self { child: spawn(port, &directory), port, directory };
         redis.wait();
@@ -36,11 +35,16 @@ impl Redis {
     /// Has the gateway keep its sessions here.
     pub fn keeps(&self) -> impl FnOnce(&mut Config) + 'static {
         let store = Store::Redis {
-            address: Box::new(format!("redis://127.0.0.1:{}", self.port).parse().unwrap()),
+            address: Box::new(self.url().parse().unwrap()),
             ca_file: None,
             key_file: self.directory.path().join("key"),
         };
         move |config| config.session.store = store
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// As `kill -9`.
@@ -53,6 +57,15 @@ impl Redis {
     pub fn restart(&mut self) {
         self.child = spawn(self.port, &self.directory);
         self.wait();
+    }
+
+    /// One command, as typed, which must succeed.
+    pub fn ask(&self, command: &str) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut answer = [0; 5];
+        stream.write_all(format!("{command}\r\n").as_bytes()).unwrap();
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"+OK\r\n", "{command}");
     }
 
     fn wait(&self) {
@@ -86,4 +99,4 @@ fn spawn(port: u16, directory: &TempDir) -> Child {
 }
 
 /// 32 bytes, base64.
-const KEY: &str = "c2V2ZW50eSBzZXZlbiBzZWNyZXRzIGFyZSBlbm91Z2g=\n";
+pub const KEY: &str = "c2V2ZW50eSBzZXZlbiBzZWNyZXRzIGFyZSBlbm91Z2g=\n";

@@ -20,13 +20,12 @@ use imsgate::policy::public::PublicPaths;
 use imsgate::server::server_config_from_pem;
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
-use socket2::{Domain, Socket, Type};
-
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::browser::Browser;
+use super::reserved::Reserved;
 use super::{logs, wire};
 
 /// Everything that runs during a test.
@@ -343,24 +342,6 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             audit_file: None,
             access_file: Some("/dev/null".into()),
         },
-    }
-}
-
-/// A port nobody else gets until the gateway has it: the callback server names the port before the gateway listens.
-struct Reserved {
-    address: SocketAddr,
-    _socket: Socket,
-}
-
-impl Reserved {
-    fn new() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
-        // Bound but not listening, it lets the gateway bind beside it and takes no connection.
-        socket.set_reuse_address(true).unwrap();
-        socket.set_reuse_port(true).unwrap();
-        let address = socket.local_addr().unwrap().as_socket().unwrap();
-        Self { address, _socket: socket }
     }
 }
 

@@ -127,7 +127,3 @@ async fn a_user_with_no_more_rights_than_documented_is_enough_over_tls() {
     let stranger = store_with(&url("p%40ss%2Fw0rd"), None, &keys, &clock, &Handle::current());
     assert!(stranger.load(&record("alice").id).await.is_err(), "a certificate nobody vouches for");
 }
-
-/// The rights that docs/sessions.md names.
-const USER: &str = "imsgate on >p@ss/w0rd ~imsgate:* &imsgate:* +get +set +getdel +del +pttl +pexpire +zadd +zrange \
-                    +zremrangebyscore +eval +publish +subscribe +ping +scan";
