@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -57,20 +57,32 @@ impl HttpClient {
         Self { client, deadline }
     }
 
-    /// Sends one request and reads the whole answer.
+    /// Sends one request and reads the whole answer. A GET that finds a kept connection closed at the other end goes out once
+    /// more (RFC 9110 §9.2.2); anything else may have arrived.
+    ///
+    /// # Errors
+    /// [`HttpError`] when there is no whole answer within the deadline.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let again = (*request.method() == Method::GET).then(|| request.clone());
         let exchange = async {
-            let answer = self
-                .client
-                .request(request.map(Full::new))
-                .await
-                .map_err(|e| HttpError::Connection(chain(&e)))?;
-            let (head, body) = answer.into_parts();
-            let body =
-                Limited::new(body, MAX_BODY).collect().await.map_err(|e| HttpError::Body(e.to_string()))?;
-            Ok(Response::from_parts(head, body.to_bytes()))
+            match (self.exchange(request).await, again) {
+                (Err(HttpError::Connection(reason)), Some(again)) => {
+                    tracing::debug!(%reason, "asked again");
+                    self.exchange(again).await
+                }
+                (outcome, _) => outcome,
+            }
         };
         tokio::time::timeout(self.deadline, exchange).await.map_err(|_| HttpError::Deadline(self.deadline))?
+    }
+
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let broken = |e| HttpError::Connection(chain(&e));
+        let answer = self.client.request(request.map(Full::new)).await.map_err(broken)?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, MAX_BODY).collect().await;
+        let body = body.map_err(|e| HttpError::Body(e.to_string()))?;
+        Ok(Response::from_parts(head, body.to_bytes()))
     }
 }
 
@@ -137,4 +149,44 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 /// Longest body read; IMS answers with a few kilobytes.
 const MAX_BODY: usize = 1024 * 1024;
-const IDLE: Duration = Duration::from_secs(30);
+/// A little less than the shortest time for which servers in use keep a connection (Node.js, 5 s): long enough for the questions
+/// of one login, and nothing is sent into a connection that is just being closed.
+const IDLE: Duration = Duration::from_secs(4);
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that answers one request a connection, takes another one, and closes.
+    async fn forgetful() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+                let _ = stream.read(&mut request).await;
+            }
+        });
+        format!("http://{address}/")
+    }
+
+    #[tokio::test]
+    async fn a_get_is_asked_again_when_its_connection_was_closed_and_a_post_is_not() {
+        let deadline = Duration::from_secs(20);
+        let client = HttpClient::new(connector(None, deadline).unwrap(), deadline);
+        let url = forgetful().await;
+        let ask = async |method: Method| {
+            let request = Request::builder().method(method).uri(&url).body(Bytes::new()).unwrap();
+            client.send(request).await.map(|answer| answer.status().as_u16())
+        };
+        assert_eq!(ask(Method::GET).await.unwrap(), 200);
+        assert_eq!(ask(Method::GET).await.unwrap(), 200);
+        assert!(matches!(ask(Method::POST).await, Err(HttpError::Connection(_))));
+    }
+}
