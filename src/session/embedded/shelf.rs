@@ -49,7 +49,8 @@ impl Shelf {
         &self,
         read: impl Fn(&Reading) -> Result<T, redb::Error>,
     ) -> Result<T, redb::Error> {
-        let mut patience = 20;
+        // Two seconds: a file of some size is looked through when it is opened after a failure.
+        let mut patience = 200;
         loop {
             match self.database().and_then(|database| read(&Reading::begin(&database)?)) {
                 Err(redb::Error::DatabaseClosed | redb::Error::PreviousIo) if patience > 0 => patience -= 1,
