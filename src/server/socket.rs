@@ -2,8 +2,8 @@
 //! WebSocket held it.
 //!
 //! A send is the most expensive thing that a small exchange asks of the kernel, at both ends. So two things are kept back here
-//! until they can go with others: tickets (RFC 8446 §4.6.1), which no client waits for, and the last answer of a connection, which
-//! goes with TLS's goodbye.
+//! until they can go with others: tickets (RFC 8446 §4.6.1), when the request is here already, and the last answer of a connection,
+//! which goes with TLS's goodbye.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

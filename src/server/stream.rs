@@ -1,12 +1,11 @@
 //! The bytes between TLS and HTTP: passed through, noted when the client does not take them, sends what must be refused, or is
 //! refused by hyper before anybody else hears of it.
 
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use http::StatusCode;
@@ -82,10 +81,8 @@ impl Stream {
     }
 
     /// Waits until the client speaks or leaves, without a buffer.
-    pub async fn readable(&mut self) -> io::Result<()> {
-        let socket = self.tls.get_mut().0;
-        poll_fn(|cx| socket.poll_stay(cx)).await?;
-        socket.readable().await
+    pub async fn readable(&self) -> io::Result<()> {
+        self.tls.get_ref().0.readable().await
     }
 
     /// The answer that the client got in the place of hyper's, when it got one.
@@ -162,6 +159,12 @@ impl AsyncRead for Stream {
             && let Some(flawed) = heads.read(&buffer.filled()[before..])
         {
             this.activity.is_flawed(flawed);
+        }
+        if polled.is_pending() && this.keeps_back() && this.activity.is_idle() && !this.activity.is_parting()
+        {
+            // The request did not come with the handshake's last bytes. A client that has Nagle's algorithm (RFC 1122
+            // §4.2.3.4) sends it when these are acknowledged, which the ticket does at once, and the kernel only after a while.
+            ready!(this.tls.get_mut().0.poll_stay(cx))?;
         }
         polled
     }
