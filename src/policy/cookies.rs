@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use http::{HeaderMap, HeaderValue, header};
-use memchr::{memchr, memchr_iter, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::head::Lines;
 
@@ -31,19 +31,26 @@ pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 
 /// The value of the session cookie. Two different ones are none: a browser never sends that.
 pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
-    // Asked on every request: only the pairs that hold the name are looked at.
+    // Asked on every request: only where the name stands is looked at.
     let fields = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
-    let could_be = fields.flat_map(|field| {
-        SESSION_NAME.find_iter(field).map(move |place| {
-            let start = memrchr(b';', &field[..place]).map_or(0, |end| end + 1);
-            let rest = &field[start..];
-            rest[..memchr(b';', rest).unwrap_or(rest.len())].trim_ascii()
-        })
+    let mut values = fields.flat_map(|field| {
+        SESSION_NAME.find_iter(field).filter_map(|place| value_of(field, place, place + SESSION_COOKIE.len()))
     });
-    let mut values =
-        could_be.filter_map(named).filter(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value);
     let first = values.next()?;
     values.all(|other| other == first).then_some(first)
+}
+
+/// The value of a pair whose name stands from `start` to `end`, if that is the whole name.
+///
+/// Blanks and tabs only may stand around it, as browsers read a cookie (RFC 6265bis §5.6): with any other white space in front,
+/// a name is not a `__Host-` name to them, and anybody on a sibling host could set it.
+fn value_of(field: &[u8], start: usize, end: usize) -> Option<&str> {
+    let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+    let before = field[..start].iter().rev().find(|byte| !is_blank(byte));
+    let blanks = field[end..].iter().take_while(is_blank).count();
+    let value =
+        field[end + blanks..].strip_prefix(b"=").filter(|_| before.is_none_or(|byte| *byte == b';'))?;
+    std::str::from_utf8(value[..memchr(b';', value).unwrap_or(value.len())].trim_ascii()).ok()
 }
 
 /// Writes the `Cookie` field that Campaign gets: what the request's fields hold, without the gateway's cookies and without
@@ -94,8 +101,7 @@ const BLANKS: [char; 2] = [' ', '\t'];
 /// Name and value of a pair.
 fn named(pair: &[u8]) -> Option<(&str, &str)> {
     let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
-    // Blanks and tabs only, as browsers read a cookie (RFC 6265bis §5.6): with any other white space in front, a name is
-    // not a `__Host-` name to them, and anybody on a sibling host could set it.
+    // As in `value_of`.
     Some((name.trim_matches(BLANKS), value.trim_matches(BLANKS)))
 }
 
@@ -178,6 +184,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_session_cookie_is_the_pair_of_that_name(fields in prop::collection::vec("(( |\t|\u{a0}|a=)?__Host-imsgate(-was)?[ =;]{0,2}[xy\u{e9}; =]{0,3}){0,3}", 0..3)) {
+            let headers: HeaderMap = fields.iter().map(|f| (header::COOKIE, HeaderValue::from_bytes(f.as_bytes()).unwrap())).collect();
+            let all: Vec<&str> = pairs(&headers).filter(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value).collect();
+            let first = all.first().filter(|first| all.iter().all(|other| other == *first));
+            prop_assert_eq!(session_cookie(&headers), first.copied());
+        }
+
         #[test]
         fn no_spelling_brings_a_gateway_or_campaign_session_through(
             junk in "[a-z=;, \"\u{a0}\u{2000}]{0,20}", name in "(__[sS]ession[tT]oken|__Host-imsgate(-login-[a-z]{1,4})?)",
