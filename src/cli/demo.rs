@@ -64,6 +64,7 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
     telemetry::init(&config.log)?;
     let (certificate, key) = certificate(&["localhost", "127.0.0.1", "::1"]);
     let tls = server::server_config_from_pem(&certificate, &key)?;
+    let mut signals = server::StopSignals::watch()?;
     let gateway = Gateway::start(&config, tls, Clock::system()).await?;
     if listen.iter().any(|address| !address.ip().is_loopback()) {
         output::err(
@@ -71,7 +72,7 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
         );
     }
     output::out(&banner(&url, &ims.url(), &campaign.url(), &people));
-    server::stop_signal().await?;
+    signals.received().await;
     gateway.stop().await;
     campaign.stop().await;
     ims.stop().await;

@@ -52,12 +52,13 @@ fn serve(config: &Config) -> Result<(), StartError> {
     }
     let tls = server::server_config(&config.listen.certificate, &config.listen.private_key)?;
     server::control_runtime()?.block_on(async {
+        let mut signals = server::StopSignals::watch()?;
         let gateway = Gateway::start(config, tls, Clock::system()).await?;
         let (https, redirect) = (gateway.names.join(", "), format!("{:?}", gateway.http_redirect));
         let (callback, version) = (config.instance.ims.redirect_uri(), env!("CARGO_PKG_VERSION"));
         tracing::info!(version, https, redirect, workers = config.listen.workers, callback, "serving");
         server::tell_ready();
-        let signal = server::stop_signal().await?;
+        let signal = signals.received().await;
         tracing::info!(signal, "stopping: no new connections, requests in flight may finish");
         server::tell_stopping();
         gateway.stop().await;

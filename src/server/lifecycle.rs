@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The runtime for everything that is not a request: keys, redirects, signals, the simulators of the demo.
 ///
@@ -22,14 +22,28 @@ pub fn raise_file_limit() -> Option<u64> {
     if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current }
 }
 
-/// Waits for SIGTERM or SIGINT (Ctrl+C); gives the signal's name.
-///
-/// # Errors
-/// When the signals cannot be watched.
-pub async fn stop_signal() -> io::Result<&'static str> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "SIGINT",
-    })
+/// SIGTERM and SIGINT (Ctrl+C), which ask the process to end well. To be had before the first connection is taken: one that
+/// comes before would end the process in the middle of whatever it does.
+#[derive(Debug)]
+pub struct StopSignals {
+    term: Signal,
+    int: Signal,
+}
+
+impl StopSignals {
+    /// From now on they are waited for.
+    ///
+    /// # Errors
+    /// When the signals cannot be watched.
+    pub fn watch() -> io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one, also for one that has come already; gives its name.
+    pub async fn received(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+        }
+    }
 }

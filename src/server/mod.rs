@@ -21,7 +21,7 @@ mod watch;
 mod worker;
 
 pub use admission::Admission;
-pub use lifecycle::{control_runtime, raise_file_limit, stop_signal};
+pub use lifecycle::{StopSignals, control_runtime, raise_file_limit};
 pub use listener::{Bound, Listening, SocketFile, adopt, bind, bind_unix};
 pub use redirect::Redirect;
 pub use systemd::{Inherited, tell_ready, tell_stopping};
