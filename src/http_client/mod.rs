@@ -65,10 +65,11 @@ impl HttpClient {
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let again = (*request.method() == Method::GET).then(|| request.clone());
         let exchange = async {
-            match (self.exchange(request).await, again) {
+            // Boxed: a future of hyper-util's client is large.
+            match (Box::pin(self.exchange(request)).await, again) {
                 (Err(HttpError::Connection(reason)), Some(again)) => {
                     tracing::debug!(%reason, "asked again");
-                    self.exchange(again).await
+                    Box::pin(self.exchange(again)).await
                 }
                 (outcome, _) => outcome,
             }

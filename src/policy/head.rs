@@ -95,7 +95,7 @@ impl fmt::Debug for Lines {
 #[derive(Debug)]
 pub struct Head {
     lines: Lines,
-    is_head: bool,
+    wants_no_answer_body: bool,
     is_safe: bool,
     wants_length: bool,
 }
@@ -110,7 +110,7 @@ impl Head {
         text.extend_from_slice(b" HTTP/1.1\r\n");
         Self {
             lines: Lines(text),
-            is_head: *method == Method::HEAD,
+            wants_no_answer_body: *method == Method::HEAD,
             is_safe: matches!(*method, Method::GET | Method::HEAD),
             wants_length: matches!(*method, Method::POST | Method::PUT | Method::PATCH),
         }
@@ -138,7 +138,7 @@ impl Head {
         }
         self.lines.0.extend_from_slice(b"\r\n");
         let is_repeatable = self.is_safe && *body == BodyLength::None;
-        WholeHead { bytes: self.lines.0, is_head: self.is_head, is_repeatable }
+        WholeHead { bytes: self.lines.0, is_head: self.wants_no_answer_body, is_repeatable }
     }
 }
 
@@ -175,7 +175,9 @@ mod tests {
         head.lines().add(&header::HOST, &HeaderValue::from_static("x"));
         let mut prepared = Lines::default();
         let mut list = prepared.list(&header::COOKIE, b"; ");
-        [b"a=b", b"c=d"].iter().for_each(|pair| list.push(*pair));
+        for pair in [b"a=b", b"c=d"] {
+            list.push(pair);
+        }
         drop(list);
         drop(prepared.list(&header::VIA, b", "));
         head.lines().extend(&prepared);

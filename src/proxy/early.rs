@@ -62,7 +62,7 @@ impl Early {
     }
 
     pub fn size_hint(&self) -> SizeHint {
-        self.left.clone()
+        self.left
     }
 }
 

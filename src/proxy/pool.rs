@@ -87,14 +87,13 @@ impl Pool {
         loop {
             let kept = self.kept.take(now);
             let is_new = kept.is_none();
-            let connection = match kept {
-                Some(connection) => connection,
-                None => {
-                    // Boxed: rare.
-                    let connected = Box::pin(self.connect()).await;
-                    now = Instant::now();
-                    connected.map_err(|error| Failure { error, again: true })?
-                }
+            let connection = if let Some(connection) = kept {
+                connection
+            } else {
+                // Boxed: rare.
+                let connected = Box::pin(self.connect()).await;
+                now = Instant::now();
+                connected.map_err(|error| Failure { error, again: true })?
             };
             match lease.exchange(connection, outgoing, self.patience(), now).await {
                 Ok((answer, sending)) => return Ok((answer, lease, sending)),

@@ -109,7 +109,8 @@ async fn renew(shared: Arc<Shared>, auth: Arc<Auth>) -> Renewal {
             RenewError::Passing(error) => ExchangeError::Passing(error.to_string(), error.retry_after()),
         })
     };
-    match shared.sessions.renew(&auth, exchange).await {
+    // Boxed: an exchange with IMS and all that may come of it.
+    match Box::pin(shared.sessions.renew(&auth, exchange)).await {
         Ok(fresh) => {
             tracing::info!(request = %id, sid = auth.sid, "tokens renewed");
             Renewal::Fresh(fresh)

@@ -36,7 +36,7 @@ impl Framing {
 
     /// Chunks from the first one on.
     pub fn chunked() -> Self {
-        Self::Chunked(Box::new(Chunks::new()))
+        Self::Chunked(Box::default())
     }
 
     /// Takes what is next out of `bytes`.

@@ -192,8 +192,8 @@ mod tests {
 
     #[test]
     fn what_is_no_chunk_is_refused() {
-        let long_extension = [b"1;".as_slice(), &[b'x'; ROOM + 1], b"\r\na\r\n0\r\n\r\n"].concat();
-        let long_trailers = [b"0\r\nX: ".as_slice(), &[b'x'; ROOM], b"\r\n\r\n"].concat();
+        let long_extension = [b"1;".as_slice(), &vec![b'x'; ROOM + 1], b"\r\na\r\n0\r\n\r\n"].concat();
+        let long_trailers = [b"0\r\nX: ".as_slice(), &vec![b'x'; ROOM], b"\r\n\r\n"].concat();
         let mut cases: Vec<&[u8]> = vec![&long_extension, &long_trailers];
         cases.extend::<[&[u8]; 14]>([
             b"\r\n",
