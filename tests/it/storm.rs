@@ -11,7 +11,7 @@ use tokio::time::MissedTickBehavior;
 use crate::renewal::servers::Server;
 use crate::support::{Lag, Site, Story, installed};
 
-/// Fifty a second.
+/// Fifty a second, on a machine that keeps up with it.
 const PACE: Duration = Duration::from_millis(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,8 +54,9 @@ async fn a_failover_in_a_storm_of_logins_loses_no_session_that_a_browser_got() {
     let fresh = site.another().await;
     let answers = site.ask_all(fresh, "/view/home", &sessions).await;
     let lost = answers.iter().filter(|status| **status != 200).count();
+    let told: usize = stories.iter().map(|story| story.troubles.len()).sum();
     println!(
-        "{begun} logins in {took:?}, {troubled} of them were told to come again; {} sessions, {lost} lost",
+        "{begun} logins in {took:?}, {troubled} of them told {told} times to come again; {} sessions, {lost} lost",
         sessions.len()
     );
     assert_eq!(lost, 0, "of {}", sessions.len());
@@ -64,7 +65,7 @@ async fn a_failover_in_a_storm_of_logins_loses_no_session_that_a_browser_got() {
 
 /// People who sign in one after the other, whether or not those before them are done.
 struct Storm {
-    /// So many requests at a time, or a machine that has much else to do drowns in them.
+    /// So many requests at a time: a machine that has much else to do has a storm as strong as it can bear.
     turns: Arc<Semaphore>,
     under_way: JoinSet<(usize, Story)>,
     over: Vec<(usize, Story)>,
@@ -74,7 +75,7 @@ struct Storm {
 
 impl Storm {
     fn new() -> Self {
-        let turns = Arc::new(Semaphore::new(48));
+        let turns = Arc::new(Semaphore::new(32));
         Self { turns, under_way: JoinSet::new(), over: Vec::new(), begun: 0, since: None }
     }
 
@@ -82,10 +83,16 @@ impl Storm {
     async fn blow(&mut self, site: &Site, enough: impl Fn(&[(usize, Story)], usize) -> bool) {
         let since = *self.since.get_or_insert_with(Instant::now);
         let mut ticks = tokio::time::interval(PACE);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         while !enough(&self.over, self.begun) {
             assert!(since.elapsed() < Duration::from_secs(90), "the failover does not end");
             ticks.tick().await;
+            while let Some(story) = self.under_way.try_join_next() {
+                self.over.push(story.unwrap());
+            }
+            if self.turns.available_permits() == 0 {
+                continue;
+            }
             let (browser, number) = (site.browser(), self.begun);
             self.begun += 1;
             let turns = self.turns.clone();
@@ -93,9 +100,6 @@ impl Storm {
             let later = Duration::from_millis(number as u64 * 370 % 6000);
             self.under_way
                 .spawn(async move { (number, browser.sign_in_patiently("/view/home", later, &turns).await) });
-            while let Some(story) = self.under_way.try_join_next() {
-                self.over.push(story.unwrap());
-            }
         }
     }
 
