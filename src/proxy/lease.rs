@@ -216,7 +216,7 @@ impl Lease {
     }
 
     /// Frees the slot; the connection lives on as something else than HTTP.
-    pub(super) fn detach(mut self) -> Option<(Wire, Bytes)> {
+    pub(super) fn detach(mut self) -> Option<(Wire, Vec<u8>)> {
         self.connection.take().map(|connection| connection.line.into_parts())
     }
 }

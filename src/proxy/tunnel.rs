@@ -16,10 +16,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) async fn carry(
     left: &mut (impl AsyncRead + AsyncWrite + Unpin),
     right: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    ahead: &[u8],
+    ahead: Vec<u8>,
 ) -> io::Result<()> {
     let mut there = OneWay::default();
-    let mut back = OneWay { left: ahead.to_vec(), unflushed: !ahead.is_empty(), ..OneWay::default() };
+    let mut back = OneWay { unflushed: !ahead.is_empty(), left: ahead, ..OneWay::default() };
     poll_fn(|cx| {
         let there = there.poll(cx, left, right)?;
         let back = back.poll(cx, right, left)?;
@@ -111,7 +111,7 @@ mod tests {
     async fn bytes_arrive_in_order_through_a_receiver_that_takes_little() {
         let (mut client, mut left) = duplex(1 << 20);
         let (mut right, mut server) = duplex(7);
-        let carried = tokio::spawn(async move { carry(&mut left, &mut right, b"").await });
+        let carried = tokio::spawn(async move { carry(&mut left, &mut right, Vec::new()).await });
         let sent: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect();
         client.write_all(&sent).await.unwrap();
         client.shutdown().await.unwrap();
@@ -131,7 +131,7 @@ mod tests {
     async fn a_receiver_that_takes_nothing_stops_the_sender() {
         let (mut client, mut left) = duplex(1024);
         let (mut right, mut server) = duplex(1024);
-        let carried = tokio::spawn(async move { carry(&mut left, &mut right, b"").await });
+        let carried = tokio::spawn(async move { carry(&mut left, &mut right, Vec::new()).await });
         let (mut sent, mut refused) = (0, 0);
         // On one thread: whoever could go on did so in between.
         while refused < 100 {
@@ -153,6 +153,6 @@ mod tests {
     #[test]
     fn nothing_is_kept_for_silence() {
         let (mut left, mut right) = (tokio::io::empty(), tokio::io::empty());
-        assert!(size_of_val(&carry(&mut left, &mut right, b"")) < 256);
+        assert!(size_of_val(&carry(&mut left, &mut right, Vec::new())) < 256);
     }
 }

@@ -113,7 +113,7 @@ pub(super) fn join(
         let _hold = hold;
         let (Ok(client), Some((mut upstream, ahead))) = (client.await, connection) else { return };
         let mut client = TokioIo::new(client);
-        let tunnel = carry(&mut client, &mut upstream, &ahead);
+        let tunnel = carry(&mut client, &mut upstream, ahead);
         match ended {
             // The session's end closes both sides at once.
             Some(ended) => drop(ended.run_until_cancelled(tunnel).await),

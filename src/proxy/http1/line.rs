@@ -43,7 +43,12 @@ impl Line {
     /// Lets go of buffers, for a rest between two exchanges; false when something is left in them, and nobody knows of what.
     pub fn rest(&mut self) -> bool {
         self.space = BytesMut::new();
-        self.ahead.is_empty()
+        let is_clear = self.ahead.is_empty();
+        if is_clear {
+            // Empty it is still all of its buffer.
+            self.ahead = Bytes::new();
+        }
+        is_clear
     }
 
     /// Ready when the whole request is on its way.
@@ -106,16 +111,17 @@ impl Line {
     }
 
     /// The connection itself, and what has come over it, for another protocol.
-    pub fn into_parts(self) -> (Wire, Bytes) {
-        (self.wire, self.ahead)
+    pub fn into_parts(self) -> (Wire, Vec<u8>) {
+        (self.wire, self.ahead.to_vec())
     }
 
     /// Reads what there is behind what has been read; gives the count, 0 at the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.space.capacity() == 0 {
-            if !self.ahead.is_empty() {
+            let ahead = std::mem::take(&mut self.ahead);
+            if !ahead.is_empty() {
                 // A head in pieces, which has to lie in one.
-                self.space = std::mem::take(&mut self.ahead).into();
+                self.space = ahead.into();
             }
             self.space.reserve(self.at_once);
         }
