@@ -106,7 +106,12 @@ impl Head {
         let mut text = Vec::with_capacity(USUAL);
         text.extend_from_slice(method.as_str().as_bytes());
         text.push(b' ');
-        text.extend_from_slice(target.path_and_query().map_or("/", |target| target.as_str()).as_bytes());
+        let target = target.path_and_query().map_or("/", |target| target.as_str());
+        if !target.starts_with('/') {
+            // Of an absolute target or `:path` without a path (RFC 9112 §3.2.1).
+            text.push(b'/');
+        }
+        text.extend_from_slice(target.as_bytes());
         text.extend_from_slice(b" HTTP/1.1\r\n");
         Self {
             lines: Lines(text),
@@ -200,6 +205,18 @@ mod tests {
             ("PUT", BodyLength::Chunked, "transfer-encoding: chunked\r\n", false),
         ] {
             assert_eq!(written(method, body), (with(method, framing), repeatable));
+        }
+    }
+
+    #[test]
+    fn a_target_begins_with_a_slash() {
+        for (target, line) in [
+            ("https://x?a=b", "GET /?a=b HTTP/1.1"),
+            ("https://x", "GET / HTTP/1.1"),
+            ("/?a=b", "GET /?a=b HTTP/1.1"),
+        ] {
+            let whole = Head::begin(&Method::GET, &target.parse().unwrap()).end(&BodyLength::None);
+            assert!(whole.bytes.starts_with(line.as_bytes()), "{target}");
         }
     }
 

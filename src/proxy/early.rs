@@ -68,9 +68,10 @@ impl Early {
 
 impl Exchange {
     async fn run(mut self, mut pieces: PollSender<Piece>, stop: CancellationToken) {
-        let mut waits = false;
+        let (mut waits, is_through) = (false, self.framing.is_over());
         let answer = poll_fn(|cx| self.poll_answer(cx, &mut pieces, &mut waits));
-        if stop.run_until_cancelled(answer).await != Some(true) {
+        // Without a body it is through, and the client has let go of it already.
+        if !is_through && stop.run_until_cancelled(answer).await != Some(true) {
             return;
         }
         drop(pieces);

@@ -39,8 +39,6 @@ pub(super) struct Outgoing {
     pub head: Bytes,
     pub length: BodyLength,
     pub upload: Upload,
-    /// When it came in.
-    pub begun: Instant,
     pub is_head: bool,
     /// True while it may go out again though something of it may have arrived.
     pub repeatable: bool,

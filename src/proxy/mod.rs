@@ -22,7 +22,6 @@ mod upload;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
@@ -76,17 +75,15 @@ impl Proxy {
     }
 
     /// Sends a request and hands back the answer without hop-by-hop fields. `wanted` is the WebSocket that it asks for.
-    /// `begun` is when it came in; `ended` gives what cuts an answer without an end of its own: an upgraded connection, an
-    /// event stream.
+    /// `ended` gives what cuts an answer without an end of its own: an upgraded connection, an event stream.
     pub async fn forward(
         &self,
         head: Head,
         body: impl Sendable,
         wanted: Option<Wanted>,
-        begun: Instant,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Forwarded, ProxyError> {
-        let mut outgoing = Outgoing::new(head, body.upload(self.body_bytes), begun);
+        let mut outgoing = Outgoing::new(head, body.upload(self.body_bytes));
         let (mut answer, lease, sending) = self.send(&mut outgoing).await?;
         let switches = wanted.as_ref().is_some_and(|wanted| wanted.would_switch(&answer));
         if answer.status == StatusCode::SWITCHING_PROTOCOLS || switches {
@@ -106,8 +103,7 @@ impl Proxy {
         head: Head,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Response<Body>, ProxyError> {
-        let mut outgoing =
-            Outgoing { repeatable: false, ..Outgoing::new(head, Upload::Empty, Instant::now()) };
+        let mut outgoing = Outgoing { repeatable: false, ..Outgoing::new(head, Upload::Empty) };
         let (answer, lease, sending) = self.send(&mut outgoing).await?;
         if answer.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
@@ -141,11 +137,11 @@ impl Proxy {
 }
 
 impl Outgoing {
-    fn new(head: Head, upload: Upload, begun: Instant) -> Self {
+    fn new(head: Head, upload: Upload) -> Self {
         let length = upload.length();
         let head = head.end(&length);
         let (is_head, repeatable) = (head.is_head, head.is_repeatable);
-        Self { head: Bytes::from(head.bytes), length, upload, begun, is_head, repeatable }
+        Self { head: Bytes::from(head.bytes), length, upload, is_head, repeatable }
     }
 }
 

@@ -82,7 +82,8 @@ impl Pool {
     }
 
     async fn exchange(&self, outgoing: &mut Outgoing) -> Result<Answered, Failure> {
-        let mut now = self.slot(outgoing.begun).await.map_err(|error| Failure { error, again: true })?;
+        self.slot().await.map_err(|error| Failure { error, again: true })?;
+        let mut now = Instant::now();
         let mut lease = Lease::new(self.kept.clone());
         loop {
             let kept = self.kept.take(now);
@@ -132,18 +133,18 @@ impl Pool {
         Failure { error, again }
     }
 
-    /// Takes a slot, or waits for one: in order, but not for ever. Gives the time then.
-    async fn slot(&self, now: Instant) -> Result<Instant, ProxyError> {
+    /// Takes a slot, or waits for one: in order, but not for ever.
+    async fn slot(&self) -> Result<(), ProxyError> {
         let slots = &self.kept.slots;
         if let Ok(permit) = slots.try_acquire() {
             permit.forget();
-            return Ok(now);
+            return Ok(());
         }
         let limit = self.limits.pool.queue_timeout;
         // Boxed: rare, and a timer is large.
         if let Ok(Ok(permit)) = Box::pin(tokio::time::timeout(limit, slots.acquire())).await {
             permit.forget();
-            return Ok(Instant::now());
+            return Ok(());
         }
         let connections = self.limits.pool.max_connections;
         Err(ProxyError::Busy { upstream: self.kept.name.clone(), connections, limit })

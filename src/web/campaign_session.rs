@@ -120,6 +120,8 @@ pub async fn look(
         return Ok(answer);
     }
     if again {
+        // The refusal's connection first: the repetition needs one too.
+        drop(answer);
         answer = proxy.repeat(anew(&fresh), || Some(fresh.ended.clone())).await?;
     }
     tell(shared, answer.headers_mut(), &fresh);

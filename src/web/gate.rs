@@ -189,7 +189,7 @@ impl Gate {
         }
         let ended = || auth.as_ref().map(|auth| auth.ended.clone());
         let forwarded =
-            self.proxy.forward(head, body, wanted, now, ended).await.map_err(|e| (e.into(), signed_in))?;
+            self.proxy.forward(head, body, wanted, ended).await.map_err(|e| (e.into(), signed_in))?;
         let Some(auth) = auth else { return Ok(forwarded.response) };
         let mut response = if campaign_session::is_suspicious(&forwarded.response, is_soap, &auth) {
             let anew = |fresh: &Auth| dress::anew(shared, context, &request, &host, (&auth, fresh));

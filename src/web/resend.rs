@@ -4,7 +4,6 @@
 //! address bar, history and relative links are those of the form.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
@@ -121,7 +120,7 @@ async fn forward(
     let (request, body) = request.into_parts();
     let head = dress::dress(shared, context, &request, &host, Some(auth));
     let ended = || Some(auth.ended.clone());
-    let mut response = proxy.forward(head, body, None, Instant::now(), ended).await?.response;
+    let mut response = proxy.forward(head, body, None, ended).await?.response;
     if let Some(seconds) = auth.ends_soon(context.now) {
         response.headers_mut().insert(EXPIRES_IN, seconds.into());
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::{Request, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Empty, StreamBody};
@@ -39,6 +39,41 @@ async fn events_arrive_one_by_one() {
     for count in 0..3 {
         let event = body.frame().await.unwrap().unwrap().into_data().unwrap();
         assert!(event.starts_with(format!("id: {count}\n").as_bytes()), "{event:?}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_upload_over_http2_ends_however_the_client_ends_it() {
+    let upstream = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+        loop {
+            let head = seen.request(&mut line).await?;
+            let body = line.body(&head).await.ok()?;
+            line.send(format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{}", body.len())).await;
+        }
+    })
+    .await;
+    let world = upstream.world().await;
+    let ends: [fn() -> Vec<Frame<Bytes>>; 3] = [
+        Vec::new,
+        || vec![Frame::data(Bytes::new()), Frame::data(Bytes::new())],
+        || {
+            vec![Frame::trailers(
+                [("x-ims-user".parse().unwrap(), "eve".parse().unwrap())].into_iter().collect(),
+            )]
+        },
+    ];
+    for end in ends {
+        let mut sender = ask::http2(&world).await;
+        // The end comes alone, when everything before it has gone out.
+        let later =
+            stream::once(tokio::time::sleep(Duration::from_millis(100))).map(move |()| stream::iter(end()));
+        let frames = stream::iter([Frame::data(Bytes::from_static(b"four"))]).chain(later.flatten());
+        let body = StreamBody::new(Box::pin(frames.map(Ok::<_, Infallible>)));
+        let request = Request::post(format!("{}/r/x", world.origin)).body(body).unwrap();
+        let answer =
+            tokio::time::timeout(PATIENCE, sender.send_request(request)).await.expect("an answer").unwrap();
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "4");
     }
     world.stop().await;
 }

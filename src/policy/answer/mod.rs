@@ -77,7 +77,7 @@ impl Answer {
 
         let mut fields = HeaderMap::with_capacity(response.headers.len());
         let mut declared = Declared::default();
-        let (mut persists, mut plain) = (is_http11, true);
+        let (mut keeps, mut closes, mut plain) = (is_http11, false, true);
         for field in response.headers.iter() {
             let name =
                 HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| httparse::Error::HeaderName)?;
@@ -88,7 +88,8 @@ impl Answer {
                 header::CONTENT_LENGTH => declared.length(field.value)?,
                 header::TRANSFER_ENCODING => declared.coding(field.value)?,
                 header::CONNECTION => {
-                    persists = persists_still(persists, field.value);
+                    closes |= lists(field.value, b"close");
+                    keeps |= lists(field.value, b"keep-alive");
                     if [b"keep-alive".as_slice(), b"close"]
                         .iter()
                         .any(|only| field.value.eq_ignore_ascii_case(only))
@@ -116,17 +117,14 @@ impl Answer {
             Declared { length: Some(length), .. } => Framing::Length(length),
             Declared { .. } => Framing::Closing,
         };
-        persists &= !matches!(framing, Framing::Closing);
+        // RFC 9112 §9.3: `close` wins.
+        let persists = keeps && !closes && !matches!(framing, Framing::Closing);
         Ok(Some(Self { status, reason, fields, plain, framing, persists }))
     }
 }
 
-/// RFC 9112 §9.3.
-fn persists_still(persists: bool, connection: &[u8]) -> bool {
-    let lists = |option: &[u8]| {
-        connection.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(option))
-    };
-    !lists(b"close") && (persists || lists(b"keep-alive"))
+fn lists(field: &[u8], option: &[u8]) -> bool {
+    field.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(option))
 }
 
 /// Fields an answer may have.
@@ -163,6 +161,12 @@ mod tests {
                 false,
                 "Length(1)",
                 true,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\nConnection: keep-alive\r\n\r\nrest",
+                false,
+                "Length(1)",
+                false,
             ),
         ] {
             let (_, found, stays, rest) = parsed(text, to_head).unwrap();

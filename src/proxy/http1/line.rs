@@ -1,11 +1,13 @@
 //! A connection to an upstream: bytes in both directions, and what has been read ahead.
 
+use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
+use tokio::task::unconstrained;
 use tokio_util::io::poll_read_buf;
 
 use super::{SendError, Sending, WireError};
@@ -36,8 +38,10 @@ impl Line {
     /// True when it is open and the upstream says nothing, as it must between two exchanges. Costs no system call unless
     /// something has come.
     pub fn is_quiet(&mut self) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
-        self.ahead.is_empty() && self.poll_fill(&mut cx).is_pending()
+        // Whatever the task may still do in its turn: a connection that was not looked at is not a quiet one.
+        let look = pin!(unconstrained(poll_fn(|cx| Poll::Ready(self.poll_fill(cx).is_pending()))));
+        let quiet = look.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(true);
+        quiet && self.ahead.is_empty()
     }
 
     /// Lets go of buffers, for a rest between two exchanges; false when something is left in them, and nobody knows of what.
@@ -79,9 +83,11 @@ impl Line {
                         self.interim = 0;
                         return Poll::Ready(Ok(answer));
                     }
-                    None if self.ahead.len() >= AT_MOST => return Poll::Ready(Err(WireError::TooLong)),
                     None => {}
                 }
+            }
+            if self.ahead.len() >= AT_MOST {
+                return Poll::Ready(Err(WireError::TooLong));
             }
             let begun = !self.ahead.is_empty();
             if ready!(self.poll_fill(cx))? == 0 {

@@ -22,6 +22,8 @@ pub struct Sending {
     moved: u64,
     /// True while the next piece has not come from the client.
     waits_for_client: bool,
+    /// True when TLS keeps nothing back either.
+    flushed: bool,
 }
 
 /// Why a request did not go out.
@@ -37,12 +39,12 @@ impl Sending {
     /// Begins with a head that says `body`.
     pub fn new(head: Bytes, body: BodyLength) -> Self {
         let body = (body != BodyLength::None).then_some(body);
-        Self { queue: Queue::of(head), body, moved: 0, waits_for_client: false }
+        Self { queue: Queue::of(head), body, moved: 0, waits_for_client: false, flushed: false }
     }
 
     /// True when everything has gone out.
     pub fn is_over(&self) -> bool {
-        self.body.is_none() && (self.queue.count == 0)
+        self.body.is_none() && self.queue.count == 0 && self.flushed
     }
 
     /// True when nothing has gone out.
@@ -72,9 +74,18 @@ impl Sending {
                 self.take(cx, upload)?;
             }
             if self.queue.count == 0 {
-                ready!(Pin::new(wire).poll_flush(cx)).map_err(SendError::Wire)?;
-                return if self.body.is_none() { Poll::Ready(Ok(())) } else { Poll::Pending };
+                ready!(Pin::new(&mut *wire).poll_flush(cx)).map_err(SendError::Wire)?;
+                self.flushed = true;
+                if self.body.is_none() {
+                    return Poll::Ready(Ok(()));
+                }
+                if self.waits_for_client {
+                    return Poll::Pending;
+                }
+                // What came was nothing to send, and nobody will say when there is more.
+                continue;
             }
+            self.flushed = false;
             let written = ready!(self.write(cx, wire)).map_err(SendError::Wire)?;
             self.moved += 1;
             self.queue.advance(written);
