@@ -2,10 +2,8 @@
 //!
 //! The pairs are kept as raw slices (RFC 6265 §5.4): what belongs to neither side's session passes through to the byte.
 
-use std::sync::LazyLock;
-
 use http::{HeaderMap, HeaderValue, header};
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter};
 
 use super::head::Lines;
 
@@ -31,26 +29,40 @@ pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 
 /// The value of the session cookie. Two different ones are none: a browser never sends that.
 pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
-    // Asked on every request: only where the name stands is looked at.
-    let fields = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
-    let mut values = fields.flat_map(|field| {
-        SESSION_NAME.find_iter(field).filter_map(|place| value_of(field, place, place + SESSION_COOKIE.len()))
-    });
+    let mut values =
+        headers.get_all(header::COOKIE).iter().flat_map(|field| split(field.as_bytes())).filter_map(session);
     let first = values.next()?;
     values.all(|other| other == first).then_some(first)
 }
 
-/// The value of a pair whose name stands from `start` to `end`, if that is the whole name.
+/// The value of a pair that is the session cookie. Asked of every pair of every request.
 ///
-/// Blanks and tabs only may stand around it, as browsers read a cookie (RFC 6265bis §5.6): with any other white space in front,
+/// Blanks and tabs only may stand around the name, as browsers read a cookie (RFC 6265bis §5.6): with any other white space in front,
 /// a name is not a `__Host-` name to them, and anybody on a sibling host could set it.
-fn value_of(field: &[u8], start: usize, end: usize) -> Option<&str> {
-    let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
-    let before = field[..start].iter().rev().find(|byte| !is_blank(byte));
-    let blanks = field[end..].iter().take_while(is_blank).count();
-    let value =
-        field[end + blanks..].strip_prefix(b"=").filter(|_| before.is_none_or(|byte| *byte == b';'))?;
-    std::str::from_utf8(value[..memchr(b';', value).unwrap_or(value.len())].trim_ascii()).ok()
+fn session(pair: &[u8]) -> Option<&str> {
+    let pair = without_blanks(pair).strip_prefix(SESSION_COOKIE.as_bytes())?;
+    let value = without_blanks(pair).strip_prefix(b"=")?;
+    std::str::from_utf8(value.trim_ascii()).ok()
+}
+
+fn without_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    text
+}
+
+/// A field's pairs as they stand.
+fn split(field: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(field);
+    std::iter::from_fn(move || {
+        let (pair, behind) = rest.take().filter(|rest| !rest.is_empty()).map(|rest| {
+            let end = memchr(b';', rest).unwrap_or(rest.len());
+            (&rest[..end], rest.get(end + 1..))
+        })?;
+        rest = behind;
+        Some(pair)
+    })
 }
 
 /// Writes the `Cookie` field that Campaign gets: what the request's fields hold, without the gateway's cookies and without
@@ -59,11 +71,7 @@ fn value_of(field: &[u8], start: usize, end: usize) -> Option<&str> {
 pub fn write(lines: &mut Lines, headers: &HeaderMap, campaign: Option<&HeaderValue>) {
     let mut list = lines.list(&header::COOKIE, b"; ");
     for field in headers.get_all(header::COOKIE) {
-        let mut rest = field.as_bytes();
-        while !rest.is_empty() {
-            let (pair, behind) = rest.split_at(memchr(b';', rest).unwrap_or(rest.len()));
-            rest = behind.get(1..).unwrap_or_default();
-            let pair = pair.trim_ascii();
+        for pair in split(field.as_bytes()).map(<[u8]>::trim_ascii) {
             if !pair.is_empty() && !is_ours(pair) {
                 list.push(pair);
             }
@@ -94,14 +102,12 @@ pub fn is_withheld(set_cookie: &HeaderValue) -> bool {
     starts_own || name.eq_ignore_ascii_case(CAMPAIGN_COOKIE.as_bytes())
 }
 
-static SESSION_NAME: LazyLock<memmem::Finder<'static>> =
-    LazyLock::new(|| memmem::Finder::new(SESSION_COOKIE));
 const BLANKS: [char; 2] = [' ', '\t'];
 
 /// Name and value of a pair.
 fn named(pair: &[u8]) -> Option<(&str, &str)> {
     let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
-    // As in `value_of`.
+    // As in `session`.
     Some((name.trim_matches(BLANKS), value.trim_matches(BLANKS)))
 }
 
@@ -109,7 +115,7 @@ fn raw_pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers
         .get_all(header::COOKIE)
         .iter()
-        .flat_map(|field| field.as_bytes().split(|b| *b == b';'))
+        .flat_map(|field| split(field.as_bytes()))
         .map(<[u8]>::trim_ascii)
         .filter(|pair| !pair.is_empty())
 }

@@ -76,15 +76,17 @@ impl Connection {
         now.saturating_duration_since(self.used) < limit && self.line.is_quiet()
     }
 
-    /// As [`is_usable`](Self::is_usable), for one that goes on resting.
+    /// As [`is_usable`](Self::is_usable), for one that goes on resting, without a buffer.
     pub fn may_stay(&mut self, now: Instant, limit: Duration) -> bool {
-        self.is_usable(now, limit) && self.line.rest()
+        let usable = self.is_usable(now, limit);
+        self.line.rest();
+        usable
     }
 
-    /// True when it may rest, which it then does: nothing came behind the last answer.
-    fn rests(&mut self) -> bool {
+    /// True when it may be used again: nothing came behind the last answer.
+    fn is_through(&mut self) -> bool {
         self.used = Instant::now();
-        self.line.rest()
+        self.line.is_clear()
     }
 
     /// One look at an exchange: sends what can be sent, gives the answer's head when it has come.
@@ -207,7 +209,7 @@ impl Lease {
     pub(super) fn give_back(mut self) {
         if let Some(mut connection) = self.connection.take()
             && self.persists
-            && connection.rests()
+            && connection.is_through()
         {
             Kept::put(&self.kept, connection);
         }

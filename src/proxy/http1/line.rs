@@ -21,7 +21,7 @@ pub struct Line {
     wire: Wire,
     /// Read, and not used yet.
     ahead: Bytes,
-    /// Where the next bytes go. Without a buffer while nothing is asked for.
+    /// Where the next bytes go: the same memory again and again, as soon as nobody holds what was read into it.
     space: BytesMut,
     /// How much is read at once: more while it comes in large pieces.
     at_once: usize,
@@ -44,15 +44,17 @@ impl Line {
         quiet && self.ahead.is_empty()
     }
 
-    /// Lets go of buffers, for a rest between two exchanges; false when something is left in them, and nobody knows of what.
-    pub fn rest(&mut self) -> bool {
-        self.space = BytesMut::new();
-        let is_clear = self.ahead.is_empty();
-        if is_clear {
-            // Empty it is still all of its buffer.
+    /// True when nothing is left of an exchange; what would be, nobody knows of what it is.
+    pub fn is_clear(&self) -> bool {
+        self.ahead.is_empty()
+    }
+
+    /// Lets go of the buffer of a connection that nobody has used for a while.
+    pub fn rest(&mut self) {
+        if self.is_clear() {
             self.ahead = Bytes::new();
+            self.space = BytesMut::new();
         }
-        is_clear
     }
 
     /// Ready when the whole request is on its way.
@@ -123,26 +125,20 @@ impl Line {
 
     /// Reads what there is behind what has been read; gives the count, 0 at the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.space.capacity() == 0 {
-            let ahead = std::mem::take(&mut self.ahead);
-            if !ahead.is_empty() {
-                // A head in pieces, which has to lie in one.
-                self.space = ahead.into();
-            }
-            self.space.reserve(self.at_once);
+        let ahead = std::mem::take(&mut self.ahead);
+        if !ahead.is_empty() {
+            // A head in pieces, which has to lie in one.
+            self.space = BytesMut::new();
+            self.space = ahead.into();
         }
+        self.space.reserve(self.at_once);
         let room = self.space.capacity() - self.space.len();
-        let read = match poll_read_buf(Pin::new(&mut self.wire), cx, &mut self.space) {
-            Poll::Ready(read) => read?,
-            Poll::Pending => {
-                // What was read before stays where it can be looked at.
-                if !self.space.is_empty() {
-                    self.ahead = std::mem::take(&mut self.space).freeze();
-                }
-                return Poll::Pending;
-            }
-        };
-        self.ahead = std::mem::take(&mut self.space).freeze();
+        let polled = poll_read_buf(Pin::new(&mut self.wire), cx, &mut self.space);
+        if !self.space.is_empty() {
+            // Also when nothing came: what was read before stays where it can be looked at.
+            self.ahead = self.space.split().freeze();
+        }
+        let read = ready!(polled)?;
         if read == room {
             self.at_once = (self.at_once * 2).min(AT_MOST);
         } else if read < self.at_once / 4 {
