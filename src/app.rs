@@ -78,7 +78,7 @@ impl Gateway {
         let mut control = JoinSet::new();
         let mut http_redirect = Vec::new();
         for address in &config.listen.http_redirect {
-            let listener = Redirect::bind(*address).await?;
+            let listener = Redirect::bind(*address)?;
             http_redirect.push(listener.local_addr()?);
             let redirect = Redirect {
                 origin: shared.origin.clone(),
@@ -203,7 +203,7 @@ fn workers(
     let mut workers = Vec::new();
     let admission = Arc::new(Admission::new(&config.limits));
     for counters in metrics.workers() {
-        let proxy = Proxy::new(fleet, &config.limits);
+        let proxy = Proxy::new(fleet, &config.limits, counters);
         workers.push(Worker {
             sockets: Vec::new(),
             tls: tls.clone(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
@@ -72,6 +73,9 @@ impl Dialer {
         };
         // Without this, a head and a body in two writes wait for the peer's delayed acknowledgement.
         stream.set_nodelay(true)?;
+        // A peer that fell off the network is noticed, also behind a WebSocket where nobody speaks.
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4);
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
         let Some((connector, name)) = &self.tls else { return Ok(Wire::Tcp(stream)) };
         let stream = connector.connect(name.clone(), stream).await?;
         Ok(Wire::Tls(Box::new(stream)))
@@ -104,6 +108,8 @@ impl std::fmt::Debug for Dialer {
             .finish_non_exhaustive()
     }
 }
+
+const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// The same call on whatever it is.
 macro_rules! each {

@@ -3,7 +3,7 @@
 //! Two rules: hop-by-hop fields end here in both directions (RFC 9110 §7.6.1), and a client never speaks in the
 //! gateway's name, whatever the spelling: CGI-like servers fold `_`, `.` and `-` into one (RFC 3875 §4.1.18).
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 /// Names of the headers that carry the identity to Campaign.
 pub mod identity {
@@ -106,9 +106,41 @@ impl Passage {
     }
 }
 
+/// How many times a request may still be forwarded: said by OPTIONS only, for TRACE is none of ours (RFC 9110 §7.6.2). What is no
+/// number says nothing.
+pub fn hops_left(method: &Method, headers: &HeaderMap) -> Option<u32> {
+    if *method != Method::OPTIONS {
+        return None;
+    }
+    let text = headers.get(header::MAX_FORWARDS)?.to_str().ok()?;
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
 /// True for a field that always ends here.
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     HOP_BY_HOP.contains(name)
+}
+
+/// True for a field that may come behind a body: nothing that frames, routes, signs in, sets state or says what the body is, for who
+/// merges trailers would believe it there too (RFC 9110 §6.5.1).
+pub fn may_trail(name: &HeaderName) -> bool {
+    const NEVER: [HeaderName; 14] = [
+        header::AGE,
+        header::AUTHORIZATION,
+        header::CACHE_CONTROL,
+        header::COOKIE,
+        header::DATE,
+        header::EXPIRES,
+        header::HOST,
+        header::LOCATION,
+        header::RETRY_AFTER,
+        header::SET_COOKIE,
+        header::STRICT_TRANSPORT_SECURITY,
+        header::VARY,
+        header::WARNING,
+        header::WWW_AUTHENTICATE,
+    ];
+    !is_hop_by_hop(name) && !NEVER.contains(name) && !name.as_str().starts_with("content-")
 }
 
 /// Takes the hop-by-hop fields from a response, with everything its `Connection` fields name.

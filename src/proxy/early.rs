@@ -33,6 +33,8 @@ struct Exchange {
     framing: Framing,
     sending: Sending,
     upload: Upload,
+    /// [`Sending::moved`] when it was last looked at: while the request goes on, the answer may pause.
+    moved: u64,
     /// True when the request will never be whole.
     given_up: bool,
 }
@@ -43,7 +45,8 @@ impl Early {
         let left = framing.size_hint();
         let stop = CancellationToken::new();
         let guard = stop.clone().drop_guard();
-        let exchange = Exchange { lease, framing, sending, upload, given_up: false };
+        let moved = sending.moved();
+        let exchange = Exchange { lease, framing, sending, upload, moved, given_up: false };
         tokio::spawn(exchange.run(PollSender::new(sender), stop));
         Self { pieces, left, _exchange: guard }
     }
@@ -98,6 +101,10 @@ impl Exchange {
         if !self.given_up && !self.sending.is_over() {
             let sent = self.lease.poll_send(cx, &mut self.sending, &mut self.upload);
             self.given_up = matches!(sent, Poll::Ready(Err(_)));
+            if std::mem::replace(&mut self.moved, self.sending.moved()) != self.sending.moved() {
+                // The time begins anew.
+                *waits = false;
+            }
         }
         loop {
             // The client may have let go of a body whose end it knows.

@@ -179,16 +179,18 @@ impl Lease {
         waits: &mut bool,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Some(connection) = self.connection.as_mut() else { return Poll::Ready(None) };
+        let kept = &*self.kept;
+        let upstream = || kept.name.clone();
         if let Poll::Ready(frame) = connection.line.poll_frame(cx, framing) {
             *waits = false;
-            let broken = |error| BodyError::Broken { upstream: self.kept.name.clone(), error };
+            let broken = |error| kept.cut(BodyError::Broken { upstream: upstream(), error });
             return Poll::Ready(frame.map(|frame| frame.map_err(broken)));
         }
-        let limit = self.kept.body_idle;
+        let limit = kept.body_idle;
         if !std::mem::replace(waits, true) {
             connection.deadline.arm(limit);
         }
-        let stalled = || BodyError::Stalled { upstream: self.kept.name.clone(), limit };
+        let stalled = || kept.cut(BodyError::Stalled { upstream: upstream(), limit });
         connection.deadline.poll(cx).map(|()| Some(Err(stalled())))
     }
 

@@ -44,6 +44,7 @@ use crate::config;
 use crate::policy::answer::Answer;
 use crate::policy::head::Head;
 use crate::policy::{cookies, headers};
+use crate::telemetry::Counters;
 
 /// Forwards requests to the upstreams of one Campaign instance; one a worker.
 #[derive(Debug)]
@@ -65,11 +66,11 @@ pub struct Forwarded {
 
 impl Proxy {
     /// A proxy with no connection yet.
-    pub fn new(fleet: &Arc<Fleet>, limits: &config::Limits) -> Self {
+    pub fn new(fleet: &Arc<Fleet>, limits: &config::Limits, counters: &Arc<Counters>) -> Self {
         let pools = fleet
             .members
             .iter()
-            .map(|member| Pool::new(member.clone(), fleet.limits, limits.upload_timeout))
+            .map(|member| Pool::new(member.clone(), fleet.limits, limits.upload_timeout, counters.clone()))
             .collect();
         Self { fleet: fleet.clone(), pools, turn: AtomicUsize::new(0), body_bytes: limits.body_bytes }
     }

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use super::ProxyError;
 use super::fleet::{Limits, Member};
 use super::http1::Sending;
 use super::lease::{Connection, Failed, Lease, Outgoing, Patience};
 use super::upload::UploadError;
+use super::{BodyError, ProxyError};
 use crate::http_client::{Endpoint, chain};
 use crate::policy::answer::Answer;
+use crate::telemetry::{Counters, Trouble};
 
 /// One worker's connections to one upstream.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub struct Pool {
 pub(super) struct Kept {
     pub name: Arc<str>,
     pub body_idle: Duration,
+    pub counters: Arc<Counters>,
     idle: Mutex<Resting>,
     slots: Semaphore,
     idle_timeout: Duration,
@@ -49,10 +51,16 @@ pub(super) type Answered = (Answer, Lease, Sending);
 
 impl Pool {
     /// A pool without connections.
-    pub(super) fn new(member: Member, limits: Limits, upload_idle: Duration) -> Self {
+    pub(super) fn new(
+        member: Member,
+        limits: Limits,
+        upload_idle: Duration,
+        counters: Arc<Counters>,
+    ) -> Self {
         let kept = Kept {
             name: member.endpoint.name().clone(),
             body_idle: limits.body_idle,
+            counters,
             idle: Mutex::default(),
             slots: Semaphore::new(limits.pool.max_connections),
             idle_timeout: limits.pool.idle_timeout,
@@ -85,8 +93,10 @@ impl Pool {
         self.slot().await.map_err(|error| Failure { error, again: true })?;
         let mut now = Instant::now();
         let mut lease = Lease::new(self.kept.clone());
+        // Where one kept connection was closed, the next may be as well: a second try is worth a new one.
+        let mut kept = self.kept.take(now);
         loop {
-            let kept = self.kept.take(now);
+            let kept = kept.take();
             let is_new = kept.is_none();
             let connection = if let Some(connection) = kept {
                 connection
@@ -176,6 +186,12 @@ impl Kept {
         if !this.swept.load(Ordering::Relaxed) {
             Self::sweep(this);
         }
+    }
+
+    /// Counts an answer that ends before its end.
+    pub fn cut(&self, why: BodyError) -> BodyError {
+        self.counters.upstream(Trouble::Cut);
+        why
     }
 
     /// Frees a slot.

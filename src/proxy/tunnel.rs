@@ -1,14 +1,16 @@
 //! Bytes both ways between two connections, without a buffer while nobody speaks: thousands of WebSockets are open and silent.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Carries bytes until both sides have ended, or one fails. The end of one side is passed on to the other, which may go on.
+/// Carries bytes until both sides have ended, or one fails. The end of one side is passed on to the other, which may go on for
+/// `half`: a WebSocket has no use for half a connection (RFC 6455 §7.1.1), and who is gone is not heard of any more.
 /// `ahead` has come from the right already.
 ///
 /// # Errors
@@ -17,13 +19,20 @@ pub(super) async fn carry(
     left: &mut (impl AsyncRead + AsyncWrite + Unpin),
     right: &mut (impl AsyncRead + AsyncWrite + Unpin),
     ahead: Vec<u8>,
+    half: Duration,
 ) -> io::Result<()> {
     let mut there = OneWay::default();
     let mut back = OneWay { unflushed: !ahead.is_empty(), left: ahead, ..OneWay::default() };
+    let mut timer = None;
     poll_fn(|cx| {
         let there = there.poll(cx, left, right)?;
         let back = back.poll(cx, right, left)?;
-        if there.is_ready() && back.is_ready() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        match (there.is_ready(), back.is_ready()) {
+            (true, true) => Poll::Ready(Ok(())),
+            (false, false) => Poll::Pending,
+            // Boxed: silent tunnels have no timer.
+            _ => timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(half))).as_mut().poll(cx).map(Ok),
+        }
     })
     .await
 }
@@ -107,11 +116,13 @@ mod tests {
 
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_mins(1);
+
     #[tokio::test]
     async fn bytes_arrive_in_order_through_a_receiver_that_takes_little() {
         let (mut client, mut left) = duplex(1 << 20);
         let (mut right, mut server) = duplex(7);
-        let carried = tokio::spawn(async move { carry(&mut left, &mut right, Vec::new()).await });
+        let carried = tokio::spawn(async move { carry(&mut left, &mut right, Vec::new(), PATIENCE).await });
         let sent: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect();
         client.write_all(&sent).await.unwrap();
         client.shutdown().await.unwrap();
@@ -131,7 +142,7 @@ mod tests {
     async fn a_receiver_that_takes_nothing_stops_the_sender() {
         let (mut client, mut left) = duplex(1024);
         let (mut right, mut server) = duplex(1024);
-        let carried = tokio::spawn(async move { carry(&mut left, &mut right, Vec::new()).await });
+        let carried = tokio::spawn(async move { carry(&mut left, &mut right, Vec::new(), PATIENCE).await });
         let (mut sent, mut refused) = (0, 0);
         // On one thread: whoever could go on did so in between.
         while refused < 100 {
@@ -150,9 +161,23 @@ mod tests {
         carried.await.unwrap().unwrap();
     }
 
+    #[tokio::test]
+    async fn one_side_alone_does_not_keep_a_tunnel_open() {
+        let (client, mut left) = duplex(1024);
+        let (mut right, mut server) = duplex(1024);
+        let half = Duration::from_millis(50);
+        let carried = tokio::spawn(async move { carry(&mut left, &mut right, Vec::new(), half).await });
+        drop(client);
+        // It hears of the end, and says nothing to it.
+        let mut heard = Vec::new();
+        server.read_to_end(&mut heard).await.unwrap();
+        carried.await.unwrap().unwrap();
+        drop(server);
+    }
+
     #[test]
     fn nothing_is_kept_for_silence() {
         let (mut left, mut right) = (tokio::io::empty(), tokio::io::empty());
-        assert!(size_of_val(&carry(&mut left, &mut right, Vec::new())) < 256);
+        assert!(size_of_val(&carry(&mut left, &mut right, Vec::new(), PATIENCE)) < 256);
     }
 }

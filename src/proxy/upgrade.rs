@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -113,7 +114,7 @@ pub(super) fn join(
         let _hold = hold;
         let (Ok(client), Some((mut upstream, ahead))) = (client.await, connection) else { return };
         let mut client = TokioIo::new(client);
-        let tunnel = carry(&mut client, &mut upstream, ahead);
+        let tunnel = carry(&mut client, &mut upstream, ahead, HALF);
         match ended {
             // The session's end closes both sides at once.
             Some(ended) => drop(ended.run_until_cancelled(tunnel).await),
@@ -154,6 +155,8 @@ fn accept_of(key: &str) -> String {
     STANDARD.encode(sha1.finish())
 }
 
+/// For what one side still has to say after the other has ended.
+const HALF: Duration = Duration::from_secs(10);
 const WEBSOCKET: &[u8] = b"websocket";
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 
+use super::streams::{Turn, Turns};
 use crate::policy::framing::FramingError;
 use crate::policy::heads::Flawed;
 
@@ -33,9 +34,11 @@ pub struct Activity {
     flawed: OnceLock<Flawed>,
     word: AtomicU8,
     told: AtomicWaker,
+    /// Of answers over HTTP/2 that come in several pieces.
+    turns: Turns,
 }
 
-/// What a connection is told.
+/// What a connection is told, the graver the further down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     /// Let go of buffers until the client speaks again.
@@ -118,6 +121,11 @@ impl Activity {
         !self.is_idle() && self.owed.load(Ordering::Relaxed) == 0
     }
 
+    /// One round over the streams of an HTTP/2 connection: those whose client has taken nothing for so many are ended. Gives their number.
+    pub fn end_stuck(&self, rounds: u32) -> usize {
+        if self.is_http2() { self.turns.round(rounds) } else { 0 }
+    }
+
     /// True between two requests over HTTP/1.1, with nothing of either left anywhere: then the connection can be taken
     /// apart. After a request with a body it never can: a rest of that body would be read as the next request.
     pub fn may_rest(&self) -> bool {
@@ -127,7 +135,8 @@ impl Activity {
 
     /// Tells the connection.
     pub fn tell(&self, word: Word) {
-        self.word.store(word as u8 + 1, Ordering::Release);
+        // One that is not heard yet gives way to a graver one only.
+        self.word.fetch_max(word as u8 + 1, Ordering::AcqRel);
         self.told.wake();
     }
 
@@ -181,7 +190,7 @@ impl Exchange {
     /// Lives on in the answer's body.
     pub fn through<B>(mut self, body: B) -> Through<B> {
         self.owes(false);
-        Through { body, exchange: self }
+        Through { body, exchange: self, turn: None }
     }
 
     fn owes(&mut self, owes: bool) {
@@ -209,6 +218,8 @@ fn change(number: &AtomicU32, by: i32) {
 pub struct Through<B> {
     body: B,
     exchange: Exchange,
+    /// Over HTTP/2, from the first piece that is not the last.
+    turn: Option<Arc<Turn>>,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Through<B> {
@@ -221,7 +232,16 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Through<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         self.exchange.owes(polled.is_pending());
-        self.exchange.activity.step();
+        let activity = &self.exchange.activity;
+        activity.step();
+        if let Some(turn) = &self.turn {
+            turn.asked(polled.is_ready());
+        } else if matches!(polled, Poll::Ready(Some(Ok(_))))
+            && activity.is_http2()
+            && !self.body.is_end_stream()
+        {
+            self.turn = Some(activity.turns.begin(cx.waker()));
+        }
         polled
     }
 
@@ -264,10 +284,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_word_counts() {
+    async fn the_gravest_word_counts() {
         let activity = Activity::default();
-        activity.tell(Word::Rest);
-        activity.tell(Word::Finish);
-        assert_eq!(activity.heard().await, Word::Finish);
+        for words in [[Word::Rest, Word::Finish], [Word::Finish, Word::Rest]] {
+            for word in words {
+                activity.tell(word);
+            }
+            assert_eq!(activity.heard().await, Word::Finish);
+        }
     }
 }

@@ -12,7 +12,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::server::TlsStream;
 
@@ -21,6 +21,7 @@ use super::connection::Host;
 use super::memory::detach;
 use super::socket::Socket;
 use super::stream::Stream;
+use super::streams::Streams;
 use crate::telemetry::Limit;
 use crate::web::{Body, Hold, Peer};
 
@@ -135,7 +136,7 @@ pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
     activity.speaks_http2();
     let limits = host.limits;
     let stream = Stream::http2(tls, activity.clone(), peer.ip, host.counters.clone());
-    let connection = conn::http2::Builder::new(TokioExecutor::new())
+    let connection = conn::http2::Builder::new(Streams)
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_streams)
         .max_header_list_size(u32::try_from(limits.head.bytes + ROOM).unwrap_or(u32::MAX))

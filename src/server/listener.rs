@@ -117,7 +117,8 @@ fn share(socket: Listening, workers: usize) -> io::Result<Vec<Listening>> {
     Ok(sockets)
 }
 
-fn listen(address: SocketAddr, shared: bool, download: Duration) -> io::Result<TcpListener> {
+/// A listening socket; `shared` when several may have the same address, `download` is how long a client may take nothing.
+pub(super) fn listen(address: SocketAddr, shared: bool, download: Duration) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         // [::] and 0.0.0.0 are two addresses: both can be configured side by side.

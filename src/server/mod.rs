@@ -15,6 +15,7 @@ mod redirect;
 mod refusal;
 mod socket;
 mod stream;
+mod streams;
 mod systemd;
 mod tls;
 mod watch;

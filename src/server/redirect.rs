@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -13,7 +14,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
+use super::listener::listen;
 use crate::policy::path::CanonicalPath;
 
 /// Redirects to one origin, whatever host was asked for: the callback server is the only one that can sign people in.
@@ -32,20 +35,23 @@ impl Redirect {
     ///
     /// # Errors
     /// Names the address.
-    pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         let named = |e: io::Error| io::Error::new(e.kind(), format!("cannot listen on {address}: {e}"));
-        TcpListener::bind(address).await.map_err(named)
+        listen(address, false, HEADER).and_then(TcpListener::from_std).map_err(named)
     }
 
     /// Serves until the task is dropped.
     pub async fn serve(self, listener: TcpListener) {
+        let places = Arc::new(Semaphore::new(AT_ONCE));
         loop {
+            let Ok(place) = places.clone().acquire_owned().await else { return };
             let Ok((mut stream, address)) = listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
             let redirect = self.clone();
             tokio::spawn(async move {
+                let _place = place;
                 if redirect.proxy_protocol && !redirect.is_introduced(&mut stream, address).await {
                     return;
                 }
@@ -91,4 +97,7 @@ impl Redirect {
     }
 }
 
+/// For a request, which is all that is waited for.
 const HEADER: Duration = Duration::from_secs(10);
+/// Connections at once; more wait in the kernel. Silent ones must not take the descriptors that those over TLS need.
+const AT_ONCE: usize = 256;

@@ -93,6 +93,9 @@ impl Watch {
 
     fn judge(&self, watched: &mut Watched) {
         let activity = &*watched.activity;
+        for _ in 0..activity.end_stuck(self.stuck) {
+            self.counters.hit(Limit::Download, None);
+        }
         let moved = activity.moved();
         if moved != watched.moved {
             watched.moved = moved;

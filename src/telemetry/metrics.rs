@@ -50,7 +50,7 @@ struct Hits {
     told_at: AtomicU64,
 }
 
-/// Why Campaign gave no answer.
+/// Why Campaign gave no answer, or none to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// No connection.
@@ -65,6 +65,8 @@ pub enum Trouble {
     Client,
     /// A switch of protocols nobody asked for.
     Upgrade,
+    /// The answer began, and broke off or stood still.
+    Cut,
 }
 
 /// How looking for a session ended.
@@ -145,7 +147,7 @@ impl Metrics {
         text.head(
             "imsgate_upstream_errors_total",
             "counter",
-            "Requests Campaign gave no answer to, by reason.",
+            "Requests Campaign gave no answer to, or none to its end, by reason.",
         );
         for trouble in Trouble::ALL {
             let errors = self.sum(|c| &c.upstream[trouble as usize]);
@@ -257,8 +259,8 @@ impl Counter {
 
 impl Trouble {
     /// Every one, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Connect, Self::Busy, Self::Broken, Self::Deadline, Self::Client, Self::Upgrade];
+    pub const ALL: [Self; 7] =
+        [Self::Connect, Self::Busy, Self::Broken, Self::Deadline, Self::Client, Self::Upgrade, Self::Cut];
 
     fn name(self) -> &'static str {
         match self {
@@ -268,6 +270,7 @@ impl Trouble {
             Self::Deadline => "deadline",
             Self::Client => "client",
             Self::Upgrade => "upgrade",
+            Self::Cut => "cut",
         }
     }
 }

@@ -126,10 +126,7 @@ impl Stop {
         };
         let headers = response.headers_mut();
         if matches!(self, Self::Method) {
-            headers.insert(
-                header::ALLOW,
-                HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-            );
+            headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
         }
         let ends = match self {
             Self::Framing(FramingError::TooLong) => false,
@@ -138,7 +135,8 @@ impl Stop {
             Self::Method
             | Self::Framing(_)
             | Self::BodyTooLarge
-            | Self::Proxy(ProxyError::TooLarge { .. }) => true,
+            // RFC 9110 §15.5.9: who is too slow may begin again, on another connection.
+            | Self::Proxy(ProxyError::TooLarge { .. } | ProxyError::Client { .. }) => true,
             Self::TooMany(limit) => *limit != Limit::Requests,
             _ => false,
         };
@@ -227,6 +225,14 @@ impl Stop {
         }
     }
 }
+
+/// To an OPTIONS that may go no further than here (RFC 9110 §7.6.2).
+pub fn options() -> Response {
+    (StatusCode::NO_CONTENT, [(header::ALLOW, HeaderValue::from_static(METHODS))]).into_response()
+}
+
+/// What is forwarded.
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// JSON that no cache keeps.
 pub fn json_answer(status: StatusCode, value: &Value) -> Response {

@@ -1,6 +1,6 @@
 //! Dressing a request for Campaign: what the client may not say is left out, what the gateway says is added.
 
-use http::{HeaderMap, HeaderValue, header, request};
+use http::{HeaderMap, HeaderValue, Version, header, request};
 
 use super::context::Context;
 use super::shared::Shared;
@@ -10,7 +10,7 @@ use crate::policy::cookies;
 use crate::policy::head::Head;
 use crate::policy::headers::{
     FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, Passage, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT,
-    TRACESTATE, identity,
+    TRACESTATE, hops_left, identity,
 };
 use crate::policy::told::Told;
 use crate::session::Auth;
@@ -66,8 +66,12 @@ fn written(
         None => shared.authority.write(host, lines),
     }
     let passage = Passage::of(headers);
+    let hops = hops_left(&request.method, headers);
     for (name, value) in headers {
-        if *name != header::COOKIE && *name != SECURITY_TOKEN && passage.is_open(name) {
+        let anew = *name == header::COOKIE
+            || *name == SECURITY_TOKEN
+            || (hops.is_some() && *name == header::MAX_FORWARDS);
+        if !anew && passage.is_open(name) {
             lines.add(name, value);
         }
     }
@@ -89,7 +93,14 @@ fn written(
         }
         None => lines.add_text(&TRACEPARENT, context.id.traceparent().as_str()),
     }
-    lines.add_fixed("via: 1.1 imsgate\r\n");
+    lines.add_fixed(match request.version {
+        Version::HTTP_2 => "via: 2.0 imsgate\r\n",
+        Version::HTTP_10 => "via: 1.0 imsgate\r\n",
+        _ => "via: 1.1 imsgate\r\n",
+    });
+    if let Some(hops) = hops {
+        lines.add(&header::MAX_FORWARDS, &hops.saturating_sub(1).into());
+    }
 
     let mode = shared.instance.campaign.session;
     let ours = auth.and_then(|auth| auth.security_token.as_ref()).filter(|_| {

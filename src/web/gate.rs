@@ -1,6 +1,6 @@
 //! The gate: the one way every request takes, top to bottom.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -9,14 +9,14 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
-use super::answer::Stop;
+use super::answer::{self, Stop};
 use super::context::{Context, Peer};
 use super::shared::Shared;
-use super::{campaign_session, door, dress, renew, resend, router};
+use super::{campaign_session, door, dress, renew, resend, router, whole};
 use crate::clock::UnixTime;
 use crate::policy::arrival::{SOAP_ROUTER, is_same_origin};
 use crate::policy::framing::{self, FramingError};
-use crate::policy::headers::{EXPIRES_IN, REQUEST_ID};
+use crate::policy::headers::{EXPIRES_IN, REQUEST_ID, hops_left};
 use crate::policy::path::CanonicalPath;
 use crate::policy::{cookies, kept, public};
 use crate::proxy::{Body, Proxy, ProxyError, Wanted, is_websocket};
@@ -50,6 +50,8 @@ impl Gate {
         let began = Instant::now();
         let context = Context::new(&self.shared, request.headers(), peer);
         let (method, target) = (request.method().clone(), request.uri().clone());
+        // Never the query: a callback's holds the authorization code.
+        let account = Account { gate: self, context: &context, method: &method, path: target.path(), began };
         let mut response = match self.pass(request, &context, began).await {
             Ok(response) => response,
             Err((stop, signed_in)) => {
@@ -57,19 +59,11 @@ impl Gate {
                 stop.answer(&self.shared, &context, signed_in).map(Body::from)
             }
         };
+        if method == Method::HEAD {
+            take_body(&mut response);
+        }
         response.headers_mut().insert(REQUEST_ID, context.id.header());
-        self.counters.request(response.status());
-        let now = Instant::now();
-        self.access.line(&Line {
-            request: context.id,
-            peer: context.peer.forwarded_for.to_str().unwrap_or_default(),
-            method: &method,
-            // Never the query: a callback's holds the authorization code.
-            path: target.path(),
-            status: response.status(),
-            took: now.saturating_duration_since(began),
-            at: now,
-        });
+        account.settle(response.status());
         response
     }
 
@@ -154,6 +148,10 @@ impl Gate {
             return answer.map(|answer| answer.map(Body::from)).map_err(anonymous);
         }
 
+        if hops_left(request.method(), request.headers()) == Some(0) {
+            return Ok(answer::options().map(Body::from));
+        }
+
         // 4. Dressed and sent, with a Campaign session that is good.
         let over = auth.as_ref().filter(|auth| campaign_session::is_over(auth, context.now));
         let reopened = over.is_some();
@@ -170,18 +168,8 @@ impl Gate {
             return Box::pin(resent).await.map_err(|stop| (stop, true));
         }
         let (signed_in, is_soap) = (auth.is_some(), path.as_str() == SOAP_ROUTER);
-        let mut wanted = None;
-        if websocket {
-            let foreign = request.headers().contains_key(header::ORIGIN)
-                && !is_same_origin(request.headers(), &shared.origin);
-            if signed_in && foreign {
-                return Err((Stop::ForeignOrigin, true));
-            }
-            if !request.body().is_end_stream() {
-                return Err((FramingError::BodyBeforeSwitch.into(), signed_in));
-            }
-            wanted = Some(Wanted::of(&mut request));
-        }
+        let wanted = websocket.then(|| wanted(shared, &mut request, signed_in)).transpose();
+        let wanted = wanted.map_err(|stop| (stop, signed_in))?;
         let (request, body) = request.into_parts();
         let mut head = dress::dress(shared, context, &request, &host, auth.as_deref());
         if wanted.is_some() {
@@ -262,14 +250,18 @@ impl Gate {
             // Any success would open a WebSocket (RFC 8441 §5).
             return Err(Stop::Method);
         }
-        let mut request = request.map(axum::body::Body::new);
-        if !request.body().is_end_stream() {
-            let (head, body) = request.into_parts();
-            let limit = self.shared.limits.upload_timeout;
-            let whole = tokio::time::timeout(limit, axum::body::to_bytes(body, MAX_OWN_BODY)).await;
-            let whole = whole.map_err(|_| stalled(limit))?.map_err(|_| Stop::BodyTooLarge)?;
-            request = Request::from_parts(head, axum::body::Body::from(whole));
+        // Before the client is told to go on (RFC 9110 §10.1.1), which the first look at the body does.
+        if request.body().size_hint().lower() > MAX_OWN_BODY as u64 {
+            return Err(Stop::BodyTooLarge);
         }
+        let (head, body) = request.into_parts();
+        let body = if body.is_end_stream() {
+            axum::body::Body::empty()
+        } else {
+            let whole = whole::read(body, MAX_OWN_BODY, self.shared.limits.upload_timeout).await?;
+            whole.ok_or(Stop::BodyTooLarge)?.into()
+        };
+        let mut request = Request::from_parts(head, body);
         request.extensions_mut().insert(context.clone());
         let own = self.own.clone();
         let answer = if *request.method() == Method::POST || request.uri().path() == router::CALLBACK {
@@ -281,9 +273,53 @@ impl Gate {
     }
 }
 
-fn stalled(limit: Duration) -> Stop {
-    let reason = format!("nothing came for {limit:?}");
-    ProxyError::Client { reason, stalled: true }.into()
+/// A request that counts and has its line in the access log, whatever becomes of it.
+struct Account<'a> {
+    gate: &'a Gate,
+    context: &'a Context,
+    method: &'a Method,
+    path: &'a str,
+    began: Instant,
+}
+
+impl Account<'_> {
+    /// It was answered.
+    fn settle(self, status: StatusCode) {
+        self.write(status);
+        std::mem::forget(self);
+    }
+
+    fn write(&self, status: StatusCode) {
+        self.gate.counters.request(status);
+        let now = Instant::now();
+        self.gate.access.line(&Line {
+            request: self.context.id,
+            peer: self.context.peer.forwarded_for.to_str().unwrap_or_default(),
+            method: self.method,
+            path: self.path,
+            status,
+            took: now.saturating_duration_since(self.began),
+            at: now,
+        });
+    }
+}
+
+impl Drop for Account<'_> {
+    /// Whoever asked went away before there was an answer.
+    fn drop(&mut self) {
+        self.write(*GONE);
+    }
+}
+
+/// What nginx calls "client closed request", and operators look for; it goes to nobody.
+static GONE: LazyLock<StatusCode> = LazyLock::new(|| StatusCode::from_u16(499).unwrap_or_default());
+
+/// Takes the body from an answer to HEAD (RFC 9110 §9.3.2), which over HTTP/2 nobody below us does. What comes from Campaign has none.
+fn take_body(response: &mut Response<Body>) {
+    if let (false, Some(length)) = (response.body().is_end_stream(), response.body().size_hint().exact()) {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into());
+    }
+    *response.body_mut() = Body::empty();
 }
 
 /// The gateway's own pages take small forms and tokens.
@@ -317,6 +353,18 @@ fn without_port(host: &HeaderValue) -> &str {
         Some((name, port)) if port.parse::<u16>().is_ok_and(|port| port > 0) => name,
         _ => host,
     }
+}
+
+/// The WebSocket that a request asks for.
+fn wanted(shared: &Shared, request: &mut Request<Incoming>, signed_in: bool) -> Result<Wanted, Stop> {
+    let headers = request.headers();
+    if signed_in && headers.contains_key(header::ORIGIN) && !is_same_origin(headers, &shared.origin) {
+        return Err(Stop::ForeignOrigin);
+    }
+    if !request.body().is_end_stream() {
+        return Err(FramingError::BodyBeforeSwitch.into());
+    }
+    Ok(Wanted::of(request))
 }
 
 /// Path and query as Campaign gets them: the canonical path, the query as it came.

@@ -1,24 +1,20 @@
 //! A form that met an ended session: kept, and its sender signed in again.
 
-use std::time::Duration;
-
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use http_body::Body as _;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 
 use super::answer::{LOGIN_CHALLENGE, Stop};
 use super::context::Context;
 use super::login::{self, Begin};
 use super::shared::Shared;
-use super::{cookie, pages, was};
+use super::{cookie, pages, was, whole};
 use crate::policy::kept::{self, MAX_FORM_BYTES, NotKept};
 use crate::policy::login::Prompt;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::was::Was;
-use crate::proxy::ProxyError;
 use crate::session::{Form, FormId, Key};
 use crate::telemetry::audit::{self, FormEvent};
 
@@ -73,7 +69,7 @@ async fn keep(
     let most = allowed.unwrap_or(usize::MAX).min(MAX_FORM_BYTES);
     let expected = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(most);
     let Some(place) = shared.forms.reserve(&was.user, expected) else { return Ok(Err(NotKept::Full)) };
-    let Some(body) = read(body, most, shared.limits.upload_timeout).await? else {
+    let Some(body) = whole::read(body, most, shared.limits.upload_timeout).await? else {
         return Ok(Err(NotKept::TooLarge));
     };
     // The button of the page that has a form sent was pressed too late: the form itself is kept already.
@@ -103,19 +99,6 @@ async fn discard(mut body: Limited<Incoming>) {
 
 /// Bytes of a form that are taken in although nothing is done with them.
 const MOST_DISCARDED: usize = 64 << 20;
-
-/// A whole body; `None` when it is longer than what is kept.
-async fn read(body: &mut Incoming, most: usize, limit: Duration) -> Result<Option<Bytes>, Stop> {
-    match tokio::time::timeout(limit, Limited::new(body, most).collect()).await {
-        Ok(Ok(whole)) => Ok(Some(whole.to_bytes())),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Ok(None),
-        Ok(Err(error)) => Err(ProxyError::Client { reason: error.to_string(), stalled: false }.into()),
-        Err(_) => {
-            let reason = format!("a form was not complete after {limit:?}");
-            Err(ProxyError::Client { reason, stalled: true }.into())
-        }
-    }
-}
 
 /// A line in the audit trail about a form.
 pub fn note(event: FormEvent, context: &Context, form: &Form) {

@@ -27,6 +27,7 @@ mod resume;
 pub mod router;
 mod shared;
 mod was;
+mod whole;
 
 pub use crate::proxy::{Body, Hold};
 pub use context::Peer;

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 
 use super::answer::{Stop, see_other};
 use super::context::Context;
 use super::pages::{self, Problem};
 use super::shared::Shared;
-use super::{campaign_session, cookie, dress, keep, resume};
+use super::{campaign_session, cookie, dress, keep, resume, whole};
 use crate::policy::arrival::is_same_origin;
 use crate::policy::headers::EXPIRES_IN;
 use crate::policy::kept::{self, MARK_LENGTH};
@@ -47,17 +47,8 @@ async fn resend(
 ) -> Result<Response<Body>, Stop> {
     let from_here = is_same_origin(request.headers(), &shared.origin);
     let (head, body) = request.into_parts();
-    let limit = shared.limits.upload_timeout;
-    let body = match tokio::time::timeout(limit, Limited::new(body, MARK_LENGTH).collect()).await {
-        Ok(Ok(whole)) => whole.to_bytes(),
-        Ok(Err(error)) => {
-            return Err(ProxyError::Client { reason: error.to_string(), stalled: false }.into());
-        }
-        Err(_) => {
-            let reason = format!("nothing came for {limit:?}");
-            return Err(ProxyError::Client { reason, stalled: true }.into());
-        }
-    };
+    let whole = whole::read(body, MARK_LENGTH, shared.limits.upload_timeout).await?;
+    let body = whole.ok_or(Stop::BodyTooLarge)?;
     let Some(mark) = kept::mark(&body) else {
         let request = Request::from_parts(head, Full::new(body));
         return forward(shared, context, proxy, request, host, auth).await.map_err(Stop::from);

@@ -1,14 +1,18 @@
 //! What Campaign receives: who it is, signed; where it came from; nothing a client made up.
 
+use std::sync::Arc;
+
 use imsgate::config::SessionMode;
 use imsgate::demo::ORGANIZATION_ID;
 use imsgate::demo::people::people;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::ask::{self, Ask};
-use crate::raw::Echo;
+use crate::raw::{Echo, Line};
 use crate::support::World;
+use crate::upstream::{Seen, Upstream};
 
 const ECHO: &str = "/demo/echo";
 
@@ -79,6 +83,46 @@ async fn one_request_id_goes_from_the_answer_to_campaign_and_the_log() {
         (["GET", ECHO, "127.0.0.1"], Some(200)),
         "and never the query"
     );
+}
+
+/// Who went away before there was an answer is looked for in the log, too.
+#[tokio::test]
+async fn a_request_whose_client_went_away_has_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("access.log");
+    let (log, asked) = (file.clone(), Arc::new(Notify::new()));
+    let told = asked.clone();
+    let upstream = Upstream::start(move |_, mut line: Line, seen: Seen| {
+        let told = told.clone();
+        async move {
+            seen.request(&mut line).await?;
+            told.notify_one();
+            line.rest().await;
+            None
+        }
+    })
+    .await;
+    let url = upstream.url.parse().unwrap();
+    let world = World::builder()
+        .instance(|instance| instance.campaign.upstreams = vec![url])
+        .config(move |config| config.log.access_file = Some(log))
+        .start()
+        .await;
+    let mut line = ask::line(&world).await;
+    line.send(Ask::get("/r/gone?x").kept(ask::host(&world))).await;
+    asked.notified().await;
+    drop(line);
+    let gone = || {
+        std::fs::read_to_string(&file)
+            .unwrap_or_default()
+            .lines()
+            .find(|line| line.contains("/r/gone"))
+            .map(str::to_owned)
+    };
+    world.eventually(|| gone().is_some()).await;
+    let said: serde_json::Value = serde_json::from_str(&gone().unwrap()).unwrap();
+    assert_eq!((said["status"].as_u64(), said["path"].as_str()), (Some(499), Some("/r/gone")));
+    world.stop().await;
 }
 
 #[tokio::test]

@@ -118,3 +118,53 @@ async fn the_redirect_expects_the_header_too() {
     }
     world.stop().await;
 }
+
+/// As `0.0.0.0:80` and `[::]:80` are configured side by side: neither takes the other's port.
+#[tokio::test]
+async fn the_redirect_listens_on_both_families() {
+    let port = free_port_of_both();
+    let world = World::builder()
+        .config(move |config| {
+            config.listen.http_redirect = vec![([0, 0, 0, 0], port).into(), ([0; 8], port).into()];
+        })
+        .start()
+        .await;
+    for address in ["127.0.0.1", "::1"] {
+        let Ok(mut stream) = TcpStream::connect((address, port)).await else {
+            assert_ne!(address, "127.0.0.1");
+            eprintln!("skipped: this machine has no ::1");
+            continue;
+        };
+        stream.write_all(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 308"), "{answer}");
+    }
+    world.stop().await;
+}
+
+/// A port that nobody has, in either family.
+fn free_port_of_both() -> u16 {
+    std::net::TcpListener::bind(("0.0.0.0", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Who connects and says nothing has a place of the redirect's own; those that come after wait for it, and TLS does not.
+#[tokio::test]
+async fn silent_clients_of_the_redirect_do_not_hold_up_anybody_else() {
+    let world = World::builder()
+        .config(|config| config.listen.http_redirect = vec![([127, 0, 0, 1], 0).into()])
+        .start()
+        .await;
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        silent.push(TcpStream::connect(world.gateway.http_redirect[0]).await.unwrap());
+    }
+    let mut last = TcpStream::connect(world.gateway.http_redirect[0]).await.unwrap();
+    last.write_all(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert_eq!(Ask::get("/r/test").of(&world).await.status(), 200);
+    drop(silent);
+    let mut answer = String::new();
+    last.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 308"), "{answer}");
+    world.stop().await;
+}

@@ -27,6 +27,8 @@ mod forward;
 mod fuzz_seeds;
 mod gentle;
 mod handshakes;
+mod hops;
+mod http2;
 mod idle;
 mod left;
 mod limits;

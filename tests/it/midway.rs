@@ -171,6 +171,7 @@ async fn a_client_that_stops_in_the_middle_of_an_upload_hears_408() {
     line.send("half").await;
     let answer = line.answer(false).await.unwrap();
     assert_eq!((answer.status(), &answer.json()["error"]), (408, &json!("incomplete_request")));
+    assert_eq!(answer.field("connection"), Some("close"), "RFC 9110 §15.5.9");
     happens(&gone).await;
     assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok", "Campaign is not to blame");
     world.stop().await;
@@ -221,6 +222,59 @@ async fn a_get_is_repeated_once_and_no_more() {
     assert_eq!(Ask::get("/r/1").of(&world).await.text(), "ok");
     assert_eq!(Ask::get("/r/2").of(&world).await.status(), 502);
     assert_eq!(upstream.seen().iter().filter(|line| line.contains("/r/2")).count(), 2);
+    world.stop().await;
+}
+
+/// Campaign was restarted: every kept connection is one that it will not answer over.
+#[tokio::test]
+async fn a_repeated_get_takes_no_kept_connection() {
+    let both = Arc::new(tokio::sync::Barrier::new(2));
+    let upstream = Upstream::start(move |number, mut line: Line, seen: Seen| {
+        let both = both.clone();
+        async move {
+            seen.request(&mut line).await?;
+            if number < 2 {
+                // At the same time, so that two connections are kept.
+                both.wait().await;
+            }
+            line.send(OK).await;
+            seen.request(&mut line).await?;
+            None
+        }
+    })
+    .await;
+    let world = in_front_of(&upstream, |_| ()).await;
+    let first = (Ask::get("/r/1"), Ask::get("/r/1"));
+    let (one, other) = tokio::join!(first.0.of(&world), first.1.of(&world));
+    assert_eq!((one.status(), other.status(), upstream.connections()), (200, 200, 2));
+    assert_eq!(Ask::get("/r/2").of(&world).await.text(), "ok");
+    assert_eq!(upstream.connections(), 3);
+    world.stop().await;
+}
+
+/// While the client's body comes, however slowly, Campaign need not say more than it has said.
+#[tokio::test]
+async fn an_answer_that_began_early_may_wait_for_its_upload() {
+    let upstream = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+        let head = seen.request(&mut line).await?;
+        line.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n").await;
+        line.body(&head).await.ok()?;
+        line.send("ok").await;
+        None
+    })
+    .await;
+    let world = in_front_of(&upstream, |campaign| {
+        campaign.body_idle_timeout = Duration::from_secs(1);
+    })
+    .await;
+    let mut line = ask::line(&world).await;
+    line.send(Ask::new("POST", "/r/x").with("Content-Length: 20").bytes(ask::host(&world))).await;
+    let head = line.head().await.unwrap();
+    for _ in 0..20 {
+        line.send("x").await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(line.body(&head).await.unwrap(), b"ok");
     world.stop().await;
 }
 
@@ -290,9 +344,11 @@ async fn trailers_come_after_the_body() {
         loop {
             seen.request(&mut line).await?;
             line.send(
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 42\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 42\r\n",
             )
             .await;
+            // What may not come behind a body, and would break a stream of HTTP/2 or plant a session.
+            line.send("Connection: close\r\nKeep-Alive: 1\r\nSet-Cookie: __sessiontoken=theirs\r\nContent-Length: 7\r\n\r\n").await;
         }
     })
     .await;
@@ -312,6 +368,7 @@ async fn trailers_come_after_the_body() {
     let request = http::Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
     let answer = sender.send_request(request).await.unwrap().into_body().collect().await.unwrap();
     assert_eq!(answer.trailers().unwrap()["x-sum"], "42");
+    assert_eq!(answer.trailers().unwrap().len(), 1);
     assert_eq!(answer.to_bytes(), "ok");
     assert_eq!(upstream.connections(), 1, "and the connection is in step");
     world.stop().await;

@@ -7,6 +7,7 @@ use imsgate::config::ListenAddress;
 use crate::ask::Ask;
 use crate::raw::Line;
 use crate::support::{Builder, World};
+use crate::upstream::Upstream;
 
 /// A world to be changed further, with an admin listener.
 pub fn with_admin() -> Builder {
@@ -51,6 +52,18 @@ async fn requests_connections_sessions_and_errors_are_counted() {
     world.campaign.stop().await;
     assert_eq!(Ask::get("/r/test").of(&world).await.status(), 502);
     assert_eq!(value(&world, "imsgate_upstream_errors_total{reason=\"connect\"}").await, 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn answers_that_end_too_early_are_counted() {
+    let upstream = Upstream::answering(["HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf"]).await;
+    let url = upstream.url.parse().unwrap();
+    let world = with_admin().instance(|instance| instance.campaign.upstreams = vec![url]).start().await;
+    let mut line = crate::ask::line(&world).await;
+    line.send(Ask::get("/r/0").kept(crate::ask::host(&world))).await;
+    assert!(line.answer(false).await.is_err());
+    assert_eq!(value(&world, "imsgate_upstream_errors_total{reason=\"cut\"}").await, 1);
     world.stop().await;
 }
 

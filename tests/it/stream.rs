@@ -172,6 +172,18 @@ async fn a_refusal_does_not_wait_for_the_upload() {
     assert_eq!(answer.status(), 401, "and no 100 Continue before it");
     assert!(world.campaign.requests().is_empty());
 
+    // Nor do the gateway's own pages wait for what they will not take.
+    for path in ["/ims/logout", "/ims/nowhere"] {
+        let mut line = ask::line(&world).await;
+        let head = Ask::new("POST", path).with("Content-Length: 1000000000").with("Expect: 100-continue");
+        line.send(head.kept(ask::host(&world))).await;
+        assert_eq!(line.answer(false).await.unwrap().status(), 413, "{path}");
+        let mut line = ask::line(&world).await;
+        line.send(Ask::new("POST", path).with("Transfer-Encoding: chunked").kept(ask::host(&world))).await;
+        line.send("no chunk\r\n").await;
+        assert_eq!(line.answer(false).await.unwrap().status(), 400, "{path}");
+    }
+
     let alice = world.signed_in("alice").await.session().unwrap();
     let mut line = ask::line(&world).await;
     let head = Ask::new("POST", "/demo/upload")

@@ -4,6 +4,7 @@ use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::AnswerError;
+use crate::policy::headers::may_trail;
 
 /// Where in a chunked body the next byte belongs.
 #[derive(Debug)]
@@ -141,7 +142,10 @@ fn trailers(text: &[u8]) -> Result<HeaderMap, AnswerError> {
             let mut map = HeaderMap::new();
             for field in fields {
                 let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| AnswerError::Chunk)?;
-                map.append(name, HeaderValue::from_bytes(field.value).map_err(|_| AnswerError::Chunk)?);
+                let value = HeaderValue::from_bytes(field.value).map_err(|_| AnswerError::Chunk)?;
+                if may_trail(&name) {
+                    map.append(name, value);
+                }
             }
             Ok(map)
         }
@@ -180,7 +184,7 @@ mod tests {
     }
 
     const GOOD: &[u8] =
-        b"4\r\nfine\r\nA ;x=\"y\"\r\n0123456789\r\n00\r\nX-Sum: 42\r\nX-Other: 1\r\n\r\nHTTP/1.1";
+        b"4\r\nfine\r\nA ;x=\"y\"\r\n0123456789\r\n00\r\nX-Sum: 42\r\nConnection: close\r\nX-Other: 1\r\n\r\nHTTP/1.1";
 
     #[test]
     fn content_trailers_and_what_comes_behind_are_told_apart() {

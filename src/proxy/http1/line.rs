@@ -67,8 +67,8 @@ impl Line {
         sending.poll(cx, &mut self.wire, upload)
     }
 
-    /// The head of the answer, behind interim ones that nobody waits for (RFC 9110 §15.2). A switch of protocols is no
-    /// interim answer.
+    /// The head of the answer. Interim answers before it end here, for there is no way to hand them to the client (a proxy
+    /// should, RFC 9110 §15.2; hyper's server sends none but `100`). A switch of protocols is no interim answer.
     pub fn poll_answer(&mut self, cx: &mut Context<'_>, to_head: bool) -> Poll<Result<Answer, WireError>> {
         loop {
             // A head has its end in the last bytes that came, or has not come whole.

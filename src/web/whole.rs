@@ -1,0 +1,28 @@
+//! A request's body as a whole, for what is small and read here.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use super::answer::Stop;
+use crate::proxy::ProxyError;
+
+/// All of a body; `None` when it is longer than `most` bytes. What does not come within `limit`, or breaks off, is the client's.
+pub async fn read<B>(body: B, most: usize, limit: Duration) -> Result<Option<Bytes>, Stop>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    match tokio::time::timeout(limit, Limited::new(body, most).collect()).await {
+        Ok(Ok(whole)) => Ok(Some(whole.to_bytes())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Ok(None),
+        Ok(Err(error)) => Err(ProxyError::Client { reason: error.to_string(), stalled: false }.into()),
+        Err(_) => {
+            let reason = format!("the body was not complete after {limit:?}");
+            Err(ProxyError::Client { reason, stalled: true }.into())
+        }
+    }
+}
