@@ -305,9 +305,9 @@ impl Account<'_> {
 }
 
 impl Drop for Account<'_> {
-    /// Whoever asked went away before there was an answer.
+    /// Whoever asked went away before there was an answer; or we did.
     fn drop(&mut self) {
-        self.write(*GONE);
+        self.write(if std::thread::panicking() { StatusCode::INTERNAL_SERVER_ERROR } else { *GONE });
     }
 }
 

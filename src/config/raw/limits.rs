@@ -45,7 +45,7 @@ pub(in crate::config) struct RawLimits {
     /// Longest pause within a request's body; then 408.
     #[serde(default = "default::upload_timeout")]
     pub upload_timeout: String,
-    /// Longest time in which a client takes nothing of what waits for it; then the connection is cut.
+    /// Longest time in which a client takes nothing of what waits for it; then the connection is cut, or over HTTP/2 the stream alone.
     #[serde(default = "default::download_timeout")]
     pub download_timeout: String,
 }
