@@ -136,6 +136,9 @@ pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
     activity.speaks_http2();
     let limits = host.limits;
     let stream = Stream::http2(tls, activity.clone(), peer.ip, host.counters.clone());
+    let service = service(host, peer, activity.clone());
+    // Boxed: hyper moves it from place to place until it is a task.
+    let service = service_fn(move |request| Box::pin(service.call(request)));
     let connection = conn::http2::Builder::new(Streams)
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_streams)
@@ -145,7 +148,7 @@ pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
         .keep_alive_interval(Some(PING))
         // WebSockets (RFC 8441 §3); the gate lets no other protocol through.
         .enable_connect_protocol()
-        .serve_connection(TokioIo::new(stream), service(host, peer, activity.clone()));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     loop {
         tokio::select! {

@@ -58,9 +58,13 @@ impl RequestId {
         std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 
-    /// For `X-Request-Id`.
+    /// For `X-Request-Id`. Marked so that HTTP/2 leaves it out of the table of fields that both ends remember (RFC 7541 §6.2.3): it
+    /// never comes again, and would push out those that do.
     pub fn header(&self) -> HeaderValue {
-        HeaderValue::from_bytes(self.bytes()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+        let mut value =
+            HeaderValue::from_bytes(self.bytes()).unwrap_or_else(|_| HeaderValue::from_static("-"));
+        value.set_sensitive(true);
+        value
     }
 
     fn bytes(&self) -> &[u8] {
