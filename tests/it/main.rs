@@ -27,6 +27,7 @@ mod forward;
 mod fuzz_seeds;
 mod gentle;
 mod handshakes;
+mod hosts;
 mod idle;
 mod left;
 mod limits;
