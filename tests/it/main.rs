@@ -17,6 +17,7 @@ mod corpus_answers;
 mod doors;
 mod drain;
 mod endings;
+mod every_limit;
 mod everywhere;
 mod exchange;
 mod flat;
