@@ -62,4 +62,5 @@ mod trouble;
 mod upgrade;
 mod upgrade_http2;
 mod upstream;
+mod upstream_tls;
 mod wire;
