@@ -37,6 +37,7 @@ mod login;
 mod logout;
 mod memory;
 mod midway;
+mod narrow;
 mod nginx;
 mod operator;
 mod paths;
