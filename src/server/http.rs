@@ -28,7 +28,7 @@ use crate::web::{Body, Hold, Peer};
 /// Serves HTTP/1.1. A connection that nobody uses keeps its TLS state and nothing else: hyper's buffers and the place of
 /// the next request are made anew when the client speaks again.
 pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
-    let activity = host.watch.enter();
+    let activity = host.watch.enter(peer.ip);
     let head = host.limits.head;
     let mut stream = Stream::http1(tls, activity.clone());
     loop {
@@ -132,7 +132,7 @@ async fn rest(stream: &mut Stream, activity: &Activity) -> bool {
 
 /// Serves HTTP/2.
 pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
-    let activity = host.watch.enter();
+    let activity = host.watch.enter(peer.ip);
     activity.speaks_http2();
     let limits = host.limits;
     let stream = Stream::http2(tls, activity.clone(), peer.ip, host.counters.clone());

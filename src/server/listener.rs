@@ -36,7 +36,7 @@ pub enum Listening {
 #[derive(Debug)]
 pub struct SocketFile(PathBuf);
 
-/// Binds `workers` sockets to one address. A client that takes nothing for `download` is given up by the kernel.
+/// Binds `workers` sockets to one address. A client that takes nothing for `download` is given up by the kernel, soon after.
 ///
 /// # Errors
 /// Names the address: it is taken, not ours, or a privileged port.
@@ -139,8 +139,8 @@ fn options(socket: &SockRef<'_>, download: Duration) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     // A WebSocket whose client fell off the network is noticed.
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4))?;
-    // RFC 5482; on Linux also for a client whose window stays shut.
-    socket.set_tcp_user_timeout(Some(download))
+    // RFC 5482; on Linux also for a client whose window stays shut. The watch is to be first: the kernel neither counts nor logs.
+    socket.set_tcp_user_timeout(Some(download + SPARE))
 }
 
 impl Drop for SocketFile {
@@ -152,6 +152,8 @@ impl Drop for SocketFile {
 /// What the kernel keeps for us during a burst; it takes less where `net.core.somaxconn` is less.
 const BACKLOG: i32 = 4096;
 const KEEPALIVE: Duration = Duration::from_mins(1);
+/// A few rounds of the watch.
+const SPARE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 //! A timer for every connection and request would cost each request an allocation and two moves in the timer's wheel. Here a
 //! request only counts; the round over all connections compares counts.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub struct Watch {
 #[derive(Debug)]
 struct Watched {
     activity: Arc<Activity>,
+    peer: IpAddr,
     /// As of the last round.
     moved: u32,
     /// Rounds since it moved.
@@ -52,10 +54,10 @@ impl Watch {
         }
     }
 
-    /// A new connection; watched until nobody else holds what is returned.
-    pub fn enter(&self) -> Arc<Activity> {
+    /// A new connection of this client; watched until nobody else holds what is returned.
+    pub fn enter(&self, peer: IpAddr) -> Arc<Activity> {
         let activity = Arc::<Activity>::default();
-        let watched = Watched { activity: activity.clone(), moved: 0, still: 0 };
+        let watched = Watched { activity: activity.clone(), peer, moved: 0, still: 0 };
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).push(watched);
         activity
     }
@@ -94,7 +96,7 @@ impl Watch {
     fn judge(&self, watched: &mut Watched) {
         let activity = &*watched.activity;
         for _ in 0..activity.end_stuck(self.stuck) {
-            self.counters.hit(Limit::Download, None);
+            self.counters.hit(Limit::Download, Some(watched.peer));
         }
         let moved = activity.moved();
         if moved != watched.moved {
@@ -106,7 +108,7 @@ impl Watch {
         if activity.is_idle() {
             if watched.still == self.idle {
                 if moved == 0 {
-                    self.counters.hit(Limit::Idle, None);
+                    self.counters.hit(Limit::Idle, Some(watched.peer));
                 }
                 activity.tell(Word::Finish);
             } else if watched.still == self.idle.saturating_add(GRACE) {
@@ -115,7 +117,7 @@ impl Watch {
                 activity.tell(Word::Rest);
             }
         } else if watched.still >= self.stuck && activity.waits_for_client() {
-            self.counters.hit(Limit::Download, None);
+            self.counters.hit(Limit::Download, Some(watched.peer));
             activity.tell(Word::Cut);
         }
     }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Output};
 
-use crate::support::World;
+use crate::support::{World, missing};
 
 /// Requests of one run.
 const REQUESTS: &str = "500";
@@ -113,8 +113,7 @@ async fn curl_speaks_every_version_and_uploads_with_and_without_a_length() {
     world.stop().await;
 }
 
-/// Runs a program to its end; `None`, and a line that says so, where it is not installed.
-#[expect(clippy::print_stdout, reason = "whoever reads the output of the tests should know")]
+/// Runs a program to its end; `None` where it may be [`missing`].
 async fn run<'a>(program: &'static str, arguments: impl IntoIterator<Item = &'a str>) -> Option<Output> {
     let mut command = Command::new(program);
     command.args(arguments);
@@ -122,7 +121,7 @@ async fn run<'a>(program: &'static str, arguments: impl IntoIterator<Item = &'a 
     match output {
         Ok(output) => Some(output),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            println!("{program} is not installed: skipped");
+            missing(program);
             None
         }
         Err(error) => panic!("{program}: {error}"),

@@ -1,5 +1,10 @@
 //! The session cookie where it does not stick, is planted, or belongs to another host.
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Empty};
+
+use crate::ask::{self, Ask};
 use crate::support::{Browser, OpenLogin, World};
 
 #[tokio::test]
@@ -41,6 +46,45 @@ async fn cookies_that_browsers_do_not_protect_open_nothing() {
         assert_eq!(me.status, 401, "{blank:?}");
         let callback = victim.request(raw(&login.callback(), &planted)).await;
         assert_eq!(callback.session_cookie(), None, "{blank:?}");
+    }
+    world.stop().await;
+}
+
+/// HTTP/2 lets a client split its cookies over several fields, which have to be one again for whoever speaks HTTP/1.1
+/// (RFC 9113 §8.2.3). Some clients of HTTP/1.1 do the same.
+#[tokio::test]
+async fn cookies_in_several_fields_are_one_for_campaign_and_in_order() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let campaign = format!("__sessiontoken={}", world.campaign.sessions()[0].session_token);
+    let session = format!("__Host-imsgate={alice}");
+    let among = format!("{session}; b=2");
+    let mut http2 = ask::http2::<Empty<Bytes>>(&world).await;
+    for fields in [
+        vec!["a=1", session.as_str(), "b=2; c=3"],
+        vec![session.as_str(), "a=1; b=2; c=3"],
+        vec![
+            "a=1; __Host-imsgate-was=x",
+            among.as_str(),
+            "__Host-imsgate-login-y=z; c=3; __sessiontoken=___theirs",
+        ],
+    ] {
+        let mut request = Request::get(format!("{}/demo/echo", world.origin));
+        let mut ask = Ask::get("/demo/echo");
+        for field in &fields {
+            request = request.header("cookie", *field);
+            ask = ask.with(&format!("Cookie: {field}"));
+        }
+        let wanted = format!("a=1; b=2; c=3; {campaign}");
+
+        let answer = http2.send_request(request.body(Empty::new()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.into_body().collect().await.unwrap();
+        let lines = world.last_request().headers.into_iter().filter(|(name, _)| name == "cookie");
+        let lines: Vec<String> = lines.map(|(_, value)| value).collect();
+        assert_eq!(lines, [wanted.as_str()], "{fields:?}");
+
+        assert_eq!(ask.echo(&world).await.all("cookie"), [wanted.as_str()], "{fields:?}");
     }
     world.stop().await;
 }

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::ask::{self, Ask};
 use crate::raw::PATIENCE;
 use crate::scrape::{await_hits, hits, value, with_admin};
-use crate::support::{World, logs};
+use crate::support::{World, logs, wire};
 
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
@@ -20,13 +20,7 @@ const END_HEADERS: u8 = 4;
 #[tokio::test]
 async fn streams_opened_and_reset_at_once_end_the_connection() {
     let world = with_admin().start().await;
-    let request = head(&world, "/r/test", &[]);
-    let mut bytes = Vec::new();
-    for number in 0..20_000_u32 {
-        frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &request);
-        frame(&mut bytes, RST_STREAM, 0, 2 * number + 1, &8_u32.to_be_bytes());
-    }
-    let end = flood(&world, &bytes).await;
+    let end = flood(&world, &requests(&world, 20_000, true)).await;
     assert_eq!(end, Some(ENHANCE_YOUR_CALM));
     await_hits(&world, "http2_flood", 1).await;
     assert!(world.campaign.requests().len() < 1000, "{} came through", world.campaign.requests().len());
@@ -115,12 +109,7 @@ async fn a_small_block_that_unfolds_to_a_huge_head_is_refused() {
 #[tokio::test]
 async fn streams_beyond_the_limit_are_refused_and_counted() {
     let world = with_admin().config(|config| config.limits.http2_streams = 4).start().await;
-    let request = head(&world, "/r/test", &[]);
-    let mut bytes = Vec::new();
-    for number in 0..10 {
-        frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &request);
-    }
-    assert_eq!(flood(&world, &bytes).await, None, "the connection goes on");
+    assert_eq!(flood(&world, &requests(&world, 10, false)).await, None, "the connection goes on");
     await_hits(&world, "http2_streams", 6).await;
     assert!(logs::say("http2_streams"));
     serves(&world).await;
@@ -192,15 +181,32 @@ pub async fn get(world: &World, path: &str, fields: &[(&str, &str)]) {
     flood(world, &bytes).await;
 }
 
+/// So many GETs of a public page at once, each given up at once or waited for.
+pub fn requests(world: &World, count: u32, reset: bool) -> Vec<u8> {
+    let request = head(world, "/r/test", &[]);
+    let mut bytes = Vec::new();
+    for number in 0..count {
+        frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &request);
+        if reset {
+            frame(&mut bytes, RST_STREAM, 0, 2 * number + 1, &CANCEL.to_be_bytes());
+        }
+    }
+    bytes
+}
+
+async fn flood(world: &World, frames: &[u8]) -> Option<u32> {
+    flood_over(world.connect_http2().await, frames).await
+}
+
 /// Sends preface, settings and these frames, then a ping, and reads until the gateway closes, or has answered the ping and
 /// done something with the first stream, if there is one. Gives the error code of its GOAWAY, if any.
-async fn flood(world: &World, frames: &[u8]) -> Option<u32> {
+pub async fn flood_over(stream: wire::Stream, frames: &[u8]) -> Option<u32> {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     frame(&mut bytes, SETTINGS, 0, 0, &[]);
     bytes.extend(frames);
     frame(&mut bytes, PING, 0, 0, b"finished");
     let opens_stream = frames.get(3) == Some(&HEADERS);
-    let (mut from, mut to) = tokio::io::split(world.connect_http2().await);
+    let (mut from, mut to) = tokio::io::split(stream);
     let writing = async {
         // The gateway may well close before it has read all.
         let _ = to.write_all(&bytes).await;
@@ -296,4 +302,5 @@ fn resident() -> u64 {
 /// The newest entry of the table, by its index (RFC 7541 §6.1, §2.3.3).
 const NEWEST: u8 = 0xbe;
 /// RFC 9113 §7.
+const CANCEL: u32 = 0x8;
 const ENHANCE_YOUR_CALM: u32 = 0xb;

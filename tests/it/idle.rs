@@ -126,21 +126,27 @@ async fn a_stream_without_news_is_not_idle() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_cut() {
+async fn a_client_that_never_reads_is_cut_and_counted() {
+    // After the longer one the kernel would have given it up by itself, and told nobody.
+    tokio::join!(never_reads(Duration::from_millis(800)), never_reads(Duration::from_secs(8)));
+}
+
+async fn never_reads(download: Duration) {
     let world = with_admin()
-        .config(|config| {
+        .config(move |config| {
             config.listen.workers = 1;
-            config.limits.download_timeout = Duration::from_millis(800);
+            config.limits.download_timeout = download;
         })
         .start()
         .await;
     let mut line = ask::line(&world).await;
     line.send(Ask::get("/res/100m").kept(ask::host(&world))).await;
-    let until = Instant::now() + Duration::from_secs(15);
+    let until = Instant::now() + download + Duration::from_secs(15);
     while value(&world, "imsgate_connections_open").await > 0 {
         assert!(Instant::now() < until, "still there");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     drop(line);
+    assert_eq!(hits(&world, "download").await, 1);
     world.stop().await;
 }

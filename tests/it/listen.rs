@@ -1,4 +1,7 @@
-//! Ways in: a Unix socket, and the PROXY protocol of a load balancer.
+//! Ways in: a Unix socket, addresses of both families, and the PROXY protocol of a load balancer.
+
+use std::io::Write as _;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use imsgate::config::ListenAddress;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,6 +28,30 @@ async fn a_unix_socket_is_a_way_in() {
     }
     world.stop().await;
     assert!(!path.exists(), "removed at the end");
+}
+
+#[tokio::test]
+async fn both_families_are_ways_in() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: this machine has no ::1");
+        return;
+    }
+    let six = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
+    let world = World::builder().config(move |config| config.listen.https.push(six.into())).start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let [four, six] = world.gateway.https[..] else { panic!("{:?}", world.gateway.https) };
+    assert!(six.is_ipv6() && six.port() != 0, "{six}");
+    for (address, client) in [(four, "127.0.0.1"), (six, "::1")] {
+        // At whichever worker.
+        for _ in 0..8 {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let mut line = Line::new(world.connect_over(stream).await.unwrap());
+            line.send(Ask::get("/demo/echo").session(&alice).kept(ask::host(&world))).await;
+            let echo = Echo::of(&line.answer(false).await.unwrap());
+            assert_eq!(echo.field("x-forwarded-for"), Some(client));
+        }
+    }
+    world.stop().await;
 }
 
 /// A gateway behind a balancer at 127.0.0.1.

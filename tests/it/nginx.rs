@@ -1,7 +1,6 @@
 //! A server nobody here wrote, as upstream: files, ranges, conditions, encodings, and connections that stay.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use imsgate::config::Upstream;
 use tempfile::TempDir;
 
 use crate::ask::Ask;
-use crate::support::World;
+use crate::support::{Front, World, missing};
 
 /// nginx on a Unix socket in a folder of its own; ended when dropped.
 struct Nginx {
@@ -18,8 +17,12 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// `None` where nginx is not installed.
+    /// `None` where nginx may be [`missing`].
     fn start() -> Option<Self> {
+        let Some(program) = Front::program() else {
+            missing("nginx");
+            return None;
+        };
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         fs::create_dir_all(path("files/r")).unwrap();
@@ -41,8 +44,6 @@ impl Nginx {
             files = path("files"),
         );
         fs::write(path("nginx.conf"), configuration).unwrap();
-        let program = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"];
-        let program = program.into_iter().find(|program| Path::new(program).exists())?;
         let process = Command::new(program)
             .args(["-p", &path(""), "-e", "stderr", "-c", &path("nginx.conf")])
             .stderr(Stdio::null())

@@ -18,7 +18,7 @@ use crate::ask::{self, Ask};
 use crate::support::World;
 
 /// Joins a connection with Campaign's own address.
-async fn join(mut stream: impl AsyncRead + AsyncWrite + Unpin, campaign: &str) {
+pub async fn join(mut stream: impl AsyncRead + AsyncWrite + Unpin, campaign: &str) {
     let mut campaign = TcpStream::connect(campaign.trim_start_matches("http://")).await.unwrap();
     let _ = copy_bidirectional(&mut stream, &mut campaign).await;
 }

@@ -236,7 +236,7 @@ pub fn counted() -> Chunks {
     chunks(0..LENGTH / CHUNK)
 }
 
-fn endless() -> Chunks {
+pub fn endless() -> Chunks {
     chunks(0..)
 }
 
@@ -279,7 +279,7 @@ async fn digest(mut body: Incoming) -> (usize, String) {
     (length, hex(hash.finish().as_ref()))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
         .flat_map(|byte| [byte >> 4, byte & 15])

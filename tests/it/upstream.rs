@@ -86,6 +86,11 @@ impl Drop for Upstream {
 }
 
 impl Seen {
+    /// How many request lines so far name this.
+    pub fn count(&self, text: &str) -> usize {
+        self.0.lock().unwrap().iter().filter(|line| line.contains(text)).count()
+    }
+
     /// Reads a request's head and notes its first line; `None` when the connection ends instead.
     pub async fn request(&self, line: &mut Line) -> Option<Head> {
         let head = line.head().await.ok()?;

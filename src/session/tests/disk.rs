@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::{Embedded, SealedStore, Sessions, Tokens};
+use super::servers::missing;
 use super::{LIFETIMES, identity, tokens};
 use crate::clock::Clock;
 use crate::crypto::{KeyRing, random_text};
@@ -21,7 +22,8 @@ fn a_full_disk_stops_logins_only_and_only_while_it_is_full() {
             .is_ok_and(|status| status.success())
     });
     if !tools {
-        println!("SKIPPED: bash and prlimit limit the size of a file here; one of them is not installed");
+        // They limit the size of a file here.
+        missing("bash or prlimit");
         return;
     }
     let directory = tempfile::tempdir().unwrap();

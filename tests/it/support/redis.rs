@@ -16,10 +16,10 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// A server that loses nothing when it is killed; `None`, with a line that says so, where there is none.
+    /// A server that loses nothing when it is killed; `None` where it may be [`missing`](super::missing).
     pub fn start() -> Option<Self> {
         if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
-            let _ = writeln!(std::io::stderr(), "SKIPPED: redis-server is not installed");
+            super::missing("redis-server");
             return None;
         }
         let directory = tempfile::tempdir().unwrap();

@@ -1,7 +1,6 @@
 //! A site as an operator runs it: nginx, two `imsgate serve` processes, one Redis; IMS and Campaign are simulators in the
 //! process of the test. The clock is the real one everywhere.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -28,7 +27,7 @@ pub struct Site {
     folder: TempDir,
 }
 
-/// False, with a line that says so, where a program that a site needs is missing.
+/// False where a program that a site needs may be [`missing`](super::missing).
 pub fn installed() -> bool {
     let redis = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok();
     let programs =
@@ -36,7 +35,7 @@ pub fn installed() -> bool {
     let missing = programs.into_iter().filter(|(_, is_there)| !is_there);
     let missing: Vec<&str> = missing.map(|(program, _)| program).collect();
     if !missing.is_empty() {
-        let _ = writeln!(std::io::stderr(), "SKIPPED: not installed: {}", missing.join(", "));
+        super::missing(&missing.join(", "));
     }
     missing.is_empty()
 }

@@ -118,6 +118,11 @@ impl World {
         wire::tls(stream, &self.trust, wire::HTTP_1).await
     }
 
+    /// The same, and HTTP/2 in it.
+    pub async fn connect_http2_over(&self, stream: TcpStream) -> wire::Stream {
+        wire::tls(stream, &self.trust, wire::HTTP_2).await.unwrap()
+    }
+
     /// A client that trusts the gateway and speaks this version of TLS, and HTTP/1.1 in them.
     pub fn client(
         &self,

@@ -1,0 +1,312 @@
+//! Every limit of the reference configuration in one table: what whoever reaches it is told, what is counted, what is logged.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use imsgate::config::{Config, Rate};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::ask::{self, Ask};
+use crate::floods;
+use crate::raw::Line;
+use crate::scrape::{ask_admin, hits, value, with_admin};
+use crate::support::{World, logs};
+use crate::upstream::{Seen, Upstream};
+
+struct Case {
+    /// As metrics and logs name it.
+    limit: &'static str,
+    /// Its keys in `[limits]`.
+    keys: &'static [&'static str],
+    set: fn(&mut Config),
+    reach: Reach,
+    /// Of the answer, where there is a request that can be answered.
+    status: Option<u16>,
+}
+
+/// What a client does.
+enum Reach {
+    /// Has a connection in use and opens another one.
+    TwoConnections,
+    /// Sends this, to which so many answers come.
+    Sends(usize, fn(&str) -> Vec<u8>),
+    /// Sends these frames.
+    Frames(fn(&World) -> Vec<u8>),
+    /// Connects and says nothing, not even a word of TLS.
+    NoWord,
+    /// Connects and asks nothing.
+    NoRequest,
+    /// Asks for a long answer and reads nothing.
+    NoReading,
+}
+
+const CASES: &[Case] = &[
+    Case {
+        limit: "connections",
+        keys: &["connections"],
+        set: |config| config.limits.connections = 1,
+        reach: Reach::TwoConnections,
+        status: Some(503),
+    },
+    Case {
+        limit: "connections_per_ip",
+        keys: &["connections_per_ip"],
+        set: |config| config.limits.connections_per_ip = Some(1),
+        reach: Reach::TwoConnections,
+        status: Some(429),
+    },
+    Case {
+        limit: "head",
+        keys: &["head_bytes"],
+        set: |config| config.limits.head.bytes = 2000,
+        reach: Reach::Sends(1, |host| Ask::get("/r/x").with(&format!("X: {}", "y".repeat(2000))).bytes(host)),
+        status: Some(431),
+    },
+    Case {
+        limit: "head",
+        keys: &["head_fields"],
+        set: |config| config.limits.head.fields = 10,
+        reach: Reach::Sends(1, |host| (0..10).fold(Ask::get("/r/x"), |ask, _| ask.with("X: y")).bytes(host)),
+        status: Some(431),
+    },
+    Case {
+        limit: "body",
+        keys: &["body_bytes"],
+        set: |config| config.limits.body_bytes = Some(100),
+        reach: Reach::Sends(1, |host| Ask::post("/r/x", &"x".repeat(101)).bytes(host)),
+        status: Some(413),
+    },
+    Case {
+        limit: "requests",
+        keys: &["requests_per_second", "request_burst"],
+        set: |config| config.limits.rate = Some(Rate { per_second: 1, burst: 1 }),
+        reach: Reach::Sends(4, |host| Ask::get("/ims/health/live").kept(host).repeat(4)),
+        status: Some(429),
+    },
+    Case {
+        limit: "upload",
+        keys: &["upload_timeout"],
+        set: |config| config.limits.upload_timeout = Duration::from_millis(300),
+        reach: Reach::Sends(1, |host| Ask::new("POST", "/ims/logout").with("Content-Length: 9").bytes(host)),
+        status: Some(408),
+    },
+    Case {
+        limit: "idle",
+        keys: &["idle_timeout"],
+        set: |config| config.limits.idle_timeout = Duration::from_millis(300),
+        reach: Reach::NoRequest,
+        status: None,
+    },
+    Case {
+        limit: "download",
+        keys: &["download_timeout"],
+        set: |config| config.limits.download_timeout = Duration::from_millis(500),
+        reach: Reach::NoReading,
+        status: None,
+    },
+    Case {
+        limit: "http2_streams",
+        keys: &["http2_streams"],
+        set: |config| config.limits.http2_streams = 2,
+        reach: Reach::Frames(|world| floods::requests(world, 10, false)),
+        status: None,
+    },
+    Case {
+        limit: "http2_flood",
+        keys: &[],
+        set: |_| (),
+        reach: Reach::Frames(|world| floods::requests(world, 20_000, true)),
+        status: None,
+    },
+    Case {
+        limit: "proxy_protocol",
+        keys: &[],
+        set: |config| {
+            config.listen.proxy_protocol = true;
+            config.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        },
+        reach: Reach::NoWord,
+        status: None,
+    },
+];
+
+/// A client with an address that nobody else has, by which what is logged of it is found.
+struct Client<'a> {
+    world: &'a World,
+    address: Ipv4Addr,
+}
+
+impl Client<'_> {
+    async fn connect(&self) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((self.address, 0))).unwrap();
+        socket.connect(self.world.address()).await.unwrap()
+    }
+
+    async fn line(&self) -> Line {
+        Line::new(self.world.connect_over(self.connect().await).await.unwrap())
+    }
+
+    /// Sends this and gives the status of each answer.
+    async fn sends(&self, bytes: &[u8], answers: usize) -> (Vec<u16>, Line) {
+        let mut line = self.line().await;
+        line.send(bytes).await;
+        let mut statuses = Vec::new();
+        for _ in 0..answers {
+            statuses.push(line.answer(false).await.unwrap().status());
+        }
+        (statuses, line)
+    }
+
+    /// Reaches the limit; the statuses it is told.
+    async fn reach(&self, case: &Case) -> Vec<u16> {
+        let host = ask::host(self.world);
+        match case.reach {
+            Reach::TwoConnections => {
+                let ask = Ask::get("/ims/health/live").kept(host);
+                let (first, _held) = self.sends(&ask, 1).await;
+                assert_eq!(first, [200]);
+                self.sends(&ask, 1).await.0
+            }
+            Reach::Sends(answers, bytes) => self.sends(&bytes(host), answers).await.0,
+            Reach::Frames(frames) => {
+                let stream = self.world.connect_http2_over(self.connect().await).await;
+                floods::flood_over(stream, &frames(self.world)).await;
+                Vec::new()
+            }
+            Reach::NoWord => {
+                let mut stream = self.connect().await;
+                let word = b"GET / HTTP/1.1\r\n\r\n";
+                tokio::io::AsyncWriteExt::write_all(&mut stream, word).await.unwrap();
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+                Vec::new()
+            }
+            Reach::NoRequest => {
+                assert!(self.line().await.rest().await.is_empty());
+                Vec::new()
+            }
+            Reach::NoReading => {
+                let (_, mut line) = self.sends(&Ask::get("/res/100m").kept(host), 0).await;
+                counted(self.world, case.limit).await;
+                assert!(line.rest().await.len() < 100 << 20, "and the rest never comes");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Waits until the limit was reached.
+async fn counted(world: &World, limit: &str) {
+    let counted = async {
+        while hits(world, limit).await == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(crate::raw::PATIENCE, counted)
+        .await
+        .unwrap_or_else(|_| panic!("{limit} is not counted"));
+}
+
+#[tokio::test]
+async fn every_limit_has_its_answer_its_count_and_its_log_line() {
+    let mut metrics = String::new();
+    for (case, number) in CASES.iter().zip(1..) {
+        let set = case.set;
+        let world = with_admin()
+            .config(move |config| {
+                config.listen.workers = 1;
+                set(config);
+            })
+            .start()
+            .await;
+        let client = Client { world: &world, address: Ipv4Addr::new(127, 77, 0, number) };
+        assert_eq!(hits(&world, case.limit).await, 0, "{} {:?}", case.limit, case.keys);
+        let statuses = client.reach(case).await;
+        if let Some(status) = case.status {
+            assert!(statuses.contains(&status), "{} {:?}: {statuses:?}", case.limit, case.keys);
+        }
+        counted(&world, case.limit).await;
+        let peer = client.address.to_string();
+        let said = || {
+            logs::all("imsgate::telemetry::metrics").iter().any(|line| {
+                line.field("message").starts_with("a limit was reached")
+                    && line.field("limit") == case.limit
+                    && line.field("peer") == peer
+            })
+        };
+        world.eventually(said).await;
+        metrics = ask_admin(&world, "/metrics", "127.0.0.1").await.text();
+        world.stop().await;
+    }
+
+    let named: BTreeSet<&str> = CASES.iter().map(|case| case.limit).collect();
+    let counted: BTreeSet<&str> = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("imsgate_limit_hits_total{limit=\"")?.split('"').next())
+        .collect();
+    assert_eq!(named, counted, "every limit that is counted has its line in the table");
+    let keys: BTreeSet<&str> = CASES.iter().flat_map(|case| case.keys).copied().collect();
+    assert_eq!(keys, reference(), "every key of [limits] has its line in the table");
+}
+
+/// The keys that the reference configuration has in `[limits]`.
+fn reference() -> BTreeSet<&'static str> {
+    let lines = include_str!("../../config/imsgate.toml").lines();
+    let section =
+        lines.skip_while(|line| *line != "[limits]").skip(1).take_while(|line| !line.starts_with('['));
+    section
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(key, _)| key)
+        .filter(|key| !key.contains('#'))
+        .collect()
+}
+
+/// Reads requests and never says a word.
+async fn silent() -> Upstream {
+    Upstream::start(|_, mut line: Line, seen: Seen| async move {
+        while seen.request(&mut line).await.is_some() {}
+        None
+    })
+    .await
+}
+
+#[tokio::test]
+async fn every_deadline_for_campaign_has_its_answer_its_count_and_its_log_line() {
+    const SHORT: Duration = Duration::from_millis(300);
+    for (key, status, reason, said) in [
+        ("connect_timeout", 502, "connect", "no connection within 300ms"),
+        ("response_timeout", 504, "deadline", "gave no answer within 300ms"),
+        ("queue_timeout", 503, "busy", "all 1 connections"),
+    ] {
+        let upstream = silent().await;
+        // For TLS's first word a silent server lets wait, too.
+        let scheme = if key == "connect_timeout" { "https" } else { "http" };
+        let url = upstream.url.replacen("http", scheme, 1).parse().unwrap();
+        let world = with_admin()
+            .instance(move |instance| {
+                let campaign = &mut instance.campaign;
+                campaign.upstreams = vec![url];
+                match key {
+                    "connect_timeout" => campaign.connect_timeout = SHORT,
+                    "response_timeout" => campaign.response_timeout = SHORT,
+                    _ => (campaign.pool.max_connections, campaign.pool.queue_timeout) = (1, SHORT),
+                }
+            })
+            .config(|config| config.listen.workers = 1)
+            .start()
+            .await;
+        let mut held = ask::line(&world).await;
+        if key == "queue_timeout" {
+            held.send(Ask::get("/r/held").kept(ask::host(&world))).await;
+            world.eventually(|| !upstream.seen().is_empty()).await;
+        }
+        let answer = Ask::post("/r/x", "a=b").of(&world).await;
+        assert_eq!(answer.status(), status, "{key}");
+        assert_eq!(value(&world, &format!("imsgate_upstream_errors_total{{reason=\"{reason}\"}}")).await, 1);
+        let lines = logs::of(answer.field("x-request-id").unwrap());
+        assert!(lines.iter().any(|line| line.field("error").contains(said)), "{key}: {lines:?}");
+        world.stop().await;
+    }
+}

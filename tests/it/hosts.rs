@@ -1,0 +1,107 @@
+//! Two names and one address below both: whoever asks under one of them never gets the answer to the other.
+//!
+//! CVE-2026-2836 (Pingora before 0.8.0): the default key of a cache was the path without the host, and one tenant got another's
+//! answers. Nothing is cached here; but connections, prepared lines and buffers are kept from one request to the next, and with
+//! those the same could be got wrong.
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Empty};
+
+use crate::ask::{self, Ask};
+use crate::raw::Line;
+use crate::support::World;
+use crate::upstream::{Seen, Upstream};
+
+const OTHER: &str = "track.example.com";
+
+/// Says for whom a request was, in an answer that every cache may keep.
+async fn cacheable() -> Upstream {
+    Upstream::start(|_, mut line: Line, seen: Seen| async move {
+        loop {
+            let head = seen.request(&mut line).await?;
+            let body = format!("{} {}", head.all("host").join(","), head.all("x-forwarded-host").join(","));
+            line.send(format!(
+                "HTTP/1.1 200 OK\r\nCache-Control: public, max-age=3600\r\nETag: \"1\"\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            ))
+            .await;
+        }
+    })
+    .await
+}
+
+/// One worker: whatever is kept, is kept in one place.
+async fn world(upstream: &Upstream) -> World {
+    let url = upstream.url.parse().unwrap();
+    World::builder()
+        .instance(|instance| {
+            instance.campaign.upstreams = vec![url];
+            instance.campaign.hosts = vec![OTHER.to_owned()];
+        })
+        .config(|config| config.listen.workers = 1)
+        .start()
+        .await
+}
+
+/// Each name after each name, and after itself.
+fn in_turn(world: &World) -> [&str; 6] {
+    let own = ask::host(world);
+    [own, OTHER, own, own, OTHER, OTHER]
+}
+
+#[tokio::test]
+async fn one_connection_gets_for_each_host_its_own_answer() {
+    let upstream = cacheable().await;
+    let world = world(&upstream).await;
+    let mut line = ask::line(&world).await;
+    for host in in_turn(&world) {
+        line.send(Ask::get("/r/same").kept(host)).await;
+        assert_eq!(line.answer(false).await.unwrap().text(), format!("{host} {host}"));
+    }
+    // All at once, too: each answer is the one to the request in its place.
+    let asks: Vec<u8> = in_turn(&world).iter().flat_map(|host| Ask::get("/r/same").kept(host)).collect();
+    line.send(asks).await;
+    for host in in_turn(&world) {
+        assert_eq!(line.answer(false).await.unwrap().text(), format!("{host} {host}"));
+    }
+    assert_eq!(upstream.seen().len(), 12, "Campaign was asked every time");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn two_connections_get_for_each_host_its_own_answer() {
+    let upstream = cacheable().await;
+    let world = world(&upstream).await;
+    let (mut own, mut other) = (ask::line(&world).await, ask::line(&world).await);
+    for _ in 0..3 {
+        for (line, host) in [(&mut own, ask::host(&world)), (&mut other, OTHER)] {
+            line.send(Ask::get("/r/same").kept(host)).await;
+            assert_eq!(line.answer(false).await.unwrap().text(), format!("{host} {host}"));
+        }
+    }
+    assert_eq!(
+        (upstream.seen().len(), upstream.connections()),
+        (6, 1),
+        "over the same connection to Campaign"
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn streams_of_one_connection_get_for_each_host_their_own_answer() {
+    let upstream = cacheable().await;
+    let world = world(&upstream).await;
+    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    let mut answers = Vec::new();
+    for host in in_turn(&world) {
+        let request = Request::get(format!("https://{host}/r/same")).body(Empty::new()).unwrap();
+        answers.push((host, sender.send_request(request)));
+    }
+    for (host, answer) in answers {
+        let body = answer.await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, format!("{host} {host}"));
+    }
+    assert_eq!(upstream.seen().len(), 6, "Campaign was asked every time");
+    world.stop().await;
+}

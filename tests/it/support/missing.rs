@@ -1,0 +1,24 @@
+//! Tests that need a program of somebody else: left out where it is not installed, but not where everything must be proven.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+
+/// Says that a test is left out because this is not there. With `CI=true`, as in `.ci/run`, nothing may be left out: the test
+/// fails instead.
+pub fn missing(what: &str) {
+    let ci = std::env::var_os("CI");
+    assert!(may_be_missing(ci.as_deref()), "{what} is not installed, and CI=true leaves no test out");
+    // Past the test harness, which shows what a test prints only when it fails.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what} is not installed");
+}
+
+fn may_be_missing(ci: Option<&OsStr>) -> bool {
+    ci.is_none_or(|ci| ci != "true")
+}
+
+#[test]
+fn a_missing_program_fails_the_continuous_check_and_nobody_else() {
+    for (ci, may) in [(None, true), (Some(""), true), (Some("false"), true), (Some("true"), false)] {
+        assert_eq!(may_be_missing(ci.map(OsStr::new)), may, "{ci:?}");
+    }
+}

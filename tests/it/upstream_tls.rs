@@ -1,0 +1,278 @@
+//! Campaign behind TLS, with a certificate of its own authority: bodies to the byte, tunnels, connections that stay, and ends
+//! that somebody on the way may have made.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use imsgate::config::Upstream;
+use imsgate::demo;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::json;
+use socket2::SockRef;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::ask::{self, Ask};
+use crate::reach::join;
+use crate::stream::hex;
+use crate::support::World;
+use crate::upgrade::{echoed, open};
+
+/// A world whose upstream is https.
+struct Secured {
+    world: World,
+    connections: Arc<AtomicUsize>,
+    serving: JoinHandle<()>,
+    _authority: TempDir,
+}
+
+impl Secured {
+    /// The Campaign simulator behind TLS.
+    async fn start() -> Self {
+        Self::serving(|stream, campaign| async move { join(stream, &campaign).await }).await
+    }
+
+    /// Serves every connection with `serve`, which learns where the simulator is.
+    async fn serving<F, Served>(serve: F) -> Self
+    where
+        F: Fn(TlsStream<TcpStream>, String) -> Served + Send + 'static,
+        Served: Future<Output = ()> + Send + 'static,
+    {
+        Self::over(TcpListener::bind("127.0.0.1:0").await.unwrap(), serve).await
+    }
+
+    /// The same at this listener.
+    async fn over<F, Served>(listener: TcpListener, serve: F) -> Self
+    where
+        F: Fn(TlsStream<TcpStream>, String) -> Served + Send + 'static,
+        Served: Future<Output = ()> + Send + 'static,
+    {
+        let (certificate, key) = demo::certificate(&["127.0.0.1"]);
+        let authority = tempfile::tempdir().unwrap();
+        let file = authority.path().join("ca.pem");
+        std::fs::write(&file, &certificate).unwrap();
+        let acceptor = acceptor(&certificate, &key);
+        let upstream: Upstream = format!("https://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let world = World::builder()
+            .instance(|instance| {
+                instance.campaign.upstreams = vec![upstream];
+                instance.campaign.ca_file = Some(file);
+            })
+            // One worker, so that the next request takes the connection that the one before gave back.
+            .config(|config| config.listen.workers = 1)
+            .start()
+            .await;
+        let (campaign, connections) = (world.campaign.url(), Arc::<AtomicUsize>::default());
+        let counted = connections.clone();
+        let serving = tokio::spawn(async move {
+            let mut tasks = tokio::task::JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                let stream = acceptor.accept(stream).await.unwrap();
+                tasks.spawn(serve(stream, campaign.clone()));
+            }
+        });
+        Self { world, connections, serving, _authority: authority }
+    }
+
+    async fn stop(self) {
+        self.serving.abort();
+        self.world.stop().await;
+    }
+}
+
+/// TLS as any server has it; it knows of no protocol but what comes after.
+fn acceptor(certificate: &str, key: &str) -> TlsAcceptor {
+    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap());
+    TlsAcceptor::from(Arc::new(config.unwrap()))
+}
+
+#[tokio::test]
+async fn an_upload_and_a_download_of_megabytes_keep_every_byte() {
+    let secured = Secured::start().await;
+    let world = &secured.world;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    // No piece of it is like another.
+    let body = (0..800_000).map(|number| format!("{number:08}")).collect::<Vec<_>>().concat();
+    let whole = json!({ "bytes": body.len(), "sha256": hex(digest(&SHA256, body.as_bytes()).as_ref()) });
+    let with_length = Ask::post("/demo/upload", &body).session(&alice).of(world).await;
+    assert_eq!(with_length.json(), whole);
+
+    let mut line = ask::line(world).await;
+    let head = Ask::new("POST", "/demo/upload").session(&alice).with("Transfer-Encoding: chunked");
+    line.send(head.kept(ask::host(world))).await;
+    for piece in body.as_bytes().chunks(70_001) {
+        line.send([format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat()).await;
+    }
+    line.send("0\r\n\r\n").await;
+    assert_eq!(line.answer(false).await.unwrap().json(), whole);
+
+    let download = Ask::get("/res/8m").of(world).await;
+    assert_eq!(download.body.len(), 8 << 20);
+    assert!(download.body.iter().all(|byte| *byte == b'c'));
+    secured.stop().await;
+}
+
+/// What TLS has taken it may keep until it is told to send: here nobody sends on before the last piece is there.
+#[tokio::test]
+async fn a_small_piece_of_an_upload_is_not_kept_back() {
+    let secured = Secured::start().await;
+    let world = &secured.world;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let sizes = [100_000, 1, 40_000, 3];
+    for chunked in [false, true] {
+        world.campaign.forget_requests();
+        let framing = if chunked {
+            "Transfer-Encoding: chunked".to_owned()
+        } else {
+            format!("Content-Length: {}", sizes.iter().sum::<usize>())
+        };
+        let mut line = ask::line(world).await;
+        let head = Ask::new("POST", "/demo/upload").session(&alice).with(&framing);
+        line.send(head.kept(ask::host(world))).await;
+        let mut sent = 0;
+        for size in sizes {
+            let piece = "x".repeat(size);
+            line.send(if chunked { format!("{size:x}\r\n{piece}\r\n") } else { piece }).await;
+            sent += size as u64;
+            let arrived = || world.campaign.requests().last().is_some_and(|request| request.body_len == sent);
+            world.eventually(arrived).await;
+        }
+        if chunked {
+            line.send("0\r\n\r\n").await;
+        }
+        assert_eq!(line.answer(false).await.unwrap().json()["bytes"], json!(sent), "{framing}");
+    }
+    secured.stop().await;
+}
+
+/// As above, where the socket is full at the last piece: the client has said everything, Campaign reads on, and nobody but the
+/// gateway can bring them together.
+#[tokio::test]
+async fn the_last_piece_for_a_slow_reader_is_not_kept_back() {
+    let socket = TcpSocket::new_v4().unwrap();
+    // So little that the socket is full early, also on loopback, where a segment has 64 kB.
+    socket.set_recv_buffer_size(4096).unwrap();
+    SockRef::from(&socket).set_tcp_mss(536).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let secured = Secured::over(socket.listen(16).unwrap(), |mut stream, _| async move {
+        loop {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let Ok(byte) = stream.read_u8().await else { return };
+                head.push(byte);
+            }
+            let head = String::from_utf8(head).unwrap();
+            let mut left: usize = head.split(['/', ' ']).nth(3).unwrap().parse().unwrap();
+            let mut piece = [0; 512];
+            while left > 0 {
+                // A pause in which more comes than is read.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                let count = stream.read(&mut piece[..left.min(512)]).await.unwrap();
+                assert_ne!(count, 0, "{left} bytes are missing");
+                left -= count;
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole").await.unwrap();
+            stream.flush().await.unwrap();
+        }
+    })
+    .await;
+    // TLS keeps 64 kB at most. Whatever the kernel takes before, one of these ends within them.
+    for length in (20_000..=220_000).step_by(40_000) {
+        let ask = Ask::post(&format!("/r/{length}"), &"x".repeat(length));
+        assert_eq!(ask.of(&secured.world).await.text(), "whole", "{length}");
+    }
+    secured.stop().await;
+}
+
+#[tokio::test]
+async fn a_websocket_says_back_what_it_hears_through_tls() {
+    let secured = Secured::start().await;
+    let world = &secured.world;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let mut socket = open(world, &alice, Some(&world.origin)).await.unwrap();
+    let long: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    for message in [Message::text("hello"), Message::text(""), Message::binary(long), Message::text("again")]
+    {
+        assert!(echoed(&mut socket, message.clone()).await == message, "{} bytes", message.len());
+    }
+    secured.stop().await;
+}
+
+#[tokio::test]
+async fn one_tls_connection_serves_request_after_request() {
+    let secured = Secured::start().await;
+    for number in 0..20 {
+        let (ask, status) = match number % 4 {
+            0 => (Ask::get("/r/test"), 200),
+            1 => (Ask::post("/webApp/x", "a=b"), 200),
+            2 => (Ask::new("HEAD", "/res/1m"), 200),
+            _ => (Ask::get("/res/1m"), 200),
+        };
+        assert_eq!(ask.of(&secured.world).await.status(), status, "{number}");
+    }
+    assert_eq!(secured.connections.load(Ordering::Relaxed), 1);
+    secured.stop().await;
+}
+
+/// Without a length an answer ends with its connection, and without TLS's goodbye anybody on the way can have ended that
+/// (RFC 8446 §6.1, RFC 9112 §9.8).
+#[tokio::test]
+async fn an_answer_that_ends_without_tls_saying_goodbye_is_not_whole() {
+    for goodbye in [true, false] {
+        let secured = Secured::serving(move |mut stream, _| async move {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nten euros").await.unwrap();
+            stream.flush().await.unwrap();
+            if goodbye {
+                stream.shutdown().await.unwrap();
+            } else {
+                stream.get_mut().0.shutdown().await.unwrap();
+            }
+            let _ = stream.read_to_end(&mut head).await;
+        })
+        .await;
+        let world = &secured.world;
+        let whole = |body: std::io::Result<Vec<u8>>| body.ok().map(|body| String::from_utf8(body).unwrap());
+        let expected = goodbye.then(|| "ten euros".to_owned());
+
+        let mut line = ask::line(world).await;
+        line.send(Ask::get("/r/x").kept(ask::host(world))).await;
+        let head = line.head().await.unwrap();
+        assert_eq!(head.status(), 200);
+        assert_eq!(whole(line.body(&head).await), expected, "in chunks");
+
+        // Who knows no chunks sees it by the goodbye that is missing there, too.
+        let mut line = ask::line(world).await;
+        line.send(format!("GET /r/x HTTP/1.0\r\nHost: {}\r\n\r\n", ask::host(world))).await;
+        let head = line.head().await.unwrap();
+        assert_eq!((head.status(), head.field("transfer-encoding")), (200, None));
+        assert_eq!(whole(line.body(&head).await), expected, "to the end of the connection");
+
+        let mut sender = ask::http2::<Empty<Bytes>>(world).await;
+        let request = http::Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
+        let body = sender.send_request(request).await.unwrap().into_body().collect().await;
+        assert_eq!(body.is_ok(), goodbye, "in a stream");
+        secured.stop().await;
+    }
+}
