@@ -123,5 +123,5 @@ fn open(path: &Path) -> Result<Database, OpenError> {
 }
 
 /// Bytes of the file kept in memory: the upper levels of the trees of a million sessions, and room for a large commit.
-const CACHE: usize = 48 << 20;
+const CACHE: usize = 40 << 20;
 const READERS_PAUSE: Duration = Duration::from_millis(10);
