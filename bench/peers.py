@@ -241,10 +241,12 @@ async def serve(reader, writer, large):
                     # The mask of the test's message is zero: its payload is what follows it.
                     writer.write(b"\x81\x05" + data[6:])
             length = LARGE if b"/r/100m" in head else len(SMALL)
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % length)
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % length
             if length == len(SMALL):
-                writer.write(SMALL)
+                # At once: a second piece would wait for the acknowledgement of the first (Nagle).
+                writer.write(head + SMALL)
                 continue
+            writer.write(head)
             # By the kernel alone: who stands in front is measured, not this.
             await asyncio.get_running_loop().sendfile(writer.transport, large, 0, length)
     except (asyncio.IncompleteReadError, ConnectionError):

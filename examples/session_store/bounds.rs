@@ -8,8 +8,12 @@ pub const START_SHARE: u64 = 2000;
 pub const RESIDENT: u64 = 200;
 /// The same with 2,048 logins under way, which have some 20 kB each, or with many look-ups at once, each on a thread of its own.
 pub const RESIDENT_IN_A_STORM: u64 = 250;
-/// MB by which it may grow while the second half of the sessions comes in: what is kept for each of them shows here.
-pub const GROWTH: u64 = 24;
+/// MB by which it may grow while the second half of so many sessions comes in: what is kept for each of them shows here. Eight, and
+/// 24 bytes for each.
+pub fn growth(sessions: u64) -> u64 {
+    8 + sessions / 2 * 24 / 1_000_000
+}
+
 /// Bytes on the disk for a session whose tokens are as long as those of IMS.
 pub const FILE_BYTES: u64 = 8000;
 /// Bytes that a look-up outside the cache reads: three leaves, and what is above them and not at hand.

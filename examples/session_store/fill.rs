@@ -69,7 +69,7 @@ pub async fn fill(directory: &Path, count: usize, bounds: &mut Bounds) -> Outcom
         "more than with half of them",
         "MB",
         resident.saturating_sub(resident_at_half),
-        bounds::GROWTH,
+        bounds::growth(count),
     );
     Ok(())
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Carries bytes until both sides have ended, or one fails. The end of one side is passed on to the other, which may go on for
-/// `half`: a WebSocket has no use for half a connection (RFC 6455 §7.1.1), and who is gone is not heard of any more.
+/// Carries bytes until both sides have ended, or one fails. The end of one side is passed on to the other, which may go on, with no
+/// pause longer than `half`: a WebSocket has no use for half a connection (RFC 6455 §7.1.1), and who is gone is not heard of any more.
 /// `ahead` has come from the right already.
 ///
 /// # Errors
@@ -23,15 +23,22 @@ pub(super) async fn carry(
 ) -> io::Result<()> {
     let mut there = OneWay::default();
     let mut back = OneWay { unflushed: !ahead.is_empty(), left: ahead, ..OneWay::default() };
-    let mut timer = None;
+    let mut timer: Option<Pin<Box<tokio::time::Sleep>>> = None;
+    let mut moved = 0_u32;
     poll_fn(|cx| {
-        let there = there.poll(cx, left, right)?;
-        let back = back.poll(cx, right, left)?;
-        match (there.is_ready(), back.is_ready()) {
+        let ready = (there.poll(cx, left, right)?.is_ready(), back.poll(cx, right, left)?.is_ready());
+        match ready {
             (true, true) => Poll::Ready(Ok(())),
             (false, false) => Poll::Pending,
-            // Boxed: silent tunnels have no timer.
-            _ => timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(half))).as_mut().poll(cx).map(Ok),
+            _ => {
+                // Boxed: silent tunnels have no timer.
+                let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(half)));
+                let now = there.moved.wrapping_add(back.moved);
+                if std::mem::replace(&mut moved, now) != now {
+                    timer.as_mut().reset(tokio::time::Instant::now() + half);
+                }
+                timer.as_mut().poll(cx).map(Ok)
+            }
         }
     })
     .await
@@ -47,6 +54,8 @@ struct OneWay {
     unflushed: bool,
     ended: bool,
     over: bool,
+    /// Grows with every piece that was read, or taken at last.
+    moved: u32,
 }
 
 impl OneWay {
@@ -74,6 +83,7 @@ impl OneWay {
                 return Poll::Pending;
             }
             self.ended = piece.filled().is_empty();
+            self.moved = self.moved.wrapping_add(1);
             self.unflushed |= !self.ended;
             let mut rest = piece.filled();
             while !rest.is_empty() {
@@ -96,6 +106,7 @@ impl OneWay {
         while self.taken < self.left.len() {
             let count = ready!(Pin::new(&mut *to).poll_write(cx, &self.left[self.taken..]))?;
             self.taken += some(count)?;
+            self.moved = self.moved.wrapping_add(1);
         }
         (self.left, self.taken) = (Vec::new(), 0);
         Poll::Ready(Ok(()))
@@ -178,6 +189,7 @@ mod tests {
     #[test]
     fn nothing_is_kept_for_silence() {
         let (mut left, mut right) = (tokio::io::empty(), tokio::io::empty());
-        assert!(size_of_val(&carry(&mut left, &mut right, Vec::new(), PATIENCE)) < 256);
+        let size = size_of_val(&carry(&mut left, &mut right, Vec::new(), PATIENCE));
+        assert!(size < 256, "{size} bytes");
     }
 }

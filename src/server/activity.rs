@@ -236,9 +236,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Through<B> {
         activity.step();
         if let Some(turn) = &self.turn {
             turn.asked(polled.is_ready());
-        } else if matches!(polled, Poll::Ready(Some(Ok(_))))
-            && activity.is_http2()
-            && !self.body.is_end_stream()
+        } else if activity.is_http2()
+            && let Poll::Ready(Some(Ok(piece))) = &polled
+            && (!self.body.is_end_stream() || piece.data_ref().is_some_and(|piece| piece.len() > SMALL))
         {
             self.turn = Some(activity.turns.begin(cx.waker()));
         }
@@ -254,6 +254,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Through<B> {
     }
 }
 
+/// Bytes of a whole answer over whose stay nobody watches: a hundred of them are no matter.
+const SMALL: usize = 16 * 1024;
 const HAD_BODY: usize = 0;
 const BLOCKED: usize = 1;
 

@@ -95,8 +95,14 @@ impl Watch {
 
     fn judge(&self, watched: &mut Watched) {
         let activity = &*watched.activity;
-        for _ in 0..activity.end_stuck(self.stuck) {
+        let ended = activity.end_stuck(self.stuck);
+        for _ in 0..ended {
             self.counters.hit(Limit::Download, Some(watched.peer));
+        }
+        if ended > 0 {
+            // That is movement enough: the connection may go on without them.
+            watched.still = 0;
+            return;
         }
         let moved = activity.moved();
         if moved != watched.moved {

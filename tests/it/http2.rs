@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use crate::ask;
 use crate::raw::{Line, PATIENCE};
-use crate::scrape::{await_hits, with_admin};
+use crate::scrape::{await_hits, hits, with_admin};
 use crate::support::World;
 use crate::upstream::{Seen, Upstream};
 
@@ -103,6 +103,34 @@ async fn a_stream_that_is_never_read_ends_by_itself() {
     // The only place is free, and the connection is as good as before.
     let answer = sender.send_request(get("/r/short")).await.unwrap();
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
+    world.stop().await;
+}
+
+/// Also where nothing else moves: it is counted once, and the connection is not cut with it.
+#[tokio::test]
+async fn a_stream_that_is_never_read_takes_no_connection_with_it() {
+    let upstream = Upstream::answering([
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n".as_slice(), &vec![b'x'; 3_000_000]].concat(),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec(),
+    ])
+    .await;
+    let url = upstream.url.parse().unwrap();
+    let world = with_admin()
+        .instance(move |instance| instance.campaign.upstreams = vec![url])
+        .config(|config| {
+            config.listen.workers = 1;
+            config.limits.download_timeout = Duration::from_millis(800);
+        })
+        .start()
+        .await;
+    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    let get = |path: &str| Request::get(format!("{}{path}", world.origin)).body(Empty::new()).unwrap();
+    let unread = sender.send_request(get("/r/0")).await.unwrap();
+    await_hits(&world, "download", 1).await;
+    let answer = sender.send_request(get("/r/1")).await.unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
+    assert_eq!(hits(&world, "download").await, 1);
+    drop(unread);
     world.stop().await;
 }
 

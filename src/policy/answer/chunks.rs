@@ -86,7 +86,7 @@ impl Chunks {
                 } else if text.ends_with(b"\r\n\r\n") {
                     let trailers = trailers(text)?;
                     self.place = Place::End;
-                    return Ok(Step::Trailers(trailers));
+                    return Ok(if trailers.is_empty() { Step::End } else { Step::Trailers(trailers) });
                 }
                 continue;
             }

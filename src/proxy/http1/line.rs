@@ -126,7 +126,10 @@ impl Line {
     /// Reads what there is behind what has been read; gives the count, 0 at the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let ahead = std::mem::take(&mut self.ahead);
-        if !ahead.is_empty() {
+        if ahead.is_empty() {
+            // Empty it still holds the memory that is to be used again.
+            drop(ahead);
+        } else {
             // A head in pieces, which has to lie in one.
             self.space = BytesMut::new();
             self.space = ahead.into();
