@@ -43,7 +43,7 @@ def main():
     with Processes(given.work) as processes:
         world = World(processes, given.work, given.binary)
         names = ["imsgate", *peers, *(["imsgate-beside"] if given.beside else [])]
-        signed_in = [name for name in names if name != "nginx"] + [stores.ONE, stores.FEW, stores.MANY, MEMORY]
+        signed_in = [name for name in names if not name.startswith("nginx")] + [stores.ONE, stores.FEW, stores.MANY, MEMORY]
         ports = {name: free_port() for name in {*names, *signed_in}}
         world.provider({name: ports[name] for name in signed_in}, logins.people(given.logins, given.rounds))
         proxies = []
@@ -70,7 +70,7 @@ def main():
 
 def sign_in(world, proxies, ports, figures, given):
     """Everybody that signs people in, and imsgate with its sessions in memory."""
-    asked = [*(proxy for proxy in proxies if proxy.name != "nginx"), world.start(MEMORY, ports[MEMORY])]
+    asked = [*(proxy for proxy in proxies if not proxy.name.startswith("nginx")), world.start(MEMORY, ports[MEMORY])]
     questions = logins.Logins(world).rounds(asked, given.logins, given.rounds, figures)
     world.processes.stop(asked[-1].process)
     return report.logins(figures, questions)

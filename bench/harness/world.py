@@ -13,6 +13,8 @@ from .process import LOAD_CORE, PROXY_CORE, free_port, wait_for
 PEERS = Path(__file__).resolve().parents[1] / "peers"
 # The gateway that keeps its sessions in memory.
 MEMORY = "imsgate-memory"
+# An nginx that tells the backend as much as imsgate does, in so many bytes: identity, assertion, request id, trace.
+FILLED, IDENTITY = "nginx-filled", 890
 CALLBACKS = {"imsgate": "/ims/callback", "envoy": "/callback", "apache": "/callback"}
 
 
@@ -87,7 +89,8 @@ class World:
         return proxy
 
     def nginx(self, values):
-        return [tools.which("nginx"), "-c", self.written("nginx.conf", values)]
+        fill = f'proxy_set_header X-Fill "{"x" * IDENTITY}";' if values["NAME"] == FILLED else ""
+        return [tools.which("nginx"), "-c", self.written("nginx.conf", values | {"FILL": fill}, values["NAME"] + ".conf")]
 
     def imsgate(self, values):
         return [self.binary, "serve", "--config", self.written("imsgate.toml", values, values["NAME"] + ".toml")]
