@@ -111,7 +111,11 @@ impl Metrics {
         text.line("imsgate_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
         text.head("imsgate_uptime_seconds", "gauge", "Seconds since the start.");
         text.line("imsgate_uptime_seconds", &[], self.uptime());
-        text.head("imsgate_requests_total", "counter", "Requests answered, by class of status.");
+        text.head(
+            "imsgate_requests_total",
+            "counter",
+            "Requests, by class of status; whose client went away before an answer counts as 4xx.",
+        );
         for (index, class) in ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().enumerate() {
             text.line("imsgate_requests_total", &[("status", class)], self.sum(|c| &c.requests[index]));
         }

@@ -1,6 +1,6 @@
 //! The gate: the one way every request takes, top to bottom.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -9,6 +9,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
+use super::account::Account;
 use super::answer::{self, Stop};
 use super::context::{Context, Peer};
 use super::shared::Shared;
@@ -51,7 +52,14 @@ impl Gate {
         let context = Context::new(&self.shared, request.headers(), peer);
         let (method, target) = (request.method().clone(), request.uri().clone());
         // Never the query: a callback's holds the authorization code.
-        let account = Account { gate: self, context: &context, method: &method, path: target.path(), began };
+        let account = Account {
+            counters: &self.counters,
+            access: &self.access,
+            context: &context,
+            method: &method,
+            path: target.path(),
+            began,
+        };
         let mut response = match self.pass(request, &context, began).await {
             Ok(response) => response,
             Err((stop, signed_in)) => {
@@ -272,47 +280,6 @@ impl Gate {
         Ok(answer.unwrap_or_else(axum::response::IntoResponse::into_response).map(Body::from))
     }
 }
-
-/// A request that counts and has its line in the access log, whatever becomes of it.
-struct Account<'a> {
-    gate: &'a Gate,
-    context: &'a Context,
-    method: &'a Method,
-    path: &'a str,
-    began: Instant,
-}
-
-impl Account<'_> {
-    /// It was answered.
-    fn settle(self, status: StatusCode) {
-        self.write(status);
-        std::mem::forget(self);
-    }
-
-    fn write(&self, status: StatusCode) {
-        self.gate.counters.request(status);
-        let now = Instant::now();
-        self.gate.access.line(&Line {
-            request: self.context.id,
-            peer: self.context.peer.forwarded_for.to_str().unwrap_or_default(),
-            method: self.method,
-            path: self.path,
-            status,
-            took: now.saturating_duration_since(self.began),
-            at: now,
-        });
-    }
-}
-
-impl Drop for Account<'_> {
-    /// Whoever asked went away before there was an answer; or we did.
-    fn drop(&mut self) {
-        self.write(if std::thread::panicking() { StatusCode::INTERNAL_SERVER_ERROR } else { *GONE });
-    }
-}
-
-/// What nginx calls "client closed request", and operators look for; it goes to nobody.
-static GONE: LazyLock<StatusCode> = LazyLock::new(|| StatusCode::from_u16(499).unwrap_or_default());
 
 /// Takes the body from an answer to HEAD (RFC 9110 §9.3.2), which over HTTP/2 nobody below us does. What comes from Campaign has none.
 fn take_body(response: &mut Response<Body>) {

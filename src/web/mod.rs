@@ -1,5 +1,6 @@
 //! The gateway as the outside sees it: the gate every request goes through, and the gateway's own pages under `/ims/`.
 
+mod account;
 mod answer;
 mod auth;
 mod backchannel;
