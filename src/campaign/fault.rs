@@ -1,10 +1,14 @@
 //! Faults in Campaign's own shape, for clients that know only those.
 
+use http::HeaderMap;
+
+use super::packed::unpacked;
 use super::soap::escape;
 
-/// True when a body, or the beginning of one, says that the Campaign session is over.
-pub fn says_session_expired(body: &[u8]) -> bool {
-    body.windows(SESSION_EXPIRED.len()).any(|part| part == SESSION_EXPIRED.as_bytes())
+/// True when an answer says that the Campaign session is over; the beginning of its body is enough.
+pub fn says_session_expired(headers: &HeaderMap, beginning: &[u8]) -> bool {
+    let text = unpacked(headers, beginning);
+    memchr::memmem::find(&text, SESSION_EXPIRED.as_bytes()).is_some()
 }
 
 const SESSION_EXPIRED: &str = "XSV-350008";

@@ -1,6 +1,7 @@
 //! Campaign's SOAP interface, as far as the gateway speaks it: log a person on with their IMS token, log them off.
 
 mod fault;
+mod packed;
 mod soap;
 
 use std::sync::Arc;

@@ -112,7 +112,7 @@ pub async fn look(
     let (head, body) = response.into_parts();
     let (beginning, body) = body.peek(enough).await;
     let mut answer = Response::from_parts(head, body);
-    if !says_session_expired(&beginning) {
+    if !says_session_expired(answer.headers(), &beginning) {
         return Ok(answer);
     }
     let Some(fresh) = renewed(shared, context, auth).await? else { return Ok(answer) };
@@ -141,7 +141,7 @@ pub async fn refused(
     }
     let (head, body) = response.into_parts();
     let (beginning, body) = body.peek(PAGE).await;
-    if !says_session_expired(&beginning) {
+    if !says_session_expired(&head.headers, &beginning) {
         return Ok(Some(Response::from_parts(head, body)));
     }
     renewed(shared, context, auth).await?;

@@ -125,6 +125,30 @@ async fn an_old_build_says_it_with_status_200() {
 }
 
 #[tokio::test]
+async fn a_compressed_refusal_is_understood() {
+    let world = World::builder().campaign(|options| options.gzip = true).start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let page = Ask::get("/view/home").session(&alice).navigation().with("Accept-Encoding: gzip");
+    for logons_so_far in 0..2 {
+        world.campaign.forget_requests();
+        let answer = page.of(&world).await;
+        assert_eq!((answer.status(), answer.field("content-encoding")), (200, Some("gzip")));
+        assert!(answer.body.starts_with(&[0x1f, 0x8b]), "as Campaign wrote it");
+        assert_eq!(
+            (logons(&world), requests(&world, "/view/home").len()),
+            (logons_so_far, 1 + logons_so_far)
+        );
+        world.campaign.expire_all_sessions();
+    }
+    world.clock.advance(Duration::from_secs(11));
+    let upload = Ask::post("/demo/upload", "a=b").session(&alice).with("Accept-Encoding: gzip");
+    let refused = upload.of(&world).await;
+    assert_eq!((refused.status(), refused.field("content-encoding")), (403, Some("gzip")));
+    assert_eq!(upload.of(&world).await.status(), 200, "the next one goes well");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn what_campaign_told_of_its_lifetime_saves_a_request_from_being_refused() {
     let world =
         World::builder().campaign(|options| options.session_timeout = Duration::from_mins(20)).start().await;

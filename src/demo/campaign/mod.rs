@@ -23,6 +23,7 @@ mod caller;
 mod echo;
 mod envelope;
 mod faults;
+mod gzip;
 mod media;
 mod methods;
 mod pages;
@@ -56,6 +57,8 @@ pub struct CampaignOptions {
     pub bearer_on_every_call: bool,
     /// Believes `X-Ims-User`, for the gateway's mode `headers`. Off: those headers are only shown, never a way in.
     pub identity_headers: bool,
+    /// Compresses answers for those who take that, as a web server in front of Campaign does.
+    pub gzip: bool,
     /// A session token is enough for a SOAP call (Campaign's `sessionTokenOnly` of a security zone).
     pub session_token_only: bool,
     /// Password of the native login `admin`.
@@ -76,6 +79,7 @@ impl Default for CampaignOptions {
             legacy_fault_status: false,
             bearer_on_every_call: true,
             identity_headers: false,
+            gzip: false,
             session_token_only: false,
             admin_password: "demo-admin-password".into(),
             min_client_build: 8969,
@@ -184,6 +188,7 @@ fn router(campaign: &Arc<Campaign>) -> Router {
         .route("/favicon.ico", get(public::favicon))
         .route("/robots.txt", get(public::robots))
         .merge(with_session)
+        .layer(from_fn_with_state(Arc::clone(campaign), gzip::gzip))
         .layer(from_fn_with_state(Arc::clone(campaign), record::record))
         .with_state(Arc::clone(campaign))
 }
