@@ -1,8 +1,10 @@
 //! Sessions in this process: bounded, gone with a restart.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use moka::notification::RemovalCause;
 use moka::ops::compute::{CompResult, Op};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -13,6 +15,7 @@ use tower_sessions::session_store::Result;
 use super::data::{Person, SessionData};
 use super::key::Key;
 use super::once::{Once, OneTime};
+use super::people::People;
 use super::store::{Cursor, Kept, Page, Store};
 use super::{expiry_date, new_id};
 use crate::clock::{Clock, UnixTime};
@@ -21,6 +24,7 @@ use crate::clock::{Clock, UnixTime};
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
     records: Cache<Key, Record>,
+    people: Arc<People>,
     used: Once,
     clock: Clock,
 }
@@ -28,14 +32,21 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// An empty store.
     pub fn new(capacity: u64, lifetimes: super::Lifetimes, clock: Clock) -> Self {
+        let people = Arc::new(People::default());
+        let leave = people.clone();
         // Least recently used, not least frequently: a new login must never lose against old ones.
         let records = Cache::builder()
             .max_capacity(capacity)
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(lifetimes.absolute.saturating_add(super::GRACE))
             .time_to_idle(lifetimes.idle.saturating_add(super::GRACE))
+            .eviction_listener(move |key, record: Record, cause| {
+                if cause != RemovalCause::Replaced {
+                    leave.leave(*key, &record);
+                }
+            })
             .build();
-        Self { records, used: Once::default(), clock }
+        Self { records, people, used: Once::default(), clock }
     }
 
     /// Changes what is there; false when nothing is. An insertion would bring back what has ended.
@@ -51,6 +62,7 @@ impl MemoryStore {
     fn change_revision(&self, record: &Record, was: u64) -> bool {
         let done = self.records.entry(Key::of(record.id)).and_compute_with(|held| match held {
             Some(held) if SessionData::revision_of(&held.value().data) == Some(was) => {
+                self.people.enter(Key::of(record.id), record);
                 let expiry_date = record.expiry_date.max(held.value().expiry_date);
                 Op::Put(Record { expiry_date, ..record.clone() })
             }
@@ -68,7 +80,11 @@ impl MemoryStore {
 impl SessionStore for MemoryStore {
     /// Inserts only if absent; an id that is taken is drawn again.
     async fn create(&self, record: &mut Record) -> Result<()> {
-        while !self.records.entry(Key::of(record.id)).or_insert_with(|| record.clone()).is_fresh() {
+        let entered = |record: &Record| {
+            self.people.enter(Key::of(record.id), record);
+            record.clone()
+        };
+        while !self.records.entry(Key::of(record.id)).or_insert_with(|| entered(record)).is_fresh() {
             record.id = new_id();
         }
         Ok(())
@@ -92,7 +108,11 @@ impl SessionStore for MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn update(&self, record: &Record) -> Result<bool> {
-        Ok(self.change(Key::of(record.id), |_| record.clone()))
+        let key = Key::of(record.id);
+        Ok(self.change(key, |_| {
+            self.people.enter(key, record);
+            record.clone()
+        }))
     }
 
     async fn swap(&self, record: &Record, was: u64) -> Result<bool> {
@@ -116,12 +136,7 @@ impl Store for MemoryStore {
     }
 
     async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>> {
-        let wanted = person.index_text();
-        let is_theirs = |record: &Record| {
-            SessionData::from_record(&record.data)
-                .is_some_and(|data| data.persons().into_iter().any(|person| person.index_text() == wanted))
-        };
-        Ok(self.records.iter().filter(|(_, record)| is_theirs(record)).map(|(key, _)| *key).collect())
+        Ok(self.people.keys_of(person))
     }
 
     async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page> {

@@ -18,6 +18,7 @@ mod once;
 mod open;
 mod operate;
 mod parting;
+mod people;
 mod redis;
 mod renew;
 mod sealed;

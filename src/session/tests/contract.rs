@@ -48,6 +48,8 @@ async fn the_memory_store_is_bounded_and_the_one_unused_for_longest_goes() {
     assert!(page.keys.len() <= 1000, "{}", page.keys.len());
     let newest = Key::of(*ids.last().unwrap());
     assert!(store.kept(newest).await.unwrap().is_some());
+    let alices = store.keys_of(Person::User("alice@B2.e")).await.unwrap();
+    assert!(alices.len() <= 1000 && alices.contains(&newest), "{} of hers are known", alices.len());
 }
 
 /// A record of a new session that is not in any store.
