@@ -14,6 +14,7 @@ pub mod crypto;
 pub mod demo;
 pub mod http_client;
 pub mod ims;
+pub mod plain;
 pub mod policy;
 pub mod proxy;
 pub mod server;

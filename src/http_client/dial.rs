@@ -15,6 +15,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::plain::Plain;
+
 /// Opens connections to one upstream.
 #[derive(Clone)]
 pub struct Dialer {
@@ -35,12 +37,10 @@ pub enum Target {
 /// An open connection.
 #[derive(Debug)]
 pub enum Wire {
-    /// Plain TCP.
-    Tcp(TcpStream),
-    /// A Unix socket.
-    Unix(UnixStream),
+    /// TCP or a Unix socket as it is.
+    Plain(Plain),
     /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Plain>>),
 }
 
 impl Dialer {
@@ -68,7 +68,7 @@ impl Dialer {
 
     async fn open(&self) -> io::Result<Wire> {
         let stream = match &self.target {
-            Target::Unix(path) => return Ok(Wire::Unix(UnixStream::connect(path).await?)),
+            Target::Unix(path) => return Ok(Wire::Plain(Plain::Unix(UnixStream::connect(path).await?))),
             Target::Tcp(host, port) => self.tcp(host, *port).await?,
         };
         // Without this, a head and a body in two writes wait for the peer's delayed acknowledgement.
@@ -76,7 +76,8 @@ impl Dialer {
         // A peer that fell off the network is noticed, also behind a WebSocket where nobody speaks.
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-        let Some((connector, name)) = &self.tls else { return Ok(Wire::Tcp(stream)) };
+        let stream = Plain::Tcp(stream);
+        let Some((connector, name)) = &self.tls else { return Ok(Wire::Plain(stream)) };
         let stream = connector.connect(name.clone(), stream).await?;
         Ok(Wire::Tls(Box::new(stream)))
     }
@@ -115,11 +116,7 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 macro_rules! each {
     ($wire:expr, $stream:ident => $call:expr) => {
         match $wire.get_mut() {
-            Wire::Tcp(stream) => {
-                let $stream = Pin::new(stream);
-                $call
-            }
-            Wire::Unix(stream) => {
+            Wire::Plain(stream) => {
                 let $stream = Pin::new(stream);
                 $call
             }
@@ -155,17 +152,12 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // One buffer is the rule, and `send` costs the kernel less than `writev`.
-        if let [only] = parts {
-            return self.poll_write(cx, only);
-        }
         each!(self, stream => stream.poll_write_vectored(cx, parts))
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Self::Tcp(stream) => stream.is_write_vectored(),
-            Self::Unix(stream) => stream.is_write_vectored(),
+            Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
         }
     }

@@ -11,6 +11,7 @@ use http_body::Frame;
 use super::deadline::Deadline;
 use super::error::BodyError;
 use super::http1::{Line, SendError, Sending, WireError};
+use super::interim::Interim;
 use super::pool::Kept;
 use super::upload::{Upload, UploadError};
 use crate::http_client::Wire;
@@ -35,13 +36,15 @@ pub struct Lease {
 }
 
 /// A request as it goes over the wire.
-pub(super) struct Outgoing {
+pub(super) struct Outgoing<'a> {
     pub head: Bytes,
     pub length: BodyLength,
     pub upload: Upload,
     pub is_head: bool,
     /// True while it may go out again though something of it may have arrived.
     pub repeatable: bool,
+    /// Where interim answers go; `None`: nowhere.
+    pub interim: Option<&'a Interim>,
 }
 
 /// How long to wait in an exchange.
@@ -96,7 +99,7 @@ impl Connection {
     fn poll_exchange(
         &mut self,
         cx: &mut Context<'_>,
-        outgoing: &mut Outgoing,
+        outgoing: &mut Outgoing<'_>,
         sending: &mut Sending,
         unsendable: &mut Option<std::io::Error>,
     ) -> Poll<Result<Answer, Failed>> {
@@ -112,7 +115,7 @@ impl Connection {
             let unsent = |error: std::io::Error| Err(Failed::Broken { error: error.into(), unsent: true });
             return unsendable.take().map_or(Poll::Pending, |error| Poll::Ready(unsent(error)));
         }
-        self.line.poll_answer(cx, outgoing.is_head).map(|answer| {
+        self.line.poll_answer(cx, outgoing.is_head, outgoing.interim).map(|answer| {
             answer.map_err(|error| match unsendable.take() {
                 Some(first) if !error.is_an_answer() => Failed::Broken { error: first.into(), unsent: false },
                 _ => Failed::Broken { error, unsent: false },
@@ -138,7 +141,7 @@ impl Lease {
     pub(super) async fn exchange(
         &mut self,
         mut connection: Box<Connection>,
-        outgoing: &mut Outgoing,
+        outgoing: &mut Outgoing<'_>,
         patience: Patience,
         now: Instant,
     ) -> Result<(Answer, Sending), Failed> {

@@ -3,7 +3,7 @@
 //! The caller has decided and written the head; here nothing is judged any more. `fleet` chooses an upstream by load
 //! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan; `http1` is what is
 //! spoken over it; `upload` and `body` carry bytes, `early` both where an answer overtakes its request, `peek` looks at the first of
-//! them; `upgrade` joins WebSockets in a `tunnel`.
+//! them; `interim` has what comes before an answer; `upgrade` joins WebSockets in a `tunnel`.
 
 mod body;
 mod check;
@@ -13,6 +13,7 @@ mod error;
 mod fleet;
 mod health;
 mod http1;
+mod interim;
 mod lease;
 mod peek;
 mod pool;
@@ -32,6 +33,7 @@ pub use error::{BodyError, ProxyError};
 pub use fleet::Fleet;
 pub use health::Standing;
 pub use http1::WireError;
+pub use interim::Interim;
 pub use upgrade::{Hold, Wanted, is_websocket};
 pub use upload::Sendable;
 
@@ -75,16 +77,18 @@ impl Proxy {
         Self { fleet: fleet.clone(), pools, turn: AtomicUsize::new(0), body_bytes: limits.body_bytes }
     }
 
-    /// Sends a request and hands back the answer without hop-by-hop fields. `wanted` is the WebSocket that it asks for.
+    /// Sends a request and hands back the answer without hop-by-hop fields. `wanted` is the WebSocket that it asks for,
+    /// `interim` gets what Campaign says before the answer.
     /// `ended` gives what cuts an answer without an end of its own: an upgraded connection, an event stream.
     pub async fn forward(
         &self,
         head: Head,
         body: impl Sendable,
         wanted: Option<Wanted>,
+        interim: Option<&Interim>,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Forwarded, ProxyError> {
-        let mut outgoing = Outgoing::new(head, body.upload(self.body_bytes));
+        let mut outgoing = Outgoing { interim, ..Outgoing::new(head, body.upload(self.body_bytes)) };
         let (mut answer, lease, sending) = self.send(&mut outgoing).await?;
         let switches = wanted.as_ref().is_some_and(|wanted| wanted.would_switch(&answer));
         if answer.status == StatusCode::SWITCHING_PROTOCOLS || switches {
@@ -113,7 +117,7 @@ impl Proxy {
     }
 
     /// Tries one upstream after the other, each once, as long as the request may go out again.
-    async fn send(&self, outgoing: &mut Outgoing) -> Result<Answered, ProxyError> {
+    async fn send(&self, outgoing: &mut Outgoing<'_>) -> Result<Answered, ProxyError> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut tried = 0_u64;
         let mut failure = None;
@@ -137,12 +141,12 @@ impl Proxy {
     }
 }
 
-impl Outgoing {
+impl Outgoing<'_> {
     fn new(head: Head, upload: Upload) -> Self {
         let length = upload.length();
         let head = head.end(&length);
         let (is_head, repeatable) = (head.is_head, head.is_repeatable);
-        Self { head: Bytes::from(head.bytes), length, upload, is_head, repeatable }
+        Self { head: Bytes::from(head.bytes), length, upload, is_head, repeatable, interim: None }
     }
 }
 

@@ -79,7 +79,7 @@ impl Pool {
     /// A kept connection may have been closed by Campaign at the very moment it was taken: then the request goes out
     /// again, on a new connection, when nothing of it was sent. One that was sent goes out again only if repeating it
     /// is safe (RFC 9110 §9.2.2) — a GET or HEAD without body — and only once, which `outgoing` remembers.
-    pub(super) async fn send(&self, outgoing: &mut Outgoing) -> Result<Answered, Failure> {
+    pub(super) async fn send(&self, outgoing: &mut Outgoing<'_>) -> Result<Answered, Failure> {
         let outcome = self.exchange(outgoing).await;
         match &outcome {
             Ok(_) => self.member.health.answered(),
@@ -89,7 +89,7 @@ impl Pool {
         outcome
     }
 
-    async fn exchange(&self, outgoing: &mut Outgoing) -> Result<Answered, Failure> {
+    async fn exchange(&self, outgoing: &mut Outgoing<'_>) -> Result<Answered, Failure> {
         self.slot().await.map_err(|error| Failure { error, again: true })?;
         let mut now = Instant::now();
         let mut lease = Lease::new(self.kept.clone());
@@ -124,7 +124,7 @@ impl Pool {
     }
 
     /// What a failed exchange means, and whether the request may go out again.
-    fn judge(&self, failed: Failed, outgoing: &mut Outgoing) -> Failure {
+    fn judge(&self, failed: Failed, outgoing: &mut Outgoing<'_>) -> Failure {
         let (upstream, limit) = (self.kept.name.clone(), self.limits.response);
         let (error, again) = match failed {
             Failed::Deadline => (ProxyError::Deadline { upstream, limit }, false),

@@ -23,14 +23,16 @@ use super::socket::Socket;
 use super::stream::Stream;
 use super::streams::Streams;
 use crate::telemetry::Limit;
-use crate::web::{Body, Hold, Peer};
+use crate::web::{Body, Hold, Interim, Peer};
 
 /// Serves HTTP/1.1. A connection that nobody uses keeps its TLS state and nothing else: hyper's buffers and the place of
 /// the next request are made anew when the client speaks again.
 pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
     let activity = host.watch.enter(peer.ip);
     let head = host.limits.head;
-    let mut stream = Stream::http1(tls, activity.clone());
+    let interim = Arc::<Interim>::default();
+    let peer = peer.with_interim(interim.clone());
+    let mut stream = Stream::http1(tls, activity.clone(), interim);
     loop {
         let mut builder = conn::http1::Builder::new();
         builder.max_buf_size((head.bytes + ROOM).max(BUFFER));

@@ -1,7 +1,7 @@
 //! Sockets, TLS and the life of the process: listen, serve, redirect plain HTTP, drain.
 //!
 //! `listener` and `systemd` give sockets, `worker` accepts, `admission` counts, `connection` opens (`proxied`, TLS), `http`
-//! serves, `stream` reads along, `refusal` speaks for hyper; `watch` looks after what `activity` says of each connection; `memory` is given back.
+//! serves, `stream` reads along and writes (`pieces`), `refusal` speaks for hyper; `watch` looks after what `activity` says of each connection; `memory` is given back.
 
 mod activity;
 mod admission;
@@ -10,6 +10,7 @@ mod http;
 mod lifecycle;
 mod listener;
 mod memory;
+mod pieces;
 mod proxied;
 mod redirect;
 mod refusal;

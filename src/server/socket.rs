@@ -10,14 +10,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
 
 use super::admission::Permit;
+use crate::plain::Plain;
 
 /// A connected client.
 #[derive(Debug)]
 pub struct Socket {
-    stream: Stream,
+    stream: Plain,
     /// Dropped with it.
     pub permit: Permit,
     /// Taken, and not sent yet.
@@ -36,18 +36,9 @@ enum Stage {
     Parting,
 }
 
-/// What it is connected by.
-#[derive(Debug)]
-pub enum Stream {
-    /// TCP.
-    Tcp(TcpStream),
-    /// A Unix socket.
-    Unix(UnixStream),
-}
-
 impl Socket {
     /// A socket with its place, before TLS.
-    pub fn new(stream: Stream, permit: Permit) -> Self {
+    pub fn new(stream: Plain, permit: Permit) -> Self {
         Self { stream, permit, kept: Vec::new(), stage: Stage::Opening(true) }
     }
 
@@ -63,10 +54,7 @@ impl Socket {
 
     /// Waits until there is something to read, or the client is gone. Needs no buffer.
     pub async fn readable(&self) -> io::Result<()> {
-        match &self.stream {
-            Stream::Tcp(stream) => stream.readable().await,
-            Stream::Unix(stream) => stream.readable().await,
-        }
+        self.stream.readable().await
     }
 
     /// There is more to come after all: sends what is kept back, and from now on keeps nothing.
@@ -91,7 +79,7 @@ impl Socket {
             let kept = self.kept.len();
             let mut all = vec![IoSlice::new(&self.kept)];
             all.extend_from_slice(slices);
-            match ready!(self.stream.poll_send(cx, &all))? {
+            match ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &all))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 sent if sent > kept => {
                     self.kept = Vec::new();
@@ -101,7 +89,11 @@ impl Socket {
             }
         }
         self.kept = Vec::new();
-        if slices.is_empty() { Poll::Ready(Ok(0)) } else { self.stream.poll_send(cx, slices) }
+        if slices.is_empty() { Poll::Ready(Ok(0)) } else { self.send(cx, slices) }
+    }
+
+    fn send(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 
     fn keeps(&self, slices: &[IoSlice<'_>], length: usize) -> bool {
@@ -124,10 +116,7 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let polled = match &mut this.stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
-        };
+        let polled = Pin::new(&mut this.stream).poll_read(cx, buffer);
         if polled.is_pending() && matches!(this.stage, Stage::Opening(_)) {
             // Nobody must wait for what is kept back.
             ready!(this.poll_send(cx, &[]))?;
@@ -161,7 +150,7 @@ impl AsyncWrite for Socket {
             }
             return Poll::Ready(Ok(sent));
         }
-        if this.kept.is_empty() { this.stream.poll_send(cx, slices) } else { this.poll_send(cx, slices) }
+        if this.kept.is_empty() { this.send(cx, slices) } else { this.poll_send(cx, slices) }
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -176,24 +165,11 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_send(cx, &[]))?;
-        match &mut this.stream {
+        if this.stage == Stage::Parting {
             // Closing it says the same.
-            _ if this.stage == Stage::Parting => Poll::Ready(Ok(())),
-            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            return Poll::Ready(Ok(()));
         }
-    }
-}
-
-impl Stream {
-    fn poll_send(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match (self, slices) {
-            // One buffer is the rule, and `send` costs the kernel less than `writev`.
-            (Self::Tcp(stream), [only]) => Pin::new(stream).poll_write(cx, only),
-            (Self::Unix(stream), [only]) => Pin::new(stream).poll_write(cx, only),
-            (Self::Tcp(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
-            (Self::Unix(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
+        Pin::new(&mut this.stream).poll_shutdown(cx)
     }
 }
 

@@ -13,11 +13,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
+use super::pieces::{MOST, are_short, cut};
 use super::refusal::Refusal;
 use super::socket::Socket;
 use crate::policy::frames::{Frames, Refused};
 use crate::policy::heads::Heads;
 use crate::telemetry::{Counters, Limit};
+use crate::web::Interim;
 
 /// A TLS connection whose writes are noted.
 #[derive(Debug)]
@@ -35,8 +37,8 @@ pub struct Stream {
 /// Who reads along.
 #[derive(Debug)]
 enum Along {
-    /// What comes in over HTTP/1.1.
-    Heads(Heads),
+    /// What comes in over HTTP/1.1; and what goes out before answers, past hyper.
+    Heads(Heads, Arc<Interim>),
     /// Nobody: this is the last that goes out.
     Refusal(Box<Refusal>),
     /// What goes out over HTTP/2.
@@ -52,8 +54,8 @@ struct Outgoing {
 
 impl Stream {
     /// Wraps a connection that speaks HTTP/1.1.
-    pub fn http1(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>) -> Self {
-        Self::new(tls, activity, Along::Heads(Heads::default()))
+    pub fn http1(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>, interim: Arc<Interim>) -> Self {
+        Self::new(tls, activity, Along::Heads(Heads::default(), interim))
     }
 
     /// Wraps a connection of this peer that speaks HTTP/2.
@@ -106,7 +108,7 @@ impl Stream {
         if !self.activity.is_idle() || self.activity.is_tunnel() {
             return None;
         }
-        if let Along::Heads(_) = self.along {
+        if let Along::Heads(..) = self.along {
             let head: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
             self.along = Along::Refusal(Box::new(Refusal::new(&head)?));
         }
@@ -114,6 +116,15 @@ impl Stream {
         let written = refusal.poll_write(&mut self.tls, cx);
         let whole = slices.iter().map(|slice| slice.len()).sum();
         Some(self.noted(written.map_ok(|()| whole)))
+    }
+
+    /// Ready when no interim answer waits: hyper has nothing left to write (not `writing`), or is about to. What waits belongs to the one
+    /// request that it has under way, whose head it has not written.
+    fn poll_interim(&mut self, cx: &mut Context<'_>, writing: bool) -> Poll<io::Result<()>> {
+        let Along::Heads(_, interim) = &self.along else { return Poll::Ready(Ok(())) };
+        interim.close(writing);
+        let written = interim.poll_write(cx, &mut self.tls);
+        self.noted(written)
     }
 
     /// Notes what TLS has taken.
@@ -155,7 +166,7 @@ impl AsyncRead for Stream {
         }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.tls).poll_read(cx, buffer);
-        if let Along::Heads(heads) = &mut this.along
+        if let Along::Heads(heads, _) = &mut this.along
             && let Some(flawed) = heads.read(&buffer.filled()[before..])
         {
             this.activity.is_flawed(flawed);
@@ -185,10 +196,16 @@ impl AsyncWrite for Stream {
         {
             return refused;
         }
+        ready!(self.poll_interim(cx, true))?;
         if self.activity.is_parting() {
             self.tls.get_mut().0.part();
         }
-        let polled = Pin::new(&mut self.tls).poll_write_vectored(cx, slices);
+        let tls = Pin::new(&mut self.tls);
+        let polled = if are_short(slices) {
+            tls.poll_write_vectored(cx, slices)
+        } else {
+            tls.poll_write_vectored(cx, cut(slices, &mut [IoSlice::new(&[]); MOST]))
+        };
         if let Poll::Ready(Ok(count)) = polled {
             self.took(slices, count);
         }
@@ -202,6 +219,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Called when everything before has been taken.
         self.flushed_at = Some(self.activity.moved());
+        ready!(self.poll_interim(cx, false))?;
         let mut polled = Pin::new(&mut self.tls).poll_flush(cx);
         if polled.is_ready() && !self.activity.is_parting() {
             let socket = self.tls.get_mut().0;

@@ -20,9 +20,10 @@ use super::admission::{Admission, Verdict};
 use super::connection::{self, Host};
 use super::listener::Listening;
 use super::memory::give_back;
-use super::socket::{Socket, Stream};
+use super::socket::Socket;
 use super::watch::Watch;
 use crate::config::Limits;
+use crate::plain::Plain;
 use crate::telemetry::Counters;
 use crate::web::Gate;
 
@@ -180,7 +181,7 @@ impl Reception {
         let _ = tokio::time::timeout(Duration::ZERO, rest).await;
     }
 
-    fn take(&self, stream: Stream, address: SocketAddr) {
+    fn take(&self, stream: Plain, address: SocketAddr) {
         let token = self.connections.token();
         let (permit, verdict) = Admission::enter(&self.admission, &self.host.counters, token);
         let over = match verdict {
@@ -211,13 +212,13 @@ impl Listener {
         })
     }
 
-    async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+    async fn accept(&self) -> io::Result<(Plain, SocketAddr)> {
         Ok(match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                (Stream::Tcp(stream), address)
+                (Plain::Tcp(stream), address)
             }
-            Self::Unix(listener) => (Stream::Unix(listener.accept().await?.0), HERE),
+            Self::Unix(listener) => (Plain::Unix(listener.accept().await?.0), HERE),
         })
     }
 }

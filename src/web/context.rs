@@ -13,6 +13,7 @@ use crate::clock::UnixTime;
 use crate::policy::framing::FramingError;
 use crate::policy::head::Lines;
 use crate::policy::headers::{FORWARDED_FOR, REQUEST_ID, header_text};
+use crate::proxy::Interim;
 use crate::telemetry::{Limit, RequestId};
 
 /// The other end of a connection.
@@ -20,16 +21,25 @@ use crate::telemetry::{Limit, RequestId};
 pub struct Peer {
     /// Its address.
     pub ip: IpAddr,
-    /// Its address, ready for `X-Forwarded-For`.
-    pub forwarded_for: HeaderValue,
-    /// What every request of its, unless it is believed itself, says on its way to Campaign.
-    pub lines: Arc<Lines>,
+    /// What is the same for all of its requests.
+    pub known: Arc<Known>,
     /// True when its forwarding headers are believed.
     pub trusted: bool,
     /// The limit that this connection is over: it is told so, and nothing else.
     pub over: Option<Limit>,
     /// What was wrong with the head as it came over the wire.
     pub flaw: Option<FramingError>,
+}
+
+/// What is prepared once for all requests of a connection.
+#[derive(Debug)]
+pub struct Known {
+    /// The peer's address, ready for `X-Forwarded-For`.
+    pub forwarded_for: HeaderValue,
+    /// What every request of its, unless it is believed itself, says on its way to Campaign.
+    pub lines: Lines,
+    /// Where interim answers wait to be written to this connection; `None` where there is no way.
+    pub interim: Option<Arc<Interim>>,
 }
 
 impl Peer {
@@ -41,7 +51,16 @@ impl Peer {
         let mut lines = Lines::default();
         lines.add(&FORWARDED_FOR, &forwarded_for);
         lines.add_fixed("x-forwarded-proto: https\r\n");
-        Self { ip, forwarded_for, lines: Arc::new(lines), trusted, over: None, flaw: None }
+        let known = Arc::new(Known { forwarded_for, lines, interim: None });
+        Self { ip, known, trusted, over: None, flaw: None }
+    }
+
+    /// The same peer, who can be sent interim answers.
+    #[must_use]
+    pub fn with_interim(self, interim: Arc<Interim>) -> Self {
+        let Known { forwarded_for, lines, .. } = &*self.known;
+        let (forwarded_for, lines) = (forwarded_for.clone(), lines.clone());
+        Self { known: Arc::new(Known { forwarded_for, lines, interim: Some(interim) }), ..self }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
@@ -80,7 +80,7 @@ impl Gate {
         self.counters.request(status);
         self.access.line(&Line {
             request,
-            peer: peer.forwarded_for.to_str().unwrap_or_default(),
+            peer: peer.known.forwarded_for.to_str().unwrap_or_default(),
             // A token, but nobody's method.
             method: &Method::from_bytes(b"-").unwrap_or_default(),
             path: "-",
@@ -184,8 +184,10 @@ impl Gate {
             Wanted::ask(head.lines());
         }
         let ended = || auth.as_ref().map(|auth| auth.ended.clone());
-        let forwarded =
-            self.proxy.forward(head, body, wanted, ended).await.map_err(|e| (e.into(), signed_in))?;
+        // None to HTTP/1.0 (RFC 9110 §15.2).
+        let interim = context.peer.known.interim.as_deref().filter(|_| request.version == Version::HTTP_11);
+        let forwarded = self.proxy.forward(head, body, wanted, interim, ended).await;
+        let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
         let Some(auth) = auth else { return Ok(forwarded.response) };
         let mut response = if campaign_session::is_suspicious(&forwarded.response, is_soap, &auth) {
             let anew = |fresh: &Auth| dress::anew(shared, context, &request, &host, (&auth, fresh));

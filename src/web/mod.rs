@@ -30,7 +30,7 @@ mod shared;
 mod was;
 mod whole;
 
-pub use crate::proxy::{Body, Hold};
+pub use crate::proxy::{Body, Hold, Interim};
 pub use context::Peer;
 pub use gate::Gate;
 pub use rate::{RateLimiter, network};

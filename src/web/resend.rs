@@ -111,7 +111,7 @@ async fn forward(
     let (request, body) = request.into_parts();
     let head = dress::dress(shared, context, &request, &host, Some(auth));
     let ended = || Some(auth.ended.clone());
-    let mut response = proxy.forward(head, body, None, ended).await?.response;
+    let mut response = proxy.forward(head, body, None, None, ended).await?.response;
     if let Some(seconds) = auth.ends_soon(context.now) {
         response.headers_mut().insert(EXPIRES_IN, seconds.into());
     }

@@ -150,12 +150,17 @@ async fn check(case: &Case, http2: bool) -> Result<(), String> {
 async fn over_http1(world: &World, case: &Case) -> Result<Outcome, String> {
     let mut line = ask::line(world).await;
     line.send(Ask::new(&case.method, "/r/case").bytes(ask::host(world))).await;
-    let head = line.head().await.map_err(|error| error.to_string())?;
+    let mut before = Vec::new();
+    let mut head = line.head().await.map_err(|error| error.to_string())?;
+    while matches!(head.status(), 100..=199) {
+        before.push(head);
+        head = line.head().await.map_err(|error| error.to_string())?;
+    }
     let bodiless = case.method == "HEAD" || matches!(head.status(), 204 | 304);
     let body = if bodiless { Ok(Vec::new()) } else { line.body(&head).await };
     let body = body.ok().map(|body| String::from_utf8_lossy(&body).into_owned());
     let rest = line.rest().await;
-    let all = format!("{head:?} {body:?} {}", rest.escape_ascii());
+    let all = format!("{before:?} {head:?} {body:?} {}", rest.escape_ascii());
     Ok(Outcome { status: head.status(), body, all })
 }
 

@@ -32,6 +32,7 @@ mod hops;
 mod hosts;
 mod http2;
 mod idle;
+mod interim;
 mod left;
 mod limits;
 mod listen;

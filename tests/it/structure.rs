@@ -12,7 +12,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("policy", &[]),
     ("clock", &[]),
     ("crypto", &[]),
-    ("http_client", &[]),
+    ("plain", &[]),
+    ("http_client", &["plain"]),
     ("config", &["policy"]),
     ("telemetry", &["config"]),
     // These know the same foundations and never each other, nor what joins them.
@@ -22,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("proxy", FOUNDATIONS),
     // Joins them.
     ("web", &["campaign", "clock", "config", "crypto", "ims", "policy", "proxy", "session", "telemetry"]),
-    ("server", &["config", "policy", "telemetry", "web"]),
+    ("server", &["config", "plain", "policy", "telemetry", "web"]),
     ("admin", &["clock", "proxy", "session", "telemetry", "web"]),
     // The simulators share nothing with the gateway but the clock, or a mistake would be made on both sides.
     ("demo", &["clock"]),

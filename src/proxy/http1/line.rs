@@ -5,14 +5,16 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::Frame;
 use tokio::task::unconstrained;
 use tokio_util::io::poll_read_buf;
 
+use super::ahead::{AT_MOST, Ahead};
 use super::{SendError, Sending, WireError};
 use crate::http_client::Wire;
 use crate::policy::answer::{Answer, AnswerError, Framing, Next};
+use crate::proxy::interim::Interim;
 use crate::proxy::upload::Upload;
 
 /// A connection. Dropping it closes it.
@@ -20,11 +22,7 @@ use crate::proxy::upload::Upload;
 pub struct Line {
     wire: Wire,
     /// Read, and not used yet.
-    ahead: Bytes,
-    /// Where the next bytes go: the same memory again and again, as soon as nobody holds what was read into it.
-    space: BytesMut,
-    /// How much is read at once: more while it comes in large pieces.
-    at_once: usize,
+    ahead: Ahead,
     /// Interim answers before the one that is waited for.
     interim: u8,
 }
@@ -32,7 +30,7 @@ pub struct Line {
 impl Line {
     /// Over an open connection.
     pub fn new(wire: Wire) -> Self {
-        Self { wire, ahead: Bytes::new(), space: BytesMut::new(), at_once: LEAST, interim: 0 }
+        Self { wire, ahead: Ahead::new(), interim: 0 }
     }
 
     /// True when it is open and the upstream says nothing, as it must between two exchanges. Costs no system call unless
@@ -41,19 +39,18 @@ impl Line {
         // Whatever the task may still do in its turn: a connection that was not looked at is not a quiet one.
         let look = pin!(unconstrained(poll_fn(|cx| Poll::Ready(self.poll_fill(cx).is_pending()))));
         let quiet = look.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(true);
-        quiet && self.ahead.is_empty()
+        quiet && self.ahead.bytes.is_empty()
     }
 
     /// True when nothing is left of an exchange; what would be, nobody knows of what it is.
     pub fn is_clear(&self) -> bool {
-        self.ahead.is_empty()
+        self.ahead.bytes.is_empty()
     }
 
     /// Lets go of the buffer of a connection that nobody has used for a while.
     pub fn rest(&mut self) {
         if self.is_clear() {
-            self.ahead = Bytes::new();
-            self.space = BytesMut::new();
+            self.ahead.let_go();
         }
     }
 
@@ -67,17 +64,24 @@ impl Line {
         sending.poll(cx, &mut self.wire, upload)
     }
 
-    /// The head of the answer. Interim answers before it end here, for there is no way to hand them to the client (a proxy
-    /// should, RFC 9110 §15.2; hyper's server sends none but `100`). A switch of protocols is no interim answer.
-    pub fn poll_answer(&mut self, cx: &mut Context<'_>, to_head: bool) -> Poll<Result<Answer, WireError>> {
+    /// The head of the answer. Interim answers before it go to `interim`, or end here. A switch of protocols is none.
+    pub fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        to_head: bool,
+        interim: Option<&Interim>,
+    ) -> Poll<Result<Answer, WireError>> {
         loop {
             // A head has its end in the last bytes that came, or has not come whole.
-            if self.ahead.contains(&b'\n') {
-                match Answer::parse(&mut self.ahead, to_head).map_err(WireError::from)? {
+            if self.ahead.bytes.contains(&b'\n') {
+                match Answer::parse(&mut self.ahead.bytes, to_head).map_err(WireError::from)? {
                     Some(answer) if answer.status.is_informational() && answer.status != SWITCHING => {
                         self.interim += 1;
                         if self.interim > MAX_INTERIM {
                             return Poll::Ready(Err(WireError::TooLong));
+                        }
+                        if let Some(interim) = interim {
+                            interim.put(answer);
                         }
                         continue;
                     }
@@ -88,10 +92,10 @@ impl Line {
                     None => {}
                 }
             }
-            if self.ahead.len() >= AT_MOST {
+            if self.ahead.bytes.len() >= AT_MOST {
                 return Poll::Ready(Err(WireError::TooLong));
             }
-            let begun = !self.ahead.is_empty();
+            let begun = !self.ahead.bytes.is_empty();
             if ready!(self.poll_fill(cx))? == 0 {
                 return Poll::Ready(Err(if begun {
                     AnswerError::Incomplete.into()
@@ -109,7 +113,7 @@ impl Line {
         framing: &mut Framing,
     ) -> Poll<Option<Result<Frame<Bytes>, WireError>>> {
         loop {
-            match framing.next(&mut self.ahead).map_err(WireError::from)? {
+            match framing.next(&mut self.ahead.bytes).map_err(WireError::from)? {
                 Next::Frame(frame) => return Poll::Ready(Some(Ok(frame))),
                 Next::End => return Poll::Ready(None),
                 Next::More if ready!(self.poll_fill(cx))? == 0 => framing.close().map_err(WireError::from)?,
@@ -120,41 +124,25 @@ impl Line {
 
     /// The connection itself, and what has come over it, for another protocol.
     pub fn into_parts(self) -> (Wire, Vec<u8>) {
-        (self.wire, self.ahead.to_vec())
+        (self.wire, self.ahead.bytes.to_vec())
     }
 
     /// Reads what there is behind what has been read; gives the count, 0 at the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let ahead = std::mem::take(&mut self.ahead);
-        if ahead.is_empty() {
-            // Empty it still holds the memory that is to be used again.
-            drop(ahead);
-        } else {
-            // A head in pieces, which has to lie in one.
-            self.space = BytesMut::new();
-            self.space = ahead.into();
+        let Self { wire, ahead, .. } = self;
+        match wire {
+            Wire::Plain(socket) => loop {
+                // First, so that memory is made ready for bytes that are there.
+                ready!(socket.poll_readable(cx))?;
+                if let Poll::Ready(read) = ahead.fill(|space| socket.try_read(space)) {
+                    return Poll::Ready(read);
+                }
+            },
+            Wire::Tls(stream) => ahead.fill(|space| poll_read_buf(Pin::new(stream), cx, space)),
         }
-        self.space.reserve(self.at_once);
-        let room = self.space.capacity() - self.space.len();
-        let polled = poll_read_buf(Pin::new(&mut self.wire), cx, &mut self.space);
-        if !self.space.is_empty() {
-            // Also when nothing came: what was read before stays where it can be looked at.
-            self.ahead = self.space.split().freeze();
-        }
-        let read = ready!(polled)?;
-        if read == room {
-            self.at_once = (self.at_once * 2).min(AT_MOST);
-        } else if read < self.at_once / 4 {
-            self.at_once = (self.at_once / 2).max(LEAST);
-        }
-        Poll::Ready(Ok(read))
     }
 }
 
 /// Interim answers to one request, at most.
 const MAX_INTERIM: u8 = 32;
 const SWITCHING: http::StatusCode = http::StatusCode::SWITCHING_PROTOCOLS;
-/// Read at once in the beginning: a small answer with its head.
-const LEAST: usize = 8 * 1024;
-/// Read at once at most, and the longest head. Where a client reads slower than Campaign writes, one such piece waits here for it.
-const AT_MOST: usize = 64 * 1024;

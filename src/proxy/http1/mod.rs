@@ -3,6 +3,7 @@
 //! A request's head comes written, and `policy::answer` says where answers end. It runs in the task that serves the client:
 //! no other task, no channel, no copy of a body in between. [`Line`] is the connection, [`Sending`] a request on its way.
 
+mod ahead;
 mod line;
 mod sending;
 
