@@ -1,4 +1,5 @@
-//! A TCP or Unix socket, read from and written to by the system calls themselves.
+//! A TCP or Unix socket, read from and written to by the system calls themselves wherever that is often: into memory that is a
+//! vector's or was filled before, and from one slice. The rest is left to tokio.
 //!
 //! A small exchange is four of these calls and little else. The C library's `recv` and `send` make each a point where a thread can
 //! be cancelled, which costs atomic operations before and after it, and which nobody here uses. So the runtime says when a
@@ -48,7 +49,7 @@ impl Plain {
     }
 
     /// Reads what there is into the room behind `space`, of which there must be some; gives the count, 0 at the end. Pending,
-    /// when there was nothing: then [`Plain::poll_readable`] tells when to try again.
+    /// when there was nothing: nobody is woken for that, but [`Plain::poll_readable`] tells when to try again.
     pub fn try_read(&self, space: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         let room = space.capacity() - space.len();
         self.attempt(Interest::READABLE, room, |fd| {

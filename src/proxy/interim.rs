@@ -92,3 +92,59 @@ impl Interim {
 
 /// Bytes that wait for a client, past which nothing is added.
 const MOST: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn put(interim: &Interim, head: &str) {
+        let mut bytes = Bytes::from(format!("HTTP/1.1 {head}\r\n\r\n"));
+        interim.put(Answer::parse(&mut bytes, false).unwrap().unwrap());
+    }
+
+    async fn written(interim: &Interim) -> String {
+        let mut text = Vec::new();
+        poll_fn(|cx| interim.poll_write(cx, &mut text)).await.unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_an_answer_is_written_goes_nowhere() {
+        let interim = Interim::default();
+        put(&interim, "103 Early Hints\r\nLink: </a>");
+        interim.close(true);
+        put(&interim, "103 Early Hints\r\nLink: </b>");
+        assert_eq!(written(&interim).await, "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
+        interim.close(false);
+        assert_eq!(written(&interim).await, "");
+        put(&interim, "102 Processing");
+        assert_eq!(written(&interim).await, "HTTP/1.1 102 Processing\r\n\r\n");
+    }
+
+    #[tokio::test]
+    async fn no_framing_and_nothing_of_the_connection_goes_on() {
+        let interim = Interim::default();
+        put(
+            &interim,
+            "103 Hints\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\nConnection: Y\r\nY: 1\r\nSet-Cookie: __sessiontoken=1\r\nA: b",
+        );
+        put(&interim, "103 Early Hints\r\nContent-Length: 3");
+        put(&interim, "100 Continue");
+        let expected = "HTTP/1.1 103 Hints\r\na: b\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n";
+        assert_eq!(written(&interim).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_no_burden() {
+        let interim = Interim::default();
+        for _ in 0..100 {
+            put(&interim, &format!("103 Early Hints\r\nLink: {}", "x".repeat(10_000)));
+        }
+        let text = written(&interim).await;
+        assert!((MOST..MOST + 11_000).contains(&text.len()), "{}", text.len());
+    }
+}

@@ -118,8 +118,9 @@ impl Stream {
         Some(self.noted(written.map_ok(|()| whole)))
     }
 
-    /// Ready when no interim answer waits: hyper has nothing left to write (not `writing`), or is about to. What waits belongs to the one
-    /// request that it has under way, whose head it has not written.
+    /// Ready when no interim answer waits. `writing` when hyper has something to write, from its first try until all of it is flushed:
+    /// then no more are taken, and what waits goes first. It belongs to the one request that is under way, for hyper gets the head of
+    /// an answer after all that came before it.
     fn poll_interim(&mut self, cx: &mut Context<'_>, writing: bool) -> Poll<io::Result<()>> {
         let Along::Heads(_, interim) = &self.along else { return Poll::Ready(Ok(())) };
         interim.close(writing);

@@ -65,7 +65,8 @@ impl Ahead {
 
 /// Read at once in the beginning: a small answer with its head.
 const LEAST: usize = 8 * 1024;
-/// Read at once at most, and the longest head. Where a client reads slower than Campaign writes, one such piece waits here for it.
+/// Room made for one read at most, and the longest head. Where a client reads slower than Campaign writes, one such piece waits here for
+/// it: two, when a head of this length came in pieces, until the connection has rested.
 pub(super) const AT_MOST: usize = 64 * 1024;
 
 #[cfg(test)]
