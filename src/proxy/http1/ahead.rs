@@ -92,6 +92,9 @@ mod tests {
         assert_ne!(first, second, "somebody holds the first");
         assert_eq!((&piece[..], &ahead.bytes[..]), (&b"one"[..], &b"two"[..]));
         drop(ahead.bytes.split_to(3));
+        // Would get the memory if it were free.
+        let taker = Vec::<u8>::with_capacity(LEAST);
+        assert_ne!(taker.as_ptr(), second);
         assert_eq!(filled(&mut ahead, b"three"), second);
         ahead.let_go();
         assert!(ahead.bytes.is_empty() && ahead.memory.is_empty());
