@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::{Response, header};
+use http::{HeaderMap, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio_util::sync::CancellationToken;
@@ -77,8 +77,8 @@ impl Body {
 }
 
 /// Server-sent events: an answer without an end (HTML Standard §9.2).
-pub(super) fn is_event_stream<B>(response: &Response<B>) -> bool {
-    let value = response.headers().get(header::CONTENT_TYPE);
+pub(super) fn is_event_stream(fields: &HeaderMap) -> bool {
+    let value = fields.get(header::CONTENT_TYPE);
     value
         .and_then(|value| value.as_bytes().get(..EVENTS.len()))
         .is_some_and(|v| v.eq_ignore_ascii_case(EVENTS))
@@ -126,7 +126,11 @@ impl Download {
                 match &polled {
                     // Also behind the last piece: nobody looks for an end that is known.
                     Poll::Ready(None | Some(Ok(_))) if framing.is_over() => give_back(place),
-                    Poll::Ready(Some(Err(_))) => *place = None,
+                    Poll::Ready(Some(Err(error))) => {
+                        if let Some(lease) = place.take() {
+                            lease.broke(error);
+                        }
+                    }
                     _ => {}
                 }
                 polled

@@ -85,7 +85,7 @@ impl Health {
         claimed
     }
 
-    /// A request was answered.
+    /// A request was answered to the end, or by an answer that has none.
     pub fn answered(&self) {
         // Read first: a write would take the cache line from the other workers.
         if self.failures.load(Ordering::Relaxed) != 0 {
@@ -98,7 +98,7 @@ impl Health {
         }
     }
 
-    /// A request got no connection or no answer.
+    /// A request got no connection, no answer or half of one.
     pub fn failed(&self, reason: &dyn std::fmt::Display) {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if failures < self.settings.max_failures {

@@ -8,23 +8,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body::Frame;
 
-use super::deadline::Deadline;
+use super::connection::{Connection, Failed};
 use super::error::BodyError;
-use super::http1::{Line, SendError, Sending, WireError};
+use super::http1::{SendError, Sending};
 use super::interim::Interim;
 use super::pool::Kept;
-use super::upload::{Upload, UploadError};
+use super::upload::Upload;
 use crate::http_client::Wire;
 use crate::policy::answer::{Answer, Framing};
 use crate::policy::head::BodyLength;
-
-/// A connection to Campaign. Dropping it closes it at once, whatever is under way on it.
-#[derive(Debug)]
-pub(super) struct Connection {
-    line: Line,
-    deadline: Deadline,
-    used: Instant,
-}
 
 /// A slot of the pool and the connection in it. Dropping it closes the connection and frees the slot.
 #[derive(Debug)]
@@ -32,6 +24,8 @@ pub struct Lease {
     connection: Option<Box<Connection>>,
     /// False when the connection cannot be used again.
     persists: bool,
+    /// Bytes of the answer's body that have come.
+    came: u64,
     kept: Arc<Kept>,
 }
 
@@ -56,78 +50,10 @@ pub(super) struct Patience {
     pub upload: Duration,
 }
 
-/// Why there was no answer.
-#[derive(Debug)]
-pub(super) enum Failed {
-    /// The request was complete, the answer did not come in time.
-    Deadline,
-    /// The client's body stood still.
-    Stalled,
-    /// The client's body broke off.
-    Upload(UploadError),
-    /// The connection broke; `unsent` when nothing of the request had gone out.
-    Broken { error: WireError, unsent: bool },
-}
-
-impl Connection {
-    pub fn new(wire: Wire, limit: Duration) -> Self {
-        Self { line: Line::new(wire), deadline: Deadline::new(limit), used: Instant::now() }
-    }
-
-    /// True when it is open, at rest, and was used within `limit`.
-    pub fn is_usable(&mut self, now: Instant, limit: Duration) -> bool {
-        now.saturating_duration_since(self.used) < limit && self.line.is_quiet()
-    }
-
-    /// As [`is_usable`](Self::is_usable), for one that goes on resting, without a buffer.
-    pub fn may_stay(&mut self, now: Instant, limit: Duration) -> bool {
-        let usable = self.is_usable(now, limit);
-        self.line.rest();
-        usable
-    }
-
-    /// True when it may be used again: nothing came behind the last answer.
-    fn is_through(&mut self) -> bool {
-        self.used = Instant::now();
-        self.line.is_clear()
-    }
-
-    /// One look at an exchange: sends what can be sent, gives the answer's head when it has come.
-    ///
-    /// An upstream may answer before it has read a request, and stop reading: a failure to send counts only when there is
-    /// no answer either.
-    fn poll_exchange(
-        &mut self,
-        cx: &mut Context<'_>,
-        outgoing: &mut Outgoing<'_>,
-        sending: &mut Sending,
-        unsendable: &mut Option<std::io::Error>,
-    ) -> Poll<Result<Answer, Failed>> {
-        if unsendable.is_none() && !sending.is_over() {
-            match self.line.poll_send(cx, sending, &mut outgoing.upload) {
-                Poll::Ready(Err(SendError::Upload(error))) => return Poll::Ready(Err(Failed::Upload(error))),
-                Poll::Ready(Err(SendError::Wire(error))) => *unsendable = Some(error),
-                Poll::Ready(Ok(())) | Poll::Pending => {}
-            }
-        }
-        if sending.has_not_begun() {
-            // What came before a request is no answer to it.
-            let unsent = |error: std::io::Error| Err(Failed::Broken { error: error.into(), unsent: true });
-            return unsendable.take().map_or(Poll::Pending, |error| Poll::Ready(unsent(error)));
-        }
-        self.line.poll_answer(cx, outgoing.is_head, outgoing.interim).map(|answer| {
-            answer.map_err(|error| match unsendable.take() {
-                Some(first) if !error.is_an_answer() => Failed::Broken { error: first.into(), unsent: false },
-                _ => Failed::Broken { error, unsent: false },
-            })
-        })
-    }
-}
-
 impl Lease {
     /// Holds a slot that was taken already.
     pub(super) fn new(kept: Arc<Kept>) -> Self {
-        Self { connection: None, persists: false, kept }
+        Self { connection: None, persists: false, came: 0, kept }
     }
 
     /// The upstream's name for logs.
@@ -186,6 +112,9 @@ impl Lease {
         let upstream = || kept.name.clone();
         if let Poll::Ready(frame) = connection.line.poll_frame(cx, framing) {
             *waits = false;
+            if let Some(Ok(frame)) = &frame {
+                self.came += frame.data_ref().map_or(0, |piece| piece.len() as u64);
+            }
             let broken = |error| kept.cut(BodyError::Broken { upstream: upstream(), error });
             return Poll::Ready(frame.map(|frame| frame.map_err(broken)));
         }
@@ -210,8 +139,23 @@ impl Lease {
         }
     }
 
+    /// Tells the upstream's health that it answers.
+    pub(super) fn answered(&self) {
+        self.kept.health.answered();
+    }
+
+    /// Tells the upstream's health of an answer that broke off, if nobody else can be why: a client that reads slowly may have
+    /// cost Campaign its patience, but not before the buffers on the way were full.
+    pub(super) fn broke(&self, error: &BodyError) {
+        // Silence may be what an answer is for.
+        if matches!(error, BodyError::Broken { .. }) && self.came < BUFFERED {
+            self.kept.health.failed(error);
+        }
+    }
+
     /// Makes the connection available to the next request; to be called when request and answer are through.
     pub(super) fn give_back(mut self) {
+        self.answered();
         if let Some(mut connection) = self.connection.take()
             && self.persists
             && connection.is_through()
@@ -222,6 +166,7 @@ impl Lease {
 
     /// Frees the slot; the connection lives on as something else than HTTP.
     pub(super) fn detach(mut self) -> Option<(Wire, Vec<u8>)> {
+        self.answered();
         self.connection.take().map(|connection| connection.line.into_parts())
     }
 }
@@ -231,3 +176,7 @@ impl Drop for Lease {
         self.kept.free();
     }
 }
+
+/// So much of an answer fits the socket buffers between Campaign and a gateway that does not read (Linux gives a connection a window
+/// of 64 kB to begin with).
+const BUFFERED: u64 = 64 * 1024;

@@ -2,11 +2,12 @@
 //!
 //! The caller has decided and written the head; here nothing is judged any more. `fleet` chooses an upstream by load
 //! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan; `http1` is what is
-//! spoken over it; `upload` and `body` carry bytes, `early` both where an answer overtakes its request, `peek` looks at the first of
+//! spoken over a `connection`; `upload` and `body` carry bytes, `early` both where an answer overtakes its request, `peek` looks at the first of
 //! them; `interim` has what comes before an answer; `upgrade` joins WebSockets in a `tunnel`.
 
 mod body;
 mod check;
+mod connection;
 mod deadline;
 mod early;
 mod error;
@@ -162,6 +163,11 @@ fn streamed(
     if !plain {
         clean(&mut fields);
     }
+    let is_event_stream = body::is_event_stream(&fields);
+    if is_event_stream {
+        // It has no end that could tell.
+        lease.answered();
+    }
     let body = if sending.is_over() {
         Body::leased(lease, framing)
     } else {
@@ -173,9 +179,7 @@ fn streamed(
     if let Some(reason) = reason {
         response.extensions_mut().insert(reason);
     }
-    if body::is_event_stream(&response)
-        && let Some(ended) = ended()
-    {
+    if is_event_stream && let Some(ended) = ended() {
         return response.map(|body| body.until(ended));
     }
     response

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use super::connection::{Connection, Failed};
 use super::fleet::{Limits, Member};
+use super::health::Health;
 use super::http1::Sending;
-use super::lease::{Connection, Failed, Lease, Outgoing, Patience};
+use super::lease::{Lease, Outgoing, Patience};
 use super::upload::UploadError;
 use super::{BodyError, ProxyError};
 use crate::http_client::{Endpoint, chain};
@@ -30,6 +32,7 @@ pub(super) struct Kept {
     pub name: Arc<str>,
     pub body_idle: Duration,
     pub counters: Arc<Counters>,
+    pub health: Arc<Health>,
     idle: Mutex<Resting>,
     slots: Semaphore,
     idle_timeout: Duration,
@@ -61,6 +64,7 @@ impl Pool {
             name: member.endpoint.name().clone(),
             body_idle: limits.body_idle,
             counters,
+            health: member.health.clone(),
             idle: Mutex::default(),
             slots: Semaphore::new(limits.pool.max_connections),
             idle_timeout: limits.pool.idle_timeout,
@@ -81,10 +85,11 @@ impl Pool {
     /// is safe (RFC 9110 §9.2.2) — a GET or HEAD without body — and only once, which `outgoing` remembers.
     pub(super) async fn send(&self, outgoing: &mut Outgoing<'_>) -> Result<Answered, Failure> {
         let outcome = self.exchange(outgoing).await;
-        match &outcome {
-            Ok(_) => self.member.health.answered(),
-            Err(failure) if failure.error.is_upstreams() => self.member.health.failed(&failure.error),
-            Err(_) => {}
+        // An answer that has begun is none yet: the lease tells of its end.
+        if let Err(failure) = &outcome
+            && failure.error.is_upstreams()
+        {
+            self.member.health.failed(&failure.error);
         }
         outcome
     }

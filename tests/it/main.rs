@@ -16,6 +16,7 @@ mod corpus;
 mod corpus_answers;
 mod doors;
 mod drain;
+mod ejection;
 mod endings;
 mod every_limit;
 mod everywhere;

@@ -75,7 +75,8 @@ impl Answer {
         let status = status.ok_or(httparse::Error::Status)?;
         let is_http11 = response.version == Some(1);
 
-        let mut fields = HeaderMap::with_capacity(response.headers.len());
+        // And room for one of the gateway's.
+        let mut fields = HeaderMap::with_capacity(response.headers.len() + 1);
         let mut declared = Declared::default();
         let (mut keeps, mut closes, mut plain) = (is_http11, false, true);
         for field in response.headers.iter() {

@@ -1,0 +1,87 @@
+//! A connection to Campaign, at rest and in an exchange.
+
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use super::deadline::Deadline;
+use super::http1::{Line, SendError, Sending, WireError};
+use super::lease::Outgoing;
+use super::upload::UploadError;
+use crate::http_client::Wire;
+use crate::policy::answer::Answer;
+
+/// A connection to Campaign. Dropping it closes it at once, whatever is under way on it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub line: Line,
+    pub deadline: Deadline,
+    used: Instant,
+}
+
+/// Why there was no answer.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The request was complete, the answer did not come in time.
+    Deadline,
+    /// The client's body stood still.
+    Stalled,
+    /// The client's body broke off.
+    Upload(UploadError),
+    /// The connection broke; `unsent` when nothing of the request had gone out.
+    Broken { error: WireError, unsent: bool },
+}
+
+impl Connection {
+    pub fn new(wire: Wire, limit: Duration) -> Self {
+        Self { line: Line::new(wire), deadline: Deadline::new(limit), used: Instant::now() }
+    }
+
+    /// True when it is open, at rest, and was used within `limit`.
+    pub fn is_usable(&mut self, now: Instant, limit: Duration) -> bool {
+        now.saturating_duration_since(self.used) < limit && self.line.is_quiet()
+    }
+
+    /// As [`is_usable`](Self::is_usable), for one that goes on resting, without a buffer.
+    pub fn may_stay(&mut self, now: Instant, limit: Duration) -> bool {
+        let usable = self.is_usable(now, limit);
+        self.line.rest();
+        usable
+    }
+
+    /// True when it may be used again: nothing came behind the last answer.
+    pub fn is_through(&mut self) -> bool {
+        self.used = Instant::now();
+        self.line.is_clear()
+    }
+
+    /// One look at an exchange: sends what can be sent, gives the answer's head when it has come.
+    ///
+    /// An upstream may answer before it has read a request, and stop reading: a failure to send counts only when there is
+    /// no answer either.
+    pub fn poll_exchange(
+        &mut self,
+        cx: &mut Context<'_>,
+        outgoing: &mut Outgoing<'_>,
+        sending: &mut Sending,
+        unsendable: &mut Option<std::io::Error>,
+    ) -> Poll<Result<Answer, Failed>> {
+        if unsendable.is_none() && !sending.is_over() {
+            match self.line.poll_send(cx, sending, &mut outgoing.upload) {
+                Poll::Ready(Err(SendError::Upload(error))) => return Poll::Ready(Err(Failed::Upload(error))),
+                Poll::Ready(Err(SendError::Wire(error))) => *unsendable = Some(error),
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+        }
+        if sending.has_not_begun() {
+            // What came before a request is no answer to it.
+            let unsent = |error: std::io::Error| Err(Failed::Broken { error: error.into(), unsent: true });
+            return unsendable.take().map_or(Poll::Pending, |error| Poll::Ready(unsent(error)));
+        }
+        self.line.poll_answer(cx, outgoing.is_head, outgoing.interim).map(|answer| {
+            answer.map_err(|error| match unsendable.take() {
+                Some(first) if !error.is_an_answer() => Failed::Broken { error: first.into(), unsent: false },
+                _ => Failed::Broken { error, unsent: false },
+            })
+        })
+    }
+}
