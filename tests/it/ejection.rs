@@ -281,6 +281,56 @@ async fn a_server_that_was_passed_over_gets_its_chance() {
 }
 
 #[tokio::test]
+async fn an_answer_without_an_end_is_answer_enough_for_another_chance() {
+    let switch = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n";
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for (endless, fields) in [(switch, upgrade), (events, "")] {
+        let broken = Arc::new(AtomicBool::new(true));
+        let flag = broken.clone();
+        let flapping = Upstream::start(move |_, mut line: Line, seen: Seen| {
+            let broken = flag.clone();
+            async move {
+                seen.request(&mut line).await?;
+                if !broken.load(Ordering::Relaxed) {
+                    line.send(endless).await;
+                    line.rest().await;
+                }
+                None
+            }
+        })
+        .await;
+        let good = prompt(Arc::default()).await;
+        let world = in_front_of(&[(&flapping, 1), (&good, 1)], |campaign| {
+            campaign.health.ejection = Duration::from_millis(5);
+            campaign.health.max_ejection = Duration::from_millis(40);
+            // Who is tried again and says nothing is tried once in twice this time.
+            campaign.connect_timeout = PATIENCE;
+        })
+        .await;
+        let ask = async || {
+            let mut line = ask::line(&world).await;
+            line.send(format!("GET /r/x HTTP/1.1\r\nHost: {}\r\n{fields}\r\n", ask::host(&world))).await;
+            line.head().await.unwrap();
+        };
+        eventually(async || {
+            ask().await;
+            requests(&flapping) >= 3
+        })
+        .await;
+        broken.store(false, Ordering::Relaxed);
+        let before = requests(&flapping);
+        eventually(async || {
+            ask().await;
+            requests(&flapping) >= before + 3
+        })
+        .await;
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn the_only_server_is_tried_however_often_it_failed() {
     let broken = Arc::new(AtomicBool::new(true));
     let flag = broken.clone();
