@@ -198,10 +198,10 @@ pub fn forwarded(data: &[u8]) {
 
 /// It does not matter how the bytes come, and nothing is found that is not there.
 pub fn heads(data: &[u8]) {
-    let whole = Heads::default().read(data);
-    let mut by_one = Heads::default();
+    let whole = Heads::new(64 * 1024).read(data);
+    let mut by_one = Heads::new(64 * 1024);
     let piecewise = data.chunks(1).find_map(|byte| by_one.read(byte));
-    let mut by_seven = Heads::default();
+    let mut by_seven = Heads::new(64 * 1024);
     let sevens = data.chunks(7).find_map(|bytes| by_seven.read(bytes));
     // A line may be given up for its length one piece sooner.
     if data.len() < 32 * 1024 {

@@ -11,11 +11,13 @@ use memchr::memchr;
 use super::framing::FramingError;
 
 /// Follows the bytes of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Heads {
     place: Place,
     /// Of a line whose end has not come yet.
     begun: Vec<u8>,
+    /// A longer line the parser does not take either.
+    longest: usize,
     count: u32,
 }
 
@@ -49,6 +51,11 @@ enum Place {
 }
 
 impl Heads {
+    /// At the beginning of a connection, of which the parser takes heads of `longest` bytes.
+    pub fn new(longest: usize) -> Self {
+        Self { place: Place::default(), begun: Vec::new(), longest, count: 0 }
+    }
+
     /// Takes in the next bytes of the connection; gives the first flaw, once.
     pub fn read(&mut self, mut bytes: &[u8]) -> Option<Flawed> {
         while !bytes.is_empty() {
@@ -82,7 +89,7 @@ impl Heads {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        if self.begun.len() + bytes.len() > MAX_LINE {
+        if self.begun.len() + bytes.len() > self.longest {
             return self.stop();
         }
         self.begun.extend_from_slice(bytes);
@@ -170,17 +177,16 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// A longer line the parser does not take either.
-const MAX_LINE: usize = 64 * 1024;
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
+    const LONGEST: usize = 64 * 1024;
+
     fn found(text: &str) -> Option<(u32, FramingError)> {
-        Heads::default().read(text.as_bytes()).map(|flawed| (flawed.head, flawed.why))
+        Heads::new(LONGEST).read(text.as_bytes()).map(|flawed| (flawed.head, flawed.why))
     }
 
     /// Heads and bodies one after the other, the flaw in the last.
@@ -217,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_tunnel_is_neither_kept_nor_judged() {
-        let mut heads = Heads::default();
+        let mut heads = Heads::new(LONGEST);
         let upgrade = "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
         assert_eq!(heads.read(upgrade.as_bytes()), None);
         // A frame of RFC 6455 §5.2 begins with the bit FIN or with an opcode below the printable ones.
@@ -228,11 +234,22 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_given_up() {
-        let mut heads = Heads::default();
+        let mut heads = Heads::new(LONGEST);
         for _ in 0..10 {
             heads.read(&[b'x'; 16 * 1024]);
         }
         assert_eq!((heads.place, heads.begun.capacity()), (Place::Over, 0));
+    }
+
+    #[test]
+    fn a_long_line_that_the_parser_takes_is_followed_to_its_end() {
+        let mut heads = Heads::new(LONGEST);
+        let long = ["POST / HTTP/1.1\r\nContent-Length: 1\r\nCookie: ", &"x".repeat(LONGEST - 1000)].concat();
+        for piece in long.as_bytes().chunks(1000) {
+            assert_eq!(heads.read(piece), None);
+        }
+        let two = heads.read(b"\r\nTransfer-Encoding: chunked\r\n\r\n");
+        assert_eq!(two, Some(Flawed { head: 1, why: FramingError::TwoFramings }));
     }
 
     proptest! {
@@ -243,7 +260,7 @@ mod tests {
         ) {
             let text = [BEFORE, &last].concat();
             let mut bytes = text.as_bytes();
-            let mut heads = Heads::default();
+            let mut heads = Heads::new(LONGEST);
             let mut flawed = None;
             for cut in cuts.into_iter().chain([usize::MAX]) {
                 let (piece, rest) = bytes.split_at(cut.min(bytes.len()));

@@ -27,8 +27,9 @@ pub(super) enum Failed {
     Stalled,
     /// The client's body broke off.
     Upload(UploadError),
-    /// The connection broke; `unsent` when nothing of the request had gone out.
-    Broken { error: WireError, unsent: bool },
+    /// The connection broke; `unsent` when nothing of the request had gone out, and `clients_turn` when more of its body was
+    /// still to come from the client.
+    Broken { error: WireError, unsent: bool, clients_turn: bool },
 }
 
 impl Connection {
@@ -74,13 +75,18 @@ impl Connection {
         }
         if sending.has_not_begun() {
             // What came before a request is no answer to it.
-            let unsent = |error: std::io::Error| Err(Failed::Broken { error: error.into(), unsent: true });
-            return unsendable.take().map_or(Poll::Pending, |error| Poll::Ready(unsent(error)));
+            let Some(error) = unsendable.take() else { return Poll::Pending };
+            sending.hand_back(&mut outgoing.upload);
+            let error = error.into();
+            return Poll::Ready(Err(Failed::Broken { error, unsent: true, clients_turn: false }));
         }
         self.line.poll_answer(cx, outgoing.is_head, outgoing.interim).map(|answer| {
-            answer.map_err(|error| match unsendable.take() {
-                Some(first) if !error.is_an_answer() => Failed::Broken { error: first.into(), unsent: false },
-                _ => Failed::Broken { error, unsent: false },
+            answer.map_err(|error| {
+                let error = match unsendable.take() {
+                    Some(first) if !error.is_an_answer() => first.into(),
+                    _ => error,
+                };
+                Failed::Broken { error, unsent: false, clients_turn: sending.waits_for_client() }
             })
         })
     }

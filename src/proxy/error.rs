@@ -64,13 +64,6 @@ pub enum ProxyError {
     },
 }
 
-impl ProxyError {
-    /// True when it speaks against the upstream's health: no connection, no answer.
-    pub(super) fn is_upstreams(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Broken { .. } | Self::Deadline { .. })
-    }
-}
-
 /// Why an answer has no end.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {

@@ -85,7 +85,7 @@ impl Health {
         claimed
     }
 
-    /// A request was answered to the end, or by an answer that has none.
+    /// A request was answered to the end, or by a switch of protocols.
     pub fn answered(&self) {
         // Read first: a write would take the cache line from the other workers.
         if self.failures.load(Ordering::Relaxed) != 0 {

@@ -26,6 +26,8 @@ pub struct Lease {
     persists: bool,
     /// Bytes of the answer's body that have come.
     came: u64,
+    /// True for an answer that is not meant to end: then how it does says nothing.
+    endless: bool,
     kept: Arc<Kept>,
 }
 
@@ -53,7 +55,7 @@ pub(super) struct Patience {
 impl Lease {
     /// Holds a slot that was taken already.
     pub(super) fn new(kept: Arc<Kept>) -> Self {
-        Self { connection: None, persists: false, came: 0, kept }
+        Self { connection: None, persists: false, came: 0, endless: false, kept }
     }
 
     /// The upstream's name for logs.
@@ -139,23 +141,24 @@ impl Lease {
         }
     }
 
-    /// Tells the upstream's health that it answers.
-    pub(super) fn answered(&self) {
-        self.kept.health.answered();
+    /// For an answer that is not meant to end: its head makes up for nothing, and whoever ends it may have reason to.
+    pub(super) fn is_endless(&mut self) {
+        self.endless = true;
     }
 
     /// Tells the upstream's health of an answer that broke off, if nobody else can be why: a client that reads slowly may have
     /// cost Campaign its patience, but not before the buffers on the way were full.
     pub(super) fn broke(&self, error: &BodyError) {
         // Silence may be what an answer is for.
-        if matches!(error, BodyError::Broken { .. }) && self.came < BUFFERED {
+        let broken = matches!(error, BodyError::Broken { .. });
+        if broken && !self.endless && self.came < BUFFERED {
             self.kept.health.failed(error);
         }
     }
 
     /// Makes the connection available to the next request; to be called when request and answer are through.
     pub(super) fn give_back(mut self) {
-        self.answered();
+        self.kept.health.answered();
         if let Some(mut connection) = self.connection.take()
             && self.persists
             && connection.is_through()
@@ -166,7 +169,7 @@ impl Lease {
 
     /// Frees the slot; the connection lives on as something else than HTTP.
     pub(super) fn detach(mut self) -> Option<(Wire, Vec<u8>)> {
-        self.answered();
+        self.kept.health.answered();
         self.connection.take().map(|connection| connection.line.into_parts())
     }
 }
@@ -177,6 +180,6 @@ impl Drop for Lease {
     }
 }
 
-/// So much of an answer fits the socket buffers between Campaign and a gateway that does not read (Linux gives a connection a window
-/// of 64 kB to begin with).
-const BUFFERED: u64 = 64 * 1024;
+/// So much of an answer fits the socket buffers between Campaign and a gateway that does not read. Linux gives a connection a window of
+/// 64 kB to begin with, and the head has its part of it.
+const BUFFERED: u64 = 32 * 1024;

@@ -128,11 +128,12 @@ impl Proxy {
                 Ok(answered) => return Ok(answered),
                 // Where all are full, the one waited for was the least so.
                 Err(
-                    Failure { error: error @ ProxyError::Busy { .. }, .. } | Failure { error, again: false },
+                    Failure { error: error @ ProxyError::Busy { .. }, .. }
+                    | Failure { error, again: false, .. },
                 ) => {
                     return Err(error);
                 }
-                Err(Failure { error, again: true }) => failure = Some(error),
+                Err(Failure { error, again: true, .. }) => failure = Some(error),
             }
         }
         Err(failure.unwrap_or_else(|| ProxyError::Connect {
@@ -154,7 +155,7 @@ impl Outgoing<'_> {
 /// An answer on its way to the client.
 fn streamed(
     answer: Answer,
-    lease: Lease,
+    mut lease: Lease,
     sending: Sending,
     upload: Upload,
     ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
@@ -165,8 +166,7 @@ fn streamed(
     }
     let is_event_stream = body::is_event_stream(&fields);
     if is_event_stream {
-        // It has no end that could tell.
-        lease.answered();
+        lease.is_endless();
     }
     let body = if sending.is_over() {
         Body::leased(lease, framing)

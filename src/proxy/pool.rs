@@ -43,10 +43,13 @@ pub(super) struct Kept {
 /// Boxed, for they go to leases and back many times a second.
 type Resting = Vec<Box<Connection>>;
 
-/// An error, and whether the request may go out again: nothing of it was sent, or repeating it is safe.
+/// Why a request got no answer.
 pub(super) struct Failure {
     pub error: ProxyError,
+    /// True when it may go out again: nothing of it was sent, or repeating it is safe.
     pub again: bool,
+    /// True when it speaks against the upstream's health.
+    pub blamed: bool,
 }
 
 /// An answer's head, the connection that its body will come over, and what of the request has not gone out yet.
@@ -87,7 +90,7 @@ impl Pool {
         let outcome = self.exchange(outgoing).await;
         // An answer that has begun is none yet: the lease tells of its end.
         if let Err(failure) = &outcome
-            && failure.error.is_upstreams()
+            && failure.blamed
         {
             self.member.health.failed(&failure.error);
         }
@@ -95,7 +98,7 @@ impl Pool {
     }
 
     async fn exchange(&self, outgoing: &mut Outgoing<'_>) -> Result<Answered, Failure> {
-        self.slot().await.map_err(|error| Failure { error, again: true })?;
+        self.slot().await.map_err(|error| Failure { error, again: true, blamed: false })?;
         let mut now = Instant::now();
         let mut lease = Lease::new(self.kept.clone());
         // Where one kept connection was closed, the next may be as well: a second try is worth a new one.
@@ -109,12 +112,12 @@ impl Pool {
                 // Boxed: rare.
                 let connected = Box::pin(self.connect()).await;
                 now = Instant::now();
-                connected.map_err(|error| Failure { error, again: true })?
+                connected.map_err(|error| Failure { error, again: true, blamed: true })?
             };
             match lease.exchange(connection, outgoing, self.patience(), now).await {
                 Ok((answer, sending)) => return Ok((answer, lease, sending)),
                 Err(failed) => {
-                    let failure = self.judge(failed, outgoing);
+                    let failure = self.judge(failed, outgoing, is_new);
                     if is_new || !failure.again {
                         return Err(failure);
                     }
@@ -128,24 +131,29 @@ impl Pool {
         Patience { answer: self.limits.response, upload: self.upload_idle }
     }
 
-    /// What a failed exchange means, and whether the request may go out again.
-    fn judge(&self, failed: Failed, outgoing: &mut Outgoing<'_>) -> Failure {
+    /// What a failed exchange means, over a connection that `is_new` or was kept.
+    fn judge(&self, failed: Failed, outgoing: &mut Outgoing<'_>, is_new: bool) -> Failure {
         let (upstream, limit) = (self.kept.name.clone(), self.limits.response);
-        let (error, again) = match failed {
-            Failed::Deadline => (ProxyError::Deadline { upstream, limit }, false),
+        let clients = |error| Failure { error, again: false, blamed: false };
+        match failed {
+            Failed::Deadline => {
+                Failure { error: ProxyError::Deadline { upstream, limit }, again: false, blamed: true }
+            }
             Failed::Stalled => {
                 let reason = format!("nothing came for {:?}", self.upload_idle);
-                (ProxyError::Client { reason, stalled: true }, false)
+                clients(ProxyError::Client { reason, stalled: true })
             }
-            Failed::Upload(UploadError::TooLarge(limit)) => (ProxyError::TooLarge { limit }, false),
-            Failed::Upload(error) => (ProxyError::Client { reason: chain(&error), stalled: false }, false),
-            Failed::Broken { error, unsent } => {
+            Failed::Upload(UploadError::TooLarge(limit)) => clients(ProxyError::TooLarge { limit }),
+            Failed::Upload(error) => clients(ProxyError::Client { reason: chain(&error), stalled: false }),
+            Failed::Broken { error, unsent, clients_turn } => {
                 // An answer that cannot be read is an answer: asking again would bring the same.
-                let again = unsent || (!error.is_an_answer() && std::mem::take(&mut outgoing.repeatable));
-                (ProxyError::Broken { upstream, reason: chain(&error) }, again)
+                let is_an_answer = error.is_an_answer();
+                let again = unsent || (!is_an_answer && std::mem::take(&mut outgoing.repeatable));
+                // A kept connection may be closed, and a client that stands still given up, by a server that is well.
+                let blamed = is_an_answer || (is_new && !clients_turn);
+                Failure { error: ProxyError::Broken { upstream, reason: chain(&error) }, again, blamed }
             }
-        };
-        Failure { error, again }
+        }
     }
 
     /// Takes a slot, or waits for one: in order, but not for ever.

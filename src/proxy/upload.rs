@@ -17,8 +17,8 @@ pub enum Upload {
     Empty,
     /// Complete already.
     Whole(Option<Bytes>),
-    /// The client's.
-    Client(Incoming, Room),
+    /// The client's, and what was taken of it and given back. Boxed: rare.
+    Client(Incoming, Room, Option<Box<Bytes>>),
 }
 
 /// What can go to Campaign as a request's body.
@@ -55,7 +55,7 @@ impl Sendable for Incoming {
             return Upload::Empty;
         }
         let all = limit.unwrap_or(u64::MAX);
-        Upload::Client(self, Room { left: all, all })
+        Upload::Client(self, Room { left: all, all }, None)
     }
 }
 
@@ -68,6 +68,15 @@ impl Sendable for Full<Bytes> {
 }
 
 impl Upload {
+    /// Gives a piece back, which comes first again.
+    pub(super) fn put_back(&mut self, piece: Bytes) {
+        match self {
+            Self::Empty => {}
+            Self::Whole(bytes) => *bytes = Some(piece),
+            Self::Client(_, _, back) => *back = Some(Box::new(piece)),
+        }
+    }
+
     /// What the head says of it.
     pub(super) fn length(&self) -> BodyLength {
         match self {
@@ -98,7 +107,10 @@ impl HttpBody for Upload {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Client(body, room) => {
+            Self::Client(_, _, back @ Some(_)) => {
+                Poll::Ready(back.take().map(|bytes| Ok(Frame::data(*bytes))))
+            }
+            Self::Client(body, room, None) => {
                 Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| room.take(frame?)))
             }
         }
@@ -108,7 +120,7 @@ impl HttpBody for Upload {
         match self {
             Self::Empty => true,
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Client(body, _) => body.is_end_stream(),
+            Self::Client(body, _, back) => back.is_none() && body.is_end_stream(),
         }
     }
 
@@ -116,7 +128,7 @@ impl HttpBody for Upload {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Client(body, _) => body.size_hint(),
+            Self::Client(body, ..) => body.size_hint(),
         }
     }
 }

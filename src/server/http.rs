@@ -32,10 +32,11 @@ pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
     let head = host.limits.head;
     let interim = Arc::<Interim>::default();
     let peer = peer.with_interim(interim.clone());
-    let mut stream = Stream::http1(tls, activity.clone(), interim);
+    let longest = (head.bytes + ROOM).max(BUFFER);
+    let mut stream = Stream::http1(tls, activity.clone(), interim, longest);
     loop {
         let mut builder = conn::http1::Builder::new();
-        builder.max_buf_size((head.bytes + ROOM).max(BUFFER));
+        builder.max_buf_size(longest);
         if head.fields > FREE_FIELDS {
             builder.max_headers(head.fields);
         }

@@ -54,8 +54,14 @@ struct Outgoing {
 
 impl Stream {
     /// Wraps a connection that speaks HTTP/1.1.
-    pub fn http1(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>, interim: Arc<Interim>) -> Self {
-        Self::new(tls, activity, Along::Heads(Heads::default(), interim))
+    /// `longest` is how long a head may be that hyper reads.
+    pub fn http1(
+        tls: Box<TlsStream<Socket>>,
+        activity: Arc<Activity>,
+        interim: Arc<Interim>,
+        longest: usize,
+    ) -> Self {
+        Self::new(tls, activity, Along::Heads(Heads::new(longest), interim))
     }
 
     /// Wraps a connection of this peer that speaks HTTP/2.

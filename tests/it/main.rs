@@ -7,6 +7,7 @@ mod answers;
 mod ask;
 mod backchannel;
 mod balance;
+mod blameless;
 mod callback;
 mod campaign_session;
 mod campaign_troubles;

@@ -295,6 +295,21 @@ async fn nobody_speaks_in_the_gateways_name_after_the_body_either() {
     world.stop().await;
 }
 
+#[tokio::test]
+async fn two_framings_behind_a_long_line_are_refused_where_long_lines_are_allowed() {
+    let world = World::builder().config(|config| config.limits.head.bytes = 128 * 1024).start().await;
+    let mut line = ask::line(&world).await;
+    let host = ask::host(&world);
+    line.send(format!("POST /r/x HTTP/1.1\r\nHost: {host}\r\nContent-Length: 6\r\nCookie: a=")).await;
+    for _ in 0..100 {
+        line.send([b'x'; 1000]).await;
+    }
+    line.send("\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nX").await;
+    assert_eq!(line.answer(false).await.unwrap().status(), 400);
+    nothing_reached(&world).await;
+    world.stop().await;
+}
+
 /// So many cookies, each with a separator after it.
 fn cookies(count: usize) -> String {
     (0..count).map(|n| format!("c{n}=0123456789; ")).collect::<Vec<_>>().concat()

@@ -20,6 +20,8 @@ pub struct Sending {
     body: Option<BodyLength>,
     /// Changes whenever anything moves.
     moved: u64,
+    /// True once a byte has gone out.
+    begun: bool,
     /// True while the next piece has not come from the client.
     waits_for_client: bool,
     /// True when TLS keeps nothing back either.
@@ -39,7 +41,7 @@ impl Sending {
     /// Begins with a head that says `body`.
     pub fn new(head: Bytes, body: BodyLength) -> Self {
         let body = (body != BodyLength::None).then_some(body);
-        Self { queue: Queue::of(head), body, moved: 0, waits_for_client: false, flushed: false }
+        Self { queue: Queue::of(head), body, moved: 0, begun: false, waits_for_client: false, flushed: false }
     }
 
     /// True when everything has gone out.
@@ -49,7 +51,18 @@ impl Sending {
 
     /// True when nothing has gone out.
     pub fn has_not_begun(&self) -> bool {
-        self.moved == 0
+        !self.begun
+    }
+
+    /// Gives back what was taken of the upload, when nothing has gone out: then all of it may go over another connection.
+    pub fn hand_back(&mut self, upload: &mut Upload) {
+        // Behind the head, and the size of a chunk.
+        let place = match (self.body, self.queue.count) {
+            (Some(BodyLength::Known(_)), 2) => 1,
+            (Some(BodyLength::Chunked), 4) => 2,
+            _ => return,
+        };
+        upload.put_back(std::mem::take(&mut self.queue.parts[place]));
     }
 
     /// A number that changes whenever anything moves.
@@ -88,6 +101,7 @@ impl Sending {
             self.flushed = false;
             let written = ready!(self.write(cx, wire)).map_err(SendError::Wire)?;
             self.moved += 1;
+            self.begun = true;
             self.queue.advance(written);
         }
     }
@@ -161,6 +175,47 @@ impl Queue {
             *first = Bytes::new();
             self.parts.rotate_left(1);
             self.count -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::plain::Plain;
+
+    /// What a peer hears that was sent until it failed or was over; `None`: the peer is gone.
+    async fn sent(sending: &mut Sending, upload: &mut Upload, peer: bool) -> Option<Vec<u8>> {
+        let (near, far) = UnixStream::pair().unwrap();
+        let far = peer.then_some(far);
+        let mut wire = Wire::Plain(Plain::Unix(near));
+        let outcome = poll_fn(|cx| sending.poll(cx, &mut wire, upload)).await;
+        assert_eq!(outcome.is_ok(), peer);
+        let mut heard = vec![0; 100];
+        let far = far?;
+        far.readable().await.unwrap();
+        let count = far.try_read(&mut heard).unwrap();
+        heard.truncate(count);
+        Some(heard)
+    }
+
+    #[tokio::test]
+    async fn what_did_not_go_out_goes_out_over_another_connection() {
+        for (length, whole) in
+            [(BodyLength::Known(4), "head body"), (BodyLength::Chunked, "head 4\r\nbody\r\n0\r\n\r\n")]
+        {
+            let mut upload = Upload::Whole(Some(Bytes::from_static(b"body")));
+            let mut first = Sending::new(Bytes::from_static(b"head "), length);
+            assert!(sent(&mut first, &mut upload, false).await.is_none());
+            assert!(first.has_not_begun() && matches!(upload, Upload::Whole(None)));
+            first.hand_back(&mut upload);
+            let mut second = Sending::new(Bytes::from_static(b"head "), length);
+            assert_eq!(sent(&mut second, &mut upload, true).await.unwrap(), whole.as_bytes());
+            assert!(second.is_over() && !second.has_not_begun());
         }
     }
 }
