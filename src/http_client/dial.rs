@@ -68,7 +68,7 @@ impl Dialer {
 
     async fn open(&self) -> io::Result<Wire> {
         let stream = match &self.target {
-            Target::Unix(path) => return Ok(Wire::Plain(Plain::Unix(UnixStream::connect(path).await?))),
+            Target::Unix(path) => return Ok(UnixStream::connect(path).await?.into()),
             Target::Tcp(host, port) => self.tcp(host, *port).await?,
         };
         // Without this, a head and a body in two writes wait for the peer's delayed acknowledgement.
@@ -111,6 +111,12 @@ impl std::fmt::Debug for Dialer {
 }
 
 const KEEPALIVE: Duration = Duration::from_mins(1);
+
+impl From<UnixStream> for Wire {
+    fn from(stream: UnixStream) -> Self {
+        Self::Plain(Plain::Unix(stream))
+    }
+}
 
 /// The same call on whatever it is.
 macro_rules! each {

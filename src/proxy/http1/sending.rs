@@ -186,13 +186,12 @@ mod tests {
     use tokio::net::UnixStream;
 
     use super::*;
-    use crate::plain::Plain;
 
     /// What a peer hears that was sent until it failed or was over; `None`: the peer is gone.
     async fn sent(sending: &mut Sending, upload: &mut Upload, peer: bool) -> Option<Vec<u8>> {
         let (near, far) = UnixStream::pair().unwrap();
         let far = peer.then_some(far);
-        let mut wire = Wire::Plain(Plain::Unix(near));
+        let mut wire = Wire::from(near);
         let outcome = poll_fn(|cx| sending.poll(cx, &mut wire, upload)).await;
         assert_eq!(outcome.is_ok(), peer);
         let mut heard = vec![0; 100];
