@@ -2,11 +2,12 @@
 //!
 //! The caller has decided and written the head; here nothing is judged any more. `fleet` chooses an upstream by load
 //! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan; `http1` is what is
-//! spoken over a `connection`; `upload` and `body` carry bytes, `early` both where an answer overtakes its request, `peek` looks at the first of
+//! spoken over a `connection`; `client_body`, `upload` and `body` carry bytes, `early` both where an answer overtakes its request, `peek` looks at the first of
 //! them; `interim` has what comes before an answer; `upgrade` joins WebSockets in a `tunnel`.
 
 mod body;
 mod check;
+mod client_body;
 mod connection;
 mod deadline;
 mod early;
@@ -30,6 +31,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use tokio_util::sync::CancellationToken;
 
 pub use body::{Body, Download};
+pub use client_body::ClientBody;
 pub use error::{BodyError, ProxyError};
 pub use fleet::Fleet;
 pub use health::Standing;

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::body::Incoming;
 
+use super::client_body::ClientBody;
 use crate::policy::head::BodyLength;
 
 /// A request's body on its way to Campaign.
@@ -18,7 +18,7 @@ pub enum Upload {
     /// Complete already.
     Whole(Option<Bytes>),
     /// The client's, and what was taken of it and given back. Boxed: rare.
-    Client(Incoming, Room, Option<Box<Bytes>>),
+    Client(ClientBody, Room, Option<Box<Bytes>>),
 }
 
 /// What can go to Campaign as a request's body.
@@ -40,6 +40,9 @@ pub enum UploadError {
     /// The client broke off.
     #[error(transparent)]
     Client(#[from] hyper::Error),
+    /// The client reset its HTTP/2 stream before the end of its request.
+    #[error("the client reset the stream before the end of its request")]
+    Reset,
     /// Longer than allowed.
     #[error("longer than {0} bytes")]
     TooLarge(u64),
@@ -49,7 +52,7 @@ pub enum UploadError {
 }
 
 /// A client's body on its way.
-impl Sendable for Incoming {
+impl Sendable for ClientBody {
     fn upload(self, limit: Option<u64>) -> Upload {
         if self.is_end_stream() {
             return Upload::Empty;

@@ -3,7 +3,6 @@
 use axum::response::{IntoResponse as _, Response};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, header};
-use hyper::body::Incoming;
 
 use super::answer::{Stop, login_required, see_other, soap_session_expired};
 use super::context::Context;
@@ -14,13 +13,14 @@ use super::shared::Shared;
 use super::{keep, was};
 use crate::policy::arrival::Arrival;
 use crate::policy::return_to::ReturnTo;
+use crate::proxy::ClientBody;
 use crate::telemetry::audit;
 
 /// Answers a request for Campaign that needs a session and has none; a form among them is kept if it may be.
 pub async fn knock(
     shared: &Shared,
     context: &Context,
-    request: Request<Incoming>,
+    request: Request<ClientBody>,
     path: &str,
 ) -> Result<Response, Stop> {
     let (head, body) = request.into_parts();

@@ -20,7 +20,7 @@ use crate::policy::framing::{self, FramingError};
 use crate::policy::headers::{EXPIRES_IN, REQUEST_ID, hops_left};
 use crate::policy::path::CanonicalPath;
 use crate::policy::{cookies, kept, public};
-use crate::proxy::{Body, Proxy, ProxyError, Wanted, is_websocket};
+use crate::proxy::{Body, ClientBody, Proxy, ProxyError, Wanted, is_websocket};
 use crate::session::Auth;
 use crate::telemetry::{AccessLog, Counters, Limit, Line, Lookup, RequestId, Trouble};
 
@@ -48,6 +48,7 @@ impl Gate {
 
     /// Answers one request, whatever it is, and logs it.
     pub async fn handle(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        let request = ClientBody::of(request);
         let began = Instant::now();
         let context = Context::new(&self.shared, request.headers(), peer);
         let (method, target) = (request.method().clone(), request.uri().clone());
@@ -92,7 +93,7 @@ impl Gate {
 
     async fn pass(
         &self,
-        mut request: Request<Incoming>,
+        mut request: Request<ClientBody>,
         context: &Context,
         now: Instant,
     ) -> Result<Response<Body>, (Stop, bool)> {
@@ -255,7 +256,7 @@ impl Gate {
         });
     }
 
-    async fn own_page(&self, request: Request<Incoming>, context: &Context) -> Result<Response<Body>, Stop> {
+    async fn own_page(&self, request: Request<ClientBody>, context: &Context) -> Result<Response<Body>, Stop> {
         if *request.method() == Method::CONNECT {
             // Any success would open a WebSocket (RFC 8441 §5).
             return Err(Stop::Method);
@@ -325,7 +326,7 @@ fn without_port(host: &HeaderValue) -> &str {
 }
 
 /// The WebSocket that a request asks for.
-fn wanted(shared: &Shared, request: &mut Request<Incoming>, signed_in: bool) -> Result<Wanted, Stop> {
+fn wanted(shared: &Shared, request: &mut Request<ClientBody>, signed_in: bool) -> Result<Wanted, Stop> {
     let headers = request.headers();
     if signed_in && headers.contains_key(header::ORIGIN) && !is_same_origin(headers, &shared.origin) {
         return Err(Stop::ForeignOrigin);

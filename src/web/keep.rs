@@ -4,7 +4,6 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
 
 use super::answer::{LOGIN_CHALLENGE, Stop};
 use super::context::Context;
@@ -15,6 +14,7 @@ use crate::policy::kept::{self, MAX_FORM_BYTES, NotKept};
 use crate::policy::login::Prompt;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::was::Was;
+use crate::proxy::ClientBody;
 use crate::session::{Form, FormId, Key};
 use crate::telemetry::audit::{self, FormEvent};
 
@@ -23,7 +23,7 @@ pub async fn form(
     shared: &Shared,
     context: &Context,
     headers: &HeaderMap,
-    mut body: Incoming,
+    mut body: ClientBody,
     target: &str,
 ) -> Result<Response, Stop> {
     let page = kept::page_of(headers, &shared.origin);
@@ -55,7 +55,7 @@ async fn keep(
     shared: &Shared,
     context: &Context,
     headers: &HeaderMap,
-    body: &mut Incoming,
+    body: &mut ClientBody,
     target: &str,
     page: &ReturnTo,
 ) -> Result<Result<Option<(FormId, Vec<Key>)>, NotKept>, Stop> {
@@ -93,7 +93,7 @@ async fn keep(
     }
 }
 
-async fn discard(mut body: Limited<Incoming>) {
+async fn discard(mut body: Limited<ClientBody>) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 

@@ -9,7 +9,6 @@ use axum::response::IntoResponse as _;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
 
 use super::answer::{Stop, see_other};
 use super::context::Context;
@@ -19,7 +18,7 @@ use super::{campaign_session, cookie, dress, keep, resume, whole};
 use crate::policy::arrival::is_same_origin;
 use crate::policy::headers::EXPIRES_IN;
 use crate::policy::kept::{self, MARK_LENGTH};
-use crate::proxy::{Body, Proxy, ProxyError};
+use crate::proxy::{Body, ClientBody, Proxy, ProxyError};
 use crate::session::{Auth, Form, FormId};
 use crate::telemetry::audit::FormEvent;
 
@@ -28,7 +27,7 @@ pub async fn detached(
     shared: Arc<Shared>,
     context: Context,
     proxy: Arc<Proxy>,
-    request: Request<Incoming>,
+    request: Request<ClientBody>,
     host: HeaderValue,
     auth: Arc<Auth>,
 ) -> Result<Response<Body>, Stop> {
@@ -41,7 +40,7 @@ async fn resend(
     shared: &Arc<Shared>,
     context: &Context,
     proxy: &Proxy,
-    request: Request<Incoming>,
+    request: Request<ClientBody>,
     host: HeaderValue,
     auth: &Arc<Auth>,
 ) -> Result<Response<Body>, Stop> {

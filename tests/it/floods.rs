@@ -7,15 +7,18 @@ use crate::raw::PATIENCE;
 use crate::scrape::{await_hits, hits, value, with_admin};
 use crate::support::{World, logs, wire};
 
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
+pub const RST_STREAM: u8 = 3;
+pub const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub const END_HEADERS: u8 = 4;
+/// `:method: GET` of the static table.
+const GET: u8 = 0x82;
 
 #[tokio::test]
 async fn streams_opened_and_reset_at_once_end_the_connection() {
@@ -32,7 +35,7 @@ async fn streams_opened_and_reset_at_once_end_the_connection() {
 #[tokio::test]
 async fn streams_opened_and_spoilt_at_once_end_the_connection() {
     let world = World::start().await;
-    let request = head(&world, "/r/test", &[]);
+    let request = head(&world, GET, "/r/test", &[]);
     let mut bytes = Vec::new();
     for number in 0..20_000_u32 {
         frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &request);
@@ -49,7 +52,7 @@ async fn a_head_continued_without_end_ends_the_connection() {
     let world = with_admin().start().await;
     let before = resident();
     let mut bytes = Vec::new();
-    frame(&mut bytes, HEADERS, END_STREAM, 1, &head(&world, "/r/test", &[]));
+    frame(&mut bytes, HEADERS, END_STREAM, 1, &head(&world, GET, "/r/test", &[]));
     let field = literal("x", &"y".repeat(1000));
     for _ in 0..50_000 {
         frame(&mut bytes, CONTINUATION, 0, 1, &field);
@@ -75,7 +78,7 @@ async fn a_small_block_that_unfolds_to_a_huge_head_is_refused() {
         entry
     };
     let newest = vec![NEWEST; 12_000];
-    let request = |times| head(&world, "/r/test", &[&entry, &newest[..times]]);
+    let request = |times| head(&world, GET, "/r/test", &[&entry, &newest[..times]]);
     let mut bytes = Vec::new();
     frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 1, &request(3));
     let _ = flood(&world, &bytes).await;
@@ -119,7 +122,7 @@ async fn streams_beyond_the_limit_are_refused_and_counted() {
 #[tokio::test]
 async fn floods_of_pings_settings_and_empty_frames_hold_up_nobody() {
     let world = World::start().await;
-    let request = head(&world, "/r/test", &[]);
+    let request = head(&world, GET, "/r/test", &[]);
     let mut pings = Vec::new();
     let mut settings = Vec::new();
     let mut empty = Vec::new();
@@ -161,7 +164,7 @@ async fn pseudo_headers_cannot_smuggle() {
         let mut bytes = Vec::new();
         let more: Vec<&[u8]> =
             [Some(&cookie), field.as_ref()].into_iter().flatten().map(Vec::as_slice).collect();
-        frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 1, &head(&world, path, &more));
+        frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 1, &head(&world, GET, path, &more));
         let _ = flood(&world, &bytes).await;
     }
     let reached: Vec<_> =
@@ -177,13 +180,13 @@ pub async fn get(world: &World, path: &str, fields: &[(&str, &str)]) {
     let fields: Vec<Vec<u8>> = fields.iter().map(|(name, value)| literal(name, value)).collect();
     let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
     let mut bytes = Vec::new();
-    frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 1, &head(world, path, &fields));
+    frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 1, &head(world, GET, path, &fields));
     flood(world, &bytes).await;
 }
 
 /// So many GETs of a public page at once, each given up at once or waited for.
 pub fn requests(world: &World, count: u32, reset: bool) -> Vec<u8> {
-    let request = head(world, "/r/test", &[]);
+    let request = head(world, GET, "/r/test", &[]);
     let mut bytes = Vec::new();
     for number in 0..count {
         frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &request);
@@ -243,7 +246,7 @@ fn next_frame(bytes: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
 }
 
 /// A frame (RFC 9113 §4.1).
-fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+pub fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     bytes.extend(&length[1..]);
     bytes.extend([kind, flags]);
@@ -251,9 +254,9 @@ fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) 
     bytes.extend(payload);
 }
 
-/// The header block of a GET (RFC 7541 §6), with more fields.
-fn head(world: &World, path: &str, more: &[&[u8]]) -> Vec<u8> {
-    let mut block = vec![0x82, 0x87]; // :method GET, :scheme https
+/// The header block of a request (RFC 7541 §6) with a method of the static table, and with more fields.
+pub fn head(world: &World, method: u8, path: &str, more: &[&[u8]]) -> Vec<u8> {
+    let mut block = vec![method, 0x87]; // :scheme https
     block.push(0x04); // :path
     string(&mut block, path);
     block.push(0x01); // :authority

@@ -53,6 +53,7 @@ mod reach;
 mod recheck;
 mod refusals;
 mod renewal;
+mod reset;
 mod rolling;
 mod scrape;
 mod secrets;
