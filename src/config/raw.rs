@@ -106,7 +106,7 @@ pub(super) struct RawExperienceCloud {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCampaign {
     /// Origin of Campaign or `unix:` with the absolute path of a socket, or a list of several among which requests are
-    /// spread, those with the most free connections first.
+    /// spread: to the one with the fewest requests in flight for its weight.
     #[schemars(required)]
     pub upstream: Option<RawUpstreams>,
     /// PEM file of certificate authorities trusted for an https upstream besides the public ones.
@@ -132,7 +132,7 @@ pub(super) struct RawCampaign {
     /// Deadline for opening a connection to Campaign.
     #[serde(default = "default::connect_timeout")]
     pub connect_timeout: String,
-    /// Deadline from the end of a request to the head of Campaign's response.
+    /// Deadline from the last byte of a request that Campaign took to the head of its response.
     #[serde(default = "default::response_timeout")]
     pub response_timeout: String,
     /// Longest pause within a response of Campaign; after it the response is cut and the client sees it broken.

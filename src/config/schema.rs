@@ -167,7 +167,10 @@ fn drop_null_type(object: &mut Map<String, Value>) {
         if let [Value::Object(only)] = any.as_slice() {
             let only = only.clone();
             object.remove("anyOf");
-            object.extend(only);
+            for (key, value) in only {
+                // The key's own description says more than that of its kind.
+                object.entry(key).or_insert(value);
+            }
         }
     }
     if object.get("default").is_some_and(Value::is_null) {

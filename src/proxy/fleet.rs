@@ -1,6 +1,7 @@
 //! The upstreams of one Campaign instance, and the choice among them: the fewest requests in flight for its weight.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::health::{Health, Standing};
@@ -16,6 +17,8 @@ pub struct Fleet {
     schedule: Vec<usize>,
     pub(super) limits: Limits,
     pub(super) check: Option<config::HealthCheck>,
+    /// Workers so far.
+    workers: AtomicUsize,
 }
 
 /// One upstream.
@@ -53,12 +56,23 @@ impl Fleet {
             pool: campaign.pool,
         };
         let weights: Vec<u32> = members.iter().map(|member| member.weight).collect();
-        Self { schedule: schedule(&weights), members, limits, check: campaign.health.check }
+        Self {
+            schedule: schedule(&weights),
+            members,
+            limits,
+            check: campaign.health.check,
+            workers: AtomicUsize::new(0),
+        }
     }
 
     /// How each upstream stands, by name.
     pub fn standings(&self) -> impl Iterator<Item = (&Arc<str>, Standing)> {
         self.members.iter().map(|member| (member.endpoint.name(), member.health.standing()))
+    }
+
+    /// Where a worker begins its turns: no two with the same upstream, or after every start one would get a request from each.
+    pub(super) fn first_turn(&self) -> usize {
+        self.workers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The upstream for the next request, not one of those in the bit set `tried`. `turn` moves on with every request;
@@ -159,6 +173,7 @@ mod tests {
             schedule: schedule(weights),
             limits: Limits { response: second, body_idle: second, pool },
             check: None,
+            workers: AtomicUsize::default(),
         }
     }
 
@@ -176,6 +191,14 @@ mod tests {
         assert_eq!(shares(&fleet(&[2, 1]), &[0, 0]), [400, 200]);
         assert_eq!(shares(&fleet(&[50, 100, 150]), &[0, 0, 0]), [100, 200, 300]);
         assert_eq!(schedule(&[2, 1]), [0, 1, 0]);
+    }
+
+    #[test]
+    fn every_worker_begins_with_another_one() {
+        let fleet = fleet(&[1, 1]);
+        let begins = [0; 4].map(|_| fleet.choose(0, fleet.first_turn(), |_| 0).unwrap());
+        assert_eq!(begins[..2], begins[2..]);
+        assert_ne!(begins[0], begins[1]);
     }
 
     #[test]

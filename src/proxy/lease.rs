@@ -13,10 +13,11 @@ use super::error::BodyError;
 use super::http1::{SendError, Sending};
 use super::interim::Interim;
 use super::pool::Kept;
-use super::upload::Upload;
+use super::upload::{Upload, UploadError};
 use crate::http_client::Wire;
 use crate::policy::answer::{Answer, Framing};
 use crate::policy::head::BodyLength;
+use crate::telemetry::Limit;
 
 /// A slot of the pool and the connection in it. Dropping it closes the connection and frees the slot.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ pub(super) struct Outgoing<'a> {
 /// How long to wait in an exchange.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// For the answer, once the request is complete.
+    /// For the answer, from the last byte of the request that went out.
     pub answer: Duration,
     /// For the next piece of the request's body.
     pub upload: Duration,
@@ -136,7 +137,14 @@ impl Lease {
         upload: &mut Upload,
     ) -> Poll<Result<(), SendError>> {
         match self.connection.as_mut() {
-            Some(connection) => connection.line.poll_send(cx, sending, upload),
+            Some(connection) => {
+                let sent = connection.line.poll_send(cx, sending, upload);
+                if let Poll::Ready(Err(SendError::Upload(UploadError::TooLarge(_)))) = &sent {
+                    // The answer is under way: there is no other sign of it.
+                    self.kept.counters.hit(Limit::Body, None);
+                }
+                sent
+            }
             None => Poll::Ready(Ok(())),
         }
     }
@@ -158,7 +166,9 @@ impl Lease {
 
     /// Makes the connection available to the next request; to be called when request and answer are through.
     pub(super) fn give_back(mut self) {
-        self.kept.health.answered();
+        if !self.endless {
+            self.kept.health.answered();
+        }
         if let Some(mut connection) = self.connection.take()
             && self.persists
             && connection.is_through()

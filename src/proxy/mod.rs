@@ -77,7 +77,8 @@ impl Proxy {
             .iter()
             .map(|member| Pool::new(member.clone(), fleet.limits, limits.upload_timeout, counters.clone()))
             .collect();
-        Self { fleet: fleet.clone(), pools, turn: AtomicUsize::new(0), body_bytes: limits.body_bytes }
+        let turn = AtomicUsize::new(fleet.first_turn());
+        Self { fleet: fleet.clone(), pools, turn, body_bytes: limits.body_bytes }
     }
 
     /// Sends a request and hands back the answer without hop-by-hop fields. `wanted` is the WebSocket that it asks for,

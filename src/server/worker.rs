@@ -61,9 +61,10 @@ impl Workers {
     /// Starts every worker on a thread of its own.
     ///
     /// # Errors
-    /// When a thread or runtime cannot be made; workers already started are stopped.
+    /// When a thread or runtime cannot be made; workers already started are told to stop.
     pub fn start(workers: Vec<Worker>) -> io::Result<Self> {
         let stop = CancellationToken::new();
+        let unless_all_run = stop.clone().drop_guard();
         let mut running = Self { threads: Vec::new(), stop: stop.clone() };
         for (index, worker) in workers.into_iter().enumerate() {
             let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
@@ -73,6 +74,7 @@ impl Workers {
                 .spawn(move || runtime.block_on(worker.run(stop)))?;
             running.threads.push(thread);
         }
+        unless_all_run.disarm();
         Ok(running)
     }
 

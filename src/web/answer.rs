@@ -143,7 +143,12 @@ impl Stop {
         if ends {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        let later = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::BAD_GATEWAY, StatusCode::TOO_MANY_REQUESTS];
+        let later = [
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::BAD_GATEWAY,
+            StatusCode::GATEWAY_TIMEOUT,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
         if later.contains(&status) {
             headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("5"));
         }

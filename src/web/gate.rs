@@ -256,7 +256,11 @@ impl Gate {
         });
     }
 
-    async fn own_page(&self, request: Request<ClientBody>, context: &Context) -> Result<Response<Body>, Stop> {
+    async fn own_page(
+        &self,
+        request: Request<ClientBody>,
+        context: &Context,
+    ) -> Result<Response<Body>, Stop> {
         if *request.method() == Method::CONNECT {
             // Any success would open a WebSocket (RFC 8441 §5).
             return Err(Stop::Method);

@@ -100,15 +100,23 @@ async fn an_upload_that_is_cut_short_is_not_held_against_the_server() {
 
 #[tokio::test]
 async fn an_event_stream_speaks_neither_for_nor_against_its_server() {
+    // Cut, as somebody between does with silent ones; or ended in order.
+    for end in ["", "0\r\n\r\n"] {
+        neither_for_nor_against(end).await;
+    }
+}
+
+async fn neither_for_nor_against(end: &'static str) {
     let broken = Arc::new(AtomicBool::new(false));
     let flag = broken.clone();
-    // Event streams are cut, as somebody between does with silent ones; pages only when it is broken.
+    // Pages break off only when it is broken.
     let server = Upstream::start(move |_, mut line: Line, seen: Seen| {
         let broken = flag.clone();
         async move {
             let head = seen.request(&mut line).await?;
             if head.first.starts_with("GET /r/events ") {
                 line.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+                line.send(end).await;
             } else if broken.load(Ordering::Relaxed) {
                 line.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf").await;
             } else {

@@ -249,6 +249,9 @@ async fn silence_ends_in_504() {
     assert_eq!((program.status(), &program.json()["error"]), (504, &json!("campaign_unavailable")));
     let page = Ask::get("/demo/slow/60000").session(&alice).navigation().of(&world).await;
     assert_eq!(page.status(), 504);
+    for answer in [&program, &page] {
+        assert!(answer.field("retry-after").is_some(), "{}", answer.text());
+    }
     assert!(page.field("content-type").unwrap().starts_with("text/html"));
     world.stop().await;
 }

@@ -7,8 +7,9 @@ use imsgate::policy::framing::HeadLimits;
 
 use crate::ask::{self, Ask};
 use crate::raw::Line;
-use crate::scrape::{hits, value, with_admin};
+use crate::scrape::{await_hits, hits, value, with_admin};
 use crate::support::World;
+use crate::upstream::{Seen, Upstream};
 
 /// Lines that have had an answer, so the gateway counts them for sure.
 async fn lines(world: &World, count: usize) -> Vec<Line> {
@@ -154,5 +155,28 @@ async fn an_upload_that_stops_is_given_up() {
         line.send("x").await;
     }
     assert_eq!(line.answer(false).await.unwrap().status(), 200);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_grows_too_long_behind_an_early_answer_is_counted() {
+    let upstream = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+        let head = seen.request(&mut line).await?;
+        line.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf").await;
+        assert!(line.body(&head).await.is_err(), "it is never whole");
+        None
+    })
+    .await;
+    let url = upstream.url.parse().unwrap();
+    let world = with_admin()
+        .instance(|instance| instance.campaign.upstreams = vec![url])
+        .config(|config| config.limits.body_bytes = Some(1000))
+        .start()
+        .await;
+    let mut line = ask::line(&world).await;
+    line.send(Ask::new("POST", "/r/x").with("Transfer-Encoding: chunked").bytes(ask::host(&world))).await;
+    assert_eq!(line.head().await.unwrap().status(), 200);
+    line.send(format!("3e9\r\n{}\r\n", "x".repeat(1001))).await;
+    await_hits(&world, "body", 1).await;
     world.stop().await;
 }

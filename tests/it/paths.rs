@@ -179,3 +179,19 @@ async fn redirect_uri(world: &World, ask: Ask) -> String {
     let (_, value) = location.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap();
     value.into_owned()
 }
+
+/// Two programs would not agree on what these bytes are.
+#[tokio::test]
+async fn a_target_that_is_no_utf_8_is_refused() {
+    let world = World::start().await;
+    for broken in [&b"\xff"[..], b"caf\xe9", b"\xc3(", b"\xc0\xaf", b"\xed\xa0\x80", b"x?a=\xff"] {
+        let mut bytes = b"GET /r/".to_vec();
+        bytes.extend(broken);
+        bytes
+            .extend(format!(" HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", ask::host(&world)).bytes());
+        let answer = world.raw(bytes).await;
+        assert!(answer.starts_with(b"HTTP/1.1 400 "), "{broken:?}: {}", String::from_utf8_lossy(&answer));
+    }
+    assert!(world.campaign.requests().iter().all(|request| !request.path_and_query.starts_with("/r/")));
+    world.stop().await;
+}

@@ -12,14 +12,14 @@ use crate::upstream::{Seen, Upstream};
 async fn half_an_upload_is_never_completed_for_a_client_that_resets_it() {
     for early in ["", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"] {
         for code in [NO_ERROR, CANCEL] {
-            let (heard, mut hears) = mpsc::unbounded_channel();
+            let (told, mut news) = mpsc::unbounded_channel();
             let upstream = Upstream::start(move |_, mut line: Line, seen: Seen| {
-                let heard = heard.clone();
+                let told = told.clone();
                 async move {
                     seen.request(&mut line).await?;
                     line.send(early).await;
-                    heard.send(line.chunk().await.ok()?).ok()?;
-                    heard.send(line.rest().await).ok()
+                    told.send(line.chunk().await.ok()?).ok()?;
+                    told.send(line.rest().await).ok()
                 }
             })
             .await;
@@ -31,13 +31,13 @@ async fn half_an_upload_is_never_completed_for_a_client_that_resets_it() {
             frame(&mut bytes, DATA, 0, 1, b"half");
             client.write_all(&bytes).await.unwrap();
             client.flush().await.unwrap();
-            let mut heard = async || tokio::time::timeout(PATIENCE, hears.recv()).await.unwrap().unwrap();
-            assert_eq!(heard().await, b"half");
+            let mut next = async || tokio::time::timeout(PATIENCE, news.recv()).await.unwrap().unwrap();
+            assert_eq!(next().await, b"half");
             bytes.clear();
             frame(&mut bytes, RST_STREAM, 0, 1, &code.to_be_bytes());
             client.write_all(&bytes).await.unwrap();
             client.flush().await.unwrap();
-            assert_eq!(heard().await, b"", "code {code}, {early:?}");
+            assert_eq!(next().await, b"", "code {code}, {early:?}");
             world.stop().await;
         }
     }

@@ -50,7 +50,7 @@ pub(in crate::config) struct RawHealth {
     #[serde(default = "default::fall")]
     #[schemars(range(min = 1, max = 100))]
     pub fall: u32,
-    /// Failed requests in a row (no connection, no answer, a short one that breaks off) after which an upstream is passed over.
+    /// Failed requests in a row (no connection, no answer, one that breaks off within its first 32 kB) after which an upstream is passed over.
     #[serde(default = "default::max_failures")]
     #[schemars(range(min = 1, max = 1000))]
     pub max_failures: u32,
