@@ -21,7 +21,7 @@ pub(super) struct Connection {
 /// Why there was no answer.
 #[derive(Debug)]
 pub(super) enum Failed {
-    /// The request was complete, the answer did not come in time.
+    /// Campaign took no more of the request, or did not answer it, in time.
     Deadline,
     /// The client's body stood still.
     Stalled,

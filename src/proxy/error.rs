@@ -34,7 +34,7 @@ pub enum ProxyError {
         /// What happened.
         reason: String,
     },
-    /// No answer in time after the request was complete.
+    /// No answer in time after the last of the request that went out.
     #[error("{upstream} gave no answer within {limit:?}")]
     Deadline {
         /// The one tried.
@@ -56,8 +56,11 @@ pub enum ProxyError {
         /// The limit.
         limit: u64,
     },
-    /// The upstream switched protocols unasked, or to another one (RFC 9110 §7.8).
-    #[error("{upstream} answered 101 to something else than was asked")]
+    /// The upstream switched protocols unasked, or to another one (RFC 9110 §7.8), or answered a WebSocket over HTTP/2 with a success
+    /// that is no switch (RFC 8441 §5).
+    #[error(
+        "{upstream} switched protocols otherwise than was asked, or answered a WebSocket with a success that is no switch"
+    )]
     Upgrade {
         /// The one tried.
         upstream: Arc<str>,

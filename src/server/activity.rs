@@ -34,7 +34,7 @@ pub struct Activity {
     flawed: OnceLock<Flawed>,
     word: AtomicU8,
     told: AtomicWaker,
-    /// Of answers over HTTP/2 that come in several pieces.
+    /// Of answers over HTTP/2 that come in several pieces, or in a long one.
     turns: Turns,
 }
 
@@ -218,7 +218,7 @@ fn change(number: &AtomicU32, by: i32) {
 pub struct Through<B> {
     body: B,
     exchange: Exchange,
-    /// Over HTTP/2, from the first piece that is not the last.
+    /// Over HTTP/2, from the first piece that is not the last, or is long.
     turn: Option<Arc<Turn>>,
 }
 

@@ -1,7 +1,8 @@
 //! Sockets, TLS and the life of the process: listen, serve, redirect plain HTTP, drain.
 //!
 //! `listener` and `systemd` give sockets, `worker` accepts, `admission` counts, `connection` opens (`proxied`, TLS), `http`
-//! serves, `stream` reads along and writes (`pieces`), `refusal` speaks for hyper; `watch` looks after what `activity` says of each connection; `memory` is given back.
+//! serves, `streams` runs HTTP/2's tasks, `stream` reads along and writes (`pieces`; `socket` keeps back what can go with
+//! others), `refusal` speaks for hyper; `watch` looks after what `activity` says of each connection; `memory` is given back.
 
 mod activity;
 mod admission;

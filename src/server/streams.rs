@@ -2,7 +2,7 @@
 //!
 //! hyper asks for more of an answer while the stream's window is open. A client that never opens it again is not asked about, so the
 //! answer cannot end itself, and would keep its connection to Campaign for ever. The task of the stream can: the executor wraps each
-//! one, an answer of several pieces leaves its [`Turn`] there, and the [watch](super::watch) compares what they count.
+//! one, an answer of several pieces or of a long one leaves its [`Turn`] there, and the [watch](super::watch) compares what they count.
 
 use std::cell::RefCell;
 use std::future::poll_fn;

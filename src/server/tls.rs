@@ -62,7 +62,7 @@ fn build(
     config.ignore_client_order = true;
     // Some tools that speak HTTP/1.0 offer nothing else (RFC 7301 §6).
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
-    // Without a ticketer every resumption would need memory here and fail on another worker.
+    // Without a ticketer every resumption would need memory here, of which there are 256 places.
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     // Each is used once and brings the next; a browser has one connection over HTTP/2, so it needs no second.
     config.send_tls13_tickets = 1;

@@ -1,4 +1,4 @@
-//! Every address of the gateway itself, and every layer, in order.
+//! Every address of the gateway itself.
 //!
 //! What is not here goes to Campaign; the order of that way is in `gate`.
 

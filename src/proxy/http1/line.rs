@@ -72,7 +72,7 @@ impl Line {
         interim: Option<&Interim>,
     ) -> Poll<Result<Answer, WireError>> {
         loop {
-            // A head has its end in the last bytes that came, or has not come whole.
+            // Without a line's end there is no head yet.
             if self.ahead.bytes.contains(&b'\n') {
                 match Answer::parse(&mut self.ahead.bytes, to_head).map_err(WireError::from)? {
                     Some(answer) if answer.status.is_informational() && answer.status != SWITCHING => {

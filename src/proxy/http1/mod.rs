@@ -1,7 +1,7 @@
 //! HTTP/1.1 towards Campaign (RFC 9112), for one exchange after the other on one connection.
 //!
 //! A request's head comes written, and `policy::answer` says where answers end. It runs in the task that serves the client:
-//! no other task, no channel, no copy of a body in between. [`Line`] is the connection, [`Sending`] a request on its way.
+//! no other task, no channel, no copy of a body in between (but for `early`). [`Line`] is the connection, [`Sending`] a request on its way.
 
 mod ahead;
 mod line;
