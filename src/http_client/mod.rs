@@ -190,4 +190,31 @@ mod tests {
         assert_eq!(ask(Method::GET).await.unwrap(), 200);
         assert!(matches!(ask(Method::POST).await, Err(HttpError::Connection(_))));
     }
+
+    #[tokio::test]
+    async fn an_answer_has_a_size_limit_and_a_deadline() {
+        let deadline = Duration::from_millis(500);
+        let client = HttpClient::new(connector(None, deadline).unwrap(), deadline);
+        let get = |url: &str| Request::get(url).body(Bytes::new()).unwrap();
+        let answered = |answer: Vec<u8>| async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}/", listener.local_addr().unwrap());
+            tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(&answer).await;
+                // Open until the client goes.
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            });
+            url
+        };
+        let long = [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &vec![b'x'; MAX_BODY + 1]].concat();
+        let generous = HttpClient::new(connector(None, deadline).unwrap(), Duration::from_mins(1));
+        let outcome = generous.send(get(&answered(long).await)).await;
+        assert!(matches!(outcome, Err(HttpError::Body(_))), "{outcome:?}");
+        for silent in ["", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhal"] {
+            let outcome = client.send(get(&answered(silent.into()).await)).await;
+            assert!(matches!(outcome, Err(HttpError::Deadline(_))), "{silent:?}: {outcome:?}");
+        }
+    }
 }

@@ -48,6 +48,7 @@ mod operator;
 mod paths;
 mod people;
 mod processes;
+mod promises;
 mod raw;
 mod reach;
 mod recheck;

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::scrape::{ask_admin, with_admin};
 use crate::support::{World, logs};
 
 #[tokio::test]
@@ -42,6 +43,65 @@ async fn no_secret_of_a_whole_visit_is_in_any_log_line() {
     ] {
         assert!(secret.len() > 15, "{name}");
         assert!(!logs::say(secret), "the {name} is in the log");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn no_secret_is_in_a_page_an_error_or_a_metric() {
+    let world = with_admin().start().await;
+    let browser = world.browser();
+    let to_ims = browser.get("/view/home").await;
+    let state = to_ims.parameter("state").unwrap();
+    let transaction = browser.cookie(&format!("__Host-imsgate-login-{state}")).unwrap();
+    let to_callback = browser.at_ims(&to_ims, "alice").await;
+    let code = to_callback.parameter("code").unwrap();
+    let mut pages = vec![browser.follow(&to_callback).await.text()];
+    let session = browser.session().unwrap();
+    let campaign = world.campaign.sessions().remove(0);
+    browser.get("/view/home").await;
+    let assertion = world.last_request().header("x-ims-assertion").unwrap().to_owned();
+    let verifier = world.ims.token_requests()[0].field("code_verifier").unwrap().to_owned();
+
+    for path in ["/ims/me", "/ims/logout", "/ims/nothing-here", "/view/%2e%2e/x", "/ims/callback?code=x"] {
+        pages.push(browser.get(path).await.text());
+    }
+    pages.push(browser.get_json("/ims/me").await.text());
+    pages.push(browser.get(&format!("/ims/callback?code={code}&state={state}")).await.text());
+    pages.push(
+        browser.get(&format!("/ims/callback?error=access_denied&code={code}&state={state}")).await.text(),
+    );
+    world.campaign.stop().await;
+    for away in [browser.get("/view/home").await, browser.get_json("/view/home").await] {
+        assert_eq!(away.status, StatusCode::BAD_GATEWAY);
+        pages.push(away.text());
+    }
+    for path in ["/metrics", "/health", "/sessions"] {
+        let answer = ask_admin(&world, path, "127.0.0.1").await;
+        assert_eq!(answer.status(), 200, "{path}");
+        pages.push(answer.text());
+    }
+    let goodbye = browser.post_form("/ims/logout", &[]).await;
+    pages.push(goodbye.text());
+    let access = goodbye.parameter("access_token").unwrap();
+    let refresh = world.ims.revoked().remove(0);
+
+    assert!(pages.iter().any(|page| page.contains("alice@example.com")), "the pages are read");
+    for (name, secret) in [
+        ("transaction", &transaction),
+        ("authorization code", &code),
+        ("session id", &session),
+        ("Campaign session token", &campaign.session_token),
+        ("Campaign security token", &campaign.security_token),
+        ("assertion", &assertion),
+        ("code verifier", &verifier),
+        ("access token", &access),
+        ("refresh token", &refresh),
+        ("client secret", &"demo-client-secret".to_owned()),
+    ] {
+        assert!(secret.len() > 15, "{name}");
+        let shown: Vec<&String> = pages.iter().filter(|page| page.contains(secret.as_str())).collect();
+        assert!(shown.is_empty(), "the {name} is in {shown:?}");
     }
     world.stop().await;
 }

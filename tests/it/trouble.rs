@@ -138,9 +138,13 @@ async fn campaign_that_refuses_the_logon_gives_a_clear_page_and_no_session() {
 #[tokio::test]
 async fn campaign_away_or_talking_nonsense_at_the_logon_gives_a_page_and_no_session() {
     let world = World::start().await;
-    for fault in
-        [Fault::Status(503), Fault::Html, Fault::HalfBody, Fault::Redirect("https://evil.com/".into())]
-    {
+    for fault in [
+        Fault::Status(503),
+        Fault::Html,
+        Fault::HalfBody,
+        Fault::Megabytes(50),
+        Fault::Redirect("https://evil.com/".into()),
+    ] {
         world.campaign.faults().soap_answer(Times::Once, fault.clone());
         let browser = world.browser();
         let page = browser.sign_in("alice", "/view/home").await;
