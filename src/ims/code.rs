@@ -24,6 +24,7 @@ use crate::clock::UnixTime;
 use crate::config::TokenAuth;
 use crate::crypto::random_text;
 use crate::http_client::{HttpClient, HttpError};
+use crate::policy::email::EmailClaim;
 use crate::policy::login::Prompt;
 
 /// A login as sent to IMS: the address for the browser, and what to remember until it comes back.
@@ -44,8 +45,8 @@ pub struct Tokens {
     pub subject: String,
     /// IMS's own session, when the `id_token` names it.
     pub session: Option<String>,
-    /// E-mail address in the `id_token`, if any.
-    pub email: Option<String>,
+    /// What the `id_token` says about the e-mail address.
+    pub email: EmailClaim,
     /// Display name in the `id_token`, if any.
     pub name: Option<String>,
     /// For Campaign and for IMS's own endpoints.
@@ -109,7 +110,7 @@ impl Ims {
         Ok(Tokens {
             subject: claims.subject().to_string(),
             session: token::session(id_token),
-            email: claims.email().map(|email| email.to_string()),
+            email: token::email(id_token),
             name: claims.name().and_then(|name| name.get(None)).map(|name| name.to_string()),
             access_token: SecretString::from(access_token.secret().as_str()),
             access_expires: self.clock.now().plus(lifetime),

@@ -7,17 +7,19 @@ use http::{Request, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::{ImsError, debug_id};
 use super::{Ims, Tokens};
 use crate::policy::access::{Membership, Organization, ProductProfile};
+use crate::policy::email::{EmailClaim, identity_email, is_unverified};
 
 /// A person as IMS describes them.
 #[derive(Clone, Debug)]
 pub struct Person {
     /// IMS user id: the `id_token`'s subject.
     pub user: String,
-    /// E-mail address, when IMS gave one.
+    /// E-mail address, when IMS gave one and did not mark it as not verified.
     pub email: Option<String>,
     /// Display name, when IMS gave one.
     pub name: Option<String>,
@@ -37,11 +39,18 @@ impl Ims {
         }
         check_owner(profile.as_ref(), &tokens.subject)?;
         let info = info.unwrap_or_default();
-        let (profile_email, profile_name) =
-            profile.as_ref().map(|p| (p.email.clone(), p.display_name.clone())).unwrap_or_default();
+        let profile_name = profile.as_ref().and_then(|profile| profile.display_name.clone());
+        let profile_email = profile.as_ref().map(RawProfile::email_claim).unwrap_or_default();
+        let emails = [&info.email_claim(), &profile_email, &tokens.email];
+        if is_unverified(emails) {
+            tracing::info!(
+                user = tokens.subject,
+                "IMS marks the e-mail address as not verified: it is not used"
+            );
+        }
         Ok(Person {
             user: tokens.subject.clone(),
-            email: info.email.or(profile_email).or_else(|| tokens.email.clone()),
+            email: identity_email(emails),
             name: info.name.or(profile_name).or_else(|| tokens.name.clone()),
             membership: membership(organizations, profile),
         })
@@ -140,6 +149,10 @@ struct UserInfo {
     sub: String,
     #[serde(default, deserialize_with = "text_or_none")]
     email: Option<String>,
+    #[serde(default)]
+    email_verified: Value,
+    #[serde(default, rename = "emailVerified")]
+    email_verified_camel: Value,
     #[serde(default, deserialize_with = "text_or_none")]
     name: Option<String>,
 }
@@ -200,6 +213,10 @@ struct RawProfile {
     user_id: Option<String>,
     #[serde(default, deserialize_with = "text_or_none")]
     email: Option<String>,
+    #[serde(default)]
+    email_verified: Value,
+    #[serde(default, rename = "email_verified")]
+    email_verified_snake: Value,
     #[serde(default, deserialize_with = "text_or_none")]
     display_name: Option<String>,
     #[serde(default)]
@@ -226,7 +243,17 @@ struct RawProduct {
     status_code: Option<String>,
 }
 
+impl UserInfo {
+    fn email_claim(&self) -> EmailClaim {
+        EmailClaim::new(self.email.clone(), [&self.email_verified, &self.email_verified_camel])
+    }
+}
+
 impl RawProfile {
+    fn email_claim(&self) -> EmailClaim {
+        EmailClaim::new(self.email.clone(), [&self.email_verified, &self.email_verified_snake])
+    }
+
     fn products(self) -> Vec<ProductProfile> {
         let products = self
             .projected_product_context
@@ -246,7 +273,7 @@ impl RawProfile {
 
 /// Anything that is not a filled text counts as absent.
 fn text_or_none<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    let value = serde_json::Value::deserialize(from)?;
+    let value = Value::deserialize(from)?;
     Ok(value.as_str().filter(|text| !text.is_empty()).map(str::to_owned))
 }
 

@@ -14,6 +14,7 @@ use openidconnect::{
 
 use super::Ims;
 use super::error::ImsError;
+use crate::policy::email::EmailClaim;
 
 /// Validates the token of a login, which holds its nonce.
 pub async fn validate(
@@ -178,6 +179,11 @@ fn base64_left_half(digest: &[u8]) -> String {
 pub fn session(id_token: &CoreIdToken) -> Option<String> {
     let session = claims(id_token)?.get("sid")?.as_str()?.to_owned();
     (!session.is_empty() && session.len() <= LONGEST_SESSION).then_some(session)
+}
+
+/// What a validated token says about the e-mail address. Read from the claims as they came: IMS may put booleans in quotes.
+pub fn email(id_token: &CoreIdToken) -> EmailClaim {
+    claims(id_token).map_or_else(EmailClaim::default, |claims| EmailClaim::of_claims(&claims))
 }
 
 /// The claims as they came.

@@ -4,6 +4,7 @@ pub mod access;
 pub mod answer;
 pub mod arrival;
 pub mod cookies;
+pub mod email;
 pub mod frames;
 pub mod framing;
 pub mod head;

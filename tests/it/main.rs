@@ -18,6 +18,7 @@ mod corpus_answers;
 mod doors;
 mod drain;
 mod ejection;
+mod email;
 mod endings;
 mod every_limit;
 mod everywhere;

@@ -108,6 +108,11 @@ impl Faults {
         self.0.userinfo.set(times, Box::new(move |answer| answer["sub"] = sub.as_str().into()));
     }
 
+    /// Changes the userinfo answer.
+    pub fn tamper_userinfo(&self, times: Times, tamper: impl Fn(&mut Value) + Send + Sync + 'static) {
+        self.0.userinfo.set(times, Box::new(tamper));
+    }
+
     /// Another `userId` in the profile answer.
     pub fn profile_user_id(&self, times: Times, user_id: impl Into<String>) {
         let user_id = user_id.into();

@@ -1,0 +1,120 @@
+//! Which e-mail address of a person is part of their identity.
+//!
+//! IMS gives the address in up to three answers (userinfo, profile, `id_token`), each of which may say whether it was verified
+//! (`email_verified`, OpenID Connect Core §5.1). Anybody can enter an address at IMS: until it is verified, it may be
+//! somebody else's.
+
+use serde_json::Value;
+
+/// What one answer of IMS says about the person's e-mail address. The default says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EmailClaim {
+    address: Option<String>,
+    is_unverified: bool,
+}
+
+impl EmailClaim {
+    /// Takes the address and the marks that came with it: `email_verified`, and `emailVerified` as the profile spells it. An
+    /// empty address counts as absent.
+    pub fn new(address: Option<String>, marks: [&Value; 2]) -> Self {
+        let address = address.filter(|address| !address.is_empty());
+        Self { address, is_unverified: marks.into_iter().any(denies) }
+    }
+
+    /// Reads the claims of an `id_token`.
+    pub fn of_claims(claims: &Value) -> Self {
+        let address = claims["email"].as_str().map(str::to_owned);
+        Self::new(address, [&claims["email_verified"], &claims["emailVerified"]])
+    }
+}
+
+/// The e-mail address that identifies a person: the first one given, in the order of `claims`. There is none if any of the
+/// claims marks the address as not verified, because the mark is about the person's address, not about one answer.
+pub fn identity_email<'a>(claims: impl IntoIterator<Item = &'a EmailClaim> + Clone) -> Option<String> {
+    if is_unverified(claims.clone()) {
+        return None;
+    }
+    claims.into_iter().find_map(|claim| claim.address.clone())
+}
+
+/// True when any of the claims marks the address as not verified.
+pub fn is_unverified<'a>(claims: impl IntoIterator<Item = &'a EmailClaim>) -> bool {
+    claims.into_iter().any(|claim| claim.is_unverified)
+}
+
+/// A missing mark denies nothing, since IMS does not always send one. A mark that is there must say "true": as a boolean, as
+/// text in any case, or as the number 1.
+fn denies(mark: &Value) -> bool {
+    match mark {
+        Value::Null => false,
+        Value::Bool(verified) => !verified,
+        Value::String(text) => !matches!(text.trim(), "1") && !text.trim().eq_ignore_ascii_case("true"),
+        Value::Number(number) => number.as_f64() != Some(1.0),
+        Value::Array(_) | Value::Object(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn claim(claims: &Value) -> EmailClaim {
+        EmailClaim::of_claims(claims)
+    }
+
+    #[test]
+    fn a_missing_mark_counts_as_verified_and_any_other_must_say_true() {
+        for verified in
+            [json!(null), json!(true), json!("true"), json!("True"), json!(" TRUE "), json!(1), json!("1")]
+        {
+            let claim = claim(&json!({ "email": "a@x", "email_verified": verified }));
+            assert_eq!(identity_email([&claim]).as_deref(), Some("a@x"), "{verified}");
+        }
+        for unverified in [
+            json!(false),
+            json!("false"),
+            json!("FALSE"),
+            json!(0),
+            json!("0"),
+            json!("no"),
+            json!(""),
+            json!([]),
+            json!({}),
+        ] {
+            for name in ["email_verified", "emailVerified"] {
+                let claim = claim(&json!({ "email": "a@x", name: unverified }));
+                assert_eq!(identity_email([&claim]), None, "{name}: {unverified}");
+            }
+        }
+        assert_eq!(identity_email([&claim(&json!({ "email": "a@x" }))]).as_deref(), Some("a@x"));
+    }
+
+    #[test]
+    fn an_address_that_is_no_text_is_absent() {
+        let claims =
+            [json!({}), json!({"email": ""}), json!({"email": 5}), json!({"email": ["a@x"]}), json!(null)];
+        assert_eq!(identity_email(claims.map(|claims| claim(&claims)).each_ref()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn one_false_mark_is_enough_wherever_it_stands(
+            places in proptest::collection::vec((any::<bool>(), 0..3_u8), 1..4),
+        ) {
+            let claims: Vec<_> = places
+                .iter()
+                .map(|(has_address, mark)| {
+                    let address = has_address.then(|| "a@x".to_owned());
+                    let mark = [json!(null), json!(true), json!("false")][usize::from(*mark)].clone();
+                    EmailClaim::new(address, [&mark, &Value::Null])
+                })
+                .collect();
+            let denied = places.iter().any(|(_, mark)| *mark == 2);
+            let given = places.iter().any(|(has_address, _)| *has_address);
+            prop_assert_eq!(identity_email(&claims).is_some(), given && !denied);
+        }
+    }
+}
