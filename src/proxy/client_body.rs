@@ -28,6 +28,11 @@ impl ClientBody {
         let over_http2 = request.version() == Version::HTTP_2;
         request.map(|incoming| Self { incoming, over_http2 })
     }
+
+    /// True when only the next frame tells whether there is a body: over HTTP/2 a request may end behind its head (RFC 9113 §8.1).
+    pub(super) fn may_be_empty(&self) -> bool {
+        self.over_http2 && self.incoming.size_hint().exact().is_none()
+    }
 }
 
 impl Body for ClientBody {

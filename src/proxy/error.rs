@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::http1::WireError;
+use super::upload::UploadError;
+use crate::http_client::chain;
 
 /// Why Campaign gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +67,15 @@ pub enum ProxyError {
         /// The one tried.
         upstream: Arc<str>,
     },
+}
+
+impl From<UploadError> for ProxyError {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::TooLarge(limit) => Self::TooLarge { limit },
+            error => Self::Client { reason: chain(&error), stalled: false },
+        }
+    }
 }
 
 /// Why an answer has no end.

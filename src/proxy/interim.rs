@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BytesMut};
-use http::{StatusCode, header};
+use http::StatusCode;
 use hyper::ext::ReasonPhrase;
 use tokio::io::AsyncWrite;
 
@@ -34,9 +34,6 @@ impl Interim {
         if answer.status == StatusCode::CONTINUE || self.closed.load(Ordering::Relaxed) {
             return;
         }
-        // Of a body that there is none of; and it must not say that it had one (RFC 9110 §8.6).
-        answer.fields.remove(header::TRANSFER_ENCODING);
-        answer.fields.remove(header::CONTENT_LENGTH);
         clean(&mut answer.fields);
         let mut lines = Lines::default();
         for (name, value) in &answer.fields {

@@ -92,7 +92,12 @@ impl Proxy {
         interim: Option<&Interim>,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Forwarded, ProxyError> {
-        let mut outgoing = Outgoing { interim, ..Outgoing::new(head, body.upload(self.body_bytes)) };
+        let mut upload = body.upload(self.body_bytes);
+        if upload.may_be_empty() {
+            // Boxed: rare.
+            Box::pin(upload.settle()).await?;
+        }
+        let mut outgoing = Outgoing { interim, ..Outgoing::new(head, upload) };
         let (mut answer, lease, sending) = self.send(&mut outgoing).await?;
         let switches = wanted.as_ref().is_some_and(|wanted| wanted.would_switch(&answer));
         if answer.status == StatusCode::SWITCHING_PROTOCOLS || switches {

@@ -11,7 +11,6 @@ use super::fleet::{Limits, Member};
 use super::health::Health;
 use super::http1::Sending;
 use super::lease::{Lease, Outgoing, Patience};
-use super::upload::UploadError;
 use super::{BodyError, ProxyError};
 use crate::http_client::{Endpoint, chain};
 use crate::policy::answer::Answer;
@@ -143,8 +142,7 @@ impl Pool {
                 let reason = format!("nothing came for {:?}", self.upload_idle);
                 clients(ProxyError::Client { reason, stalled: true })
             }
-            Failed::Upload(UploadError::TooLarge(limit)) => clients(ProxyError::TooLarge { limit }),
-            Failed::Upload(error) => clients(ProxyError::Client { reason: chain(&error), stalled: false }),
+            Failed::Upload(error) => clients(error.into()),
             Failed::Broken { error, unsent, clients_turn } => {
                 // An answer that cannot be read is an answer: asking again would bring the same.
                 let is_an_answer = error.is_an_answer();

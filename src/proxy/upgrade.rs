@@ -123,7 +123,6 @@ pub(super) fn join(
     });
     let mut response = Response::new(Body::empty());
     let mut fields = answer.fields;
-    fields.remove(header::CONTENT_LENGTH);
     if accept.is_some() {
         fields.remove(header::SEC_WEBSOCKET_ACCEPT);
     } else {

@@ -1,7 +1,9 @@
 //! A request's body on its way to Campaign.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -80,6 +82,38 @@ impl Upload {
         }
     }
 
+    /// True when nobody knows yet whether there is a body.
+    pub(super) fn may_be_empty(&self) -> bool {
+        matches!(self, Self::Client(body, _, None) if body.may_be_empty())
+    }
+
+    /// Waits for the body's first bytes, or for its end: a request without a body must not get one on the way. After [`SETTLE`] it
+    /// goes out as it is, with a body that may still come.
+    ///
+    /// # Errors
+    /// The client broke off, or sent too much.
+    pub(super) async fn settle(&mut self) -> Result<(), UploadError> {
+        match tokio::time::timeout(SETTLE, self.first_bytes()).await {
+            Ok(Ok(None)) => *self = Self::Empty,
+            Ok(Ok(Some(bytes))) => self.put_back(bytes),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The next bytes, `None` at the end.
+    async fn first_bytes(&mut self) -> Result<Option<Bytes>, UploadError> {
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await {
+            if let Ok(bytes) = frame?.into_data()
+                && !bytes.is_empty()
+            {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+
     /// What the head says of it.
     pub(super) fn length(&self) -> BodyLength {
         match self {
@@ -135,3 +169,6 @@ impl HttpBody for Upload {
         }
     }
 }
+
+/// For the first bytes of a body that has no length. Who has none says so at once.
+const SETTLE: Duration = Duration::from_secs(1);

@@ -8,6 +8,7 @@ mod ask;
 mod backchannel;
 mod balance;
 mod blameless;
+mod bodiless;
 mod callback;
 mod campaign_session;
 mod campaign_troubles;

@@ -74,6 +74,7 @@ impl Answer {
         let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
         let status = status.ok_or(httparse::Error::Status)?;
         let is_http11 = response.version == Some(1);
+        let never_has_body = status_without_body(status);
 
         // And room for one of the gateway's.
         let mut fields = HeaderMap::with_capacity(response.headers.len() + 1);
@@ -100,6 +101,10 @@ impl Answer {
                 }
                 _ => {}
             }
+            if never_has_body && matches!(name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING) {
+                // A framing of a body that does not exist: over HTTP/2 some clients take the response for a broken one.
+                continue;
+            }
             plain &= name != header::SET_COOKIE && !is_hop_by_hop(&name);
             fields.append(name, value);
         }
@@ -108,12 +113,8 @@ impl Answer {
         let reason = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
         bytes.advance(length);
 
-        // RFC 9112 §6.3: these have no body, whatever their fields say.
-        let bodiless = to_head
-            || status.is_informational()
-            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let framing = match declared {
-            _ if bodiless => Framing::NONE,
+            _ if to_head || never_has_body => Framing::NONE,
             Declared { coded: true, .. } => Framing::chunked(),
             Declared { length: Some(length), .. } => Framing::Length(length),
             Declared { .. } => Framing::Closing,
@@ -122,6 +123,13 @@ impl Answer {
         let persists = keeps && !closes && !matches!(framing, Framing::Closing);
         Ok(Some(Self { status, reason, fields, plain, framing, persists }))
     }
+}
+
+/// True for a response that has no body, whatever its fields say (RFC 9112 §6.3). Its `Content-Length` and `Transfer-Encoding` do not
+/// go on: 1xx and 204 must not have them (RFC 9110 §8.6, RFC 9112 §6.1), and a 304 may do without. A response to HEAD keeps its
+/// length, which is that of GET.
+fn status_without_body(status: StatusCode) -> bool {
+    status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 fn lists(field: &[u8], option: &[u8]) -> bool {
@@ -191,6 +199,25 @@ mod tests {
             "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
         ] {
             assert!(Answer::parse(&mut Bytes::from_static(wrong.as_bytes()), false).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_without_a_body_keeps_no_framing() {
+        for (status, to_head, framing) in [
+            (103, false, false),
+            (204, false, false),
+            (204, true, false),
+            (304, false, false),
+            (304, true, false),
+            (200, true, true),
+            (205, false, true),
+        ] {
+            for field in ["Content-Length: 4", "Transfer-Encoding: chunked"] {
+                let head = format!("HTTP/1.1 {status} x\r\nA: b\r\n{field}\r\n\r\n");
+                let answer = Answer::parse(&mut head.into(), to_head).unwrap().unwrap();
+                assert_eq!(answer.fields.len(), 1 + usize::from(framing), "{status} {to_head} {field}");
+            }
         }
     }
 
