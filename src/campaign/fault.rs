@@ -4,14 +4,12 @@ use http::HeaderMap;
 
 use super::packed::unpacked;
 use super::soap::escape;
+use crate::policy::session_fault::{self, Report, SESSION_EXPIRED};
 
-/// True when an answer says that the Campaign session is over; the beginning of its body is enough.
-pub fn says_session_expired(headers: &HeaderMap, beginning: &[u8]) -> bool {
-    let text = unpacked(headers, beginning);
-    memchr::memmem::find(&text, SESSION_EXPIRED.as_bytes()).is_some()
+/// What an answer reports of the Campaign session, from the beginning of its body, compressed or not.
+pub fn session_report(headers: &HeaderMap, beginning: &[u8]) -> Report {
+    session_fault::report(&unpacked(headers, beginning))
 }
-
-const SESSION_EXPIRED: &str = "XSV-350008";
 
 /// The answer to a SOAP call without a valid session. Campaign's clients look for the code in the text.
 pub fn session_expired_fault() -> String {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Request, header};
 use secrecy::{ExposeSecret, SecretString};
 
-pub use fault::{says_session_expired, session_expired_fault, soap_fault};
+pub use fault::{session_expired_fault, session_report, soap_fault};
 pub use soap::{LogonAnswer, escape, fault, logon_answer};
 
 use crate::http_client::{Endpoint, HttpError};

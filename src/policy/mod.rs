@@ -19,5 +19,6 @@ pub mod proxy_protocol;
 pub mod public;
 pub mod renewal;
 pub mod return_to;
+pub mod session_fault;
 pub mod told;
 pub mod was;

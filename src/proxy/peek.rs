@@ -18,10 +18,12 @@ struct Peeked {
 }
 
 impl Body {
-    /// The first `wanted` bytes or a little more, less only where the body ends; and the whole body.
-    pub async fn peek(mut self, wanted: usize) -> (Vec<u8>, Self) {
+    /// The beginning of the body, and the whole body. Reads until `is_enough` says so of what came, at most `limit` bytes or
+    /// a little more, less where the body ends. `is_enough` is asked at most [`LOOKS`] times, however small the pieces are.
+    pub async fn peek(mut self, limit: usize, is_enough: impl Fn(&[u8]) -> bool) -> (Vec<u8>, Self) {
         let (mut seen, mut front) = (Vec::new(), VecDeque::new());
-        while seen.len() < wanted {
+        let mut looks = 0;
+        while seen.len() < limit {
             let Some(frame) = self.frame().await else { break };
             let goes_on = match &frame {
                 Ok(frame) => {
@@ -31,13 +33,17 @@ impl Body {
                 Err(_) => false,
             };
             front.push_back(frame);
-            if !goes_on {
+            looks += 1;
+            if !goes_on || (looks <= LOOKS && is_enough(&seen)) {
                 break;
             }
         }
         (seen, Self::Own(axum::body::Body::new(Peeked { front, rest: self })))
     }
 }
+
+/// More looks at what came piece by piece would cost more than they save.
+pub const LOOKS: usize = 16;
 
 impl HttpBody for Peeked {
     type Data = Bytes;
@@ -84,15 +90,33 @@ mod tests {
     #[tokio::test]
     async fn what_was_looked_at_is_given_on_whole() {
         for wanted in [0, 1, 3, 4, 100] {
-            let (seen, whole) = body(&["abc", "def", "g"]).peek(wanted).await;
+            let (seen, whole) = body(&["abc", "def", "g"]).peek(wanted, |_| false).await;
             assert!(seen.len() >= wanted.min(7) && b"abcdefg".starts_with(&seen), "{wanted}");
             assert_eq!(whole.collect().await.unwrap().to_bytes(), "abcdefg", "{wanted}");
         }
     }
 
     #[tokio::test]
+    async fn enough_is_enough() {
+        let (seen, whole) = body(&["abc", "def", "g"]).peek(100, |seen| seen.len() > 3).await;
+        assert_eq!(seen, b"abcdef");
+        assert_eq!(whole.collect().await.unwrap().to_bytes(), "abcdefg");
+    }
+
+    #[tokio::test]
+    async fn small_pieces_cost_no_more_looks() {
+        let looks = std::cell::Cell::new(0);
+        let never = |_: &[u8]| {
+            looks.set(looks.get() + 1);
+            false
+        };
+        let (seen, _) = body(&["a"; 1000]).peek(500, never).await;
+        assert_eq!((seen.len(), looks.get()), (500, LOOKS));
+    }
+
+    #[tokio::test]
     async fn the_size_stays_what_it_was() {
-        let (_, whole) = Body::Own("abcdef".into()).peek(2).await;
+        let (_, whole) = Body::Own("abcdef".into()).peek(2, |_| false).await;
         assert_eq!(whole.size_hint().exact(), Some(6));
         assert!(!whole.is_end_stream());
     }
@@ -101,7 +125,7 @@ mod tests {
     async fn a_break_stays_a_break() {
         let pieces = [Ok(Bytes::from_static(b"ab")), Err(std::io::Error::other("broken"))];
         let broken = Body::Own(axum::body::Body::from_stream(stream::iter(pieces)));
-        let (seen, whole) = broken.peek(100).await;
+        let (seen, whole) = broken.peek(100, |_| false).await;
         assert_eq!(seen, b"ab");
         assert!(whole.collect().await.is_err());
     }

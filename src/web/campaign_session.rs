@@ -14,9 +14,10 @@ use super::answer::Stop;
 use super::context::Context;
 use super::shared::Shared;
 use super::was;
-use crate::campaign::{CampaignError, says_session_expired};
+use crate::campaign::{CampaignError, session_report};
 use crate::clock::UnixTime;
 use crate::policy::head::Head;
+use crate::policy::session_fault::Report;
 use crate::proxy::{Body, Forwarded, Proxy};
 use crate::session::{Auth, CampaignSession, SessionData};
 
@@ -108,11 +109,8 @@ pub async fn look(
     anew: impl FnOnce(&Auth) -> Head,
 ) -> Result<Response<Body>, Stop> {
     let Forwarded { response, again } = forwarded;
-    let enough = if response.status() == StatusCode::FORBIDDEN { PAGE } else { FAULT };
-    let (head, body) = response.into_parts();
-    let (beginning, body) = body.peek(enough).await;
-    let mut answer = Response::from_parts(head, body);
-    if !says_session_expired(answer.headers(), &beginning) {
+    let (is_expired, mut answer) = reports_expired(response).await;
+    if !is_expired {
         return Ok(answer);
     }
     let Some(fresh) = renewed(shared, context, auth).await? else { return Ok(answer) };
@@ -139,13 +137,21 @@ pub async fn refused(
     if response.status() != StatusCode::FORBIDDEN {
         return Ok(Some(response));
     }
-    let (head, body) = response.into_parts();
-    let (beginning, body) = body.peek(PAGE).await;
-    if !says_session_expired(&head.headers, &beginning) {
-        return Ok(Some(Response::from_parts(head, body)));
+    let (is_expired, response) = reports_expired(response).await;
+    if !is_expired {
+        return Ok(Some(response));
     }
     renewed(shared, context, auth).await?;
     Ok(None)
+}
+
+/// Whether an answer reports that Campaign's session is over, and the answer as it was. A good answer is given on as soon as its
+/// first element has come.
+async fn reports_expired(response: Response<Body>) -> (bool, Response<Body>) {
+    let (head, body) = response.into_parts();
+    let report = |seen: &[u8]| session_report(&head.headers, seen);
+    let (beginning, body) = body.peek(FAULT, |seen| report(seen) != Report::Undecided).await;
+    (report(&beginning) == Report::SessionExpired, Response::from_parts(head, body))
 }
 
 /// Has the browser hold what it needs for a form of a page that this Campaign session wrote.
@@ -177,7 +183,5 @@ fn token(data: &SessionData) -> Option<&str> {
 const EARLY: Duration = Duration::from_mins(1);
 /// Campaign is asked for a new session at most this often for one person.
 const PAUSE: Duration = Duration::from_secs(10);
-/// Bytes of a page in which the code stands.
-const PAGE: usize = 16 * 1024;
-/// Bytes of a SOAP answer in which a fault stands; more would hold back good answers.
-const FAULT: usize = 1024;
+/// Bytes of an answer in which a fault must show.
+const FAULT: usize = 16 * 1024;

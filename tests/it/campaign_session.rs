@@ -148,6 +148,72 @@ async fn a_compressed_refusal_is_understood() {
     world.stop().await;
 }
 
+/// What Campaign answers with this text within the body of a SOAP answer.
+fn soap_answer(inner: &str) -> String {
+    format!(
+        "<SOAP-ENV:Envelope xmlns:SOAP-ENV='http://schemas.xmlsoap.org/soap/envelope/'><SOAP-ENV:Body>{inner}\
+         </SOAP-ENV:Body></SOAP-ENV:Envelope>"
+    )
+}
+
+#[tokio::test]
+async fn the_code_inside_a_record_is_data() {
+    for gzip in [false, true] {
+        let world = World::builder().campaign(move |options| options.gzip = gzip).start().await;
+        let alice = world.signed_in("alice").await.session().unwrap();
+        let record =
+            format!("<log line='{EXPIRED}'><SOAP-ENV:Fault>{EXPIRED} Session</SOAP-ENV:Fault></log>");
+        let answers = [
+            (
+                "text/xml",
+                soap_answer(&format!(
+                    "<ExecuteQueryResponse xmlns='urn:xtk:queryDef'>{record}</ExecuteQueryResponse>"
+                )),
+            ),
+            (
+                "application/soap+xml",
+                soap_answer(&format!(
+                    "<!-- {EXPIRED} --><SelectAllResponse><![CDATA[{record}]]></SelectAllResponse>"
+                )),
+            ),
+            ("text/xml", format!("<journal>{record}</journal>")),
+        ];
+        for (kind, text) in answers {
+            world.campaign.forget_requests();
+            world.campaign.faults().soap_answer(Times::Once, Substitute::Text(kind, text.clone()));
+            let call = soap_call(&alice);
+            let call = if gzip { call.with("Accept-Encoding: gzip") } else { call };
+            let answer = call.of(&world).await;
+            assert_eq!(answer.status(), 200);
+            assert!(if gzip { answer.body.starts_with(&[0x1f, 0x8b]) } else { answer.text() == text });
+            assert_eq!(
+                (logons(&world), requests(&world, SOAP).len()),
+                (0, 1),
+                "neither a logon nor a second call"
+            );
+        }
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_fault_behind_a_long_soap_header_is_understood() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let header = "<a>0123456789</a>".repeat(300);
+    let fault = format!(
+        "<env:Envelope xmlns:env='http://www.w3.org/2003/05/soap-envelope'><env:Header>{header}</env:Header><env:Body>\
+         <env:Fault><env:Code><env:Value>env:Sender</env:Value></env:Code><env:Reason><env:Text>{EXPIRED} Session</env:Text>\
+         </env:Reason></env:Fault></env:Body></env:Envelope>"
+    );
+    world.campaign.forget_requests();
+    world.campaign.faults().soap_answer(Times::Once, Substitute::Text("application/soap+xml", fault.clone()));
+    let answer = soap_call(&alice).of(&world).await;
+    assert_eq!((answer.status(), answer.text()), (200, fault));
+    assert_eq!(logons(&world), 1);
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn what_campaign_told_of_its_lifetime_saves_a_request_from_being_refused() {
     let world =

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 
 use super::Campaign;
 use super::sessions::LiveSession;
-use crate::demo::html::{CampaignMessage, page};
 use crate::demo::wire::{bearer, cookie};
 
 /// An identified caller.
@@ -86,11 +85,10 @@ pub(super) async fn require(
     }
 }
 
-/// The page of a request without a valid session.
+/// The plain-text answer to a request without a valid session.
 pub(super) fn session_expired() -> Response {
-    let message = CampaignMessage { title: "No session", paragraphs: &[XSV_350008], home: true };
-    page(StatusCode::FORBIDDEN, &message)
+    (StatusCode::FORBIDDEN, XSV_350008).into_response()
 }
 
-/// Campaign's clients look for this code in whatever body they get.
+/// Campaign's clients look for this code.
 pub(super) const XSV_350008: &str = "XSV-350008 Session has expired or is invalid. Please reconnect.";

@@ -1,0 +1,252 @@
+//! Whether an answer of Campaign reports that its session is over (XSV-350008), from the beginning of its text.
+//!
+//! The code means that only inside a SOAP fault (SOAP 1.1 §4.4, SOAP 1.2 part 1 §5.4), or at the start of a plain-text answer. Anywhere
+//! else, it is data: journals, delivery logs and query results quote it.
+
+use quick_xml::NsReader;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::ResolveResult;
+
+/// The code of the fault.
+pub const SESSION_EXPIRED: &str = "XSV-350008";
+
+/// What the beginning of an answer reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Campaign's session is over.
+    SessionExpired,
+    /// Something else, whatever follows.
+    Other,
+    /// What follows decides.
+    Undecided,
+}
+
+/// Reads the beginning of an answer, without its content coding.
+pub fn report(beginning: &[u8]) -> Report {
+    // The window may end within a character, and some builds write ISO-8859-1: the code itself is ASCII in both.
+    let text = String::from_utf8_lossy(beginning);
+    let text = text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_ascii_whitespace());
+    if text.is_empty() {
+        Report::Undecided
+    } else if text.starts_with('<') {
+        xml(text)
+    } else if is_code(text) {
+        Report::SessionExpired
+    } else if SESSION_EXPIRED.starts_with(text) {
+        Report::Undecided
+    } else {
+        Report::Other
+    }
+}
+
+/// The code, and not the beginning of a longer one.
+fn is_code(text: &str) -> bool {
+    text.strip_prefix(SESSION_EXPIRED)
+        .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric()))
+}
+
+fn holds_code(text: &str) -> bool {
+    text.match_indices(SESSION_EXPIRED).any(|(at, _)| is_code(&text[at..]))
+}
+
+/// Follows `Envelope`, `Body` and its first element; the text of that element counts if it is `Fault`.
+fn xml(text: &str) -> Report {
+    let mut reader = NsReader::from_str(text);
+    let mut place = Place { depth: 0, in_body: false, fault: None };
+    loop {
+        // A tag that the window cuts off is an error for the reader.
+        let Ok((namespace, event)) = reader.read_resolved_event() else { return Report::Undecided };
+        let step = match event {
+            Event::Start(start) => place.start(&start, &namespace),
+            Event::Empty(start) => place.empty(&start, &namespace),
+            Event::End(_) => place.end(),
+            Event::Text(text) => place.text(&text),
+            Event::CData(text) => place.text(&text),
+            Event::GeneralRef(reference) => {
+                let character = reference.resolve_char_ref().ok().flatten();
+                place.text(character.map(String::from).as_deref().unwrap_or(" "))
+            }
+            Event::Eof => return Report::Undecided,
+            _ => None,
+        };
+        if let Some(report) = step {
+            return report;
+        }
+    }
+}
+
+/// Where the reader stands.
+struct Place {
+    /// Open elements.
+    depth: usize,
+    /// True inside the `Body` of the envelope.
+    in_body: bool,
+    /// The text of the fault so far.
+    fault: Option<String>,
+}
+
+impl Place {
+    fn start(&mut self, start: &BytesStart<'_>, namespace: &ResolveResult<'_>) -> Option<Report> {
+        if self.fault.is_none() {
+            let is = |name: &str| start.local_name().as_ref() == name && is_soap(namespace);
+            match (self.depth, self.in_body) {
+                (0, _) if is("Envelope") => {}
+                (1, _) => self.in_body = is("Body"),
+                (2, true) if is("Fault") => self.fault = Some(String::new()),
+                (0, _) | (2, true) => return Some(Report::Other),
+                // Inside the SOAP header.
+                _ => {}
+            }
+        }
+        self.depth += 1;
+        self.break_text();
+        None
+    }
+
+    /// An element without content.
+    fn empty(&mut self, start: &BytesStart<'_>, namespace: &ResolveResult<'_>) -> Option<Report> {
+        self.start(start, namespace).or_else(|| self.end())
+    }
+
+    fn end(&mut self) -> Option<Report> {
+        self.depth = self.depth.saturating_sub(1);
+        self.break_text();
+        let is_over = match (&self.fault, self.in_body) {
+            (Some(_), _) => self.depth <= 2,
+            (None, true) => self.depth <= 1,
+            (None, false) => self.depth == 0,
+        };
+        is_over.then_some(Report::Other)
+    }
+
+    /// Entities and sections cut one text into several events.
+    fn text(&mut self, text: &str) -> Option<Report> {
+        let fault = self.fault.as_mut()?;
+        fault.push_str(text);
+        holds_code(fault).then_some(Report::SessionExpired)
+    }
+
+    /// The texts of two elements are no one text.
+    fn break_text(&mut self) {
+        if let Some(fault) = &mut self.fault {
+            fault.clear();
+        }
+    }
+}
+
+/// True in a namespace of SOAP, and where none is declared: the place tells what the element is.
+fn is_soap(namespace: &ResolveResult<'_>) -> bool {
+    match namespace {
+        ResolveResult::Bound(namespace) => SOAP.contains(&namespace.as_ref()),
+        ResolveResult::Unbound | ResolveResult::Unknown(_) => true,
+    }
+}
+
+/// SOAP 1.1 and 1.2.
+const SOAP: [&str; 2] =
+    ["http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EXPIRED: &str = "XSV-350008 Session has expired or is invalid. Please reconnect.";
+
+    fn soap11(body: &str) -> String {
+        format!(
+            "<?xml version='1.0'?>\n<E:Envelope xmlns:E='{}'><E:Body>{body}</E:Body></E:Envelope>",
+            SOAP[0]
+        )
+    }
+
+    #[test]
+    fn a_fault_is_recognised_in_every_spelling_of_soap() {
+        let fault =
+            format!("<E:Fault><faultcode>E:Server</faultcode><faultstring>{EXPIRED}</faultstring></E:Fault>");
+        let soap12 = format!(
+            "<Envelope xmlns='{}'><Header><a>XSV-1</a></Header><Body><Fault><Code><Value>Sender</Value></Code>\
+             <Reason><Text xml:lang='en'>{EXPIRED}</Text></Reason></Fault></Body></Envelope>",
+            SOAP[1]
+        );
+        let cases = [
+            soap11(&fault),
+            soap12,
+            soap11(&fault).replace("E:", "SOAP-ENV:").replace("xmlns:E", "xmlns:SOAP-ENV"),
+            soap11(&format!("<E:Fault><faultstring><![CDATA[{EXPIRED}]]></faultstring></E:Fault>")),
+            soap11(&format!("<E:Fault><detail>-53 <x>{EXPIRED}</x></detail></E:Fault>")),
+            soap11("<E:Fault><faultstring>XSV&#45;350008</faultstring></E:Fault>"),
+            format!("\u{feff}  <!-- a --><Envelope><Body><Fault>{EXPIRED}</Fault></Body></Envelope>"),
+            EXPIRED.to_owned(),
+            format!("\u{feff}\r\n{EXPIRED}"),
+            SESSION_EXPIRED.to_owned(),
+        ];
+        for case in cases {
+            assert_eq!(report(case.as_bytes()), Report::SessionExpired, "{case}");
+        }
+    }
+
+    #[test]
+    fn the_code_inside_data_is_no_fault() {
+        let record = format!("<r xmlns='urn:xtk:queryDef'><log message='{EXPIRED}'>{EXPIRED}</log></r>");
+        let quoted = "<E:Fault><faultstring>Error &lt;E:Fault> &amp; others</faultstring></E:Fault>";
+        let cases = [
+            soap11(&record),
+            soap11(&format!("<r><E:Fault><faultstring>{EXPIRED}</faultstring></E:Fault></r>")),
+            soap11(&format!("<r>&lt;E:Fault>{EXPIRED}</r>")),
+            soap11(&format!("<r><![CDATA[<E:Fault>{EXPIRED}</E:Fault>]]></r>")),
+            soap11(&format!("<!-- <E:Fault>{EXPIRED}</E:Fault> --><r/>")),
+            soap11(&format!("<r/><E:Fault>{EXPIRED}</E:Fault>")),
+            soap11(&format!("<x:Fault xmlns:x='urn:x'>{EXPIRED}</x:Fault>")),
+            soap11(&format!("{quoted}<x>{EXPIRED}</x>")),
+            soap11("<E:Fault><faultcode>XSV-</faultcode><faultstring>350008</faultstring></E:Fault>"),
+            soap11("<E:Fault><faultstring>XSV-3500080</faultstring></E:Fault>"),
+            soap11(""),
+            "<E:Envelope xmlns:E='urn:x'><E:Body><E:Fault>XSV-350008</E:Fault></E:Body></E:Envelope>"
+                .to_owned(),
+            format!("<html><body><p>{EXPIRED}</p></body></html>"),
+            format!("<Fault>{EXPIRED}</Fault>"),
+            format!("How to fix {EXPIRED}"),
+            format!("{{\"message\":\"{EXPIRED}\"}}"),
+            "XSV-3500081".to_owned(),
+            "XSV-350012 Invalid login or password".to_owned(),
+        ];
+        for case in cases {
+            assert_eq!(report(case.as_bytes()), Report::Other, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_good_answer_is_decided_before_its_records_arrive() {
+        let record = format!("<r xmlns='urn:xtk:queryDef'>{}", "x".repeat(100));
+        let text = soap11(&record);
+        let decided = text.find("<r").unwrap() + "<r xmlns='urn:xtk:queryDef'>".len();
+        assert_eq!(report(&text.as_bytes()[..decided]), Report::Other);
+        assert_eq!(report(&text.as_bytes()[..decided - 1]), Report::Undecided);
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_read_too() {
+        let latin1 = b"<?xml version='1.0' encoding='ISO-8859-1'?><Envelope><Header><a>\xe9</a></Header>\
+            <Body><Fault><faultstring>\xe9 XSV-350008 La session a expir\xe9</faultstring>";
+        assert_eq!(report(latin1), Report::SessionExpired);
+    }
+
+    proptest! {
+        #[test]
+        fn more_of_an_answer_never_changes_what_was_decided(
+            data in "[ -~é]{0,40}", in_fault: bool, cut in 0_usize..400, noise in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let text = quick_xml::escape::escape(format!("{data} {EXPIRED}")).into_owned();
+            let inner = if in_fault { format!("<E:Fault><faultstring>{text}") } else { format!("<r>{text}") };
+            let whole = soap11(&inner);
+            let wanted = if in_fault { Report::SessionExpired } else { Report::Other };
+            let part = report(&whole.as_bytes()[..cut.min(whole.len())]);
+            prop_assert!(part == Report::Undecided || part == wanted);
+            let early = report(&noise);
+            let later = report(&[&noise[..], whole.as_bytes()].concat());
+            prop_assert!(early == Report::Undecided || early == later || std::str::from_utf8(&noise).is_err());
+        }
+    }
+}
