@@ -17,6 +17,7 @@ pub mod mask;
 pub mod path;
 pub mod proxy_protocol;
 pub mod public;
+mod readings;
 pub mod renewal;
 pub mod return_to;
 pub mod session_fault;

@@ -1,11 +1,13 @@
 //! One reading of the request path: what the decision sees is byte for byte what Campaign gets.
 //!
 //! Proxies are bypassed where two programs read one path differently. So whatever could be read twice is refused (dot
-//! segments, encoded slashes, control bytes) or made plain for both sides (`//`).
+//! segments, encoded slashes, control bytes, names that Windows shortens) or made plain for both sides (`//`).
+//! [`super::readings`] models the programs.
+
+mod segment;
+pub(super) mod unicode;
 
 use std::borrow::Cow;
-
-use percent_encoding::percent_decode;
 
 /// A path without query in its one canonical form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,31 +28,50 @@ pub enum PathError {
     /// `%` without two hexadecimal digits (RFC 3986 §2.1).
     #[error("the path holds a broken percent-encoding")]
     BrokenEncoding,
-    /// `\`, `%5C`, `%2F` or a raw `#`: some servers read them as a separator.
+    /// `\`, `%5C`, `%2F`, a raw `?` or a raw `#`: some servers read them as a separator.
     #[error("the path holds a character that some servers read as a separator")]
     Separator,
-    /// A control character or blank, raw or encoded.
+    /// A control character (C0, DEL, C1), raw or encoded, or a raw space.
     #[error("the path holds a control character")]
     Control,
+    /// `:`, which begins a stream or names a device on Windows.
+    #[error("the path holds a colon")]
+    Colon,
+    /// A segment that ends in a dot or a space, which Windows removes.
+    #[error("a segment of the path ends in a dot or a space")]
+    SegmentEnd,
+    /// A character outside ASCII that some programs turn into `.`, `/` or `\`.
+    #[error("the path holds a character that some programs read as a dot or a slash")]
+    LookAlike,
     /// Percent-decoded bytes that are not UTF-8 (RFC 3986 §2.5).
     #[error("the path is not valid UTF-8")]
     NotUtf8,
+    /// Longer than [`MAX_SPECIAL_LEN`] bytes, and not plain.
+    #[error("the path is too long for one with encoded or special characters")]
+    TooLong,
 }
+
+/// The longest path with characters that have to be looked at closely, in bytes. This bounds the work for one request.
+pub const MAX_SPECIAL_LEN: usize = 4096;
 
 impl<'a> CanonicalPath<'a> {
     /// Reads a raw path; runs of slashes become one, everything else stays as it came.
+    ///
+    /// # Errors
+    /// [`PathError`] when two programs could read the path differently.
     pub fn parse(raw: &'a str) -> Result<Self, PathError> {
         let inner = raw.strip_prefix('/').ok_or(PathError::NotAbsolute)?;
-        let mut ambiguous = false;
-        let mut repeated = false;
-        let mut segments = inner.split('/').peekable();
-        while let Some(segment) = segments.next() {
-            if segment.is_empty() && segments.peek().is_some() {
-                repeated = true;
-            }
-            ambiguous |= check_segment(segment.as_bytes())?;
+        if is_plain(raw) {
+            return Ok(Self { text: Cow::Borrowed(raw), ambiguous: false });
         }
-        let text = if repeated { Cow::Owned(merge_slashes(raw)) } else { Cow::Borrowed(raw) };
+        if raw.len() > MAX_SPECIAL_LEN {
+            return Err(PathError::TooLong);
+        }
+        let mut ambiguous = false;
+        for segment in inner.split('/') {
+            ambiguous |= segment::check(segment.as_bytes())?;
+        }
+        let text = if raw.contains("//") { Cow::Owned(merge_slashes(raw)) } else { Cow::Borrowed(raw) };
         Ok(Self { text, ambiguous })
     }
 
@@ -64,75 +85,42 @@ impl<'a> CanonicalPath<'a> {
         matches!(self.text, Cow::Borrowed(_))
     }
 
-    /// True when the path holds parameters (`;`) or a doubly encoded separator or dot. Campaign's JSP engine drops what
-    /// follows a `;`, so such a path is never public.
+    /// True when the path holds parameters (`;`), or would be refused after one more decoding. Campaign's JSP engine
+    /// drops what follows a `;`, so such a path is never public.
     pub fn is_ambiguous(&self) -> bool {
         self.ambiguous
     }
 }
 
-/// Checks one segment; true when it is ambiguous.
-fn check_segment(segment: &[u8]) -> Result<bool, PathError> {
-    let mut ambiguous = false;
-    let mut only_dots = true; // until a parameter begins
-    let mut dots = 0_usize;
-    let mut high = false;
-    let mut rest = segment;
-    while let [byte, tail @ ..] = rest {
-        rest = tail;
-        let byte = match *byte {
-            b'%' => {
-                let [high_digit, low_digit, tail @ ..] = rest else { return Err(PathError::BrokenEncoding) };
-                let decoded = decode(*high_digit, *low_digit).ok_or(PathError::BrokenEncoding)?;
-                rest = tail;
-                match decoded {
-                    b'/' | b'\\' => return Err(PathError::Separator),
-                    b'%' => ambiguous |= begins_second_encoding(rest),
-                    0x80.. => high = true,
-                    // An encoded blank is an ordinary character of a file name.
-                    b' ' => {
-                        only_dots = false;
-                        continue;
-                    }
-                    _ => {}
-                }
-                decoded
-            }
-            b'\\' | b'#' => return Err(PathError::Separator),
-            plain => plain,
-        };
-        match byte {
-            b';' => {
-                ambiguous = true;
-                if only_dots && (dots == 1 || dots == 2) {
-                    return Err(PathError::DotSegment);
-                }
-                only_dots = false;
-            }
-            b'.' => dots += 1,
-            0..=0x20 | 0x7f => return Err(PathError::Control),
-            _ => only_dots = false,
+/// True for a path of ordinary ASCII characters that no program changes before it looks for the file: nearly all are. One
+/// scan decides.
+pub(super) fn is_plain(path: &str) -> bool {
+    let mut before = 0;
+    for &byte in path.as_bytes() {
+        if !PLAIN[usize::from(byte)] || (byte == b'/' && matches!(before, b'/' | b'.')) {
+            return false;
         }
+        before = byte;
     }
-    if only_dots && (dots == 1 || dots == 2) {
-        return Err(PathError::DotSegment);
-    }
-    if high && percent_decode(segment).decode_utf8().is_err() {
-        return Err(PathError::NotUtf8);
-    }
-    Ok(ambiguous)
+    before != b'.'
 }
 
-fn decode(high: u8, low: u8) -> Option<u8> {
-    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    Some(digit(high)? << 4 | digit(low)?)
-}
-
-/// After `%25`: would a second decoding yield a dot, a separator, a parameter or a third encoding?
-fn begins_second_encoding(rest: &[u8]) -> bool {
-    let [high, low, ..] = rest else { return false };
-    matches!(decode(*high, *low), Some(b'.' | b'/' | b'\\' | b';' | b'%' | 0))
-}
+/// Printable ASCII without the characters that a program gives a meaning.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x21;
+    while byte < 0x7f {
+        plain[byte] = true;
+        byte += 1;
+    }
+    let special = b"%;:\\#?";
+    let mut at = 0;
+    while at < special.len() {
+        plain[special[at] as usize] = false;
+        at += 1;
+    }
+    plain
+};
 
 fn merge_slashes(raw: &str) -> String {
     let mut merged = String::with_capacity(raw.len());
@@ -172,7 +160,26 @@ mod tests {
             ("/%f", PathError::BrokenEncoding),
             ("/%zz", PathError::BrokenEncoding),
             ("/%C0%AE%C0%AE/", PathError::NotUtf8),
+            ("/%E0%80%AF", PathError::NotUtf8),
             ("/%ff", PathError::NotUtf8),
+            ("/a?b", PathError::Separator),
+            ("/a:b", PathError::Colon),
+            ("/a%3Ab", PathError::Colon),
+            ("/res./x", PathError::SegmentEnd),
+            ("/res%2e/x", PathError::SegmentEnd),
+            ("/res%20/x", PathError::SegmentEnd),
+            ("/x.%20", PathError::SegmentEnd),
+            ("/x.;v=1/y", PathError::SegmentEnd),
+            ("/x;v=1./y", PathError::SegmentEnd),
+            ("/...", PathError::SegmentEnd),
+            ("/%20", PathError::SegmentEnd),
+            ("/x%C2%A0", PathError::SegmentEnd),
+            ("/x\u{3000}/y", PathError::SegmentEnd),
+            ("/%C2%80", PathError::Control),
+            ("/\u{9b}", PathError::Control),
+            ("/%EF%BC%8E%EF%BC%8E/x", PathError::LookAlike),
+            ("/a\u{ff0f}b", PathError::LookAlike),
+            ("/a%ef%bc%bcb", PathError::LookAlike),
         ] {
             assert_eq!(CanonicalPath::parse(raw), Err(why), "{raw}");
         }
@@ -203,15 +210,43 @@ mod tests {
     }
 
     #[test]
+    fn a_long_path_is_read_only_when_it_is_plain() {
+        let long = |special: &str| format!("/{}{special}", "a".repeat(MAX_SPECIAL_LEN));
+        assert!(CanonicalPath::parse(&long("b")).is_ok());
+        assert_eq!(CanonicalPath::parse(&long("%20b")), Err(PathError::TooLong));
+    }
+
+    #[test]
     fn parameters_and_double_encodings_are_ambiguous() {
-        for raw in ["/r/x;/view", "/r/a%3bb", "/r/%252e%252e/view", "/r/%252F", "/r/%25252e"] {
+        for raw in [
+            "/r/x;/view",
+            "/r/a%3bb",
+            "/r/%252e%252e/view",
+            "/r/%252F",
+            "/r/%25252e",
+            "/r/x%252e",
+            "/r/x%2520/y",
+            "/r/x%253Ay",
+            "/r/%25c0%25ae",
+            "/r/%25EF%25BC%258F",
+            "/r/%25C2%2580",
+            "/r/%25ef%25bc%258f",
+        ] {
             assert!(CanonicalPath::parse(raw).unwrap().is_ambiguous(), "{raw}");
         }
     }
 
     proptest! {
         #[test]
-        fn the_canonical_form_is_its_own_canonical_form(raw in "/[a-z./%;0-9A-F\\\\#]{0,40}") {
+        fn a_plain_path_passes_the_close_look_too(raw in "(/[a-c.~$%;: ]{0,3}){1,5}") {
+            if is_plain(&raw) {
+                prop_assert!(raw[1..].split('/').all(|part| segment::check(part.as_bytes()) == Ok(false)));
+                prop_assert!(!raw.contains("//"));
+            }
+        }
+
+        #[test]
+        fn the_canonical_form_is_its_own_canonical_form(raw in "/[a-z./%;: 0-9A-F\\\\#]{0,40}") {
             if let Ok(path) = CanonicalPath::parse(&raw) {
                 let text = path.as_str().to_owned();
                 prop_assert!(!text.contains("//") && !text.contains("/../") && !text.contains('\\'));

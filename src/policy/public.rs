@@ -1,11 +1,12 @@
-//! Paths open to everybody and paths closed to everybody.
+//! Paths open to everybody and paths closed to everybody, in all readings of a path (see [`super::readings`]).
 
-mod decode;
 mod pattern;
 
 pub use pattern::PatternError;
 
-use decode::{contains, percent_decoded, without_parameters};
+use super::path::unicode::ascii_only;
+use super::path::{CanonicalPath, is_plain};
+use super::readings::{Readings, cut_path_info, decode, decode_wide, fold};
 use pattern::Pattern;
 
 /// Path patterns open to everybody; `*` stands for any run of characters, slashes included. Case counts.
@@ -32,56 +33,91 @@ impl PublicPaths {
 
     /// True when `path` is open to everybody: the path without its query, exactly as it is sent upstream.
     ///
-    /// A path with path parameters (`;`) or an encoded separator is never public: what Campaign would make of it is
-    /// not what the pattern was written for.
+    /// A path is public only if every program behind the gateway reads it as public. One with path parameters (`;`), or
+    /// that would be refused after one more decoding, never is.
     pub fn is_public(&self, path: &str) -> bool {
-        !is_ambiguous(path) && !is_denied(path) && self.patterns.iter().any(|pattern| pattern.matches(path))
+        if !self.matches(path.as_bytes()) || is_denied(path) {
+            return false;
+        }
+        if is_plain(path) {
+            return cut_path_info(path.as_bytes()).is_none_or(|script| self.matches(&script));
+        }
+        CanonicalPath::parse(path).is_ok_and(|path| path.is_unchanged() && !path.is_ambiguous())
+            && Readings::of(path).all(|reading| self.matches(reading))
     }
 
     /// The patterns as they were written.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().map(Pattern::as_str)
     }
-}
 
-/// True when `path` is closed to everybody, signed in or not: `*ooconv.jsp*` and `/res/*.jsp*`, in any case, encoded up to
-/// twice, with path parameters or doubled slashes in between.
-pub fn is_denied(path: &str) -> bool {
-    // Both patterns hold `.jsp`; most paths neither do nor could after decoding. This is asked on every request.
-    let could_hide_it = path.bytes().any(|byte| byte == b'%' || byte == b';');
-    if !could_hide_it && !path.as_bytes().windows(4).any(|window| window.eq_ignore_ascii_case(b".jsp")) {
-        return false;
+    fn matches(&self, reading: &[u8]) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches(reading))
     }
-    let twice = percent_decoded(percent_decoded(path.bytes())).map(|byte| byte.to_ascii_lowercase());
-    let plain = without_parameters(twice.clone());
-    is_closed(twice) || is_closed(plain)
 }
 
-fn is_closed(path: impl Iterator<Item = u8> + Clone) -> bool {
-    let mut after = path.clone();
-    let below_res = after.by_ref().take(UPLOADS.len()).eq(UPLOADS.iter().copied());
-    (below_res && contains(after, b".jsp")) || contains(path, b"ooconv.jsp")
+/// True when `path` is closed to everybody, signed in or not: when a program could read it as `*ooconv.jsp*` or
+/// `/res/*.jsp*`, in any letter case.
+pub fn is_denied(path: &str) -> bool {
+    // Asked on every request. Both patterns hold `.jsp`, and most paths do in no reading.
+    if is_plain(path) {
+        return holds_jsp(path.as_bytes()) && is_closed(path.as_bytes());
+    }
+    let may_hold_jsp = |text: &[u8]| holds_jsp(text) || holds_jsp(&as_ascii(text));
+    may_hold_jsp(&last_reading(path)) && Readings::of(path).any(is_closed)
 }
 
-/// True for what two servers may read differently: path parameters, backslashes, dot segments, control characters, and
-/// any of the separators encoded once or twice.
-fn is_ambiguous(path: &str) -> bool {
-    let separator = |byte| matches!(byte, b';' | b'\\' | 0..0x20 | 0x7f);
-    let hidden = |byte| separator(byte) || byte == b'/';
-    path.bytes().any(|byte| separator(byte) || byte == b'?' || byte == b'#')
-        || path.split('/').any(|segment| matches!(segment, "." | ".."))
-        || (path.contains('%')
-            && (count(percent_decoded(path.bytes()), hidden) != count(path.bytes(), hidden)
-                || count(percent_decoded(percent_decoded(path.bytes())), hidden)
-                    != count(path.bytes(), hidden)))
+/// The path with all that can be decoded decoded. No step of any program touches the characters of `.jsp`, except that it
+/// cuts the end of a segment or of the path; so a path that does not hold `.jsp` here holds it in no reading.
+fn last_reading(path: &str) -> Vec<u8> {
+    let mut text = path.as_bytes().to_vec();
+    for _ in 0..DECODINGS {
+        for step in [decode_wide, decode, fold] {
+            text = step(&text).unwrap_or(text);
+        }
+    }
+    text
 }
 
-fn count(bytes: impl Iterator<Item = u8>, wanted: impl Fn(u8) -> bool) -> usize {
-    bytes.filter(|&byte| wanted(byte)).count()
+/// One more than the decodings that programs do.
+const DECODINGS: usize = 3;
+
+fn holds_jsp(text: &[u8]) -> bool {
+    text.windows(4).any(|window| window.eq_ignore_ascii_case(b".jsp"))
+}
+
+/// True when a reading is closed, or what a program without Unicode makes of it, or its short name on Windows.
+fn is_closed(reading: &[u8]) -> bool {
+    let is_named = |text: &[u8]| {
+        let below_res = text.len() > UPLOADS.len() && text[..UPLOADS.len()].eq_ignore_ascii_case(UPLOADS);
+        (below_res && holds_jsp(&text[UPLOADS.len()..]))
+            || text.windows(CONVERTER.len()).any(|window| window.eq_ignore_ascii_case(CONVERTER))
+    };
+    is_named(reading)
+        || (!reading.is_ascii() && is_named(&as_ascii(reading)))
+        || (reading.contains(&b'~') && is_named(&without_numbers(reading)))
+}
+
+fn as_ascii(reading: &[u8]) -> Vec<u8> {
+    ascii_only(&String::from_utf8_lossy(reading)).into_bytes()
+}
+
+/// Without the numbers that Windows gives short names (`OOCONV~1.JSP`).
+fn without_numbers(reading: &[u8]) -> Vec<u8> {
+    let mut parts = reading.split(|&byte| byte == b'~');
+    let mut text = parts.next().unwrap_or_default().to_vec();
+    for part in parts {
+        let digits = part.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        text.extend(&part[digits..]);
+    }
+    text
 }
 
 /// Where uploaded assets are.
 const UPLOADS: &[u8] = b"/res/";
+
+/// The script that converts documents.
+const CONVERTER: &[u8] = b"ooconv.jsp";
 
 /// The list Campaign's own security zones leave open.
 pub const DEFAULT_CAMPAIGN: &[&str] = &[
@@ -133,6 +169,13 @@ mod tests {
             "/res/a%20b.png",
             "/favicon.ico",
             "/robots.txt",
+            "/r/foo/secret%23/bar",
+            "/webApp/what%3f",
+            "/webApp/x.jssp/more",
+            "/res/caf%C3%A9.png",
+            "/res/\u{65e5}\u{672c}.png",
+            "/res/50%25off.png",
+            "/res/a~1.png",
         ] {
             assert!(public.is_public(path), "{path}");
         }
@@ -167,6 +210,24 @@ mod tests {
             "/r/\\x",
             "/r/x?y",
             "/r/x#y",
+            "/nl/jsp/soaprouter.jsp%3fx/sc.jssp",
+            "/nl/jsp/soaprouter.jsp%3Fx/sc.jssp",
+            "/nl/jsp/soaprouter.jsp%23/sc.jssp",
+            "/nl/jsp/soaprouter.jsp%253fx/sc.jssp",
+            "/nl/jsp/soaprouter.jsp/sc.jssp",
+            "/nl/jsp/soaprouter.JSP/x/sc.jssp",
+            "/nl/x.jssp/sc.jssp",
+            "/nl/jsp/soaprouter%2ejsp/sc.jssp",
+            "/nl/jsp/soaprouter.js%70/sc.jssp",
+            "/nl/jsp/soaprouter.jsp%00/sc.jssp",
+            "/nl/jsp/soaprouter.jsp\u{ff1f}/sc.jssp",
+            "/view/home%23/sc.jssp",
+            "/view/home%3f/sc.jssp",
+            "/view/home%253f/sc.jssp",
+            "/view/home\u{ff03}/sc.jssp",
+            "/r/..\u{a5}view",
+            "/r/%25u002e%25u002e/y",
+            "/r/%25C2%2580",
         ] {
             assert!(!public.is_public(path), "{path}");
         }
@@ -192,6 +253,24 @@ mod tests {
             "/res;v=1/x.jsp",
             "//res//x.jsp",
             "/res/.jsp",
+            "/RES./x.JSP",
+            "/res%20/x.jsp",
+            "/res%2520/x.jsp",
+            "/res:a/x.jsp",
+            "/res/x.jsp:$DATA",
+            "/RES\\x.jsp",
+            "/res%255cx.jsp",
+            "/x/../res/x.jsp",
+            "/res/x.js\u{ff50}",
+            "/re\u{17f}/x.jsp",
+            "/res/x%EF%BC%8Ejsp",
+            "/res/x%25EF%25BC%258Ejsp",
+            "/res/x%25c0%25aejsp",
+            "/res/x.j\u{200b}sp",
+            "/r\u{e9}s/x.jsp",
+            "/res/x%25u002ejsp",
+            "/nl/jsp/OOCONV~1.JSP",
+            "/nl/jsp/ooconv.jsp%3fx",
         ] {
             assert!(is_denied(path), "{path}");
             assert!(!public.is_public(path), "{path}");
@@ -218,13 +297,62 @@ mod tests {
         assert!(!public.is_public(&path));
     }
 
+    #[test]
+    fn a_pattern_may_be_written_encoded() {
+        let public = PublicPaths::parse(["/caf%C3%A9/*", "/a%20b"]).unwrap();
+        assert!(public.is_public("/caf%C3%A9/x") && public.is_public("/a%20b"));
+        assert!(!public.is_public("/a%2520b"));
+    }
+
     proptest! {
+        /// Whatever is made public by the default patterns cannot be read as an address that needs a session.
+        #[test]
+        fn no_reading_of_a_public_path_is_private(
+            head in prop::sample::select(vec!["/view/home", "/nl/jsp/soaprouter.jsp", "/r", "/res", "/webApp", ""]),
+            middle in "(/|%2[035eEfF]|%3[aAbBfF]|%5[cC]|%25|%u002e|%c0%ae|\\.|;|:|\\\\|[a-c]|view|\\.jsp|\u{ff0e}|\u{ff1f}|\u{a5}|\u{2215}){0,8}",
+            tail in prop::sample::select(vec!["/sc.jssp", "/r/x", "", "/view/home", "/x.png"]),
+        ) {
+            let public = PublicPaths::default_campaign();
+            let path = format!("{head}{middle}{tail}");
+            if public.is_public(&path) {
+                let is_private = |reading: &[u8]| {
+                    reading.starts_with(b"/view/") || reading == b"/view" || reading == b"/nl/jsp/soaprouter.jsp"
+                };
+                let readings = Readings::of(&path);
+                prop_assert!(readings.all(|reading| public.matches(reading) && !is_closed(reading)), "{path}");
+                let first = path.split('/').nth(1).unwrap_or_default();
+                prop_assert!(first == "view" || readings.all(|reading| !is_private(reading)), "{path}");
+            }
+        }
+
+        /// A closed name stays closed in any letter case, with full-width letters, with what Windows removes, encoded or not.
+        #[test]
+        fn a_closed_name_stays_closed_in_any_disguise(
+            forms in proptest::collection::vec(0..4_u8, 10),
+            ending in prop::sample::select(vec!["", ".", "%20", "%2e%20", ";a=b", ":x", "%253b"]),
+            rest in "[a-z]{0,3}",
+        ) {
+            let mut path = String::new();
+            for (at, c) in "/res/a.jsp".chars().enumerate() {
+                match forms[at] {
+                    1 => path.push(c.to_ascii_uppercase()),
+                    2 if c.is_alphabetic() => path.extend(char::from_u32(u32::from(c) + 0xfee0)),
+                    3 if c != '/' => path.extend(format!("%{:02x}", u32::from(c)).chars()),
+                    _ => path.push(c),
+                }
+                if at == 3 {
+                    path.push_str(ending);
+                }
+            }
+            prop_assert!(is_denied(&format!("{path}{rest}")), "{path}");
+        }
+
         #[test]
         fn a_pattern_matches_what_it_spells(parts in proptest::collection::vec("[a-c/.]{0,3}", 1..5), fill in "[a-c/]{0,4}") {
             let pattern = format!("/{}", parts.join("*"));
             let Ok(pattern) = Pattern::parse(&pattern) else { return Ok(()) };
             let path = format!("/{}", parts.join(&fill));
-            prop_assert!(pattern.matches(&path));
+            prop_assert!(pattern.matches(path.as_bytes()));
         }
 
         #[test]

@@ -148,6 +148,23 @@ async fn nothing_a_client_says_makes_another_path_public() {
         "/%72/test",
         "/robots.txt/x",
         "/nl/jsp/m.jsp/x",
+        "/nl/jsp/soaprouter.jsp%3fx/sc.jssp",
+        "/nl/jsp/soaprouter.jsp%23/sc.jssp",
+        "/nl/jsp/soaprouter.jsp/sc.jssp",
+        "/nl/jsp/soaprouter.JSP/x/interactionProposal.jssp",
+        "/nl/jsp/soaprouter.js%70/sc.jssp",
+        "/nms/x.jssp/zoneJson.jssp",
+        "/view/home%23/sc.jssp",
+        "/view/home%3F/sc.jssp",
+        "/view/home%253f/sc.jssp",
+        "/view/home%EF%BC%9F/sc.jssp",
+        "/r/%25c0%25ae%25c0%25ae/view",
+        "/r/%25EF%25BC%258F/view",
+        "/r/%25C2%2580",
+        "/r/x%252e/y",
+        "/r/x%2520/y",
+        "/r/x%253ay",
+        "/r/..%C2%A5view",
     ] {
         assert_eq!(Ask::get(path).of(&world).await.status(), 401, "{path}");
     }
@@ -187,6 +204,15 @@ async fn closed_paths_are_closed_to_everybody() {
         "/res/x%2Ejsp",
         "//res/x.jsp",
         "/res/x.jsp;a",
+        "/RES/x.JSP",
+        "/%52es/x.jSp",
+        "/res/x%252ejsp",
+        "/re%C5%BF/x.jsp",
+        "/res/x.js\u{ff50}",
+        "/res%252e/x.jsp",
+        "/nl/jsp/ooconv.jsp%3fx",
+        "/nl/jsp/ooconv.jsp/x",
+        "/nl/jsp/OOCONV~1.JSP",
     ] {
         for ask in [Ask::get(path), Ask::get(path).session(&alice), Ask::post(path, "a").session(&alice)] {
             let answer = ask.of(&world).await;

@@ -1,0 +1,149 @@
+//! The readings of a path: what the programs that may stand behind the gateway make of it before they look for a file or a
+//! rule.
+//!
+//! Each program is a list of pure steps. Programs stand behind one another, so every program is applied to what the others
+//! have made. A path has as many readings as that gives: most have one.
+
+mod steps;
+
+use steps::{
+    Step, cut_at_query, drop_parameters, merge_slashes, resolve_dots, shorten_names, turn_backslashes,
+};
+pub(super) use steps::{cut_path_info, decode, decode_wide, fold, is_script};
+
+/// The programs, by the order of their steps.
+const PROGRAMS: &[&[Step]] = &[
+    // nginx, where `$uri` goes on to the next program: a decoded `?`, `#` or NUL ends the path there.
+    &[decode, merge_slashes, resolve_dots, cut_at_query],
+    // Apache httpd: what follows a script is path info.
+    &[decode, merge_slashes, resolve_dots, cut_path_info],
+    // Tomcat takes parameters out first, other servlet engines after decoding.
+    &[drop_parameters, decode, merge_slashes, resolve_dots, cut_path_info],
+    &[decode, drop_parameters, merge_slashes, resolve_dots, cut_path_info],
+    // IIS and Windows file names, `%uXXXX` and best-fit characters among them.
+    &[decode_wide, decode, fold, turn_backslashes, shorten_names, merge_slashes, resolve_dots, cut_path_info],
+];
+
+/// Programs behind one another. Two decode; the third shows that nothing is left to decode.
+const ROUNDS: usize = 3;
+
+/// More readings than an honest path has.
+const MAX_READINGS: usize = 16;
+
+/// All readings of one path, itself first.
+#[derive(Debug)]
+pub(super) struct Readings {
+    all: Vec<Vec<u8>>,
+    complete: bool,
+}
+
+impl Readings {
+    /// Applies every program to the path and to what came of it.
+    pub(super) fn of(path: &str) -> Self {
+        let mut all = vec![path.as_bytes().to_vec()];
+        let mut seen = 0;
+        for _ in 0..ROUNDS {
+            let known = all.len();
+            for at in seen..known {
+                for program in PROGRAMS {
+                    if let Some(reading) = run(program, &all[at])
+                        && !all.contains(&reading)
+                    {
+                        all.push(reading);
+                    }
+                }
+                if all.len() > MAX_READINGS {
+                    return Self { all, complete: false };
+                }
+            }
+            seen = known;
+        }
+        let complete = seen == all.len();
+        Self { all, complete }
+    }
+
+    /// True when every reading is known, and `judge` holds for all of them.
+    pub(super) fn all(&self, judge: impl Fn(&[u8]) -> bool) -> bool {
+        self.complete && self.all.iter().all(|reading| judge(reading))
+    }
+
+    /// True when `judge` holds for a reading, or when not all of them are known.
+    pub(super) fn any(&self, judge: impl Fn(&[u8]) -> bool) -> bool {
+        !self.complete || self.all.iter().any(|reading| judge(reading))
+    }
+}
+
+/// What a program makes of a path; `None` when that is the path itself.
+fn run(program: &[Step], path: &[u8]) -> Option<Vec<u8>> {
+    program
+        .iter()
+        .fold(None, |changed: Option<Vec<u8>>, step| step(changed.as_deref().unwrap_or(path)).or(changed))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn readings(path: &str) -> Vec<String> {
+        let readings = Readings::of(path);
+        assert!(readings.complete, "{path}");
+        readings.all.iter().map(|reading| String::from_utf8_lossy(reading).into_owned()).collect()
+    }
+
+    #[test]
+    fn an_ordinary_path_has_one_reading() {
+        for path in ["/", "/view/home", "/r/a,b,c", "/nl/jsp/m.jsp", "/caf\u{e9}", "/a~b/.well-known/x"] {
+            assert_eq!(readings(path), [path], "{path}");
+        }
+        assert_eq!(readings("/res/a%20b.png"), ["/res/a%20b.png", "/res/a b.png"]);
+    }
+
+    #[test]
+    fn each_program_has_its_reading() {
+        for (path, expected) in [
+            ("/nl/jsp/soaprouter.jsp%3fx/sc.jssp", "/nl/jsp/soaprouter.jsp"),
+            ("/view/home%23/sc.jssp", "/view/home"),
+            ("/view/home%2500/sc.jssp", "/view/home"),
+            ("/nl/jsp/soaprouter.jsp/sc.jssp", "/nl/jsp/soaprouter.jsp"),
+            ("/nl/SOAP.JSSP/sc.jssp", "/nl/SOAP.JSSP"),
+            ("/r;x/../view", "/view"),
+            ("/r%3bx/y", "/r/y"),
+            ("/r/%252e%252e/view", "/view"),
+            ("/r/%25u002e%25u002E/view", "/view"),
+            ("/r/%25c0%25ae%25c0%25ae/view", "/view"),
+            ("/r/..¥view", "/view"),
+            ("/r/\u{ff0e}\u{ff0e}\u{ff0f}view", "/view"),
+            ("/RES./x.JSP", "/RES/x.JSP"),
+            ("/res%20/x.jsp", "/res/x.jsp"),
+            ("/res/x.jsp::$DATA", "/res/x.jsp"),
+            ("/a\\b", "/a/b"),
+            ("//a///b", "/a/b"),
+        ] {
+            assert!(readings(path).iter().any(|reading| reading == expected), "{path}: {:?}", readings(path));
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_without_end_has_no_known_readings() {
+        assert!(!Readings::of("/%2525252541").complete);
+        assert!(!Readings::of("/%2525252541").all(|_| true));
+        assert!(Readings::of("/%2525252541").any(|_| false));
+    }
+
+    proptest! {
+        /// However two programs stand behind one another, what the second sees is among the readings.
+        #[test]
+        fn two_programs_in_a_row_see_a_known_reading(
+            path in "(/|%2[05eEfF]|%3[aAbBfF]|%5c|%u002e|%c0%ae|\\.|;|:|\\\\|\\?|#| |[a-c]|\\.jsp|\u{ff0e}|\u{2215}){0,12}",
+            first in 0..PROGRAMS.len(),
+            second in 0..PROGRAMS.len(),
+        ) {
+            let readings = Readings::of(&path);
+            let one = run(PROGRAMS[first], path.as_bytes()).unwrap_or_else(|| path.clone().into_bytes());
+            let two = run(PROGRAMS[second], &one).unwrap_or(one);
+            prop_assert!(!readings.complete || readings.all.contains(&two));
+        }
+    }
+}
