@@ -23,9 +23,9 @@ use crate::ims::Ims;
 use crate::policy::headers::header_text;
 use crate::proxy::{Fleet, Proxy};
 use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
-use crate::session::{self, Forms, Lifetimes, Parting, Sessions, Signer, StoreStartError};
+use crate::session::{self, Attempts, Forms, Lifetimes, Parting, Sessions, Signer, StoreStartError};
 use crate::telemetry::{AccessLog, Metrics};
-use crate::web::{self, Authority, Gate, RateLimiter, Renewals, Shared, farewell};
+use crate::web::{self, Authority, Gate, RateLimiter, Renewals, Shared, SignInLimiter, farewell};
 
 /// The gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -161,6 +161,8 @@ fn shared(
         max_per_user: config.session.max_per_user,
         limits: config.limits,
         rate: config.limits.rate.map(RateLimiter::new),
+        sign_ins: config.limits.sign_ins.map(SignInLimiter::new),
+        attempts: Attempts::default(),
         clock,
         login_timeout: config.session.login_timeout,
         absolute_timeout: config.session.absolute_timeout,

@@ -19,6 +19,8 @@ pub struct Limits {
     pub http2_streams: u32,
     /// Requests from one address; `None`: no limit.
     pub rate: Option<Rate>,
+    /// Requests to `/ims/login`, and as many to `/ims/callback`, from one address; `None`: no limit.
+    pub sign_ins: Option<Rate>,
     /// A connection without a request for this long is closed; a head must be complete within it.
     pub idle_timeout: Duration,
     /// Longest pause within a request's body.
@@ -46,6 +48,7 @@ impl Default for Limits {
             body_bytes: None,
             http2_streams: 200,
             rate: None,
+            sign_ins: Some(Rate { per_second: 20, burst: 600 }),
             idle_timeout: Duration::from_secs(75),
             upload_timeout: Duration::from_mins(1),
             download_timeout: Duration::from_mins(5),

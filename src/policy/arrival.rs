@@ -80,6 +80,16 @@ pub fn is_same_origin(headers: &HeaderMap, origin: &str) -> bool {
     }
 }
 
+/// True when a page of this origin sent the browser here: by Fetch Metadata and `Origin`, or by `Referer` where an older
+/// browser sends neither. What a person types counts as nobody's page.
+pub fn comes_from_own_page(headers: &HeaderMap, origin: &str) -> bool {
+    if headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN) {
+        return is_same_origin(headers, origin);
+    }
+    let page = text(headers, header::REFERER.as_str()).and_then(|referer| referer.strip_prefix(origin));
+    page.is_some_and(|path| path.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +154,29 @@ mod tests {
             (&[("sec-fetch-site", "cross-site"), ("origin", "https://campaign.example.com")], false),
         ] {
             assert_eq!(is_same_origin(&headers(pairs), own), expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_ours_is_known_by_fetch_metadata_or_else_by_its_referrer() {
+        let own = "https://campaign.example.com";
+        let page = ("referer", "https://campaign.example.com/ims/me");
+        for (pairs, expected) in [
+            (&[][..], false),
+            (&[("sec-fetch-site", "same-origin")], true),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("sec-fetch-site", "cross-site"), page], false),
+            (&[("sec-fetch-site", "same-site"), page], false),
+            (&[("origin", "null"), page], false),
+            (&[page], true),
+            (&[("referer", "https://campaign.example.com")], false),
+            (&[("referer", "https://campaign.example.com.evil.example/ims/me")], false),
+            (&[("referer", "https://campaign.example.com@evil.example/ims/me")], false),
+            (&[("referer", "https://campaign.example.com:444/ims/me")], false),
+            (&[("referer", "http://campaign.example.com/ims/me")], false),
+            (&[("referer", "https://evil.example/https://campaign.example.com/")], false),
+        ] {
+            assert_eq!(comes_from_own_page(&headers(pairs), own), expected, "{pairs:?}");
         }
     }
 }

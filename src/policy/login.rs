@@ -28,6 +28,14 @@ pub enum Prompt {
     Silent,
 }
 
+impl Prompt {
+    /// True when a login may begin although the browser has a live session. Other sites can send a browser here, so only a
+    /// page of this origin may ask for another sign-in; everybody else goes on with the session.
+    pub fn replaces_session(self, from_own_page: bool) -> bool {
+        self == Self::SignIn && from_own_page
+    }
+}
+
 /// One login, from the redirect to IMS until the callback.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct LoginTransaction {
@@ -132,6 +140,15 @@ mod tests {
         assert_eq!(State::parse(state.as_str()), Some(state.clone()));
         assert_eq!(state.attempt(), 2);
         assert_eq!(state.cookie_name(), "__Host-imsgate-login-2abcdefghijklmnopqrstuv");
+    }
+
+    #[test]
+    fn only_a_page_of_ours_that_asks_for_it_replaces_a_session() {
+        for prompt in [Prompt::AsUsual, Prompt::SignIn, Prompt::Silent] {
+            for own in [false, true] {
+                assert_eq!(prompt.replaces_session(own), own && prompt == Prompt::SignIn, "{prompt:?} {own}");
+            }
+        }
     }
 
     #[test]

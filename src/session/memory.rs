@@ -135,6 +135,10 @@ impl Store for MemoryStore {
         Ok(self.used.first_use(what, name, lifetime))
     }
 
+    async fn was_used(&self, what: OneTime, name: &str) -> Result<bool> {
+        Ok(self.used.was_used(what, name))
+    }
+
     async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>> {
         Ok(self.people.keys_of(person))
     }

@@ -46,7 +46,7 @@ pub use forms::{Form, FormId, Forms, Place};
 pub use key::Key;
 pub use lease::Lease;
 pub use memory::MemoryStore;
-pub use once::OneTime;
+pub use once::{Attempts, OneTime};
 pub use open::{Opened, StoreStartError, open};
 pub use operate::{Listed, Listing};
 pub use parting::{Ending, Parting};
@@ -185,6 +185,11 @@ impl Sessions {
     /// True for the first use of this name of its kind within its lifetime, at whichever instance, and only for it.
     pub async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool, StoreError> {
         Ok(self.store.once(what, &sha256_text(name.as_bytes()), lifetime).await?)
+    }
+
+    /// True when this name of its kind was used within its lifetime, at whichever instance. Writes nothing.
+    pub async fn was_used(&self, what: OneTime, name: &str) -> Result<bool, StoreError> {
+        Ok(self.store.was_used(what, &sha256_text(name.as_bytes())).await?)
     }
 
     /// Ends a session that somebody asks for after its time. One that ended otherwise is being looked after already.

@@ -8,7 +8,7 @@ use moka::sync::Cache;
 /// What is used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OneTime {
-    /// The state of a login. Whoever begins logins makes as many as they like.
+    /// The state of a login whose authorization code IMS has accepted.
     LoginState,
     /// The name of a logout token. Only IMS makes one.
     LogoutToken,
@@ -40,7 +40,36 @@ impl Once {
         };
         room.entry_by_ref(name).or_insert(lifetime).is_fresh()
     }
+
+    /// True when this name was used within its lifetime.
+    pub(super) fn was_used(&self, what: OneTime, name: &str) -> bool {
+        match what {
+            OneTime::LoginState => self.states.contains_key(name),
+            OneTime::LogoutToken => self.tokens.contains_key(name),
+        }
+    }
 }
+
+/// The names that this process saw last, at most [`MOST_ATTEMPTS`]. Anonymous requests may fill it, so it is no part of a
+/// store.
+#[derive(Clone, Debug)]
+pub struct Attempts(Cache<String, ()>);
+
+impl Attempts {
+    /// True when the name is not among the names seen last; now it is.
+    pub fn is_first(&self, name: &str) -> bool {
+        self.0.entry_by_ref(name).or_insert(()).is_fresh()
+    }
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(MOST_ATTEMPTS).eviction_policy(EvictionPolicy::lru()).build())
+    }
+}
+
+/// Names of attempts that are remembered: about 4 MB.
+const MOST_ATTEMPTS: u64 = 16_384;
 
 impl Default for Once {
     fn default() -> Self {
@@ -69,6 +98,27 @@ const CAPACITY: u64 = 100_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attempts_are_remembered_one_by_one_and_never_grow_without_bound() {
+        let attempts = Attempts::default();
+        assert!(attempts.is_first("state"));
+        assert!(!attempts.is_first("state"));
+        for number in 0..3 * MOST_ATTEMPTS {
+            attempts.is_first(&number.to_string());
+        }
+        attempts.0.run_pending_tasks();
+        assert!(attempts.0.entry_count() <= MOST_ATTEMPTS, "{}", attempts.0.entry_count());
+    }
+
+    #[test]
+    fn a_name_counts_as_used_only_under_its_kind() {
+        let (once, lifetime) = (Once::default(), Duration::from_mins(10));
+        assert!(!once.was_used(OneTime::LoginState, "name"), "asking uses nothing");
+        assert!(once.first_use(OneTime::LoginState, "name", lifetime));
+        assert!(once.was_used(OneTime::LoginState, "name"));
+        assert!(!once.was_used(OneTime::LogoutToken, "name"));
+    }
 
     #[test]
     fn a_flood_of_callbacks_does_not_push_out_a_logout_token() {

@@ -53,6 +53,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     async fn take(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>>;
     /// See [`Store::once`].
     async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool>;
+    /// See [`Store::was_used`].
+    async fn was_used(&self, what: OneTime, name: &str) -> Result<bool>;
     /// The keys of entries with this tag.
     async fn tagged(&self, tag: Tag) -> Result<Vec<Key>>;
     /// About `limit` keys.
@@ -198,6 +200,10 @@ impl<B: Backend> Store for SealedStore<B> {
 
     async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool> {
         self.backend.once(what, name, lifetime).await
+    }
+
+    async fn was_used(&self, what: OneTime, name: &str) -> Result<bool> {
+        self.backend.was_used(what, name).await
     }
 
     async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>> {

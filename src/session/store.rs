@@ -52,6 +52,9 @@ pub trait Store: SessionStore {
     /// True for the first use of this name of its kind within its lifetime, whichever process asks, and only for it.
     async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool>;
 
+    /// True when this name of its kind was used within its lifetime, by whichever process. Writes nothing.
+    async fn was_used(&self, what: OneTime, name: &str) -> Result<bool>;
+
     /// The sessions of a person; some may have ended already.
     async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>>;
 

@@ -13,6 +13,8 @@ pub enum Limit {
     Body,
     /// `limits.requests_per_second`.
     Requests,
+    /// `limits.sign_ins_per_second`.
+    SignIns,
     /// `limits.idle_timeout`, with a head begun or none at all; an idle connection after a request is no hit.
     Idle,
     /// `limits.upload_timeout`.
@@ -29,12 +31,13 @@ pub enum Limit {
 
 impl Limit {
     /// Every one, in order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Connections,
         Self::ConnectionsPerIp,
         Self::Head,
         Self::Body,
         Self::Requests,
+        Self::SignIns,
         Self::Idle,
         Self::Upload,
         Self::Download,
@@ -51,6 +54,7 @@ impl Limit {
             Self::Head => "head",
             Self::Body => "body",
             Self::Requests => "requests",
+            Self::SignIns => "sign_ins",
             Self::Idle => "idle",
             Self::Upload => "upload",
             Self::Download => "download",

@@ -97,7 +97,7 @@ impl Stop {
             Self::Method => "method_not_allowed",
             Self::Denied => "closed",
             Self::ForeignOrigin => "foreign_origin",
-            Self::TooMany(Limit::Requests) => "too_many_requests",
+            Self::TooMany(Limit::Requests | Limit::SignIns) => "too_many_requests",
             Self::TooMany(_) => "too_many_connections",
             Self::BodyTooLarge | Self::Proxy(ProxyError::TooLarge { .. }) => "request_body_too_large",
             Self::Seal => "internal_error",
@@ -137,7 +137,7 @@ impl Stop {
             | Self::BodyTooLarge
             // RFC 9110 §15.5.9: who is too slow may begin again, on another connection.
             | Self::Proxy(ProxyError::TooLarge { .. } | ProxyError::Client { .. }) => true,
-            Self::TooMany(limit) => *limit != Limit::Requests,
+            Self::TooMany(limit) => !matches!(limit, Limit::Requests | Limit::SignIns),
             _ => false,
         };
         if ends {

@@ -50,6 +50,7 @@ pub async fn handler(
     }
 }
 
+const STATE_USED: &str = "the state was used before";
 const COOKIE_MISSING: &str = "the login's cookie did not come back";
 
 struct Callback<'a> {
@@ -98,11 +99,10 @@ impl Callback<'_> {
         if transaction.interrupted {
             return self.again(state.attempt(), to, "the session could not be kept").await.map_err(stopped);
         }
-        let sessions = &self.shared.sessions;
-        let first = sessions.once(OneTime::LoginState, state.as_str(), self.shared.login_timeout).await;
-        // Not known: the state is not used up.
-        if !first.map_err(Stop::from).map_err(stopped)? {
-            return self.again(state.attempt() + 1, to, "the state was used before").await.map_err(stopped);
+        // A store that is away is noticed before the code is spent. Nothing is written: anybody can send a callback.
+        let used = self.shared.sessions.was_used(OneTime::LoginState, state.as_str()).await;
+        if used.map_err(Stop::from).map_err(stopped)? {
+            return self.again(state.attempt() + 1, to, STATE_USED).await.map_err(stopped);
         }
         let interrupted = LoginTransaction { interrupted: true, ..transaction.clone() };
         self.go_on(query, transaction, state).await.map_err(|stop| {
@@ -115,7 +115,7 @@ impl Callback<'_> {
         })
     }
 
-    /// With a state that came back for the first time.
+    /// With a state whose login is not finished.
     async fn go_on(
         &self,
         query: CallbackQuery,
@@ -153,6 +153,10 @@ impl Callback<'_> {
         let shared = self.shared;
         let to = Destination { return_to: transaction.return_to, resumes: transaction.resumes };
         let (replaces, began) = (transaction.replaces, transaction.began);
+        // One call to IMS a login: whoever has begun one could send codes under its state without end.
+        if !shared.attempts.is_first(state.as_str()) {
+            return self.again(state.attempt() + 1, to, STATE_USED).await;
+        }
         let tokens = match shared.ims.exchange(code, &transaction.verifier, &transaction.nonce).await {
             Ok(tokens) => tokens,
             // The code was used or is too old: a new one is a redirect away.
@@ -162,6 +166,13 @@ impl Callback<'_> {
             }
             Err(error) => return Ok(login::failed(shared, self.context, &error, &to.return_to)),
         };
+        // Only now, because only IMS gives codes that it takes: the store keeps nothing for anybody else.
+        let first = shared.sessions.once(OneTime::LoginState, state.as_str(), shared.login_timeout).await;
+        if !matches!(first, Ok(true)) {
+            self.discard(&tokens).await;
+            first?;
+            return self.again(state.attempt() + 1, to, STATE_USED).await;
+        }
         let person = match shared.ims.person(&tokens).await {
             Ok(person) => person,
             Err(error) => {

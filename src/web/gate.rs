@@ -234,7 +234,7 @@ impl Gate {
     /// Counts what ended a request at the gate.
     fn count(&self, stop: &Stop, context: &Context) {
         let limit = match stop {
-            Stop::TooMany(Limit::Requests) => Limit::Requests,
+            Stop::TooMany(limit @ (Limit::Requests | Limit::SignIns)) => *limit,
             Stop::Framing(FramingError::TooLong) => Limit::Head,
             Stop::BodyTooLarge | Stop::Proxy(ProxyError::TooLarge { .. }) => Limit::Body,
             Stop::Proxy(ProxyError::Client { stalled: true, .. }) => Limit::Upload,
@@ -264,6 +264,11 @@ impl Gate {
         if *request.method() == Method::CONNECT {
             // Any success would open a WebSocket (RFC 8441 §5).
             return Err(Stop::Method);
+        }
+        let (peer, path) = (&context.peer, request.uri().path());
+        let limiter = self.shared.sign_ins.as_ref().filter(|_| !peer.trusted);
+        if limiter.is_some_and(|limiter| !limiter.allows(path, peer.ip, Instant::now())) {
+            return Err(Stop::TooMany(Limit::SignIns));
         }
         // Before the client is told to go on (RFC 9110 §10.1.1), which the first look at the body does.
         if request.body().size_hint().lower() > MAX_OWN_BODY as u64 {

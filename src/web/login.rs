@@ -6,16 +6,18 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 
-use super::answer::see_other;
+use super::answer::{Stop, see_other};
 use super::context::Context;
 use super::pages::{self, LoginTrouble};
 use super::shared::Shared;
 use super::{cookie, was};
 use crate::crypto::random_text;
 use crate::ims::ImsError;
+use crate::policy::arrival::comes_from_own_page;
 use crate::policy::cookies::{self, LOGIN_COOKIE_PREFIX};
 use crate::policy::login::{LoginTransaction, MAX_OPEN_BYTES, MAX_OPEN_LOGINS, Prompt, State as LoginState};
 use crate::policy::return_to::ReturnTo;
+use crate::session::{Auth, StoreError};
 use crate::telemetry::audit;
 
 /// How a login begins.
@@ -52,6 +54,14 @@ pub async fn handler(
             _ => {}
         }
     }
+    let session = match live_session(&shared, &headers).await {
+        Ok(session) => session,
+        Err(error) => return Stop::from(error).answer(&shared, &context, true),
+    };
+    let from_own_page = comes_from_own_page(&headers, &shared.origin);
+    if session.is_some() && !begin.prompt.replaces_session(from_own_page) {
+        return see_other(begin.return_to.as_str());
+    }
     self::begin(&shared, &context, &headers, begin).await
 }
 
@@ -84,9 +94,15 @@ pub async fn begin(shared: &Shared, context: &Context, headers: &HeaderMap, begi
 
 /// The name of the live session this browser has already.
 async fn session_name(shared: &Shared, headers: &HeaderMap) -> Option<String> {
-    let cookie = cookies::session_cookie(headers)?;
     // A store that is away now is noticed where it matters, at the callback.
-    shared.sessions.find(cookie).await.ok().flatten().map(|auth| auth.sid.clone())
+    live_session(shared, headers).await.ok().flatten().map(|auth| auth.sid.clone())
+}
+
+async fn live_session(shared: &Shared, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, StoreError> {
+    match cookies::session_cookie(headers) {
+        Some(cookie) => shared.sessions.find(cookie).await,
+        None => Ok(None),
+    }
 }
 
 /// Keeps the open logins of one browser bounded, in number and in bytes: what cannot be opened any more goes, then the

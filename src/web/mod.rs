@@ -33,7 +33,7 @@ mod whole;
 pub use crate::proxy::{Body, Hold, Interim};
 pub use context::Peer;
 pub use gate::Gate;
-pub use rate::{RateLimiter, network};
+pub use rate::{RateLimiter, SignInLimiter, network};
 pub use recheck::keep_checking;
 pub use renew::Renewals;
 pub use shared::{Authority, Shared};

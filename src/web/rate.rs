@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::router::{CALLBACK, LOGIN};
 use crate::config::Rate;
 
 /// The buckets of all addresses.
@@ -58,6 +59,30 @@ impl RateLimiter {
     }
 }
 
+/// The buckets of sign-ins: one for the way to IMS, one for the way back, so that requests for the first take nothing from
+/// those who return.
+#[derive(Debug)]
+pub struct SignInLimiter {
+    begin: RateLimiter,
+    finish: RateLimiter,
+}
+
+impl SignInLimiter {
+    /// Full buckets.
+    pub fn new(rate: Rate) -> Self {
+        Self { begin: RateLimiter::new(rate), finish: RateLimiter::new(rate) }
+    }
+
+    /// True when the address may ask for this path at this moment. Paths that belong to no sign-in are free.
+    pub fn allows(&self, path: &str, address: IpAddr, now: Instant) -> bool {
+        match path {
+            LOGIN => self.begin.allows(address, now),
+            CALLBACK => self.finish.allows(address, now),
+            _ => true,
+        }
+    }
+}
+
 /// Who counts as one: an IPv4 address, or the /64 network that a single IPv6 customer gets (RFC 6177 §2).
 pub fn network(address: IpAddr) -> u64 {
     match address.to_canonical() {
@@ -104,6 +129,16 @@ mod tests {
         assert_eq!(let_in(&limiter, "2001:db8:0:1::1", 0), 5);
         assert_eq!(let_in(&limiter, "2001:db8:0:1:ffff::2", 0), 0);
         assert_eq!(let_in(&limiter, "2001:db8:0:2::1", 0), 5);
+    }
+
+    #[test]
+    fn a_flood_of_logins_takes_nothing_from_callbacks_and_other_paths_are_free() {
+        let limiter = SignInLimiter::new(Rate { per_second: 1, burst: 2 });
+        let (address, now) = ("192.0.2.1".parse().unwrap(), Instant::now());
+        let allowed = |path| [(); 3].map(|()| limiter.allows(path, address, now));
+        assert_eq!(allowed("/ims/login"), [true, true, false]);
+        assert_eq!(allowed("/ims/callback"), [true, true, false]);
+        assert_eq!(allowed("/ims/me"), [true; 3]);
     }
 
     #[test]

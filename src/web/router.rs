@@ -15,13 +15,15 @@ use super::context::Context;
 use super::shared::Shared;
 use super::{auth, backchannel, callback, health, login, logout, me, pages, resume};
 
+/// Where a sign-in begins.
+pub const LOGIN: &str = "/ims/login";
 /// Where IMS sends the browser back to.
 pub const CALLBACK: &str = "/ims/callback";
 
 /// The pages under `/ims/`.
 pub fn own_pages(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/ims/login", get(login::handler))
+        .route(LOGIN, get(login::handler))
         .route(CALLBACK, get(callback::handler))
         .route("/ims/logout", get(logout::confirm).post(logout::logout))
         .route("/ims/sign-out-everywhere", post(logout::everywhere))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, header};
 
-use super::rate::RateLimiter;
+use super::rate::{RateLimiter, SignInLimiter};
 use super::renew::Renewals;
 use crate::campaign::Campaign;
 use crate::clock::Clock;
@@ -14,7 +14,7 @@ use crate::crypto::Sealer;
 use crate::ims::Ims;
 use crate::policy::head::Lines;
 use crate::policy::headers::FORWARDED_HOST;
-use crate::session::{Forms, Sessions, Signer};
+use crate::session::{Attempts, Forms, Sessions, Signer};
 
 /// Everything a request may need; built by `app` only.
 #[derive(Debug)]
@@ -41,6 +41,10 @@ pub struct Shared {
     pub limits: Limits,
     /// Requests a second from one address, when limited.
     pub rate: Option<RateLimiter>,
+    /// Sign-ins from one address, when limited.
+    pub sign_ins: Option<SignInLimiter>,
+    /// The states whose codes were tried here lately.
+    pub attempts: Attempts,
     /// The clock.
     pub clock: Clock,
     /// A login not finished within this time is begun again.

@@ -86,6 +86,13 @@ const CASES: &[Case] = &[
         status: Some(429),
     },
     Case {
+        limit: "sign_ins",
+        keys: &["sign_ins_per_second", "sign_in_burst"],
+        set: |config| config.limits.sign_ins = Some(Rate { per_second: 1, burst: 1 }),
+        reach: Reach::Sends(4, |host| Ask::get("/ims/callback").kept(host).repeat(4)),
+        status: Some(429),
+    },
+    Case {
         limit: "upload",
         keys: &["upload_timeout"],
         set: |config| config.limits.upload_timeout = Duration::from_millis(300),

@@ -23,7 +23,7 @@ async fn who_was_signed_in_comes_back_to_the_same_page_without_a_word() {
     // A stranger is asked as ever, and so is whoever wants another account.
     let asked = world.browser().get("/view/home").await;
     assert_eq!(asked.parameter("prompt"), None);
-    let other = browser.get("/ims/login?prompt=login").await;
+    let other = browser.click("/ims/login?prompt=login").await;
     assert_eq!(other.parameter("prompt").as_deref(), Some("login"));
     world.stop().await;
 }

@@ -108,3 +108,41 @@ async fn the_session_cookie_has_exactly_the_attributes_of_a_host_cookie() {
     assert!(removed.unwrap().ends_with("=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"));
     world.stop().await;
 }
+
+#[tokio::test]
+async fn opening_the_sign_in_address_does_not_touch_a_live_session() {
+    let world = World::start().await;
+    let browser = world.signed_in("alice").await;
+    let session = browser.session().unwrap();
+    let open = |site: &'static str, path: &'static str| {
+        let request = Request::get(path).header("accept", "text/html").header("sec-fetch-mode", "navigate");
+        browser.request(request.header("sec-fetch-site", site).body(Bytes::new()).unwrap())
+    };
+    for (path, to) in [
+        ("/ims/login", "/"),
+        ("/ims/login?return_to=/view/home%3Fa%3D1", "/view/home?a=1"),
+        ("/ims/login?return_to=//evil.example", "/"),
+    ] {
+        for site in ["none", "same-origin", "same-site", "cross-site"] {
+            let answer = open(site, path).await;
+            assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, to), "{site} {path}");
+            assert_eq!(answer.set_cookies(), [""; 0], "{site} {path}");
+        }
+    }
+    // Another sign-in is for pages of ours to ask for.
+    let anew = "/ims/login?prompt=login&return_to=/view/home";
+    for site in ["none", "same-site", "cross-site"] {
+        assert_eq!(open(site, anew).await.location(), "/view/home", "{site}");
+    }
+    let old_browser = Request::get(anew).header("referer", "https://evil.example/");
+    assert_eq!(browser.request(old_browser.body(Bytes::new()).unwrap()).await.location(), "/view/home");
+    assert_eq!(browser.session().unwrap(), session);
+    let asked = open("same-origin", anew).await;
+    assert_eq!(asked.parameter("prompt").as_deref(), Some("login"));
+    // Until it is done, the session lives.
+    assert_eq!(browser.get("/view/home").await.status, StatusCode::OK);
+    let to_callback = browser.at_ims(&asked, "dave").await;
+    assert_eq!(browser.follow(&to_callback).await.location(), "/view/home");
+    assert_eq!(browser.get_json("/ims/me").await.json()["email"], "dave@example.com");
+    world.stop().await;
+}

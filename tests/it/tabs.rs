@@ -97,7 +97,9 @@ async fn every_login_gives_a_new_session_and_ends_the_one_before() {
     let browser = world.signed_in("alice").await;
     let first = browser.session().unwrap();
     let at_campaign = world.campaign.sessions().remove(0).session_token;
-    browser.sign_in("alice", "/ims/login?return_to=/view/home").await;
+    let to_ims = browser.click("/ims/login?prompt=login&return_to=/view/home").await;
+    let to_callback = browser.at_ims(&to_ims, "alice").await;
+    browser.follow(&to_callback).await;
     let second = browser.session().unwrap();
     assert_ne!(first, second);
     let replay = world.browser();
@@ -118,7 +120,9 @@ async fn a_session_cookie_planted_before_the_login_is_worthless_after_it() {
     for planted in [living.as_str(), "AAAAAAAAAAAAAAAAAAAAAA"] {
         let victim = world.browser();
         victim.plant("__Host-imsgate", planted);
-        victim.sign_in("alice", "/ims/login?return_to=/view/home").await;
+        let to_ims = victim.click("/ims/login?prompt=login&return_to=/view/home").await;
+        let to_callback = victim.at_ims(&to_ims, "alice").await;
+        victim.follow(&to_callback).await;
         assert_ne!(victim.session().unwrap(), planted);
         assert_eq!(victim.get_json("/ims/me").await.json()["email"], "alice@example.com");
         let attacker = world.browser();

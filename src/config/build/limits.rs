@@ -23,6 +23,8 @@ pub(super) fn limits(check: &mut Check<'_>, raw: &RawLimits) -> Option<Limits> {
         head: HeadLimits { bytes: size(raw.head_bytes), fields: size(raw.head_fields) },
         body_bytes: (raw.body_bytes > 0).then_some(raw.body_bytes),
         http2_streams: raw.http2_streams,
+        sign_ins: (raw.sign_ins_per_second > 0)
+            .then_some(Rate { per_second: raw.sign_ins_per_second, burst: raw.sign_in_burst }),
         rate: (per_second > 0).then_some(Rate { per_second, burst: raw.request_burst }),
         idle_timeout: idle_timeout?,
         upload_timeout: upload_timeout?,

@@ -39,6 +39,15 @@ pub(in crate::config) struct RawLimits {
     #[serde(default = "default::request_burst")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub request_burst: u32,
+    /// Requests a second to `/ims/login`, and as many to `/ims/callback`, from one address (IPv6: one /64 network) in the
+    /// long run, trusted proxies apart; then 429. 0: no limit.
+    #[serde(default = "default::sign_ins_per_second")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub sign_ins_per_second: u32,
+    /// Such requests at once after a rest, for people who share one address and all begin at nine o'clock.
+    #[serde(default = "default::sign_in_burst")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub sign_in_burst: u32,
     /// A connection without a request for this long is closed; a request's head must be complete within it.
     #[serde(default = "default::idle_timeout")]
     pub idle_timeout: String,
@@ -69,6 +78,12 @@ mod default {
     }
     pub(super) fn request_burst() -> u32 {
         100
+    }
+    pub(super) fn sign_ins_per_second() -> u32 {
+        20
+    }
+    pub(super) fn sign_in_burst() -> u32 {
+        600
     }
     pub(super) fn idle_timeout() -> String {
         "75s".into()

@@ -92,6 +92,10 @@ impl Backend for Embedded {
         Ok(self.used.first_use(what, name, lifetime))
     }
 
+    async fn was_used(&self, what: OneTime, name: &str) -> Result<bool> {
+        Ok(self.used.was_used(what, name))
+    }
+
     async fn tagged(&self, tag: Tag) -> Result<Vec<Key>> {
         self.read(move |tables| tables.tagged(tag)).await
     }

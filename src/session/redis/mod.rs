@@ -74,6 +74,10 @@ impl Redis {
         format!("{}s:{key}", self.prefix)
     }
 
+    fn used(&self, what: OneTime, name: &str) -> String {
+        format!("{}once:{}:{name}", self.prefix, what.word())
+    }
+
     fn person(&self, tag: Tag) -> String {
         format!("{}who:{:032x}", self.prefix, u128::from_be_bytes(tag))
     }
@@ -209,10 +213,17 @@ impl Backend for Redis {
         // Asked a second time on a new connection, it must know its own first try.
         let mark = random_text::<16>();
         let mut set = cmd("SET");
-        set.arg(format!("{}once:{}:{name}", self.prefix, what.word())).arg(&mark).arg("NX").arg("GET");
+        set.arg(self.used(what, name)).arg(&mark).arg("NX").arg("GET");
         set.arg("PX").arg(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).max(1));
         let before: Option<String> = self.ask(set).await?;
         Ok(before.is_none_or(|before| before == mark))
+    }
+
+    async fn was_used(&self, what: OneTime, name: &str) -> Result<bool> {
+        let mut get = cmd("GET");
+        get.arg(self.used(what, name));
+        let mark: Option<String> = self.ask(get).await?;
+        Ok(mark.is_some())
     }
 
     async fn tagged(&self, tag: Tag) -> Result<Vec<Key>> {

@@ -283,14 +283,18 @@ async fn of_all_who_end_a_session_one_gets_what_it_held(store: &Arc<dyn Store>) 
 async fn a_name_is_used_once_at_a_time(store: &Arc<dyn Store>) {
     let (what, lifetime) = (OneTime::LoginState, Duration::from_secs(2));
     let name = new_id().to_string();
+    assert!(!store.was_used(what, &name).await.unwrap(), "asking uses nothing");
     let mut tasks = JoinSet::new();
     for _ in 0..20 {
         let (store, name) = (store.clone(), name.clone());
         tasks.spawn(async move { store.once(what, &name, lifetime).await.unwrap() });
     }
     assert_eq!(tasks.join_all().await.into_iter().filter(|first| *first).count(), 1);
+    assert!(store.was_used(what, &name).await.unwrap());
+    assert!(!store.was_used(OneTime::LogoutToken, &name).await.unwrap(), "another kind");
     assert!(store.once(what, &new_id().to_string(), lifetime).await.unwrap(), "another name");
     assert!(store.once(OneTime::LogoutToken, &name, lifetime).await.unwrap(), "another kind");
     tokio::time::sleep(Duration::from_millis(2100)).await;
+    assert!(!store.was_used(what, &name).await.unwrap(), "its lifetime is over");
     assert!(store.once(what, &name, lifetime).await.unwrap(), "its lifetime is over");
 }

@@ -60,6 +60,13 @@ impl Browser {
         self.request(request).await
     }
 
+    /// Follows a link on a page of the gateway.
+    pub async fn click(&self, address: &str) -> Answer {
+        let mut request = navigation(Method::GET, address, Bytes::new());
+        request.headers_mut().insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
+        self.request(request).await
+    }
+
     /// Goes where an answer's `Location` leads.
     pub async fn follow(&self, answer: &Answer) -> Answer {
         self.get(answer.target().as_str()).await

@@ -1,6 +1,6 @@
 //! A real `redis-server` on a free port, ended with the test.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -66,6 +66,37 @@ impl Redis {
         stream.write_all(format!("{command}\r\n").as_bytes()).unwrap();
         stream.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"+OK\r\n", "{command}");
+    }
+
+    /// The number that a command answers.
+    pub fn number(&self, command: &str) -> u64 {
+        self.line(command).strip_prefix(':').unwrap().parse().unwrap()
+    }
+
+    /// Bytes that the server has in use.
+    pub fn used_memory(&self) -> u64 {
+        let mut stream = self.sent("INFO memory");
+        let mut text = String::new();
+        while !text.contains("used_memory_human") {
+            let mut part = [0; 512];
+            let length = stream.read(&mut part).unwrap();
+            assert_ne!(length, 0, "{text}");
+            text.push_str(&String::from_utf8_lossy(&part[..length]));
+        }
+        let (_, rest) = text.split_once("used_memory:").unwrap();
+        rest.split_once("\r\n").unwrap().0.parse().unwrap()
+    }
+
+    fn line(&self, command: &str) -> String {
+        let mut line = String::new();
+        BufReader::new(self.sent(command)).read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn sent(&self, command: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.write_all(format!("{command}\r\n").as_bytes()).unwrap();
+        stream
     }
 
     fn wait(&self) {
