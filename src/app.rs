@@ -204,6 +204,8 @@ fn workers(
 ) -> io::Result<Vec<Worker>> {
     let mut workers = Vec::new();
     let admission = Arc::new(Admission::new(&config.limits));
+    let mut limits = config.limits;
+    limits.buffers.all /= u64::try_from(config.listen.workers.max(1)).unwrap_or(1);
     for counters in metrics.workers() {
         let proxy = Proxy::new(fleet, &config.limits, counters);
         workers.push(Worker {
@@ -212,7 +214,7 @@ fn workers(
             gate: Gate::new(shared.clone(), proxy, AccessLog::new(&config.log)?, counters.clone()),
             trusted_proxies: config.listen.trusted_proxies.clone(),
             proxy_protocol: config.listen.proxy_protocol,
-            limits: config.limits,
+            limits,
             admission: admission.clone(),
             counters: counters.clone(),
             drain: config.listen.drain_timeout,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crate::policy::buffers::BufferLimits;
 use crate::policy::framing::HeadLimits;
+use crate::policy::min_rate::MinRate;
 
 /// `[limits]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,10 @@ pub struct Limits {
     pub upload_timeout: Duration,
     /// Longest time in which a client takes nothing of what waits for it.
     pub download_timeout: Duration,
+    /// Bytes of responses that wait for clients.
+    pub buffers: BufferLimits,
+    /// How fast a client must send a body and take a response; `None`: as slowly as it likes.
+    pub min_rate: Option<MinRate>,
 }
 
 /// A token bucket.
@@ -52,6 +58,8 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(75),
             upload_timeout: Duration::from_mins(1),
             download_timeout: Duration::from_mins(5),
+            buffers: BufferLimits { connection: 2 << 20, all: 256 << 20 },
+            min_rate: Some(MinRate { per_second: 240, grace: Duration::from_mins(1) }),
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod answer;
 pub mod arrival;
+pub mod buffers;
 pub mod cookies;
 pub mod email;
 pub mod frames;
@@ -14,6 +15,7 @@ pub mod kept;
 pub mod login;
 pub mod logout_token;
 pub mod mask;
+pub mod min_rate;
 pub mod path;
 pub mod proxy_protocol;
 pub mod public;

@@ -1,6 +1,7 @@
 //! One connection's activity: counted by its requests, read by the [watch](super::watch).
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,7 +11,8 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 
-use super::streams::{Turn, Turns};
+use super::buffers::{Buffers, Held, Piece};
+use super::streams::{Ended, Stuck, Turn, Turns};
 use crate::policy::framing::FramingError;
 use crate::policy::heads::Flawed;
 
@@ -36,6 +38,8 @@ pub struct Activity {
     told: AtomicWaker,
     /// Of answers over HTTP/2 that come in several pieces, or in a long one.
     turns: Turns,
+    /// What the client has not taken.
+    pub held: Held,
 }
 
 /// What a connection is told, the graver the further down.
@@ -50,6 +54,13 @@ pub enum Word {
 }
 
 impl Activity {
+    /// Of this client, whose bytes are counted for this worker.
+    pub fn counted(worker: Arc<Buffers>, peer: IpAddr) -> Self {
+        let mut activity = Self::default();
+        activity.held = Held::new(worker, peer);
+        activity
+    }
+
     /// This connection speaks HTTP/2.
     pub fn speaks_http2(&self) {
         self.http2.store(true, Ordering::Relaxed);
@@ -87,7 +98,15 @@ impl Activity {
 
     /// Notes whether the client takes what is written.
     pub fn blocked(&self, blocked: bool) {
-        self.unclean[BLOCKED].store(blocked, Ordering::Relaxed);
+        if self.is_blocked() != blocked {
+            self.unclean[BLOCKED].store(blocked, Ordering::Relaxed);
+            self.held.blocks(blocked);
+        }
+    }
+
+    /// True while the client takes nothing of what is written.
+    pub fn is_blocked(&self) -> bool {
+        self.unclean[BLOCKED].load(Ordering::Relaxed)
     }
 
     /// Notes a head that must be refused, before the parser sees the whole of it.
@@ -121,9 +140,9 @@ impl Activity {
         !self.is_idle() && self.owed.load(Ordering::Relaxed) == 0
     }
 
-    /// One round over the streams of an HTTP/2 connection: those whose client has taken nothing for so many are ended. Gives their number.
-    pub fn end_stuck(&self, rounds: u32) -> usize {
-        if self.is_http2() { self.turns.round(rounds) } else { 0 }
+    /// One round over the streams of an HTTP/2 connection: those whose client has taken nothing, or too little, are ended. Gives their number.
+    pub fn end_stuck(&self, stuck: &Stuck) -> Ended {
+        if self.is_http2() { self.turns.round(stuck) } else { Ended::default() }
     }
 
     /// True between two requests over HTTP/1.1, with nothing of either left anywhere: then the connection can be taken
@@ -160,6 +179,12 @@ impl Activity {
 
     fn step(&self) {
         self.moved.store(self.moved().wrapping_add(1), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Activity {
+    fn drop(&mut self) {
+        self.blocked(false);
     }
 }
 
@@ -222,14 +247,30 @@ pub struct Through<B> {
     turn: Option<Arc<Turn>>,
 }
 
+impl<B> Through<B> {
+    /// It is the client's turn, and nothing moves until it has taken something.
+    #[cold]
+    fn waits(&mut self, cx: &Context<'_>) {
+        self.exchange.owes(false);
+        let activity = &self.exchange.activity;
+        if activity.is_http2() {
+            self.turn.get_or_insert_with(|| activity.turns.begin(cx.waker())).waits();
+        }
+    }
+}
+
 impl<B: Body<Data = Bytes> + Unpin> Body for Through<B> {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Piece>, B::Error>>> {
+        if self.exchange.activity.held.admit(cx).is_err() {
+            self.waits(cx);
+            return Poll::Pending;
+        }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         self.exchange.owes(polled.is_pending());
         let activity = &self.exchange.activity;
@@ -242,7 +283,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Through<B> {
         {
             self.turn = Some(activity.turns.begin(cx.waker()));
         }
-        polled
+        let this = &*self;
+        polled.map_ok(|frame| {
+            frame.map_data(|bytes| Piece::new(bytes, &this.exchange.activity, this.turn.as_ref()))
+        })
     }
 
     fn is_end_stream(&self) -> bool {

@@ -148,6 +148,7 @@ pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
         .max_header_list_size(u32::try_from(limits.head.bytes + ROOM).unwrap_or(u32::MAX))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(Some(PING))
         // WebSockets (RFC 8441 §3); the gate lets no other protocol through.
         .enable_connect_protocol()
@@ -222,6 +223,8 @@ const BUFFER: usize = 64 * 1024;
 const FREE_FIELDS: usize = 100;
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
+/// Bytes of one stream that wait to be sent, about; [`Held`](super::buffers::Held) bounds those of all of them.
+const SEND_BUFFER: usize = 128 * 1024;
 const PING: Duration = Duration::from_mins(1);
 /// For a client to notice that it is not heard any more.
 const LINGER: Duration = Duration::from_secs(2);

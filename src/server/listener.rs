@@ -139,6 +139,8 @@ fn options(socket: &SockRef<'_>, download: Duration) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     // A WebSocket whose client fell off the network is noticed.
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4))?;
+    // What cannot be sent yet waits in the gateway, where it is counted, and not in the kernel.
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     // RFC 5482; on Linux also for a client whose window stays shut. The watch is to be first: the kernel neither counts nor logs.
     socket.set_tcp_user_timeout(Some(download + SPARE))
 }
@@ -149,6 +151,8 @@ impl Drop for SocketFile {
     }
 }
 
+/// Bytes that the kernel takes before it can send them.
+const UNSENT: u32 = 128 * 1024;
 /// What the kernel keeps for us during a burst; it takes less where `net.core.somaxconn` is less.
 const BACKLOG: i32 = 4096;
 const KEEPALIVE: Duration = Duration::from_mins(1);

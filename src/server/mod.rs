@@ -6,6 +6,7 @@
 
 mod activity;
 mod admission;
+mod buffers;
 mod connection;
 mod http;
 mod lifecycle;

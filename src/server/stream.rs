@@ -137,6 +137,7 @@ impl Stream {
     /// Notes what TLS has taken.
     fn took(&mut self, slices: &[IoSlice<'_>], mut count: usize) {
         self.flushed_at = None;
+        self.activity.held.took(count);
         let Along::Frames(outgoing) = &mut self.along else { return };
         let Outgoing { frames, peer, counters } = &mut **outgoing;
         for slice in slices {

@@ -7,11 +7,14 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use hyper::rt::Executor;
+
+use crate::policy::min_rate::{MinRate, Pace};
 
 thread_local! {
     /// The turn that begins in the task being polled.
@@ -27,7 +30,30 @@ pub struct Turn {
     seen: AtomicU32,
     still: AtomicU32,
     cut: AtomicBool,
+    /// Bytes that went out, and how fast.
+    taken: AtomicU64,
+    pace: Mutex<Pace>,
     task: Waker,
+}
+
+/// When a stream is ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Stuck {
+    /// Rounds in which the client takes nothing.
+    pub rounds: u32,
+    /// What it must take otherwise; `None`: anything.
+    pub least: Option<MinRate>,
+    /// Time between two rounds.
+    pub round: Duration,
+}
+
+/// Streams that were ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// The client took nothing.
+    pub stuck: usize,
+    /// It took too little.
+    pub slow: usize,
 }
 
 /// The turns of one connection.
@@ -64,6 +90,22 @@ impl Turn {
         self.clients.store(given, Ordering::Relaxed);
     }
 
+    /// Nothing is asked for until the client has taken something.
+    pub fn waits(&self) {
+        self.clients.store(true, Ordering::Relaxed);
+    }
+
+    /// So many bytes more went out.
+    pub fn took(&self, count: usize) {
+        self.taken.store(self.taken.load(Ordering::Relaxed).wrapping_add(count as u64), Ordering::Relaxed);
+    }
+
+    /// One round; true when the client takes too little.
+    fn is_slow(&self, least: &MinRate, round: Duration) -> bool {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.look(least, round, self.clients.load(Ordering::Relaxed), self.taken.load(Ordering::Relaxed))
+    }
+
     /// One round; true when it is the last.
     fn is_over(&self, rounds: u32) -> bool {
         let asked = self.asked.load(Ordering::Relaxed);
@@ -87,6 +129,8 @@ impl Turns {
             seen: AtomicU32::new(0),
             still: AtomicU32::new(0),
             cut: AtomicBool::new(false),
+            taken: AtomicU64::new(0),
+            pace: Mutex::default(),
             task: task.clone(),
         });
         BEGINS.set(Some(turn.clone()));
@@ -94,18 +138,23 @@ impl Turns {
         turn
     }
 
-    /// One round: ends every stream that has been the client's turn for so many. Gives their number.
-    pub fn round(&self, rounds: u32) -> usize {
-        let mut ended = 0;
+    /// One round: ends every stream whose client takes nothing, or too little. Gives their number.
+    pub fn round(&self, stuck: &Stuck) -> Ended {
+        let mut ended = Ended::default();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|turn| {
             let Some(turn) = turn.upgrade() else { return false };
-            let over = turn.is_over(rounds);
+            let over = turn.is_over(stuck.rounds);
+            let slow = stuck.least.is_some_and(|least| turn.is_slow(&least, stuck.round));
             if over {
-                ended += 1;
+                ended.stuck += 1;
+            } else if slow {
+                ended.slow += 1;
+            }
+            if over || slow {
                 turn.cut.store(true, Ordering::Relaxed);
                 turn.task.wake_by_ref();
             }
-            !over
+            !over && !slow
         });
         ended
     }

@@ -27,11 +27,17 @@ pub enum Limit {
     Flood,
     /// `listen.proxy_protocol`: a header missing, wrong, or from somebody who may not send one.
     ProxyProtocol,
+    /// `limits.connection_buffer_bytes`: a response waits until its client has taken something.
+    ConnectionBuffer,
+    /// `limits.buffer_bytes`: a response waits, or its connection was cut.
+    Buffer,
+    /// `limits.min_rate`: a client sends or takes too slowly.
+    MinRate,
 }
 
 impl Limit {
     /// Every one, in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Connections,
         Self::ConnectionsPerIp,
         Self::Head,
@@ -44,6 +50,9 @@ impl Limit {
         Self::Streams,
         Self::Flood,
         Self::ProxyProtocol,
+        Self::ConnectionBuffer,
+        Self::Buffer,
+        Self::MinRate,
     ];
 
     /// As in metrics and logs.
@@ -61,6 +70,9 @@ impl Limit {
             Self::Streams => "http2_streams",
             Self::Flood => "http2_flood",
             Self::ProxyProtocol => "proxy_protocol",
+            Self::ConnectionBuffer => "connection_buffer",
+            Self::Buffer => "buffer",
+            Self::MinRate => "min_rate",
         }
     }
 }

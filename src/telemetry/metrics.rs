@@ -34,6 +34,8 @@ pub struct Counters {
     limits: [Hits; Limit::ALL.len()],
     upstream: [Counter; Trouble::ALL.len()],
     lookups: [Counter; Lookup::ALL.len()],
+    /// Bytes of responses that clients have not taken.
+    buffered: AtomicU64,
     began: Instant,
 }
 
@@ -162,6 +164,12 @@ impl Metrics {
             let lookups = self.sum(|c| &c.lookups[lookup as usize]);
             text.line("imsgate_session_lookups_total", &[("outcome", lookup.name())], lookups);
         }
+        text.head(
+            "imsgate_buffered_bytes",
+            "gauge",
+            "Bytes of responses that wait for clients to take them.",
+        );
+        text.line("imsgate_buffered_bytes", &[], self.workers.iter().map(|worker| worker.buffered()).sum());
         if let Some(bytes) = resident() {
             text.head("process_resident_memory_bytes", "gauge", "Resident memory.");
             text.line("process_resident_memory_bytes", &[], bytes);
@@ -186,6 +194,7 @@ impl Counters {
             limits: Default::default(),
             upstream: Default::default(),
             lookups: Default::default(),
+            buffered: AtomicU64::new(0),
             began,
         }
     }
@@ -231,6 +240,16 @@ impl Counters {
     /// A session was looked for.
     pub fn lookup(&self, lookup: Lookup) {
         self.lookups[lookup as usize].add();
+    }
+
+    /// So many bytes more, or less, wait for clients.
+    pub fn buffer(&self, by: i64) {
+        self.buffered.store(self.buffered().wrapping_add_signed(by), Ordering::Relaxed);
+    }
+
+    /// Bytes that wait for this worker's clients.
+    pub fn buffered(&self) -> u64 {
+        self.buffered.load(Ordering::Relaxed)
     }
 
     /// A limit was reached: counted, and logged at most once in ten seconds, so that a flood does not fill the

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use imsgate::config::{Config, Rate};
+use imsgate::policy::min_rate::MinRate;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -40,6 +41,8 @@ enum Reach {
     NoRequest,
     /// Asks for a long answer and reads nothing.
     NoReading,
+    /// The same, and nothing is lost for it.
+    Waits,
 }
 
 const CASES: &[Case] = &[
@@ -110,6 +113,30 @@ const CASES: &[Case] = &[
         limit: "download",
         keys: &["download_timeout"],
         set: |config| config.limits.download_timeout = Duration::from_millis(500),
+        reach: Reach::NoReading,
+        status: None,
+    },
+    Case {
+        limit: "connection_buffer",
+        keys: &["connection_buffer_bytes"],
+        set: |config| config.limits.buffers.connection = 1000,
+        reach: Reach::Waits,
+        status: None,
+    },
+    Case {
+        limit: "buffer",
+        keys: &["buffer_bytes"],
+        set: |config| config.limits.buffers.all = 100_000,
+        reach: Reach::Waits,
+        status: None,
+    },
+    Case {
+        limit: "min_rate",
+        keys: &["min_rate", "min_rate_grace"],
+        set: |config| {
+            config.limits.min_rate =
+                Some(MinRate { per_second: 1_000_000, grace: Duration::from_millis(300) });
+        },
         reach: Reach::NoReading,
         status: None,
     },
@@ -192,6 +219,11 @@ impl Client<'_> {
             }
             Reach::NoRequest => {
                 assert!(self.line().await.rest().await.is_empty());
+                Vec::new()
+            }
+            Reach::Waits => {
+                let _held = self.sends(&Ask::get("/res/100m").kept(host), 0).await;
+                counted(self.world, case.limit).await;
                 Vec::new()
             }
             Reach::NoReading => {

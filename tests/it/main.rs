@@ -70,6 +70,7 @@ mod support;
 mod tabs;
 mod tokens;
 mod trouble;
+mod unread;
 mod upgrade;
 mod upgrade_http2;
 mod upstream;

@@ -3,7 +3,9 @@
 use super::Check;
 use crate::config::limits::{Limits, Rate};
 use crate::config::raw::RawLimits;
+use crate::policy::buffers::BufferLimits;
 use crate::policy::framing::HeadLimits;
+use crate::policy::min_rate::MinRate;
 
 pub(super) fn limits(check: &mut Check<'_>, raw: &RawLimits) -> Option<Limits> {
     let idle_timeout = check.timeout("limits.idle_timeout", &raw.idle_timeout);
@@ -14,6 +16,15 @@ pub(super) fn limits(check: &mut Check<'_>, raw: &RawLimits) -> Option<Limits> {
             "limits.connections_per_ip",
             "is more than limits.connections, so one address can take every connection",
             "write less than limits.connections, or 0 for no limit",
+        );
+    }
+    let grace = check.timeout("limits.min_rate_grace", &raw.min_rate_grace);
+    let buffers = BufferLimits { connection: u64::from(raw.connection_buffer_bytes), all: raw.buffer_bytes };
+    if buffers.connection > buffers.all / 8 {
+        check.warn(
+            "limits.connection_buffer_bytes",
+            "is more than an eighth of limits.buffer_bytes, so a few connections can take most of it",
+            "write less, or more for limits.buffer_bytes",
         );
     }
     let per_second = raw.requests_per_second;
@@ -29,6 +40,8 @@ pub(super) fn limits(check: &mut Check<'_>, raw: &RawLimits) -> Option<Limits> {
         idle_timeout: idle_timeout?,
         upload_timeout: upload_timeout?,
         download_timeout: download_timeout?,
+        buffers,
+        min_rate: (raw.min_rate > 0).then_some(MinRate { per_second: raw.min_rate, grace: grace? }),
     })
 }
 

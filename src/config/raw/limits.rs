@@ -57,6 +57,21 @@ pub(in crate::config) struct RawLimits {
     /// Longest time in which a client takes nothing of what waits for it; then the connection is cut, or over HTTP/2 the stream alone.
     #[serde(default = "default::download_timeout")]
     pub download_timeout: String,
+    /// Bytes of responses that wait for one client to take them; then nothing more is read from Campaign for it.
+    #[serde(default = "default::connection_buffer_bytes")]
+    #[schemars(range(min = 65_536, max = 1_073_741_824))]
+    pub connection_buffer_bytes: u32,
+    /// Bytes of responses that wait for all clients together, divided among the workers. Near it, connections that take nothing are cut.
+    #[serde(default = "default::buffer_bytes")]
+    #[schemars(range(min = 16_777_216))]
+    pub buffer_bytes: u64,
+    /// Bytes a second that a client must send of a body, and take of a response, when only the client is waited for. 0: no limit.
+    #[serde(default = "default::min_rate")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub min_rate: u32,
+    /// Waiting time after which `min_rate` counts.
+    #[serde(default = "default::min_rate_grace")]
+    pub min_rate_grace: String,
 }
 
 /// The defaults, in the spelling of the file.
@@ -89,6 +104,18 @@ mod default {
         "75s".into()
     }
     pub(super) fn upload_timeout() -> String {
+        "60s".into()
+    }
+    pub(super) fn connection_buffer_bytes() -> u32 {
+        2_097_152
+    }
+    pub(super) fn buffer_bytes() -> u64 {
+        268_435_456
+    }
+    pub(super) fn min_rate() -> u32 {
+        240
+    }
+    pub(super) fn min_rate_grace() -> String {
         "60s".into()
     }
     pub(super) fn download_timeout() -> String {
