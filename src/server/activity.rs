@@ -177,6 +177,16 @@ impl Activity {
         .await
     }
 
+    /// True when nothing would be lost with the connection: no request is under way, and the client has taken all of every answer.
+    pub fn is_expendable(&self) -> bool {
+        self.is_idle() && !self.is_tunnel() && !self.is_blocked() && self.held.bytes() == 0
+    }
+
+    /// Notes that something happens between requests.
+    pub fn moves(&self) {
+        self.step();
+    }
+
     fn step(&self) {
         self.moved.store(self.moved().wrapping_add(1), Ordering::Relaxed);
     }

@@ -40,7 +40,10 @@ pub struct Host {
 /// Serves one connection to its end. `over` is the limit it is over already, to be told so.
 pub async fn serve(socket: Socket, address: SocketAddr, over: Option<Limit>, host: Arc<Host>) {
     // Boxed: a connection lives long, and its beginning would take its place all the while.
-    let opened = Box::pin(tokio::time::timeout(HANDSHAKE, open(socket, address, over, &host))).await;
+    let opening = tokio::time::timeout(HANDSHAKE, open(socket, address, over, &host));
+    let Some(opened) = Box::pin(host.watch.closed.run_until_cancelled(opening)).await else {
+        return tracing::debug!(%address, "no TLS handshake before the end");
+    };
     let (stream, peer) = match opened {
         Ok(Ok(Some(opened))) => opened,
         Ok(Ok(None)) => return,

@@ -13,15 +13,17 @@ use hyper::body::Incoming;
 use hyper::server::conn;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::server::TlsStream;
 
 use super::activity::{Activity, Exchange, Through, Word};
 use super::connection::Host;
+use super::linger::linger;
 use super::memory::detach;
 use super::socket::Socket;
 use super::stream::Stream;
 use super::streams::Streams;
+use crate::policy::windows::Windows;
 use crate::telemetry::Limit;
 use crate::web::{Body, Hold, Interim, Peer};
 
@@ -62,7 +64,7 @@ pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
                 refused || stream.keeps_back()
             };
             return match stream.filter(unheard) {
-                Some(stream) => Box::pin(part(stream, outcome, &peer, &host)).await,
+                Some(stream) => Box::pin(part(stream, outcome, &peer, &host, &activity)).await,
                 None => outcome,
             };
         }
@@ -98,8 +100,14 @@ fn driven<C: Future + Unpin>(
 }
 
 /// The end of a connection whose client may still be sending: what hyper has refused is counted and logged. Then reads on for
-/// a moment, into nothing, for a socket that is closed over bytes not yet read takes back what was said last.
-async fn part(mut stream: Stream, outcome: hyper::Result<()>, peer: &Peer, host: &Host) -> hyper::Result<()> {
+/// while, into nothing, for a socket that is closed over bytes not yet read takes back what was said last.
+async fn part(
+    mut stream: Stream,
+    outcome: hyper::Result<()>,
+    peer: &Peer,
+    host: &Host,
+    activity: &Activity,
+) -> hyper::Result<()> {
     if let Some(refusal) = stream.refusal() {
         if refusal.status == StatusCode::BAD_REQUEST {
             host.counters.unreadable(false);
@@ -108,13 +116,7 @@ async fn part(mut stream: Stream, outcome: hyper::Result<()>, peer: &Peer, host:
         }
         host.gate.refused(refusal.id, peer, refusal.status);
     }
-    let mut nothing = vec![0; 16 * 1024];
-    let reading = async {
-        // As a rule this has happened.
-        let _ = stream.shutdown().await;
-        while let Ok(1..) = stream.read(&mut nothing).await {}
-    };
-    let _ = tokio::time::timeout(LINGER, reading).await;
+    linger(&mut stream, activity).await;
     outcome
 }
 
@@ -138,6 +140,7 @@ pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
     let activity = host.watch.enter(peer.ip);
     activity.speaks_http2();
     let limits = host.limits;
+    let windows = Windows::of(limits.http2_streams);
     let stream = Stream::http2(tls, activity.clone(), peer.ip, host.counters.clone());
     let service = service(host, peer, activity.clone());
     // Boxed: hyper moves it from place to place until it is a task.
@@ -146,10 +149,11 @@ pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_streams)
         .max_header_list_size(u32::try_from(limits.head.bytes + ROOM).unwrap_or(u32::MAX))
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(windows.stream)
+        .initial_connection_window_size(windows.connection)
         .max_send_buf_size(SEND_BUFFER)
-        .keep_alive_interval(Some(PING))
+        .keep_alive_interval(Some(limits.idle_timeout.clamp(SHORTEST_PING, PING)))
+        .keep_alive_timeout(PONG)
         // WebSockets (RFC 8441 §3); the gate lets no other protocol through.
         .enable_connect_protocol()
         .serve_connection(TokioIo::new(stream), service);
@@ -221,13 +225,13 @@ const ROOM: usize = 16 * 1024;
 const BUFFER: usize = 64 * 1024;
 /// Fields for which hyper needs no allocation.
 const FREE_FIELDS: usize = 100;
-const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 /// Bytes of one stream that wait to be sent, about; [`Held`](super::buffers::Held) bounds those of all of them.
 const SEND_BUFFER: usize = 128 * 1024;
-const PING: Duration = Duration::from_mins(1);
-/// For a client to notice that it is not heard any more.
-const LINGER: Duration = Duration::from_secs(2);
+/// After this time without a word, a client of HTTP/2 is asked whether it is there; sooner where connections without a request end sooner.
+const PING: Duration = Duration::from_secs(40);
+const SHORTEST_PING: Duration = Duration::from_secs(1);
+/// For its answer. One that vanished is found after a minute.
+const PONG: Duration = Duration::from_secs(20);
 /// For the last TLS record.
 const GOODBYE: Duration = Duration::from_secs(1);
 

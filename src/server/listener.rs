@@ -137,12 +137,13 @@ pub(super) fn listen(address: SocketAddr, shared: bool, download: Duration) -> i
 fn options(socket: &SockRef<'_>, download: Duration) -> io::Result<()> {
     // Otherwise small answers wait for the peer's delayed acknowledgement.
     socket.set_tcp_nodelay(true)?;
-    // A WebSocket whose client fell off the network is noticed.
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4))?;
     // What cannot be sent yet waits in the gateway, where it is counted, and not in the kernel.
     socket.set_tcp_notsent_lowat(UNSENT)?;
-    // RFC 5482; on Linux also for a client whose window stays shut. The watch is to be first: the kernel neither counts nor logs.
-    socket.set_tcp_user_timeout(Some(download + SPARE))
+    // A client that fell off the network is noticed, whether it owes an acknowledgement (RFC 5482) or nothing.
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(VANISHED / 2).with_interval(VANISHED / 6))?;
+    // On Linux also one whose window stays shut: when it is seen to be slow, the socket gets more. The watch is to be first then, for
+    // the kernel neither counts nor logs.
+    socket.set_tcp_user_timeout(Some(VANISHED.min(download + SPARE)))
 }
 
 impl Drop for SocketFile {
@@ -155,9 +156,10 @@ impl Drop for SocketFile {
 const UNSENT: u32 = 128 * 1024;
 /// What the kernel keeps for us during a burst; it takes less where `net.core.somaxconn` is less.
 const BACKLOG: i32 = 4096;
-const KEEPALIVE: Duration = Duration::from_mins(1);
+/// After so long without a word from the other machine, a connection is gone.
+const VANISHED: Duration = Duration::from_mins(1);
 /// A few rounds of the watch.
-const SPARE: Duration = Duration::from_secs(5);
+pub(super) const SPARE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

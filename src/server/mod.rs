@@ -1,7 +1,7 @@
 //! Sockets, TLS and the life of the process: listen, serve, redirect plain HTTP, drain.
 //!
 //! `listener` and `systemd` give sockets, `worker` accepts, `admission` counts, `connection` opens (`proxied`, TLS), `http`
-//! serves, `streams` runs HTTP/2's tasks, `stream` reads along and writes (`pieces`; `socket` keeps back what can go with
+//! serves (`linger`: to the end), `streams` runs HTTP/2's tasks, `stream` reads along and writes (`pieces`; `socket` keeps back what can go with
 //! others), `refusal` speaks for hyper; `watch` looks after what `activity` says of each connection; `memory` is given back.
 
 mod activity;
@@ -10,6 +10,7 @@ mod buffers;
 mod connection;
 mod http;
 mod lifecycle;
+mod linger;
 mod listener;
 mod memory;
 mod pieces;

@@ -8,7 +8,9 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::admission::Permit;
@@ -23,6 +25,8 @@ pub struct Socket {
     /// Taken, and not sent yet.
     kept: Vec<u8>,
     stage: Stage,
+    /// How long the client may take nothing, in milliseconds, until the kernel is told; 0 when it is.
+    patience: u32,
 }
 
 /// What is kept back.
@@ -37,9 +41,12 @@ enum Stage {
 }
 
 impl Socket {
-    /// A socket with its place, before TLS.
-    pub fn new(stream: Plain, permit: Permit) -> Self {
-        Self { stream, permit, kept: Vec::new(), stage: Stage::Opening(true) }
+    /// A socket with its place, before TLS. A client that was seen not to keep up may take nothing for `patience`; until then one
+    /// that the kernel hears nothing of is gone sooner (`listener`).
+    pub fn new(stream: Plain, permit: Permit, patience: Duration) -> Self {
+        let (kept, stage) = (Vec::new(), Stage::Opening(true));
+        let patience = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+        Self { stream, permit, kept, stage, patience }
     }
 
     /// The handshake is over.
@@ -93,7 +100,13 @@ impl Socket {
     }
 
     fn send(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let sent = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        if sent.is_pending() && self.patience > 0 {
+            let patience = Duration::from_millis(std::mem::take(&mut self.patience).into());
+            // Of a Unix socket it is not wanted.
+            let _ = SockRef::from(&self.stream).set_tcp_user_timeout(Some(patience));
+        }
+        sent
     }
 
     fn keeps(&self, slices: &[IoSlice<'_>], length: usize) -> bool {
@@ -179,3 +192,46 @@ const ENCRYPTED: u8 = 23;
 const ALERT: usize = 24;
 /// Bytes after which an answer does not wait for its end any more.
 const MOST_KEPT: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_util::task::TaskTracker;
+
+    use super::super::admission::Admission;
+    use super::super::listener::{Listening, bind};
+    use super::*;
+    use crate::config::Limits;
+    use crate::telemetry::Metrics;
+
+    #[tokio::test]
+    async fn a_vanished_client_is_found_soon_and_a_slow_one_has_its_time() {
+        let mut bound = bind(([127, 0, 0, 1], 0).into(), 1, Duration::from_mins(5)).unwrap();
+        let Some(Listening::Tcp(listener)) = bound.sockets.pop() else { panic!("a TCP socket") };
+        let listener = TcpListener::from_std(listener).unwrap();
+        let client = TcpStream::connect(bound.address.unwrap()).await.unwrap();
+        let stream = listener.accept().await.unwrap().0;
+        // The kernel looks at the time whenever it sends a probe.
+        let options = SockRef::from(&stream);
+        let last = options.tcp_user_timeout().unwrap().unwrap() + options.tcp_keepalive_interval().unwrap();
+        assert!(options.keepalive().unwrap() && last < Duration::from_secs(80), "{last:?}");
+
+        let (admission, metrics) = (Arc::new(Admission::new(&Limits::default())), Metrics::new(1));
+        let token = TaskTracker::new().token();
+        let permit = Admission::enter(&admission, &metrics.workers()[0], token).0;
+        let patience = Duration::from_mins(6);
+        let mut socket = Socket::new(Plain::Tcp(stream), permit, patience);
+        socket.opened();
+        let piece = vec![0; 65_536];
+        poll_fn(|cx| {
+            while Pin::new(&mut socket).poll_write(cx, &piece).map(Result::unwrap).is_ready() {}
+            Poll::Ready(())
+        })
+        .await;
+        assert_eq!(SockRef::from(&socket.stream).tcp_user_timeout().unwrap(), Some(patience));
+        drop(client);
+    }
+}

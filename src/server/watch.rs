@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::activity::{Activity, Word};
 use super::buffers::Buffers;
 use super::streams::Stuck;
@@ -21,6 +23,8 @@ pub struct Watch {
     connections: Mutex<Vec<Watched>>,
     draining: AtomicBool,
     counters: Arc<Counters>,
+    /// Ends what has not become a connection yet.
+    pub closed: CancellationToken,
     /// Time between two rounds.
     pub round: Duration,
     /// Rounds without a request after which a connection is closed.
@@ -58,6 +62,7 @@ impl Watch {
             connections: Mutex::default(),
             draining: AtomicBool::new(false),
             counters,
+            closed: CancellationToken::new(),
             round,
             idle: rounds(limits.idle_timeout),
             stuck: Stuck { rounds: rounds(limits.download_timeout), least: limits.min_rate, round },
@@ -102,6 +107,15 @@ impl Watch {
             if !http2_only || watched.activity.is_http2() {
                 watched.activity.tell(Word::Finish);
             }
+        }
+    }
+
+    /// Ends every connection with nothing in flight, also those whose TLS has not begun, and asks the others once more to finish.
+    pub fn close_idle(&self) {
+        self.closed.cancel();
+        for watched in self.connections.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let word = if watched.activity.is_expendable() { Word::Cut } else { Word::Finish };
+            watched.activity.tell(word);
         }
     }
 

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::{Admission, Verdict};
 use super::connection::{self, Host};
-use super::listener::Listening;
+use super::listener::{Listening, SPARE};
 use super::memory::give_back;
 use super::socket::Socket;
 use super::watch::Watch;
@@ -127,7 +127,8 @@ impl Worker {
 
 /// Lets everybody finish. A client that is just sending a request over an idle connection must not find it closed: for
 /// [`LAST_CALL`], requests are still answered, with word that each is the connection's last (HTTP/2 has that in its
-/// protocol, RFC 9113 §6.8). Then idle connections are closed, and the rest has until the drain time is over.
+/// protocol, RFC 9113 §6.8). Then idle connections are asked to close, and after [`IDLE_CALL`] they are closed, whether their
+/// clients have answered or not. Requests in flight have until the drain time is over.
 async fn drain(watch: &Watch, connections: TaskTracker, limit: Duration) {
     connections.close();
     watch.drain();
@@ -135,7 +136,11 @@ async fn drain(watch: &Watch, connections: TaskTracker, limit: Duration) {
     let ended = async {
         if tokio::time::timeout(LAST_CALL, connections.wait()).await.is_err() {
             watch.finish(false);
-            connections.wait().await;
+            let mut patience = IDLE_CALL;
+            while tokio::time::timeout(patience, connections.wait()).await.is_err() {
+                watch.close_idle();
+                patience = LAST_CALL;
+            }
         }
     };
     if tokio::time::timeout(limit, ended).await.is_err() {
@@ -194,7 +199,7 @@ impl Reception {
             }
         };
         if !matches!(verdict, Verdict::Closed(_)) {
-            let socket = Socket::new(stream, permit);
+            let socket = Socket::new(stream, permit, self.host.limits.download_timeout + SPARE);
             self.connections.spawn(connection::serve(socket, address, over, self.host.clone()));
         }
     }
@@ -231,3 +236,5 @@ const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOS
 const FLUSH: Duration = Duration::from_millis(100);
 /// For requests on their way when the end begins.
 const LAST_CALL: Duration = Duration::from_millis(250);
+/// For an idle connection to be closed by both sides in good order, and for a handshake to be finished.
+const IDLE_CALL: Duration = Duration::from_secs(3);

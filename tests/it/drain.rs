@@ -7,11 +7,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::{BodyExt as _, Empty};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use crate::ask::{self, Ask};
+use crate::floods::{SETTINGS, frame, requests};
+use crate::raw::PATIENCE;
 use crate::support::World;
 
 #[tokio::test]
@@ -120,4 +124,66 @@ async fn a_gateway_without_work_stops_at_once() {
     world.stop().await;
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     assert!(line.rest().await.is_empty());
+}
+
+/// Whatever a client does that has nothing in flight, it holds up nobody: the drain time is for requests.
+#[tokio::test]
+async fn idle_clients_do_not_hold_up_the_end() {
+    const HALF_A_HELLO: &[u8] = &[0x16, 3, 1, 2];
+    let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_mins(2)).start().await;
+    let host = ask::host(&world).to_owned();
+    // HTTP/2, one request answered, and from then on no answer to anything.
+    let mut http2 = world.connect_http2().await;
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    frame(&mut bytes, SETTINGS, 0, 0, &[]);
+    bytes.extend(requests(&world, 1, false));
+    http2.write_all(&bytes).await.unwrap();
+    http2.flush().await.unwrap();
+    world.eventually(|| world.campaign.requests().iter().any(|r| r.path_and_query == "/r/test")).await;
+    // No TLS at all, and half of a handshake.
+    let no_tls = TcpStream::connect(world.address()).await.unwrap();
+    let mut half_tls = TcpStream::connect(world.address()).await.unwrap();
+    half_tls.write_all(HALF_A_HELLO).await.unwrap();
+    // HTTP/1.1: half a head, a kept connection, an upload that was refused and goes on.
+    let mut half = ask::line(&world).await;
+    half.send(format!("GET /r/test HTTP/1.1\r\nHost: {host}\r\n")).await;
+    let mut kept = ask::line(&world).await;
+    kept.send(Ask::get("/r/test").kept(&host)).await;
+    assert_eq!(kept.answer(false).await.unwrap().status(), 200);
+    let mut refused = ask::line(&world).await;
+    refused.send(Ask::new("POST", "/view/home").with("Content-Length: 100000000").kept(&host)).await;
+    assert_eq!(refused.answer(false).await.unwrap().status(), 401);
+    let sending = tokio::spawn(async move {
+        while refused.try_send([b'x'; 1000]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let began = Instant::now();
+    world.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    tokio::time::timeout(PATIENCE, sending).await.expect("its connection is closed").unwrap();
+    drop((http2, no_tls, half_tls, half));
+}
+
+/// A request in flight has the drain time, whoever else is there.
+#[tokio::test]
+async fn a_request_in_flight_outlasts_idle_clients() {
+    let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_mins(2)).start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let mut line = ask::line(&world).await;
+    line.send(Ask::get("/demo/slow/6000").session(&alice).kept(ask::host(&world))).await;
+    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    let request = http::Request::get(format!("{}/demo/slow/6000", world.origin))
+        .header("cookie", format!("__Host-imsgate={alice}"))
+        .body(Empty::new())
+        .unwrap();
+    let second = tokio::spawn(sender.send_request(request));
+    let slow = || world.campaign.requests().iter().filter(|r| r.path_and_query.contains("slow")).count();
+    world.eventually(|| slow() == 2).await;
+    let no_tls = TcpStream::connect(world.address()).await.unwrap();
+    let stopped = tokio::spawn(world.stop());
+    assert_eq!(line.answer(false).await.unwrap().status(), 200);
+    assert_eq!(second.await.unwrap().unwrap().status(), 200);
+    stopped.await.unwrap();
+    drop(no_tls);
 }

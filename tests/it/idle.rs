@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::ask::{self, Ask};
+use crate::floods::{SETTINGS, frame, requests};
+use crate::raw::Line;
 use crate::scrape::{hits, value, with_admin};
 use crate::support::World;
+use crate::upstream::{Seen, Upstream};
 
 /// A gateway with this idle time-out and one worker.
 async fn world(idle: Duration) -> World {
@@ -148,5 +151,45 @@ async fn never_reads(download: Duration) {
     }
     drop(line);
     assert_eq!(hits(&world, "download").await, 1);
+    world.stop().await;
+}
+
+/// Over HTTP/2 the gateway asks whether the client is there (RFC 9113 §6.7): 40 s after its last word at most, and it has 20 s to answer.
+#[tokio::test]
+async fn an_http2_client_that_does_not_answer_is_found_though_a_request_is_in_flight() {
+    let (gone, left) = tokio::sync::oneshot::channel();
+    let gone = std::sync::Arc::new(std::sync::Mutex::new(Some(gone)));
+    let upstream = Upstream::start(move |_, mut line: Line, seen: Seen| {
+        let gone = gone.clone();
+        async move {
+            seen.request(&mut line).await?;
+            // It is still owed an answer: its end is the end of the client's connection.
+            let ended = tokio::time::timeout(Duration::from_mins(2), line.next()).await;
+            gone.lock().unwrap().take()?.send(ended.is_ok()).ok()
+        }
+    })
+    .await;
+    let url = upstream.url.parse().unwrap();
+    let world = World::builder()
+        .instance(move |instance| {
+            instance.campaign.upstreams = vec![url];
+            instance.campaign.response_timeout = Duration::from_mins(5);
+        })
+        .config(|config| {
+            config.listen.workers = 1;
+            config.limits.idle_timeout = Duration::from_secs(1);
+        })
+        .start()
+        .await;
+    let mut client = world.connect_http2().await;
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    frame(&mut bytes, SETTINGS, 0, 0, &[]);
+    bytes.extend(requests(&world, 1, false));
+    client.write_all(&bytes).await.unwrap();
+    client.flush().await.unwrap();
+    let began = Instant::now();
+    assert!(left.await.unwrap(), "the client is found missing");
+    assert!(began.elapsed() < Duration::from_secs(80), "{:?}", began.elapsed());
+    drop(client);
     world.stop().await;
 }

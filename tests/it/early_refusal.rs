@@ -1,0 +1,58 @@
+//! A refusal that comes while the client is still sending: it arrives, however long the upload takes.
+
+use std::time::Duration;
+
+use crate::ask::{self, Ask};
+use crate::scrape::{value, with_admin};
+use crate::support::World;
+
+/// Longer than any time that a socket is usually kept open for a client that does not listen.
+const PIECES: usize = 80;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A client that reads nothing before it has sent everything.
+async fn uploads(world: &World, head: Ask, length: usize, status: u16) {
+    let mut line = ask::line(world).await;
+    line.send(head.with(&format!("Content-Length: {length}")).kept(ask::host(world))).await;
+    for number in 0..PIECES {
+        let sent = line.try_send([b'x'; PIECE]).await;
+        assert!(sent.is_ok(), "{status}: reset after {number} pieces: {sent:?}");
+        tokio::time::sleep(PAUSE).await;
+    }
+    let answer = line.answer(false).await.expect("the refusal arrives");
+    assert_eq!(answer.status(), status, "{}", answer.text());
+}
+
+const PIECE: usize = 4 * 1024;
+
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_is_still_sending() {
+    let all = PIECES * PIECE;
+    let world =
+        World::builder().config(move |config| config.limits.body_bytes = Some(2 * all as u64)).start().await;
+    let soap = Ask::new("POST", "/nl/jsp/soaprouter.jsp").with("SOAPAction: xtk:session#GetOption");
+    tokio::join!(
+        uploads(&world, Ask::new("POST", "/nl/jsp/uploadFile.jsp"), 2 * all, 401),
+        uploads(&world, Ask::new("POST", "/res/closed.jsp"), 2 * all, 403),
+        uploads(&world, soap, 2 * all, 403),
+        uploads(&world, Ask::new("POST", "/r/x"), 3 * all, 413),
+    );
+    world.stop().await;
+}
+
+/// Nor is anybody waited for who has stopped sending.
+#[tokio::test]
+async fn a_client_that_falls_silent_after_a_refusal_is_let_go() {
+    let world = with_admin().start().await;
+    let mut line = ask::line(&world).await;
+    line.send(Ask::new("POST", "/view/home").with("Content-Length: 1000").kept(ask::host(&world))).await;
+    assert_eq!(line.answer(false).await.unwrap().status(), 401);
+    for _ in 0..2000 {
+        if value(&world, "imsgate_connections_open").await == 0 {
+            drop(line);
+            return world.stop().await;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the connection is still open");
+}
