@@ -160,6 +160,7 @@ fn shared(
         sealer: opened.keys.sealer(Purpose::LoginCookie),
         max_per_user: config.session.max_per_user,
         limits: config.limits,
+        forward_auth_secret: config.listen.forward_auth_secret.clone(),
         rate: config.limits.rate.map(RateLimiter::new),
         sign_ins: config.limits.sign_ins.map(SignInLimiter::new),
         attempts: Attempts::default(),

@@ -17,7 +17,7 @@ use imsgate::policy::path::CanonicalPath;
 use imsgate::policy::proxy_protocol::{self, Progress};
 use imsgate::policy::return_to::ReturnTo;
 use imsgate::policy::told::Told;
-use imsgate::policy::{cookies, headers};
+use imsgate::policy::{cookies, headers, identity};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -87,7 +87,7 @@ pub fn headers(data: &[u8]) {
     }
 
     let groups: Vec<String> = String::from_utf8_lossy(data).lines().map(str::to_owned).collect();
-    let list = headers::group_list(&groups);
+    let list = identity::group_list(&groups);
     let list = list.to_str().expect("ASCII");
     let back: Vec<_> = list.split(',').map(|group| percent_decode_str(group).decode_utf8_lossy()).collect();
     assert!(groups.is_empty() || back == groups, "{groups:?} {list}");
@@ -309,7 +309,12 @@ pub fn membership(data: &[u8]) {
     let mask = Mask::parse("Campaign - acme - (.*)").expect("a mask");
     let configured = "4E3D60F754C8E5D0A4C98A2@AdobeOrg";
     for product_context in [None, Some("dma_campaign_classic")] {
-        let policy = AccessPolicy { organization_id: configured, mask: &mask, product_context };
+        let policy = AccessPolicy {
+            organization_id: configured,
+            mask: &mask,
+            product_context,
+            groups_bytes: usize::MAX,
+        };
         let Ok(granted) = policy.decide(&membership) else { continue };
         assert!(!granted.groups.is_empty());
         let own = membership

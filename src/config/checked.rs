@@ -124,6 +124,8 @@ pub struct Campaign {
     pub pool: PoolLimits,
     /// When an upstream is passed over.
     pub health: Health,
+    /// Bytes that a person's groups may take in the head of a request.
+    pub groups_bytes: usize,
     /// Whom a refused person should ask; shown on pages. May be empty.
     pub support_contact: String,
 }
@@ -227,6 +229,8 @@ pub struct Listen {
     pub admin: Option<SocketAddr>,
     /// Peers whose `X-Forwarded-*`, `X-Request-Id` and `traceparent` are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// What a proxy sends to `/ims/auth` to hear who somebody is, besides the trusted ones.
+    pub forward_auth_secret: Option<SecretString>,
     /// Request runtimes (one current-thread runtime each); default: one a core.
     pub workers: usize,
     /// How long requests in flight may go on after SIGTERM.

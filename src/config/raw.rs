@@ -148,6 +148,11 @@ pub(super) struct RawCampaign {
     /// A connection that nobody used for this long is closed.
     #[serde(default = "default::upstream_idle_timeout")]
     pub idle_timeout: String,
+    /// Bytes that a person's groups may take in the head of a request, in `X-Campaign-Groups` and in the assertion together. Who has
+    /// more is refused at sign-in.
+    #[serde(default = "default::groups_bytes")]
+    #[schemars(range(min = 64, max = 1_048_576))]
+    pub groups_bytes: u32,
     /// Whom a refused person should ask; shown on pages.
     #[serde(default)]
     pub support_contact: String,
@@ -187,9 +192,16 @@ pub(super) struct RawListen {
     pub http_redirect: Option<OneOrMany>,
     /// Address of the admin listener (metrics, sessions, health); never a public one.
     pub admin: Option<String>,
-    /// Networks of peers whose `X-Forwarded-*`, `X-Request-Id` and `traceparent` are believed.
+    /// Networks of peers whose `X-Forwarded-*`, `X-Request-Id` and `traceparent` are believed, and to whom `/ims/auth` tells
+    /// who a person is.
     #[serde(default)]
     pub trusted_proxies: Vec<String>,
+    /// A secret of at least 16 visible ASCII characters. A proxy that sends it to `/ims/auth` in `X-Ims-Auth-Secret` hears who
+    /// a person is, as a trusted proxy does. Either this or `forward_auth_secret_file`.
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    pub forward_auth_secret: Option<SecretString>,
+    /// File that holds the secret.
+    pub forward_auth_secret_file: Option<PathBuf>,
     /// Number of request runtimes. Default: one a core.
     #[schemars(range(min = 1, max = 1024))]
     pub workers: Option<u32>,
@@ -324,6 +336,10 @@ mod default {
     pub(super) fn max_connections() -> u32 {
         1024
     }
+    pub(super) fn groups_bytes() -> u32 {
+        8192
+    }
+
     pub(super) fn queue_timeout() -> String {
         "5s".into()
     }

@@ -3,6 +3,7 @@
 //! Configuration names come from the groups of the configured organisation and from its product profiles; the mask makes
 //! Campaign groups of them. Only the organisation with the configured ID counts, wherever it stands in the list.
 
+use super::identity::bytes_of_groups;
 use super::mask::{Mask, Verdict};
 
 /// What an instance demands of a person.
@@ -14,6 +15,8 @@ pub struct AccessPolicy<'a> {
     pub mask: &'a Mask,
     /// When set, only product profiles with this `serviceCode` count.
     pub product_context: Option<&'a str>,
+    /// Bytes that a person's groups may take in the head of a request, see [`bytes_of_groups`].
+    pub groups_bytes: usize,
 }
 
 /// What IMS said about a person. `None` means that this source was not asked, because its scope is not requested.
@@ -78,6 +81,8 @@ pub enum RefusalReason {
     OtherOrganization,
     /// A member, but no configuration name matches the mask.
     NoGroup,
+    /// Campaign would refuse the head of every request.
+    TooManyGroups(TooManyGroups),
 }
 
 impl RefusalReason {
@@ -86,8 +91,20 @@ impl RefusalReason {
         match self {
             Self::OtherOrganization => "other_organization",
             Self::NoGroup => "no_group",
+            Self::TooManyGroups(_) => "too_many_groups",
         }
     }
+}
+
+/// Groups that do not fit into the head of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyGroups {
+    /// How many groups the person has.
+    pub count: usize,
+    /// Bytes that they take.
+    pub bytes: usize,
+    /// Bytes that they may take.
+    pub limit: usize,
 }
 
 /// A configuration name that was probably meant to match.
@@ -103,7 +120,7 @@ impl AccessPolicy<'_> {
     /// Decides on a person.
     ///
     /// # Errors
-    /// A [`Refusal`] when the person is not a member of the organisation, or no name of it matches the mask.
+    /// A [`Refusal`] when the person is not a member of the organisation, no name of it matches the mask, or too many do.
     pub fn decide(&self, membership: &Membership) -> Result<Granted, Refusal> {
         if !self.is_member(membership) {
             return Err(Refusal {
@@ -118,12 +135,23 @@ impl AccessPolicy<'_> {
         if groups.is_empty() {
             return Err(self.no_group(&names, membership));
         }
+        let groups: Vec<String> = groups.into_iter().map(str::to_owned).collect();
+        let bytes = bytes_of_groups(&groups);
+        if bytes > self.groups_bytes {
+            let too_many = TooManyGroups { count: groups.len(), bytes, limit: self.groups_bytes };
+            return Err(Refusal {
+                reason: RefusalReason::TooManyGroups(too_many),
+                seen: names.iter().take(LISTED).map(|&name| name.to_owned()).collect(),
+                near_misses: Vec::new(),
+                organizations_seen: organizations_seen(membership),
+            });
+        }
         Ok(Granted {
             organization_name: self
                 .organizations(membership)
                 .map(|o| o.name.clone())
                 .find(|name| !name.is_empty()),
-            groups: groups.into_iter().map(str::to_owned).collect(),
+            groups,
         })
     }
 
@@ -245,6 +273,7 @@ mod tests {
             organization_id: ACME,
             mask: &mask,
             product_context: Some("dma_campaign_classic"),
+            groups_bytes: 8192,
         };
         policy.decide(membership)
     }
@@ -330,7 +359,8 @@ mod tests {
     #[test]
     fn without_product_context_every_product_counts() {
         let mask = Mask::parse("Campaign - acme - (.*)").unwrap();
-        let policy = AccessPolicy { organization_id: ACME, mask: &mask, product_context: None };
+        let policy =
+            AccessPolicy { organization_id: ACME, mask: &mask, product_context: None, groups_bytes: 8192 };
         let profile = ProductProfile { service_code: None, ..profile("Campaign - acme - delivery") };
         let membership = Membership { organizations: None, products: Some(vec![profile]) };
         assert_eq!(groups(policy.decide(&membership)), ["delivery"]);

@@ -3,7 +3,7 @@
 //! The pairs are kept as raw slices (RFC 6265 §5.4): what belongs to neither side's session passes through to the byte.
 
 use http::{HeaderMap, HeaderValue, header};
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr3_iter};
 
 use super::head::Lines;
 
@@ -82,24 +82,58 @@ pub fn write(lines: &mut Lines, headers: &HeaderMap, campaign: Option<&HeaderVal
     }
 }
 
-/// True when one of our names is anywhere in the pair, in any case: a lenient reader may split at a comma, a quote or a blank
-/// where we do not.
+/// True when one of our names is anywhere in the pair, in any spelling that a lenient server could read as it: it may split the
+/// pair at a comma, a quote or a space, decode percent-encoding, remove quotes, and ignore case.
 fn is_ours(pair: &[u8]) -> bool {
-    memchr_iter(b'_', pair).any(|place| {
-        let begins = |name: &str| {
-            pair[place..].get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name.as_bytes()))
-        };
-        begins(SESSION_COOKIE) || begins(CAMPAIGN_COOKIE)
+    // Every spelling of a name begins with one of these.
+    memchr3_iter(b'_', b'%', b'.', pair).any(|place| {
+        let text = &pair[place..];
+        begins_with(text, SESSION_COOKIE) || begins_with(text, CAMPAIGN_COOKIE)
     })
+}
+
+/// True when the text begins with a spelling of the name.
+fn begins_with(mut text: &[u8], name: &str) -> bool {
+    name.bytes().all(|wanted| {
+        let Some((letter, rest)) = next_letter(text) else { return false };
+        text = rest;
+        letter.eq_ignore_ascii_case(&wanted) || (wanted == b'_' && is_read_as_underscore(letter))
+    })
+}
+
+/// PHP reads these in the name of a variable as `_` (CVE-2020-7070, CVE-2022-31629).
+fn is_read_as_underscore(letter: u8) -> bool {
+    matches!(letter, b'.' | b' ' | b'[' | b'+')
+}
+
+/// The next letter as a lenient server reads it: percent-decoded, as often as that goes, and without quotes and backslashes.
+fn next_letter(mut text: &[u8]) -> Option<(u8, &[u8])> {
+    loop {
+        let (&first, mut rest) = text.split_first()?;
+        let mut letter = first;
+        while letter == b'%'
+            && let [high, low, behind @ ..] = rest
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            letter = high << 4 | low;
+            rest = behind;
+        }
+        if !matches!(letter, b'"' | b'\\' | b'\'') {
+            return Some((letter, rest));
+        }
+        text = rest;
+    }
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    (digit as char).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 /// True for a `Set-Cookie` of Campaign that must not reach the browser: one that names the gateway's cookies or
 /// Campaign's session cookie.
 pub fn is_withheld(set_cookie: &HeaderValue) -> bool {
-    let name = set_cookie.as_bytes().split(|b| *b == b'=').next().unwrap_or_default().trim_ascii();
-    let starts_own = name.len() >= SESSION_COOKIE.len()
-        && name[..SESSION_COOKIE.len()].eq_ignore_ascii_case(SESSION_COOKIE.as_bytes());
-    starts_own || name.eq_ignore_ascii_case(CAMPAIGN_COOKIE.as_bytes())
+    let pair = set_cookie.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
+    is_ours(pair.split(|b| *b == b'=').next().unwrap_or_default())
 }
 
 const BLANKS: [char; 2] = [' ', '\t'];
@@ -186,10 +220,89 @@ mod tests {
         assert!(held("__sessiontoken=x; path=/"));
         assert!(held(" __SESSIONTOKEN =x"));
         assert!(held("__Host-imsgate=forged; Secure"));
-        assert!(!held("uuid230=1"));
+        assert!(held("%5F%5Fsessiontoken=x"));
+        assert!(held("\"__sessiontoken\"=x"));
+        for passes in ["uuid230=1", "lastpage=__sessiontoken", "_ga=GA1.2.3.4"] {
+            assert!(!held(passes), "{passes}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_ours_goes_in_every_spelling() {
+        for name in [
+            "%5F%5Fsessiontoken",
+            "%5f_sessiontoken",
+            "_%5Fsessiontoken",
+            "__%73essiontoken",
+            "__sessiontoke%6E",
+            "%255F%255Fsessiontoken",
+            "%25255f_sessiontoken",
+            "\"__sessiontoken\"",
+            "\"__session\"token",
+            "__session\\token",
+            "_\\_sessiontoken",
+            "'__sessiontoken'",
+            "__SESSIONTOKEN",
+            "__SessionToken ",
+            "\t__sessiontoken\t",
+            " %5F%5FSESSIONTOKEN ",
+            "._sessiontoken",
+            "..sessiontoken",
+            "_[sessiontoken",
+            "_+sessiontoken",
+            "_%20sessiontoken",
+            "%2E_sessiontoken",
+            "__sessiontoken%00",
+            "__sessiontoken[0]",
+            "%5F%5FHost-imsgate",
+            "__Host%2Dimsgate",
+            "..Host-imsgate",
+            "_[Host-imsgate-login-a",
+            "__%48ost-imsgate-was",
+            "$__sessiontoken",
+        ] {
+            for pair in [
+                format!("{name}=eve"),
+                format!("a=b, {name}=eve"),
+                name.to_owned(),
+                format!("a=\"{name}=eve"),
+            ] {
+                assert_eq!(rewritten(&[&pair], None), None, "{pair}");
+                assert_eq!(
+                    rewritten(&["a=b; c", &pair, "d=e"], None).as_deref(),
+                    Some("a=b; c; d=e"),
+                    "{pair}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn cookies_of_others_pass_to_the_byte() {
+        let others = "_ga=GA1.2.3.4; consent=%7B%22a_b%22%3A%5B1%5D%7D; session_token=x; sessiontoken=y; _sessiontoken=z; \
+                      __Secure-x=%; y=%5; z=%zz%; _=..; q=\"a\\b\"; nms_%5F=__Host-other; %%%=___";
+        assert_eq!(rewritten(&[others], None).as_deref(), Some(others));
     }
 
     proptest! {
+        #[test]
+        fn no_encoding_of_a_name_of_ours_comes_through(
+            name in prop::sample::select(vec![SESSION_COOKIE, CAMPAIGN_COOKIE]),
+            ways in prop::collection::vec(0..8_u8, 14),
+            before in "[a-z=, ]{0,5}",
+        ) {
+            let spelled: String = name.bytes().zip(&ways).map(|(letter, way)| match way {
+                0 => format!("%{letter:02X}"),
+                1 => format!("%25{letter:02x}"),
+                2 => format!("\\{}", letter as char),
+                3 => format!("\"{}", letter as char),
+                4 if letter == b'_' => "%2e".to_owned(),
+                5 => (letter as char).to_ascii_uppercase().to_string(),
+                _ => (letter as char).to_string(),
+            }).collect();
+            prop_assert_eq!(rewritten(&[&format!("{before}{spelled}=eve")], None), None);
+        }
+
         #[test]
         fn the_session_cookie_is_the_pair_of_that_name(fields in prop::collection::vec("(( |\t|\u{a0}|a=)?__Host-imsgate(-was)?[ =;]{0,2}[xy\u{e9}; =]{0,3}){0,3}", 0..3)) {
             let headers: HeaderMap = fields.iter().map(|f| (header::COOKIE, HeaderValue::from_bytes(f.as_bytes()).unwrap())).collect();

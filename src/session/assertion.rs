@@ -60,7 +60,7 @@ impl Signer {
     /// How long a signed assertion is used again.
     pub const REUSE: Duration = Duration::from_mins(1);
     /// How long an assertion is valid.
-    pub const LIFETIME: Duration = Duration::from_mins(5);
+    pub const LIFETIME: Duration = Duration::from_mins(2);
 
     /// A signer with new keys; `issuer` is the callback server's origin.
     pub fn new(issuer: String) -> Result<Self, KeyError> {

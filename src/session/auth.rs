@@ -17,8 +17,8 @@ use super::key::Key;
 use crate::clock::UnixTime;
 use crate::policy::cookies::CAMPAIGN_COOKIE;
 use crate::policy::head::Lines;
-use crate::policy::headers::identity::{EMAIL, GROUPS, ORGANIZATION, USER};
-use crate::policy::headers::{group_list, header_text};
+use crate::policy::headers::header_text;
+use crate::policy::identity::IdentityFields;
 use crate::policy::renewal::{recheck_due, renewal_due};
 
 /// A live session with its prepared headers.
@@ -30,16 +30,10 @@ pub struct Auth {
     pub data: SessionData,
     /// Names the session to others without giving it away: a digest of the id.
     pub sid: String,
-    /// `X-Ims-User`.
-    pub user: HeaderValue,
-    /// `X-Ims-Email`.
-    pub email: Option<HeaderValue>,
-    /// `X-Ims-Organization`.
-    pub organization: HeaderValue,
-    /// `X-Campaign-Groups`.
-    pub groups: HeaderValue,
-    /// The four above as they go to Campaign.
-    pub identity: Lines,
+    /// The identity headers but the assertion.
+    pub identity: IdentityFields,
+    /// The same as they go to Campaign.
+    pub identity_lines: Lines,
     /// `__sessiontoken=…`, mode `bearer-logon`.
     pub campaign_cookie: Option<HeaderValue>,
     /// `X-Security-Token`, mode `bearer-logon`.
@@ -81,22 +75,16 @@ impl Auth {
         let identity = &data.identity;
         let campaign = data.campaign.as_ref();
         let key = Key::of(id);
-        let (user, organization) = (header_text(&identity.user), header_text(&identity.organization));
-        let (email, groups) = (identity.email.as_deref().map(header_text), group_list(&identity.groups));
-        let mut lines = Lines::default();
-        lines.add(&USER, &user);
-        if let Some(email) = &email {
-            lines.add(&EMAIL, email);
-        }
-        lines.add(&ORGANIZATION, &organization);
-        lines.add(&GROUPS, &groups);
+        let fields = IdentityFields::new(
+            &identity.user,
+            identity.email.as_deref(),
+            &identity.organization,
+            &identity.groups,
+        );
         Self {
             sid: key.to_string(),
-            user,
-            email,
-            organization,
-            groups,
-            identity: lines,
+            identity_lines: fields.lines(),
+            identity: fields,
             campaign_cookie: campaign.map(|session| {
                 secret(&format!("{CAMPAIGN_COOKIE}={}", session.session_token.expose_secret()))
             }),

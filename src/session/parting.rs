@@ -39,6 +39,8 @@ pub enum Ending {
     Replaced,
     /// Its owner has no group any more, or is no member of the organisation.
     Expelled,
+    /// Its owner has more groups than fit into the head of a request.
+    TooManyGroups,
     /// IMS gives no more tokens for it.
     TokensRefused,
     /// Nobody knows whether its owner still has groups, for too long.
@@ -57,6 +59,7 @@ impl Ending {
             Self::TooMany => "too_many_sessions",
             Self::Replaced => "replaced",
             Self::Expelled => "groups_lost",
+            Self::TooManyGroups => "too_many_groups",
             Self::TokensRefused => "tokens_refused",
             Self::GroupsUnknown => "groups_unknown",
         }

@@ -33,13 +33,26 @@ pub struct Seen<'a> {
     pub names: &'a [String],
     /// Near misses of the mask, each with its reason.
     pub near: &'a [(String, String)],
+    /// Number, bytes and limit of groups that do not fit.
+    pub too_many: Option<TooMany>,
+}
+
+/// Groups that do not fit into the head of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct TooMany {
+    /// How many.
+    pub count: usize,
+    /// Bytes that they take.
+    pub bytes: usize,
+    /// `campaign.groups_bytes`.
+    pub limit: usize,
 }
 
 /// Somebody was refused: every configuration name that was seen, and the near misses with their reasons.
 pub fn refusal(request: RequestId, peer: &str, who: Who<'_>, reason: &str, seen: Seen<'_>) {
     let Who { user, email, organization } = who;
     let near: Vec<_> = seen.near.iter().map(|(name, why)| json!({"name": name, "why": why})).collect();
-    tracing::warn!(target: TARGET, event = "refusal", %request, peer, user, email, organization, reason, seen = %json!(seen.names), organizations_seen = %json!(seen.organizations), near_misses = %json!(near), "refused");
+    tracing::warn!(target: TARGET, event = "refusal", %request, peer, user, email, organization, reason, seen = %json!(seen.names), organizations_seen = %json!(seen.organizations), near_misses = %json!(near), group_count = seen.too_many.map(|all| all.count), groups_bytes = seen.too_many.map(|all| all.bytes), groups_bytes_limit = seen.too_many.map(|all| all.limit), "refused");
 }
 
 /// A login came to nothing before anybody was known.
@@ -51,7 +64,7 @@ pub fn login_failed(request: RequestId, peer: &str, reason: &str) {
 pub fn expelled(request: RequestId, who: Who<'_>, sid: &str, reason: &str, seen: Seen<'_>) {
     let Who { user, email, organization } = who;
     let near: Vec<_> = seen.near.iter().map(|(name, why)| json!({"name": name, "why": why})).collect();
-    tracing::warn!(target: TARGET, event = "refusal", %request, user, email, organization, sid, reason, seen = %json!(seen.names), organizations_seen = %json!(seen.organizations), near_misses = %json!(near), "refused: groups lost");
+    tracing::warn!(target: TARGET, event = "refusal", %request, user, email, organization, sid, reason, seen = %json!(seen.names), organizations_seen = %json!(seen.organizations), near_misses = %json!(near), group_count = seen.too_many.map(|all| all.count), groups_bytes = seen.too_many.map(|all| all.bytes), groups_bytes_limit = seen.too_many.map(|all| all.limit), "refused: groups lost");
 }
 
 /// Somebody has other groups than before, in the same session.

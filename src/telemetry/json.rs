@@ -128,7 +128,7 @@ mod tests {
         let organizations = ["o".to_owned()];
         let names = ["Campaign - acme -  x".to_owned()];
         let lines = lines(|| {
-            let seen = Seen { organizations: &organizations, names: &names, near: &near };
+            let seen = Seen { organizations: &organizations, names: &names, near: &near, too_many: None };
             audit::refusal(RequestId::random(), "127.0.0.1", who, "no group", seen);
             audit::login(RequestId::random(), "127.0.0.1", who, &["a,b".to_owned(), "ü".to_owned()], "sid");
         });

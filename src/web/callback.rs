@@ -185,6 +185,7 @@ impl Callback<'_> {
             organization_id: &ims.organization_id,
             mask: &ims.association_mask,
             product_context: ims.product_context.as_deref(),
+            groups_bytes: shared.instance.campaign.groups_bytes,
         };
         match policy.decide(&person.membership) {
             Ok(granted) => {

@@ -114,7 +114,7 @@ fn written(
         lines.add(&SECURITY_TOKEN, token);
     }
     if let Some(auth) = auth {
-        lines.extend(&auth.identity);
+        lines.extend(&auth.identity_lines);
         lines.add(&identity::ASSERTION, &auth.assertion(&shared.signer, context.now));
         if mode == SessionMode::Bearer {
             lines.add(&header::AUTHORIZATION, &auth.bearer);

@@ -1,11 +1,12 @@
 //! A session that the gateway ends by itself: out everywhere, with its reason in the log. The audit line and the goodbye
 //! to Campaign and IMS are `farewell`'s.
 
+use super::refusal;
 use super::shared::Shared;
-use crate::policy::access::Refusal;
+use crate::policy::access::{Refusal, RefusalReason};
 use crate::session::{Auth, Ending};
 use crate::telemetry::RequestId;
-use crate::telemetry::audit::{self, Seen, Who};
+use crate::telemetry::audit::{self, Who};
 
 /// Ends a session; `reason` is for the operator.
 pub async fn end(shared: &Shared, id: RequestId, auth: &Auth, why: Ending, reason: &str) {
@@ -15,10 +16,13 @@ pub async fn end(shared: &Shared, id: RequestId, auth: &Auth, why: Ending, reaso
 
 /// Ends the session of somebody who is let in no longer.
 pub async fn expel(shared: &Shared, id: RequestId, auth: &Auth, refusal: &Refusal) {
-    let near: Vec<_> = refusal.near_misses.iter().map(|miss| (miss.name.clone(), miss.why.clone())).collect();
-    let seen = Seen { organizations: &refusal.organizations_seen, names: &refusal.seen, near: &near };
-    audit::expelled(id, who(auth), &auth.sid, refusal.reason.code(), seen);
-    out(shared, id, auth, Ending::Expelled).await;
+    let near = refusal::near(refusal);
+    audit::expelled(id, who(auth), &auth.sid, refusal.reason.code(), refusal::seen(refusal, &near));
+    let why = match refusal.reason {
+        RefusalReason::TooManyGroups(_) => Ending::TooManyGroups,
+        RefusalReason::OtherOrganization | RefusalReason::NoGroup => Ending::Expelled,
+    };
+    out(shared, id, auth, why).await;
 }
 
 /// Whom an audit line of this session is about.

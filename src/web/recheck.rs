@@ -115,6 +115,7 @@ impl Check<'_> {
             organization_id: &ims.organization_id,
             mask: &ims.association_mask,
             product_context: ims.product_context.as_deref(),
+            groups_bytes: self.shared.instance.campaign.groups_bytes,
         };
         match membership {
             Ok(membership) => match policy.decide(&membership.unwrap_or_default()) {

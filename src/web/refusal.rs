@@ -8,21 +8,21 @@ use super::pages::{self, Problem};
 use super::shared::Shared;
 use crate::campaign::CampaignError;
 use crate::ims::Person;
-use crate::policy::access::{Refusal, RefusalReason};
-use crate::telemetry::audit::{self, Who};
+use crate::policy::access::{Refusal, RefusalReason, TooManyGroups};
+use crate::telemetry::audit::{self, Seen, TooMany, Who};
 
 /// 403 for a person without a matching group or of another organisation. Near misses go to the audit trail only.
 pub fn answer(shared: &Shared, context: &Context, person: &Person, refusal: &Refusal) -> Response {
     let organization = &shared.instance.ims.organization_id;
     let email = person.email.as_deref().unwrap_or_default();
     let other_organization = matches!(refusal.reason, RefusalReason::OtherOrganization);
-    let near: Vec<_> = refusal.near_misses.iter().map(|miss| (miss.name.clone(), miss.why.clone())).collect();
+    let near = near(refusal);
     audit::refusal(
         context.id,
         &context.peer_text(),
         Who { user: &person.user, email, organization },
         refusal.reason.code(),
-        audit::Seen { organizations: &refusal.organizations_seen, names: &refusal.seen, near: &near },
+        seen(refusal, &near),
     );
     let named = person
         .membership
@@ -36,12 +36,33 @@ pub fn answer(shared: &Shared, context: &Context, person: &Person, refusal: &Ref
         person: if email.is_empty() { person.name.as_deref().unwrap_or(&person.user) } else { email },
         organization: &organization,
         other_organization,
+        too_many_groups: too_many(refusal).map(|all| all.count),
         sign_out: false,
         request_id: context.id.as_str(),
         support: shared.support(),
         now: context.now,
     })
     .into_response()
+}
+
+/// What IMS said of somebody who is refused, for an audit line; `near` comes of [`near`].
+pub fn seen<'a>(refusal: &'a Refusal, near: &'a [(String, String)]) -> Seen<'a> {
+    let too_many = too_many(refusal);
+    Seen { organizations: &refusal.organizations_seen, names: &refusal.seen, near, too_many }
+}
+
+/// The near misses, each with its reason.
+pub fn near(refusal: &Refusal) -> Vec<(String, String)> {
+    refusal.near_misses.iter().map(|miss| (miss.name.clone(), miss.why.clone())).collect()
+}
+
+fn too_many(refusal: &Refusal) -> Option<TooMany> {
+    match refusal.reason {
+        RefusalReason::TooManyGroups(TooManyGroups { count, bytes, limit }) => {
+            Some(TooMany { count, bytes, limit })
+        }
+        RefusalReason::OtherOrganization | RefusalReason::NoGroup => None,
+    }
 }
 
 /// Campaign itself gave no session.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, header};
+use secrecy::SecretString;
 
 use super::rate::{RateLimiter, SignInLimiter};
 use super::renew::Renewals;
@@ -45,6 +46,8 @@ pub struct Shared {
     pub sign_ins: Option<SignInLimiter>,
     /// The states whose codes were tried here lately.
     pub attempts: Attempts,
+    /// What a proxy that asks `/ims/auth` sends to hear who somebody is; `None`: trusted proxies alone hear it.
+    pub forward_auth_secret: Option<SecretString>,
     /// The clock.
     pub clock: Clock,
     /// A login not finished within this time is begun again.

@@ -175,14 +175,10 @@ async fn who_am_i_is_a_page_for_people_and_json_for_programs_without_any_token()
 }
 
 #[tokio::test]
-async fn forward_authentication_tells_who_it_is_by_the_cookie_alone() {
+async fn forward_authentication_answers_by_the_cookie_alone() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
-    let answer = browser.get_json("/ims/auth").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.header("x-ims-email"), "alice@example.com");
-    assert_eq!(answer.header("x-campaign-groups"), "delivery,workflow");
-    assert_eq!(claims(&browser, answer.header("x-ims-assertion")).await["email"], "alice@example.com");
+    assert_eq!(browser.get_json("/ims/auth").await.status, StatusCode::OK);
     let forged = Request::get("/ims/auth")
         .header("x-ims-user", "admin")
         .header("authorization", "Bearer junk")
@@ -207,12 +203,12 @@ async fn the_assertion_is_verified_by_the_published_key_and_short_lived() {
     assert_eq!(claims["org"].as_str(), seen.header("x-ims-organization"));
     assert_eq!(claims["groups"], json!(["delivery", "workflow"]));
     let lifetime = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
-    assert!((1..=300).contains(&lifetime), "{lifetime} s");
+    assert!((1..=120).contains(&lifetime), "{lifetime} s");
     let sid = claims["sid"].as_str().unwrap();
     assert!(!sid.is_empty() && sid != browser.session().unwrap(), "the session's name is not its key");
 
     // An old one is not handed out again.
-    world.clock.advance(Duration::from_mins(5));
+    world.clock.advance(Duration::from_mins(2));
     browser.get("/view/home").await;
     let later = self::claims(&browser, world.last_request().header("x-ims-assertion").unwrap()).await;
     assert!(later["iat"].as_i64() >= claims["exp"].as_i64());

@@ -52,6 +52,7 @@ pub(super) fn campaign(check: &mut Check<'_>, raw: RawCampaign) -> Option<Campai
         body_idle_timeout: body_idle_timeout?,
         pool: pool?,
         health: health?,
+        groups_bytes: usize::try_from(raw.groups_bytes).unwrap_or(usize::MAX),
         support_contact: raw.support_contact,
     })
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Check, Wrong, values};
 use crate::config::address::ListenAddress;
@@ -57,6 +58,8 @@ pub(super) fn listen(check: &mut Check<'_>, raw: RawListen) -> Option<Listen> {
             "name the addresses of your proxies alone",
         );
     }
+    let forward_auth_secret =
+        forward_auth_secret(check, raw.forward_auth_secret, raw.forward_auth_secret_file);
     let unix_mode = check.value("listen.unix_mode", &raw.unix_mode, mode);
     if raw.proxy_protocol && trusted_proxies.as_ref().is_some_and(Vec::is_empty) {
         check.error(
@@ -80,9 +83,33 @@ pub(super) fn listen(check: &mut Check<'_>, raw: RawListen) -> Option<Listen> {
             None => None,
         },
         trusted_proxies: trusted_proxies?,
+        forward_auth_secret,
         workers: raw.workers.map_or_else(cores, |workers| usize::try_from(workers).unwrap_or(1)),
         drain_timeout: drain_timeout?,
     })
+}
+
+/// A secret that fits into a header and cannot be guessed by trying.
+fn forward_auth_secret(
+    check: &mut Check<'_>,
+    value: Option<SecretString>,
+    file: Option<PathBuf>,
+) -> Option<SecretString> {
+    const KEY: &str = "listen.forward_auth_secret";
+    let key = if value.is_some() { KEY } else { "listen.forward_auth_secret_file" };
+    let secret = check.secret(KEY, value, file)?;
+    let text = secret.expose_secret();
+    if text.len() >= SHORTEST_SECRET && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Some(secret);
+    }
+    check.error(
+        key,
+        Wrong::new(
+            format!("is shorter than {SHORTEST_SECRET} characters, or holds a space or another character than visible ASCII"),
+            "make one with: openssl rand -hex 32",
+        ),
+    );
+    None
 }
 
 /// An address, a Unix socket, or systemd's.
@@ -145,3 +172,6 @@ fn collides(a: SocketAddr, b: SocketAddr) -> bool {
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
+
+/// Characters of `listen.forward_auth_secret`.
+const SHORTEST_SECRET: usize = 16;

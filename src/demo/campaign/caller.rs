@@ -6,7 +6,8 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use percent_encoding::percent_decode;
 
 use super::Campaign;
 use super::sessions::LiveSession;
@@ -62,8 +63,10 @@ impl Campaign {
             return Some(Caller { login, way: Way::Bearer });
         }
         if self.options.identity_headers {
-            let name = headers.get("x-ims-email").or_else(|| headers.get("x-ims-user"))?;
-            return Some(Caller { login: name.to_str().ok()?.to_owned(), way: Way::IdentityHeaders });
+            let named = |name| headers.get(name).filter(|value: &&HeaderValue| !value.is_empty());
+            let value = named("x-ims-email").or_else(|| named("x-ims-user"))?;
+            let login = percent_decode(value.as_bytes()).decode_utf8().ok()?.into_owned();
+            return Some(Caller { login, way: Way::IdentityHeaders });
         }
         None
     }

@@ -101,9 +101,9 @@ async fn a_change_at_one_instance_is_seen_at_the_other_within_a_second() {
     let before = there.find(&cookie).await.unwrap().unwrap();
     let changed =
         here.change(&auth, |data| data.identity.groups = vec!["admin".to_owned()]).await.unwrap().unwrap();
-    assert_eq!(changed.groups, "admin");
+    assert_eq!(changed.identity.groups, "admin");
     within(Duration::from_secs(1), "the new groups at the other", async || {
-        there.find(&cookie).await.unwrap().unwrap().groups == "admin"
+        there.find(&cookie).await.unwrap().unwrap().identity.groups == "admin"
     })
     .await;
     assert!(!before.ended.is_cancelled());

@@ -68,15 +68,18 @@ async fn changes_that_cross_do_not_undo_each_other() {
         Ok(renewed(&clock))
     };
     let fresh = sessions.renew(&auth, exchange).await.unwrap();
-    assert_eq!((fresh.groups.to_str().unwrap(), fresh.bearer.to_str().unwrap()), ("admin", "Bearer renewed"));
+    assert_eq!(
+        (fresh.identity.groups.to_str().unwrap(), fresh.bearer.to_str().unwrap()),
+        ("admin", "Bearer renewed")
+    );
     let add = |data: &mut SessionData| data.identity.groups.push("late".to_owned());
     let late = sessions.change(&auth, add).await.unwrap().unwrap();
     assert_eq!(
-        (late.groups.to_str().unwrap(), late.bearer.to_str().unwrap()),
+        (late.identity.groups.to_str().unwrap(), late.bearer.to_str().unwrap()),
         ("admin,late", "Bearer renewed")
     );
     let loaded = sessions.latest(&auth).await.unwrap().unwrap();
-    assert_eq!((&loaded.groups, &loaded.bearer), (&late.groups, &late.bearer));
+    assert_eq!((&loaded.identity.groups, &loaded.bearer), (&late.identity.groups, &late.bearer));
 }
 
 #[tokio::test]

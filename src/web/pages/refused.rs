@@ -18,6 +18,8 @@ pub struct Refused<'a> {
     pub organization: &'a str,
     /// The account is not a member of `organization` at all.
     pub other_organization: bool,
+    /// The account has so many groups that Campaign would refuse every request.
+    pub too_many_groups: Option<usize>,
     /// A session is still open here, so signing out is offered too.
     pub sign_out: bool,
     /// The request's id, for the operator.
@@ -28,14 +30,16 @@ pub struct Refused<'a> {
     pub now: UnixTime,
 }
 
-/// 403: the person is known, and no group gives access.
+/// 403: the person is known, and is not let in.
 pub fn refused(refused: &Refused<'_>) -> Page {
     Page::render(StatusCode::FORBIDDEN, refused)
 }
 
 impl Refused<'_> {
     fn headline(&self) -> &'static str {
-        if self.other_organization {
+        if self.too_many_groups.is_some() {
+            "Your account has too many Campaign groups"
+        } else if self.other_organization {
             "Your account is not in this organisation"
         } else {
             "You do not have access to Campaign"

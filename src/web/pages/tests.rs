@@ -72,6 +72,7 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
         person: words.person,
         organization: words.organization,
         other_organization: false,
+        too_many_groups: None,
         sign_out: false,
         request_id,
         support,
@@ -96,6 +97,7 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
     let retry_after = Duration::from_millis(9_500);
     let mut pages = vec![
         ("refused", refused(&refusal)),
+        ("refused-groups", refused(&Refused { too_many_groups: Some(300), ..refusal })),
         ("refused-organization", refused(&Refused { other_organization: true, sign_out: true, ..refusal })),
         (
             "ims-unavailable",

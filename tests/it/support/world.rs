@@ -312,6 +312,7 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             body_idle_timeout: Duration::from_secs(30),
             pool: PoolLimits::default(),
             health: Health::default(),
+            groups_bytes: 8192,
             support_contact: SUPPORT.to_owned(),
         },
     }
@@ -329,6 +330,7 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             http_redirect: Vec::new(),
             admin: None,
             trusted_proxies: Vec::new(),
+            forward_auth_secret: None,
             workers: 2,
             drain_timeout: Duration::from_secs(1),
         },

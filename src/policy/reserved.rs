@@ -1,0 +1,305 @@
+//! Field names that no client may say to Campaign, by family.
+//!
+//! A family is a prefix or a suffix made of words. Any separators may stand between the words, in any number: CGI-like servers
+//! fold everything but letters and digits into `_` (RFC 3875 §4.1.18), so `X_Ims.User` and `X-Ims-User` are one variable there.
+
+/// True for a name that only the gateway may say, in any spelling that a lenient server could take for it.
+///
+/// Asked of every field of every request: the first and the last letter select the families that are compared.
+pub fn is_reserved(name: &str) -> bool {
+    let name = name.as_bytes();
+    let (Some(first), Some(last)) = (name.first(), name.last()) else { return true };
+    // No ordinary name begins or ends with a separator, and a server that drops it reads another name.
+    if !first.is_ascii_alphanumeric() || !last.is_ascii_alphanumeric() {
+        return true;
+    }
+    if has_reserved_prefix(name, first.to_ascii_lowercase()) {
+        return !EXACT.iter().any(|exact| name == exact.as_bytes());
+    }
+    suffixes(last.to_ascii_lowercase()).iter().any(|family| ends_with(name, family))
+        // Only browsers set these (Fetch Standard §2.2.2): `Sec-Fetch-User`.
+        && !name.starts_with(b"sec-")
+}
+
+/// Names of a family that are Campaign's own, or that the gateway has read. They pass in this spelling only: a server may take
+/// another spelling for the same field, and the other value with it.
+const EXACT: [&str; 5] =
+    ["x-security-token", "content-length", "content-type", "content-encoding", "transfer-encoding"];
+
+fn has_reserved_prefix(name: &[u8], first: u8) -> bool {
+    let (rest, families) = match (first, name) {
+        (b'x', [_, separator, ..]) if !separator.is_ascii_alphanumeric() => {
+            let rest = without_separators(&name[1..]);
+            (rest, x_prefixes(rest[0].to_ascii_lowercase()))
+        }
+        _ => (name, prefixes(first)),
+    };
+    families.iter().any(|family| begins_with(rest, family))
+}
+
+/// Families by prefix, for names with this first letter. A family with `-` at its end ends with a word.
+fn prefixes(first: u8) -> &'static [&'static str] {
+    match first {
+        b'a' => &["authorization", "auth-", "ajp-", "akamai-"],
+        b'c' => &[
+            "content-length",
+            "content-type",
+            "content-encoding",
+            "cookie2",
+            "cf-",
+            "client-cert",
+            "cloudfront-",
+        ],
+        b'f' => &["forwarded", "front-end-https", "fastly-", "fly-"],
+        b'h' => &["http-", "https"],
+        b'i' => &["iv-", "incap-"],
+        b'm' => &["mellon-"],
+        // Campaign judges by `NLSSLURL` whether a request came over HTTPS.
+        b'n' => &["nl-", "nlssl"],
+        b'o' => &["oidc-", "oam-"],
+        // CGI makes `Proxy` the environment variable HTTP_PROXY (httpoxy, CVE-2016-5385).
+        b'p' => &["proxy", "path-info", "path-translated"],
+        b'r' => &["remote-", "request-uri", "request-method"],
+        b's' => &["ssl", "shib-", "sm-", "script-name", "script-filename"],
+        b't' => &["traceparent", "tracestate", "transfer-encoding", "true-client-", "tailscale-"],
+        b'w' => &["wl-proxy-", "webauth-"],
+        _ => &[],
+    }
+}
+
+/// The same for names that begin with `X-`, by what follows.
+fn x_prefixes(first: u8) -> &'static [&'static str] {
+    match first {
+        b'a' => &[
+            "auth-",
+            "authenticated-",
+            "authentik-",
+            "authorization",
+            "access-token",
+            "accel-",
+            "amzn-oidc-",
+            "amzn-mtls-",
+            "amzn-tls-",
+            "appengine-",
+            "arr-",
+            "azure-",
+        ],
+        b'c' => &["campaign-", "client-cert", "client-ip", "cluster-client-", "consumer-", "credential-"],
+        b'e' => &["envoy-"],
+        b'f' => &["forward"],
+        b'g' => &["goog-authenticated-", "goog-iap-", "gw-ims-"],
+        b'h' => &["http-", "https"],
+        b'i' => &["ims-", "id-token"],
+        b'j' => &["jwt-"],
+        b'm' => &["method-", "ms-client-principal", "ms-token-"],
+        b'n' => &["nl-", "nlssl"],
+        b'o' => &["original", "originating-", "override-", "oauth-", "oidc-"],
+        b'p' => &["pomerium-", "proto-", "protocol", "proxy"],
+        b'r' => &["real-", "remote-", "request-id", "request-uri", "request-url", "rewrite-"],
+        b's' => &[
+            "security-",
+            "session-token",
+            "scheme",
+            "script-name",
+            "sendfile",
+            "saml-",
+            "shib-",
+            "ssl",
+            "sso-",
+        ],
+        b't' => &["tls-", "tunnel-method"],
+        b'u' => &["url-scheme", "userinfo"],
+        b'v' => &["vouch-"],
+        b'w' => &["waws-", "webauth-"],
+        _ => &[],
+    }
+}
+
+/// Families by suffix, for names with this last letter: whole words at the end of a name, or the whole name.
+fn suffixes(last: u8) -> &'static [&'static str] {
+    match last {
+        b'4' => &["ipv4"],
+        b'6' => &["ipv6"],
+        b'd' => &["user-id", "userid", "verified"],
+        b'e' => &["override", "username", "user-name", "role", "scheme", "certificate"],
+        b'l' => &["email", "principal", "ssl"],
+        b'n' => &["assertion", "dn"],
+        b'o' => &["proto"],
+        b'p' => &["ip", "clientip", "realip", "remoteip", "socketip", "user-group"],
+        b'r' => &["user", "addr", "remoteaddr", "remoteuser"],
+        b's' => &["groups", "roles", "client-address", "remote-address"],
+        b't' => &["host", "cert"],
+        b'y' => &["verify", "identity"],
+        _ => &[],
+    }
+}
+
+fn begins_with(mut name: &[u8], family: &str) -> bool {
+    for (index, wanted) in family.bytes().enumerate() {
+        let Some((&byte, rest)) = name.split_first() else {
+            // `Remote` alone is of the family `remote-`.
+            return wanted == b'-' && index + 1 == family.len();
+        };
+        name = rest;
+        if wanted == b'-' {
+            if byte.is_ascii_alphanumeric() {
+                return false;
+            }
+            name = without_separators(name);
+        } else if byte.to_ascii_lowercase() != wanted {
+            return false;
+        }
+    }
+    true
+}
+
+fn ends_with(mut name: &[u8], family: &str) -> bool {
+    for wanted in family.bytes().rev() {
+        let Some((&byte, rest)) = name.split_last() else { return false };
+        name = rest;
+        if wanted == b'-' {
+            if byte.is_ascii_alphanumeric() {
+                return false;
+            }
+            while let [rest @ .., b] = name
+                && !b.is_ascii_alphanumeric()
+            {
+                name = rest;
+            }
+        } else if byte.to_ascii_lowercase() != wanted {
+            return false;
+        }
+    }
+    name.last().is_none_or(|byte| !byte.is_ascii_alphanumeric())
+}
+
+fn without_separators(mut name: &[u8]) -> &[u8] {
+    while let [b, rest @ ..] = name
+        && !b.is_ascii_alphanumeric()
+    {
+        name = rest;
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_that_speak_for_the_gateway_or_for_a_proxy_are_reserved() {
+        for name in RESERVED.split_ascii_whitespace() {
+            assert!(is_reserved(name), "{name}");
+            assert!(
+                is_reserved(&name.to_ascii_lowercase()) && is_reserved(&name.to_ascii_uppercase()),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn ordinary_names_of_browsers_and_of_campaigns_clients_pass() {
+        for name in ORDINARY.split_ascii_whitespace() {
+            assert!(!is_reserved(&name.to_ascii_lowercase()), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_campaign_or_the_gateway_reads_passes_in_its_own_spelling_only() {
+        for name in EXACT {
+            assert!(!is_reserved(name), "{name}");
+            assert!(is_reserved(&name.replace('-', "_")), "{name}");
+            assert!(is_reserved(&name.replace('-', "--")), "{name}");
+            assert!(is_reserved(&format!("{name}-2")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_separator_at_either_end_is_reserved() {
+        for name in ["_accept", "accept_", "-cookie", "cookie.", "host~", "$wssc", "_", ""] {
+            assert!(is_reserved(name), "{name}");
+        }
+    }
+
+    /// Every spelling of these words: separators instead of each `-`, any case.
+    fn spelled(family: &'static str) -> impl Strategy<Value = String> {
+        let separators = proptest::collection::vec("[-_.!~+^|*'`#$%&]{1,3}", family.len());
+        (separators, any::<u64>()).prop_map(move |(separators, upper)| {
+            let letter = |(index, letter): (usize, char)| match letter {
+                '-' => separators[index].clone(),
+                letter if upper >> (index % 64) & 1 == 1 => letter.to_ascii_uppercase().to_string(),
+                letter => letter.to_string(),
+            };
+            family.char_indices().map(letter).collect()
+        })
+    }
+
+    fn prefix() -> impl Strategy<Value = String> {
+        let plain = (b'a'..=b'z').flat_map(prefixes).copied();
+        let with_x = (b'a'..=b'z').flat_map(x_prefixes).map(|family| &*format!("x-{family}").leak());
+        proptest::sample::select(plain.chain(with_x).collect::<Vec<_>>()).prop_flat_map(spelled)
+    }
+
+    fn suffix() -> impl Strategy<Value = String> {
+        let all: Vec<_> = (b'0'..=b'z').flat_map(suffixes).copied().collect();
+        proptest::sample::select(all).prop_flat_map(spelled)
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_of_a_reserved_prefix_passes(family in prefix(), rest in "([a-z0-9]([a-z0-9_.-]{0,10}[a-z0-9])?)?") {
+            let name = format!("{family}{rest}");
+            prop_assert!(is_reserved(&name) || EXACT.contains(&&*name), "{name}");
+        }
+
+        #[test]
+        fn no_spelling_of_a_reserved_suffix_passes(start in "[a-z0-9]{0,8}", separator in "[-_.!~]{1,2}", family in suffix()) {
+            let name = if start.is_empty() { family } else { format!("{start}{separator}{family}") };
+            prop_assert!(is_reserved(&name) || name.starts_with("sec-"), "{name}");
+        }
+    }
+
+    const RESERVED: &str = "
+        X-Ims-User X-Ims-Email X-Ims-Organization X-Ims-Assertion X-Ims-Groups X-Ims-Auth-Secret X_IMS_USER x.ims.user X--Ims-User
+        X-Campaign-Groups X-Campaign-Login X-Gw-Ims-User-Id Authorization Authorization-2 Auth-User Auth_Type
+        X-Session-Token X-Security-Zone X_Security_Token NLSSLURL nlSslUrl NL_SSL_URL NL-Zone X-Nl-Zone
+        X-Request-Id traceparent tracestate
+        Forwarded Forwarded-For X-Forwarded X-Forwarded-For X-Forwarded-Host X-Forwarded-Proto X-Forwarded-Port X-Forwarded-Server
+        X-Forwarded-Uri X-Forwarded-Prefix X-Forwarded-User X-Forwarded-Email X-Forwarded-Groups X-Forwarded-Preferred-Username
+        X-Forwarded-Access-Token X-Forwarded-Client-Cert X-Forwarded-Ssl X-Forwarded-Scheme X-Forwarded-By X-Forwarder-For X-Forward-For
+        X-Client-IP X-Client_IP Client-IP True-Client-IP CF-Connecting-IP CF-Connecting-IPv6 X-Real-IP X-Real-Proto X-Remote-IP X-Remote-Addr
+        X-Remote-User Remote-User REMOTE_USER Remote-Addr Remote-Groups Remote-Email Remote-Name X-Originating-IP X-Cluster-Client-IP
+        Fastly-Client-IP Fastly-SSL X-Azure-ClientIP X-Azure-SocketIP WL-Proxy-Client-IP WL-Proxy-SSL Proxy-Client-IP HTTP-Client-IP
+        Ali-CDN-Real-IP X-ProxyUser-Ip X-Envoy-External-Address X-Appengine-User-Ip Fly-Client-IP Incap-Client-IP X-ClientIP
+        Proxy Proxy-Host Proxy-Authorization X-Proxy-User X-Proxy-Url
+        X-Auth-Request-User X-Auth-Request-Email X-Auth-User X-Auth-Token X-Authenticated-User X-Authenticated-Userid X-Authentik-Username
+        X-WebAuth-User X-Vouch-User X-Pomerium-Jwt-Assertion X-Goog-Authenticated-User-Email X-Goog-IAP-JWT-Assertion X-Amzn-Oidc-Data
+        X-MS-Client-Principal-Name X-MS-Token-AAD-Id-Token X-Consumer-Username X-Credential-Identifier X-Userinfo X-User X-User-Id
+        X-Username X-User-Email X-User-Roles X-Principal X-Jwt-Assertion X-Access-Token X-Id-Token Cf-Access-Jwt-Assertion
+        Cf-Access-Authenticated-User-Email OIDC_CLAIM_sub OIDC_access_token Mellon-Uid Shib-Session-ID SM_USER iv-user iv-groups
+        OAM_REMOTE_USER Logon-User Unmapped-Remote-User Tailscale-User-Login
+        Ssl-Client-Cert SSL_CLIENT_VERIFY SSLClientCert X-SSL-Client-Cert X-SSL-Client-S-DN X-Client-Cert X-Client-Verify X-Client-DN
+        Client-Cert Client-Cert-Chain X-ARR-ClientCert X-ARR-SSL X-Amzn-Mtls-Clientcert X-TLS-Client-Verified
+        Front-End-Https X-Https HTTPS X-Scheme X-Url-Scheme X-Proto X-Protocol CloudFront-Forwarded-Proto
+        X-HTTP-Method-Override X-HTTP-Method X-Method-Override X-Method X-Tunnel-Method X-Http-Path-Override X-HTTP-Host-Override
+        X-Original-URL X-Original-Uri X-Original-Host X-Original-Method X-Original-Forwarded-For X-Rewrite-URL X-Override-URL
+        X-Host Forwarded-Host X-Backend-Host Path-Info PATH_INFO Script-Name X-Script-Name Request-Uri X-Request-Url X-Accel-Mapping
+        X-Sendfile-Type X-Waws-Unencoded-Url Cookie2 Content_Length Content.Type Transfer_Encoding";
+
+    const ORDINARY: &str = "
+        Accept Accept-Charset Accept-Encoding Accept-Language Access-Control-Request-Headers Access-Control-Request-Method
+        Cache-Control Connection Content-Disposition Content-Encoding Content-Language Content-Length Content-Location Content-MD5
+        Content-Range Content-Type Cookie DNT Date Depth Destination Device-Memory Early-Data Expect From HTTP2-Settings
+        If-Match If-Modified-Since If-None-Match If-Range If-Unmodified-Since Keep-Alive Last-Event-ID Max-Forwards Origin Overwrite
+        Ping-From Ping-To Pragma Prefer Priority Purpose RTT Range Referer Save-Data Service-Worker Sec-CH-UA Sec-CH-UA-Mobile
+        Sec-CH-UA-Platform Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Sec-Fetch-User Sec-GPC Sec-Purpose Sec-WebSocket-Key
+        Sec-WebSocket-Version Sec-WebSocket-Protocol Sec-WebSocket-Extensions TE Timeout Trailer UA-CPU Upgrade Upgrade-Insecure-Requests
+        User-Agent Via Want-Digest Warning
+        SOAPAction X-Security-Token X-Query-Source X-Requested-With X-CSRF-Token X-XSRF-Token X-Prototype-Version X-Purpose X-Moz
+        ACC-SDK-Version ACC-SDK-Auth ACC-SDK-Client-App ACC-SDK-Call-Internal ACC-SDK-Call-RetryCount X-API-Key
+        X-User-Agent X-Wap-Profile X-ATT-DeviceId X-UIDH X-Device-Id X-Session-Id X-Correlation-Id X-B3-TraceId X-Amzn-Trace-Id
+        X-App-Version X-Platform X-Custom HX-Current-URL HX-Request Translate MIME-Version Content-Transfer-Encoding X-Zip X-Tooltip
+        Author Smart-Client Cfg Nlang Remotely Xims Httpx Autht X-Imsx X-Authx X-Methodology";
+}
