@@ -21,6 +21,7 @@ use crate::crypto::Purpose;
 use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
 use crate::ims::Ims;
 use crate::policy::headers::header_text;
+use crate::policy::response_urls::ResponseUrls;
 use crate::proxy::{Fleet, Proxy};
 use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
 use crate::session::{self, Attempts, Forms, Lifetimes, Parting, Sessions, Signer, StoreStartError};
@@ -207,8 +208,9 @@ fn workers(
     let admission = Arc::new(Admission::new(&config.limits));
     let mut limits = config.limits;
     limits.buffers.all /= u64::try_from(config.listen.workers.max(1)).unwrap_or(1);
+    let urls = Arc::new(response_urls(&config.instance));
     for counters in metrics.workers() {
-        let proxy = Proxy::new(fleet, &config.limits, counters);
+        let proxy = Proxy::new(fleet, &urls, &config.limits, counters);
         workers.push(Worker {
             sockets: Vec::new(),
             tls: tls.clone(),
@@ -227,6 +229,18 @@ fn workers(
         }
     }
     Ok(workers)
+}
+
+/// Which URLs of Campaign's responses are rewritten to the public origin.
+fn response_urls(instance: &config::Instance) -> ResponseUrls {
+    let campaign = &instance.campaign;
+    let upstreams = campaign.upstreams.iter().filter_map(|upstream| match &upstream.address {
+        UpstreamAddress::Url(url) => Some(url),
+        UpstreamAddress::Unix(_) => None,
+    });
+    let public = instance.ims.callback_server.host_str().into_iter();
+    let public = public.chain(campaign.hosts.iter().map(String::as_str));
+    ResponseUrls::new(upstreams, public, campaign.rewrite_location)
 }
 
 /// The way to each Campaign server.

@@ -114,6 +114,8 @@ pub struct Campaign {
     pub hosts: Vec<String>,
     /// The oldest console build let in; `None`: what Campaign advertises.
     pub min_console_build: Option<u32>,
+    /// Whether addresses of an upstream in responses are rewritten to the public origin.
+    pub rewrite_location: bool,
     /// Deadline for opening a connection.
     pub connect_timeout: Duration,
     /// Deadline from the end of the request to the head of the response.

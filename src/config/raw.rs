@@ -129,6 +129,10 @@ pub(super) struct RawCampaign {
     /// The oldest build of the client console let in. Default: what Campaign advertises.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub min_console_build: Option<u32>,
+    /// Whether `Location`, `Content-Location` and `Refresh` of a response are rewritten to the public origin where they name an
+    /// upstream, or the public host by http.
+    #[serde(default = "default::yes")]
+    pub rewrite_location: bool,
     /// Deadline for opening a connection to Campaign.
     #[serde(default = "default::connect_timeout")]
     pub connect_timeout: String,
@@ -317,6 +321,9 @@ mod default {
     }
     pub(super) fn experience_cloud_server() -> String {
         "https://marketing.adobe.com".into()
+    }
+    pub(super) fn yes() -> bool {
+        true
     }
     pub(super) fn session_mode() -> RawSessionMode {
         RawSessionMode::BearerLogon

@@ -95,6 +95,7 @@ impl fmt::Debug for Lines {
 #[derive(Debug)]
 pub struct Head {
     lines: Lines,
+    client_host: Option<HeaderValue>,
     wants_no_answer_body: bool,
     is_safe: bool,
     wants_length: bool,
@@ -115,6 +116,7 @@ impl Head {
         text.extend_from_slice(b" HTTP/1.1\r\n");
         Self {
             lines: Lines(text),
+            client_host: None,
             wants_no_answer_body: *method == Method::HEAD,
             is_safe: matches!(*method, Method::GET | Method::HEAD),
             wants_length: matches!(*method, Method::POST | Method::PUT | Method::PATCH),
@@ -124,6 +126,11 @@ impl Head {
     /// Where fields are added. The framing is none of them: it comes with [`end`](Self::end).
     pub fn lines(&mut self) -> &mut Lines {
         &mut self.lines
+    }
+
+    /// Notes the host that the client used, which URLs of the response must lead to. It is not written.
+    pub fn set_client_host(&mut self, host: HeaderValue) {
+        self.client_host = Some(host);
     }
 
     /// Adds the field that says where the body ends, and ends the head.
@@ -143,7 +150,12 @@ impl Head {
         }
         self.lines.0.extend_from_slice(b"\r\n");
         let is_repeatable = self.is_safe && *body == BodyLength::None;
-        WholeHead { bytes: self.lines.0, is_head: self.wants_no_answer_body, is_repeatable }
+        WholeHead {
+            bytes: self.lines.0,
+            client_host: self.client_host,
+            is_head: self.wants_no_answer_body,
+            is_repeatable,
+        }
     }
 }
 
@@ -162,6 +174,8 @@ pub enum BodyLength {
 pub struct WholeHead {
     /// With the empty line at its end.
     pub bytes: Vec<u8>,
+    /// The host that the client used.
+    pub client_host: Option<HeaderValue>,
     /// True for HEAD, whose answer has no body.
     pub is_head: bool,
     /// True for what may go out twice (RFC 9110 §9.2.2): a GET or HEAD without a body.

@@ -14,7 +14,7 @@ use http::StatusCode;
 use hyper::ext::ReasonPhrase;
 use tokio::io::AsyncWrite;
 
-use super::clean;
+use super::clean_fields;
 use crate::policy::answer::Answer;
 use crate::policy::head::Lines;
 
@@ -34,7 +34,7 @@ impl Interim {
         if answer.status == StatusCode::CONTINUE || self.closed.load(Ordering::Relaxed) {
             return;
         }
-        clean(&mut answer.fields);
+        clean_fields(&mut answer.fields, |_| false);
         let mut lines = Lines::default();
         for (name, value) in &answer.fields {
             lines.add(name, value);

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http_body::Frame;
 
 use super::connection::{Connection, Failed};
@@ -38,6 +39,8 @@ pub(super) struct Outgoing<'a> {
     pub length: BodyLength,
     pub upload: Upload,
     pub is_head: bool,
+    /// The host that the client used.
+    pub client_host: Option<HeaderValue>,
     /// True while it may go out again though something of it may have arrived.
     pub repeatable: bool,
     /// Where interim answers go; `None`: nowhere.

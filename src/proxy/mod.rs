@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use tokio_util::sync::CancellationToken;
 
 pub use body::{Body, Download};
@@ -48,7 +48,8 @@ use self::upload::Upload;
 use crate::config;
 use crate::policy::answer::Answer;
 use crate::policy::head::Head;
-use crate::policy::{cookies, headers};
+use crate::policy::response_urls::ResponseUrls;
+use crate::policy::{cookies, headers, set_cookie};
 use crate::telemetry::Counters;
 
 /// Forwards requests to the upstreams of one Campaign instance; one a worker.
@@ -57,6 +58,7 @@ pub struct Proxy {
     fleet: Arc<Fleet>,
     pools: Vec<Pool>,
     turn: AtomicUsize,
+    urls: Arc<ResponseUrls>,
     body_bytes: Option<u64>,
 }
 
@@ -70,15 +72,20 @@ pub struct Forwarded {
 }
 
 impl Proxy {
-    /// A proxy with no connection yet.
-    pub fn new(fleet: &Arc<Fleet>, limits: &config::Limits, counters: &Arc<Counters>) -> Self {
+    /// A proxy with no connection yet. `urls` says which URLs of responses are rewritten.
+    pub fn new(
+        fleet: &Arc<Fleet>,
+        urls: &Arc<ResponseUrls>,
+        limits: &config::Limits,
+        counters: &Arc<Counters>,
+    ) -> Self {
         let pools = fleet
             .members
             .iter()
             .map(|member| Pool::new(member.clone(), fleet.limits, limits.upload_timeout, counters.clone()))
             .collect();
         let turn = AtomicUsize::new(fleet.first_turn());
-        Self { fleet: fleet.clone(), pools, turn, body_bytes: limits.body_bytes }
+        Self { fleet: fleet.clone(), pools, turn, urls: urls.clone(), body_bytes: limits.body_bytes }
     }
 
     /// Sends a request and hands back the answer without hop-by-hop fields. `wanted` is the WebSocket that it asks for,
@@ -104,10 +111,11 @@ impl Proxy {
             let Some(wanted) = wanted.filter(|wanted| wanted.is_met_by(&answer)) else {
                 return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
             };
-            clean(&mut answer.fields);
+            clean(&mut answer, &self.urls, outgoing.client_host.as_ref());
             return Ok(Forwarded { response: upgrade::join(answer, lease, wanted, ended()), again: false });
         }
         let again = answer.status == StatusCode::FORBIDDEN && wanted.is_none() && outgoing.repeatable;
+        clean(&mut answer, &self.urls, outgoing.client_host.as_ref());
         Ok(Forwarded { response: streamed(answer, lease, sending, outgoing.upload, ended), again })
     }
 
@@ -118,10 +126,11 @@ impl Proxy {
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Response<Body>, ProxyError> {
         let mut outgoing = Outgoing { repeatable: false, ..Outgoing::new(head, Upload::Empty) };
-        let (answer, lease, sending) = self.send(&mut outgoing).await?;
+        let (mut answer, lease, sending) = self.send(&mut outgoing).await?;
         if answer.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
         }
+        clean(&mut answer, &self.urls, outgoing.client_host.as_ref());
         Ok(streamed(answer, lease, sending, Upload::Empty, ended))
     }
 
@@ -155,12 +164,13 @@ impl Outgoing<'_> {
     fn new(head: Head, upload: Upload) -> Self {
         let length = upload.length();
         let head = head.end(&length);
-        let (is_head, repeatable) = (head.is_head, head.is_repeatable);
-        Self { head: Bytes::from(head.bytes), length, upload, is_head, repeatable, interim: None }
+        let (is_head, repeatable, client_host) = (head.is_head, head.is_repeatable, head.client_host);
+        let head = Bytes::from(head.bytes);
+        Self { head, length, upload, is_head, client_host, repeatable, interim: None }
     }
 }
 
-/// An answer on its way to the client.
+/// An answer on its way to the client, its fields clean.
 fn streamed(
     answer: Answer,
     mut lease: Lease,
@@ -168,10 +178,7 @@ fn streamed(
     upload: Upload,
     ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
-    let Answer { status, reason, mut fields, plain, framing, .. } = answer;
-    if !plain {
-        clean(&mut fields);
-    }
+    let Answer { status, reason, fields, framing, .. } = answer;
     let is_event_stream = body::is_event_stream(&fields);
     if is_event_stream {
         lease.is_endless();
@@ -193,8 +200,22 @@ fn streamed(
     response
 }
 
-/// Takes from an answer what must not reach the client.
-fn clean(fields: &mut HeaderMap) {
+/// Takes from an answer what must not reach the client, and rewrites what would lead it past the gateway.
+fn clean(answer: &mut Answer, urls: &ResponseUrls, client: Option<&HeaderValue>) {
+    if answer.has_urls
+        && let Some(client) = client
+    {
+        urls.rewrite(&mut answer.fields, client);
+    }
+    if !answer.plain {
+        clean_fields(&mut answer.fields, |domain| {
+            client.is_some_and(|client| urls.is_inner_domain(domain, client))
+        });
+    }
+}
+
+/// `is_inner` is asked for the domains of cookies.
+fn clean_fields(fields: &mut HeaderMap, is_inner: impl Fn(&str) -> bool) {
     // Names the trailers to come, which go on to the client (RFC 9110 §6.6.2). Only chunks can bring any.
     let chunked = fields.contains_key(header::TRANSFER_ENCODING);
     let trailer = fields.remove(header::TRAILER).filter(|_| chunked);
@@ -202,9 +223,11 @@ fn clean(fields: &mut HeaderMap) {
     if let Some(trailer) = trailer {
         fields.insert(header::TRAILER, trailer);
     }
-    if fields.get_all(header::SET_COOKIE).iter().any(cookies::is_withheld) {
-        let kept: Vec<_> =
-            fields.get_all(header::SET_COOKIE).iter().filter(|v| !cookies::is_withheld(v)).cloned().collect();
+    if fields.contains_key(header::SET_COOKIE) {
+        let cookies = fields.get_all(header::SET_COOKIE).iter().filter(|field| !cookies::is_withheld(field));
+        let kept: Vec<_> = cookies
+            .map(|field| set_cookie::secured(field, &is_inner).unwrap_or_else(|| field.clone()))
+            .collect();
         fields.remove(header::SET_COOKIE);
         for value in kept {
             fields.append(header::SET_COOKIE, value);

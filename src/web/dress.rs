@@ -120,6 +120,7 @@ fn written(
             lines.add(&header::AUTHORIZATION, &auth.bearer);
         }
     }
+    head.set_client_host(told.host.unwrap_or_else(|| host.clone()));
     head
 }
 

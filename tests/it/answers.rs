@@ -32,7 +32,7 @@ async fn cookies_of_both_sessions_stay_inside_and_all_others_pass() {
     let upstream = Upstream::answering([answer]).await;
     let world = upstream.world().await;
     let answer = Ask::get("/r/0").of(&world).await;
-    assert_eq!(answer.head.all("set-cookie"), ["a=1; Path=/", "b=2"]);
+    assert_eq!(answer.head.all("set-cookie"), ["a=1; Path=/; Secure", "b=2; Secure"]);
     world.stop().await;
 }
 

@@ -60,6 +60,7 @@ mod recheck;
 mod refusals;
 mod renewal;
 mod reset;
+mod response_urls;
 mod rolling;
 mod scrape;
 mod secrets;

@@ -47,6 +47,7 @@ pub(super) fn campaign(check: &mut Check<'_>, raw: RawCampaign) -> Option<Campai
         public_paths: public_paths?,
         hosts: hosts?,
         min_console_build: raw.min_console_build,
+        rewrite_location: raw.rewrite_location,
         connect_timeout: connect_timeout?,
         response_timeout: response_timeout?,
         body_idle_timeout: body_idle_timeout?,

@@ -51,6 +51,8 @@ pub struct Answer {
     pub fields: HeaderMap,
     /// True when all of them may go on: none is hop-by-hop, none sets a cookie.
     pub plain: bool,
+    /// True when one of them holds a URL that may name an upstream.
+    pub has_urls: bool,
     /// How the body ends.
     pub framing: Framing,
     /// False when the connection ends with this answer.
@@ -79,7 +81,7 @@ impl Answer {
         // And room for one of the gateway's.
         let mut fields = HeaderMap::with_capacity(response.headers.len() + 1);
         let mut declared = Declared::default();
-        let (mut keeps, mut closes, mut plain) = (is_http11, false, true);
+        let (mut keeps, mut closes, mut plain, mut has_urls) = (is_http11, false, true, false);
         for field in response.headers.iter() {
             let name =
                 HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| httparse::Error::HeaderName)?;
@@ -89,6 +91,7 @@ impl Answer {
             match name {
                 header::CONTENT_LENGTH => declared.length(field.value)?,
                 header::TRANSFER_ENCODING => declared.coding(field.value)?,
+                header::LOCATION | header::CONTENT_LOCATION | header::REFRESH => has_urls = true,
                 header::CONNECTION => {
                     closes |= lists(field.value, b"close");
                     keeps |= lists(field.value, b"keep-alive");
@@ -121,7 +124,7 @@ impl Answer {
         };
         // RFC 9112 §9.3: `close` wins.
         let persists = keeps && !closes && !matches!(framing, Framing::Closing);
-        Ok(Some(Self { status, reason, fields, plain, framing, persists }))
+        Ok(Some(Self { status, reason, fields, plain, has_urls, framing, persists }))
     }
 }
 

@@ -307,6 +307,7 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             public_paths: PublicPaths::default_campaign(),
             hosts: Vec::new(),
             min_console_build: None,
+            rewrite_location: true,
             connect_timeout: Duration::from_secs(5),
             response_timeout: Duration::from_secs(30),
             body_idle_timeout: Duration::from_secs(30),
