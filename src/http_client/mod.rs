@@ -17,11 +17,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
 pub use dial::{Dialer, Target, Wire};
 pub use endpoint::Endpoint;
+
+use crate::policy::pem;
 
 /// A connector for http and https addresses.
 pub type Connector = HttpsConnector<HttpConnector>;
@@ -108,8 +110,10 @@ pub fn connector(extra: Option<&Path>, connect_timeout: Duration) -> io::Result<
 pub fn tls_config(extra: Option<&Path>, identity: Option<(&Path, &Path)>) -> io::Result<ClientConfig> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = extra {
-        for certificate in certificates(path)? {
-            roots.add(certificate).map_err(|e| named(path, &e))?;
+        for (index, certificate) in certificates(path)?.into_iter().enumerate() {
+            roots
+                .add(certificate)
+                .map_err(|e| named(path, &format_args!("certificate {}: {e}", index + 1)))?;
         }
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -118,18 +122,20 @@ pub fn tls_config(extra: Option<&Path>, identity: Option<(&Path, &Path)>) -> io:
         .map_err(io::Error::other)?
         .with_root_certificates(roots);
     let Some((chain, key)) = identity else { return Ok(tls.with_no_client_auth()) };
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|e| named(key, &e))?;
-    tls.with_client_auth_cert(certificates(chain)?, private).map_err(|e| named(key, &e))
+    let file = Zeroizing::new(std::fs::read(key).map_err(|e| named(key, &e))?);
+    let private = pem::private_key(&file).map_err(|e| named(key, &e))?;
+    tls.with_client_auth_cert(certificates(chain)?, private).map_err(|e| match e {
+        rustls::Error::InconsistentKeys(_) => {
+            named(key, &format_args!("is not the key of the first certificate in {}", chain.display()))
+        }
+        e => named(key, &e),
+    })
 }
 
 /// Every certificate of a PEM file.
 fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
-    let all = CertificateDer::pem_file_iter(path).map_err(|e| named(path, &e))?;
-    let all: Vec<_> = all.collect::<Result<_, _>>().map_err(|e| named(path, &e))?;
-    if all.is_empty() {
-        return Err(named(path, &"no certificate in this file"));
-    }
-    Ok(all)
+    let file = std::fs::read(path).map_err(|e| named(path, &e))?;
+    pem::certificates(&file).map_err(|e| named(path, &e))
 }
 
 fn named(path: &Path, error: &dyn std::fmt::Display) -> io::Error {

@@ -19,6 +19,7 @@ pub mod logout_token;
 pub mod mask;
 pub mod min_rate;
 pub mod path;
+pub mod pem;
 pub mod proxy_protocol;
 pub mod public;
 mod readings;

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite};
 use rustls::{ServerConfig, SupportedCipherSuite};
-use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
+
+use crate::policy::pem::{self, PemError};
 
 /// Certificate or key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -30,24 +32,23 @@ pub fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>
     let read = |path: &Path| {
         std::fs::read(path).map_err(|e| TlsError::File { path: path.to_owned(), reason: e.to_string() })
     };
-    let refused =
-        |path: &Path, reason: &str| TlsError::File { path: path.to_owned(), reason: reason.to_owned() };
-    let (chain, key_pem) = (read(certificate)?, read(key)?);
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&chain).flatten().collect();
-    if chain.is_empty() {
-        return Err(refused(certificate, "no certificate in this file"));
-    }
-    let key =
-        PrivateKeyDer::from_pem_slice(&key_pem).map_err(|_| refused(key, "no private key in this file"))?;
-    build(chain, key)
+    let refused = |path: &Path, reason: String| TlsError::File { path: path.to_owned(), reason };
+    let (chain, key_pem) = (read(certificate)?, Zeroizing::new(read(key)?));
+    let chain = pem::certificates(&chain).map_err(|e| refused(certificate, e.to_string()))?;
+    let private = pem::private_key(&key_pem).map_err(|e| refused(key, e.to_string()))?;
+    build(chain, private).map_err(|error| match error {
+        TlsError::Pair(rustls::Error::InconsistentKeys(_)) => {
+            refused(key, format!("is not the key of the first certificate in {}", certificate.display()))
+        }
+        error => error,
+    })
 }
 
 /// The configuration from PEM texts.
 pub fn server_config_from_pem(certificate: &str, key: &str) -> Result<Arc<ServerConfig>, TlsError> {
-    let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).flatten().collect();
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
-        .map_err(|e| TlsError::Pair(rustls::Error::General(e.to_string())))?;
-    build(chain, key)
+    let wrong = |e: PemError| TlsError::Pair(rustls::Error::General(e.to_string()));
+    let chain = pem::certificates(certificate.as_bytes()).map_err(wrong)?;
+    build(chain, pem::private_key(key.as_bytes()).map_err(wrong)?)
 }
 
 fn build(

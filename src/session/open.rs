@@ -12,6 +12,7 @@ use super::{Lifetimes, MemoryStore};
 use crate::clock::Clock;
 use crate::config;
 use crate::crypto::{KeyFileError, KeyRing};
+use crate::policy::pem;
 
 /// The session store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +73,10 @@ pub fn open(
             let keys = KeyRing::read(key_file)?;
             let authorities = ca_file.as_ref().map(std::fs::read).transpose();
             let authorities = authorities.map_err(StoreStartError::Authorities)?;
+            if let Some(file) = &authorities {
+                pem::certificates(file)
+                    .map_err(|e| StoreStartError::Authorities(std::io::Error::other(e)))?;
+            }
             // Readable, for the operator who grants rights by pattern.
             let prefix = format!("imsgate:{}:", origin.split_once("://").map_or(origin, |(_, host)| host));
             let redis = Redis::start(address, authorities, prefix, clock.clone(), &Handle::current())?;

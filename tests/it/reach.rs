@@ -109,6 +109,28 @@ async fn files_that_cannot_be_used_are_named_at_the_start() {
     ] {
         assert!(said.contains(".pem: "), "{said}");
     }
+
+    // One that cannot be read is no part of a chain to be left out.
+    let (certificate, key) = client_certificate();
+    let (_, foreign) = client_certificate();
+    let written = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let broken = written(
+        "broken.pem",
+        &format!("{certificate}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+    );
+    let (good, key, foreign) =
+        (written("good.pem", &certificate), written("k.pem", &key), written("f.pem", &foreign));
+    let line = format!("broken.pem: line {}: ", certificate.lines().count() + 1);
+    for said in [error(Some(&broken), None), error(None, Some((&*broken, &*key)))] {
+        assert!(said.to_string().contains(&line), "{said}");
+    }
+    let said = error(None, Some((&*good, &*foreign))).to_string();
+    assert!(said.contains("f.pem: is not the key of the first certificate in "), "{said}");
+    assert!(imsgate::http_client::tls_config(Some(&good), Some((&*good, &*key))).is_ok());
 }
 
 async fn serve_tls(listener: TcpListener, acceptor: TlsAcceptor, campaign: String) {

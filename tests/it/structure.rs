@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("crypto", &[]),
     ("plain", &[]),
-    ("http_client", &["plain"]),
+    ("http_client", &["plain", "policy"]),
     ("config", &["policy"]),
     ("telemetry", &["config"]),
     // These know the same foundations and never each other, nor what joins them.

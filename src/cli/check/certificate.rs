@@ -4,7 +4,6 @@ use std::path::Path;
 
 use rustls::client::verify_server_name;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
@@ -15,6 +14,7 @@ use super::files;
 use super::report::Item;
 use crate::clock::UnixTime;
 use crate::config::{Config, Places};
+use crate::policy::pem;
 
 /// Certificate and key: readable, belonging together, within their dates, for the right host.
 pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item> {
@@ -43,44 +43,38 @@ pub(super) fn authorities(places: &Places, key: &str, path: &Path) -> Item {
         Err(item) => return item,
     };
     let mut roots = rustls::RootCertStore::empty();
-    match roots.add_parsable_certificates(chain) {
-        (0, _) => Item::stops(
-            places,
-            key,
-            format!("{} holds no certificate that can be a certificate authority", path.display()),
-            MEND_PEM,
-        ),
-        (added, _) => Item::ok(places, key, format!("{added} certificate authorities")),
+    // As `serve` does: one that cannot be used is an error.
+    let count = chain.len();
+    for (index, certificate) in chain.into_iter().enumerate() {
+        if let Err(error) = roots.add(certificate) {
+            let message = format!(
+                "{}: certificate {} cannot be a certificate authority: {error}",
+                path.display(),
+                index + 1
+            );
+            return Item::stops(places, key, message, MEND_PEM);
+        }
     }
+    Item::ok(places, key, format!("{count} certificate authorities"))
 }
 
 /// The certificates of a file of authorities.
 pub(super) fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
-    certificates.map_err(|error| format!("{} is not PEM: {error}", path.display()))
+    pem::certificates(&bytes).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn read_chain(places: &Places, key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Item> {
-    let name = path.display();
     let bytes = read(places, key, path)?;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
-    match chain {
-        Ok(chain) if chain.is_empty() => {
-            Err(Item::stops(places, key, format!("{name} holds no PEM certificate"), MEND_PEM))
-        }
-        Ok(chain) => Ok(chain),
-        Err(error) => Err(Item::stops(places, key, format!("{name} is not PEM: {error}"), MEND_PEM)),
-    }
+    pem::certificates(&bytes)
+        .map_err(|error| Item::stops(places, key, format!("{}: {error}", path.display()), MEND_PEM))
 }
 
 fn read_key(places: &Places, path: &Path) -> Result<PrivateKeyDer<'static>, Item> {
     let bytes = read(places, PRIVATE_KEY, path)?;
-    // The text of a PEM error never holds the key, but says nothing to people either.
-    PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| {
-        let message = format!("{} holds no PEM private key", path.display());
+    pem::private_key(&bytes).map_err(|error| {
         let mend = "write an unencrypted PKCS #8, PKCS #1 or SEC 1 key in PEM form";
-        Item::stops(places, PRIVATE_KEY, message, mend)
+        Item::stops(places, PRIVATE_KEY, format!("{}: {error}", path.display()), mend)
     })
 }
 
@@ -275,6 +269,31 @@ mod tests {
         assert_eq!(
             stops(&folder, MID_2026),
             ["does not belong to the first certificate of listen.certificate"]
+        );
+    }
+
+    #[test]
+    fn an_unreadable_part_of_the_chain_stops_logins_and_is_named_by_its_line() {
+        let folder = world("campaign.example.com", true);
+        let path = folder.path().join("c.pem");
+        let good = fs::read_to_string(&path).unwrap();
+        let line = good.lines().count() + 1;
+        for (rest, word) in [
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n", "no END"),
+            ("-----BEGIN NONSENSE-----\nAAAA\n-----END NONSENSE-----\n", "NONSENSE"),
+        ] {
+            fs::write(&path, format!("{good}{rest}")).unwrap();
+            let said = stops(&folder, MID_2026).remove(0);
+            assert!(said.contains(&format!("c.pem: line {line}: ")) && said.contains(word), "{said}");
+            let refused =
+                crate::server::server_config(&path, &folder.path().join("k.pem")).unwrap_err().to_string();
+            assert_eq!(refused, said, "serve says the same");
+        }
+        let other = world("campaign.example.com", false);
+        let refused = crate::server::server_config(&other.path().join("c.pem"), &other.path().join("k.pem"));
+        assert!(
+            refused.unwrap_err().to_string().contains("k.pem: is not the key of the first certificate in ")
         );
     }
 

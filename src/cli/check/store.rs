@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::certificate;
 use super::report::Item;
 use crate::config::{Places, RedisLayout, Store};
 use crate::crypto::{KeyFileError, KeyRing};
@@ -32,7 +33,7 @@ pub(super) fn check(store: &Store, places: &Places) -> Vec<Item> {
             }
             items
         }
-        Store::Redis { address, key_file, .. } => {
+        Store::Redis { address, ca_file, key_file } => {
             let kind = match &address.layout {
                 RedisLayout::Single => "one server".to_owned(),
                 RedisLayout::Sentinel { master } => format!("Sentinels for {master}"),
@@ -44,7 +45,12 @@ pub(super) fn check(store: &Store, places: &Places) -> Vec<Item> {
                 1 => ", a replica must have a session before it counts".to_owned(),
                 several => format!(", {several} replicas must have a session before it counts"),
             };
-            vec![about(format!("redis: {kind}, {tls}{copies}")), keys(KeyRing::read(key_file), places)]
+            let mut items =
+                vec![about(format!("redis: {kind}, {tls}{copies}")), keys(KeyRing::read(key_file), places)];
+            let authorities =
+                ca_file.as_ref().map(|file| certificate::authorities(places, "session.redis_ca_file", file));
+            items.extend(authorities);
+            items
         }
     }
 }
