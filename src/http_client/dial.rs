@@ -11,10 +11,11 @@ use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::race::{self, LastAnswered};
 use crate::plain::Plain;
 
 /// Opens connections to one upstream.
@@ -23,6 +24,7 @@ pub struct Dialer {
     target: Target,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     limit: Duration,
+    last: LastAnswered,
 }
 
 /// Where a connection goes.
@@ -46,7 +48,7 @@ pub enum Wire {
 impl Dialer {
     /// A dialer that gives up after `limit`, TLS handshake included.
     pub fn new(target: Target, limit: Duration) -> Self {
-        Self { target, tls: None, limit }
+        Self { target, tls: None, limit, last: LastAnswered::default() }
     }
 
     /// With TLS; the certificate must be `name`'s.
@@ -69,7 +71,10 @@ impl Dialer {
     async fn open(&self) -> io::Result<Wire> {
         let stream = match &self.target {
             Target::Unix(path) => return Ok(UnixStream::connect(path).await?.into()),
-            Target::Tcp(host, port) => self.tcp(host, *port).await?,
+            Target::Tcp(host, port) => {
+                let addresses = tokio::net::lookup_host((host.as_str(), *port)).await?;
+                race::connect(addresses.collect(), &self.last).await?
+            }
         };
         // Without this, a head and a body in two writes wait for the peer's delayed acknowledgement.
         stream.set_nodelay(true)?;
@@ -80,24 +85,6 @@ impl Dialer {
         let Some((connector, name)) = &self.tls else { return Ok(Wire::Plain(stream)) };
         let stream = connector.connect(name.clone(), stream).await?;
         Ok(Wire::Tls(Box::new(stream)))
-    }
-}
-
-impl Dialer {
-    /// Every address of the name in turn, each with its share of the time: one that swallows packets must not hide a good
-    /// one after it.
-    async fn tcp(&self, host: &str, port: u16) -> io::Result<TcpStream> {
-        let addresses: Vec<_> = tokio::net::lookup_host((host, port)).await?.collect();
-        let share = self.limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
-        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in addresses {
-            match tokio::time::timeout(share, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => failure = error,
-                Err(_) => failure = io::Error::new(io::ErrorKind::TimedOut, format!("{address} is silent")),
-            }
-        }
-        Err(failure)
     }
 }
 

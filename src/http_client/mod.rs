@@ -3,6 +3,7 @@
 
 mod dial;
 mod endpoint;
+mod race;
 
 use std::io;
 use std::path::Path;
