@@ -282,7 +282,7 @@ async fn campaigns_session_is_the_gateways_affair() {
 
     let home = Ask::get("/view/home").session(&alice).of(&world).await;
     assert_eq!(home.status(), 200);
-    assert_eq!(home.head.all("set-cookie"), ["uiLanguage=en; Path=/"]);
+    assert_eq!(home.head.all("set-cookie"), ["uiLanguage=en; Path=/; Secure"]);
     world.stop().await;
 }
 
