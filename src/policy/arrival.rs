@@ -67,29 +67,6 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// True when the browser says that the request comes from this very origin: `Sec-Fetch-Site` and `Origin` must not
-/// disagree, and one of them must say it. `origin` is the gateway's own, as in an `Origin` header (RFC 6454 §6.2).
-pub fn is_same_origin(headers: &HeaderMap, origin: &str) -> bool {
-    let by_site = text(headers, "sec-fetch-site").map(|site| site == "same-origin");
-    // A page that sends no referrer says `null` even to its own origin (Fetch §3.2): then the site alone tells.
-    let told = headers.get(header::ORIGIN).filter(|sent| by_site.is_none() || sent.as_bytes() != b"null");
-    let by_origin = told.map(|sent| sent.as_bytes() == origin.as_bytes());
-    match (by_site, by_origin) {
-        (None, None) => false,
-        (site, sent) => site.unwrap_or(true) && sent.unwrap_or(true),
-    }
-}
-
-/// True when a page of this origin sent the browser here: by Fetch Metadata and `Origin`, or by `Referer` where an older
-/// browser sends neither. What a person types counts as nobody's page.
-pub fn comes_from_own_page(headers: &HeaderMap, origin: &str) -> bool {
-    if headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN) {
-        return is_same_origin(headers, origin);
-    }
-    let page = text(headers, header::REFERER.as_str()).and_then(|referer| referer.strip_prefix(origin));
-    page.is_some_and(|path| path.starts_with('/'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,49 +111,6 @@ mod tests {
             (&Method::POST, &[("content-type", "text/xml; charset=utf-8")], "/other", Api),
         ] {
             assert_eq!(Arrival::of(method, &headers(pairs), path), expected, "{method} {path} {pairs:?}");
-        }
-    }
-
-    #[test]
-    fn same_origin_needs_a_witness_and_no_contradiction() {
-        let own = "https://campaign.example.com";
-        for (pairs, expected) in [
-            (&[][..], false),
-            (&[("sec-fetch-site", "same-origin")], true),
-            (&[("sec-fetch-site", "same-site")], false),
-            (&[("sec-fetch-site", "none")], false),
-            (&[("origin", "https://campaign.example.com")], true),
-            (&[("origin", "https://evil.example.com")], false),
-            (&[("origin", "null")], false),
-            (&[("sec-fetch-site", "same-origin"), ("origin", "null")], true),
-            (&[("sec-fetch-site", "cross-site"), ("origin", "null")], false),
-            (&[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example.com")], false),
-            (&[("sec-fetch-site", "cross-site"), ("origin", "https://campaign.example.com")], false),
-        ] {
-            assert_eq!(is_same_origin(&headers(pairs), own), expected, "{pairs:?}");
-        }
-    }
-
-    #[test]
-    fn a_page_of_ours_is_known_by_fetch_metadata_or_else_by_its_referrer() {
-        let own = "https://campaign.example.com";
-        let page = ("referer", "https://campaign.example.com/ims/me");
-        for (pairs, expected) in [
-            (&[][..], false),
-            (&[("sec-fetch-site", "same-origin")], true),
-            (&[("sec-fetch-site", "none")], false),
-            (&[("sec-fetch-site", "cross-site"), page], false),
-            (&[("sec-fetch-site", "same-site"), page], false),
-            (&[("origin", "null"), page], false),
-            (&[page], true),
-            (&[("referer", "https://campaign.example.com")], false),
-            (&[("referer", "https://campaign.example.com.evil.example/ims/me")], false),
-            (&[("referer", "https://campaign.example.com@evil.example/ims/me")], false),
-            (&[("referer", "https://campaign.example.com:444/ims/me")], false),
-            (&[("referer", "http://campaign.example.com/ims/me")], false),
-            (&[("referer", "https://evil.example/https://campaign.example.com/")], false),
-        ] {
-            assert_eq!(comes_from_own_page(&headers(pairs), own), expected, "{pairs:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Request, header};
 use http_body::Body;
 use url::form_urlencoded::byte_serialize;
 
-use super::arrival::is_same_origin;
+use super::origin::is_same_origin;
 use super::return_to::ReturnTo;
 
 /// Most bytes of a form that is kept.

@@ -18,6 +18,7 @@ pub mod login;
 pub mod logout_token;
 pub mod mask;
 pub mod min_rate;
+pub mod origin;
 pub mod path;
 pub mod pem;
 pub mod proxy_protocol;

@@ -73,6 +73,26 @@ pub fn groups_changed(request: RequestId, who: Who<'_>, sid: &str, before: &[Str
     tracing::info!(target: TARGET, event = "groups_changed", %request, user, email, organization, sid, before = %json!(before), groups = %json!(groups), "groups changed");
 }
 
+/// A request that a page of another origin sent with somebody's session, and that was refused. Never its query.
+pub fn cross_origin(request: RequestId, peer: &str, who: Who<'_>, sid: &str, from: CrossOrigin<'_>) {
+    let Who { user, email, organization } = who;
+    let CrossOrigin { origin, site, method, path } = from;
+    tracing::warn!(target: TARGET, event = "cross_origin_refused", %request, peer, user, email, organization, sid, origin, site, method, path, "refused: a page of another origin sent this request");
+}
+
+/// See [`cross_origin`].
+#[derive(Clone, Copy, Debug)]
+pub struct CrossOrigin<'a> {
+    /// The field `Origin`, empty when absent.
+    pub origin: &'a str,
+    /// The field `Sec-Fetch-Site`, empty when absent.
+    pub site: &'a str,
+    /// The method.
+    pub method: &'a str,
+    /// The path.
+    pub path: &'a str,
+}
+
 /// Somebody signed out everywhere; `ended` other sessions than the one that asked.
 pub fn everywhere(request: RequestId, peer: &str, who: Who<'_>, ended: usize) {
     let Who { user, email, organization } = who;

@@ -35,8 +35,8 @@ pub enum Stop {
     /// A path closed to everybody.
     #[error("this address is closed")]
     Denied,
-    /// A WebSocket opened by another site's page.
-    #[error("a page of another origin opened this WebSocket")]
+    /// A write or a WebSocket with a session, from a page of another origin.
+    #[error("a page of another origin sent this request")]
     ForeignOrigin,
     /// More connections or requests than allowed (RFC 6585 §4, RFC 9110 §15.6.4).
     #[error("a limit was reached: {}", .0.name())]
@@ -161,7 +161,14 @@ impl Stop {
             Self::Host | Self::Path(_) => pages::bad_request(plain),
             Self::Misdirected => pages::misdirected(plain),
             Self::Seal => pages::internal(plain),
-            Self::Denied | Self::ForeignOrigin => pages::denied(plain),
+            Self::Denied => pages::denied(plain),
+            Self::ForeignOrigin => pages::problem(&Problem::new(
+                self.status(),
+                "This request came from another site",
+                "A page of another site tried to change something here in your name. Nothing was changed. If you meant \
+                 to do this, please open this site and do it there.",
+                plain,
+            )),
             Self::Framing(FramingError::TooLong) => pages::problem(&Problem::new(
                 self.status(),
                 "Your browser sent too much",

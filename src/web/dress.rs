@@ -5,13 +5,13 @@ use http::{HeaderMap, HeaderValue, Version, header, request};
 use super::context::Context;
 use super::shared::Shared;
 use crate::config::SessionMode;
-use crate::policy::arrival::is_same_origin;
 use crate::policy::cookies;
 use crate::policy::head::Head;
 use crate::policy::headers::{
     FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, Passage, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT,
     TRACESTATE, hops_left, identity,
 };
+use crate::policy::origin::is_same_origin;
 use crate::policy::told::Told;
 use crate::session::Auth;
 

@@ -13,9 +13,9 @@ use super::account::Account;
 use super::answer::{self, Stop};
 use super::context::{Context, Peer};
 use super::shared::Shared;
-use super::{campaign_session, door, dress, renew, resend, router, whole};
+use super::{campaign_session, cross_origin, door, dress, renew, resend, router, whole};
 use crate::clock::UnixTime;
-use crate::policy::arrival::{SOAP_ROUTER, is_same_origin};
+use crate::policy::arrival::SOAP_ROUTER;
 use crate::policy::framing::{self, FramingError};
 use crate::policy::headers::{EXPIRES_IN, REQUEST_ID, hops_left};
 use crate::policy::path::CanonicalPath;
@@ -144,13 +144,22 @@ impl Gate {
         if public::is_denied(path.as_str()) {
             return Err((Stop::Denied, false));
         }
+        let open = || !path.is_ambiguous() && shared.instance.campaign.public_paths.is_public(path.as_str());
         let mut auth = self.session(request.headers(), context.now).await.map_err(anonymous)?;
+        if let Some(signed_in) = &auth
+            && cross_origin::is_refused(shared, &request, &host, websocket)
+        {
+            if !open() {
+                return Ok(cross_origin::refuse(shared, context, &request, signed_in).map(Body::from));
+            }
+            // What a stranger may send is sent as a stranger's.
+            auth = None;
+        }
         if let Some(due) = auth.take_if(|auth| auth.is_renewal_due(context.now)) {
             // Boxed: rare.
             auth =
                 Box::pin(renew::before_use(&self.shared, due, context.now)).await.map_err(|e| (e, true))?;
         }
-        let open = || !path.is_ambiguous() && shared.instance.campaign.public_paths.is_public(path.as_str());
         if auth.is_none() && !open() {
             // Boxed: a login's many states must not be carried, and copied, by every request that needs none.
             let answer = Box::pin(door::knock(shared, context, request, path.as_str())).await;
@@ -177,7 +186,7 @@ impl Gate {
             return Box::pin(resent).await.map_err(|stop| (stop, true));
         }
         let (signed_in, is_soap) = (auth.is_some(), path.as_str() == SOAP_ROUTER);
-        let wanted = websocket.then(|| wanted(shared, &mut request, signed_in)).transpose();
+        let wanted = websocket.then(|| wanted(&mut request)).transpose();
         let wanted = wanted.map_err(|stop| (stop, signed_in))?;
         let (request, body) = request.into_parts();
         let mut head = dress::dress(shared, context, &request, &host, auth.as_deref());
@@ -326,7 +335,7 @@ fn host<B>(request: &Request<B>) -> Option<HeaderValue> {
     (plain && !bytes.is_empty()).then_some(host)
 }
 
-fn without_port(host: &HeaderValue) -> &str {
+pub(super) fn without_port(host: &HeaderValue) -> &str {
     let host = host.to_str().unwrap_or_default();
     match host.rsplit_once(':') {
         Some((name, port)) if port.parse::<u16>().is_ok_and(|port| port > 0) => name,
@@ -335,11 +344,7 @@ fn without_port(host: &HeaderValue) -> &str {
 }
 
 /// The WebSocket that a request asks for.
-fn wanted(shared: &Shared, request: &mut Request<ClientBody>, signed_in: bool) -> Result<Wanted, Stop> {
-    let headers = request.headers();
-    if signed_in && headers.contains_key(header::ORIGIN) && !is_same_origin(headers, &shared.origin) {
-        return Err(Stop::ForeignOrigin);
-    }
+fn wanted(request: &mut Request<ClientBody>) -> Result<Wanted, Stop> {
     if !request.body().is_end_stream() {
         return Err(FramingError::BodyBeforeSwitch.into());
     }

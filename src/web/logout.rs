@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, header};
+use http::HeaderMap;
 
 use super::answer::{Stop, see_other};
 use super::context::Context;
 use super::shared::Shared;
 use super::{cookie, farewell, pages};
-use crate::policy::arrival::is_same_origin;
 use crate::policy::cookies;
+use crate::policy::origin::{Source, source};
 use crate::session::{Auth, Ending, Person};
 use crate::telemetry::audit::{self, Who};
 
@@ -73,8 +73,7 @@ enum Extent {
 }
 
 async fn leave(shared: &Shared, context: &Context, headers: &HeaderMap, extent: Extent) -> Response {
-    let says_where = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
-    if says_where && !is_same_origin(headers, &shared.origin) {
+    if source(headers, &[&shared.origin]) == Source::OtherOrigin {
         return Stop::ForeignOrigin.answer(shared, context, true);
     }
     let cookie = cookies::session_cookie(headers).unwrap_or_default();

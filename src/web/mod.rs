@@ -8,6 +8,7 @@ mod callback;
 mod campaign_session;
 mod context;
 mod cookie;
+mod cross_origin;
 mod door;
 mod dress;
 mod ending;

@@ -17,6 +17,7 @@ mod clients;
 mod cookies;
 mod corpus;
 mod corpus_answers;
+mod cross_origin;
 mod doors;
 mod drain;
 mod early_refusal;

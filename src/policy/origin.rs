@@ -1,0 +1,194 @@
+//! Which origin the page has that sent a request, and which requests it may not send with a session.
+
+use http::{HeaderMap, Method, header};
+
+/// What a browser says of the page that sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A page of the origin that the request goes to.
+    SameOrigin,
+    /// Anything else: another site, a sibling host, another port, a page without origin, the address bar.
+    OtherOrigin,
+    /// Neither `Origin` nor `Sec-Fetch-Site` was sent: an old browser, a program, a view in the client console.
+    Unknown,
+}
+
+/// Reads `Origin` (RFC 6454 §7) and `Sec-Fetch-Site` (W3C Fetch Metadata §2.3): each that was sent has to say the same origin.
+/// `own` are the origins that count as it, such as `https://campaign.example.com`.
+pub fn source(headers: &HeaderMap, own: &[&str]) -> Source {
+    let mut sites = headers.get_all("sec-fetch-site").iter().peekable();
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let is_told_by_site = sites.peek().is_some();
+    let (origin, more) = (origins.next(), origins.next());
+    if origin.is_none() && !is_told_by_site {
+        return Source::Unknown;
+    }
+    let is_own = |sent: &[u8]| {
+        // A page that sends no referrer says `null` even to its own origin (Fetch §3.2): then the site alone tells.
+        (sent == b"null" && is_told_by_site) || own.iter().any(|own| is_equal(sent, own.as_bytes()))
+    };
+    let is_same = sites.all(|site| site.as_bytes() == b"same-origin")
+        && origin.is_none_or(|origin| is_own(origin.as_bytes()))
+        && more.is_none();
+    if is_same { Source::SameOrigin } else { Source::OtherOrigin }
+}
+
+/// True when the browser says that the request comes from this very origin, in one field or both.
+pub fn is_same_origin(headers: &HeaderMap, origin: &str) -> bool {
+    source(headers, &[origin]) == Source::SameOrigin
+}
+
+/// True when a page of this origin sent the browser here: by Fetch Metadata and `Origin`, or by `Referer` where an older
+/// browser sends neither. What a person types counts as nobody's page.
+pub fn comes_from_own_page(headers: &HeaderMap, origin: &str) -> bool {
+    if headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN) {
+        return is_same_origin(headers, origin);
+    }
+    let page = headers.get(header::REFERER).and_then(|page| page.as_bytes().strip_prefix(origin.as_bytes()));
+    page.is_some_and(|path| path.starts_with(b"/"))
+}
+
+/// True for every method but the safe ones (RFC 9110 §9.2.1): a request that may change something.
+pub fn is_unsafe(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+}
+
+/// Scheme and host in any letter case, the default port named or not (RFC 6454 §4 and §5).
+fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    without_default_port(one).eq_ignore_ascii_case(without_default_port(other))
+}
+
+fn without_default_port(origin: &[u8]) -> &[u8] {
+    let is_https = origin.get(..HTTPS.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(HTTPS));
+    origin.strip_suffix(b":443").filter(|_| is_https).unwrap_or(origin)
+}
+
+const HTTPS: &[u8] = b"https://";
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OWN: &str = "https://campaign.example.com";
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(n, v)| (n.parse().unwrap(), HeaderValue::from_str(v).unwrap())).collect()
+    }
+
+    #[test]
+    fn each_field_that_was_sent_has_to_say_the_same_origin() {
+        use Source::{OtherOrigin, SameOrigin, Unknown};
+        let (site, origin) = ("sec-fetch-site", "origin");
+        for (pairs, expected) in [
+            (&[][..], Unknown),
+            (&[(site, "same-origin")], SameOrigin),
+            (&[(site, "same-site")], OtherOrigin),
+            (&[(site, "cross-site")], OtherOrigin),
+            (&[(site, "none")], OtherOrigin),
+            (&[(site, "")], OtherOrigin),
+            (&[(site, "same-origin, cross-site")], OtherOrigin),
+            (&[(site, "same-origin"), (site, "cross-site")], OtherOrigin),
+            (&[(origin, OWN)], SameOrigin),
+            (&[(origin, "HTTPS://Campaign.Example.COM")], SameOrigin),
+            (&[(origin, "https://campaign.example.com:443")], SameOrigin),
+            (&[(origin, "https://campaign.example.com:8443")], OtherOrigin),
+            (&[(origin, "http://campaign.example.com")], OtherOrigin),
+            (&[(origin, "http://campaign.example.com:443")], OtherOrigin),
+            (&[(origin, "https://campaign.example.com/")], OtherOrigin),
+            (&[(origin, "https://campaign.example.com.evil.com")], OtherOrigin),
+            (&[(origin, "https://evil.campaign.example.com")], OtherOrigin),
+            (&[(origin, "https://www.example.com")], OtherOrigin),
+            (&[(origin, "null")], OtherOrigin),
+            (&[(origin, "")], OtherOrigin),
+            (&[(origin, OWN), (origin, OWN)], OtherOrigin),
+            (&[(origin, OWN), (origin, "https://evil.example.com")], OtherOrigin),
+            (&[(origin, "https://campaign.example.com https://evil.example.com")], OtherOrigin),
+            (&[(site, "same-origin"), (origin, OWN)], SameOrigin),
+            (&[(site, "same-origin"), (origin, "null")], SameOrigin),
+            (&[(site, "cross-site"), (origin, "null")], OtherOrigin),
+            (&[(site, "none"), (origin, "null")], OtherOrigin),
+            (&[(site, "same-origin"), (origin, "https://evil.example.com")], OtherOrigin),
+            (&[(site, "same-site"), (origin, OWN)], OtherOrigin),
+            (&[(site, "none"), (origin, OWN)], OtherOrigin),
+        ] {
+            assert_eq!(source(&headers(pairs), &[OWN]), expected, "{pairs:?}");
+            assert_eq!(is_same_origin(&headers(pairs), OWN), expected == SameOrigin, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn a_port_of_its_own_belongs_to_the_origin() {
+        let own = "https://campaign.example.com:8443";
+        assert!(is_same_origin(&headers(&[("origin", own)]), own));
+        assert!(!is_same_origin(&headers(&[("origin", OWN)]), own));
+        assert!(is_same_origin(&headers(&[("origin", OWN)]), "https://campaign.example.com:443"));
+    }
+
+    #[test]
+    fn a_page_of_ours_is_known_by_fetch_metadata_or_else_by_its_referrer() {
+        let own = "https://campaign.example.com";
+        let page = ("referer", "https://campaign.example.com/ims/me");
+        for (pairs, expected) in [
+            (&[][..], false),
+            (&[("sec-fetch-site", "same-origin")], true),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("sec-fetch-site", "cross-site"), page], false),
+            (&[("sec-fetch-site", "same-site"), page], false),
+            (&[("origin", "null"), page], false),
+            (&[page], true),
+            (&[("referer", "https://campaign.example.com")], false),
+            (&[("referer", "https://campaign.example.com.evil.example/ims/me")], false),
+            (&[("referer", "https://campaign.example.com@evil.example/ims/me")], false),
+            (&[("referer", "https://campaign.example.com:444/ims/me")], false),
+            (&[("referer", "http://campaign.example.com/ims/me")], false),
+            (&[("referer", "https://evil.example/https://campaign.example.com/")], false),
+        ] {
+            assert_eq!(comes_from_own_page(&headers(pairs), own), expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn safe_methods_are_four() {
+        for safe in ["GET", "HEAD", "OPTIONS", "TRACE"] {
+            assert!(!is_unsafe(&safe.parse().unwrap()), "{safe}");
+        }
+        for method in ["POST", "PUT", "PATCH", "DELETE", "CONNECT", "PROPFIND", "get"] {
+            assert!(is_unsafe(&method.parse().unwrap()), "{method}");
+        }
+    }
+
+    proptest! {
+        /// Same origin is said only by fields that all say it, in any number and order.
+        #[test]
+        fn no_field_outvotes_another(
+            sites in proptest::collection::vec("same-origin|same-site|cross-site|none|x?", 0..3),
+            origins in proptest::collection::vec("https://(campaign|www)\\.example\\.com(:443|:8443)?|null", 0..3),
+        ) {
+            let mut all = HeaderMap::new();
+            for site in &sites {
+                all.append("sec-fetch-site", site.parse().unwrap());
+            }
+            for origin in &origins {
+                all.append("origin", origin.parse().unwrap());
+            }
+            let is_own = |origin: &String| origin == OWN || *origin == format!("{OWN}:443");
+            match source(&all, &[OWN]) {
+                Source::Unknown => prop_assert!(sites.is_empty() && origins.is_empty()),
+                Source::SameOrigin => {
+                    prop_assert!(sites.iter().all(|site| site == "same-origin"));
+                    prop_assert!(origins.iter().all(|o| is_own(o) || (o == "null" && !sites.is_empty())));
+                }
+                Source::OtherOrigin => {
+                    prop_assert!(
+                        sites.iter().any(|site| site != "same-origin")
+                            || origins.iter().any(|origin| !is_own(origin))
+                            || origins.len() > 1
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Writes and WebSockets that a page of another origin sends with somebody's session.
+
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, Request, header};
+
+use super::answer::Stop;
+use super::context::Context;
+use super::ending::who;
+use super::gate::without_port;
+use super::shared::Shared;
+use crate::policy::arrival::Arrival;
+use crate::policy::origin::{Source, is_unsafe, source};
+use crate::session::Auth;
+use crate::telemetry::audit;
+
+/// True for a request that may change something, or opens a WebSocket, and that a page of another origin sent, as the
+/// browser says. `host` is the request's own host: another host of this gateway (`campaign.hosts`) is another origin.
+pub fn is_refused<B>(shared: &Shared, request: &Request<B>, host: &HeaderValue, websocket: bool) -> bool {
+    (websocket || is_unsafe(request.method())) && is_cross_origin(shared, request.headers(), host)
+}
+
+fn is_cross_origin(shared: &Shared, headers: &HeaderMap, host: &HeaderValue) -> bool {
+    let is_other = |own: &[&str]| source(headers, own) == Source::OtherOrigin;
+    if shared.authority.is(host) {
+        return is_other(&[&shared.origin]);
+    }
+    let own = format!("https://{}", host.to_str().unwrap_or_default());
+    // A proxy before us may have dropped the port.
+    let callback = shared.instance.ims.callback_server.host_str().unwrap_or_default();
+    if without_port(host).eq_ignore_ascii_case(callback) {
+        return is_other(&[&own, &shared.origin]);
+    }
+    is_other(&[&own])
+}
+
+/// 403 in the client's own words, and a line in the audit trail.
+pub fn refuse<B>(shared: &Shared, context: &Context, request: &Request<B>, auth: &Auth) -> Response {
+    let (method, headers, path) = (request.method(), request.headers(), request.uri().path());
+    let sent = |name| headers.get(name).map_or("", |value: &HeaderValue| value.to_str().unwrap_or("?"));
+    let from = audit::CrossOrigin {
+        origin: sent(header::ORIGIN.as_str()),
+        site: sent("sec-fetch-site"),
+        method: method.as_str(),
+        path,
+    };
+    audit::cross_origin(context.id, &context.peer_text(), who(auth), &auth.sid, from);
+    let is_soap = Arrival::of(method, headers, path) == Arrival::Soap;
+    let context = Context {
+        wants_page: context.wants_page && !is_soap,
+        wants_fault: context.wants_fault || is_soap,
+        ..context.clone()
+    };
+    Stop::ForeignOrigin.answer(shared, &context, true)
+}

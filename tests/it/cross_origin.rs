@@ -1,0 +1,197 @@
+//! Which pages may change something with a person's session: those of the same origin, and clients that do not say.
+
+use imsgate::config::SessionMode;
+use serde_json::json;
+
+use crate::ask::{self, Ask};
+use crate::raw::Answer;
+use crate::support::{World, logs};
+
+const ECHO: &str = "/demo/echo";
+
+/// Fields of a request, as a sibling host, another site and our own pages send them; `{own}` is this gateway's origin.
+const SENT: &[(&[&str], bool)] = &[
+    (&[], true),
+    (&["Sec-Fetch-Site: same-origin"], true),
+    (&["Origin: {own}"], true),
+    (&["Origin: {own}", "Sec-Fetch-Site: same-origin"], true),
+    (&["Origin: null", "Sec-Fetch-Site: same-origin"], true),
+    (&["Sec-Fetch-Site: same-site"], false),
+    (&["Sec-Fetch-Site: cross-site"], false),
+    (&["Sec-Fetch-Site: none"], false),
+    (&["Origin: https://sibling.localhost"], false),
+    (&["Origin: https://localhost"], false),
+    (&["Origin: http://localhost"], false),
+    (&["Origin: https://evil.example.com"], false),
+    (&["Origin: https://console.example.com"], false),
+    (&["Origin: null"], false),
+    (&["Origin: "], false),
+    (&["Origin: {own}", "Origin: https://evil.example.com"], false),
+    (&["Origin: {own}", "Sec-Fetch-Site: same-site"], false),
+    (&["Origin: https://evil.example.com", "Sec-Fetch-Site: same-origin"], false),
+];
+
+#[tokio::test]
+async fn a_page_of_another_origin_changes_nothing_in_any_mode() {
+    for mode in [SessionMode::BearerLogon, SessionMode::Bearer, SessionMode::Headers] {
+        let world = World::builder()
+            .session_mode(mode)
+            .instance(|instance| instance.campaign.hosts = vec!["console.example.com".into()])
+            .start()
+            .await;
+        let alice = world.signed_in("alice").await.session().unwrap();
+        for (fields, allowed) in SENT {
+            for method in ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"] {
+                world.campaign.forget_requests();
+                let ask = sent(&world, Ask::new(method, ECHO).session(&alice), fields);
+                let answer = ask.of(&world).await;
+                let passes = *allowed || ["GET", "HEAD", "OPTIONS"].contains(&method);
+                let expected = if passes { 200 } else { 403 };
+                assert_eq!(answer.status(), expected, "{mode:?} {method} {fields:?}");
+                let requests = world.campaign.requests();
+                assert_eq!(requests.len(), usize::from(passes), "{mode:?} {method} {fields:?}");
+                assert!(requests.iter().all(|request| request.header("x-ims-user").is_some()));
+            }
+        }
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_write_is_explained_in_the_clients_own_words_and_audited() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.forget_requests();
+    let evil = |ask: Ask| ask.session(&alice).with("Origin: https://evil.example.com");
+
+    let answer =
+        evil(Ask::post("/view/home?secret=1", "a=b")).with("Sec-Fetch-Site: cross-site").of(&world).await;
+    assert_eq!((answer.status(), &answer.json()["error"]), (403, &json!("foreign_origin")));
+    let line = audited(&answer);
+    assert_eq!(line.field("event"), "cross_origin_refused");
+    assert_eq!(line.field("origin"), "https://evil.example.com");
+    assert_eq!(
+        (line.field("site"), line.field("method"), line.field("path")),
+        ("cross-site", "POST", "/view/home")
+    );
+    assert_eq!(line.field("email"), "alice@example.com");
+
+    let page = evil(Ask::post("/view/home", "a=b")).navigation().of(&world).await;
+    assert_eq!(page.status(), 403);
+    assert!(page.text().contains("came from another site"), "{}", page.text());
+    audited(&page);
+
+    // A client that signs its call with a token of its own is no exception.
+    let token = "X-Security-Token: @own==";
+    for soap in [
+        Ask::post("/nl/jsp/soaprouter.jsp", "<x/>").with("Content-Type: text/xml; charset=utf-8"),
+        Ask::post("/nl/jsp/soaprouter.jsp", "<x/>").with("X-Session-Token: ___own").with("Accept: text/html"),
+        Ask::post("/other", "<x/>").with("SOAPAction: \"xtk:session#Logoff\""),
+    ] {
+        let answer = evil(soap).with(token).of(&world).await;
+        assert_eq!(answer.status(), 403);
+        assert!(
+            answer.text().contains("SOAP-ENV:Fault") && answer.text().contains("foreign_origin"),
+            "{}",
+            answer.text()
+        );
+        assert!(!answer.text().contains("XSV-350008"), "a client must not sign in again and repeat it");
+        audited(&answer);
+    }
+    assert!(world.campaign.requests().is_empty());
+    world.stop().await;
+}
+
+/// A WebSocket begins with a safe method, and is a way to write (cross-site WebSocket hijacking).
+#[tokio::test]
+async fn a_page_of_another_origin_opens_no_websocket_with_a_session() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    world.campaign.forget_requests();
+    let handshake = || {
+        Ask::get("/demo/ws")
+            .session(&alice)
+            .with("Connection: Upgrade")
+            .with("Upgrade: websocket")
+            .with("Sec-WebSocket-Version: 13")
+            .with("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+    };
+    for (fields, _) in SENT.iter().filter(|(_, allowed)| !allowed) {
+        let ask = sent(&world, handshake(), fields).kept(ask::host(&world));
+        let answer = ask::send(&world, ask).await.unwrap();
+        assert_eq!(answer.status(), 403, "{fields:?}");
+        assert_eq!(audited(&answer).field("event"), "cross_origin_refused");
+    }
+    assert!(world.campaign.requests().is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_live_session_nothing_changes() {
+    let world = World::start().await;
+    for cookie in ["Cookie: lang=en", "Cookie: __Host-imsgate=AAAAAAAAAAAAAAAAAAAAAA"] {
+        let post = |path| Ask::post(path, "a=b").with(cookie).with("Origin: https://evil.example.com");
+        assert_eq!(post("/view/home").of(&world).await.status(), 401, "{cookie}");
+        post("/webApp/landing").of(&world).await;
+        assert_eq!(world.last_request().path_and_query, "/webApp/landing");
+    }
+    world.stop().await;
+}
+
+/// A web form on another site serves everybody. Who happens to be signed in here is served as a stranger there.
+#[tokio::test]
+async fn a_public_form_of_another_site_is_sent_without_any_credential() {
+    for mode in [SessionMode::BearerLogon, SessionMode::Bearer, SessionMode::Headers] {
+        let world = World::builder().session_mode(mode).start().await;
+        let alice = world.signed_in("alice").await.session().unwrap();
+        for field in ["Origin: https://www.example.com", "Sec-Fetch-Site: same-site"] {
+            world.campaign.forget_requests();
+            Ask::post("/webApp/landing", "a=b").session(&alice).with(field).of(&world).await;
+            let request = world.last_request();
+            assert_eq!(request.path_and_query, "/webApp/landing");
+            for credential in ["cookie", "authorization", "x-ims-assertion", "x-security-token"] {
+                assert_eq!(request.header(credential), None, "{mode:?} {field} {credential}");
+            }
+            assert_eq!(request.header("x-ims-user").unwrap_or_default(), "", "{mode:?} {field}");
+        }
+        // Our own page: as the person.
+        let own = format!("Origin: {}", world.origin);
+        Ask::post("/webApp/landing", "a=b").session(&alice).with(&own).of(&world).await;
+        assert!(!world.last_request().header("x-ims-user").unwrap_or_default().is_empty());
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn another_host_of_this_gateway_is_another_origin() {
+    let hosts = |instance: &mut imsgate::config::Instance| {
+        instance.campaign.hosts = vec!["console.example.com".into()];
+    };
+    let world = World::builder().instance(hosts).start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let post = |origin: &str| Ask::post(ECHO, "a=b").session(&alice).with(&format!("Origin: {origin}"));
+    for (host, origin, status) in [
+        ("console.example.com", "https://console.example.com", 200),
+        ("console.example.com", "https://Console.Example.com:443", 200),
+        ("console.example.com:8443", "https://console.example.com:8443", 200),
+        ("console.example.com", world.origin.as_str(), 403),
+        ("console.example.com", "http://console.example.com", 403),
+        (ask::host(&world), "https://console.example.com", 403),
+        // A proxy before the gateway dropped the port.
+        ("localhost", world.origin.as_str(), 200),
+        ("localhost", "https://localhost:1", 403),
+    ] {
+        assert_eq!(post(origin).for_host(&world, host).await.status(), status, "{host} {origin}");
+    }
+    world.stop().await;
+}
+
+fn sent(world: &World, ask: Ask, fields: &[&str]) -> Ask {
+    fields.iter().fold(ask, |ask, field| ask.with(&field.replace("{own}", &world.origin)))
+}
+
+fn audited(answer: &Answer) -> logs::Line {
+    let lines = logs::audit(answer.field("x-request-id").unwrap());
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    line.clone()
+}
