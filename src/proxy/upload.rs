@@ -170,5 +170,5 @@ impl HttpBody for Upload {
     }
 }
 
-/// For the first bytes of a body that has no length. Who has none says so at once.
-const SETTLE: Duration = Duration::from_secs(1);
+/// For the first bytes of a body that has no length. Who has none says so at once, but a packet may be lost.
+const SETTLE: Duration = Duration::from_secs(3);

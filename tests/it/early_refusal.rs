@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::ask::{self, Ask};
+use crate::raw::Line;
 use crate::scrape::{value, with_admin};
 use crate::support::World;
+use crate::upstream::{Seen, Upstream};
 
 /// Longer than any time that a socket is usually kept open for a client that does not listen.
 const PIECES: usize = 80;
@@ -37,6 +39,22 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
         uploads(&world, soap, 2 * all, 403),
         uploads(&world, Ask::new("POST", "/r/x"), 3 * all, 413),
     );
+    world.stop().await;
+}
+
+/// Campaign answers an upload by itself, and does not read on.
+#[tokio::test]
+async fn a_refusal_of_campaign_reaches_a_client_that_is_still_sending() {
+    let upstream = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+        seen.request(&mut line).await?;
+        line.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno").await;
+        // As long as it takes to be read: closed over unread bytes, it would be lost here already.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        None
+    })
+    .await;
+    let world = upstream.world().await;
+    uploads(&world, Ask::new("POST", "/r/x"), 3 * PIECES * PIECE, 413).await;
     world.stop().await;
 }
 
