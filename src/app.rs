@@ -277,8 +277,9 @@ pub fn endpoints(campaign: &config::Campaign) -> io::Result<Vec<Endpoint>> {
 async fn prepare(shared: Arc<Shared>) {
     let mut pause = Duration::from_secs(1);
     while let Err(error) = shared.ims.prepare().await {
-        tracing::warn!(%error, "IMS is not ready; trying again in {pause:?}");
-        tokio::time::sleep(pause).await;
+        let wait = pause.max(error.retry_after().unwrap_or_default());
+        tracing::warn!(%error, "IMS is not ready; trying again in {wait:?}");
+        tokio::time::sleep(wait).await;
         pause = (pause * 2).min(Duration::from_secs(30));
     }
     tracing::info!("IMS metadata and keys loaded");

@@ -42,8 +42,8 @@ pub fn router(admin: Arc<Admin>) -> Router {
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.metrics.render())
-        .into_response()
+    let text = admin.metrics.render() + &admin.shared.ims.usage().render();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
 /// Answers only to an IP address or `localhost` as host: a page of another site that had its own name lead here (DNS

@@ -73,6 +73,8 @@ pub struct Ims {
     pub timeout: Duration,
     /// Tolerated difference between the clocks of IMS and this machine.
     pub clock_skew: Duration,
+    /// Calls to the token endpoint at the same time: half of them for sign-ins, half for refreshes.
+    pub token_calls: usize,
     /// PEM file of additional certificate authorities trusted for IMS.
     pub ca_file: Option<PathBuf>,
 }

@@ -80,6 +80,10 @@ pub(super) struct RawIms {
     /// Tolerated difference between the clocks of IMS and this machine.
     #[serde(default = "default::clock_skew")]
     pub clock_skew: String,
+    /// Calls to the token endpoint at the same time: half of them for sign-ins, half for refreshes.
+    #[serde(default = "default::ims_token_calls")]
+    #[schemars(range(min = 2, max = 1000))]
+    pub token_calls: usize,
     /// PEM file of certificate authorities trusted for IMS besides the public ones.
     pub ca_file: Option<PathBuf>,
 }
@@ -315,6 +319,9 @@ mod default {
     }
     pub(super) fn ims_timeout() -> String {
         "10s".into()
+    }
+    pub(super) fn ims_token_calls() -> usize {
+        16
     }
     pub(super) fn clock_skew() -> String {
         "60s".into()

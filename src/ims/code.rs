@@ -1,5 +1,6 @@
 //! The authorization code flow: the address the browser is sent to, and the exchange of the code it brings back.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,11 +20,11 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::error::{ImsError, debug_id};
-use super::{Ims, token};
+use super::token_limit::Share;
+use super::{Ims, TOKEN, token};
 use crate::clock::UnixTime;
 use crate::config::TokenAuth;
 use crate::crypto::random_text;
-use crate::http_client::{HttpClient, HttpError};
 use crate::policy::email::EmailClaim;
 use crate::policy::login::Prompt;
 
@@ -87,13 +88,20 @@ impl Ims {
         Ok(Authorization { url, nonce: remembered.secret().clone(), verifier: verifier.into_secret() })
     }
 
-    /// Exchanges the code (RFC 6749 §4.1.3) and validates the `id_token` against the login's nonce.
-    pub async fn exchange(&self, code: &str, verifier: &str, nonce: &str) -> Result<Tokens, ImsError> {
+    /// Exchanges the code (RFC 6749 §4.1.3) that a client at `address` brought, and validates the `id_token` against the
+    /// login's nonce.
+    pub async fn exchange(
+        &self,
+        code: &str,
+        verifier: &str,
+        nonce: &str,
+        address: IpAddr,
+    ) -> Result<Tokens, ImsError> {
         let client = self.client().await?;
         let request = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()));
-        let http = OauthHttp { http: &self.http };
+        let http = OauthHttp { ims: self, share: Share::SignIn(address) };
         let answer = request.request_async(&http).await.map_err(token_error)?;
         let id_token: &CoreIdToken = answer.extra_fields().id_token().ok_or_else(|| ImsError::Answer {
             endpoint: TOKEN,
@@ -173,7 +181,8 @@ fn missing(error: &serde_json::Error) -> String {
 
 /// The oauth2 crate's way to our client.
 pub(super) struct OauthHttp<'a> {
-    pub(super) http: &'a HttpClient,
+    pub(super) ims: &'a Ims,
+    pub(super) share: Share,
 }
 
 impl<'c> oauth2::AsyncHttpClient<'c> for OauthHttp<'_> {
@@ -182,15 +191,14 @@ impl<'c> oauth2::AsyncHttpClient<'c> for OauthHttp<'_> {
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
-            let sent = self.http.send(request.map(Bytes::from)).await;
-            accept(sent).map(|answer| answer.map(Vec::from))
+            let sent = self.ims.http.send_to_token(self.share, request.map(Bytes::from)).await;
+            accept(sent?, self.ims.clock.now()).map(|answer| answer.map(Vec::from))
         })
     }
 }
 
 /// Logs the answer's debug id; redirects and failures of the server are errors of their own.
-fn accept(sent: Result<Response<Bytes>, HttpError>) -> Result<Response<Bytes>, ImsError> {
-    let answer = sent.map_err(|e| ImsError::transport(TOKEN, &e))?;
+fn accept(answer: Response<Bytes>, now: UnixTime) -> Result<Response<Bytes>, ImsError> {
     let status = answer.status();
     tracing::info!(endpoint = TOKEN, %status, debug_id = debug_id(&answer), "IMS answered");
     if status.is_redirection() {
@@ -204,8 +212,8 @@ fn accept(sent: Result<Response<Bytes>, HttpError>) -> Result<Response<Bytes>, I
             debug_id: debug_id(&answer),
         });
     }
-    if status.is_server_error() || status == http::StatusCode::TOO_MANY_REQUESTS {
-        return Err(ImsError::status(TOKEN, &answer));
+    if status.is_server_error() {
+        return Err(ImsError::status(TOKEN, &answer, now));
     }
     if status.is_client_error() {
         tracing::warn!(endpoint = TOKEN, %status, debug_id = debug_id(&answer), "IMS refused");
@@ -221,6 +229,5 @@ fn redirect_error(answer: &Response<Bytes>) -> Option<String> {
     code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then(|| code.into_owned())
 }
 
-const TOKEN: &str = "token";
 /// IMS's access tokens live 24 hours; an answer that says nothing, or more, means that.
 pub(super) const DEFAULT_LIFETIME: Duration = Duration::from_hours(24);

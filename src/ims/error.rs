@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use http::{Response, StatusCode, header};
 
+use crate::clock::UnixTime;
 use crate::http_client::HttpError;
+use crate::policy::retry_after;
 
 /// A failed exchange with IMS. `endpoint` is its path-like name in IMS's own terms.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -18,6 +20,12 @@ pub enum ImsError {
         reason: String,
         /// IMS's own `Retry-After`, when it gave one.
         retry_after: Option<Duration>,
+    },
+    /// Too many calls to the token endpoint wait already; nothing was sent.
+    #[error("too many calls to IMS wait for their turn (ims.token_calls)")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
     },
     /// IMS refused the request with an OAuth error (RFC 6749 §5.2) or a 4xx status.
     #[error("IMS {endpoint} refused: {code} ({description}); x-debug-id {debug_id}")]
@@ -57,16 +65,13 @@ impl ImsError {
     }
 
     /// The error that an answer other than 200 means.
-    pub fn status<B>(endpoint: &'static str, answer: &Response<B>) -> Self {
+    pub fn status<B>(endpoint: &'static str, answer: &Response<B>, now: UnixTime) -> Self {
         let status = answer.status();
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            let retry_after = text(answer, header::RETRY_AFTER.as_str())
-                .and_then(|seconds| seconds.parse().ok())
-                .map(Duration::from_secs);
             return Self::Unavailable {
                 endpoint,
                 reason: format!("status {status}; x-debug-id {}", debug_id(answer)),
-                retry_after,
+                retry_after: retry_after(answer, now),
             };
         }
         Self::Refused {
@@ -86,14 +91,30 @@ impl ImsError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::Busy { retry_after } => Some(*retry_after),
             _ => None,
         }
     }
 
     /// True when trying again later may help.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Busy { .. })
     }
+
+    /// The same, with this time to wait when it is one that passes.
+    pub(super) fn with_retry_after(self, wait: Duration) -> Self {
+        match self {
+            Self::Unavailable { endpoint, reason, .. } => {
+                Self::Unavailable { endpoint, reason, retry_after: Some(wait) }
+            }
+            other => other,
+        }
+    }
+}
+
+/// The response's `Retry-After`, within the bounds of [`retry_after::parse`].
+pub(super) fn retry_after<B>(answer: &Response<B>, now: UnixTime) -> Option<Duration> {
+    text(answer, header::RETRY_AFTER.as_str()).and_then(|field| retry_after::parse(field, now.0))
 }
 
 /// The id that Adobe support asks for; `-` when absent.

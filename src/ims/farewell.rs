@@ -23,9 +23,13 @@ impl Ims {
         let request = self
             .revocation(&url, token)
             .map_err(|e| ImsError::Answer { endpoint: ENDPOINT, reason: e.to_string() })?;
-        let answer = self.http.send(request).await.map_err(|e| ImsError::transport(ENDPOINT, &e))?;
+        let answer = self.http.send(ENDPOINT, request).await?;
         tracing::debug!(endpoint = ENDPOINT, status = %answer.status(), debug_id = debug_id(&answer), "IMS answered");
-        if answer.status() == StatusCode::OK { Ok(()) } else { Err(ImsError::status(ENDPOINT, &answer)) }
+        if answer.status() == StatusCode::OK {
+            Ok(())
+        } else {
+            Err(ImsError::status(ENDPOINT, &answer, self.clock.now()))
+        }
     }
 
     fn revocation(&self, url: &str, token: &SecretString) -> http::Result<Request<Bytes>> {

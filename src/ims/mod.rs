@@ -4,6 +4,7 @@
 //! `id_token`, `refresh` renews tokens, `logout_token` reads what IMS says past the browser, `person` asks who somebody is and
 //! where they belong, `farewell` revokes and logs out.
 
+mod client;
 mod code;
 mod error;
 mod farewell;
@@ -12,8 +13,10 @@ mod person;
 mod provider;
 mod refresh;
 mod token;
+mod token_limit;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use code::{Authorization, Tokens};
 pub use error::ImsError;
@@ -24,13 +27,15 @@ pub use refresh::{RenewError, Renewed};
 use crate::clock::Clock;
 use crate::config::Instance;
 use crate::http_client::HttpClient;
+use crate::telemetry::ImsUsage;
+use client::ImsClient;
 use provider::Provider;
 
 /// The relying party of one Campaign instance.
 #[derive(Debug)]
 pub struct Ims {
     instance: Arc<Instance>,
-    http: HttpClient,
+    http: Arc<ImsClient>,
     clock: Clock,
     provider: Provider,
 }
@@ -38,8 +43,19 @@ pub struct Ims {
 impl Ims {
     /// A relying party; asks nothing yet.
     pub fn new(instance: Arc<Instance>, http: HttpClient, clock: Clock) -> Self {
+        let http = Arc::new(ImsClient::new(http, clock.clone(), instance.ims.token_calls));
         let provider = Provider::new(instance.clone(), http.clone(), clock.clone());
         Self { instance, http, clock, provider }
+    }
+
+    /// What the client of IMS counts.
+    pub fn usage(&self) -> ImsUsage {
+        self.http.usage()
+    }
+
+    /// How long IMS has asked every call to wait, from now.
+    pub fn pause(&self) -> Option<Duration> {
+        self.http.pause()
     }
 
     /// True once the discovery document and the keys are there.
@@ -64,3 +80,6 @@ impl Ims {
         Ok(if configured.is_empty() { vec![metadata.issuer().to_string()] } else { configured.clone() })
     }
 }
+
+/// The token endpoint, in errors and logs.
+const TOKEN: &str = "token";

@@ -106,10 +106,10 @@ impl Ims {
             .header(header::ACCEPT, "application/json")
             .body(Bytes::new())
             .map_err(|e| ImsError::Answer { endpoint, reason: e.to_string() })?;
-        let answer = self.http.send(request).await.map_err(|e| ImsError::transport(endpoint, &e))?;
+        let answer = self.http.send(endpoint, request).await?;
         tracing::debug!(endpoint, status = %answer.status(), debug_id = debug_id(&answer), "IMS answered");
         if answer.status() != StatusCode::OK {
-            return Err(ImsError::status(endpoint, &answer));
+            return Err(ImsError::status(endpoint, &answer, self.clock.now()));
         }
         serde_json::from_slice(answer.body())
             // Line and column, never the text: it is about a person.

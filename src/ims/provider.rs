@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::client::ImsClient;
 use super::error::ImsError;
 use crate::clock::{Clock, UnixTime};
 use crate::config::Instance;
-use crate::http_client::HttpClient;
 
 /// IMS's discovery document (OpenID Connect Discovery §3), with the revocation endpoint of RFC 8414 §2.
 pub type Metadata = ProviderMetadata<
@@ -52,7 +52,7 @@ impl AdditionalProviderMetadata for Revocation {}
 #[derive(Debug)]
 pub struct Provider {
     instance: Arc<Instance>,
-    http: HttpClient,
+    http: Arc<ImsClient>,
     clock: Clock,
     metadata: ArcSwapOption<Metadata>,
     keys: ArcSwapOption<CoreJsonWebKeySet>,
@@ -64,7 +64,7 @@ pub struct Provider {
 
 impl Provider {
     /// Knows nothing yet.
-    pub fn new(instance: Arc<Instance>, http: HttpClient, clock: Clock) -> Self {
+    pub fn new(instance: Arc<Instance>, http: Arc<ImsClient>, clock: Clock) -> Self {
         let (metadata, keys) = (ArcSwapOption::empty(), ArcSwapOption::empty());
         Self { instance, http, clock, metadata, keys, loading: Mutex::default(), refetched: Mutex::default() }
     }
@@ -144,9 +144,9 @@ impl Provider {
             .header(http::header::ACCEPT, "application/json")
             .body(Bytes::new())
             .map_err(|e| ImsError::Answer { endpoint, reason: format!("{url}: {e}") })?;
-        let answer = self.http.send(request).await.map_err(|e| ImsError::transport(endpoint, &e))?;
+        let answer = self.http.send(endpoint, request).await?;
         if answer.status() != StatusCode::OK {
-            return Err(ImsError::status(endpoint, &answer));
+            return Err(ImsError::status(endpoint, &answer, self.clock.now()));
         }
         serde_json::from_slice(answer.body())
             .map_err(|e| ImsError::Answer { endpoint, reason: format!("{url}: {e}") })

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::code::{DEFAULT_LIFETIME, OauthHttp, TokenError, token_error};
 use super::error::ImsError;
+use super::token_limit::Share;
 use super::{Ims, token};
 use crate::clock::UnixTime;
 
@@ -38,7 +39,7 @@ impl Ims {
     pub async fn renew(&self, refresh: &SecretString, subject: &str) -> Result<Renewed, RenewError> {
         let client = self.client().await.map_err(RenewError::Passing)?;
         let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
-        let http = OauthHttp { http: &self.http };
+        let http = OauthHttp { ims: self, share: Share::Refresh };
         let answer = client.exchange_refresh_token(&refresh).request_async(&http).await;
         let answer = answer.map_err(|error| {
             let kind = if is_over(&error) { RenewError::Final } else { RenewError::Passing };

@@ -27,6 +27,7 @@ mod readings;
 pub mod renewal;
 pub mod reserved;
 pub mod response_urls;
+pub mod retry_after;
 pub mod return_to;
 pub mod session_fault;
 pub mod set_cookie;

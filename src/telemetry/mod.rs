@@ -5,6 +5,7 @@
 
 mod access;
 pub mod audit;
+mod ims_usage;
 mod json;
 mod limit;
 mod metrics;
@@ -22,6 +23,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
 
 pub use access::{AccessLog, Line};
+pub use ims_usage::ImsUsage;
 pub use limit::Limit;
 pub use metrics::{Counters, Lookup, Metrics, Trouble};
 pub use request_id::RequestId;

@@ -143,6 +143,10 @@ impl Stop {
         if ends {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        // While IMS asks the gateway to wait, an earlier request would fail too.
+        if let (Self::Token, Some(pause)) = (self, shared.ims.pause()) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs()));
+        }
         let later = [
             StatusCode::SERVICE_UNAVAILABLE,
             StatusCode::BAD_GATEWAY,

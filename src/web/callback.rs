@@ -157,7 +157,9 @@ impl Callback<'_> {
         if !shared.attempts.is_first(state.as_str()) {
             return self.again(state.attempt() + 1, to, STATE_USED).await;
         }
-        let tokens = match shared.ims.exchange(code, &transaction.verifier, &transaction.nonce).await {
+        let (verifier, nonce) = (&transaction.verifier, &transaction.nonce);
+        let address = self.context.client_address(self.headers);
+        let tokens = match shared.ims.exchange(code, verifier, nonce, address).await {
             Ok(tokens) => tokens,
             // The code was used or is too old: a new one is a redirect away.
             Err(ImsError::Refused { code, .. }) if code == "invalid_grant" => {

@@ -101,6 +101,16 @@ impl Context {
         Plain { request_id: self.id.as_str(), support: shared.support(), now: self.now }
     }
 
+    /// The address of the client: as the nearest trusted proxy names it, otherwise the peer's.
+    pub fn client_address(&self, headers: &HeaderMap) -> IpAddr {
+        let named = || {
+            let last = headers.get_all(FORWARDED_FOR).iter().next_back()?.to_str().ok()?;
+            last.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
+        };
+        let named = if self.peer.trusted { named() } else { None };
+        named.map_or(self.peer.ip, |address| address.to_canonical())
+    }
+
     /// The peer's address for the audit trail.
     pub fn peer_text(&self) -> String {
         self.peer.ip.to_string()

@@ -104,7 +104,9 @@ impl Goodbye<'_> {
                 Err(error) if is_passing(&error) => {}
                 outcome => return outcome,
             }
-            let _ = self.closing.run_until_cancelled(tokio::time::sleep(*pause)).await;
+            // After a 429 IMS is left alone for as long as it asks.
+            let pause = (*pause).max(self.shared.ims.pause().unwrap_or_default());
+            let _ = self.closing.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
         call().await
     }

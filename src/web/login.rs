@@ -143,6 +143,9 @@ pub fn failed(shared: &Shared, context: &Context, error: &ImsError, return_to: &
             now: context.now,
         })
         .into_response(),
+        ImsError::Busy { retry_after } => {
+            pages::sign_ins_busy(&retry, *retry_after, context.plain(shared)).into_response()
+        }
         ImsError::IdToken(_) | ImsError::OtherPerson { .. } => trouble(StatusCode::FORBIDDEN),
         ImsError::Refused { .. } | ImsError::Answer { .. } => trouble(StatusCode::BAD_GATEWAY),
     }

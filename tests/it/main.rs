@@ -40,6 +40,7 @@ mod hosts;
 mod http2;
 mod identity;
 mod idle;
+mod ims_calls;
 mod interim;
 mod left;
 mod limits;

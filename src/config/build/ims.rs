@@ -68,6 +68,7 @@ pub(super) fn ims(check: &mut Check<'_>, raw: RawIms) -> Option<Ims> {
         },
         timeout: timeout?,
         clock_skew: clock_skew?,
+        token_calls: raw.token_calls,
         ca_file,
     })
 }

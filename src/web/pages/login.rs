@@ -40,6 +40,22 @@ pub fn ims_unavailable(page: &ImsUnavailable<'_>) -> Page {
     })
 }
 
+/// 503 with `Retry-After`: too many sign-ins wait for their turn.
+pub fn sign_ins_busy(retry: &str, retry_after: Duration, plain: Plain<'_>) -> Page {
+    problem(&Problem {
+        link: retry,
+        link_text: "Try again",
+        retry_after: Some(retry_after),
+        ..Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Many people are signing in",
+            "More people are signing in right now than this site can serve at once. Your account is fine.\n\
+             Wait a moment, then try again. You will come back to the page you wanted.",
+            plain,
+        )
+    })
+}
+
 /// A sign-in that was begun and failed.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginFailed<'a> {

@@ -20,7 +20,9 @@ use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-pub use self::login::{ImsUnavailable, LoginFailed, LoginTrouble, ims_unavailable, login_failed};
+pub use self::login::{
+    ImsUnavailable, LoginFailed, LoginTrouble, ims_unavailable, login_failed, sign_ins_busy,
+};
 pub use self::logout::{LogoutConfirm, SignedOut, logout_confirm, signed_out};
 pub use self::me::{Me, OwnSession, me};
 pub use self::problem::{

@@ -292,6 +292,7 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             token_auth: TokenAuth::Post,
             timeout: Duration::from_secs(10),
             clock_skew: Duration::from_mins(1),
+            token_calls: 16,
             ca_file: None,
         },
         experience_cloud: ExperienceCloud {

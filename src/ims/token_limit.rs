@@ -1,0 +1,249 @@
+//! The limit on simultaneous calls to the token endpoint.
+//!
+//! Sign-ins and refreshes have a share each, so that callbacks with made-up codes cannot delay a refresh. Within the share of
+//! sign-ins one address has at most half of the slots and queues behind itself, so that one address cannot stop the
+//! others. A call waits for a bounded time.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::error::ImsError;
+
+/// Whose share of the token endpoint a call uses.
+#[derive(Clone, Copy, Debug)]
+pub enum Share {
+    /// The exchange of a code that a client at this address brought.
+    SignIn(IpAddr),
+    /// The refresh of a live session's tokens.
+    Refresh,
+}
+
+/// Slots for calls to the token endpoint.
+#[derive(Debug)]
+pub struct TokenLimit {
+    sign_in: Lane,
+    refresh: Lane,
+    /// Addresses with calls in progress or waiting.
+    addresses: Arc<Mutex<HashMap<IpAddr, Arc<Address>>>>,
+    /// Slots of one address.
+    per_address: usize,
+    /// How long a call waits for a slot.
+    wait: Duration,
+}
+
+#[derive(Debug)]
+struct Lane {
+    slots: Arc<Semaphore>,
+    size: usize,
+    refused: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Address {
+    slots: Arc<Semaphore>,
+    /// Limits the queue, as a permit for each call that waits or runs.
+    queue: Arc<Semaphore>,
+}
+
+/// A slot; free again when dropped.
+#[derive(Debug)]
+pub struct Slot {
+    _lane: OwnedSemaphorePermit,
+    _address: Option<(OwnedSemaphorePermit, Entry)>,
+}
+
+impl TokenLimit {
+    /// `calls` slots, half of them for each share; at least one each.
+    pub fn new(calls: usize) -> Self {
+        let sign_in = (calls / 2).max(1);
+        let refresh = calls.saturating_sub(sign_in).max(1);
+        Self {
+            sign_in: Lane::new(sign_in),
+            refresh: Lane::new(refresh),
+            addresses: Arc::default(),
+            per_address: (sign_in / 2).max(1),
+            wait: LONGEST_WAIT,
+        }
+    }
+
+    /// Waits for a slot, [`LONGEST_WAIT`] at most.
+    ///
+    /// # Errors
+    /// `Busy` when there is none in time, or too many calls of this address wait already.
+    pub async fn slot(&self, share: Share) -> Result<Slot, ImsError> {
+        let lane = match share {
+            Share::SignIn(_) => &self.sign_in,
+            Share::Refresh => &self.refresh,
+        };
+        let slot = tokio::time::timeout(self.wait, async {
+            let address = match share {
+                Share::SignIn(address) => Some(self.address_slot(address).await?),
+                Share::Refresh => None,
+            };
+            Some(Slot { _lane: lane.slots.clone().acquire_owned().await.ok()?, _address: address })
+        });
+        slot.await.ok().flatten().ok_or_else(|| {
+            lane.refused.fetch_add(1, Ordering::Relaxed);
+            ImsError::Busy { retry_after: RETRY_AFTER }
+        })
+    }
+
+    async fn address_slot(&self, address: IpAddr) -> Option<(OwnedSemaphorePermit, Entry)> {
+        let network = network(address);
+        let limits = {
+            let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+            addresses.entry(network).or_insert_with(|| Arc::new(Address::new(self.per_address))).clone()
+        };
+        let (slots, queue) = (limits.slots.clone(), limits.queue.clone());
+        // From here on the entry is removed with its last user, also when this call is given up.
+        let mut entry =
+            Entry { addresses: self.addresses.clone(), network, limits: Some(limits), queued: None };
+        entry.queued = Some(queue.try_acquire_owned().ok()?);
+        Some((slots.acquire_owned().await.ok()?, entry))
+    }
+
+    /// Calls in progress: sign-ins, refreshes.
+    pub fn calls(&self) -> [u64; 2] {
+        [&self.sign_in, &self.refresh].map(Lane::calls)
+    }
+
+    /// Calls that found no slot: sign-ins, refreshes.
+    pub fn refused(&self) -> [u64; 2] {
+        [&self.sign_in, &self.refresh].map(|lane| lane.refused.load(Ordering::Relaxed))
+    }
+}
+
+impl Lane {
+    fn new(size: usize) -> Self {
+        Self { slots: Arc::new(Semaphore::new(size)), size, refused: AtomicU64::new(0) }
+    }
+
+    fn calls(&self) -> u64 {
+        u64::try_from(self.size.saturating_sub(self.slots.available_permits())).unwrap_or(0)
+    }
+}
+
+impl Address {
+    fn new(slots: usize) -> Self {
+        Self { slots: Arc::new(Semaphore::new(slots)), queue: Arc::new(Semaphore::new(slots + MOST_WAITING)) }
+    }
+}
+
+/// A call's part in the table of addresses.
+#[derive(Debug)]
+struct Entry {
+    addresses: Arc<Mutex<HashMap<IpAddr, Arc<Address>>>>,
+    network: IpAddr,
+    limits: Option<Arc<Address>>,
+    queued: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        self.limits = None;
+        if addresses.get(&self.network).is_some_and(|limits| Arc::strong_count(limits) == 1) {
+            addresses.remove(&self.network);
+        }
+    }
+}
+
+/// Who counts as one: an IPv4 address, or the /64 network of an IPv6 customer (RFC 6177 §2).
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+/// How long a call waits for a slot.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Sign-ins of one address that may wait: an office behind one address in the morning.
+const MOST_WAITING: usize = 128;
+/// When to try again after `Busy`.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn sixteen(wait: Duration) -> TokenLimit {
+        TokenLimit { wait, ..TokenLimit::new(16) }
+    }
+
+    fn from(last: u8) -> Share {
+        Share::SignIn(IpAddr::from([192, 0, 2, last]))
+    }
+
+    #[tokio::test]
+    async fn one_address_has_half_of_the_sign_ins_and_no_part_of_the_refreshes() {
+        let limit = sixteen(Duration::from_millis(10));
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            held.push(limit.slot(from(1)).await.unwrap());
+        }
+        assert!(matches!(limit.slot(from(1)).await, Err(ImsError::Busy { .. })));
+        for _ in 0..4 {
+            held.push(limit.slot(from(2)).await.unwrap());
+        }
+        assert!(limit.slot(from(3)).await.is_err(), "all slots of the share are in use");
+        for _ in 0..8 {
+            held.push(limit.slot(Share::Refresh).await.unwrap());
+        }
+        assert!(limit.slot(Share::Refresh).await.is_err());
+        assert_eq!((limit.calls(), limit.refused()), ([8, 8], [2, 1]));
+        held.clear();
+        assert_eq!(limit.calls(), [0, 0]);
+        assert!(limit.slot(from(1)).await.is_ok());
+        assert!(limit.addresses.lock().unwrap().is_empty(), "no address stays behind");
+    }
+
+    #[tokio::test]
+    async fn the_queue_of_one_address_delays_no_other_and_is_bounded() {
+        let limit = Arc::new(sixteen(Duration::from_mins(1)));
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            held.push(limit.slot(from(1)).await.unwrap());
+        }
+        let waiting: Vec<_> = (0..MOST_WAITING)
+            .map(|_| {
+                let limit = limit.clone();
+                tokio::spawn(async move { limit.slot(from(1)).await.map(drop) })
+            })
+            .collect();
+        while limit.addresses.lock().unwrap().values().any(|address| address.queue.available_permits() > 0) {
+            tokio::task::yield_now().await;
+        }
+        assert!(limit.slot(from(1)).now_or_never().unwrap().is_err(), "the queue is full");
+        assert!(limit.slot(from(2)).now_or_never().unwrap().is_ok());
+        drop(held);
+        for call in waiting {
+            assert!(call.await.unwrap().is_ok(), "each gets its turn");
+        }
+        assert!(limit.addresses.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_smallest_limit_still_serves_both_shares() {
+        for calls in [0, 1, 2] {
+            let limit = TokenLimit::new(calls);
+            let _one = limit.slot(from(1)).await.unwrap();
+            limit.slot(Share::Refresh).await.unwrap();
+        }
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let network = |text: &str| network(text.parse().unwrap());
+        assert_eq!(network("2001:db8:0:1::1"), network("2001:db8:0:1:ffff::2"));
+        assert_ne!(network("2001:db8:0:1::1"), network("2001:db8:0:2::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+    }
+}
