@@ -5,20 +5,41 @@
 
 /// True for a name that only the gateway may say, in any spelling that a lenient server could take for it.
 ///
-/// Asked of every field of every request: the first and the last letter select the families that are compared.
+/// Asked of every field of every request: the two letters at either end tell nearly always that no family fits.
 pub fn is_reserved(name: &str) -> bool {
     let name = name.as_bytes();
-    let (Some(first), Some(last)) = (name.first(), name.last()) else { return true };
+    let (Some(&first), Some(&last)) = (name.first(), name.last()) else { return true };
     // No ordinary name begins or ends with a separator, and a server that drops it reads another name.
     if !first.is_ascii_alphanumeric() || !last.is_ascii_alphanumeric() {
         return true;
     }
-    if has_reserved_prefix(name, first.to_ascii_lowercase()) {
-        return !EXACT.iter().any(|exact| name == exact.as_bytes());
+    // Only browsers set these (Fetch Standard §2.2.2): `Sec-Fetch-User` is none of `*-User`.
+    if name.starts_with(b"sec-") {
+        return false;
     }
-    suffixes(last.to_ascii_lowercase()).iter().any(|family| ends_with(name, family))
-        // Only browsers set these (Fetch Standard §2.2.2): `Sec-Fetch-User`.
-        && !name.starts_with(b"sec-")
+    has_reserved_prefix(name)
+        || is_pair(&SUFFIX_PAIRS, last, name[name.len().saturating_sub(2)])
+            && suffixes(last.to_ascii_lowercase()).iter().any(|family| ends_with(name, family))
+}
+
+/// Collects what stands beside the outermost letter of each family.
+macro_rules! pairs {
+    ($families:ident, |$family:ident| $beside:expr) => {{
+        let mut pairs = [0; 128];
+        let (mut index, mut letter) = (0, 0);
+        while index < pairs.len() {
+            let families = $families(letter);
+            let mut next = 0;
+            while next < families.len() {
+                let $family = families[next].as_bytes();
+                pairs[index] |= bit($beside);
+                next += 1;
+            }
+            letter += 1;
+            index += 1;
+        }
+        pairs
+    }};
 }
 
 /// Names of a family that are Campaign's own, or that the gateway has read. They pass in this spelling only: a server may take
@@ -26,21 +47,40 @@ pub fn is_reserved(name: &str) -> bool {
 const EXACT: [&str; 5] =
     ["x-security-token", "content-length", "content-type", "content-encoding", "transfer-encoding"];
 
-fn has_reserved_prefix(name: &[u8], first: u8) -> bool {
-    let (rest, families) = match (first, name) {
-        (b'x', [_, separator, ..]) if !separator.is_ascii_alphanumeric() => {
-            let rest = without_separators(&name[1..]);
-            (rest, x_prefixes(rest[0].to_ascii_lowercase()))
+fn has_reserved_prefix(name: &[u8]) -> bool {
+    let (words, pairs, families): (_, _, fn(u8) -> &'static [&'static str]) = match name {
+        [b'x' | b'X', separator, ..] if !separator.is_ascii_alphanumeric() => {
+            (without_separators(&name[1..]), &X_PREFIX_PAIRS, x_prefixes)
         }
-        _ => (name, prefixes(first)),
+        _ => (name, &PREFIX_PAIRS, prefixes),
     };
-    families.iter().any(|family| begins_with(rest, family))
+    let [first, next, ..] = *words else { return false };
+    is_pair(pairs, first, next)
+        && !EXACT.iter().any(|exact| name == exact.as_bytes())
+        && families(first.to_ascii_lowercase()).iter().any(|family| begins_with(words, family))
+}
+
+/// For each outermost letter of a name, the letters that families have beside it, as bits.
+type Pairs = [u64; 128];
+
+static PREFIX_PAIRS: Pairs = pairs!(prefixes, |family| family[1]);
+static X_PREFIX_PAIRS: Pairs = pairs!(x_prefixes, |family| family[1]);
+static SUFFIX_PAIRS: Pairs = pairs!(suffixes, |family| family[family.len() - 2]);
+
+/// True when some family may have these two letters at its end. A false alarm costs a comparison.
+fn is_pair(pairs: &Pairs, outer: u8, inner: u8) -> bool {
+    pairs[usize::from(outer.to_ascii_lowercase() & 127)] & bit(inner.to_ascii_lowercase()) != 0
+}
+
+const fn bit(letter: u8) -> u64 {
+    1 << (letter & 63)
 }
 
 /// Families by prefix, for names with this first letter. A family with `-` at its end ends with a word.
-fn prefixes(first: u8) -> &'static [&'static str] {
+const fn prefixes(first: u8) -> &'static [&'static str] {
     match first {
-        b'a' => &["authorization", "auth-", "ajp-", "akamai-"],
+        b'a' => &["authorization", "auth-", "authenticat", "ajp-", "akamai-"],
+        b'b' => &["base-url"],
         b'c' => &[
             "content-length",
             "content-type",
@@ -52,7 +92,7 @@ fn prefixes(first: u8) -> &'static [&'static str] {
         ],
         b'f' => &["forwarded", "front-end-https", "fastly-", "fly-"],
         b'h' => &["http-", "https"],
-        b'i' => &["iv-", "incap-"],
+        b'i' => &["iv-", "incap-", "impersonate-"],
         b'm' => &["mellon-"],
         // Campaign judges by `NLSSLURL` whether a request came over HTTPS.
         b'n' => &["nl-", "nlssl"],
@@ -62,17 +102,18 @@ fn prefixes(first: u8) -> &'static [&'static str] {
         b'r' => &["remote-", "request-uri", "request-method"],
         b's' => &["ssl", "shib-", "sm-", "script-name", "script-filename"],
         b't' => &["traceparent", "tracestate", "transfer-encoding", "true-client-", "tailscale-"],
+        b'u' => &["uri-", "url-"],
         b'w' => &["wl-proxy-", "webauth-"],
         _ => &[],
     }
 }
 
 /// The same for names that begin with `X-`, by what follows.
-fn x_prefixes(first: u8) -> &'static [&'static str] {
+const fn x_prefixes(first: u8) -> &'static [&'static str] {
     match first {
         b'a' => &[
             "auth-",
-            "authenticated-",
+            "authenticat",
             "authentik-",
             "authorization",
             "access-token",
@@ -89,13 +130,13 @@ fn x_prefixes(first: u8) -> &'static [&'static str] {
         b'f' => &["forward"],
         b'g' => &["goog-authenticated-", "goog-iap-", "gw-ims-"],
         b'h' => &["http-", "https"],
-        b'i' => &["ims-", "id-token"],
+        b'i' => &["ims-", "id-token", "impersonate-", "ip-"],
         b'j' => &["jwt-"],
         b'm' => &["method-", "ms-client-principal", "ms-token-"],
         b'n' => &["nl-", "nlssl"],
         b'o' => &["original", "originating-", "override-", "oauth-", "oidc-"],
         b'p' => &["pomerium-", "proto-", "protocol", "proxy"],
-        b'r' => &["real-", "remote-", "request-id", "request-uri", "request-url", "rewrite-"],
+        b'r' => &["real-", "remote-", "request-id", "request-ur", "rewrite-"],
         b's' => &[
             "security-",
             "session-token",
@@ -116,17 +157,17 @@ fn x_prefixes(first: u8) -> &'static [&'static str] {
 }
 
 /// Families by suffix, for names with this last letter: whole words at the end of a name, or the whole name.
-fn suffixes(last: u8) -> &'static [&'static str] {
+const fn suffixes(last: u8) -> &'static [&'static str] {
     match last {
         b'4' => &["ipv4"],
         b'6' => &["ipv6"],
         b'd' => &["user-id", "userid", "verified"],
         b'e' => &["override", "username", "user-name", "role", "scheme", "certificate"],
         b'l' => &["email", "principal", "ssl"],
-        b'n' => &["assertion", "dn"],
+        b'n' => &["assertion", "authorization", "dn"],
         b'o' => &["proto"],
         b'p' => &["ip", "clientip", "realip", "remoteip", "socketip", "user-group"],
-        b'r' => &["user", "addr", "remoteaddr", "remoteuser"],
+        b'r' => &["user", "addr", "remoteaddr", "remoteuser", "authuser"],
         b's' => &["groups", "roles", "client-address", "remote-address"],
         b't' => &["host", "cert"],
         b'y' => &["verify", "identity"],
@@ -286,6 +327,8 @@ mod tests {
         X-HTTP-Method-Override X-HTTP-Method X-Method-Override X-Method X-Tunnel-Method X-Http-Path-Override X-HTTP-Host-Override
         X-Original-URL X-Original-Uri X-Original-Host X-Original-Method X-Original-Forwarded-For X-Rewrite-URL X-Override-URL
         X-Host Forwarded-Host X-Backend-Host Path-Info PATH_INFO Script-Name X-Script-Name Request-Uri X-Request-Url X-Accel-Mapping
+        Base-Url Http-Url Uri Url X-Custom-IP-Authorization X-Http-DestinationURL X-Ip-Trail X-Authentication X-AuthUser Impersonate-User
+        X-Impersonate-Group X-True-IP Real-Ip X-Original-Remote-Addr X-Forwarded-For-Original Proxy-Url X-Proxy-Url
         X-Sendfile-Type X-Waws-Unencoded-Url Cookie2 Content_Length Content.Type Transfer_Encoding";
 
     const ORDINARY: &str = "
@@ -301,5 +344,5 @@ mod tests {
         ACC-SDK-Version ACC-SDK-Auth ACC-SDK-Client-App ACC-SDK-Call-Internal ACC-SDK-Call-RetryCount X-API-Key
         X-User-Agent X-Wap-Profile X-ATT-DeviceId X-UIDH X-Device-Id X-Session-Id X-Correlation-Id X-B3-TraceId X-Amzn-Trace-Id
         X-App-Version X-Platform X-Custom HX-Current-URL HX-Request Translate MIME-Version Content-Transfer-Encoding X-Zip X-Tooltip
-        Author Smart-Client Cfg Nlang Remotely Xims Httpx Autht X-Imsx X-Authx X-Methodology";
+        Author Urlx X-Ipx Smart-Client Cfg Nlang Remotely Xims Httpx Autht X-Imsx X-Authx X-Methodology";
 }
