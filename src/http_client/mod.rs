@@ -1,6 +1,7 @@
 //! HTTP as a client. [`HttpClient`] is for short exchanges with IMS, [`Endpoint`] for those with a Campaign server: no
 //! redirect followed, a cap on the body, one deadline for the whole exchange. [`Dialer`] opens the connections.
 
+mod connect;
 mod dial;
 mod endpoint;
 mod race;
@@ -15,19 +16,19 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
+pub use connect::RacingConnector;
 pub use dial::{Dialer, Target, Wire};
 pub use endpoint::Endpoint;
 
 use crate::policy::pem;
 
 /// A connector for http and https addresses.
-pub type Connector = HttpsConnector<HttpConnector>;
+pub type Connector = HttpsConnector<RacingConnector>;
 
 /// Makes short HTTP exchanges. Cloning shares the connection pool.
 #[derive(Clone, Debug)]
@@ -96,10 +97,7 @@ impl HttpClient {
 /// When the file cannot be read or holds no certificate.
 pub fn connector(extra: Option<&Path>, connect_timeout: Duration) -> io::Result<Connector> {
     let tls = tls_config(extra, None)?;
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    http.set_nodelay(true);
-    http.set_connect_timeout(Some(connect_timeout));
+    let http = RacingConnector::new(connect_timeout);
     Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http))
 }
 

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 pub struct LastAnswered(Arc<Mutex<Option<SocketAddr>>>);
 
 impl LastAnswered {
-    fn get(&self) -> Option<SocketAddr> {
+    pub(super) fn get(&self) -> Option<SocketAddr> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -75,7 +75,7 @@ fn ordered(addresses: Vec<SocketAddr>, last: Option<SocketAddr>) -> Vec<SocketAd
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::net::Ipv4Addr;
     use std::time::Instant;
 
@@ -89,7 +89,7 @@ mod tests {
     }
 
     /// A socket whose queue is full: the kernel drops every further attempt without a word. Holds what fills it.
-    fn silent() -> (Socket, Vec<Socket>, SocketAddr) {
+    pub fn silent() -> (Socket, Vec<Socket>, SocketAddr) {
         let new = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let listener = new();
         listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();

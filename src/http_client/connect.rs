@@ -1,0 +1,106 @@
+//! TCP connections by name for the exchanges with IMS: they race over the addresses of a name.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use http::uri::Scheme;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower::Service;
+
+use super::race::{self, LastAnswered};
+
+/// Opens TCP connections; remembers for each name the address that answered last.
+#[derive(Clone, Debug)]
+pub struct RacingConnector {
+    names: Arc<Mutex<HashMap<(String, u16), LastAnswered>>>,
+    limit: Duration,
+}
+
+impl RacingConnector {
+    /// A connector that gives up after `limit`.
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { names: Arc::default(), limit }
+    }
+
+    fn last_answered(&self, host: &str, port: u16) -> LastAnswered {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = (host.to_owned(), port);
+        if names.len() >= MOST_NAMES && !names.contains_key(&name) {
+            // Only the order of attempts is lost.
+            names.clear();
+        }
+        names.entry(name).or_default().clone()
+    }
+
+    async fn connect(self, uri: Uri) -> io::Result<TokioIo<TcpStream>> {
+        let host = uri.host().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no host"))?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let default_port = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(default_port);
+        let last = self.last_answered(host, port);
+        let race = async {
+            let addresses = tokio::net::lookup_host((host, port)).await?;
+            race::connect(addresses.collect(), &last).await
+        };
+        let stream = tokio::time::timeout(self.limit, race).await.map_err(|_| {
+            let message = format!("no connection to {host}:{port} within {:?}", self.limit);
+            io::Error::new(io::ErrorKind::TimedOut, message)
+        })??;
+        stream.set_nodelay(true)?;
+        Ok(TokioIo::new(stream))
+    }
+}
+
+impl Service<Uri> for RacingConnector {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(uri))
+    }
+}
+
+/// IMS has a handful of names.
+const MOST_NAMES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::super::race::tests::silent;
+    use super::*;
+
+    #[tokio::test]
+    async fn the_address_that_answered_is_remembered_by_name_and_names_are_bounded() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connector = RacingConnector::new(Duration::from_secs(20));
+        let uri: Uri = format!("http://127.0.0.1:{}/x", address.port()).parse().unwrap();
+        connector.clone().call(uri).await.unwrap();
+        assert_eq!(connector.last_answered("127.0.0.1", address.port()).get(), Some(address));
+        for number in 0..1000 {
+            connector.last_answered(&format!("host-{number}"), 443);
+            assert!(connector.names.lock().unwrap().len() <= MOST_NAMES);
+        }
+    }
+
+    #[tokio::test]
+    async fn silence_is_an_error_in_time_and_in_words() {
+        let (_listener, _filling, silent) = silent();
+        let connector = RacingConnector::new(Duration::from_millis(300));
+        let error = connector.connect(format!("http://{silent}/").parse().unwrap()).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("no connection to {silent} within 300ms"));
+    }
+}
