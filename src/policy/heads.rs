@@ -56,6 +56,11 @@ impl Heads {
         Self { place: Place::default(), begun: Vec::new(), longest, count: 0 }
     }
 
+    /// What has come of a request line so far, where the next bytes belong to one.
+    pub fn request_line(&self) -> Option<&[u8]> {
+        (self.place == Place::RequestLine).then_some(&self.begun)
+    }
+
     /// Takes in the next bytes of the connection; gives the first flaw, once.
     pub fn read(&mut self, mut bytes: &[u8]) -> Option<Flawed> {
         while !bytes.is_empty() {

@@ -23,6 +23,7 @@ pub mod path;
 pub mod pem;
 pub mod proxy_protocol;
 pub mod public;
+pub mod query;
 mod readings;
 pub mod renewal;
 pub mod reserved;

@@ -18,6 +18,7 @@ use super::refusal::Refusal;
 use super::socket::Socket;
 use crate::policy::frames::{Frames, Refused};
 use crate::policy::heads::Heads;
+use crate::policy::query;
 use crate::telemetry::{Counters, Limit};
 use crate::web::Interim;
 
@@ -85,7 +86,11 @@ impl Stream {
 
     /// Gives bytes back that were read too early; they are read again first.
     pub fn put_back(&mut self, bytes: Bytes) {
-        self.unread = Some(Box::new(bytes));
+        let bytes = match self.unread.take() {
+            Some(rest) => Bytes::from([bytes, *rest].concat()),
+            None => bytes,
+        };
+        self.unread = (!bytes.is_empty()).then(|| Box::new(bytes));
     }
 
     /// Waits until the client speaks or leaves, without a buffer.
@@ -174,10 +179,21 @@ impl AsyncRead for Stream {
         }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.tls).poll_read(cx, buffer);
-        if let Along::Heads(heads, _) = &mut this.along
-            && let Some(flawed) = heads.read(&buffer.filled()[before..])
-        {
-            this.activity.is_flawed(flawed);
+        if let Along::Heads(heads, _) = &mut this.along {
+            let read = &buffer.filled()[before..];
+            // Only where the parser and this reader agree that a request begins: no other byte is ever changed.
+            let begun =
+                heads.request_line().filter(|_| this.activity.is_idle() && !this.activity.is_tunnel());
+            let encoded = begun.and_then(|begun| query::encoded(begun, read));
+            if let Some(flawed) = heads.read(read) {
+                this.activity.is_flawed(flawed);
+            }
+            if let Some(encoded) = encoded {
+                buffer.set_filled(before);
+                let (now, later) = encoded.split_at(encoded.len().min(buffer.remaining()));
+                buffer.put_slice(now);
+                this.put_back(Bytes::copy_from_slice(later));
+            }
         }
         if polled.is_pending() && this.keeps_back() && this.activity.is_idle() && !this.activity.is_parting()
         {

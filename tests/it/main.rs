@@ -56,6 +56,7 @@ mod paths;
 mod people;
 mod processes;
 mod promises;
+mod queries;
 mod raw;
 mod reach;
 mod recheck;

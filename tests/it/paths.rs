@@ -203,7 +203,7 @@ async fn redirect_uri(world: &World, ask: Ask) -> String {
 #[tokio::test]
 async fn a_target_that_is_no_utf_8_is_refused() {
     let world = World::start().await;
-    for broken in [&b"\xff"[..], b"caf\xe9", b"\xc3(", b"\xc0\xaf", b"\xed\xa0\x80", b"x?a=\xff"] {
+    for broken in [&b"\xff"[..], b"caf\xe9", b"\xc3(", b"\xc0\xaf", b"\xed\xa0\x80"] {
         let mut bytes = b"GET /r/".to_vec();
         bytes.extend(broken);
         bytes
