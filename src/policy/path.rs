@@ -148,6 +148,8 @@ mod tests {
             ("/r/..;/view/home", PathError::DotSegment),
             ("/r/..%3Bx/view/home", PathError::DotSegment),
             ("/r/.", PathError::DotSegment),
+            ("/r/..%E2%80%8B/view", PathError::DotSegment),
+            ("/r/\u{200c}.\u{fe0f}./view", PathError::DotSegment),
             ("/an%2Fexample", PathError::Separator),
             ("/an%5Cexample", PathError::Separator),
             ("/an\\example", PathError::Separator),
@@ -200,6 +202,7 @@ mod tests {
             "/res/a%20b...png",
             "/.well-known/x",
             "/caf%C3%A9",
+            "/\u{65e5}.\u{672c}/\u{2764}\u{fe0f}.png",
             "/foo/secret%23/bar",
             "/50%25off",
         ] {

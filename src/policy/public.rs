@@ -221,6 +221,8 @@ mod tests {
             "/nl/jsp/soaprouter.js%70/sc.jssp",
             "/nl/jsp/soaprouter.jsp%00/sc.jssp",
             "/nl/jsp/soaprouter.jsp\u{ff1f}/sc.jssp",
+            "/nl/jsp/soaprouter.j\u{200b}sp/sc.jssp",
+            "/nl/jsp/soaprouter.js%E2%80%8Bp/sc.jssp",
             "/view/home%23/sc.jssp",
             "/view/home%3f/sc.jssp",
             "/view/home%253f/sc.jssp",

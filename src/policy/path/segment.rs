@@ -37,7 +37,7 @@ fn check_name(name: &[u8]) -> Result<(), PathError> {
     }
     let text = std::str::from_utf8(name).map_err(|_| PathError::NotUtf8)?;
     let without_parameters = text.split(';').next().unwrap_or_default();
-    if matches!(without_parameters, "." | "..") {
+    if matches!(without_parameters, "." | "..") || is_hidden_dots(without_parameters) {
         return Err(PathError::DotSegment);
     }
     for c in text.chars().filter(|c| !c.is_ascii()) {
@@ -56,6 +56,11 @@ fn check_name(name: &[u8]) -> Result<(), PathError> {
         return Err(PathError::SegmentEnd);
     }
     Ok(())
+}
+
+/// True for dots among characters that some programs drop: then a dot segment is left.
+fn is_hidden_dots(text: &str) -> bool {
+    !text.is_ascii() && text.contains('.') && text.chars().all(|c| c == '.' || unicode::is_ignorable(c))
 }
 
 fn decoded(bytes: &[u8]) -> Cow<'_, [u8]> {

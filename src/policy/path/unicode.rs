@@ -19,6 +19,30 @@ pub(in crate::policy) fn ascii_form(c: char) -> Option<String> {
     one.map(String::from).or_else(|| compatible(c))
 }
 
+/// True for a character that is not shown (Unicode's `Default_Ignorable_Code_Point`): some programs drop it from names.
+pub(super) fn is_ignorable(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
 /// The ASCII characters of the decomposed text: letters lose their accents, all other characters go.
 pub(in crate::policy) fn ascii_only(text: &str) -> String {
     NFKD.normalize_iter(text.chars()).filter(char::is_ascii).collect()

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode;
 
-use crate::policy::path::unicode::ascii_form;
+use crate::policy::path::unicode::{ascii_form, ascii_only};
 
 /// One step.
 pub(super) type Step = fn(&[u8]) -> Option<Vec<u8>>;
@@ -159,10 +159,14 @@ pub(in crate::policy) fn cut_path_info(path: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// True for a segment that looks like a script: `.jsp` or `.jssp` in it, in any letter case.
+/// True for a segment that looks like a script: `.jsp` or `.jssp` in it, in any letter case, and also when a program drops what
+/// is not ASCII.
 pub(in crate::policy) fn is_script(segment: &[u8]) -> bool {
-    let holds = |name: &[u8]| segment.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name));
-    holds(b".jsp") || holds(b".jssp")
+    let holds =
+        |text: &[u8], name: &[u8]| text.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name));
+    let names_script = |text: &[u8]| holds(text, b".jsp") || holds(text, b".jssp");
+    names_script(segment)
+        || (!segment.is_ascii() && names_script(ascii_only(&String::from_utf8_lossy(segment)).as_bytes()))
 }
 
 fn each_segment(path: &[u8], change: impl Fn(&[u8]) -> &[u8]) -> Vec<u8> {
