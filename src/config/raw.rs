@@ -200,12 +200,10 @@ pub(super) struct RawListen {
     pub http_redirect: Option<OneOrMany>,
     /// Address of the admin listener (metrics, sessions, health); never a public one.
     pub admin: Option<String>,
-    /// Networks of peers whose `X-Forwarded-*`, `X-Request-Id` and `traceparent` are believed, and to whom `/ims/auth` tells
-    /// who a person is.
+    /// Networks of peers whose forwarding headers are believed, and to whom `/ims/auth` tells who a person is.
     #[serde(default)]
     pub trusted_proxies: Vec<String>,
-    /// A secret of at least 16 visible ASCII characters. A proxy that sends it to `/ims/auth` in `X-Ims-Auth-Secret` hears who
-    /// a person is, as a trusted proxy does. Either this or `forward_auth_secret_file`.
+    /// Secret that a proxy sends to `/ims/auth` in `X-Ims-Auth-Secret` to hear who a person is. At least 16 characters.
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
     pub forward_auth_secret: Option<SecretString>,
     /// File that holds the secret.
@@ -353,7 +351,6 @@ mod default {
     pub(super) fn groups_bytes() -> u32 {
         8192
     }
-
     pub(super) fn queue_timeout() -> String {
         "5s".into()
     }
