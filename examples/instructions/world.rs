@@ -77,6 +77,7 @@ fn session(folder: &Path) -> Outcome<String> {
     let sessions = Sessions::new(store, 10, Lifetimes { idle: hours, absolute: hours }, clock.clone());
     let identity = Identity {
         ims_session: None,
+        original: None,
         user: "A11CE0000000000000000001@acme.e".to_owned(),
         email: Some("alice@example.com".to_owned()),
         name: Some("Alice Archer".to_owned()),

@@ -141,6 +141,7 @@ async fn login(sessions: &Sessions, clock: &Clock, is_short: bool) -> Outcome<Ar
         organization_name: Some("Example".to_owned()),
         groups: vec!["delivery".to_owned(), "operation".to_owned()],
         ims_session: None,
+        original: None,
     };
     let ends = clock.now().plus(if is_short { SHORT } else { LIFETIMES.absolute });
     // As long as those of IMS.

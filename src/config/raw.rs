@@ -3,6 +3,7 @@
 //! Keys without a default are `Option`s, so that reading never stops at the first one that is missing; `required` keys
 //! are asked for by `build`.
 
+mod experience_cloud;
 mod limits;
 mod upstream;
 
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub(super) use experience_cloud::RawExperienceCloud;
 pub(super) use limits::RawLimits;
 pub(super) use upstream::{RawHealth, RawHealthCheck, RawUpstream, RawUpstreams};
 
@@ -93,17 +95,6 @@ pub(super) struct RawIms {
 pub(super) enum RawTokenAuth {
     Post,
     Basic,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawExperienceCloud {
-    /// Experience Cloud server.
-    #[serde(default = "default::experience_cloud_server")]
-    pub server: String,
-    /// Name of the tenant.
-    #[serde(default)]
-    pub tenant: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -323,9 +314,6 @@ mod default {
     }
     pub(super) fn clock_skew() -> String {
         "60s".into()
-    }
-    pub(super) fn experience_cloud_server() -> String {
-        "https://marketing.adobe.com".into()
     }
     pub(super) fn yes() -> bool {
         true

@@ -1,6 +1,7 @@
 //! The authorization code flow: the address the browser is sent to, and the exchange of the code it brings back.
 
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use openidconnect::{
     Scope,
 };
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use url::Url;
 
 use super::error::{ImsError, debug_id};
@@ -27,6 +29,8 @@ use crate::config::TokenAuth;
 use crate::crypto::random_text;
 use crate::policy::email::EmailClaim;
 use crate::policy::login::Prompt;
+use crate::policy::refreshed::Original;
+use crate::policy::token_response::{self, Lifetime};
 
 /// A login as sent to IMS: the address for the browser, and what to remember until it comes back.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub struct Authorization {
 pub struct Tokens {
     /// Subject of the validated `id_token`.
     pub subject: String,
+    /// What the `id_token` of refreshed tokens has to keep.
+    pub original: Original,
     /// IMS's own session, when the `id_token` names it.
     pub session: Option<String>,
     /// What the `id_token` says about the e-mail address.
@@ -101,7 +107,7 @@ impl Ims {
         let request = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()));
-        let http = OauthHttp { ims: self, share: Share::SignIn(address) };
+        let http = OauthHttp::new(self, Share::SignIn(address));
         let answer = request.request_async(&http).await.map_err(token_error)?;
         let id_token: &CoreIdToken = answer.extra_fields().id_token().ok_or_else(|| ImsError::Answer {
             endpoint: TOKEN,
@@ -118,6 +124,7 @@ impl Ims {
         Ok(Tokens {
             subject: claims.subject().to_string(),
             session: token::session(id_token),
+            original: token::original(id_token),
             email: token::email(id_token),
             name: claims.name().and_then(|name| name.get(None)).map(|name| name.to_string()),
             access_token: SecretString::from(access_token.secret().as_str()),
@@ -183,6 +190,42 @@ fn missing(error: &serde_json::Error) -> String {
 pub(super) struct OauthHttp<'a> {
     pub(super) ims: &'a Ims,
     pub(super) share: Share,
+    /// The refresh token of the response, also when another part of it cannot be used.
+    pub(super) refresh_token: Mutex<Option<SecretString>>,
+}
+
+impl<'a> OauthHttp<'a> {
+    pub(super) fn new(ims: &'a Ims, share: Share) -> Self {
+        Self { ims, share, refresh_token: Mutex::default() }
+    }
+
+    /// What the crate reads of a response: the fields that are used, with numbers as numbers.
+    fn used_fields(&self, body: &[u8]) -> Result<Vec<u8>, ImsError> {
+        let unusable = |reason: &str| ImsError::Answer { endpoint: TOKEN, reason: reason.to_owned() };
+        let read = token_response::read(body).ok_or_else(|| unusable("not a token response"))?;
+        let refresh_token = read.refresh_token.clone().map(SecretString::from);
+        *self.refresh_token.lock().unwrap_or_else(PoisonError::into_inner) = refresh_token;
+        if !read.is_bearer {
+            return Err(unusable("token_type is not Bearer"));
+        }
+        let mut used = json!({"token_type": "bearer"});
+        match read.lifetime {
+            Lifetime::Absent => {}
+            Lifetime::Unreadable => return Err(unusable("expires_in is not a number")),
+            Lifetime::For(lifetime) => used["expires_in"] = lifetime.as_secs().into(),
+        }
+        let tokens = [
+            ("access_token", read.access_token),
+            ("refresh_token", read.refresh_token),
+            ("id_token", read.id_token),
+        ];
+        for (name, token) in tokens {
+            if let Some(token) = token {
+                used[name] = token.into();
+            }
+        }
+        Ok(used.to_string().into_bytes())
+    }
 }
 
 impl<'c> oauth2::AsyncHttpClient<'c> for OauthHttp<'_> {
@@ -192,7 +235,15 @@ impl<'c> oauth2::AsyncHttpClient<'c> for OauthHttp<'_> {
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
             let sent = self.ims.http.send_to_token(self.share, request.map(Bytes::from)).await;
-            accept(sent?, self.ims.clock.now()).map(|answer| answer.map(Vec::from))
+            let (head, body) = accept(sent?, self.ims.clock.now())?.into_parts();
+            let body = match token_response::read_error(&body) {
+                _ if head.status == http::StatusCode::OK => self.used_fields(&body)?,
+                Some((error, description)) => {
+                    json!({"error": error, "error_description": description}).to_string().into_bytes()
+                }
+                None => body.into(),
+            };
+            Ok(Response::from_parts(head, body))
         })
     }
 }

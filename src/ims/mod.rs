@@ -73,7 +73,20 @@ impl Ims {
         self.provider.load().await.map(drop)
     }
 
-    /// The issuer values that an `id_token` or an authorization response may carry.
+    /// Whether `iss` of an authorization response is right (RFC 9207 §2.4): that of the discovery document, exact, and there when
+    /// the document promises it.
+    ///
+    /// # Errors
+    /// When the document cannot be had.
+    pub async fn is_response_issuer(&self, issuer: Option<&str>) -> Result<bool, ImsError> {
+        let metadata = self.provider.metadata().await?;
+        Ok(match issuer {
+            Some(issuer) => issuer == metadata.issuer().as_str(),
+            None => !metadata.additional_metadata().authorization_response_iss_parameter_supported,
+        })
+    }
+
+    /// The issuer values that an `id_token` may carry.
     pub async fn accepted_issuers(&self) -> Result<Vec<String>, ImsError> {
         let metadata = self.provider.metadata().await?;
         let configured = &self.instance.ims.id_token_issuers;

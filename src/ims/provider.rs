@@ -12,15 +12,17 @@ use openidconnect::core::{
     CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
     CoreResponseType, CoreSubjectIdentifierType,
 };
-use openidconnect::{AdditionalProviderMetadata, ProviderMetadata};
+use openidconnect::{AdditionalProviderMetadata, IssuerUrl, ProviderMetadata};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use url::Url;
 
 use super::client::ImsClient;
 use super::error::ImsError;
 use crate::clock::{Clock, UnixTime};
-use crate::config::Instance;
+use crate::config::{self, Instance};
+use crate::policy::loose;
 
 /// IMS's discovery document (OpenID Connect Discovery §3), with the revocation endpoint of RFC 8414 §2.
 pub type Metadata = ProviderMetadata<
@@ -44,9 +46,22 @@ pub struct Revocation {
     /// RFC 7009 endpoint.
     #[serde(default)]
     pub revocation_endpoint: Option<Url>,
+    /// True when every authorization response carries `iss` (RFC 9207 §3).
+    #[serde(default)]
+    pub authorization_response_iss_parameter_supported: bool,
 }
 
 impl AdditionalProviderMetadata for Revocation {}
+
+/// Who may cause a fetch of newer keys. Each has its own window: anybody can send a logout token with a made-up key id, and
+/// must not use up the fetch that a sign-in needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// An `id_token` that IMS gave for a code or a refresh token.
+    SignIn,
+    /// A logout token.
+    Logout,
+}
 
 /// IMS's metadata and keys.
 #[derive(Debug)]
@@ -58,15 +73,23 @@ pub struct Provider {
     keys: ArcSwapOption<CoreJsonWebKeySet>,
     /// Makes one load of many wishes; holds when and how the latest one failed.
     loading: Mutex<Option<(Instant, ImsError)>>,
-    /// When the keys were last asked for because of an unknown key id.
-    refetched: Mutex<Option<UnixTime>>,
+    /// When the keys were last asked for because they did not fit a token, for each budget.
+    refetched: [Mutex<Option<UnixTime>>; 2],
 }
 
 impl Provider {
     /// Knows nothing yet.
     pub fn new(instance: Arc<Instance>, http: Arc<ImsClient>, clock: Clock) -> Self {
         let (metadata, keys) = (ArcSwapOption::empty(), ArcSwapOption::empty());
-        Self { instance, http, clock, metadata, keys, loading: Mutex::default(), refetched: Mutex::default() }
+        Self {
+            instance,
+            http,
+            clock,
+            metadata,
+            keys,
+            loading: Mutex::default(),
+            refetched: Default::default(),
+        }
     }
 
     /// True once both metadata and keys are there.
@@ -95,8 +118,12 @@ impl Provider {
 
     /// Fetches metadata and keys anew; what is known stays when that fails. A key that IMS withdrew is trusted no longer.
     pub async fn load(&self) -> Result<Arc<Metadata>, ImsError> {
-        let metadata: Metadata = self.json("discovery", self.instance.ims.discovery_url.as_str()).await?;
+        let document: Value = self.json("discovery", self.instance.ims.discovery_url.as_str()).await?;
+        let unusable = |reason: String| ImsError::Answer { endpoint: "discovery", reason };
+        let metadata: Metadata =
+            serde_json::from_value(used_fields(&document)).map_err(|e| unusable(e.to_string()))?;
         check(&metadata)?;
+        check_issuer(metadata.issuer(), &self.instance.ims).map_err(unusable)?;
         let keys = self.fetch_keys(&metadata).await?;
         self.keys.store(Some(Arc::new(keys)));
         let metadata = Arc::new(metadata);
@@ -112,14 +139,16 @@ impl Provider {
             .ok_or_else(|| ImsError::Answer { endpoint: "keys", reason: "no keys".to_owned() })
     }
 
-    /// The keys after a token named one that `known` lacks. Fetches at most once per [`KEYS_WINDOW`], however many
-    /// tokens with made-up key ids come in; the first load does not count, so a rotation right after it is seen.
+    /// The keys after `known` did not make a token's signature good: IMS may use a new key, also under a known name. Fetches at
+    /// most once per [`KEYS_WINDOW`] and budget, however many tokens with made-up key ids come in; the first load does not
+    /// count, so a rotation right after it is seen.
     pub async fn newer_keys(
         &self,
         known: &Arc<CoreJsonWebKeySet>,
+        budget: Budget,
     ) -> Result<Arc<CoreJsonWebKeySet>, ImsError> {
         let metadata = self.metadata().await?;
-        let mut refetched = self.refetched.lock().await;
+        let mut refetched = self.refetched[budget as usize].lock().await;
         let current = self.keys().await?;
         let now = self.clock.now();
         if !Arc::ptr_eq(&current, known) || refetched.is_some_and(|then| now.since(then) < KEYS_WINDOW) {
@@ -132,7 +161,9 @@ impl Provider {
     }
 
     async fn fetch_keys(&self, metadata: &Metadata) -> Result<CoreJsonWebKeySet, ImsError> {
-        self.json("keys", metadata.jwks_uri().as_str()).await
+        let document: Value = self.json("keys", metadata.jwks_uri().as_str()).await?;
+        serde_json::from_value(used_keys(&document))
+            .map_err(|e| ImsError::Answer { endpoint: "keys", reason: e.to_string() })
     }
 
     async fn json<T: serde::de::DeserializeOwned>(
@@ -151,6 +182,61 @@ impl Provider {
         serde_json::from_slice(answer.body())
             .map_err(|e| ImsError::Answer { endpoint, reason: format!("{url}: {e}") })
     }
+}
+
+/// The fields of the discovery document that are used, and what the parser demands besides. Others may have any type.
+fn used_fields(document: &Value) -> Value {
+    let mut used = json!({
+        "response_types_supported": ["code"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+    });
+    for name in ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"] {
+        if let Some(value) = document.get(name) {
+            used[name] = value.clone();
+        }
+    }
+    for name in ["userinfo_endpoint", "revocation_endpoint"] {
+        if let Some(url) = document[name].as_str().filter(|text| Url::parse(text).is_ok()) {
+            used[name] = url.into();
+        }
+    }
+    used[PROMISES_ISSUER] = loose::boolean(&document[PROMISES_ISSUER]).unwrap_or_default().into();
+    used
+}
+
+/// The keys that can verify RS256, with the members that are used.
+fn used_keys(document: &Value) -> Value {
+    let is_absent_or = |value: &Value, expected: &str| value.is_null() || value == expected;
+    let keys = document["keys"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
+    let fitting = keys.filter(|key| {
+        key["kty"] == "RSA" && is_absent_or(&key["use"], "sig") && is_absent_or(&key["alg"], "RS256")
+    });
+    let used = fitting.map(|key| {
+        let mut used = json!({"kty": "RSA", "use": "sig", "n": key["n"], "e": key["e"]});
+        if let Some(kid) = loose::text(&key["kid"]) {
+            used["kid"] = kid.into();
+        }
+        used
+    });
+    json!({"keys": used.collect::<Vec<_>>()})
+}
+
+/// A document that speaks for another provider would make this client believe that provider's tokens (OpenID Connect
+/// Discovery §4.3). The issuer is of the configured server, or named in `ims.id_token_issuers`.
+fn check_issuer(issuer: &IssuerUrl, ims: &config::Ims) -> Result<(), String> {
+    let url = issuer.url();
+    let origin = url.origin();
+    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let is_of_server = is_plain && (origin == ims.server.origin() || origin == ims.discovery_url.origin());
+    if is_of_server || ims.id_token_issuers.iter().any(|named| *named == **issuer) {
+        return Ok(());
+    }
+    Err(format!(
+        "its issuer is `{}`, not of ims.server {}; if that is right, add it to ims.id_token_issuers",
+        issuer.chars().take(200).collect::<String>(),
+        ims.server
+    ))
 }
 
 /// Every address in the document must be https, or http on this machine (RFC 9700 §2.6).
@@ -185,5 +271,6 @@ fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }
 
+const PROMISES_ISSUER: &str = "authorization_response_iss_parameter_supported";
 /// How long made-up key ids cannot cause another fetch.
 pub const KEYS_WINDOW: Duration = Duration::from_mins(1);

@@ -1,5 +1,6 @@
 //! New tokens for a refresh token (RFC 6749 §6, OIDC Core §12).
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use oauth2::{RefreshToken, RequestTokenError, TokenResponse as _};
@@ -11,6 +12,7 @@ use super::error::ImsError;
 use super::token_limit::Share;
 use super::{Ims, token};
 use crate::clock::UnixTime;
+use crate::policy::refreshed::Original;
 
 /// Renewed tokens.
 #[derive(Debug)]
@@ -32,24 +34,39 @@ pub enum RenewError {
     /// IMS does not answer, or has something against this client: the refresh token may be good another time.
     #[error(transparent)]
     Passing(ImsError),
+    /// The response holds the next refresh token, to be saved, and nothing else that can be used.
+    #[error("{1}")]
+    RefreshTokenOnly(SecretString, ImsError),
 }
 
 impl Ims {
     /// Uses a refresh token of this person up. IMS gives a new one with every answer, so what this returns has to be kept.
-    pub async fn renew(&self, refresh: &SecretString, subject: &str) -> Result<Renewed, RenewError> {
+    /// `original` is what the `id_token` of the sign-in said.
+    pub async fn renew(
+        &self,
+        refresh: &SecretString,
+        subject: &str,
+        original: Option<&Original>,
+    ) -> Result<Renewed, RenewError> {
         let client = self.client().await.map_err(RenewError::Passing)?;
         let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
-        let http = OauthHttp { ims: self, share: Share::Refresh };
+        let http = OauthHttp::new(self, Share::Refresh);
         let answer = client.exchange_refresh_token(&refresh).request_async(&http).await;
         let answer = answer.map_err(|error| {
-            let kind = if is_over(&error) { RenewError::Final } else { RenewError::Passing };
-            kind(token_error(error))
+            let is_over = is_over(&error);
+            let error = token_error(error);
+            let next = http.refresh_token.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match next {
+                Some(next) => RenewError::RefreshTokenOnly(next, error),
+                None if is_over => RenewError::Final(error),
+                None => RenewError::Passing(error),
+            }
         })?;
         let access_token = SecretString::from(answer.access_token().secret().as_str());
         let refresh_token = answer.refresh_token().map(|token| SecretString::from(token.secret().as_str()));
         let id_token: Option<&CoreIdToken> = answer.extra_fields().id_token();
         if let Some(id_token) = id_token
-            && let Err(error) = self.about(subject, id_token, answer.access_token()).await
+            && let Err(error) = self.about(subject, original, id_token, answer.access_token()).await
         {
             // Whoever they are for, nobody will use them.
             for token in refresh_token.iter().chain([&access_token]) {
@@ -69,13 +86,14 @@ impl Ims {
     async fn about(
         &self,
         subject: &str,
+        original: Option<&Original>,
         id_token: &CoreIdToken,
         access_token: &openidconnect::AccessToken,
     ) -> Result<(), ImsError> {
-        match token::validate_renewed(self, id_token, subject, access_token).await {
+        match token::validate_renewed(self, id_token, subject, original, access_token).await {
             Err(error) if error.is_passing() => {
                 tracing::warn!(%error, "no keys to check the id_token of renewed tokens with");
-                token::check_subject(id_token, subject)
+                token::check_kept(id_token, subject, original)
             }
             other => other,
         }

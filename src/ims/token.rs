@@ -14,7 +14,9 @@ use openidconnect::{
 
 use super::Ims;
 use super::error::ImsError;
+use super::provider::Budget;
 use crate::policy::email::EmailClaim;
+use crate::policy::refreshed::Original;
 
 /// Validates the token of a login, which holds its nonce.
 pub async fn validate(
@@ -32,31 +34,31 @@ pub async fn validate_renewed(
     ims: &Ims,
     id_token: &CoreIdToken,
     subject: &str,
+    original: Option<&Original>,
     access_token: &AccessToken,
 ) -> Result<(), ImsError> {
     let any = |_: Option<&Nonce>| Ok(());
-    let claims = validate_with(ims, id_token, any, access_token).await?;
-    if claims.subject().as_str() == subject {
-        Ok(())
-    } else {
-        Err(ImsError::OtherPerson { endpoint: "token" })
-    }
+    validate_with(ims, id_token, any, access_token).await?;
+    check_kept(id_token, subject, original)
 }
 
-/// Fetches newer keys once when the token names one that is not known.
+/// Fetches newer keys, within the budget of sign-ins, when the known ones do not make the signature good.
 async fn validate_with(
     ims: &Ims,
     id_token: &CoreIdToken,
     nonce: impl NonceVerifier + Copy,
     access_token: &AccessToken,
 ) -> Result<CoreIdTokenClaims, ImsError> {
-    check_key_named(id_token)?;
     let issuers = ims.accepted_issuers().await?;
     let keys = ims.provider.keys().await?;
     let claims = match verify(ims, &issuers, &keys, id_token, nonce) {
-        Err(error) if is_unknown_key(&error) => {
-            let newer = ims.provider.newer_keys(&keys).await?;
-            verify(ims, &issuers, &newer, id_token, nonce)
+        Err(error) if may_need_newer_keys(&error) => {
+            match ims.provider.newer_keys(&keys, Budget::SignIn).await {
+                Ok(newer) => verify(ims, &issuers, &newer, id_token, nonce),
+                // What a known key says holds also while IMS is away.
+                Err(_) if !is_unknown_key(&error) => Err(error),
+                Err(error) => return Err(error),
+            }
         }
         other => other,
     };
@@ -65,17 +67,6 @@ async fn validate_with(
     check_not_before(ims, id_token)?;
     check_access_token_hash(id_token, &claims, access_token)?;
     Ok(claims)
-}
-
-/// The header names its key (`kid`, RFC 7515 §4.1.4). IMS always does; a token without it would be tried with whatever
-/// single key is published.
-fn check_key_named(id_token: &CoreIdToken) -> Result<(), ImsError> {
-    use base64::Engine as _;
-    let token = id_token.to_string();
-    let header = token.split('.').next().unwrap_or_default();
-    let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
-    let header: serde_json::Value = serde_json::from_slice(&header).unwrap_or_default();
-    if header["kid"].is_string() { Ok(()) } else { Err(refused("its header names no key (kid)".to_owned())) }
 }
 
 fn verify(
@@ -142,13 +133,25 @@ fn check_not_before(ims: &Ims, id_token: &CoreIdToken) -> Result<(), ImsError> {
     }
 }
 
-/// The subject alone, of a token whose signature cannot be checked now.
-pub fn check_subject(id_token: &CoreIdToken, subject: &str) -> Result<(), ImsError> {
-    if claims(id_token).is_some_and(|claims| claims["sub"] == subject) {
-        Ok(())
-    } else {
-        Err(ImsError::OtherPerson { endpoint: "token" })
+/// The same person, and what the `id_token` of the sign-in said (OIDC Core §12.2). Sessions of older versions do not hold that.
+pub fn check_kept(
+    id_token: &CoreIdToken,
+    subject: &str,
+    original: Option<&Original>,
+) -> Result<(), ImsError> {
+    let claims = claims(id_token).unwrap_or_default();
+    if claims["sub"] != subject {
+        return Err(ImsError::OtherPerson { endpoint: "token" });
     }
+    let kept = original.map_or(Ok(()), |original| original.check_kept(&Original::of_claims(&claims)));
+    kept.map_err(|name| {
+        refused(format!("the refreshed id_token has another {name} than the one of the sign-in"))
+    })
+}
+
+/// What a refreshed token has to keep of this one.
+pub fn original(id_token: &CoreIdToken) -> Original {
+    Original::of_claims(&claims(id_token).unwrap_or_default())
 }
 
 /// `at_hash`, when present, is that of the access token beside it (OIDC Core §3.1.3.8).
@@ -194,6 +197,14 @@ fn claims(id_token: &CoreIdToken) -> Option<serde_json::Value> {
     serde_json::from_slice(&payload).ok()
 }
 
+/// IMS may use a key that is not known yet, also under a known name.
+fn may_need_newer_keys(error: &ClaimsVerificationError) -> bool {
+    let bad =
+        |error: &SignatureVerificationError| matches!(error, SignatureVerificationError::CryptoError(_));
+    is_unknown_key(error)
+        || matches!(error, ClaimsVerificationError::SignatureVerification(inner) if bad(inner))
+}
+
 fn is_unknown_key(error: &ClaimsVerificationError) -> bool {
     matches!(error, ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey))
 }
@@ -205,6 +216,9 @@ fn explain(error: &ClaimsVerificationError, issuers: &[String]) -> String {
             "{detail}; accepted: {}. If IMS really uses the other one, add it to ims.id_token_issuers",
             issuers.join(", ")
         ),
+        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::AmbiguousKeyId(_)) => {
+            "signature: the header names no key (kid), and more than one of IMS's keys fits".to_owned()
+        }
         ClaimsVerificationError::SignatureVerification(inner) => format!("signature: {inner}"),
         other => other.to_string(),
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::clock::UnixTime;
+use crate::policy::refreshed::Original;
 
 /// One person's session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -77,6 +78,9 @@ pub struct Identity {
     /// IMS's own session: the claim `sid` of the `id_token` (OpenID Connect Back-Channel Logout 1.0 §2.1).
     #[serde(default)]
     pub ims_session: Option<String>,
+    /// What a refreshed `id_token` has to keep; absent in sessions of older versions.
+    #[serde(default)]
+    pub original: Option<Original>,
 }
 
 impl Identity {

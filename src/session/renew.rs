@@ -22,6 +22,9 @@ pub enum ExchangeError {
     /// Not now; perhaps after the time that IMS named.
     #[error("{0}")]
     Passing(String, Option<Duration>),
+    /// The response holds the next refresh token, and nothing else that can be used.
+    #[error("{1}")]
+    RefreshTokenOnly(SecretString, String),
 }
 
 /// Why a session has no new tokens.
@@ -88,6 +91,13 @@ impl Sessions {
         };
         match exchange(used.clone()).await {
             Ok(tokens) => self.save(&current, &used, tokens).await,
+            Err(ExchangeError::RefreshTokenOnly(next, why)) => {
+                let tokens = Tokens { refresh: Some(next), ..current.data.tokens.clone() };
+                let saved = self.save(&current, &used, tokens).await?;
+                // The saved session is another value than the one whose refresh failed.
+                saved.note_failed_renewal(self.clock.now().plus(PAUSE));
+                Err(NotRenewed::Away(why, None))
+            }
             Err(ExchangeError::Passing(why, wait)) => Err(NotRenewed::Away(why, wait)),
             Err(ExchangeError::Final(why)) => match self.second_look(&current).await? {
                 Some(renewed) => Ok(renewed),
@@ -158,5 +168,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a refused refresh token may be one that another instance has just used.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
+/// Before the next refresh, when a response held the refresh token alone.
+const PAUSE: Duration = Duration::from_secs(5);
 /// Between attempts to save.
 const SAVE_PAUSE: Duration = Duration::from_millis(500);

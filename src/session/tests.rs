@@ -29,6 +29,7 @@ fn identity() -> Identity {
         organization_name: None,
         groups: vec!["delivery".to_owned()],
         ims_session: None,
+        original: None,
     }
 }
 
@@ -38,6 +39,7 @@ fn data(user: &str, now: UnixTime) -> SessionData {
         user: format!("{user}@B2.e"),
         email: Some(format!("{user}@example.com")),
         ims_session: Some(format!("ims-{user}")),
+        original: None,
         ..identity()
     };
     let tokens = Tokens {

@@ -127,12 +127,10 @@ impl Callback<'_> {
         if Duration::from_secs(u64::try_from(age).unwrap_or(0)) > self.shared.login_timeout {
             return self.again(state.attempt() + 1, to, "the login took too long").await;
         }
-        if let Some(issuer) = &query.iss {
-            match self.shared.ims.accepted_issuers().await {
-                Ok(accepted) if accepted.contains(issuer) => {}
-                Ok(_) => return Ok(self.malformed("iss is not an accepted issuer (RFC 9207)")),
-                Err(error) => return Ok(login::failed(self.shared, self.context, &error, &to.return_to)),
-            }
+        match self.shared.ims.is_response_issuer(query.iss.as_deref()).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(self.malformed("iss is missing, or is not the issuer of IMS (RFC 9207)")),
+            Err(error) => return Ok(login::failed(self.shared, self.context, &error, &to.return_to)),
         }
         match (query.error, query.code.filter(|code| !code.is_empty())) {
             // IMS was to show nothing and could not (OIDC Core §3.1.2.6): now it may, once.
@@ -235,6 +233,7 @@ impl Callback<'_> {
         };
         let identity = Identity {
             ims_session: tokens.session,
+            original: Some(tokens.original),
             user: person.user,
             email: person.email,
             name: person.name,

@@ -103,9 +103,13 @@ fn start(shared: &Arc<Shared>, auth: &Arc<Auth>) -> Flight<Renewal> {
 async fn renew(shared: Arc<Shared>, auth: Arc<Auth>) -> Renewal {
     let id = RequestId::random();
     let exchange = async |refresh: SecretString| {
-        let renewed = shared.ims.renew(&refresh, &auth.data.identity.user).await;
+        let identity = &auth.data.identity;
+        let renewed = shared.ims.renew(&refresh, &identity.user, identity.original.as_ref()).await;
         renewed.map(tokens).map_err(|error| match error {
             RenewError::Final(error) => ExchangeError::Final(error.to_string()),
+            RenewError::RefreshTokenOnly(next, error) => {
+                ExchangeError::RefreshTokenOnly(next, error.to_string())
+            }
             RenewError::Passing(error) => ExchangeError::Passing(error.to_string(), error.retry_after()),
         })
     };

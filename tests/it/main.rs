@@ -61,6 +61,7 @@ mod raw;
 mod reach;
 mod recheck;
 mod refusals;
+mod relying_party;
 mod renewal;
 mod reset;
 mod response_urls;

@@ -19,7 +19,6 @@ async fn a_token_that_ims_did_not_sign_with_a_published_key_is_refused() {
         (Signing::OtherKey, "signature"),
         (Signing::Broken, "signature"),
         (Signing::UnknownKid, "signature"),
-        (Signing::NoKid, "kid"),
     ] {
         println!("{signing:?}");
         world.ims.faults().sign_id_token(Times::Once, signing);

@@ -1,0 +1,171 @@
+//! What the token endpoint answers (RFC 6749 §5.1, §5.2), each field read by itself: one that cannot be read hides no
+//! other, and fields that are not used may have any type.
+
+use std::time::Duration;
+
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use super::loose;
+
+/// A successful response, as far as it can be read. No `Debug`: it holds tokens.
+#[derive(Default)]
+pub struct TokenResponse {
+    /// The access token, when its characters are those that RFC 6749 §A.12 allows.
+    pub access_token: Option<String>,
+    /// The refresh token, under the same rule; an empty one counts as absent.
+    pub refresh_token: Option<String>,
+    /// The `id_token`, not validated.
+    pub id_token: Option<String>,
+    /// Whether `token_type` is `Bearer`, in any case (RFC 6749 §5.1, RFC 6750 §4).
+    pub is_bearer: bool,
+    /// `expires_in`, whether it is a number or one in quotes.
+    pub lifetime: Lifetime,
+}
+
+/// How long an access token lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lifetime {
+    /// The response does not say.
+    #[default]
+    Absent,
+    /// What stands there is no time.
+    Unreadable,
+    /// For so long; zero when it is over already.
+    For(Duration),
+}
+
+/// An error response: the code and the description, as they came.
+pub type ErrorResponse = (String, Option<String>);
+
+/// Reads a successful response; `None` when it is no JSON object.
+pub fn read(body: &[u8]) -> Option<TokenResponse> {
+    let fields = object(body)?;
+    let token = |name: &str| fields.get(name).and_then(loose::text).filter(|token| is_token(token));
+    Some(TokenResponse {
+        access_token: token("access_token"),
+        refresh_token: token("refresh_token"),
+        id_token: token("id_token"),
+        is_bearer: fields["token_type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")),
+        lifetime: lifetime(&fields["expires_in"]),
+    })
+}
+
+/// Reads an error response (RFC 6749 §5.2); `None` when it names no error.
+pub fn read_error(body: &[u8]) -> Option<ErrorResponse> {
+    let fields = object(body)?;
+    Some((fields["error"].as_str()?.to_owned(), fields["error_description"].as_str().map(str::to_owned)))
+}
+
+/// The first JSON value of the body, when it is an object. A byte-order mark before it and bytes after it change nothing.
+fn object(body: &[u8]) -> Option<Value> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let value = Value::deserialize(&mut serde_json::Deserializer::from_slice(body)).ok()?;
+    value.is_object().then_some(value)
+}
+
+/// One or more characters of RFC 6749 §A.12: nothing that could end a header.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| (b' '..=b'~').contains(&b))
+}
+
+fn lifetime(value: &Value) -> Lifetime {
+    if value.is_null() {
+        return Lifetime::Absent;
+    }
+    let Some(seconds) = loose::number(value) else { return Lifetime::Unreadable };
+    let seconds = seconds.clamp(0.0, LONGEST);
+    Lifetime::For(Duration::try_from_secs_f64(seconds.floor()).unwrap_or_default())
+}
+
+/// Seconds; far more than anybody's token lives.
+const LONGEST: f64 = 1e9;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn response(change: impl FnOnce(&mut Value)) -> TokenResponse {
+        let mut fields = json!({"access_token": "a", "refresh_token": "r", "id_token": "i", "token_type": "bearer",
+                                "expires_in": 86399});
+        change(&mut fields);
+        read(fields.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_lifetime_may_be_in_quotes() {
+        let day = Lifetime::For(Duration::from_secs(86399));
+        for (value, expected) in [
+            (json!(86399), day),
+            (json!("86399"), day),
+            (json!(86399.9), day),
+            (json!(0), Lifetime::For(Duration::ZERO)),
+            (json!("-1"), Lifetime::For(Duration::ZERO)),
+            (json!(null), Lifetime::Absent),
+            (json!("soon"), Lifetime::Unreadable),
+            (json!([]), Lifetime::Unreadable),
+            (json!(1e300), Lifetime::For(Duration::from_secs(1_000_000_000))),
+        ] {
+            assert_eq!(response(|fields| fields["expires_in"] = value.clone()).lifetime, expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_read_hides_no_other() {
+        for (name, value) in [
+            ("access_token", json!(null)),
+            ("access_token", json!({"a": 1})),
+            ("access_token", json!("a\r\nX-Ims-User: admin")),
+            ("access_token", json!("")),
+            ("id_token", json!([])),
+            ("expires_in", json!("soon")),
+            ("token_type", json!(7)),
+            ("scope", json!({})),
+        ] {
+            let read = response(|fields| fields[name] = value.clone());
+            assert_eq!(read.refresh_token.as_deref(), Some("r"), "{name}: {value}");
+            assert_eq!(read.access_token.is_some(), name != "access_token", "{name}: {value}");
+        }
+        assert!(response(|fields| fields["refresh_token"] = "".into()).refresh_token.is_none());
+    }
+
+    #[test]
+    fn the_type_is_bearer_in_any_case() {
+        for (value, expected) in [
+            (json!("Bearer"), true),
+            (json!("BEARER"), true),
+            (json!("mac"), false),
+            (json!(""), false),
+            (json!(null), false),
+        ] {
+            assert_eq!(
+                response(|fields| fields["token_type"] = value.clone()).is_bearer,
+                expected,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_stands_around_the_object_changes_nothing() {
+        assert!(
+            read(b"\xef\xbb\xbf{\"refresh_token\":\"r\"} trailing")
+                .is_some_and(|r| r.refresh_token.is_some())
+        );
+        for body in ["", "[]", "\"x\"", "<html>", "{\"refresh_token\":"] {
+            assert!(read(body.as_bytes()).is_none(), "{body}");
+        }
+        assert_eq!(read_error(b"{\"error\":\"invalid_grant\"}"), Some(("invalid_grant".to_owned(), None)));
+        assert_eq!(read_error(b"{}"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_read_without_panic(body in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = (read(&body).is_some(), read_error(&body));
+        }
+    }
+}

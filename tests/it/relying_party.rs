@@ -1,0 +1,244 @@
+//! Details of a relying party: the issuer, the token type, keys without a name or with a new value, refreshed tokens.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use imsgate::config::SessionMode;
+use imsgate::demo::faults::Times;
+use imsgate::demo::ims::Signing;
+use serde_json::{Value, json};
+
+use crate::support::{OpenLogin, World, logs};
+
+#[tokio::test]
+async fn a_discovery_document_of_another_issuer_is_refused_unless_it_is_named() {
+    let other = "https://ims.example.com";
+    let world = World::builder().ims_down().start().await;
+    world.ims.faults().clear();
+    for issuer in
+        [other.to_owned(), format!("{}@ims.example.com", world.ims.url()), format!("{}?x", world.ims.url())]
+    {
+        world.ims.faults().tamper_discovery(Times::Always, move |d| d["issuer"] = issuer.clone().into());
+        let page = world.browser().get("/view/home").await;
+        assert_eq!(page.status, StatusCode::BAD_GATEWAY, "{}", page.text());
+        assert!(logs::audit(&page.request_id())[0].field("reason").contains("ims.id_token_issuers"));
+    }
+    world.stop().await;
+
+    let world = World::builder()
+        .ims(move |ims| ims.id_token_issuer = Some(other.to_owned()))
+        .instance(move |i| i.ims.id_token_issuers = vec![other.to_owned()])
+        .ims_down()
+        .start()
+        .await;
+    world.ims.faults().clear();
+    world.ims.faults().tamper_discovery(Times::Always, move |d| d["issuer"] = other.into());
+    world.signed_in("alice").await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_type_of_a_token_must_be_bearer() {
+    let world = World::start().await;
+    for (value, is_good) in [
+        (json!("BEARER"), true),
+        (json!("Bearer"), true),
+        (json!("mac"), false),
+        (json!("DPoP"), false),
+        (json!(""), false),
+        (json!(null), false),
+        (json!(1), false),
+    ] {
+        let sent = value.clone();
+        world
+            .ims
+            .faults()
+            .tamper_token_answer(Times::Once, move |answer| answer["token_type"] = sent.clone());
+        let answer = world.browser().sign_in("alice", "/view/home").await;
+        assert_eq!(answer.session_cookie().is_some(), is_good, "{value}: {}", answer.text());
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn numbers_in_quotes_and_fields_that_are_not_used_stop_no_sign_in() {
+    let world = World::builder().ims_down().start().await;
+    world.ims.faults().clear();
+    world.ims.faults().tamper_discovery(Times::Always, |document| {
+        document["scopes_supported"] = json!("openid");
+        document["claims_supported"] = json!(7);
+        document["response_types_supported"] = json!(null);
+        document["userinfo_signing_alg_values_supported"] = json!({});
+    });
+    for (name, value) in [
+        ("expires_in", json!("86399")),
+        ("expires_in", json!(86_399.5)),
+        ("scope", json!(["openid"])),
+        ("sub", json!({})),
+        ("state", json!(7)),
+        ("refresh_token", json!("")),
+        ("refresh_token", json!(null)),
+    ] {
+        let sent = value.clone();
+        world.ims.faults().tamper_token_answer(Times::Once, move |answer| answer[name] = sent.clone());
+        let answer = world.browser().sign_in("alice", "/view/home").await;
+        assert_eq!(answer.location(), "/view/home", "{name}: {value}: {}", answer.text());
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_promised_in_the_callback_must_be_there() {
+    let named = "https://ims.example.com/ims";
+    for (promise, without) in
+        [(json!(true), false), (json!("true"), false), (json!(false), true), (json!(null), true)]
+    {
+        let world = World::builder()
+            .ims(move |ims| ims.id_token_issuer = Some(named.to_owned()))
+            .instance(move |i| i.ims.id_token_issuers = vec![named.to_owned()])
+            .ims_down()
+            .start()
+            .await;
+        world.ims.faults().clear();
+        world.ims.faults().tamper_discovery(Times::Always, move |document| {
+            document["authorization_response_iss_parameter_supported"] = promise.clone();
+        });
+        let encode = |text: String| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        // The issuer of the discovery document counts, not that of id_tokens.
+        for (issuer, is_good) in
+            [(None, without), (Some(world.ims.url()), true), (Some(named.to_owned()), false)]
+        {
+            let browser = world.browser();
+            let login = OpenLogin::begin(&browser, "/view/home").await;
+            let query = issuer.map(|issuer| format!("&iss={}", encode(issuer))).unwrap_or_default();
+            let answer = browser.get(&format!("{}{query}", login.callback())).await;
+            assert_eq!(answer.session_cookie().is_some(), is_good, "{query}: {}", answer.text());
+        }
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_without_kid_is_good_when_one_key_fits() {
+    let world = World::start().await;
+    world.ims.faults().sign_id_token(Times::Always, Signing::NoKid);
+    world.signed_in("alice").await;
+    // After a rotation two keys are published.
+    world.ims.rotate_keys().unwrap();
+    for _ in 0..2 {
+        let page = world.browser().sign_in("alice", "/view/home").await;
+        assert_eq!(page.session_cookie(), None);
+        assert!(logs::audit(&page.request_id())[0].field("reason").contains("signature"));
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_bad_signature_under_a_known_kid_fetches_the_keys_once_a_window() {
+    let world = World::start().await;
+    world.signed_in("alice").await;
+    let before = world.ims.keys_fetches();
+    world.ims.faults().sign_id_token(Times::Always, Signing::Broken);
+    for _ in 0..3 {
+        assert_eq!(world.browser().sign_in("alice", "/view/home").await.session_cookie(), None);
+    }
+    assert_eq!(world.ims.keys_fetches(), before + 1);
+    world.clock.advance(Duration::from_secs(61));
+    world.browser().sign_in("alice", "/view/home").await;
+    assert_eq!(world.ims.keys_fetches(), before + 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn logout_tokens_with_unknown_keys_leave_sign_ins_their_key_fetch() {
+    let world = World::start().await;
+    world.signed_in("alice").await;
+    for _ in 0..3 {
+        let token = world.ims.logout_token(&Signing::UnknownKid, |_, _| {}).unwrap();
+        let answer = world.browser().post_form("/ims/backchannel-logout", &[("logout_token", &token)]).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(world.ims.keys_fetches(), 2);
+    world.ims.rotate_keys().unwrap();
+    world.signed_in("dave").await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_logout_token_without_a_type_is_accepted() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await;
+    let user = alice.get_json("/ims/me").await.json()["user"].clone();
+    let untyped = world.ims.logout_token(&Signing::Honest, |header, claims| {
+        header.as_object_mut().unwrap().remove("typ");
+        claims["sub"] = user.clone();
+    });
+    let answer =
+        world.browser().post_form("/ims/backchannel-logout", &[("logout_token", &untyped.unwrap())]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    assert_eq!(alice.get_json("/ims/me").await.status, StatusCode::UNAUTHORIZED);
+    world.stop().await;
+}
+
+/// A world whose tokens live for 20 minutes, in which groups are not asked for again.
+async fn short_lived() -> World {
+    World::builder()
+        .ims(|ims| ims.token_lifetime = LIFE)
+        .session_mode(SessionMode::Bearer)
+        .config(|config| config.session.recheck_groups = Duration::from_hours(12))
+        .start()
+        .await
+}
+
+#[tokio::test]
+async fn a_refreshed_id_token_keeps_what_the_sign_in_said() {
+    let cases: [(&str, Change, bool); 5] = [
+        ("the same", |_| {}, true),
+        ("no auth_time", |claims| drop(claims.as_object_mut().unwrap().remove("auth_time")), true),
+        ("another time of sign-in", |claims| claims["auth_time"] = json!(1), false),
+        ("a nonce of another sign-in", |claims| claims["nonce"] = json!("n"), false),
+        ("another person", |claims| claims["sub"] = json!("B"), false),
+    ];
+    for (name, change, is_good) in cases {
+        let world = short_lived().await;
+        let alice = world.signed_in("alice").await;
+        world.clock.advance(LIFE);
+        world.ims.faults().tamper_id_token(Times::Once, move |_, claims| change(claims));
+        let answer = alice.get_json("/demo/echo").await;
+        assert_eq!(answer.status == StatusCode::OK, is_good, "{name}: {}", answer.text());
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_response_that_cannot_be_used_loses_no_refresh_token() {
+    let cases: [(&str, Change); 5] = [
+        ("no access token", |answer| answer["access_token"] = json!(null)),
+        ("an access token that would split a header", |answer| answer["access_token"] = json!("a\r\nb: c")),
+        ("another type", |answer| answer["token_type"] = json!("mac")),
+        ("a lifetime in words", |answer| answer["expires_in"] = json!("soon")),
+        ("an id_token of another kind", |answer| answer["id_token"] = json!("x")),
+    ];
+    for (name, change) in cases {
+        let world = short_lived().await;
+        let alice = world.signed_in("alice").await;
+        world.clock.advance(LIFE);
+        world.ims.faults().tamper_token_answer(Times::Once, change);
+        for _ in 0..3 {
+            assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::SERVICE_UNAVAILABLE, "{name}");
+        }
+        assert_eq!(world.ims.refreshes().len(), 1, "{name}: IMS is not asked at every request");
+        world.clock.advance(Duration::from_secs(6));
+        let answer = alice.get_json("/demo/echo").await;
+        assert_eq!(answer.status, StatusCode::OK, "{name}: {}", answer.text());
+        let used = world.ims.refreshes();
+        assert_eq!(used.len(), 2);
+        assert_ne!(used[0], used[1], "the next refresh token was saved");
+        world.stop().await;
+    }
+}
+
+const LIFE: Duration = Duration::from_mins(20);
+
+/// What happens to claims or to a response on the way.
+type Change = fn(&mut Value);
