@@ -16,9 +16,9 @@ import { fault, soapRouter } from './soap.mjs';
  * Gives `url`, `requests` (`{method, url, headers, rawHeaders, soap}`), `sessions` (token to session), `logons` and
  * `logoffs`.
  */
-export async function startCampaign({ ims, trustHeaders = false }) {
+export async function startCampaign({ ims, trustHeaders = false, saveVia }) {
   const state = { requests: [], sessions: new Map(), logons: [], logoffs: [] };
-  const world = { ims, trustHeaders, ...state };
+  const world = { ims, trustHeaders, saveVia, ...state };
   const sockets = new WebSocketServer({ noServer: true });
   const server = createServer((request, response) => {
     const { method, url, headers, rawHeaders } = request;
@@ -86,7 +86,7 @@ async function route(world, request, response, record) {
     return reply(response, 200, 'text/html', `<!doctype html><title>Campaign</title><h1>Welcome ${who.login}</h1>`);
   }
   if (pathname === '/view/edit') return reply(response, 200, 'text/html', editor(who));
-  if (pathname === '/view/save') return save(who, request, response, record);
+  if (pathname === '/view/save') return save(who, request, response, record, searchParams.has('elsewhere') && world.saveVia);
   if (pathname === '/xtk/echo') {
     return reply(response, 200, 'application/json', JSON.stringify({ url: request.url, headers: request.headers, raw: request.rawHeaders }));
   }
@@ -102,17 +102,19 @@ const editor = (who) => {
   const token = `<input type="hidden" name="__securitytoken" value="${who.security ?? ''}">`;
   return `<!doctype html><title>Delivery</title><h1>Delivery</h1>
 <form id="plain" method="post" action="save?id=7&amp;lang=%22en%22">${token}<input name="label"><button>Save</button></form>
+<form id="elsewhere" method="post" action="save?elsewhere=1">${token}<input name="label"><button>Save</button></form>
 <form id="upload" method="post" action="save?id=8" enctype="multipart/form-data">${token}<input name="label">
 <input type="file" name="file"><button>Upload</button></form>`;
 };
 
 /** Takes a form whose security token is that of the session; `record.form` is its body. */
-async function save(who, request, response, record) {
+async function save(who, request, response, record, via) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const sent = new Response(Buffer.concat(chunks), { headers: { 'content-type': request.headers['content-type'] } });
   record.form = await sent.formData();
   if (record.form.get('__securitytoken') !== who.security) return reply(response, 403, 'text/plain', 'not from a page of this session');
+  if (via) return void response.writeHead(302, { location: via }).end();
   return reply(response, 200, 'text/html', '<!doctype html><title>Saved</title><h1>Saved</h1><a href="edit">Back</a>');
 }
 

@@ -136,7 +136,7 @@ async function ready(program, url, ca) {
     'the gateway is ready',
     async () => {
       if (program.exited()) throw new Error('ended');
-      const answer = await send(`${url}/ims/health/ready`, ca ? { ca } : { insecure: true });
+      const answer = await send(`${url}/ims/health/sign-in`, ca ? { ca } : { insecure: true });
       return answer.status === 200;
     },
     20_000,

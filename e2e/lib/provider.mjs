@@ -12,13 +12,14 @@ const SCOPES = ['openid', 'AdobeID', 'read_organizations', 'session', 'additiona
 /**
  * Starts the provider on a free loopback port. With `accessTtl`, access tokens live so many seconds, and refresh tokens are
  * given out, each good for one use: the package takes one that is used twice for stolen, and revokes all that came of it.
+ * With `logoutVia`, the logout redirects to this address first, which goes on to its parameter `to`.
  * With `keepAlive`, connections without a request stay open so many milliseconds, instead of Node's five seconds.
  *
  * Gives `url`, `clientId`, `clientSecret`, `seen` (requests as `METHOD /path`), `ended` (browser sessions ended by
  * logout) `tokenIsLive(token)` and
  * `revokeGrantOf(token)`.
  */
-export async function startProvider({ redirectUris, accessTtl, keepAlive }) {
+export async function startProvider({ redirectUris, accessTtl, keepAlive, logoutVia }) {
   const clientId = 'Campaign1';
   const clientSecret = randomBytes(24).toString('base64url');
   const app = createServer(keepAlive ? { keepAliveTimeout: keepAlive } : {});
@@ -28,7 +29,7 @@ export async function startProvider({ redirectUris, accessTtl, keepAlive }) {
   const state = { seen: [], ended: [] };
   const origins = redirectUris.map((uri) => new URL(uri).origin);
 
-  provider.use(imsAddresses(provider, { clientId, origins, state })); // runs before the provider's own routes
+  provider.use(imsAddresses(provider, { clientId, origins, state, logoutVia })); // runs before the provider's own routes
   provider.on('server_error', (_ctx, error) => console.error('provider:', error));
   app.on('request', provider.callback());
 
@@ -113,7 +114,7 @@ const claims = ({ sub, email, name }) => ({
 });
 
 /** What IMS answers beside OpenID Connect. */
-function imsAddresses(provider, { clientId, origins, state }) {
+function imsAddresses(provider, { clientId, origins, state, logoutVia }) {
   return async (ctx, next) => {
     state.seen.push(`${ctx.method} ${ctx.path}`);
     ctx.set('x-debug-id', randomBytes(8).toString('hex'));
@@ -132,7 +133,7 @@ function imsAddresses(provider, { clientId, origins, state }) {
       }));
     }
     if (ctx.path === '/ims/validate_token/v1' && ctx.method === 'POST') return validateToken(provider, ctx, clientId);
-    if (ctx.path === '/ims/logout/v1') return logout(provider, ctx, { clientId, origins, state });
+    if (ctx.path === '/ims/logout/v1') return logout(provider, ctx, { clientId, origins, state, logoutVia });
     await next();
     // IMS lists this name, which no standard knows.
     if (ctx.path === '/.well-known/openid-configuration') ctx.body.grant_types_supported.push('implicit_grant');
@@ -179,7 +180,7 @@ async function validateToken(provider, ctx, clientId) {
 }
 
 /** Ends the browser's session here and goes back to an address of the client. */
-async function logout(provider, ctx, { clientId, origins, state }) {
+async function logout(provider, ctx, { clientId, origins, state, logoutVia }) {
   const { client_id: client, redirect_uri: target } = ctx.query;
   const registered = typeof target === 'string' && URL.canParse(target) && origins.includes(new URL(target).origin);
   if (client !== clientId || !registered) {
@@ -192,7 +193,7 @@ async function logout(provider, ctx, { clientId, origins, state }) {
     await session.destroy();
   }
   ctx.cookies.set(provider.cookieName('session'), null);
-  ctx.redirect(target);
+  ctx.redirect(logoutVia ? `${logoutVia}?${new URLSearchParams({ to: target })}` : target);
 }
 
 async function form(ctx) {

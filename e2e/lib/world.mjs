@@ -7,12 +7,12 @@ import { startProvider } from './provider.mjs';
 
 /**
  * Starts all three; `session` is the gateway's `campaign.session`, `idleTimeout` its `session.idle_timeout`, `accessTtl` as for
- * the provider.
+ * the provider, as is `logoutVia`; `saveVia` is where Campaign redirects a form that asks for it.
  */
-export async function startWorld({ session = 'bearer-logon', workers, idleTimeout, accessTtl } = {}) {
+export async function startWorld({ session = 'bearer-logon', workers, idleTimeout, accessTtl, logoutVia, saveVia } = {}) {
   const port = await freePort();
-  const ims = await startProvider({ redirectUris: [`https://localhost:${port}/ims/callback`], accessTtl });
-  const campaign = await startCampaign({ ims, trustHeaders: session === 'headers' });
+  const ims = await startProvider({ redirectUris: [`https://localhost:${port}/ims/callback`], accessTtl, logoutVia });
+  const campaign = await startCampaign({ ims, trustHeaders: session === 'headers', saveVia });
   const parts = [ims, campaign];
   // Everything is stopped even if the gateway does not stop well, which is then the error.
   const stop = async () => {

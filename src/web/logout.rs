@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse as _, Response};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
 
 use super::answer::{Stop, see_other};
 use super::context::Context;
@@ -30,7 +30,6 @@ pub async fn confirm(
         Ok(Some(auth)) => pages::logout_confirm(&pages::LogoutConfirm {
             person: auth.data.identity.display(),
             csrf: None,
-            form_action: &shared.ims_origin(),
             request_id: context.id.as_str(),
             support: shared.support(),
             now: context.now,
@@ -80,9 +79,7 @@ async fn leave(shared: &Shared, context: &Context, headers: &HeaderMap, extent: 
     let auth = match shared.sessions.find(cookie).await {
         Ok(Some(auth)) => auth,
         Ok(None) => {
-            let mut response = see_other(SIGNED_OUT);
-            cookie::remove_session(response.headers_mut());
-            return response;
+            return signed_out_to(SIGNED_OUT);
         }
         Err(error) => return Stop::from(error).answer(shared, context, true),
     };
@@ -103,8 +100,15 @@ async fn leave(shared: &Shared, context: &Context, headers: &HeaderMap, extent: 
         }
         _ => None,
     };
-    let mut response = see_other(&shared.ims.logout_url(revoked));
+    signed_out_to(&shared.ims.logout_url(revoked))
+}
+
+/// Goes on to `location` without the session's cookie, and without what the browser has cached of Campaign: the button "Back" would
+/// show it to whoever comes next (Clear Site Data §3.1). Not on the page after it, which comes from IMS and may never come.
+fn signed_out_to(location: &str) -> Response {
+    let mut response = see_other(location);
     cookie::remove_session(response.headers_mut());
+    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
     response
 }
 

@@ -63,7 +63,6 @@ pub async fn handler(
         sessions: sessions.as_deref(),
         expires_at: &pages::utc(ends),
         csrf: None,
-        form_action: &shared.ims_origin(),
         request_id: context.id.as_str(),
         support: shared.support(),
         now: context.now,

@@ -86,11 +86,10 @@ async fn ask(
     }
     let mut response = if !waiting.is_empty() {
         waiting.sort_unstable_by_key(|waiting| std::cmp::Reverse(waiting.sent));
-        let (person, form_action) = (auth.data.identity.display(), shared.ims_origin());
+        let person = auth.data.identity.display();
         pages::resume(&pages::Resume {
             waiting: &waiting,
             person,
-            form_action: &form_action,
             request_id: context.id.as_str(),
             now: context.now,
         })

@@ -14,8 +14,6 @@ pub struct LogoutConfirm<'a> {
     pub person: &'a str,
     /// A token that the form sends along as `csrf`.
     pub csrf: Option<&'a str>,
-    /// Origins, separated by blanks, that the logout redirects to: the one of IMS.
-    pub form_action: &'a str,
     /// The request's id, for the operator.
     pub request_id: &'a str,
     /// Whom to ask; empty: "your Campaign administrator".
@@ -26,7 +24,7 @@ pub struct LogoutConfirm<'a> {
 
 /// 200: asks whether to sign out; the form posts to `/ims/logout`.
 pub fn logout_confirm(page: &LogoutConfirm<'_>) -> Page {
-    Page::render(StatusCode::OK, page).form_to(page.form_action)
+    Page::render(StatusCode::OK, page).with_form()
 }
 
 impl LogoutConfirm<'_> {

@@ -26,8 +26,6 @@ pub struct Me<'a> {
     pub expires_at: &'a str,
     /// A token that the sign-out form sends along as `csrf`.
     pub csrf: Option<&'a str>,
-    /// Origins, separated by blanks, that the logout redirects to: the one of IMS.
-    pub form_action: &'a str,
     /// The request's id, for the operator.
     pub request_id: &'a str,
     /// Whom to ask; empty: "your Campaign administrator".
@@ -49,7 +47,7 @@ pub struct OwnSession {
 
 /// 200: who is signed in, with which groups, until when.
 pub fn me(page: &Me<'_>) -> Page {
-    Page::render(StatusCode::OK, page).form_to(page.form_action)
+    Page::render(StatusCode::OK, page).with_form()
 }
 
 impl Me<'_> {

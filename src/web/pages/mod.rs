@@ -38,8 +38,7 @@ pub use self::stamp::utc;
 pub struct Page {
     status: StatusCode,
     html: String,
-    /// Origins, besides our own, that a form of this page may lead to; `None`: the page has no form.
-    form_action: Option<String>,
+    has_form: bool,
     retry_after: Option<Duration>,
 }
 
@@ -56,14 +55,12 @@ impl Page {
 
     fn render(status: StatusCode, template: &impl Template) -> Self {
         let html = template.render().expect("a template writes into a String, which does not fail");
-        Self { status, html, form_action: None, retry_after: None }
+        Self { status, html, has_form: false, retry_after: None }
     }
 
-    /// Lets a form of this page lead to our own origin and, by redirect, to `origins` (separated by blanks).
-    ///
-    /// Browsers apply `form-action` to the redirects that follow a form as well (CSP Level 3 §6.4.1).
-    fn form_to(self, origins: &str) -> Self {
-        Self { form_action: Some(origins.to_owned()), ..self }
+    /// Lets this page have a form.
+    fn with_form(self) -> Self {
+        Self { has_form: true, ..self }
     }
 
     /// Sends `Retry-After` (RFC 9110 §10.2.3), rounded up to whole seconds.
@@ -75,11 +72,11 @@ impl Page {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(header::CONTENT_SECURITY_POLICY, style::policy(self.form_action.as_deref()));
+        headers.insert(header::CONTENT_SECURITY_POLICY, style::policy(self.has_form));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         // A failed callback's own address holds a code, so its page names it to nobody. A page with a form has no such
         // address, and needs to: without a referrer browsers send `Origin: null` (Fetch §3.2).
-        let referrer = if self.form_action.is_some() { "same-origin" } else { "no-referrer" };
+        let referrer = if self.has_form { "same-origin" } else { "no-referrer" };
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static(referrer));
         headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         if let Some(after) = self.retry_after {

@@ -16,8 +16,6 @@ pub struct Resume<'a> {
     pub waiting: &'a [Waiting],
     /// E-mail or name of the person signed in.
     pub person: &'a str,
-    /// Origins, separated by blanks, that the forms may be redirected to: the one of IMS.
-    pub form_action: &'a str,
     /// The request's id, for the operator.
     pub request_id: &'a str,
     /// The time of the request.
@@ -41,7 +39,7 @@ pub struct Waiting {
 
 /// 200: asks whether to send what was kept. The button posts to the form's own address.
 pub fn resume(page: &Resume<'_>) -> Page {
-    Page::render(StatusCode::OK, page).form_to(page.form_action)
+    Page::render(StatusCode::OK, page).with_form()
 }
 
 impl Resume<'_> {
