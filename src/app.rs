@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -116,8 +117,14 @@ impl Gateway {
         self.shared.ims.is_ready()
     }
 
+    /// Has readiness answer 503 from now on; requests are served as before.
+    pub fn retire(&self) {
+        self.shared.is_retiring.store(true, Ordering::Relaxed);
+    }
+
     /// Stops listening, drains, ends.
     pub async fn stop(mut self) {
+        self.retire();
         // First, so that a successor can have the place while we drain.
         self.files.clear();
         let workers = self.workers;
@@ -169,9 +176,16 @@ fn shared(
         login_timeout: config.session.login_timeout,
         absolute_timeout: config.session.absolute_timeout,
         authority: Authority::new(header_text(origin.split_once("://").map_or("", |(_, host)| host))),
+        hsts: config.listen.hsts.map(hsts),
+        is_retiring: AtomicBool::new(false),
         origin,
         instance,
     })
+}
+
+/// RFC 6797 §6.1, for this host alone: what the others of its domain speak is not known here.
+fn hsts(lasts: Duration) -> HeaderValue {
+    header_text(&format!("max-age={}", lasts.as_secs()))
 }
 
 /// Every place that the configuration names.

@@ -12,6 +12,7 @@ pub mod config;
 pub mod crypto;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod files;
 pub mod http_client;
 pub mod ims;
 pub mod plain;

@@ -32,6 +32,8 @@ impl World {
         let (certificate, key) = demo::certificate(&["localhost"]);
         std::fs::write(folder.path().join("cert.pem"), &certificate)?;
         std::fs::write(folder.path().join("key.pem"), key)?;
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(folder.path().join("key.pem"), private)?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let text = configuration(folder.path(), campaign(length)?, address);
         std::fs::write(folder.path().join(CONFIG), text)?;

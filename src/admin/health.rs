@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::Admin;
 use crate::proxy::Standing;
+use crate::web::is_ready;
 
-/// 200 when logins can begin, 503 when not; which part is away stands in the answer.
+/// 200 while requests are served, 503 from the stop on. Whether people can be signed in, and which part is away, stands in the answer.
 pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Json<Value>) {
     let ims = admin.shared.ims.is_ready();
     let upstreams: Vec<Value> = admin
@@ -18,9 +19,11 @@ pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Jso
         .standings()
         .map(|(name, standing)| json!({"upstream": &**name, "standing": word(standing)}))
         .collect();
-    let status = if ims { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let is_ready = is_ready(&admin.shared);
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let health = json!({
-        "status": if ims { "ok" } else { "not ready" },
+        "status": if is_ready { "ok" } else { "stopping" },
+        "sign_in": is_ready && ims,
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": admin.metrics.uptime(),
         "connections": admin.metrics.connections(),

@@ -10,20 +10,51 @@ use crate::policy::mask::Mask;
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigFile {
-    /// The configuration file
-    #[arg(long = "config", value_name = "FILE", env = "IMSGATE_CONFIG", default_value = config::DEFAULT_FILE, global = true)]
-    pub(super) path: PathBuf,
+    /// As the command line names it.
+    #[arg(short = 'c', long = "config", value_name = "FILE", global = true, help = HELP)]
+    named: Option<PathBuf>,
 }
 
 impl ConfigFile {
+    /// The file that the command line names, or the environment, or the default one.
+    pub(super) fn path(&self) -> PathBuf {
+        let from_environment = || std::env::var_os("IMSGATE_CONFIG").filter(|name| !name.is_empty());
+        let named = self.named.clone().or_else(|| from_environment().map(PathBuf::from));
+        named.unwrap_or_else(|| config::DEFAULT_FILE.into())
+    }
+
     /// Reads the configuration, with the environment before it.
     pub(super) fn read(&self) -> Result<Loaded, ConfigErrors> {
-        config::read(&self.path, environment())
+        config::read(&self.path(), environment())
     }
 
     /// Reads the association mask alone.
     pub(super) fn read_mask(&self) -> Result<Mask, ConfigErrors> {
-        config::association_mask(&self.path, environment())
+        config::association_mask(&self.path(), environment())
+    }
+}
+
+const HELP: &str = "The configuration file [env: IMSGATE_CONFIG] [default: config/imsgate.toml]";
+
+/// The same, also named without an option.
+#[derive(Debug, Args)]
+pub(super) struct NamedConfigFile {
+    #[command(flatten)]
+    option: ConfigFile,
+    /// The configuration file, as with --config
+    #[arg(value_name = "FILE", conflicts_with = "named")]
+    file: Option<PathBuf>,
+}
+
+impl NamedConfigFile {
+    /// As [`ConfigFile::path`].
+    pub(super) fn path(&self) -> PathBuf {
+        self.file.clone().unwrap_or_else(|| self.option.path())
+    }
+
+    /// As [`ConfigFile::read`].
+    pub(super) fn read(&self) -> Result<Loaded, ConfigErrors> {
+        config::read(&self.path(), environment())
     }
 }
 

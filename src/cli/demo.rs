@@ -64,7 +64,7 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
     telemetry::init(&config.log)?;
     let (certificate, key) = certificate(&["localhost", "127.0.0.1", "::1"]);
     let tls = server::server_config_from_pem(&certificate, &key)?;
-    let mut signals = server::StopSignals::watch()?;
+    let mut signals = server::Signals::watch()?;
     let gateway = Gateway::start(&config, tls, Clock::system()).await?;
     if listen.iter().any(|address| !address.ip().is_loopback()) {
         output::err(
@@ -72,7 +72,8 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
         );
     }
     output::out(&banner(&url, &ims.url(), &campaign.url(), &people));
-    signals.received().await;
+    // Closing the terminal ends it too.
+    while signals.received().await == server::Asked::ReopenLogs {}
     gateway.stop().await;
     campaign.stop().await;
     ims.stop().await;
@@ -107,6 +108,7 @@ upstream = "{campaign}"
 https = [{}]
 certificate = "(in memory)"
 private_key = "(in memory)"
+hsts = false
 [session]
 store = "memory"
 [log]

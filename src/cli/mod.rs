@@ -41,6 +41,10 @@ fn dispatch(command: Command) -> ExitCode {
             output::out(&crate::config::json_schema());
             ExitCode::SUCCESS
         }
+        Command::Version => {
+            output::out(concat!("imsgate ", env!("CARGO_PKG_VERSION"), "\n"));
+            ExitCode::SUCCESS
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "imsgate", &mut script);
@@ -52,7 +56,7 @@ fn dispatch(command: Command) -> ExitCode {
 
 /// Puts Adobe ID in front of Adobe Campaign.
 #[derive(Debug, Parser)]
-#[command(name = "imsgate", version, about, after_help = AFTER_HELP, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "imsgate", version, about, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -77,6 +81,8 @@ enum Command {
     /// Print the JSON Schema of the configuration file
     #[command(after_help = "Example:\n  imsgate schema > imsgate.schema.json")]
     Schema,
+    /// Print the version, as --version does
+    Version,
     /// Print a completion script
     #[command(after_help = "Example:\n  imsgate completions bash > /etc/bash_completion.d/imsgate")]
     Completions {
@@ -116,6 +122,41 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_file_may_be_named_in_every_usual_way() {
+        for words in [
+            &["imsgate", "serve", "/x.toml"][..],
+            &["imsgate", "serve", "-c", "/x.toml"],
+            &["imsgate", "serve", "-c/x.toml"],
+            &["imsgate", "serve", "--config", "/x.toml"],
+            &["imsgate", "serve", "--config=/x.toml"],
+            &["imsgate", "check", "/x.toml", "--offline"],
+            &["imsgate", "check", "-c", "/x.toml"],
+        ] {
+            let path = match Cli::try_parse_from(words).unwrap().command {
+                Command::Serve(args) => args.path(),
+                Command::Check(args) => args.path(),
+                _ => unreachable!(),
+            };
+            assert_eq!(path, std::path::Path::new("/x.toml"), "{words:?}");
+        }
+        assert!(Cli::try_parse_from(["imsgate", "mask", "-c", "/x.toml", "name"]).is_ok());
+        assert!(Cli::try_parse_from(["imsgate", "sessions", "list", "-c", "/x.toml"]).is_ok());
+        assert!(Cli::try_parse_from(["imsgate", "serve", "-c", "/x.toml", "/y.toml"]).is_err());
+    }
+
+    #[test]
+    fn help_and_version_are_commands_too() {
+        use clap::error::ErrorKind;
+        for words in
+            [&["imsgate", "help"][..], &["imsgate", "help", "serve"], &["imsgate", "serve", "--help"]]
+        {
+            assert_eq!(Cli::try_parse_from(words).unwrap_err().kind(), ErrorKind::DisplayHelp, "{words:?}");
+        }
+        assert!(matches!(Cli::try_parse_from(["imsgate", "version"]).unwrap().command, Command::Version));
+        assert_eq!(Cli::try_parse_from(["imsgate", "-V"]).unwrap_err().kind(), ErrorKind::DisplayVersion);
     }
 
     #[test]

@@ -1,24 +1,46 @@
 //! `imsgate serve`: the gateway, until a signal ends it.
 
+use std::io;
+use std::pin::pin;
 use std::process::ExitCode;
 
 use clap::Args;
+use tokio::runtime::Runtime;
 
-use super::config_file::{ConfigFile, complain};
+use super::config_file::{NamedConfigFile, complain};
 use super::{STOPS_LOGINS, UNUSABLE, output};
 use crate::app::{Gateway, StartError};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::{server, telemetry};
+use crate::server::{self, Asked, Signals};
+use crate::telemetry;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  imsgate serve --config /etc/imsgate/imsgate.toml")]
+#[command(
+    after_help = "Examples:\n  imsgate serve --config /etc/imsgate/imsgate.toml\n  imsgate serve /etc/imsgate/imsgate.toml"
+)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
-    config: ConfigFile,
+    config: NamedConfigFile,
+}
+
+#[cfg(test)]
+impl ServeArgs {
+    /// The configuration file.
+    pub(super) fn path(&self) -> std::path::PathBuf {
+        self.config.path()
+    }
 }
 
 pub(super) fn run(args: &ServeArgs) -> ExitCode {
+    // Before anything else: a signal that nobody watches ends the process.
+    let (runtime, signals) = match watched() {
+        Ok(watched) => watched,
+        Err(error) => {
+            output::err(&format!("imsgate serve: {error}\n"));
+            return ExitCode::from(STOPS_LOGINS);
+        }
+    };
     let loaded = match args.config.read() {
         Ok(loaded) => loaded,
         Err(errors) => {
@@ -31,7 +53,7 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
         output::err(&format!("imsgate serve: {error}\n"));
         return ExitCode::from(UNUSABLE);
     }
-    match serve(&loaded.config) {
+    match serve(&loaded.config, &runtime, signals) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the gateway cannot start");
@@ -40,7 +62,13 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
     }
 }
 
-fn serve(config: &Config) -> Result<(), StartError> {
+fn watched() -> io::Result<(Runtime, Signals)> {
+    let runtime = server::control_runtime()?;
+    let signals = runtime.block_on(async { Signals::watch() })?;
+    Ok((runtime, signals))
+}
+
+fn serve(config: &Config, runtime: &Runtime, mut signals: Signals) -> Result<(), StartError> {
     let files = server::raise_file_limit();
     if let Some(files) = files.filter(|files| *files < config.limits.connections as u64) {
         let connections = config.limits.connections;
@@ -51,18 +79,61 @@ fn serve(config: &Config) -> Result<(), StartError> {
         );
     }
     let tls = server::server_config(&config.listen.certificate, &config.listen.private_key)?;
-    server::control_runtime()?.block_on(async {
-        let mut signals = server::StopSignals::watch()?;
+    runtime.block_on(async {
         let gateway = Gateway::start(config, tls, Clock::system()).await?;
         let (https, redirect) = (gateway.names.join(", "), format!("{:?}", gateway.http_redirect));
         let (callback, version) = (config.instance.ims.redirect_uri(), env!("CARGO_PKG_VERSION"));
         tracing::info!(version, https, redirect, workers = config.listen.workers, callback, "serving");
         server::tell_ready();
-        let signal = signals.received().await;
-        tracing::info!(signal, "stopping: no new connections, requests in flight may finish");
+        let signal = stop_signal(&mut signals).await;
         server::tell_stopping();
-        gateway.stop().await;
+        gateway.retire();
+        let delay = config.listen.shutdown_delay;
+        if !delay.is_zero() {
+            tracing::info!(
+                signal,
+                ?delay,
+                "stopping: not ready any more, still serving for listen.shutdown_delay"
+            );
+            // Whoever signals again does not want to wait.
+            let _ = tokio::time::timeout(delay, stop_signal(&mut signals)).await;
+        }
+        tracing::info!(signal, "stopping: no new connections, requests in flight may finish");
+        let stop = gateway.stop();
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                asked = signals.received() => heed(asked),
+            }
+        }
         tracing::info!("stopped");
         Ok(())
     })
+}
+
+/// Waits for the signal to stop, and does what others ask for.
+async fn stop_signal(signals: &mut Signals) -> &'static str {
+    loop {
+        match signals.received().await {
+            Asked::Stop(signal) => return signal,
+            other => heed(other),
+        }
+    }
+}
+
+fn heed(asked: Asked) {
+    match asked {
+        Asked::Stop(_) => {}
+        Asked::ReopenLogs => {
+            telemetry::reopen_files();
+            tracing::info!("SIGUSR1: log files are opened again");
+        }
+        Asked::Reload => {
+            telemetry::reopen_files();
+            tracing::warn!(
+                "SIGHUP: log files are opened again; reloading the configuration is not yet supported: restart to apply changes"
+            );
+        }
+    }
 }

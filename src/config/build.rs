@@ -18,6 +18,7 @@ use super::finding::{Finding, Level, Location};
 use super::raw::{RawConfig, RawExperienceCloud, RawLog, RawLogFormat};
 use super::tree::Tree;
 use super::values::{self, Wrong};
+use crate::files::{self, FileError, Problem};
 use crate::policy::mask::Mask;
 
 /// Checks everything; `None` with at least one error among the findings.
@@ -177,6 +178,18 @@ impl Check<'_> {
         Some(file)
     }
 
+    /// The same for a file that holds a secret. One that is not there is named when it is read.
+    fn private_path(&mut self, path: &str, file: Option<PathBuf>) -> Option<PathBuf> {
+        let file = self.path(path, file)?;
+        if let Err(error) = files::check_private(&file)
+            && let Problem::Open(_) = error.problem
+        {
+            self.error(path, wrong_file(&error));
+            return None;
+        }
+        Some(file)
+    }
+
     /// A text that is not empty and neither begins nor ends with a blank.
     fn name(&mut self, path: &str, text: String) -> Option<String> {
         let wrong = if text.trim().is_empty() {
@@ -231,10 +244,8 @@ impl Check<'_> {
 /// The content of a secret file without its final line break.
 fn read_secret(file: &Path) -> Result<SecretString, Wrong> {
     let name = file.display();
-    let mend =
-        "relative paths start at the working directory; the gateway's user must be able to read the file";
-    let mut text = std::fs::read_to_string(file)
-        .map_err(|error| Wrong::new(format!("cannot read {name}: {error}"), mend))?;
+    let text = files::check_private(file).and_then(|()| files::read_text(file));
+    let mut text = text.map_err(|error| wrong_file(&error))?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {
@@ -248,6 +259,10 @@ fn read_secret(file: &Path) -> Result<SecretString, Wrong> {
         ));
     }
     Ok(SecretString::from(text))
+}
+
+fn wrong_file(error: &FileError) -> Wrong {
+    Wrong::new(format!("cannot use {}: {}", error.path.display(), error.reason()), error.fix())
 }
 
 const LONGEST_SECRET: usize = 8192;

@@ -239,6 +239,10 @@ pub struct Listen {
     pub workers: usize,
     /// How long requests in flight may go on after SIGTERM.
     pub drain_timeout: Duration,
+    /// How long new connections are still served after the stop has begun.
+    pub shutdown_delay: Duration,
+    /// How long browsers are to use https only; `None`: not said.
+    pub hsts: Option<Duration>,
 }
 
 /// `[session]`.

@@ -8,6 +8,7 @@ use super::env;
 use super::finding::{ConfigErrors, Finding, Level, Location, Warnings};
 use super::source::Places;
 use super::tree::{self, Tree};
+use crate::files::{self, Problem};
 use crate::policy::mask::Mask;
 
 /// A configuration with all that was found in it.
@@ -43,7 +44,21 @@ pub fn read(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, ConfigErrors> {
     let file = path.display().to_string();
-    from_text(&file, &read_text(path)?, environment)
+    let mut loaded = from_text(&file, &read_text(path)?, environment)?;
+    if let Err(error) = files::check_private(path)
+        && let Some(key) = loaded.places.secret_in_file()
+    {
+        let location = loaded.places.location(&key);
+        loaded.warnings.0.push(Finding {
+            level: Level::Warning,
+            message: format!("stands in {file}: {}", error.reason()),
+            mend: error.fix(),
+            key,
+            location,
+            shown: None,
+        });
+    }
+    Ok(loaded)
 }
 
 /// The association mask alone, so that it can be tried while the rest is still unfinished.
@@ -119,20 +134,20 @@ fn read_text(path: &Path) -> Result<String, ConfigErrors> {
             shown: None,
         }])
     };
-    let bytes = std::fs::read(path).map_err(|error| {
-        fail(
-            format!("cannot read the configuration file: {error}"),
-            "name it with --config FILE or IMSGATE_CONFIG; config/imsgate.toml of the source is a commented example",
-        )
+    let text = files::read_text(path).map_err(|error| {
+        let fix = match error.problem {
+            Problem::Missing => {
+                "name it with --config FILE or IMSGATE_CONFIG; config/imsgate.toml of the source is a commented example"
+                    .to_owned()
+            }
+            _ => error.fix(),
+        };
+        fail(format!("cannot read the configuration file: {}", error.reason()), &fix)
     })?;
-    if bytes.len() > LARGEST_FILE {
+    if text.len() > LARGEST_FILE {
         return Err(fail("the configuration file is larger than 1 MiB".to_owned(), "is it the right file?"));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
-        let line = valid.matches('\n').count() + 1;
-        fail(format!("line {line} is not UTF-8"), "save the file as UTF-8")
-    })
+    Ok(text)
 }
 
 const LARGEST_FILE: usize = 1 << 20;

@@ -205,6 +205,13 @@ pub(super) struct RawListen {
     /// How long requests in flight may go on after SIGTERM.
     #[serde(default = "default::drain_timeout")]
     pub drain_timeout: String,
+    /// How long new connections are still served after SIGTERM, while `/ims/health/ready` answers 503 already.
+    #[serde(default = "default::shutdown_delay")]
+    pub shutdown_delay: String,
+    /// How long browsers use https only for this host (`Strict-Transport-Security`, RFC 6797), or `true` for a year, `false` or "0s"
+    /// for no such header.
+    #[serde(default = "default::hsts")]
+    pub hsts: DurationOrSwitch,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -279,6 +286,14 @@ pub(super) enum RawLogFormat {
     Json,
 }
 
+/// A duration, or on or off.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum DurationOrSwitch {
+    Duration(String),
+    Switch(bool),
+}
+
 /// A text or a list of texts.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
@@ -300,7 +315,7 @@ impl OneOrMany {
 mod default {
     use std::path::PathBuf;
 
-    use super::{OneOrMany, RawLogFormat, RawSessionMode, RawStore, RawTokenAuth};
+    use super::{DurationOrSwitch, OneOrMany, RawLogFormat, RawSessionMode, RawStore, RawTokenAuth};
     use crate::policy::public::DEFAULT_CAMPAIGN;
 
     pub(super) fn token_auth() -> RawTokenAuth {
@@ -353,6 +368,12 @@ mod default {
     }
     pub(super) fn drain_timeout() -> String {
         "30s".into()
+    }
+    pub(super) fn shutdown_delay() -> String {
+        "0s".into()
+    }
+    pub(super) fn hsts() -> DurationOrSwitch {
+        DurationOrSwitch::Duration("365d".into())
     }
     pub(super) fn store() -> RawStore {
         RawStore::Embedded

@@ -37,6 +37,14 @@ impl Places {
         self.keys.contains_key(path)
     }
 
+    /// A secret whose value stands in the file itself.
+    pub(super) fn secret_in_file(&self) -> Option<String> {
+        let is_secret = |(path, place): &(&String, &Place)| {
+            matches!(place, Place::File { .. }) && schema::key(path).is_some_and(|key| key.secret)
+        };
+        self.keys.iter().find(is_secret).map(|(path, _)| path.clone())
+    }
+
     /// Where the value of `path` stands; for a key that is not set, where its section begins.
     pub fn location(&self, path: &str) -> Location {
         match self.keys.get(path) {

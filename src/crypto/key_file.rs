@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -13,6 +13,7 @@ use secrecy::{SecretBox, SecretString};
 
 use super::keys::KeyRing;
 use super::seal::KEY_LENGTH;
+use crate::files::{self, FileError, Problem};
 
 /// A key file that cannot be used. Never holds any of its content.
 #[derive(Debug, thiserror::Error)]
@@ -23,9 +24,9 @@ pub enum KeyFileError {
     /// It cannot be read or made.
     #[error("cannot use the key file {0}: {1}; the gateway's user must be able to read it")]
     Io(PathBuf, io::Error),
-    /// Others can read or change it.
-    #[error("the key file {0} is open to others (mode {1:o}); close it: chmod 600 {path}", path = .0.display())]
-    TooOpen(PathBuf, u32),
+    /// It cannot be used: others can read or change it, or it is no text.
+    #[error("cannot use the key file {0}")]
+    File(#[from] FileError),
     /// A line is no key.
     #[error(
         "line {1} of the key file {0} is not a key: 32 bytes as base64, 44 characters, one key a line; `#` begins a comment"
@@ -39,16 +40,11 @@ pub enum KeyFileError {
 impl KeyRing {
     /// The keys in `path`.
     pub fn read(path: &Path) -> Result<Self, KeyFileError> {
-        let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => KeyFileError::Missing(path.into()),
-            _ => KeyFileError::Io(path.into(), error),
-        };
-        let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
-        // A group may read: this is how files reach a container. Nobody else, and none but the owner may write.
-        if mode & 0o027 != 0 {
-            return Err(KeyFileError::TooOpen(path.into(), mode));
-        }
-        let text = SecretString::from(fs::read_to_string(path).map_err(failed)?);
+        let text = files::check_private(path).and_then(|()| files::read_text(path));
+        let text = SecretString::from(text.map_err(|error| match error.problem {
+            Problem::Missing => KeyFileError::Missing(path.into()),
+            _ => KeyFileError::File(error),
+        })?);
         let mut keys = Vec::new();
         for (number, line) in text.expose_secret().lines().enumerate() {
             let line = line.trim();
@@ -103,6 +99,8 @@ fn make(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::crypto::Purpose;
 
@@ -137,6 +135,8 @@ mod tests {
         assert_eq!(rotated.sealer(Purpose::Session).open::<i32>("a", &text), Some(1));
         assert_eq!(rotated.tagger().tags("alice").len(), 2);
         let text = rotated.sealer(Purpose::Session).seal("a", &1).unwrap();
+        write(&path, &format!("\u{feff}{new}\r\n\u{feff}{old}\r\n"), 0o600);
+        assert_eq!(KeyRing::read(&path).unwrap().sealer(Purpose::Session).open::<i32>("a", &text), Some(1));
         write(&path, &new, 0o400);
         assert_eq!(KeyRing::read(&path).unwrap().sealer(Purpose::Session).open::<i32>("a", &text), Some(1));
     }
@@ -156,6 +156,7 @@ mod tests {
             (&key[..40], 0o600, "line 1"),
             (&format!("{key}\n{key}A\n"), 0o600, "line 2"),
             ("\u{fffd}", 0o600, "line 1"),
+            ("\0k\0e\0y", 0o600, "UTF-16"),
         ] {
             write(&path, text, mode);
             let error = KeyRing::read(&path).unwrap_err();

@@ -21,6 +21,8 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
+use crate::files;
+
 pub use connect::RacingConnector;
 pub use dial::{Dialer, Target, Wire};
 pub use endpoint::Endpoint;
@@ -121,7 +123,7 @@ pub fn tls_config(extra: Option<&Path>, identity: Option<(&Path, &Path)>) -> io:
         .map_err(io::Error::other)?
         .with_root_certificates(roots);
     let Some((chain, key)) = identity else { return Ok(tls.with_no_client_auth()) };
-    let file = Zeroizing::new(std::fs::read(key).map_err(|e| named(key, &e))?);
+    let file = Zeroizing::new(files::read(key).map_err(io::Error::other)?);
     let private = pem::private_key(&file).map_err(|e| named(key, &e))?;
     tls.with_client_auth_cert(certificates(chain)?, private).map_err(|e| match e {
         rustls::Error::InconsistentKeys(_) => {
@@ -133,7 +135,7 @@ pub fn tls_config(extra: Option<&Path>, identity: Option<(&Path, &Path)>) -> io:
 
 /// Every certificate of a PEM file.
 fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
-    let file = std::fs::read(path).map_err(|e| named(path, &e))?;
+    let file = files::read(path).map_err(io::Error::other)?;
     pem::certificates(&file).map_err(|e| named(path, &e))
 }
 

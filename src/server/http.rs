@@ -35,7 +35,7 @@ pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
     let interim = Arc::<Interim>::default();
     let peer = peer.with_interim(interim.clone());
     let longest = (head.bytes + ROOM).max(BUFFER);
-    let mut stream = Stream::http1(tls, activity.clone(), interim, longest);
+    let mut stream = Stream::http1(tls, activity.clone(), interim, longest, host.gate.hsts());
     loop {
         let mut builder = conn::http1::Builder::new();
         builder.max_buf_size(longest);

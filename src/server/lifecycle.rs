@@ -22,28 +22,47 @@ pub fn raise_file_limit() -> Option<u64> {
     if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current }
 }
 
-/// SIGTERM and SIGINT (Ctrl+C), which ask the process to end well. To be had before the first connection is taken: one that
-/// comes before would end the process in the middle of whatever it does.
+/// The signals that mean something to the gateway. To be watched from the beginning: one that nobody watches ends the process.
 #[derive(Debug)]
-pub struct StopSignals {
+pub struct Signals {
     term: Signal,
     int: Signal,
+    hang_up: Signal,
+    user: Signal,
 }
 
-impl StopSignals {
-    /// From now on they are waited for.
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To end well: SIGTERM, SIGINT (Ctrl+C). With the name.
+    Stop(&'static str),
+    /// To open log files again: SIGUSR1.
+    ReopenLogs,
+    /// To load the configuration again, and open log files again: SIGHUP.
+    Reload,
+}
+
+impl Signals {
+    /// From now on they are waited for; must be called on a runtime.
     ///
     /// # Errors
     /// When the signals cannot be watched.
     pub fn watch() -> io::Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
+        })
     }
 
-    /// Waits for one, also for one that has come already; gives its name.
-    pub async fn received(&mut self) -> &'static str {
+    /// Waits for one, also for one that has come already.
+    pub async fn received(&mut self) -> Asked {
         tokio::select! {
-            _ = self.term.recv() => "SIGTERM",
-            _ = self.int.recv() => "SIGINT",
+            _ = self.term.recv() => Asked::Stop("SIGTERM"),
+            _ = self.int.recv() => Asked::Stop("SIGINT"),
+            _ = self.hang_up.recv() => Asked::Reload,
+            _ = self.user.recv() => Asked::ReopenLogs,
         }
     }
 }

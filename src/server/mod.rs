@@ -26,9 +26,9 @@ mod watch;
 mod worker;
 
 pub use admission::Admission;
-pub use lifecycle::{StopSignals, control_runtime, raise_file_limit};
+pub use lifecycle::{Asked, Signals, control_runtime, raise_file_limit};
 pub use listener::{Bound, Listening, SocketFile, adopt, bind, bind_unix};
 pub use redirect::Redirect;
 pub use systemd::{Inherited, tell_ready, tell_stopping};
-pub use tls::{TlsError, server_config, server_config_from_pem};
+pub use tls::{NO_CERTIFICATE, TlsError, server_config, server_config_from_pem};
 pub use worker::{Worker, Workers};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
@@ -38,8 +38,8 @@ pub struct Stream {
 /// Who reads along.
 #[derive(Debug)]
 enum Along {
-    /// What comes in over HTTP/1.1; and what goes out before answers, past hyper.
-    Heads(Heads, Arc<Interim>),
+    /// What comes in over HTTP/1.1; what goes out before answers, past hyper; and the HSTS of a refusal.
+    Heads(Heads, Arc<Interim>, Option<HeaderValue>),
     /// Nobody: this is the last that goes out.
     Refusal(Box<Refusal>),
     /// What goes out over HTTP/2.
@@ -61,8 +61,9 @@ impl Stream {
         activity: Arc<Activity>,
         interim: Arc<Interim>,
         longest: usize,
+        hsts: Option<HeaderValue>,
     ) -> Self {
-        Self::new(tls, activity, Along::Heads(Heads::new(longest), interim))
+        Self::new(tls, activity, Along::Heads(Heads::new(longest), interim, hsts))
     }
 
     /// Wraps a connection of this peer that speaks HTTP/2.
@@ -119,9 +120,9 @@ impl Stream {
         if !self.activity.is_idle() || self.activity.is_tunnel() {
             return None;
         }
-        if let Along::Heads(..) = self.along {
+        if let Along::Heads(_, _, hsts) = &self.along {
             let head: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-            self.along = Along::Refusal(Box::new(Refusal::new(&head)?));
+            self.along = Along::Refusal(Box::new(Refusal::new(&head, hsts.as_ref())?));
         }
         let Along::Refusal(refusal) = &mut self.along else { return None };
         let written = refusal.poll_write(&mut self.tls, cx);
@@ -133,7 +134,7 @@ impl Stream {
     /// then no more are taken, and what waits goes first. It belongs to the one request that is under way, for hyper gets the head of
     /// an answer after all that came before it.
     fn poll_interim(&mut self, cx: &mut Context<'_>, writing: bool) -> Poll<io::Result<()>> {
-        let Along::Heads(_, interim) = &self.along else { return Poll::Ready(Ok(())) };
+        let Along::Heads(_, interim, _) = &self.along else { return Poll::Ready(Ok(())) };
         interim.close(writing);
         let written = interim.poll_write(cx, &mut self.tls);
         self.noted(written)
@@ -179,7 +180,7 @@ impl AsyncRead for Stream {
         }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.tls).poll_read(cx, buffer);
-        if let Along::Heads(heads, _) = &mut this.along {
+        if let Along::Heads(heads, ..) = &mut this.along {
             let read = &buffer.filled()[before..];
             // Only where the parser and this reader agree that a request begins: no other byte is ever changed.
             let begun =

@@ -11,6 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::policy::pem::{self, PemError};
 
+use crate::files::{self, Problem};
+
 /// Certificate or key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -30,7 +32,10 @@ pub enum TlsError {
 /// The configuration from a certificate chain and a key, both PEM files.
 pub fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     let read = |path: &Path| {
-        std::fs::read(path).map_err(|e| TlsError::File { path: path.to_owned(), reason: e.to_string() })
+        files::read(path).map_err(|error| {
+            let fix = if matches!(error.problem, Problem::Missing) { NO_CERTIFICATE } else { &error.fix() };
+            TlsError::File { path: path.to_owned(), reason: format!("{}; {fix}", error.reason()) }
+        })
     };
     let refused = |path: &Path, reason: String| TlsError::File { path: path.to_owned(), reason };
     let (chain, key_pem) = (read(certificate)?, Zeroizing::new(read(key)?));
@@ -69,6 +74,10 @@ fn build(
     config.send_tls13_tickets = 1;
     Ok(Arc::new(config))
 }
+
+/// What to do when certificate or key is missing.
+pub const NO_CERTIFICATE: &str = "for development, certs/make-dev.sh makes certs/gateway.pem and certs/gateway.key; for production, name \
+     the files of your certificate authority in listen.certificate and listen.private_key (certs/README.md)";
 
 /// In our order, not the client's: OpenSSL puts AES-256 first, and with it SHA-384 for all the keys of a handshake, which costs
 /// ten times as much as SHA-256 where processors know that one. Who offers AES-256 alone gets it.

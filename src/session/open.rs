@@ -1,5 +1,6 @@
 //! From the configuration to an open store.
 
+use std::io;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -12,6 +13,7 @@ use super::{Lifetimes, MemoryStore};
 use crate::clock::Clock;
 use crate::config;
 use crate::crypto::{KeyFileError, KeyRing};
+use crate::files;
 use crate::policy::pem;
 
 /// The session store cannot be opened.
@@ -27,8 +29,8 @@ pub enum StoreStartError {
     #[error(transparent)]
     Redis(#[from] RedisError),
     /// The certificate authorities trusted for Redis.
-    #[error("cannot read session.redis_ca_file: {0}")]
-    Authorities(std::io::Error),
+    #[error("session.redis_ca_file: {0}")]
+    Authorities(io::Error),
 }
 
 /// An open store and what belongs to it.
@@ -71,11 +73,10 @@ pub fn open(
         }
         config::Store::Redis { address, ca_file, key_file } => {
             let keys = KeyRing::read(key_file)?;
-            let authorities = ca_file.as_ref().map(std::fs::read).transpose();
-            let authorities = authorities.map_err(StoreStartError::Authorities)?;
+            let authorities = ca_file.as_deref().map(files::read).transpose();
+            let authorities = authorities.map_err(|e| StoreStartError::Authorities(io::Error::other(e)))?;
             if let Some(file) = &authorities {
-                pem::certificates(file)
-                    .map_err(|e| StoreStartError::Authorities(std::io::Error::other(e)))?;
+                pem::certificates(file).map_err(|e| StoreStartError::Authorities(io::Error::other(e)))?;
             }
             // Readable, for the operator who grants rights by pattern.
             let prefix = format!("imsgate:{}:", origin.split_once("://").map_or(origin, |(_, host)| host));

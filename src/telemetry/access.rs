@@ -2,8 +2,6 @@
 //!
 //! Everything else is logged with `tracing`; these lines have the same shape and go to the same place.
 
-use std::fmt::Write as _;
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,7 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use http::{Method, StatusCode};
 use time::OffsetDateTime;
 
-use super::RequestId;
+use super::log_file::LogFile;
+use super::{RequestId, escape};
 use crate::config::Log;
 
 /// What is said of a request.
@@ -39,7 +38,7 @@ pub struct AccessLog {
     /// `None` when the log's filter leaves these lines out.
     pending: Option<Mutex<Pending>>,
     /// `None`: standard error.
-    file: Option<File>,
+    file: Option<LogFile>,
     human: bool,
 }
 
@@ -50,7 +49,8 @@ impl AccessLog {
     /// # Errors
     /// When the file cannot be opened.
     pub fn new(log: &Log) -> io::Result<Self> {
-        let file = log.access_file.as_deref().map(|path| super::open("log.access_file", path)).transpose()?;
+        let file =
+            log.access_file.as_deref().map(|path| LogFile::open("log.access_file", path)).transpose()?;
         let wanted = file.is_some() || tracing::enabled!(target: "access", tracing::Level::INFO);
         let human = file.is_none() && super::is_human(log.format);
         Ok(Self { pending: wanted.then(Mutex::default), file, human })
@@ -83,7 +83,7 @@ impl AccessLog {
         }
         // A log that nobody takes is no reason to stop serving.
         let _ = match &self.file {
-            Some(file) => (&*file).write_all(text.as_bytes()),
+            Some(file) => file.append(text.as_bytes()),
             None => io::stderr().lock().write_all(text.as_bytes()),
         };
         text.clear();
@@ -134,7 +134,7 @@ impl Pending {
         text.push_str(words.method);
         text.push_str(method.as_str());
         text.push_str(words.path);
-        escape(text, path);
+        escape::push(text, path, true);
         text.push_str(words.status);
         number(text, status.as_u16().into(), 3);
         text.push_str(words.took);
@@ -195,20 +195,6 @@ fn number(text: &mut String, mut number: u64, width: usize) {
         number /= 10;
     }
     text.push_str(std::str::from_utf8(&digits[first..]).unwrap_or_default());
-}
-
-/// What could end the text or the line is written as JSON writes it (RFC 8259 §7).
-fn escape(text: &mut String, path: &str) {
-    if path.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
-        return text.push_str(path);
-    }
-    for c in path.chars() {
-        match c {
-            '"' | '\\' => text.extend(['\\', c]),
-            c if c.is_control() => drop(write!(text, "\\u{:04x}", u32::from(c))),
-            c => text.push(c),
-        }
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a log tells the machine's time, whatever a test's clock says")]

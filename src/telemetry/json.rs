@@ -14,6 +14,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::audit;
+use super::escape::{self, quoted};
 
 /// Formats an event as one JSON object.
 #[derive(Debug)]
@@ -56,7 +57,12 @@ impl Visit for Fields<'_, '_> {
         let text = format!("{value:?}");
         let is_list =
             self.lists && text.starts_with('[') && serde_json::from_str::<IgnoredAny>(&text).is_ok();
-        self.write(field, &if is_list { text } else { quoted(&text) });
+        let mut list = String::new();
+        if is_list {
+            // Not printable characters stand only inside its texts.
+            escape::push(&mut list, &text, false);
+        }
+        self.write(field, &if is_list { list } else { quoted(&text) });
     }
 
     /// Texts of others (user ids, addresses) stay texts, whatever they look like.
@@ -79,10 +85,6 @@ impl Visit for Fields<'_, '_> {
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.write(field, &value);
     }
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]

@@ -5,16 +5,17 @@
 
 mod access;
 pub mod audit;
+mod escape;
+mod human;
 mod ims_usage;
 mod json;
 mod limit;
+mod log_file;
 mod metrics;
 mod request_id;
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use tracing::Subscriber;
 use tracing_subscriber::filter::{EnvFilter, FilterExt as _, FilterFn, LevelFilter};
@@ -28,7 +29,9 @@ pub use limit::Limit;
 pub use metrics::{Counters, Lookup, Metrics, Trouble};
 pub use request_id::RequestId;
 
+use human::HumanFields;
 use json::JsonLines;
+use log_file::LogFile;
 
 use crate::config::{Log, LogFormat};
 
@@ -50,7 +53,7 @@ pub fn init(log: &Log) -> io::Result<()> {
 fn subscriber(log: &Log, level: &str) -> io::Result<impl Subscriber + Send + Sync + 'static> {
     let filter = EnvFilter::try_new(level)
         .map_err(|e| io::Error::other(format!("the log filter `{level}` cannot be read: {e}")))?;
-    let audit = log.audit_file.as_deref().map(|path| open("log.audit_file", path)).transpose()?;
+    let audit = log.audit_file.as_deref().map(|path| LogFile::open("log.audit_file", path)).transpose()?;
     let apart = audit.is_some();
     // Without a hint from every filter, nothing is ruled out early: each of h2's and hyper's own trace points would be
     // weighed on every request.
@@ -58,13 +61,14 @@ fn subscriber(log: &Log, level: &str) -> io::Result<impl Subscriber + Send + Syn
         FilterFn::new(move |meta| !(apart && is_audit(meta))).with_max_level_hint(LevelFilter::TRACE);
     let only_audit = FilterFn::new(is_audit).with_max_level_hint(LevelFilter::INFO);
     let mut layers = vec![main_layer(log.format).with_filter(filter.and(not_apart)).boxed()];
-    layers.extend(audit.map(|file| json().with_writer(Mutex::new(file)).with_filter(only_audit).boxed()));
+    layers.extend(audit.map(|file| json().with_writer(Arc::new(file)).with_filter(only_audit).boxed()));
     Ok(tracing_subscriber::registry().with(layers))
 }
 
 fn main_layer(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
     if is_human(format) {
-        fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).boxed()
+        let is_terminal = io::stderr().is_terminal();
+        fmt::layer().fmt_fields(HumanFields).with_writer(io::stderr).with_ansi(is_terminal).boxed()
     } else {
         json().with_writer(io::stderr).boxed()
     }
@@ -89,17 +93,62 @@ fn is_audit(meta: &tracing::Metadata<'_>) -> bool {
     meta.target() == audit::TARGET
 }
 
-fn open(key: &str, path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(|e| io::Error::new(e.kind(), format!("{key} {}: {e}", path.display())))
+/// Has the log files opened again with their next line, if they were renamed. They are looked at once a second without it.
+pub fn reopen_files() {
+    log_file::reopen();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_text_of_others_steers_a_terminal_or_looks_like_another_line() {
+        let hostile = "a\u{9b}31m\u{1b}]0;x\u{7}\u{202e}\u{2028}\u{feff}\u{e0041}\nINFO audit: b\"";
+        for is_human in [true, false] {
+            let written = Written::default();
+            let to = written.clone();
+            let layer: Box<dyn Layer<Registry> + Send + Sync> = if is_human {
+                fmt::layer().fmt_fields(HumanFields).with_writer(move || to.clone()).with_ansi(false).boxed()
+            } else {
+                json().with_writer(move || to.clone()).boxed()
+            };
+            tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+                let list = serde_json::json!([hostile]);
+                let error = io::Error::other(hostile);
+                tracing::info!(target: audit::TARGET, user = hostile, %error, debug = ?hostile, groups = %list, "{hostile}");
+                tracing::info!(message = hostile);
+            });
+            let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+            assert_eq!(text.lines().count(), 2, "{text}");
+            assert!(
+                text.trim_end_matches('\n').chars().all(|c| c == '\n' || (' '..='~').contains(&c)),
+                "{text:?}"
+            );
+            assert!(
+                text.contains("a\\u009b31m\\u001b]0;x\\u0007\\u202e\\u2028\\ufeff\\udb40\\udc41\\n"),
+                "{text}"
+            );
+            if !is_human {
+                let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+                assert_eq!((&line["user"], &line["groups"][0]), (&hostile.into(), &hostile.into()));
+            }
+        }
+    }
 
     #[test]
     fn what_is_not_logged_is_ruled_out_before_it_costs() {

@@ -41,6 +41,11 @@ impl Gate {
         Self { shared, proxy: Arc::new(proxy), own, access, counters }
     }
 
+    /// `Strict-Transport-Security` for answers that are given without the gate.
+    pub fn hsts(&self) -> Option<HeaderValue> {
+        self.shared.hsts.clone()
+    }
+
     /// Writes out what is logged and not yet written; to be called now and then, and at the end.
     pub fn flush_log(&self) {
         self.access.flush();
@@ -72,6 +77,10 @@ impl Gate {
             take_body(&mut response);
         }
         response.headers_mut().insert(REQUEST_ID, context.id.header());
+        if let Some(hsts) = &self.shared.hsts {
+            // In the place of Campaign's, if it has one: a browser reads the first (RFC 6797 §8.1).
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
         account.settle(response.status());
         response
     }
@@ -121,14 +130,15 @@ impl Gate {
         if request.body().size_hint().lower() > shared.limits.body_bytes.unwrap_or(u64::MAX) {
             return Err((Stop::BodyTooLarge, false));
         }
-        let host = host(&request).ok_or((Stop::Host, false))?;
+        let host = host(&request).map_err(anonymous)?;
         let raw = request.uri().clone();
         let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
-        if !shared.authority.is(&host)
-            && !shared.serves_host(without_port(&host))
-            && !path.as_str().starts_with("/ims/health/")
-        {
-            return Err((Stop::Misdirected, false));
+        // Probes name an address, another host, or none (HTTP/1.0).
+        if !path.as_str().starts_with("/ims/health/") {
+            let host = host.as_ref().ok_or((Stop::Host, false))?;
+            if !shared.authority.is(host) && !shared.serves_host(without_port(host)) {
+                return Err((Stop::Misdirected, false));
+            }
         }
         if raw.authority().is_some() || !path.is_unchanged() {
             *request.uri_mut() =
@@ -139,6 +149,8 @@ impl Gate {
         if path.as_str() == "/ims" || path.as_str().starts_with("/ims/") {
             return Box::pin(self.own_page(request, context)).await.map_err(anonymous);
         }
+        // Nothing below is a probe.
+        let host = host.ok_or((Stop::Host, false))?;
 
         // 3. Closed to everybody; open to everybody; else only with a session.
         if public::is_denied(path.as_str()) {
@@ -314,25 +326,28 @@ fn take_body(response: &mut Response<Body>) {
 const MAX_OWN_BODY: usize = 64 * 1024;
 
 /// The one host of a request: `Host` and `:authority` (or an absolute target) must agree (RFC 9112 §3.2, RFC 9113 §8.3.1).
-fn host<B>(request: &Request<B>) -> Option<HeaderValue> {
+/// `None` when it names none.
+fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, Stop> {
     let mut fields = request.headers().get_all(header::HOST).iter();
     let (field, more) = (fields.next(), fields.next());
     if more.is_some() {
-        return None;
+        return Err(Stop::Host);
     }
     let host = match (request.uri().authority(), field) {
         (Some(authority), Some(field))
             if !field.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) =>
         {
-            return None;
+            return Err(Stop::Host);
         }
         (_, Some(field)) => field.clone(),
-        (Some(authority), None) => HeaderValue::from_str(authority.as_str()).ok()?,
-        (None, None) => return None,
+        (Some(authority), None) => HeaderValue::from_str(authority.as_str()).map_err(|_| Stop::Host)?,
+        (None, None) => return Ok(None),
     };
     let bytes = host.as_bytes();
-    let plain = bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(b));
-    (plain && !bytes.is_empty()).then_some(host)
+    if !bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(b)) {
+        return Err(Stop::Host);
+    }
+    Ok(Some(host).filter(|host| !host.is_empty()))
 }
 
 pub(super) fn without_port(host: &HeaderValue) -> &str {

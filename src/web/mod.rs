@@ -34,6 +34,7 @@ mod whole;
 pub use crate::proxy::{Body, Hold, Interim};
 pub use context::Peer;
 pub use gate::Gate;
+pub use health::is_ready;
 pub use rate::{RateLimiter, SignInLimiter, network};
 pub use recheck::keep_checking;
 pub use renew::Renewals;

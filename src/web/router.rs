@@ -36,6 +36,7 @@ pub fn own_pages(shared: Arc<Shared>) -> Router {
         .route("/ims/jwks.json", get(jwks))
         .route("/ims/health/live", get(health::live))
         .route("/ims/health/ready", get(health::ready))
+        .route("/ims/health/sign-in", get(health::sign_in))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(shared)

@@ -1,6 +1,7 @@
 //! What every worker shares for one Campaign instance.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::{HeaderValue, header};
@@ -54,6 +55,10 @@ pub struct Shared {
     pub login_timeout: Duration,
     /// How long after the login a session ends at the latest.
     pub absolute_timeout: Duration,
+    /// `Strict-Transport-Security` of every answer, when wanted.
+    pub hsts: Option<HeaderValue>,
+    /// True from the moment when the gateway is told to stop: no more traffic should be sent here.
+    pub is_retiring: AtomicBool,
     /// This gateway's origin, as in an `Origin` header.
     pub origin: String,
     /// Its host and port, as in a `Host` header.
@@ -102,10 +107,5 @@ impl Shared {
     /// Whom a person should ask.
     pub fn support(&self) -> &str {
         &self.instance.campaign.support_contact
-    }
-
-    /// The IMS server's origin, for forms that lead there.
-    pub fn ims_origin(&self) -> String {
-        self.instance.ims.server.origin().ascii_serialization()
     }
 }

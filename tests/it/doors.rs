@@ -227,6 +227,27 @@ async fn closed_paths_are_closed_to_everybody() {
 }
 
 #[tokio::test]
+async fn a_health_probe_needs_no_host() {
+    let world = World::start().await;
+    let own = ask::host(&world).to_owned();
+    let status = async |head: &str| {
+        let mut line = ask::line(&world).await;
+        line.send(format!("{head}\r\n\r\n")).await;
+        line.answer(false).await.unwrap().status()
+    };
+    for path in ["/ims/health/live", "/ims/health/ready", "/ims/health/sign-in"] {
+        assert_eq!(status(&format!("GET {path} HTTP/1.0")).await, 200, "{path}");
+        assert_eq!(status(&format!("GET {path} HTTP/1.0\r\nHost:")).await, 200, "{path}");
+        // What names two hosts is no probe.
+        assert_eq!(status(&format!("GET {path} HTTP/1.0\r\nHost: {own}\r\nHost: x")).await, 400, "{path}");
+    }
+    for path in ["/ims/health", "/ims/healthy", "/ims/login", "/r/test", "/ims/health/../login"] {
+        assert_eq!(status(&format!("GET {path} HTTP/1.0")).await, 400, "{path}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_request_has_one_host_and_it_is_ours() {
     let world = World::builder()
         .instance(|instance| instance.campaign.hosts = vec!["track.example.com".to_owned()])
@@ -246,6 +267,7 @@ async fn a_request_has_one_host_and_it_is_ours() {
         // Probes come by address.
         assert_eq!(Ask::get("/ims/health/live").for_host(&world, host).await.status(), 200);
         assert_eq!(Ask::get("/ims/health/ready").for_host(&world, host).await.status(), 200);
+        assert_eq!(Ask::get("/ims/health/sign-in").for_host(&world, host).await.status(), 200);
         assert_eq!(Ask::get("/ims/health/../../view/home").for_host(&world, host).await.status(), 400);
     }
     for host in

@@ -30,7 +30,7 @@ async fn a_soap_call_with_a_long_attachment_leaves_memory_flat() {
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (certificate, key) = demo::certificate(&["localhost"]);
     fs::write(path("cert.pem"), &certificate).unwrap();
-    fs::write(path("key.pem"), key).unwrap();
+    crate::support::write_secret(path("key.pem").as_ref(), &key);
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = format!(

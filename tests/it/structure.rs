@@ -11,10 +11,11 @@ use regex::Regex;
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("policy", &[]),
     ("clock", &[]),
-    ("crypto", &[]),
+    ("files", &[]),
+    ("crypto", &["files"]),
     ("plain", &[]),
-    ("http_client", &["plain", "policy"]),
-    ("config", &["policy"]),
+    ("http_client", &["files", "plain", "policy"]),
+    ("config", &["files", "policy"]),
     ("telemetry", &["config"]),
     // These know the same foundations and never each other, nor what joins them.
     ("ims", FOUNDATIONS),
@@ -23,7 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("proxy", FOUNDATIONS),
     // Joins them.
     ("web", &["campaign", "clock", "config", "crypto", "ims", "policy", "proxy", "session", "telemetry"]),
-    ("server", &["config", "plain", "policy", "telemetry", "web"]),
+    ("server", &["config", "files", "plain", "policy", "telemetry", "web"]),
     ("admin", &["clock", "proxy", "session", "telemetry", "web"]),
     // The simulators share nothing with the gateway but the clock, or a mistake would be made on both sides.
     ("demo", &["clock"]),
@@ -55,6 +56,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "crypto",
             "demo",
+            "files",
             "http_client",
             "ims",
             "policy",
@@ -66,7 +68,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lib", &[]),
 ];
 
-const FOUNDATIONS: &[&str] = &["clock", "config", "crypto", "http_client", "policy", "telemetry"];
+const FOUNDATIONS: &[&str] = &["clock", "config", "crypto", "files", "http_client", "policy", "telemetry"];
 
 /// Lines a file may have; past it, split by idea.
 const MAX_LINES: usize = 400;

@@ -13,14 +13,19 @@ async fn ims_away_at_the_start_and_back_later_needs_no_restart() {
     let world = World::builder().ims_down().start().await;
     let browser = world.browser();
     assert_eq!(browser.get("/ims/health/live").await.status, StatusCode::OK);
-    assert_eq!(browser.get("/ims/health/ready").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        browser.get("/ims/health/ready").await.status,
+        StatusCode::OK,
+        "live sessions and public paths work"
+    );
+    assert_eq!(browser.get("/ims/health/sign-in").await.status, StatusCode::SERVICE_UNAVAILABLE);
     let page = browser.get("/view/home").await;
     assert_unavailable(&browser, &page);
     assert!(page.text().contains("/ims/login?return_to=%2Fview%2Fhome"), "{}", page.text());
 
     world.ims.faults().clear();
     assert_eq!(browser.sign_in("alice", "/view/home").await.location(), "/view/home");
-    assert_eq!(browser.get("/ims/health/ready").await.status, StatusCode::OK);
+    assert_eq!(browser.get("/ims/health/sign-in").await.status, StatusCode::OK);
     world.stop().await;
 }
 

@@ -10,11 +10,12 @@ use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 use x509_parser::parse_x509_certificate;
 
-use super::files;
 use super::report::Item;
 use crate::clock::UnixTime;
 use crate::config::{Config, Places};
+use crate::files::{self, Problem};
 use crate::policy::pem;
+use crate::server::NO_CERTIFICATE;
 
 /// Certificate and key: readable, belonging together, within their dates, for the right host.
 pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item> {
@@ -28,10 +29,7 @@ pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item
     }
     if let (Some(chain), Some(key)) = (chain, key) {
         items.push(pair(places, chain, key));
-        let path = &config.listen.private_key;
-        let item =
-            files::private(places, PRIVATE_KEY, path, "readable by the gateway's user and group alone");
-        items.push(item);
+        items.push(Item::ok(places, PRIVATE_KEY, "readable by the gateway's user and group alone"));
     }
     items
 }
@@ -60,7 +58,7 @@ pub(super) fn authorities(places: &Places, key: &str, path: &Path) -> Item {
 
 /// The certificates of a file of authorities.
 pub(super) fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let bytes = files::read(path).map_err(|error| error.to_string())?;
     pem::certificates(&bytes).map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -79,10 +77,10 @@ fn read_key(places: &Places, path: &Path) -> Result<PrivateKeyDer<'static>, Item
 }
 
 fn read(places: &Places, key: &str, path: &Path) -> Result<Vec<u8>, Item> {
-    std::fs::read(path).map_err(|error| {
-        let mend =
-            "relative paths start at the working directory; the gateway's user must be able to read the file";
-        Item::stops(places, key, format!("cannot read {}: {error}", path.display()), mend)
+    files::read(path).map_err(|error| {
+        let is_missing = matches!(error.problem, Problem::Missing) && key.starts_with("listen.");
+        let fix = if is_missing { NO_CERTIFICATE } else { &error.fix() };
+        Item::stops(places, key, format!("cannot read {}: {}", path.display(), error.reason()), fix)
     })
 }
 
@@ -189,6 +187,7 @@ const SOON: i64 = 14 * 86_400;
 #[cfg(feature = "demo")]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use rcgen::{CertificateParams, KeyPair};
     use tempfile::TempDir;
@@ -208,6 +207,7 @@ mod tests {
         let key = if own_key { key } else { KeyPair::generate().unwrap() };
         fs::write(folder.path().join("c.pem"), certificate.pem()).unwrap();
         fs::write(folder.path().join("k.pem"), key.serialize_pem()).unwrap();
+        fs::set_permissions(folder.path().join("k.pem"), fs::Permissions::from_mode(0o600)).unwrap();
         folder
     }
 

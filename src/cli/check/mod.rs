@@ -13,20 +13,28 @@ use std::process::ExitCode;
 use clap::Args;
 
 use self::report::Status;
-use super::config_file::{ConfigFile, complain};
+use super::config_file::{NamedConfigFile, complain};
 use super::{STOPS_LOGINS, UNUSABLE, output};
 use crate::clock::Clock;
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
-    config: ConfigFile,
+    config: NamedConfigFile,
     /// Look at the configuration and its files only; ask neither IMS nor Campaign
     #[arg(long)]
     offline: bool,
     /// Write JSON instead of a table
     #[arg(long)]
     json: bool,
+}
+
+#[cfg(test)]
+impl CheckArgs {
+    /// The configuration file.
+    pub(super) fn path(&self) -> std::path::PathBuf {
+        self.config.path()
+    }
 }
 
 pub(super) const AFTER_HELP: &str = "\
@@ -53,7 +61,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
         }
     };
     let clock = Clock::system();
-    let mut items = offline::check(&loaded, &args.config.path, &clock);
+    let mut items = offline::check(&loaded, &args.config.path(), &clock);
     if !args.offline {
         items.extend(online::check(&loaded, &clock));
     }

@@ -19,7 +19,7 @@ pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
         item.place = place(&finding.location);
         item
     }));
-    ims(&mut items, config, places, file);
+    ims(&mut items, config, places);
     campaign(&mut items, config, places);
     items.extend(certificate::check(config, places, clock.now()));
     session(&mut items, config, places);
@@ -32,10 +32,10 @@ pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
     items
 }
 
-fn ims(items: &mut Vec<Item>, config: &Config, places: &Places, file: &Path) {
+fn ims(items: &mut Vec<Item>, config: &Config, places: &Places) {
     let ims = &config.instance.ims;
     items.push(Item::ok(places, "ims.server", ims.server.as_str()));
-    items.extend(files::secret(places, "ims.client_secret", file));
+    items.push(files::secret(places, "ims.client_secret"));
     items.push(scope(&ims.scopes, places));
     let redirect = ims.callback_server.join("/ims/callback");
     let redirect = redirect.as_ref().map_or("", url::Url::as_str);
@@ -108,7 +108,7 @@ fn campaign(items: &mut Vec<Item>, config: &Config, places: &Places) {
             ),
         });
         let good = "readable by the gateway's user and group alone";
-        items.push(files::private(places, "campaign.client_key", key, good));
+        items.push(Item::ok(places, "campaign.client_key", good));
     }
 }
 

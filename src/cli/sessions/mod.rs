@@ -118,7 +118,7 @@ fn address(args: &SessionsArgs) -> Result<SocketAddr, ExitCode> {
         output::err(&format!(
             "imsgate sessions: {} has no listen.admin, so a gateway with this configuration tells nobody of its \
              sessions\n    mend: write admin = \"127.0.0.1:9090\" under [listen] and restart it, or give --admin\n",
-            args.config.path.display()
+            args.config.path().display()
         ));
         unusable
     })

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -9,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{Check, Wrong, values};
 use crate::config::address::ListenAddress;
 use crate::config::checked::Listen;
-use crate::config::raw::RawListen;
+use crate::config::raw::{DurationOrSwitch, RawListen};
 
 pub(super) fn listen(check: &mut Check<'_>, raw: RawListen) -> Option<Listen> {
     let https = check.items("listen.https", raw.https.as_slice(), place);
@@ -22,7 +23,7 @@ pub(super) fn listen(check: &mut Check<'_>, raw: RawListen) -> Option<Listen> {
     let certificate = check.required("listen.certificate", raw.certificate, "\"certs/gateway.pem\"");
     let certificate = check.path("listen.certificate", certificate);
     let private_key = check.required("listen.private_key", raw.private_key, "\"certs/gateway.key\"");
-    let private_key = check.path("listen.private_key", private_key);
+    let private_key = check.private_path("listen.private_key", private_key);
     let redirects = raw.http_redirect.as_ref().map_or(&[][..], |redirects| redirects.as_slice());
     let http_redirect = check.items("listen.http_redirect", redirects, socket);
     let admin = raw.admin.map(|text| check.value("listen.admin", &text, socket));
@@ -71,6 +72,12 @@ pub(super) fn listen(check: &mut Check<'_>, raw: RawListen) -> Option<Listen> {
         );
     }
     let drain_timeout = check.value("listen.drain_timeout", &raw.drain_timeout, values::duration);
+    let shutdown_delay = check.value("listen.shutdown_delay", &raw.shutdown_delay, values::duration);
+    let hsts = match &raw.hsts {
+        DurationOrSwitch::Switch(true) => Some(YEAR),
+        DurationOrSwitch::Switch(false) => Some(Duration::ZERO),
+        DurationOrSwitch::Duration(text) => check.value("listen.hsts", text, values::duration),
+    };
     Some(Listen {
         https: https?,
         unix_mode: unix_mode?,
@@ -86,6 +93,8 @@ pub(super) fn listen(check: &mut Check<'_>, raw: RawListen) -> Option<Listen> {
         forward_auth_secret,
         workers: raw.workers.map_or_else(cores, |workers| usize::try_from(workers).unwrap_or(1)),
         drain_timeout: drain_timeout?,
+        shutdown_delay: shutdown_delay?,
+        hsts: Some(hsts?).filter(|hsts| hsts.as_secs() > 0),
     })
 }
 
@@ -111,6 +120,8 @@ fn forward_auth_secret(
     );
     None
 }
+/// What `hsts = true` means.
+const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// An address, a Unix socket, or systemd's.
 fn place(text: &str) -> Result<ListenAddress, Wrong> {

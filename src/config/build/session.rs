@@ -39,7 +39,7 @@ fn store(check: &mut Check<'_>, raw: RawSession) -> Option<Store> {
     // A wrong value is wrong even where it has no effect.
     let address = redis_address(check, &raw);
     let ca_file = check.path("session.redis_ca_file", raw.redis_ca_file);
-    let key_file = check.path("session.key_file", raw.key_file);
+    let key_file = check.private_path("session.key_file", raw.key_file);
     let path = check.path("session.path", Some(raw.path));
     let idle: &[&str] = match raw.store {
         RawStore::Memory => {

@@ -97,7 +97,7 @@ pub(super) fn client_identity(
 ) -> Option<Option<ClientIdentity>> {
     let set = (certificate.is_some(), key.is_some());
     let certificate = check.path(CERTIFICATE, certificate);
-    let key = check.path(KEY, key);
+    let key = check.private_path(KEY, key);
     match set {
         (false, false) => Some(None),
         (true, false) => {

@@ -81,7 +81,7 @@ fn a_secret_comes_from_its_file_without_the_line_break() {
         assert!(error.contains(said), "{error}");
     }
     let error = load_with(&without, &[("IMSGATE_IMS__CLIENT_SECRET_FILE", "/nowhere/at/all")]).unwrap_err();
-    assert!(error.to_string().contains("cannot read /nowhere/at/all"), "{error}");
+    assert!(error.to_string().contains("cannot use /nowhere/at/all: there is no such file"), "{error}");
 }
 
 #[test]

@@ -32,3 +32,9 @@ pub use process::{Process, files};
 pub use redis::{KEY, Redis};
 pub use site::{Site, installed};
 pub use world::{Builder, World};
+
+/// Writes a file that belongs to its owner alone.
+pub fn write_secret(path: &std::path::Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+}

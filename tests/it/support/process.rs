@@ -69,7 +69,7 @@ pub fn files(folder: &Path, callback: &str, upstream: &str, https: &str) -> Stri
     let (certificate, key) = demo::certificate(&["localhost"]);
     let path = |name: &str| folder.join(name);
     std::fs::write(path("cert.pem"), &certificate).unwrap();
-    std::fs::write(path("key.pem"), key).unwrap();
+    super::write_secret(&path("key.pem"), &key);
     let config = format!(
         "[ims]\nserver = \"http://127.0.0.1:9\"\nclient_id = \"c\"\nclient_secret = \"s\"\n\
          scope = \"openid read_organizations\"\ncallback_server = \"{callback}\"\n\

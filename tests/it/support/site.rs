@@ -47,7 +47,7 @@ impl Site {
         let path = |name: &str| folder.path().join(name);
         let (certificate, key) = demo::certificate(&["localhost"]);
         std::fs::write(path("cert.pem"), &certificate).unwrap();
-        std::fs::write(path("key.pem"), key).unwrap();
+        super::write_secret(&path("key.pem"), &key);
         std::fs::write(path("session.key"), KEY).unwrap();
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(path("session.key"), private).unwrap();
@@ -85,7 +85,7 @@ impl Site {
     pub async fn ready(&self, index: usize) {
         let browser = self.browser_at(index, "none");
         let begun = Instant::now();
-        while browser.get("/ims/health/ready").await.status != http::StatusCode::OK {
+        while browser.get("/ims/health/sign-in").await.status != http::StatusCode::OK {
             assert!(begun.elapsed() < Duration::from_secs(30), "{}", self.instances[index].log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -334,6 +334,8 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             trusted_proxies: Vec::new(),
             forward_auth_secret: None,
             workers: 2,
+            shutdown_delay: Duration::ZERO,
+            hsts: Some(Duration::from_hours(365 * 24)),
             drain_timeout: Duration::from_secs(1),
         },
         limits: Limits::default(),

@@ -1,0 +1,237 @@
+//! Files that the configuration names: read whole, without byte-order marks, and refused when they hold a secret that others can
+//! read.
+
+use std::fmt::{self, Display, Formatter};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// A file that cannot be used. Never holds any of its content.
+#[derive(Debug)]
+pub struct FileError {
+    /// As it was named.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong with a file.
+#[derive(Debug)]
+pub enum Problem {
+    /// It is not there.
+    Missing,
+    /// This user may not read it.
+    Denied,
+    /// It is a folder.
+    Folder,
+    /// It is longer than [`LONGEST`].
+    TooLong,
+    /// It is text in UTF-16 or UTF-32.
+    WideText,
+    /// This line, counted from 1, is not UTF-8.
+    NotUtf8(usize),
+    /// It holds a secret, and others can read it or its group can change it. With its permissions.
+    Open(u32),
+    /// Anything else.
+    Other(io::Error),
+}
+
+/// The bytes of a file, without byte-order marks of UTF-8: editors put one at the beginning, and joined files have one at the beginning
+/// of a later line.
+///
+/// # Errors
+/// [`FileError`], also for text in UTF-16 or UTF-32, which nothing here reads.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    read_whole(path).map_err(|problem| FileError { path: path.to_owned(), problem })
+}
+
+/// The same for text.
+///
+/// # Errors
+/// [`FileError`], also when it is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, FileError> {
+    String::from_utf8(read(path)?).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = memchr::memchr_iter(b'\n', valid).count() + 1;
+        FileError { path: path.to_owned(), problem: Problem::NotUtf8(line) }
+    })
+}
+
+/// That a file with a secret belongs to its owner alone. Its group may read it, as this is how secrets reach containers; nobody else
+/// may, and only the owner may write.
+///
+/// # Errors
+/// [`FileError`], also when the file is not there.
+pub fn check_private(path: &Path) -> Result<(), FileError> {
+    let failed = |problem| FileError { path: path.to_owned(), problem };
+    let metadata = fs::metadata(path).map_err(|error| failed(Problem::from(error)))?;
+    match metadata.permissions().mode() & 0o777 {
+        mode if mode & OPEN != 0 => Err(failed(Problem::Open(mode))),
+        _ => Ok(()),
+    }
+}
+
+fn read_whole(path: &Path) -> Result<Vec<u8>, Problem> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(Problem::Folder);
+    }
+    let mut bytes = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(Problem::TooLong);
+    }
+    if is_wide(&bytes) { Err(Problem::WideText) } else { Ok(without_marks(bytes)) }
+}
+
+/// True for text in UTF-16 or UTF-32: with its mark, or with a zero byte in its first character. The files read here are text, or
+/// begin with a character.
+fn is_wide(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..])
+}
+
+/// Without a mark at the beginning of any line.
+fn without_marks(bytes: Vec<u8>) -> Vec<u8> {
+    if memchr::memmem::find(&bytes, MARK).is_none() {
+        return bytes;
+    }
+    let mut text = Vec::with_capacity(bytes.len());
+    for mut line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        while let Some(rest) = line.strip_prefix(MARK) {
+            line = rest;
+        }
+        text.extend_from_slice(line);
+    }
+    text
+}
+
+/// Longest file read: the largest bundles of certificate authorities have less than a megabyte.
+pub const LONGEST: u64 = 16 * 1024 * 1024;
+/// U+FEFF in UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+/// Permissions of a file that others can read or run, or its group can change.
+const OPEN: u32 = 0o027;
+
+// === impl FileError ===
+
+impl FileError {
+    /// How to fix it.
+    pub fn fix(&self) -> String {
+        let path = self.path.display();
+        match &self.problem {
+            Problem::Missing => "relative paths start at the working directory".to_owned(),
+            Problem::Denied => format!(
+                "the gateway's user must be able to read it: look at owner and mode of {path} and of its folders"
+            ),
+            Problem::Folder => "name a file in it".to_owned(),
+            Problem::TooLong => "is it the right file?".to_owned(),
+            Problem::WideText | Problem::NotUtf8(_) => "save it as UTF-8".to_owned(),
+            Problem::Open(_) => format!("chmod 600 {path}, owned by the gateway's user"),
+            Problem::Other(_) => "the gateway's user must be able to read it".to_owned(),
+        }
+    }
+
+    /// What is wrong, without the file's name.
+    pub fn reason(&self) -> String {
+        match &self.problem {
+            Problem::Missing => "there is no such file".to_owned(),
+            Problem::Denied => "permission denied".to_owned(),
+            Problem::Folder => "it is a folder".to_owned(),
+            Problem::TooLong => format!("it is larger than {} MiB", LONGEST >> 20),
+            Problem::WideText => "it is text in UTF-16 or UTF-32".to_owned(),
+            Problem::NotUtf8(line) => format!("line {line} is not UTF-8"),
+            Problem::Open(mode) if mode & 0o7 != 0 => {
+                format!("it holds a secret and is open to every user of this machine (mode {mode:o})")
+            }
+            Problem::Open(mode) => format!("it holds a secret and its group can change it (mode {mode:o})"),
+            Problem::Other(error) => error.to_string(),
+        }
+    }
+}
+
+impl Display for FileError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.path.display(), self.reason(), self.fix())
+    }
+}
+
+impl std::error::Error for FileError {}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing,
+            io::ErrorKind::PermissionDenied => Self::Denied,
+            io::ErrorKind::IsADirectory => Self::Folder,
+            _ => Self::Other(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_bytes(bytes: &[u8]) -> Result<String, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, bytes).unwrap();
+        read_text(&path).map_err(|error| error.reason())
+    }
+
+    #[test]
+    fn byte_order_marks_of_utf8_are_removed_and_other_encodings_reported() {
+        assert_eq!(read_bytes(b"a\nb\n").unwrap(), "a\nb\n");
+        assert_eq!(read_bytes(b"\xef\xbb\xbfa\n").unwrap(), "a\n");
+        assert_eq!(read_bytes(b"\xef\xbb\xbf\xef\xbb\xbfa\n\xef\xbb\xbfb").unwrap(), "a\nb");
+        assert_eq!(read_bytes(b"").unwrap(), "");
+        assert_eq!(
+            read_bytes("a\u{feff}b".as_bytes()).unwrap(),
+            "a\u{feff}b",
+            "not at the beginning of a line"
+        );
+        let wide: Vec<u8> = "[ims]\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let marked = [&[0xff, 0xfe], &wide[..]].concat();
+        let big: Vec<u8> = "\u{feff}[ims]\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [&wide, &marked, &big, &[0, 0, 0xfe, 0xff].to_vec()] {
+            assert_eq!(read_bytes(bytes).unwrap_err(), "it is text in UTF-16 or UTF-32");
+        }
+        assert_eq!(read_bytes(b"a\nb\xe9\n").unwrap_err(), "line 2 is not UTF-8");
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("it is a folder"), "{error}");
+        let error = read(&folder.path().join("none")).unwrap_err().to_string();
+        assert!(error.contains("there is no such file"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_belongs_to_its_owner_and_may_be_read_by_the_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        fs::write(&path, "s").unwrap();
+        for (mode, is_private) in [
+            (0o600, true),
+            (0o400, true),
+            (0o640, true),
+            (0o440, true),
+            (0o644, false),
+            (0o604, false),
+            (0o602, false),
+            (0o601, false),
+            (0o660, false),
+            (0o777, false),
+        ] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let checked = check_private(&path);
+            assert_eq!(checked.is_ok(), is_private, "{mode:o}");
+            if let Err(error) = checked {
+                assert!(error.to_string().contains(&format!("chmod 600 {}", path.display())), "{error}");
+            }
+        }
+    }
+}

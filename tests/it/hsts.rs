@@ -1,0 +1,74 @@
+//! `Strict-Transport-Security` on every answer over TLS, once.
+
+use std::time::Duration;
+
+use imsgate::config::Upstream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use crate::ask::{self, Ask};
+use crate::raw::Answer;
+use crate::support::World;
+
+fn hsts(answer: &Answer) -> Vec<&str> {
+    answer.head.all("strict-transport-security")
+}
+
+#[tokio::test]
+async fn every_answer_says_once_that_the_host_speaks_https_only() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    for (ask, status) in [
+        (Ask::get("/ims/health/live"), 200),
+        (Ask::get("/ims/signed-out"), 200),
+        (Ask::get("/ims/nothing-here"), 404),
+        (Ask::get("/view/home").navigation(), 303),
+        (Ask::get("/view/home"), 401),
+        (Ask::get("/view/%2e%2e/x"), 400),
+        (Ask::get("/view/home").session(&alice), 200),
+        (Ask::post("/nl/jsp/soaprouter.jsp", "<x/>").with("SoapAction: xtk:session#Logoff"), 403),
+    ] {
+        let answer = ask.of(&world).await;
+        assert_eq!((answer.status(), hsts(&answer)), (status, vec!["max-age=31536000"]));
+    }
+    let misdirected = Ask::get("/").for_host(&world, "other.example").await;
+    assert_eq!((misdirected.status(), hsts(&misdirected)), (421, vec!["max-age=31536000"]));
+    // hyper's own refusal.
+    let host = ask::host(&world);
+    let raw = world.raw(format!("GET / HTTP/1.1\r\nHost: {host}\r\nBad Name: x\r\n\r\n")).await;
+    let text = String::from_utf8_lossy(&raw).to_ascii_lowercase();
+    assert!(
+        text.starts_with("http/1.1 400")
+            && text.contains("\r\nstrict-transport-security: max-age=31536000\r\n"),
+        "{text}"
+    );
+    world.campaign.stop().await;
+    let away = Ask::get("/view/home").session(&alice).of(&world).await;
+    assert_eq!((away.status(), hsts(&away)), (502, vec!["max-age=31536000"]));
+    world.gateway.stop().await;
+    world.ims.stop().await;
+}
+
+#[tokio::test]
+async fn campaigns_own_is_replaced_and_passes_where_ours_is_turned_off() {
+    for (ours, expected) in [(Some(Duration::from_mins(1)), "max-age=60"), (None, "max-age=7")] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream: Upstream = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let answering = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await.unwrap();
+            let head = "HTTP/1.1 200 OK\r\nStrict-Transport-Security: max-age=7\r\nContent-Length: 0\r\n\r\n";
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let _ = stream.read(&mut [0; 1]).await;
+        });
+        let world = World::builder()
+            .instance(|instance| instance.campaign.upstreams = vec![upstream])
+            .config(move |config| config.listen.hsts = ours)
+            .start()
+            .await;
+        let answer = Ask::get("/res/logo.png").of(&world).await;
+        assert_eq!((answer.status(), hsts(&answer)), (200, vec![expected]));
+        world.stop().await;
+        answering.abort();
+    }
+}
