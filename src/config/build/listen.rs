@@ -120,6 +120,7 @@ fn forward_auth_secret(
     );
     None
 }
+
 /// What `hsts = true` means.
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
