@@ -130,16 +130,9 @@ impl Gate {
         if request.body().size_hint().lower() > shared.limits.body_bytes.unwrap_or(u64::MAX) {
             return Err((Stop::BodyTooLarge, false));
         }
-        let host = host(&request).map_err(anonymous)?;
         let raw = request.uri().clone();
         let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
-        // Probes name an address, another host, or none (HTTP/1.0).
-        if !path.as_str().starts_with("/ims/health/") {
-            let host = host.as_ref().ok_or((Stop::Host, false))?;
-            if !shared.authority.is(host) && !shared.serves_host(without_port(host)) {
-                return Err((Stop::Misdirected, false));
-            }
-        }
+        let host = self.host(&request, &path).map_err(anonymous)?;
         if raw.authority().is_some() || !path.is_unchanged() {
             *request.uri_mut() =
                 target(&raw, &path).ok_or((Stop::Path(crate::policy::path::PathError::Control), false))?;
@@ -240,6 +233,24 @@ impl Gate {
             }
             None => Ok(None),
         }
+    }
+
+    /// The host of a request, which must be one of ours. `None` only for a health probe without one: probes name an address,
+    /// another host, or none (HTTP/1.0).
+    fn host(
+        &self,
+        request: &Request<ClientBody>,
+        path: &CanonicalPath<'_>,
+    ) -> Result<Option<HeaderValue>, Stop> {
+        let shared = &*self.shared;
+        let host = host(request)?;
+        if !path.as_str().starts_with("/ims/health/") {
+            let host = host.as_ref().ok_or(Stop::Host)?;
+            if !shared.authority.is(host) && !shared.serves_host(without_port(host)) {
+                return Err(Stop::Misdirected);
+            }
+        }
+        Ok(host)
     }
 
     /// The limit that this request is over, by its connection or by its address.
