@@ -5,6 +5,7 @@
 
 mod experience_cloud;
 mod limits;
+mod session;
 mod upstream;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use experience_cloud::RawExperienceCloud;
 pub(super) use limits::RawLimits;
+pub(super) use session::{RawSession, RawStore};
 pub(super) use upstream::{RawHealth, RawHealthCheck, RawUpstream, RawUpstreams};
 
 /// Configuration of imsgate, the login gateway that puts Adobe ID in front of Adobe Campaign.
@@ -216,55 +218,6 @@ pub(super) struct RawListen {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RawSession {
-    /// Where sessions are kept: in a file of this gateway, in Redis for several instances, or in memory until it stops.
-    #[serde(default = "default::store")]
-    pub store: RawStore,
-    /// File of the embedded store. One process at a time has it open.
-    #[serde(default = "default::path")]
-    pub path: PathBuf,
-    /// Address of Redis: `redis://`, `rediss://`, `rediss+sentinel://…/master` or `rediss+cluster://`. Either this or
-    /// `redis_url_file`.
-    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
-    pub redis_url: Option<SecretString>,
-    /// File that holds the address of Redis.
-    pub redis_url_file: Option<PathBuf>,
-    /// PEM file of the certificate authorities trusted for Redis instead of the public ones.
-    pub redis_ca_file: Option<PathBuf>,
-    /// Keys that seal sessions and open logins, one a line, base64; the first seals, all open. The embedded store makes
-    /// it when it is missing; default there: `path` with the ending `.key`. With Redis every instance needs the same.
-    pub key_file: Option<PathBuf>,
-    /// A session nobody used for this long ends.
-    #[serde(default = "default::idle_timeout")]
-    pub idle_timeout: String,
-    /// A session ends this long after the login, used or not.
-    #[serde(default = "default::absolute_timeout")]
-    pub absolute_timeout: String,
-    /// A login begun and not finished within this time is started again; a form that waits for one is kept as long.
-    #[serde(default = "default::login_timeout")]
-    pub login_timeout: String,
-    /// Groups and organisation are asked for again within this time: who lost every group is out.
-    #[serde(default = "default::recheck_groups")]
-    pub recheck_groups: String,
-    /// Sessions that one person may have at a time, in whichever browsers; at the next login the oldest ends. 0: no limit.
-    #[serde(default = "default::max_per_user")]
-    pub max_per_user: u32,
-    /// Most sessions kept in memory; the one unused for longest goes first.
-    #[serde(default = "default::max_sessions")]
-    #[schemars(range(min = 1))]
-    pub max_sessions: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum RawStore {
-    Memory,
-    Embedded,
-    Redis,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub(super) struct RawLog {
     /// Form of the log: for people, JSON, or by what standard error is.
     #[serde(default = "default::log_format")]
@@ -313,9 +266,7 @@ impl OneOrMany {
 
 /// The defaults, in the spelling of the file.
 mod default {
-    use std::path::PathBuf;
-
-    use super::{DurationOrSwitch, OneOrMany, RawLogFormat, RawSessionMode, RawStore, RawTokenAuth};
+    use super::{DurationOrSwitch, OneOrMany, RawLogFormat, RawSessionMode, RawTokenAuth};
     use crate::policy::public::DEFAULT_CAMPAIGN;
 
     pub(super) fn token_auth() -> RawTokenAuth {
@@ -374,30 +325,6 @@ mod default {
     }
     pub(super) fn hsts() -> DurationOrSwitch {
         DurationOrSwitch::Duration("365d".into())
-    }
-    pub(super) fn store() -> RawStore {
-        RawStore::Embedded
-    }
-    pub(super) fn path() -> PathBuf {
-        "/var/lib/imsgate/sessions.redb".into()
-    }
-    pub(super) fn idle_timeout() -> String {
-        "30m".into()
-    }
-    pub(super) fn absolute_timeout() -> String {
-        "12h".into()
-    }
-    pub(super) fn login_timeout() -> String {
-        "30m".into()
-    }
-    pub(super) fn recheck_groups() -> String {
-        "10m".into()
-    }
-    pub(super) fn max_per_user() -> u32 {
-        20
-    }
-    pub(super) fn max_sessions() -> u64 {
-        100_000
     }
     pub(super) fn log_format() -> RawLogFormat {
         RawLogFormat::Auto
