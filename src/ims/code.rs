@@ -129,7 +129,7 @@ impl Ims {
             name: claims.name().and_then(|name| name.get(None)).map(|name| name.to_string()),
             access_token: SecretString::from(access_token.secret().as_str()),
             access_expires: self.clock.now().plus(lifetime),
-            refresh_token: answer.refresh_token().map(|token| SecretString::from(token.secret().as_str())),
+            refresh_token: refresh_token(&answer),
         })
     }
 
@@ -154,6 +154,12 @@ impl Ims {
             TokenAuth::Basic => AuthType::BasicAuth,
         }))
     }
+}
+
+/// The refresh token of an answer; an empty one is none.
+pub(super) fn refresh_token(answer: &impl oauth2::TokenResponse) -> Option<SecretString> {
+    let token = answer.refresh_token().map(|token| token.secret().as_str());
+    token.filter(|token| !token.is_empty()).map(SecretString::from)
 }
 
 /// The token endpoint's answers as errors. The body is never repeated: it could hold a token.

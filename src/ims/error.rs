@@ -50,6 +50,9 @@ pub enum ImsError {
     /// The `id_token` is not acceptable (OIDC Core §3.1.3.7).
     #[error("id_token refused: {0}")]
     IdToken(String),
+    /// A time in the `id_token`, or in the login, does not fit this machine's clock.
+    #[error("{0}; compare the clocks of this machine, of other instances and of IMS")]
+    Clock(String),
     /// An endpoint speaks of another person than the `id_token` (OIDC Core §5.3.2).
     #[error("IMS {endpoint} answered for another person than the id_token's subject")]
     OtherPerson {

@@ -7,7 +7,7 @@ use oauth2::{RefreshToken, RequestTokenError, TokenResponse as _};
 use openidconnect::core::{CoreErrorResponseType, CoreIdToken};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::code::{DEFAULT_LIFETIME, OauthHttp, TokenError, token_error};
+use super::code::{DEFAULT_LIFETIME, OauthHttp, TokenError, refresh_token, token_error};
 use super::error::ImsError;
 use super::token_limit::Share;
 use super::{Ims, token};
@@ -63,7 +63,7 @@ impl Ims {
             }
         })?;
         let access_token = SecretString::from(answer.access_token().secret().as_str());
-        let refresh_token = answer.refresh_token().map(|token| SecretString::from(token.secret().as_str()));
+        let refresh_token = refresh_token(&answer);
         let id_token: Option<&CoreIdToken> = answer.extra_fields().id_token();
         if let Some(id_token) = id_token
             && let Err(error) = self.about(subject, original, id_token, answer.access_token()).await

@@ -62,7 +62,11 @@ async fn validate_with(
         }
         other => other,
     };
-    let claims = claims.map_err(|e| refused(explain(&e, &issuers)))?;
+    let claims = claims.map_err(|error| match error {
+        // The crate says this of `exp` and `iat` alone.
+        ClaimsVerificationError::Expired(detail) => ImsError::Clock(format!("id_token refused: {detail}")),
+        other => refused(explain(&other, &issuers)),
+    })?;
     check_authorized_party(ims, &claims)?;
     check_not_before(ims, id_token)?;
     check_access_token_hash(id_token, &claims, access_token)?;
@@ -103,11 +107,7 @@ fn verifier(ims: &Ims, issuer: IssuerUrl, keys: &CoreJsonWebKeySet) -> CoreIdTok
     .set_allowed_algs([CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256])
     .set_time_fn(move || earliest_now)
     .set_issue_time_verifier_fn(move |issued| {
-        if issued > latest_now {
-            Err("iat lies in the future; compare the clocks of this machine and IMS".to_owned())
-        } else {
-            Ok(())
-        }
+        if issued > latest_now { Err("iat lies in the future".to_owned()) } else { Ok(()) }
     })
 }
 
@@ -129,7 +129,7 @@ fn check_not_before(ims: &Ims, id_token: &CoreIdToken) -> Result<(), ImsError> {
     let latest = ims.clock.now().plus(ims.instance.ims.clock_skew).0 as f64;
     match not_before.as_f64() {
         Some(time) if time <= latest => Ok(()),
-        _ => Err(refused("nbf lies in the future; compare the clocks of this machine and IMS".to_owned())),
+        _ => Err(ImsError::Clock("id_token refused: nbf lies in the future".to_owned())),
     }
 }
 

@@ -9,6 +9,8 @@ pub enum Arrival {
     Navigation,
     /// A page's form, sent as a navigation: kept if it may be, else 401 and a page.
     Form,
+    /// A navigation inside a frame, where IMS refuses to be shown: 401 and a page with a link for the whole window.
+    Frame,
     /// A SOAP call: 403 with the fault that Campaign's clients understand.
     Soap,
     /// XHR, fetch, WebSocket, API: 401 JSON.
@@ -26,6 +28,8 @@ impl Arrival {
         }
         let is_form = || is_form_type(text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default());
         match *method {
+            Method::GET if is_frame(headers) => Self::Frame,
+            Method::POST if is_form() && is_frame(headers) => Self::Frame,
             Method::GET if is_top_level_navigation(headers) => Self::Navigation,
             Method::POST if is_form() && is_top_level_navigation(headers) => Self::Form,
             _ => Self::Api,
@@ -49,9 +53,26 @@ fn is_soap(headers: &HeaderMap, path: &str) -> bool {
     path == SOAP_ROUTER || headers.contains_key("soapaction") || by_type()
 }
 
+/// A navigation that fills a frame (W3C Fetch Metadata §2.1, the destinations of Fetch §2.2.5).
+fn is_frame(headers: &HeaderMap) -> bool {
+    let into = |dest| matches!(dest, "iframe" | "frame" | "embed" | "object" | "fencedframe");
+    !is_script(headers)
+        && text(headers, "sec-fetch-dest").is_some_and(into)
+        && text(headers, "sec-fetch-mode") == Some("navigate")
+}
+
+/// A WebSocket, or a script that says so. In-app browsers put the name of their app into the same field.
+fn is_script(headers: &HeaderMap) -> bool {
+    let says = headers
+        .get_all("x-requested-with")
+        .iter()
+        .any(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"XMLHttpRequest"));
+    says || headers.contains_key(header::UPGRADE)
+}
+
 /// Fetch Metadata where the browser sends it (W3C Fetch Metadata §2), else what it accepts.
 fn is_top_level_navigation(headers: &HeaderMap) -> bool {
-    if headers.contains_key(header::UPGRADE) || headers.contains_key("x-requested-with") {
+    if is_script(headers) {
         return false;
     }
     if text(headers, "sec-fetch-dest").is_some_and(|dest| dest != "document") {
@@ -78,13 +99,20 @@ mod tests {
 
     #[test]
     fn each_kind_of_client_is_told_apart() {
-        use Arrival::{Api, Form, Navigation, Soap};
+        use Arrival::{Api, Form, Frame, Navigation, Soap};
         let form = ("content-type", "application/x-www-form-urlencoded");
         let get = Method::GET;
         for (method, pairs, path, expected) in [
             (&get, &[("accept", "text/html,*/*")][..], "/view/home", Navigation),
             (&get, &[("sec-fetch-mode", "navigate")], "/view/home", Navigation),
-            (&get, &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], "/view/home", Api),
+            (&get, &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], "/view/home", Frame),
+            (&get, &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "object")], "/view/home", Frame),
+            (&get, &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "image")], "/view/home", Api),
+            (&get, &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "iframe")], "/view/home", Api),
+            (&get, &[("accept", "text/html"), ("x-requested-with", "com.example.mail")], "/", Navigation),
+            (&get, &[("accept", "text/html"), ("x-requested-with", "")], "/", Navigation),
+            (&get, &[("accept", "text/html"), ("x-requested-with", "xmlhttprequest")], "/", Api),
+            (&Method::POST, &[("accept", "text/html"), ("x-requested-with", "com.example"), form], "/", Form),
             (&get, &[("sec-fetch-mode", "cors"), ("accept", "text/html")], "/view/home", Api),
             (&get, &[("accept", "text/html"), ("x-requested-with", "XMLHttpRequest")], "/view/home", Api),
             (&get, &[("accept", "*/*")], "/view/home", Api),
@@ -101,7 +129,12 @@ mod tests {
             (&Method::POST, &[("accept", "text/html"), ("content-type", "application/json")], "/", Api),
             (&Method::POST, &[form], "/view/home", Api),
             (&Method::POST, &[("sec-fetch-mode", "cors"), form], "/view/home", Api),
-            (&Method::POST, &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe"), form], "/", Api),
+            (
+                &Method::POST,
+                &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe"), form],
+                "/",
+                Frame,
+            ),
             (&Method::PUT, &[("sec-fetch-mode", "navigate"), form], "/view/home", Api),
             (&Method::POST, &[("sec-fetch-mode", "navigate"), form], SOAP_ROUTER, Soap),
             (&Method::from_bytes(b"gEt").unwrap(), &[("accept", "text/html")], "/view/home", Api),

@@ -60,6 +60,14 @@ pub struct LoginTransaction {
     pub interrupted: bool,
 }
 
+impl LoginTransaction {
+    /// True when the login began later than now, by more than `skew` seconds: the clock was set back, or another instance
+    /// with another clock began it.
+    pub fn is_from_the_future(&self, now: i64, skew: i64) -> bool {
+        self.began.saturating_sub(now) > skew
+    }
+}
+
 /// The `state` parameter: how often this login was begun again, then 128 random bits as 22 characters of base64url.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State(String);
@@ -148,6 +156,23 @@ mod tests {
             for own in [false, true] {
                 assert_eq!(prompt.replaces_session(own), own && prompt == Prompt::SignIn, "{prompt:?} {own}");
             }
+        }
+    }
+
+    #[test]
+    fn a_login_from_the_future_tells_that_clocks_differ() {
+        let login = LoginTransaction {
+            nonce: String::new(),
+            verifier: String::new(),
+            return_to: ReturnTo::default(),
+            began: 1000,
+            replaces: None,
+            silent: false,
+            resumes: false,
+            interrupted: false,
+        };
+        for (now, expected) in [(939, true), (940, false), (1000, false), (5000, false), (i64::MIN, true)] {
+            assert_eq!(login.is_from_the_future(now, 60), expected, "{now}");
         }
     }
 

@@ -1,28 +1,39 @@
 //! Where a person goes after signing in or out: always an address of this gateway's own origin.
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
 use super::path::CanonicalPath;
 
 /// Longest accepted return address in bytes; a longer one is refused, never cut.
 pub const MAX_LENGTH: usize = 2048;
 
-/// An origin-relative address (path and query) that no browser can read as another origin.
+/// What browsers encode in a query; `#` begins a fragment.
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
+
+/// An origin-relative address (path, query and fragment) that no browser can read as another origin.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ReturnTo(String);
 
 impl ReturnTo {
-    /// Reads an address that came from outside. `None` when it is anything but a plain path and query of this origin,
+    /// Reads an address that came from outside. `None` when it is anything but a path of this origin, with or
+    /// without query and fragment,
     /// or one of the gateway's own addresses (a return to `/ims/logout` would be a loop).
     pub fn parse(raw: &str) -> Option<Self> {
-        // Browsers drop tabs and line breaks and turn `\` into `/` before they read an address (WHATWG URL §4.4): none may be in it.
-        let plain = raw.bytes().all(|b| b.is_ascii_graphic() && b != b'\\' && b != b'#');
-        if !plain || raw.len() > MAX_LENGTH || raw.starts_with("//") {
+        // Browsers drop tabs and line breaks before they read an address (WHATWG URL §4.4).
+        if raw.starts_with("//") || raw.bytes().any(|b| b.is_ascii_control()) {
             return None;
         }
-        let path = raw.split_once('?').map_or(raw, |(path, _)| path);
+        let path = &raw[..raw.find(['?', '#']).unwrap_or(raw.len())];
+        // In a path browsers turn `\` into `/`; behind it, it means nothing.
+        if path.contains([' ', '\\']) {
+            return None;
+        }
         CanonicalPath::parse(path).ok()?;
         let own = path == "/ims" || path.starts_with("/ims/");
-        (!own || path == "/ims/me").then(|| Self(raw.to_owned()))
+        // As a browser would ask for it (WHATWG URL §4.3), for a `Location` is ASCII.
+        let address = utf8_percent_encode(raw, ENCODED).to_string();
+        (address.len() <= MAX_LENGTH && (!own || path == "/ims/me")).then_some(Self(address))
     }
 
     /// As [`ReturnTo::parse`], with `/` in place of a refused address.
@@ -87,8 +98,15 @@ mod tests {
             "/ims/logout",
             "/ims/login?return_to=/",
             "/ims",
-            "/view#x",
-            "/caf\u{e9}",
+            "/ims#x",
+            "/ims/logout#x",
+            "/a\\b?x=1",
+            "/view?x=a\tb",
+            "/view#a\nb",
+            "/view?x=\u{7f}",
+            "/view\\#x",
+            "?x=/",
+            "#x",
             &long,
         ] {
             assert_eq!(ReturnTo::parse_or_root(raw).as_str(), "/", "{raw:?}");
@@ -97,14 +115,52 @@ mod tests {
 
     #[test]
     fn addresses_of_this_origin_are_kept_to_the_byte() {
-        for raw in
-            ["/", "/view/home", "/view/home?x=https://other/&y=%0a", "/ims/me", "/imsx/logout", "/a//b", "/?"]
-        {
+        for raw in [
+            "/",
+            "/view/home",
+            "/view/home?x=https://other/&y=%0a",
+            "/ims/me",
+            "/imsx/logout",
+            "/a//b",
+            "/?",
+            "/view?x=a\\b",
+            "/view?x=\\\\evil.com",
+            "/view#tab=2",
+            "/view?a=1#/inbox?b=\\",
+            "/ims/me#sessions",
+            "/view?q={a|b}^`[]'",
+        ] {
             assert_eq!(ReturnTo::parse(raw).map(String::from).as_deref(), Some(raw));
         }
     }
 
+    #[test]
+    fn what_no_location_may_hold_is_encoded_as_browsers_do() {
+        for (raw, expected) in [
+            ("/caf\u{e9}", "/caf%C3%A9"),
+            ("/view?q=\u{fc} \"<x>\"", "/view?q=%C3%BC%20%22%3Cx%3E%22"),
+            ("/view#\u{e9}", "/view#%C3%A9"),
+        ] {
+            assert_eq!(ReturnTo::parse(raw).map(String::from).as_deref(), Some(expected));
+            assert_eq!(
+                ReturnTo::parse(expected).map(String::from).as_deref(),
+                Some(expected),
+                "encoded once"
+            );
+        }
+    }
+
     proptest! {
+        #[test]
+        fn whatever_the_gateway_forwards_survives(path in "/[a-z0-9_.~!$&'()*+,=:@-]{0,12}(/[a-z%20]{0,8})?", query in "(\\?[!$-;=?-~]{0,24})?") {
+            let target: Result<http::uri::PathAndQuery, _> = format!("{path}{query}").parse();
+            let Ok(target) = target else { return Ok(()) };
+            prop_assume!(CanonicalPath::parse(target.path()).is_ok_and(|path| path.is_unchanged()));
+            prop_assume!(!target.path().starts_with("/ims"));
+            let kept = ReturnTo::parse(target.as_str());
+            prop_assert_eq!(kept.as_ref().map(ReturnTo::as_str), Some(target.as_str()));
+        }
+
         #[test]
         fn no_address_ever_leaves_the_origin(raw in ".{0,64}", prefix in "[/\\\\a-z:@.\t\r\n %]{0,12}") {
             let base = url::Url::parse("https://campaign.example.com/ims/callback").unwrap();

@@ -38,10 +38,13 @@ pub async fn handler(
         let state = LoginState::parse(query.state.as_deref()?)?;
         Some((query, state))
     }) else {
-        return callback.malformed("no state of ours, or a parameter twice");
+        return callback.malformed("no state of ours, or a parameter twice", &ReturnTo::default());
     };
     let name = state.cookie_name();
-    match callback.answer(query, &state, &name).await {
+    let Some(transaction) = callback.transaction(&name) else {
+        return callback.orphaned(&state).await;
+    };
+    match callback.answer(query, transaction, &state, &name).await {
         Ok(mut response) => {
             cookie::remove_login(response.headers_mut(), &name);
             response
@@ -77,24 +80,31 @@ impl Destination {
 }
 
 impl Callback<'_> {
+    /// The login under this name, if this gateway sealed it.
+    fn transaction(&self, name: &str) -> Option<LoginTransaction> {
+        let (_, sealed) = cookies::pairs(self.headers).find(|(sent, _)| *sent == name)?;
+        self.shared.sealer.open(name, sealed)
+    }
+
+    /// Without a login that can be opened. Its cookie, if there is one, may be a neighbour's: it stays.
+    async fn orphaned(&self, state: &LoginState) -> Response {
+        // A form that waits is known by its own cookie.
+        let resumes = cookie::kept(self.headers).next().is_some();
+        let to = Destination { return_to: ReturnTo::default(), resumes };
+        let again = self.again(state.attempt() + 1, to, COOKIE_MISSING).await;
+        again.unwrap_or_else(|stop| stop.answer(self.shared, self.context, false))
+    }
+
     /// An error is an answer after which the login's cookie stays, because the session store is away: who loads this address
     /// again later goes on from here.
     async fn answer(
         &self,
         query: CallbackQuery,
+        transaction: LoginTransaction,
         state: &LoginState,
         name: &str,
     ) -> Result<Response, Box<Response>> {
         let stopped = |stop: Stop| Box::new(stop.answer(self.shared, self.context, false));
-        let sealed = cookies::pairs(self.headers).find(|(sent, _)| *sent == name).map(|(_, value)| value);
-        let Some(transaction) =
-            sealed.and_then(|text| self.shared.sealer.open::<LoginTransaction>(name, text))
-        else {
-            // A form that waits is known by its own cookie.
-            let resumes = cookie::kept(self.headers).next().is_some();
-            let to = Destination { return_to: ReturnTo::default(), resumes };
-            return self.again(state.attempt() + 1, to, COOKIE_MISSING).await.map_err(stopped);
-        };
         let to = Destination { return_to: transaction.return_to.clone(), resumes: transaction.resumes };
         if transaction.interrupted {
             return self.again(state.attempt(), to, "the session could not be kept").await.map_err(stopped);
@@ -127,16 +137,24 @@ impl Callback<'_> {
         if Duration::from_secs(u64::try_from(age).unwrap_or(0)) > self.shared.login_timeout {
             return self.again(state.attempt() + 1, to, "the login took too long").await;
         }
+        let skew = i64::try_from(self.shared.instance.ims.clock_skew.as_secs()).unwrap_or(0);
+        if transaction.is_from_the_future(self.context.now.0, skew) {
+            let error = ImsError::Clock("the login began in the future".to_owned());
+            return Ok(login::failed(self.shared, self.context, &error, &to.return_to));
+        }
         match self.shared.ims.is_response_issuer(query.iss.as_deref()).await {
             Ok(true) => {}
-            Ok(false) => return Ok(self.malformed("iss is missing, or is not the issuer of IMS (RFC 9207)")),
+            Ok(false) => {
+                let why = "iss is missing, or is not the issuer of IMS (RFC 9207)";
+                return Ok(self.malformed(why, &to.return_to));
+            }
             Err(error) => return Ok(login::failed(self.shared, self.context, &error, &to.return_to)),
         }
         match (query.error, query.code.filter(|code| !code.is_empty())) {
             // IMS was to show nothing and could not (OIDC Core §3.1.2.6): now it may, once.
             (Some(_), _) if transaction.silent => Ok(self.begin(to, state.attempt()).await),
             (Some(error), _) => Ok(self.declined(&error, &to.return_to)),
-            (None, None) => Ok(self.malformed("neither code nor error")),
+            (None, None) => Ok(self.malformed("neither code nor error", &to.return_to)),
             (None, Some(code)) => self.redeem(&code, transaction, state).await,
         }
     }
@@ -207,7 +225,7 @@ impl Callback<'_> {
             }
             Err(refused) => {
                 self.discard(&tokens).await;
-                let mut response = refusal::answer(shared, self.context, &person, &refused);
+                let mut response = refusal::answer(shared, self.context, &person, &refused, &to.return_to);
                 cookie::remove_was(response.headers_mut());
                 Ok(response)
             }
@@ -224,7 +242,7 @@ impl Callback<'_> {
         to: &Destination,
     ) -> Result<Response, Stop> {
         let shared = self.shared;
-        let campaign = match self.campaign_logon(&tokens).await {
+        let campaign = match self.campaign_logon(&tokens, &to.return_to).await {
             Ok(campaign) => campaign,
             Err(response) => {
                 self.discard(&tokens).await;
@@ -272,7 +290,11 @@ impl Callback<'_> {
         Ok(response)
     }
 
-    async fn campaign_logon(&self, tokens: &ImsTokens) -> Result<Option<CampaignSession>, Box<Response>> {
+    async fn campaign_logon(
+        &self,
+        tokens: &ImsTokens,
+        return_to: &ReturnTo,
+    ) -> Result<Option<CampaignSession>, Box<Response>> {
         if self.shared.instance.campaign.session != SessionMode::BearerLogon {
             return Ok(None);
         }
@@ -280,7 +302,7 @@ impl Callback<'_> {
             Ok(campaign) => Ok(Some(campaign)),
             Err(error) => {
                 audit::login_failed(self.context.id, &self.context.peer_text(), &error.to_string());
-                Err(Box::new(refusal::campaign(self.shared, self.context, &error)))
+                Err(Box::new(refusal::campaign(self.shared, self.context, &error, return_to)))
             }
         }
     }
@@ -360,21 +382,19 @@ impl Callback<'_> {
             .into_response()
     }
 
-    fn malformed(&self, why: &str) -> Response {
+    fn malformed(&self, why: &str, return_to: &ReturnTo) -> Response {
         tracing::warn!(request = %self.context.id, why, "callback refused");
         audit::login_failed(self.context.id, &self.context.peer_text(), why);
-        let page = LoginTrouble::AnswerInvalid.page("/ims/login", self.context.plain(self.shared));
+        let retry = login::login_path(return_to);
+        let page = LoginTrouble::AnswerInvalid.page(&retry, self.context.plain(self.shared));
         pages::login_failed(&pages::LoginFailed { status: StatusCode::BAD_REQUEST, ..page }).into_response()
     }
 
     /// Tokens that nobody will use are given back.
     async fn discard(&self, tokens: &ImsTokens) {
         let (refresh, access) = (tokens.refresh_token.as_ref(), Some(&tokens.access_token));
-        for token in [refresh, access].into_iter().flatten() {
-            if let Err(error) = self.shared.ims.revoke(token).await {
-                tracing::info!(request = %self.context.id, %error, "an unused token could not be revoked");
-            }
-        }
+        let tokens = [refresh, access].into_iter().flatten().cloned().collect();
+        farewell::give_back(self.shared, self.context.id, tokens).await;
     }
 }
 

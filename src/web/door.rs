@@ -2,9 +2,9 @@
 
 use axum::response::{IntoResponse as _, Response};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
 
-use super::answer::{Stop, login_required, see_other, soap_session_expired};
+use super::answer::{LOGIN_CHALLENGE, Stop, login_required, see_other, soap_session_expired};
 use super::context::Context;
 use super::cookie;
 use super::login::{self, Begin};
@@ -12,6 +12,7 @@ use super::pages::{self, LoginTrouble};
 use super::shared::Shared;
 use super::{keep, was};
 use crate::policy::arrival::Arrival;
+use crate::policy::kept;
 use crate::policy::return_to::ReturnTo;
 use crate::proxy::ClientBody;
 use crate::telemetry::audit;
@@ -43,18 +44,29 @@ pub async fn closed(
     match Arrival::of(method, headers, path) {
         Arrival::Soap => soap_session_expired(),
         Arrival::Api | Arrival::Form => login_required(),
-        Arrival::Navigation if cookie::is_fresh(headers, context.now) => {
-            lost_session(shared, context, target)
-        }
-        // A session's cookie belongs to the callback server's host: only there can somebody sign in.
-        Arrival::Navigation if !is_home(shared, headers) => see_other(&format!("{}{target}", shared.origin)),
+        Arrival::Frame => framed(shared, context, headers),
         Arrival::Navigation => {
+            if let Some(address) = at_home(shared, headers, target) {
+                return see_other(&address);
+            }
+            if cookie::is_fresh(headers, context.now) {
+                return lost_session(shared, context, target);
+            }
             let (return_to, prompt) =
                 (ReturnTo::parse_or_root(target), was::prompt(shared, headers, context.now));
             let begin = Begin { return_to, prompt, ..Begin::default() };
             login::begin(shared, context, headers, begin).await
         }
     }
+}
+
+/// A page inside a frame, where IMS refuses to be shown: its link leads the whole window to the sign-in and back.
+fn framed(shared: &Shared, context: &Context, headers: &HeaderMap) -> Response {
+    let retry = login::login_path(&kept::page_of(headers, &shared.origin));
+    let mut response = pages::framed(&retry, context.plain(shared)).into_response();
+    let challenge = HeaderValue::from_static(LOGIN_CHALLENGE);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
 }
 
 /// The browser signed in a moment ago and did not bring the session back: once more would be the same again.
@@ -71,11 +83,12 @@ pub fn lost_session(shared: &Shared, context: &Context, target: &str) -> Respons
     response
 }
 
-/// True at the callback server's own host.
-fn is_home(shared: &Shared, headers: &HeaderMap) -> bool {
+/// The same address at the callback server's host; `None` when the request came there. The session's cookie belongs to
+/// that host: only there can somebody sign in.
+pub fn at_home(shared: &Shared, headers: &HeaderMap, target: &str) -> Option<String> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let callback = shared.instance.ims.callback_server.host_str().unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    // HTTP/2 names the host elsewhere; the gate has checked that it is one of ours.
-    host.is_empty() || name.eq_ignore_ascii_case(callback) || host.eq_ignore_ascii_case(callback)
+    let is_home = name.eq_ignore_ascii_case(callback) || host.eq_ignore_ascii_case(callback);
+    (!is_home && !host.is_empty()).then(|| format!("{}{target}", shared.origin))
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::shared::Shared;
 use crate::campaign::CampaignError;
 use crate::ims::ImsError;
-use crate::session::{CampaignSession, Ending, Parting, Tokens};
+use crate::session::{CampaignSession, Ending, Parting, SessionData, Tokens};
 use crate::telemetry::RequestId;
 use crate::telemetry::audit::{self, Who};
 
@@ -57,6 +57,37 @@ pub async fn say(
     let goodbye = Goodbye { shared, request, pauses: &[], closing: &CancellationToken::new() };
     goodbye.say(tokens, campaign).await
 }
+
+/// As [`say`], for somebody who waits for a page: after [`PATIENCE`] it goes on without them. True when IMS has revoked the
+/// access token by then.
+pub async fn say_in_time(shared: &Arc<Shared>, request: RequestId, held: SessionData) -> bool {
+    let to = shared.clone();
+    let work = async move { say(&to, request, &held.tokens, held.campaign.as_ref()).await };
+    in_time(shared, work).await.unwrap_or(false)
+}
+
+/// Gives tokens back that nobody will use; who waits for a page does not wait longer than [`PATIENCE`].
+pub async fn give_back(shared: &Arc<Shared>, request: RequestId, tokens: Vec<SecretString>) {
+    let to = shared.clone();
+    let work = async move {
+        for token in tokens {
+            if let Err(error) = to.ims.revoke(&token).await {
+                tracing::info!(%request, %error, "an unused token could not be revoked");
+            }
+        }
+    };
+    in_time(shared, work).await;
+}
+
+async fn in_time<T: Send + 'static>(
+    shared: &Shared,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    tokio::time::timeout(PATIENCE, shared.renewals.through(work)).await.ok().flatten()
+}
+
+/// How long a page waits for Campaign and IMS to hear of an end.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 struct Goodbye<'a> {
     shared: &'a Shared,

@@ -9,8 +9,9 @@ use http::{HeaderMap, StatusCode};
 use super::answer::{Stop, see_other};
 use super::context::Context;
 use super::pages::{self, LoginTrouble};
+use super::router::LOGIN;
 use super::shared::Shared;
-use super::{cookie, was};
+use super::{cookie, door, was};
 use crate::crypto::random_text;
 use crate::ims::ImsError;
 use crate::policy::cookies::{self, LOGIN_COOKIE_PREFIX};
@@ -41,6 +42,10 @@ pub async fn handler(
     headers: HeaderMap,
 ) -> Response {
     let query = query.unwrap_or_default();
+    if let Some(address) = door::at_home(&shared, &headers, LOGIN) {
+        let address = if query.is_empty() { address } else { format!("{address}?{query}") };
+        return see_other(&address);
+    }
     // Whoever was signed in here is asked nothing if IMS can help it; a form that waits is not forgotten over a detour.
     let mut begin = Begin {
         prompt: was::prompt(&shared, &headers, context.now),
@@ -145,6 +150,9 @@ pub fn failed(shared: &Shared, context: &Context, error: &ImsError, return_to: &
         .into_response(),
         ImsError::Busy { retry_after } => {
             pages::sign_ins_busy(&retry, *retry_after, context.plain(shared)).into_response()
+        }
+        ImsError::Clock(_) => {
+            pages::login_failed(&LoginTrouble::Clock.page(&retry, context.plain(shared))).into_response()
         }
         ImsError::IdToken(_) | ImsError::OtherPerson { .. } => trouble(StatusCode::FORBIDDEN),
         ImsError::Refused { .. } | ImsError::Answer { .. } => trouble(StatusCode::BAD_GATEWAY),

@@ -71,7 +71,7 @@ enum Extent {
     Everywhere,
 }
 
-async fn leave(shared: &Shared, context: &Context, headers: &HeaderMap, extent: Extent) -> Response {
+async fn leave(shared: &Arc<Shared>, context: &Context, headers: &HeaderMap, extent: Extent) -> Response {
     if source(headers, &[&shared.origin]) == Source::OtherOrigin {
         return Stop::ForeignOrigin.answer(shared, context, true);
     }
@@ -94,13 +94,12 @@ async fn leave(shared: &Shared, context: &Context, headers: &HeaderMap, extent: 
         Err(error) => return Stop::from(error).answer(shared, context, true),
     };
     audit::logout(context.id, &context.peer_text(), who(&auth), &auth.sid);
-    let revoked = match &held {
-        Some(held) if farewell::say(shared, context.id, &held.tokens, held.campaign.as_ref()).await => {
-            Some(&held.tokens.access)
-        }
-        _ => None,
-    };
-    signed_out_to(&shared.ims.logout_url(revoked))
+    let mut revoked = None;
+    if let Some(held) = held {
+        let access = held.tokens.access.clone();
+        revoked = farewell::say_in_time(shared, context.id, held).await.then_some(access);
+    }
+    signed_out_to(&shared.ims.logout_url(revoked.as_ref()))
 }
 
 /// Goes on to `location` without the session's cookie, and without what the browser has cached of Campaign: the button "Back" would

@@ -4,15 +4,23 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 
 use super::context::Context;
+use super::login;
 use super::pages::{self, Problem};
 use super::shared::Shared;
 use crate::campaign::CampaignError;
 use crate::ims::Person;
 use crate::policy::access::{Refusal, RefusalReason, TooManyGroups};
+use crate::policy::return_to::ReturnTo;
 use crate::telemetry::audit::{self, Seen, TooMany, Who};
 
 /// 403 for a person without a matching group or of another organisation. Near misses go to the audit trail only.
-pub fn answer(shared: &Shared, context: &Context, person: &Person, refusal: &Refusal) -> Response {
+pub fn answer(
+    shared: &Shared,
+    context: &Context,
+    person: &Person,
+    refusal: &Refusal,
+    return_to: &ReturnTo,
+) -> Response {
     let organization = &shared.instance.ims.organization_id;
     let email = person.email.as_deref().unwrap_or_default();
     let other_organization = matches!(refusal.reason, RefusalReason::OtherOrganization);
@@ -37,6 +45,7 @@ pub fn answer(shared: &Shared, context: &Context, person: &Person, refusal: &Ref
         organization: &organization,
         other_organization,
         too_many_groups: too_many(refusal).map(|all| all.count),
+        another: &format!("{}&prompt=login", login::login_path(return_to)),
         sign_out: false,
         request_id: context.id.as_str(),
         support: shared.support(),
@@ -66,7 +75,7 @@ fn too_many(refusal: &Refusal) -> Option<TooMany> {
 }
 
 /// Campaign itself gave no session.
-pub fn campaign(shared: &Shared, context: &Context, error: &CampaignError) -> Response {
+pub fn campaign(shared: &Shared, context: &Context, error: &CampaignError, return_to: &ReturnTo) -> Response {
     tracing::warn!(request = %context.id, %error, "Campaign logon failed");
     let plain = context.plain(shared);
     match error {
@@ -81,7 +90,7 @@ pub fn campaign(shared: &Shared, context: &Context, error: &CampaignError) -> Re
             pages::campaign_unavailable(&pages::CampaignUnavailable {
                 status: StatusCode::BAD_GATEWAY,
                 signed_in: false,
-                retry: "/ims/login",
+                retry: &login::login_path(return_to),
                 retry_after: std::time::Duration::from_secs(10),
                 request_id: plain.request_id,
                 support: plain.support,

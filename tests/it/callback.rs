@@ -30,7 +30,7 @@ async fn a_malformed_callback_is_refused_and_changes_nothing() {
         let page = browser.get(&format!("/ims/callback{}", fill(&login, &world, query))).await;
         assert_eq!(page.status, StatusCode::BAD_REQUEST, "{query}: {}", page.text());
         assert_eq!(browser.session(), None, "{query}");
-        assert!(page.text().contains("href=\"/ims/login\""), "a way on: {}", page.text());
+        assert!(page.text().contains("href=\"/ims/login?return_to=%2F"), "a way on: {}", page.text());
         assert!(!page.text().contains(&login.code), "{query}");
         assert_eq!(logs::audit(&page.request_id()).len(), 1, "{query}");
     }

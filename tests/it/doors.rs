@@ -33,7 +33,7 @@ async fn without_a_session_each_client_hears_its_own_words_and_nothing_of_campai
         Ask::get("/view/home").with("Accept: */*"),
         Ask::get("/view/home").navigation().with("X-Requested-With: XMLHttpRequest"),
         Ask::get("/view/home").with("Accept: text/html").with("Sec-Fetch-Mode: cors"),
-        Ask::get("/view/home").with("Sec-Fetch-Mode: navigate").with("Sec-Fetch-Dest: iframe"),
+        Ask::get("/view/home").with("Sec-Fetch-Mode: navigate").with("Sec-Fetch-Dest: image"),
         Ask::post("/view/home", "a=b").navigation(),
         Ask::new("DELETE", "/view/home"),
         Ask::new("gEt", "/view/home").navigation(),

@@ -105,3 +105,25 @@ async fn streams_of_one_connection_get_for_each_host_their_own_answer() {
     assert_eq!(upstream.seen().len(), 6, "Campaign was asked every time");
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_sign_in_begins_at_the_callback_servers_host_whichever_version_and_address_are_used() {
+    let world =
+        World::builder().instance(|instance| instance.campaign.hosts = vec![OTHER.to_owned()]).start().await;
+    let mut http2 = ask::http2::<Empty<Bytes>>(&world).await;
+    for target in ["/view/home?a=1&b=%2F", "/ims/login?return_to=/view/home%3Fa%3D1", "/ims/login"] {
+        let expected = format!("{}{target}", world.origin);
+        let answer = Ask::get(target).navigation().for_host(&world, OTHER).await;
+        assert_eq!((answer.status(), answer.field("location")), (303, Some(expected.as_str())));
+        let request = Request::get(format!("https://{OTHER}{target}")).header("accept", "text/html");
+        let answer = http2.send_request(request.body(Empty::new()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 303, "{target}");
+        assert_eq!(answer.headers()["location"], expected.as_str());
+        assert!(!answer.headers().contains_key("set-cookie"), "no login of the wrong host");
+        answer.into_body().collect().await.unwrap();
+    }
+    // At home it goes to IMS, over both.
+    let answer = world.browser().over_http2().get("/view/home").await;
+    assert!(answer.location().starts_with(&world.ims.url()));
+    world.stop().await;
+}

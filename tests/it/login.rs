@@ -24,6 +24,9 @@ async fn a_login_on_request_returns_where_it_was_told_and_never_elsewhere() {
     let world = World::start().await;
     for (asked, expected) in [
         ("%2Fview%2Fhome%3Fa%3D1%26b%3D2", "/view/home?a=1&b=2"),
+        ("%2Fview%2Fhome%23tab", "/view/home#tab"),
+        ("%2Fview%2Fhome%3Fa%3D%5Cb", "/view/home?a=\\b"),
+        ("%2Fcaf%C3%A9%3Fq%3D%C3%A9", "/caf%C3%A9?q=%C3%A9"),
         ("%2F%5Cevil.com", "/"),
         ("%2F%2Fevil.com", "/"),
         ("%2F%09%2Fevil.com", "/"),
@@ -144,5 +147,54 @@ async fn opening_the_sign_in_address_does_not_touch_a_live_session() {
     let to_callback = browser.at_ims(&asked, "dave").await;
     assert_eq!(browser.follow(&to_callback).await.location(), "/view/home");
     assert_eq!(browser.get_json("/ims/me").await.json()["email"], "dave@example.com");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_asked_for_with_a_backslash_in_its_query_survives_the_sign_in() {
+    let world = World::start().await;
+    let target = "/view/home?path=C:\\temp&q={a|b}";
+    assert_eq!(world.browser().sign_in("alice", target).await.location(), target);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn in_app_browsers_are_browsers() {
+    let world = World::start().await;
+    let navigation = Request::get("/view/home").header("accept", "text/html");
+    let navigation = navigation.header("x-requested-with", "com.example.mail").body(Bytes::new()).unwrap();
+    let to_ims = world.browser().request(navigation).await;
+    assert_eq!(to_ims.status, StatusCode::SEE_OTHER, "{}", to_ims.text());
+    assert!(to_ims.location().starts_with(&world.ims.url()));
+    let script = Request::get("/view/home").header("accept", "text/html");
+    let script = script.header("x-requested-with", "XMLHttpRequest").body(Bytes::new()).unwrap();
+    assert_eq!(world.browser().request(script).await.status, StatusCode::UNAUTHORIZED);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_frame_without_a_session_shows_a_page_that_leads_the_whole_window_to_the_sign_in() {
+    let world = World::start().await;
+    for method in ["GET", "POST"] {
+        for frame in ["iframe", "frame", "object", "embed"] {
+            let request = Request::builder()
+                .method(method)
+                .uri("/view/part")
+                .header("accept", "text/html")
+                .header("content-type", "application/x-www-form-urlencoded")
+                .header("sec-fetch-mode", "navigate")
+                .header("sec-fetch-site", "same-origin")
+                .header("sec-fetch-dest", frame)
+                .header("referer", format!("{}/view/home?tab=2", world.origin));
+            let page = world.browser().request(request.body(Bytes::new()).unwrap()).await;
+            assert_eq!(page.status, StatusCode::UNAUTHORIZED, "{method} {frame}");
+            assert!(page.header("content-type").starts_with("text/html"));
+            assert!(page.header("content-security-policy").contains("frame-ancestors 'self'"));
+            assert_eq!(page.header("x-frame-options"), "SAMEORIGIN");
+            let link = "target=\"_top\" href=\"/ims/login?return_to=%2Fview%2Fhome%3Ftab%3D2\"";
+            assert!(page.text().contains(link), "{}", page.text());
+        }
+    }
+    assert_eq!(world.campaign.requests().len(), 0);
     world.stop().await;
 }

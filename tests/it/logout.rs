@@ -176,3 +176,19 @@ fn assert_cookie_removed(answer: &Answer) {
     let expected = "__Host-imsgate=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0";
     assert_eq!(answer.session_cookie().as_deref(), Some(expected));
 }
+
+#[tokio::test]
+async fn a_revocation_that_hangs_delays_the_sign_out_by_a_few_seconds_only() {
+    let world = World::start().await;
+    let browser = world.signed_in("alice").await;
+    world.ims.faults().answer(Endpoint::Revoke, Times::Always, Fault::Never);
+    let begun = std::time::Instant::now();
+    let answer = browser.post_form("/ims/logout", &[]).await;
+    // Each of two tokens would wait for ten.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(9), "{:?}", begun.elapsed());
+    assert!(answer.location().starts_with(&format!("{}/ims/logout/v1?", world.ims.url())));
+    assert_eq!(answer.parameter("access_token"), None, "it is not known to be revoked");
+    assert_eq!(browser.session(), None);
+    world.ims.faults().clear();
+    world.stop().await;
+}

@@ -138,10 +138,14 @@ async fn another_person_can_sign_in_where_ims_knows_the_browser() {
     let browser = world.browser();
     let refused = browser.sign_in("bob", "/view/home").await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    assert!(refused.text().contains("/ims/login?prompt=login"));
+    assert!(
+        refused.text().contains("/ims/login?return_to=%2Fview%2Fhome&#38;prompt=login"),
+        "{}",
+        refused.text()
+    );
     // Without it, IMS would send bob back at once.
-    let answer = browser.sign_in("alice", "/ims/login?prompt=login").await;
-    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+    let answer = browser.sign_in("alice", "/ims/login?return_to=%2Fview%2Fhome&prompt=login").await;
+    assert_eq!(answer.location(), "/view/home", "{}", answer.text());
     assert_eq!(browser.get_json("/ims/me").await.json()["email"], "alice@example.com");
     assert_eq!(logs::audit(&answer.request_id())[0].field("event"), "login");
     world.stop().await;

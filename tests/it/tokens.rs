@@ -206,3 +206,36 @@ fn remove(claims: &mut Value, name: &str) -> Option<Value> {
 
 /// What happens to the claims before they are signed.
 type Change = fn(&mut Value);
+
+#[tokio::test]
+async fn times_that_do_not_fit_show_the_page_about_clocks() {
+    use imsgate::demo::faults::Times;
+    type Change = fn(&mut serde_json::Value);
+    let world = crate::support::World::start().await;
+    let changes: [Change; 3] = [
+        |claims| claims["iat"] = (claims["iat"].as_i64().unwrap() + 600).into(),
+        |claims| claims["exp"] = (claims["iat"].as_i64().unwrap() - 600).into(),
+        |claims| claims["nbf"] = (claims["iat"].as_i64().unwrap() + 600).into(),
+    ];
+    for change in changes {
+        world.ims.faults().tamper_id_token(Times::Once, move |_, claims| change(claims));
+        let page = world.browser().sign_in("alice", "/view/home").await;
+        assert!(page.text().contains("The clocks do not agree"), "{}", page.text());
+        assert!(page.text().contains("return_to=%2Fview%2Fhome"), "{}", page.text());
+        let line = crate::support::logs::audit(&page.request_id()).remove(0);
+        assert!(line.field("reason").contains("compare the clocks"), "{line:?}");
+        assert_eq!(page.session_cookie(), None);
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_empty_refresh_token_is_none() {
+    use imsgate::demo::faults::Times;
+    let world = crate::support::World::start().await;
+    world.ims.faults().tamper_token_answer(Times::Once, |answer| answer["refresh_token"] = "".into());
+    let browser = world.signed_in("alice").await;
+    let answer = browser.post_form("/ims/logout", &[]).await;
+    assert_eq!(world.ims.revoked(), [answer.parameter("access_token").unwrap()]);
+    world.stop().await;
+}

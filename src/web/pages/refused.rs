@@ -20,6 +20,8 @@ pub struct Refused<'a> {
     pub other_organization: bool,
     /// The account has so many groups that Campaign would refuse every request.
     pub too_many_groups: Option<usize>,
+    /// Where the button for another account leads, a path on this origin.
+    pub another: &'a str,
     /// A session is still open here, so signing out is offered too.
     pub sign_out: bool,
     /// The request's id, for the operator.

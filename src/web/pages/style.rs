@@ -15,11 +15,13 @@ pub(crate) const STYLE: &str = include_str!("../../../templates/style.css");
 /// Browsers apply `form-action` to every redirect that follows a form as well (§6.4.1). The logout of IMS goes through hosts that only
 /// Adobe knows, and Campaign may answer a saved form with a redirect to anywhere: any web address is allowed there. What a form of ours
 /// is sent to is written in its page, which holds no markup of others.
-pub(super) fn policy(has_form: bool) -> HeaderValue {
+pub(super) fn policy(has_form: bool, in_frame: bool) -> HeaderValue {
     let targets = if has_form { "'self' https: http:" } else { "'none'" };
+    // `in_frame`: pages of our own origin may show it in a frame.
+    let ancestors = if in_frame { "'self'" } else { "'none'" };
     let style = &*STYLE_HASH;
     let policy = format!(
-        "default-src 'none'; style-src '{style}'; form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src '{style}'; form-action {targets}; base-uri 'none'; frame-ancestors {ancestors}"
     );
     HeaderValue::try_from(policy).expect("a hash in base64 is ASCII without control characters")
 }
@@ -33,8 +35,10 @@ mod tests {
 
     #[test]
     fn only_a_page_with_a_form_sends_anything_and_only_to_web_addresses() {
-        assert!(policy(false).to_str().unwrap().contains("form-action 'none';"));
-        assert!(policy(true).to_str().unwrap().contains("form-action 'self' https: http:;"));
+        assert!(policy(false, false).to_str().unwrap().contains("form-action 'none';"));
+        assert!(policy(true, false).to_str().unwrap().contains("form-action 'self' https: http:;"));
+        assert!(policy(false, true).to_str().unwrap().ends_with("frame-ancestors 'self'"));
+        assert!(policy(true, false).to_str().unwrap().ends_with("frame-ancestors 'none'"));
     }
 
     #[test]

@@ -70,6 +70,7 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
     let refusal = Refused {
         person: words.person,
         organization: words.organization,
+        another: link,
         other_organization: false,
         too_many_groups: None,
         sign_out: false,
@@ -94,6 +95,7 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
     };
     let retry_after = Duration::from_millis(9_500);
     let mut pages = vec![
+        ("framed", framed(link, plain)),
         ("refused", refused(&refusal)),
         ("refused-groups", refused(&Refused { too_many_groups: Some(300), ..refusal })),
         ("refused-organization", refused(&Refused { other_organization: true, sign_out: true, ..refusal })),
@@ -241,10 +243,11 @@ fn the_policy_allows_exactly_the_style_in_the_page() {
         let style = between(page.html(), "<style>", "</style>");
         let hash = STANDARD.encode(digest(&SHA256, style.as_bytes()));
         let form = page.html().contains("<form");
+        let ancestors = if name == "framed" { "'self'" } else { "'none'" };
         let action = if form { "'self' https: http:" } else { "'none'" };
         let expected = format!(
             "default-src 'none'; style-src 'sha256-{hash}'; form-action {action}; base-uri 'none'; \
-             frame-ancestors 'none'"
+             frame-ancestors {ancestors}"
         );
         assert_eq!(headers(page)[header::CONTENT_SECURITY_POLICY], expected, "{name}");
     }
@@ -260,7 +263,7 @@ fn every_page_keeps_out_of_caches_and_frames() {
             (header::CACHE_CONTROL, "no-store"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::REFERRER_POLICY, if has_form { "same-origin" } else { "no-referrer" }),
-            (header::X_FRAME_OPTIONS, "DENY"),
+            (header::X_FRAME_OPTIONS, if name == "framed" { "SAMEORIGIN" } else { "DENY" }),
         ] {
             assert_eq!(headers[&header], value, "{name}");
         }
@@ -270,6 +273,7 @@ fn every_page_keeps_out_of_caches_and_frames() {
 #[test]
 fn a_status_says_what_happened() {
     let expected = [
+        ("framed", 401),
         ("refused", 403),
         ("refused-organization", 403),
         ("ims-unavailable", 503),
