@@ -21,6 +21,7 @@ use crate::config::{self, Config, ListenAddress, UpstreamAddress};
 use crate::crypto::Purpose;
 use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
 use crate::ims::Ims;
+use crate::policy::cookies::CookieNames;
 use crate::policy::headers::header_text;
 use crate::policy::response_urls::ResponseUrls;
 use crate::proxy::{Fleet, Proxy};
@@ -166,6 +167,7 @@ fn shared(
         renewals: Renewals::new(Handle::current()),
         signer: Signer::new(origin.clone())?,
         sealer: opened.keys.sealer(Purpose::LoginCookie),
+        cookies: CookieNames::new(config.session.cookie_suffix.as_ref()),
         max_per_user: config.session.max_per_user,
         limits: config.limits,
         forward_auth_secret: config.listen.forward_auth_secret.clone(),

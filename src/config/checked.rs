@@ -13,6 +13,7 @@ use super::address::ListenAddress;
 use super::limits::Limits;
 use super::redis::RedisAddress;
 use super::upstream::Upstream;
+use crate::policy::cookies::CookieSuffix;
 use crate::policy::mask::Mask;
 use crate::policy::public::PublicPaths;
 
@@ -248,6 +249,8 @@ pub struct Listen {
 /// `[session]`.
 #[derive(Clone, Debug)]
 pub struct Session {
+    /// Tells our cookies from those of another gateway on the same host name.
+    pub cookie_suffix: Option<CookieSuffix>,
     /// Where sessions are kept.
     pub store: Store,
     /// A session nobody used for this long ends.

@@ -7,40 +7,81 @@ use memchr::{memchr, memchr3_iter};
 
 use super::head::Lines;
 
-/// The gateway's session cookie. The `__Host-` prefix makes browsers refuse it from another host or without TLS
-/// (RFC 6265bis §4.1.3.2).
+/// How the name of each of the gateway's cookies begins; without a suffix it is that of the session cookie. The `__Host-`
+/// prefix makes browsers refuse it from another host or without TLS (RFC 6265bis §4.1.3.2).
 pub const SESSION_COOKIE: &str = "__Host-imsgate";
-/// Prefix of the cookies that bind an open login to the browser.
-pub const LOGIN_COOKIE_PREFIX: &str = "__Host-imsgate-login-";
-/// Set beside a new session for a moment, with the time: a browser that sends this one back and not the session does not
-/// keep the session, and must not be sent in circles.
-pub const FRESH_COOKIE: &str = "__Host-imsgate-fresh";
-/// Tells that this browser was signed in, and who it was; signs nobody in.
-pub const WAS_COOKIE: &str = "__Host-imsgate-was";
-/// Prefix of the cookies that name the forms kept for this browser.
-pub const KEPT_COOKIE_PREFIX: &str = "__Host-imsgate-kept-";
 /// Campaign's session cookie.
 pub const CAMPAIGN_COOKIE: &str = "__sessiontoken";
+
+/// What tells the cookies of two gateways apart that share a host name: cookies do not know ports (RFC 6265 §8.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CookieSuffix(String);
+
+impl CookieSuffix {
+    /// Letters and digits, 32 at most; none of the words that the names of cookies end in.
+    pub fn parse(text: &str) -> Option<Self> {
+        let shape = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        let taken = ["login", "fresh", "was", "kept"].iter().any(|word| text.eq_ignore_ascii_case(word));
+        (shape && !taken).then(|| Self(text.to_owned()))
+    }
+}
+
+/// The names of this gateway's cookies.
+#[derive(Clone, Debug)]
+pub struct CookieNames {
+    /// What stands behind [`SESSION_COOKIE`] in each of them: nothing, or `-` and the suffix.
+    behind: String,
+    /// The session.
+    pub session: String,
+    /// Prefix of the cookies that bind an open login to the browser.
+    pub login_prefix: String,
+    /// Set beside a new session for a moment, with the time: a browser that sends this one back and not the session does not
+    /// keep the session, and must not be sent in circles.
+    pub fresh: String,
+    /// Tells that this browser was signed in, and who it was; signs nobody in.
+    pub was: String,
+    /// Prefix of the cookies that name the forms kept for this browser.
+    pub kept_prefix: String,
+}
+
+impl CookieNames {
+    /// The names with this suffix.
+    pub fn new(suffix: Option<&CookieSuffix>) -> Self {
+        let behind = suffix.map(|suffix| format!("-{}", suffix.0)).unwrap_or_default();
+        let session = format!("{SESSION_COOKIE}{behind}");
+        Self {
+            login_prefix: format!("{session}-login-"),
+            fresh: format!("{session}-fresh"),
+            was: format!("{session}-was"),
+            kept_prefix: format!("{session}-kept-"),
+            session,
+            behind,
+        }
+    }
+
+    /// The value of the session cookie. Two different ones are none: a browser never sends that.
+    pub fn session_cookie<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        let pairs = headers.get_all(header::COOKIE).iter().flat_map(|field| split(field.as_bytes()));
+        let mut values = pairs.filter_map(|pair| session(pair, &self.behind));
+        let first = values.next()?;
+        values.all(|other| other == first).then_some(first)
+    }
+}
 
 /// Every cookie pair of a request as `(name, value)`, over several `Cookie` fields (RFC 9113 §8.2.3).
 pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     raw_pairs(headers).filter_map(named)
 }
 
-/// The value of the session cookie. Two different ones are none: a browser never sends that.
-pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
-    let mut values =
-        headers.get_all(header::COOKIE).iter().flat_map(|field| split(field.as_bytes())).filter_map(session);
-    let first = values.next()?;
-    values.all(|other| other == first).then_some(first)
-}
-
 /// The value of a pair that is the session cookie. Asked of every pair of every request.
 ///
 /// Blanks and tabs only may stand around the name, as browsers read a cookie (RFC 6265bis §5.6): with any other white space in front,
 /// a name is not a `__Host-` name to them, and anybody on a sibling host could set it.
-fn session(pair: &[u8]) -> Option<&str> {
-    let pair = without_blanks(pair).strip_prefix(SESSION_COOKIE.as_bytes())?;
+fn session<'h>(pair: &'h [u8], behind: &str) -> Option<&'h str> {
+    let mut pair = without_blanks(pair).strip_prefix(SESSION_COOKIE.as_bytes())?;
+    if !behind.is_empty() {
+        pair = pair.strip_prefix(behind.as_bytes())?;
+    }
     let value = without_blanks(pair).strip_prefix(b"=")?;
     std::str::from_utf8(value.trim_ascii()).ok()
 }
@@ -177,11 +218,20 @@ mod tests {
 
     #[test]
     fn the_session_cookie_is_found_among_others_and_never_doubtful() {
-        assert_eq!(session_cookie(&cookie(&["a=b; __Host-imsgate=xyz; c"])), Some("xyz"));
-        assert_eq!(session_cookie(&cookie(&["a=b", "__Host-imsgate=xyz"])), Some("xyz"));
-        assert_eq!(session_cookie(&cookie(&["__Host-imsgate=x; __Host-imsgate=y"])), None);
+        assert_eq!(
+            CookieNames::new(None).session_cookie(&cookie(&["a=b; __Host-imsgate=xyz; c"])),
+            Some("xyz")
+        );
+        assert_eq!(
+            CookieNames::new(None).session_cookie(&cookie(&["a=b", "__Host-imsgate=xyz"])),
+            Some("xyz")
+        );
+        assert_eq!(
+            CookieNames::new(None).session_cookie(&cookie(&["__Host-imsgate=x; __Host-imsgate=y"])),
+            None
+        );
         for empty in ["", "=;;", "__Host-imsgate", "__Host-imsgate-login-a=1", "__host-imsgate=x"] {
-            assert_eq!(session_cookie(&cookie(&[empty])), None, "{empty}");
+            assert_eq!(CookieNames::new(None).session_cookie(&cookie(&[empty])), None, "{empty}");
         }
     }
 
@@ -191,9 +241,9 @@ mod tests {
             let planted = format!("{blank}__Host-imsgate=evil");
             let mut headers = HeaderMap::new();
             headers.insert(header::COOKIE, HeaderValue::from_bytes(planted.as_bytes()).unwrap());
-            assert_eq!(session_cookie(&headers), None, "{blank:?}");
+            assert_eq!(CookieNames::new(None).session_cookie(&headers), None, "{blank:?}");
             headers.append(header::COOKIE, HeaderValue::from_static("__Host-imsgate=mine"));
-            assert_eq!(session_cookie(&headers), Some("mine"), "{blank:?}");
+            assert_eq!(CookieNames::new(None).session_cookie(&headers), Some("mine"), "{blank:?}");
             assert_eq!(written(&headers, None), None);
         }
         assert_eq!(rewritten(&["__HOST-IMSGATE=x; a=b"], None).as_deref(), Some("a=b"));
@@ -284,6 +334,40 @@ mod tests {
         assert_eq!(rewritten(&[others], None).as_deref(), Some(others));
     }
 
+    #[test]
+    fn gateways_with_different_suffixes_never_take_each_others_cookies() {
+        let names =
+            |suffix: Option<&str>| CookieNames::new(suffix.map(|s| CookieSuffix::parse(s).unwrap()).as_ref());
+        let all = [names(None), names(Some("a")), names(Some("b")), names(Some("ab")), names(Some("loginx"))];
+        let random = "2abcdefghijklmnopqrstuv";
+        for (index, one) in all.iter().enumerate() {
+            let own = [
+                one.session.clone(),
+                format!("{}{random}", one.login_prefix),
+                one.fresh.clone(),
+                one.was.clone(),
+                format!("{}{random}", one.kept_prefix),
+            ];
+            for name in &own {
+                assert!(is_withheld(&HeaderValue::from_str(&format!("{name}=x")).unwrap()), "{name}");
+                assert_eq!(rewritten(&[&format!("{name}=x")], None), None, "{name} never reaches Campaign");
+            }
+            let headers = cookie(&[&own.map(|name| format!("{name}=x")).join("; ")]);
+            for (_, other) in all.iter().enumerate().filter(|(number, _)| *number != index) {
+                assert_eq!(one.session_cookie(&headers), Some("x"));
+                assert_eq!(other.session_cookie(&headers), None);
+                for (name, _) in pairs(&headers) {
+                    assert!(name != other.fresh && name != other.was && name != other.session, "{name}");
+                    assert!(!name.starts_with(&other.login_prefix), "{name}");
+                    assert!(!name.starts_with(&other.kept_prefix), "{name}");
+                }
+            }
+        }
+        for wrong in ["", "a-b", "a b", "ü", "login", "Kept", "a=b", "a;b", &"a".repeat(33)] {
+            assert_eq!(CookieSuffix::parse(wrong), None, "{wrong:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_encoding_of_a_name_of_ours_comes_through(
@@ -308,7 +392,7 @@ mod tests {
             let headers: HeaderMap = fields.iter().map(|f| (header::COOKIE, HeaderValue::from_bytes(f.as_bytes()).unwrap())).collect();
             let all: Vec<&str> = pairs(&headers).filter(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value).collect();
             let first = all.first().filter(|first| all.iter().all(|other| other == *first));
-            prop_assert_eq!(session_cookie(&headers), first.copied());
+            prop_assert_eq!(CookieNames::new(None).session_cookie(&headers), first.copied());
         }
 
         #[test]

@@ -6,13 +6,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cookies::LOGIN_COOKIE_PREFIX;
+use super::cookies::CookieNames;
 use super::return_to::ReturnTo;
 
 /// Open logins a browser may have at once; the oldest goes first.
 pub const MAX_OPEN_LOGINS: usize = 16;
 /// Bytes that the cookies of open logins may take in one browser; ten logins with ordinary addresses take half of it.
 pub const MAX_OPEN_BYTES: usize = 16 * 1024;
+/// The newest open logins of a browser stay, however many bytes the cookies of other gateways on this host name take.
+pub const MIN_OPEN_LOGINS: usize = 4;
 /// How often a login is begun again by itself before a person is asked.
 pub const MAX_ATTEMPTS: u8 = 3;
 
@@ -97,8 +99,8 @@ impl State {
     }
 
     /// Name of the cookie that holds the transaction.
-    pub fn cookie_name(&self) -> String {
-        format!("{LOGIN_COOKIE_PREFIX}{}", self.0)
+    pub fn cookie_name(&self, names: &CookieNames) -> String {
+        format!("{}{}", names.login_prefix, self.0)
     }
 }
 
@@ -147,7 +149,10 @@ mod tests {
         let state = State::new(2, "abcdefghijklmnopqrstuv");
         assert_eq!(State::parse(state.as_str()), Some(state.clone()));
         assert_eq!(state.attempt(), 2);
-        assert_eq!(state.cookie_name(), "__Host-imsgate-login-2abcdefghijklmnopqrstuv");
+        assert_eq!(
+            state.cookie_name(&CookieNames::new(None)),
+            "__Host-imsgate-login-2abcdefghijklmnopqrstuv"
+        );
     }
 
     #[test]

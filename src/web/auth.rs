@@ -15,7 +15,6 @@ use super::answer::{Stop, login_required};
 use super::context::Context;
 use super::renew;
 use super::shared::Shared;
-use crate::policy::cookies;
 use crate::policy::headers::identity::ASSERTION;
 use crate::policy::headers::{EXPIRES_IN, FORWARD_AUTH_SECRET};
 use crate::policy::identity::IdentityFields;
@@ -52,7 +51,7 @@ async fn live_session(
     context: &Context,
     headers: &HeaderMap,
 ) -> Result<Option<Arc<Auth>>, Box<Response>> {
-    let Some(cookie) = cookies::session_cookie(headers) else { return Ok(None) };
+    let Some(cookie) = shared.cookies.session_cookie(headers) else { return Ok(None) };
     match shared.sessions.find(cookie).await {
         Ok(Some(auth)) if auth.is_renewal_due(context.now) => {
             let renewed = renew::before_use(shared, auth, context.now).await;

@@ -10,12 +10,13 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 
-use super::answer::{Stop, see_other};
+use super::answer::Stop;
 use super::context::Context;
+use super::destination::Destination;
 use super::login::{self, Begin};
 use super::pages::{self, LoginTrouble};
 use super::shared::Shared;
-use super::{campaign_session, cookie, farewell, refusal, resume, was};
+use super::{campaign_session, cookie, farewell, refusal, was};
 use crate::config::SessionMode;
 use crate::ims::{ImsError, Person, Tokens as ImsTokens};
 use crate::policy::access::{AccessPolicy, Granted};
@@ -40,7 +41,7 @@ pub async fn handler(
     }) else {
         return callback.malformed("no state of ours, or a parameter twice", &ReturnTo::default());
     };
-    let name = state.cookie_name();
+    let name = state.cookie_name(&shared.cookies);
     let Some(transaction) = callback.transaction(&name) else {
         return callback.orphaned(&state).await;
     };
@@ -62,23 +63,6 @@ struct Callback<'a> {
     headers: &'a HeaderMap,
 }
 
-/// Where the person goes after the login.
-struct Destination {
-    return_to: ReturnTo,
-    /// By way of the form that waits for it.
-    resumes: bool,
-}
-
-impl Destination {
-    fn redirect(&self) -> Response {
-        if self.resumes {
-            see_other(&resume::path(&self.return_to))
-        } else {
-            see_other(self.return_to.as_str())
-        }
-    }
-}
-
 impl Callback<'_> {
     /// The login under this name, if this gateway sealed it.
     fn transaction(&self, name: &str) -> Option<LoginTransaction> {
@@ -89,7 +73,7 @@ impl Callback<'_> {
     /// Without a login that can be opened. Its cookie, if there is one, may be a neighbour's: it stays.
     async fn orphaned(&self, state: &LoginState) -> Response {
         // A form that waits is known by its own cookie.
-        let resumes = cookie::kept(self.headers).next().is_some();
+        let resumes = cookie::kept(self.headers, &self.shared.cookies).next().is_some();
         let to = Destination { return_to: ReturnTo::default(), resumes };
         let again = self.again(state.attempt() + 1, to, COOKIE_MISSING).await;
         again.unwrap_or_else(|stop| stop.answer(self.shared, self.context, false))
@@ -226,7 +210,9 @@ impl Callback<'_> {
             Err(refused) => {
                 self.discard(&tokens).await;
                 let mut response = refusal::answer(shared, self.context, &person, &refused, &to.return_to);
-                cookie::remove_was(response.headers_mut());
+                if was::is_ours(shared, self.headers) {
+                    cookie::remove_was(response.headers_mut(), &shared.cookies);
+                }
                 Ok(response)
             }
         }
@@ -285,7 +271,7 @@ impl Callback<'_> {
         };
         audit::login(self.context.id, &self.context.peer_text(), who, &identity.groups, &auth.sid);
         let mut response = to.redirect();
-        cookie::set_session(response.headers_mut(), &auth.cookie_value(), self.context.now);
+        cookie::set_session(response.headers_mut(), shared, &auth.cookie_value(), self.context.now);
         was::set(shared, response.headers_mut(), &auth);
         Ok(response)
     }
@@ -350,7 +336,7 @@ impl Callback<'_> {
     }
 
     async fn live_session(&self) -> Result<Option<Arc<Auth>>, Stop> {
-        match cookies::session_cookie(self.headers) {
+        match self.shared.cookies.session_cookie(self.headers) {
             Some(cookie) => Ok(self.shared.sessions.find(cookie).await?),
             None => Ok(None),
         }

@@ -49,7 +49,7 @@ pub async fn closed(
             if let Some(address) = at_home(shared, headers, target) {
                 return see_other(&address);
             }
-            if cookie::is_fresh(headers, context.now) {
+            if cookie::is_fresh(headers, shared, context.now) {
                 return lost_session(shared, context, target);
             }
             let (return_to, prompt) =
@@ -79,7 +79,7 @@ pub fn lost_session(shared: &Shared, context: &Context, target: &str) -> Respons
     let retry = login::login_path(&ReturnTo::parse_or_root(target));
     let page = LoginTrouble::CookieMissing.page(&retry, context.plain(shared));
     let mut response = pages::login_failed(&page).into_response();
-    cookie::remove_fresh(response.headers_mut());
+    cookie::remove_fresh(response.headers_mut(), &shared.cookies);
     response
 }
 

@@ -19,7 +19,7 @@ use crate::policy::arrival::SOAP_ROUTER;
 use crate::policy::framing::{self, FramingError};
 use crate::policy::headers::{EXPIRES_IN, REQUEST_ID, hops_left};
 use crate::policy::path::CanonicalPath;
-use crate::policy::{cookies, kept, public};
+use crate::policy::{kept, public};
 use crate::proxy::{Body, ClientBody, Proxy, ProxyError, Wanted, is_websocket};
 use crate::session::Auth;
 use crate::telemetry::{AccessLog, Counters, Limit, Line, Lookup, RequestId, Trouble};
@@ -227,7 +227,7 @@ impl Gate {
     }
 
     async fn session(&self, headers: &HeaderMap, now: UnixTime) -> Result<Option<Arc<Auth>>, Stop> {
-        match cookies::session_cookie(headers) {
+        match self.shared.cookies.session_cookie(headers) {
             Some(cookie) => {
                 let found = self.shared.sessions.find_at(cookie, now).await;
                 self.counters.lookup(match &found {

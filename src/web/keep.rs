@@ -32,9 +32,9 @@ pub async fn form(
             let begin = Begin { return_to: page, prompt: Prompt::Silent, resumes: true, attempt: 0 };
             let mut response = login::begin(shared, context, headers, begin).await;
             if let Some((id, gone)) = kept {
-                cookie::set_kept(response.headers_mut(), id, shared.login_timeout);
+                cookie::set_kept(response.headers_mut(), &shared.cookies, id, shared.login_timeout);
                 for key in gone {
-                    cookie::remove_kept(response.headers_mut(), key);
+                    cookie::remove_kept(response.headers_mut(), &shared.cookies, key);
                 }
             }
             Ok(response)

@@ -14,8 +14,10 @@ use super::shared::Shared;
 use super::{cookie, door, was};
 use crate::crypto::random_text;
 use crate::ims::ImsError;
-use crate::policy::cookies::{self, LOGIN_COOKIE_PREFIX};
-use crate::policy::login::{LoginTransaction, MAX_OPEN_BYTES, MAX_OPEN_LOGINS, Prompt, State as LoginState};
+use crate::policy::cookies;
+use crate::policy::login::{
+    LoginTransaction, MAX_OPEN_BYTES, MAX_OPEN_LOGINS, MIN_OPEN_LOGINS, Prompt, State as LoginState,
+};
 use crate::policy::origin::comes_from_own_page;
 use crate::policy::return_to::ReturnTo;
 use crate::session::{Auth, StoreError};
@@ -49,7 +51,7 @@ pub async fn handler(
     // Whoever was signed in here is asked nothing if IMS can help it; a form that waits is not forgotten over a detour.
     let mut begin = Begin {
         prompt: was::prompt(&shared, &headers, context.now),
-        resumes: cookie::kept(&headers).next().is_some(),
+        resumes: cookie::kept(&headers, &shared.cookies).next().is_some(),
         ..Begin::default()
     };
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -87,7 +89,7 @@ pub async fn begin(shared: &Shared, context: &Context, headers: &HeaderMap, begi
         resumes: begin.resumes,
         interrupted: false,
     };
-    let name = state.cookie_name();
+    let name = state.cookie_name(&shared.cookies);
     let Ok(sealed) = shared.sealer.seal(&name, &transaction) else {
         return pages::internal(context.plain(shared)).into_response();
     };
@@ -104,27 +106,30 @@ async fn session_name(shared: &Shared, headers: &HeaderMap) -> Option<String> {
 }
 
 async fn live_session(shared: &Shared, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, StoreError> {
-    match cookies::session_cookie(headers) {
+    match shared.cookies.session_cookie(headers) {
         Some(cookie) => shared.sessions.find(cookie).await,
         None => Ok(None),
     }
 }
 
-/// Keeps the open logins of one browser bounded, in number and in bytes: what cannot be opened any more goes, then the
-/// oldest. A browser that sends too many bytes of cookies is refused by everybody.
+/// Keeps the open logins of one browser bounded, in number and in bytes; the oldest goes first. What cannot be opened may be
+/// of another gateway on this host name: it stays, and takes from the bytes that are left for ours. A browser that sends too
+/// many bytes of cookies is refused by everybody.
 fn make_room(shared: &Shared, sent: &HeaderMap, answer: &mut HeaderMap) {
-    let mut open: Vec<(i64, &str, usize)> = Vec::new();
-    for (name, value) in cookies::pairs(sent).filter(|(name, _)| name.starts_with(LOGIN_COOKIE_PREFIX)) {
+    let (mut open, mut bytes): (Vec<(i64, &str, usize)>, usize) = (Vec::new(), 0);
+    for (name, value) in
+        cookies::pairs(sent).filter(|(name, _)| name.starts_with(&shared.cookies.login_prefix))
+    {
         match shared.sealer.open::<LoginTransaction>(name, value) {
             Some(transaction) => open.push((transaction.began, name, name.len() + value.len())),
-            None => cookie::remove_login(answer, name),
+            None => bytes += name.len() + value.len(),
         }
     }
     open.sort_unstable_by(|one, other| other.cmp(one));
-    let mut bytes = 0;
     for (index, (_, name, length)) in open.into_iter().enumerate() {
         bytes += length;
-        if index + 1 >= MAX_OPEN_LOGINS || bytes > MAX_OPEN_BYTES {
+        let is_over = index + 1 >= MAX_OPEN_LOGINS || bytes > MAX_OPEN_BYTES;
+        if is_over && index + 1 >= MIN_OPEN_LOGINS {
             cookie::remove_login(answer, name);
         }
     }

@@ -9,8 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use super::answer::{Stop, see_other};
 use super::context::Context;
 use super::shared::Shared;
-use super::{cookie, farewell, pages};
-use crate::policy::cookies;
+use super::{cookie, farewell, pages, was};
 use crate::policy::origin::{Source, source};
 use crate::session::{Auth, Ending, Person};
 use crate::telemetry::audit::{self, Who};
@@ -23,7 +22,7 @@ pub async fn confirm(
     Extension(context): Extension<Context>,
     headers: HeaderMap,
 ) -> Response {
-    let cookie = cookies::session_cookie(&headers).unwrap_or_default();
+    let cookie = shared.cookies.session_cookie(&headers).unwrap_or_default();
     match shared.sessions.find(cookie).await {
         Ok(None) => see_other(SIGNED_OUT),
         Err(error) => Stop::from(error).answer(&shared, &context, true),
@@ -75,11 +74,16 @@ async fn leave(shared: &Arc<Shared>, context: &Context, headers: &HeaderMap, ext
     if source(headers, &[&shared.origin]) == Source::OtherOrigin {
         return Stop::ForeignOrigin.answer(shared, context, true);
     }
-    let cookie = cookies::session_cookie(headers).unwrap_or_default();
+    let cookie = shared.cookies.session_cookie(headers).unwrap_or_default();
     let auth = match shared.sessions.find(cookie).await {
         Ok(Some(auth)) => auth,
         Ok(None) => {
-            return signed_out_to(SIGNED_OUT);
+            let mut response = goes_on_to(SIGNED_OUT);
+            // The session's cookie may be a neighbour's, who cannot be asked.
+            if was::is_ours(shared, headers) {
+                cookie::remove_was(response.headers_mut(), &shared.cookies);
+            }
+            return response;
         }
         Err(error) => return Stop::from(error).answer(shared, context, true),
     };
@@ -99,14 +103,15 @@ async fn leave(shared: &Arc<Shared>, context: &Context, headers: &HeaderMap, ext
         let access = held.tokens.access.clone();
         revoked = farewell::say_in_time(shared, context.id, held).await.then_some(access);
     }
-    signed_out_to(&shared.ims.logout_url(revoked.as_ref()))
+    let mut response = goes_on_to(&shared.ims.logout_url(revoked.as_ref()));
+    cookie::remove_session(response.headers_mut(), &shared.cookies);
+    response
 }
 
-/// Goes on to `location` without the session's cookie, and without what the browser has cached of Campaign: the button "Back" would
-/// show it to whoever comes next (Clear Site Data §3.1). Not on the page after it, which comes from IMS and may never come.
-fn signed_out_to(location: &str) -> Response {
+/// Goes on to `location`, without what the browser has cached of Campaign: the button "Back" would show it to whoever comes next
+/// (Clear Site Data §3.1). Not on the page after it, which comes from IMS and may never come.
+fn goes_on_to(location: &str) -> Response {
     let mut response = see_other(location);
-    cookie::remove_session(response.headers_mut());
     response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
     response
 }

@@ -15,7 +15,6 @@ use super::pages::OwnSession;
 use super::shared::Shared;
 use super::{door, pages};
 use crate::clock::UnixTime;
-use crate::policy::cookies;
 use crate::session::{Auth, Person};
 
 /// Shows the session's owner to its owner.
@@ -25,7 +24,7 @@ pub async fn handler(
     headers: HeaderMap,
 ) -> Response {
     const PATH: &str = "/ims/me";
-    let cookie = cookies::session_cookie(&headers).unwrap_or_default();
+    let cookie = shared.cookies.session_cookie(&headers).unwrap_or_default();
     let found = if context.wants_page {
         shared.sessions.find(cookie).await
     } else {

@@ -9,6 +9,7 @@ mod campaign_session;
 mod context;
 mod cookie;
 mod cross_origin;
+mod destination;
 mod door;
 mod dress;
 mod ending;

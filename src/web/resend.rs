@@ -61,7 +61,7 @@ async fn resend(
     };
     let Some(form) = shared.forms.take(id, &auth.data.identity.user).await? else {
         let mut response = pages::kept_no_more(context.plain(shared)).into_response();
-        cookie::remove_kept(response.headers_mut(), id.key());
+        cookie::remove_kept(response.headers_mut(), &shared.cookies, id.key());
         return Ok(response.map(Body::from));
     };
     let Some(request) = rebuilt(shared, head, auth, &form) else { return Err(Stop::Seal) };
@@ -75,7 +75,7 @@ async fn resend(
                 return Ok(page.into_response().map(Body::from));
             };
             keep::note(FormEvent::Sent, context, &form);
-            cookie::remove_kept(response.headers_mut(), id.key());
+            cookie::remove_kept(response.headers_mut(), &shared.cookies, id.key());
             Ok(response)
         }
         Err(error) => failed(shared, context, id, &form, error).await,
@@ -145,6 +145,6 @@ async fn failed(
         )
     });
     let mut response = page.into_response();
-    cookie::remove_kept(response.headers_mut(), id.key());
+    cookie::remove_kept(response.headers_mut(), &shared.cookies, id.key());
     Ok(response.map(Body::from))
 }

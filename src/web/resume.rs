@@ -15,7 +15,6 @@ use super::pages::{self, Waiting};
 use super::shared::Shared;
 use super::{cookie, door, keep, was};
 use crate::clock::UnixTime;
-use crate::policy::cookies;
 use crate::policy::kept::{self, MARK};
 use crate::policy::origin::is_same_origin;
 use crate::policy::return_to::ReturnTo;
@@ -48,7 +47,7 @@ pub async fn page(
         Ok(Some(auth)) => ask(&shared, &context, &headers, &auth, &return_to)
             .await
             .unwrap_or_else(|stop| stop.answer(&shared, &context, true)),
-        Ok(None) if cookie::is_fresh(&headers, context.now) => {
+        Ok(None) if cookie::is_fresh(&headers, &shared, context.now) => {
             door::lost_session(&shared, &context, return_to.as_str())
         }
         Ok(None) => {
@@ -68,7 +67,7 @@ async fn ask(
     return_to: &ReturnTo,
 ) -> Result<Response, Stop> {
     let (mut waiting, mut over, mut dropped) = (Vec::new(), Vec::new(), false);
-    for id in cookie::kept(headers) {
+    for id in cookie::kept(headers, &shared.cookies) {
         match shared.forms.look(id).await? {
             Some(form) if form.user == auth.data.identity.user => {
                 waiting.push(shown(shared, auth, id, &form)?);
@@ -81,7 +80,8 @@ async fn ask(
                 dropped = true;
                 over.push(id);
             }
-            None => over.push(id),
+            // Gone, or a neighbour's: its cookie ends by itself.
+            None => {}
         }
     }
     let mut response = if !waiting.is_empty() {
@@ -100,7 +100,7 @@ async fn ask(
         see_other(return_to.as_str())
     };
     for id in over {
-        cookie::remove_kept(response.headers_mut(), id.key());
+        cookie::remove_kept(response.headers_mut(), &shared.cookies, id.key());
     }
     Ok(response)
 }
@@ -142,7 +142,7 @@ pub async fn discard(
         }
         None => see_other(PATH),
     };
-    cookie::remove_kept(response.headers_mut(), id.key());
+    cookie::remove_kept(response.headers_mut(), &shared.cookies, id.key());
     response
 }
 
@@ -170,5 +170,5 @@ fn context_of(auth: &Auth) -> String {
 }
 
 async fn find(shared: &Shared, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, Stop> {
-    Ok(shared.sessions.find(cookies::session_cookie(headers).unwrap_or_default()).await?)
+    Ok(shared.sessions.find(shared.cookies.session_cookie(headers).unwrap_or_default()).await?)
 }

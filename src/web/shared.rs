@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::{Instance, Limits};
 use crate::crypto::Sealer;
 use crate::ims::Ims;
+use crate::policy::cookies::CookieNames;
 use crate::policy::head::Lines;
 use crate::policy::headers::FORWARDED_HOST;
 use crate::session::{Attempts, Forms, Sessions, Signer};
@@ -35,6 +36,8 @@ pub struct Shared {
     pub renewals: Renewals,
     /// Signs the assertion.
     pub signer: Signer,
+    /// The names of our cookies.
+    pub cookies: CookieNames,
     /// Seals open logins.
     pub sealer: Sealer,
     /// Sessions that one person may have at a time; `None`: no limit.

@@ -5,7 +5,7 @@ use http::HeaderMap;
 use super::cookie;
 use super::shared::Shared;
 use crate::clock::UnixTime;
-use crate::policy::cookies::{self, WAS_COOKIE};
+use crate::policy::cookies;
 use crate::policy::login::Prompt;
 use crate::policy::was::{GRACE, Was};
 use crate::session::Auth;
@@ -19,15 +19,20 @@ pub fn set(shared: &Shared, headers: &mut HeaderMap, auth: &Auth) {
         security_token: data.campaign.as_ref().map(|session| session.security_token.clone()),
     };
     // Without it, coming back is less gentle; that is all.
-    if let Ok(sealed) = shared.sealer.seal(WAS_COOKIE, &was) {
-        cookie::set_was(headers, &sealed);
+    if let Ok(sealed) = shared.sealer.seal(&shared.cookies.was, &was) {
+        cookie::set_was(headers, &shared.cookies, &sealed);
     }
 }
 
 /// Who was signed in at this browser lately.
 pub fn read(shared: &Shared, headers: &HeaderMap, now: UnixTime) -> Option<Was> {
-    let (_, sealed) = cookies::pairs(headers).find(|(name, _)| *name == WAS_COOKIE)?;
-    shared.sealer.open::<Was>(WAS_COOKIE, sealed).filter(|was| now.0 < was.until)
+    let (_, sealed) = cookies::pairs(headers).find(|(name, _)| *name == shared.cookies.was)?;
+    shared.sealer.open::<Was>(&shared.cookies.was, sealed).filter(|was| now.0 < was.until)
+}
+
+/// True when this gateway has sealed what the browser sends, however long ago.
+pub fn is_ours(shared: &Shared, headers: &HeaderMap) -> bool {
+    read(shared, headers, UnixTime(i64::MIN)).is_some()
 }
 
 /// How to ask IMS: without a page where somebody was signed in.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Empty};
+use imsgate::policy::cookies::CookieSuffix;
 
 use crate::ask::{self, Ask};
 use crate::support::{Browser, OpenLogin, World};
@@ -86,6 +87,66 @@ async fn cookies_in_several_fields_are_one_for_campaign_and_in_order() {
 
         assert_eq!(ask.echo(&world).await.all("cookie"), [wanted.as_str()], "{fields:?}");
     }
+    world.stop().await;
+}
+
+/// Browsers send a host's cookies to each of its ports.
+#[tokio::test]
+async fn two_gateways_of_one_host_name_leave_each_others_cookies_alone() {
+    let suffix = CookieSuffix::parse("stage");
+    let world = World::builder().config(|config| config.session.cookie_suffix = suffix).start().await;
+    let browser = world.browser();
+    let state = "0abcdefghijklmnopqrstuv";
+    let neighbours = [
+        "__Host-imsgate".to_owned(),
+        "__Host-imsgate-was".to_owned(),
+        "__Host-imsgate-fresh".to_owned(),
+        format!("__Host-imsgate-login-{state}"),
+        format!("__Host-imsgate-other-login-{state}"),
+        "__Host-imsgate-kept-AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+    ];
+    neighbours.iter().for_each(|name| browser.plant(name, "neighbour"));
+    let answer = browser.sign_in("alice", "/view/home").await;
+    assert_eq!(answer.location(), "/view/home", "{}", answer.text());
+    assert!(browser.cookie("__Host-imsgate-stage").is_some());
+    assert_eq!(browser.get("/view/home").await.status, 200);
+    let seen = world.last_request();
+    assert!(!seen.header("cookie").unwrap_or_default().contains("imsgate"), "{:?}", seen.headers);
+    browser.get(&format!("/ims/callback?code=x&state={state}")).await;
+    browser.post_form("/ims/logout", &[]).await;
+    browser.post_form("/ims/logout", &[]).await;
+    assert_eq!(browser.cookie("__Host-imsgate-stage"), None);
+    for name in &neighbours {
+        assert_eq!(browser.cookie(name).as_deref(), Some("neighbour"), "{name}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn cookies_that_this_gateway_did_not_seal_are_never_removed() {
+    let world = World::start().await;
+    let browser = world.browser();
+    let state = "0abcdefghijklmnopqrstuv";
+    // A neighbour without a suffix has the same names.
+    let foreign: Vec<String> =
+        (0..8).map(|number| format!("__Host-imsgate-login-{number}abcdefghijklmnopqrstuv")).collect();
+    foreign.iter().for_each(|name| browser.plant(name, &"x".repeat(2500)));
+    browser.plant("__Host-imsgate", "AAAAAAAAAAAAAAAAAAAAAA");
+    browser.plant("__Host-imsgate-was", "neighbour");
+    let (first, second) = (browser.get("/view/home").await, browser.get("/view/home").await);
+    for answer in [&first, &second] {
+        let name = format!("__Host-imsgate-login-{}", answer.parameter("state").unwrap());
+        let set: Vec<_> = answer.set_cookies();
+        assert!(set.iter().any(|field| field.starts_with(&name) && !field.contains("=;")), "{set:?}");
+    }
+    world.assert_begins_again(&browser.get(&format!("/ims/callback?code=x&state={state}")).await);
+    browser.post_form("/ims/logout", &[]).await;
+    for name in foreign.iter().map(String::as_str).chain(["__Host-imsgate", "__Host-imsgate-was"]) {
+        assert!(browser.cookie(name).is_some(), "{name}");
+    }
+    // The newest login of ours can be finished among all of them.
+    let answer = browser.sign_in("alice", "/view/home").await;
+    assert_eq!(answer.location(), "/view/home", "{}", answer.text());
     world.stop().await;
 }
 

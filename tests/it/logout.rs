@@ -134,7 +134,7 @@ async fn a_logout_without_a_session_is_no_error() {
     assert_eq!(browser.get("/ims/logout").await.location(), "/ims/signed-out");
     let answer = browser.post_form("/ims/logout", &[]).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/ims/signed-out"));
-    assert_cookie_removed(&answer);
+    assert_eq!(answer.set_cookies(), [""; 0], "a cookie that means nothing here may be another gateway's");
     let page = browser.get("/ims/signed-out").await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.text().contains("href=\"/ims/login\""), "{}", page.text());

@@ -6,6 +6,7 @@ use super::{Check, Wrong};
 use crate::config::checked::{Session, Store};
 use crate::config::raw::{RawSession, RawStore};
 use crate::config::redis::RedisAddress;
+use crate::policy::cookies::CookieSuffix;
 
 pub(super) fn session(check: &mut Check<'_>, raw: RawSession) -> Option<Session> {
     let idle_timeout = check.timeout("session.idle_timeout", &raw.idle_timeout);
@@ -24,8 +25,19 @@ pub(super) fn session(check: &mut Check<'_>, raw: RawSession) -> Option<Session>
     let login_timeout = check.timeout("session.login_timeout", &raw.login_timeout);
     let recheck_groups = check.timeout("session.recheck_groups", &raw.recheck_groups);
     let max_per_user = usize::try_from(raw.max_per_user).ok().filter(|most| *most > 0);
+    let cookie_suffix = raw.cookie_suffix.as_deref().filter(|text| !text.is_empty()).and_then(|text| {
+        check.value("session.cookie_suffix", text, |text| {
+            CookieSuffix::parse(text).ok_or_else(|| {
+                Wrong::new(
+                    "must be 1 to 32 letters and digits, and not login, fresh, was or kept",
+                    "write a short name of this gateway, for instance \"stage\"",
+                )
+            })
+        })
+    });
     let store = store(check, raw);
     Some(Session {
+        cookie_suffix,
         store: store?,
         idle_timeout: idle_timeout?,
         absolute_timeout: absolute_timeout?,

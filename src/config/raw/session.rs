@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct RawSession {
+    /// Stands in the name of every cookie of this gateway, for gateways that share a host name: browsers do not tell ports
+    /// apart. Letters and digits. Default: none.
+    #[schemars(length(max = 32))]
+    pub cookie_suffix: Option<String>,
     /// Where sessions are kept: in a file of this gateway, in Redis for several instances, or in memory until it stops.
     #[serde(default = "default::store")]
     pub store: RawStore,

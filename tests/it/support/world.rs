@@ -340,6 +340,7 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
         },
         limits: Limits::default(),
         session: Session {
+            cookie_suffix: None,
             store: Store::Memory { max_sessions: 10_000 },
             idle_timeout: Duration::from_mins(30),
             absolute_timeout: Duration::from_hours(12),
