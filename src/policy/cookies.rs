@@ -7,24 +7,15 @@ use memchr::{memchr, memchr3_iter};
 
 use super::head::Lines;
 
+mod suffix;
+
+pub use suffix::CookieSuffix;
+
 /// How the name of each of the gateway's cookies begins; without a suffix it is that of the session cookie. The `__Host-`
 /// prefix makes browsers refuse it from another host or without TLS (RFC 6265bis §4.1.3.2).
 pub const SESSION_COOKIE: &str = "__Host-imsgate";
 /// Campaign's session cookie.
 pub const CAMPAIGN_COOKIE: &str = "__sessiontoken";
-
-/// What tells the cookies of two gateways apart that share a host name: cookies do not know ports (RFC 6265 §8.5).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CookieSuffix(String);
-
-impl CookieSuffix {
-    /// Letters and digits, 32 at most; none of the words that the names of cookies end in.
-    pub fn parse(text: &str) -> Option<Self> {
-        let shape = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
-        let taken = ["login", "fresh", "was", "kept"].iter().any(|word| text.eq_ignore_ascii_case(word));
-        (shape && !taken).then(|| Self(text.to_owned()))
-    }
-}
 
 /// The names of this gateway's cookies.
 #[derive(Clone, Debug)]

@@ -167,7 +167,8 @@ impl Gate {
         }
         if auth.is_none() && !open() {
             // Boxed: a login's many states must not be carried, and copied, by every request that needs none.
-            let answer = Box::pin(door::knock(shared, context, with_host(request, &host), path.as_str())).await;
+            let answer =
+                Box::pin(door::knock(shared, context, with_host(request, &host), path.as_str())).await;
             return answer.map(|answer| answer.map(Body::from)).map_err(anonymous);
         }
 
@@ -361,13 +362,13 @@ fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, Stop> {
     Ok(Some(host).filter(|host| !host.is_empty()))
 }
 
-pub(super) /// What the gateway answers itself finds the host in the same place over both versions (RFC 9113 §8.3.1).
+/// What the gateway answers itself finds the host in the same place over both versions (RFC 9113 §8.3.1).
 fn with_host<B>(mut request: Request<B>, host: &HeaderValue) -> Request<B> {
     request.headers_mut().entry(header::HOST).or_insert_with(|| host.clone());
     request
 }
 
-fn without_port(host: &HeaderValue) -> &str {
+pub(super) fn without_port(host: &HeaderValue) -> &str {
     let host = host.to_str().unwrap_or_default();
     match host.rsplit_once(':') {
         Some((name, port)) if port.parse::<u16>().is_ok_and(|port| port > 0) => name,
