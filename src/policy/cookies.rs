@@ -8,7 +8,6 @@ use memchr::{memchr, memchr3_iter};
 use super::head::Lines;
 
 mod suffix;
-
 pub use suffix::CookieSuffix;
 
 /// How the name of each of the gateway's cookies begins; without a suffix it is that of the session cookie. The `__Host-`

@@ -110,9 +110,7 @@ impl Gate {
         let anonymous = |stop| (stop, false);
 
         // 0. Not more than one client may ask for.
-        if let Some(limit) = self.over(context, now) {
-            return Err((Stop::TooMany(limit), false));
-        }
+        self.over(context, now).map_or(Ok(()), |limit| Err(anonymous(Stop::TooMany(limit))))?;
 
         let websocket = is_websocket(&request);
         if *request.method() == Method::TRACE || (*request.method() == Method::CONNECT && !websocket) {
