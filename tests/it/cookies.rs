@@ -105,7 +105,9 @@ async fn two_gateways_of_one_host_name_leave_each_others_cookies_alone() {
         format!("__Host-imsgate-other-login-{state}"),
         "__Host-imsgate-kept-AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
     ];
-    neighbours.iter().for_each(|name| browser.plant(name, "neighbour"));
+    for name in &neighbours {
+        browser.plant(name, "neighbour");
+    }
     let answer = browser.sign_in("alice", "/view/home").await;
     assert_eq!(answer.location(), "/view/home", "{}", answer.text());
     assert!(browser.cookie("__Host-imsgate-stage").is_some());
@@ -130,7 +132,9 @@ async fn cookies_that_this_gateway_did_not_seal_are_never_removed() {
     // A neighbour without a suffix has the same names.
     let foreign: Vec<String> =
         (0..8).map(|number| format!("__Host-imsgate-login-{number}abcdefghijklmnopqrstuv")).collect();
-    foreign.iter().for_each(|name| browser.plant(name, &"x".repeat(2500)));
+    for name in &foreign {
+        browser.plant(name, &"x".repeat(2500));
+    }
     browser.plant("__Host-imsgate", "AAAAAAAAAAAAAAAAAAAAAA");
     browser.plant("__Host-imsgate-was", "neighbour");
     let (first, second) = (browser.get("/view/home").await, browser.get("/view/home").await);
