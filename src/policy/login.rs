@@ -4,6 +4,8 @@
 //! nothing is kept in the gateway for somebody who never comes back, and a state is worth nothing in another browser
 //! (RFC 6749 §10.12, RFC 9700 §4.7).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::cookies::CookieNames;
@@ -63,10 +65,10 @@ pub struct LoginTransaction {
 }
 
 impl LoginTransaction {
-    /// True when the login began later than now, by more than `skew` seconds: the clock was set back, or another instance
+    /// True when the login began later than now, by more than `skew`: the clock was set back, or another instance
     /// with another clock began it.
-    pub fn is_from_the_future(&self, now: i64, skew: i64) -> bool {
-        self.began.saturating_sub(now) > skew
+    pub fn is_from_the_future(&self, now: i64, skew: Duration) -> bool {
+        self.began.saturating_sub(now) > i64::try_from(skew.as_secs()).unwrap_or(i64::MAX)
     }
 }
 
@@ -177,7 +179,7 @@ mod tests {
             interrupted: false,
         };
         for (now, expected) in [(939, true), (940, false), (1000, false), (5000, false), (i64::MIN, true)] {
-            assert_eq!(login.is_from_the_future(now, 60), expected, "{now}");
+            assert_eq!(login.is_from_the_future(now, Duration::from_mins(1)), expected, "{now}");
         }
     }
 

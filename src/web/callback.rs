@@ -121,8 +121,7 @@ impl Callback<'_> {
         if Duration::from_secs(u64::try_from(age).unwrap_or(0)) > self.shared.login_timeout {
             return self.again(state.attempt() + 1, to, "the login took too long").await;
         }
-        let skew = i64::try_from(self.shared.instance.ims.clock_skew.as_secs()).unwrap_or(0);
-        if transaction.is_from_the_future(self.context.now.0, skew) {
+        if transaction.is_from_the_future(self.context.now.0, self.shared.instance.ims.clock_skew) {
             let error = ImsError::Clock("the login began in the future".to_owned());
             return Ok(login::failed(self.shared, self.context, &error, &to.return_to));
         }
