@@ -83,7 +83,8 @@ async fn in_time<T: Send + 'static>(
     shared: &Shared,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
-    tokio::time::timeout(PATIENCE, shared.renewals.through(work)).await.ok().flatten()
+    // Boxed: calls to Campaign and IMS.
+    tokio::time::timeout(PATIENCE, shared.renewals.through(Box::pin(work))).await.ok().flatten()
 }
 
 /// How long a page waits for Campaign and IMS to hear of an end.
