@@ -138,7 +138,9 @@ impl Gate {
 
         // 2. The gateway's own addresses.
         if path.as_str() == "/ims" || path.as_str().starts_with("/ims/") {
-            return Box::pin(self.own_page(with_host(request, &host), context)).await.map_err(anonymous);
+            return Box::pin(self.own_page(with_host(request, host.as_ref()), context))
+                .await
+                .map_err(anonymous);
         }
         // Nothing below is a probe.
         let host = host.ok_or((Stop::Host, false))?;
@@ -166,7 +168,7 @@ impl Gate {
         if auth.is_none() && !open() {
             // Boxed: a login's many states must not be carried, and copied, by every request that needs none.
             let answer =
-                Box::pin(door::knock(shared, context, with_host(request, &host), path.as_str())).await;
+                Box::pin(door::knock(shared, context, with_host(request, Some(&host)), path.as_str())).await;
             return answer.map(|answer| answer.map(Body::from)).map_err(anonymous);
         }
 
@@ -361,8 +363,10 @@ fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, Stop> {
 }
 
 /// What the gateway answers itself finds the host in the same place over both versions (RFC 9113 §8.3.1).
-fn with_host<B>(mut request: Request<B>, host: &HeaderValue) -> Request<B> {
-    request.headers_mut().entry(header::HOST).or_insert_with(|| host.clone());
+fn with_host<B>(mut request: Request<B>, host: Option<&HeaderValue>) -> Request<B> {
+    if let Some(host) = host {
+        request.headers_mut().entry(header::HOST).or_insert_with(|| host.clone());
+    }
     request
 }
 
