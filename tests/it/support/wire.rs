@@ -30,7 +30,10 @@ pub fn trust(certificate: &str) -> Trust {
 
 /// Opens a connection under the name `localhost` that speaks this protocol.
 pub async fn connect(address: SocketAddr, trust: &Trust, protocol: &[u8]) -> Stream {
-    tls(TcpStream::connect(address).await.unwrap(), trust, protocol).await.unwrap()
+    let stream = TcpStream::connect(address).await.unwrap();
+    // As browsers do.
+    stream.set_nodelay(true).unwrap();
+    tls(stream, trust, protocol).await.unwrap()
 }
 
 /// The same over any stream.
