@@ -16,6 +16,7 @@ use super::upstream::Upstream;
 use crate::policy::cookies::CookieSuffix;
 use crate::policy::mask::Mask;
 use crate::policy::public::PublicPaths;
+use crate::policy::shares::ShareLimits;
 
 /// Everything `imsgate serve` needs, checked.
 #[derive(Clone, Debug)]
@@ -153,6 +154,17 @@ pub struct PoolLimits {
     pub queue_timeout: Duration,
     /// A connection that nobody used for this long is closed.
     pub idle_timeout: Duration,
+    /// Of a hundred connections, those for callers without a session, at most.
+    pub anonymous_share: u32,
+    /// Of a hundred of these, those for one address, at most.
+    pub address_share: u32,
+}
+
+impl PoolLimits {
+    /// The shares of callers without a session.
+    pub fn shares(&self) -> ShareLimits {
+        ShareLimits::of(self.max_connections, self.anonymous_share, self.address_share)
+    }
 }
 
 /// `[campaign.health]`.
@@ -188,6 +200,8 @@ impl Default for PoolLimits {
             max_connections: 1024,
             queue_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(4),
+            anonymous_share: 50,
+            address_share: 50,
         }
     }
 }

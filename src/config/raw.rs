@@ -137,17 +137,25 @@ pub(super) struct RawCampaign {
     #[serde(default = "default::response_timeout")]
     pub response_timeout: String,
     /// Longest pause within a response of Campaign; after it the response is cut and the client sees it broken.
-    #[serde(default = "default::body_idle_timeout")]
+    #[serde(default = "upstream::body_idle_timeout")]
     pub body_idle_timeout: String,
     /// Most connections in use at a time, for each upstream and worker. A WebSocket counts only until it is open.
-    #[serde(default = "default::max_connections")]
+    #[serde(default = "upstream::max_connections")]
     #[schemars(range(min = 1, max = 65_535))]
     pub max_connections: u32,
+    /// Of a hundred of these, those that callers without a session may use together; then they wait, and get 503 after `queue_timeout`.
+    #[serde(default = "upstream::share")]
+    #[schemars(range(min = 1, max = 100))]
+    pub anonymous_share: u32,
+    /// Of a hundred of those, what one address (IPv6: one /64 network) may use, trusted proxies apart.
+    #[serde(default = "upstream::share")]
+    #[schemars(range(min = 1, max = 100))]
+    pub address_share: u32,
     /// How long a request waits for one of `max_connections`; after it the answer is 503.
-    #[serde(default = "default::queue_timeout")]
+    #[serde(default = "upstream::queue_timeout")]
     pub queue_timeout: String,
     /// A connection that nobody used for this long is closed.
-    #[serde(default = "default::upstream_idle_timeout")]
+    #[serde(default = "upstream::idle_timeout")]
     pub idle_timeout: String,
     /// Bytes that a person's groups may take in the head of a request, in `X-Campaign-Groups` and in the assertion together. Who has
     /// more is refused at sign-in.
@@ -296,20 +304,8 @@ mod default {
     pub(super) fn response_timeout() -> String {
         "300s".into()
     }
-    pub(super) fn body_idle_timeout() -> String {
-        "300s".into()
-    }
-    pub(super) fn max_connections() -> u32 {
-        1024
-    }
     pub(super) fn groups_bytes() -> u32 {
         8192
-    }
-    pub(super) fn queue_timeout() -> String {
-        "5s".into()
-    }
-    pub(super) fn upstream_idle_timeout() -> String {
-        "4s".into()
     }
     pub(super) fn https() -> OneOrMany {
         OneOrMany::One("0.0.0.0:443".into())

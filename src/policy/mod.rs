@@ -34,6 +34,7 @@ pub mod retry_after;
 pub mod return_to;
 pub mod session_fault;
 pub mod set_cookie;
+pub mod shares;
 pub mod token_response;
 pub mod told;
 pub mod was;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::http1::WireError;
 use super::upload::UploadError;
 use crate::http_client::chain;
+use crate::telemetry::Limit;
 
 /// Why Campaign gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,22 @@ pub enum ProxyError {
         connections: usize,
         /// The limit that passed.
         limit: Duration,
+    },
+    /// Callers without a session use all connections that they may, and none became free in time; nothing was sent.
+    #[error("callers without a session had their {connections} connections to {upstream} in use ({})", .limit.name())]
+    Share {
+        /// The one tried.
+        upstream: Arc<str>,
+        /// Which share: of all of them, or of one address.
+        limit: Limit,
+        /// How many connections it is.
+        connections: usize,
+    },
+    /// The client's body came more slowly than `limits.min_rate`.
+    #[error("the request's body came at less than {per_second} bytes a second")]
+    TooSlow {
+        /// The limit.
+        per_second: u32,
     },
     /// The connection broke before an answer.
     #[error("{upstream} broke off: {reason}")]
@@ -73,6 +90,8 @@ impl From<UploadError> for ProxyError {
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::TooLarge(limit) => Self::TooLarge { limit },
+            UploadError::TooSlow(least) => Self::TooSlow { per_second: least.per_second },
+            error @ UploadError::Stalled(_) => Self::Client { reason: chain(&error), stalled: true },
             error => Self::Client { reason: chain(&error), stalled: false },
         }
     }

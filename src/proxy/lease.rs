@@ -14,6 +14,7 @@ use super::error::BodyError;
 use super::http1::{SendError, Sending};
 use super::interim::Interim;
 use super::pool::Kept;
+use super::share::{Caller, Place};
 use super::upload::{Upload, UploadError};
 use crate::http_client::Wire;
 use crate::policy::answer::{Answer, Framing};
@@ -30,6 +31,8 @@ pub struct Lease {
     came: u64,
     /// True for an answer that is not meant to end: then how it does says nothing.
     endless: bool,
+    /// Of a caller without a session.
+    _place: Option<Place>,
     kept: Arc<Kept>,
 }
 
@@ -45,6 +48,7 @@ pub(super) struct Outgoing<'a> {
     pub repeatable: bool,
     /// Where interim answers go; `None`: nowhere.
     pub interim: Option<&'a Interim>,
+    pub caller: Caller,
 }
 
 /// How long to wait in an exchange.
@@ -58,8 +62,8 @@ pub(super) struct Patience {
 
 impl Lease {
     /// Holds a slot that was taken already.
-    pub(super) fn new(kept: Arc<Kept>) -> Self {
-        Self { connection: None, persists: false, came: 0, endless: false, kept }
+    pub(super) fn new(kept: Arc<Kept>, place: Option<Place>) -> Self {
+        Self { connection: None, persists: false, came: 0, endless: false, _place: place, kept }
     }
 
     /// The upstream's name for logs.
@@ -142,9 +146,17 @@ impl Lease {
         match self.connection.as_mut() {
             Some(connection) => {
                 let sent = connection.line.poll_send(cx, sending, upload);
-                if let Poll::Ready(Err(SendError::Upload(UploadError::TooLarge(_)))) = &sent {
+                if let Poll::Ready(Err(SendError::Upload(error))) = &sent {
                     // The answer is under way: there is no other sign of it.
-                    self.kept.counters.hit(Limit::Body, None);
+                    let limit = match error {
+                        UploadError::TooLarge(_) => Some(Limit::Body),
+                        UploadError::Stalled(_) => Some(Limit::Upload),
+                        UploadError::TooSlow(_) => Some(Limit::MinRate),
+                        _ => None,
+                    };
+                    if let Some(limit) = limit {
+                        self.kept.counters.hit(limit, None);
+                    }
                 }
                 sent
             }

@@ -8,6 +8,7 @@
 mod body;
 mod check;
 mod client_body;
+mod client_wait;
 mod connection;
 mod deadline;
 mod early;
@@ -19,6 +20,7 @@ mod interim;
 mod lease;
 mod peek;
 mod pool;
+mod share;
 mod tunnel;
 mod upgrade;
 mod upload;
@@ -37,9 +39,11 @@ pub use fleet::Fleet;
 pub use health::Standing;
 pub use http1::WireError;
 pub use interim::Interim;
+pub use share::Caller;
 pub use upgrade::{Hold, Wanted, is_websocket};
 pub use upload::Sendable;
 
+use self::client_wait::UploadLimits;
 use self::early::Early;
 use self::http1::Sending;
 use self::lease::{Lease, Outgoing};
@@ -59,7 +63,7 @@ pub struct Proxy {
     pools: Vec<Pool>,
     turn: AtomicUsize,
     urls: Arc<ResponseUrls>,
-    body_bytes: Option<u64>,
+    upload: UploadLimits,
 }
 
 /// Campaign's answer.
@@ -85,12 +89,15 @@ impl Proxy {
             .map(|member| Pool::new(member.clone(), fleet.limits, limits.upload_timeout, counters.clone()))
             .collect();
         let turn = AtomicUsize::new(fleet.first_turn());
-        Self { fleet: fleet.clone(), pools, turn, urls: urls.clone(), body_bytes: limits.body_bytes }
+        let upload =
+            UploadLimits { bytes: limits.body_bytes, pause: limits.upload_timeout, least: limits.min_rate };
+        Self { fleet: fleet.clone(), pools, turn, urls: urls.clone(), upload }
     }
 
     /// Sends a request and hands back the answer without hop-by-hop fields. `wanted` is the WebSocket that it asks for,
     /// `interim` gets what Campaign says before the answer.
-    /// `ended` gives what cuts an answer without an end of its own: an upgraded connection, an event stream.
+    /// `ended` gives what cuts an answer without an end of its own: an upgraded connection, an event stream. `caller` says how many
+    /// connections there are for it.
     pub async fn forward(
         &self,
         head: Head,
@@ -98,13 +105,14 @@ impl Proxy {
         wanted: Option<Wanted>,
         interim: Option<&Interim>,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
+        caller: Caller,
     ) -> Result<Forwarded, ProxyError> {
-        let mut upload = body.upload(self.body_bytes);
-        if upload.may_be_empty() {
-            // Boxed: rare.
-            Box::pin(upload.settle()).await?;
+        let mut upload = body.upload(self.upload);
+        if !matches!(upload, Upload::Empty) {
+            // Boxed: most requests have no body.
+            Box::pin(upload.begin()).await?;
         }
-        let mut outgoing = Outgoing { interim, ..Outgoing::new(head, upload) };
+        let mut outgoing = Outgoing { interim, caller, ..Outgoing::new(head, upload) };
         let (mut answer, lease, sending) = self.send(&mut outgoing).await?;
         let switches = wanted.as_ref().is_some_and(|wanted| wanted.would_switch(&answer));
         if answer.status == StatusCode::SWITCHING_PROTOCOLS || switches {
@@ -145,7 +153,7 @@ impl Proxy {
                 Ok(answered) => return Ok(answered),
                 // Where all are full, the one waited for was the least so.
                 Err(
-                    Failure { error: error @ ProxyError::Busy { .. }, .. }
+                    Failure { error: error @ (ProxyError::Busy { .. } | ProxyError::Share { .. }), .. }
                     | Failure { error, again: false, .. },
                 ) => {
                     return Err(error);
@@ -166,7 +174,16 @@ impl Outgoing<'_> {
         let head = head.end(&length);
         let (is_head, repeatable, client_host) = (head.is_head, head.is_repeatable, head.client_host);
         let head = Bytes::from(head.bytes);
-        Self { head, length, upload, is_head, client_host, repeatable, interim: None }
+        Self {
+            head,
+            length,
+            upload,
+            is_head,
+            client_host,
+            repeatable,
+            interim: None,
+            caller: Caller::SignedIn,
+        }
     }
 }
 

@@ -11,10 +11,11 @@ use super::fleet::{Limits, Member};
 use super::health::Health;
 use super::http1::Sending;
 use super::lease::{Lease, Outgoing, Patience};
+use super::share::{Caller, Place, Shares};
 use super::{BodyError, ProxyError};
 use crate::http_client::{Endpoint, chain};
 use crate::policy::answer::Answer;
-use crate::telemetry::{Counters, Trouble};
+use crate::telemetry::{Counters, Limit, Trouble};
 
 /// One worker's connections to one upstream.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub(super) struct Kept {
     pub health: Arc<Health>,
     idle: Mutex<Resting>,
     slots: Semaphore,
+    shares: Arc<Shares>,
     idle_timeout: Duration,
     /// True while a task closes connections that nobody uses.
     swept: AtomicBool,
@@ -69,6 +71,7 @@ impl Pool {
             health: member.health.clone(),
             idle: Mutex::default(),
             slots: Semaphore::new(limits.pool.max_connections),
+            shares: Arc::new(Shares::new(limits.pool.shares())),
             idle_timeout: limits.pool.idle_timeout,
             swept: AtomicBool::new(false),
         };
@@ -97,9 +100,13 @@ impl Pool {
     }
 
     async fn exchange(&self, outgoing: &mut Outgoing<'_>) -> Result<Answered, Failure> {
+        let place = match outgoing.caller {
+            Caller::SignedIn => None,
+            Caller::Anonymous(network) => Some(self.place(network).await?),
+        };
         self.slot().await.map_err(|error| Failure { error, again: true, blamed: false })?;
         let mut now = Instant::now();
-        let mut lease = Lease::new(self.kept.clone());
+        let mut lease = Lease::new(self.kept.clone(), place);
         // Where one kept connection was closed, the next may be as well: a second try is worth a new one.
         let mut kept = self.kept.take(now);
         loop {
@@ -152,6 +159,21 @@ impl Pool {
                 Failure { error: ProxyError::Broken { upstream, reason: chain(&error) }, again, blamed }
             }
         }
+    }
+
+    /// Takes a place of those for callers without a session.
+    async fn place(&self, network: Option<u64>) -> Result<Place, Failure> {
+        let entered = Shares::enter(&self.kept.shares, network, self.limits.pool.queue_timeout).await;
+        entered.map_err(|(limit, connections)| {
+            let (upstream, pool) = (self.kept.name.clone(), self.limits.pool);
+            let error = if limit == Limit::AnonymousShare && connections >= pool.max_connections {
+                // The share is everything.
+                ProxyError::Busy { upstream, connections, limit: pool.queue_timeout }
+            } else {
+                ProxyError::Share { upstream, limit, connections }
+            };
+            Failure { error, again: false, blamed: false }
+        })
     }
 
     /// Takes a slot, or waits for one: in order, but not for ever.

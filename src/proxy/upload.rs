@@ -10,7 +10,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
 
 use super::client_body::ClientBody;
+use super::client_wait::{ClientWait, UploadLimits};
 use crate::policy::head::BodyLength;
+use crate::policy::min_rate::MinRate;
 
 /// A request's body on its way to Campaign.
 #[derive(Debug)]
@@ -20,13 +22,21 @@ pub enum Upload {
     /// Complete already.
     Whole(Option<Bytes>),
     /// The client's, and what was taken of it and given back. Boxed: rare.
-    Client(ClientBody, Room, Option<Box<Bytes>>),
+    Client(Box<FromClient>, Option<Box<Bytes>>),
+}
+
+/// A client's body, how much of it may come, and how long it may take.
+#[derive(Debug)]
+pub struct FromClient {
+    body: ClientBody,
+    room: Room,
+    wait: ClientWait,
 }
 
 /// What can go to Campaign as a request's body.
 pub trait Sendable: HttpBody {
-    /// As an upload of at most `limit` bytes.
-    fn upload(self, limit: Option<u64>) -> Upload;
+    /// As an upload within these limits.
+    fn upload(self, limits: UploadLimits) -> Upload;
 }
 
 /// Bytes that may still come, of so many in all.
@@ -48,6 +58,12 @@ pub enum UploadError {
     /// Longer than allowed.
     #[error("longer than {0} bytes")]
     TooLarge(u64),
+    /// A pause that was too long.
+    #[error("nothing came for {0:?}")]
+    Stalled(Duration),
+    /// Slower than allowed.
+    #[error("it came at less than {} bytes a second", .0.per_second)]
+    TooSlow(MinRate),
     /// Not as long as its head says.
     #[error("not as long as its Content-Length")]
     Length,
@@ -55,18 +71,19 @@ pub enum UploadError {
 
 /// A client's body on its way.
 impl Sendable for ClientBody {
-    fn upload(self, limit: Option<u64>) -> Upload {
+    fn upload(self, limits: UploadLimits) -> Upload {
         if self.is_end_stream() {
             return Upload::Empty;
         }
-        let all = limit.unwrap_or(u64::MAX);
-        Upload::Client(self, Room { left: all, all }, None)
+        let all = limits.bytes.unwrap_or(u64::MAX);
+        let wait = ClientWait::new(limits);
+        Upload::Client(Box::new(FromClient { body: self, room: Room { left: all, all }, wait }), None)
     }
 }
 
 /// A body that was read before: there is nothing to wait for.
 impl Sendable for Full<Bytes> {
-    fn upload(self, _limit: Option<u64>) -> Upload {
+    fn upload(self, _limits: UploadLimits) -> Upload {
         let whole = self.into_inner().filter(|bytes| !bytes.is_empty());
         whole.map_or(Upload::Empty, |bytes| Upload::Whole(Some(bytes)))
     }
@@ -78,13 +95,50 @@ impl Upload {
         match self {
             Self::Empty => {}
             Self::Whole(bytes) => *bytes = Some(piece),
-            Self::Client(_, _, back) => *back = Some(Box::new(piece)),
+            Self::Client(_, back) => *back = Some(Box::new(piece)),
         }
     }
 
-    /// True when nobody knows yet whether there is a body.
-    pub(super) fn may_be_empty(&self) -> bool {
-        matches!(self, Self::Client(body, _, None) if body.may_be_empty())
+    /// Waits for a small body, or for the first bytes of another: before there is any, no connection to Campaign must wait for a client.
+    ///
+    /// # Errors
+    /// The client broke off, sent too much, or took too long.
+    pub(super) async fn begin(&mut self) -> Result<(), UploadError> {
+        let Self::Client(from, _) = self else { return Ok(()) };
+        if from.body.may_be_empty() {
+            return self.settle().await;
+        }
+        match from.body.size_hint().exact() {
+            Some(length @ ..=SMALL) => self.read_whole(length).await,
+            // Of a body without a length nobody knows whether more comes before an answer.
+            None => self.settle().await,
+            Some(_) => {
+                if let Some(bytes) = self.first_bytes().await? {
+                    self.put_back(bytes);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads a body of this length to its end.
+    async fn read_whole(&mut self, length: u64) -> Result<(), UploadError> {
+        let mut whole = self.first_bytes().await?.unwrap_or_default();
+        let mut rest = Vec::new();
+        while let Some(bytes) = self.first_bytes().await? {
+            if rest.is_empty() {
+                rest.extend_from_slice(&whole);
+            }
+            rest.extend_from_slice(&bytes);
+        }
+        if !rest.is_empty() {
+            whole = rest.into();
+        }
+        if whole.len() as u64 != length {
+            return Err(UploadError::Length);
+        }
+        *self = if whole.is_empty() { Self::Empty } else { Self::Whole(Some(whole)) };
+        Ok(())
     }
 
     /// Waits for the body's first bytes, or for its end: a request without a body must not get one on the way. After [`SETTLE`] it
@@ -92,7 +146,7 @@ impl Upload {
     ///
     /// # Errors
     /// The client broke off, or sent too much.
-    pub(super) async fn settle(&mut self) -> Result<(), UploadError> {
+    async fn settle(&mut self) -> Result<(), UploadError> {
         match tokio::time::timeout(SETTLE, self.first_bytes()).await {
             Ok(Ok(None)) => *self = Self::Empty,
             Ok(Ok(Some(bytes))) => self.put_back(bytes),
@@ -125,6 +179,18 @@ impl Upload {
     }
 }
 
+impl FromClient {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                self.wait.moved();
+                Poll::Ready(frame.map(|frame| self.room.take(frame?)))
+            }
+            Poll::Pending => self.wait.poll(cx, self.room.all - self.room.left).map(|error| Some(Err(error))),
+        }
+    }
+}
+
 impl Room {
     fn take(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, UploadError> {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
@@ -144,12 +210,8 @@ impl HttpBody for Upload {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Client(_, _, back @ Some(_)) => {
-                Poll::Ready(back.take().map(|bytes| Ok(Frame::data(*bytes))))
-            }
-            Self::Client(body, room, None) => {
-                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| room.take(frame?)))
-            }
+            Self::Client(_, back @ Some(_)) => Poll::Ready(back.take().map(|bytes| Ok(Frame::data(*bytes)))),
+            Self::Client(from, None) => from.poll_frame(cx),
         }
     }
 
@@ -157,7 +219,7 @@ impl HttpBody for Upload {
         match self {
             Self::Empty => true,
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Client(body, _, back) => back.is_none() && body.is_end_stream(),
+            Self::Client(from, back) => back.is_none() && from.body.is_end_stream(),
         }
     }
 
@@ -165,10 +227,16 @@ impl HttpBody for Upload {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Client(body, ..) => body.size_hint(),
+            Self::Client(from, back) => {
+                let (hint, back) =
+                    (from.body.size_hint(), back.as_ref().map_or(0, |bytes| bytes.len() as u64));
+                hint.exact().map_or(hint, |left| SizeHint::with_exact(left + back))
+            }
         }
     }
 }
 
+/// Bytes of a body that is read before a connection to Campaign is taken.
+const SMALL: u64 = 16 * 1024;
 /// For the first bytes of a body that has no length. Who has none says so at once, but a packet may be lost.
 const SETTLE: Duration = Duration::from_secs(3);

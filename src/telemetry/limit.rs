@@ -33,11 +33,15 @@ pub enum Limit {
     Buffer,
     /// `limits.min_rate`: a client sends or takes too slowly.
     MinRate,
+    /// `campaign.anonymous_share`.
+    AnonymousShare,
+    /// `campaign.address_share`.
+    AddressShare,
 }
 
 impl Limit {
     /// Every one, in order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Connections,
         Self::ConnectionsPerIp,
         Self::Head,
@@ -53,6 +57,8 @@ impl Limit {
         Self::ConnectionBuffer,
         Self::Buffer,
         Self::MinRate,
+        Self::AnonymousShare,
+        Self::AddressShare,
     ];
 
     /// As in metrics and logs.
@@ -73,6 +79,8 @@ impl Limit {
             Self::ConnectionBuffer => "connection_buffer",
             Self::Buffer => "buffer",
             Self::MinRate => "min_rate",
+            Self::AnonymousShare => "anonymous_share",
+            Self::AddressShare => "address_share",
         }
     }
 }

@@ -78,12 +78,16 @@ impl Stop {
             | Self::Store(_)
             | Self::Token
             | Self::Stopping
-            | Self::Proxy(ProxyError::Busy { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::Proxy(ProxyError::Busy { .. } | ProxyError::Share { .. }) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTooLarge | Self::Proxy(ProxyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Seal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Proxy(ProxyError::Deadline { .. }) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Proxy(ProxyError::Client { stalled: true, .. }) => StatusCode::REQUEST_TIMEOUT,
+            Self::Proxy(ProxyError::Client { stalled: true, .. } | ProxyError::TooSlow { .. }) => {
+                StatusCode::REQUEST_TIMEOUT
+            }
             Self::Proxy(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -104,7 +108,7 @@ impl Stop {
             Self::Store(_) => "session_store_unavailable",
             Self::Token => "ims_unavailable",
             Self::Stopping => "stopping",
-            Self::Proxy(ProxyError::Client { .. }) => "incomplete_request",
+            Self::Proxy(ProxyError::Client { .. } | ProxyError::TooSlow { .. }) => "incomplete_request",
             Self::Proxy(_) => "campaign_unavailable",
         }
     }
@@ -113,7 +117,8 @@ impl Stop {
     pub fn answer(&self, shared: &Shared, context: &Context, signed_in: bool) -> Response {
         let status = self.status();
         // Limits have a log line of their own, which a flood does not repeat.
-        let quiet = status == StatusCode::NOT_IMPLEMENTED || matches!(self, Self::TooMany(_));
+        let quiet = status == StatusCode::NOT_IMPLEMENTED
+            || matches!(self, Self::TooMany(_) | Self::Proxy(ProxyError::Share { .. }));
         if status.is_server_error() && !quiet {
             tracing::warn!(request = %context.id, error = %self, "not forwarded");
         }
@@ -136,7 +141,9 @@ impl Stop {
             | Self::Framing(_)
             | Self::BodyTooLarge
             // RFC 9110 §15.5.9: who is too slow may begin again, on another connection.
-            | Self::Proxy(ProxyError::TooLarge { .. } | ProxyError::Client { .. }) => true,
+            | Self::Proxy(
+                ProxyError::TooLarge { .. } | ProxyError::Client { .. } | ProxyError::TooSlow { .. },
+            ) => true,
             Self::TooMany(limit) => !matches!(limit, Limit::Requests | Limit::SignIns),
             _ => false,
         };
@@ -223,12 +230,14 @@ impl Stop {
                 "This site takes no upload of this size.",
                 plain,
             )),
-            Self::Proxy(ProxyError::Client { .. }) => pages::problem(&Problem::new(
-                self.status(),
-                "Your upload did not arrive",
-                "The connection broke off or stood still before everything was sent. Please try again.",
-                plain,
-            )),
+            Self::Proxy(ProxyError::Client { .. } | ProxyError::TooSlow { .. }) => {
+                pages::problem(&Problem::new(
+                    self.status(),
+                    "Your upload did not arrive",
+                    "The connection broke off or stood still before everything was sent. Please try again.",
+                    plain,
+                ))
+            }
             Self::Proxy(_) => pages::campaign_unavailable(&pages::CampaignUnavailable {
                 status: self.status(),
                 signed_in,

@@ -8,12 +8,13 @@ use ipnet::IpNet;
 use memchr::memmem;
 
 use super::pages::Plain;
+use super::rate::network;
 use super::shared::Shared;
 use crate::clock::UnixTime;
 use crate::policy::framing::FramingError;
 use crate::policy::head::Lines;
 use crate::policy::headers::{FORWARDED_FOR, REQUEST_ID, header_text};
-use crate::proxy::Interim;
+use crate::proxy::{Caller, Interim};
 use crate::telemetry::{Limit, RequestId};
 
 /// The other end of a connection.
@@ -94,6 +95,14 @@ impl Context {
         let wants_fault = !wants_page && headers.contains_key("soapaction");
         let id = given.unwrap_or_else(RequestId::random);
         Self { id, peer, now: shared.clock.now(), wants_page, wants_fault }
+    }
+
+    /// Who asks, with a session or without. A trusted proxy speaks for many.
+    pub fn caller(&self, signed_in: bool) -> Caller {
+        if signed_in {
+            return Caller::SignedIn;
+        }
+        Caller::Anonymous((!self.peer.trusted).then(|| network(self.peer.ip)))
     }
 
     /// What every page needs.

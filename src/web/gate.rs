@@ -202,8 +202,8 @@ impl Gate {
         let ended = || auth.as_ref().map(|auth| auth.ended.clone());
         // None to HTTP/1.0 (RFC 9110 §15.2).
         let interim = context.peer.known.interim.as_deref().filter(|_| request.version == Version::HTTP_11);
-        let forwarded = self.proxy.forward(head, body, wanted, interim, ended).await;
-        let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
+        let answer = self.proxy.forward(head, body, wanted, interim, ended, context.caller(signed_in)).await;
+        let forwarded = answer.map_err(|e| (e.into(), signed_in))?;
         let Some(auth) = auth else { return Ok(forwarded.response) };
         let mut response = if campaign_session::is_suspicious(&forwarded.response, is_soap, &auth) {
             let anew = |fresh: &Auth| dress::anew(shared, context, &request, &host, (&auth, fresh));
@@ -271,6 +271,11 @@ impl Gate {
             Stop::Framing(FramingError::TooLong) => Limit::Head,
             Stop::BodyTooLarge | Stop::Proxy(ProxyError::TooLarge { .. }) => Limit::Body,
             Stop::Proxy(ProxyError::Client { stalled: true, .. }) => Limit::Upload,
+            Stop::Proxy(ProxyError::TooSlow { .. }) => Limit::MinRate,
+            Stop::Proxy(ProxyError::Share { limit, .. }) => {
+                self.counters.upstream(Trouble::Busy);
+                *limit
+            }
             // Connections were counted when they came.
             _ => return self.count_trouble(stop),
         };
@@ -281,10 +286,12 @@ impl Gate {
         let Stop::Proxy(error) = stop else { return };
         self.counters.upstream(match error {
             ProxyError::Connect { .. } => Trouble::Connect,
-            ProxyError::Busy { .. } => Trouble::Busy,
+            ProxyError::Busy { .. } | ProxyError::Share { .. } => Trouble::Busy,
             ProxyError::Broken { .. } => Trouble::Broken,
             ProxyError::Deadline { .. } => Trouble::Deadline,
-            ProxyError::Client { .. } | ProxyError::TooLarge { .. } => Trouble::Client,
+            ProxyError::Client { .. } | ProxyError::TooLarge { .. } | ProxyError::TooSlow { .. } => {
+                Trouble::Client
+            }
             ProxyError::Upgrade { .. } => Trouble::Upgrade,
         });
     }

@@ -18,7 +18,7 @@ use super::{campaign_session, cookie, dress, keep, resume, whole};
 use crate::policy::headers::EXPIRES_IN;
 use crate::policy::kept::{self, MARK_LENGTH};
 use crate::policy::origin::is_same_origin;
-use crate::proxy::{Body, ClientBody, Proxy, ProxyError};
+use crate::proxy::{Body, Caller, ClientBody, Proxy, ProxyError};
 use crate::session::{Auth, Form, FormId};
 use crate::telemetry::audit::FormEvent;
 
@@ -110,7 +110,7 @@ async fn forward(
     let (request, body) = request.into_parts();
     let head = dress::dress(shared, context, &request, &host, Some(auth));
     let ended = || Some(auth.ended.clone());
-    let mut response = proxy.forward(head, body, None, None, ended).await?.response;
+    let mut response = proxy.forward(head, body, None, None, ended, Caller::SignedIn).await?.response;
     if let Some(seconds) = auth.ends_soon(context.now) {
         response.headers_mut().insert(EXPIRES_IN, seconds.into());
     }

@@ -76,8 +76,10 @@ async fn an_upload_that_is_cut_short_is_not_held_against_the_server() {
     for number in 1..=6 {
         let before = requests(&hasty);
         let mut line = ask::line(&world).await;
-        let head =
-            format!("POST /r/x HTTP/1.1\r\nHost: {}\r\nContent-Length: 9\r\n\r\nhalf", ask::host(&world));
+        let head = format!(
+            "POST /r/x HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+            ask::host(&world)
+        );
         line.send(head).await;
         eventually(async || requests(&hasty) + requests(&good) == number).await;
         if requests(&hasty) > before {
@@ -85,7 +87,7 @@ async fn an_upload_that_is_cut_short_is_not_held_against_the_server() {
             assert_eq!(head.status(), 413);
             assert!(line.body(&head).await.is_err(), "the client sees that");
         } else {
-            line.send("whole").await;
+            line.send("5\r\nwhole\r\n0\r\n\r\n").await;
             assert_eq!(line.answer(false).await.unwrap().text(), "ok");
         }
     }
@@ -164,7 +166,10 @@ async fn a_client_that_stands_still_is_not_held_against_the_server() {
         let before = requests(&impatient);
         let mut line = ask::line(&world).await;
         let host = ask::host(&world);
-        line.send(format!("POST /r/x HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\n\r\nhalf")).await;
+        line.send(format!(
+            "POST /r/x HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"
+        ))
+        .await;
         eventually(async || requests(&impatient) + requests(&good) == number).await;
         if requests(&impatient) > before {
             assert_eq!(line.answer(false).await.unwrap().status(), 502);

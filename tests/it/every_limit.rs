@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use imsgate::config::{Config, Rate};
+use imsgate::config::{Config, PoolLimits, Rate};
 use imsgate::policy::min_rate::MinRate;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpSocket, TcpStream};
@@ -43,6 +44,8 @@ enum Reach {
     NoReading,
     /// The same, and nothing is lost for it.
     Waits,
+    /// Has an answer under way that it does not read, and asks for another.
+    HoldsAnAnswer,
 }
 
 const CASES: &[Case] = &[
@@ -141,6 +144,20 @@ const CASES: &[Case] = &[
         status: None,
     },
     Case {
+        limit: "anonymous_share",
+        keys: &[],
+        set: |config| pool(config, |pool| (pool.max_connections, pool.address_share) = (2, 100)),
+        reach: Reach::HoldsAnAnswer,
+        status: Some(503),
+    },
+    Case {
+        limit: "address_share",
+        keys: &[],
+        set: |config| pool(config, |pool| pool.max_connections = 4),
+        reach: Reach::HoldsAnAnswer,
+        status: Some(503),
+    },
+    Case {
         limit: "http2_streams",
         keys: &["http2_streams"],
         set: |config| config.limits.http2_streams = 2,
@@ -165,6 +182,13 @@ const CASES: &[Case] = &[
         status: None,
     },
 ];
+
+/// Changes the limits of connections to Campaign.
+fn pool(config: &mut Config, change: impl FnOnce(&mut PoolLimits)) {
+    let campaign = &mut Arc::get_mut(&mut config.instance).unwrap().campaign;
+    campaign.pool.queue_timeout = Duration::from_millis(200);
+    change(&mut campaign.pool);
+}
 
 /// A client with an address that nobody else has, by which what is logged of it is found.
 struct Client<'a> {
@@ -220,6 +244,12 @@ impl Client<'_> {
             Reach::NoRequest => {
                 assert!(self.line().await.rest().await.is_empty());
                 Vec::new()
+            }
+            Reach::HoldsAnAnswer => {
+                let held = Ask::get("/res/100m").kept(host);
+                let (first, _held) = self.sends(&held, 0).await;
+                self.world.eventually(|| !self.world.campaign.requests().is_empty()).await;
+                [first, self.sends(&Ask::get("/r/test").kept(host), 1).await.0].concat()
             }
             Reach::Waits => {
                 let _held = self.sends(&Ask::get("/res/100m").kept(host), 0).await;

@@ -87,13 +87,14 @@ async fn a_form_that_waits_for_continue_gets_that_and_hints_each_whole() {
     let world = upstream.world().await;
     let mut line = ask::line(&world).await;
     let host = ask::host(&world);
-    let head =
-        format!("POST /r/x HTTP/1.1\r\nHost: {host}\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    let head = format!(
+        "POST /r/x HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
+    );
     line.send(head).await;
     let mut before = [line.head().await.unwrap().status(), line.head().await.unwrap().status()];
     before.sort_unstable();
     assert_eq!(before, [100, 103]);
-    line.send("a=b").await;
+    line.send("3\r\na=b\r\n0\r\n\r\n").await;
     assert_eq!(line.answer(false).await.unwrap().text(), "ok");
     world.stop().await;
 }

@@ -73,6 +73,7 @@ mod serve;
 mod service;
 mod sessions;
 mod stalled_upload;
+mod starve;
 mod storm;
 mod stream;
 mod structure;

@@ -167,7 +167,7 @@ async fn a_client_that_stops_in_the_middle_of_an_upload_hears_408() {
         .start()
         .await;
     let mut line = ask::line(&world).await;
-    line.send(Ask::new("POST", "/r/x").with("Content-Length: 100").kept(ask::host(&world))).await;
+    line.send(Ask::new("POST", "/r/x").with("Content-Length: 100000").kept(ask::host(&world))).await;
     line.send("half").await;
     let answer = line.answer(false).await.unwrap();
     assert_eq!((answer.status(), &answer.json()["error"]), (408, &json!("incomplete_request")));
@@ -268,12 +268,14 @@ async fn an_answer_that_began_early_may_wait_for_its_upload() {
     })
     .await;
     let mut line = ask::line(&world).await;
-    line.send(Ask::new("POST", "/r/x").with("Content-Length: 20").bytes(ask::host(&world))).await;
+    line.send(Ask::new("POST", "/r/x").with("Transfer-Encoding: chunked").bytes(ask::host(&world))).await;
+    line.send("1\r\nx\r\n").await;
     let head = line.head().await.unwrap();
     for _ in 0..20 {
-        line.send("x").await;
+        line.send("1\r\nx\r\n").await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    line.send("0\r\n\r\n").await;
     assert_eq!(line.body(&head).await.unwrap(), b"ok");
     world.stop().await;
 }
@@ -299,11 +301,11 @@ async fn an_upload_that_was_answered_early_goes_on_and_its_connection_is_used_ag
     let world = in_front_of(&upstream, |_| ()).await;
     let host = ask::host(&world).to_owned();
     let mut line = ask::line(&world).await;
-    line.send(Ask::new("POST", "/r/x").with("Content-Length: 8").kept(&host)).await;
-    line.send("half").await;
+    line.send(Ask::new("POST", "/r/x").with("Transfer-Encoding: chunked").kept(&host)).await;
+    line.send("4\r\nhalf\r\n").await;
     assert_eq!(line.answer(false).await.unwrap().text(), "0");
     assert_eq!(Ask::get("/r/x").of(&world).await.text(), "1", "the first one is still in use");
-    line.send("half").await;
+    line.send("4\r\nhalf\r\n0\r\n\r\n").await;
     happens(&whole).await;
     line.send(Ask::get("/r/x").bytes(&host)).await;
     assert_eq!(line.answer(false).await.unwrap().status(), 200, "the client's connection is in step");

@@ -205,7 +205,10 @@ async fn an_upload_that_breaks_off_breaks_off_at_campaign() {
     world.campaign.forget_requests();
     let mut line = ask::line(&world).await;
     line.send(
-        Ask::new("POST", "/demo/upload").session(&alice).with("Content-Length: 100").kept(ask::host(&world)),
+        Ask::new("POST", "/demo/upload")
+            .session(&alice)
+            .with("Content-Length: 100000")
+            .kept(ask::host(&world)),
     )
     .await;
     line.send("half").await;

@@ -23,11 +23,17 @@ const SLACK: u64 = 128 << 10;
 
 /// One worker with small limits.
 fn small(min_rate: Option<MinRate>) -> Builder {
-    with_admin().config(move |config| {
-        config.listen.workers = 1;
-        config.limits.buffers = BufferLimits { connection: CONNECTION, all: ALL };
-        config.limits.min_rate = min_rate;
-    })
+    with_admin()
+        .config(move |config| {
+            config.listen.workers = 1;
+            config.limits.buffers = BufferLimits { connection: CONNECTION, all: ALL };
+            config.limits.min_rate = min_rate;
+        })
+        .instance(|instance| {
+            // One address asks for everything here.
+            let pool = &mut instance.campaign.pool;
+            (pool.anonymous_share, pool.address_share) = (100, 100);
+        })
 }
 
 /// The gauge, as long as a test runs: the most that it showed.

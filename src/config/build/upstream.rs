@@ -85,6 +85,8 @@ pub(super) fn pool(check: &mut Check<'_>, raw: &RawCampaign) -> Option<PoolLimit
         max_connections: usize::try_from(raw.max_connections).unwrap_or(usize::MAX),
         queue_timeout: queue_timeout?,
         idle_timeout: idle_timeout?,
+        anonymous_share: raw.anonymous_share,
+        address_share: raw.address_share,
     })
 }
 

@@ -70,6 +70,31 @@ pub(in crate::config) enum RawHealthCheck {
     Off,
 }
 
+/// `campaign.max_connections`.
+pub(super) fn max_connections() -> u32 {
+    1024
+}
+
+/// `campaign.anonymous_share` and `campaign.address_share`.
+pub(super) fn share() -> u32 {
+    50
+}
+
+/// `campaign.queue_timeout`.
+pub(super) fn queue_timeout() -> String {
+    "5s".into()
+}
+
+/// `campaign.idle_timeout`.
+pub(super) fn idle_timeout() -> String {
+    "4s".into()
+}
+
+/// `campaign.body_idle_timeout`.
+pub(super) fn body_idle_timeout() -> String {
+    "300s".into()
+}
+
 /// The defaults, in the spelling of the file.
 mod default {
     use super::RawHealthCheck;

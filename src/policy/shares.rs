@@ -1,0 +1,81 @@
+//! Who may have how many of the connections to an upstream. Callers with a session may have all.
+
+/// How many callers without a session may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShareLimits {
+    /// All of them together; at least 1.
+    pub anonymous: usize,
+    /// Those of one address; at least 1.
+    pub address: usize,
+}
+
+/// Which share is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsedUp {
+    /// The one of all callers without a session.
+    Anonymous,
+    /// The one of the caller's address.
+    Address,
+}
+
+impl ShareLimits {
+    /// Of so many connections, `anonymous` in a hundred for callers without a session, and of these `address` in a hundred for one address.
+    pub fn of(connections: usize, anonymous: u32, address: u32) -> Self {
+        let part = |all: usize, percent: u32| {
+            (all.saturating_mul(usize::try_from(percent.min(100)).unwrap_or(100)) / 100).max(1)
+        };
+        let anonymous = part(connections, anonymous);
+        Self { anonymous, address: part(anonymous, address) }
+    }
+
+    /// Whether a caller without a session may have another connection, while all of them have `taken`, and `of_address` counts those of
+    /// its address. That is asked only when it matters.
+    ///
+    /// # Errors
+    /// The share that is used up.
+    pub fn admit(&self, taken: usize, of_address: impl FnOnce() -> usize) -> Result<(), UsedUp> {
+        if taken >= self.anonymous {
+            Err(UsedUp::Anonymous)
+        } else if taken >= self.address && of_address() >= self.address {
+            Err(UsedUp::Address)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn shares_are_parts_of_all_and_never_nothing() {
+        assert_eq!(ShareLimits::of(1024, 50, 50), ShareLimits { anonymous: 512, address: 256 });
+        assert_eq!(ShareLimits::of(10, 100, 100), ShareLimits { anonymous: 10, address: 10 });
+        assert_eq!(ShareLimits::of(1, 50, 50), ShareLimits { anonymous: 1, address: 1 });
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_has_more_than_a_share(
+            connections in 1_usize..100, anonymous in 1_u32..=100, address in 1_u32..=100,
+            callers in proptest::collection::vec(0_u8..4, 0..300),
+        ) {
+            let limits = ShareLimits::of(connections, anonymous, address);
+            let mut of = [0_usize; 4];
+            for caller in callers {
+                let (taken, place) = (of.iter().sum(), &mut of[usize::from(caller)]);
+                match limits.admit(taken, || *place) {
+                    Ok(()) => *place += 1,
+                    Err(UsedUp::Anonymous) => prop_assert_eq!(taken, limits.anonymous),
+                    Err(UsedUp::Address) => prop_assert_eq!(*place, limits.address),
+                }
+                prop_assert!(of.iter().sum::<usize>() <= limits.anonymous);
+                prop_assert!(of.iter().all(|count| *count <= limits.address));
+                prop_assert!(limits.anonymous <= connections && limits.address <= limits.anonymous);
+            }
+        }
+    }
+}
