@@ -39,6 +39,8 @@ pub enum Answer {
     Megabytes(usize),
     /// The head and half of a JSON body, then the connection closes.
     HalfBody,
+    /// The head and this much of a JSON body, then the connection closes.
+    BreaksOff(&'static str),
     /// Nothing at all: the request stays open.
     Never,
 }
@@ -71,14 +73,16 @@ impl Answer {
                 let body = stream::iter((0..*count).map(move |_| Ok::<_, io::Error>(blanks.clone())));
                 (json_type(), Body::from_stream(body)).into_response()
             }
-            Self::HalfBody => {
-                let half = Bytes::from_static(b"{\"access_token\":\"ey");
-                (json_type(), [(header::CONTENT_LENGTH, "4096")], Body::from_stream(then_close(half)))
-                    .into_response()
-            }
+            Self::HalfBody => breaks_off("{\"access_token\":\"ey"),
+            Self::BreaksOff(half) => breaks_off(half),
             Self::Never => std::future::pending().await,
         }
     }
+}
+
+fn breaks_off(half: &'static str) -> Response {
+    let body = Body::from_stream(then_close(Bytes::from_static(half.as_bytes())));
+    (json_type(), [(header::CONTENT_LENGTH, "4096")], body).into_response()
 }
 
 /// Sends `half`, then breaks the connection.

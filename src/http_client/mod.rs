@@ -69,13 +69,25 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError`] when there is no whole answer within the deadline.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        self.send_keeping(request, &mut Vec::new()).await
+    }
+
+    /// The same. When the body breaks off, or is not there in time, `arrived` holds what came of it.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_keeping(
+        &self,
+        request: Request<Bytes>,
+        arrived: &mut Vec<u8>,
+    ) -> Result<Response<Bytes>, HttpError> {
         let again = (*request.method() == Method::GET).then(|| request.clone());
         let exchange = async {
             // Boxed: a future of hyper-util's client is large.
-            match (Box::pin(self.exchange(request)).await, again) {
+            match (Box::pin(self.exchange(request, arrived)).await, again) {
                 (Err(HttpError::Connection(reason)), Some(again)) => {
                     tracing::debug!(%reason, "asked again");
-                    Box::pin(self.exchange(again)).await
+                    Box::pin(self.exchange(again, arrived)).await
                 }
                 (outcome, _) => outcome,
             }
@@ -83,13 +95,22 @@ impl HttpClient {
         tokio::time::timeout(self.deadline, exchange).await.map_err(|_| HttpError::Deadline(self.deadline))?
     }
 
-    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        arrived: &mut Vec<u8>,
+    ) -> Result<Response<Bytes>, HttpError> {
         let broken = |e| HttpError::Connection(chain(&e));
         let answer = self.client.request(request.map(Full::new)).await.map_err(broken)?;
         let (head, body) = answer.into_parts();
-        let body = Limited::new(body, MAX_BODY).collect().await;
-        let body = body.map_err(|e| HttpError::Body(e.to_string()))?;
-        Ok(Response::from_parts(head, body.to_bytes()))
+        let mut body = Limited::new(body, MAX_BODY);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|e| HttpError::Body(e.to_string()))?;
+            if let Ok(data) = frame.into_data() {
+                arrived.extend_from_slice(&data);
+            }
+        }
+        Ok(Response::from_parts(head, std::mem::take(arrived).into()))
     }
 }
 

@@ -41,6 +41,16 @@ impl ImsClient {
         endpoint: &'static str,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, ImsError> {
+        self.send_keeping(endpoint, request, &mut Vec::new()).await
+    }
+
+    /// The same; when the body breaks off, `arrived` holds what came of it.
+    async fn send_keeping(
+        &self,
+        endpoint: &'static str,
+        request: Request<Bytes>,
+        arrived: &mut Vec<u8>,
+    ) -> Result<Response<Bytes>, ImsError> {
         if let Some(remaining) = self.pause() {
             return Err(ImsError::Unavailable {
                 endpoint,
@@ -51,7 +61,8 @@ impl ImsClient {
                 retry_after: Some(remaining),
             });
         }
-        let response = self.http.send(request).await.map_err(|e| ImsError::transport(endpoint, &e))?;
+        let sent = self.http.send_keeping(request, arrived).await;
+        let response = sent.map_err(|e| ImsError::transport(endpoint, &e))?;
         if response.status() == StatusCode::TOO_MANY_REQUESTS {
             let wait = retry_after(&response, self.clock.now()).unwrap_or(DEFAULT_PAUSE);
             self.paused_until.fetch_max(self.clock.now().plus(wait).0, Ordering::Relaxed);
@@ -62,7 +73,8 @@ impl ImsClient {
         Ok(response)
     }
 
-    /// Sends a request to the token endpoint once the share has a slot.
+    /// Sends a request to the token endpoint once the share has a slot. When the body breaks off, `arrived` holds what came of
+    /// it.
     ///
     /// # Errors
     /// `Busy` when there is none in time; otherwise as [`send`](Self::send).
@@ -70,9 +82,10 @@ impl ImsClient {
         &self,
         share: Share,
         request: Request<Bytes>,
+        arrived: &mut Vec<u8>,
     ) -> Result<Response<Bytes>, ImsError> {
         let _slot = self.limit.slot(share).await?;
-        self.send(super::TOKEN, request).await
+        self.send_keeping(super::TOKEN, request, arrived).await
     }
 
     /// How long IMS has asked every call to wait, from now.

@@ -10,9 +10,7 @@ use oauth2::{
     AuthType, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RequestTokenError,
     TokenResponse as _,
 };
-use openidconnect::core::{
-    CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreIdToken,
-};
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreErrorResponseType};
 use openidconnect::{
     AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, Nonce, RedirectUrl,
     Scope,
@@ -23,7 +21,7 @@ use url::Url;
 
 use super::error::{ImsError, debug_id};
 use super::token_limit::Share;
-use super::{Ims, TOKEN, token};
+use super::{Ims, TOKEN};
 use crate::clock::UnixTime;
 use crate::config::TokenAuth;
 use crate::crypto::random_text;
@@ -109,12 +107,12 @@ impl Ims {
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()));
         let http = OauthHttp::new(self, Share::SignIn(address));
         let answer = request.request_async(&http).await.map_err(token_error)?;
-        let id_token: &CoreIdToken = answer.extra_fields().id_token().ok_or_else(|| ImsError::Answer {
+        let id_token = http.take().id_token.ok_or_else(|| ImsError::Answer {
             endpoint: TOKEN,
             reason: "no id_token; is the scope `openid` provisioned for this client?".to_owned(),
         })?;
-        let access_token = answer.access_token();
-        let claims = token::validate(self, id_token, &Nonce::new(nonce.to_owned()), access_token).await?;
+        let access_token = answer.access_token().secret();
+        let id_token = self.id_token(&id_token, access_token, nonce).await?;
         let lifetime = answer.expires_in().unwrap_or(DEFAULT_LIFETIME).min(DEFAULT_LIFETIME);
         if lifetime.is_zero() {
             // A session that is over before it begins would send the browser in circles.
@@ -122,12 +120,12 @@ impl Ims {
             return Err(ImsError::Answer { endpoint: TOKEN, reason });
         }
         Ok(Tokens {
-            subject: claims.subject().to_string(),
-            session: token::session(id_token),
-            original: token::original(id_token),
-            email: token::email(id_token),
-            name: claims.name().and_then(|name| name.get(None)).map(|name| name.to_string()),
-            access_token: SecretString::from(access_token.secret().as_str()),
+            subject: id_token.subject,
+            session: id_token.session,
+            original: id_token.original,
+            email: id_token.email,
+            name: id_token.name,
+            access_token: SecretString::from(access_token.as_str()),
             access_expires: self.clock.now().plus(lifetime),
             refresh_token: refresh_token(&answer),
         })
@@ -189,28 +187,47 @@ pub(super) fn token_error(error: TokenError) -> ImsError {
 fn missing(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let named = text.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
-    named.map_or_else(String::new, |(name, _)| format!(": `{name}` is missing in it or in its id_token"))
+    named.map_or_else(String::new, |(name, _)| format!(": `{name}` is missing in it"))
 }
 
 /// The oauth2 crate's way to our client.
 pub(super) struct OauthHttp<'a> {
     pub(super) ims: &'a Ims,
     pub(super) share: Share,
-    /// The refresh token of the response, also when another part of it cannot be used.
-    pub(super) refresh_token: Mutex<Option<SecretString>>,
+    given: Mutex<Given>,
+}
+
+/// What of a response the crate does not carry: the `id_token`, whose unused claims it would judge, and the refresh token, also
+/// when another part of the response cannot be used.
+#[derive(Default)]
+pub(super) struct Given {
+    pub(super) refresh_token: Option<SecretString>,
+    pub(super) id_token: Option<String>,
 }
 
 impl<'a> OauthHttp<'a> {
     pub(super) fn new(ims: &'a Ims, share: Share) -> Self {
-        Self { ims, share, refresh_token: Mutex::default() }
+        Self { ims, share, given: Mutex::default() }
+    }
+
+    /// What the response gave; nothing the second time.
+    pub(super) fn take(&self) -> Given {
+        std::mem::take(&mut *self.given.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn keep(&self, refresh_token: Option<String>, id_token: Option<String>) {
+        let given = Given { refresh_token: refresh_token.map(SecretString::from), id_token };
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = given;
     }
 
     /// What the crate reads of a response: the fields that are used, with numbers as numbers.
     fn used_fields(&self, body: &[u8]) -> Result<Vec<u8>, ImsError> {
         let unusable = |reason: &str| ImsError::Answer { endpoint: TOKEN, reason: reason.to_owned() };
-        let read = token_response::read(body).ok_or_else(|| unusable("not a token response"))?;
-        let refresh_token = read.refresh_token.clone().map(SecretString::from);
-        *self.refresh_token.lock().unwrap_or_else(PoisonError::into_inner) = refresh_token;
+        let Some(read) = token_response::read(body) else {
+            self.keep(token_response::salvage_refresh_token(body), None);
+            return Err(unusable("not a token response"));
+        };
+        self.keep(read.refresh_token.clone(), read.id_token);
         if !read.is_bearer {
             return Err(unusable("token_type is not Bearer"));
         }
@@ -220,11 +237,7 @@ impl<'a> OauthHttp<'a> {
             Lifetime::Unreadable => return Err(unusable("expires_in is not a number")),
             Lifetime::For(lifetime) => used["expires_in"] = lifetime.as_secs().into(),
         }
-        let tokens = [
-            ("access_token", read.access_token),
-            ("refresh_token", read.refresh_token),
-            ("id_token", read.id_token),
-        ];
+        let tokens = [("access_token", read.access_token), ("refresh_token", read.refresh_token)];
         for (name, token) in tokens {
             if let Some(token) = token {
                 used[name] = token.into();
@@ -240,7 +253,11 @@ impl<'c> oauth2::AsyncHttpClient<'c> for OauthHttp<'_> {
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
-            let sent = self.ims.http.send_to_token(self.share, request.map(Bytes::from)).await;
+            let mut arrived = Vec::new();
+            let sent = self.ims.http.send_to_token(self.share, request.map(Bytes::from), &mut arrived).await;
+            if sent.is_err() {
+                self.keep(token_response::salvage_refresh_token(&arrived), None);
+            }
             let (head, body) = accept(sent?, self.ims.clock.now())?.into_parts();
             let body = match token_response::read_error(&body) {
                 _ if head.status == http::StatusCode::OK => self.used_fields(&body)?,

@@ -1,13 +1,14 @@
 //! Adobe IMS as an OpenID provider: the relying party's side of the protocol.
 //!
 //! `provider` knows where IMS is and its keys, `code` runs the authorization code flow, `token` validates the
-//! `id_token`, `refresh` renews tokens, `logout_token` reads what IMS says past the browser, `person` asks who somebody is and
+//! `id_token` (`jws` its signature), `refresh` renews tokens, `logout_token` reads what IMS says past the browser, `person` asks who somebody is and
 //! where they belong, `farewell` revokes and logs out.
 
 mod client;
 mod code;
 mod error;
 mod farewell;
+mod jws;
 mod logout_token;
 mod person;
 mod provider;

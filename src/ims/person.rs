@@ -5,14 +5,15 @@
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::error::{ImsError, debug_id};
 use super::{Ims, Tokens};
 use crate::policy::access::{Membership, Organization, ProductProfile};
 use crate::policy::email::{EmailClaim, identity_email, is_unverified};
+use crate::policy::loose;
 
 /// A person as IMS describes them.
 #[derive(Clone, Debug)]
@@ -69,7 +70,7 @@ impl Ims {
         self.get(USERINFO, url.as_str(), token).await.map(Some)
     }
 
-    async fn organizations(&self, token: &SecretString) -> Result<Option<Vec<RawOrganization>>, ImsError> {
+    async fn organizations(&self, token: &SecretString) -> Result<Option<Organizations>, ImsError> {
         let url = self.endpoint("ims/organizations/v6");
         if self.has_scope("read_organizations") {
             self.get("organizations", &url, token).await.map(Some)
@@ -137,9 +138,10 @@ pub fn read_membership(organizations: &[u8], profile: &[u8]) -> serde_json::Resu
     Ok(membership(Some(organizations), Some(profile)))
 }
 
-fn membership(organizations: Option<Vec<RawOrganization>>, profile: Option<RawProfile>) -> Membership {
+fn membership(organizations: Option<Organizations>, profile: Option<RawProfile>) -> Membership {
     Membership {
-        organizations: organizations.map(|all| all.into_iter().map(RawOrganization::read).collect()),
+        organizations: organizations
+            .map(|Organizations(all)| all.into_iter().map(RawOrganization::read).collect()),
         products: profile.map(RawProfile::products),
     }
 }
@@ -157,32 +159,42 @@ struct UserInfo {
     name: Option<String>,
 }
 
+/// A list; whatever in it is no organisation is left out.
+struct Organizations(Vec<RawOrganization>);
+
+impl<'de> Deserialize<'de> for Organizations {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let all = Vec::<Value>::deserialize(from)?;
+        Ok(Self(all.into_iter().filter_map(object).collect()))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawOrganization {
-    #[serde(default, deserialize_with = "text_or_none")]
+    #[serde(default, deserialize_with = "text_or_number")]
     org_name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "readable_or_none")]
     org_ref: Option<OrgRef>,
-    #[serde(default)]
-    groups: Option<Vec<RawGroup>>,
+    #[serde(default, deserialize_with = "readable")]
+    groups: Vec<RawGroup>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OrgRef {
-    #[serde(default, deserialize_with = "text_or_none")]
+    #[serde(default, deserialize_with = "text_or_number")]
     ident: Option<String>,
-    #[serde(default, deserialize_with = "text_or_none")]
+    #[serde(default, deserialize_with = "text_or_number")]
     auth_src: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawGroup {
-    #[serde(default, deserialize_with = "text_or_none")]
+    #[serde(default, deserialize_with = "text_or_number")]
     group_name: Option<String>,
-    #[serde(default, deserialize_with = "text_or_none")]
+    #[serde(default, deserialize_with = "text_or_number")]
     group_display_name: Option<String>,
 }
 
@@ -195,7 +207,7 @@ impl OrgRef {
 
 impl RawOrganization {
     fn read(self) -> Organization {
-        let groups = self.groups.unwrap_or_default().into_iter();
+        let groups = self.groups.into_iter();
         Organization {
             id: self.org_ref.and_then(OrgRef::id).unwrap_or_default(),
             name: self.org_name.unwrap_or_default(),
@@ -209,7 +221,7 @@ impl RawOrganization {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawProfile {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_none")]
     user_id: Option<String>,
     #[serde(default, deserialize_with = "text_or_none")]
     email: Option<String>,
@@ -219,27 +231,27 @@ struct RawProfile {
     email_verified_snake: Value,
     #[serde(default, deserialize_with = "text_or_none")]
     display_name: Option<String>,
-    #[serde(default)]
-    projected_product_context: Option<Vec<RawContext>>,
+    #[serde(default, deserialize_with = "readable")]
+    projected_product_context: Vec<RawContext>,
 }
 
 #[derive(Deserialize)]
 struct RawContext {
-    #[serde(default, rename = "prodCtx")]
+    #[serde(default, rename = "prodCtx", deserialize_with = "readable_or_none")]
     product: Option<RawProduct>,
 }
 
 #[derive(Deserialize)]
 struct RawProduct {
-    #[serde(default, rename = "owningEntity", deserialize_with = "text_or_none")]
+    #[serde(default, rename = "owningEntity", deserialize_with = "text_or_number")]
     owning_entity: Option<String>,
-    #[serde(default, deserialize_with = "text_or_none")]
+    #[serde(default, deserialize_with = "text_or_number")]
     user_visible_name: Option<String>,
-    #[serde(default, rename = "serviceCode", deserialize_with = "text_or_none")]
+    #[serde(default, rename = "serviceCode", deserialize_with = "text_or_number")]
     service_code: Option<String>,
-    #[serde(default, deserialize_with = "text_or_none")]
+    #[serde(default, deserialize_with = "text_or_number")]
     label: Option<String>,
-    #[serde(default, rename = "statusCode", deserialize_with = "text_or_none")]
+    #[serde(default, rename = "statusCode", deserialize_with = "text_or_number")]
     status_code: Option<String>,
 }
 
@@ -255,11 +267,7 @@ impl RawProfile {
     }
 
     fn products(self) -> Vec<ProductProfile> {
-        let products = self
-            .projected_product_context
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|context| context.product);
+        let products = self.projected_product_context.into_iter().filter_map(|context| context.product);
         products
             .map(|product| ProductProfile {
                 owner: product.owning_entity,
@@ -272,9 +280,32 @@ impl RawProfile {
 }
 
 /// Anything that is not a filled text counts as absent.
-fn text_or_none<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+fn text_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let value = Value::deserialize(from)?;
     Ok(value.as_str().filter(|text| !text.is_empty()).map(str::to_owned))
+}
+
+/// A name or an identifier, which may be written as a number. Anything else counts as absent.
+fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(loose::text(&Value::deserialize(from)?))
+}
+
+/// The elements of a list that can be read. Anything else than a list counts as an empty one.
+fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::Array(all) => all.into_iter().filter_map(object).collect(),
+        _ => Vec::new(),
+    })
+}
+
+/// Anything that cannot be read counts as absent.
+fn readable_or_none<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    Ok(object(Value::deserialize(from)?))
+}
+
+/// The parser would take a list for the members in their order.
+fn object<T: DeserializeOwned>(value: Value) -> Option<T> {
+    if value.is_object() { serde_json::from_value(value).ok() } else { None }
 }
 
 const USERINFO: &str = "userinfo";

@@ -1,16 +1,15 @@
 //! New tokens for a refresh token (RFC 6749 §6, OIDC Core §12).
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use oauth2::{RefreshToken, RequestTokenError, TokenResponse as _};
-use openidconnect::core::{CoreErrorResponseType, CoreIdToken};
+use openidconnect::core::CoreErrorResponseType;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::Ims;
 use super::code::{DEFAULT_LIFETIME, OauthHttp, TokenError, refresh_token, token_error};
 use super::error::ImsError;
 use super::token_limit::Share;
-use super::{Ims, token};
 use crate::clock::UnixTime;
 use crate::policy::refreshed::Original;
 
@@ -41,7 +40,7 @@ pub enum RenewError {
 
 impl Ims {
     /// Uses a refresh token of this person up. IMS gives a new one with every answer, so what this returns has to be kept.
-    /// `original` is what the `id_token` of the sign-in said.
+    /// `original` is what the `id_token` of the sign-in said. An `id_token` is not needed here; one that is there must be valid.
     pub async fn renew(
         &self,
         refresh: &SecretString,
@@ -55,19 +54,18 @@ impl Ims {
         let answer = answer.map_err(|error| {
             let is_over = is_over(&error);
             let error = token_error(error);
-            let next = http.refresh_token.lock().unwrap_or_else(PoisonError::into_inner).take();
-            match next {
-                Some(next) => RenewError::RefreshTokenOnly(next, error),
-                None if is_over => RenewError::Final(error),
-                None => RenewError::Passing(error),
-            }
+            if is_over { RenewError::Final(error) } else { unusable(http.take().refresh_token, error) }
         })?;
         let access_token = SecretString::from(answer.access_token().secret().as_str());
         let refresh_token = refresh_token(&answer);
-        let id_token: Option<&CoreIdToken> = answer.extra_fields().id_token();
-        if let Some(id_token) = id_token
-            && let Err(error) = self.about(subject, original, id_token, answer.access_token()).await
+        if let Some(id_token) = http.take().id_token
+            && let Err(error) = self
+                .check_refreshed_id_token(&id_token, access_token.expose_secret(), subject, original)
+                .await
         {
+            if matches!(error, ImsError::Answer { .. }) {
+                return Err(unusable(refresh_token, error));
+            }
             // Whoever they are for, nobody will use them.
             for token in refresh_token.iter().chain([&access_token]) {
                 if let Err(error) = self.revoke(token).await {
@@ -80,23 +78,13 @@ impl Ims {
         let lifetime = answer.expires_in().unwrap_or(DEFAULT_LIFETIME).clamp(SHORTEST, DEFAULT_LIFETIME);
         Ok(Renewed { access_token, access_expires: self.clock.now().plus(lifetime), refresh_token })
     }
+}
 
-    /// An `id_token` is not needed here, but one that is there must be valid and speak of the same person. When the keys
-    /// cannot be had now, TLS vouches for it (OIDC Core §3.1.3.7, step 6): the rotated token must not be lost for that.
-    async fn about(
-        &self,
-        subject: &str,
-        original: Option<&Original>,
-        id_token: &CoreIdToken,
-        access_token: &openidconnect::AccessToken,
-    ) -> Result<(), ImsError> {
-        match token::validate_renewed(self, id_token, subject, original, access_token).await {
-            Err(error) if error.is_passing() => {
-                tracing::warn!(%error, "no keys to check the id_token of renewed tokens with");
-                token::check_kept(id_token, subject, original)
-            }
-            other => other,
-        }
+/// A response that cannot be used: what it has of a refresh token is to be saved.
+fn unusable(next: Option<SecretString>, error: ImsError) -> RenewError {
+    match next {
+        Some(next) => RenewError::RefreshTokenOnly(next, error),
+        None => RenewError::Passing(error),
     }
 }
 

@@ -20,12 +20,6 @@ impl EmailClaim {
         let address = address.filter(|address| !address.is_empty());
         Self { address, is_unverified: marks.into_iter().any(denies) }
     }
-
-    /// Reads the claims of an `id_token`.
-    pub fn of_claims(claims: &Value) -> Self {
-        let address = claims["email"].as_str().map(str::to_owned);
-        Self::new(address, [&claims["email_verified"], &claims["emailVerified"]])
-    }
 }
 
 /// The e-mail address that identifies a person: the first one given, in the order of `claims`. There is none if any of the
@@ -62,7 +56,8 @@ mod tests {
     use super::*;
 
     fn claim(claims: &Value) -> EmailClaim {
-        EmailClaim::of_claims(claims)
+        let address = claims["email"].as_str().map(str::to_owned);
+        EmailClaim::new(address, [&claims["email_verified"], &claims["emailVerified"]])
     }
 
     #[test]

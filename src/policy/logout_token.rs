@@ -1,9 +1,11 @@
 //! What makes a logout token one (OpenID Connect Back-Channel Logout 1.0 §2.4, §2.6), and whose sessions it ends. The
 //! signature is somebody else's affair.
 
-use serde::de::IgnoredAny;
+use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+
+use super::loose;
 
 /// A logout token whose claims are good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,8 +84,11 @@ struct Header {
 struct Claims {
     iss: Option<String>,
     aud: Option<Audience>,
+    #[serde(default, deserialize_with = "seconds")]
     iat: Option<f64>,
+    #[serde(default, deserialize_with = "seconds")]
     exp: Option<f64>,
+    #[serde(default, deserialize_with = "seconds")]
     nbf: Option<f64>,
     jti: Option<String>,
     events: Option<Map<String, Value>>,
@@ -182,6 +187,14 @@ fn is_there<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(from).map(|_| true)
 }
 
+/// A time, plain or in quotes; `null` counts as absent.
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    match Value::deserialize(from)? {
+        Value::Null => Ok(None),
+        value => loose::number(&value).map(Some).ok_or_else(|| D::Error::custom("no time")),
+    }
+}
+
 /// The member of `events`.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
@@ -227,6 +240,7 @@ mod tests {
             ("iat", json!("now"), Unfit::Malformed),
             ("exp", json!(NOW - 60), Unfit::Time),
             ("nbf", json!(NOW + 61), Unfit::Time),
+            ("exp", json!((NOW - 60).to_string()), Unfit::Time),
             ("jti", json!(null), Unfit::NoId),
             ("jti", json!(""), Unfit::NoId),
             ("events", json!(null), Unfit::Event),
@@ -244,6 +258,10 @@ mod tests {
         for (name, value) in [
             ("aud", json!(["other", "Campaign1"])),
             ("iat", json!(NOW + 60)),
+            ("iat", json!(NOW.to_string())),
+            ("exp", json!((NOW + 120).to_string())),
+            ("nbf", json!(NOW.to_string())),
+            ("amr", json!("pwd")),
             ("iat", json!(long_ago + 1)),
             ("exp", json!(null)),
             ("exp", json!(1e300)),

@@ -11,6 +11,7 @@ pub mod framing;
 pub mod head;
 pub mod headers;
 pub mod heads;
+pub mod id_token;
 pub mod identity;
 pub mod kept;
 pub mod linger;

@@ -57,6 +57,18 @@ pub fn read_error(body: &[u8]) -> Option<ErrorResponse> {
     Some((fields["error"].as_str()?.to_owned(), fields["error_description"].as_str().map(str::to_owned)))
 }
 
+/// The refresh token in a body that is broken JSON, or that broke off: IMS has given it out, and takes the old one no more.
+/// One that is cut itself is none.
+pub fn salvage_refresh_token(body: &[u8]) -> Option<String> {
+    let name = b"\"refresh_token\"";
+    let ends = body.windows(name.len()).enumerate().filter(|(_, window)| window == name);
+    ends.map(|(start, _)| &body[start + name.len()..]).find_map(|rest| {
+        let value = rest.trim_ascii_start().strip_prefix(b":")?;
+        let token = String::deserialize(&mut serde_json::Deserializer::from_slice(value)).ok()?;
+        Some(token).filter(|token| is_token(token))
+    })
+}
+
 /// The first JSON value of the body, when it is an object. A byte-order mark before it and bytes after it change nothing.
 fn object(body: &[u8]) -> Option<Value> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
@@ -162,10 +174,42 @@ mod tests {
         assert_eq!(read_error(b"{}"), None);
     }
 
+    #[test]
+    fn a_refresh_token_is_salvaged_when_it_is_whole() {
+        for (body, expected) in [
+            (r#"{"access_token":"a","refresh_token":"r","id_token":"ey"#, Some("r")),
+            (r#"{"refresh_token" : "r\u0031", "access"#, Some("r1")),
+            (r#"{"access_token":"a",,"refresh_token":"r"}"#, Some("r")),
+            (r#"{"access_token":"a" "refresh_token":"r",}"#, Some("r")),
+            (r#"{'a':1,"refresh_token":"r""#, Some("r")),
+            (r#"{"access_token":"a","refresh_token":"r"#, None),
+            (r#"{"access_token":"a","refresh_token":"#, None),
+            (r#"{"access_token":"a","refresh_token":"","#, None),
+            (r#"{"refresh_token":"a\r\nb","#, None),
+            (r#"{"refresh_token":null,"#, None),
+            (r#"{"note":"\"refresh_token\":\"x\"","#, None),
+            (r#"{"refresh_token":5,"refresh_token":"r","#, Some("r")),
+            ("", None),
+        ] {
+            assert_eq!(salvage_refresh_token(body.as_bytes()).as_deref(), expected, "{body}");
+        }
+    }
+
     proptest! {
         #[test]
+        fn wherever_a_body_breaks_off_a_whole_refresh_token_is_kept_and_no_part_of_one(
+            token in "[ !#-\\[\\]-~]{1,20}", before in any::<i32>(), cut in any::<prop::sample::Index>(),
+        ) {
+            let head = format!("{{\"expires_in\":{before},\"refresh_token\":\"{token}\"");
+            let body = format!("{head},\"id_token\":\"i\"}}");
+            let cut = cut.index(body.len());
+            let kept = salvage_refresh_token(&body.as_bytes()[..cut]);
+            prop_assert_eq!(kept, (cut >= head.len()).then_some(token));
+        }
+
+        #[test]
         fn any_body_is_read_without_panic(body in prop::collection::vec(any::<u8>(), 0..80)) {
-            let _ = (read(&body).is_some(), read_error(&body));
+            let _ = (read(&body).is_some(), read_error(&body), salvage_refresh_token(&body));
         }
     }
 }

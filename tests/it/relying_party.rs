@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use imsgate::config::SessionMode;
-use imsgate::demo::faults::Times;
-use imsgate::demo::ims::Signing;
+use imsgate::demo::faults::{Answer, Times};
+use imsgate::demo::ims::{Endpoint, Signing};
 use serde_json::{Value, json};
 
 use crate::support::{OpenLogin, World, logs};
@@ -234,6 +234,126 @@ async fn a_refresh_response_that_cannot_be_used_loses_no_refresh_token() {
         let used = world.ims.refreshes();
         assert_eq!(used.len(), 2);
         assert_ne!(used[0], used[1], "the next refresh token was saved");
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn claims_of_the_id_token_that_are_not_used_stop_no_sign_in() {
+    let world = World::start().await;
+    for (name, value) in [
+        ("amr", json!("pwd")),
+        ("acr", json!(5)),
+        ("address", json!("Basel")),
+        ("updated_at", json!("yesterday")),
+        ("locale", json!([1])),
+        ("email_verified", json!("False")),
+        ("phone_number_verified", json!("no")),
+        ("picture", json!({})),
+        ("name", json!(7)),
+        ("sid", json!([])),
+        ("auth_time", json!("now")),
+        ("c_hash", json!(7)),
+        ("nbf", json!("1")),
+    ] {
+        let sent = value.clone();
+        world.ims.faults().tamper_id_token(Times::Once, move |_, claims| claims[name] = sent.clone());
+        let answer = world.browser().sign_in("alice", "/view/home").await;
+        assert_eq!(answer.location(), "/view/home", "{name}: {value}: {}", answer.text());
+    }
+    world.ims.faults().tamper_id_token(Times::Once, |_, claims| {
+        for name in ["exp", "iat", "auth_time"] {
+            claims[name] = claims[name].to_string().into();
+        }
+    });
+    world.signed_in("alice").await;
+    // What is used counts in quotes too.
+    world.ims.faults().tamper_id_token(Times::Once, |_, claims| claims["exp"] = json!("5"));
+    let page = world.browser().sign_in("alice", "/view/home").await;
+    assert_eq!(page.session_cookie(), None);
+    assert!(logs::audit(&page.request_id())[0].field("reason").contains("expired"));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn tokens_of_another_type_are_no_id_token() {
+    let world = World::start().await;
+    for (name, value) in [
+        ("typ", json!("at+jwt")),
+        ("typ", json!("logout+jwt")),
+        ("typ", json!(7)),
+        ("cty", json!("JWT")),
+        ("crit", json!(["b64"])),
+    ] {
+        let sent = value.clone();
+        world.ims.faults().tamper_id_token(Times::Once, move |header, _| header[name] = sent.clone());
+        let page = world.browser().sign_in("alice", "/view/home").await;
+        assert_eq!(page.session_cookie(), None, "{name}: {value}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn odd_elements_of_what_ims_tells_about_a_person_are_passed_over() {
+    let world = World::start().await;
+    let faults = world.ims.faults();
+    for (name, value) in [
+        ("userId", json!(7)),
+        ("userId", json!(["x"])),
+        ("roles", json!([null, 7])),
+        ("roles", json!("admin")),
+        ("projectedProductContext", json!([null, 5, "x", {"prodCtx": []}, {"prodCtx": {"label": {}}}])),
+        ("projectedProductContext", json!(7)),
+        ("email_verified", json!("true")),
+        ("displayName", json!({})),
+    ] {
+        let sent = value.clone();
+        faults.tamper_profile(Times::Once, move |profile| profile[name] = sent.clone());
+        let answer = world.browser().sign_in("alice", "/view/home").await;
+        assert_eq!(answer.location(), "/view/home", "{name}: {value}: {}", answer.text());
+    }
+    for (name, value) in [("name", json!(7)), ("address", json!("Basel")), ("updated_at", json!([]))] {
+        let sent = value.clone();
+        faults.tamper_userinfo(Times::Once, move |info| info[name] = sent.clone());
+        let answer = world.browser().sign_in("alice", "/view/home").await;
+        assert_eq!(answer.location(), "/view/home", "{name}: {value}: {}", answer.text());
+    }
+    faults.tamper_organizations(Times::Once, |organizations| {
+        let all = organizations.as_array_mut().unwrap();
+        for organization in all.iter_mut() {
+            let groups = organization["groups"].as_array_mut().unwrap();
+            groups.splice(0..0, [json!(null), json!(7), json!("x"), json!([]), json!({"groupName": {}})]);
+        }
+        let odd =
+            [json!(null), json!(7), json!({"orgRef": 5, "groups": {}}), json!({"orgRef": {"ident": 4}})];
+        all.splice(0..0, odd);
+    });
+    world.signed_in("alice").await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_refresh_response_that_breaks_off_loses_no_refresh_token() {
+    let cut = r#"{"access_token":"a","token_type":"bearer","refresh_token":"next","id_token":"ey"#;
+    let broken = r#"{"access_token":"a",,"refresh_token":"next"}"#;
+    for response in [
+        Answer::BreaksOff(cut),
+        Answer::Text("application/json", cut.to_owned()),
+        Answer::Text("application/json", broken.to_owned()),
+    ] {
+        let world = short_lived().await;
+        let alice = world.signed_in("alice").await;
+        world.clock.advance(LIFE);
+        world.ims.faults().answer(Endpoint::Token, Times::Once, response.clone());
+        assert_eq!(
+            alice.get_json("/demo/echo").await.status,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "{response:?}"
+        );
+        world.clock.advance(Duration::from_secs(6));
+        alice.get_json("/demo/echo").await;
+        let used = world.ims.refreshes();
+        assert_eq!(used.last().map(String::as_str), Some("next"), "{response:?}: {used:?}");
         world.stop().await;
     }
 }
