@@ -42,6 +42,8 @@ impl Original {
 mod tests {
     use super::*;
 
+    type Change = fn(&mut Original);
+
     #[test]
     fn a_refreshed_token_keeps_what_the_sign_in_said() {
         let text = str::to_owned;
@@ -51,7 +53,7 @@ mod tests {
             auth_time: Some(5),
             nonce: Some(text("n")),
         };
-        let cases: [(fn(&mut Original), Result<(), &str>); 7] = [
+        let cases: [(Change, Result<(), &str>); 7] = [
             (|_| {}, Ok(())),
             (|refreshed| refreshed.nonce = None, Ok(())),
             (|refreshed| refreshed.auth_time = None, Ok(())),
