@@ -152,7 +152,7 @@ fn shared(
     partings: mpsc::Sender<Parting>,
 ) -> Result<Shared, StartError> {
     let instance = config.instance.clone();
-    let ims_connector = http_client::connector(instance.ims.ca_file.as_deref(), instance.ims.timeout)?;
+    let ims_connector = ims_connector(&instance.ims)?;
     let ims_http = HttpClient::new(ims_connector, instance.ims.timeout);
     let lifetimes =
         Lifetimes { idle: config.session.idle_timeout, absolute: config.session.absolute_timeout };
@@ -245,6 +245,14 @@ fn workers(
         }
     }
     Ok(workers)
+}
+
+/// The way to IMS.
+///
+/// # Errors
+/// When the file with certificates cannot be used; the message names it.
+pub fn ims_connector(ims: &config::Ims) -> io::Result<http_client::Connector> {
+    http_client::connector(ims.ca_file.as_deref(), ims.timeout, ims.proxy.as_ref())
 }
 
 /// Which URLs of Campaign's responses are rewritten to the public origin.

@@ -4,6 +4,7 @@ mod campaign;
 mod ims;
 mod limits;
 mod listen;
+mod proxy;
 mod session;
 mod upstream;
 

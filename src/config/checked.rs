@@ -15,6 +15,7 @@ use super::redis::RedisAddress;
 use super::upstream::Upstream;
 use crate::policy::cookies::CookieSuffix;
 use crate::policy::mask::Mask;
+use crate::policy::outbound_proxy::OutboundProxy;
 use crate::policy::public::PublicPaths;
 use crate::policy::shares::ShareLimits;
 
@@ -79,6 +80,8 @@ pub struct Ims {
     pub token_calls: usize,
     /// PEM file of additional certificate authorities trusted for IMS.
     pub ca_file: Option<PathBuf>,
+    /// The proxy through which IMS is reached.
+    pub proxy: Option<OutboundProxy>,
 }
 
 /// `client_secret_post` or `client_secret_basic` (RFC 6749 §2.3.1).

@@ -1,11 +1,45 @@
 //! Overrides from the environment: `IMSGATE_IMS__CLIENT_ID` for `ims.client_id`.
 
+use secrecy::SecretString;
+
 use super::finding::Location;
 use super::nearest::nearest;
 use super::schema::{self, Key, Kind};
 use super::source::Place;
 use super::tree::{Tree, number_value, text_value};
 use super::values::Wrong;
+
+/// The variables by which programs find their proxy, read as curl does: the lower-case name goes first, an empty value is none.
+#[derive(Debug, Default)]
+pub(super) struct ProxyVariables {
+    https: [Option<SecretString>; 2],
+    no: [Option<String>; 2],
+}
+
+impl ProxyVariables {
+    const HTTPS: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];
+    const NO: [&str; 2] = ["no_proxy", "NO_PROXY"];
+
+    fn note(&mut self, variable: &str, value: &str) {
+        let place = |names: [&str; 2]| names.iter().position(|name| *name == variable);
+        let value = Some(value).filter(|value| !value.is_empty());
+        if let Some(at) = place(Self::HTTPS) {
+            self.https[at] = value.map(SecretString::from);
+        } else if let Some(at) = place(Self::NO) {
+            self.no[at] = value.map(str::to_owned);
+        }
+    }
+
+    /// The proxy for https addresses, and the variable that names it.
+    pub(super) fn https(&self) -> Option<(&'static str, &SecretString)> {
+        Self::HTTPS.into_iter().zip(&self.https).find_map(|(name, value)| Some((name, value.as_ref()?)))
+    }
+
+    /// The addresses that need no proxy.
+    pub(super) fn no(&self) -> &str {
+        self.no.iter().flatten().next().map_or("", String::as_str)
+    }
+}
 
 /// Sets the keys that the environment names. Variables without `__` that do not begin like a section are none of ours: an orchestrator makes
 /// `IMSGATE_PORT` and `IMSGATE_SERVICE_HOST` for a service of this name, and `IMSGATE_CONFIG` and `IMSGATE_LOG` are read
@@ -14,6 +48,7 @@ pub(super) fn apply(tree: &mut Tree, environment: impl IntoIterator<Item = (Stri
     let mut ours: Vec<_> = environment
         .into_iter()
         .filter_map(|(variable, value)| {
+            tree.proxies.note(&variable, &value);
             let name = variable.strip_prefix(PREFIX)?;
             let path = (name.contains("__") || is_slip(name)).then(|| path_of(&variable))?;
             Some((variable, path, value))

@@ -200,7 +200,10 @@ mod tests {
         assert_eq!(key("listen.workers").unwrap().range, (Some(1), Some(1024)));
         assert_eq!(key("ims.token_auth").unwrap().choices, ["post", "basic"]);
         let secrets: Vec<_> = keys().iter().filter(|key| key.secret).map(|key| key.path.as_str()).collect();
-        assert_eq!(secrets, ["ims.client_secret", "listen.forward_auth_secret", "session.redis_url"]);
+        assert_eq!(
+            secrets,
+            ["ims.client_secret", "ims.proxy", "listen.forward_auth_secret", "session.redis_url"]
+        );
         for secret in secrets {
             assert!(key(&format!("{secret}_file")).is_some(), "{secret} has a twin");
         }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
+use super::env::ProxyVariables;
 use super::finding::{Finding, Level, Location};
 use super::nearest::nearest;
 use super::schema::{self, Key, Kind};
@@ -19,6 +20,8 @@ pub(super) struct Tree {
     pub places: Places,
     pub findings: Vec<Finding>,
     pub unknown: Vec<Unknown>,
+    /// What the environment says about a proxy.
+    pub proxies: ProxyVariables,
     /// False when the text is not TOML: then nothing else is worth saying.
     pub is_toml: bool,
 }

@@ -15,18 +15,27 @@ use tokio::net::TcpStream;
 use tower::Service;
 
 use super::race::{self, LastAnswered};
+use super::tunnel;
+use crate::policy::outbound_proxy::OutboundProxy;
 
 /// Opens TCP connections; remembers for each name the address that answered last.
 #[derive(Clone, Debug)]
 pub struct RacingConnector {
     names: Arc<Mutex<HashMap<(String, u16), LastAnswered>>>,
     limit: Duration,
+    proxy: Option<Arc<OutboundProxy>>,
 }
 
 impl RacingConnector {
     /// A connector that gives up after `limit`.
     pub(super) fn new(limit: Duration) -> Self {
-        Self { names: Arc::default(), limit }
+        Self { names: Arc::default(), limit, proxy: None }
+    }
+
+    /// The same through `proxy`, for the addresses that it is for.
+    #[must_use]
+    pub(super) fn through(self, proxy: Option<&OutboundProxy>) -> Self {
+        Self { proxy: proxy.cloned().map(Arc::new), ..self }
     }
 
     fn last_answered(&self, host: &str, port: u16) -> LastAnswered {
@@ -44,17 +53,34 @@ impl RacingConnector {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let default_port = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
         let port = uri.port_u16().unwrap_or(default_port);
-        let last = self.last_answered(host, port);
-        let race = async {
-            let addresses = tokio::net::lookup_host((host, port)).await?;
-            race::connect(addresses.collect(), &last).await
+        let proxy = self.proxy.as_deref().filter(|proxy| proxy.is_for(&uri));
+        let open = async {
+            let Some(proxy) = proxy else { return self.race(host, port).await };
+            let stream = self.race(proxy.host(), proxy.port()).await;
+            let mut stream = stream.map_err(|error| {
+                let named_by = proxy.named_by();
+                let message = format!("the proxy {proxy} cannot be reached ({error}): is {named_by} right?");
+                io::Error::new(error.kind(), message)
+            })?;
+            tunnel::open(&mut stream, proxy, host, port).await?;
+            Ok(stream)
         };
-        let stream = tokio::time::timeout(self.limit, race).await.map_err(|_| {
-            let message = format!("no connection to {host}:{port} within {:?}", self.limit);
+        let stream = tokio::time::timeout(self.limit, open).await.map_err(|_| {
+            let through = proxy.map_or_else(String::new, |proxy| {
+                format!(" through the proxy {proxy} ({})", proxy.named_by())
+            });
+            let message = format!("no connection to {host}:{port}{through} within {:?}", self.limit);
             io::Error::new(io::ErrorKind::TimedOut, message)
         })??;
-        stream.set_nodelay(true)?;
         Ok(TokioIo::new(stream))
+    }
+
+    async fn race(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        let last = self.last_answered(host, port);
+        let addresses = tokio::net::lookup_host((host, port)).await?;
+        let stream = race::connect(addresses.collect(), &last).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 }
 

@@ -5,6 +5,7 @@ mod connect;
 mod dial;
 mod endpoint;
 mod race;
+mod tunnel;
 
 use std::io;
 use std::path::Path;
@@ -27,6 +28,7 @@ pub use connect::RacingConnector;
 pub use dial::{Dialer, Target, Wire};
 pub use endpoint::Endpoint;
 
+use crate::policy::outbound_proxy::OutboundProxy;
 use crate::policy::pem;
 
 /// A connector for http and https addresses.
@@ -114,13 +116,17 @@ impl HttpClient {
     }
 }
 
-/// A connector that trusts the well-known authorities and those in `extra` (PEM).
+/// A connector that trusts the well-known authorities and those in `extra` (PEM), through `proxy` when there is one.
 ///
 /// # Errors
 /// When the file cannot be read or holds no certificate.
-pub fn connector(extra: Option<&Path>, connect_timeout: Duration) -> io::Result<Connector> {
+pub fn connector(
+    extra: Option<&Path>,
+    connect_timeout: Duration,
+    proxy: Option<&OutboundProxy>,
+) -> io::Result<Connector> {
     let tls = tls_config(extra, None)?;
-    let http = RacingConnector::new(connect_timeout);
+    let http = RacingConnector::new(connect_timeout).through(proxy);
     Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http))
 }
 
@@ -208,7 +214,7 @@ mod tests {
     #[tokio::test]
     async fn a_get_is_asked_again_when_its_connection_was_closed_and_a_post_is_not() {
         let deadline = Duration::from_secs(20);
-        let client = HttpClient::new(connector(None, deadline).unwrap(), deadline);
+        let client = HttpClient::new(connector(None, deadline, None).unwrap(), deadline);
         let url = forgetful().await;
         let ask = async |method: Method| {
             let request = Request::builder().method(method).uri(&url).body(Bytes::new()).unwrap();
@@ -222,7 +228,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_has_a_size_limit_and_a_deadline() {
         let deadline = Duration::from_millis(500);
-        let client = HttpClient::new(connector(None, deadline).unwrap(), deadline);
+        let client = HttpClient::new(connector(None, deadline, None).unwrap(), deadline);
         let get = |url: &str| Request::get(url).body(Bytes::new()).unwrap();
         let answered = |answer: Vec<u8>| async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -237,7 +243,7 @@ mod tests {
             url
         };
         let long = [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &vec![b'x'; MAX_BODY + 1]].concat();
-        let generous = HttpClient::new(connector(None, deadline).unwrap(), Duration::from_mins(1));
+        let generous = HttpClient::new(connector(None, deadline, None).unwrap(), Duration::from_mins(1));
         let outcome = generous.send(get(&answered(long).await)).await;
         assert!(matches!(outcome, Err(HttpError::Body(_))), "{outcome:?}");
         for silent in ["", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhal"] {

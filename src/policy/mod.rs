@@ -21,6 +21,7 @@ pub mod loose;
 pub mod mask;
 pub mod min_rate;
 pub mod origin;
+pub mod outbound_proxy;
 pub mod path;
 pub mod pem;
 pub mod proxy_protocol;

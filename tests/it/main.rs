@@ -53,6 +53,7 @@ mod midway;
 mod narrow;
 mod nginx;
 mod operator;
+mod outbound_proxy;
 mod paths;
 mod people;
 mod processes;

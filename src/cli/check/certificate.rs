@@ -56,12 +56,6 @@ pub(super) fn authorities(places: &Places, key: &str, path: &Path) -> Item {
     Item::ok(places, key, format!("{count} certificate authorities"))
 }
 
-/// The certificates of a file of authorities.
-pub(super) fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let bytes = files::read(path).map_err(|error| error.to_string())?;
-    pem::certificates(&bytes).map_err(|error| format!("{}: {error}", path.display()))
-}
-
 fn read_chain(places: &Places, key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Item> {
     let bytes = read(places, key, path)?;
     pem::certificates(&bytes)

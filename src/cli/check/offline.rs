@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::report::{Item, place};
 use super::{certificate, files, mask, store};
 use crate::clock::Clock;
-use crate::config::{ClientIdentity, Config, Loaded, Places, SessionMode};
+use crate::config::{ClientIdentity, Config, Ims, Loaded, Places, SessionMode};
 use crate::http_client::tls_config;
 
 /// Every finding, in the order of the configuration file.
@@ -49,10 +49,36 @@ fn ims(items: &mut Vec<Item>, config: &Config, places: &Places) {
     if let Some(ca_file) = &ims.ca_file {
         items.push(certificate::authorities(places, "ims.ca_file", ca_file));
     }
+    items.push(proxy(ims, places));
     // A key that has a warning is not also good.
     let warned: Vec<String> =
         items.iter().filter(|item| !item.mend.is_empty()).map(|item| item.key.clone()).collect();
     items.retain(|item| !item.mend.is_empty() || !warned.contains(&item.key));
+}
+
+/// By which way IMS is asked, and who said so.
+fn proxy(ims: &Ims, places: &Places) -> Item {
+    let address = ims.discovery_url.as_str().parse::<http::Uri>();
+    let Some(proxy) = &ims.proxy else {
+        let key = if places.is_set("ims.proxy_file") { "ims.proxy_file" } else { "ims.proxy" };
+        return Item::ok(places, key, "IMS is asked without a proxy");
+    };
+    let named_by = proxy.named_by();
+    let key = if places.is_set(named_by) { named_by } else { "ims.proxy" };
+    let mut item = Item::ok(
+        places,
+        key,
+        if address.is_ok_and(|address| proxy.is_for(&address)) {
+            let account = if proxy.authorization().is_some() { ", with a user and a password" } else { "" };
+            format!("IMS is asked through the proxy {proxy}{account}")
+        } else {
+            format!("IMS is asked without the proxy {proxy}: it is on loopback, or NO_PROXY names it")
+        },
+    );
+    if key != named_by {
+        named_by.clone_into(&mut item.place);
+    }
+    item
 }
 
 fn scope(scopes: &[String], places: &Places) -> Item {

@@ -37,14 +37,18 @@ pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
 
 async fn ims(ims: &Ims, places: &Places, clock: &Clock) -> Vec<Item> {
     let url = &ims.discovery_url;
-    let answer = match client(ims.ca_file.as_deref()) {
+    let answer = match crate::app::ims_connector(ims).map_err(|error| error.to_string()).map(Client::new) {
         Ok(client) => client.get(url, ims.timeout).await,
         Err(error) => Err(error),
     };
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            let mend = "is ims.server right, and does the firewall let this machine out?";
+            let mend = if error.contains("the proxy ") {
+                "the proxy is named by ims.proxy, or by HTTPS_PROXY where ims.proxy is not set"
+            } else {
+                "is ims.server right, does the firewall let this machine out, or is a proxy needed (ims.proxy)?"
+            };
             return vec![Item::stops(places, DISCOVERY, format!("cannot read {url}: {error}"), mend)];
         }
     };
@@ -166,15 +170,6 @@ fn health(places: &Places, url: &str, answer: &Response<Bytes>) -> Item {
             )
         }
     }
-}
-
-/// A client that trusts the certificates of `ca_file` besides the public ones.
-fn client(ca_file: Option<&std::path::Path>) -> Result<Client, String> {
-    let mut authorities = Vec::new();
-    if let Some(path) = ca_file {
-        authorities = super::certificate::read_authorities(path)?;
-    }
-    Client::new(authorities)
 }
 
 const DISCOVERY: &str = "ims.discovery_url";

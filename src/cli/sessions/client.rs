@@ -34,7 +34,7 @@ pub(super) enum Trouble {
 
 impl Client {
     pub(super) fn new(address: SocketAddr) -> Result<Self, Trouble> {
-        let http = HttpClient::new(connector(None, CONNECT)?, DEADLINE);
+        let http = HttpClient::new(connector(None, CONNECT, None)?, DEADLINE);
         Ok(Self { http, runtime: server::control_runtime()?, address })
     }
 

@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::{Check, MASK, Wrong, values};
+use super::{Check, MASK, Wrong, proxy, values};
 use crate::config::checked::{Ims, TokenAuth};
 use crate::config::raw::{RawIms, RawTokenAuth};
 use crate::policy::mask::Mask;
@@ -48,6 +48,7 @@ pub(super) fn ims(check: &mut Check<'_>, raw: RawIms) -> Option<Ims> {
         );
     }
     let ca_file = check.path("ims.ca_file", raw.ca_file);
+    let proxy = proxy::proxy(check, raw.proxy, raw.proxy_file, discovery_url.as_ref());
     Some(Ims {
         server: server?,
         discovery_url: discovery_url?,
@@ -70,6 +71,7 @@ pub(super) fn ims(check: &mut Check<'_>, raw: RawIms) -> Option<Ims> {
         clock_skew: clock_skew?,
         token_calls: raw.token_calls,
         ca_file,
+        proxy: proxy?,
     })
 }
 

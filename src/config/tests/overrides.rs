@@ -123,3 +123,32 @@ fn zero_is_no_limit() {
     let limits = load(&with("limits", "requests_per_second = 5")).unwrap().config.limits;
     assert_eq!(limits.rate.map(|rate| (rate.per_second, rate.burst)), Some((5, 100)));
 }
+
+#[test]
+fn the_proxy_comes_from_its_key_and_else_from_the_environment_as_curl_reads_it() {
+    let ims: http::Uri = "https://ims-na1.adobelogin.com/".parse().unwrap();
+    let used = |line: &str, environment: &[(&str, &str)]| {
+        let text = if line.is_empty() { GOOD.to_owned() } else { with("ims", line) };
+        let proxy = load_with(&text, environment).unwrap().config.instance.ims.proxy.clone();
+        let proxy = proxy.filter(|proxy| proxy.is_for(&ims));
+        proxy.map_or_else(String::new, |proxy| format!("{proxy} {}", proxy.named_by()))
+    };
+    let upper = ("HTTPS_PROXY", "http://upper:1");
+    assert_eq!(used("", &[]), "");
+    assert_eq!(used("", &[upper]), "upper:1 HTTPS_PROXY");
+    assert_eq!(used("", &[upper, ("https_proxy", "lower:2")]), "lower:2 https_proxy");
+    assert_eq!(used("", &[upper, ("https_proxy", "")]), "upper:1 HTTPS_PROXY");
+    assert_eq!(used("", &[("HTTP_PROXY", "http://other:1")]), "");
+    assert_eq!(used("", &[upper, ("NO_PROXY", ".adobelogin.com")]), "");
+    assert_eq!(used("", &[upper, ("NO_PROXY", "*"), ("no_proxy", "example.com")]), "upper:1 HTTPS_PROXY");
+    let key = "proxy = \"http://key:3\"";
+    assert_eq!(used(key, &[upper, ("NO_PROXY", "*")]), "key:3 ims.proxy");
+    assert_eq!(used(key, &[("IMSGATE_IMS__PROXY", "http://set:4")]), "set:4 ims.proxy");
+    for off in ["none", "None", ""] {
+        assert_eq!(used(&format!("proxy = \"{off}\""), &[upper]), "", "{off:?}");
+        assert_eq!(used("", &[upper, ("IMSGATE_IMS__PROXY", off)]), "", "{off:?}");
+    }
+    // A proxy that is not for IMS may be of any kind.
+    assert_eq!(used("", &[("HTTPS_PROXY", "socks5://x:1"), ("NO_PROXY", "adobelogin.com")]), "");
+    assert!(load_with(GOOD, &[("HTTPS_PROXY", "socks5://x:1")]).is_err());
+}

@@ -62,6 +62,8 @@ fn the_value_of_a_secret_is_never_shown() {
         with("ims", &format!("server = \"https://me:{SECRET}@ims.example.com\"")),
         with("campaign", &format!("upstream = [\"https://me:{SECRET}@campaign.example.com\"]")),
         with("session", &format!("redis_url = \"rediss://:{SECRET}@redis\"")),
+        with("ims", &format!("proxy = \"http://me:{SECRET}@proxy:3128\"")),
+        with("ims", &format!("proxy = \"socks5://me:{SECRET}@proxy:3128\"")),
         with("ims", &format!("client_secret = \" {SECRET}\"")),
         with("ims", &format!("client_secret = \"{SECRET}\"\nclient_secret_file = \"x\"")),
     ] {
@@ -78,6 +80,18 @@ fn a_secret_in_the_environment_is_never_shown() {
         for text in [GOOD, "", "[ims]\nclient_secret_file = \"x\""] {
             let shown = everything_with(text, &[(variable, SECRET)]);
             assert!(!shown.contains(SECRET), "{variable}\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn the_password_of_a_proxy_is_never_shown() {
+    for variable in ["HTTPS_PROXY", "https_proxy", "IMSGATE_IMS__PROXY"] {
+        for scheme in ["http", "socks5"] {
+            let value = format!("{scheme}://me:{SECRET}@proxy:3128");
+            let shown = everything_with(GOOD, &[(variable, &value)]);
+            assert!(!shown.contains(SECRET), "{variable}\n{shown}");
+            assert!(shown.contains(if scheme == "http" { "\"proxy\"" } else { "SOCKS" }), "{shown}");
         }
     }
 }

@@ -294,6 +294,7 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             clock_skew: Duration::from_mins(1),
             token_calls: 16,
             ca_file: None,
+            proxy: None,
         },
         experience_cloud: ExperienceCloud {
             server: "https://marketing.adobe.com".parse().unwrap(),

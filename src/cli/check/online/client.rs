@@ -1,22 +1,18 @@
 //! One GET at a time: no redirect followed, a bounded body, a deadline.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::CertificateDer;
-use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
+use crate::http_client::Connector;
+
 /// Asks IMS and Campaign.
-pub(super) struct Client(legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>);
+pub(super) struct Client(legacy::Client<Connector, Empty<Bytes>>);
 
 /// What came back.
 pub(super) struct Answer {
@@ -27,18 +23,9 @@ pub(super) struct Answer {
 }
 
 impl Client {
-    /// A client that trusts the public certificate authorities and `authorities`.
-    pub(super) fn new(authorities: Vec<CertificateDer<'static>>) -> Result<Self, String> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        roots.add_parsable_certificates(authorities);
-        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
-        Ok(Self(legacy::Client::builder(TokioExecutor::new()).build(connector)))
+    /// A client with these connections.
+    pub(super) fn new(connector: Connector) -> Self {
+        Self(legacy::Client::builder(TokioExecutor::new()).build(connector))
     }
 
     /// Asks for `url` and reads the whole answer.
@@ -81,6 +68,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::http_client::connector;
 
     fn ask(answer: &'static str) -> Result<Answer, String> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -92,7 +80,7 @@ mod tests {
             let _ = stream.write_all(answer.as_bytes());
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let client = Client::new(Vec::new()).unwrap();
+        let client = Client::new(connector(None, Duration::from_secs(5), None).unwrap());
         let result = runtime.block_on(client.get(&url, Duration::from_secs(5)));
         server.join().unwrap();
         result
