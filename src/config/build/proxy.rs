@@ -20,7 +20,7 @@ pub(super) fn proxy(
     if !check.is_set(KEY) && !check.is_set(KEY_FILE) {
         return environment(check, discovery_url);
     }
-    if value.as_ref().is_some_and(|value| is_off(value)) && !check.is_set(KEY_FILE) {
+    if value.as_ref().is_some_and(is_off) && !check.is_set(KEY_FILE) {
         return Some(None);
     }
     let key = if check.is_set(KEY) { KEY } else { KEY_FILE };
