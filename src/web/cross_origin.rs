@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Request, header};
 use super::answer::Stop;
 use super::context::Context;
 use super::ending::who;
-use super::gate::without_port;
+use super::request_host::without_port;
 use super::shared::Shared;
 use crate::policy::arrival::Arrival;
 use crate::policy::origin::{Source, is_unsafe, source};

@@ -25,6 +25,7 @@ mod rate;
 mod recheck;
 mod refusal;
 mod renew;
+mod request_host;
 mod resend;
 mod resume;
 pub mod router;
