@@ -54,7 +54,7 @@ impl IdentityFields {
     }
 }
 
-/// A text as the value of an identity header. Ordinary addresses and user ids stay as they are; see [`ENCODED`] for what does
+/// A text as the value of an identity header. Ordinary addresses and user ids stay as they are; see `ENCODED` for what does
 /// not, and spaces at either end, which every reader of a field trims (RFC 9110 §5.5), are encoded too.
 pub fn encoded(text: &str) -> HeaderValue {
     let inner = text.trim_matches(' ');

@@ -2,7 +2,7 @@
 //!
 //! Proxies are bypassed where two programs read one path differently. So whatever could be read twice is refused (dot
 //! segments, encoded slashes, control bytes, names that Windows shortens) or made plain for both sides (`//`).
-//! [`super::readings`] models the programs.
+//! `policy::readings` models the programs.
 
 mod segment;
 pub(super) mod unicode;

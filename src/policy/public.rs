@@ -1,4 +1,4 @@
-//! Paths open to everybody and paths closed to everybody, in all readings of a path (see [`super::readings`]).
+//! Paths open to everybody and paths closed to everybody, in all readings of a path (see `policy::readings`).
 
 mod pattern;
 
@@ -59,7 +59,11 @@ impl PublicPaths {
 /// True when `path` is closed to everybody, signed in or not: when a program could read it as `*ooconv.jsp*` or
 /// `/res/*.jsp*`, in any letter case.
 pub fn is_denied(path: &str) -> bool {
-    // Asked on every request. Both patterns hold `.jsp`, and most paths do in no reading.
+    // Asked on every request. Both patterns hold `.jsp`. Its dot stands in the path, is encoded there, or comes from a
+    // character outside ASCII.
+    if memchr::memchr2(b'.', b'%', path.as_bytes()).is_none() && path.is_ascii() {
+        return false;
+    }
     if is_plain(path) {
         return holds_jsp(path.as_bytes()) && is_closed(path.as_bytes());
     }

@@ -19,7 +19,7 @@ struct Peeked {
 
 impl Body {
     /// The beginning of the body, and the whole body. Reads until `is_enough` says so of what came, at most `limit` bytes or
-    /// a little more, less where the body ends. `is_enough` is asked at most [`LOOKS`] times, however small the pieces are.
+    /// a little more, less where the body ends. `is_enough` is asked at most `LOOKS` times, however small the pieces are.
     pub async fn peek(mut self, limit: usize, is_enough: impl Fn(&[u8]) -> bool) -> (Vec<u8>, Self) {
         let (mut seen, mut front) = (Vec::new(), VecDeque::new());
         let mut looks = 0;

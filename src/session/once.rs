@@ -50,7 +50,7 @@ impl Once {
     }
 }
 
-/// The names that this process saw last, at most [`MOST_ATTEMPTS`]. Anonymous requests may fill it, so it is no part of a
+/// The names that this process saw last, at most `MOST_ATTEMPTS`. Anonymous requests may fill it, so it is no part of a
 /// store.
 #[derive(Clone, Debug)]
 pub struct Attempts(Cache<String, ()>);

@@ -58,7 +58,7 @@ pub async fn say(
     goodbye.say(tokens, campaign).await
 }
 
-/// As [`say`], for somebody who waits for a page: after [`PATIENCE`] it goes on without them. True when IMS has revoked the
+/// As [`say`], for somebody who waits for a page: after `PATIENCE` it goes on without them. True when IMS has revoked the
 /// access token by then.
 pub async fn say_in_time(shared: &Arc<Shared>, request: RequestId, held: SessionData) -> bool {
     let to = shared.clone();
@@ -66,7 +66,7 @@ pub async fn say_in_time(shared: &Arc<Shared>, request: RequestId, held: Session
     in_time(shared, work).await.unwrap_or(false)
 }
 
-/// Gives tokens back that nobody will use; who waits for a page does not wait longer than [`PATIENCE`].
+/// Gives tokens back that nobody will use; who waits for a page does not wait longer than `PATIENCE`.
 pub async fn give_back(shared: &Arc<Shared>, request: RequestId, tokens: Vec<SecretString>) {
     let to = shared.clone();
     let work = async move {
