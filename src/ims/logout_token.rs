@@ -5,7 +5,8 @@ use super::Ims;
 use super::error::ImsError;
 use super::jws::{Jws, Verdict};
 use super::provider::Budget;
-use crate::policy::logout_token::{self, Expected, LogoutToken, Unfit};
+use crate::policy::id_token::Expected;
+use crate::policy::logout_token::{self, LogoutToken, Unfit};
 
 /// Why a logout token ends nothing.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -5,6 +5,7 @@ use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::id_token::Expected;
 use super::loose;
 
 /// A logout token whose claims are good.
@@ -18,19 +19,6 @@ pub struct LogoutToken {
     pub id: String,
     /// When it was issued, seconds since the epoch.
     pub issued: i64,
-}
-
-/// What the claims are held against.
-#[derive(Clone, Copy, Debug)]
-pub struct Expected<'a> {
-    /// The issuers of `id_token`s, exact.
-    pub issuers: &'a [String],
-    /// This client.
-    pub client_id: &'a str,
-    /// Seconds since the epoch.
-    pub now: i64,
-    /// How many seconds the clocks may differ.
-    pub skew: i64,
 }
 
 /// Why a token is no logout token for this client. Holds nothing of the token.

@@ -65,8 +65,8 @@ fn read_chain(places: &Places, key: &str, path: &Path) -> Result<Vec<Certificate
 fn read_key(places: &Places, path: &Path) -> Result<PrivateKeyDer<'static>, Item> {
     let bytes = read(places, PRIVATE_KEY, path)?;
     pem::private_key(&bytes).map_err(|error| {
-        let mend = "write an unencrypted PKCS #8, PKCS #1 or SEC 1 key in PEM form";
-        Item::stops(places, PRIVATE_KEY, format!("{}: {error}", path.display()), mend)
+        let fix = "write an unencrypted PKCS #8, PKCS #1 or SEC 1 key in PEM form";
+        Item::stops(places, PRIVATE_KEY, format!("{}: {error}", path.display()), fix)
     })
 }
 
@@ -130,17 +130,17 @@ fn hosts(config: &Config, places: &Places, certificate: &CertificateDer<'_>) -> 
         let host = host.trim_start_matches('[').trim_end_matches(']');
         ServerName::try_from(host).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok())
     };
-    let mend = "get a certificate with that name as subject alternative name";
+    let fix = "get a certificate with that name as subject alternative name";
     let callback = config.instance.ims.callback_server.host_str().unwrap_or_default();
     let mut items = vec![if covers(callback) {
         Item::ok(places, CERTIFICATE, format!("covers {callback}"))
     } else {
         let message = format!("does not cover {callback}, the host of ims.callback_server");
-        Item::stops(places, CERTIFICATE, message, mend)
+        Item::stops(places, CERTIFICATE, message, fix)
     }];
     let uncovered = config.instance.campaign.hosts.iter().filter(|host| !covers(host));
     items.extend(uncovered.map(|host| {
-        Item::warning(places, CERTIFICATE, format!("does not cover {host}, one of campaign.hosts"), mend)
+        Item::warning(places, CERTIFICATE, format!("does not cover {host}, one of campaign.hosts"), fix)
     }));
     items
 }

@@ -44,12 +44,12 @@ async fn ims(ims: &Ims, places: &Places, clock: &Clock) -> Vec<Item> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            let mend = if error.contains("the proxy ") {
+            let fix = if error.contains("the proxy ") {
                 "the proxy is named by ims.proxy, or by HTTPS_PROXY where ims.proxy is not set"
             } else {
                 "is ims.server right, does the firewall let this machine out, or is a proxy needed (ims.proxy)?"
             };
-            return vec![Item::stops(places, DISCOVERY, format!("cannot read {url}: {error}"), mend)];
+            return vec![Item::stops(places, DISCOVERY, format!("cannot read {url}: {error}"), fix)];
         }
     };
     let mut items = vec![discovery(ims, places, &answer)];

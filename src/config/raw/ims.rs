@@ -20,7 +20,7 @@ pub(in super::super) struct RawIms {
     pub client_secret: Option<SecretString>,
     /// File that holds the client secret.
     pub client_secret_file: Option<PathBuf>,
-    /// Scopes, separated by commas or blanks. Must hold `openid` and at least one of `read_organizations` and
+    /// Scopes, separated by commas or spaces. Must hold `openid` and at least one of `read_organizations` and
     /// `additional_info.projectedProductContext`.
     #[schemars(required)]
     pub scope: Option<String>,
