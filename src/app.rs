@@ -22,13 +22,13 @@ use crate::crypto::Purpose;
 use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
 use crate::ims::Ims;
 use crate::policy::cookies::CookieNames;
-use crate::policy::headers::header_text;
 use crate::policy::response_urls::ResponseUrls;
 use crate::proxy::{Fleet, Proxy};
 use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
 use crate::session::{self, Attempts, Forms, Lifetimes, Parting, Sessions, Signer, StoreStartError};
 use crate::telemetry::{AccessLog, Metrics};
 use crate::web::{self, Authority, Gate, RateLimiter, Renewals, Shared, SignInLimiter, farewell};
+use crate::wire::fields::header_text;
 
 /// The gateway cannot start.
 #[derive(Debug, thiserror::Error)]

@@ -8,17 +8,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use imsgate::campaign;
 use imsgate::ims;
 use imsgate::policy::access::AccessPolicy;
-use imsgate::policy::answer::{Answer, AnswerError, Next};
 use imsgate::policy::cookies::CookieNames;
-use imsgate::policy::framing::FramingError;
-use imsgate::policy::head::Lines;
-use imsgate::policy::heads::{Flawed, Heads};
+use imsgate::policy::forwardable::Forwardable;
+use imsgate::policy::forwarded_headers::ForwardedHeaders;
 use imsgate::policy::mask::{Mask, Verdict};
 use imsgate::policy::path::CanonicalPath;
-use imsgate::policy::proxy_protocol::{self, Progress};
 use imsgate::policy::return_to::ReturnTo;
-use imsgate::policy::told::Told;
-use imsgate::policy::{cookies, headers, identity};
+use imsgate::policy::{cookies, identity};
+use imsgate::wire::framing::FramingError;
+use imsgate::wire::proxy_protocol::{self, Progress};
+use imsgate::wire::request_head::HeaderLines;
+use imsgate::wire::response::{Next, ResponseError, ResponseHead};
+use imsgate::wire::strict_head::{FlawedHead, StrictHead};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -75,8 +76,8 @@ pub fn headers(data: &[u8]) {
         .flat_map(|value| value.as_bytes().split(|b| *b == b','))
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         .collect();
-    let passage = headers::Passage::of(&sent);
-    for name in sent.keys().filter(|name| passage.is_open(name)) {
+    let forwardable = Forwardable::of(&sent);
+    for name in sent.keys().filter(|name| forwardable.allows(name)) {
         let plain: String =
             name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         assert!(!plain.starts_with("x-ims-") || !IDENTITY.contains(&plain.as_str()), "{name}");
@@ -124,10 +125,10 @@ pub fn answer(data: &[u8]) {
             Some(())
         };
         let answer = loop {
-            match Answer::parse(&mut bytes, false) {
+            match ResponseHead::parse(&mut bytes, false) {
                 Err(error) => return Err(error),
                 Ok(Some(answer)) => break answer,
-                Ok(None) => more(&mut bytes).ok_or(AnswerError::Incomplete)?,
+                Ok(None) => more(&mut bytes).ok_or(ResponseError::Incomplete)?,
             }
         };
         let (mut framing, mut body) = (answer.framing, Vec::new());
@@ -183,7 +184,7 @@ pub fn forwarded(data: &[u8]) {
         assert!(line || read == 16 + usize::from(u16::from_be_bytes([data[14], data[15]])), "{read}");
     }
     let sent: HeaderMap = fields(data).collect();
-    let told = Told::read(&sent);
+    let told = ForwardedHeaders::read(&sent);
     assert!(told.proto.is_none_or(|proto| proto == "https" || proto == "http"));
     if let Some(host) = told.host {
         assert!(
@@ -199,16 +200,16 @@ pub fn forwarded(data: &[u8]) {
 
 /// It does not matter how the bytes come, and nothing is found that is not there.
 pub fn heads(data: &[u8]) {
-    let whole = Heads::new(64 * 1024).read(data);
-    let mut by_one = Heads::new(64 * 1024);
+    let whole = StrictHead::new(64 * 1024).read(data);
+    let mut by_one = StrictHead::new(64 * 1024);
     let piecewise = data.chunks(1).find_map(|byte| by_one.read(byte));
-    let mut by_seven = Heads::new(64 * 1024);
+    let mut by_seven = StrictHead::new(64 * 1024);
     let sevens = data.chunks(7).find_map(|bytes| by_seven.read(bytes));
     // A line may be given up for its length one piece sooner.
     if data.len() < 32 * 1024 {
         assert_eq!((piecewise, sevens), (whole, whole));
     }
-    let Some(Flawed { head, why }) = whole else { return };
+    let Some(FlawedHead { head, why }) = whole else { return };
     assert!(head > 0);
     let holds = |text: &[u8]| data.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text));
     match why {
@@ -232,7 +233,7 @@ pub fn cookies(data: &[u8]) {
     let before: Vec<Vec<u8>> = pairs(&sent);
     let session = CookieNames::new(None).session_cookie(&sent).map(str::to_owned);
     for campaign in [None, Some(HeaderValue::from_static("__sessiontoken=ours"))] {
-        let mut lines = Lines::default();
+        let mut lines = HeaderLines::default();
         cookies::write(&mut lines, &sent, campaign.as_ref());
         let mut kept = HeaderMap::new();
         let text = lines.as_bytes();

@@ -15,7 +15,7 @@ pub use fault::{session_expired_fault, session_report, soap_fault};
 pub use soap::{LogonAnswer, escape, fault, logon_answer};
 
 use crate::http_client::{Endpoint, HttpError};
-use crate::policy::arrival::SOAP_ROUTER;
+use crate::policy::client_kind::SOAP_ROUTER;
 
 /// Talks to the SOAP router of one Campaign instance.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::policy::buffers::BufferLimits;
-use crate::policy::framing::HeadLimits;
 use crate::policy::min_rate::MinRate;
+use crate::wire::framing::HeadLimits;
 
 /// `[limits]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

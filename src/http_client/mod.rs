@@ -29,7 +29,7 @@ pub use dial::{Dialer, Target, Wire};
 pub use endpoint::Endpoint;
 
 use crate::policy::outbound_proxy::OutboundProxy;
-use crate::policy::pem;
+use crate::wire::pem;
 
 /// A connector for http and https addresses.
 pub type Connector = HttpsConnector<RacingConnector>;

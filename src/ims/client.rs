@@ -10,8 +10,8 @@ use super::error::{ImsError, retry_after};
 use super::token_limit::{Share, TokenLimit};
 use crate::clock::Clock;
 use crate::http_client::HttpClient;
-use crate::policy::retry_after;
 use crate::telemetry::ImsUsage;
+use crate::wire::retry_after;
 
 /// The HTTP client for IMS.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use http::{Response, StatusCode, header};
 
 use crate::clock::UnixTime;
 use crate::http_client::HttpError;
-use crate::policy::retry_after;
+use crate::wire::retry_after;
 
 /// A failed exchange with IMS. `endpoint` is its path-like name in IMS's own terms.
 #[derive(Clone, Debug, thiserror::Error)]

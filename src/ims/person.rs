@@ -13,7 +13,7 @@ use super::error::{ImsError, debug_id};
 use super::{Ims, Tokens};
 use crate::policy::access::{Membership, Organization, ProductProfile};
 use crate::policy::email::{EmailClaim, identity_email, is_unverified};
-use crate::policy::loose;
+use crate::wire::loose_json;
 
 /// A person as IMS describes them.
 #[derive(Clone, Debug)]
@@ -287,7 +287,7 @@ fn text_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D:
 
 /// A name or an identifier, which may be written as a number. Anything else counts as absent.
 fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(loose::text(&Value::deserialize(from)?))
+    Ok(loose_json::text(&Value::deserialize(from)?))
 }
 
 /// The elements of a list that can be read. Anything else than a list counts as an empty one.

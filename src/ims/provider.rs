@@ -22,7 +22,7 @@ use super::client::ImsClient;
 use super::error::ImsError;
 use crate::clock::{Clock, UnixTime};
 use crate::config::{self, Instance};
-use crate::policy::loose;
+use crate::wire::loose_json;
 
 /// IMS's discovery document (OpenID Connect Discovery §3), with the revocation endpoint of RFC 8414 §2.
 pub type Metadata = ProviderMetadata<
@@ -201,7 +201,7 @@ fn used_fields(document: &Value) -> Value {
             used[name] = url.into();
         }
     }
-    used[PROMISES_ISSUER] = loose::boolean(&document[PROMISES_ISSUER]).unwrap_or_default().into();
+    used[PROMISES_ISSUER] = loose_json::boolean(&document[PROMISES_ISSUER]).unwrap_or_default().into();
     used
 }
 
@@ -214,7 +214,7 @@ fn used_keys(document: &Value) -> Value {
     });
     let used = fitting.map(|key| {
         let mut used = json!({"kty": "RSA", "use": "sig", "n": key["n"], "e": key["e"]});
-        if let Some(kid) = loose::text(&key["kid"]) {
+        if let Some(kid) = loose_json::text(&key["kid"]) {
             used["kid"] = kid.into();
         }
         used

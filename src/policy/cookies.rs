@@ -5,7 +5,7 @@
 use http::{HeaderMap, HeaderValue, header};
 use memchr::{memchr, memchr3_iter};
 
-use super::head::Lines;
+use crate::wire::request_head::HeaderLines;
 
 mod suffix;
 pub use suffix::CookieSuffix;
@@ -99,7 +99,7 @@ fn split(field: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Writes the `Cookie` field that Campaign gets: what the request's fields hold, without the gateway's cookies and without
 /// a Campaign session of the client's own; `campaign` is the pair (`__sessiontoken=…`) to put in its place. None at all when
 /// nothing is left.
-pub fn write(lines: &mut Lines, headers: &HeaderMap, campaign: Option<&HeaderValue>) {
+pub fn write(lines: &mut HeaderLines, headers: &HeaderMap, campaign: Option<&HeaderValue>) {
     let mut list = lines.list(&header::COOKIE, b"; ");
     for field in headers.get_all(header::COOKIE) {
         for pair in split(field.as_bytes()).map(<[u8]>::trim_ascii) {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     fn written(headers: &HeaderMap, campaign: Option<&HeaderValue>) -> Option<String> {
-        let mut lines = Lines::default();
+        let mut lines = HeaderLines::default();
         write(&mut lines, headers, campaign);
         let text = String::from_utf8_lossy(lines.as_bytes()).into_owned();
         assert!(text.matches("\r\n").count() <= 1, "{text}");

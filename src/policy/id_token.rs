@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::email::EmailClaim;
-use super::loose;
 use super::refreshed::Original;
+use crate::wire::loose_json;
 
 /// What the claims are compared with.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +127,7 @@ pub fn key_of(header: &[u8]) -> Result<Option<String>, Flaw> {
     match header.kid {
         None => Ok(None),
         Some(Value::String(kid)) => Ok(Some(kid)),
-        Some(other) => loose::text(&other).map(Some).ok_or(Flaw::Unreadable("kid")),
+        Some(other) => loose_json::text(&other).map(Some).ok_or(Flaw::Unreadable("kid")),
     }
 }
 
@@ -182,14 +182,14 @@ fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
 fn check_times(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit into 52 bits")]
     let (now, skew) = (expected.now as f64, expected.skew as f64);
-    let expires = loose::number(&claims.exp).filter(|time| *time <= END_OF_TIME);
+    let expires = loose_json::number(&claims.exp).filter(|time| *time <= END_OF_TIME);
     if expires.ok_or(Flaw::Unreadable("exp"))? <= now - skew {
         return Err(Flaw::Expired);
     }
-    if loose::number(&claims.iat).ok_or(Flaw::Unreadable("iat"))? > now + skew {
+    if loose_json::number(&claims.iat).ok_or(Flaw::Unreadable("iat"))? > now + skew {
         return Err(Flaw::NotYet("iat"));
     }
-    if !claims.nbf.is_null() && loose::number(&claims.nbf).ok_or(Flaw::Unreadable("nbf"))? > now + skew {
+    if !claims.nbf.is_null() && loose_json::number(&claims.nbf).ok_or(Flaw::Unreadable("nbf"))? > now + skew {
         return Err(Flaw::NotYet("nbf"));
     }
     Ok(())
@@ -219,7 +219,7 @@ fn text(claim: &Value) -> Option<String> {
 
 #[expect(clippy::cast_possible_truncation, reason = "a float beyond the range becomes its end")]
 fn seconds(claim: &Value) -> Option<i64> {
-    loose::number(claim).map(|time| time as i64)
+    loose_json::number(claim).map(|time| time as i64)
 }
 
 fn shortened(text: &str) -> String {

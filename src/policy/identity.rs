@@ -6,8 +6,8 @@
 use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode_byte, utf8_percent_encode};
 
-use super::head::Lines;
-use super::headers::identity::{EMAIL, GROUPS, ORGANIZATION, USER};
+use crate::wire::fields::identity::{EMAIL, GROUPS, ORGANIZATION, USER};
+use crate::wire::request_head::HeaderLines;
 
 /// The values of the identity headers but the assertion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ impl IdentityFields {
     }
 
     /// The fields as Campaign gets them.
-    pub fn lines(&self) -> Lines {
-        let mut lines = Lines::default();
+    pub fn lines(&self) -> HeaderLines {
+        let mut lines = HeaderLines::default();
         for (name, value) in self.iter() {
             lines.add(&name, value);
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::id_token::Expected;
-use super::loose;
+use crate::wire::loose_json;
 
 /// A logout token whose claims are good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,7 +179,7 @@ fn is_there<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
 fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
     match Value::deserialize(from)? {
         Value::Null => Ok(None),
-        value => loose::number(&value).map(Some).ok_or_else(|| D::Error::custom("no time")),
+        value => loose_json::number(&value).map(Some).ok_or_else(|| D::Error::custom("no time")),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::loose;
+use crate::wire::loose_json;
 
 /// A successful response, as far as it can be read. No `Debug`: it holds tokens.
 #[derive(Default)]
@@ -41,7 +41,7 @@ pub type ErrorResponse = (String, Option<String>);
 /// Reads a successful response; `None` when it is no JSON object.
 pub fn read(body: &[u8]) -> Option<TokenResponse> {
     let fields = object(body)?;
-    let token = |name: &str| fields.get(name).and_then(loose::text).filter(|token| is_token(token));
+    let token = |name: &str| fields.get(name).and_then(loose_json::text).filter(|token| is_token(token));
     Some(TokenResponse {
         access_token: token("access_token"),
         refresh_token: token("refresh_token"),
@@ -85,7 +85,7 @@ fn lifetime(value: &Value) -> Lifetime {
     if value.is_null() {
         return Lifetime::Absent;
     }
-    let Some(seconds) = loose::number(value) else { return Lifetime::Unreadable };
+    let Some(seconds) = loose_json::number(value) else { return Lifetime::Unreadable };
     let seconds = seconds.clamp(0.0, LONGEST);
     Lifetime::For(Duration::try_from_secs_f64(seconds.floor()).unwrap_or_default())
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::early::Early;
 use super::error::BodyError;
 use super::lease::Lease;
-use crate::policy::answer::Framing;
+use crate::wire::response::Framing;
 
 /// An answer's body: Campaign's own, or one of the gateway's.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use super::http1::{Line, SendError, Sending, WireError};
 use super::lease::Outgoing;
 use super::upload::UploadError;
 use crate::http_client::Wire;
-use crate::policy::answer::Answer;
+use crate::wire::response::ResponseHead;
 
 /// A connection to Campaign. Dropping it closes it at once, whatever is under way on it.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Connection {
         outgoing: &mut Outgoing<'_>,
         sending: &mut Sending,
         unsendable: &mut Option<std::io::Error>,
-    ) -> Poll<Result<Answer, Failed>> {
+    ) -> Poll<Result<ResponseHead, Failed>> {
         if unsendable.is_none() && !sending.is_over() {
             match self.line.poll_send(cx, sending, &mut outgoing.upload) {
                 Poll::Ready(Err(SendError::Upload(error))) => return Poll::Ready(Err(Failed::Upload(error))),

@@ -14,7 +14,7 @@ use super::error::BodyError;
 use super::http1::Sending;
 use super::lease::Lease;
 use super::upload::Upload;
-use crate::policy::answer::Framing;
+use crate::wire::response::Framing;
 
 type Piece = Result<Frame<Bytes>, BodyError>;
 

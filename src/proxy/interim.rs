@@ -15,8 +15,8 @@ use hyper::ext::ReasonPhrase;
 use tokio::io::AsyncWrite;
 
 use super::clean_fields;
-use crate::policy::answer::Answer;
-use crate::policy::head::Lines;
+use crate::wire::request_head::HeaderLines;
+use crate::wire::response::ResponseHead;
 
 /// What waits to be sent on one connection.
 #[derive(Debug, Default)]
@@ -30,12 +30,12 @@ pub struct Interim {
 
 impl Interim {
     /// Adds an interim answer. `100` is none of Campaign's affair: whether a body is wanted was said here, and never asked there.
-    pub(super) fn put(&self, mut answer: Answer) {
+    pub(super) fn put(&self, mut answer: ResponseHead) {
         if answer.status == StatusCode::CONTINUE || self.closed.load(Ordering::Relaxed) {
             return;
         }
         clean_fields(&mut answer.fields, |_| false);
-        let mut lines = Lines::default();
+        let mut lines = HeaderLines::default();
         for (name, value) in &answer.fields {
             lines.add(name, value);
         }
@@ -100,7 +100,7 @@ mod tests {
 
     fn put(interim: &Interim, head: &str) {
         let mut bytes = Bytes::from(format!("HTTP/1.1 {head}\r\n\r\n"));
-        interim.put(Answer::parse(&mut bytes, false).unwrap().unwrap());
+        interim.put(ResponseHead::parse(&mut bytes, false).unwrap().unwrap());
     }
 
     async fn written(interim: &Interim) -> String {

@@ -17,9 +17,9 @@ use super::pool::Kept;
 use super::share::{Caller, Place};
 use super::upload::{Upload, UploadError};
 use crate::http_client::Wire;
-use crate::policy::answer::{Answer, Framing};
-use crate::policy::head::BodyLength;
 use crate::telemetry::Limit;
+use crate::wire::request_head::BodyLength;
+use crate::wire::response::{Framing, ResponseHead};
 
 /// A slot of the pool and the connection in it. Dropping it closes the connection and frees the slot.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Lease {
         outgoing: &mut Outgoing<'_>,
         patience: Patience,
         now: Instant,
-    ) -> Result<(Answer, Sending), Failed> {
+    ) -> Result<(ResponseHead, Sending), Failed> {
         let mut sending = Sending::new(outgoing.head.clone(), outgoing.length);
         let mut unsendable = None;
         let mut armed = None;

@@ -50,11 +50,12 @@ use self::lease::{Lease, Outgoing};
 use self::pool::{Answered, Failure, Pool};
 use self::upload::Upload;
 use crate::config;
-use crate::policy::answer::Answer;
-use crate::policy::head::Head;
 use crate::policy::response_urls::ResponseUrls;
-use crate::policy::{cookies, headers, set_cookie};
+use crate::policy::{cookies, set_cookie};
 use crate::telemetry::Counters;
+use crate::wire::fields;
+use crate::wire::request_head::RequestHead;
+use crate::wire::response::ResponseHead;
 
 /// Forwards requests to the upstreams of one Campaign instance; one a worker.
 #[derive(Debug)]
@@ -100,7 +101,7 @@ impl Proxy {
     /// connections there are for it.
     pub async fn forward(
         &self,
-        head: Head,
+        head: RequestHead,
         body: impl Sendable,
         wanted: Option<Wanted>,
         interim: Option<&Interim>,
@@ -130,7 +131,7 @@ impl Proxy {
     /// Sends a refused request once more, its head written anew.
     pub async fn repeat(
         &self,
-        head: Head,
+        head: RequestHead,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Response<Body>, ProxyError> {
         let mut outgoing = Outgoing { repeatable: false, ..Outgoing::new(head, Upload::Empty) };
@@ -169,7 +170,7 @@ impl Proxy {
 }
 
 impl Outgoing<'_> {
-    fn new(head: Head, upload: Upload) -> Self {
+    fn new(head: RequestHead, upload: Upload) -> Self {
         let length = upload.length();
         let head = head.end(&length);
         let (is_head, repeatable, client_host) = (head.is_head, head.is_repeatable, head.client_host);
@@ -189,13 +190,13 @@ impl Outgoing<'_> {
 
 /// An answer on its way to the client, its fields clean.
 fn streamed(
-    answer: Answer,
+    answer: ResponseHead,
     mut lease: Lease,
     sending: Sending,
     upload: Upload,
     ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
-    let Answer { status, reason, fields, framing, .. } = answer;
+    let ResponseHead { status, reason, fields, framing, .. } = answer;
     let is_event_stream = body::is_event_stream(&fields);
     if is_event_stream {
         lease.is_endless();
@@ -218,7 +219,7 @@ fn streamed(
 }
 
 /// Takes from an answer what must not reach the client, and rewrites what would lead it past the gateway.
-fn clean(answer: &mut Answer, urls: &ResponseUrls, client: Option<&HeaderValue>) {
+fn clean(answer: &mut ResponseHead, urls: &ResponseUrls, client: Option<&HeaderValue>) {
     if answer.has_urls
         && let Some(client) = client
     {
@@ -236,7 +237,7 @@ fn clean_fields(fields: &mut HeaderMap, is_inner: impl Fn(&str) -> bool) {
     // Names the trailers to come, which go on to the client (RFC 9110 §6.6.2). Only chunks can bring any.
     let chunked = fields.contains_key(header::TRANSFER_ENCODING);
     let trailer = fields.remove(header::TRAILER).filter(|_| chunked);
-    headers::strip_hop_by_hop(fields);
+    fields::strip_hop_by_hop(fields);
     if let Some(trailer) = trailer {
         fields.insert(header::TRAILER, trailer);
     }

@@ -14,8 +14,8 @@ use super::lease::{Lease, Outgoing, Patience};
 use super::share::{Caller, Place, Shares};
 use super::{BodyError, ProxyError};
 use crate::http_client::{Endpoint, chain};
-use crate::policy::answer::Answer;
 use crate::telemetry::{Counters, Limit, Trouble};
+use crate::wire::response::ResponseHead;
 
 /// One worker's connections to one upstream.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(super) struct Failure {
 }
 
 /// An answer's head, the connection that its body will come over, and what of the request has not gone out yet.
-pub(super) type Answered = (Answer, Lease, Sending);
+pub(super) type Answered = (ResponseHead, Lease, Sending);
 
 impl Pool {
     /// A pool without connections.

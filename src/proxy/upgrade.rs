@@ -21,9 +21,9 @@ use super::body::Body;
 use super::lease::Lease;
 use super::tunnel::carry;
 use crate::crypto::websocket_key;
-use crate::policy::answer::Answer;
-use crate::policy::head::Lines;
-use crate::policy::headers::header_text;
+use crate::wire::fields::header_text;
+use crate::wire::request_head::HeaderLines;
+use crate::wire::response::ResponseHead;
 
 /// True for a WebSocket handshake, over HTTP/1.1 or HTTP/2.
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
@@ -81,18 +81,18 @@ impl Wanted {
     }
 
     /// Adds the hop-by-hop fields that ask for it.
-    pub fn ask(lines: &mut Lines) {
+    pub fn ask(lines: &mut HeaderLines) {
         lines.add(&header::CONNECTION, &HeaderValue::from_static("upgrade"));
         lines.add(&header::UPGRADE, &HeaderValue::from_static("websocket"));
     }
 
     /// True when passing this answer on would switch the client's side: over HTTP/2, any success does (RFC 8441 §5).
-    pub(super) fn would_switch(&self, answer: &Answer) -> bool {
+    pub(super) fn would_switch(&self, answer: &ResponseHead) -> bool {
         self.accept.is_some() && answer.status.is_success()
     }
 
     /// True when this answer is the switch that was asked for.
-    pub(super) fn is_met_by(&self, answer: &Answer) -> bool {
+    pub(super) fn is_met_by(&self, answer: &ResponseHead) -> bool {
         let accepted = answer.fields.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
         answer.status == StatusCode::SWITCHING_PROTOCOLS
             && asks_for_websocket(&answer.fields)
@@ -102,7 +102,7 @@ impl Wanted {
 
 /// Joins both sides after a 101 that is what was asked for, its fields clean.
 pub(super) fn join(
-    answer: Answer,
+    answer: ResponseHead,
     lease: Lease,
     wanted: Wanted,
     ended: Option<Arc<CancellationToken>>,

@@ -11,8 +11,8 @@ use http_body_util::Full;
 
 use super::client_body::ClientBody;
 use super::client_wait::{ClientWait, UploadLimits};
-use crate::policy::head::BodyLength;
 use crate::policy::min_rate::MinRate;
+use crate::wire::request_head::BodyLength;
 
 /// A request's body on its way to Campaign.
 #[derive(Debug)]

@@ -13,8 +13,8 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::buffers::{Buffers, Held, Piece};
 use super::streams::{Ended, Stuck, Turn, Turns};
-use crate::policy::framing::FramingError;
-use crate::policy::heads::Flawed;
+use crate::wire::framing::FramingError;
+use crate::wire::strict_head::FlawedHead;
 
 /// What one connection is doing. Only its worker's thread writes, so plain loads and stores are enough.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub struct Activity {
     unclean: [AtomicBool; 2],
     /// Requests begun.
     heads: AtomicU32,
-    flawed: OnceLock<Flawed>,
+    flawed: OnceLock<FlawedHead>,
     word: AtomicU8,
     told: AtomicWaker,
     /// Of answers over HTTP/2 that come in several pieces, or in a long one.
@@ -110,7 +110,7 @@ impl Activity {
     }
 
     /// Notes a head that must be refused, before the parser sees the whole of it.
-    pub fn is_flawed(&self, flawed: Flawed) {
+    pub fn is_flawed(&self, flawed: FlawedHead) {
         let _ = self.flawed.set(flawed);
     }
 

@@ -38,7 +38,7 @@ pub enum Verdict {
     /// It is served.
     Served,
     /// It is told which limit it is over.
-    Told(Limit),
+    ForwardedHeaders(Limit),
     /// It is closed.
     Closed(Limit),
 }
@@ -108,7 +108,7 @@ fn verdict(open: usize, most: usize, limit: Limit) -> Verdict {
     if open <= most {
         Verdict::Served
     } else if open <= most + most / 8 + ROOM {
-        Verdict::Told(limit)
+        Verdict::ForwardedHeaders(limit)
     } else {
         Verdict::Closed(limit)
     }
@@ -139,7 +139,11 @@ mod tests {
         };
         let all: Vec<_> = (0..30).map(|_| enter("192.0.2.1")).collect();
         assert!(all[..8].iter().all(|(_, verdict)| *verdict == Verdict::Served));
-        assert!(all[8..25].iter().all(|(_, verdict)| *verdict == Verdict::Told(Limit::ConnectionsPerIp)));
+        assert!(
+            all[8..25]
+                .iter()
+                .all(|(_, verdict)| *verdict == Verdict::ForwardedHeaders(Limit::ConnectionsPerIp))
+        );
         assert!(all[25..].iter().all(|(_, verdict)| *verdict == Verdict::Closed(Limit::ConnectionsPerIp)));
         assert_eq!(enter("192.0.2.2").1, Verdict::Served);
         assert_eq!(metrics.connections(), 30);

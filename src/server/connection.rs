@@ -90,7 +90,7 @@ async fn open(
     if !peer.trusted {
         match socket.permit.of(peer.ip) {
             Verdict::Served => {}
-            Verdict::Told(limit) => {
+            Verdict::ForwardedHeaders(limit) => {
                 host.counters.hit(limit, Some(peer.ip));
                 peer.over = Some(limit);
             }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::policy::proxy_protocol::{Progress, parse};
+use crate::wire::proxy_protocol::{Progress, parse};
 
 /// The client's address; `None` when the sender speaks for itself.
 ///

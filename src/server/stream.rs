@@ -16,11 +16,11 @@ use super::activity::Activity;
 use super::pieces::{MOST, are_short, cut};
 use super::refusal::Refusal;
 use super::socket::Socket;
-use crate::policy::frames::{Frames, Refused};
-use crate::policy::heads::Heads;
-use crate::policy::query;
 use crate::telemetry::{Counters, Limit};
 use crate::web::Interim;
+use crate::wire::frames::{Frames, Refused};
+use crate::wire::query;
+use crate::wire::strict_head::StrictHead;
 
 /// A TLS connection whose writes are noted.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub struct Stream {
 #[derive(Debug)]
 enum Along {
     /// What comes in over HTTP/1.1; what goes out before answers, past hyper; and the HSTS of a refusal.
-    Heads(Heads, Arc<Interim>, Option<HeaderValue>),
+    StrictHead(StrictHead, Arc<Interim>, Option<HeaderValue>),
     /// Nobody: this is the last that goes out.
     Refusal(Box<Refusal>),
     /// What goes out over HTTP/2.
@@ -63,7 +63,7 @@ impl Stream {
         longest: usize,
         hsts: Option<HeaderValue>,
     ) -> Self {
-        Self::new(tls, activity, Along::Heads(Heads::new(longest), interim, hsts))
+        Self::new(tls, activity, Along::StrictHead(StrictHead::new(longest), interim, hsts))
     }
 
     /// Wraps a connection of this peer that speaks HTTP/2.
@@ -120,7 +120,7 @@ impl Stream {
         if !self.activity.is_idle() || self.activity.is_tunnel() {
             return None;
         }
-        if let Along::Heads(_, _, hsts) = &self.along {
+        if let Along::StrictHead(_, _, hsts) = &self.along {
             let head: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
             self.along = Along::Refusal(Box::new(Refusal::new(&head, hsts.as_ref())?));
         }
@@ -134,7 +134,7 @@ impl Stream {
     /// then no more are taken, and what waits goes first. It belongs to the one request that is under way, for hyper gets the head of
     /// an answer after all that came before it.
     fn poll_interim(&mut self, cx: &mut Context<'_>, writing: bool) -> Poll<io::Result<()>> {
-        let Along::Heads(_, interim, _) = &self.along else { return Poll::Ready(Ok(())) };
+        let Along::StrictHead(_, interim, _) = &self.along else { return Poll::Ready(Ok(())) };
         interim.close(writing);
         let written = interim.poll_write(cx, &mut self.tls);
         self.noted(written)
@@ -180,7 +180,7 @@ impl AsyncRead for Stream {
         }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.tls).poll_read(cx, buffer);
-        if let Along::Heads(heads, ..) = &mut this.along {
+        if let Along::StrictHead(heads, ..) = &mut this.along {
             let read = &buffer.filled()[before..];
             // Only where the parser and this reader agree that a request begins: no other byte is ever changed.
             let begun =

@@ -9,7 +9,7 @@ use rustls::{ServerConfig, SupportedCipherSuite};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
-use crate::policy::pem::{self, PemError};
+use crate::wire::pem::{self, PemError};
 
 use crate::files::{self, Problem};
 

@@ -193,7 +193,7 @@ impl Reception {
         let (permit, verdict) = Admission::enter(&self.admission, &self.host.counters, token);
         let over = match verdict {
             Verdict::Served => None,
-            Verdict::Told(limit) | Verdict::Closed(limit) => {
+            Verdict::ForwardedHeaders(limit) | Verdict::Closed(limit) => {
                 self.host.counters.hit(limit, Some(address.ip()));
                 Some(limit)
             }

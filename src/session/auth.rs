@@ -16,10 +16,10 @@ use super::data::SessionData;
 use super::key::Key;
 use crate::clock::UnixTime;
 use crate::policy::cookies::CAMPAIGN_COOKIE;
-use crate::policy::head::Lines;
-use crate::policy::headers::header_text;
 use crate::policy::identity::IdentityFields;
-use crate::policy::renewal::{recheck_due, renewal_due};
+use crate::policy::token_times::{recheck_due, renewal_due};
+use crate::wire::fields::header_text;
+use crate::wire::request_head::HeaderLines;
 
 /// A live session with its prepared headers.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Auth {
     /// The identity headers but the assertion.
     pub identity: IdentityFields,
     /// The same as they go to Campaign.
-    pub identity_lines: Lines,
+    pub identity_lines: HeaderLines,
     /// `__sessiontoken=…`, mode `bearer-logon`.
     pub campaign_cookie: Option<HeaderValue>,
     /// `X-Security-Token`, mode `bearer-logon`.

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::crypto::{KeyFileError, KeyRing};
 use crate::files;
-use crate::policy::pem;
+use crate::wire::pem;
 
 /// The session store cannot be opened.
 #[derive(Debug, thiserror::Error)]

@@ -8,11 +8,11 @@ use super::context::Context;
 use super::pages::{self, Page, Problem};
 use super::shared::Shared;
 use crate::campaign::{session_expired_fault, soap_fault};
-use crate::policy::framing::FramingError;
 use crate::policy::path::PathError;
 use crate::proxy::ProxyError;
 use crate::session::StoreError;
 use crate::telemetry::Limit;
+use crate::wire::framing::FramingError;
 
 /// Why a request ends at the gate.
 #[derive(Debug, thiserror::Error)]

@@ -15,10 +15,10 @@ use super::answer::{Stop, login_required};
 use super::context::Context;
 use super::renew;
 use super::shared::Shared;
-use crate::policy::headers::identity::ASSERTION;
-use crate::policy::headers::{EXPIRES_IN, FORWARD_AUTH_SECRET};
 use crate::policy::identity::IdentityFields;
 use crate::session::Auth;
+use crate::wire::fields::identity::ASSERTION;
+use crate::wire::fields::{EXPIRES_IN, FORWARD_AUTH_SECRET};
 
 /// 200, to proxies with the identity headers; 401 without a session, 503 when that cannot be told.
 pub async fn handler(

@@ -16,10 +16,10 @@ use super::shared::Shared;
 use super::was;
 use crate::campaign::{CampaignError, session_report};
 use crate::clock::UnixTime;
-use crate::policy::head::Head;
 use crate::policy::session_fault::Report;
 use crate::proxy::{Body, Forwarded, Proxy};
 use crate::session::{Auth, CampaignSession, SessionData};
+use crate::wire::request_head::RequestHead;
 
 /// Opens a Campaign session for the owner of this access token.
 pub async fn open(
@@ -106,7 +106,7 @@ pub async fn look(
     proxy: &Proxy,
     auth: &Arc<Auth>,
     forwarded: Forwarded,
-    anew: impl FnOnce(&Auth) -> Head,
+    anew: impl FnOnce(&Auth) -> RequestHead,
 ) -> Result<Response<Body>, Stop> {
     let Forwarded { response, again } = forwarded;
     let (is_expired, mut answer) = reports_expired(response).await;

@@ -11,11 +11,11 @@ use super::pages::Plain;
 use super::rate::network;
 use super::shared::Shared;
 use crate::clock::UnixTime;
-use crate::policy::framing::FramingError;
-use crate::policy::head::Lines;
-use crate::policy::headers::{FORWARDED_FOR, REQUEST_ID, header_text};
 use crate::proxy::{Caller, Interim};
 use crate::telemetry::{Limit, RequestId};
+use crate::wire::fields::{FORWARDED_FOR, REQUEST_ID, header_text};
+use crate::wire::framing::FramingError;
+use crate::wire::request_head::HeaderLines;
 
 /// The other end of a connection.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub struct Known {
     /// The peer's address, ready for `X-Forwarded-For`.
     pub forwarded_for: HeaderValue,
     /// What every request of its, unless it is believed itself, says on its way to Campaign.
-    pub lines: Lines,
+    pub lines: HeaderLines,
     /// Where interim answers wait to be written to this connection; `None` where there is no way.
     pub interim: Option<Arc<Interim>>,
 }
@@ -49,7 +49,7 @@ impl Peer {
         let ip = address.ip().to_canonical();
         let trusted = trusted.iter().any(|network| network.contains(&ip));
         let forwarded_for = header_text(&ip.to_string());
-        let mut lines = Lines::default();
+        let mut lines = HeaderLines::default();
         lines.add(&FORWARDED_FOR, &forwarded_for);
         lines.add_fixed("x-forwarded-proto: https\r\n");
         let known = Arc::new(Known { forwarded_for, lines, interim: None });

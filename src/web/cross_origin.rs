@@ -8,7 +8,7 @@ use super::context::Context;
 use super::ending::who;
 use super::request_host::without_port;
 use super::shared::Shared;
-use crate::policy::arrival::Arrival;
+use crate::policy::client_kind::ClientKind;
 use crate::policy::origin::{Source, is_unsafe, source};
 use crate::session::Auth;
 use crate::telemetry::audit;
@@ -44,7 +44,7 @@ pub fn refuse<B>(shared: &Shared, context: &Context, request: &Request<B>, auth:
         path,
     };
     audit::cross_origin(context.id, &context.peer_text(), who(auth), &auth.sid, from);
-    let is_soap = Arrival::of(method, headers, path) == Arrival::Soap;
+    let is_soap = ClientKind::of(method, headers, path) == ClientKind::Soap;
     let context = Context {
         wants_page: context.wants_page && !is_soap,
         wants_fault: context.wants_fault || is_soap,

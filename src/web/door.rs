@@ -11,9 +11,9 @@ use super::login::{self, Begin};
 use super::pages::{self, LoginTrouble};
 use super::shared::Shared;
 use super::{keep, was};
-use crate::policy::arrival::Arrival;
-use crate::policy::kept;
+use crate::policy::client_kind::ClientKind;
 use crate::policy::return_to::ReturnTo;
+use crate::policy::saved_form;
 use crate::proxy::ClientBody;
 use crate::telemetry::audit;
 
@@ -26,7 +26,7 @@ pub async fn knock(
 ) -> Result<Response, Stop> {
     let (head, body) = request.into_parts();
     let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    if Arrival::of(&head.method, &head.headers, path) == Arrival::Form {
+    if ClientKind::of(&head.method, &head.headers, path) == ClientKind::Form {
         return keep::form(shared, context, &head.headers, body, target).await;
     }
     Ok(closed(shared, context, &head.method, &head.headers, path, target).await)
@@ -41,11 +41,11 @@ pub async fn closed(
     path: &str,
     target: &str,
 ) -> Response {
-    match Arrival::of(method, headers, path) {
-        Arrival::Soap => soap_session_expired(),
-        Arrival::Api | Arrival::Form => login_required(),
-        Arrival::Frame => framed(shared, context, headers),
-        Arrival::Navigation => {
+    match ClientKind::of(method, headers, path) {
+        ClientKind::Soap => soap_session_expired(),
+        ClientKind::Api | ClientKind::Form => login_required(),
+        ClientKind::Frame => framed(shared, context, headers),
+        ClientKind::Navigation => {
             if let Some(address) = at_home(shared, headers, target) {
                 return see_other(&address);
             }
@@ -62,7 +62,7 @@ pub async fn closed(
 
 /// A page inside a frame, where IMS refuses to be shown: its link leads the whole window to the sign-in and back.
 fn framed(shared: &Shared, context: &Context, headers: &HeaderMap) -> Response {
-    let retry = login::login_path(&kept::page_of(headers, &shared.origin));
+    let retry = login::login_path(&saved_form::page_of(headers, &shared.origin));
     let mut response = pages::framed(&retry, context.plain(shared)).into_response();
     let challenge = HeaderValue::from_static(LOGIN_CHALLENGE);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

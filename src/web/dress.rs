@@ -6,14 +6,15 @@ use super::context::Context;
 use super::shared::Shared;
 use crate::config::SessionMode;
 use crate::policy::cookies;
-use crate::policy::head::Head;
-use crate::policy::headers::{
-    FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, Passage, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT,
-    TRACESTATE, hops_left, identity,
-};
+use crate::policy::forwardable::Forwardable;
+use crate::policy::forwarded_headers::ForwardedHeaders;
 use crate::policy::origin::is_same_origin;
-use crate::policy::told::Told;
 use crate::session::Auth;
+use crate::wire::fields::{
+    FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT, TRACESTATE,
+    hops_left, identity,
+};
+use crate::wire::request_head::RequestHead;
 
 /// The head of this request as Campaign gets it, one pass over its fields. `host` is the checked host of the request.
 pub fn dress(
@@ -22,7 +23,7 @@ pub fn dress(
     request: &request::Parts,
     host: &HeaderValue,
     auth: Option<&Auth>,
-) -> Head {
+) -> RequestHead {
     let sent = request.headers.get(SECURITY_TOKEN);
     written(shared, context, request, host, auth, sent)
 }
@@ -35,7 +36,7 @@ pub fn anew(
     request: &request::Parts,
     host: &HeaderValue,
     (old, fresh): (&Auth, &Auth),
-) -> Head {
+) -> RequestHead {
     let sent = request.headers.get(SECURITY_TOKEN);
     let exchanged = if sent.is_some() && sent == old.security_token.as_ref() {
         fresh.security_token.as_ref()
@@ -53,11 +54,12 @@ fn written(
     host: &HeaderValue,
     auth: Option<&Auth>,
     sent: Option<&HeaderValue>,
-) -> Head {
+) -> RequestHead {
     let headers = &request.headers;
-    let mut head = Head::begin(&request.method, &request.uri);
+    let mut head = RequestHead::begin(&request.method, &request.uri);
     let lines = head.lines();
-    let told = if context.peer.trusted { Told::read(headers) } else { Told::default() };
+    let told =
+        if context.peer.trusted { ForwardedHeaders::read(headers) } else { ForwardedHeaders::default() };
     match &told.host {
         Some(named) => {
             lines.add(&header::HOST, host);
@@ -65,13 +67,13 @@ fn written(
         }
         None => shared.authority.write(host, lines),
     }
-    let passage = Passage::of(headers);
+    let forwardable = Forwardable::of(headers);
     let hops = hops_left(&request.method, headers);
     for (name, value) in headers {
         let anew = *name == header::COOKIE
             || *name == SECURITY_TOKEN
             || (hops.is_some() && *name == header::MAX_FORWARDS);
-        if !anew && passage.is_open(name) {
+        if !anew && forwardable.allows(name) {
             lines.add(name, value);
         }
     }

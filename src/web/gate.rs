@@ -16,14 +16,14 @@ use super::request_host::{host, with_host, without_port};
 use super::shared::Shared;
 use super::{campaign_session, cross_origin, door, dress, renew, resend, router, whole};
 use crate::clock::UnixTime;
-use crate::policy::arrival::SOAP_ROUTER;
-use crate::policy::framing::{self, FramingError};
-use crate::policy::headers::{EXPIRES_IN, REQUEST_ID, hops_left};
+use crate::policy::client_kind::SOAP_ROUTER;
 use crate::policy::path::CanonicalPath;
-use crate::policy::{kept, public};
+use crate::policy::{public, saved_form};
 use crate::proxy::{Body, ClientBody, Proxy, ProxyError, Wanted, is_websocket};
 use crate::session::Auth;
 use crate::telemetry::{AccessLog, Counters, Limit, Line, Lookup, RequestId, Trouble};
+use crate::wire::fields::{EXPIRES_IN, REQUEST_ID, hops_left};
+use crate::wire::framing::{self, FramingError};
 
 /// One worker's gate.
 #[derive(Debug)]
@@ -186,7 +186,7 @@ impl Gate {
             auth = renewed.map_err(|stop| (stop, true))?.or(auth);
         }
         if let Some(auth) = &auth
-            && kept::may_be_mark(&request)
+            && saved_form::may_be_mark(&request)
         {
             let (shared, proxy) = (self.shared.clone(), self.proxy.clone());
             let resent = resend::detached(shared, context.clone(), proxy, request, host, auth.clone());

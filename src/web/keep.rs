@@ -10,10 +10,10 @@ use super::context::Context;
 use super::login::{self, Begin};
 use super::shared::Shared;
 use super::{cookie, pages, was, whole};
-use crate::policy::kept::{self, MAX_FORM_BYTES, NotKept};
+use crate::policy::last_user::LastUser;
 use crate::policy::login::Prompt;
 use crate::policy::return_to::ReturnTo;
-use crate::policy::was::Was;
+use crate::policy::saved_form::{self, MAX_FORM_BYTES, NotSaved};
 use crate::proxy::ClientBody;
 use crate::session::{Form, FormId, Key};
 use crate::telemetry::audit::{self, FormEvent};
@@ -26,7 +26,7 @@ pub async fn form(
     mut body: ClientBody,
     target: &str,
 ) -> Result<Response, Stop> {
-    let page = kept::page_of(headers, &shared.origin);
+    let page = saved_form::page_of(headers, &shared.origin);
     match keep(shared, context, headers, &mut body, target, &page).await? {
         Ok(kept) => {
             let begin = Begin { return_to: page, prompt: Prompt::Silent, resumes: true, attempt: 0 };
@@ -58,27 +58,27 @@ async fn keep(
     body: &mut ClientBody,
     target: &str,
     page: &ReturnTo,
-) -> Result<Result<Option<(FormId, Vec<Key>)>, NotKept>, Stop> {
-    let Some(was) = was::read(shared, headers, context.now) else { return Ok(Err(NotKept::Stranger)) };
+) -> Result<Result<Option<(FormId, Vec<Key>)>, NotSaved>, Stop> {
+    let Some(was) = was::read(shared, headers, context.now) else { return Ok(Err(NotSaved::Stranger)) };
     let length = body.size_hint().exact();
-    let target = match kept::judge(headers, &shared.origin, length, target) {
+    let target = match saved_form::judge(headers, &shared.origin, length, target) {
         Ok(target) => target,
         Err(why) => return Ok(Err(why)),
     };
     let allowed = shared.limits.body_bytes.and_then(|allowed| usize::try_from(allowed).ok());
     let most = allowed.unwrap_or(usize::MAX).min(MAX_FORM_BYTES);
     let expected = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(most);
-    let Some(place) = shared.forms.reserve(&was.user, expected) else { return Ok(Err(NotKept::Full)) };
+    let Some(place) = shared.forms.reserve(&was.user, expected) else { return Ok(Err(NotSaved::Full)) };
     let Some(body) = whole::read(body, most, shared.limits.upload_timeout).await? else {
-        return Ok(Err(NotKept::TooLarge));
+        return Ok(Err(NotSaved::TooLarge));
     };
     // The button of the page that has a form sent was pressed too late: the form itself is kept already.
-    if kept::mark(&body).is_some() {
+    if saved_form::mark(&body).is_some() {
         return Ok(Ok(None));
     }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let Some(content_type) = content_type.map(str::to_owned) else { return Ok(Err(NotKept::Odd)) };
-    let Was { user, security_token, .. } = was;
+    let Some(content_type) = content_type.map(str::to_owned) else { return Ok(Err(NotSaved::Odd)) };
+    let LastUser { user, security_token, .. } = was;
     let form =
         Form { user, target, page: page.clone(), content_type, body, security_token, sent: context.now.0 };
     match shared.forms.keep(place, &form).await {
@@ -88,7 +88,7 @@ async fn keep(
         }
         Err(error) => {
             tracing::warn!(request = %context.id, %error, "a form is not kept");
-            Ok(Err(NotKept::Store))
+            Ok(Err(NotSaved::Store))
         }
     }
 }
@@ -107,7 +107,7 @@ pub fn note(event: FormEvent, context: &Context, form: &Form) {
 }
 
 /// What was sent is lost to us; the browser may still have it.
-fn not_kept(shared: &Shared, context: &Context, why: NotKept, page: &ReturnTo) -> Response {
+fn not_kept(shared: &Shared, context: &Context, why: NotSaved, page: &ReturnTo) -> Response {
     tracing::info!(request = %context.id, %why, "a form without a session is not kept");
     let retry = login::login_path(page);
     let mut response = pages::not_kept(why, &retry, context.plain(shared)).into_response();

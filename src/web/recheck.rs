@@ -13,7 +13,7 @@ use super::renew::{self, Renewal};
 use super::shared::Shared;
 use crate::clock::UnixTime;
 use crate::policy::access::{AccessPolicy, Granted, Refusal};
-use crate::policy::renewal::recheck_grace;
+use crate::policy::token_times::recheck_grace;
 use crate::session::{Auth, Ending, StoreError};
 use crate::telemetry::RequestId;
 use crate::telemetry::audit;

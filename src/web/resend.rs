@@ -15,12 +15,12 @@ use super::context::Context;
 use super::pages::{self, Problem};
 use super::shared::Shared;
 use super::{campaign_session, cookie, dress, keep, resume, whole};
-use crate::policy::headers::EXPIRES_IN;
-use crate::policy::kept::{self, MARK_LENGTH};
 use crate::policy::origin::is_same_origin;
+use crate::policy::saved_form::{self, MARK_LENGTH};
 use crate::proxy::{Body, Caller, ClientBody, Proxy, ProxyError};
 use crate::session::{Auth, Form, FormId};
 use crate::telemetry::audit::FormEvent;
+use crate::wire::fields::EXPIRES_IN;
 
 /// As [`resend`], to its end whether the client stays or not: a form is sent or kept, never lost between.
 pub async fn detached(
@@ -48,7 +48,7 @@ async fn resend(
     let (head, body) = request.into_parts();
     let whole = whole::read(body, MARK_LENGTH, shared.limits.upload_timeout).await?;
     let body = whole.ok_or(Stop::BodyTooLarge)?;
-    let Some(mark) = kept::mark(&body) else {
+    let Some(mark) = saved_form::mark(&body) else {
         let request = Request::from_parts(head, Full::new(body));
         return forward(shared, context, proxy, request, host, auth).await.map_err(Stop::from);
     };

@@ -15,9 +15,9 @@ use super::pages::{self, Waiting};
 use super::shared::Shared;
 use super::{cookie, door, keep, was};
 use crate::clock::UnixTime;
-use crate::policy::kept::{self, MARK};
 use crate::policy::origin::is_same_origin;
 use crate::policy::return_to::ReturnTo;
+use crate::policy::saved_form::{self, MARK};
 use crate::session::{Auth, Form, FormId};
 use crate::telemetry::audit::FormEvent;
 
@@ -160,7 +160,9 @@ pub fn renewed_target(auth: &Auth, form: &Form) -> String {
 /// `bytes` of a form with the security token of this session instead of the one that ended.
 pub fn renewed(auth: &Auth, form: &Form, bytes: &[u8]) -> Vec<u8> {
     match (&form.security_token, &auth.data.campaign) {
-        (Some(old), Some(now)) => kept::renew(bytes, old.expose_secret(), now.security_token.expose_secret()),
+        (Some(old), Some(now)) => {
+            saved_form::renew(bytes, old.expose_secret(), now.security_token.expose_secret())
+        }
         _ => bytes.to_vec(),
     }
 }

@@ -15,9 +15,9 @@ use crate::config::{Instance, Limits};
 use crate::crypto::Sealer;
 use crate::ims::Ims;
 use crate::policy::cookies::CookieNames;
-use crate::policy::head::Lines;
-use crate::policy::headers::FORWARDED_HOST;
 use crate::session::{Attempts, Forms, Sessions, Signer};
+use crate::wire::fields::FORWARDED_HOST;
+use crate::wire::request_head::HeaderLines;
 
 /// Everything a request may need; built by `app` only.
 #[derive(Debug)]
@@ -72,13 +72,13 @@ pub struct Shared {
 #[derive(Debug)]
 pub struct Authority {
     host: HeaderValue,
-    lines: Lines,
+    lines: HeaderLines,
 }
 
 impl Authority {
     /// Host and port, as in a `Host` header.
     pub fn new(host: HeaderValue) -> Self {
-        let mut lines = Lines::default();
+        let mut lines = HeaderLines::default();
         lines.add(&header::HOST, &host);
         lines.add(&FORWARDED_HOST, &host);
         Self { host, lines }
@@ -90,7 +90,7 @@ impl Authority {
     }
 
     /// Writes `Host` and `X-Forwarded-Host`.
-    pub fn write(&self, host: &HeaderValue, lines: &mut Lines) {
+    pub fn write(&self, host: &HeaderValue, lines: &mut HeaderLines) {
         if self.is(host) {
             return lines.extend(&self.lines);
         }

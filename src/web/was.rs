@@ -6,14 +6,14 @@ use super::cookie;
 use super::shared::Shared;
 use crate::clock::UnixTime;
 use crate::policy::cookies;
+use crate::policy::last_user::{GRACE, LastUser};
 use crate::policy::login::Prompt;
-use crate::policy::was::{GRACE, Was};
 use crate::session::Auth;
 
 /// Notes in the browser who signed in.
 pub fn set(shared: &Shared, headers: &mut HeaderMap, auth: &Auth) {
     let data = &auth.data;
-    let was = Was {
+    let was = LastUser {
         user: data.identity.user.clone(),
         until: data.created.plus(shared.absolute_timeout).plus(GRACE).0,
         security_token: data.campaign.as_ref().map(|session| session.security_token.clone()),
@@ -25,9 +25,9 @@ pub fn set(shared: &Shared, headers: &mut HeaderMap, auth: &Auth) {
 }
 
 /// Who was signed in at this browser lately.
-pub fn read(shared: &Shared, headers: &HeaderMap, now: UnixTime) -> Option<Was> {
+pub fn read(shared: &Shared, headers: &HeaderMap, now: UnixTime) -> Option<LastUser> {
     let (_, sealed) = cookies::pairs(headers).find(|(name, _)| *name == shared.cookies.was)?;
-    shared.sealer.open::<Was>(&shared.cookies.was, sealed).filter(|was| now.0 < was.until)
+    shared.sealer.open::<LastUser>(&shared.cookies.was, sealed).filter(|was| now.0 < was.until)
 }
 
 /// True when this gateway has sealed what the browser sends, however long ago.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use imsgate::config::Rate;
-use imsgate::policy::framing::HeadLimits;
+use imsgate::wire::framing::HeadLimits;
 
 use crate::ask::{self, Ask};
 use crate::raw::Line;

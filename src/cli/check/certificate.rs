@@ -14,8 +14,8 @@ use super::report::Item;
 use crate::clock::UnixTime;
 use crate::config::{Config, Places};
 use crate::files::{self, Problem};
-use crate::policy::pem;
 use crate::server::NO_CERTIFICATE;
+use crate::wire::pem;
 
 /// Certificate and key: readable, belonging together, within their dates, for the right host.
 pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item> {

@@ -4,8 +4,8 @@ use super::Check;
 use crate::config::limits::{Limits, Rate};
 use crate::config::raw::RawLimits;
 use crate::policy::buffers::BufferLimits;
-use crate::policy::framing::HeadLimits;
 use crate::policy::min_rate::MinRate;
+use crate::wire::framing::HeadLimits;
 
 pub(super) fn limits(check: &mut Check<'_>, raw: &RawLimits) -> Option<Limits> {
     let idle_timeout = check.timeout("limits.idle_timeout", &raw.idle_timeout);

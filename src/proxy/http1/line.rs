@@ -13,9 +13,9 @@ use tokio_util::io::poll_read_buf;
 use super::ahead::{AT_MOST, Ahead};
 use super::{SendError, Sending, WireError};
 use crate::http_client::Wire;
-use crate::policy::answer::{Answer, AnswerError, Framing, Next};
 use crate::proxy::interim::Interim;
 use crate::proxy::upload::Upload;
+use crate::wire::response::{Framing, Next, ResponseError, ResponseHead};
 
 /// A connection. Dropping it closes it.
 #[derive(Debug)]
@@ -70,11 +70,11 @@ impl Line {
         cx: &mut Context<'_>,
         to_head: bool,
         interim: Option<&Interim>,
-    ) -> Poll<Result<Answer, WireError>> {
+    ) -> Poll<Result<ResponseHead, WireError>> {
         loop {
             // Without a line's end there is no head yet.
             if self.ahead.bytes.contains(&b'\n') {
-                match Answer::parse(&mut self.ahead.bytes, to_head).map_err(WireError::from)? {
+                match ResponseHead::parse(&mut self.ahead.bytes, to_head).map_err(WireError::from)? {
                     Some(answer) if answer.status.is_informational() && answer.status != SWITCHING => {
                         self.interim += 1;
                         if self.interim > MAX_INTERIM {
@@ -98,7 +98,7 @@ impl Line {
             let begun = !self.ahead.bytes.is_empty();
             if ready!(self.poll_fill(cx))? == 0 {
                 return Poll::Ready(Err(if begun {
-                    AnswerError::Incomplete.into()
+                    ResponseError::Incomplete.into()
                 } else {
                     WireError::Closed
                 }));

@@ -1,6 +1,6 @@
 //! HTTP/1.1 towards Campaign (RFC 9112), for one exchange after the other on one connection.
 //!
-//! A request's head comes written, and `policy::answer` says where answers end. It runs in the task that serves the client:
+//! A request's head comes written, and `wire::response` says where answers end. It runs in the task that serves the client:
 //! no other task, no channel, no copy of a body in between (but for `early`). [`Line`] is the connection, [`Sending`] a request on its way.
 
 mod ahead;
@@ -10,7 +10,7 @@ mod sending;
 pub(super) use line::Line;
 pub(super) use sending::{SendError, Sending};
 
-use crate::policy::answer::AnswerError;
+use crate::wire::response::ResponseError;
 
 /// What an upstream sends that is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum WireError {
     TooLong,
     /// It is none, or it is not clear where it ends.
     #[error(transparent)]
-    Answer(#[from] AnswerError),
+    ResponseHead(#[from] ResponseError),
 }
 
 impl WireError {

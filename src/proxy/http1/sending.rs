@@ -9,8 +9,8 @@ use http_body::Body as _;
 use tokio::io::AsyncWrite as _;
 
 use crate::http_client::Wire;
-use crate::policy::head::BodyLength;
 use crate::proxy::upload::{Upload, UploadError};
+use crate::wire::request_head::BodyLength;
 
 /// What of a request has not gone out.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use http::StatusCode;
 use super::Page;
 use super::problem::{Plain, Problem, problem};
 use crate::clock::UnixTime;
-use crate::policy::kept::NotKept;
+use crate::policy::saved_form::NotSaved;
 
 /// The question whether to send what was kept.
 #[derive(Clone, Copy, Debug, Template)]
@@ -65,19 +65,19 @@ impl Waiting {
 }
 
 /// 401: what was sent without a session is not kept, and why. `retry` is the path that begins a login.
-pub fn not_kept(why: NotKept, retry: &str, plain: Plain<'_>) -> Page {
+pub fn not_kept(why: NotSaved, retry: &str, plain: Plain<'_>) -> Page {
     let reason = match why {
-        NotKept::Stranger => "You are not signed in, so what you sent went nowhere.",
-        NotKept::Foreign => {
+        NotSaved::Stranger => "You are not signed in, so what you sent went nowhere.",
+        NotSaved::Foreign => {
             "You are not signed in, and what you sent came from another site, so it went nowhere."
         }
-        NotKept::TooLarge => {
+        NotSaved::TooLarge => {
             "Your session had ended when you sent this. It is larger than 1 MB, too large to be kept for you."
         }
-        NotKept::Odd => {
+        NotSaved::Odd => {
             "Your session had ended when you sent this, and it is of a kind that cannot be kept for you."
         }
-        NotKept::Full | NotKept::Store => {
+        NotSaved::Full | NotSaved::Store => {
             "Your session had ended when you sent this, and it cannot be kept for you at the moment."
         }
     };

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::*;
 use crate::clock::UnixTime;
-use crate::policy::kept::NotKept;
+use crate::policy::saved_form::NotSaved;
 
 const NOW: UnixTime = UnixTime(1_795_343_343);
 
@@ -176,11 +176,11 @@ fn pages_of_kept_forms(words: Words<'_>) -> Vec<(&'static str, Page)> {
         ("kept-campaign-unavailable", still_kept(StatusCode::BAD_GATEWAY, plain)),
     ];
     for (name, why) in [
-        ("not-kept-stranger", NotKept::Stranger),
-        ("not-kept-foreign", NotKept::Foreign),
-        ("not-kept-large", NotKept::TooLarge),
-        ("not-kept-odd", NotKept::Odd),
-        ("not-kept-full", NotKept::Full),
+        ("not-kept-stranger", NotSaved::Stranger),
+        ("not-kept-foreign", NotSaved::Foreign),
+        ("not-kept-large", NotSaved::TooLarge),
+        ("not-kept-odd", NotSaved::Odd),
+        ("not-kept-full", NotSaved::Full),
     ] {
         pages.push((name, not_kept(why, link, plain)));
     }

@@ -5,7 +5,7 @@ use std::mem;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::AnswerError;
+use super::ResponseError;
 use super::chunks::{Chunks, Step};
 
 /// How the rest of an answer's body ends.
@@ -42,8 +42,8 @@ impl Framing {
     /// Takes what is next out of `bytes`.
     ///
     /// # Errors
-    /// [`AnswerError::Chunk`].
-    pub fn next(&mut self, bytes: &mut Bytes) -> Result<Next, AnswerError> {
+    /// [`ResponseError::Chunk`].
+    pub fn next(&mut self, bytes: &mut Bytes) -> Result<Next, ResponseError> {
         Ok(match self {
             Self::Length(0) => Next::End,
             Self::Length(_) | Self::Closing if bytes.is_empty() => Next::More,
@@ -66,14 +66,14 @@ impl Framing {
     /// The connection has ended: so has a body that ends with it, and no other.
     ///
     /// # Errors
-    /// [`AnswerError::Incomplete`].
-    pub fn close(&mut self) -> Result<(), AnswerError> {
+    /// [`ResponseError::Incomplete`].
+    pub fn close(&mut self) -> Result<(), ResponseError> {
         match self {
             Self::Closing => {
                 *self = Self::NONE;
                 Ok(())
             }
-            _ => Err(AnswerError::Incomplete),
+            _ => Err(ResponseError::Incomplete),
         }
     }
 

@@ -12,7 +12,7 @@ use super::framing::FramingError;
 
 /// Follows the bytes of one connection.
 #[derive(Debug)]
-pub struct Heads {
+pub struct StrictHead {
     place: Place,
     /// Of a line whose end has not come yet.
     begun: Vec<u8>,
@@ -23,7 +23,7 @@ pub struct Heads {
 
 /// A head to be refused; everything after it as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flawed {
+pub struct FlawedHead {
     /// Which head of the connection, from 1.
     pub head: u32,
     /// What is wrong with it.
@@ -50,7 +50,7 @@ enum Place {
     Over,
 }
 
-impl Heads {
+impl StrictHead {
     /// At the beginning of a connection, of which the parser takes heads of `longest` bytes.
     pub fn new(longest: usize) -> Self {
         Self { place: Place::default(), begun: Vec::new(), longest, count: 0 }
@@ -62,7 +62,7 @@ impl Heads {
     }
 
     /// Takes in the next bytes of the connection; gives the first flaw, once.
-    pub fn read(&mut self, mut bytes: &[u8]) -> Option<Flawed> {
+    pub fn read(&mut self, mut bytes: &[u8]) -> Option<FlawedHead> {
         while !bytes.is_empty() {
             match self.place {
                 Place::Over => return None,
@@ -78,7 +78,7 @@ impl Heads {
                     bytes = rest;
                     if let Err(why) = self.whole_line(line) {
                         self.stop();
-                        return Some(Flawed { head: self.count, why });
+                        return Some(FlawedHead { head: self.count, why });
                     }
                 }
             }
@@ -191,7 +191,7 @@ mod tests {
     const LONGEST: usize = 64 * 1024;
 
     fn found(text: &str) -> Option<(u32, FramingError)> {
-        Heads::new(LONGEST).read(text.as_bytes()).map(|flawed| (flawed.head, flawed.why))
+        StrictHead::new(LONGEST).read(text.as_bytes()).map(|flawed| (flawed.head, flawed.why))
     }
 
     /// Heads and bodies one after the other, the flaw in the last.
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_tunnel_is_neither_kept_nor_judged() {
-        let mut heads = Heads::new(LONGEST);
+        let mut heads = StrictHead::new(LONGEST);
         let upgrade = "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
         assert_eq!(heads.read(upgrade.as_bytes()), None);
         // A frame of RFC 6455 §5.2 begins with the bit FIN or with an opcode below the printable ones.
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_given_up() {
-        let mut heads = Heads::new(LONGEST);
+        let mut heads = StrictHead::new(LONGEST);
         for _ in 0..10 {
             heads.read(&[b'x'; 16 * 1024]);
         }
@@ -248,13 +248,13 @@ mod tests {
 
     #[test]
     fn a_long_line_that_the_parser_takes_is_followed_to_its_end() {
-        let mut heads = Heads::new(LONGEST);
+        let mut heads = StrictHead::new(LONGEST);
         let long = ["POST / HTTP/1.1\r\nContent-Length: 1\r\nCookie: ", &"x".repeat(LONGEST - 1000)].concat();
         for piece in long.as_bytes().chunks(1000) {
             assert_eq!(heads.read(piece), None);
         }
         let two = heads.read(b"\r\nTransfer-Encoding: chunked\r\n\r\n");
-        assert_eq!(two, Some(Flawed { head: 1, why: FramingError::TwoFramings }));
+        assert_eq!(two, Some(FlawedHead { head: 1, why: FramingError::TwoFramings }));
     }
 
     proptest! {
@@ -265,7 +265,7 @@ mod tests {
         ) {
             let text = [BEFORE, &last].concat();
             let mut bytes = text.as_bytes();
-            let mut heads = Heads::new(LONGEST);
+            let mut heads = StrictHead::new(LONGEST);
             let mut flawed = None;
             for cut in cuts.into_iter().chain([usize::MAX]) {
                 let (piece, rest) = bytes.split_at(cut.min(bytes.len()));

@@ -4,7 +4,7 @@ use http::{HeaderMap, Method, header};
 
 /// The kind of an unauthenticated request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrival {
+pub enum ClientKind {
     /// A person's top-level navigation: 303 to IMS.
     Navigation,
     /// A page's form, sent as a navigation: kept if it may be, else 401 and a page.
@@ -20,7 +20,7 @@ pub enum Arrival {
 /// Campaign's SOAP router.
 pub const SOAP_ROUTER: &str = "/nl/jsp/soaprouter.jsp";
 
-impl Arrival {
+impl ClientKind {
     /// Classifies a request by its method, headers and canonical path.
     pub fn of(method: &Method, headers: &HeaderMap, path: &str) -> Self {
         if is_soap(headers, path) {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_client_is_told_apart() {
-        use Arrival::{Api, Form, Frame, Navigation, Soap};
+        use ClientKind::{Api, Form, Frame, Navigation, Soap};
         let form = ("content-type", "application/x-www-form-urlencoded");
         let get = Method::GET;
         for (method, pairs, path, expected) in [
@@ -143,7 +143,7 @@ mod tests {
             (&Method::POST, &[("content-type", "Application/SOAP+xml;charset=UTF-8")], "/other", Soap),
             (&Method::POST, &[("content-type", "text/xml; charset=utf-8")], "/other", Api),
         ] {
-            assert_eq!(Arrival::of(method, &headers(pairs), path), expected, "{method} {path} {pairs:?}");
+            assert_eq!(ClientKind::of(method, &headers(pairs), path), expected, "{method} {path} {pairs:?}");
         }
     }
 }

@@ -13,7 +13,7 @@ pub const GRACE: Duration = Duration::from_hours(12);
 
 /// The last person signed in at a browser.
 #[derive(Serialize, Deserialize)]
-pub struct Was {
+pub struct LastUser {
     /// IMS user id.
     pub user: String,
     /// Until when this counts, seconds since the Unix epoch.

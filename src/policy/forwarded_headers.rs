@@ -3,11 +3,11 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::headers::{FORWARDED_HOST, FORWARDED_PROTO, TRACEPARENT, TRACESTATE};
+use crate::wire::fields::{FORWARDED_HOST, FORWARDED_PROTO, TRACEPARENT, TRACESTATE};
 
 /// The words of a trusted proxy; `Default` is one that said nothing.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct ForwardedHeaders {
     /// `X-Forwarded-Proto`: `http` or `https`.
     pub proto: Option<HeaderValue>,
     /// `X-Forwarded-Host`: the host the client asked that proxy for.
@@ -16,7 +16,7 @@ pub struct Told {
     pub trace: Option<(HeaderValue, Option<HeaderValue>)>,
 }
 
-impl Told {
+impl ForwardedHeaders {
     /// Reads the fields of a request from a trusted peer.
     pub fn read(headers: &HeaderMap) -> Self {
         let proto = only(headers, &FORWARDED_PROTO).filter(|value| value == "http" || value == "https");
@@ -53,9 +53,9 @@ fn is_traceparent(value: &HeaderValue) -> bool {
 mod tests {
     use super::*;
 
-    fn told(name: &'static str, values: &[&'static str]) -> Told {
+    fn told(name: &'static str, values: &[&'static str]) -> ForwardedHeaders {
         let fields = values.iter().map(|v| (HeaderName::from_static(name), HeaderValue::from_static(v)));
-        Told::read(&fields.collect())
+        ForwardedHeaders::read(&fields.collect())
     }
 
     #[test]

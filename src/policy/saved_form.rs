@@ -16,7 +16,7 @@ pub const MAX_FORM_BYTES: usize = 1 << 20;
 
 /// Why a form is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotKept {
+pub enum NotSaved {
     /// Nobody was signed in at this browser lately.
     #[error("nobody was signed in at this browser lately")]
     Stranger,
@@ -44,17 +44,17 @@ pub fn judge(
     origin: &str,
     length: Option<u64>,
     target: &str,
-) -> Result<ReturnTo, NotKept> {
+) -> Result<ReturnTo, NotSaved> {
     if !is_same_origin(headers, origin) {
-        return Err(NotKept::Foreign);
+        return Err(NotSaved::Foreign);
     }
     if length.is_some_and(|length| length > MAX_FORM_BYTES as u64) {
-        return Err(NotKept::TooLarge);
+        return Err(NotSaved::TooLarge);
     }
     if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(NotKept::Odd);
+        return Err(NotSaved::Odd);
     }
-    ReturnTo::parse(target).ok_or(NotKept::Odd)
+    ReturnTo::parse(target).ok_or(NotSaved::Odd)
 }
 
 /// The page that a form was on, by `Referer`; the root when it does not tell an address of this origin.
@@ -143,16 +143,16 @@ mod tests {
         for (pairs, length, target, expected) in [
             (&[own][..], Some(most), "/xtk/form?x=%22", Ok("/xtk/form?x=%22")),
             (&[own], None, "/xtk/form", Ok("/xtk/form")),
-            (&[own], Some(most + 1), "/xtk/form", Err(NotKept::TooLarge)),
-            (&[], Some(1), "/xtk/form", Err(NotKept::Foreign)),
-            (&[("origin", "https://evil.example.com")], Some(1), "/", Err(NotKept::Foreign)),
-            (&[("origin", "null")], Some(1), "/", Err(NotKept::Foreign)),
-            (&[own, ("sec-fetch-site", "cross-site")], Some(1), "/", Err(NotKept::Foreign)),
-            (&[("sec-fetch-site", "same-site")], Some(1), "/", Err(NotKept::Foreign)),
-            (&[own, ("content-encoding", "gzip")], Some(1), "/", Err(NotKept::Odd)),
-            (&[own], Some(1), "//evil.example.com/", Err(NotKept::Odd)),
-            (&[own], Some(1), "/ims/logout", Err(NotKept::Odd)),
-            (&[own], Some(1), &long, Err(NotKept::Odd)),
+            (&[own], Some(most + 1), "/xtk/form", Err(NotSaved::TooLarge)),
+            (&[], Some(1), "/xtk/form", Err(NotSaved::Foreign)),
+            (&[("origin", "https://evil.example.com")], Some(1), "/", Err(NotSaved::Foreign)),
+            (&[("origin", "null")], Some(1), "/", Err(NotSaved::Foreign)),
+            (&[own, ("sec-fetch-site", "cross-site")], Some(1), "/", Err(NotSaved::Foreign)),
+            (&[("sec-fetch-site", "same-site")], Some(1), "/", Err(NotSaved::Foreign)),
+            (&[own, ("content-encoding", "gzip")], Some(1), "/", Err(NotSaved::Odd)),
+            (&[own], Some(1), "//evil.example.com/", Err(NotSaved::Odd)),
+            (&[own], Some(1), "/ims/logout", Err(NotSaved::Odd)),
+            (&[own], Some(1), &long, Err(NotSaved::Odd)),
         ] {
             let judged = judge(&headers(pairs), OWN, length, target);
             assert_eq!(judged.as_ref().map(ReturnTo::as_str).map_err(|e| *e), expected, "{pairs:?} {target}");

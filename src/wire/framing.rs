@@ -1,4 +1,4 @@
-//! Heads that end at the gate: too long, or with a framing that could be lost or misread on the way.
+//! Request heads that end at the gate: too long, or with a framing that could be lost or misread on the way.
 
 use http::{HeaderMap, Uri, header};
 

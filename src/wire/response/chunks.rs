@@ -3,8 +3,8 @@
 use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::AnswerError;
-use crate::policy::headers::may_trail;
+use super::ResponseError;
+use crate::wire::fields::may_trail;
 
 /// Where in a chunked body the next byte belongs.
 #[derive(Debug)]
@@ -63,8 +63,8 @@ impl Chunks {
     /// Takes the next step with these bytes; what it does not need is left in them.
     ///
     /// # Errors
-    /// [`AnswerError::Chunk`].
-    pub fn step(&mut self, bytes: &mut Bytes) -> Result<Step, AnswerError> {
+    /// [`ResponseError::Chunk`].
+    pub fn step(&mut self, bytes: &mut Bytes) -> Result<Step, ResponseError> {
         loop {
             if let Place::Data(left) = self.place {
                 return Ok(self.data(left, bytes));
@@ -78,7 +78,7 @@ impl Chunks {
             let byte = bytes.get_u8();
             if let Place::Trailers(text) = &mut self.place {
                 if text.len() >= self.room {
-                    return Err(AnswerError::Chunk);
+                    return Err(ResponseError::Chunk);
                 }
                 text.push(byte);
                 if text.as_slice() == b"\r\n" {
@@ -90,7 +90,7 @@ impl Chunks {
                 }
                 continue;
             }
-            self.place = self.framing(byte).ok_or(AnswerError::Chunk)?;
+            self.place = self.framing(byte).ok_or(ResponseError::Chunk)?;
         }
     }
 
@@ -135,21 +135,21 @@ impl Chunks {
     }
 }
 
-fn trailers(text: &[u8]) -> Result<HeaderMap, AnswerError> {
+fn trailers(text: &[u8]) -> Result<HeaderMap, ResponseError> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_TRAILERS];
     match httparse::parse_headers(text, &mut fields)? {
         httparse::Status::Complete((length, fields)) if length == text.len() => {
             let mut map = HeaderMap::new();
             for field in fields {
-                let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| AnswerError::Chunk)?;
-                let value = HeaderValue::from_bytes(field.value).map_err(|_| AnswerError::Chunk)?;
+                let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| ResponseError::Chunk)?;
+                let value = HeaderValue::from_bytes(field.value).map_err(|_| ResponseError::Chunk)?;
                 if may_trail(&name) {
                     map.append(name, value);
                 }
             }
             Ok(map)
         }
-        _ => Err(AnswerError::Chunk),
+        _ => Err(ResponseError::Chunk),
     }
 }
 

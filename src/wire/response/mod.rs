@@ -11,7 +11,7 @@ use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use hyper::ext::ReasonPhrase;
 
-use super::headers::is_hop_by_hop;
+use super::fields::is_hop_by_hop;
 
 pub use body::{Framing, Next};
 pub use chunks::{Chunks, Step};
@@ -19,7 +19,7 @@ pub use declared::Declared;
 
 /// Why an answer is not passed on: it is none, or where it ends is in doubt, or would be for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
+pub enum ResponseError {
     /// A head that is none.
     #[error("the answer's head cannot be read: {0}")]
     Head(#[from] httparse::Error),
@@ -42,7 +42,7 @@ pub enum AnswerError {
 
 /// An answer's head.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ResponseHead {
     /// The status.
     pub status: StatusCode,
     /// What the upstream calls it, when that is not the usual name.
@@ -59,12 +59,12 @@ pub struct Answer {
     pub persists: bool,
 }
 
-impl Answer {
+impl ResponseHead {
     /// Takes one head out of `bytes`; `None` when it has not come whole. `to_head` for an answer to HEAD.
     ///
     /// # Errors
-    /// [`AnswerError`], for what never will be a head, or none with one end.
-    pub fn parse(bytes: &mut Bytes, to_head: bool) -> Result<Option<Self>, AnswerError> {
+    /// [`ResponseError`], for what never will be a head, or none with one end.
+    pub fn parse(bytes: &mut Bytes, to_head: bool) -> Result<Option<Self>, ResponseError> {
         let mut room = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let mut response = httparse::Response::new(&mut []);
         let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
@@ -148,7 +148,7 @@ mod tests {
 
     fn parsed(text: &'static str, to_head: bool) -> Option<(u16, Framing, bool, Bytes)> {
         let mut bytes = Bytes::from_static(text.as_bytes());
-        let answer = Answer::parse(&mut bytes, to_head).ok()??;
+        let answer = ResponseHead::parse(&mut bytes, to_head).ok()??;
         Some((answer.status.as_u16(), answer.framing, answer.persists, bytes))
     }
 
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn half_a_head_is_none_yet_and_a_wrong_one_never() {
         let mut half = Bytes::from_static(b"HTTP/1.1 200 OK\r\nX: y\r\n");
-        assert!(Answer::parse(&mut half, false).unwrap().is_none());
+        assert!(ResponseHead::parse(&mut half, false).unwrap().is_none());
         assert_eq!(half.len(), 23, "nothing is lost");
         for wrong in [
             "HTTP/2 200 OK\r\n\r\n",
@@ -201,7 +201,10 @@ mod tests {
             "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
         ] {
-            assert!(Answer::parse(&mut Bytes::from_static(wrong.as_bytes()), false).is_err(), "{wrong:?}");
+            assert!(
+                ResponseHead::parse(&mut Bytes::from_static(wrong.as_bytes()), false).is_err(),
+                "{wrong:?}"
+            );
         }
     }
 
@@ -218,7 +221,7 @@ mod tests {
         ] {
             for field in ["Content-Length: 4", "Transfer-Encoding: chunked"] {
                 let head = format!("HTTP/1.1 {status} x\r\nA: b\r\n{field}\r\n\r\n");
-                let answer = Answer::parse(&mut head.into(), to_head).unwrap().unwrap();
+                let answer = ResponseHead::parse(&mut head.into(), to_head).unwrap().unwrap();
                 assert_eq!(answer.fields.len(), 1 + usize::from(framing), "{status} {to_head} {field}");
             }
         }
@@ -227,7 +230,7 @@ mod tests {
     #[test]
     fn an_unusual_reason_is_kept() {
         let mut bytes = Bytes::from_static(b"HTTP/1.1 200 Fine\r\nContent-Length: 0\r\n\r\n");
-        let answer = Answer::parse(&mut bytes, false).unwrap().unwrap();
+        let answer = ResponseHead::parse(&mut bytes, false).unwrap().unwrap();
         assert_eq!(answer.reason.unwrap().as_bytes(), b"Fine");
     }
 }

@@ -9,9 +9,9 @@ use http::{HeaderName, HeaderValue, Method, Uri, header};
 
 /// Field lines, each with its end.
 #[derive(Clone, Default)]
-pub struct Lines(Vec<u8>);
+pub struct HeaderLines(Vec<u8>);
 
-impl Lines {
+impl HeaderLines {
     /// Adds a field.
     pub fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
         self.line(name, value.as_bytes());
@@ -30,7 +30,7 @@ impl Lines {
     }
 
     /// Adds a field whose value is a list, which has a line once it has a part.
-    pub(super) fn list<'a>(&'a mut self, name: &'a HeaderName, separator: &'static [u8]) -> List<'a> {
+    pub fn list<'a>(&'a mut self, name: &'a HeaderName, separator: &'static [u8]) -> List<'a> {
         List { lines: self, name, separator, begun: false }
     }
 
@@ -55,8 +55,8 @@ impl Lines {
 }
 
 /// A list that is being written; its line ends when this is dropped.
-pub(super) struct List<'a> {
-    lines: &'a mut Lines,
+pub struct List<'a> {
+    lines: &'a mut HeaderLines,
     name: &'a HeaderName,
     separator: &'static [u8],
     begun: bool,
@@ -64,7 +64,7 @@ pub(super) struct List<'a> {
 
 impl List<'_> {
     /// Adds a part of a field value.
-    pub(super) fn push(&mut self, part: &[u8]) {
+    pub fn push(&mut self, part: &[u8]) {
         let text = &mut self.lines.0;
         if std::mem::replace(&mut self.begun, true) {
             text.extend_from_slice(self.separator);
@@ -85,23 +85,23 @@ impl Drop for List<'_> {
 }
 
 /// Some of it is secret.
-impl fmt::Debug for Lines {
+impl fmt::Debug for HeaderLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lines({} bytes)", self.0.len())
+        write!(f, "HeaderLines({} bytes)", self.0.len())
     }
 }
 
 /// A head that fields can be added to.
 #[derive(Debug)]
-pub struct Head {
-    lines: Lines,
+pub struct RequestHead {
+    lines: HeaderLines,
     client_host: Option<HeaderValue>,
     wants_no_answer_body: bool,
     is_safe: bool,
     wants_length: bool,
 }
 
-impl Head {
+impl RequestHead {
     /// Begins with the request line. Of the target, path and query count.
     pub fn begin(method: &Method, target: &Uri) -> Self {
         let mut text = Vec::with_capacity(USUAL);
@@ -115,7 +115,7 @@ impl Head {
         text.extend_from_slice(target.as_bytes());
         text.extend_from_slice(b" HTTP/1.1\r\n");
         Self {
-            lines: Lines(text),
+            lines: HeaderLines(text),
             client_host: None,
             wants_no_answer_body: *method == Method::HEAD,
             is_safe: matches!(*method, Method::GET | Method::HEAD),
@@ -124,7 +124,7 @@ impl Head {
     }
 
     /// Where fields are added. The framing is none of them: it comes with [`end`](Self::end).
-    pub fn lines(&mut self) -> &mut Lines {
+    pub fn lines(&mut self) -> &mut HeaderLines {
         &mut self.lines
     }
 
@@ -134,7 +134,7 @@ impl Head {
     }
 
     /// Adds the field that says where the body ends, and ends the head.
-    pub fn end(mut self, body: &BodyLength) -> WholeHead {
+    pub fn end(mut self, body: &BodyLength) -> FinishedHead {
         match body {
             // RFC 9110 §8.6: where a body is expected, "none" has to be said.
             BodyLength::None if self.wants_length => {
@@ -150,7 +150,7 @@ impl Head {
         }
         self.lines.0.extend_from_slice(b"\r\n");
         let is_repeatable = self.is_safe && *body == BodyLength::None;
-        WholeHead {
+        FinishedHead {
             bytes: self.lines.0,
             client_host: self.client_host,
             is_head: self.wants_no_answer_body,
@@ -171,7 +171,7 @@ pub enum BodyLength {
 }
 
 /// A head as it goes out.
-pub struct WholeHead {
+pub struct FinishedHead {
     /// With the empty line at its end.
     pub bytes: Vec<u8>,
     /// The host that the client used.
@@ -190,9 +190,9 @@ mod tests {
     use super::*;
 
     fn written(method: &str, body: BodyLength) -> (String, bool) {
-        let mut head = Head::begin(&method.parse().unwrap(), &"/a?b=c".parse().unwrap());
+        let mut head = RequestHead::begin(&method.parse().unwrap(), &"/a?b=c".parse().unwrap());
         head.lines().add(&header::HOST, &HeaderValue::from_static("x"));
-        let mut prepared = Lines::default();
+        let mut prepared = HeaderLines::default();
         let mut list = prepared.list(&header::COOKIE, b"; ");
         for pair in [b"a=b", b"c=d"] {
             list.push(pair);
@@ -229,15 +229,15 @@ mod tests {
             ("https://x", "GET / HTTP/1.1"),
             ("/?a=b", "GET /?a=b HTTP/1.1"),
         ] {
-            let whole = Head::begin(&Method::GET, &target.parse().unwrap()).end(&BodyLength::None);
+            let whole = RequestHead::begin(&Method::GET, &target.parse().unwrap()).end(&BodyLength::None);
             assert!(whole.bytes.starts_with(line.as_bytes()), "{target}");
         }
     }
 
     #[test]
     fn nothing_of_a_line_shows_in_debug_output() {
-        let mut lines = Lines::default();
+        let mut lines = HeaderLines::default();
         lines.add(&header::AUTHORIZATION, &HeaderValue::from_static("Bearer secret"));
-        assert_eq!(format!("{lines:?}"), "Lines(30 bytes)");
+        assert_eq!(format!("{lines:?}"), "HeaderLines(30 bytes)");
     }
 }

@@ -1,0 +1,102 @@
+//! Which fields of a request are forwarded. A client never speaks in the gateway's name ([`is_reserved`]).
+
+use http::{HeaderMap, HeaderName, header};
+
+use super::reserved::is_reserved;
+use crate::wire::fields::{is_hop_by_hop, named_in_connection};
+
+/// Which fields of one request are forwarded to Campaign.
+///
+/// Not forwarded: hop-by-hop fields, reserved names in any spelling, `Expect`, which the gateway itself answers (RFC 9110 §10.1.1),
+/// and the host and the framing, which the gateway writes itself.
+#[derive(Debug)]
+pub struct Forwardable {
+    /// The fields that the request's `Connection` makes hop-by-hop.
+    named: Vec<HeaderName>,
+}
+
+impl Forwardable {
+    /// Reads the request's own `Connection` fields.
+    pub fn of(headers: &HeaderMap) -> Self {
+        Self { named: named_in_connection(headers) }
+    }
+
+    /// True when a field of this name is forwarded.
+    pub fn allows(&self, name: &HeaderName) -> bool {
+        let own = [header::HOST, header::CONTENT_LENGTH, header::EXPECT];
+        !own.contains(name)
+            && !is_hop_by_hop(name)
+            && !is_reserved(name.as_str())
+            && !self.named.contains(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::fields::identity;
+
+    fn map(pairs: &[(&str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(n, v)| (n.parse::<HeaderName>().unwrap(), HeaderValue::from_str(v).unwrap()))
+            .collect()
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn passing(headers: &HeaderMap) -> Vec<&str> {
+        let rule = Forwardable::of(headers);
+        names(headers).into_iter().filter(|name| rule.allows(&name.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn spoofed_names_go_in_every_spelling() {
+        let headers = map(&[
+            ("X_Campaign_Groups", "admin"),
+            ("x-campaign_groups", "admin"),
+            ("X.Campaign.Groups", "admin"),
+            ("X-IMS-User", "eve"),
+            ("Authorization", "Bearer junk"),
+            ("X_Forwarded_For", "127.0.0.1"),
+            ("X-Original-URL", "/view/home"),
+            ("x_security_token", "forged"),
+            ("content_length", "5"),
+            ("transfer.encoding", "chunked"),
+            ("content-length", "5"),
+            ("host", "x"),
+            ("expect", "100-continue"),
+            ("x-security-token", "campaign's own"),
+            ("accept-language", "en"),
+        ]);
+        assert_eq!(passing(&headers), ["accept-language", "x-security-token"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_of_an_identity_header_survives(
+            name in proptest::sample::select(vec![
+                identity::USER, identity::EMAIL, identity::ORGANIZATION, identity::GROUPS, identity::ASSERTION,
+            ]),
+            separators in proptest::collection::vec("[-_.!~]{1,2}", 4),
+            upper in any::<u32>(),
+        ) {
+            let mut separators = separators.into_iter();
+            let spelled: String = name.as_str().char_indices().map(|(index, letter)| match letter {
+                '-' => separators.next().unwrap_or_default(),
+                letter if upper >> (index % 32) & 1 == 1 => letter.to_ascii_uppercase().to_string(),
+                letter => letter.to_string(),
+            }).collect();
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_bytes(spelled.as_bytes()).unwrap(), HeaderValue::from_static("forged"));
+            prop_assert!(passing(&headers).is_empty());
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Codecs without I/O: what is read from and written to a connection, byte by byte. Imports nothing else of this crate.
+
+pub mod fields;
+pub mod frames;
+pub mod framing;
+pub mod loose_json;
+pub mod pem;
+pub mod proxy_protocol;
+pub mod query;
+pub mod request_head;
+pub mod response;
+pub mod retry_after;
+pub mod strict_head;
