@@ -4,6 +4,7 @@ mod disk;
 mod embedded;
 mod forms;
 mod operate;
+mod records;
 mod redis;
 mod renew;
 mod servers;

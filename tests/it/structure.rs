@@ -1,5 +1,7 @@
 //! The shape of the source, held by reading it: who may import whom, how long a file may be, what is used.
 
+mod circles;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
