@@ -15,6 +15,7 @@ pub mod demo;
 pub mod files;
 pub mod http_client;
 pub mod ims;
+pub mod pages;
 pub mod plain;
 pub mod policy;
 pub mod proxy;

@@ -11,9 +11,10 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::ExposeSecret as _;
 
-use super::answer::{Stop, login_required};
 use super::context::Context;
+use super::rejection::Rejection;
 use super::renew;
+use super::responses::login_required;
 use super::shared::Shared;
 use crate::policy::identity::IdentityFields;
 use crate::session::Auth;
@@ -55,10 +56,10 @@ async fn live_session(
     match shared.sessions.find(cookie).await {
         Ok(Some(auth)) if auth.is_renewal_due(context.now) => {
             let renewed = renew::before_use(shared, auth, context.now).await;
-            renewed.map_err(|stop| Box::new(stop.answer(shared, context, true)))
+            renewed.map_err(|rejection| Box::new(rejection.response(shared, context, true)))
         }
         Ok(auth) => Ok(auth),
-        Err(error) => Err(Box::new(Stop::from(error).answer(shared, context, false))),
+        Err(error) => Err(Box::new(Rejection::from(error).response(shared, context, false))),
     }
 }
 

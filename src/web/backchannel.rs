@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 
-use super::answer::json_answer;
 use super::context::Context;
+use super::responses::json_response;
 use super::shared::Shared;
 use crate::ims::LogoutTokenError;
 use crate::policy::logout_token::{LogoutToken, MAX_AGE};
@@ -98,13 +98,13 @@ fn logout_token(headers: &HeaderMap, body: &[u8]) -> Option<String> {
 /// §2.8
 fn refused(context: &Context, why: &str) -> Response {
     tracing::warn!(request = %context.id, why, "back-channel logout refused");
-    json_answer(StatusCode::BAD_REQUEST, &json!({"error": "invalid_request", "error_description": why}))
+    json_response(StatusCode::BAD_REQUEST, &json!({"error": "invalid_request", "error_description": why}))
 }
 
 fn later(context: &Context, error: &str) -> Response {
     tracing::warn!(request = %context.id, error, "back-channel logout has to be tried again");
     let value = json!({"error": "temporarily_unavailable"});
-    let mut response = json_answer(StatusCode::SERVICE_UNAVAILABLE, &value);
+    let mut response = json_response(StatusCode::SERVICE_UNAVAILABLE, &value);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     response
 }

@@ -10,15 +10,15 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 
-use super::answer::Stop;
 use super::context::Context;
 use super::destination::Destination;
 use super::login::{self, Begin};
-use super::pages::{self, LoginTrouble};
+use super::rejection::Rejection;
 use super::shared::Shared;
 use super::{campaign_session, cookie, farewell, refusal, was};
 use crate::config::SessionMode;
 use crate::ims::{ImsError, Person, Tokens as ImsTokens};
+use crate::pages::{Problem, Text};
 use crate::policy::access::{AccessPolicy, Granted};
 use crate::policy::cookies;
 use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, Prompt, State as LoginState};
@@ -76,7 +76,7 @@ impl Callback<'_> {
         let resumes = cookie::kept(self.headers, &self.shared.cookies).next().is_some();
         let to = Destination { return_to: ReturnTo::default(), resumes };
         let again = self.again(state.attempt() + 1, to, COOKIE_MISSING).await;
-        again.unwrap_or_else(|stop| stop.answer(self.shared, self.context, false))
+        again.unwrap_or_else(|rejection| rejection.response(self.shared, self.context, false))
     }
 
     /// An error is an answer after which the login's cookie stays, because the session store is away: who loads this address
@@ -88,19 +88,19 @@ impl Callback<'_> {
         state: &LoginState,
         name: &str,
     ) -> Result<Response, Box<Response>> {
-        let stopped = |stop: Stop| Box::new(stop.answer(self.shared, self.context, false));
+        let stopped = |rejection: Rejection| Box::new(rejection.response(self.shared, self.context, false));
         let to = Destination { return_to: transaction.return_to.clone(), resumes: transaction.resumes };
         if transaction.interrupted {
             return self.again(state.attempt(), to, "the session could not be kept").await.map_err(stopped);
         }
         // A store that is away is noticed before the code is spent. Nothing is written: anybody can send a callback.
         let used = self.shared.sessions.was_used(OneTime::LoginState, state.as_str()).await;
-        if used.map_err(Stop::from).map_err(stopped)? {
+        if used.map_err(Rejection::from).map_err(stopped)? {
             return self.again(state.attempt() + 1, to, STATE_USED).await.map_err(stopped);
         }
         let interrupted = LoginTransaction { interrupted: true, ..transaction.clone() };
-        self.go_on(query, transaction, state).await.map_err(|stop| {
-            let mut response = stopped(stop);
+        self.go_on(query, transaction, state).await.map_err(|rejection| {
+            let mut response = stopped(rejection);
             // The code is used up. That a person loads the address again is no attempt that the gateway made by itself.
             if let Ok(sealed) = self.shared.sealer.seal(name, &interrupted) {
                 cookie::set_login(response.headers_mut(), name, &sealed);
@@ -115,7 +115,7 @@ impl Callback<'_> {
         query: CallbackQuery,
         transaction: LoginTransaction,
         state: &LoginState,
-    ) -> Result<Response, Stop> {
+    ) -> Result<Response, Rejection> {
         let to = Destination { return_to: transaction.return_to.clone(), resumes: transaction.resumes };
         let age = self.context.now.0.saturating_sub(transaction.began);
         if Duration::from_secs(u64::try_from(age).unwrap_or(0)) > self.shared.login_timeout {
@@ -148,7 +148,7 @@ impl Callback<'_> {
         code: &str,
         transaction: LoginTransaction,
         state: &LoginState,
-    ) -> Result<Response, Stop> {
+    ) -> Result<Response, Rejection> {
         let shared = self.shared;
         let to = Destination { return_to: transaction.return_to, resumes: transaction.resumes };
         let (replaces, began) = (transaction.replaces, transaction.began);
@@ -192,9 +192,9 @@ impl Callback<'_> {
             Ok(granted) => {
                 let old = match self.live_session().await {
                     Ok(old) => old,
-                    Err(stop) => {
+                    Err(rejection) => {
                         self.discard(&tokens).await;
-                        return Err(stop);
+                        return Err(rejection);
                     }
                 };
                 if old
@@ -225,7 +225,7 @@ impl Callback<'_> {
         tokens: ImsTokens,
         old: Option<Arc<Auth>>,
         to: &Destination,
-    ) -> Result<Response, Stop> {
+    ) -> Result<Response, Rejection> {
         let shared = self.shared;
         let campaign = match self.campaign_logon(&tokens, &to.return_to).await {
             Ok(campaign) => campaign,
@@ -251,10 +251,10 @@ impl Callback<'_> {
         };
         let auth = match self.replace_session(old, identity, &tokens, campaign.as_ref()).await {
             Ok(auth) => auth,
-            Err(stop) => {
+            Err(rejection) => {
                 // Nobody will use what was just opened for this session.
                 farewell::say(shared, self.context.id, &tokens, campaign.as_ref()).await;
-                return Err(stop);
+                return Err(rejection);
             }
         };
         if let Some(most) = shared.max_per_user
@@ -299,7 +299,7 @@ impl Callback<'_> {
         identity: Identity,
         tokens: &Tokens,
         campaign: Option<&CampaignSession>,
-    ) -> Result<Arc<Auth>, Stop> {
+    ) -> Result<Arc<Auth>, Rejection> {
         let sessions = &self.shared.sessions;
         if let Some(old) = old {
             sessions.dismiss(old.key(), Ending::Replaced).await?;
@@ -308,21 +308,15 @@ impl Callback<'_> {
     }
 
     /// A late, replayed or orphaned callback: who is signed in already goes on, everybody else begins again.
-    async fn again(&self, attempt: u8, to: Destination, why: &str) -> Result<Response, Stop> {
+    async fn again(&self, attempt: u8, to: Destination, why: &str) -> Result<Response, Rejection> {
         tracing::info!(request = %self.context.id, why, attempt, "login begins again");
         if self.live_session().await?.is_some() {
             return Ok(to.redirect());
         }
         if attempt > MAX_ATTEMPTS {
             audit::login_failed(self.context.id, &self.context.peer_text(), why);
-            let retry = login::login_path(&to.return_to);
-            let trouble = if why == COOKIE_MISSING {
-                LoginTrouble::CookieMissing
-            } else {
-                LoginTrouble::TooManyRedirects
-            };
-            let page = trouble.page(&retry, self.context.plain(self.shared));
-            return Ok(pages::login_failed(&page).into_response());
+            let text = if why == COOKIE_MISSING { Text::LoginCookieMissing } else { Text::LoginLoop };
+            return Ok(self.failure(StatusCode::BAD_REQUEST, text, &to.return_to));
         }
         Ok(self.begin(to, attempt).await)
     }
@@ -334,7 +328,7 @@ impl Callback<'_> {
         login::begin(self.shared, self.context, self.headers, begin).await
     }
 
-    async fn live_session(&self) -> Result<Option<Arc<Auth>>, Stop> {
+    async fn live_session(&self) -> Result<Option<Arc<Auth>>, Rejection> {
         match self.shared.cookies.session_cookie(self.headers) {
             Some(cookie) => Ok(self.shared.sessions.find(cookie).await?),
             None => Ok(None),
@@ -362,17 +356,18 @@ impl Callback<'_> {
             return login::failed(self.shared, self.context, &error, return_to);
         }
         audit::login_failed(self.context.id, &self.context.peer_text(), &format!("IMS declined: {shown}"));
-        let retry = login::login_path(return_to);
-        pages::login_failed(&LoginTrouble::Declined.page(&retry, self.context.plain(self.shared)))
-            .into_response()
+        self.failure(StatusCode::FORBIDDEN, Text::LoginDeclined, return_to)
     }
 
     fn malformed(&self, why: &str, return_to: &ReturnTo) -> Response {
         tracing::warn!(request = %self.context.id, why, "callback refused");
         audit::login_failed(self.context.id, &self.context.peer_text(), why);
+        self.failure(StatusCode::BAD_REQUEST, Text::LoginInvalid, return_to)
+    }
+
+    fn failure(&self, status: StatusCode, text: Text, return_to: &ReturnTo) -> Response {
         let retry = login::login_path(return_to);
-        let page = LoginTrouble::AnswerInvalid.page(&retry, self.context.plain(self.shared));
-        pages::login_failed(&pages::LoginFailed { status: StatusCode::BAD_REQUEST, ..page }).into_response()
+        Problem::new(status, text).with_link(&retry).page(self.context.page(self.shared)).into_response()
     }
 
     /// Tokens that nobody will use are given back.

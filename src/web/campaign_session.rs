@@ -10,8 +10,8 @@ use std::time::Duration;
 use http::{HeaderMap, Response, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::answer::Stop;
 use super::context::Context;
+use super::rejection::Rejection;
 use super::shared::Shared;
 use super::was;
 use crate::campaign::{CampaignError, session_report};
@@ -46,14 +46,14 @@ pub async fn renewed(
     shared: &Arc<Shared>,
     context: &Context,
     auth: &Arc<Auth>,
-) -> Result<Option<Arc<Auth>>, Stop> {
+) -> Result<Option<Arc<Auth>>, Rejection> {
     let (to, context, old) = (shared.clone(), context.clone(), auth.clone());
     // Not given up with the request: a session opened at Campaign and noted nowhere would stay open.
     let done = shared.renewals.through(async move { renew(&to, &context, &old).await }).await;
     done.unwrap_or_else(|| Ok(Some(auth.clone())))
 }
 
-async fn renew(shared: &Shared, context: &Context, auth: &Arc<Auth>) -> Result<Option<Arc<Auth>>, Stop> {
+async fn renew(shared: &Shared, context: &Context, auth: &Arc<Auth>) -> Result<Option<Arc<Auth>>, Rejection> {
     let mut asked = auth.campaign_logon.lock().await;
     let Some(current) = shared.sessions.latest(auth).await? else { return Ok(None) };
     if !is_same_campaign_session(&current, auth) || context.now.since(*asked) < PAUSE {
@@ -79,7 +79,7 @@ async fn keep(
     context: &Context,
     auth: &Auth,
     campaign: CampaignSession,
-) -> Result<Option<Arc<Auth>>, Stop> {
+) -> Result<Option<Arc<Auth>>, Rejection> {
     let changed = shared.sessions.change(auth, |data| {
         // Another instance may have been quicker: one is enough.
         if token(data) == token(&auth.data) {
@@ -107,7 +107,7 @@ pub async fn look(
     auth: &Arc<Auth>,
     forwarded: Forwarded,
     anew: impl FnOnce(&Auth) -> RequestHead,
-) -> Result<Response<Body>, Stop> {
+) -> Result<Response<Body>, Rejection> {
     let Forwarded { response, again } = forwarded;
     let (is_expired, mut answer) = reports_expired(response).await;
     if !is_expired {
@@ -133,7 +133,7 @@ pub async fn refused(
     context: &Context,
     auth: &Arc<Auth>,
     response: Response<Body>,
-) -> Result<Option<Response<Body>>, Stop> {
+) -> Result<Option<Response<Body>>, Rejection> {
     if response.status() != StatusCode::FORBIDDEN {
         return Ok(Some(response));
     }

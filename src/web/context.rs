@@ -7,10 +7,10 @@ use http::{HeaderMap, HeaderValue, header};
 use ipnet::IpNet;
 use memchr::memmem;
 
-use super::pages::Plain;
 use super::rate::network;
 use super::shared::Shared;
 use crate::clock::UnixTime;
+use crate::pages::PageContext;
 use crate::proxy::{Caller, Interim};
 use crate::telemetry::{Limit, RequestId};
 use crate::wire::fields::{FORWARDED_FOR, REQUEST_ID, header_text};
@@ -106,8 +106,8 @@ impl Context {
     }
 
     /// What every page needs.
-    pub fn plain<'a>(&'a self, shared: &'a Shared) -> Plain<'a> {
-        Plain { request_id: self.id.as_str(), support: shared.support(), now: self.now }
+    pub fn page<'a>(&'a self, shared: &'a Shared) -> PageContext<'a> {
+        PageContext { request_id: self.id.as_str(), support: shared.support(), now: self.now }
     }
 
     /// The address of the client: as the nearest trusted proxy names it, otherwise the peer's.

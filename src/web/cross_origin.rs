@@ -3,9 +3,9 @@
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Request, header};
 
-use super::answer::Stop;
 use super::context::Context;
 use super::ending::who;
+use super::rejection::Rejection;
 use super::request_host::without_port;
 use super::shared::Shared;
 use crate::policy::client_kind::ClientKind;
@@ -50,5 +50,5 @@ pub fn refuse<B>(shared: &Shared, context: &Context, request: &Request<B>, auth:
         wants_fault: context.wants_fault || is_soap,
         ..context.clone()
     };
-    Stop::ForeignOrigin.answer(shared, &context, true)
+    Rejection::ForeignOrigin.response(shared, &context, true)
 }

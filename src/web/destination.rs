@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 
-use super::answer::see_other;
+use super::responses::see_other;
 use super::resume;
 use crate::policy::return_to::ReturnTo;
 

@@ -2,15 +2,16 @@
 
 use axum::response::{IntoResponse as _, Response};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 
-use super::answer::{LOGIN_CHALLENGE, Stop, login_required, see_other, soap_session_expired};
 use super::context::Context;
 use super::cookie;
 use super::login::{self, Begin};
-use super::pages::{self, LoginTrouble};
+use super::rejection::Rejection;
+use super::responses::{LOGIN_CHALLENGE, login_required, see_other, soap_session_expired};
 use super::shared::Shared;
 use super::{keep, was};
+use crate::pages::{self, Problem, Text};
 use crate::policy::client_kind::ClientKind;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form;
@@ -23,7 +24,7 @@ pub async fn knock(
     context: &Context,
     request: Request<ClientBody>,
     path: &str,
-) -> Result<Response, Stop> {
+) -> Result<Response, Rejection> {
     let (head, body) = request.into_parts();
     let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
     if ClientKind::of(&head.method, &head.headers, path) == ClientKind::Form {
@@ -63,7 +64,7 @@ pub async fn closed(
 /// A page inside a frame, where IMS refuses to be shown: its link leads the whole window to the sign-in and back.
 fn framed(shared: &Shared, context: &Context, headers: &HeaderMap) -> Response {
     let retry = login::login_path(&saved_form::page_of(headers, &shared.origin));
-    let mut response = pages::framed(&retry, context.plain(shared)).into_response();
+    let mut response = pages::framed(&retry, context.page(shared)).into_response();
     let challenge = HeaderValue::from_static(LOGIN_CHALLENGE);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     response
@@ -77,8 +78,8 @@ pub fn lost_session(shared: &Shared, context: &Context, target: &str) -> Respons
         "the browser did not send the new session's cookie back",
     );
     let retry = login::login_path(&ReturnTo::parse_or_root(target));
-    let page = LoginTrouble::CookieMissing.page(&retry, context.plain(shared));
-    let mut response = pages::login_failed(&page).into_response();
+    let problem = Problem::new(StatusCode::BAD_REQUEST, Text::LoginCookieMissing).with_link(&retry);
+    let mut response = problem.page(context.page(shared)).into_response();
     cookie::remove_fresh(response.headers_mut(), &shared.cookies);
     response
 }

@@ -10,18 +10,19 @@ use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use super::account::Account;
-use super::answer::{self, Stop};
 use super::context::{Context, Peer};
+use super::rejection::Rejection;
 use super::request_host::{host, with_host, without_port};
+use super::responses::options;
 use super::shared::Shared;
 use super::{campaign_session, cross_origin, door, dress, renew, resend, router, whole};
 use crate::clock::UnixTime;
 use crate::policy::client_kind::SOAP_ROUTER;
 use crate::policy::path::CanonicalPath;
 use crate::policy::{public, saved_form};
-use crate::proxy::{Body, ClientBody, Proxy, ProxyError, Wanted, is_websocket};
+use crate::proxy::{Body, ClientBody, Proxy, Wanted, is_websocket};
 use crate::session::Auth;
-use crate::telemetry::{AccessLog, Counters, Limit, Line, Lookup, RequestId, Trouble};
+use crate::telemetry::{AccessLog, Counters, Limit, Line, Lookup, RequestId};
 use crate::wire::fields::{EXPIRES_IN, REQUEST_ID, hops_left};
 use crate::wire::framing::{self, FramingError};
 
@@ -69,9 +70,9 @@ impl Gate {
         };
         let mut response = match self.pass(request, &context, began).await {
             Ok(response) => response,
-            Err((stop, signed_in)) => {
-                self.count(&stop, &context);
-                stop.answer(&self.shared, &context, signed_in).map(Body::from)
+            Err((rejection, signed_in)) => {
+                rejection.count(&self.counters, context.peer.ip);
+                rejection.response(&self.shared, &context, signed_in).map(Body::from)
             }
         };
         if method == Method::HEAD {
@@ -106,16 +107,16 @@ impl Gate {
         mut request: Request<ClientBody>,
         context: &Context,
         now: Instant,
-    ) -> Result<Response<Body>, (Stop, bool)> {
+    ) -> Result<Response<Body>, (Rejection, bool)> {
         let shared = &*self.shared;
-        let anonymous = |stop| (stop, false);
+        let anonymous = |rejection| (rejection, false);
 
         // 0. Not more than one client may ask for.
-        self.over(context, now).map_or(Ok(()), |limit| Err(anonymous(Stop::TooMany(limit))))?;
+        self.over(context, now).map_or(Ok(()), |limit| Err(anonymous(Rejection::Limit(limit))))?;
 
         let websocket = is_websocket(&request);
         if *request.method() == Method::TRACE || (*request.method() == Method::CONNECT && !websocket) {
-            return Err((Stop::Method, false));
+            return Err((Rejection::Method, false));
         }
 
         // 1. A head that is short and clear enough; one host, ours; one reading of the path, put back into the request for
@@ -127,14 +128,14 @@ impl Gate {
             .and_then(|()| framing::check(request.uri(), request.headers(), &shared.limits.head))
             .map_err(|e| (e.into(), false))?;
         if request.body().size_hint().lower() > shared.limits.body_bytes.unwrap_or(u64::MAX) {
-            return Err((Stop::BodyTooLarge, false));
+            return Err((Rejection::BodyTooLarge, false));
         }
         let raw = request.uri().clone();
         let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
         let host = self.host(&request, &path).map_err(anonymous)?;
         if raw.authority().is_some() || !path.is_unchanged() {
-            *request.uri_mut() =
-                target(&raw, &path).ok_or((Stop::Path(crate::policy::path::PathError::Control), false))?;
+            *request.uri_mut() = target(&raw, &path)
+                .ok_or((Rejection::Path(crate::policy::path::PathError::Control), false))?;
         }
 
         // 2. The gateway's own addresses.
@@ -144,11 +145,11 @@ impl Gate {
                 .map_err(anonymous);
         }
         // Nothing below is a probe.
-        let host = host.ok_or((Stop::Host, false))?;
+        let host = host.ok_or((Rejection::Host, false))?;
 
         // 3. Closed to everybody; open to everybody; else only with a session.
         if public::is_denied(path.as_str()) {
-            return Err((Stop::Denied, false));
+            return Err((Rejection::Denied, false));
         }
         let open = || !path.is_ambiguous() && shared.instance.campaign.public_paths.is_public(path.as_str());
         let mut auth = self.session(request.headers(), context.now).await.map_err(anonymous)?;
@@ -174,7 +175,7 @@ impl Gate {
         }
 
         if hops_left(request.method(), request.headers()) == Some(0) {
-            return Ok(answer::options().map(Body::from));
+            return Ok(options().map(Body::from));
         }
 
         // 4. Dressed and sent, with a Campaign session that is good.
@@ -183,18 +184,18 @@ impl Gate {
         if let Some(over) = over {
             let renewed = Box::pin(campaign_session::renewed(&self.shared, context, over)).await;
             // One that ended at this very moment is as good as one that ends in the next.
-            auth = renewed.map_err(|stop| (stop, true))?.or(auth);
+            auth = renewed.map_err(|rejection| (rejection, true))?.or(auth);
         }
         if let Some(auth) = &auth
             && saved_form::may_be_mark(&request)
         {
             let (shared, proxy) = (self.shared.clone(), self.proxy.clone());
             let resent = resend::detached(shared, context.clone(), proxy, request, host, auth.clone());
-            return Box::pin(resent).await.map_err(|stop| (stop, true));
+            return Box::pin(resent).await.map_err(|rejection| (rejection, true));
         }
         let (signed_in, is_soap) = (auth.is_some(), path.as_str() == SOAP_ROUTER);
         let wanted = websocket.then(|| wanted(&mut request)).transpose();
-        let wanted = wanted.map_err(|stop| (stop, signed_in))?;
+        let wanted = wanted.map_err(|rejection| (rejection, signed_in))?;
         let (request, body) = request.into_parts();
         let mut head = dress::dress(shared, context, &request, &host, auth.as_deref());
         if wanted.is_some() {
@@ -209,7 +210,7 @@ impl Gate {
         let mut response = if campaign_session::is_suspicious(&forwarded.response, is_soap, &auth) {
             let anew = |fresh: &Auth| dress::anew(shared, context, &request, &host, (&auth, fresh));
             let looked = campaign_session::look(&self.shared, context, &self.proxy, &auth, forwarded, anew);
-            Box::pin(looked).await.map_err(|stop| (stop, true))?
+            Box::pin(looked).await.map_err(|rejection| (rejection, true))?
         } else {
             forwarded.response
         };
@@ -222,7 +223,7 @@ impl Gate {
         Ok(response)
     }
 
-    async fn session(&self, headers: &HeaderMap, now: UnixTime) -> Result<Option<Arc<Auth>>, Stop> {
+    async fn session(&self, headers: &HeaderMap, now: UnixTime) -> Result<Option<Arc<Auth>>, Rejection> {
         match self.shared.cookies.session_cookie(headers) {
             Some(cookie) => {
                 let found = self.shared.sessions.find_at(cookie, now).await;
@@ -243,13 +244,13 @@ impl Gate {
         &self,
         request: &Request<ClientBody>,
         path: &CanonicalPath<'_>,
-    ) -> Result<Option<HeaderValue>, Stop> {
+    ) -> Result<Option<HeaderValue>, Rejection> {
         let shared = &*self.shared;
         let host = host(request)?;
         if !path.as_str().starts_with("/ims/health/") {
-            let host = host.as_ref().ok_or(Stop::Host)?;
+            let host = host.as_ref().ok_or(Rejection::Host)?;
             if !shared.authority.is(host) && !shared.serves_host(without_port(host)) {
-                return Err(Stop::Misdirected);
+                return Err(Rejection::UnknownHost);
             }
         }
         Ok(host)
@@ -265,68 +266,36 @@ impl Gate {
         peer.over.or_else(too_fast)
     }
 
-    /// Counts what ended a request at the gate.
-    fn count(&self, stop: &Stop, context: &Context) {
-        let limit = match stop {
-            Stop::TooMany(limit @ (Limit::Requests | Limit::SignIns)) => *limit,
-            Stop::Framing(FramingError::TooLong) => Limit::Head,
-            Stop::BodyTooLarge | Stop::Proxy(ProxyError::TooLarge { .. }) => Limit::Body,
-            Stop::Proxy(ProxyError::Client { stalled: true, .. }) => Limit::Upload,
-            Stop::Proxy(ProxyError::TooSlow { .. }) => Limit::MinRate,
-            Stop::Proxy(ProxyError::Share { limit, .. }) => {
-                self.counters.upstream(Trouble::Busy);
-                *limit
-            }
-            // Connections were counted when they came.
-            _ => return self.count_trouble(stop),
-        };
-        self.counters.hit(limit, Some(context.peer.ip));
-    }
-
-    fn count_trouble(&self, stop: &Stop) {
-        let Stop::Proxy(error) = stop else { return };
-        self.counters.upstream(match error {
-            ProxyError::Connect { .. } => Trouble::Connect,
-            ProxyError::Busy { .. } | ProxyError::Share { .. } => Trouble::Busy,
-            ProxyError::Broken { .. } => Trouble::Broken,
-            ProxyError::Deadline { .. } => Trouble::Deadline,
-            ProxyError::Client { .. } | ProxyError::TooLarge { .. } | ProxyError::TooSlow { .. } => {
-                Trouble::Client
-            }
-            ProxyError::Upgrade { .. } => Trouble::Upgrade,
-        });
-    }
-
     async fn own_page(
         &self,
         request: Request<ClientBody>,
         context: &Context,
-    ) -> Result<Response<Body>, Stop> {
+    ) -> Result<Response<Body>, Rejection> {
         if *request.method() == Method::CONNECT {
             // Any success would open a WebSocket (RFC 8441 §5).
-            return Err(Stop::Method);
+            return Err(Rejection::Method);
         }
         let (peer, path) = (&context.peer, request.uri().path());
         let limiter = self.shared.sign_ins.as_ref().filter(|_| !peer.trusted);
         if limiter.is_some_and(|limiter| !limiter.allows(path, peer.ip, Instant::now())) {
-            return Err(Stop::TooMany(Limit::SignIns));
+            return Err(Rejection::Limit(Limit::SignIns));
         }
         // Before the client is told to go on (RFC 9110 §10.1.1), which the first look at the body does.
         if request.body().size_hint().lower() > MAX_OWN_BODY as u64 {
-            return Err(Stop::BodyTooLarge);
+            return Err(Rejection::BodyTooLarge);
         }
         let (head, body) = request.into_parts();
         let body = if body.is_end_stream() {
             axum::body::Body::empty()
         } else {
             let whole = whole::read(body, MAX_OWN_BODY, self.shared.limits.upload_timeout).await?;
-            whole.ok_or(Stop::BodyTooLarge)?.into()
+            whole.ok_or(Rejection::BodyTooLarge)?.into()
         };
         let mut request = Request::from_parts(head, body);
         request.extensions_mut().insert(context.clone());
         let own = self.own.clone();
         let answer = if *request.method() == Method::POST || request.uri().path() == router::CALLBACK {
-            self.shared.renewals.through(own.oneshot(request)).await.ok_or(Stop::Stopping)?
+            self.shared.renewals.through(own.oneshot(request)).await.ok_or(Rejection::Stopping)?
         } else {
             own.oneshot(request).await
         };
@@ -346,7 +315,7 @@ fn take_body(response: &mut Response<Body>) {
 const MAX_OWN_BODY: usize = 64 * 1024;
 
 /// The WebSocket that a request asks for.
-fn wanted(request: &mut Request<ClientBody>) -> Result<Wanted, Stop> {
+fn wanted(request: &mut Request<ClientBody>) -> Result<Wanted, Rejection> {
     if !request.body().is_end_stream() {
         return Err(FramingError::BodyBeforeSwitch.into());
     }

@@ -1,15 +1,17 @@
 //! A form that met an ended session: kept, and its sender signed in again.
 
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Limited};
 
-use super::answer::{LOGIN_CHALLENGE, Stop};
 use super::context::Context;
 use super::login::{self, Begin};
+use super::rejection::Rejection;
+use super::responses::LOGIN_CHALLENGE;
 use super::shared::Shared;
-use super::{cookie, pages, was, whole};
+use super::{cookie, was, whole};
+use crate::pages::{Problem, Text};
 use crate::policy::last_user::LastUser;
 use crate::policy::login::Prompt;
 use crate::policy::return_to::ReturnTo;
@@ -25,7 +27,7 @@ pub async fn form(
     headers: &HeaderMap,
     mut body: ClientBody,
     target: &str,
-) -> Result<Response, Stop> {
+) -> Result<Response, Rejection> {
     let page = saved_form::page_of(headers, &shared.origin);
     match keep(shared, context, headers, &mut body, target, &page).await? {
         Ok(kept) => {
@@ -58,7 +60,7 @@ async fn keep(
     body: &mut ClientBody,
     target: &str,
     page: &ReturnTo,
-) -> Result<Result<Option<(FormId, Vec<Key>)>, NotSaved>, Stop> {
+) -> Result<Result<Option<(FormId, Vec<Key>)>, NotSaved>, Rejection> {
     let Some(was) = was::read(shared, headers, context.now) else { return Ok(Err(NotSaved::Stranger)) };
     let length = body.size_hint().exact();
     let target = match saved_form::judge(headers, &shared.origin, length, target) {
@@ -110,7 +112,10 @@ pub fn note(event: FormEvent, context: &Context, form: &Form) {
 fn not_kept(shared: &Shared, context: &Context, why: NotSaved, page: &ReturnTo) -> Response {
     tracing::info!(request = %context.id, %why, "a form without a session is not kept");
     let retry = login::login_path(page);
-    let mut response = pages::not_kept(why, &retry, context.plain(shared)).into_response();
+    let mut response = Problem::new(StatusCode::UNAUTHORIZED, Text::FormNotSaved(why))
+        .with_link(&retry)
+        .page(context.page(shared))
+        .into_response();
     let challenge = HeaderValue::from_static(LOGIN_CHALLENGE);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     response

@@ -1,19 +1,21 @@
 //! The beginning of a login: a sealed transaction in the browser, and the way to IMS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 
-use super::answer::{Stop, see_other};
 use super::context::Context;
-use super::pages::{self, LoginTrouble};
+use super::rejection::Rejection;
+use super::responses::see_other;
 use super::router::LOGIN;
 use super::shared::Shared;
 use super::{cookie, door, was};
 use crate::crypto::random_text;
 use crate::ims::ImsError;
+use crate::pages::{Problem, Text};
 use crate::policy::cookies;
 use crate::policy::login::{
     LoginTransaction, MAX_OPEN_BYTES, MAX_OPEN_LOGINS, MIN_OPEN_LOGINS, Prompt, State as LoginState,
@@ -63,7 +65,7 @@ pub async fn handler(
     }
     let session = match live_session(&shared, &headers).await {
         Ok(session) => session,
-        Err(error) => return Stop::from(error).answer(&shared, &context, true),
+        Err(error) => return Rejection::from(error).response(&shared, &context, true),
     };
     let from_own_page = comes_from_own_page(&headers, &shared.origin);
     if session.is_some() && !begin.prompt.replaces_session(from_own_page) {
@@ -91,7 +93,7 @@ pub async fn begin(shared: &Shared, context: &Context, headers: &HeaderMap, begi
     };
     let name = state.cookie_name(&shared.cookies);
     let Ok(sealed) = shared.sealer.seal(&name, &transaction) else {
-        return pages::internal(context.plain(shared)).into_response();
+        return Rejection::Internal.response(shared, context, false);
     };
     let mut response = see_other(authorization.url.as_str());
     make_room(shared, headers, response.headers_mut());
@@ -140,28 +142,23 @@ pub fn failed(shared: &Shared, context: &Context, error: &ImsError, return_to: &
     tracing::warn!(request = %context.id, %error, "login failed");
     audit::login_failed(context.id, &context.peer_text(), &error.to_string());
     let retry = login_path(return_to);
-    let trouble = |status| {
-        let page = LoginTrouble::AnswerInvalid.page(&retry, context.plain(shared));
-        pages::login_failed(&pages::LoginFailed { status, ..page }).into_response()
-    };
-    match error {
-        ImsError::Unavailable { retry_after, .. } => pages::ims_unavailable(&pages::ImsUnavailable {
-            retry: &retry,
-            retry_after: retry_after.unwrap_or(std::time::Duration::from_secs(10)),
-            request_id: context.id.as_str(),
-            support: shared.support(),
-            now: context.now,
-        })
-        .into_response(),
+    let problem = match error {
+        ImsError::Unavailable { retry_after, .. } => {
+            let after = retry_after.unwrap_or(Duration::from_secs(10));
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Text::ImsUnavailable).with_retry_after(after)
+        }
         ImsError::Busy { retry_after } => {
-            pages::sign_ins_busy(&retry, *retry_after, context.plain(shared)).into_response()
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Text::SignInsBusy).with_retry_after(*retry_after)
         }
-        ImsError::Clock(_) => {
-            pages::login_failed(&LoginTrouble::Clock.page(&retry, context.plain(shared))).into_response()
+        ImsError::Clock(_) => Problem::new(StatusCode::BAD_GATEWAY, Text::LoginClock),
+        ImsError::IdToken(_) | ImsError::OtherPerson { .. } => {
+            Problem::new(StatusCode::FORBIDDEN, Text::LoginInvalid)
         }
-        ImsError::IdToken(_) | ImsError::OtherPerson { .. } => trouble(StatusCode::FORBIDDEN),
-        ImsError::Refused { .. } | ImsError::Answer { .. } => trouble(StatusCode::BAD_GATEWAY),
-    }
+        ImsError::Refused { .. } | ImsError::Answer { .. } => {
+            Problem::new(StatusCode::BAD_GATEWAY, Text::LoginInvalid)
+        }
+    };
+    problem.with_link(&retry).page(context.page(shared)).into_response()
 }
 
 /// The address that begins a login for this return address.

@@ -6,10 +6,12 @@ use axum::extract::{Extension, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue};
 
-use super::answer::{Stop, see_other};
 use super::context::Context;
+use super::rejection::Rejection;
+use super::responses::see_other;
 use super::shared::Shared;
-use super::{cookie, farewell, pages, was};
+use super::{cookie, farewell, was};
+use crate::pages;
 use crate::policy::origin::{Source, source};
 use crate::session::{Auth, Ending, Person};
 use crate::telemetry::audit::{self, Who};
@@ -25,15 +27,10 @@ pub async fn confirm(
     let cookie = shared.cookies.session_cookie(&headers).unwrap_or_default();
     match shared.sessions.find(cookie).await {
         Ok(None) => see_other(SIGNED_OUT),
-        Err(error) => Stop::from(error).answer(&shared, &context, true),
-        Ok(Some(auth)) => pages::logout_confirm(&pages::LogoutConfirm {
-            person: auth.data.identity.display(),
-            csrf: None,
-            request_id: context.id.as_str(),
-            support: shared.support(),
-            now: context.now,
-        })
-        .into_response(),
+        Err(error) => Rejection::from(error).response(&shared, &context, true),
+        Ok(Some(auth)) => {
+            pages::confirm_sign_out(auth.data.identity.display(), context.page(&shared)).into_response()
+        }
     }
 }
 
@@ -60,8 +57,7 @@ pub async fn signed_out(
     State(shared): State<Arc<Shared>>,
     Extension(context): Extension<Context>,
 ) -> Response {
-    let (request_id, support, now) = (context.id.as_str(), shared.support(), context.now);
-    pages::signed_out(&pages::SignedOut { request_id, support, now }).into_response()
+    pages::signed_out(context.page(&shared)).into_response()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,7 +68,7 @@ enum Extent {
 
 async fn leave(shared: &Arc<Shared>, context: &Context, headers: &HeaderMap, extent: Extent) -> Response {
     if source(headers, &[&shared.origin]) == Source::OtherOrigin {
-        return Stop::ForeignOrigin.answer(shared, context, true);
+        return Rejection::ForeignOrigin.response(shared, context, true);
     }
     let cookie = shared.cookies.session_cookie(headers).unwrap_or_default();
     let auth = match shared.sessions.find(cookie).await {
@@ -85,17 +81,17 @@ async fn leave(shared: &Arc<Shared>, context: &Context, headers: &HeaderMap, ext
             }
             return response;
         }
-        Err(error) => return Stop::from(error).answer(shared, context, true),
+        Err(error) => return Rejection::from(error).response(shared, context, true),
     };
     if extent == Extent::Everywhere
-        && let Err(stop) = end_others(shared, context, &auth).await
+        && let Err(rejection) = end_others(shared, context, &auth).await
     {
-        return stop.answer(shared, context, true);
+        return rejection.response(shared, context, true);
     }
     // First what decides: from here on the cookie is worthless, whatever happens next.
     let held = match shared.sessions.end(&auth).await {
         Ok(held) => held,
-        Err(error) => return Stop::from(error).answer(shared, context, true),
+        Err(error) => return Rejection::from(error).response(shared, context, true),
     };
     audit::logout(context.id, &context.peer_text(), who(&auth), &auth.sid);
     let mut revoked = None;
@@ -117,7 +113,7 @@ fn goes_on_to(location: &str) -> Response {
 }
 
 /// All sessions of the same person but this one, which ends last: its owner may try again.
-async fn end_others(shared: &Shared, context: &Context, auth: &Auth) -> Result<(), Stop> {
+async fn end_others(shared: &Shared, context: &Context, auth: &Auth) -> Result<(), Rejection> {
     let person = Person::User(&auth.data.identity.user);
     let ended = shared.sessions.end_of(person, Some(auth.key()), Ending::Everywhere).await?;
     audit::everywhere(context.id, &context.peer_text(), who(auth), ended);

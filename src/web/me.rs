@@ -9,12 +9,13 @@ use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::answer::{Stop, json_answer};
 use super::context::Context;
-use super::pages::OwnSession;
+use super::door;
+use super::rejection::Rejection;
+use super::responses::json_response;
 use super::shared::Shared;
-use super::{door, pages};
 use crate::clock::UnixTime;
+use crate::pages::{self, OwnSession};
 use crate::session::{Auth, Person};
 
 /// Shows the session's owner to its owner.
@@ -34,7 +35,7 @@ pub async fn handler(
     let auth = match found {
         Ok(Some(auth)) => auth,
         Ok(None) => return door::closed(&shared, &context, &Method::GET, &headers, PATH, PATH).await,
-        Err(error) => return Stop::from(error).answer(&shared, &context, false),
+        Err(error) => return Rejection::from(error).response(&shared, &context, false),
     };
     let (identity, ends) = (&auth.data.identity, auth.data.ends);
     if !context.wants_page {
@@ -50,7 +51,7 @@ pub async fn handler(
             "idle_expires_at": rfc3339(idle_end),
             "idle_expires_in": idle_end.since(context.now).as_secs(),
         });
-        return json_answer(StatusCode::OK, &value);
+        return json_response(StatusCode::OK, &value);
     }
     let sessions = own_sessions(&shared, &auth).await;
     pages::me(&pages::Me {
@@ -61,10 +62,7 @@ pub async fn handler(
         groups: &identity.groups,
         sessions: sessions.as_deref(),
         expires_at: &pages::utc(ends),
-        csrf: None,
-        request_id: context.id.as_str(),
-        support: shared.support(),
-        now: context.now,
+        page: context.page(&shared),
     })
     .into_response()
 }

@@ -1,7 +1,6 @@
 //! The gateway as the outside sees it: the gate every request goes through, and the gateway's own pages under `/ims/`.
 
 mod account;
-mod answer;
 mod auth;
 mod backchannel;
 mod callback;
@@ -20,13 +19,15 @@ mod keep;
 mod login;
 mod logout;
 mod me;
-pub mod pages;
+
 mod rate;
 mod recheck;
 mod refusal;
+mod rejection;
 mod renew;
 mod request_host;
 mod resend;
+mod responses;
 mod resume;
 pub mod router;
 mod shared;

@@ -1,14 +1,16 @@
 //! Somebody is known and not let in: the person hears which organisation and whom to ask, the operator why.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 
 use super::context::Context;
 use super::login;
-use super::pages::{self, Problem};
 use super::shared::Shared;
 use crate::campaign::CampaignError;
 use crate::ims::Person;
+use crate::pages::{self, Problem, Text};
 use crate::policy::access::{Refusal, RefusalReason, TooManyGroups};
 use crate::policy::return_to::ReturnTo;
 use crate::telemetry::audit::{self, Seen, TooMany, Who};
@@ -46,10 +48,7 @@ pub fn answer(
         other_organization,
         too_many_groups: too_many(refusal).map(|all| all.count),
         another: &format!("{}&prompt=login", login::login_path(return_to)),
-        sign_out: false,
-        request_id: context.id.as_str(),
-        support: shared.support(),
-        now: context.now,
+        page: context.page(shared),
     })
     .into_response()
 }
@@ -77,26 +76,14 @@ fn too_many(refusal: &Refusal) -> Option<TooMany> {
 /// Campaign itself gave no session.
 pub fn campaign(shared: &Shared, context: &Context, error: &CampaignError, return_to: &ReturnTo) -> Response {
     tracing::warn!(request = %context.id, %error, "Campaign logon failed");
-    let plain = context.plain(shared);
-    match error {
-        CampaignError::Refused { .. } => pages::problem(&Problem::new(
-            StatusCode::FORBIDDEN,
-            "Campaign did not open a session for you",
-            "You are signed in at Adobe, and your groups give access, but Campaign itself refused. Ask your Campaign \
-             administrator to look for the request below in the gateway's log.",
-            plain,
-        )),
+    let retry = login::login_path(return_to);
+    let problem = match error {
+        CampaignError::Refused { .. } => Problem::new(StatusCode::FORBIDDEN, Text::CampaignRefused),
         CampaignError::Unreachable { .. } | CampaignError::Answer { .. } => {
-            pages::campaign_unavailable(&pages::CampaignUnavailable {
-                status: StatusCode::BAD_GATEWAY,
-                signed_in: false,
-                retry: &login::login_path(return_to),
-                retry_after: std::time::Duration::from_secs(10),
-                request_id: plain.request_id,
-                support: plain.support,
-                now: plain.now,
-            })
+            Problem::new(StatusCode::BAD_GATEWAY, Text::PublicPageUnavailable)
+                .with_link(&retry)
+                .with_retry_after(Duration::from_secs(10))
         }
-    }
-    .into_response()
+    };
+    problem.page(context.page(shared)).into_response()
 }

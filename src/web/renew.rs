@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::answer::Stop;
+use super::rejection::Rejection;
 use super::shared::Shared;
 use super::{ending, farewell};
 use crate::clock::UnixTime;
@@ -60,7 +60,7 @@ pub async fn before_use(
     shared: &Arc<Shared>,
     auth: Arc<Auth>,
     now: UnixTime,
-) -> Result<Option<Arc<Auth>>, Stop> {
+) -> Result<Option<Arc<Auth>>, Rejection> {
     let campaign_wants_it = shared.instance.campaign.session == SessionMode::Bearer;
     if !auth.has_expired(now) {
         // The next requests need not come here, too, until it is over or worth another try.
@@ -80,7 +80,7 @@ pub async fn before_use(
     match renewal {
         Renewal::Fresh(auth) => Ok(Some(auth)),
         Renewal::Over => Ok(None),
-        Renewal::Away if campaign_wants_it => Err(Stop::Token),
+        Renewal::Away if campaign_wants_it => Err(Rejection::TokenExpired(shared.ims.pause())),
         // Campaign never sees the token. For how long IMS may be silent is decided where groups are asked again.
         Renewal::Away => {
             auth.put_off_renewal(now.plus(PAUSE));

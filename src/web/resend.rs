@@ -4,17 +4,19 @@
 //! address bar, history and relative links are those of the form.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 
-use super::answer::{Stop, see_other};
 use super::context::Context;
-use super::pages::{self, Problem};
+use super::rejection::Rejection;
+use super::responses::see_other;
 use super::shared::Shared;
 use super::{campaign_session, cookie, dress, keep, resume, whole};
+use crate::pages::{Problem, Text};
 use crate::policy::origin::is_same_origin;
 use crate::policy::saved_form::{self, MARK_LENGTH};
 use crate::proxy::{Body, Caller, ClientBody, Proxy, ProxyError};
@@ -30,9 +32,9 @@ pub async fn detached(
     request: Request<ClientBody>,
     host: HeaderValue,
     auth: Arc<Auth>,
-) -> Result<Response<Body>, Stop> {
+) -> Result<Response<Body>, Rejection> {
     let work = async move { resend(&shared, &context, &proxy, request, host, &auth).await };
-    tokio::spawn(work).await.unwrap_or(Err(Stop::Stopping))
+    tokio::spawn(work).await.unwrap_or(Err(Rejection::Stopping))
 }
 
 /// Sends what the mark names; a body that is no mark goes on as it is.
@@ -43,36 +45,38 @@ async fn resend(
     request: Request<ClientBody>,
     host: HeaderValue,
     auth: &Arc<Auth>,
-) -> Result<Response<Body>, Stop> {
+) -> Result<Response<Body>, Rejection> {
     let from_here = is_same_origin(request.headers(), &shared.origin);
     let (head, body) = request.into_parts();
     let whole = whole::read(body, MARK_LENGTH, shared.limits.upload_timeout).await?;
-    let body = whole.ok_or(Stop::BodyTooLarge)?;
+    let body = whole.ok_or(Rejection::BodyTooLarge)?;
     let Some(mark) = saved_form::mark(&body) else {
         let request = Request::from_parts(head, Full::new(body));
-        return forward(shared, context, proxy, request, host, auth).await.map_err(Stop::from);
+        return forward(shared, context, proxy, request, host, auth).await.map_err(Rejection::from);
     };
     if !from_here {
-        return Err(Stop::ForeignOrigin);
+        return Err(Rejection::ForeignOrigin);
     }
     // Of another session, or of none: the page knows better.
     let Some(id) = resume::opened(shared, auth, mark) else {
         return Ok(see_other("/ims/resume").map(Body::from));
     };
     let Some(form) = shared.forms.take(id, &auth.data.identity.user).await? else {
-        let mut response = pages::kept_no_more(context.plain(shared)).into_response();
+        let mut response = Problem::new(StatusCode::GONE, Text::FormGone)
+            .with_link("/")
+            .page(context.page(shared))
+            .into_response();
         cookie::remove_kept(response.headers_mut(), &shared.cookies, id.key());
         return Ok(response.map(Body::from));
     };
-    let Some(request) = rebuilt(shared, head, auth, &form) else { return Err(Stop::Seal) };
+    let Some(request) = rebuilt(shared, head, auth, &form) else { return Err(Rejection::Internal) };
     match forward(shared, context, proxy, request, host, auth).await {
         Ok(response) => {
             let answer = campaign_session::refused(shared, context, auth, response).await?;
             // Campaign has done nothing with it: its session was over.
             let Some(mut response) = answer else {
                 shared.forms.put_back(id, &form).await?;
-                let page = pages::still_kept(StatusCode::SERVICE_UNAVAILABLE, context.plain(shared));
-                return Ok(page.into_response().map(Body::from));
+                return Ok(still_saved(StatusCode::SERVICE_UNAVAILABLE, shared, context));
             };
             keep::note(FormEvent::Sent, context, &form);
             cookie::remove_kept(response.headers_mut(), &shared.cookies, id.key());
@@ -124,27 +128,23 @@ async fn failed(
     id: FormId,
     form: &Form,
     error: ProxyError,
-) -> Result<Response<Body>, Stop> {
-    let stop = Stop::from(error);
-    tracing::warn!(request = %context.id, error = %stop, "a kept form was not answered");
-    if matches!(stop, Stop::Proxy(ProxyError::Connect { .. } | ProxyError::Busy { .. })) {
+) -> Result<Response<Body>, Rejection> {
+    let rejection = Rejection::from(error);
+    tracing::warn!(request = %context.id, error = %rejection, "a kept form was not answered");
+    if matches!(rejection, Rejection::Upstream(ProxyError::Connect { .. } | ProxyError::Busy { .. })) {
         shared.forms.put_back(id, form).await?;
-        let page = pages::still_kept(stop.status(), context.plain(shared));
-        return Ok(page.into_response().map(Body::from));
+        return Ok(still_saved(rejection.status(), shared, context));
     }
     keep::note(FormEvent::Sent, context, form);
-    let page = pages::problem(&Problem {
-        link: form.page.as_str(),
-        link_text: "Back to the page",
-        ..Problem::new(
-            StatusCode::BAD_GATEWAY,
-            "We do not know whether Campaign has received it",
-            "Campaign broke off before it answered. What you had sent is not kept any more, so that it cannot arrive twice.\n\
-             Look in Campaign whether it is there before you enter it again.",
-            context.plain(shared),
-        )
-    });
-    let mut response = page.into_response();
+    let problem = Problem::new(StatusCode::BAD_GATEWAY, Text::FormUnknown).with_link(form.page.as_str());
+    let mut response = problem.page(context.page(shared)).into_response();
     cookie::remove_kept(response.headers_mut(), &shared.cookies, id.key());
     Ok(response.map(Body::from))
+}
+
+/// The page after an attempt that did not reach Campaign.
+fn still_saved(status: StatusCode, shared: &Shared, context: &Context) -> Response<Body> {
+    let problem = Problem::new(status, Text::FormStillSaved);
+    let problem = problem.with_link("/ims/resume").with_retry_after(Duration::from_secs(10));
+    problem.page(context.page(shared)).into_response().map(Body::from)
 }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use secrecy::ExposeSecret as _;
 
-use super::answer::{Stop, see_other};
 use super::context::Context;
 use super::login::{self, Begin};
-use super::pages::{self, Waiting};
+use super::rejection::Rejection;
+use super::responses::see_other;
 use super::shared::Shared;
 use super::{cookie, door, keep, was};
 use crate::clock::UnixTime;
+use crate::pages::{self, Problem, Text, Waiting};
 use crate::policy::origin::is_same_origin;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form::{self, MARK};
@@ -46,7 +47,7 @@ pub async fn page(
     match find(&shared, &headers).await {
         Ok(Some(auth)) => ask(&shared, &context, &headers, &auth, &return_to)
             .await
-            .unwrap_or_else(|stop| stop.answer(&shared, &context, true)),
+            .unwrap_or_else(|rejection| rejection.response(&shared, &context, true)),
         Ok(None) if cookie::is_fresh(&headers, &shared, context.now) => {
             door::lost_session(&shared, &context, return_to.as_str())
         }
@@ -55,7 +56,7 @@ pub async fn page(
             login::begin(&shared, &context, &headers, Begin { return_to, prompt, resumes: true, attempt: 0 })
                 .await
         }
-        Err(stop) => stop.answer(&shared, &context, false),
+        Err(rejection) => rejection.response(&shared, &context, false),
     }
 }
 
@@ -65,7 +66,7 @@ async fn ask(
     headers: &HeaderMap,
     auth: &Auth,
     return_to: &ReturnTo,
-) -> Result<Response, Stop> {
+) -> Result<Response, Rejection> {
     let (mut waiting, mut over, mut dropped) = (Vec::new(), Vec::new(), false);
     for id in cookie::kept(headers, &shared.cookies) {
         match shared.forms.look(id).await? {
@@ -87,15 +88,13 @@ async fn ask(
     let mut response = if !waiting.is_empty() {
         waiting.sort_unstable_by_key(|waiting| std::cmp::Reverse(waiting.sent));
         let person = auth.data.identity.display();
-        pages::resume(&pages::Resume {
-            waiting: &waiting,
-            person,
-            request_id: context.id.as_str(),
-            now: context.now,
-        })
-        .into_response()
+        let page = context.page(shared);
+        pages::confirm_forms(&pages::ConfirmForms { waiting: &waiting, person, page }).into_response()
     } else if dropped {
-        pages::kept_for_another(return_to.as_str(), context.plain(shared)).into_response()
+        Problem::new(StatusCode::CONFLICT, Text::FormOfAnother)
+            .with_link(return_to.as_str())
+            .page(context.page(shared))
+            .into_response()
     } else {
         see_other(return_to.as_str())
     };
@@ -105,9 +104,9 @@ async fn ask(
     Ok(response)
 }
 
-fn shown(shared: &Shared, auth: &Auth, id: FormId, form: &Form) -> Result<Waiting, Stop> {
+fn shown(shared: &Shared, auth: &Auth, id: FormId, form: &Form) -> Result<Waiting, Rejection> {
     // What cannot be sealed cannot be sent later.
-    let mark = shared.sealer.seal(&context_of(auth), &id.to_string()).map_err(|_| Stop::Seal)?;
+    let mark = shared.sealer.seal(&context_of(auth), &id.to_string()).map_err(|_| Rejection::Internal)?;
     let bytes = u64::try_from(form.body.len()).unwrap_or(u64::MAX);
     let sent = UnixTime(form.sent);
     let until = sent.plus(shared.login_timeout);
@@ -122,18 +121,18 @@ pub async fn discard(
     body: Bytes,
 ) -> Response {
     if !is_same_origin(&headers, &shared.origin) {
-        return Stop::ForeignOrigin.answer(&shared, &context, true);
+        return Rejection::ForeignOrigin.response(&shared, &context, true);
     }
     let auth = match find(&shared, &headers).await {
         Ok(Some(auth)) => auth,
         Ok(None) => return see_other(PATH),
-        Err(stop) => return stop.answer(&shared, &context, false),
+        Err(rejection) => return rejection.response(&shared, &context, false),
     };
     let mark = url::form_urlencoded::parse(&body).find(|(name, _)| name == MARK).map(|(_, value)| value);
     let Some(id) = mark.and_then(|mark| opened(&shared, &auth, &mark)) else { return see_other(PATH) };
     let taken = match shared.forms.take(id, &auth.data.identity.user).await {
         Ok(taken) => taken,
-        Err(error) => return Stop::from(error).answer(&shared, &context, true),
+        Err(error) => return Rejection::from(error).response(&shared, &context, true),
     };
     let mut response = match &taken {
         Some(form) => {
@@ -171,6 +170,6 @@ fn context_of(auth: &Auth) -> String {
     format!("kept form of {}", auth.sid)
 }
 
-async fn find(shared: &Shared, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, Stop> {
+async fn find(shared: &Shared, headers: &HeaderMap) -> Result<Option<Arc<Auth>>, Rejection> {
     Ok(shared.sessions.find(shared.cookies.session_cookie(headers).unwrap_or_default()).await?)
 }

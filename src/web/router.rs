@@ -10,10 +10,11 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use http::StatusCode;
 
-use super::answer::json_answer;
 use super::context::Context;
+use super::responses::json_response;
 use super::shared::Shared;
-use super::{auth, backchannel, callback, health, login, logout, me, pages, resume};
+use super::{auth, backchannel, callback, health, login, logout, me, resume};
+use crate::pages::{Problem, Text};
 
 /// Where a sign-in begins.
 pub const LOGIN: &str = "/ims/login";
@@ -43,7 +44,7 @@ pub fn own_pages(shared: Arc<Shared>) -> Router {
 }
 
 async fn jwks(State(shared): State<Arc<Shared>>) -> Response {
-    let mut response = json_answer(StatusCode::OK, &shared.signer.jwks());
+    let mut response = json_response(StatusCode::OK, &shared.signer.jwks());
     response
         .headers_mut()
         .insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("public, max-age=300"));
@@ -51,7 +52,7 @@ async fn jwks(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn not_found(State(shared): State<Arc<Shared>>, Extension(context): Extension<Context>) -> Response {
-    pages::not_found(context.plain(&shared)).into_response()
+    Problem::new(StatusCode::NOT_FOUND, Text::NotFound).page(context.page(&shared)).into_response()
 }
 
 async fn method_not_allowed() -> StatusCode {

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use super::answer::Stop;
+use super::rejection::Rejection;
 use crate::proxy::ProxyError;
 
 /// All of a body; `None` when it is longer than `most` bytes. What does not come within `limit`, or breaks off, is the client's.
-pub async fn read<B>(body: B, most: usize, limit: Duration) -> Result<Option<Bytes>, Stop>
+pub async fn read<B>(body: B, most: usize, limit: Duration) -> Result<Option<Bytes>, Rejection>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,

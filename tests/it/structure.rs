@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http_client", &["files", "plain", "policy", "wire"]),
     ("config", &["files", "policy", "wire"]),
     ("telemetry", &["config"]),
+    ("pages", &["clock", "policy"]),
     // These know the same foundations and never each other, nor what joins them.
     ("ims", FOUNDATIONS),
     ("campaign", FOUNDATIONS),
@@ -28,7 +29,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Joins them.
     (
         "web",
-        &["campaign", "clock", "config", "crypto", "ims", "policy", "proxy", "session", "telemetry", "wire"],
+        &[
+            "campaign",
+            "clock",
+            "config",
+            "crypto",
+            "ims",
+            "pages",
+            "policy",
+            "proxy",
+            "session",
+            "telemetry",
+            "wire",
+        ],
     ),
     ("server", &["config", "files", "plain", "policy", "telemetry", "web", "wire"]),
     ("admin", &["clock", "proxy", "session", "telemetry", "web"]),

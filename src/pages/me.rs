@@ -1,12 +1,11 @@
-//! "Who am I": what the gateway knows of the person, and a way out.
+//! `/ims/me`: what the gateway knows of the person, and the buttons to sign out.
 
 use askama::Template;
 use http::StatusCode;
 
-use super::Page;
-use crate::clock::UnixTime;
+use super::{Page, PageContext};
 
-/// What Adobe and the mask said of the person signed in. No token.
+/// What Adobe and the association mask say about the signed-in person. No token.
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "me.html")]
 pub struct Me<'a> {
@@ -20,18 +19,12 @@ pub struct Me<'a> {
     pub organization: &'a str,
     /// The Campaign groups.
     pub groups: &'a [String],
-    /// The person's sessions, the newest first; `None` when that cannot be told now.
+    /// The person's sessions, the newest first; `None` when the store does not answer.
     pub sessions: Option<&'a [OwnSession]>,
     /// When the session ends at the latest, as people read it (see [`super::utc`]).
     pub expires_at: &'a str,
-    /// A token that the sign-out form sends along as `csrf`.
-    pub csrf: Option<&'a str>,
-    /// The request's id, for the operator.
-    pub request_id: &'a str,
-    /// Whom to ask; empty: "your Campaign administrator".
-    pub support: &'a str,
-    /// The time of the request.
-    pub now: UnixTime,
+    /// What every page shows.
+    pub page: PageContext<'a>,
 }
 
 /// A session as its owner sees it; times as people read them.
@@ -39,7 +32,7 @@ pub struct Me<'a> {
 pub struct OwnSession {
     /// When it began.
     pub created: String,
-    /// When it was last used, nearly.
+    /// When it was last used, to about a minute.
     pub seen: String,
     /// True for the one of this browser.
     pub is_this: bool,

@@ -1,19 +1,19 @@
-//! The pages people see: compiled templates, escaped, without script or any foreign resource.
+//! The pages that people see: compiled templates, escaped, without scripts or foreign resources.
 //!
-//! One constructor a page. Each takes borrowed, plain data and gives a [`Page`], which becomes an answer with the
-//! headers that keep it alone in its tab: no cache, no frame, no script, no referrer.
+//! Each page has one constructor. It takes borrowed, plain data and returns a [`Page`]. The response has headers that forbid caching,
+//! framing, scripts and referrers.
 
+pub(crate) mod format;
 mod framed;
-mod login;
-mod logout;
 mod me;
 mod problem;
 mod refused;
-mod resume;
-pub(crate) mod stamp;
+mod saved_form;
+mod sign_out;
 pub(crate) mod style;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::time::Duration;
 
@@ -21,21 +21,28 @@ use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+pub use self::format::utc;
 pub use self::framed::framed;
-pub use self::login::{
-    ImsUnavailable, LoginFailed, LoginTrouble, ims_unavailable, login_failed, sign_ins_busy,
-};
-pub use self::logout::{LogoutConfirm, SignedOut, logout_confirm, signed_out};
 pub use self::me::{Me, OwnSession, me};
-pub use self::problem::{
-    CampaignUnavailable, Plain, Problem, bad_request, campaign_unavailable, denied, internal, misdirected,
-    not_found, problem, too_large,
-};
+pub use self::problem::Problem;
 pub use self::refused::{Refused, refused};
-pub use self::resume::{Resume, Waiting, kept_for_another, kept_no_more, not_kept, resume, still_kept};
-pub use self::stamp::utc;
+pub use self::saved_form::{ConfirmForms, Waiting, confirm_forms};
+pub use self::sign_out::{confirm_sign_out, signed_out};
+pub use self::text::{Text, Words};
+use crate::clock::UnixTime;
 
-/// A finished page: what to send, with which status.
+/// What every page shows beside its own content.
+#[derive(Clone, Copy, Debug)]
+pub struct PageContext<'a> {
+    /// The request's id, for the operator.
+    pub request_id: &'a str,
+    /// Whom to ask; empty: "your Campaign administrator".
+    pub support: &'a str,
+    /// The time of the request.
+    pub now: UnixTime,
+}
+
+/// A rendered page with its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     status: StatusCode,
@@ -47,7 +54,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// The status of the answer.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -62,12 +69,12 @@ impl Page {
         Self { status, html, has_form: false, in_frame: false, retry_after: None }
     }
 
-    /// Lets this page have a form.
+    /// Allows the page to have a form.
     fn with_form(self) -> Self {
         Self { has_form: true, ..self }
     }
 
-    /// Lets pages of our own origin show it in a frame.
+    /// Allows pages of our own origin to show it in a frame.
     fn in_frame(self) -> Self {
         Self { in_frame: true, ..self }
     }
@@ -83,8 +90,8 @@ impl Page {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::CONTENT_SECURITY_POLICY, style::policy(self.has_form, self.in_frame));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        // A failed callback's own address holds a code, so its page names it to nobody. A page with a form has no such
-        // address, and needs to: without a referrer browsers send `Origin: null` (Fetch §3.2).
+        // The address of a failed callback holds an authorization code: no referrer. A page with a form needs one, because browsers
+        // send `Origin: null` without it (Fetch §3.2), and its own address holds no code.
         let referrer = if self.has_form { "same-origin" } else { "no-referrer" };
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static(referrer));
         let framing = if self.in_frame { "SAMEORIGIN" } else { "DENY" };

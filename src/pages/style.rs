@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
 /// The content of the `style` element, to the byte.
-pub(crate) const STYLE: &str = include_str!("../../../templates/style.css");
+pub(crate) const STYLE: &str = include_str!("../../templates/style.css");
 
 /// The `Content-Security-Policy` of a page (CSP Level 3).
 ///

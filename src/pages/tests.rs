@@ -1,4 +1,4 @@
-//! What holds for every page, whatever it is told.
+//! Rules that hold for every page and for any content.
 
 use std::time::Duration;
 
@@ -24,8 +24,6 @@ struct Words<'a> {
     group: &'a str,
     until: &'a str,
     link: &'a str,
-    headline: &'a str,
-    text: &'a str,
     request_id: &'a str,
     support: &'a str,
 }
@@ -39,8 +37,6 @@ impl<'a> Words<'a> {
         group: "workflowSupervisor",
         until: "2026-11-22 22:29:03 UTC",
         link: "/ims/login?return_to=%2Fview%2Fhome",
-        headline: "Too many requests",
-        text: "You sent very many requests in a short time.\n\nWait a minute, then try again.",
         request_id: "0193f2a7-c1d4-7e1f-9a35-6b0c2f11d8e4",
         support: "campaign-help@example.com",
     };
@@ -54,18 +50,56 @@ impl<'a> Words<'a> {
             group: text,
             until: text,
             link: text,
-            headline: text,
-            text,
             request_id: text,
             support: text,
         }
     }
+
+    fn context(&self) -> PageContext<'a> {
+        PageContext { request_id: self.request_id, support: self.support, now: NOW }
+    }
 }
+
+/// Every text, by name.
+const TEXTS: [(&str, Text); 33] = [
+    ("bad-address", Text::BadAddress),
+    ("not-found", Text::NotFound),
+    ("closed", Text::Closed),
+    ("unknown-host", Text::UnknownHost),
+    ("foreign-origin", Text::ForeignOrigin),
+    ("head-too-large", Text::HeadTooLarge),
+    ("bad-framing", Text::BadFraming),
+    ("method", Text::Method),
+    ("store", Text::StoreUnavailable),
+    ("restarting", Text::Restarting),
+    ("token-expired", Text::TokenExpired),
+    ("too-many", Text::TooMany),
+    ("body-too-large", Text::BodyTooLarge),
+    ("body-incomplete", Text::BodyIncomplete),
+    ("internal", Text::Internal),
+    ("campaign-unavailable", Text::CampaignUnavailable),
+    ("public-page-unavailable", Text::PublicPageUnavailable),
+    ("campaign-refused", Text::CampaignRefused),
+    ("ims-unavailable", Text::ImsUnavailable),
+    ("sign-ins-busy", Text::SignInsBusy),
+    ("login-declined", Text::LoginDeclined),
+    ("login-invalid", Text::LoginInvalid),
+    ("login-cookie", Text::LoginCookieMissing),
+    ("login-loop", Text::LoginLoop),
+    ("login-clock", Text::LoginClock),
+    ("form-of-another", Text::FormOfAnother),
+    ("form-gone", Text::FormGone),
+    ("form-still-saved", Text::FormStillSaved),
+    ("form-unknown", Text::FormUnknown),
+    ("form-not-saved-stranger", Text::FormNotSaved(NotSaved::Stranger)),
+    ("form-not-saved-foreign", Text::FormNotSaved(NotSaved::Foreign)),
+    ("form-not-saved-large", Text::FormNotSaved(NotSaved::TooLarge)),
+    ("form-not-saved-full", Text::FormNotSaved(NotSaved::Full)),
+];
 
 /// Every page there is, by name.
 fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
-    let Words { request_id, support, link, .. } = words;
-    let plain = Plain { request_id, support, now: NOW };
+    let (page, link) = (words.context(), words.link);
     let groups = [words.group.to_owned(), "delivery".to_owned()];
     let refusal = Refused {
         person: words.person,
@@ -73,10 +107,7 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
         another: link,
         other_organization: false,
         too_many_groups: None,
-        sign_out: false,
-        request_id,
-        support,
-        now: NOW,
+        page,
     };
     let own = |is_this| OwnSession { created: utc(NOW), seen: utc(NOW), is_this };
     let sessions = [own(true), own(false)];
@@ -88,77 +119,8 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
         groups: &groups,
         expires_at: words.until,
         sessions: Some(&sessions),
-        csrf: Some(words.group),
-        request_id,
-        support,
-        now: NOW,
+        page,
     };
-    let retry_after = Duration::from_millis(9_500);
-    let mut pages = vec![
-        ("framed", framed(link, plain)),
-        ("refused", refused(&refusal)),
-        ("refused-groups", refused(&Refused { too_many_groups: Some(300), ..refusal })),
-        ("refused-organization", refused(&Refused { other_organization: true, sign_out: true, ..refusal })),
-        (
-            "ims-unavailable",
-            ims_unavailable(&ImsUnavailable { retry: link, retry_after, request_id, support, now: NOW }),
-        ),
-        ("signed-out", signed_out(&SignedOut { request_id, support, now: NOW })),
-        (
-            "logout-confirm",
-            logout_confirm(&LogoutConfirm {
-                person: words.person,
-                csrf: Some(words.group),
-                request_id,
-                support,
-                now: NOW,
-            }),
-        ),
-        ("me", me(&who)),
-        ("me-without-groups", me(&Me { groups: &[], csrf: None, sessions: None, ..who })),
-        (
-            "campaign-unavailable",
-            campaign_unavailable(&CampaignUnavailable {
-                status: StatusCode::GATEWAY_TIMEOUT,
-                signed_in: true,
-                retry: link,
-                retry_after,
-                request_id,
-                support,
-                now: NOW,
-            }),
-        ),
-        ("bad-request", bad_request(plain)),
-        ("not-found", not_found(plain)),
-        ("denied", denied(plain)),
-        ("misdirected", misdirected(plain)),
-        ("too-large", too_large(plain)),
-        ("internal", internal(plain)),
-        (
-            "problem",
-            problem(&Problem {
-                link,
-                link_text: words.headline,
-                ..Problem::new(StatusCode::TOO_MANY_REQUESTS, words.headline, words.text, plain)
-            }),
-        ),
-    ];
-    pages.extend(pages_of_kept_forms(words));
-    for (name, trouble) in [
-        ("login-declined", LoginTrouble::Declined),
-        ("login-invalid", LoginTrouble::AnswerInvalid),
-        ("login-cookie", LoginTrouble::CookieMissing),
-        ("login-loop", LoginTrouble::TooManyRedirects),
-        ("login-clock", LoginTrouble::Clock),
-    ] {
-        pages.push((name, login_failed(&trouble.page(link, plain))));
-    }
-    pages
-}
-
-fn pages_of_kept_forms(words: Words<'_>) -> Vec<(&'static str, Page)> {
-    let Words { request_id, support, link, .. } = words;
-    let plain = Plain { request_id, support, now: NOW };
     let waiting = |bytes| Waiting {
         target: words.link.to_owned(),
         bytes,
@@ -167,23 +129,21 @@ fn pages_of_kept_forms(words: Words<'_>) -> Vec<(&'static str, Page)> {
         mark: words.group.to_owned(),
     };
     let waiting = [waiting(312), waiting(1 << 20)];
-    let one = Resume { waiting: &waiting[..1], person: words.person, request_id, now: NOW };
+    let one = ConfirmForms { waiting: &waiting[..1], person: words.person, page };
     let mut pages = vec![
-        ("resume", resume(&one)),
-        ("resume-two", resume(&Resume { waiting: &waiting, ..one })),
-        ("kept-for-another", kept_for_another(link, plain)),
-        ("kept-no-more", kept_no_more(plain)),
-        ("kept-campaign-unavailable", still_kept(StatusCode::BAD_GATEWAY, plain)),
+        ("framed", framed(link, page)),
+        ("refused", refused(&refusal)),
+        ("refused-groups", refused(&Refused { too_many_groups: Some(300), ..refusal })),
+        ("refused-organization", refused(&Refused { other_organization: true, ..refusal })),
+        ("signed-out", signed_out(page)),
+        ("confirm-sign-out", confirm_sign_out(words.person, page)),
+        ("me", me(&who)),
+        ("me-without-groups", me(&Me { groups: &[], sessions: None, ..who })),
+        ("confirm-form", confirm_forms(&one)),
+        ("confirm-forms", confirm_forms(&ConfirmForms { waiting: &waiting, ..one })),
     ];
-    for (name, why) in [
-        ("not-kept-stranger", NotSaved::Stranger),
-        ("not-kept-foreign", NotSaved::Foreign),
-        ("not-kept-large", NotSaved::TooLarge),
-        ("not-kept-odd", NotSaved::Odd),
-        ("not-kept-full", NotSaved::Full),
-    ] {
-        pages.push((name, not_kept(why, link, plain)));
-    }
+    let problem = |text: Text| Problem::new(StatusCode::BAD_GATEWAY, text).with_link(link).page(page);
+    pages.extend(TEXTS.map(|(name, text)| (name, problem(text))));
     pages
 }
 
@@ -208,7 +168,7 @@ fn hostile_text_stays_text() {
 }
 
 #[test]
-fn every_page_says_what_it_is_and_how_to_refer_to_it() {
+fn every_page_has_a_headline_a_reference_and_the_time() {
     for (name, page) in every_page(Words { request_id: "0193-abc", ..Words::USUAL }) {
         let html = page.html();
         assert!(html.starts_with("<!doctype html>\n<html lang=\"en\">"), "{name}");
@@ -271,78 +231,34 @@ fn every_page_keeps_out_of_caches_and_frames() {
 }
 
 #[test]
-fn a_status_says_what_happened() {
-    let expected = [
-        ("framed", 401),
-        ("refused", 403),
-        ("refused-organization", 403),
-        ("ims-unavailable", 503),
-        ("signed-out", 200),
-        ("logout-confirm", 200),
-        ("me", 200),
-        ("campaign-unavailable", 504),
-        ("bad-request", 400),
-        ("not-found", 404),
-        ("denied", 403),
-        ("misdirected", 421),
-        ("too-large", 413),
-        ("internal", 500),
-        ("problem", 429),
-        ("resume", 200),
-        ("kept-for-another", 409),
-        ("kept-no-more", 410),
-        ("kept-campaign-unavailable", 502),
-        ("not-kept-large", 401),
-        ("login-declined", 403),
-        ("login-invalid", 502),
-        ("login-cookie", 400),
-    ];
-    let pages = every_page(Words::USUAL);
-    for (name, status) in expected {
-        let (_, page) = pages.iter().find(|(n, _)| *n == name).unwrap();
-        assert_eq!(page.status().as_u16(), status, "{name}");
+fn a_button_has_a_label_and_a_page_without_a_link_has_no_button() {
+    for (name, text) in TEXTS {
+        let words = text.words();
+        assert!(!words.headline.is_empty() && !words.paragraphs.is_empty(), "{name}");
+        let page = Problem::new(StatusCode::BAD_REQUEST, text).page(Words::USUAL.context());
+        assert!(!page.html().contains("class=\"button"), "{name}");
+        assert_eq!(page.status(), StatusCode::BAD_REQUEST, "{name}");
     }
 }
 
 #[test]
-fn an_outage_says_when_to_come_back_in_whole_seconds() {
-    for (name, page) in every_page(Words::USUAL) {
-        let expected = name.ends_with("unavailable").then_some("10");
-        assert_eq!(headers(page).get(header::RETRY_AFTER).map(|v| v.to_str().unwrap()), expected, "{name}");
-    }
+fn retry_after_is_sent_in_whole_seconds_rounded_up() {
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, Text::ImsUnavailable);
+    let after = |problem: Problem<'_>| {
+        headers(problem.page(Words::USUAL.context())).get(header::RETRY_AFTER).cloned()
+    };
+    assert_eq!(after(problem), None);
+    assert_eq!(after(problem.with_retry_after(Duration::from_millis(9_500))).unwrap(), "10");
 }
 
 #[test]
-fn the_way_back_is_kept_and_a_foreign_one_dropped() {
-    let link = |retry: &'static str| {
-        let page = ims_unavailable(&ImsUnavailable {
-            retry,
-            retry_after: Duration::from_secs(5),
-            request_id: "r",
-            support: "",
-            now: NOW,
-        });
-        between(page.html(), "class=\"button\" href=\"", "\"").to_owned()
+fn a_link_to_another_origin_is_replaced() {
+    let link = |link: &'static str| {
+        let page = Problem::new(StatusCode::BAD_GATEWAY, Text::ImsUnavailable).with_link(link);
+        between(page.page(Words::USUAL.context()).html(), "class=\"button\" href=\"", "\"").to_owned()
     };
     assert_eq!(link("/ims/login?return_to=%2Fview%2Fhome"), "/ims/login?return_to=%2Fview%2Fhome");
     assert_eq!(link("//evil.example"), "/");
-}
-
-#[test]
-fn an_outage_tells_only_those_signed_in_that_they_still_are() {
-    let outage = |signed_in| {
-        campaign_unavailable(&CampaignUnavailable {
-            status: StatusCode::BAD_GATEWAY,
-            signed_in,
-            retry: "/",
-            retry_after: Duration::from_secs(5),
-            request_id: "r",
-            support: "",
-            now: NOW,
-        })
-    };
-    assert!(outage(true).html().contains("You are still signed in."));
-    assert!(!outage(false).html().contains("signed in"));
 }
 
 #[test]
@@ -351,15 +267,6 @@ fn without_a_contact_the_administrator_is_named() {
         let asks = page.html().contains(" ask ") || page.html().contains("Ask ");
         assert_eq!(asks, page.html().contains("sk your Campaign administrator"), "{name}");
     }
-}
-
-#[test]
-fn the_sign_out_form_carries_its_token_only_when_there_is_one() {
-    let pages = every_page(Words { group: "token-1", ..Words::USUAL });
-    let html = |wanted| pages.iter().find(|(name, _)| *name == wanted).unwrap().1.html().to_owned();
-    assert!(html("logout-confirm").contains(r#"<input type="hidden" name="csrf" value="token-1">"#));
-    assert!(html("me").contains(r#"<input type="hidden" name="csrf" value="token-1">"#));
-    assert!(!html("me-without-groups").contains("csrf"));
 }
 
 fn headers(page: Page) -> HeaderMap {
@@ -376,11 +283,11 @@ fn tags(html: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn a_kept_form_is_shown_by_its_path_and_posted_to_its_address() {
+fn a_saved_form_is_shown_by_its_path_and_posted_to_its_address() {
     let words = Words { link: "/view/edit?id=7&token=secret", ..Words::USUAL };
     let pages = every_page(words);
     let html = |name: &str| pages.iter().find(|(known, _)| *known == name).unwrap().1.html().to_owned();
-    let (one, two) = (html("resume"), html("resume-two"));
+    let (one, two) = (html("confirm-form"), html("confirm-forms"));
     assert_eq!(between(&one, "<dt>Goes to</dt><dd>", "</dd>"), "<bdi>/view/edit</bdi>");
     assert!(one.contains("enctype=\"text/plain\" action=\"/view/edit?id=7&#38;token=secret\""), "{one}");
     assert!(one.contains("312 bytes") && two.contains("1049 kB"));

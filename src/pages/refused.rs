@@ -1,14 +1,13 @@
-//! "You do not have access": signed in at Adobe, but not let in here.
+//! The page for a person who signed in at Adobe and has no access here.
 
 use askama::Template;
 use http::StatusCode;
 
-use super::Page;
-use crate::clock::UnixTime;
+use super::{Page, PageContext};
 
-/// Who was refused, and on the strength of which organisation.
+/// Who was refused, and whose groups counted.
 ///
-/// The configuration names seen and the near misses are no part of it: they go to the audit trail only.
+/// Names of configurations and near misses are not shown: they go to the audit trail only.
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "refused.html")]
 pub struct Refused<'a> {
@@ -22,17 +21,11 @@ pub struct Refused<'a> {
     pub too_many_groups: Option<usize>,
     /// Where the button for another account leads, a path on this origin.
     pub another: &'a str,
-    /// A session is still open here, so signing out is offered too.
-    pub sign_out: bool,
-    /// The request's id, for the operator.
-    pub request_id: &'a str,
-    /// Whom to ask; empty: "your Campaign administrator".
-    pub support: &'a str,
-    /// The time of the request.
-    pub now: UnixTime,
+    /// What every page shows.
+    pub page: PageContext<'a>,
 }
 
-/// 403: the person is known, and is not let in.
+/// 403: the person is known and has no access.
 pub fn refused(refused: &Refused<'_>) -> Page {
     Page::render(StatusCode::FORBIDDEN, refused)
 }

@@ -1,4 +1,4 @@
-//! What every page carries: a reference for the operator, the time, and whom to ask.
+//! How pages show times, links and the contact.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use time::OffsetDateTime;
@@ -6,7 +6,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::clock::UnixTime;
 
-/// A moment as people read it: `2026-11-22 10:29:03 UTC`.
+/// A time as people read it: `2026-11-22 10:29:03 UTC`.
 pub fn utc(at: UnixTime) -> String {
     let Ok(t) = OffsetDateTime::from_unix_timestamp(at.0) else {
         return format!("{} s after 1970-01-01 UTC", at.0);
@@ -22,7 +22,7 @@ pub fn utc(at: UnixTime) -> String {
     )
 }
 
-/// A moment as the `datetime` attribute wants it (RFC 3339); empty outside the years 0 to 9999.
+/// A time as the `datetime` attribute wants it (RFC 3339); empty outside the years 0 to 9999.
 pub(crate) fn rfc3339(at: UnixTime) -> String {
     OffsetDateTime::from_unix_timestamp(at.0)
         .ok()
@@ -41,7 +41,7 @@ pub(crate) fn mail_link(support: &str, request_id: &str) -> Option<String> {
         .then(|| format!("mailto:{local}@{domain}?subject=Campaign%20sign-in%2C%20reference%20{subject}"))
 }
 
-/// `path` if it stays on this origin, `/` otherwise: the last guard before a link, not the rule for return addresses.
+/// `path` if it stays on this origin, otherwise `/`. The rule for return addresses is `policy::return_to`; this is a second check.
 pub(crate) fn local(path: &str) -> &str {
     let stays = path.starts_with('/')
         && !path.starts_with("//")

@@ -1,0 +1,26 @@
+//! The page inside a frame whose session has ended. Its link leads the whole window to the sign-in.
+
+use askama::Template;
+use http::StatusCode;
+
+use super::{Page, PageContext};
+
+#[derive(Clone, Copy, Debug, Template)]
+#[template(path = "framed.html")]
+struct Framed<'a> {
+    /// Where the link leads, a path on this origin.
+    link: &'a str,
+    page: PageContext<'a>,
+}
+
+/// 401 for a page in a frame whose session has ended.
+pub fn framed(link: &str, page: PageContext<'_>) -> Page {
+    Page::render(StatusCode::UNAUTHORIZED, &Framed { link, page }).in_frame()
+}
+
+impl Framed<'_> {
+    #[expect(clippy::unused_self, reason = "the base template asks every page in the same way")]
+    fn headline(&self) -> &'static str {
+        "Your session has ended"
+    }
+}

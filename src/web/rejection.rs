@@ -1,0 +1,216 @@
+//! Why the gateway does not forward a request. One table says what each rejection answers and what is counted.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+use super::context::Context;
+use super::responses::{METHODS, fault, json_response};
+use super::shared::Shared;
+use crate::campaign::soap_fault;
+use crate::pages::{Problem, Text};
+use crate::policy::path::PathError;
+use crate::proxy::ProxyError;
+use crate::session::StoreError;
+use crate::telemetry::{Counters, Limit, Trouble};
+use crate::wire::framing::FramingError;
+
+/// Why a request is not forwarded.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// No host, several, or contradicting ones (RFC 9112 §3.2).
+    #[error("the request names no host, or two that differ")]
+    Host,
+    /// A host this gateway does not serve (RFC 9110 §7.4).
+    #[error("this gateway does not serve the host that the request names")]
+    UnknownHost,
+    /// A path that two programs could read differently.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// A head that is too long, or an ambiguous framing.
+    #[error(transparent)]
+    Framing(#[from] FramingError),
+    /// `TRACE`, `CONNECT`.
+    #[error("this method is not forwarded")]
+    Method,
+    /// A path closed to everybody.
+    #[error("this address is closed")]
+    Denied,
+    /// A write or a WebSocket with a session, from a page of another origin.
+    #[error("a page of another origin sent this request")]
+    ForeignOrigin,
+    /// More connections or requests than allowed (RFC 6585 §4, RFC 9110 §15.6.4).
+    #[error("a limit was reached: {}", .0.name())]
+    Limit(Limit),
+    /// A body longer than allowed (RFC 9110 §15.5.14).
+    #[error("the body of the request is too large")]
+    BodyTooLarge,
+    /// The session store does not answer, so nothing is known about the session.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A saved form cannot be sealed or built again: the gateway's own fault.
+    #[error("a saved form cannot be sealed or built again")]
+    Internal,
+    /// The process is about to stop.
+    #[error("the gateway is stopping")]
+    Stopping,
+    /// The person's tokens have expired, and IMS gives no new ones now. Holds how long IMS asks to wait.
+    #[error("the tokens of this session cannot be refreshed now")]
+    TokenExpired(Option<Duration>),
+    /// Campaign gave no response.
+    #[error(transparent)]
+    Upstream(#[from] ProxyError),
+}
+
+/// What is answered and counted for one kind of rejection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Row {
+    status: StatusCode,
+    /// The code in JSON and SOAP faults.
+    code: &'static str,
+    text: Text,
+    /// The connection is closed after the response.
+    closes: bool,
+    retry_after: Option<Duration>,
+    limit: Option<Limit>,
+    trouble: Option<Trouble>,
+}
+
+impl Row {
+    const fn new(status: StatusCode, code: &'static str, text: Text) -> Self {
+        let retry_after = match status.as_u16() {
+            429 | 502 | 503 | 504 => Some(Duration::from_secs(5)),
+            _ => None,
+        };
+        Self { status, code, text, closes: false, retry_after, limit: None, trouble: None }
+    }
+
+    /// Closes the connection: it is not certain where the next request begins (RFC 9112 §9.3), or the rest is not worth reading.
+    const fn closing(self) -> Self {
+        Self { closes: true, ..self }
+    }
+
+    const fn limit(self, limit: Limit) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
+    const fn trouble(self, trouble: Trouble) -> Self {
+        Self { trouble: Some(trouble), ..self }
+    }
+}
+
+impl Rejection {
+    /// The table. `signed_in` chooses between the texts of an outage.
+    fn row(&self, signed_in: bool) -> Row {
+        use StatusCode as S;
+        let bad = |text| Row::new(S::BAD_REQUEST, "bad_request", text);
+        let too_large = Row::new(S::PAYLOAD_TOO_LARGE, "request_body_too_large", Text::BodyTooLarge)
+            .closing()
+            .limit(Limit::Body);
+        let incomplete = |status| Row::new(status, "incomplete_request", Text::BodyIncomplete).closing();
+        match self {
+            Self::Host | Self::Path(_) => bad(Text::BadAddress),
+            Self::UnknownHost => Row::new(S::MISDIRECTED_REQUEST, "unknown_host", Text::UnknownHost),
+            Self::Framing(FramingError::TooLong) => {
+                Row::new(S::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_head_too_large", Text::HeadTooLarge)
+                    .limit(Limit::Head)
+            }
+            Self::Framing(FramingError::Coding) => {
+                Row::new(S::NOT_IMPLEMENTED, "bad_request", Text::BadFraming).closing()
+            }
+            Self::Framing(_) => bad(Text::BadFraming).closing(),
+            // What follows a CONNECT may be meant for a tunnel.
+            Self::Method => Row::new(S::METHOD_NOT_ALLOWED, "method_not_allowed", Text::Method).closing(),
+            Self::Denied => Row::new(S::FORBIDDEN, "closed", Text::Closed),
+            Self::ForeignOrigin => Row::new(S::FORBIDDEN, "foreign_origin", Text::ForeignOrigin),
+            Self::Limit(limit @ (Limit::Requests | Limit::SignIns)) => {
+                Row::new(S::TOO_MANY_REQUESTS, "too_many_requests", Text::TooMany).limit(*limit)
+            }
+            // Connections were counted when they were accepted.
+            Self::Limit(Limit::Connections) => {
+                Row::new(S::SERVICE_UNAVAILABLE, "too_many_connections", Text::TooMany).closing()
+            }
+            Self::Limit(_) => Row::new(S::TOO_MANY_REQUESTS, "too_many_connections", Text::TooMany).closing(),
+            Self::BodyTooLarge => too_large,
+            Self::Store(_) => {
+                Row::new(S::SERVICE_UNAVAILABLE, "session_store_unavailable", Text::StoreUnavailable)
+            }
+            Self::Internal => Row::new(S::INTERNAL_SERVER_ERROR, "internal_error", Text::Internal),
+            Self::Stopping => Row::new(S::SERVICE_UNAVAILABLE, "stopping", Text::Restarting),
+            Self::TokenExpired(pause) => {
+                let row = Row::new(S::SERVICE_UNAVAILABLE, "ims_unavailable", Text::TokenExpired);
+                Row { retry_after: pause.or(row.retry_after), ..row }
+            }
+            Self::Upstream(error) => {
+                let text = if signed_in { Text::CampaignUnavailable } else { Text::PublicPageUnavailable };
+                let away = |status| Row::new(status, "campaign_unavailable", text);
+                match error {
+                    ProxyError::TooLarge { .. } => too_large,
+                    ProxyError::Client { stalled: true, .. } => {
+                        incomplete(S::REQUEST_TIMEOUT).limit(Limit::Upload)
+                    }
+                    ProxyError::Client { stalled: false, .. } => {
+                        incomplete(S::BAD_REQUEST).trouble(Trouble::Client)
+                    }
+                    ProxyError::TooSlow { .. } => incomplete(S::REQUEST_TIMEOUT).limit(Limit::MinRate),
+                    ProxyError::Busy { .. } => away(S::SERVICE_UNAVAILABLE).trouble(Trouble::Busy),
+                    ProxyError::Share { limit, .. } => {
+                        away(S::SERVICE_UNAVAILABLE).trouble(Trouble::Busy).limit(*limit)
+                    }
+                    ProxyError::Deadline { .. } => away(S::GATEWAY_TIMEOUT).trouble(Trouble::Deadline),
+                    ProxyError::Connect { .. } => away(S::BAD_GATEWAY).trouble(Trouble::Connect),
+                    ProxyError::Broken { .. } => away(S::BAD_GATEWAY).trouble(Trouble::Broken),
+                    ProxyError::Upgrade { .. } => away(S::BAD_GATEWAY).trouble(Trouble::Upgrade),
+                }
+            }
+        }
+    }
+
+    /// The status of the response.
+    pub fn status(&self) -> StatusCode {
+        self.row(true).status
+    }
+
+    /// Counts the rejection.
+    pub fn count(&self, counters: &Counters, peer: IpAddr) {
+        let row = self.row(true);
+        if let Some(trouble) = row.trouble {
+            counters.upstream(trouble);
+        }
+        if let Some(limit) = row.limit {
+            counters.hit(limit, Some(peer));
+        }
+    }
+
+    /// The response: a page, JSON or a SOAP fault. What went wrong inside is logged, not shown.
+    pub fn response(&self, shared: &Shared, context: &Context, signed_in: bool) -> Response {
+        let row = self.row(signed_in);
+        let Row { status, code, .. } = row;
+        // A limit has a log line of its own, which is not repeated for each request of a flood.
+        let has_own_line = row.limit.is_some() || matches!(self, Self::Limit(_));
+        if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED && !has_own_line {
+            tracing::warn!(request = %context.id, error = %self, "not forwarded");
+        }
+        let mut response = if context.wants_page {
+            Problem::new(status, row.text).page(context.page(shared)).into_response()
+        } else if context.wants_fault {
+            fault(status, &soap_fault(&format!("imsgate: {code} (request {})", context.id)))
+        } else {
+            json_response(status, &json!({"error": code, "request_id": context.id.as_str()}))
+        };
+        let headers = response.headers_mut();
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
+        }
+        if row.closes {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(after) = row.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
+        }
+        response
+    }
+}
