@@ -46,6 +46,12 @@ pub(super) struct NamedConfigFile {
     file: Option<PathBuf>,
 }
 
+impl From<ConfigFile> for NamedConfigFile {
+    fn from(option: ConfigFile) -> Self {
+        Self { option, file: None }
+    }
+}
+
 impl NamedConfigFile {
     /// As [`ConfigFile::path`].
     pub(super) fn path(&self) -> PathBuf {

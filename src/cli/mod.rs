@@ -20,7 +20,7 @@ use clap_complete::Shell;
 /// configuration or usage, 3 no answer of a running gateway.
 pub fn run() -> ExitCode {
     match Cli::try_parse() {
-        Ok(cli) => dispatch(cli.command),
+        Ok(cli) => dispatch(cli.chosen()),
         Err(error) => {
             // Nobody is left to tell when standard error is closed.
             let _ = error.print();
@@ -57,9 +57,19 @@ fn dispatch(command: Command) -> ExitCode {
 /// Puts Adobe ID in front of Adobe Campaign.
 #[derive(Debug, Parser)]
 #[command(name = "imsgate", version, about, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    config: config_file::ConfigFile,
+}
+
+impl Cli {
+    /// The command; the one that runs the gateway, when a configuration file alone is named.
+    fn chosen(self) -> Command {
+        self.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::of(self.config)))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -134,8 +144,13 @@ mod tests {
             &["imsgate", "serve", "--config=/x.toml"],
             &["imsgate", "check", "/x.toml", "--offline"],
             &["imsgate", "check", "-c", "/x.toml"],
+            &["imsgate", "-c", "/x.toml"],
+            &["imsgate", "-c/x.toml"],
+            &["imsgate", "--config=/x.toml"],
+            &["imsgate", "-c", "/x.toml", "serve"],
+            &["imsgate", "--config", "/x.toml", "check", "--offline"],
         ] {
-            let path = match Cli::try_parse_from(words).unwrap().command {
+            let path = match Cli::try_parse_from(words).unwrap().chosen() {
                 Command::Serve(args) => args.path(),
                 Command::Check(args) => args.path(),
                 _ => unreachable!(),
@@ -145,6 +160,9 @@ mod tests {
         assert!(Cli::try_parse_from(["imsgate", "mask", "-c", "/x.toml", "name"]).is_ok());
         assert!(Cli::try_parse_from(["imsgate", "sessions", "list", "-c", "/x.toml"]).is_ok());
         assert!(Cli::try_parse_from(["imsgate", "serve", "-c", "/x.toml", "/y.toml"]).is_err());
+        for words in [&["imsgate"][..], &["imsgate", "/x.toml"], &["imsgate", "-c"]] {
+            assert!(Cli::try_parse_from(words).is_err(), "{words:?}");
+        }
     }
 
     #[test]
@@ -155,7 +173,7 @@ mod tests {
         {
             assert_eq!(Cli::try_parse_from(words).unwrap_err().kind(), ErrorKind::DisplayHelp, "{words:?}");
         }
-        assert!(matches!(Cli::try_parse_from(["imsgate", "version"]).unwrap().command, Command::Version));
+        assert!(matches!(Cli::try_parse_from(["imsgate", "version"]).unwrap().chosen(), Command::Version));
         assert_eq!(Cli::try_parse_from(["imsgate", "-V"]).unwrap_err().kind(), ErrorKind::DisplayVersion);
     }
 

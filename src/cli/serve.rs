@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::runtime::Runtime;
 
-use super::config_file::{NamedConfigFile, complain};
+use super::config_file::{ConfigFile, NamedConfigFile, complain};
 use super::{STOPS_LOGINS, UNUSABLE, output};
 use crate::app::{Gateway, StartError};
 use crate::clock::Clock;
@@ -24,9 +24,14 @@ pub(super) struct ServeArgs {
     config: NamedConfigFile,
 }
 
-#[cfg(test)]
 impl ServeArgs {
+    /// With the file that is named before any command.
+    pub(super) fn of(file: ConfigFile) -> Self {
+        Self { config: file.into() }
+    }
+
     /// The configuration file.
+    #[cfg(test)]
     pub(super) fn path(&self) -> std::path::PathBuf {
         self.config.path()
     }

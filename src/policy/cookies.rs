@@ -3,11 +3,13 @@
 //! The pairs are kept as raw slices (RFC 6265 §5.4): what belongs to neither side's session passes through to the byte.
 
 use http::{HeaderMap, HeaderValue, header};
-use memchr::{memchr, memchr3_iter};
+use memchr::memchr;
 
 use crate::wire::request_head::HeaderLines;
 
+mod spelling;
 mod suffix;
+use spelling::is_ours;
 pub use suffix::CookieSuffix;
 
 /// How the name of each of the gateway's cookies begins; without a suffix it is that of the session cookie. The `__Host-`
@@ -113,53 +115,6 @@ pub fn write(lines: &mut HeaderLines, headers: &HeaderMap, campaign: Option<&Hea
     }
 }
 
-/// True when one of our names is anywhere in the pair, in any spelling that a lenient server could read as it: it may split the
-/// pair at a comma, a quote or a space, decode percent-encoding, remove quotes, and ignore case.
-fn is_ours(pair: &[u8]) -> bool {
-    // Every spelling of a name begins with one of these.
-    memchr3_iter(b'_', b'%', b'.', pair).any(|place| {
-        let text = &pair[place..];
-        begins_with(text, SESSION_COOKIE) || begins_with(text, CAMPAIGN_COOKIE)
-    })
-}
-
-/// True when the text begins with a spelling of the name.
-fn begins_with(mut text: &[u8], name: &str) -> bool {
-    name.bytes().all(|wanted| {
-        let Some((letter, rest)) = next_letter(text) else { return false };
-        text = rest;
-        letter.eq_ignore_ascii_case(&wanted) || (wanted == b'_' && is_read_as_underscore(letter))
-    })
-}
-
-/// PHP reads these in the name of a variable as `_` (CVE-2020-7070, CVE-2022-31629).
-fn is_read_as_underscore(letter: u8) -> bool {
-    matches!(letter, b'.' | b' ' | b'[' | b'+')
-}
-
-/// The next letter as a lenient server reads it: percent-decoded, as often as that goes, and without quotes and backslashes.
-fn next_letter(mut text: &[u8]) -> Option<(u8, &[u8])> {
-    loop {
-        let (&first, mut rest) = text.split_first()?;
-        let mut letter = first;
-        while letter == b'%'
-            && let [high, low, behind @ ..] = rest
-            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
-        {
-            letter = high << 4 | low;
-            rest = behind;
-        }
-        if !matches!(letter, b'"' | b'\\' | b'\'') {
-            return Some((letter, rest));
-        }
-        text = rest;
-    }
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    (digit as char).to_digit(16).and_then(|value| u8::try_from(value).ok())
-}
-
 /// True for a `Set-Cookie` of Campaign that must not reach the browser: one that names the gateway's cookies or
 /// Campaign's session cookie.
 pub fn is_withheld(set_cookie: &HeaderValue) -> bool {
@@ -191,7 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn cookie(fields: &[&str]) -> HeaderMap {
-        fields.iter().map(|f| (header::COOKIE, HeaderValue::from_str(f).unwrap())).collect()
+        fields.iter().map(|f| (header::COOKIE, HeaderValue::from_bytes(f.as_bytes()).unwrap())).collect()
     }
 
     fn rewritten(fields: &[&str], campaign: Option<&HeaderValue>) -> Option<String> {
@@ -300,6 +255,16 @@ mod tests {
             "_[Host-imsgate-login-a",
             "__%48ost-imsgate-was",
             "$__sessiontoken",
+            "%5%46_sessiontoken",
+            "%%35F_sessiontoken",
+            "%25%35%46_sessiontoken",
+            "%u005F%U005fsessiontoken",
+            "%25u005F_sessiontoken",
+            "__%u0048ost-imsgate",
+            "\u{ff3f}_sessiontoken",
+            "%EF%BC%BF%ef%bc%bfsessiontoken",
+            "%c1%9f_sessiontoken",
+            "__sess\u{ff49}ontoken",
         ] {
             for pair in [
                 format!("{name}=eve"),
@@ -320,7 +285,7 @@ mod tests {
     #[test]
     fn cookies_of_others_pass_to_the_byte() {
         let others = "_ga=GA1.2.3.4; consent=%7B%22a_b%22%3A%5B1%5D%7D; session_token=x; sessiontoken=y; _sessiontoken=z; \
-                      __Secure-x=%; y=%5; z=%zz%; _=..; q=\"a\\b\"; nms_%5F=__Host-other; %%%=___";
+                      __Secure-x=%; y=%5; z=%zz%; _=..; q=\"a\\b\"; nms_%5F=__Host-other; %%%=___; u=%u0041%25%C3%BC";
         assert_eq!(rewritten(&[others], None).as_deref(), Some(others));
     }
 
@@ -362,7 +327,7 @@ mod tests {
         #[test]
         fn no_encoding_of_a_name_of_ours_comes_through(
             name in prop::sample::select(vec![SESSION_COOKIE, CAMPAIGN_COOKIE]),
-            ways in prop::collection::vec(0..8_u8, 14),
+            ways in prop::collection::vec(0..10_u8, 14),
             before in "[a-z=, ]{0,5}",
         ) {
             let spelled: String = name.bytes().zip(&ways).map(|(letter, way)| match way {
@@ -372,6 +337,9 @@ mod tests {
                 3 => format!("\"{}", letter as char),
                 4 if letter == b'_' => "%2e".to_owned(),
                 5 => (letter as char).to_ascii_uppercase().to_string(),
+                6 => format!("%u00{letter:02x}"),
+                7 => format!("%25{}", percent_encoding::percent_encode(format!("{letter:02X}").as_bytes(), percent_encoding::NON_ALPHANUMERIC)),
+
                 _ => (letter as char).to_string(),
             }).collect();
             prop_assert_eq!(rewritten(&[&format!("{before}{spelled}=eve")], None), None);

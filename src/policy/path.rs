@@ -37,7 +37,7 @@ pub enum PathError {
     /// `:`, which begins a stream or names a device on Windows.
     #[error("the path holds a colon")]
     Colon,
-    /// A segment that ends in a dot or a space, which Windows removes.
+    /// A segment that ends in a dot or a space, which Windows removes, or in one and then characters that are not shown.
     #[error("a segment of the path ends in a dot or a space")]
     SegmentEnd,
     /// A character outside ASCII that some programs turn into `.`, `/` or `\`.
@@ -177,6 +177,9 @@ mod tests {
             ("/%20", PathError::SegmentEnd),
             ("/x%C2%A0", PathError::SegmentEnd),
             ("/x\u{3000}/y", PathError::SegmentEnd),
+            ("/res.%C2%AD/x", PathError::SegmentEnd),
+            ("/favicon.\u{200b}", PathError::SegmentEnd),
+            ("/x%20%E2%80%8B;v/y", PathError::SegmentEnd),
             ("/%C2%80", PathError::Control),
             ("/\u{9b}", PathError::Control),
             ("/%EF%BC%8E%EF%BC%8E/x", PathError::LookAlike),

@@ -6,7 +6,7 @@ pub use pattern::PatternError;
 
 use super::path::unicode::ascii_only;
 use super::path::{CanonicalPath, is_plain};
-use super::readings::{Readings, cut_path_info, decode, decode_wide, fold};
+use super::readings::{Readings, cut_path_info, decode, decode_wide, fold, shorten_names};
 use pattern::Pattern;
 
 /// Path patterns open to everybody; `*` stands for any run of characters, slashes included. Case counts.
@@ -97,8 +97,10 @@ fn is_closed(reading: &[u8]) -> bool {
         (below_res && holds_jsp(&text[UPLOADS.len()..]))
             || text.windows(CONVERTER.len()).any(|window| window.eq_ignore_ascii_case(CONVERTER))
     };
+    let is_named_in_ascii =
+        |text: Vec<u8>| is_named(&text) || shorten_names(&text).is_some_and(|short| is_named(&short));
     is_named(reading)
-        || (!reading.is_ascii() && is_named(&as_ascii(reading)))
+        || (!reading.is_ascii() && is_named_in_ascii(as_ascii(reading)))
         || (reading.contains(&b'~') && is_named(&without_numbers(reading)))
 }
 
@@ -221,6 +223,7 @@ mod tests {
             "/nl/jsp/soaprouter.jsp/sc.jssp",
             "/nl/jsp/soaprouter.JSP/x/sc.jssp",
             "/nl/x.jssp/sc.jssp",
+            "/nms/DELIVE~1.JSS/sc.jssp",
             "/nl/jsp/soaprouter%2ejsp/sc.jssp",
             "/nl/jsp/soaprouter.js%70/sc.jssp",
             "/nl/jsp/soaprouter.jsp%00/sc.jssp",
@@ -273,6 +276,8 @@ mod tests {
             "/res/x%25EF%25BC%258Ejsp",
             "/res/x%25c0%25aejsp",
             "/res/x.j\u{200b}sp",
+            "/res.\u{ad}/x.jsp",
+            "/res%20%E2%80%8B/x.jsp",
             "/r\u{e9}s/x.jsp",
             "/res/x%25u002ejsp",
             "/nl/jsp/OOCONV~1.JSP",

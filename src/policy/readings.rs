@@ -6,10 +6,8 @@
 
 mod steps;
 
-use steps::{
-    Step, cut_at_query, drop_parameters, merge_slashes, resolve_dots, shorten_names, turn_backslashes,
-};
-pub(super) use steps::{cut_path_info, decode, decode_wide, fold, is_script};
+use steps::{Step, cut_at_query, drop_parameters, merge_slashes, resolve_dots, turn_backslashes};
+pub(super) use steps::{cut_path_info, decode, decode_wide, fold, is_script, shorten_names};
 
 /// The programs, by the order of their steps.
 const PROGRAMS: &[&[Step]] = &[

@@ -13,13 +13,8 @@ pub fn is_reserved(name: &str) -> bool {
     if !first.is_ascii_alphanumeric() || !last.is_ascii_alphanumeric() {
         return true;
     }
-    // Only browsers set these (Fetch Standard §2.2.2): `Sec-Fetch-User` is none of `*-User`.
-    if name.starts_with(b"sec-") {
-        return false;
-    }
-    has_reserved_prefix(name)
-        || is_pair(&SUFFIX_PAIRS, last, name[name.len().saturating_sub(2)])
-            && suffixes(last.to_ascii_lowercase()).iter().any(|family| ends_with(name, family))
+    (has_reserved_prefix(name) || has_reserved_suffix(name, last))
+        && !EXACT.iter().any(|exact| name == exact.as_bytes())
 }
 
 /// Collects what stands beside the outermost letter of each family.
@@ -42,10 +37,19 @@ macro_rules! pairs {
     }};
 }
 
-/// Names of a family that are Campaign's own, or that the gateway has read. They pass in this spelling only: a server may take
-/// another spelling for the same field, and the other value with it.
-const EXACT: [&str; 5] =
-    ["x-security-token", "content-length", "content-type", "content-encoding", "transfer-encoding"];
+/// Names of a family that are Campaign's own, that the gateway has read, or that browsers and their libraries send. They pass in this
+/// spelling only: a server may take another spelling for the same field, and the other value with it.
+const EXACT: [&str; 9] = [
+    "x-security-token",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "transfer-encoding",
+    "sec-fetch-user",
+    "x-csrf-token",
+    "x-xsrf-token",
+    "x-user-agent",
+];
 
 fn has_reserved_prefix(name: &[u8]) -> bool {
     let (words, pairs, families): (_, _, fn(u8) -> &'static [&'static str]) = match name {
@@ -56,8 +60,12 @@ fn has_reserved_prefix(name: &[u8]) -> bool {
     };
     let [first, next, ..] = *words else { return false };
     is_pair(pairs, first, next)
-        && !EXACT.iter().any(|exact| name == exact.as_bytes())
         && families(first.to_ascii_lowercase()).iter().any(|family| begins_with(words, family))
+}
+
+fn has_reserved_suffix(name: &[u8], last: u8) -> bool {
+    is_pair(&SUFFIX_PAIRS, last, name[name.len().saturating_sub(2)])
+        && suffixes(last.to_ascii_lowercase()).iter().any(|family| ends_with(name, family))
 }
 
 /// For each outermost letter of a name, the letters that families have beside it, as bits.
@@ -80,7 +88,7 @@ const fn bit(letter: u8) -> u64 {
 const fn prefixes(first: u8) -> &'static [&'static str] {
     match first {
         b'a' => &["authorization", "auth-", "authenticat", "ajp-", "akamai-"],
-        b'b' => &["base-url"],
+        b'b' => &["base-url", "bearer"],
         b'c' => &[
             "content-length",
             "content-type",
@@ -89,20 +97,24 @@ const fn prefixes(first: u8) -> &'static [&'static str] {
             "cf-",
             "client-cert",
             "cloudfront-",
+            "credential",
         ],
         b'f' => &["forwarded", "front-end-https", "fastly-", "fly-"],
+        b'g' => &["gid-", "group-", "groups-"],
         b'h' => &["http-", "https"],
-        b'i' => &["iv-", "incap-", "impersonate-"],
+        b'i' => &["iv-", "incap-", "impersonat", "identity", "id-token"],
+        b'j' => &["jwt-"],
+        b'l' => &["login", "logon"],
         b'm' => &["mellon-"],
         // Campaign judges by `NLSSLURL` whether a request came over HTTPS.
         b'n' => &["nl-", "nlssl"],
-        b'o' => &["oidc-", "oam-"],
+        b'o' => &["oidc-", "oam-", "oauth-", "on-behalf-", "operator"],
         // CGI makes `Proxy` the environment variable HTTP_PROXY (httpoxy, CVE-2016-5385).
-        b'p' => &["proxy", "path-info", "path-translated"],
-        b'r' => &["remote-", "request-uri", "request-method"],
+        b'p' => &["proxy", "path-info", "path-translated", "peer-", "principal"],
+        b'r' => &["remote-", "request-uri", "request-method", "role-", "roles-"],
         b's' => &["ssl", "shib-", "sm-", "script-name", "script-filename"],
-        b't' => &["traceparent", "tracestate", "transfer-encoding", "true-client-", "tailscale-"],
-        b'u' => &["uri-", "url-"],
+        b't' => &["traceparent", "tracestate", "transfer-encoding", "true-client-", "tailscale-", "token-"],
+        b'u' => &["uid-", "uri-", "url-"],
         b'w' => &["wl-proxy-", "webauth-"],
         _ => &[],
     }
@@ -118,6 +130,9 @@ const fn x_prefixes(first: u8) -> &'static [&'static str] {
             "authorization",
             "access-token",
             "accel-",
+            "account",
+            "act-as",
+            "admin-",
             "amzn-oidc-",
             "amzn-mtls-",
             "amzn-tls-",
@@ -125,20 +140,24 @@ const fn x_prefixes(first: u8) -> &'static [&'static str] {
             "arr-",
             "azure-",
         ],
-        b'c' => &["campaign-", "client-cert", "client-ip", "cluster-client-", "consumer-", "credential-"],
+        b'b' => &["bearer"],
+        b'c' => &["campaign-", "client-cert", "client-ip", "cluster-client-", "consumer-", "credential"],
         b'e' => &["envoy-"],
         b'f' => &["forward"],
-        b'g' => &["goog-authenticated-", "goog-iap-", "gw-ims-"],
+        b'g' => &["gid-", "goog-authenticated-", "goog-iap-", "group-", "groups-", "gw-ims-"],
         b'h' => &["http-", "https"],
-        b'i' => &["ims-", "id-token", "impersonate-", "ip-"],
+        b'i' => &["ims-", "id-token", "identity", "impersonat", "ip-"],
         b'j' => &["jwt-"],
+        b'l' => &["login", "logon"],
         b'm' => &["method-", "ms-client-principal", "ms-token-"],
         b'n' => &["nl-", "nlssl"],
-        b'o' => &["original", "originating-", "override-", "oauth-", "oidc-"],
-        b'p' => &["pomerium-", "proto-", "protocol", "proxy"],
-        b'r' => &["real-", "remote-", "request-id", "request-ur", "rewrite-"],
+        b'o' => &["original", "originating-", "override-", "oauth-", "oidc-", "on-behalf-", "operator"],
+        b'p' => &["peer-", "pomerium-", "principal", "proto-", "protocol", "proxy"],
+        b'r' => &["real-", "remote-", "request-id", "request-ur", "rewrite-", "role-", "roles-", "run-as"],
         b's' => &[
+            "secure-",
             "security-",
+            "server-",
             "session-token",
             "scheme",
             "script-name",
@@ -147,9 +166,11 @@ const fn x_prefixes(first: u8) -> &'static [&'static str] {
             "shib-",
             "ssl",
             "sso-",
+            "sub-",
+            "subject-",
         ],
-        b't' => &["tls-", "tunnel-method"],
-        b'u' => &["url-scheme", "userinfo"],
+        b't' => &["tls-", "token-", "tunnel-method"],
+        b'u' => &["uid-", "upn-", "url-scheme", "user"],
         b'v' => &["vouch-"],
         b'w' => &["waws-", "webauth-"],
         _ => &[],
@@ -161,15 +182,37 @@ const fn suffixes(last: u8) -> &'static [&'static str] {
     match last {
         b'4' => &["ipv4"],
         b'6' => &["ipv6"],
-        b'd' => &["user-id", "userid", "verified"],
-        b'e' => &["override", "username", "user-name", "role", "scheme", "certificate"],
-        b'l' => &["email", "principal", "ssl"],
-        b'n' => &["assertion", "authorization", "dn"],
-        b'o' => &["proto"],
-        b'p' => &["ip", "clientip", "realip", "remoteip", "socketip", "user-group"],
-        b'r' => &["user", "addr", "remoteaddr", "remoteuser", "authuser"],
-        b's' => &["groups", "roles", "client-address", "remote-address"],
-        b't' => &["host", "cert"],
+        b'd' => &["account-id", "gid", "uid", "user-id", "userid", "verified"],
+        b'e' => &[
+            "override",
+            "account-name",
+            "username",
+            "user-name",
+            "loginname",
+            "role",
+            "scheme",
+            "secure",
+            "server-name",
+            "certificate",
+        ],
+        b'f' => &["on-behalf-of"],
+        b'l' => &["email", "principal", "server-protocol", "ssl"],
+        b'n' => &["admin", "assertion", "authorization", "dn", "login", "logon", "token", "upn"],
+        b'o' => &["proto", "userinfo", "user-info"],
+        b'p' => &["ip", "clientip", "realip", "remoteip", "socketip", "group"],
+        b'r' => &["user", "addr", "operator", "remoteaddr", "remoteuser", "authuser", "superuser"],
+        b's' => &[
+            "address",
+            "claims",
+            "groups",
+            "https",
+            "permissions",
+            "privileges",
+            "roles",
+            "act-as",
+            "run-as",
+        ],
+        b't' => &["account", "host", "cert", "port", "subject"],
         b'y' => &["verify", "identity"],
         _ => &[],
     }
@@ -253,6 +296,10 @@ mod tests {
             assert!(!is_reserved(name), "{name}");
             assert!(is_reserved(&name.replace('-', "_")), "{name}");
             assert!(is_reserved(&name.replace('-', "--")), "{name}");
+        }
+        for name in
+            ["x-security-token", "content-length", "content-type", "content-encoding", "transfer-encoding"]
+        {
             assert!(is_reserved(&format!("{name}-2")), "{name}");
         }
     }
@@ -298,7 +345,7 @@ mod tests {
         #[test]
         fn no_spelling_of_a_reserved_suffix_passes(start in "[a-z0-9]{0,8}", separator in "[-_.!~]{1,2}", family in suffix()) {
             let name = if start.is_empty() { family } else { format!("{start}{separator}{family}") };
-            prop_assert!(is_reserved(&name) || name.starts_with("sec-"), "{name}");
+            prop_assert!(is_reserved(&name) || EXACT.contains(&&*name), "{name}");
         }
     }
 
@@ -329,7 +376,15 @@ mod tests {
         X-Host Forwarded-Host X-Backend-Host Path-Info PATH_INFO Script-Name X-Script-Name Request-Uri X-Request-Url X-Accel-Mapping
         Base-Url Http-Url Uri Url X-Custom-IP-Authorization X-Http-DestinationURL X-Ip-Trail X-Authentication X-AuthUser Impersonate-User
         X-Impersonate-Group X-True-IP Real-Ip X-Original-Remote-Addr X-Forwarded-For-Original Proxy-Url X-Proxy-Url
-        X-Sendfile-Type X-Waws-Unencoded-Url Cookie2 Content_Length Content.Type Transfer_Encoding";
+        X-Sendfile-Type X-Waws-Unencoded-Url Cookie2 Content_Length Content.Type Transfer_Encoding
+        X-User-Login X-User-Token X-User-Info X-Usergroup X-User-Principal-Name User-Login User-Token User-Info User-Name X-Login X-Login-Name
+        Login Logon X-Logon X-Logon-Id X-Operator X-Operator-Name Operator X-Account X-Account-Id Account Account-Name X-Uid Uid X-Gid X-Upn
+        X-Group X-Group-Name Group X-Role X-Role-Name Role-Name X-Token X-Token-Type Token X-Identity-Token Identity X-Identity-Name
+        Session-Token Id-Token Access-Token X-Bearer X-Bearer-Token Jwt X-Jwt OAuth-Token Credentials X-Credentials X-Subject X-Sub
+        X-Impersonate X-Impersonated-By Impersonate X-On-Behalf-Of On-Behalf-Of X-Act-As X-Run-As X-Is-Admin X-Superuser X-Claims
+        X-Permissions X-Secure X-Is-Secure Is-Https X-Is-Https Server-Name X-Server-Name Server-Port Server-Protocol X-Port X-Client-Port
+        X-Peer X-Peer-Address Peer-Address X-Source-Address Sec-Remote-User Sec-User-Email Sec-X-Ims-User Sec_Fetch_User
+        X_Csrf_Token X-Csrf--Token X_User_Agent";
 
     const ORDINARY: &str = "
         Accept Accept-Charset Accept-Encoding Accept-Language Access-Control-Request-Headers Access-Control-Request-Method

@@ -51,7 +51,9 @@ fn check_name(name: &[u8]) -> Result<(), PathError> {
     if text.contains(':') {
         return Err(PathError::Colon);
     }
-    let is_shortened = |text: &str| text.ends_with(|c: char| c == '.' || c.is_whitespace());
+    let is_shortened = |text: &str| {
+        text.trim_end_matches(unicode::is_ignorable).ends_with(|c: char| c == '.' || c.is_whitespace())
+    };
     if is_shortened(text) || is_shortened(without_parameters) {
         return Err(PathError::SegmentEnd);
     }

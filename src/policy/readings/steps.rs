@@ -96,7 +96,7 @@ pub(super) fn turn_backslashes(path: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Shortens names as Windows does: without a stream (`:…`), and without dots and spaces at the end.
-pub(super) fn shorten_names(path: &[u8]) -> Option<Vec<u8>> {
+pub(in crate::policy) fn shorten_names(path: &[u8]) -> Option<Vec<u8>> {
     changed(path, each_segment(path, short_name))
 }
 
@@ -159,12 +159,12 @@ pub(in crate::policy) fn cut_path_info(path: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// True for a segment that looks like a script: `.jsp` or `.jssp` in it, in any letter case, and also when a program drops what
-/// is not ASCII.
+/// True for a segment that looks like a script: `.jsp` or `.jssp` in it (`.jss` in a short name of Windows), in any letter case, and also
+/// when a program drops what is not ASCII.
 pub(in crate::policy) fn is_script(segment: &[u8]) -> bool {
     let holds =
         |text: &[u8], name: &[u8]| text.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name));
-    let names_script = |text: &[u8]| holds(text, b".jsp") || holds(text, b".jssp");
+    let names_script = |text: &[u8]| holds(text, b".jsp") || holds(text, b".jss");
     names_script(segment)
         || (!segment.is_ascii() && names_script(ascii_only(&String::from_utf8_lossy(segment)).as_bytes()))
 }
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn each_step_does_one_thing() {
-        let steps: [(Step, &str, Option<&str>); 24] = [
+        let steps: [(Step, &str, Option<&str>); 25] = [
             (decode, "/%41%2e%252e%4%zz%", Some("/A.%2e%4%zz%")),
             (decode, "/a%zz%", None),
             (decode_wide, "/%u0041%U002e%u00%u", Some("/A.%u00%u")),
@@ -210,6 +210,7 @@ mod tests {
             (cut_at_query, "/a", None),
             (cut_path_info, "/a/x.JSP/b.jsp/c", Some("/a/x.JSP")),
             (cut_path_info, "/x.jssp~/", Some("/x.jssp~")),
+            (cut_path_info, "/SOAPRO~1.JSS/b", Some("/SOAPRO~1.JSS")),
             (cut_path_info, "/a/x.jsp", None),
             (cut_path_info, "/jsp/a", None),
         ];
