@@ -12,7 +12,7 @@ use openidconnect::core::{
     CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
     CoreResponseType, CoreSubjectIdentifierType,
 };
-use openidconnect::{AdditionalProviderMetadata, IssuerUrl, ProviderMetadata};
+use openidconnect::{AdditionalProviderMetadata, ProviderMetadata};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -21,7 +21,8 @@ use url::Url;
 use super::client::ImsClient;
 use super::error::ImsError;
 use crate::clock::{Clock, UnixTime};
-use crate::config::{self, Instance};
+use crate::config::Instance;
+use crate::policy::issuer;
 use crate::wire::loose_json;
 
 /// IMS's discovery document (OpenID Connect Discovery §3), with the revocation endpoint of RFC 8414 §2.
@@ -123,7 +124,10 @@ impl Provider {
         let metadata: Metadata =
             serde_json::from_value(used_fields(&document)).map_err(|e| unusable(e.to_string()))?;
         check(&metadata)?;
-        check_issuer(metadata.issuer(), &self.instance.ims).map_err(unusable)?;
+        let ims = &self.instance.ims;
+        let servers = [&ims.server, &ims.discovery_url];
+        issuer::check(metadata.issuer(), servers, &ims.id_token_issuers)
+            .map_err(|e| unusable(e.to_string()))?;
         let keys = self.fetch_keys(&metadata).await?;
         self.keys.store(Some(Arc::new(keys)));
         let metadata = Arc::new(metadata);
@@ -220,23 +224,6 @@ fn used_keys(document: &Value) -> Value {
         used
     });
     json!({"keys": used.collect::<Vec<_>>()})
-}
-
-/// A document that speaks for another provider would make this client believe that provider's tokens (OpenID Connect
-/// Discovery §4.3). The issuer is of the configured server, or named in `ims.id_token_issuers`.
-fn check_issuer(issuer: &IssuerUrl, ims: &config::Ims) -> Result<(), String> {
-    let url = issuer.url();
-    let origin = url.origin();
-    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    let is_of_server = is_plain && (origin == ims.server.origin() || origin == ims.discovery_url.origin());
-    if is_of_server || ims.id_token_issuers.iter().any(|named| *named == **issuer) {
-        return Ok(());
-    }
-    Err(format!(
-        "its issuer is `{}`, not of ims.server {}; if that is right, add it to ims.id_token_issuers",
-        issuer.chars().take(200).collect::<String>(),
-        ims.server
-    ))
 }
 
 /// Every address in the document must be https, or http on this machine (RFC 9700 §2.6).

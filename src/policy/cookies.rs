@@ -265,6 +265,8 @@ mod tests {
             "%EF%BC%BF%ef%bc%bfsessiontoken",
             "%c1%9f_sessiontoken",
             "__sess\u{ff49}ontoken",
+            "_%E2%80%8B_sessiontoken",
+            "__session\u{ad}token",
         ] {
             for pair in [
                 format!("{name}=eve"),

@@ -9,6 +9,7 @@ pub mod forwardable;
 pub mod forwarded_headers;
 pub mod id_token;
 pub mod identity;
+pub mod issuer;
 pub mod last_user;
 pub mod linger;
 pub mod login;

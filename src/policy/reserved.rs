@@ -39,12 +39,13 @@ macro_rules! pairs {
 
 /// Names of a family that are Campaign's own, that the gateway has read, or that browsers and their libraries send. They pass in this
 /// spelling only: a server may take another spelling for the same field, and the other value with it.
-const EXACT: [&str; 9] = [
+const EXACT: [&str; 10] = [
     "x-security-token",
     "content-length",
     "content-type",
     "content-encoding",
     "transfer-encoding",
+    "access-control-request-method",
     "sec-fetch-user",
     "x-csrf-token",
     "x-xsrf-token",
@@ -108,7 +109,7 @@ const fn prefixes(first: u8) -> &'static [&'static str] {
         b'm' => &["mellon-"],
         // Campaign judges by `NLSSLURL` whether a request came over HTTPS.
         b'n' => &["nl-", "nlssl"],
-        b'o' => &["oidc-", "oam-", "oauth-", "on-behalf-", "operator"],
+        b'o' => &["oidc-", "oam-", "oauth-", "on-behalf-", "operator", "override-"],
         // CGI makes `Proxy` the environment variable HTTP_PROXY (httpoxy, CVE-2016-5385).
         b'p' => &["proxy", "path-info", "path-translated", "peer-", "principal"],
         b'r' => &["remote-", "request-uri", "request-method", "role-", "roles-"],
@@ -181,8 +182,9 @@ const fn x_prefixes(first: u8) -> &'static [&'static str] {
 const fn suffixes(last: u8) -> &'static [&'static str] {
     match last {
         b'4' => &["ipv4"],
+        b'b' => &["verb"],
         b'6' => &["ipv6"],
-        b'd' => &["account-id", "gid", "uid", "user-id", "userid", "verified"],
+        b'd' => &["account-id", "gid", "method", "uid", "user-id", "userid", "verified"],
         b'e' => &[
             "override",
             "account-name",
@@ -384,6 +386,7 @@ mod tests {
         X-Impersonate X-Impersonated-By Impersonate X-On-Behalf-Of On-Behalf-Of X-Act-As X-Run-As X-Is-Admin X-Superuser X-Claims
         X-Permissions X-Secure X-Is-Secure Is-Https X-Is-Https Server-Name X-Server-Name Server-Port Server-Protocol X-Port X-Client-Port
         X-Peer X-Peer-Address Peer-Address X-Source-Address Sec-Remote-User Sec-User-Email Sec-X-Ims-User Sec_Fetch_User
+        X-Verb X-Http-Verb X-Action-Method Method X-Requested-Method Override-Method X-Request-Method
         X_Csrf_Token X-Csrf--Token X_User_Agent";
 
     const ORDINARY: &str = "

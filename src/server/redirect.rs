@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -64,9 +65,10 @@ impl Redirect {
                     .header_read_timeout(HEADER)
                     .max_buf_size(16 * 1024)
                     .keep_alive(false)
-                    .serve_connection(TokioIo::new(stream), service);
+                    .serve_connection(TokioIo::new(&mut stream), service);
                 // Its failure concerns only this client.
                 let _ = connection.await;
+                let _ = tokio::time::timeout(LINGER, discard_rest(&mut stream)).await;
             });
         }
     }
@@ -97,6 +99,17 @@ impl Redirect {
     }
 }
 
+/// Reads on until the client ends or pauses: a socket that is closed over bytes not yet read takes the response back from a client
+/// that has not read it (RFC 9112 §9.6).
+async fn discard_rest(stream: &mut TcpStream) {
+    let _ = stream.shutdown().await;
+    let mut nothing = [0; 4096];
+    while let Ok(Ok(1..)) = tokio::time::timeout(PAUSE, stream.read(&mut nothing)).await {}
+}
+
+/// Longest time of reading on, and longest pause in it. Both are short: a redirect needs no body, and the places are few.
+const LINGER: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(2);
 /// For a request, which is all that is waited for.
 const HEADER: Duration = Duration::from_secs(10);
 /// Connections at once; more wait in the kernel. Silent ones must not take the descriptors that those over TLS need.

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use imsgate::config::ListenAddress;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -142,6 +143,33 @@ async fn the_redirect_expects_the_header_too() {
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer).await;
         assert_eq!(answer.contains("308"), answers, "{answer}");
+    }
+    world.stop().await;
+}
+
+/// A socket that is closed over unread bytes would take the redirect back.
+#[tokio::test]
+async fn the_redirect_arrives_although_the_client_is_still_sending() {
+    let world = World::builder()
+        .config(|config| config.listen.http_redirect = vec![([127, 0, 0, 1], 0).into()])
+        .start()
+        .await;
+    let long = format!("GET /x\0 HTTP/1.1\r\nHost: a\r\nX: {}", "x".repeat(1000));
+    for (head, status) in
+        [("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", "308"), (&*long, "400")]
+    {
+        let mut stream = TcpStream::connect(world.gateway.http_redirect[0]).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // The answer is there, and is not read yet.
+        stream.readable().await.unwrap();
+        for number in 0..20 {
+            let sent = stream.write_all(&[b'x'; 1000]).await;
+            assert!(sent.is_ok(), "{status}: reset after {number} pieces: {sent:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
     world.stop().await;
 }

@@ -5,36 +5,56 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
+use imsgate::demo;
+use imsgate::demo::faults::Times;
+use imsgate::demo::ims::{ImsOptions, ImsSimulator};
 use imsgate::policy::outbound_proxy::OutboundProxy;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::reach::join;
 use crate::support::{World, logs};
+use crate::upstream_tls::acceptor;
 
 /// A proxy that opens tunnels for `me` alone, or refuses all of them with one status.
 struct TestProxy {
     address: SocketAddr,
+    way: Arc<Way>,
+}
+
+/// What it does, and what it has seen.
+#[derive(Default)]
+struct Way {
+    refusal: Option<u16>,
+    /// Where every tunnel leads, whatever name it is asked for.
+    leads_to: Option<SocketAddr>,
     /// Where tunnels were asked for.
-    asked: Arc<Mutex<Vec<String>>>,
+    asked: Mutex<Vec<String>>,
+    /// What each client sent through its tunnel.
+    carried: Mutex<Vec<Vec<u8>>>,
 }
 
 impl TestProxy {
     async fn start(refusal: Option<u16>) -> Self {
+        Self::of(Way { refusal, ..Way::default() }).await
+    }
+
+    async fn of(way: Way) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let noted = asked.clone();
+        let way = Arc::new(way);
+        let serving = way.clone();
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, refusal, noted.clone()));
+                tokio::spawn(serve(stream, serving.clone()));
             }
         });
-        Self { address, asked }
+        Self { address, way }
     }
 
     fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        self.way.asked.lock().unwrap().clone()
     }
 
     fn with_account(&self, account: &str) -> OutboundProxy {
@@ -42,7 +62,7 @@ impl TestProxy {
     }
 }
 
-async fn serve(mut stream: TcpStream, refusal: Option<u16>, asked: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut stream: TcpStream, way: Arc<Way>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut head).await.unwrap_or(0) == 0 {
@@ -51,16 +71,112 @@ async fn serve(mut stream: TcpStream, refusal: Option<u16>, asked: Arc<Mutex<Vec
     }
     let head = String::from_utf8(head).unwrap();
     let to = head.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next()).unwrap().to_owned();
-    asked.lock().unwrap().push(to.clone());
+    way.asked.lock().unwrap().push(to.clone());
     let is_known = head.contains("\r\nProxy-Authorization: Basic bWU6aHVudGVyMg==\r\n");
-    if let Some(status) = refusal.or_else(|| (!is_known).then_some(407)) {
+    if let Some(status) = way.refusal.or_else(|| (!is_known).then_some(407)) {
         let _ =
             stream.write_all(format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n").as_bytes()).await;
         return;
     }
-    let mut far = TcpStream::connect(to).await.unwrap();
+    let far = match way.leads_to {
+        Some(address) => TcpStream::connect(address).await,
+        None => TcpStream::connect(to).await,
+    };
     stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.unwrap();
-    let _ = copy_bidirectional(&mut stream, &mut far).await;
+    carry(stream, far.unwrap(), &way).await;
+}
+
+/// Copies both ways, and notes what the client sends.
+async fn carry(stream: TcpStream, far: TcpStream, way: &Way) {
+    let number = {
+        let mut carried = way.carried.lock().unwrap();
+        carried.push(Vec::new());
+        carried.len() - 1
+    };
+    let ((mut from_client, mut to_client), (mut from_far, mut to_far)) =
+        (stream.into_split(), far.into_split());
+    let there = async {
+        let mut piece = Vec::new();
+        while from_client.read_buf(&mut piece).await.unwrap_or(0) > 0 {
+            way.carried.lock().unwrap()[number].extend_from_slice(&piece);
+            if to_far.write_all(&piece).await.is_err() {
+                break;
+            }
+            piece.clear();
+        }
+        let _ = to_far.shutdown().await;
+    };
+    let back = async {
+        let _ = tokio::io::copy(&mut from_far, &mut to_client).await;
+        let _ = to_client.shutdown().await;
+    };
+    tokio::join!(there, back);
+}
+
+/// TLS to IMS is inside the tunnel, and ends at the host that the configuration names: the proxy reads nothing of it, and the name is
+/// never resolved here.
+#[tokio::test]
+async fn tls_to_ims_goes_through_the_tunnel_from_end_to_end() {
+    const IMS: &str = "https://ims.invalid";
+    let folder = tempfile::tempdir().unwrap();
+    for (named, is_trusted) in [("ims.invalid", true), ("other.invalid", false)] {
+        let (certificate, key) = demo::certificate(&[named]);
+        let file = folder.path().join(named);
+        std::fs::write(&file, &certificate).unwrap();
+        let acceptor = acceptor(&certificate, &key);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let leads_to = Some(listener.local_addr().unwrap());
+        let proxy = TestProxy::of(Way { leads_to, ..Way::default() }).await;
+        let through = proxy.with_account("me:hunter2");
+        let world = World::builder()
+            .ims(|ims| ims.id_token_issuer = Some(IMS.to_owned()))
+            .instance(move |instance| {
+                instance.ims.server = IMS.parse().unwrap();
+                instance.ims.discovery_url =
+                    format!("{IMS}/.well-known/openid-configuration").parse().unwrap();
+                instance.ims.ca_file = Some(file);
+                instance.ims.proxy = Some(through);
+            })
+            .start()
+            .await;
+        // People's browsers reach the simulator; all else in its document is behind the tunnel.
+        let url = world.ims.url();
+        world.ims.faults().tamper_discovery(Times::Always, move |document| {
+            for (name, value) in document.as_object_mut().unwrap() {
+                if name != "authorization_endpoint"
+                    && let Some(text) = value.as_str()
+                {
+                    *value = text.replace(&url, IMS).into();
+                }
+            }
+        });
+        let simulator = world.ims.url();
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, simulator) = (acceptor.clone(), simulator.clone());
+                tokio::spawn(async move {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        join(stream, &simulator).await;
+                    }
+                });
+            }
+        });
+        if is_trusted {
+            world.signed_in("alice").await;
+        } else {
+            let page = world.browser().get("/view/home").await;
+            assert!(page.status.is_server_error(), "{}", page.status);
+        }
+        let asked = proxy.asked();
+        assert!(!asked.is_empty() && asked.iter().all(|to| to == "ims.invalid:443"), "{asked:?}");
+        for sent in &*proxy.way.carried.lock().unwrap() {
+            assert!(sent.starts_with(&[0x16, 0x03]), "the tunnel begins with a TLS handshake");
+            let text = String::from_utf8_lossy(sent);
+            assert!(!text.contains("HTTP/1.1") && !text.contains("client_secret"), "{text}");
+        }
+        world.stop().await;
+        serving.abort();
+    }
 }
 
 #[tokio::test]
@@ -102,15 +218,26 @@ async fn loopback_is_never_reached_through_a_proxy_of_the_environment() {
 
 /// `imsgate check` for an IMS that only a proxy could reach.
 async fn check(folder: &Path, line: &str, environment: &[(&str, String)]) -> String {
+    checked(folder, "https://ims.invalid", &["--json"], line, environment).await
+}
+
+/// `imsgate check` with these options for an IMS at `server`.
+async fn checked(
+    folder: &Path,
+    server: &str,
+    options: &[&str],
+    line: &str,
+    environment: &[(&str, String)],
+) -> String {
     let config = format!(
-        "[ims]\nserver = \"https://ims.invalid\"\nclient_id = \"a\"\nclient_secret = \"b\"\n\
+        "[ims]\nserver = \"{server}\"\nclient_id = \"a\"\nclient_secret = \"b\"\n\
          scope = \"openid,read_organizations\"\ncallback_server = \"https://campaign.example.com\"\n\
          organization_id = \"0123456789ABCDEF01234567@AdobeOrg\"\nassociation_mask = \"(.*)\"\n{line}\n\
          [campaign]\nupstream = \"http://127.0.0.1:9\"\n[listen]\ncertificate = \"none\"\nprivate_key = \"none\"\n"
     );
     std::fs::write(folder.join("imsgate.toml"), config).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_imsgate"));
-    command.args(["check", "--json", "imsgate.toml"]).current_dir(folder);
+    command.arg("check").args(options).arg("imsgate.toml").current_dir(folder);
     for variable in ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"] {
         command.env_remove(variable);
     }
@@ -151,20 +278,45 @@ async fn check_says_by_which_proxy_ims_is_asked_who_named_it_and_why_it_refuses(
     }
 }
 
+/// Loopback addresses only: nothing here is resolved.
 #[tokio::test]
 async fn no_proxy_and_none_keep_ims_off_the_proxy() {
     let folder = tempfile::tempdir().unwrap();
     let proxy = TestProxy::start(None).await;
     let url = || ("HTTPS_PROXY", format!("http://{}", proxy.address));
     let no_proxy = |text: &str| ("NO_PROXY", text.to_owned());
-    let said = check(folder.path(), "", &[url(), no_proxy("example.com, .invalid")]).await;
+    // What would be asked by name is not asked at all.
+    let offline = async |line: &str, environment: &[(&str, String)]| {
+        checked(folder.path(), "https://ims.invalid", &["--json", "--offline"], line, environment).await
+    };
+    let said = offline("", &[url(), no_proxy("example.com, .invalid")]).await;
     assert!(said.contains("NO_PROXY names it"), "{said}");
+    let local = "https://127.0.0.1:9";
     for line in ["proxy = \"none\"", "proxy = \"\""] {
-        let said = check(folder.path(), line, &[url()]).await;
+        let said = offline(line, &[url()]).await;
         assert!(said.contains("IMS is asked without a proxy"), "{said}");
+        checked(folder.path(), local, &["--json"], line, &[url()]).await;
     }
+    checked(folder.path(), local, &["--json"], "", &[url()]).await;
     assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
-    let said = check(folder.path(), "", &[("HTTPS_PROXY", "socks5://me:hunter2@proxy:1".to_owned())]).await;
+    let said = offline("", &[("HTTPS_PROXY", "socks5://me:hunter2@proxy:1".to_owned())]).await;
     assert!(said.contains("SOCKS are not supported") && said.contains("HTTPS_PROXY"), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[tokio::test]
+async fn check_refuses_the_document_of_another_issuer_as_serve_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let ims = ImsSimulator::start(ImsOptions::default()).await.unwrap();
+    let said = checked(folder.path(), &ims.url(), &[], "", &[]).await;
+    assert!(said.contains("read; issuer"), "{said}");
+    for issuer in ["https://ims.example.com", "http://127.0.0.1:1"] {
+        ims.faults().tamper_discovery(Times::Always, move |document| document["issuer"] = issuer.into());
+        let said = checked(folder.path(), &ims.url(), &[], "", &[]).await;
+        assert!(said.contains("ims.id_token_issuers") && !said.contains("read; issuer"), "{said}");
+        let line = format!("id_token_issuers = [\"{issuer}\"]");
+        let said = checked(folder.path(), &ims.url(), &[], &line, &[]).await;
+        assert!(said.contains("read; issuer"), "{said}");
+    }
+    ims.stop().await;
 }

@@ -93,7 +93,7 @@ impl Secured {
 }
 
 /// TLS as any server has it; it knows of no protocol but what comes after.
-fn acceptor(certificate: &str, key: &str) -> TlsAcceptor {
+pub fn acceptor(certificate: &str, key: &str) -> TlsAcceptor {
     let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)

@@ -13,6 +13,7 @@ use self::client::{Answer, Client};
 use super::report::Item;
 use crate::clock::Clock;
 use crate::config::{Config, Ims, Loaded, Places};
+use crate::policy::issuer;
 
 /// Asks for the discovery document and each Campaign server's health.
 pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
@@ -89,6 +90,10 @@ fn discovery(ims: &Ims, places: &Places, answer: &Answer) -> Item {
             return Item::stops(places, DISCOVERY, message, "correct ims.server or ims.discovery_url");
         }
     };
+    if let Err(error) = issuer::check(&document.issuer, [&ims.server, url], &ims.id_token_issuers) {
+        let fix = "correct ims.server, or add the issuer to ims.id_token_issuers";
+        return Item::stops(places, DISCOVERY, format!("{url} is not the document of IMS: {error}"), fix);
+    }
     let accepted = match ims.id_token_issuers.as_slice() {
         [] => String::new(),
         issuers => format!("; accepted in an id_token: {}", issuers.join(", ")),

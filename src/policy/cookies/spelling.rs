@@ -3,6 +3,7 @@
 use memchr::{memchr_iter, memchr3_iter};
 
 use super::{CAMPAIGN_COOKIE, SESSION_COOKIE};
+use crate::policy::path::unicode::ascii_only;
 use crate::policy::readings::{decode, decode_wide, fold};
 
 /// True when one of our names is anywhere in the pair, in any spelling that a lenient server could read as it: it may split the
@@ -82,7 +83,8 @@ fn is_named_once_decoded(text: &[u8]) -> bool {
             }
         }
     }
-    false
+    // Some programs drop what is not ASCII.
+    is_named(ascii_only(&String::from_utf8_lossy(&text)).as_bytes())
 }
 
 /// More than servers do.
