@@ -3,6 +3,10 @@
 //! A family is a prefix or a suffix made of words. Any separators may stand between the words, in any number: CGI-like servers
 //! fold everything but letters and digits into `_` (RFC 3875 §4.1.18), so `X_Ims.User` and `X-Ims-User` are one variable there.
 
+mod families;
+
+use families::{prefixes, suffixes, x_prefixes};
+
 /// True for a name that only the gateway may say, in any spelling that a lenient server could take for it.
 ///
 /// Asked of every field of every request: the two letters at either end tell nearly always that no family fits.
@@ -83,141 +87,6 @@ fn is_pair(pairs: &Pairs, outer: u8, inner: u8) -> bool {
 
 const fn bit(letter: u8) -> u64 {
     1 << (letter & 63)
-}
-
-/// Families by prefix, for names with this first letter. A family with `-` at its end ends with a word.
-const fn prefixes(first: u8) -> &'static [&'static str] {
-    match first {
-        b'a' => &["authorization", "auth-", "authenticat", "ajp-", "akamai-"],
-        b'b' => &["base-url", "bearer"],
-        b'c' => &[
-            "content-length",
-            "content-type",
-            "content-encoding",
-            "cookie2",
-            "cf-",
-            "client-cert",
-            "cloudfront-",
-            "credential",
-        ],
-        b'f' => &["forwarded", "front-end-https", "fastly-", "fly-"],
-        b'g' => &["gid-", "group-", "groups-"],
-        b'h' => &["http-", "https"],
-        b'i' => &["iv-", "incap-", "impersonat", "identity", "id-token"],
-        b'j' => &["jwt-"],
-        b'l' => &["login", "logon"],
-        b'm' => &["mellon-"],
-        // Campaign judges by `NLSSLURL` whether a request came over HTTPS.
-        b'n' => &["nl-", "nlssl"],
-        b'o' => &["oidc-", "oam-", "oauth-", "on-behalf-", "operator", "override-"],
-        // CGI makes `Proxy` the environment variable HTTP_PROXY (httpoxy, CVE-2016-5385).
-        b'p' => &["proxy", "path-info", "path-translated", "peer-", "principal"],
-        b'r' => &["remote-", "request-uri", "request-method", "role-", "roles-"],
-        b's' => &["ssl", "shib-", "sm-", "script-name", "script-filename"],
-        b't' => &["traceparent", "tracestate", "transfer-encoding", "true-client-", "tailscale-", "token-"],
-        b'u' => &["uid-", "uri-", "url-"],
-        b'w' => &["wl-proxy-", "webauth-"],
-        _ => &[],
-    }
-}
-
-/// The same for names that begin with `X-`, by what follows.
-const fn x_prefixes(first: u8) -> &'static [&'static str] {
-    match first {
-        b'a' => &[
-            "auth-",
-            "authenticat",
-            "authentik-",
-            "authorization",
-            "access-token",
-            "accel-",
-            "account",
-            "act-as",
-            "admin-",
-            "amzn-oidc-",
-            "amzn-mtls-",
-            "amzn-tls-",
-            "appengine-",
-            "arr-",
-            "azure-",
-        ],
-        b'b' => &["bearer"],
-        b'c' => &["campaign-", "client-cert", "client-ip", "cluster-client-", "consumer-", "credential"],
-        b'e' => &["envoy-"],
-        b'f' => &["forward"],
-        b'g' => &["gid-", "goog-authenticated-", "goog-iap-", "group-", "groups-", "gw-ims-"],
-        b'h' => &["http-", "https"],
-        b'i' => &["ims-", "id-token", "identity", "impersonat", "ip-"],
-        b'j' => &["jwt-"],
-        b'l' => &["login", "logon"],
-        b'm' => &["method-", "ms-client-principal", "ms-token-"],
-        b'n' => &["nl-", "nlssl"],
-        b'o' => &["original", "originating-", "override-", "oauth-", "oidc-", "on-behalf-", "operator"],
-        b'p' => &["peer-", "pomerium-", "principal", "proto-", "protocol", "proxy"],
-        b'r' => &["real-", "remote-", "request-id", "request-ur", "rewrite-", "role-", "roles-", "run-as"],
-        b's' => &[
-            "secure-",
-            "security-",
-            "server-",
-            "session-token",
-            "scheme",
-            "script-name",
-            "sendfile",
-            "saml-",
-            "shib-",
-            "ssl",
-            "sso-",
-            "sub-",
-            "subject-",
-        ],
-        b't' => &["tls-", "token-", "tunnel-method"],
-        b'u' => &["uid-", "upn-", "url-scheme", "user"],
-        b'v' => &["vouch-"],
-        b'w' => &["waws-", "webauth-"],
-        _ => &[],
-    }
-}
-
-/// Families by suffix, for names with this last letter: whole words at the end of a name, or the whole name.
-const fn suffixes(last: u8) -> &'static [&'static str] {
-    match last {
-        b'4' => &["ipv4"],
-        b'b' => &["verb"],
-        b'6' => &["ipv6"],
-        b'd' => &["account-id", "gid", "method", "uid", "user-id", "userid", "verified"],
-        b'e' => &[
-            "override",
-            "account-name",
-            "username",
-            "user-name",
-            "loginname",
-            "role",
-            "scheme",
-            "secure",
-            "server-name",
-            "certificate",
-        ],
-        b'f' => &["on-behalf-of"],
-        b'l' => &["email", "principal", "server-protocol", "ssl"],
-        b'n' => &["admin", "assertion", "authorization", "dn", "login", "logon", "token", "upn"],
-        b'o' => &["proto", "userinfo", "user-info"],
-        b'p' => &["ip", "clientip", "realip", "remoteip", "socketip", "group"],
-        b'r' => &["user", "addr", "operator", "remoteaddr", "remoteuser", "authuser", "superuser"],
-        b's' => &[
-            "address",
-            "claims",
-            "groups",
-            "https",
-            "permissions",
-            "privileges",
-            "roles",
-            "act-as",
-            "run-as",
-        ],
-        b't' => &["account", "host", "cert", "port", "subject"],
-        b'y' => &["verify", "identity"],
-        _ => &[],
-    }
 }
 
 fn begins_with(mut name: &[u8], family: &str) -> bool {
