@@ -171,8 +171,8 @@ fn shared(
         max_per_user: config.session.max_per_user,
         limits: config.limits,
         forward_auth_secret: config.listen.forward_auth_secret.clone(),
-        rate: config.limits.rate.map(RateLimiter::new),
-        sign_ins: config.limits.sign_ins.map(SignInLimiter::new),
+        rate: config.limits.requests().map(RateLimiter::new),
+        sign_ins: config.limits.sign_ins().map(SignInLimiter::new),
         attempts: Attempts::default(),
         clock,
         login_timeout: config.session.login_timeout,
@@ -223,7 +223,7 @@ fn workers(
     let mut workers = Vec::new();
     let admission = Arc::new(Admission::new(&config.limits));
     let mut limits = config.limits;
-    limits.buffers.all /= u64::try_from(config.listen.workers.max(1)).unwrap_or(1);
+    limits.buffer_bytes /= u64::try_from(config.listen.workers.max(1)).unwrap_or(1);
     let urls = Arc::new(response_urls(&config.instance));
     for counters in metrics.workers() {
         let proxy = Proxy::new(fleet, &urls, &config.limits, counters);

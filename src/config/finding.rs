@@ -7,6 +7,22 @@ use std::sync::Arc;
 use super::source::Shown;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
+/// What is wrong with a value, and what to do about it. Never quotes a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Wrong {
+    pub(super) message: String,
+    pub(super) mend: String,
+    /// The part of the text that is meant, in bytes; `None`: all of it.
+    pub(super) part: Option<Range<usize>>,
+}
+
+impl Wrong {
+    pub(super) fn new(message: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { message: message.into(), mend: mend.into(), part: None }
+    }
+}
+
 /// One finding in the configuration. Never holds the value of a secret.
 #[derive(Clone, Debug)]
 pub struct Finding {

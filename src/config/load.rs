@@ -1,15 +1,44 @@
 //! From a path and the environment to a checked configuration.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use super::build;
-use super::checked::Config;
-use super::env;
-use super::finding::{ConfigErrors, Finding, Level, Location, Warnings};
+use super::finding::{ConfigErrors, Finding, Level, Location, Warnings, Wrong};
+use super::schema::Sections;
 use super::source::Places;
 use super::tree::{self, Tree};
+use super::{Campaign, ExperienceCloud, Ims, Limits, Listen, Log, Session};
+use super::{env, proxy, rules, secret_files};
 use crate::files::{self, Problem};
 use crate::policy::mask::Mask;
+
+/// Everything `imsgate serve` needs, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The Campaign instance behind this gateway, with its external account.
+    pub instance: Arc<Instance>,
+    /// Where the gateway listens.
+    pub listen: Listen,
+    /// What clients may ask for.
+    pub limits: Limits,
+    /// How long sessions live and where.
+    pub session: Session,
+    /// What is logged and where.
+    pub log: Log,
+}
+
+/// One Campaign instance: all that belongs to it hangs on this value.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Empty for the single, unnamed instance.
+    pub name: String,
+    /// The external account's IMS part.
+    pub ims: Ims,
+    /// The external account's Experience Cloud part.
+    pub experience_cloud: ExperienceCloud,
+    /// The Campaign server behind the gateway.
+    pub campaign: Campaign,
+}
 
 /// A configuration with all that was found in it.
 #[derive(Clone, Debug)]
@@ -75,8 +104,9 @@ pub fn association_mask(
         return Err(errors(tree));
     }
     env::apply(&mut tree, environment);
-    tree.findings.retain(|finding| finding.key == build::MASK);
-    let mask = build::mask(&mut tree);
+    tree.complete();
+    tree.findings.retain(|finding| finding.key == MASK);
+    let mask = tree.get(MASK);
     mask.ok_or_else(|| errors(tree))
 }
 
@@ -91,14 +121,25 @@ pub(crate) fn from_text(
         return Err(errors(tree));
     }
     env::apply(&mut tree, environment);
-    let config = build::build(&mut tree);
-    match config {
-        Some(config) if tree.findings.iter().all(|finding| finding.level == Level::Warning) => {
-            let warnings = Warnings(finish(&mut tree));
-            Ok(Loaded { config, warnings, places: tree.places })
-        }
-        _ => Err(errors(tree)),
+    secret_files::read(&mut tree);
+    tree.complete();
+    rules::apply(&mut tree);
+    let proxy = proxy::of_environment(&mut tree);
+    if tree.findings.iter().any(|finding| finding.level == Level::Error) {
+        return Err(errors(tree));
     }
+    let Ok(sections) = std::mem::take(&mut tree.values).try_into::<Sections>() else {
+        // Every value was checked, so this is a difference between schema and types. The error could quote a value.
+        let location = Location::Whole(tree.places.file.clone());
+        tree.error("", location, Wrong::new("the configuration does not fit its schema", ""));
+        return Err(errors(tree));
+    };
+    let Sections { mut ims, experience_cloud, campaign, listen, limits, session, log } = sections;
+    ims.proxy = ims.proxy.map(|proxy| proxy::named(proxy, &tree)).or(proxy);
+    let instance = Arc::new(Instance { name: String::new(), ims, experience_cloud, campaign });
+    let config = Config { instance, listen, limits, session, log };
+    let warnings = Warnings(finish(&mut tree));
+    Ok(Loaded { config, warnings, places: tree.places })
 }
 
 fn errors(mut tree: Tree) -> ConfigErrors {
@@ -150,4 +191,5 @@ fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     Ok(text)
 }
 
+const MASK: &str = "ims.association_mask";
 const LARGEST_FILE: usize = 1 << 20;

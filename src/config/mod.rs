@@ -1,20 +1,26 @@
 //! The configuration: a TOML file and the environment, parsed once into values that cannot be wrong.
 //!
-//! `raw` is the file as written and the source of the JSON Schema, `tree` reads file and environment against that
-//! schema, `build` turns the result into the types of `checked`, and `finding` says what is wrong with file, line, column,
-//! key and mend. All findings are collected: a file with five mistakes is mended in one go.
+//! Each section is one struct, which declares every key once: name, type, default, bounds, format and description. The JSON
+//! Schema follows from it, and `check` checks each value of file and environment against it. `rules` compares keys with each
+//! other. All findings come at once, with file, line, column and fix; serde reads only values without an error.
 
-mod address;
-mod build;
-mod checked;
+mod campaign;
+mod check;
 mod env;
 mod finding;
+mod formats;
+mod ims;
 mod limits;
+mod listen;
 mod load;
+mod log;
 mod nearest;
-mod raw;
+mod proxy;
 mod redis;
+mod rules;
 mod schema;
+mod secret_files;
+mod session;
 mod source;
 mod tree;
 mod upstream;
@@ -23,18 +29,18 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use address::ListenAddress;
-pub use checked::{
-    Campaign, ClientIdentity, Config, ExperienceCloud, Health, HealthCheck, Ims, Instance, Listen, Log,
-    LogFormat, PoolLimits, Session, SessionMode, Store, TokenAuth,
-};
+pub use campaign::{Campaign, CheckMode, ClientIdentity, Health, HealthCheck, PoolLimits, SessionMode};
 pub use finding::{ConfigErrors, Finding, Level, Location, Look, Warnings};
+pub use ims::{ExperienceCloud, Ims, TokenAuth};
 pub use limits::{Limits, Rate};
+pub use listen::{Listen, ListenAddress};
 #[cfg(feature = "demo")]
 pub(crate) use load::from_text;
-pub use load::{Loaded, association_mask, read};
+pub use load::{Config, Instance, Loaded, association_mask, read};
+pub use log::{Log, LogFormat};
 pub use redis::{NotAnAddress, RedisAccount, RedisAddress, RedisLayout};
 pub use schema::json_schema;
+pub use session::{Session, Store};
 pub use source::Places;
 pub use upstream::{Upstream, UpstreamAddress, UpstreamError};
 pub use values::is_loopback;

@@ -4,11 +4,13 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
+use serde::Deserialize;
 
-use super::values::Wrong;
+use super::finding::Wrong;
 
 /// Where Redis is and who the gateway is there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
 pub struct RedisAddress {
     /// How the servers belong together.
     pub layout: RedisLayout,
@@ -138,6 +140,14 @@ impl FromStr for RedisAddress {
 
     fn from_str(text: &str) -> Result<Self, NotAnAddress> {
         Self::parse(text).map_err(|wrong| NotAnAddress(wrong.message))
+    }
+}
+
+impl TryFrom<String> for RedisAddress {
+    type Error = Wrong;
+
+    fn try_from(text: String) -> Result<Self, Wrong> {
+        Self::parse(&text)
     }
 }
 

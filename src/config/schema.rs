@@ -1,23 +1,54 @@
-//! The JSON Schema of the file, and the known keys read back from it.
+//! The JSON Schema of the file, and the keys read back from it: every check of a single value follows from a key's declaration.
 
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 
-use super::raw::RawConfig;
+use super::campaign::Campaign;
+use super::check::check;
+use super::formats::{self, Read};
+use super::ims::{ExperienceCloud, Ims};
+use super::limits::Limits;
+use super::listen::Listen;
+use super::log::Log;
+use super::session::Session;
+
+/// Configuration of imsgate, the login gateway that puts Adobe ID in front of Adobe Campaign.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(title = "imsgate configuration")]
+pub(super) struct Sections {
+    /// The external account's IMS part, field by field.
+    pub ims: Ims,
+    /// The external account's Experience Cloud part.
+    pub experience_cloud: ExperienceCloud,
+    /// The Campaign server behind the gateway.
+    pub campaign: Campaign,
+    /// Where the gateway listens.
+    pub listen: Listen,
+    /// What one client, and all of them together, may ask for.
+    pub limits: Limits,
+    /// How long sessions live and where.
+    pub session: Session,
+    /// What is logged and where.
+    pub log: Log,
+}
 
 /// JSON Schema (draft 2020-12) of the configuration file, as pretty-printed text with a final line break.
 pub fn json_schema() -> String {
-    let mut text = serde_json::to_string_pretty(&*SCHEMA).unwrap_or_default();
+    let mut schema = SCHEMA.clone();
+    drop_hints(&mut schema);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
 }
 
 /// One key of the file.
-#[derive(Debug)]
 pub(super) struct Key {
-    /// `ims.client_id`.
+    /// `ims.client_id`; the name alone for an entry of a table in a list.
     pub path: String,
     /// True for values that must never be shown.
     pub secret: bool,
@@ -25,13 +56,18 @@ pub(super) struct Key {
     pub kinds: Vec<Kind>,
     /// The allowed texts, when only some are.
     pub choices: Vec<String>,
+    /// The check of a text.
+    pub format: Option<Read>,
     /// What a table in the list may hold, when tables may stand there.
-    pub table: Option<&'static Value>,
-    /// Bounds of a number.
-    pub range: (Option<i64>, Option<i64>),
-    /// The default as JSON, when there is one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the reference file is compared with it"))]
-    pub default: Option<Value>,
+    pub entries: Option<Vec<Key>>,
+    /// Bounds of a number, both allowed.
+    pub range: (i64, i64),
+    /// The default, when there is one.
+    pub default: Option<toml::Value>,
+    /// True when there must be a value.
+    pub required: bool,
+    /// What to add when a required value is missing.
+    pub add: Option<String>,
 }
 
 /// What a value may be.
@@ -58,28 +94,27 @@ pub(super) fn sections() -> impl Iterator<Item = &'static str> {
     SECTIONS.iter().map(|(path, _)| path.as_str())
 }
 
+/// What serde reads when only defaults are set in a section.
+pub(super) fn defaults<T: DeserializeOwned>(section: &str) -> T {
+    let keys = KEYS.iter().filter_map(|key| {
+        let name = key.path.strip_prefix(section)?.strip_prefix('.')?;
+        Some((name.to_owned(), check(key, key.default.as_ref()?).ok()??))
+    });
+    let values = toml::Value::Table(keys.collect());
+    values.try_into().expect("a test compares the defaults of each section with the reference file")
+}
+
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    let mut schema = settings.into_generator().into_root_schema_for::<RawConfig>().to_value();
-    drop_null(&mut schema);
-    // A section all of whose keys have defaults may be left out.
-    schema["required"] = ["ims", "campaign", "listen"].as_slice().into();
-    for section in schema["properties"].as_object_mut().into_iter().flat_map(Map::values_mut) {
-        let inner: Vec<String> = properties(section)
-            .filter(|(_, inner)| is_section(inner))
-            .map(|(name, _)| name.clone())
-            .collect();
-        if let Some(Value::Array(required)) = section.get_mut("required") {
-            required.retain(|name| !inner.iter().any(|inner| name == inner));
-        }
-    }
+    let mut schema = settings.into_generator().into_root_schema_for::<Sections>().to_value();
+    tidy(&mut schema);
     schema
 });
 
 static SECTIONS: LazyLock<Vec<(String, &'static Value)>> = LazyLock::new(|| {
     let inner = |section: &'static str, schema: &'static Value| {
         properties(schema)
-            .filter(|(_, inner)| is_section(inner))
+            .filter(|(_, inner)| is_table(inner))
             .map(move |(name, inner)| (format!("{section}.{name}"), inner))
     };
     properties(&SCHEMA)
@@ -88,72 +123,85 @@ static SECTIONS: LazyLock<Vec<(String, &'static Value)>> = LazyLock::new(|| {
 });
 
 static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
-    SECTIONS
-        .iter()
-        .flat_map(|(section, schema)| {
-            properties(schema)
-                .filter(|(_, schema)| !is_section(schema))
-                .map(move |(name, schema)| read_key(format!("{section}.{name}"), schema))
-        })
-        .collect()
+    SECTIONS.iter().flat_map(|(section, schema)| read_keys(Some(section), schema)).collect()
 });
 
-fn is_section(schema: &Value) -> bool {
+fn is_table(schema: &Value) -> bool {
     schema["properties"].is_object()
 }
 
-/// The keys of a schema's tables.
-pub(super) fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
+fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
     schema["properties"].as_object().into_iter().flatten()
 }
 
-/// The key that a schema describes.
-pub(super) fn read_key(path: String, schema: &'static Value) -> Key {
-    let types = schema["anyOf"]
-        .as_array()
-        .map_or_else(|| vec![&schema["type"]], |any| any.iter().map(|schema| &schema["type"]).collect());
-    let kind = |name: &Value| match name.as_str() {
-        Some("string") => Some(Kind::Text),
-        Some("integer") => Some(Kind::Number),
-        Some("boolean") => Some(Kind::Switch),
-        Some("array") => Some(Kind::List),
+/// The keys of a section, or the entries of a table in a list.
+fn read_keys<'s>(section: Option<&'s str>, table: &'s Value) -> impl Iterator<Item = Key> + 's {
+    let keys = properties(table).filter(|(_, schema)| !is_table(schema));
+    keys.map(move |(name, schema)| {
+        let required = texts(&table["required"]).any(|required| required == name);
+        Key {
+            path: section.map_or_else(|| name.clone(), |section| format!("{section}.{name}")),
+            secret: schema["writeOnly"] == true,
+            kinds: variants(schema).filter_map(kind).collect(),
+            choices: texts(&schema["enum"]).map(str::to_owned).collect(),
+            format: format_of(schema).and_then(formats::find),
+            entries: variants(schema)
+                .flat_map(|list| variants(&list["items"]))
+                .find(|item| is_table(item))
+                .map(|table| read_keys(None, table).collect()),
+            range: (schema["minimum"].as_i64().unwrap_or(0), schema["maximum"].as_i64().unwrap_or(i64::MAX)),
+            default: schema.get("default").and_then(|default| toml::Value::try_from(default).ok()),
+            required: required || schema["add"].is_string(),
+            add: schema["add"].as_str().map(str::to_owned),
+        }
+    })
+}
+
+fn texts(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// The schema itself, or those it is a choice of.
+fn variants(schema: &Value) -> impl Iterator<Item = &Value> {
+    let any = schema["anyOf"].as_array();
+    any.into_iter().flatten().chain(any.is_none().then_some(schema))
+}
+
+fn kind(schema: &Value) -> Option<Kind> {
+    match schema["type"].as_str()? {
+        "string" => Some(Kind::Text),
+        "integer" => Some(Kind::Number),
+        "boolean" => Some(Kind::Switch),
+        "array" => Some(Kind::List),
         _ => None,
-    };
-    Key {
-        path,
-        secret: schema["writeOnly"] == true,
-        kinds: types.into_iter().filter_map(kind).collect(),
-        choices: schema["enum"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
-        table: schema["anyOf"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .flat_map(|list| list["items"]["anyOf"].as_array().into_iter().flatten())
-            .find(|item| is_section(item)),
-        range: (schema["minimum"].as_i64(), schema["maximum"].as_i64()),
-        default: schema.get("default").cloned(),
     }
 }
 
-/// TOML has no null: an optional key is left out.
-fn drop_null(schema: &mut Value) {
+/// The format of the text, or of each text of the list.
+fn format_of(schema: &Value) -> Option<&str> {
+    let is_text = |schema: &&Value| schema["type"] == "string";
+    let items = variants(schema).flat_map(|list| variants(&list["items"]));
+    variants(schema).chain(items).find(is_text)?["format"].as_str()
+}
+
+/// TOML has no null; defaults are ours and not serde's; and every secret has a twin that names a file.
+fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
-            drop_null_type(object);
-            object.values_mut().for_each(drop_null);
+            object.values_mut().for_each(tidy);
+            drop_null(object);
+            join_choices(object);
+            if object.contains_key("properties") {
+                tidy_table(object);
+            }
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_null),
+        Value::Array(items) => items.iter_mut().for_each(tidy),
         _ => {}
     }
 }
 
-fn drop_null_type(object: &mut Map<String, Value>) {
+/// An optional key is left out.
+fn drop_null(object: &mut Map<String, Value>) {
     if let Some(Value::Array(types)) = object.get_mut("type") {
         types.retain(|name| name != "null");
         if let [only] = types.as_slice() {
@@ -173,8 +221,58 @@ fn drop_null_type(object: &mut Map<String, Value>) {
             }
         }
     }
-    if object.get("default").is_some_and(Value::is_null) {
-        object.remove("default");
+}
+
+/// Described variants of an enum come as a choice of constants.
+fn join_choices(object: &mut Map<String, Value>) {
+    let Some(Value::Array(variants)) = object.get("oneOf") else { return };
+    let choices: Value = variants.iter().map(|variant| variant["const"].clone()).collect();
+    object.remove("oneOf");
+    object.extend([("type".to_owned(), json!("string")), ("enum".to_owned(), choices)]);
+}
+
+fn tidy_table(table: &mut Map<String, Value>) {
+    table.insert("additionalProperties".into(), false.into());
+    let mut required = match table.remove("required") {
+        Some(Value::Array(names)) => names,
+        _ => Vec::new(),
+    };
+    let Some(Value::Object(keys)) = table.get_mut("properties") else { return };
+    // A secret may be in its file, and a section may be left out when none of its keys is required.
+    required.retain(|name| {
+        let key = &keys[name.as_str().unwrap_or_default()];
+        key.get("default").is_none()
+            && key["writeOnly"] != true
+            && (!is_table(key) || key.get("required").is_some())
+    });
+    let secrets = keys.iter().filter(|(_, key)| key["writeOnly"] == true).map(|(name, _)| name);
+    let twins: Vec<_> = secrets.map(|name| (format!("{name}{TWIN}"), twin(name))).collect();
+    keys.extend(twins);
+    if !required.is_empty() {
+        table.insert("required".into(), required.into());
+    }
+}
+
+fn twin(secret: &str) -> Value {
+    json!({
+        "description": format!("File that holds `{secret}`."),
+        "type": "string",
+        "format": "file",
+    })
+}
+
+/// The end of a key that names the file of a secret.
+pub(super) const TWIN: &str = "_file";
+
+/// What only this program reads.
+fn drop_hints(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            object.remove("add");
+            object.values_mut().for_each(drop_hints);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_hints),
+        _ => {}
     }
 }
 
@@ -197,7 +295,7 @@ mod tests {
     fn kinds_choices_and_secrets_come_from_the_types() {
         assert_eq!(key("campaign.upstream").unwrap().kinds, [Kind::Text, Kind::List]);
         assert_eq!(key("listen.http_redirect").unwrap().kinds, [Kind::Text, Kind::List]);
-        assert_eq!(key("listen.workers").unwrap().range, (Some(1), Some(1024)));
+        assert_eq!(key("listen.workers").unwrap().range, (1, 1024));
         assert_eq!(key("ims.token_auth").unwrap().choices, ["post", "basic"]);
         let secrets: Vec<_> = keys().iter().filter(|key| key.secret).map(|key| key.path.as_str()).collect();
         assert_eq!(

@@ -18,8 +18,6 @@ pub struct Places {
     /// Headers of the sections.
     pub(super) sections: BTreeMap<String, Range<usize>>,
     pub(super) keys: BTreeMap<String, Place>,
-    /// Values that are texts and no secrets.
-    pub(super) texts: BTreeMap<String, String>,
 }
 
 /// Where one key was set.
@@ -64,12 +62,6 @@ impl Places {
         }
     }
 
-    /// The text of a key as the file or the environment sets it; `None` for secrets, for other kinds of values and for keys
-    /// that are not set.
-    pub fn text_of(&self, path: &str) -> Option<&str> {
-        self.texts.get(path).map(String::as_str)
-    }
-
     /// Where item number `index` of the list at `path` stands.
     pub(super) fn item(&self, path: &str, index: usize) -> Location {
         match self.keys.get(path) {
@@ -79,14 +71,15 @@ impl Places {
     }
 
     /// Where a part of the text at `path` stands, given in bytes of the text; the whole value where it is written with
-    /// escapes, so that bytes do not correspond.
-    pub(super) fn part(&self, path: &str, text: &str, part: Range<usize>) -> Location {
-        if let Some(Place::File { value, .. }) = self.keys.get(path) {
-            let written = self.text.get(value.start + 1..value.end.saturating_sub(1));
-            if written == Some(text) {
-                let start = value.start + 1 + part.start;
-                return self.at(start..(value.start + 1 + part.end).max(start + 1));
-            }
+    /// escapes or on several lines, so that bytes do not correspond.
+    pub(super) fn part(&self, path: &str, part: Range<usize>) -> Location {
+        if let Some(Place::File { value, .. }) = self.keys.get(path)
+            && let Some(written) = self.text.get(value.start + 1..value.end.saturating_sub(1))
+            && (self.text[value.clone()].starts_with('\'') || !written.contains('\\'))
+            && !written.starts_with(['"', '\''])
+        {
+            let start = value.start + 1 + part.start;
+            return self.at(start..(value.start + 1 + part.end).max(start + 1));
         }
         self.location(path)
     }

@@ -2,20 +2,21 @@
 
 use std::ops::Range;
 
+use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
-use super::env::ProxyVariables;
-use super::finding::{Finding, Level, Location};
+use super::check::{Mistake, check, describe};
+use super::finding::{Finding, Level, Location, Wrong};
 use super::nearest::nearest;
-use super::schema::{self, Key, Kind};
+use super::proxy::ProxyVariables;
+use super::schema::{self, Key, Kind, TWIN};
 use super::source::{Place, Places};
-use super::values::Wrong;
 
-/// A file (and later the environment) read, but not yet judged.
+/// The values of file and environment, with their places and all that is wrong with them.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    /// Section by section, only known keys with values of the right kind.
+    /// Section by section, only known keys, as serde reads them. A value that is wrong is left out.
     pub values: Table,
     pub places: Places,
     pub findings: Vec<Finding>,
@@ -92,27 +93,96 @@ impl Tree {
         });
     }
 
-    /// Sets a known key.
-    pub(super) fn set(&mut self, path: &str, value: Value) {
-        if let Value::String(text) = &value
-            && schema::key(path).is_some_and(|key| !key.secret)
-        {
-            self.places.texts.insert(path.to_owned(), text.clone());
-        }
-        if let Some((section, name)) = path.rsplit_once('.')
-            && let Some(section) = self.table(section)
-        {
-            section.insert(name.to_owned(), value);
-        }
+    /// Something is wrong with the value at `path`.
+    pub(super) fn fail(&mut self, path: &str, wrong: Wrong) {
+        let location = self.places.location(path);
+        self.error(path, location, wrong);
     }
 
-    /// Forgets a value that does not fit.
-    pub(super) fn unset(&mut self, path: &str) {
+    /// The value at `path` can be used, but is probably not meant.
+    pub(super) fn warn(&mut self, path: &str, message: &str, mend: impl Into<String>) {
+        self.findings.push(Finding {
+            level: Level::Warning,
+            key: path.to_owned(),
+            message: message.to_owned(),
+            mend: mend.into(),
+            location: self.places.location(path),
+            shown: None,
+        });
+    }
+
+    /// True when file or environment set the key, rightly or wrongly.
+    pub(super) fn is_set(&self, path: &str) -> bool {
+        self.places.is_set(path)
+    }
+
+    /// The value at `path`; `None` when there is none or it is wrong.
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
+        let (section, name) = path.rsplit_once('.')?;
+        let table = section.split('.').try_fold(&self.values, |table, name| table.get(name)?.as_table())?;
+        table.get(name)?.clone().try_into().ok()
+    }
+
+    /// Sets a known key to what serde reads; `None` leaves it out.
+    pub(super) fn put(&mut self, path: &str, value: Option<Value>) {
         if let Some((section, name)) = path.rsplit_once('.')
             && let Some(section) = self.table(section)
         {
             section.remove(name);
+            section.extend(value.map(|value| (name.to_owned(), value)));
         }
+    }
+
+    /// Checks the value that file or environment set, and takes it or says what is wrong.
+    pub(super) fn set(&mut self, key: &Key, value: Result<Value, Wrong>) {
+        let path = &key.path;
+        match value.map_err(|wrong| vec![(None, wrong)]).and_then(|value| check(key, &value)) {
+            Ok(value) => self.put(path, value),
+            Err(mistakes) => {
+                for (index, wrong) in mistakes {
+                    let location = match (index, &wrong.part) {
+                        (Some(index), _) => self.places.item(path, index),
+                        (None, Some(part)) => self.places.part(path, part.clone()),
+                        (None, None) => self.places.location(path),
+                    };
+                    self.error(path, location, wrong);
+                }
+            }
+        }
+    }
+
+    /// Takes a secret from its file.
+    pub(super) fn set_secret(&mut self, key: &Key, secret: &str) -> Result<(), Wrong> {
+        let value = check(key, &Value::from(secret));
+        let first = |mistakes: Vec<Mistake>| mistakes.into_iter().next().map(|(_, wrong)| wrong);
+        match value.map_err(first) {
+            Ok(value) => self.put(&key.path, value),
+            Err(wrong) => return wrong.map_or(Ok(()), Err),
+        }
+        Ok(())
+    }
+
+    /// Gives every key that is not set its default, and complains about the required ones.
+    pub(super) fn complete(&mut self) {
+        for key in schema::keys() {
+            let (path, twin) = (&key.path, format!("{}{TWIN}", key.path));
+            if self.is_set(path) || self.is_set(&twin) {
+                continue;
+            }
+            if let Some(default) = &key.default {
+                self.set(key, Ok(default.clone()));
+            } else if let Some(add) = &key.add
+                && !self.is_misspelt(path)
+                && !self.is_misspelt(&twin)
+            {
+                self.fail(path, Wrong::new("is missing", format!("add: {add}")));
+            }
+        }
+    }
+
+    /// True when an unknown key was taken for this one: one finding is enough for one slip.
+    pub(super) fn is_misspelt(&self, path: &str) -> bool {
+        self.unknown.iter().any(|unknown| unknown.meant.as_deref() == Some(path))
     }
 
     /// The values of a section, also of one within another.
@@ -156,7 +226,7 @@ impl Tree {
             path,
             location,
             Wrong::new(
-                format!("must be a section, not {}", describe(value.get_ref())),
+                format!("must be a section, not {}", describe(&plain(value.get_ref()))),
                 format!("write [{path}] on a line of its own and its keys below it"),
             ),
         );
@@ -179,11 +249,7 @@ impl Tree {
             self.places
                 .keys
                 .insert(path.clone(), Place::File { key: name.span(), value: value.span(), items });
-            match convert(key, value.get_ref()) {
-                Ok(value) => self.set(&path, value),
-                Err((None, wrong)) => self.error(&path, self.places.location(&path), wrong),
-                Err((Some(index), wrong)) => self.error(&path, self.places.item(&path, index), wrong),
-            }
+            self.set(key, Ok(plain(value.get_ref())));
         }
     }
 
@@ -208,116 +274,35 @@ impl Tree {
     }
 }
 
-/// The value, if it is of a kind the key takes; else what is wrong, and with which item.
-fn convert(key: &Key, value: &DeValue<'_>) -> Result<Value, (Option<usize>, Wrong)> {
+/// The value without its place.
+fn plain(value: &DeValue<'_>) -> Value {
     match value {
-        DeValue::String(text) if key.kinds.contains(&Kind::Text) => {
-            text_value(key, text).map_err(|wrong| (None, wrong))
+        DeValue::String(text) => Value::from(text.as_ref()),
+        // A number that is too large is out of bounds like a negative one.
+        DeValue::Integer(number) => {
+            Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).unwrap_or(i64::MIN))
         }
-        DeValue::Integer(number) if key.kinds.contains(&Kind::Number) => {
-            let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
-            number_value(key, number).map_err(|wrong| (None, wrong))
-        }
-        DeValue::Boolean(on) if key.kinds.contains(&Kind::Switch) => Ok(Value::Boolean(*on)),
-        DeValue::Array(items) if key.kinds.contains(&Kind::List) => {
-            let item = |(index, item): (usize, &Spanned<DeValue<'_>>)| match item.get_ref() {
-                DeValue::String(text) => Ok(Value::String(text.to_string())),
-                DeValue::Table(table) if key.table.is_some() => {
-                    table_value(key, table).map_err(|wrong| (Some(index), wrong))
-                }
-                other => Err((Some(index), wrong_kind(&[Kind::Text], other))),
-            };
-            Ok(Value::Array(items.iter().enumerate().map(item).collect::<Result<_, _>>()?))
-        }
-        other => Err((None, wrong_kind(&key.kinds, other))),
-    }
-}
-
-/// A table in a list, if the key takes it: every entry is known and of its kind.
-fn table_value(key: &Key, table: &DeTable<'_>) -> Result<Value, Wrong> {
-    let Some(schema) = key.table else { return Err(Wrong::new("must not be a table", "write a text")) };
-    let known = || schema::properties(schema).map(|(name, _)| name.as_str());
-    let mut values = Table::new();
-    for (name, value) in table {
-        let name = name.get_ref();
-        let Some((_, schema)) = schema::properties(schema).find(|(known, _)| *known == name) else {
-            let mend = nearest(name, known()).map_or_else(
-                || format!("it may hold {}", known().collect::<Vec<_>>().join(", ")),
-                |meant| format!("did you mean `{meant}`?"),
-            );
-            return Err(Wrong::new(format!("has an unknown entry `{name}`"), mend));
-        };
-        let entry = schema::read_key(format!("{}.{name}", key.path), schema);
-        let value = convert(&entry, value.get_ref()).map_err(|(_, wrong)| {
-            Wrong::new(format!("has an entry `{name}` that {}", wrong.message), wrong.mend)
-        })?;
-        values.insert(name.to_string(), value);
-    }
-    let required = schema["required"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
-    match required.into_iter().find(|name| !values.contains_key(*name)) {
-        Some(name) => Err(Wrong::new(format!("has no entry `{name}`"), format!("add {name} = \"…\" to it"))),
-        None => Ok(Value::Table(values)),
+        DeValue::Float(_) => Value::Float(0.0),
+        DeValue::Boolean(on) => Value::Boolean(*on),
+        DeValue::Datetime(date) => Value::Datetime(*date),
+        DeValue::Array(items) => Value::Array(items.iter().map(|item| plain(item.get_ref())).collect()),
+        DeValue::Table(table) => Value::Table(
+            table.iter().map(|(name, value)| (name.get_ref().to_string(), plain(value.get_ref()))).collect(),
+        ),
     }
 }
 
 /// Where an item stands: a table is known by its first text.
 fn item_place(key: &Key, item: &Spanned<DeValue<'_>>) -> Range<usize> {
-    let texts = item.get_ref().as_table().filter(|_| key.table.is_some());
-    let known = |name: &str| key.table.is_some_and(|schema| schema["properties"][name]["type"] == "string");
-    texts
+    let entries = key.entries.iter().flatten();
+    let texts = entries.filter(|entry| entry.kinds == [Kind::Text]).map(|entry| entry.path.as_str());
+    let known = |name: &str| texts.clone().any(|text| text == name);
+    item.get_ref()
+        .as_table()
         .and_then(|table| {
             table.iter().find(|(name, value)| known(name.get_ref()) && value.get_ref().is_str())
         })
         .map_or_else(|| item.span(), |(_, value)| value.span())
-}
-
-/// A text, if the key takes it.
-pub(super) fn text_value(key: &Key, text: &str) -> Result<Value, Wrong> {
-    if key.choices.is_empty() || key.choices.iter().any(|choice| choice == text) {
-        return Ok(Value::String(text.to_owned()));
-    }
-    let mend = nearest(text, key.choices.iter().map(String::as_str))
-        .map_or_else(|| "write one of them".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
-    let choices: Vec<_> = key.choices.iter().map(|choice| format!("\"{choice}\"")).collect();
-    Err(Wrong::new(format!("must be one of {}", choices.join(", ")), mend))
-}
-
-/// A number, if the key takes it.
-pub(super) fn number_value(key: &Key, number: Option<i64>) -> Result<Value, Wrong> {
-    let (low, high) = (key.range.0.unwrap_or(0), key.range.1.unwrap_or(i64::MAX));
-    match number {
-        Some(number) if (low..=high).contains(&number) => Ok(Value::Integer(number)),
-        _ if high == i64::MAX => {
-            Err(Wrong::new(format!("must be a whole number of at least {low}"), "write such a number"))
-        }
-        _ => Err(Wrong::new(
-            format!("must be a whole number from {low} to {high}"),
-            "write a number within these bounds",
-        )),
-    }
-}
-
-fn wrong_kind(kinds: &[Kind], found: &DeValue<'_>) -> Wrong {
-    let (wanted, mend) = match kinds {
-        [Kind::Number] => ("a whole number", "write the number without quotes"),
-        [Kind::Switch] => ("true or false", "write true or false without quotes"),
-        [Kind::List] => ("a list of texts", "write it as [\"…\", \"…\"]"),
-        [Kind::Text] => ("a text", "put it in quotes"),
-        _ => ("a text or a list of texts", "write it as \"…\" or [\"…\", \"…\"]"),
-    };
-    Wrong::new(format!("must be {wanted}, not {}", describe(found)), mend)
-}
-
-fn describe(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "a number",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
-    }
 }
 
 /// After the first few, one slip makes the next.

@@ -4,21 +4,38 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use url::Url;
 
-use super::values::{self, Wrong};
+use super::finding::Wrong;
+use super::formats;
+use super::values;
 
 /// One Campaign server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Upstream {
-    /// Where it is.
+    /// Its address.
+    #[serde(rename = "url")]
+    #[schemars(with = "formats::UpstreamUrl")]
     pub address: UpstreamAddress,
-    /// Its share of the load among the others, from 1 to 100.
+    /// Its share among the others.
+    #[schemars(range(min = 1, max = 100), extend("default" = 1))]
     pub weight: u32,
 }
 
+/// One upstream of several.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "describes in the schema what the tree turns into an Upstream")]
+pub(super) enum UpstreamEntry {
+    Plain(#[schemars(with = "formats::UpstreamUrl")] String),
+    Weighted(Upstream),
+}
+
 /// Where a Campaign server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub enum UpstreamAddress {
     /// An http or https origin, without path.
     Url(Url),
@@ -50,6 +67,14 @@ impl FromStr for Upstream {
     fn from_str(text: &str) -> Result<Self, UpstreamError> {
         let address = address(text).map_err(|wrong| UpstreamError(wrong.message))?;
         Ok(Self { address, weight: 1 })
+    }
+}
+
+impl TryFrom<String> for UpstreamAddress {
+    type Error = Wrong;
+
+    fn try_from(text: String) -> Result<Self, Wrong> {
+        address(&text)
     }
 }
 

@@ -1,21 +1,12 @@
 //! Values spelt as text: durations, addresses of servers, scopes, organisation IDs.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::{Host, Url};
 
-/// What is wrong with a value, and the mend.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
-    pub message: String,
-    pub mend: String,
-}
-
-impl Wrong {
-    pub(super) fn new(message: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { message: message.into(), mend: mend.into() }
-    }
-}
+use super::finding::Wrong;
 
 /// `500ms`, `30s`, `10m`, `12h`, `1d`, or several in a row as in `1h30m`; at most a year.
 pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
@@ -48,6 +39,17 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
         rest = rest[digits + letters..].trim_start();
     }
     Ok(total)
+}
+
+/// The same as text, in whole units.
+pub(super) fn write(duration: Duration) -> String {
+    let mut rest = duration.as_millis();
+    let mut part = |(unit, milliseconds)| {
+        let count = rest / milliseconds;
+        rest %= milliseconds;
+        if count > 0 { format!("{count}{unit}") } else { String::new() }
+    };
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)].map(&mut part).concat()
 }
 
 /// An https address, or an http one on loopback; no user, query or fragment.
@@ -153,8 +155,8 @@ pub(super) fn scopes(text: &str) -> Result<Vec<String>, Wrong> {
     Ok(scopes)
 }
 
-/// `<ident>@<authority>`; true beside it when the ident looks like one of Adobe's.
-pub(super) fn organization_id(text: &str) -> Result<bool, Wrong> {
+/// `<ident>@<authority>`.
+pub(super) fn organization_id(text: &str) -> Result<&str, Wrong> {
     let mend = "copy the IMS organisation ID from the external account or the Admin Console, such as 0123456789ABCDEF01234567@AdobeOrg";
     let Some((ident, authority)) = text.split_once('@') else {
         return Err(Wrong::new("is not an IMS organisation ID: it has no `@`", mend));
@@ -163,7 +165,13 @@ pub(super) fn organization_id(text: &str) -> Result<bool, Wrong> {
     if !is_word(ident) || !is_word(authority) {
         return Err(Wrong::new("is not an IMS organisation ID: letters and digits, `@`, `AdobeOrg`", mend));
     }
-    Ok((22..=24).contains(&ident.len()) && ident.bytes().all(|b| b.is_ascii_hexdigit()))
+    Ok(text)
+}
+
+/// True for an organisation ID with as many hexadecimal digits as Adobe's have.
+pub(super) fn is_adobe_organization(id: &str) -> bool {
+    let ident = id.split('@').next().unwrap_or_default();
+    (22..=24).contains(&ident.len()) && ident.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// A host name or address without port, in lower case.
@@ -175,6 +183,43 @@ pub(super) fn host(text: &str) -> Result<String, Wrong> {
         )
     })?;
     Ok(host.to_string())
+}
+
+/// An IP address and a port.
+pub(super) fn socket(text: &str) -> Result<SocketAddr, Wrong> {
+    text.parse().map_err(|_| {
+        Wrong::new(
+            "is not an address with a port",
+            "write an IP address and a port, such as \"0.0.0.0:443\" or \"[::]:443\"",
+        )
+    })
+}
+
+/// A network, or a single address as the smallest one.
+pub(super) fn network(text: &str) -> Result<IpNet, Wrong> {
+    let single = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address)).ok();
+    text.parse().ok().or_else(single).ok_or_else(|| {
+        Wrong::new("is not a network", "write it as CIDR, such as \"10.0.0.0/8\", or as one address")
+    })
+}
+
+/// Permissions as `chmod` takes them.
+pub(super) fn mode(text: &str) -> Result<u32, Wrong> {
+    let wrong = || Wrong::new("is not a mode", "write octal permissions such as \"0660\"");
+    let octal = matches!(text.len(), 3 | 4) && text.bytes().all(|b| matches!(b, b'0'..=b'7'));
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| octal && *mode <= 0o777);
+    mode.ok_or_else(wrong)
+}
+
+/// A text that is not empty and neither begins nor ends with a blank.
+pub(super) fn name(text: &str) -> Result<&str, Wrong> {
+    if text.trim().is_empty() {
+        return Err(Wrong::new("is empty", "write the value of the external account"));
+    }
+    if text.trim() != text || text.contains(char::is_control) {
+        return Err(Wrong::new("begins or ends with a blank, or holds a control character", "remove it"));
+    }
+    Ok(text)
 }
 
 /// The scope that opens the list of organisations and their groups.
@@ -198,6 +243,9 @@ mod tests {
             assert_eq!(duration(text).unwrap(), Duration::from_secs(seconds), "{text}");
         }
         assert_eq!(duration("500ms").unwrap(), Duration::from_millis(500));
+        for text in ["12h", "1h30m", "1d500ms"] {
+            assert_eq!(write(duration(text).unwrap()), text);
+        }
         for text in
             ["", " ", "30", "30x", "m", "-1s", "1.5h", "30µs", "99999999999999999999s", "400d", "30 ", "1h30"]
         {
@@ -252,8 +300,12 @@ mod tests {
 
     #[test]
     fn organisation_ids_are_recognised() {
-        assert_eq!(organization_id("4E3D60F754C8E5D0A4C98A2@AdobeOrg"), Ok(true));
-        assert_eq!(organization_id("2345B0EA551D747@AdobeOrg"), Ok(false));
+        for (id, is_adobes) in
+            [("4E3D60F754C8E5D0A4C98A2@AdobeOrg", true), ("2345B0EA551D747@AdobeOrg", false)]
+        {
+            assert_eq!(organization_id(id), Ok(id));
+            assert_eq!(is_adobe_organization(id), is_adobes);
+        }
         for bad in [
             "",
             "@",

@@ -11,9 +11,11 @@ mod parse;
 pub use parse::MaskError;
 
 use regex::Regex;
+use serde::Deserialize;
 
 /// A checked association mask.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Mask {
     text: String,
     kind: Kind,
@@ -41,6 +43,14 @@ pub enum Verdict<'a> {
     NearMiss(String),
     /// Nothing to do with this mask.
     Unrelated,
+}
+
+impl TryFrom<String> for Mask {
+    type Error = MaskError;
+
+    fn try_from(text: String) -> Result<Self, MaskError> {
+        Self::parse(&text)
+    }
 }
 
 impl Mask {

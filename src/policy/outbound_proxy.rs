@@ -69,6 +69,12 @@ impl OutboundProxy {
         Self { exceptions: Some(Arc::new(exceptions(no_proxy))), ..self }
     }
 
+    /// The same, named by another key.
+    #[must_use]
+    pub fn named(self, named_by: &'static str) -> Self {
+        Self { named_by, ..self }
+    }
+
     /// True when this address is reached through the proxy.
     pub fn is_for(&self, address: &Uri) -> bool {
         self.exceptions.as_ref().is_none_or(|exceptions| !is_exempt(exceptions, address))

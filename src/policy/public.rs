@@ -8,11 +8,21 @@ use super::path::unicode::ascii_only;
 use super::path::{CanonicalPath, is_plain};
 use super::readings::{Readings, cut_path_info, decode, decode_wide, fold, shorten_names};
 use pattern::Pattern;
+use serde::Deserialize;
 
 /// Path patterns open to everybody; `*` stands for any run of characters, slashes included. Case counts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(try_from = "Vec<String>")]
 pub struct PublicPaths {
     patterns: Vec<Pattern>,
+}
+
+impl TryFrom<Vec<String>> for PublicPaths {
+    type Error = PatternError;
+
+    fn try_from(patterns: Vec<String>) -> Result<Self, PatternError> {
+        Self::parse(patterns.iter().map(String::as_str))
+    }
 }
 
 impl PublicPaths {

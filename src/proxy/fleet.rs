@@ -60,7 +60,7 @@ impl Fleet {
             schedule: schedule(&weights),
             members,
             limits,
-            check: campaign.health.check,
+            check: campaign.health_check(),
             workers: AtomicUsize::new(0),
         }
     }

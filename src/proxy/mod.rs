@@ -91,7 +91,7 @@ impl Proxy {
             .collect();
         let turn = AtomicUsize::new(fleet.first_turn());
         let upload =
-            UploadLimits { bytes: limits.body_bytes, pause: limits.upload_timeout, least: limits.min_rate };
+            UploadLimits { bytes: limits.body_bytes, pause: limits.upload_timeout, least: limits.min_rate() };
         Self { fleet: fleet.clone(), pools, turn, urls: urls.clone(), upload }
     }
 

@@ -31,7 +31,7 @@ use crate::web::{Body, Hold, Interim, Peer};
 /// the next request are made anew when the client speaks again.
 pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
     let activity = host.watch.enter(peer.ip);
-    let head = host.limits.head;
+    let head = host.limits.head();
     let interim = Arc::<Interim>::default();
     let peer = peer.with_interim(interim.clone());
     let longest = (head.bytes + ROOM).max(BUFFER);
@@ -148,7 +148,7 @@ pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
     let connection = conn::http2::Builder::new(Streams)
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_streams)
-        .max_header_list_size(u32::try_from(limits.head.bytes + ROOM).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(limits.head_bytes + ROOM).unwrap_or(u32::MAX))
         .initial_stream_window_size(windows.stream)
         .initial_connection_window_size(windows.connection)
         .max_send_buf_size(SEND_BUFFER)

@@ -51,13 +51,13 @@ struct Watched {
 impl Watch {
     /// Watches nothing yet.
     pub fn new(limits: &Limits, counters: Arc<Counters>) -> Self {
-        let grace = limits.min_rate.map_or(limits.download_timeout, |least| least.grace);
+        let grace = limits.min_rate().map_or(limits.download_timeout, |least| least.grace);
         let shortest = limits.idle_timeout.min(limits.download_timeout).min(grace);
         let round = (shortest / 8).clamp(SHORTEST_ROUND, LONGEST_ROUND);
         let rounds = |time: Duration| {
             u32::try_from(time.as_millis().div_ceil(round.as_millis().max(1))).unwrap_or(u32::MAX / 2)
         };
-        let buffers = Arc::new(Buffers { limits: limits.buffers, counters: counters.clone() });
+        let buffers = Arc::new(Buffers { limits: limits.buffers(), counters: counters.clone() });
         Self {
             connections: Mutex::default(),
             draining: AtomicBool::new(false),
@@ -65,7 +65,7 @@ impl Watch {
             closed: CancellationToken::new(),
             round,
             idle: rounds(limits.idle_timeout),
-            stuck: Stuck { rounds: rounds(limits.download_timeout), least: limits.min_rate, round },
+            stuck: Stuck { rounds: rounds(limits.download_timeout), least: limits.min_rate(), round },
             buffers,
         }
     }

@@ -125,7 +125,7 @@ impl Gate {
             .peer
             .flaw
             .map_or(Ok(()), Err)
-            .and_then(|()| framing::check(request.uri(), request.headers(), &shared.limits.head))
+            .and_then(|()| framing::check(request.uri(), request.headers(), &shared.limits.head()))
             .map_err(|e| (e.into(), false))?;
         if request.body().size_hint().lower() > shared.limits.body_bytes.unwrap_or(u64::MAX) {
             return Err((Rejection::BodyTooLarge, false));

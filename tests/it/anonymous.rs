@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use imsgate::config::Rate;
 
 use crate::ask::{self, Ask};
 use crate::scrape::{hits, with_admin};
@@ -70,7 +69,7 @@ async fn a_state_is_used_once_at_whichever_instance() {
 #[tokio::test]
 async fn sign_ins_from_one_address_are_limited_and_a_refused_one_can_go_on() {
     let world = with_admin()
-        .config(|config| config.limits.sign_ins = Some(Rate { per_second: 2, burst: 3 }))
+        .config(|config| (config.limits.sign_ins_per_second, config.limits.sign_in_burst) = (2, 3))
         .start()
         .await;
     let browser = world.browser();
@@ -110,7 +109,7 @@ async fn sign_ins_from_one_address_are_limited_and_a_refused_one_can_go_on() {
 async fn trusted_proxies_may_bring_as_many_sign_ins_as_they_like() {
     let world = World::builder()
         .config(|config| {
-            config.limits.sign_ins = Some(Rate { per_second: 1, burst: 1 });
+            (config.limits.sign_ins_per_second, config.limits.sign_in_burst) = (1, 1);
             config.listen.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
         })
         .start()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use imsgate::config::{Campaign, HealthCheck};
+use imsgate::config::{Campaign, CheckMode, HealthCheck};
 use tokio::sync::Semaphore;
 
 use crate::ask::{self, Ask};
@@ -49,12 +49,13 @@ async fn the_check_passes_over_a_server_and_takes_it_back() {
     let healthy = Arc::new(AtomicBool::new(true));
     let (first, second) = (prompt(healthy.clone()).await, prompt(Arc::new(AtomicBool::new(true))).await);
     let world = in_front_of(&[(&first, 1), (&second, 1)], |campaign| {
-        campaign.health.check = Some(HealthCheck {
+        campaign.health.mode = CheckMode::On;
+        campaign.health.check = HealthCheck {
             interval: Duration::from_millis(10),
             timeout: Duration::from_secs(5),
             rise: 2,
             fall: 2,
-        });
+        };
     })
     .await;
     healthy.store(false, Ordering::Relaxed);
@@ -75,12 +76,13 @@ async fn the_check_passes_over_a_server_and_takes_it_back() {
 async fn a_check_that_finds_everybody_away_is_no_outage() {
     let (first, second) = (prompt(Arc::default()).await, prompt(Arc::default()).await);
     let world = in_front_of(&[(&first, 1), (&second, 1)], |campaign| {
-        campaign.health.check = Some(HealthCheck {
+        campaign.health.mode = CheckMode::On;
+        campaign.health.check = HealthCheck {
             interval: Duration::from_millis(10),
             timeout: Duration::from_secs(5),
             rise: 1,
             fall: 1,
-        });
+        };
     })
     .await;
     eventually(async || logs::say(&first.url) && logs::say(&second.url)).await;

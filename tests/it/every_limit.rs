@@ -5,8 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use imsgate::config::{Config, PoolLimits, Rate};
-use imsgate::policy::min_rate::MinRate;
+use imsgate::config::{Config, PoolLimits};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -66,14 +65,14 @@ const CASES: &[Case] = &[
     Case {
         limit: "head",
         keys: &["head_bytes"],
-        set: |config| config.limits.head.bytes = 2000,
+        set: |config| config.limits.head_bytes = 2000,
         reach: Reach::Sends(1, |host| Ask::get("/r/x").with(&format!("X: {}", "y".repeat(2000))).bytes(host)),
         status: Some(431),
     },
     Case {
         limit: "head",
         keys: &["head_fields"],
-        set: |config| config.limits.head.fields = 10,
+        set: |config| config.limits.head_fields = 10,
         reach: Reach::Sends(1, |host| (0..10).fold(Ask::get("/r/x"), |ask, _| ask.with("X: y")).bytes(host)),
         status: Some(431),
     },
@@ -87,14 +86,14 @@ const CASES: &[Case] = &[
     Case {
         limit: "requests",
         keys: &["requests_per_second", "request_burst"],
-        set: |config| config.limits.rate = Some(Rate { per_second: 1, burst: 1 }),
+        set: |config| (config.limits.requests_per_second, config.limits.request_burst) = (1, 1),
         reach: Reach::Sends(4, |host| Ask::get("/ims/health/live").kept(host).repeat(4)),
         status: Some(429),
     },
     Case {
         limit: "sign_ins",
         keys: &["sign_ins_per_second", "sign_in_burst"],
-        set: |config| config.limits.sign_ins = Some(Rate { per_second: 1, burst: 1 }),
+        set: |config| (config.limits.sign_ins_per_second, config.limits.sign_in_burst) = (1, 1),
         reach: Reach::Sends(4, |host| Ask::get("/ims/callback").kept(host).repeat(4)),
         status: Some(429),
     },
@@ -122,14 +121,14 @@ const CASES: &[Case] = &[
     Case {
         limit: "connection_buffer",
         keys: &["connection_buffer_bytes"],
-        set: |config| config.limits.buffers.connection = 1000,
+        set: |config| config.limits.connection_buffer_bytes = 1000,
         reach: Reach::Waits,
         status: None,
     },
     Case {
         limit: "buffer",
         keys: &["buffer_bytes"],
-        set: |config| config.limits.buffers.all = 100_000,
+        set: |config| config.limits.buffer_bytes = 100_000,
         reach: Reach::Waits,
         status: None,
     },
@@ -137,8 +136,7 @@ const CASES: &[Case] = &[
         limit: "min_rate",
         keys: &["min_rate", "min_rate_grace"],
         set: |config| {
-            config.limits.min_rate =
-                Some(MinRate { per_second: 1_000_000, grace: Duration::from_millis(300) });
+            (config.limits.min_rate, config.limits.min_rate_grace) = (1_000_000, Duration::from_millis(300));
         },
         reach: Reach::NoReading,
         status: None,

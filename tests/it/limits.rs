@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use imsgate::config::Rate;
-use imsgate::wire::framing::HeadLimits;
+use imsgate::config::Config;
 
 use crate::ask::{self, Ask};
 use crate::raw::Line;
@@ -60,7 +59,7 @@ async fn trusted_proxies_may_open_as_many_connections_as_they_like() {
     let world = World::builder()
         .config(|config| {
             config.limits.connections_per_ip = Some(1);
-            config.limits.rate = Some(Rate { per_second: 1, burst: 1 });
+            (config.limits.requests_per_second, config.limits.request_burst) = (1, 1);
             config.listen.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
         })
         .start()
@@ -72,7 +71,7 @@ async fn trusted_proxies_may_open_as_many_connections_as_they_like() {
 #[tokio::test]
 async fn requests_beyond_the_rate_are_refused_and_the_connection_lives() {
     let world = with_admin()
-        .config(|config| config.limits.rate = Some(Rate { per_second: 10, burst: 4 }))
+        .config(|config| (config.limits.requests_per_second, config.limits.request_burst) = (10, 4))
         .start()
         .await;
     let mut line = ask::line(&world).await;
@@ -120,8 +119,8 @@ async fn a_body_beyond_the_limit_is_refused_whether_its_length_is_told_or_not() 
 
 #[tokio::test]
 async fn fields_and_bytes_of_a_head_are_counted_as_configured() {
-    let head = HeadLimits { bytes: 8000, fields: 150 };
-    let world = with_admin().config(move |config| config.limits.head = head).start().await;
+    let limit = |config: &mut Config| (config.limits.head_bytes, config.limits.head_fields) = (8000, 150);
+    let world = with_admin().config(limit).start().await;
     let many =
         |count: usize| (0..count).fold(Ask::get("/ims/health/live"), |ask, n| ask.with(&format!("X-{n}: y")));
     assert_eq!(many(140).of(&world).await.status(), 200);

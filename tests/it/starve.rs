@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use imsgate::config::{PoolLimits, SessionMode};
-use imsgate::policy::min_rate::MinRate;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 
@@ -26,7 +25,7 @@ fn eight(grace: Duration) -> Builder {
     with_admin()
         .config(move |config| {
             config.listen.workers = 1;
-            config.limits.min_rate = Some(MinRate { per_second: 100_000, grace });
+            (config.limits.min_rate, config.limits.min_rate_grace) = (100_000, grace);
         })
         .instance(|instance| {
             let queue_timeout = Duration::from_millis(300);

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use imsgate::policy::buffers::BufferLimits;
 use imsgate::policy::min_rate::MinRate;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -26,8 +25,9 @@ fn small(min_rate: Option<MinRate>) -> Builder {
     with_admin()
         .config(move |config| {
             config.listen.workers = 1;
-            config.limits.buffers = BufferLimits { connection: CONNECTION, all: ALL };
-            config.limits.min_rate = min_rate;
+            (config.limits.connection_buffer_bytes, config.limits.buffer_bytes) = (CONNECTION, ALL);
+            config.limits.min_rate = min_rate.map_or(0, |least| least.per_second);
+            config.limits.min_rate_grace = min_rate.map_or(Duration::from_mins(1), |least| least.grace);
         })
         .instance(|instance| {
             // One address asks for everything here.

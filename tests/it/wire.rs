@@ -297,7 +297,7 @@ async fn nobody_speaks_in_the_gateways_name_after_the_body_either() {
 
 #[tokio::test]
 async fn two_framings_behind_a_long_line_are_refused_where_long_lines_are_allowed() {
-    let world = World::builder().config(|config| config.limits.head.bytes = 128 * 1024).start().await;
+    let world = World::builder().config(|config| config.limits.head_bytes = 128 * 1024).start().await;
     let mut line = ask::line(&world).await;
     let host = ask::host(&world);
     line.send(format!("POST /r/x HTTP/1.1\r\nHost: {host}\r\nContent-Length: 6\r\nCookie: a=")).await;

@@ -33,7 +33,7 @@ fn the_environment_goes_before_the_file() {
     assert_eq!(config.instance.campaign.upstreams.len(), 2);
     assert_eq!(config.instance.campaign.hosts, ["t.example.com"]);
     assert_eq!(config.listen.workers, 3);
-    assert_eq!(config.instance.campaign.health.check.unwrap().rise, 7, "two upstreams are checked");
+    assert_eq!(config.instance.campaign.health_check().unwrap().rise, 7, "two upstreams are checked");
     assert_eq!(config.session.idle_timeout.as_secs(), 60);
     assert_eq!(
         loaded.places.location("ims.client_id"),
@@ -119,9 +119,9 @@ fn the_gateway_listens_where_it_is_told() {
 #[test]
 fn zero_is_no_limit() {
     let limits = load(&with("limits", "connections_per_ip = 0")).unwrap().config.limits;
-    assert_eq!((limits.connections_per_ip, limits.body_bytes, limits.rate), (None, None, None));
+    assert_eq!((limits.connections_per_ip, limits.body_bytes, limits.requests()), (None, None, None));
     let limits = load(&with("limits", "requests_per_second = 5")).unwrap().config.limits;
-    assert_eq!(limits.rate.map(|rate| (rate.per_second, rate.burst)), Some((5, 100)));
+    assert_eq!(limits.requests().map(|rate| (rate.per_second, rate.burst)), Some((5, 100)));
 }
 
 #[test]

@@ -1,0 +1,158 @@
+//! Checks one value against its key: kind, choices, bounds and format.
+
+use toml::{Table, Value};
+
+use super::finding::Wrong;
+use super::nearest::nearest;
+use super::schema::{Key, Kind};
+
+/// What is wrong with a value, and with which item of its list.
+pub(super) type Mistake = (Option<usize>, Wrong);
+
+/// What serde reads in place of the value, `None` where that is nothing; or everything that is wrong with it.
+pub(super) fn check(key: &Key, value: &Value) -> Result<Option<Value>, Vec<Mistake>> {
+    let takes = |kind| key.kinds.contains(&kind);
+    match value {
+        Value::Array(items) if takes(Kind::List) => list(key, items).map(Some),
+        Value::String(_) if takes(Kind::List) && takes(Kind::Text) => {
+            list(key, std::slice::from_ref(value)).map(Some)
+        }
+        _ => scalar(key, &key.kinds, value).map_err(|wrong| vec![(None, wrong)]),
+    }
+}
+
+/// Every item; all that are wrong.
+fn list(key: &Key, items: &[Value]) -> Result<Value, Vec<Mistake>> {
+    let (mut read, mut mistakes) = (Vec::with_capacity(items.len()), Vec::new());
+    for (index, item) in items.iter().enumerate() {
+        let item = match (item, &key.entries) {
+            (Value::Table(entries), Some(known)) => table(known, entries),
+            (Value::String(_), Some(known)) => table(known, &named(known, item)),
+            _ => scalar(key, &[Kind::Text], item).map(|item| item.unwrap_or_else(|| Value::from(""))),
+        };
+        match item {
+            Ok(item) => read.push(item),
+            Err(wrong) => mistakes.push((Some(index), wrong)),
+        }
+    }
+    if mistakes.is_empty() { Ok(Value::Array(read)) } else { Err(mistakes) }
+}
+
+/// A text alone stands for the table whose required entry it is.
+fn named(known: &[Key], text: &Value) -> Table {
+    let required = known.iter().find(|entry| entry.required);
+    required.map(|entry| (entry.path.clone(), text.clone())).into_iter().collect()
+}
+
+/// A table in a list: every entry is known and right, and entries that are left out have their default.
+fn table(known: &[Key], entries: &Table) -> Result<Value, Wrong> {
+    let names = || known.iter().map(|entry| entry.path.as_str());
+    if let Some(name) = entries.keys().find(|name| !names().any(|known| known == *name)) {
+        let mend = nearest(name, names()).map_or_else(
+            || format!("it may hold {}", names().collect::<Vec<_>>().join(", ")),
+            |meant| format!("did you mean `{meant}`?"),
+        );
+        return Err(Wrong::new(format!("has an unknown entry `{name}`"), mend));
+    }
+    let mut read = Table::new();
+    for entry in known {
+        let name = &entry.path;
+        let value = match entries.get(name).or(entry.default.as_ref()) {
+            Some(value) => value,
+            None if entry.required => {
+                let mend = format!("add {name} = \"…\" to it");
+                return Err(Wrong::new(format!("has no entry `{name}`"), mend));
+            }
+            None => continue,
+        };
+        let value = scalar(entry, &entry.kinds, value).map_err(|wrong| match entry.format {
+            // The place says which text is meant.
+            Some(_) if value.is_str() => wrong,
+            _ => Wrong::new(format!("has an entry `{name}` that {}", wrong.message), wrong.mend),
+        })?;
+        read.extend(value.map(|value| (name.clone(), value)));
+    }
+    Ok(Value::Table(read))
+}
+
+/// A value that is neither a list nor a table.
+fn scalar(key: &Key, kinds: &[Kind], value: &Value) -> Result<Option<Value>, Wrong> {
+    match value {
+        Value::String(text) if kinds.contains(&Kind::Text) => self::text(key, text),
+        Value::Integer(number) if kinds.contains(&Kind::Number) => self::number(key, *number).map(Some),
+        Value::Boolean(_) if kinds.contains(&Kind::Switch) => Ok(Some(value.clone())),
+        other => Err(wrong_kind(kinds, other)),
+    }
+}
+
+fn text(key: &Key, text: &str) -> Result<Option<Value>, Wrong> {
+    if !key.choices.is_empty() && key.choices.iter().all(|choice| choice != text) {
+        let mend = nearest(text, key.choices.iter().map(String::as_str))
+            .map_or_else(|| "write one of them".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
+        let choices: Vec<_> = key.choices.iter().map(|choice| format!("\"{choice}\"")).collect();
+        return Err(Wrong::new(format!("must be one of {}", choices.join(", ")), mend));
+    }
+    key.format.map_or_else(|| Ok(Some(Value::from(text))), |read| read(text))
+}
+
+fn number(key: &Key, number: i64) -> Result<Value, Wrong> {
+    let (low, high) = key.range;
+    if (low..=high).contains(&number) {
+        return Ok(Value::Integer(number));
+    }
+    Err(wrong_number(low, high))
+}
+
+/// A number out of bounds, or a text in the environment that is no number.
+fn wrong_number(low: i64, high: i64) -> Wrong {
+    if high == i64::MAX {
+        return Wrong::new(format!("must be a whole number of at least {low}"), "write such a number");
+    }
+    Wrong::new(format!("must be a whole number from {low} to {high}"), "write a number within these bounds")
+}
+
+/// A value of the environment, as the kind that the key takes.
+pub(super) fn from_environment(key: &Key, text: &str) -> Result<Value, Wrong> {
+    let takes = |kind| key.kinds.contains(&kind);
+    if takes(Kind::Number) {
+        let number = text.trim().parse().map(Value::Integer);
+        return number.map_err(|_| wrong_number(key.range.0, key.range.1));
+    }
+    if takes(Kind::Switch) {
+        match text.trim().parse() {
+            Ok(on) => return Ok(Value::Boolean(on)),
+            Err(_) if takes(Kind::Text) => {}
+            Err(_) => return Err(Wrong::new("must be true or false", "write one of them")),
+        }
+    }
+    if takes(Kind::List) && (text.contains(',') || !takes(Kind::Text)) {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        return Ok(Value::Array(items.map(Value::from).collect()));
+    }
+    Ok(Value::from(text))
+}
+
+fn wrong_kind(kinds: &[Kind], found: &Value) -> Wrong {
+    let (wanted, mend) = match kinds {
+        [Kind::Number] => ("a whole number", "write the number without quotes"),
+        [Kind::Switch] => ("true or false", "write true or false without quotes"),
+        [Kind::List] => ("a list of texts", "write it as [\"…\", \"…\"]"),
+        [Kind::Text] => ("a text", "put it in quotes"),
+        [Kind::Text, Kind::Switch] => ("a text, or true or false", "write it as \"…\", true or false"),
+        _ => ("a text or a list of texts", "write it as \"…\" or [\"…\", \"…\"]"),
+    };
+    Wrong::new(format!("must be {wanted}, not {}", describe(found)), mend)
+}
+
+/// The kind of a value in a message.
+pub(super) fn describe(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a text",
+        Value::Integer(_) => "a number",
+        Value::Float(_) => "a number with a fraction",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a date",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,223 @@
+//! Formats of texts: how each is checked, and what serde reads in its place.
+//!
+//! A key names its format with `#[schemars(with = "formats::…")]`. The schema holds the name, and `check` finds the function by
+//! it. So every value is checked without the section around it, and all mistakes are found at once.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::time::Duration;
+
+use rustls_pki_types::ServerName;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+use toml::{Table, Value};
+
+use super::finding::Wrong;
+use super::listen::ListenAddress;
+use super::proxy;
+use super::redis::RedisAddress;
+use super::{upstream, values};
+use crate::files::{self, Problem};
+use crate::policy::cookies::CookieSuffix as Suffix;
+use crate::policy::mask::Mask;
+use crate::policy::public::{PatternError, PublicPaths};
+
+/// Checks a text; gives what serde reads in its place, `None` where it reads nothing: an empty text can mean that the key is not set.
+pub(super) type Read = fn(&str) -> Result<Option<Value>, Wrong>;
+
+/// A text, or a list.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "describes in the schema what the tree turns into a list")]
+pub(super) enum OneOrMany<One, Item = One> {
+    One(One),
+    Many(Vec<Item>),
+}
+
+/// Declares formats: a type for `schemars(with)`, the name in the schema, and the check.
+macro_rules! formats {
+    ($($(#[doc = $doc:literal])* $format:ident = $name:literal, $read:expr;)*) => {
+        $(
+            $(#[doc = $doc])*
+            pub(super) struct $format;
+
+            impl JsonSchema for $format {
+                fn schema_name() -> Cow<'static, str> {
+                    $name.into()
+                }
+
+                fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                    json_schema!({ "type": "string", "format": $name })
+                }
+            }
+        )*
+
+        /// The check of each format.
+        pub(super) fn find(name: &str) -> Option<Read> {
+            let formats: &[(&str, Read)] = &[$(($name, $read)),*];
+            formats.iter().find(|(known, _)| *known == name).map(|(_, read)| *read)
+        }
+    };
+}
+
+formats! {
+    /// A duration, zero included.
+    Span = "time-span", |text| Ok(Some(duration(values::duration(text)?)));
+    /// A duration longer than zero.
+    Timeout = "timeout", timeout;
+    /// An https address, or an http one on loopback.
+    ServerUrl = "server-url", |text| same(text, values::server(text));
+    /// The public origin of the gateway.
+    PublicOrigin = "public-origin", |text| same(text, values::callback_server(text));
+    /// An origin, or `unix:` and the absolute path of a socket.
+    UpstreamUrl = "upstream", |text| same(text, upstream::address(text));
+    /// A URL of Redis.
+    RedisUrl = "redis-url", |text| same(text, RedisAddress::parse(text));
+    /// The address of an HTTP proxy, or `none`.
+    ProxyUrl = "proxy-url", |text| Ok(proxy::parse(text, "")?.map(|_| Value::from(text)));
+    /// An IP address and a port, a Unix socket, or systemd's sockets.
+    ListenPlace = "listen-address", |text| same(text, ListenAddress::try_from(text.to_owned()));
+    /// An IP address and a port.
+    SocketAddress = "socket-address", |text| same(text, values::socket(text));
+    /// A network, or a single address.
+    Network = "network", |text| Ok(Some(Value::from(values::network(text)?.to_string())));
+    /// A host name or address without port; serde reads it in lower case.
+    Host = "host", |text| Ok(Some(Value::from(values::host(text)?)));
+    /// A name that a certificate can hold.
+    TlsName = "tls-server-name", tls_name;
+    /// Octal permissions.
+    OctalMode = "octal-mode", |text| Ok(Some(Value::from(values::mode(text)?)));
+    /// A value of the external account.
+    Name = "name", |text| same(text, values::name(text));
+    /// OAuth scopes; serde reads a list.
+    Scopes = "scopes", |text| Ok(Some(Value::from(values::scopes(text)?)));
+    /// An IMS organisation ID.
+    OrganizationId = "organization-id", |text| same(text, values::organization_id(text));
+    /// A regular expression with one group, or a literal prefix.
+    AssociationMask = "association-mask", mask;
+    /// A path pattern.
+    PublicPath = "path-pattern", public_path;
+    /// A file name; relative ones are relative to the working directory.
+    File = "file", file;
+    /// A file that only its owner can read. One that is not there is named when it is read.
+    PrivateFile = "private-file", private_file;
+    /// A secret that is not empty.
+    Secret = "secret", secret;
+    /// A secret that fits into a header and cannot be guessed by trying.
+    HeaderSecret = "header-secret", header_secret;
+    /// What tells cookies of two gateways apart.
+    CookieSuffix = "cookie-suffix", cookie_suffix;
+    /// A filter of log lines.
+    LogFilter = "log-filter", log_filter;
+}
+
+/// The text as it is, when it can be read.
+fn same<T>(text: &str, read: Result<T, Wrong>) -> Result<Option<Value>, Wrong> {
+    read.map(|_| Some(Value::from(text)))
+}
+
+/// As serde reads a duration.
+fn duration(duration: Duration) -> Value {
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    let nanos = i64::from(duration.subsec_nanos());
+    Table::from_iter([("secs".to_owned(), seconds.into()), ("nanos".to_owned(), nanos.into())]).into()
+}
+
+fn timeout(text: &str) -> Result<Option<Value>, Wrong> {
+    match values::duration(text)? {
+        Duration::ZERO => Err(Wrong::new("must be longer than nothing", "write a duration such as \"30s\"")),
+        longer => Ok(Some(duration(longer))),
+    }
+}
+
+fn tls_name(text: &str) -> Result<Option<Value>, Wrong> {
+    let name = ServerName::try_from(text);
+    let wrong = |_| Wrong::new("is not a name that a certificate can hold", "write the host name alone");
+    same(text, name.map_err(wrong))
+}
+
+fn mask(text: &str) -> Result<Option<Value>, Wrong> {
+    let mask = Mask::parse(text);
+    same(
+        text,
+        mask.map_err(|error| Wrong { part: error.span(), ..Wrong::new(error.to_string(), error.mend()) }),
+    )
+}
+
+fn public_path(text: &str) -> Result<Option<Value>, Wrong> {
+    let wrong = |error: PatternError| {
+        let mend = match error {
+            PatternError::Start(_) => "write the path from its first `/` on",
+            PatternError::Everything(_) => "name the paths that recipients and trackers need",
+            PatternError::NotAPath(..) => "write the path alone, without query",
+        };
+        Wrong::new(error.to_string(), mend)
+    };
+    same(text, PublicPaths::parse([text]).map_err(wrong))
+}
+
+fn file(text: &str) -> Result<Option<Value>, Wrong> {
+    if text.is_empty() {
+        return Err(Wrong::new("is empty", "write the path of a file, or remove the key"));
+    }
+    Ok(Some(Value::from(text)))
+}
+
+fn private_file(text: &str) -> Result<Option<Value>, Wrong> {
+    let checked = file(text)?;
+    match files::check_private(Path::new(text)) {
+        Err(error) if matches!(error.problem, Problem::Open(_)) => Err(Wrong::from(&error)),
+        _ => Ok(checked),
+    }
+}
+
+fn secret(text: &str) -> Result<Option<Value>, Wrong> {
+    if text.trim().is_empty() {
+        return Err(Wrong::new("is empty", "write the secret that Adobe issued"));
+    }
+    Ok(Some(Value::from(text)))
+}
+
+fn header_secret(text: &str) -> Result<Option<Value>, Wrong> {
+    if text.len() >= SHORTEST_SECRET && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(Some(Value::from(text)));
+    }
+    Err(Wrong::new(
+        format!(
+            "is shorter than {SHORTEST_SECRET} characters, or holds a space or another character than visible ASCII"
+        ),
+        "make one with: openssl rand -hex 32",
+    ))
+}
+
+fn cookie_suffix(text: &str) -> Result<Option<Value>, Wrong> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let suffix = Suffix::parse(text).ok_or_else(|| {
+        Wrong::new(
+            "must be 1 to 32 letters and digits, and not login, fresh, was or kept",
+            "write a short name of this gateway, for instance \"stage\"",
+        )
+    });
+    same(text, suffix)
+}
+
+fn log_filter(text: &str) -> Result<Option<Value>, Wrong> {
+    let filter = tracing_subscriber::EnvFilter::builder().parse(text);
+    let wrong =
+        |error| Wrong::new(format!("is not a log filter ({error})"), "write info or info,imsgate=debug");
+    same(text, filter.map_err(wrong))
+}
+
+/// A number where 0 means that there is no limit.
+pub(super) fn zero_is_none<'de, D, N>(deserializer: D) -> Result<Option<N>, D::Error>
+where
+    D: Deserializer<'de>,
+    N: Deserialize<'de> + Default + PartialEq,
+{
+    Ok(Some(N::deserialize(deserializer)?).filter(|number| *number != N::default()))
+}
+
+/// Characters of `listen.forward_auth_secret`.
+const SHORTEST_SECRET: usize = 16;

@@ -1,0 +1,94 @@
+//! `ims.proxy`, and the environment where it says nothing.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+use super::finding::{Location, Wrong};
+use super::tree::Tree;
+use crate::policy::outbound_proxy::{NotAProxy, OutboundProxy, is_never_proxied};
+
+/// The variables by which programs find their proxy, read as curl does: the lower-case name goes first, an empty value is none.
+#[derive(Debug, Default)]
+pub(super) struct ProxyVariables {
+    https: [Option<SecretString>; 2],
+    no: [Option<String>; 2],
+}
+
+impl ProxyVariables {
+    const HTTPS: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];
+    const NO: [&str; 2] = ["no_proxy", "NO_PROXY"];
+
+    pub(super) fn note(&mut self, variable: &str, value: &str) {
+        let place = |names: [&str; 2]| names.iter().position(|name| *name == variable);
+        let value = Some(value).filter(|value| !value.is_empty());
+        if let Some(at) = place(Self::HTTPS) {
+            self.https[at] = value.map(SecretString::from);
+        } else if let Some(at) = place(Self::NO) {
+            self.no[at] = value.map(str::to_owned);
+        }
+    }
+
+    /// The proxy for https addresses, and the variable that names it.
+    fn https(&self) -> Option<(&'static str, &SecretString)> {
+        Self::HTTPS.into_iter().zip(&self.https).find_map(|(name, value)| Some((name, value.as_ref()?)))
+    }
+
+    /// The addresses that need no proxy.
+    fn no(&self) -> &str {
+        self.no.iter().flatten().next().map_or("", String::as_str)
+    }
+}
+
+/// The proxy that a text names, `None` for `none`; `named_by` is the key or variable that holds it.
+pub(super) fn parse(text: &str, named_by: &'static str) -> Result<Option<OutboundProxy>, Wrong> {
+    let trimmed = text.trim();
+    if trimmed.is_empty() || trimmed.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    OutboundProxy::parse(text, named_by).map(Some).map_err(wrong)
+}
+
+/// The value of the key itself.
+pub(super) fn of_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OutboundProxy>, D::Error> {
+    parse(&String::deserialize(deserializer)?, KEY).map_err(serde::de::Error::custom)
+}
+
+/// The proxy of the environment, when the configuration names none.
+pub(super) fn of_environment(tree: &mut Tree) -> Option<OutboundProxy> {
+    if tree.is_set(KEY) || tree.is_set(KEY_FILE) {
+        return None;
+    }
+    let (variable, text) = tree.proxies.https()?;
+    let no_proxy = tree.proxies.no();
+    match OutboundProxy::parse(text.expose_secret(), variable) {
+        Ok(proxy) => Some(proxy.except(no_proxy)),
+        Err(error) => {
+            let address = tree.get::<Url>("ims.discovery_url");
+            // Others may understand it; here it is wrong only where it would be used.
+            if address.is_some_and(|url| !is_never_proxied_url(&url, no_proxy)) {
+                tree.error(KEY, Location::Environment(variable.to_owned()), wrong(error));
+            }
+            None
+        }
+    }
+}
+
+/// The proxy, named by the key that is set.
+pub(super) fn named(proxy: OutboundProxy, tree: &Tree) -> OutboundProxy {
+    if tree.is_set(KEY_FILE) { proxy.named(KEY_FILE) } else { proxy }
+}
+
+fn is_never_proxied_url(url: &Url, no_proxy: &str) -> bool {
+    url.as_str().parse().is_ok_and(|address| is_never_proxied(&address, no_proxy))
+}
+
+fn wrong(error: NotAProxy) -> Wrong {
+    Wrong::new(
+        error.to_string(),
+        "write http://host:port or http://user:password@host:port in ims.proxy, other signs than letters and digits as %XX; or ims.proxy = \"none\"",
+    )
+}
+
+const KEY: &str = "ims.proxy";
+const KEY_FILE: &str = "ims.proxy_file";

@@ -1,0 +1,62 @@
+//! Secrets in files: `client_secret_file` names the file that holds `client_secret`.
+
+use std::path::Path;
+
+use super::finding::Wrong;
+use super::schema::{self, TWIN};
+use super::tree::Tree;
+use crate::files::{self, FileError};
+
+/// Reads the file of every secret that has one; a secret is set in one way only.
+pub(super) fn read(tree: &mut Tree) {
+    for key in schema::keys().iter().filter(|key| key.secret) {
+        let path = &key.path;
+        let twin = format!("{path}{TWIN}");
+        if !tree.is_set(&twin) {
+            continue;
+        }
+        if tree.is_set(path) {
+            let name = path.rsplit('.').next().unwrap_or(path);
+            let wrong = Wrong::new(
+                format!("`{path}` and `{twin}` are both set"),
+                format!("keep one; {name}{TWIN} is the safer"),
+            );
+            tree.fail(&twin, wrong);
+        } else if let Some(file) = tree.get::<String>(&twin)
+            && let Err(wrong) = read_one(Path::new(&file)).and_then(|secret| tree.set_secret(key, &secret))
+        {
+            tree.fail(&twin, wrong);
+        }
+    }
+}
+
+/// The content of a file without its final line break.
+fn read_one(file: &Path) -> Result<String, Wrong> {
+    let name = file.display();
+    let text = files::check_private(file).and_then(|()| files::read_text(file));
+    let mut text = text.map_err(|error| Wrong::from(&error))?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    if text.len() > LONGEST || text.contains('\n') {
+        return Err(Wrong::new(
+            format!("{name} holds more than one line"),
+            "put the secret alone in the file",
+        ));
+    }
+    if text.trim().is_empty() {
+        return Err(Wrong::new("is empty", "write the secret that Adobe issued"));
+    }
+    Ok(text)
+}
+
+impl From<&FileError> for Wrong {
+    fn from(error: &FileError) -> Self {
+        Self::new(format!("cannot use {}: {}", error.path.display(), error.reason()), error.fix())
+    }
+}
+
+const LONGEST: usize = 8192;
