@@ -102,9 +102,17 @@ impl Pool {
     async fn exchange(&self, outgoing: &mut Outgoing<'_>) -> Result<Answered, Failure> {
         let place = match outgoing.caller {
             Caller::SignedIn => None,
-            Caller::Anonymous(network) => Some(self.place(network).await?),
+            Caller::Anonymous(network) => Some(match Shares::try_enter(&self.kept.shares, network) {
+                Some(place) => place,
+                // Boxed, as the wait for a slot: rare, and a timer is large.
+                None => Box::pin(self.wait_for_place(network)).await?,
+            }),
         };
-        self.slot().await.map_err(|error| Failure { error, again: true, blamed: false })?;
+        if let Ok(permit) = self.kept.slots.try_acquire() {
+            permit.forget();
+        } else {
+            Box::pin(self.wait_for_slot()).await?;
+        }
         let mut now = Instant::now();
         let mut lease = Lease::new(self.kept.clone(), place);
         // Where one kept connection was closed, the next may be as well: a second try is worth a new one.
@@ -161,8 +169,8 @@ impl Pool {
         }
     }
 
-    /// Takes a place of those for callers without a session.
-    async fn place(&self, network: Option<u64>) -> Result<Place, Failure> {
+    /// Waits for a place of those for callers without a session.
+    async fn wait_for_place(&self, network: Option<u64>) -> Result<Place, Failure> {
         let entered = Shares::enter(&self.kept.shares, network, self.limits.pool.queue_timeout).await;
         entered.map_err(|(limit, connections)| {
             let (upstream, pool) = (self.kept.name.clone(), self.limits.pool);
@@ -176,21 +184,15 @@ impl Pool {
         })
     }
 
-    /// Takes a slot, or waits for one: in order, but not for ever.
-    async fn slot(&self) -> Result<(), ProxyError> {
-        let slots = &self.kept.slots;
-        if let Ok(permit) = slots.try_acquire() {
-            permit.forget();
-            return Ok(());
-        }
+    /// Waits for a slot: in order, but not for ever.
+    async fn wait_for_slot(&self) -> Result<(), Failure> {
         let limit = self.limits.pool.queue_timeout;
-        // Boxed: rare, and a timer is large.
-        if let Ok(Ok(permit)) = Box::pin(tokio::time::timeout(limit, slots.acquire())).await {
+        if let Ok(Ok(permit)) = tokio::time::timeout(limit, self.kept.slots.acquire()).await {
             permit.forget();
             return Ok(());
         }
-        let connections = self.limits.pool.max_connections;
-        Err(ProxyError::Busy { upstream: self.kept.name.clone(), connections, limit })
+        let (upstream, connections) = (self.kept.name.clone(), self.limits.pool.max_connections);
+        Err(Failure { error: ProxyError::Busy { upstream, connections, limit }, again: true, blamed: false })
     }
 
     async fn connect(&self) -> Result<Box<Connection>, ProxyError> {

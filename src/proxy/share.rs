@@ -51,7 +51,16 @@ impl Shares {
         Self { limits, state: Mutex::default() }
     }
 
-    /// A place for a caller of this network, now or after a wait in order, but not for ever.
+    /// A place for a caller of this network, if there is one now.
+    pub fn try_enter(shares: &Arc<Self>, network: Option<u64>) -> Option<Place> {
+        let mut state = shares.state();
+        state.admit(&shares.limits, network).ok()?;
+        state.take(network);
+        Some(Place { shares: shares.clone(), network })
+    }
+
+    /// A place for a caller of this network, now or after a wait in order, but not for ever. It looks again before it waits, under
+    /// the lock that it joins the queue with: a place that has become free since [`Shares::try_enter`] is not missed.
     ///
     /// # Errors
     /// The share that is used up, and how many connections it has.
@@ -73,8 +82,7 @@ impl Shares {
             UsedUp::Address => (Limit::AddressShare, shares.limits.address),
         };
         let Some(turn) = turn else { return Err(error) };
-        // Boxed: rare, and a timer is large.
-        match Box::pin(tokio::time::timeout(patience, turn)).await {
+        match tokio::time::timeout(patience, turn).await {
             Ok(Ok(place)) => Ok(place),
             _ => Err(error),
         }
@@ -201,6 +209,16 @@ mod tests {
         drop(greedy.await.unwrap());
         drop((two, next));
         assert_eq!(shares.state().taken, 0);
+    }
+
+    #[tokio::test]
+    async fn a_place_freed_between_the_try_and_the_wait_is_not_missed() {
+        let shares = Arc::new(Shares::new(ShareLimits { anonymous: 1, address: 1 }));
+        let held = Shares::try_enter(&shares, Some(1)).unwrap();
+        assert!(Shares::try_enter(&shares, Some(1)).is_none());
+        drop(held);
+        let mut entered = std::pin::pin!(Shares::enter(&shares, Some(1), Duration::from_mins(1)));
+        assert!(futures_util::poll!(&mut entered).is_ready(), "it looks again before it waits");
     }
 
     #[tokio::test]
