@@ -62,7 +62,7 @@ impl Connection {
     pub fn poll_exchange(
         &mut self,
         cx: &mut Context<'_>,
-        outgoing: &mut Outgoing<'_>,
+        outgoing: &mut Outgoing,
         sending: &mut Sending,
         unsendable: &mut Option<std::io::Error>,
     ) -> Poll<Result<ResponseHead, Failed>> {
@@ -80,7 +80,7 @@ impl Connection {
             let error = error.into();
             return Poll::Ready(Err(Failed::Broken { error, unsent: true, clients_turn: false }));
         }
-        self.line.poll_answer(cx, outgoing.is_head, outgoing.interim).map(|answer| {
+        self.line.poll_answer(cx, outgoing.is_head).map(|answer| {
             answer.map_err(|error| {
                 let error = match unsendable.take() {
                     Some(first) if !error.is_an_answer() => first.into(),

@@ -12,7 +12,6 @@ use http_body::Frame;
 use super::connection::{Connection, Failed};
 use super::error::BodyError;
 use super::http1::{SendError, Sending};
-use super::interim::Interim;
 use super::pool::Kept;
 use super::share::{Caller, Place};
 use super::upload::{Upload, UploadError};
@@ -37,7 +36,7 @@ pub struct Lease {
 }
 
 /// A request as it goes over the wire.
-pub(super) struct Outgoing<'a> {
+pub(super) struct Outgoing {
     pub head: Bytes,
     pub length: BodyLength,
     pub upload: Upload,
@@ -46,8 +45,6 @@ pub(super) struct Outgoing<'a> {
     pub client_host: Option<HeaderValue>,
     /// True while it may go out again though something of it may have arrived.
     pub repeatable: bool,
-    /// Where interim answers go; `None`: nowhere.
-    pub interim: Option<&'a Interim>,
     pub caller: Caller,
 }
 
@@ -77,7 +74,7 @@ impl Lease {
     pub(super) async fn exchange(
         &mut self,
         mut connection: Box<Connection>,
-        outgoing: &mut Outgoing<'_>,
+        outgoing: &mut Outgoing,
         patience: Patience,
         now: Instant,
     ) -> Result<(ResponseHead, Sending), Failed> {

@@ -3,7 +3,7 @@
 //! The caller has decided and written the head; here nothing is judged any more. `fleet` chooses an upstream by load
 //! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan; `http1` is what is
 //! spoken over a `connection`; `client_body`, `upload` and `body` carry bytes, `early` both where an answer overtakes its request, `peek` looks at the first of
-//! them; `interim` has what comes before an answer; `upgrade` joins WebSockets in a `tunnel`.
+//! them; `upgrade` joins WebSockets in a `tunnel`.
 
 mod body;
 mod check;
@@ -16,7 +16,6 @@ mod error;
 mod fleet;
 mod health;
 mod http1;
-mod interim;
 mod lease;
 mod peek;
 mod pool;
@@ -38,7 +37,6 @@ pub use error::{BodyError, ProxyError};
 pub use fleet::Fleet;
 pub use health::Standing;
 pub use http1::WireError;
-pub use interim::Interim;
 pub use share::Caller;
 pub use upgrade::{Hold, Wanted, is_websocket};
 pub use upload::Sendable;
@@ -96,7 +94,6 @@ impl Proxy {
     }
 
     /// Sends a request and hands back the answer without hop-by-hop fields. `wanted` is the WebSocket that it asks for,
-    /// `interim` gets what Campaign says before the answer.
     /// `ended` gives what cuts an answer without an end of its own: an upgraded connection, an event stream. `caller` says how many
     /// connections there are for it.
     pub async fn forward(
@@ -104,7 +101,6 @@ impl Proxy {
         head: RequestHead,
         body: impl Sendable,
         wanted: Option<Wanted>,
-        interim: Option<&Interim>,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
         caller: Caller,
     ) -> Result<Forwarded, ProxyError> {
@@ -113,7 +109,7 @@ impl Proxy {
             // Boxed: most requests have no body.
             Box::pin(upload.begin()).await?;
         }
-        let mut outgoing = Outgoing { interim, caller, ..Outgoing::new(head, upload) };
+        let mut outgoing = Outgoing { caller, ..Outgoing::new(head, upload) };
         let (mut answer, lease, sending) = self.send(&mut outgoing).await?;
         let switches = wanted.as_ref().is_some_and(|wanted| wanted.would_switch(&answer));
         if answer.status == StatusCode::SWITCHING_PROTOCOLS || switches {
@@ -144,7 +140,7 @@ impl Proxy {
     }
 
     /// Tries one upstream after the other, each once, as long as the request may go out again.
-    async fn send(&self, outgoing: &mut Outgoing<'_>) -> Result<Answered, ProxyError> {
+    async fn send(&self, outgoing: &mut Outgoing) -> Result<Answered, ProxyError> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut tried = 0_u64;
         let mut failure = None;
@@ -169,22 +165,13 @@ impl Proxy {
     }
 }
 
-impl Outgoing<'_> {
+impl Outgoing {
     fn new(head: RequestHead, upload: Upload) -> Self {
         let length = upload.length();
         let head = head.end(&length);
         let (is_head, repeatable, client_host) = (head.is_head, head.is_repeatable, head.client_host);
         let head = Bytes::from(head.bytes);
-        Self {
-            head,
-            length,
-            upload,
-            is_head,
-            client_host,
-            repeatable,
-            interim: None,
-            caller: Caller::SignedIn,
-        }
+        Self { head, length, upload, is_head, client_host, repeatable, caller: Caller::SignedIn }
     }
 }
 

@@ -88,7 +88,7 @@ impl Pool {
     /// A kept connection may have been closed by Campaign at the very moment it was taken: then the request goes out
     /// again, on a new connection, when nothing of it was sent. One that was sent goes out again only if repeating it
     /// is safe (RFC 9110 §9.2.2) — a GET or HEAD without body — and only once, which `outgoing` remembers.
-    pub(super) async fn send(&self, outgoing: &mut Outgoing<'_>) -> Result<Answered, Failure> {
+    pub(super) async fn send(&self, outgoing: &mut Outgoing) -> Result<Answered, Failure> {
         let outcome = self.exchange(outgoing).await;
         // An answer that has begun is none yet: the lease tells of its end.
         if let Err(failure) = &outcome
@@ -99,7 +99,7 @@ impl Pool {
         outcome
     }
 
-    async fn exchange(&self, outgoing: &mut Outgoing<'_>) -> Result<Answered, Failure> {
+    async fn exchange(&self, outgoing: &mut Outgoing) -> Result<Answered, Failure> {
         let place = match outgoing.caller {
             Caller::SignedIn => None,
             Caller::Anonymous(network) => Some(match Shares::try_enter(&self.kept.shares, network) {
@@ -146,7 +146,7 @@ impl Pool {
     }
 
     /// What a failed exchange means, over a connection that `is_new` or was kept.
-    fn judge(&self, failed: Failed, outgoing: &mut Outgoing<'_>, is_new: bool) -> Failure {
+    fn judge(&self, failed: Failed, outgoing: &mut Outgoing, is_new: bool) -> Failure {
         let (upstream, limit) = (self.kept.name.clone(), self.limits.response);
         let clients = |error| Failure { error, again: false, blamed: false };
         match failed {

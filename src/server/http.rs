@@ -25,17 +25,15 @@ use super::stream::Stream;
 use super::streams::Streams;
 use crate::policy::windows::Windows;
 use crate::telemetry::Limit;
-use crate::web::{Body, Hold, Interim, Peer};
+use crate::web::{Body, Hold, Peer};
 
 /// Serves HTTP/1.1. A connection that nobody uses keeps its TLS state and nothing else: hyper's buffers and the place of
 /// the next request are made anew when the client speaks again.
 pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
     let activity = host.watch.enter(peer.ip);
     let head = host.limits.head();
-    let interim = Arc::<Interim>::default();
-    let peer = peer.with_interim(interim.clone());
     let longest = (head.bytes + ROOM).max(BUFFER);
-    let mut stream = Stream::http1(tls, activity.clone(), interim, longest, host.gate.hsts());
+    let mut stream = Stream::http1(tls, activity.clone(), longest, host.gate.hsts());
     loop {
         let mut builder = conn::http1::Builder::new();
         builder.max_buf_size(longest);

@@ -16,11 +16,10 @@ use super::activity::Activity;
 use super::pieces::{MOST, are_short, cut};
 use super::refusal::Refusal;
 use super::socket::Socket;
-use crate::telemetry::{Counters, Limit};
-use crate::web::Interim;
 use crate::wire::frames::{Frames, Refused};
-use crate::wire::query;
 use crate::wire::strict_head::StrictHead;
+use crate::wire::query;
+use crate::telemetry::{Counters, Limit};
 
 /// A TLS connection whose writes are noted.
 #[derive(Debug)]
@@ -38,8 +37,8 @@ pub struct Stream {
 /// Who reads along.
 #[derive(Debug)]
 enum Along {
-    /// What comes in over HTTP/1.1; what goes out before answers, past hyper; and the HSTS of a refusal.
-    StrictHead(StrictHead, Arc<Interim>, Option<HeaderValue>),
+    /// What comes in over HTTP/1.1, and the HSTS of a refusal.
+    StrictHead(StrictHead, Option<HeaderValue>),
     /// Nobody: this is the last that goes out.
     Refusal(Box<Refusal>),
     /// What goes out over HTTP/2.
@@ -59,11 +58,10 @@ impl Stream {
     pub fn http1(
         tls: Box<TlsStream<Socket>>,
         activity: Arc<Activity>,
-        interim: Arc<Interim>,
         longest: usize,
         hsts: Option<HeaderValue>,
     ) -> Self {
-        Self::new(tls, activity, Along::StrictHead(StrictHead::new(longest), interim, hsts))
+        Self::new(tls, activity, Along::StrictHead(StrictHead::new(longest), hsts))
     }
 
     /// Wraps a connection of this peer that speaks HTTP/2.
@@ -120,7 +118,7 @@ impl Stream {
         if !self.activity.is_idle() || self.activity.is_tunnel() {
             return None;
         }
-        if let Along::StrictHead(_, _, hsts) = &self.along {
+        if let Along::StrictHead(_, hsts) = &self.along {
             let head: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
             self.along = Along::Refusal(Box::new(Refusal::new(&head, hsts.as_ref())?));
         }
@@ -128,16 +126,6 @@ impl Stream {
         let written = refusal.poll_write(&mut self.tls, cx);
         let whole = slices.iter().map(|slice| slice.len()).sum();
         Some(self.noted(written.map_ok(|()| whole)))
-    }
-
-    /// Ready when no interim answer waits. `writing` when hyper has something to write, from its first try until all of it is flushed:
-    /// then no more are taken, and what waits goes first. It belongs to the one request that is under way, for hyper gets the head of
-    /// an answer after all that came before it.
-    fn poll_interim(&mut self, cx: &mut Context<'_>, writing: bool) -> Poll<io::Result<()>> {
-        let Along::StrictHead(_, interim, _) = &self.along else { return Poll::Ready(Ok(())) };
-        interim.close(writing);
-        let written = interim.poll_write(cx, &mut self.tls);
-        self.noted(written)
     }
 
     /// Notes what TLS has taken.
@@ -221,7 +209,6 @@ impl AsyncWrite for Stream {
         {
             return refused;
         }
-        ready!(self.poll_interim(cx, true))?;
         if self.activity.is_parting() {
             self.tls.get_mut().0.part();
         }
@@ -244,7 +231,6 @@ impl AsyncWrite for Stream {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Called when everything before has been taken.
         self.flushed_at = Some(self.activity.moved());
-        ready!(self.poll_interim(cx, false))?;
         let mut polled = Pin::new(&mut self.tls).poll_flush(cx);
         if polled.is_ready() && !self.activity.is_parting() {
             let socket = self.tls.get_mut().0;

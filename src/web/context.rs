@@ -11,7 +11,7 @@ use super::rate::network;
 use super::shared::Shared;
 use crate::clock::UnixTime;
 use crate::pages::PageContext;
-use crate::proxy::{Caller, Interim};
+use crate::proxy::Caller;
 use crate::telemetry::{Limit, RequestId};
 use crate::wire::fields::{FORWARDED_FOR, REQUEST_ID, header_text};
 use crate::wire::framing::FramingError;
@@ -39,8 +39,6 @@ pub struct Known {
     pub forwarded_for: HeaderValue,
     /// What every request of its, unless it is believed itself, says on its way to Campaign.
     pub lines: HeaderLines,
-    /// Where interim answers wait to be written to this connection; `None` where there is no way.
-    pub interim: Option<Arc<Interim>>,
 }
 
 impl Peer {
@@ -52,16 +50,8 @@ impl Peer {
         let mut lines = HeaderLines::default();
         lines.add(&FORWARDED_FOR, &forwarded_for);
         lines.add_fixed("x-forwarded-proto: https\r\n");
-        let known = Arc::new(Known { forwarded_for, lines, interim: None });
+        let known = Arc::new(Known { forwarded_for, lines });
         Self { ip, known, trusted, over: None, flaw: None }
-    }
-
-    /// The same peer, who can be sent interim answers.
-    #[must_use]
-    pub fn with_interim(self, interim: Arc<Interim>) -> Self {
-        let Known { forwarded_for, lines, .. } = &*self.known;
-        let (forwarded_for, lines) = (forwarded_for.clone(), lines.clone());
-        Self { known: Arc::new(Known { forwarded_for, lines, interim: Some(interim) }), ..self }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
@@ -202,9 +202,7 @@ impl Gate {
             Wanted::ask(head.lines());
         }
         let ended = || auth.as_ref().map(|auth| auth.ended.clone());
-        // None to HTTP/1.0 (RFC 9110 §15.2).
-        let interim = context.peer.known.interim.as_deref().filter(|_| request.version == Version::HTTP_11);
-        let answer = self.proxy.forward(head, body, wanted, interim, ended, context.caller(signed_in)).await;
+        let answer = self.proxy.forward(head, body, wanted, ended, context.caller(signed_in)).await;
         let forwarded = answer.map_err(|e| (e.into(), signed_in))?;
         let Some(auth) = auth else { return Ok(forwarded.response) };
         let mut response = if campaign_session::is_suspicious(&forwarded.response, is_soap, &auth) {

@@ -34,7 +34,7 @@ mod shared;
 mod was;
 mod whole;
 
-pub use crate::proxy::{Body, Hold, Interim};
+pub use crate::proxy::{Body, Hold};
 pub use context::Peer;
 pub use gate::Gate;
 pub use health::is_ready;

@@ -114,7 +114,7 @@ async fn forward(
     let (request, body) = request.into_parts();
     let head = dress::dress(shared, context, &request, &host, Some(auth));
     let ended = || Some(auth.ended.clone());
-    let mut response = proxy.forward(head, body, None, None, ended, Caller::SignedIn).await?.response;
+    let mut response = proxy.forward(head, body, None, ended, Caller::SignedIn).await?.response;
     if let Some(seconds) = auth.ends_soon(context.now) {
         response.headers_mut().insert(EXPIRES_IN, seconds.into());
     }

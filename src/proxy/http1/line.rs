@@ -13,7 +13,6 @@ use tokio_util::io::poll_read_buf;
 use super::ahead::{AT_MOST, Ahead};
 use super::{SendError, Sending, WireError};
 use crate::http_client::Wire;
-use crate::proxy::interim::Interim;
 use crate::proxy::upload::Upload;
 use crate::wire::response::{Framing, Next, ResponseError, ResponseHead};
 
@@ -64,12 +63,11 @@ impl Line {
         sending.poll(cx, &mut self.wire, upload)
     }
 
-    /// The head of the answer. Interim answers before it go to `interim`, or end here. A switch of protocols is none.
+    /// The head of the answer. Interim answers before it (RFC 9110 §15.2) are read and dropped; a switch of protocols is none.
     pub fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,
         to_head: bool,
-        interim: Option<&Interim>,
     ) -> Poll<Result<ResponseHead, WireError>> {
         loop {
             // Without a line's end there is no head yet.
@@ -79,9 +77,6 @@ impl Line {
                         self.interim += 1;
                         if self.interim > MAX_INTERIM {
                             return Poll::Ready(Err(WireError::TooLong));
-                        }
-                        if let Some(interim) = interim {
-                            interim.put(answer);
                         }
                         continue;
                     }
