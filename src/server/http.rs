@@ -33,7 +33,7 @@ pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
     let activity = host.watch.enter(peer.ip);
     let head = host.limits.head();
     let longest = (head.bytes + ROOM).max(BUFFER);
-    let mut stream = Stream::http1(tls, activity.clone(), longest, host.gate.hsts());
+    let mut stream = Stream::http1(tls, activity.clone(), longest);
     loop {
         let mut builder = conn::http1::Builder::new();
         builder.max_buf_size(longest);
@@ -58,7 +58,7 @@ pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
         if let Some(outcome) = ended {
             let stream = connection.into_parts().map(|parts| parts.io.into_inner());
             let unheard = |stream: &Stream| {
-                let refused = if outcome.is_ok() { activity.had_body() } else { stream.refusal().is_some() };
+                let refused = outcome.as_ref().map_or_else(is_refused, |()| activity.had_body());
                 refused || stream.keeps_back()
             };
             return match stream.filter(unheard) {
@@ -97,8 +97,9 @@ fn driven<C: Future + Unpin>(
     polled
 }
 
-/// The end of a connection whose client may still be sending: what hyper has refused is counted and logged. Then reads on for
-/// while, into nothing, for a socket that is closed over bytes not yet read takes back what was said last.
+/// The end of a connection whose client may still be sending. hyper has answered a head that it cannot parse, without a body (400, 414
+/// or 431): that is counted and logged, a 414 as 431. Then reads on for a while, into nothing, for a socket that is closed over
+/// bytes not yet read takes back what was said last.
 async fn part(
     mut stream: Stream,
     outcome: hyper::Result<()>,
@@ -106,16 +107,25 @@ async fn part(
     host: &Host,
     activity: &Activity,
 ) -> hyper::Result<()> {
-    if let Some(refusal) = stream.refusal() {
-        if refusal.status == StatusCode::BAD_REQUEST {
-            host.counters.unreadable(false);
-        } else {
+    if let Err(error) = &outcome
+        && is_refused(error)
+    {
+        let status = if error.is_parse_too_large() {
             host.counters.hit(Limit::Head, Some(peer.ip));
-        }
-        host.gate.refused(refusal.id, peer, refusal.status);
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        } else {
+            host.counters.unreadable(false);
+            StatusCode::BAD_REQUEST
+        };
+        host.gate.refused(peer, status);
     }
     linger(&mut stream, activity).await;
     outcome
+}
+
+/// True for a head that hyper could not parse, and has answered. To HTTP/2 where HTTP/1.1 was agreed on it answers nothing.
+fn is_refused(error: &hyper::Error) -> bool {
+    error.is_parse() && !error.is_parse_version_h2()
 }
 
 /// Waits for the client to speak; false when the connection is at its end.

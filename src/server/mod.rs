@@ -2,7 +2,7 @@
 //!
 //! `listener` and `systemd` give sockets, `worker` accepts, `admission` counts, `connection` opens (`proxied`, TLS), `http`
 //! serves (`linger`: to the end), `streams` runs HTTP/2's tasks, `stream` reads along and writes (`pieces`; `socket` keeps back what can go with
-//! others), `refusal` speaks for hyper; `watch` looks after what `activity` says of each connection; `memory` is given back.
+//! others); `watch` looks after what `activity` says of each connection; `memory` is given back.
 
 mod activity;
 mod admission;
@@ -16,7 +16,6 @@ mod memory;
 mod pieces;
 mod proxied;
 mod redirect;
-mod refusal;
 mod socket;
 mod stream;
 mod streams;

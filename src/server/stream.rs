@@ -1,5 +1,4 @@
-//! The bytes between TLS and HTTP: passed through, noted when the client does not take them, sends what must be refused, or is
-//! refused by hyper before anybody else hears of it.
+//! The bytes between TLS and HTTP: passed through, noted when the client does not take them or sends what must be refused.
 
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
@@ -8,13 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
 use super::pieces::{MOST, are_short, cut};
-use super::refusal::Refusal;
 use super::socket::Socket;
 use crate::wire::frames::{Frames, Refused};
 use crate::wire::strict_head::StrictHead;
@@ -29,18 +27,13 @@ pub struct Stream {
     /// Read before, and not used. Boxed: rare.
     unread: Option<Box<Bytes>>,
     along: Along,
-    /// [`Activity::moved`] when HTTP had nothing left to write; `None` while it has. What is written without anything having
-    /// moved since is no answer of ours.
-    flushed_at: Option<u32>,
 }
 
 /// Who reads along.
 #[derive(Debug)]
 enum Along {
-    /// What comes in over HTTP/1.1, and the HSTS of a refusal.
-    StrictHead(StrictHead, Option<HeaderValue>),
-    /// Nobody: this is the last that goes out.
-    Refusal(Box<Refusal>),
+    /// What comes in over HTTP/1.1.
+    StrictHead(StrictHead),
     /// What goes out over HTTP/2.
     Frames(Box<Outgoing>),
 }
@@ -55,13 +48,8 @@ struct Outgoing {
 impl Stream {
     /// Wraps a connection that speaks HTTP/1.1.
     /// `longest` is how long a head may be that hyper reads.
-    pub fn http1(
-        tls: Box<TlsStream<Socket>>,
-        activity: Arc<Activity>,
-        longest: usize,
-        hsts: Option<HeaderValue>,
-    ) -> Self {
-        Self::new(tls, activity, Along::StrictHead(StrictHead::new(longest), hsts))
+    pub fn http1(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>, longest: usize) -> Self {
+        Self::new(tls, activity, Along::StrictHead(StrictHead::new(longest)))
     }
 
     /// Wraps a connection of this peer that speaks HTTP/2.
@@ -79,8 +67,7 @@ impl Stream {
     }
 
     fn new(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>, along: Along) -> Self {
-        let flushed_at = Some(activity.moved());
-        Self { tls, activity, unread: None, along, flushed_at }
+        Self { tls, activity, unread: None, along }
     }
 
     /// Gives bytes back that were read too early; they are read again first.
@@ -97,12 +84,6 @@ impl Stream {
         self.tls.get_ref().0.readable().await
     }
 
-    /// The answer that the client got in the place of hyper's, when it got one.
-    pub fn refusal(&self) -> Option<&Refusal> {
-        let Along::Refusal(refusal) = &self.along else { return None };
-        Some(refusal)
-    }
-
     /// True when the socket has bytes of ours that it has not sent.
     pub fn keeps_back(&self) -> bool {
         self.tls.get_ref().0.keeps_back()
@@ -113,24 +94,8 @@ impl Stream {
         polled
     }
 
-    /// Puts an answer of ours in the place of one that hyper gives by itself; `None` when this is none.
-    fn refuse(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Option<Poll<io::Result<usize>>> {
-        if !self.activity.is_idle() || self.activity.is_tunnel() {
-            return None;
-        }
-        if let Along::StrictHead(_, hsts) = &self.along {
-            let head: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-            self.along = Along::Refusal(Box::new(Refusal::new(&head, hsts.as_ref())?));
-        }
-        let Along::Refusal(refusal) = &mut self.along else { return None };
-        let written = refusal.poll_write(&mut self.tls, cx);
-        let whole = slices.iter().map(|slice| slice.len()).sum();
-        Some(self.noted(written.map_ok(|()| whole)))
-    }
-
     /// Notes what TLS has taken.
     fn took(&mut self, slices: &[IoSlice<'_>], mut count: usize) {
-        self.flushed_at = None;
         self.activity.held.took(count);
         let Along::Frames(outgoing) = &mut self.along else { return };
         let Outgoing { frames, peer, counters } = &mut **outgoing;
@@ -168,7 +133,7 @@ impl AsyncRead for Stream {
         }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.tls).poll_read(cx, buffer);
-        if let Along::StrictHead(heads, ..) = &mut this.along {
+        if let Along::StrictHead(heads) = &mut this.along {
             let read = &buffer.filled()[before..];
             // Only where the parser and this reader agree that a request begins: no other byte is ever changed.
             let begun =
@@ -204,11 +169,6 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.flushed_at == Some(self.activity.moved())
-            && let Some(refused) = self.refuse(cx, slices)
-        {
-            return refused;
-        }
         if self.activity.is_parting() {
             self.tls.get_mut().0.part();
         }
@@ -229,8 +189,6 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Called when everything before has been taken.
-        self.flushed_at = Some(self.activity.moved());
         let mut polled = Pin::new(&mut self.tls).poll_flush(cx);
         if polled.is_ready() && !self.activity.is_parting() {
             let socket = self.tls.get_mut().0;

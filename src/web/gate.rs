@@ -43,11 +43,6 @@ impl Gate {
         Self { shared, proxy: Arc::new(proxy), own, access, counters }
     }
 
-    /// `Strict-Transport-Security` for answers that are given without the gate.
-    pub fn hsts(&self) -> Option<HeaderValue> {
-        self.shared.hsts.clone()
-    }
-
     /// Writes out what is logged and not yet written; to be called now and then, and at the end.
     pub fn flush_log(&self) {
         self.access.flush();
@@ -88,10 +83,10 @@ impl Gate {
     }
 
     /// Logs an answer that was given without the gate, for want of a request that could be read.
-    pub fn refused(&self, request: RequestId, peer: &Peer, status: StatusCode) {
+    pub fn refused(&self, peer: &Peer, status: StatusCode) {
         self.counters.request(status);
         self.access.line(&Line {
-            request,
+            request: RequestId::random(),
             peer: peer.known.forwarded_for.to_str().unwrap_or_default(),
             // A token, but nobody's method.
             method: &Method::from_bytes(b"-").unwrap_or_default(),
