@@ -27,7 +27,6 @@ pub struct Activity {
     moved: AtomicU32,
     http2: AtomicBool,
     tunnel: AtomicBool,
-    parting: AtomicBool,
     /// The last request had a body, and only hyper knows whether all of it was read; or the client has not taken all of
     /// the last answer.
     unclean: [AtomicBool; 2],
@@ -79,21 +78,6 @@ impl Activity {
     /// True after [`Activity::becomes_tunnel`].
     pub fn is_tunnel(&self) -> bool {
         self.tunnel.load(Ordering::Relaxed)
-    }
-
-    /// Notes whether the connection ends with the answer under way.
-    pub fn parts(&self, parts: bool) {
-        self.parting.store(parts, Ordering::Relaxed);
-    }
-
-    /// True when nothing is left but to close the connection, as its only request has asked.
-    pub fn is_parting(&self) -> bool {
-        self.parting.load(Ordering::Relaxed) && self.is_idle()
-    }
-
-    /// True until a second request begins.
-    pub fn is_at_first(&self) -> bool {
-        self.heads.load(Ordering::Relaxed) <= 1
     }
 
     /// Notes whether the client takes what is written.

@@ -1,10 +1,7 @@
 //! HTTP over one connection: requests to the gate, answers back, buffers let go while nobody speaks.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
@@ -46,7 +43,7 @@ pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
         let ended = loop {
             tokio::select! {
                 biased;
-                outcome = poll_fn(|cx| driven(&mut connection, &activity, cx)) => break Some(outcome),
+                outcome = &mut connection => break Some(outcome),
                 word = activity.heard() => match word {
                     Word::Cut => return Ok(()),
                     Word::Finish => Pin::new(&mut *connection).graceful_shutdown(),
@@ -57,11 +54,8 @@ pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
         };
         if let Some(outcome) = ended {
             let stream = connection.into_parts().map(|parts| parts.io.into_inner());
-            let unheard = |stream: &Stream| {
-                let refused = outcome.as_ref().map_or_else(is_refused, |()| activity.had_body());
-                refused || stream.keeps_back()
-            };
-            return match stream.filter(unheard) {
+            let may_still_send = outcome.as_ref().map_or_else(is_refused, |()| activity.had_body());
+            return match stream.filter(|_| may_still_send) {
                 Some(stream) => Box::pin(part(stream, outcome, &peer, &host, &activity)).await,
                 None => outcome,
             };
@@ -80,21 +74,6 @@ pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
             stream.put_back(unread);
         }
     }
-}
-
-/// Goes on with a connection.
-fn driven<C: Future + Unpin>(
-    connection: &mut C,
-    activity: &Activity,
-    cx: &mut Context<'_>,
-) -> Poll<C::Output> {
-    let polled = Pin::new(connection).poll(cx);
-    if polled.is_pending() && activity.is_parting() {
-        // It was to end here, and does not: what is kept back for its end must go now.
-        activity.parts(false);
-        cx.waker().wake_by_ref();
-    }
-    polled
 }
 
 /// The end of a connection whose client may still be sending. hyper has answered a head that it cannot parse, without a body (400, 414
@@ -189,9 +168,6 @@ fn service(
         let exchange = Exchange::begin(&activity, !request.body().is_end_stream());
         let (host, mut peer, activity) = (host.clone(), peer.clone(), activity.clone());
         peer.flaw = activity.flaw();
-        if activity.is_at_first() && is_the_last(&request) {
-            activity.parts(true);
-        }
         async move {
             let is_http1 = request.version() != Version::HTTP_2;
             if !is_http1 && request.method() == Method::CONNECT {
@@ -214,17 +190,6 @@ fn service(
             Ok(response.map(|body| exchange.through(body)))
         }
     })
-}
-
-/// True when the connection ends with this request, without a doubt (RFC 9112 §9.3).
-fn is_the_last(request: &Request<Incoming>) -> bool {
-    let asks = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
-    request.version() == Version::HTTP_11
-        && request.headers().get(header::CONNECTION).is_some_and(asks)
-        && request.body().is_end_stream()
-        // After these hyper does not end a connection, whatever was answered: it lets go of it.
-        && *request.method() != Method::CONNECT
-        && !request.headers().contains_key(header::UPGRADE)
 }
 
 /// Bytes of a head beyond the limit that are read, so that the answer is the gate's own.

@@ -1,9 +1,8 @@
 //! A client's socket, TCP or Unix, with its place among the connections: free when the last of it is gone, whether HTTP or a
 //! WebSocket held it.
 //!
-//! A send is the most expensive thing that a small exchange asks of the kernel, at both ends. So two things are kept back here
-//! until they can go with others: tickets (RFC 8446 §4.6.1), when the request is here already, and the last answer of a connection,
-//! which goes with TLS's goodbye.
+//! A send is the most expensive system call of a small exchange, for both ends. So tickets (RFC 8446 §4.6.1) are kept back here: when the
+//! request has come already, they go with its answer.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -36,8 +35,6 @@ enum Stage {
     Opening(bool),
     /// Nothing more.
     Open,
-    /// Everything: the end follows at once.
-    Parting,
 }
 
 impl Socket {
@@ -54,30 +51,19 @@ impl Socket {
         self.stage = Stage::Open;
     }
 
-    /// The end is about to be written, and the socket closed.
-    pub fn part(&mut self) {
-        self.stage = Stage::Parting;
-    }
-
     /// Waits until there is something to read, or the client is gone. Needs no buffer.
     pub async fn readable(&self) -> io::Result<()> {
         self.stream.readable().await
     }
 
-    /// There is more to come after all: sends what is kept back, and from now on keeps nothing.
-    pub fn poll_stay(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stage = Stage::Open;
+    /// Sends what is kept back.
+    pub fn poll_send_kept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_send(cx, &[]).map_ok(drop)
     }
 
     /// True when something is kept back.
     pub fn keeps_back(&self) -> bool {
         !self.kept.is_empty()
-    }
-
-    /// True after [`Socket::part`].
-    pub fn is_parting(&self) -> bool {
-        self.stage == Stage::Parting
     }
 
     /// Sends what is kept back, then these bytes, together if the system takes them; tells how many of these.
@@ -108,18 +94,6 @@ impl Socket {
         }
         sent
     }
-
-    fn keeps(&self, slices: &[IoSlice<'_>], length: usize) -> bool {
-        match self.stage {
-            // After the first flight, which begins with a hello, only tickets and alerts are records of this kind.
-            Stage::Opening(whole) => {
-                let first = slices.iter().find_map(|slice| slice.first());
-                whole && first == Some(&ENCRYPTED) && length > ALERT
-            }
-            Stage::Open => false,
-            Stage::Parting => self.kept.len() + length <= MOST_KEPT,
-        }
-    }
 }
 
 impl AsyncRead for Socket {
@@ -149,18 +123,18 @@ impl AsyncWrite for Socket {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.stage != Stage::Open {
+        if let Stage::Opening(whole) = this.stage {
             let length = slices.iter().map(|slice| slice.len()).sum();
-            if this.keeps(slices, length) {
+            let first = slices.iter().find_map(|slice| slice.first());
+            // After the first flight, which begins with a hello, only tickets and alerts are records of this kind.
+            if whole && first == Some(&ENCRYPTED) && length > ALERT {
                 for slice in slices {
                     this.kept.extend_from_slice(slice);
                 }
                 return Poll::Ready(Ok(length));
             }
             let sent = ready!(this.poll_send(cx, slices))?;
-            if let Stage::Opening(whole) = &mut this.stage {
-                *whole = sent == length;
-            }
+            this.stage = Stage::Opening(sent == length);
             return Poll::Ready(Ok(sent));
         }
         if this.kept.is_empty() { this.send(cx, slices) } else { this.poll_send(cx, slices) }
@@ -178,10 +152,6 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_send(cx, &[]))?;
-        if this.stage == Stage::Parting {
-            // Closing it says the same.
-            return Poll::Ready(Ok(()));
-        }
         Pin::new(&mut this.stream).poll_shutdown(cx)
     }
 }
@@ -190,8 +160,6 @@ impl AsyncWrite for Socket {
 const ENCRYPTED: u8 = 23;
 /// Bytes of an alert; a ticket is much longer.
 const ALERT: usize = 24;
-/// Bytes after which an answer does not wait for its end any more.
-const MOST_KEPT: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -84,11 +84,6 @@ impl Stream {
         self.tls.get_ref().0.readable().await
     }
 
-    /// True when the socket has bytes of ours that it has not sent.
-    pub fn keeps_back(&self) -> bool {
-        self.tls.get_ref().0.keeps_back()
-    }
-
     fn noted<T>(&self, polled: Poll<T>) -> Poll<T> {
         self.activity.blocked(polled.is_pending());
         polled
@@ -149,11 +144,10 @@ impl AsyncRead for Stream {
                 this.put_back(Bytes::copy_from_slice(later));
             }
         }
-        if polled.is_pending() && this.keeps_back() && this.activity.is_idle() && !this.activity.is_parting()
-        {
+        if polled.is_pending() && this.tls.get_ref().0.keeps_back() && this.activity.is_idle() {
             // The request did not come with the handshake's last bytes. A client that has Nagle's algorithm (RFC 1122
             // §4.2.3.4) sends it when these are acknowledged, which the ticket does at once, and the kernel only after a while.
-            ready!(this.tls.get_mut().0.poll_stay(cx))?;
+            ready!(this.tls.get_mut().0.poll_send_kept(cx))?;
         }
         polled
     }
@@ -169,9 +163,6 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.activity.is_parting() {
-            self.tls.get_mut().0.part();
-        }
         let tls = Pin::new(&mut self.tls);
         let polled = if are_short(slices) {
             tls.poll_write_vectored(cx, slices)
@@ -189,13 +180,7 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut polled = Pin::new(&mut self.tls).poll_flush(cx);
-        if polled.is_ready() && !self.activity.is_parting() {
-            let socket = self.tls.get_mut().0;
-            if socket.is_parting() {
-                polled = socket.poll_stay(cx);
-            }
-        }
+        let polled = Pin::new(&mut self.tls).poll_flush(cx);
         self.noted(polled)
     }
 
