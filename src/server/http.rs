@@ -1,9 +1,12 @@
 //! HTTP over one connection: requests to the gate, answers back, buffers let go while nobody speaks.
 
 use std::convert::Infallible;
+use std::error::Error;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use h2::Reason;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -21,7 +24,7 @@ use super::socket::Socket;
 use super::stream::Stream;
 use super::streams::Streams;
 use crate::policy::windows::Windows;
-use crate::telemetry::Limit;
+use crate::telemetry::{Counters, Limit};
 use crate::web::{Body, Hold, Peer};
 
 /// Serves HTTP/1.1. A connection that nobody uses keeps its TLS state and nothing else: hyper's buffers and the place of
@@ -128,7 +131,8 @@ pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
     activity.speaks_http2();
     let limits = host.limits;
     let windows = Windows::of(limits.http2_streams);
-    let stream = Stream::http2(tls, activity.clone(), peer.ip, host.counters.clone());
+    let stream = Stream::http2(tls, activity.clone());
+    let (ip, counters) = (peer.ip, host.counters.clone());
     let service = service(host, peer, activity.clone());
     // Boxed: hyper moves it from place to place until it is a task.
     let service = service_fn(move |request| Box::pin(service.call(request)));
@@ -148,13 +152,24 @@ pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> 
     loop {
         tokio::select! {
             biased;
-            outcome = connection.as_mut() => return outcome,
+            outcome = connection.as_mut() => return outcome.inspect_err(|error| ended(error, ip, &counters)),
             word = activity.heard() => match word {
                 Word::Cut => return Ok(()),
                 Word::Finish => connection.as_mut().graceful_shutdown(),
                 Word::Rest => {}
             }
         }
+    }
+}
+
+/// Counts a connection that h2 ended: a flood, or a break of its rules.
+fn ended(error: &hyper::Error, peer: IpAddr, counters: &Counters) {
+    let error = error.source().and_then(<dyn Error>::downcast_ref::<h2::Error>);
+    let Some(error) = error.filter(|error| error.is_go_away() && error.is_library()) else { return };
+    match error.reason() {
+        Some(Reason::ENHANCE_YOUR_CALM) => counters.hit(Limit::Flood, Some(peer)),
+        Some(Reason::NO_ERROR | Reason::INTERNAL_ERROR) | None => {}
+        Some(_) => counters.unreadable(true),
     }
 }
 

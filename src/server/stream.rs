@@ -1,23 +1,19 @@
 //! The bytes between TLS and HTTP: passed through, noted when the client does not take them or sends what must be refused.
 
 use std::io::{self, IoSlice};
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
 use super::pieces::{MOST, are_short, cut};
 use super::socket::Socket;
-use crate::wire::frames::{Frames, Refused};
-use crate::wire::strict_head::StrictHead;
 use crate::wire::query;
-use crate::telemetry::{Counters, Limit};
+use crate::wire::strict_head::StrictHead;
 
 /// A TLS connection whose writes are noted.
 #[derive(Debug)]
@@ -26,48 +22,19 @@ pub struct Stream {
     activity: Arc<Activity>,
     /// Read before, and not used. Boxed: rare.
     unread: Option<Box<Bytes>>,
-    along: Along,
-}
-
-/// Who reads along.
-#[derive(Debug)]
-enum Along {
-    /// What comes in over HTTP/1.1.
-    StrictHead(StrictHead),
-    /// What goes out over HTTP/2.
-    Frames(Box<Outgoing>),
-}
-
-#[derive(Debug)]
-struct Outgoing {
-    frames: Frames,
-    peer: IpAddr,
-    counters: Arc<Counters>,
+    /// Reads along with what comes in over HTTP/1.1.
+    heads: Option<StrictHead>,
 }
 
 impl Stream {
-    /// Wraps a connection that speaks HTTP/1.1.
-    /// `longest` is how long a head may be that hyper reads.
+    /// Wraps a connection that speaks HTTP/1.1. `longest` is how long a head may be that hyper reads.
     pub fn http1(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>, longest: usize) -> Self {
-        Self::new(tls, activity, Along::StrictHead(StrictHead::new(longest)))
+        Self { tls, activity, unread: None, heads: Some(StrictHead::new(longest)) }
     }
 
-    /// Wraps a connection of this peer that speaks HTTP/2.
-    pub fn http2(
-        tls: Box<TlsStream<Socket>>,
-        activity: Arc<Activity>,
-        peer: IpAddr,
-        counters: Arc<Counters>,
-    ) -> Self {
-        Self::new(
-            tls,
-            activity,
-            Along::Frames(Box::new(Outgoing { frames: Frames::default(), peer, counters })),
-        )
-    }
-
-    fn new(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>, along: Along) -> Self {
-        Self { tls, activity, unread: None, along }
+    /// Wraps a connection that speaks HTTP/2.
+    pub fn http2(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>) -> Self {
+        Self { tls, activity, unread: None, heads: None }
     }
 
     /// Gives bytes back that were read too early; they are read again first.
@@ -87,26 +54,6 @@ impl Stream {
     fn noted<T>(&self, polled: Poll<T>) -> Poll<T> {
         self.activity.blocked(polled.is_pending());
         polled
-    }
-
-    /// Notes what TLS has taken.
-    fn took(&mut self, slices: &[IoSlice<'_>], mut count: usize) {
-        self.activity.held.took(count);
-        let Along::Frames(outgoing) = &mut self.along else { return };
-        let Outgoing { frames, peer, counters } = &mut **outgoing;
-        for slice in slices {
-            let taken = &slice[..count.min(slice.len())];
-            count -= taken.len();
-            frames.read(taken, |refused| match refused {
-                Refused::Stream => counters.hit(Limit::Streams, Some(*peer)),
-                Refused::Flood => counters.hit(Limit::Flood, Some(*peer)),
-                Refused::Malformed => counters.unreadable(true),
-                Refused::Head => {
-                    counters.hit(Limit::Head, Some(*peer));
-                    counters.request(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-                }
-            });
-        }
     }
 }
 
@@ -128,7 +75,7 @@ impl AsyncRead for Stream {
         }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.tls).poll_read(cx, buffer);
-        if let Along::StrictHead(heads) = &mut this.along {
+        if let Some(heads) = &mut this.heads {
             let read = &buffer.filled()[before..];
             // Only where the parser and this reader agree that a request begins: no other byte is ever changed.
             let begun =
@@ -170,7 +117,7 @@ impl AsyncWrite for Stream {
             tls.poll_write_vectored(cx, cut(slices, &mut [IoSlice::new(&[]); MOST]))
         };
         if let Poll::Ready(Ok(count)) = polled {
-            self.took(slices, count);
+            self.activity.held.took(count);
         }
         self.noted(polled)
     }

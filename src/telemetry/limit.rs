@@ -21,8 +21,6 @@ pub enum Limit {
     Upload,
     /// `limits.download_timeout`.
     Download,
-    /// `limits.http2_streams`.
-    Streams,
     /// What one HTTP/2 connection may ask for in vain: streams reset or spoilt in a row, heads without end.
     Flood,
     /// `listen.proxy_protocol`: a header missing, wrong, or from somebody who may not send one.
@@ -41,7 +39,7 @@ pub enum Limit {
 
 impl Limit {
     /// Every one, in order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::Connections,
         Self::ConnectionsPerIp,
         Self::Head,
@@ -51,7 +49,6 @@ impl Limit {
         Self::Idle,
         Self::Upload,
         Self::Download,
-        Self::Streams,
         Self::Flood,
         Self::ProxyProtocol,
         Self::ConnectionBuffer,
@@ -73,7 +70,6 @@ impl Limit {
             Self::Idle => "idle",
             Self::Upload => "upload",
             Self::Download => "download",
-            Self::Streams => "http2_streams",
             Self::Flood => "http2_flood",
             Self::ProxyProtocol => "proxy_protocol",
             Self::ConnectionBuffer => "connection_buffer",

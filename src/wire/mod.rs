@@ -1,7 +1,6 @@
 //! Codecs without I/O: what is read from and written to a connection, byte by byte. Imports nothing else of this crate.
 
 pub mod fields;
-pub mod frames;
 pub mod framing;
 pub mod loose_json;
 pub mod pem;

@@ -4,8 +4,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::ask::{self, Ask};
 use crate::raw::PATIENCE;
-use crate::scrape::{await_hits, hits, value, with_admin};
-use crate::support::{World, logs, wire};
+use crate::scrape::{await_hits, await_value, hits, value, with_admin};
+use crate::support::{World, wire};
 
 pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
@@ -93,10 +93,9 @@ async fn a_small_block_that_unfolds_to_a_huge_head_is_refused() {
         let flags = if number % 2 == 0 { END_HEADERS } else { END_HEADERS | END_STREAM };
         frame(&mut bytes, HEADERS, flags, 2 * number + 1, &request(30));
     }
-    assert_eq!(flood(&world, &bytes).await, None);
-    await_hits(&world, "head", 20).await;
-    assert_eq!(value(&world, "imsgate_requests_total{status=\"4xx\"}").await, 20);
-    assert_eq!(value(&world, "imsgate_requests_unreadable_total{protocol=\"h2\"}").await, 0);
+    assert_eq!(flood(&world, &bytes).await, None, "the connection goes on");
+    assert!(world.campaign.requests().is_empty());
+    assert_eq!(value(&world, UNREADABLE).await, 0);
 
     // To 36 MB: the connection ends.
     bytes.clear();
@@ -110,11 +109,24 @@ async fn a_small_block_that_unfolds_to_a_huge_head_is_refused() {
 }
 
 #[tokio::test]
-async fn streams_beyond_the_limit_are_refused_and_counted() {
-    let world = with_admin().config(|config| config.limits.http2_streams = 4).start().await;
-    assert_eq!(flood(&world, &requests(&world, 10, false)).await, None, "the connection goes on");
-    await_hits(&world, "http2_streams", 6).await;
-    assert!(logs::say("http2_streams"));
+async fn streams_beyond_the_limit_are_refused() {
+    let world = World::builder().config(|config| config.limits.http2_streams = 4).start().await;
+    let (goaway, refused) = exchange(world.connect_http2().await, &requests(&world, 10, false)).await;
+    assert_eq!((goaway, refused), (None, 6), "the connection goes on");
+    serves(&world).await;
+    assert!(world.campaign.requests().len() <= 4);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_the_rules_ends_and_is_counted() {
+    let world = with_admin().start().await;
+    let mut bytes = Vec::new();
+    // RFC 9113 §6.1: DATA belongs to a stream.
+    frame(&mut bytes, DATA, 0, 0, b"x");
+    assert_eq!(flood(&world, &bytes).await, Some(PROTOCOL_ERROR));
+    await_value(&world, UNREADABLE, 1).await;
+    assert_eq!(hits(&world, "http2_flood").await, 0);
     serves(&world).await;
     world.stop().await;
 }
@@ -142,7 +154,7 @@ async fn floods_of_pings_settings_and_empty_frames_hold_up_nobody() {
 
 #[tokio::test]
 async fn pseudo_headers_cannot_smuggle() {
-    let world = with_admin().start().await;
+    let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
     let cookie = literal("cookie", &format!("__Host-imsgate={alice}"));
@@ -170,7 +182,6 @@ async fn pseudo_headers_cannot_smuggle() {
     let reached: Vec<_> =
         world.campaign.requests().into_iter().map(|request| request.path_and_query).collect();
     assert_eq!(reached, [""; 0]);
-    assert_ne!(value(&world, "imsgate_requests_unreadable_total{protocol=\"h2\"}").await, 0);
     serves(&world).await;
     world.stop().await;
 }
@@ -204,6 +215,11 @@ async fn flood(world: &World, frames: &[u8]) -> Option<u32> {
 /// Sends preface, settings and these frames, then a ping, and reads until the gateway closes, or has answered the ping and
 /// done something with the first stream, if there is one. Gives the error code of its GOAWAY, if any.
 pub async fn flood_over(stream: wire::Stream, frames: &[u8]) -> Option<u32> {
+    exchange(stream, frames).await.0
+}
+
+/// As [`flood_over`]; gives also the number of streams that were refused.
+async fn exchange(stream: wire::Stream, frames: &[u8]) -> (Option<u32>, usize) {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     frame(&mut bytes, SETTINGS, 0, 0, &[]);
     bytes.extend(frames);
@@ -217,11 +233,16 @@ pub async fn flood_over(stream: wire::Stream, frames: &[u8]) -> Option<u32> {
     };
     let reading = async {
         let (mut said, mut pong, mut stream, mut goaway) = (Vec::new(), false, !opens_stream, None);
+        let mut refused = 0;
         while let Ok(1..) = from.read_buf(&mut said).await {
             while let Some((kind, payload)) = next_frame(&mut said) {
                 match kind {
                     PING => pong |= payload == b"finished",
-                    HEADERS | RST_STREAM => stream = true,
+                    HEADERS => stream = true,
+                    RST_STREAM => {
+                        stream = true;
+                        refused += usize::from(payload == REFUSED_STREAM.to_be_bytes());
+                    }
                     GOAWAY => goaway = payload.get(4..8).map(|code| code.try_into().unwrap()),
                     _ => {}
                 }
@@ -230,7 +251,7 @@ pub async fn flood_over(stream: wire::Stream, frames: &[u8]) -> Option<u32> {
                 break;
             }
         }
-        goaway.map(u32::from_be_bytes)
+        (goaway.map(u32::from_be_bytes), refused)
     };
     tokio::time::timeout(PATIENCE, async { tokio::join!(writing, reading) }).await.unwrap().1
 }
@@ -305,5 +326,8 @@ fn resident() -> u64 {
 /// The newest entry of the table, by its index (RFC 7541 §6.1, §2.3.3).
 const NEWEST: u8 = 0xbe;
 /// RFC 9113 §7.
+const PROTOCOL_ERROR: u32 = 0x1;
+const REFUSED_STREAM: u32 = 0x7;
 const CANCEL: u32 = 0x8;
 const ENHANCE_YOUR_CALM: u32 = 0xb;
+const UNREADABLE: &str = "imsgate_requests_unreadable_total{protocol=\"h2\"}";

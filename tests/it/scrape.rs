@@ -100,13 +100,18 @@ fn places_are_written_as_they_are_read() {
 
 /// Waits until a limit was reached so many times, for a client may hear of it first; fails when it is not.
 pub async fn await_hits(world: &World, limit: &str, wanted: u64) {
-    let mut count = 0;
+    await_value(world, &format!("imsgate_limit_hits_total{{limit=\"{limit}\"}}"), wanted).await;
+}
+
+/// Waits until a metric has this value.
+pub async fn await_value(world: &World, metric: &str, wanted: u64) {
+    let mut found = 0;
     for _ in 0..500 {
-        count = hits(world, limit).await;
-        if count == wanted {
+        found = value(world, metric).await;
+        if found == wanted {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("{limit} was reached {count} times, not {wanted}");
+    panic!("{metric} is {found}, not {wanted}");
 }
