@@ -1,4 +1,4 @@
-//! A client that asks one thing after the other over one TLS connection, and a Campaign that always answers the same.
+//! A client that asks one thing after the other, over one TLS connection or over many, and a Campaign that always answers the same.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,12 +12,18 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::Outcome;
 
+/// A client, which resumes its TLS sessions as browsers do.
+pub struct Client {
+    address: SocketAddr,
+    config: Arc<ClientConfig>,
+}
+
 /// A client's connection.
-pub struct Client(StreamOwned<ClientConnection, TcpStream>);
+pub struct Connection(StreamOwned<ClientConnection, TcpStream>);
 
 impl Client {
-    /// Tries until the gateway listens; gives up when it has ended.
-    pub fn connect(address: SocketAddr, certificate: &str, gateway: &mut Child) -> Outcome<Self> {
+    /// Will connect to this address, whose certificate it trusts.
+    pub fn new(address: SocketAddr, certificate: &str) -> Outcome<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(certificate.as_bytes())?)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -25,20 +31,36 @@ impl Client {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
+        Ok(Self { address, config: Arc::new(config) })
+    }
+
+    /// Waits until the gateway listens; gives up when it has ended.
+    pub fn wait(&self, gateway: &mut Child) -> Outcome<()> {
         let until = Instant::now() + Duration::from_mins(2);
-        let stream = loop {
-            match TcpStream::connect(address) {
-                Ok(stream) => break stream,
-                Err(error) if Instant::now() > until || gateway.try_wait()?.is_some() => {
-                    return Err(error.into());
-                }
-                Err(_) => std::thread::sleep(Duration::from_millis(50)),
+        while let Err(error) = TcpStream::connect(self.address) {
+            if Instant::now() > until || gateway.try_wait()?.is_some() {
+                return Err(error.into());
             }
-        };
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// A new connection.
+    pub fn connect(&self) -> Outcome<Connection> {
+        let stream = TcpStream::connect(self.address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_mins(1)))?;
-        let connection = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost")?)?;
-        Ok(Self(StreamOwned::new(connection, stream)))
+        let connection = ClientConnection::new(self.config.clone(), ServerName::try_from("localhost")?)?;
+        Ok(Connection(StreamOwned::new(connection, stream)))
+    }
+}
+
+impl Connection {
+    /// Closes it as a browser does: with TLS's goodbye, and without waiting for the gateway's.
+    pub fn close(mut self) -> Outcome<()> {
+        self.0.conn.send_close_notify();
+        Ok(self.0.flush()?)
     }
 
     /// Sends a request and reads the answer, which must be a 200 with a body of `length` bytes.

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,19 +40,34 @@ impl World {
         Ok(Self { folder, address, certificate, cookie, length })
     }
 
-    /// Runs the program under valgrind for so many requests.
-    pub fn run(self, times: u32) -> Outcome<Counts> {
+    /// Runs the program under valgrind for so many requests, over one connection or each over a new one.
+    pub fn run(self, times: u32, connects: bool) -> Outcome<Counts> {
         let folder = self.folder.path();
         let config = folder.join(CONFIG);
         let arguments = ["serve", "--config", config.to_str().ok_or("a folder with a readable name")?];
         let mut gateway = callgrind::start(folder, &binary(), &arguments)?;
-        let talked = Client::connect(self.address, &self.certificate, &mut gateway)
-            .and_then(|mut client| (0..times).try_for_each(|_| client.ask(&self.request(), self.length)));
+        let talked = self.talk(&mut gateway, times, connects);
         // SIGTERM, so that it ends as it does in service and valgrind has the last word.
         Command::new("kill").arg(gateway.id().to_string()).status()?;
         let counted = callgrind::finish(folder, gateway);
         talked?;
         counted
+    }
+
+    fn talk(&self, gateway: &mut Child, times: u32, connects: bool) -> Outcome<()> {
+        let client = Client::new(self.address, &self.certificate)?;
+        client.wait(gateway)?;
+        let request = self.request();
+        if !connects {
+            let mut connection = client.connect()?;
+            return (0..times).try_for_each(|_| connection.ask(&request, self.length));
+        }
+        for _ in 0..times {
+            let mut connection = client.connect()?;
+            connection.ask(&request, self.length)?;
+            connection.close()?;
+        }
+        Ok(())
     }
 
     /// As a browser sends it.
