@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::race::{self, LastAnswered};
-use crate::plain::Plain;
+use crate::net::Socket;
 
 /// Opens connections to one upstream.
 #[derive(Clone)]
@@ -40,9 +40,9 @@ pub enum Target {
 #[derive(Debug)]
 pub enum Wire {
     /// TCP or a Unix socket as it is.
-    Plain(Plain),
+    Plain(Socket),
     /// TLS over TCP.
-    Tls(Box<TlsStream<Plain>>),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 impl Dialer {
@@ -81,7 +81,7 @@ impl Dialer {
         // A peer that fell off the network is noticed, also behind a WebSocket where nobody speaks.
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-        let stream = Plain::Tcp(stream);
+        let stream = Socket::Tcp(stream);
         let Some((connector, name)) = &self.tls else { return Ok(Wire::Plain(stream)) };
         let stream = connector.connect(name.clone(), stream).await?;
         Ok(Wire::Tls(Box::new(stream)))
@@ -101,7 +101,7 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 
 impl From<UnixStream> for Wire {
     fn from(stream: UnixStream) -> Self {
-        Self::Plain(Plain::Unix(stream))
+        Self::Plain(Socket::Unix(stream))
     }
 }
 

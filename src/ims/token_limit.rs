@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::ImsError;
+use crate::net::AddressGroup;
 
 /// Whose share of the token endpoint a call uses.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +30,7 @@ pub struct TokenLimit {
     sign_in: Lane,
     refresh: Lane,
     /// Addresses with calls in progress or waiting.
-    addresses: Arc<Mutex<HashMap<IpAddr, Arc<Address>>>>,
+    addresses: Arc<Mutex<HashMap<AddressGroup, Arc<Address>>>>,
     /// Slots of one address.
     per_address: usize,
     /// How long a call waits for a slot.
@@ -94,15 +95,15 @@ impl TokenLimit {
     }
 
     async fn address_slot(&self, address: IpAddr) -> Option<(OwnedSemaphorePermit, Entry)> {
-        let network = network(address);
+        let group = AddressGroup::of(address);
         let limits = {
             let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-            addresses.entry(network).or_insert_with(|| Arc::new(Address::new(self.per_address))).clone()
+            addresses.entry(group).or_insert_with(|| Arc::new(Address::new(self.per_address))).clone()
         };
         let (slots, queue) = (limits.slots.clone(), limits.queue.clone());
         // From here on the entry is removed with its last user, also when this call is given up.
         let mut entry =
-            Entry { addresses: self.addresses.clone(), network, limits: Some(limits), queued: None };
+            Entry { addresses: self.addresses.clone(), group, limits: Some(limits), queued: None };
         entry.queued = Some(queue.try_acquire_owned().ok()?);
         Some((slots.acquire_owned().await.ok()?, entry))
     }
@@ -137,8 +138,8 @@ impl Address {
 /// A call's part in the table of addresses.
 #[derive(Debug)]
 struct Entry {
-    addresses: Arc<Mutex<HashMap<IpAddr, Arc<Address>>>>,
-    network: IpAddr,
+    addresses: Arc<Mutex<HashMap<AddressGroup, Arc<Address>>>>,
+    group: AddressGroup,
     limits: Option<Arc<Address>>,
     queued: Option<OwnedSemaphorePermit>,
 }
@@ -147,17 +148,9 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         self.limits = None;
-        if addresses.get(&self.network).is_some_and(|limits| Arc::strong_count(limits) == 1) {
-            addresses.remove(&self.network);
+        if addresses.get(&self.group).is_some_and(|limits| Arc::strong_count(limits) == 1) {
+            addresses.remove(&self.group);
         }
-    }
-}
-
-/// Who counts as one: an IPv4 address, or the /64 network of an IPv6 customer (RFC 6177 §2).
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
-        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -237,13 +230,5 @@ mod tests {
             let _one = limit.slot(from(1)).await.unwrap();
             limit.slot(Share::Refresh).await.unwrap();
         }
-    }
-
-    #[test]
-    fn a_network_of_ipv6_is_one_address() {
-        let network = |text: &str| network(text.parse().unwrap());
-        assert_eq!(network("2001:db8:0:1::1"), network("2001:db8:0:1:ffff::2"));
-        assert_ne!(network("2001:db8:0:1::1"), network("2001:db8:0:2::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
     }
 }

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http_body::Frame;
 
+use super::anonymous_quota::{AnonymousSlot, Caller};
 use super::connection::{Connection, Failed};
 use super::error::BodyError;
 use super::http1::{SendError, Sending};
 use super::pool::Kept;
-use super::share::{Caller, Place};
 use super::upload::{Upload, UploadError};
 use crate::http_client::Wire;
 use crate::telemetry::Limit;
@@ -30,8 +30,8 @@ pub struct Lease {
     came: u64,
     /// True for an answer that is not meant to end: then how it does says nothing.
     endless: bool,
-    /// Of a caller without a session.
-    _place: Option<Place>,
+    /// For a caller without a session.
+    _anonymous: Option<AnonymousSlot>,
     kept: Arc<Kept>,
 }
 
@@ -59,8 +59,8 @@ pub(super) struct Patience {
 
 impl Lease {
     /// Holds a slot that was taken already.
-    pub(super) fn new(kept: Arc<Kept>, place: Option<Place>) -> Self {
-        Self { connection: None, persists: false, came: 0, endless: false, _place: place, kept }
+    pub(super) fn new(kept: Arc<Kept>, anonymous: Option<AnonymousSlot>) -> Self {
+        Self { connection: None, persists: false, came: 0, endless: false, _anonymous: anonymous, kept }
     }
 
     /// The upstream's name for logs.

@@ -5,6 +5,7 @@
 //! spoken over a `connection`; `client_body`, `upload` and `body` carry bytes, `early` both where an answer overtakes its request, `peek` looks at the first of
 //! them; `upgrade` joins WebSockets in a `tunnel`.
 
+mod anonymous_quota;
 mod body;
 mod check;
 mod client_body;
@@ -19,7 +20,6 @@ mod http1;
 mod lease;
 mod peek;
 mod pool;
-mod share;
 mod tunnel;
 mod upgrade;
 mod upload;
@@ -31,13 +31,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use tokio_util::sync::CancellationToken;
 
+pub use anonymous_quota::Caller;
 pub use body::{Body, Download};
 pub use client_body::ClientBody;
 pub use error::{BodyError, ProxyError};
 pub use fleet::Fleet;
 pub use health::Standing;
 pub use http1::WireError;
-pub use share::Caller;
 pub use upgrade::{Hold, Wanted, is_websocket};
 pub use upload::Sendable;
 

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use super::anonymous_quota::{AnonymousQuota, AnonymousSlot, Caller};
 use super::connection::{Connection, Failed};
 use super::fleet::{Limits, Member};
 use super::health::Health;
 use super::http1::Sending;
 use super::lease::{Lease, Outgoing, Patience};
-use super::share::{Caller, Place, Shares};
 use super::{BodyError, ProxyError};
 use crate::http_client::{Endpoint, chain};
+use crate::net::AddressGroup;
 use crate::telemetry::{Counters, Limit, Trouble};
 use crate::wire::response::ResponseHead;
 
@@ -35,7 +36,7 @@ pub(super) struct Kept {
     pub health: Arc<Health>,
     idle: Mutex<Resting>,
     slots: Semaphore,
-    shares: Arc<Shares>,
+    anonymous: Arc<AnonymousQuota>,
     idle_timeout: Duration,
     /// True while a task closes connections that nobody uses.
     swept: AtomicBool,
@@ -71,7 +72,7 @@ impl Pool {
             health: member.health.clone(),
             idle: Mutex::default(),
             slots: Semaphore::new(limits.pool.max_connections),
-            shares: Arc::new(Shares::new(limits.pool.shares())),
+            anonymous: Arc::new(AnonymousQuota::new(limits.pool.shares())),
             idle_timeout: limits.pool.idle_timeout,
             swept: AtomicBool::new(false),
         };
@@ -100,13 +101,15 @@ impl Pool {
     }
 
     async fn exchange(&self, outgoing: &mut Outgoing) -> Result<Answered, Failure> {
-        let place = match outgoing.caller {
+        let anonymous = match outgoing.caller {
             Caller::SignedIn => None,
-            Caller::Anonymous(network) => Some(match Shares::try_enter(&self.kept.shares, network) {
-                Some(place) => place,
-                // Boxed, as the wait for a slot: rare, and a timer is large.
-                None => Box::pin(self.wait_for_place(network)).await?,
-            }),
+            Caller::Anonymous(group) => {
+                Some(match AnonymousQuota::try_acquire(&self.kept.anonymous, group) {
+                    Some(slot) => slot,
+                    // Boxed like the wait below: it is rare, and its timer is large.
+                    None => Box::pin(self.wait_for_anonymous_slot(group)).await?,
+                })
+            }
         };
         if let Ok(permit) = self.kept.slots.try_acquire() {
             permit.forget();
@@ -114,7 +117,7 @@ impl Pool {
             Box::pin(self.wait_for_slot()).await?;
         }
         let mut now = Instant::now();
-        let mut lease = Lease::new(self.kept.clone(), place);
+        let mut lease = Lease::new(self.kept.clone(), anonymous);
         // Where one kept connection was closed, the next may be as well: a second try is worth a new one.
         let mut kept = self.kept.take(now);
         loop {
@@ -169,13 +172,14 @@ impl Pool {
         }
     }
 
-    /// Waits for a place of those for callers without a session.
-    async fn wait_for_place(&self, network: Option<u64>) -> Result<Place, Failure> {
-        let entered = Shares::enter(&self.kept.shares, network, self.limits.pool.queue_timeout).await;
-        entered.map_err(|(limit, connections)| {
+    /// Waits for a slot of those for callers without a session.
+    async fn wait_for_anonymous_slot(&self, group: Option<AddressGroup>) -> Result<AnonymousSlot, Failure> {
+        let quota = &self.kept.anonymous;
+        let slot = AnonymousQuota::acquire(quota, group, self.limits.pool.queue_timeout).await;
+        slot.map_err(|(limit, connections)| {
             let (upstream, pool) = (self.kept.name.clone(), self.limits.pool);
             let error = if limit == Limit::AnonymousShare && connections >= pool.max_connections {
-                // The share is everything.
+                // Anonymous callers may use every connection: the pool itself is full.
                 ProxyError::Busy { upstream, connections, limit: pool.queue_timeout }
             } else {
                 ProxyError::Share { upstream, limit, connections }

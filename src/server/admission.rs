@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::config::Limits;
+use crate::net::AddressGroup;
 use crate::telemetry::{Counters, Limit};
-use crate::web::network;
 
 /// Counts the connections of the process.
 #[derive(Debug)]
@@ -81,9 +81,9 @@ impl Permit {
     /// Counts the connection for its address, once that is known.
     pub fn of(&mut self, address: IpAddr) -> Verdict {
         let Some(per_ip) = &self.admission.per_ip else { return Verdict::Served };
-        let network = network(address);
+        let group = AddressGroup::of(address);
         let places = [0, 1].map(|row| {
-            row * ROW + usize::try_from(per_ip.hashes[row].hash_one(network) % ROW as u64).unwrap_or(0)
+            row * ROW + usize::try_from(per_ip.hashes[row].hash_one(group) % ROW as u64).unwrap_or(0)
         });
         let open = places.map(|place| per_ip.open[place].fetch_add(1, Ordering::Relaxed) + 1);
         self.places = Some(places);

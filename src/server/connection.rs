@@ -10,9 +10,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::admission::Verdict;
+use super::client_socket::ClientSocket;
 use super::http::{http1, http2};
 use super::proxied;
-use super::socket::Socket;
 use super::watch::Watch;
 use crate::config::Limits;
 use crate::telemetry::{Counters, Limit};
@@ -38,7 +38,7 @@ pub struct Host {
 }
 
 /// Serves one connection to its end. `over` is the limit it is over already, to be told so.
-pub async fn serve(socket: Socket, address: SocketAddr, over: Option<Limit>, host: Arc<Host>) {
+pub async fn serve(socket: ClientSocket, address: SocketAddr, over: Option<Limit>, host: Arc<Host>) {
     // Boxed: a connection lives long, and its beginning would take its place all the while.
     let opening = tokio::time::timeout(HANDSHAKE, open(socket, address, over, &host));
     let Some(opened) = Box::pin(host.watch.closed.run_until_cancelled(opening)).await else {
@@ -70,11 +70,11 @@ pub async fn serve(socket: Socket, address: SocketAddr, over: Option<Limit>, hos
 
 /// Finds out who it is and makes it secret. `None`: nobody who may come in.
 async fn open(
-    mut socket: Socket,
+    mut socket: ClientSocket,
     address: SocketAddr,
     over: Option<Limit>,
     host: &Host,
-) -> io::Result<Option<(Box<TlsStream<Socket>>, Peer)>> {
+) -> io::Result<Option<(Box<TlsStream<ClientSocket>>, Peer)>> {
     let mut peer = Peer::new(address, &host.trusted_proxies);
     if host.proxy_protocol {
         let named = if peer.trusted { proxied::read(&mut socket).await.ok() } else { None };

@@ -17,10 +17,10 @@ use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::server::TlsStream;
 
 use super::activity::{Activity, Exchange, Through, Word};
+use super::client_socket::ClientSocket;
 use super::connection::Host;
 use super::linger::linger;
 use super::memory::detach;
-use super::socket::Socket;
 use super::stream::Stream;
 use super::streams::Streams;
 use crate::policy::windows::Windows;
@@ -29,7 +29,7 @@ use crate::web::{Body, Hold, Peer};
 
 /// Serves HTTP/1.1. A connection that nobody uses keeps its TLS state and nothing else: hyper's buffers and the place of
 /// the next request are made anew when the client speaks again.
-pub async fn http1(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
+pub async fn http1(tls: Box<TlsStream<ClientSocket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
     let activity = host.watch.enter(peer.ip);
     let head = host.limits.head();
     let longest = (head.bytes + ROOM).max(BUFFER);
@@ -126,7 +126,7 @@ async fn rest(stream: &mut Stream, activity: &Activity) -> bool {
 }
 
 /// Serves HTTP/2.
-pub async fn http2(tls: Box<TlsStream<Socket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
+pub async fn http2(tls: Box<TlsStream<ClientSocket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
     let activity = host.watch.enter(peer.ip);
     activity.speaks_http2();
     let limits = host.limits;

@@ -1,12 +1,13 @@
 //! Sockets, TLS and the life of the process: listen, serve, redirect plain HTTP, drain.
 //!
 //! `listener` and `systemd` give sockets, `worker` accepts, `admission` counts, `connection` opens (`proxied`, TLS), `http`
-//! serves (`linger`: to the end), `streams` runs HTTP/2's tasks, `stream` reads along and writes (`pieces`; `socket` keeps back what can go with
+//! serves (`linger`: to the end), `streams` runs HTTP/2's tasks, `stream` reads along and writes (`pieces`; `client_socket` keeps back what can go with
 //! others); `watch` looks after what `activity` says of each connection; `memory` is given back.
 
 mod activity;
 mod admission;
 mod buffers;
+mod client_socket;
 mod connection;
 mod http;
 mod lifecycle;
@@ -16,7 +17,6 @@ mod memory;
 mod pieces;
 mod proxied;
 mod redirect;
-mod socket;
 mod stream;
 mod streams;
 mod systemd;

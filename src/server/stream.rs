@@ -10,15 +10,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
+use super::client_socket::ClientSocket;
 use super::pieces::{MOST, are_short, cut};
-use super::socket::Socket;
 use crate::wire::query;
 use crate::wire::strict_head::StrictHead;
 
 /// A TLS connection whose writes are noted.
 #[derive(Debug)]
 pub struct Stream {
-    tls: Box<TlsStream<Socket>>,
+    tls: Box<TlsStream<ClientSocket>>,
     activity: Arc<Activity>,
     /// Read before, and not used. Boxed: rare.
     unread: Option<Box<Bytes>>,
@@ -28,12 +28,12 @@ pub struct Stream {
 
 impl Stream {
     /// Wraps a connection that speaks HTTP/1.1. `longest` is how long a head may be that hyper reads.
-    pub fn http1(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>, longest: usize) -> Self {
+    pub fn http1(tls: Box<TlsStream<ClientSocket>>, activity: Arc<Activity>, longest: usize) -> Self {
         Self { tls, activity, unread: None, heads: Some(StrictHead::new(longest)) }
     }
 
     /// Wraps a connection that speaks HTTP/2.
-    pub fn http2(tls: Box<TlsStream<Socket>>, activity: Arc<Activity>) -> Self {
+    pub fn http2(tls: Box<TlsStream<ClientSocket>>, activity: Arc<Activity>) -> Self {
         Self { tls, activity, unread: None, heads: None }
     }
 

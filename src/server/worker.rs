@@ -17,13 +17,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::admission::{Admission, Verdict};
+use super::client_socket::ClientSocket;
 use super::connection::{self, Host};
 use super::listener::{Listening, SPARE};
 use super::memory::give_back;
-use super::socket::Socket;
 use super::watch::Watch;
 use crate::config::Limits;
-use crate::plain::Plain;
+use crate::net::Socket;
 use crate::telemetry::Counters;
 use crate::web::Gate;
 
@@ -188,7 +188,7 @@ impl Reception {
         let _ = tokio::time::timeout(Duration::ZERO, rest).await;
     }
 
-    fn take(&self, stream: Plain, address: SocketAddr) {
+    fn take(&self, stream: Socket, address: SocketAddr) {
         let token = self.connections.token();
         let (permit, verdict) = Admission::enter(&self.admission, &self.host.counters, token);
         let over = match verdict {
@@ -199,7 +199,7 @@ impl Reception {
             }
         };
         if !matches!(verdict, Verdict::Closed(_)) {
-            let socket = Socket::new(stream, permit, self.host.limits.download_timeout + SPARE);
+            let socket = ClientSocket::new(stream, permit, self.host.limits.download_timeout + SPARE);
             self.connections.spawn(connection::serve(socket, address, over, self.host.clone()));
         }
     }
@@ -219,13 +219,13 @@ impl Listener {
         })
     }
 
-    async fn accept(&self) -> io::Result<(Plain, SocketAddr)> {
+    async fn accept(&self) -> io::Result<(Socket, SocketAddr)> {
         Ok(match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                (Plain::Tcp(stream), address)
+                (Socket::Tcp(stream), address)
             }
-            Self::Unix(listener) => (Plain::Unix(listener.accept().await?.0), HERE),
+            Self::Unix(listener) => (Socket::Unix(listener.accept().await?.0), HERE),
         })
     }
 }

@@ -7,9 +7,9 @@ use http::{HeaderMap, HeaderValue, header};
 use ipnet::IpNet;
 use memchr::memmem;
 
-use super::rate::network;
 use super::shared::Shared;
 use crate::clock::UnixTime;
+use crate::net::AddressGroup;
 use crate::pages::PageContext;
 use crate::proxy::Caller;
 use crate::telemetry::{Limit, RequestId};
@@ -92,7 +92,7 @@ impl Context {
         if signed_in {
             return Caller::SignedIn;
         }
-        Caller::Anonymous((!self.peer.trusted).then(|| network(self.peer.ip)))
+        Caller::Anonymous((!self.peer.trusted).then(|| AddressGroup::of(self.peer.ip)))
     }
 
     /// What every page needs.

@@ -38,7 +38,7 @@ pub use crate::proxy::{Body, Hold};
 pub use context::Peer;
 pub use gate::Gate;
 pub use health::is_ready;
-pub use rate::{RateLimiter, SignInLimiter, network};
+pub use rate::{RateLimiter, SignInLimiter};
 pub use recheck::keep_checking;
 pub use renew::Renewals;
 pub use shared::{Authority, Shared};

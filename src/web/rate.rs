@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use super::router::{CALLBACK, LOGIN};
 use crate::config::Rate;
+use crate::net::AddressGroup;
 
 /// The buckets of all addresses.
 #[derive(Debug)]
@@ -41,9 +42,9 @@ impl RateLimiter {
     /// True when the address may ask once more at this moment; then that is taken from its bucket.
     pub fn allows(&self, address: IpAddr, now: Instant) -> bool {
         let now = u64::try_from(now.duration_since(self.began).as_nanos()).unwrap_or(u64::MAX / 2);
-        let network = network(address);
+        let group = AddressGroup::of(address);
         let place = |row: usize| {
-            let hash = self.hashes[row].hash_one(network);
+            let hash = self.hashes[row].hash_one(group);
             &self.full_at[row * ROW + usize::try_from(hash % ROW as u64).unwrap_or(0)]
         };
         let places = [place(0), place(1)];
@@ -80,15 +81,6 @@ impl SignInLimiter {
             CALLBACK => self.finish.allows(address, now),
             _ => true,
         }
-    }
-}
-
-/// Who counts as one: an IPv4 address, or the /64 network that a single IPv6 customer gets (RFC 6177 §2).
-pub fn network(address: IpAddr) -> u64 {
-    match address.to_canonical() {
-        IpAddr::V4(address) => u64::from(address.to_bits()),
-        // The flipped bit keeps the two kinds apart.
-        IpAddr::V6(address) => (address.to_bits() >> 64) as u64 ^ (1 << 63),
     }
 }
 

@@ -16,8 +16,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("files", &[]),
     ("crypto", &["files"]),
-    ("plain", &[]),
-    ("http_client", &["files", "plain", "policy", "wire"]),
+    ("net", &[]),
+    ("http_client", &["files", "net", "policy", "wire"]),
     ("config", &["files", "policy", "wire"]),
     ("telemetry", &["config"]),
     ("pages", &["clock", "policy"]),
@@ -35,6 +35,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "crypto",
             "ims",
+            "net",
             "pages",
             "policy",
             "proxy",
@@ -43,7 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("server", &["config", "files", "plain", "policy", "telemetry", "web", "wire"]),
+    ("server", &["config", "files", "net", "policy", "telemetry", "web", "wire"]),
     ("admin", &["clock", "proxy", "session", "telemetry", "web"]),
     // The simulators share nothing with the gateway but the clock, or a mistake would be made on both sides.
     ("demo", &["clock"]),
@@ -89,7 +90,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 const FOUNDATIONS: &[&str] =
-    &["clock", "config", "crypto", "files", "http_client", "policy", "telemetry", "wire"];
+    &["clock", "config", "crypto", "files", "http_client", "net", "policy", "telemetry", "wire"];
 
 /// Lines a file may have; past it, split by idea.
 const MAX_LINES: usize = 400;

@@ -17,7 +17,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 /// A connected socket. Reads and writes never block.
 #[derive(Debug)]
-pub enum Plain {
+pub enum Socket {
     /// TCP.
     Tcp(TcpStream),
     /// A Unix socket.
@@ -26,15 +26,15 @@ pub enum Plain {
 
 /// The same call on whichever it is.
 macro_rules! each {
-    ($plain:expr, $stream:ident => $call:expr) => {
-        match $plain {
-            Plain::Tcp($stream) => $call,
-            Plain::Unix($stream) => $call,
+    ($socket:expr, $stream:ident => $call:expr) => {
+        match $socket {
+            Socket::Tcp($stream) => $call,
+            Socket::Unix($stream) => $call,
         }
     };
 }
 
-impl Plain {
+impl Socket {
     /// Waits until there is something to read, or the other side is gone. Needs no buffer.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Plain {
     }
 
     /// Reads what there is into the room behind `space`, of which there must be some; gives the count, 0 at the end. Pending,
-    /// when there was nothing: nobody is woken for that, but [`Plain::poll_readable`] tells when to try again.
+    /// when there was nothing: nobody is woken for that, but [`Socket::poll_readable`] tells when to try again.
     pub fn try_read(&self, space: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         let room = space.capacity() - space.len();
         self.attempt(Interest::READABLE, room, |fd| {
@@ -86,13 +86,13 @@ impl Plain {
     }
 }
 
-impl AsFd for Plain {
+impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         each!(self, stream => stream.as_fd())
     }
 }
 
-impl AsyncRead for Plain {
+impl AsyncRead for Socket {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -117,7 +117,7 @@ impl AsyncRead for Plain {
     }
 }
 
-impl AsyncWrite for Plain {
+impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         loop {
             ready!(each!(&*self, stream => stream.poll_write_ready(cx)))?;
@@ -166,16 +166,16 @@ mod tests {
 
     use super::*;
 
-    async fn pairs() -> [(Plain, Plain); 2] {
+    async fn pairs() -> [(Socket, Socket); 2] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let far = listener.accept().await.unwrap().0;
         let (left, right) = UnixStream::pair().unwrap();
-        [(Plain::Tcp(near), Plain::Tcp(far)), (Plain::Unix(left), Plain::Unix(right))]
+        [(Socket::Tcp(near), Socket::Tcp(far)), (Socket::Unix(left), Socket::Unix(right))]
     }
 
     /// As a connection to Campaign is read: into the room behind what there is.
-    async fn append(from: &Plain, space: &mut Vec<u8>) -> io::Result<usize> {
+    async fn append(from: &Socket, space: &mut Vec<u8>) -> io::Result<usize> {
         poll_fn(|cx| {
             loop {
                 ready!(from.poll_readable(cx))?;

@@ -13,12 +13,12 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::admission::Permit;
-use crate::plain::Plain;
+use crate::net::Socket;
 
 /// A connected client.
 #[derive(Debug)]
-pub struct Socket {
-    stream: Plain,
+pub struct ClientSocket {
+    stream: Socket,
     /// Dropped with it.
     pub permit: Permit,
     /// Taken, and not sent yet.
@@ -37,10 +37,10 @@ enum Stage {
     Open,
 }
 
-impl Socket {
+impl ClientSocket {
     /// A socket with its place, before TLS. A client that was seen not to keep up may take nothing for `patience`; until then one
     /// that the kernel hears nothing of is gone sooner (`listener`).
-    pub fn new(stream: Plain, permit: Permit, patience: Duration) -> Self {
+    pub fn new(stream: Socket, permit: Permit, patience: Duration) -> Self {
         let (kept, stage) = (Vec::new(), Stage::Opening(true));
         let patience = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
         Self { stream, permit, kept, stage, patience }
@@ -96,7 +96,7 @@ impl Socket {
     }
 }
 
-impl AsyncRead for Socket {
+impl AsyncRead for ClientSocket {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -112,7 +112,7 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl AsyncWrite for ClientSocket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
@@ -191,7 +191,7 @@ mod tests {
         let token = TaskTracker::new().token();
         let permit = Admission::enter(&admission, &metrics.workers()[0], token).0;
         let patience = Duration::from_mins(6);
-        let mut socket = Socket::new(Plain::Tcp(stream), permit, patience);
+        let mut socket = ClientSocket::new(Socket::Tcp(stream), permit, patience);
         socket.opened();
         let piece = vec![0; 65_536];
         poll_fn(|cx| {
