@@ -23,7 +23,7 @@ use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
 use crate::ims::Ims;
 use crate::policy::cookies::CookieNames;
 use crate::policy::response_urls::ResponseUrls;
-use crate::proxy::{Fleet, Proxy};
+use crate::proxy::{Proxy, Upstreams};
 use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
 use crate::session::{self, Attempts, Forms, Lifetimes, Parting, Sessions, Signer, StoreStartError};
 use crate::telemetry::{AccessLog, Metrics};
@@ -75,7 +75,7 @@ impl Gateway {
         let (partings, parted) = mpsc::channel(farewell::QUEUE);
         let shared = Arc::new(shared(config, endpoints.clone(), clock, partings)?);
         let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
-        let fleet = Arc::new(Fleet::new(endpoints.into_iter().zip(weights).collect(), campaign));
+        let upstreams = Arc::new(Upstreams::new(endpoints.into_iter().zip(weights).collect(), campaign));
         let mut bound = listen(config)?;
         let metrics = Arc::new(Metrics::new(config.listen.workers));
         let mut control = JoinSet::new();
@@ -94,19 +94,20 @@ impl Gateway {
         if let Some(address) = config.listen.admin {
             let listener = admin::bind(address).await?;
             admin = Some(listener.local_addr()?);
-            let shown = Admin { metrics: metrics.clone(), shared: shared.clone(), fleet: fleet.clone() };
+            let shown =
+                Admin { metrics: metrics.clone(), shared: shared.clone(), upstreams: upstreams.clone() };
             control.spawn(admin::serve(listener, admin::router(Arc::new(shown))));
         }
         control.spawn(prepare(shared.clone()));
         control.spawn(rotate(shared.clone()));
         control.spawn(web::keep_checking(shared.clone(), config.session.recheck_groups));
-        fleet.watch(&mut control);
+        upstreams.watch(&mut control);
         let sessions = shared.sessions.clone();
         control.spawn(async move { sessions.keep().await });
         let https = bound.iter().filter_map(|bound| bound.address).collect();
         let names = bound.iter().map(|bound| bound.name.clone()).collect();
         let files = bound.iter_mut().filter_map(|bound| bound.file.take()).collect();
-        let workers = Workers::start(workers(config, &shared, &fleet, &tls, bound, &metrics)?)?;
+        let workers = Workers::start(workers(config, &shared, &upstreams, &tls, bound, &metrics)?)?;
         let closing = CancellationToken::new();
         let goodbyes = tokio::spawn(farewell::run(shared.clone(), parted, closing.clone()));
         let goodbyes = (closing, goodbyes);
@@ -215,7 +216,7 @@ fn listen(config: &Config) -> io::Result<Vec<Bound>> {
 fn workers(
     config: &Config,
     shared: &Arc<Shared>,
-    fleet: &Arc<Fleet>,
+    upstreams: &Arc<Upstreams>,
     tls: &Arc<ServerConfig>,
     bound: Vec<Bound>,
     metrics: &Metrics,
@@ -226,7 +227,7 @@ fn workers(
     limits.buffer_bytes /= u64::try_from(config.listen.workers.max(1)).unwrap_or(1);
     let urls = Arc::new(response_urls(&config.instance));
     for counters in metrics.workers() {
-        let proxy = Proxy::new(fleet, &urls, &config.limits, counters);
+        let proxy = Proxy::new(upstreams, &urls, &config.limits, counters);
         workers.push(Worker {
             sockets: Vec::new(),
             tls: tls.clone(),

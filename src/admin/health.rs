@@ -15,7 +15,7 @@ use crate::web::is_ready;
 pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Json<Value>) {
     let ims = admin.shared.ims.is_ready();
     let upstreams: Vec<Value> = admin
-        .fleet
+        .upstreams
         .standings()
         .map(|(name, standing)| json!({"upstream": &**name, "standing": word(standing)}))
         .collect();

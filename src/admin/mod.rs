@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get};
 use http::{HeaderMap, StatusCode, header};
 
-use crate::proxy::Fleet;
+use crate::proxy::Upstreams;
 use crate::telemetry::Metrics;
 use crate::web::Shared;
 
@@ -27,7 +27,7 @@ pub struct Admin {
     /// The instance.
     pub shared: Arc<Shared>,
     /// Its Campaign servers.
-    pub fleet: Arc<Fleet>,
+    pub upstreams: Arc<Upstreams>,
 }
 
 /// Every address of the admin listener.

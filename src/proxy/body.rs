@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::early::Early;
 use super::error::BodyError;
-use super::lease::Lease;
+use super::pooled_connection::PooledConnection;
 use crate::wire::response::Framing;
 
 /// An answer's body: Campaign's own, or one of the gateway's.
@@ -37,8 +37,8 @@ pub struct Download {
 #[derive(Debug)]
 enum Source {
     /// Read here, as it is asked for.
-    Line {
-        lease: Option<Lease>,
+    Connection {
+        connection: Option<PooledConnection>,
         framing: Framing,
         /// True while the timer runs: since the first look that found nothing.
         waits: bool,
@@ -49,12 +49,12 @@ enum Source {
 
 impl Body {
     /// What comes over this connection next.
-    pub(super) fn leased(lease: Lease, framing: Framing) -> Self {
-        let mut lease = Some(lease);
+    pub(super) fn of_connection(connection: PooledConnection, framing: Framing) -> Self {
+        let mut connection = Some(connection);
         if framing.is_over() {
-            give_back(&mut lease);
+            give_back(&mut connection);
         }
-        Self::Campaign(Download::from(Source::Line { lease, framing, waits: false }))
+        Self::Campaign(Download::from(Source::Connection { connection, framing, waits: false }))
     }
 
     /// What came before the request was through.
@@ -117,18 +117,18 @@ impl Download {
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.source {
             Source::Early(early) => early.poll_frame(cx),
-            Source::Line { lease: None, .. } => Poll::Ready(None),
-            Source::Line { lease: place @ Some(_), framing, waits } => {
-                let polled = match place {
-                    Some(lease) => lease.poll_frame(cx, framing, waits),
+            Source::Connection { connection: None, .. } => Poll::Ready(None),
+            Source::Connection { connection: slot @ Some(_), framing, waits } => {
+                let polled = match slot {
+                    Some(connection) => connection.poll_frame(cx, framing, waits),
                     None => Poll::Ready(None),
                 };
                 match &polled {
                     // Also behind the last piece: nobody looks for an end that is known.
-                    Poll::Ready(None | Some(Ok(_))) if framing.is_over() => give_back(place),
+                    Poll::Ready(None | Some(Ok(_))) if framing.is_over() => give_back(slot),
                     Poll::Ready(Some(Err(error))) => {
-                        if let Some(lease) = place.take() {
-                            lease.broke(error);
+                        if let Some(connection) = slot.take() {
+                            connection.broke(error);
                         }
                     }
                     _ => {}
@@ -139,9 +139,9 @@ impl Download {
     }
 }
 
-fn give_back(lease: &mut Option<Lease>) {
-    if let Some(lease) = lease.take() {
-        lease.give_back();
+fn give_back(connection: &mut Option<PooledConnection>) {
+    if let Some(connection) = connection.take() {
+        connection.give_back();
     }
 }
 
@@ -164,7 +164,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(body) => body.is_end_stream(),
-            Self::Campaign(Download { source: Source::Line { framing, .. }, .. }) => framing.is_over(),
+            Self::Campaign(Download { source: Source::Connection { framing, .. }, .. }) => framing.is_over(),
             Self::Campaign(Download { source: Source::Early(early), .. }) => early.is_over(),
         }
     }
@@ -172,7 +172,9 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(body) => body.size_hint(),
-            Self::Campaign(Download { source: Source::Line { framing, .. }, .. }) => framing.size_hint(),
+            Self::Campaign(Download { source: Source::Connection { framing, .. }, .. }) => {
+                framing.size_hint()
+            }
             Self::Campaign(Download { source: Source::Early(early), .. }) => early.size_hint(),
         }
     }

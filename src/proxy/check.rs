@@ -6,36 +6,36 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tokio::task::JoinSet;
 
-use super::fleet::{Fleet, Member};
+use super::upstreams::{Upstream, Upstreams};
 use crate::config::HealthCheck;
 use crate::http_client::Endpoint;
 
-impl Fleet {
+impl Upstreams {
     /// Starts the check, one task an upstream, when the configuration wants it. Meant for the control runtime.
     pub fn watch(&self, tasks: &mut JoinSet<()>) {
         let Some(check) = self.check else { return };
-        for (index, member) in self.members.iter().enumerate() {
-            tasks.spawn(watch(member.clone(), check, index));
+        for (index, upstream) in self.servers.iter().enumerate() {
+            tasks.spawn(watch(upstream.clone(), check, index));
         }
     }
 }
 
-async fn watch(member: Member, check: HealthCheck, index: usize) {
+async fn watch(upstream: Upstream, check: HealthCheck, index: usize) {
     // Not all at once.
     tokio::time::sleep(STAGGER * u32::try_from(index).unwrap_or(0)).await;
     let (mut good, mut bad) = (0_u32, 0_u32);
     loop {
-        match ask(&member.endpoint, check.timeout).await {
+        match ask(&upstream.endpoint, check.timeout).await {
             Ok(()) => (good, bad) = (good.saturating_add(1), 0),
             Err(reason) => {
                 (good, bad) = (0, bad.saturating_add(1));
                 if bad >= check.fall {
-                    member.health.checked(Err(&reason));
+                    upstream.health.checked(Err(&reason));
                 }
             }
         }
         if good >= check.rise {
-            member.health.checked(Ok(()));
+            upstream.health.checked(Ok(()));
         }
         tokio::time::sleep(check.interval).await;
     }

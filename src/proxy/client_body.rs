@@ -8,7 +8,7 @@ use http::{Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::upload::UploadError;
+use super::upload_error::UploadError;
 
 /// A client's body.
 ///

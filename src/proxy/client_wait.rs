@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
-use super::upload::UploadError;
+use super::upload_error::UploadError;
 use crate::policy::min_rate::MinRate;
 
 /// What a client's body may be, and how long it may take.

@@ -4,16 +4,16 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::deadline::Deadline;
-use super::http1::{Line, SendError, Sending, WireError};
-use super::lease::Outgoing;
-use super::upload::UploadError;
+use super::http1::{Http1Stream, SendError, Sending, WireError};
+use super::outgoing::Outgoing;
+use super::upload_error::UploadError;
 use crate::http_client::Wire;
 use crate::wire::response::ResponseHead;
 
 /// A connection to Campaign. Dropping it closes it at once, whatever is under way on it.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub line: Line,
+    pub stream: Http1Stream,
     pub deadline: Deadline,
     used: Instant,
 }
@@ -34,25 +34,25 @@ pub(super) enum Failed {
 
 impl Connection {
     pub fn new(wire: Wire, limit: Duration) -> Self {
-        Self { line: Line::new(wire), deadline: Deadline::new(limit), used: Instant::now() }
+        Self { stream: Http1Stream::new(wire), deadline: Deadline::new(limit), used: Instant::now() }
     }
 
     /// True when it is open, at rest, and was used within `limit`.
     pub fn is_usable(&mut self, now: Instant, limit: Duration) -> bool {
-        now.saturating_duration_since(self.used) < limit && self.line.is_quiet()
+        now.saturating_duration_since(self.used) < limit && self.stream.is_quiet()
     }
 
     /// As [`is_usable`](Self::is_usable), for one that goes on resting, without a buffer.
     pub fn may_stay(&mut self, now: Instant, limit: Duration) -> bool {
         let usable = self.is_usable(now, limit);
-        self.line.rest();
+        self.stream.rest();
         usable
     }
 
     /// True when it may be used again: nothing came behind the last answer.
     pub fn is_through(&mut self) -> bool {
         self.used = Instant::now();
-        self.line.is_clear()
+        self.stream.is_clear()
     }
 
     /// One look at an exchange: sends what can be sent, gives the answer's head when it has come.
@@ -67,7 +67,7 @@ impl Connection {
         unsendable: &mut Option<std::io::Error>,
     ) -> Poll<Result<ResponseHead, Failed>> {
         if unsendable.is_none() && !sending.is_over() {
-            match self.line.poll_send(cx, sending, &mut outgoing.upload) {
+            match self.stream.poll_send(cx, sending, &mut outgoing.upload) {
                 Poll::Ready(Err(SendError::Upload(error))) => return Poll::Ready(Err(Failed::Upload(error))),
                 Poll::Ready(Err(SendError::Wire(error))) => *unsendable = Some(error),
                 Poll::Ready(Ok(())) | Poll::Pending => {}
@@ -80,7 +80,7 @@ impl Connection {
             let error = error.into();
             return Poll::Ready(Err(Failed::Broken { error, unsent: true, clients_turn: false }));
         }
-        self.line.poll_answer(cx, outgoing.is_head).map(|answer| {
+        self.stream.poll_answer(cx, outgoing.is_head).map(|answer| {
             answer.map_err(|error| {
                 let error = match unsendable.take() {
                     Some(first) if !error.is_an_answer() => first.into(),

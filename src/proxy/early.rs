@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard, PollSender};
 
 use super::error::BodyError;
 use super::http1::Sending;
-use super::lease::Lease;
+use super::pooled_connection::PooledConnection;
 use super::upload::Upload;
 use crate::wire::response::Framing;
 
@@ -29,7 +29,7 @@ pub(super) struct Early {
 
 /// What the task goes on with.
 struct Exchange {
-    lease: Lease,
+    connection: PooledConnection,
     framing: Framing,
     sending: Sending,
     upload: Upload,
@@ -40,13 +40,13 @@ struct Exchange {
 }
 
 impl Early {
-    pub fn new(lease: Lease, framing: Framing, sending: Sending, upload: Upload) -> Self {
+    pub fn new(connection: PooledConnection, framing: Framing, sending: Sending, upload: Upload) -> Self {
         let (sender, pieces) = mpsc::channel(1);
         let left = framing.size_hint();
         let stop = CancellationToken::new();
         let guard = stop.clone().drop_guard();
         let moved = sending.moved();
-        let exchange = Exchange { lease, framing, sending, upload, moved, given_up: false };
+        let exchange = Exchange { connection, framing, sending, upload, moved, given_up: false };
         tokio::spawn(exchange.run(PollSender::new(sender), stop));
         Self { pieces, left, _exchange: guard }
     }
@@ -81,9 +81,9 @@ impl Exchange {
         // Campaign may still be reading: while it does, the rest goes out, and then the connection is as good as before.
         while !self.given_up {
             let before = self.sending.moved();
-            let rest = poll_fn(|cx| self.lease.poll_send(cx, &mut self.sending, &mut self.upload));
+            let rest = poll_fn(|cx| self.connection.poll_send(cx, &mut self.sending, &mut self.upload));
             match tokio::time::timeout(LINGER, rest).await {
-                Ok(Ok(())) => return self.lease.give_back(),
+                Ok(Ok(())) => return self.connection.give_back(),
                 Ok(Err(_)) => return,
                 Err(_) if self.sending.moved() == before => return,
                 Err(_) => {}
@@ -99,7 +99,7 @@ impl Exchange {
         waits: &mut bool,
     ) -> Poll<bool> {
         if !self.given_up && !self.sending.is_over() {
-            let sent = self.lease.poll_send(cx, &mut self.sending, &mut self.upload);
+            let sent = self.connection.poll_send(cx, &mut self.sending, &mut self.upload);
             self.given_up = matches!(sent, Poll::Ready(Err(_)));
             if std::mem::replace(&mut self.moved, self.sending.moved()) != self.sending.moved() {
                 // The time begins anew.
@@ -116,7 +116,7 @@ impl Exchange {
                 Poll::Ready(Err(_)) => return Poll::Ready(false),
                 Poll::Pending => return Poll::Pending,
             }
-            let piece = match self.lease.poll_frame(cx, &mut self.framing, waits) {
+            let piece = match self.connection.poll_frame(cx, &mut self.framing, waits) {
                 Poll::Ready(Some(piece)) => piece,
                 Poll::Ready(None) => return Poll::Ready(true),
                 Poll::Pending => return Poll::Pending,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::http1::WireError;
-use super::upload::UploadError;
+use super::upload_error::UploadError;
 use crate::http_client::chain;
 use crate::telemetry::Limit;
 

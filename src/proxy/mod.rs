@@ -1,7 +1,7 @@
 //! Forwarding to Campaign: one request out, one answer back, both streamed.
 //!
-//! The caller has decided and written the head; here nothing is judged any more. `fleet` chooses an upstream by load
-//! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `lease` is one on loan; `http1` is what is
+//! The caller has decided and written the head; here nothing is judged any more. `upstreams` chooses an upstream by load
+//! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `connection` is one on loan; `http1` is what is
 //! spoken over a `connection`; `client_body`, `upload` and `body` carry bytes, `early` both where an answer overtakes its request, `peek` looks at the first of
 //! them; `upgrade` joins WebSockets in a `tunnel`.
 
@@ -14,20 +14,22 @@ mod connection;
 mod deadline;
 mod early;
 mod error;
-mod fleet;
 mod health;
 mod http1;
-mod lease;
+mod outgoing;
 mod peek;
 mod pool;
+mod pool_state;
+mod pooled_connection;
 mod tunnel;
 mod upgrade;
 mod upload;
+mod upload_error;
+mod upstreams;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use tokio_util::sync::CancellationToken;
 
@@ -35,17 +37,18 @@ pub use anonymous_quota::Caller;
 pub use body::{Body, Download};
 pub use client_body::ClientBody;
 pub use error::{BodyError, ProxyError};
-pub use fleet::Fleet;
 pub use health::Standing;
 pub use http1::WireError;
 pub use upgrade::{Hold, Wanted, is_websocket};
 pub use upload::Sendable;
+pub use upstreams::Upstreams;
 
 use self::client_wait::UploadLimits;
 use self::early::Early;
 use self::http1::Sending;
-use self::lease::{Lease, Outgoing};
+use self::outgoing::Outgoing;
 use self::pool::{Answered, Failure, Pool};
+use self::pooled_connection::PooledConnection;
 use self::upload::Upload;
 use crate::config;
 use crate::policy::response_urls::ResponseUrls;
@@ -58,7 +61,7 @@ use crate::wire::response::ResponseHead;
 /// Forwards requests to the upstreams of one Campaign instance; one a worker.
 #[derive(Debug)]
 pub struct Proxy {
-    fleet: Arc<Fleet>,
+    upstreams: Arc<Upstreams>,
     pools: Vec<Pool>,
     turn: AtomicUsize,
     urls: Arc<ResponseUrls>,
@@ -77,20 +80,22 @@ pub struct Forwarded {
 impl Proxy {
     /// A proxy with no connection yet. `urls` says which URLs of responses are rewritten.
     pub fn new(
-        fleet: &Arc<Fleet>,
+        upstreams: &Arc<Upstreams>,
         urls: &Arc<ResponseUrls>,
         limits: &config::Limits,
         counters: &Arc<Counters>,
     ) -> Self {
-        let pools = fleet
-            .members
+        let pools = upstreams
+            .servers
             .iter()
-            .map(|member| Pool::new(member.clone(), fleet.limits, limits.upload_timeout, counters.clone()))
+            .map(|upstream| {
+                Pool::new(upstream.clone(), upstreams.limits, limits.upload_timeout, counters.clone())
+            })
             .collect();
-        let turn = AtomicUsize::new(fleet.first_turn());
+        let turn = AtomicUsize::new(upstreams.first_turn());
         let upload =
             UploadLimits { bytes: limits.body_bytes, pause: limits.upload_timeout, least: limits.min_rate() };
-        Self { fleet: fleet.clone(), pools, turn, urls: urls.clone(), upload }
+        Self { upstreams: upstreams.clone(), pools, turn, urls: urls.clone(), upload }
     }
 
     /// Sends a request and hands back the answer without hop-by-hop fields. `wanted` is the WebSocket that it asks for,
@@ -110,18 +115,21 @@ impl Proxy {
             Box::pin(upload.begin()).await?;
         }
         let mut outgoing = Outgoing { caller, ..Outgoing::new(head, upload) };
-        let (mut answer, lease, sending) = self.send(&mut outgoing).await?;
+        let (mut answer, connection, sending) = self.send(&mut outgoing).await?;
         let switches = wanted.as_ref().is_some_and(|wanted| wanted.would_switch(&answer));
         if answer.status == StatusCode::SWITCHING_PROTOCOLS || switches {
             let Some(wanted) = wanted.filter(|wanted| wanted.is_met_by(&answer)) else {
-                return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
+                return Err(ProxyError::Upgrade { upstream: connection.upstream().clone() });
             };
             clean(&mut answer, &self.urls, outgoing.client_host.as_ref());
-            return Ok(Forwarded { response: upgrade::join(answer, lease, wanted, ended()), again: false });
+            return Ok(Forwarded {
+                response: upgrade::join(answer, connection, wanted, ended()),
+                again: false,
+            });
         }
         let again = answer.status == StatusCode::FORBIDDEN && wanted.is_none() && outgoing.repeatable;
         clean(&mut answer, &self.urls, outgoing.client_host.as_ref());
-        Ok(Forwarded { response: streamed(answer, lease, sending, outgoing.upload, ended), again })
+        Ok(Forwarded { response: streamed(answer, connection, sending, outgoing.upload, ended), again })
     }
 
     /// Sends a refused request once more, its head written anew.
@@ -131,12 +139,12 @@ impl Proxy {
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Response<Body>, ProxyError> {
         let mut outgoing = Outgoing { repeatable: false, ..Outgoing::new(head, Upload::Empty) };
-        let (mut answer, lease, sending) = self.send(&mut outgoing).await?;
+        let (mut answer, connection, sending) = self.send(&mut outgoing).await?;
         if answer.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(ProxyError::Upgrade { upstream: lease.upstream().clone() });
+            return Err(ProxyError::Upgrade { upstream: connection.upstream().clone() });
         }
         clean(&mut answer, &self.urls, outgoing.client_host.as_ref());
-        Ok(streamed(answer, lease, sending, Upload::Empty, ended))
+        Ok(streamed(answer, connection, sending, Upload::Empty, ended))
     }
 
     /// Tries one upstream after the other, each once, as long as the request may go out again.
@@ -144,7 +152,7 @@ impl Proxy {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut tried = 0_u64;
         let mut failure = None;
-        while let Some(index) = self.fleet.choose(tried, turn, |index| self.pools[index].in_use()) {
+        while let Some(index) = self.upstreams.choose(tried, turn, |index| self.pools[index].in_use()) {
             tried |= 1 << index;
             match self.pools[index].send(outgoing).await {
                 Ok(answered) => return Ok(answered),
@@ -165,20 +173,10 @@ impl Proxy {
     }
 }
 
-impl Outgoing {
-    fn new(head: RequestHead, upload: Upload) -> Self {
-        let length = upload.length();
-        let head = head.end(&length);
-        let (is_head, repeatable, client_host) = (head.is_head, head.is_repeatable, head.client_host);
-        let head = Bytes::from(head.bytes);
-        Self { head, length, upload, is_head, client_host, repeatable, caller: Caller::SignedIn }
-    }
-}
-
 /// An answer on its way to the client, its fields clean.
 fn streamed(
     answer: ResponseHead,
-    mut lease: Lease,
+    mut connection: PooledConnection,
     sending: Sending,
     upload: Upload,
     ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
@@ -186,12 +184,12 @@ fn streamed(
     let ResponseHead { status, reason, fields, framing, .. } = answer;
     let is_event_stream = body::is_event_stream(&fields);
     if is_event_stream {
-        lease.is_endless();
+        connection.is_endless();
     }
     let body = if sending.is_over() {
-        Body::leased(lease, framing)
+        Body::of_connection(connection, framing)
     } else {
-        Body::early(Early::new(lease, framing, sending, upload))
+        Body::early(Early::new(connection, framing, sending, upload))
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;

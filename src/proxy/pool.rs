@@ -1,49 +1,29 @@
 //! Connections to one upstream, kept by one worker: a bounded number in use, those used last first.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
-
+use super::ProxyError;
 use super::anonymous_quota::{AnonymousQuota, AnonymousSlot, Caller};
 use super::connection::{Connection, Failed};
-use super::fleet::{Limits, Member};
-use super::health::Health;
 use super::http1::Sending;
-use super::lease::{Lease, Outgoing, Patience};
-use super::{BodyError, ProxyError};
+use super::outgoing::Outgoing;
+use super::pool_state::PoolState;
+use super::pooled_connection::{Patience, PooledConnection};
+use super::upstreams::{Limits, Upstream};
 use crate::http_client::{Endpoint, chain};
 use crate::net::AddressGroup;
-use crate::telemetry::{Counters, Limit, Trouble};
+use crate::telemetry::{Counters, Limit};
 use crate::wire::response::ResponseHead;
 
 /// One worker's connections to one upstream.
 #[derive(Debug)]
 pub struct Pool {
-    member: Member,
+    upstream: Upstream,
     limits: Limits,
     upload_idle: Duration,
-    kept: Arc<Kept>,
+    state: Arc<PoolState>,
 }
-
-/// What leases share with their pool.
-#[derive(Debug)]
-pub(super) struct Kept {
-    pub name: Arc<str>,
-    pub body_idle: Duration,
-    pub counters: Arc<Counters>,
-    pub health: Arc<Health>,
-    idle: Mutex<Resting>,
-    slots: Semaphore,
-    anonymous: Arc<AnonymousQuota>,
-    idle_timeout: Duration,
-    /// True while a task closes connections that nobody uses.
-    swept: AtomicBool,
-}
-
-/// Boxed, for they go to leases and back many times a second.
-type Resting = Vec<Box<Connection>>;
 
 /// Why a request got no answer.
 pub(super) struct Failure {
@@ -55,33 +35,23 @@ pub(super) struct Failure {
 }
 
 /// An answer's head, the connection that its body will come over, and what of the request has not gone out yet.
-pub(super) type Answered = (ResponseHead, Lease, Sending);
+pub(super) type Answered = (ResponseHead, PooledConnection, Sending);
 
 impl Pool {
     /// A pool without connections.
     pub(super) fn new(
-        member: Member,
+        upstream: Upstream,
         limits: Limits,
         upload_idle: Duration,
         counters: Arc<Counters>,
     ) -> Self {
-        let kept = Kept {
-            name: member.endpoint.name().clone(),
-            body_idle: limits.body_idle,
-            counters,
-            health: member.health.clone(),
-            idle: Mutex::default(),
-            slots: Semaphore::new(limits.pool.max_connections),
-            anonymous: Arc::new(AnonymousQuota::new(limits.pool.shares())),
-            idle_timeout: limits.pool.idle_timeout,
-            swept: AtomicBool::new(false),
-        };
-        Self { member, limits, upload_idle, kept: Arc::new(kept) }
+        let state = Arc::new(PoolState::new(&upstream, limits, counters));
+        Self { upstream, limits, upload_idle, state }
     }
 
     /// Connections in use.
     pub(super) fn in_use(&self) -> usize {
-        self.limits.pool.max_connections.saturating_sub(self.kept.slots.available_permits())
+        self.limits.pool.max_connections.saturating_sub(self.state.slots.available_permits())
     }
 
     /// Sends a request and waits for the head of the answer.
@@ -91,11 +61,11 @@ impl Pool {
     /// is safe (RFC 9110 §9.2.2) — a GET or HEAD without body — and only once, which `outgoing` remembers.
     pub(super) async fn send(&self, outgoing: &mut Outgoing) -> Result<Answered, Failure> {
         let outcome = self.exchange(outgoing).await;
-        // An answer that has begun is none yet: the lease tells of its end.
+        // An answer that has begun is none yet: the pooled tells of its end.
         if let Err(failure) = &outcome
             && failure.blamed
         {
-            self.member.health.failed(&failure.error);
+            self.upstream.health.failed(&failure.error);
         }
         outcome
     }
@@ -104,22 +74,22 @@ impl Pool {
         let anonymous = match outgoing.caller {
             Caller::SignedIn => None,
             Caller::Anonymous(group) => {
-                Some(match AnonymousQuota::try_acquire(&self.kept.anonymous, group) {
+                Some(match AnonymousQuota::try_acquire(&self.state.anonymous, group) {
                     Some(slot) => slot,
                     // Boxed like the wait below: it is rare, and its timer is large.
                     None => Box::pin(self.wait_for_anonymous_slot(group)).await?,
                 })
             }
         };
-        if let Ok(permit) = self.kept.slots.try_acquire() {
+        if let Ok(permit) = self.state.slots.try_acquire() {
             permit.forget();
         } else {
             Box::pin(self.wait_for_slot()).await?;
         }
         let mut now = Instant::now();
-        let mut lease = Lease::new(self.kept.clone(), anonymous);
+        let mut pooled = PooledConnection::new(self.state.clone(), anonymous);
         // Where one kept connection was closed, the next may be as well: a second try is worth a new one.
-        let mut kept = self.kept.take(now);
+        let mut kept = self.state.take(now);
         loop {
             let kept = kept.take();
             let is_new = kept.is_none();
@@ -131,8 +101,8 @@ impl Pool {
                 now = Instant::now();
                 connected.map_err(|error| Failure { error, again: true, blamed: true })?
             };
-            match lease.exchange(connection, outgoing, self.patience(), now).await {
-                Ok((answer, sending)) => return Ok((answer, lease, sending)),
+            match pooled.exchange(connection, outgoing, self.patience(), now).await {
+                Ok((answer, sending)) => return Ok((answer, pooled, sending)),
                 Err(failed) => {
                     let failure = self.judge(failed, outgoing, is_new);
                     if is_new || !failure.again {
@@ -150,7 +120,7 @@ impl Pool {
 
     /// What a failed exchange means, over a connection that `is_new` or was kept.
     fn judge(&self, failed: Failed, outgoing: &mut Outgoing, is_new: bool) -> Failure {
-        let (upstream, limit) = (self.kept.name.clone(), self.limits.response);
+        let (upstream, limit) = (self.state.name.clone(), self.limits.response);
         let clients = |error| Failure { error, again: false, blamed: false };
         match failed {
             Failed::Deadline => {
@@ -174,10 +144,10 @@ impl Pool {
 
     /// Waits for a slot of those for callers without a session.
     async fn wait_for_anonymous_slot(&self, group: Option<AddressGroup>) -> Result<AnonymousSlot, Failure> {
-        let quota = &self.kept.anonymous;
+        let quota = &self.state.anonymous;
         let slot = AnonymousQuota::acquire(quota, group, self.limits.pool.queue_timeout).await;
         slot.map_err(|(limit, connections)| {
-            let (upstream, pool) = (self.kept.name.clone(), self.limits.pool);
+            let (upstream, pool) = (self.state.name.clone(), self.limits.pool);
             let error = if limit == Limit::AnonymousShare && connections >= pool.max_connections {
                 // Anonymous callers may use every connection: the pool itself is full.
                 ProxyError::Busy { upstream, connections, limit: pool.queue_timeout }
@@ -191,74 +161,18 @@ impl Pool {
     /// Waits for a slot: in order, but not for ever.
     async fn wait_for_slot(&self) -> Result<(), Failure> {
         let limit = self.limits.pool.queue_timeout;
-        if let Ok(Ok(permit)) = tokio::time::timeout(limit, self.kept.slots.acquire()).await {
+        if let Ok(Ok(permit)) = tokio::time::timeout(limit, self.state.slots.acquire()).await {
             permit.forget();
             return Ok(());
         }
-        let (upstream, connections) = (self.kept.name.clone(), self.limits.pool.max_connections);
+        let (upstream, connections) = (self.state.name.clone(), self.limits.pool.max_connections);
         Err(Failure { error: ProxyError::Busy { upstream, connections, limit }, again: true, blamed: false })
     }
 
     async fn connect(&self) -> Result<Box<Connection>, ProxyError> {
-        let failed = |reason| ProxyError::Connect { upstream: self.kept.name.clone(), reason };
-        let endpoint: &Endpoint = &self.member.endpoint;
+        let failed = |reason| ProxyError::Connect { upstream: self.state.name.clone(), reason };
+        let endpoint: &Endpoint = &self.upstream.endpoint;
         let wire = endpoint.dialer().dial().await.map_err(|e| failed(chain(&e)))?;
         Ok(Box::new(Connection::new(wire, self.limits.response)))
-    }
-}
-
-impl Kept {
-    /// The idle connection used last, if it was used recently enough.
-    fn take(&self, now: Instant) -> Option<Box<Connection>> {
-        let mut idle = self.idle();
-        while let Some(mut connection) = idle.pop() {
-            if connection.is_usable(now, self.idle_timeout) {
-                return Some(connection);
-            }
-        }
-        None
-    }
-
-    /// Makes a connection available to the next request.
-    pub fn put(this: &Arc<Self>, connection: Box<Connection>) {
-        this.idle().push(connection);
-        if !this.swept.load(Ordering::Relaxed) {
-            Self::sweep(this);
-        }
-    }
-
-    /// Counts an answer that ends before its end.
-    pub fn cut(&self, why: BodyError) -> BodyError {
-        self.counters.upstream(Trouble::Cut);
-        why
-    }
-
-    /// Frees a slot.
-    pub fn free(&self) {
-        self.slots.add_permits(1);
-    }
-
-    /// Closes connections that nobody uses any more: one task while there are any, and no timer for each.
-    fn sweep(this: &Arc<Self>) {
-        this.swept.store(true, Ordering::Relaxed);
-        let (kept, pause) = (Arc::downgrade(this), this.idle_timeout / 2);
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(pause).await;
-                let Some(kept) = Weak::upgrade(&kept) else { return };
-                let mut idle = kept.idle();
-                let now = Instant::now();
-                idle.retain_mut(|connection| connection.may_stay(now, kept.idle_timeout));
-                if idle.is_empty() {
-                    // The next connection that comes back starts it again.
-                    kept.swept.store(false, Ordering::Relaxed);
-                    return;
-                }
-            }
-        });
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Resting> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

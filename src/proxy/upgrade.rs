@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
-use super::lease::Lease;
+use super::pooled_connection::PooledConnection;
 use super::tunnel::carry;
 use crate::crypto::websocket_key;
 use crate::wire::fields::header_text;
@@ -103,12 +103,12 @@ impl Wanted {
 /// Joins both sides after a 101 that is what was asked for, its fields clean.
 pub(super) fn join(
     answer: ResponseHead,
-    lease: Lease,
+    pooled: PooledConnection,
     wanted: Wanted,
     ended: Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
     // The tunnel is none of the pool's connections any more.
-    let connection = lease.detach();
+    let connection = pooled.detach();
     let Wanted { client, accept, hold } = wanted;
     tokio::spawn(async move {
         let _hold = hold;

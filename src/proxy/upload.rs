@@ -11,7 +11,7 @@ use http_body_util::Full;
 
 use super::client_body::ClientBody;
 use super::client_wait::{ClientWait, UploadLimits};
-use crate::policy::min_rate::MinRate;
+use super::upload_error::UploadError;
 use crate::wire::request_head::BodyLength;
 
 /// A request's body on its way to Campaign.
@@ -29,7 +29,7 @@ pub enum Upload {
 #[derive(Debug)]
 pub struct FromClient {
     body: ClientBody,
-    room: Room,
+    quota: ByteQuota,
     wait: ClientWait,
 }
 
@@ -39,34 +39,11 @@ pub trait Sendable: HttpBody {
     fn upload(self, limits: UploadLimits) -> Upload;
 }
 
-/// Bytes that may still come, of so many in all.
+/// How many bytes may come, and how many of them have not come yet.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
+pub struct ByteQuota {
     left: u64,
     all: u64,
-}
-
-/// Why an upload ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// The client broke off.
-    #[error(transparent)]
-    Client(#[from] hyper::Error),
-    /// The client reset its HTTP/2 stream before the end of its request.
-    #[error("the client reset the stream before the end of its request")]
-    Reset,
-    /// Longer than allowed.
-    #[error("longer than {0} bytes")]
-    TooLarge(u64),
-    /// A pause that was too long.
-    #[error("nothing came for {0:?}")]
-    Stalled(Duration),
-    /// Slower than allowed.
-    #[error("it came at less than {} bytes a second", .0.per_second)]
-    TooSlow(MinRate),
-    /// Not as long as its head says.
-    #[error("not as long as its Content-Length")]
-    Length,
 }
 
 /// A client's body on its way.
@@ -77,7 +54,7 @@ impl Sendable for ClientBody {
         }
         let all = limits.bytes.unwrap_or(u64::MAX);
         let wait = ClientWait::new(limits);
-        Upload::Client(Box::new(FromClient { body: self, room: Room { left: all, all }, wait }), None)
+        Upload::Client(Box::new(FromClient { body: self, quota: ByteQuota { left: all, all }, wait }), None)
     }
 }
 
@@ -184,14 +161,16 @@ impl FromClient {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => {
                 self.wait.moved();
-                Poll::Ready(frame.map(|frame| self.room.take(frame?)))
+                Poll::Ready(frame.map(|frame| self.quota.take(frame?)))
             }
-            Poll::Pending => self.wait.poll(cx, self.room.all - self.room.left).map(|error| Some(Err(error))),
+            Poll::Pending => {
+                self.wait.poll(cx, self.quota.all - self.quota.left).map(|error| Some(Err(error)))
+            }
         }
     }
 }
 
-impl Room {
+impl ByteQuota {
     fn take(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, UploadError> {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         self.left = self.left.checked_sub(length).ok_or(UploadError::TooLarge(self.all))?;

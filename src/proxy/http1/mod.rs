@@ -1,14 +1,14 @@
 //! HTTP/1.1 towards Campaign (RFC 9112), for one exchange after the other on one connection.
 //!
 //! A request's head comes written, and `wire::response` says where answers end. It runs in the task that serves the client:
-//! no other task, no channel, no copy of a body in between (but for `early`). [`Line`] is the connection, [`Sending`] a request on its way.
+//! no other task, no channel, no copy of a body in between (but for `early`). [`Http1Stream`] is the connection, [`Sending`] a request on its way.
 
-mod ahead;
-mod line;
+mod read_buffer;
 mod sending;
+mod stream;
 
-pub(super) use line::Line;
 pub(super) use sending::{SendError, Sending};
+pub(super) use stream::Http1Stream;
 
 use crate::wire::response::ResponseError;
 

@@ -9,7 +9,8 @@ use http_body::Body as _;
 use tokio::io::AsyncWrite as _;
 
 use crate::http_client::Wire;
-use crate::proxy::upload::{Upload, UploadError};
+use crate::proxy::upload::Upload;
+use crate::proxy::upload_error::UploadError;
 use crate::wire::request_head::BodyLength;
 
 /// What of a request has not gone out.

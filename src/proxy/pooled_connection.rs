@@ -6,23 +6,23 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::HeaderValue;
 use http_body::Frame;
 
-use super::anonymous_quota::{AnonymousSlot, Caller};
+use super::anonymous_quota::AnonymousSlot;
 use super::connection::{Connection, Failed};
 use super::error::BodyError;
 use super::http1::{SendError, Sending};
-use super::pool::Kept;
-use super::upload::{Upload, UploadError};
+use super::outgoing::Outgoing;
+use super::pool_state::PoolState;
+use super::upload::Upload;
+use super::upload_error::UploadError;
 use crate::http_client::Wire;
 use crate::telemetry::Limit;
-use crate::wire::request_head::BodyLength;
 use crate::wire::response::{Framing, ResponseHead};
 
 /// A slot of the pool and the connection in it. Dropping it closes the connection and frees the slot.
 #[derive(Debug)]
-pub struct Lease {
+pub struct PooledConnection {
     connection: Option<Box<Connection>>,
     /// False when the connection cannot be used again.
     persists: bool,
@@ -32,20 +32,7 @@ pub struct Lease {
     endless: bool,
     /// For a caller without a session.
     _anonymous: Option<AnonymousSlot>,
-    kept: Arc<Kept>,
-}
-
-/// A request as it goes over the wire.
-pub(super) struct Outgoing {
-    pub head: Bytes,
-    pub length: BodyLength,
-    pub upload: Upload,
-    pub is_head: bool,
-    /// The host that the client used.
-    pub client_host: Option<HeaderValue>,
-    /// True while it may go out again though something of it may have arrived.
-    pub repeatable: bool,
-    pub caller: Caller,
+    pool: Arc<PoolState>,
 }
 
 /// How long to wait in an exchange.
@@ -57,15 +44,15 @@ pub(super) struct Patience {
     pub upload: Duration,
 }
 
-impl Lease {
+impl PooledConnection {
     /// Holds a slot that was taken already.
-    pub(super) fn new(kept: Arc<Kept>, anonymous: Option<AnonymousSlot>) -> Self {
-        Self { connection: None, persists: false, came: 0, endless: false, _anonymous: anonymous, kept }
+    pub(super) fn new(pool: Arc<PoolState>, anonymous: Option<AnonymousSlot>) -> Self {
+        Self { connection: None, persists: false, came: 0, endless: false, _anonymous: anonymous, pool }
     }
 
     /// The upstream's name for logs.
     pub(super) fn upstream(&self) -> &Arc<str> {
-        &self.kept.name
+        &self.pool.name
     }
 
     /// Sends a request over `connection` and waits for the head of the answer: at most `patience.answer` after the last
@@ -115,21 +102,21 @@ impl Lease {
         waits: &mut bool,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Some(connection) = self.connection.as_mut() else { return Poll::Ready(None) };
-        let kept = &*self.kept;
-        let upstream = || kept.name.clone();
-        if let Poll::Ready(frame) = connection.line.poll_frame(cx, framing) {
+        let pool = &*self.pool;
+        let upstream = || pool.name.clone();
+        if let Poll::Ready(frame) = connection.stream.poll_frame(cx, framing) {
             *waits = false;
             if let Some(Ok(frame)) = &frame {
                 self.came += frame.data_ref().map_or(0, |piece| piece.len() as u64);
             }
-            let broken = |error| kept.cut(BodyError::Broken { upstream: upstream(), error });
+            let broken = |error| pool.cut(BodyError::Broken { upstream: upstream(), error });
             return Poll::Ready(frame.map(|frame| frame.map_err(broken)));
         }
-        let limit = kept.body_idle;
+        let limit = pool.body_idle;
         if !std::mem::replace(waits, true) {
             connection.deadline.arm(limit);
         }
-        let stalled = || kept.cut(BodyError::Stalled { upstream: upstream(), limit });
+        let stalled = || pool.cut(BodyError::Stalled { upstream: upstream(), limit });
         connection.deadline.poll(cx).map(|()| Some(Err(stalled())))
     }
 
@@ -142,7 +129,7 @@ impl Lease {
     ) -> Poll<Result<(), SendError>> {
         match self.connection.as_mut() {
             Some(connection) => {
-                let sent = connection.line.poll_send(cx, sending, upload);
+                let sent = connection.stream.poll_send(cx, sending, upload);
                 if let Poll::Ready(Err(SendError::Upload(error))) = &sent {
                     // The answer is under way: there is no other sign of it.
                     let limit = match error {
@@ -152,7 +139,7 @@ impl Lease {
                         _ => None,
                     };
                     if let Some(limit) = limit {
-                        self.kept.counters.hit(limit, None);
+                        self.pool.counters.hit(limit, None);
                     }
                 }
                 sent
@@ -172,33 +159,33 @@ impl Lease {
         // Silence may be what an answer is for.
         let broken = matches!(error, BodyError::Broken { .. });
         if broken && !self.endless && self.came < BUFFERED {
-            self.kept.health.failed(error);
+            self.pool.health.failed(error);
         }
     }
 
     /// Makes the connection available to the next request; to be called when request and answer are through.
     pub(super) fn give_back(mut self) {
         if !self.endless {
-            self.kept.health.answered();
+            self.pool.health.answered();
         }
         if let Some(mut connection) = self.connection.take()
             && self.persists
             && connection.is_through()
         {
-            Kept::put(&self.kept, connection);
+            PoolState::put(&self.pool, connection);
         }
     }
 
     /// Frees the slot; the connection lives on as something else than HTTP.
     pub(super) fn detach(mut self) -> Option<(Wire, Vec<u8>)> {
-        self.kept.health.answered();
-        self.connection.take().map(|connection| connection.line.into_parts())
+        self.pool.health.answered();
+        self.connection.take().map(|connection| connection.stream.into_parts())
     }
 }
 
-impl Drop for Lease {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
-        self.kept.free();
+        self.pool.free();
     }
 }
 

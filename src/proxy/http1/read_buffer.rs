@@ -5,9 +5,9 @@ use std::task::{Poll, ready};
 
 use bytes::Bytes;
 
-/// Bytes read ahead.
+/// Bytes read buffer.
 #[derive(Debug)]
-pub(super) struct Ahead {
+pub(super) struct ReadBuffer {
     /// Not used yet.
     pub bytes: Bytes,
     /// Holds the memory of what was read last, for the next: as soon as nobody else holds any of it.
@@ -16,7 +16,7 @@ pub(super) struct Ahead {
     at_once: usize,
 }
 
-impl Ahead {
+impl ReadBuffer {
     /// Nothing.
     pub fn new() -> Self {
         Self { bytes: Bytes::new(), memory: Bytes::new(), at_once: LEAST }
@@ -73,67 +73,67 @@ pub(super) const AT_MOST: usize = 64 * 1024;
 mod tests {
     use super::*;
 
-    fn filled(ahead: &mut Ahead, bytes: &[u8]) -> *const u8 {
-        let count = ahead.fill(|space| {
+    fn filled(buffer: &mut ReadBuffer, bytes: &[u8]) -> *const u8 {
+        let count = buffer.fill(|space| {
             space.extend_from_slice(bytes);
             Poll::Ready(Ok(bytes.len()))
         });
         assert!(matches!(count, Poll::Ready(Ok(count)) if count == bytes.len()));
-        ahead.bytes.as_ptr()
+        buffer.bytes.as_ptr()
     }
 
     #[test]
     fn the_same_memory_is_used_again_once_nobody_holds_it() {
-        let mut ahead = Ahead::new();
-        let first = filled(&mut ahead, b"one");
-        let (piece, all) = (ahead.bytes.split_to(3), ahead.bytes.len());
+        let mut buffer = ReadBuffer::new();
+        let first = filled(&mut buffer, b"one");
+        let (piece, all) = (buffer.bytes.split_to(3), buffer.bytes.len());
         assert_eq!((&piece[..], all), (&b"one"[..], 0));
-        let second = filled(&mut ahead, b"two");
+        let second = filled(&mut buffer, b"two");
         assert_ne!(first, second, "somebody holds the first");
-        assert_eq!((&piece[..], &ahead.bytes[..]), (&b"one"[..], &b"two"[..]));
-        drop(ahead.bytes.split_to(3));
+        assert_eq!((&piece[..], &buffer.bytes[..]), (&b"one"[..], &b"two"[..]));
+        drop(buffer.bytes.split_to(3));
         // Would get the memory if it were free.
         let taker = Vec::<u8>::with_capacity(LEAST);
         assert_ne!(taker.as_ptr(), second);
-        assert_eq!(filled(&mut ahead, b"three"), second);
-        ahead.let_go();
-        assert!(ahead.bytes.is_empty() && ahead.memory.is_empty());
+        assert_eq!(filled(&mut buffer, b"three"), second);
+        buffer.let_go();
+        assert!(buffer.bytes.is_empty() && buffer.memory.is_empty());
     }
 
     #[test]
     fn what_is_left_stays_before_what_comes() {
-        let mut ahead = Ahead::new();
-        filled(&mut ahead, b"a head, and its en");
-        let piece = ahead.bytes.split_to(8);
-        filled(&mut ahead, b"d");
-        assert_eq!((&piece[..], &ahead.bytes[..]), (&b"a head, "[..], &b"and its end"[..]));
-        assert!(ahead.fill(|_| Poll::Pending).is_pending());
-        assert_eq!(ahead.bytes, "and its end");
-        let broken = ahead.fill(|_| Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())));
+        let mut buffer = ReadBuffer::new();
+        filled(&mut buffer, b"a head, and its en");
+        let piece = buffer.bytes.split_to(8);
+        filled(&mut buffer, b"d");
+        assert_eq!((&piece[..], &buffer.bytes[..]), (&b"a head, "[..], &b"and its end"[..]));
+        assert!(buffer.fill(|_| Poll::Pending).is_pending());
+        assert_eq!(buffer.bytes, "and its end");
+        let broken = buffer.fill(|_| Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())));
         assert!(matches!(broken, Poll::Ready(Err(_))));
-        assert_eq!(ahead.bytes, "and its end");
+        assert_eq!(buffer.bytes, "and its end");
     }
 
     #[test]
     fn large_pieces_are_read_in_larger_ones() {
-        let mut ahead = Ahead::new();
-        let room = |ahead: &mut Ahead, all: bool| {
+        let mut buffer = ReadBuffer::new();
+        let room = |buffer: &mut ReadBuffer, all: bool| {
             let mut room = 0;
-            let _ = ahead.fill(|space| {
+            let _ = buffer.fill(|space| {
                 room = space.capacity() - space.len();
                 let count = if all { room } else { 1 };
                 space.resize(space.len() + count, b'x');
                 Poll::Ready(Ok(count))
             });
-            ahead.bytes = Bytes::new();
+            buffer.bytes = Bytes::new();
             room
         };
-        let rooms: Vec<usize> = (0..5).map(|_| room(&mut ahead, true)).collect();
+        let rooms: Vec<usize> = (0..5).map(|_| room(&mut buffer, true)).collect();
         assert_eq!(rooms, [LEAST, LEAST * 2, LEAST * 4, AT_MOST, AT_MOST]);
-        ahead.let_go();
+        buffer.let_go();
         for expected in [AT_MOST, AT_MOST / 2, AT_MOST / 4, LEAST, LEAST] {
-            assert_eq!(room(&mut ahead, false), expected);
-            ahead.memory = Bytes::new();
+            assert_eq!(room(&mut buffer, false), expected);
+            buffer.memory = Bytes::new();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A connection to an upstream: bytes in both directions, and what has been read ahead.
+//! A connection to an upstream: bytes in both directions, and what has been read buffer.
 
 use std::future::{Future as _, poll_fn};
 use std::io;
@@ -10,7 +10,7 @@ use http_body::Frame;
 use tokio::task::unconstrained;
 use tokio_util::io::poll_read_buf;
 
-use super::ahead::{AT_MOST, Ahead};
+use super::read_buffer::{AT_MOST, ReadBuffer};
 use super::{SendError, Sending, WireError};
 use crate::http_client::Wire;
 use crate::proxy::upload::Upload;
@@ -18,18 +18,18 @@ use crate::wire::response::{Framing, Next, ResponseError, ResponseHead};
 
 /// A connection. Dropping it closes it.
 #[derive(Debug)]
-pub struct Line {
+pub struct Http1Stream {
     wire: Wire,
     /// Read, and not used yet.
-    ahead: Ahead,
+    buffer: ReadBuffer,
     /// Interim answers before the one that is waited for.
     interim: u8,
 }
 
-impl Line {
+impl Http1Stream {
     /// Over an open connection.
     pub fn new(wire: Wire) -> Self {
-        Self { wire, ahead: Ahead::new(), interim: 0 }
+        Self { wire, buffer: ReadBuffer::new(), interim: 0 }
     }
 
     /// True when it is open and the upstream says nothing, as it must between two exchanges. Costs no system call unless
@@ -38,18 +38,18 @@ impl Line {
         // Whatever the task may still do in its turn: a connection that was not looked at is not a quiet one.
         let look = pin!(unconstrained(poll_fn(|cx| Poll::Ready(self.poll_fill(cx).is_pending()))));
         let quiet = look.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(true);
-        quiet && self.ahead.bytes.is_empty()
+        quiet && self.buffer.bytes.is_empty()
     }
 
     /// True when nothing is left of an exchange; what would be, nobody knows of what it is.
     pub fn is_clear(&self) -> bool {
-        self.ahead.bytes.is_empty()
+        self.buffer.bytes.is_empty()
     }
 
     /// Lets go of the buffer of a connection that nobody has used for a while.
     pub fn rest(&mut self) {
         if self.is_clear() {
-            self.ahead.let_go();
+            self.buffer.let_go();
         }
     }
 
@@ -71,8 +71,8 @@ impl Line {
     ) -> Poll<Result<ResponseHead, WireError>> {
         loop {
             // Without a line's end there is no head yet.
-            if self.ahead.bytes.contains(&b'\n') {
-                match ResponseHead::parse(&mut self.ahead.bytes, to_head).map_err(WireError::from)? {
+            if self.buffer.bytes.contains(&b'\n') {
+                match ResponseHead::parse(&mut self.buffer.bytes, to_head).map_err(WireError::from)? {
                     Some(answer) if answer.status.is_informational() && answer.status != SWITCHING => {
                         self.interim += 1;
                         if self.interim > MAX_INTERIM {
@@ -87,10 +87,10 @@ impl Line {
                     None => {}
                 }
             }
-            if self.ahead.bytes.len() >= AT_MOST {
+            if self.buffer.bytes.len() >= AT_MOST {
                 return Poll::Ready(Err(WireError::TooLong));
             }
-            let begun = !self.ahead.bytes.is_empty();
+            let begun = !self.buffer.bytes.is_empty();
             if ready!(self.poll_fill(cx))? == 0 {
                 return Poll::Ready(Err(if begun {
                     ResponseError::Incomplete.into()
@@ -108,7 +108,7 @@ impl Line {
         framing: &mut Framing,
     ) -> Poll<Option<Result<Frame<Bytes>, WireError>>> {
         loop {
-            match framing.next(&mut self.ahead.bytes).map_err(WireError::from)? {
+            match framing.next(&mut self.buffer.bytes).map_err(WireError::from)? {
                 Next::Frame(frame) => return Poll::Ready(Some(Ok(frame))),
                 Next::End => return Poll::Ready(None),
                 Next::More if ready!(self.poll_fill(cx))? == 0 => framing.close().map_err(WireError::from)?,
@@ -119,21 +119,21 @@ impl Line {
 
     /// The connection itself, and what has come over it, for another protocol.
     pub fn into_parts(self) -> (Wire, Vec<u8>) {
-        (self.wire, self.ahead.bytes.to_vec())
+        (self.wire, self.buffer.bytes.to_vec())
     }
 
     /// Reads what there is behind what has been read; gives the count, 0 at the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Self { wire, ahead, .. } = self;
+        let Self { wire, buffer, .. } = self;
         match wire {
             Wire::Plain(socket) => loop {
                 // First, so that memory is made ready for bytes that are there.
                 ready!(socket.poll_readable(cx))?;
-                if let Poll::Ready(read) = ahead.fill(|space| socket.try_read(space)) {
+                if let Poll::Ready(read) = buffer.fill(|space| socket.try_read(space)) {
                     return Poll::Ready(read);
                 }
             },
-            Wire::Tls(stream) => ahead.fill(|space| poll_read_buf(Pin::new(stream), cx, space)),
+            Wire::Tls(stream) => buffer.fill(|space| poll_read_buf(Pin::new(stream), cx, space)),
         }
     }
 }

@@ -10,10 +10,10 @@ use crate::http_client::Endpoint;
 
 /// The upstreams, shared by all workers.
 #[derive(Debug)]
-pub struct Fleet {
+pub struct Upstreams {
     /// In the order of the configuration.
-    pub(super) members: Vec<Member>,
-    /// Indices into `members`, each as often as its weight asks, well mixed.
+    pub(super) servers: Vec<Upstream>,
+    /// Indices into `servers`, each as often as its weight asks, well mixed.
     schedule: Vec<usize>,
     pub(super) limits: Limits,
     pub(super) check: Option<config::HealthCheck>,
@@ -23,7 +23,7 @@ pub struct Fleet {
 
 /// One upstream.
 #[derive(Clone, Debug)]
-pub(super) struct Member {
+pub(super) struct Upstream {
     pub endpoint: Endpoint,
     pub weight: u32,
     pub health: Arc<Health>,
@@ -37,17 +37,17 @@ pub(super) struct Limits {
     pub pool: config::PoolLimits,
 }
 
-impl Fleet {
+impl Upstreams {
     /// The upstreams with their weights; at most 64.
     pub fn new(endpoints: Vec<(Endpoint, u32)>, campaign: &config::Campaign) -> Self {
         let alone = endpoints.len() == 1;
-        let members: Vec<Member> = endpoints
+        let servers: Vec<Upstream> = endpoints
             .into_iter()
             .take(MOST)
             .map(|(endpoint, weight)| {
                 let name = endpoint.name().clone();
                 let health = Health::new(name, campaign.health, campaign.connect_timeout * 2, alone);
-                Member { endpoint, weight: weight.max(1), health: Arc::new(health) }
+                Upstream { endpoint, weight: weight.max(1), health: Arc::new(health) }
             })
             .collect();
         let limits = Limits {
@@ -55,10 +55,10 @@ impl Fleet {
             body_idle: campaign.body_idle_timeout,
             pool: campaign.pool,
         };
-        let weights: Vec<u32> = members.iter().map(|member| member.weight).collect();
+        let weights: Vec<u32> = servers.iter().map(|upstream| upstream.weight).collect();
         Self {
             schedule: schedule(&weights),
-            members,
+            servers,
             limits,
             check: campaign.health_check(),
             workers: AtomicUsize::new(0),
@@ -67,7 +67,7 @@ impl Fleet {
 
     /// How each upstream stands, by name.
     pub fn standings(&self) -> impl Iterator<Item = (&Arc<str>, Standing)> {
-        self.members.iter().map(|member| (member.endpoint.name(), member.health.standing()))
+        self.servers.iter().map(|upstream| (upstream.endpoint.name(), upstream.health.standing()))
     }
 
     /// Where a worker begins its turns: no two with the same upstream, or after every start one would get a request from each.
@@ -85,15 +85,15 @@ impl Fleet {
         turn: usize,
         in_use: impl Fn(usize) -> usize,
     ) -> Option<usize> {
-        if let [_] = *self.members {
+        if let [_] = *self.servers {
             return (tried == 0).then_some(0);
         }
         let most = self.limits.pool.max_connections;
         let rank = |index: usize| -> u64 {
-            let member = &self.members[index];
+            let upstream = &self.servers[index];
             let used = in_use(index);
-            let load = (used as u64).saturating_mul(SCALE) / u64::from(member.weight);
-            match member.health.standing() {
+            let load = (used as u64).saturating_mul(SCALE) / u64::from(upstream.weight);
+            match upstream.health.standing() {
                 Standing::Good | Standing::Due if used < most => load,
                 Standing::Good | Standing::Due => FULL + load,
                 Standing::Ejected(left) => EJECTED + left,
@@ -102,16 +102,16 @@ impl Fleet {
         };
         loop {
             let free = |index: &usize| tried >> index & 1 == 0;
-            let best = (0..self.members.len()).filter(free).map(rank).min()?;
+            let best = (0..self.servers.len()).filter(free).map(rank).min()?;
             let start = turn % self.schedule.len();
             let turns = self.schedule[start..].iter().chain(&self.schedule[..start]).copied();
             // An upstream's rank may have changed meanwhile; then any that is left will do.
             let index = turns
                 .filter(free)
                 .find(|index| rank(*index) <= best)
-                .or_else(|| (0..self.members.len()).find(free))?;
-            let health = &self.members[index].health;
-            let others = (0..self.members.len()).any(|other| other != index && free(&other));
+                .or_else(|| (0..self.servers.len()).find(free))?;
+            let health = &self.servers[index].health;
+            let others = (0..self.servers.len()).any(|other| other != index && free(&other));
             if health.standing() != Standing::Due || health.claim_probe() || !others {
                 return Some(index);
             }
@@ -158,18 +158,18 @@ mod tests {
     use super::*;
     use crate::http_client::{Dialer, Target};
 
-    fn fleet(weights: &[u32]) -> Fleet {
+    fn upstreams(weights: &[u32]) -> Upstreams {
         let second = Duration::from_secs(1);
-        let member = |(index, weight): (usize, &u32)| {
+        let upstream = |(index, weight): (usize, &u32)| {
             let dialer = Dialer::new(Target::Tcp("127.0.0.1".into(), 9), second);
             let endpoint = Endpoint::new(&format!("http://c{index}"), HeaderValue::from_static("c"), dialer);
             let settings = config::Health { ejection: second * 60, ..config::Health::default() };
             let health = Health::new(endpoint.name().clone(), settings, second, false);
-            Member { endpoint, weight: *weight, health: Arc::new(health) }
+            Upstream { endpoint, weight: *weight, health: Arc::new(health) }
         };
         let pool = config::PoolLimits { max_connections: 10, ..config::PoolLimits::default() };
-        Fleet {
-            members: weights.iter().enumerate().map(member).collect(),
+        Upstreams {
+            servers: weights.iter().enumerate().map(upstream).collect(),
             schedule: schedule(weights),
             limits: Limits { response: second, body_idle: second, pool },
             check: None,
@@ -177,49 +177,53 @@ mod tests {
         }
     }
 
-    fn shares(fleet: &Fleet, in_use: &[usize]) -> Vec<usize> {
-        let mut shares = vec![0; fleet.members.len()];
+    fn shares(upstreams: &Upstreams, in_use: &[usize]) -> Vec<usize> {
+        let mut shares = vec![0; upstreams.servers.len()];
         for turn in 0..600 {
-            shares[fleet.choose(0, turn, |index| in_use[index]).unwrap()] += 1;
+            shares[upstreams.choose(0, turn, |index| in_use[index]).unwrap()] += 1;
         }
         shares
     }
 
     #[test]
     fn weights_share_an_idle_fleet() {
-        assert_eq!(shares(&fleet(&[1, 1]), &[0, 0]), [300, 300]);
-        assert_eq!(shares(&fleet(&[2, 1]), &[0, 0]), [400, 200]);
-        assert_eq!(shares(&fleet(&[50, 100, 150]), &[0, 0, 0]), [100, 200, 300]);
+        assert_eq!(shares(&upstreams(&[1, 1]), &[0, 0]), [300, 300]);
+        assert_eq!(shares(&upstreams(&[2, 1]), &[0, 0]), [400, 200]);
+        assert_eq!(shares(&upstreams(&[50, 100, 150]), &[0, 0, 0]), [100, 200, 300]);
         assert_eq!(schedule(&[2, 1]), [0, 1, 0]);
     }
 
     #[test]
     fn every_worker_begins_with_another_one() {
-        let fleet = fleet(&[1, 1]);
-        let begins = [0; 4].map(|_| fleet.choose(0, fleet.first_turn(), |_| 0).unwrap());
+        let upstreams = upstreams(&[1, 1]);
+        let begins = [0; 4].map(|_| upstreams.choose(0, upstreams.first_turn(), |_| 0).unwrap());
         assert_eq!(begins[..2], begins[2..]);
         assert_ne!(begins[0], begins[1]);
     }
 
     #[test]
     fn the_fewest_requests_in_flight_for_the_weight() {
-        assert_eq!(shares(&fleet(&[1, 1]), &[3, 2]), [0, 600]);
-        assert_eq!(shares(&fleet(&[2, 1]), &[3, 2]), [600, 0]);
-        assert_eq!(shares(&fleet(&[2, 1]), &[4, 2]), [400, 200]);
-        assert_eq!(shares(&fleet(&[100, 1]), &[10, 1]), [0, 600], "a full one only when all are");
+        assert_eq!(shares(&upstreams(&[1, 1]), &[3, 2]), [0, 600]);
+        assert_eq!(shares(&upstreams(&[2, 1]), &[3, 2]), [600, 0]);
+        assert_eq!(shares(&upstreams(&[2, 1]), &[4, 2]), [400, 200]);
+        assert_eq!(shares(&upstreams(&[100, 1]), &[10, 1]), [0, 600], "a full one only when all are");
     }
 
     #[test]
     fn one_that_is_passed_over_is_the_last_resort() {
-        let fleet = fleet(&[1, 1, 1]);
+        let upstreams = upstreams(&[1, 1, 1]);
         for _ in 0..3 {
-            fleet.members[0].health.failed(&"refused");
+            upstreams.servers[0].health.failed(&"refused");
         }
-        fleet.members[1].health.checked(Err("status 503"));
-        assert_eq!(shares(&fleet, &[0, 0, 9]), [0, 0, 600]);
-        fleet.members[2].health.checked(Err("status 503"));
-        assert_eq!(shares(&fleet, &[0, 0, 9]), [600, 0, 0], "all are passed over: the least bad is tried");
-        assert_eq!(fleet.choose(0b001, 0, |_| 0), Some(1));
-        assert_eq!(fleet.choose(0b111, 0, |_| 0), None);
+        upstreams.servers[1].health.checked(Err("status 503"));
+        assert_eq!(shares(&upstreams, &[0, 0, 9]), [0, 0, 600]);
+        upstreams.servers[2].health.checked(Err("status 503"));
+        assert_eq!(
+            shares(&upstreams, &[0, 0, 9]),
+            [600, 0, 0],
+            "all are passed over: the least bad is tried"
+        );
+        assert_eq!(upstreams.choose(0b001, 0, |_| 0), Some(1));
+        assert_eq!(upstreams.choose(0b111, 0, |_| 0), None);
     }
 }

@@ -1,0 +1,32 @@
+//! A request as it goes to Campaign.
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+use super::anonymous_quota::Caller;
+use super::upload::Upload;
+use crate::wire::request_head::{BodyLength, RequestHead};
+
+/// A request with its head already written.
+pub(super) struct Outgoing {
+    pub head: Bytes,
+    pub length: BodyLength,
+    pub upload: Upload,
+    pub is_head: bool,
+    /// The host that the client used.
+    pub client_host: Option<HeaderValue>,
+    /// True while the request may be sent again although Campaign may have received a part of it.
+    pub repeatable: bool,
+    pub caller: Caller,
+}
+
+impl Outgoing {
+    /// A request of a signed-in caller.
+    pub fn new(head: RequestHead, upload: Upload) -> Self {
+        let length = upload.length();
+        let head = head.end(&length);
+        let (is_head, repeatable, client_host) = (head.is_head, head.is_repeatable, head.client_host);
+        let head = Bytes::from(head.bytes);
+        Self { head, length, upload, is_head, client_host, repeatable, caller: Caller::SignedIn }
+    }
+}
