@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+mod handler;
+
 use crate::admin::{self, Admin};
 use crate::campaign::Campaign;
 use crate::clock::Clock;
@@ -220,7 +222,7 @@ fn workers(
     tls: &Arc<ServerConfig>,
     bound: Vec<Bound>,
     metrics: &Metrics,
-) -> io::Result<Vec<Worker>> {
+) -> io::Result<Vec<Worker<Gate>>> {
     let mut workers = Vec::new();
     let admission = Arc::new(Admission::new(&config.limits));
     let mut limits = config.limits;
@@ -231,7 +233,7 @@ fn workers(
         workers.push(Worker {
             sockets: Vec::new(),
             tls: tls.clone(),
-            gate: Gate::new(shared.clone(), proxy, AccessLog::new(&config.log)?, counters.clone()),
+            handler: Gate::new(shared.clone(), proxy, AccessLog::new(&config.log)?, counters.clone()),
             trusted_proxies: config.listen.trusted_proxies.clone(),
             proxy_protocol: config.listen.proxy_protocol,
             limits,

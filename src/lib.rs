@@ -17,6 +17,7 @@ pub mod http_client;
 pub mod ims;
 pub mod net;
 pub mod pages;
+pub mod peer;
 pub mod policy;
 pub mod proxy;
 pub mod server;

@@ -39,7 +39,7 @@ pub use client_body::ClientBody;
 pub use error::{BodyError, ProxyError};
 pub use health::Standing;
 pub use http1::WireError;
-pub use upgrade::{Hold, Wanted, is_websocket};
+pub use upgrade::{Wanted, is_websocket};
 pub use upload::Sendable;
 pub use upstreams::Upstreams;
 

@@ -3,8 +3,6 @@
 //!
 //! Only `websocket` is let through. Another protocol inside the connection (`h2c`) would carry requests past the gate.
 
-use std::any::Any;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +19,7 @@ use super::body::Body;
 use super::pooled_connection::PooledConnection;
 use super::tunnel::carry;
 use crate::crypto::websocket_key;
+use crate::peer::TunnelGuard;
 use crate::wire::fields::header_text;
 use crate::wire::request_head::HeaderLines;
 use crate::wire::response::ResponseHead;
@@ -39,30 +38,13 @@ fn protocol<B>(request: &Request<B>) -> Option<&[u8]> {
     request.extensions().get::<Protocol>().map(AsRef::as_ref)
 }
 
-/// Whatever the server wants to keep for as long as a WebSocket over HTTP/2 is open; an extension of the request.
-#[derive(Clone)]
-pub struct Hold(#[expect(dead_code, reason = "only its end counts")] Arc<dyn Any + Send + Sync>);
-
-impl Hold {
-    /// Drops this when the WebSocket ends.
-    pub fn new(what: impl Any + Send + Sync) -> Self {
-        Self(Arc::new(what))
-    }
-}
-
-impl fmt::Debug for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hold")
-    }
-}
-
 /// A WebSocket that a client asked for.
 #[derive(Debug)]
 pub struct Wanted {
     client: OnUpgrade,
     /// Over HTTP/2, which has no key of its own: what Campaign has to answer to ours (RFC 6455 §4.1, RFC 8441 §5).
     accept: Option<String>,
-    hold: Option<Hold>,
+    guard: Option<TunnelGuard>,
 }
 
 impl Wanted {
@@ -76,8 +58,8 @@ impl Wanted {
             accept = Some(accept_of(&key));
             request.headers_mut().insert(header::SEC_WEBSOCKET_KEY, header_text(&key));
         }
-        let hold = request.extensions_mut().remove::<Hold>();
-        Self { client: hyper::upgrade::on(request), accept, hold }
+        let guard = request.extensions_mut().remove::<TunnelGuard>();
+        Self { client: hyper::upgrade::on(request), accept, guard }
     }
 
     /// Adds the hop-by-hop fields that ask for it.
@@ -109,9 +91,9 @@ pub(super) fn join(
 ) -> Response<Body> {
     // The tunnel is none of the pool's connections any more.
     let connection = pooled.detach();
-    let Wanted { client, accept, hold } = wanted;
+    let Wanted { client, accept, guard } = wanted;
     tokio::spawn(async move {
-        let _hold = hold;
+        let _guard = guard;
         let (Ok(client), Some((mut upstream, ahead))) = (client.await, connection) else { return };
         let mut client = TokioIo::new(client);
         let tunnel = carry(&mut client, &mut upstream, ahead, HALF);

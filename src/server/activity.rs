@@ -2,17 +2,14 @@
 
 use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::Poll;
 
-use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use http_body::{Body, Frame, SizeHint};
 
-use super::buffers::{Buffers, Held, Piece};
-use super::streams::{Ended, Stuck, Turn, Turns};
+use super::buffers::{Buffers, Held};
+use super::streams::{Ended, Stuck, Turns};
 use crate::wire::framing::FramingError;
 use crate::wire::strict_head::FlawedHead;
 
@@ -35,8 +32,8 @@ pub struct Activity {
     flawed: OnceLock<FlawedHead>,
     word: AtomicU8,
     told: AtomicWaker,
-    /// Of answers over HTTP/2 that come in several pieces, or in a long one.
-    turns: Turns,
+    /// Of HTTP/2 responses that come in several pieces, or in a long one.
+    pub turns: Turns,
     /// What the client has not taken.
     pub held: Held,
 }
@@ -166,14 +163,38 @@ impl Activity {
         self.is_idle() && !self.is_tunnel() && !self.is_blocked() && self.held.bytes() == 0
     }
 
-    /// Notes that something happens between requests.
+    /// Notes progress.
     pub fn moves(&self) {
-        self.step();
-    }
-
-    fn step(&self) {
         self.moved.store(self.moved().wrapping_add(1), Ordering::Relaxed);
     }
+
+    /// Notes the head of a request.
+    pub fn request_begins(&self, has_body: bool) {
+        self.unclean[HAD_BODY].store(has_body, Ordering::Relaxed);
+        change(&self.heads, 1);
+    }
+
+    /// Notes an exchange in which the client waits for the gateway.
+    pub fn exchange_begins(&self) {
+        self.moves();
+        change(&self.exchanges, 1);
+        change(&self.owed, 1);
+    }
+
+    /// Notes that one more exchange waits for the gateway or Campaign, or one less.
+    pub fn owes(&self, owes: bool) {
+        change(&self.owed, if owes { 1 } else { -1 });
+    }
+
+    /// Notes the end of an exchange.
+    pub fn exchange_ends(&self) {
+        change(&self.exchanges, -1);
+        self.moves();
+    }
+}
+
+fn change(number: &AtomicU32, by: i32) {
+    number.store(number.load(Ordering::Relaxed).wrapping_add_signed(by), Ordering::Relaxed);
 }
 
 impl Drop for Activity {
@@ -182,146 +203,12 @@ impl Drop for Activity {
     }
 }
 
-/// A request under way, until dropped.
-#[derive(Debug)]
-pub struct Exchange {
-    activity: Arc<Activity>,
-    owes: bool,
-}
-
-impl Exchange {
-    /// Begins with the request's head.
-    pub fn begin(activity: &Arc<Activity>, has_body: bool) -> Self {
-        activity.unclean[HAD_BODY].store(has_body, Ordering::Relaxed);
-        change(&activity.heads, 1);
-        Self::tunnel(activity)
-    }
-
-    /// A WebSocket over HTTP/2, where it is one stream among others: neither side owes the other anything, and the
-    /// connection is in use.
-    pub fn tunnel(activity: &Arc<Activity>) -> Self {
-        activity.step();
-        change(&activity.exchanges, 1);
-        change(&activity.owed, 1);
-        Self { activity: activity.clone(), owes: true }
-    }
-
-    /// Lives on in the answer's body.
-    pub fn through<B>(mut self, body: B) -> Through<B> {
-        self.owes(false);
-        Through { body, exchange: self, turn: None }
-    }
-
-    fn owes(&mut self, owes: bool) {
-        if owes != self.owes {
-            self.owes = owes;
-            change(&self.activity.owed, if owes { 1 } else { -1 });
-        }
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        self.owes(false);
-        change(&self.activity.exchanges, -1);
-        self.activity.step();
-    }
-}
-
-fn change(number: &AtomicU32, by: i32) {
-    number.store(number.load(Ordering::Relaxed).wrapping_add_signed(by), Ordering::Relaxed);
-}
-
-/// An answer's body whose pieces count as movement.
-#[derive(Debug)]
-pub struct Through<B> {
-    body: B,
-    exchange: Exchange,
-    /// Over HTTP/2, from the first piece that is not the last, or is long.
-    turn: Option<Arc<Turn>>,
-}
-
-impl<B> Through<B> {
-    /// It is the client's turn, and nothing moves until it has taken something.
-    #[cold]
-    fn waits(&mut self, cx: &Context<'_>) {
-        self.exchange.owes(false);
-        let activity = &self.exchange.activity;
-        if activity.is_http2() {
-            self.turn.get_or_insert_with(|| activity.turns.begin(cx.waker())).waits();
-        }
-    }
-}
-
-impl<B: Body<Data = Bytes> + Unpin> Body for Through<B> {
-    type Data = Piece;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Piece>, B::Error>>> {
-        if self.exchange.activity.held.admit(cx).is_err() {
-            self.waits(cx);
-            return Poll::Pending;
-        }
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        self.exchange.owes(polled.is_pending());
-        let activity = &self.exchange.activity;
-        activity.step();
-        if let Some(turn) = &self.turn {
-            turn.asked(polled.is_ready());
-        } else if activity.is_http2()
-            && let Poll::Ready(Some(Ok(piece))) = &polled
-            && (!self.body.is_end_stream() || piece.data_ref().is_some_and(|piece| piece.len() > SMALL))
-        {
-            self.turn = Some(activity.turns.begin(cx.waker()));
-        }
-        let this = &*self;
-        polled.map_ok(|frame| {
-            frame.map_data(|bytes| Piece::new(bytes, &this.exchange.activity, this.turn.as_ref()))
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// Bytes of a whole answer over whose stay nobody watches: a hundred of them are no matter.
-const SMALL: usize = 16 * 1024;
 const HAD_BODY: usize = 0;
 const BLOCKED: usize = 1;
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::{BodyExt as _, Full};
-
     use super::*;
-
-    #[tokio::test]
-    async fn an_exchange_lasts_until_its_answer_is_through() {
-        let activity = Arc::<Activity>::default();
-        assert!(activity.may_rest());
-        let exchange = Exchange::begin(&activity, false);
-        assert!(!activity.is_idle() && !activity.waits_for_client(), "the gateway's turn");
-        let mut body = exchange.through(Full::new(Bytes::from_static(b"x")));
-        assert!(activity.waits_for_client(), "the client's turn");
-        let moved = activity.moved();
-        body.frame().await.unwrap().unwrap();
-        assert_ne!(activity.moved(), moved);
-        drop(body);
-        assert!(activity.may_rest());
-        drop(Exchange::begin(&activity, true));
-        assert!(activity.is_idle() && !activity.may_rest(), "some of the body may be left");
-        drop(Exchange::begin(&activity, false));
-        activity.blocked(true);
-        assert!(!activity.may_rest());
-    }
 
     #[tokio::test]
     async fn the_gravest_word_counts() {

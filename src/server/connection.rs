@@ -5,63 +5,48 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::admission::Verdict;
 use super::client_socket::ClientSocket;
+use super::handler::Handler;
 use super::http::{http1, http2};
 use super::proxied;
-use super::watch::Watch;
-use crate::config::Limits;
-use crate::telemetry::{Counters, Limit};
-use crate::web::{Gate, Peer};
-
-/// What all connections of one worker share.
-#[derive(Debug)]
-pub struct Host {
-    /// Where requests go.
-    pub gate: Gate,
-    /// TLS for all of them.
-    pub tls: Arc<ServerConfig>,
-    /// Peers whose forwarding headers and PROXY protocol headers are believed.
-    pub trusted_proxies: Vec<ipnet::IpNet>,
-    /// True when every connection begins with a PROXY protocol header.
-    pub proxy_protocol: bool,
-    /// What clients may ask for.
-    pub limits: Limits,
-    /// This worker's counters.
-    pub counters: Arc<Counters>,
-    /// Looks after connections.
-    pub watch: Watch,
-}
+use super::worker_state::WorkerState;
+use crate::peer::Peer;
+use crate::telemetry::Limit;
 
 /// Serves one connection to its end. `over` is the limit it is over already, to be told so.
-pub async fn serve(socket: ClientSocket, address: SocketAddr, over: Option<Limit>, host: Arc<Host>) {
+pub async fn serve<H: Handler>(
+    socket: ClientSocket,
+    address: SocketAddr,
+    over: Option<Limit>,
+    state: Arc<WorkerState<H>>,
+) {
     // Boxed: a connection lives long, and its beginning would take its place all the while.
-    let opening = tokio::time::timeout(HANDSHAKE, open(socket, address, over, &host));
-    let Some(opened) = Box::pin(host.watch.closed.run_until_cancelled(opening)).await else {
+    let opening = tokio::time::timeout(HANDSHAKE, open(socket, address, over, &state));
+    let Some(opened) = Box::pin(state.watch.closed.run_until_cancelled(opening)).await else {
         return tracing::debug!(%address, "no TLS handshake before the end");
     };
     let (stream, peer) = match opened {
         Ok(Ok(Some(opened))) => opened,
         Ok(Ok(None)) => return,
         Ok(Err(error)) => {
-            host.counters.handshake_failed();
+            state.counters.handshake_failed();
             return tracing::debug!(%address, %error, "TLS handshake failed");
         }
         Err(_) => {
-            host.counters.handshake_failed();
+            state.counters.handshake_failed();
             return tracing::debug!(%address, "TLS handshake not finished in time");
         }
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    host.counters.speaks(is_http2);
+    state.counters.speaks(is_http2);
     let outcome = if is_http2 {
-        Box::pin(http2(stream, peer, host)).await
+        Box::pin(http2(stream, peer, state)).await
     } else {
-        Box::pin(http1(stream, peer, host)).await
+        Box::pin(http1(stream, peer, state)).await
     };
     if let Err(error) = outcome {
         tracing::debug!(%address, %error, "connection ended");
@@ -69,21 +54,21 @@ pub async fn serve(socket: ClientSocket, address: SocketAddr, over: Option<Limit
 }
 
 /// Finds out who it is and makes it secret. `None`: nobody who may come in.
-async fn open(
+async fn open<H>(
     mut socket: ClientSocket,
     address: SocketAddr,
     over: Option<Limit>,
-    host: &Host,
+    state: &WorkerState<H>,
 ) -> io::Result<Option<(Box<TlsStream<ClientSocket>>, Peer)>> {
-    let mut peer = Peer::new(address, &host.trusted_proxies);
-    if host.proxy_protocol {
+    let mut peer = Peer::new(address, &state.trusted_proxies);
+    if state.proxy_protocol {
         let named = if peer.trusted { proxied::read(&mut socket).await.ok() } else { None };
         let Some(named) = named else {
-            host.counters.hit(Limit::ProxyProtocol, Some(peer.ip));
+            state.counters.hit(Limit::ProxyProtocol, Some(peer.ip));
             return Ok(None);
         };
         if let Some(client) = named {
-            peer = Peer::new(client, &host.trusted_proxies);
+            peer = Peer::new(client, &state.trusted_proxies);
         }
     }
     peer.over = over;
@@ -91,16 +76,16 @@ async fn open(
         match socket.permit.of(peer.ip) {
             Verdict::Served => {}
             Verdict::ForwardedHeaders(limit) => {
-                host.counters.hit(limit, Some(peer.ip));
+                state.counters.hit(limit, Some(peer.ip));
                 peer.over = Some(limit);
             }
             Verdict::Closed(limit) => {
-                host.counters.hit(limit, Some(peer.ip));
+                state.counters.hit(limit, Some(peer.ip));
                 return Ok(None);
             }
         }
     }
-    let mut stream = Box::new(TlsAcceptor::from(host.tls.clone()).accept(socket).await?);
+    let mut stream = Box::new(TlsAcceptor::from(state.tls.clone()).accept(socket).await?);
     stream.get_mut().0.opened();
     Ok(Some((stream, peer)))
 }
@@ -110,6 +95,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
+    use super::super::handler::tests::EmptyHandler;
     use super::*;
 
     /// What a connection's task carries for as long as the connection lives.
@@ -118,6 +104,6 @@ mod tests {
         fn size<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
             size_of::<F>()
         }
-        assert!(size(serve) <= 320, "{} bytes", size(serve));
+        assert!(size(serve::<EmptyHandler>) <= 320, "{} bytes", size(serve::<EmptyHandler>));
     }
 }

@@ -16,22 +16,28 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::server::TlsStream;
 
-use super::activity::{Activity, Exchange, Through, Word};
+use super::activity::{Activity, Word};
 use super::client_socket::ClientSocket;
-use super::connection::Host;
+use super::exchange::{CountedBody, Exchange};
+use super::handler::Handler;
 use super::linger::linger;
 use super::memory::detach;
 use super::stream::Stream;
 use super::streams::Streams;
+use super::worker_state::WorkerState;
+use crate::peer::{Peer, TunnelGuard};
 use crate::policy::windows::Windows;
 use crate::telemetry::{Counters, Limit};
-use crate::web::{Body, Hold, Peer};
 
 /// Serves HTTP/1.1. A connection that nobody uses keeps its TLS state and nothing else: hyper's buffers and the place of
 /// the next request are made anew when the client speaks again.
-pub async fn http1(tls: Box<TlsStream<ClientSocket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
-    let activity = host.watch.enter(peer.ip);
-    let head = host.limits.head();
+pub async fn http1<H: Handler>(
+    tls: Box<TlsStream<ClientSocket>>,
+    peer: Peer,
+    state: Arc<WorkerState<H>>,
+) -> hyper::Result<()> {
+    let activity = state.watch.enter(peer.ip);
+    let head = state.limits.head();
     let longest = (head.bytes + ROOM).max(BUFFER);
     let mut stream = Stream::http1(tls, activity.clone(), longest);
     loop {
@@ -40,7 +46,7 @@ pub async fn http1(tls: Box<TlsStream<ClientSocket>>, peer: Peer, host: Arc<Host
         if head.fields > FREE_FIELDS {
             builder.max_headers(head.fields);
         }
-        let service = service(host.clone(), peer.clone(), activity.clone());
+        let service = service(state.clone(), peer.clone(), activity.clone());
         let mut connection =
             Box::new(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
         let ended = loop {
@@ -59,7 +65,7 @@ pub async fn http1(tls: Box<TlsStream<ClientSocket>>, peer: Peer, host: Arc<Host
             let stream = connection.into_parts().map(|parts| parts.io.into_inner());
             let may_still_send = outcome.as_ref().map_or_else(is_refused, |()| activity.had_body());
             return match stream.filter(|_| may_still_send) {
-                Some(stream) => Box::pin(part(stream, outcome, &peer, &host, &activity)).await,
+                Some(stream) => Box::pin(part(stream, outcome, &peer, &state, &activity)).await,
                 None => outcome,
             };
         }
@@ -82,24 +88,24 @@ pub async fn http1(tls: Box<TlsStream<ClientSocket>>, peer: Peer, host: Arc<Host
 /// The end of a connection whose client may still be sending. hyper has answered a head that it cannot parse, without a body (400, 414
 /// or 431): that is counted and logged, a 414 as 431. Then reads on for a while, into nothing, for a socket that is closed over
 /// bytes not yet read takes back what was said last.
-async fn part(
+async fn part<H: Handler>(
     mut stream: Stream,
     outcome: hyper::Result<()>,
     peer: &Peer,
-    host: &Host,
+    state: &WorkerState<H>,
     activity: &Activity,
 ) -> hyper::Result<()> {
     if let Err(error) = &outcome
         && is_refused(error)
     {
         let status = if error.is_parse_too_large() {
-            host.counters.hit(Limit::Head, Some(peer.ip));
+            state.counters.hit(Limit::Head, Some(peer.ip));
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
         } else {
-            host.counters.unreadable(false);
+            state.counters.unreadable(false);
             StatusCode::BAD_REQUEST
         };
-        host.gate.refused(peer, status);
+        state.handler.parse_error(peer, status);
     }
     linger(&mut stream, activity).await;
     outcome
@@ -126,14 +132,18 @@ async fn rest(stream: &mut Stream, activity: &Activity) -> bool {
 }
 
 /// Serves HTTP/2.
-pub async fn http2(tls: Box<TlsStream<ClientSocket>>, peer: Peer, host: Arc<Host>) -> hyper::Result<()> {
-    let activity = host.watch.enter(peer.ip);
+pub async fn http2<H: Handler>(
+    tls: Box<TlsStream<ClientSocket>>,
+    peer: Peer,
+    state: Arc<WorkerState<H>>,
+) -> hyper::Result<()> {
+    let activity = state.watch.enter(peer.ip);
     activity.speaks_http2();
-    let limits = host.limits;
+    let limits = state.limits;
     let windows = Windows::of(limits.http2_streams);
     let stream = Stream::http2(tls, activity.clone());
-    let (ip, counters) = (peer.ip, host.counters.clone());
-    let service = service(host, peer, activity.clone());
+    let (ip, counters) = (peer.ip, state.counters.clone());
+    let service = service(state, peer, activity.clone());
     // Boxed: hyper moves it from place to place until it is a task.
     let service = service_fn(move |request| Box::pin(service.call(request)));
     let connection = conn::http2::Builder::new(Streams)
@@ -173,23 +183,27 @@ fn ended(error: &hyper::Error, peer: IpAddr, counters: &Counters) {
     }
 }
 
-fn service(
-    host: Arc<Host>,
+fn service<H: Handler>(
+    state: Arc<WorkerState<H>>,
     peer: Peer,
     activity: Arc<Activity>,
-) -> impl Service<Request<Incoming>, Response = Response<Through<Body>>, Error = Infallible, Future: Send + 'static>
-{
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<CountedBody<H::Body>>,
+    Error = Infallible,
+    Future: Send + 'static,
+> {
     service_fn(move |mut request: Request<Incoming>| {
         let exchange = Exchange::begin(&activity, !request.body().is_end_stream());
-        let (host, mut peer, activity) = (host.clone(), peer.clone(), activity.clone());
+        let (state, mut peer, activity) = (state.clone(), peer.clone(), activity.clone());
         peer.flaw = activity.flaw();
         async move {
             let is_http1 = request.version() != Version::HTTP_2;
             if !is_http1 && request.method() == Method::CONNECT {
-                request.extensions_mut().insert(Hold::new(Exchange::tunnel(&activity)));
+                request.extensions_mut().insert(TunnelGuard::new(Exchange::tunnel(&activity)));
             }
             let over = peer.over.is_some();
-            let mut response = host.gate.handle(request, peer).await;
+            let mut response = state.handler.handle(request, peer).await;
             if !is_http1 {
                 detach(response.headers_mut());
             }
@@ -198,11 +212,11 @@ fn service(
             }
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 activity.becomes_tunnel();
-            } else if host.watch.is_draining() && is_http1 {
+            } else if state.watch.is_draining() && is_http1 {
                 // RFC 9112 §9.6: so the client sends its next request elsewhere, instead of into a closing connection.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(response.map(|body| exchange.through(body)))
+            Ok(response.map(|body| exchange.with_body(body)))
         }
     })
 }
@@ -225,6 +239,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use super::super::handler::tests::EmptyHandler;
     use super::*;
 
     /// What an HTTP/1.1 connection carries while it rests.
@@ -233,6 +248,6 @@ mod tests {
         fn size<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
             size_of::<F>()
         }
-        assert!(size(http1) <= 1024, "{} bytes", size(http1));
+        assert!(size(http1::<EmptyHandler>) <= 1024, "{} bytes", size(http1::<EmptyHandler>));
     }
 }

@@ -6,9 +6,12 @@
 
 mod activity;
 mod admission;
+mod buffered_piece;
 mod buffers;
 mod client_socket;
 mod connection;
+mod exchange;
+mod handler;
 mod http;
 mod lifecycle;
 mod linger;
@@ -23,8 +26,10 @@ mod systemd;
 mod tls;
 mod watch;
 mod worker;
+mod worker_state;
 
 pub use admission::Admission;
+pub use handler::Handler;
 pub use lifecycle::{Asked, Signals, control_runtime, raise_file_limit};
 pub use listener::{Bound, Listening, SocketFile, adopt, bind, bind_unix};
 pub use redirect::Redirect;

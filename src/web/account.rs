@@ -30,7 +30,7 @@ impl Account<'_> {
         let now = Instant::now();
         self.access.line(&Line {
             request: self.context.id,
-            peer: self.context.peer.known.forwarded_for.to_str().unwrap_or_default(),
+            peer: self.context.peer.prepared.forwarded_for.to_str().unwrap_or_default(),
             method: self.method,
             path: self.path,
             status,

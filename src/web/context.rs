@@ -1,59 +1,19 @@
 //! What is known of a request before anything is decided.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, LazyLock};
+use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use http::{HeaderMap, HeaderValue, header};
-use ipnet::IpNet;
 use memchr::memmem;
 
 use super::shared::Shared;
 use crate::clock::UnixTime;
 use crate::net::AddressGroup;
 use crate::pages::PageContext;
+use crate::peer::Peer;
 use crate::proxy::Caller;
-use crate::telemetry::{Limit, RequestId};
-use crate::wire::fields::{FORWARDED_FOR, REQUEST_ID, header_text};
-use crate::wire::framing::FramingError;
-use crate::wire::request_head::HeaderLines;
-
-/// The other end of a connection.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// Its address.
-    pub ip: IpAddr,
-    /// What is the same for all of its requests.
-    pub known: Arc<Known>,
-    /// True when its forwarding headers are believed.
-    pub trusted: bool,
-    /// The limit that this connection is over: it is told so, and nothing else.
-    pub over: Option<Limit>,
-    /// What was wrong with the head as it came over the wire.
-    pub flaw: Option<FramingError>,
-}
-
-/// What is prepared once for all requests of a connection.
-#[derive(Debug)]
-pub struct Known {
-    /// The peer's address, ready for `X-Forwarded-For`.
-    pub forwarded_for: HeaderValue,
-    /// What every request of its, unless it is believed itself, says on its way to Campaign.
-    pub lines: HeaderLines,
-}
-
-impl Peer {
-    /// The peer at this address; trusted when one of the networks holds it.
-    pub fn new(address: SocketAddr, trusted: &[IpNet]) -> Self {
-        let ip = address.ip().to_canonical();
-        let trusted = trusted.iter().any(|network| network.contains(&ip));
-        let forwarded_for = header_text(&ip.to_string());
-        let mut lines = HeaderLines::default();
-        lines.add(&FORWARDED_FOR, &forwarded_for);
-        lines.add_fixed("x-forwarded-proto: https\r\n");
-        let known = Arc::new(Known { forwarded_for, lines });
-        Self { ip, known, trusted, over: None, flaw: None }
-    }
-}
+use crate::telemetry::RequestId;
+use crate::wire::fields::{FORWARDED_FOR, REQUEST_ID};
 
 static PAGE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("text/html"));
 static JSON: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("application/json"));

@@ -83,7 +83,7 @@ fn written(
         lines.add(&FORWARDED_FOR, &forwarded_for(context, headers));
         lines.add(&FORWARDED_PROTO, &told.proto.unwrap_or(HeaderValue::from_static("https")));
     } else {
-        lines.extend(&context.peer.known.lines);
+        lines.extend(&context.peer.prepared.forwarded_lines);
     }
     lines.add_text(&REQUEST_ID, context.id.as_str());
     match &told.trace {
@@ -128,7 +128,7 @@ fn written(
 
 /// What a trusted proxy says of where the request comes from, and its own address.
 fn forwarded_for(context: &Context, headers: &HeaderMap) -> HeaderValue {
-    let own = &context.peer.known.forwarded_for;
+    let own = &context.peer.prepared.forwarded_for;
     let mut chain: Vec<u8> = Vec::new();
     for value in headers.get_all(FORWARDED_FOR).iter().chain([own]) {
         if !chain.is_empty() {

@@ -10,13 +10,14 @@ use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use super::account::Account;
-use super::context::{Context, Peer};
+use super::context::Context;
 use super::rejection::Rejection;
 use super::request_host::{host, with_host, without_port};
 use super::responses::options;
 use super::shared::Shared;
 use super::{campaign_session, cross_origin, door, dress, renew, resend, router, whole};
 use crate::clock::UnixTime;
+use crate::peer::Peer;
 use crate::policy::client_kind::SOAP_ROUTER;
 use crate::policy::path::CanonicalPath;
 use crate::policy::{public, saved_form};
@@ -83,11 +84,11 @@ impl Gate {
     }
 
     /// Logs an answer that was given without the gate, for want of a request that could be read.
-    pub fn refused(&self, peer: &Peer, status: StatusCode) {
+    pub fn parse_error(&self, peer: &Peer, status: StatusCode) {
         self.counters.request(status);
         self.access.line(&Line {
             request: RequestId::random(),
-            peer: peer.known.forwarded_for.to_str().unwrap_or_default(),
+            peer: peer.prepared.forwarded_for.to_str().unwrap_or_default(),
             // A token, but nobody's method.
             method: &Method::from_bytes(b"-").unwrap_or_default(),
             path: "-",

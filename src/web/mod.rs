@@ -34,8 +34,6 @@ mod shared;
 mod was;
 mod whole;
 
-pub use crate::proxy::{Body, Hold};
-pub use context::Peer;
 pub use gate::Gate;
 pub use health::is_ready;
 pub use rate::{RateLimiter, SignInLimiter};

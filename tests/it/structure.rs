@@ -25,7 +25,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ims", FOUNDATIONS),
     ("campaign", FOUNDATIONS),
     ("session", FOUNDATIONS),
-    ("proxy", FOUNDATIONS),
+    (
+        "proxy",
+        &["clock", "config", "crypto", "files", "http_client", "net", "peer", "policy", "telemetry", "wire"],
+    ),
     // Joins them.
     (
         "web",
@@ -37,6 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "ims",
             "net",
             "pages",
+            "peer",
             "policy",
             "proxy",
             "session",
@@ -44,7 +48,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("server", &["config", "files", "net", "policy", "telemetry", "web", "wire"]),
+    ("peer", &["telemetry", "wire"]),
+    ("server", &["config", "files", "net", "peer", "policy", "telemetry", "wire"]),
     ("admin", &["clock", "proxy", "session", "telemetry", "web"]),
     // The simulators share nothing with the gateway but the clock, or a mistake would be made on both sides.
     ("demo", &["clock"]),
@@ -59,6 +64,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "crypto",
             "http_client",
             "ims",
+            "peer",
             "policy",
             "proxy",
             "server",

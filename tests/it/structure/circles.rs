@@ -12,8 +12,6 @@ type Imports = BTreeMap<File, BTreeSet<File>>;
 const CIRCLES: &[&[&str]] = &[
     &["config::env", "config::finding", "config::source", "config::tree"],
     &["demo::ims::faults", "demo::ims::gate"],
-    &["server::activity", "server::buffers"],
-    &["server::connection", "server::http"],
     &["session::redis::copies", "session::redis::link"],
     &[
         "web::answer",

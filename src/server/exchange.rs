@@ -1,0 +1,144 @@
+//! One request and its response, as the connection's [activity](super::activity) counts them.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use super::activity::Activity;
+use super::buffered_piece::BufferedPiece;
+use super::streams::Turn;
+
+/// A request in progress, until dropped.
+#[derive(Debug)]
+pub struct Exchange {
+    activity: Arc<Activity>,
+    /// True while the client waits for the gateway or Campaign.
+    owes: bool,
+}
+
+impl Exchange {
+    /// Begins with the request's head.
+    pub fn begin(activity: &Arc<Activity>, has_body: bool) -> Self {
+        activity.request_begins(has_body);
+        Self::tunnel(activity)
+    }
+
+    /// A WebSocket over HTTP/2, one stream among others: neither side has to send anything, and the connection is in use.
+    pub fn tunnel(activity: &Arc<Activity>) -> Self {
+        activity.exchange_begins();
+        Self { activity: activity.clone(), owes: true }
+    }
+
+    /// Goes on until the response's body has ended.
+    pub fn with_body<B>(mut self, body: B) -> CountedBody<B> {
+        self.set_owes(false);
+        CountedBody { body, exchange: self, turn: None }
+    }
+
+    fn set_owes(&mut self, owes: bool) {
+        if owes != self.owes {
+            self.owes = owes;
+            self.activity.owes(owes);
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.set_owes(false);
+        self.activity.exchange_ends();
+    }
+}
+
+/// A response's body whose pieces count as progress.
+#[derive(Debug)]
+pub struct CountedBody<B> {
+    body: B,
+    exchange: Exchange,
+    /// Over HTTP/2, from the first piece that is long or not the last.
+    turn: Option<Arc<Turn>>,
+}
+
+impl<B> CountedBody<B> {
+    /// Nothing moves until the client has read something.
+    #[cold]
+    fn wait_for_client(&mut self, cx: &Context<'_>) {
+        self.exchange.set_owes(false);
+        let activity = &self.exchange.activity;
+        if activity.is_http2() {
+            self.turn.get_or_insert_with(|| activity.turns.begin(cx.waker())).waits();
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for CountedBody<B> {
+    type Data = BufferedPiece;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<BufferedPiece>, B::Error>>> {
+        if self.exchange.activity.held.admit(cx).is_err() {
+            self.wait_for_client(cx);
+            return Poll::Pending;
+        }
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.exchange.set_owes(polled.is_pending());
+        let activity = &self.exchange.activity;
+        activity.moves();
+        if let Some(turn) = &self.turn {
+            turn.asked(polled.is_ready());
+        } else if activity.is_http2()
+            && let Poll::Ready(Some(Ok(piece))) = &polled
+            && (!self.body.is_end_stream() || piece.data_ref().is_some_and(|piece| piece.len() > SMALL))
+        {
+            self.turn = Some(activity.turns.begin(cx.waker()));
+        }
+        let this = &*self;
+        polled.map_ok(|frame| {
+            frame.map_data(|bytes| BufferedPiece::new(bytes, &this.exchange.activity, this.turn.as_ref()))
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Complete HTTP/2 responses below this size, in bytes, have no stall timeout: even a hundred of them need little memory.
+const SMALL: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt as _, Full};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_exchange_lasts_until_its_response_has_ended() {
+        let activity = Arc::<Activity>::default();
+        assert!(activity.may_rest());
+        let exchange = Exchange::begin(&activity, false);
+        assert!(!activity.is_idle() && !activity.waits_for_client(), "the gateway's turn");
+        let mut body = exchange.with_body(Full::new(Bytes::from_static(b"x")));
+        assert!(activity.waits_for_client(), "the client's turn");
+        let moved = activity.moved();
+        body.frame().await.unwrap().unwrap();
+        assert_ne!(activity.moved(), moved);
+        drop(body);
+        assert!(activity.may_rest());
+        drop(Exchange::begin(&activity, true));
+        assert!(activity.is_idle() && !activity.may_rest(), "some of the body may be left");
+        drop(Exchange::begin(&activity, false));
+        activity.blocked(true);
+        assert!(!activity.may_rest());
+    }
+}
