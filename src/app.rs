@@ -27,7 +27,9 @@ use crate::policy::cookies::CookieNames;
 use crate::policy::response_urls::ResponseUrls;
 use crate::proxy::{Proxy, Upstreams};
 use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
-use crate::session::{self, Attempts, Forms, Lifetimes, Parting, Sessions, Signer, StoreStartError};
+use crate::session::{
+    self, Attempts, EndedSession, Lifetimes, SavedForms, Sessions, Signer, StoreStartError,
+};
 use crate::telemetry::{AccessLog, Metrics};
 use crate::web::{self, Authority, Gate, RateLimiter, Renewals, Shared, SignInLimiter, farewell};
 use crate::wire::fields::header_text;
@@ -105,7 +107,7 @@ impl Gateway {
         control.spawn(web::keep_checking(shared.clone(), config.session.recheck_groups));
         upstreams.watch(&mut control);
         let sessions = shared.sessions.clone();
-        control.spawn(async move { sessions.keep().await });
+        control.spawn(async move { sessions.maintain().await });
         let https = bound.iter().filter_map(|bound| bound.address).collect();
         let names = bound.iter().map(|bound| bound.name.clone()).collect();
         let files = bound.iter_mut().filter_map(|bound| bound.file.take()).collect();
@@ -152,7 +154,7 @@ fn shared(
     config: &Config,
     campaign: Vec<Endpoint>,
     clock: Clock,
-    partings: mpsc::Sender<Parting>,
+    partings: mpsc::Sender<EndedSession>,
 ) -> Result<Shared, StartError> {
     let instance = config.instance.clone();
     let ims_connector = ims_connector(&instance.ims)?;
@@ -161,12 +163,12 @@ fn shared(
         Lifetimes { idle: config.session.idle_timeout, absolute: config.session.absolute_timeout };
     let origin = instance.ims.origin();
     let opened = session::open(&config.session.store, &origin, lifetimes, &clock)?;
-    let forms = Forms::new(opened.store.clone(), config.session.login_timeout, clock.clone());
+    let forms = SavedForms::new(opened.vault.clone(), config.session.login_timeout, clock.clone());
     Ok(Shared {
         forms,
         ims: Ims::new(instance.clone(), ims_http, clock.clone()),
         campaign: Campaign::new(campaign, SOAP_DEADLINE),
-        sessions: Sessions::new(opened.store, opened.cached, lifetimes, clock.clone()).telling(partings),
+        sessions: Sessions::new(opened.vault, opened.cached, lifetimes, clock.clone()).reporting(partings),
         renewals: Renewals::new(Handle::current()),
         signer: Signer::new(origin.clone())?,
         sealer: opened.keys.sealer(Purpose::LoginCookie),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use imsgate::clock::Clock;
 use imsgate::crypto::KeyRing;
 use imsgate::demo;
-use imsgate::session::{Embedded, Identity, Lifetimes, SealedStore, Sessions, Tokens};
+use imsgate::session::{Embedded, Identity, Lifetimes, Sessions, Tokens, Vault};
 
 use super::baseline::Counts;
 use super::client::{Client, campaign};
@@ -90,7 +90,7 @@ fn session(folder: &Path) -> Outcome<String> {
     let (clock, hours) = (Clock::system(), Duration::from_hours(12));
     let (keys, _) = KeyRing::read_or_create(&folder.join("sessions.key"))?;
     let file = Embedded::open(&folder.join("sessions.redb"), clock.clone())?;
-    let store = Arc::new(SealedStore::new(file, &keys, clock.clone()));
+    let store = Arc::new(Vault::new(file, &keys, clock.clone()));
     let sessions = Sessions::new(store, 10, Lifetimes { idle: hours, absolute: hours }, clock.clone());
     let identity = Identity {
         ims_session: None,

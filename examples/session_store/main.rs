@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use imsgate::clock::Clock;
 use imsgate::crypto::{KeyRing, random_text};
-use imsgate::session::{Auth, CampaignSession, Embedded, Identity, Lifetimes, SealedStore, Sessions, Tokens};
+use imsgate::session::{Auth, CampaignSession, Embedded, Identity, Lifetimes, Sessions, Tokens, Vault};
 
 use bounds::Bounds;
 
@@ -116,7 +116,7 @@ fn cookies(directory: &Path) -> PathBuf {
     directory.join("cookies")
 }
 
-type Opened = (Sessions, Arc<SealedStore<Embedded>>);
+type Opened = (Sessions, Arc<Vault>);
 
 fn open(directory: &Path, clock: &Clock, bounds: &mut Bounds) -> Outcome<Opened> {
     let (keys, _) = KeyRing::read_or_create(&directory.join("sessions.key"))?;
@@ -126,7 +126,7 @@ fn open(directory: &Path, clock: &Clock, bounds: &mut Bounds) -> Outcome<Opened>
     let read = process::reads()?.since(before);
     let size = std::fs::metadata(file(directory))?.len();
     bounds.at_most("a start reads", "bytes", read.bytes, bounds::START_BYTES + size / bounds::START_SHARE);
-    let store = Arc::new(SealedStore::new(embedded, &keys, clock.clone()));
+    let store = Arc::new(Vault::new(embedded, &keys, clock.clone()));
     Ok((Sessions::new(store.clone(), READY, LIFETIMES, clock.clone()), store))
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use imsgate::clock::Clock;
-use imsgate::session::{Backend as _, Embedded, Key, SealedStore, Sessions};
+use imsgate::session::{Key, Sessions, Vault};
 
 use super::bounds::{self, Bounds};
 use super::{Outcome, SHORT, cookies, login, open, process, spread};
@@ -16,7 +16,7 @@ use super::{Outcome, SHORT, cookies, login, open, process, spread};
 /// Moves the clock past the end of the short sessions, and waits until the last of them is gone.
 pub async fn sweep(directory: &Path, bounds: &mut Bounds) -> Outcome {
     let clock = Clock::movable();
-    let (sessions, store) = open(directory, &clock, bounds)?;
+    let (sessions, vault) = open(directory, &clock, bounds)?;
     let short = std::fs::read_to_string(directory.join("short"))?;
     let short: Vec<Key> = short.lines().filter_map(Key::parse).collect();
     let (first, last) = (*short.first().ok_or("no session")?, *short.last().ok_or("no session")?);
@@ -32,9 +32,9 @@ pub async fn sweep(directory: &Path, bounds: &mut Bounds) -> Outcome {
         )
     });
     let tasks: Vec<_> = tasks.collect();
-    until_gone(&store, first).await?;
+    until_gone(&vault, first).await?;
     let (begun, before) = (Instant::now(), crowd.logins.load(Ordering::Relaxed));
-    until_gone(&store, last).await?;
+    until_gone(&vault, last).await?;
     let (took, logins) = (begun.elapsed(), crowd.logins.load(Ordering::Relaxed) - before);
     crowd.is_over.store(true, Ordering::Relaxed);
 
@@ -50,7 +50,7 @@ pub async fn sweep(directory: &Path, bounds: &mut Bounds) -> Outcome {
     let each = u64::try_from(short.len())? / logins.max(1);
     bounds.at_most("swept between two logins", "sessions", each, bounds::SWEPT_BETWEEN_LOGINS);
     for key in short {
-        if store.backend().load(key).await?.is_some() {
+        if vault.store().load(key).await?.is_some() {
             return Err("an expired session is still there".into());
         }
     }
@@ -58,8 +58,8 @@ pub async fn sweep(directory: &Path, bounds: &mut Bounds) -> Outcome {
 }
 
 /// Returns when the file has it no more.
-async fn until_gone(store: &SealedStore<Embedded>, key: Key) -> Outcome {
-    while store.backend().load(key).await?.is_some() {
+async fn until_gone(vault: &Vault, key: Key) -> Outcome {
+    while vault.store().load(key).await?.is_some() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     Ok(())

@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Admin;
 use crate::clock::UnixTime;
-use crate::session::{Cursor, Ending, Listed, Person, Sessions, StoreError};
+use crate::session::{Cursor, EndReason, Listed, Owner, Sessions, StoreError};
 use crate::telemetry::{RequestId, audit};
 
 /// What to list.
@@ -60,7 +60,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(wanted): Query<W
 
 /// `DELETE /sessions/{sid}`
 pub(super) async fn revoke(State(admin): State<Arc<Admin>>, Path(sid): Path<String>) -> Response {
-    match admin.shared.sessions.end_sid(&sid, Ending::Operator).await {
+    match admin.shared.sessions.end_sid(&sid, EndReason::Operator).await {
         Ok(true) => {
             audit::revoked(RequestId::random(), None, Some(&sid), 1);
             answer(StatusCode::OK, json!({"ended": 1}))
@@ -78,7 +78,7 @@ pub(super) async fn revoke_all(
     let sessions = &admin.shared.sessions;
     let ended = async {
         let keys = of(sessions, &user).await?.into_iter().map(|session| session.key).collect();
-        sessions.end_all(keys, Ending::Operator).await
+        sessions.end_all(keys, EndReason::Operator).await
     };
     match ended.await {
         Ok(ended) => {
@@ -91,8 +91,8 @@ pub(super) async fn revoke_all(
 
 /// By e-mail address in any case, or by IMS user id, which looks like one.
 async fn of(sessions: &Sessions, user: &str) -> Result<Vec<Listed>, StoreError> {
-    let mut all = sessions.of(Person::Email(user)).await?;
-    for session in sessions.of(Person::User(user)).await? {
+    let mut all = sessions.of(Owner::Email(user)).await?;
+    for session in sessions.of(Owner::User(user)).await? {
         if !all.iter().any(|known| known.key == session.key) {
             all.push(session);
         }

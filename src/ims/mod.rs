@@ -22,7 +22,7 @@ use std::time::Duration;
 pub use code::{Authorization, Tokens};
 pub use error::ImsError;
 pub use logout_token::LogoutTokenError;
-pub use person::{Person, read_membership};
+pub use person::{Profile, read_membership};
 pub use refresh::{RenewError, Renewed};
 
 use crate::clock::Clock;

@@ -17,7 +17,7 @@ use crate::wire::loose_json;
 
 /// A person as IMS describes them.
 #[derive(Clone, Debug)]
-pub struct Person {
+pub struct Profile {
     /// IMS user id: the `id_token`'s subject.
     pub user: String,
     /// E-mail address, when IMS gave one and did not mark it as not verified.
@@ -31,7 +31,7 @@ pub struct Person {
 impl Ims {
     /// Asks IMS about the owner of these tokens: three questions at once, each only when its scope was requested. Every
     /// answer that names a person must name the `id_token`'s subject (OIDC Core §5.3.2).
-    pub async fn person(&self, tokens: &Tokens) -> Result<Person, ImsError> {
+    pub async fn person(&self, tokens: &Tokens) -> Result<Profile, ImsError> {
         let token = &tokens.access_token;
         let (info, organizations, profile) =
             tokio::try_join!(self.user_info(token), self.organizations(token), self.profile(token))?;
@@ -49,7 +49,7 @@ impl Ims {
                 "IMS marks the e-mail address as not verified: it is not used"
             );
         }
-        Ok(Person {
+        Ok(Profile {
             user: tokens.subject.clone(),
             email: identity_email(emails),
             name: info.name.or(profile_name).or_else(|| tokens.name.clone()),

@@ -4,6 +4,7 @@ pub mod access;
 pub mod buffers;
 pub mod client_kind;
 pub mod cookies;
+pub mod credentials;
 pub mod email;
 pub mod forwardable;
 pub mod forwarded_headers;

@@ -17,14 +17,14 @@ use super::data::Identity;
 use crate::clock::UnixTime;
 use crate::crypto::sha256_text;
 
-/// Signs assertions. The keys live and die with the process and are changed while it runs: the next one is published
-/// before it signs, the last one stays published while what it signed is valid.
+/// Signs assertions. The keys exist only in this process and rotate: the next key is published before it signs, and the last
+/// key stays published while its assertions are valid.
 pub struct Signer {
     issuer: String,
     keys: ArcSwap<Keys>,
 }
 
-/// The keys at one time.
+/// The current keys.
 struct Keys {
     signs: Arc<Key>,
     next: Arc<Key>,
@@ -37,7 +37,7 @@ struct Key {
     jwk: Value,
 }
 
-/// The key pair could not be made.
+/// No key pair could be generated.
 #[derive(Debug, thiserror::Error)]
 #[error("the system's generator gave no signing key")]
 pub struct KeyError;
@@ -57,30 +57,30 @@ struct Claims<'a> {
 }
 
 impl Signer {
-    /// How long a signed assertion is used again.
+    /// How long an assertion is reused.
     pub const REUSE: Duration = Duration::from_mins(1);
     /// How long an assertion is valid.
     pub const LIFETIME: Duration = Duration::from_mins(2);
 
-    /// A signer with new keys; `issuer` is the callback server's origin.
+    /// A signer with new keys; `issuer` is the origin of the callback server.
     pub fn new(issuer: String) -> Result<Self, KeyError> {
         let keys = Keys::new(Key::new()?, Key::new()?, None);
         Ok(Self { issuer, keys: ArcSwap::from_pointee(keys) })
     }
 
-    /// The next key signs from now on, and a new next one is published.
+    /// Signs with the next key from now on, and publishes a new next key.
     pub fn rotate(&self) -> Result<(), KeyError> {
         let keys = self.keys.load_full();
         self.keys.store(Arc::new(Keys::new(keys.next.clone(), Key::new()?, Some(&keys.signs))));
         Ok(())
     }
 
-    /// The public keys as a JWK set: the one that signs, the next, the last.
+    /// The public keys as a JWK set: the current, the next and the last one.
     pub fn jwks(&self) -> Value {
         self.keys.load().jwks.clone()
     }
 
-    /// Signs who this is. An empty value when signing fails, which only a broken key could cause.
+    /// Signs an identity. The value is empty when signing fails, which only a broken key could cause.
     pub fn sign(&self, identity: &Identity, sid: &str, now: UnixTime) -> HeaderValue {
         let claims = Claims {
             iss: &self.issuer,
@@ -117,7 +117,7 @@ impl Key {
         let point = pair.public_key().as_ref();
         let (x, y) = point.get(1..).and_then(|xy| xy.split_at_checked(32)).ok_or(KeyError)?;
         let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
-        // The key's thumbprint is its name (RFC 7638 §3).
+        // The key id is the thumbprint (RFC 7638 §3).
         let kid = sha256_text(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes());
         let jwk =
             json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"});

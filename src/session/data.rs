@@ -1,4 +1,4 @@
-//! What a session holds, as it is kept in a record of the store.
+//! The data of a session, as in a record of the store.
 
 use std::collections::HashMap;
 
@@ -12,55 +12,55 @@ use crate::policy::refreshed::Original;
 /// One person's session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionData {
-    /// Who it is.
+    /// Its owner.
     pub identity: Identity,
-    /// Their tokens at IMS.
+    /// Tokens of IMS.
     pub tokens: Tokens,
-    /// Their session at Campaign (mode `bearer-logon`).
+    /// The session at Campaign (mode `bearer-logon`).
     pub campaign: Option<CampaignSession>,
-    /// When they signed in.
+    /// When its owner signed in.
     #[serde(with = "unix")]
     pub created: UnixTime,
-    /// When the session ends, used or not.
+    /// The absolute time-out.
     #[serde(with = "unix")]
     pub ends: UnixTime,
-    /// When it was last used, exact to the touch interval.
+    /// The last use, exact to the touch interval.
     #[serde(with = "unix")]
     pub seen: UnixTime,
-    /// Grows with every change of the above but `seen`.
+    /// Counts the changes of this data; a new `seen` is no change.
     #[serde(default)]
     pub revision: u64,
-    /// How old that is which IMS said.
+    /// When IMS last confirmed tokens and groups.
     #[serde(default)]
     pub as_of: AsOf,
 }
 
-/// When IMS last said what the session holds.
+/// When IMS last confirmed tokens and groups.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct AsOf {
-    /// When it gave the tokens.
+    /// When it issued the tokens.
     #[serde(with = "unix")]
     pub tokens: UnixTime,
-    /// When it was last asked for the groups.
+    /// When it last returned the groups.
     #[serde(with = "unix")]
     pub groups: UnixTime,
 }
 
 impl AsOf {
-    /// Everything was said now.
+    /// Both confirmed now.
     pub fn now(now: UnixTime) -> Self {
         Self { tokens: now, groups: now }
     }
 }
 
-/// Long ago: as of the login, for what another version kept.
+/// For records of versions without this field; reading a record raises it to the time of the login.
 impl Default for AsOf {
     fn default() -> Self {
         Self::now(UnixTime(0))
     }
 }
 
-/// Who is signed in and what they may do.
+/// A signed-in person and their groups.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// IMS user id.
@@ -75,34 +75,34 @@ pub struct Identity {
     pub organization_name: Option<String>,
     /// Campaign groups given by the association mask.
     pub groups: Vec<String>,
-    /// IMS's own session: the claim `sid` of the `id_token` (OpenID Connect Back-Channel Logout 1.0 §2.1).
+    /// The session at IMS: the claim `sid` of the `id_token` (OpenID Connect Back-Channel Logout 1.0 §2.1).
     #[serde(default)]
     pub ims_session: Option<String>,
-    /// What a refreshed `id_token` has to keep; absent in sessions of older versions.
+    /// The claims that every refreshed `id_token` must repeat; absent in sessions of older versions.
     #[serde(default)]
     pub original: Option<Original>,
 }
 
 impl Identity {
-    /// How to call this person: e-mail address, name, or user id.
+    /// The name to show: e-mail address, name, or user id.
     pub fn display(&self) -> &str {
         self.email.as_deref().or(self.name.as_deref()).unwrap_or(&self.user)
     }
 }
 
-/// Whose sessions are meant.
+/// The owner of sessions, by one of three names.
 #[derive(Clone, Copy, Debug)]
-pub enum Person<'a> {
-    /// By IMS user id, exact.
+pub enum Owner<'a> {
+    /// IMS user id, exact.
     User(&'a str),
-    /// By e-mail address, in any case.
+    /// E-mail address, in any letter case.
     Email(&'a str),
-    /// Whoever has this session at IMS.
+    /// Session at IMS.
     ImsSession(&'a str),
 }
 
-impl Person<'_> {
-    /// The text that an index is made from; user ids and addresses never meet.
+impl Owner<'_> {
+    /// The text behind an index tag. The first word keeps user ids and addresses apart.
     pub(super) fn index_text(self) -> String {
         match self {
             Self::User(user) => format!("user {user}"),
@@ -135,7 +135,7 @@ pub struct CampaignSession {
     /// Value of the header `X-Security-Token`.
     #[serde(serialize_with = "expose")]
     pub security_token: SecretString,
-    /// When both end, as far as Campaign told.
+    /// When both end, if Campaign said so.
     #[serde(with = "unix", default = "never")]
     pub ends: UnixTime,
 }
@@ -145,26 +145,26 @@ fn never() -> UnixTime {
 }
 
 impl SessionData {
-    /// As the data of a store's record.
+    /// The data for a record.
     pub fn to_record(&self) -> HashMap<String, Value> {
         let value = serde_json::to_value(self).unwrap_or(Value::Null);
         HashMap::from([(KEY.to_owned(), value)])
     }
 
-    /// Under which names a store's index finds this session.
-    pub fn persons(&self) -> Vec<Person<'_>> {
-        let email = self.identity.email.as_deref().map(Person::Email);
-        let ims_session = self.identity.ims_session.as_deref().map(Person::ImsSession);
-        std::iter::once(Person::User(&self.identity.user)).chain(email).chain(ims_session).collect()
+    /// The names under which the index finds this session.
+    pub fn owners(&self) -> Vec<Owner<'_>> {
+        let email = self.identity.email.as_deref().map(Owner::Email);
+        let ims_session = self.identity.ims_session.as_deref().map(Owner::ImsSession);
+        std::iter::once(Owner::User(&self.identity.user)).chain(email).chain(ims_session).collect()
     }
 
-    /// The revision in the data of a store's record.
+    /// The revision in the data of a record; `None` when it is no session.
     pub(super) fn revision_of(data: &HashMap<String, Value>) -> Option<u64> {
         let data = data.get(KEY)?;
         Some(data.get("revision").and_then(Value::as_u64).unwrap_or(0))
     }
 
-    /// From the data of a store's record; `None` when another version wrote it.
+    /// Reads the data of a record; `None` when it is no session, or in a format of another version.
     pub fn from_record(data: &HashMap<String, Value>) -> Option<Self> {
         let mut data = Self::deserialize(data.get(KEY)?).ok()?;
         let AsOf { tokens, groups } = data.as_of;

@@ -1,15 +1,15 @@
-//! The name of a session towards everybody but its browser: store, cache, assertion, audit trail.
+//! The key of a session: its name in store, cache, assertion and audit trail. Only the browser has the id itself.
 
 use std::cell::RefCell;
 use std::fmt::{self, Display, Formatter};
 use std::hash::Hasher;
 
-use aws_lc_rs::digest;
+use aws_lc_rs::{digest, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tower_sessions::session::Id;
 
-/// A digest of a session's id. Whoever reads it in a store or in a log cannot make a cookie from it.
+/// A digest of a session's id. A key from a store or a log does not give the cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key([u8; Key::LENGTH]);
 
@@ -17,7 +17,7 @@ impl Key {
     /// Bytes of a key.
     pub const LENGTH: usize = 16;
 
-    /// The key of the session with this id: SHA-256, cut to the 128 bits that the id has.
+    /// The key of this id: SHA-256, cut to the 128 bits of an id.
     pub fn of(id: Id) -> Self {
         let mut text = *b"imsgate session ................";
         text[16..].copy_from_slice(&id.0.to_le_bytes());
@@ -26,28 +26,28 @@ impl Key {
         Self(key)
     }
 
-    /// As [`of`](Self::of), without the digest for the ids that this thread was asked for last.
-    pub(super) fn recall(id: Id) -> Self {
+    /// The same as [`of`](Self::of), with a cache of the latest ids of this thread.
+    pub(super) fn cached(id: Id) -> Self {
         thread_local! {
             static RECENT: RefCell<Vec<Option<(Id, Key)>>> = RefCell::new(vec![None; RECENT_IDS]);
         }
-        let place = usize::from(id.0.to_le_bytes()[0]) % RECENT_IDS;
-        RECENT.with_borrow_mut(|recent| match recent[place] {
+        let slot = usize::from(id.0.to_le_bytes()[0]) % RECENT_IDS;
+        RECENT.with_borrow_mut(|recent| match recent[slot] {
             Some((known, key)) if known == id => key,
             _ => {
                 let key = Self::of(id);
-                recent[place] = Some((id, key));
+                recent[slot] = Some((id, key));
                 key
             }
         })
     }
 
-    /// A key as it is written in the claim `sid`; `None` for anything else.
+    /// Reads a key as in the claim `sid`.
     pub fn parse(sid: &str) -> Option<Self> {
         URL_SAFE_NO_PAD.decode(sid).ok()?.try_into().ok().map(Self)
     }
 
-    /// A number that tells this session from others; it spreads what would happen to all at once.
+    /// A number of its own for each session: it spreads work that would be due for all sessions at once.
     pub(super) fn salt(&self) -> u64 {
         let (half, _) = self.0.split_at(8);
         half.iter().fold(0, |salt, byte| salt << 8 | u64::from(*byte))
@@ -62,10 +62,18 @@ impl Key {
     }
 }
 
-/// Ids of which a thread knows the key.
+/// A session id: 128 bits from the system's generator.
+#[expect(clippy::expect_used, reason = "without randomness every session could be guessed")]
+pub(super) fn new_id() -> Id {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).expect("the system's random generator works");
+    Id(i128::from_le_bytes(bytes))
+}
+
+/// Ids in the cache of a thread.
 const RECENT_IDS: usize = 256;
 
-/// Hashes a [`Key`], which is a digest already, by taking a part of it.
+/// Hashes a [`Key`] by taking a part of it: a key is a digest already.
 #[derive(Debug, Default)]
 pub(super) struct KeyHasher(u64);
 
@@ -74,7 +82,7 @@ impl Hasher for KeyHasher {
         self.0 = bytes.first_chunk().map_or(self.0, |half| u64::from_le_bytes(*half));
     }
 
-    // The length, which is always the same.
+    // The length is always the same.
     fn write_usize(&mut self, _: usize) {}
 
     fn finish(&self) -> u64 {
@@ -101,7 +109,7 @@ mod tests {
         assert_ne!(key.to_string(), id.to_string());
         assert_ne!(Key::of(Id(id.0 ^ 1)), key);
         for other in [id, id, Id(id.0 ^ (1 << 64)), id] {
-            assert_eq!(Key::recall(other), Key::of(other));
+            assert_eq!(Key::cached(other), Key::of(other));
         }
         for junk in ["", "A", "AAAAAAAAAAAAAAAAAAAAAAA", "====", "AAAAAAAAAAAAAAAAAAAAA\u{e9}"] {
             assert_eq!(Key::parse(junk), None);

@@ -1,15 +1,16 @@
-//! From the configuration to an open store.
+//! Opens the store that the configuration names.
 
 use std::io;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::Lifetimes;
 use super::embedded::{Embedded, OpenError};
+use super::memory::MemoryStore;
 use super::redis::{Redis, RedisError};
-use super::sealed::SealedStore;
-use super::store::Store;
-use super::{Lifetimes, MemoryStore};
+use super::store::RecordStore;
+use super::vault::Vault;
 use crate::clock::Clock;
 use crate::config;
 use crate::crypto::{KeyFileError, KeyRing};
@@ -19,16 +20,16 @@ use crate::wire::pem;
 /// The session store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreStartError {
-    /// Its keys.
+    /// Its key file cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
-    /// The file of the embedded store.
+    /// The session file cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The address of Redis, or what is trusted there.
+    /// The address of Redis or its certificate authorities cannot be used.
     #[error(transparent)]
     Redis(#[from] RedisError),
-    /// The certificate authorities trusted for Redis.
+    /// The file with certificate authorities cannot be read.
     #[error("session.redis_ca_file: {0}")]
     Authorities(io::Error),
 }
@@ -36,16 +37,16 @@ pub enum StoreStartError {
 /// An open store and what belongs to it.
 #[derive(Debug)]
 pub struct Opened {
-    /// The store.
-    pub store: Arc<dyn Store>,
-    /// How many sessions are to be kept ready to use.
+    /// The store, with the keys for its records.
+    pub vault: Arc<Vault>,
+    /// Size of the cache of ready-to-use sessions.
     pub cached: u64,
-    /// The keys of this gateway, for what else it seals.
+    /// The keys of this gateway, for everything else that it seals.
     pub keys: KeyRing,
 }
 
-/// Opens the configured store; must be called on the control runtime. `origin` tells this gateway's sessions from those of
-/// others in the same store.
+/// Opens the configured store. Call it on the control runtime. In Redis, `origin` separates the sessions of this gateway from
+/// those of others.
 pub fn open(
     store: &config::Store,
     origin: &str,
@@ -53,11 +54,11 @@ pub fn open(
     clock: &Clock,
 ) -> Result<Opened, StoreStartError> {
     match store {
-        config::Store::Memory { max_sessions } => Ok(Opened {
-            store: Arc::new(MemoryStore::new(*max_sessions, lifetimes, clock.clone())),
-            cached: *max_sessions,
-            keys: KeyRing::random(),
-        }),
+        config::Store::Memory { max_sessions } => {
+            let (store, keys) =
+                (MemoryStore::new(*max_sessions, lifetimes, clock.clone()), KeyRing::random());
+            Ok(opened(store, *max_sessions, keys, clock))
+        }
         config::Store::Embedded { path, key_file } => {
             let is_new = !path.exists();
             let file = Embedded::open(path, clock.clone())?;
@@ -65,11 +66,10 @@ pub fn open(
             if made && !is_new {
                 tracing::warn!(
                     key_file = %key_file.display(),
-                    "the key file was missing and a new one was made; sessions sealed with the old one cannot be opened"
+                    "the key file was missing: a new one was made, and earlier sessions cannot be opened"
                 );
             }
-            let store = Arc::new(SealedStore::new(file, &keys, clock.clone()));
-            Ok(Opened { store, cached: READY, keys })
+            Ok(opened(file, CACHED, keys, clock))
         }
         config::Store::Redis { address, ca_file, key_file } => {
             let keys = KeyRing::read(key_file)?;
@@ -78,14 +78,17 @@ pub fn open(
             if let Some(file) = &authorities {
                 pem::certificates(file).map_err(|e| StoreStartError::Authorities(io::Error::other(e)))?;
             }
-            // Readable, for the operator who grants rights by pattern.
+            // Readable, because operators grant rights by this pattern.
             let prefix = format!("imsgate:{}:", origin.split_once("://").map_or(origin, |(_, host)| host));
             let redis = Redis::start(address, authorities, prefix, clock.clone(), &Handle::current())?;
-            let store = Arc::new(SealedStore::new(redis, &keys, clock.clone()));
-            Ok(Opened { store, cached: READY, keys })
+            Ok(opened(redis, CACHED, keys, clock))
         }
     }
 }
 
-/// Sessions kept ready to use in front of a store: about 6 kB each.
-const READY: u64 = 10_000;
+fn opened(store: impl RecordStore, cached: u64, keys: KeyRing, clock: &Clock) -> Opened {
+    Opened { vault: Arc::new(Vault::new(store, &keys, clock.clone())), cached, keys }
+}
+
+/// Ready-to-use sessions in front of a store: about 6 kB each.
+const CACHED: u64 = 10_000;

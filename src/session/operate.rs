@@ -1,4 +1,4 @@
-//! Sessions seen from outside: lists for an operator, endings by person, changes of a session's data.
+//! Lists of sessions, their end by owner, and changes of a session's data.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,97 +7,98 @@ use futures_util::future::try_join_all;
 use tower_sessions::session::Record;
 use tower_sessions::session_store::Error;
 
-use super::data::{Person, SessionData};
-use super::parting::Ending;
+use super::data::{Owner, SessionData};
+use super::ended::EndReason;
 use super::store::Cursor;
-use super::{Auth, Key, Sessions, StoreError, expiry_date};
+use super::vault::expiry_date;
+use super::{Auth, Key, Sessions, StoreError};
 use crate::clock::UnixTime;
 
-/// A session as an operator or its owner sees it.
+/// A session in a list for operators or its owner.
 #[derive(Clone, Debug)]
 pub struct Listed {
     /// Its key, `sid` in the assertion and in the audit trail.
     pub key: Key,
-    /// What it holds; the tokens in it are for saying goodbye, not for showing.
+    /// Its data. Its tokens are for the session cleanup; never show them.
     pub data: SessionData,
 }
 
-/// Some of the sessions of a store.
+/// A page of sessions.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
-    /// The sessions, in no order that means anything.
+    /// The sessions, in no particular order.
     pub sessions: Vec<Listed>,
-    /// Where to go on; `None` when this was the end.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<Cursor>,
 }
 
 impl Sessions {
-    /// Changes what a session holds (new tokens, other groups) here and at every instance. When this returns, the store
-    /// has it. `None` when the session has ended meanwhile. When somebody else has changed it since `auth` was read, here or
-    /// elsewhere, `change` is called again on what they left: no change undoes another.
+    /// Changes the data of a session, here and at every instance. When this returns, the store has the change. `None` when the
+    /// session has ended meanwhile. After a concurrent change, `change` is called again with the newer data, so no change
+    /// undoes another.
     pub async fn change(
         &self,
         auth: &Auth,
         mut change: impl FnMut(&mut SessionData) + Send,
     ) -> Result<Option<Arc<Auth>>, StoreError> {
         let mut data = auth.data.clone();
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             let (was, now) = (data.revision, self.clock.now());
             change(&mut data);
             data.revision = was + 1;
-            // A change is no use of the session.
+            // A change does not count as use.
             data.seen = data.seen.max(UnixTime(auth.seen.load(Ordering::Relaxed)));
             let expires = expiry_date(self.kept_until(&data, data.seen));
             let record = Record { id: auth.id, data: data.to_record(), expiry_date: expires };
-            if self.store.swap(&record, was).await? {
+            if self.vault.replace(&record, was).await? {
                 let fresh = self.replace(auth.with(data, now));
-                // Over for this instance is not yet over for others, who may have seen a later use.
-                let lives = !fresh.ended.is_cancelled() || self.kept(auth.key).await?.is_some();
+                // Timed out here may not mean timed out elsewhere: another instance may have seen a later use.
+                let lives = !fresh.ended.is_cancelled() || self.stored(auth.key).await?.is_some();
                 return Ok(lives.then_some(fresh));
             }
-            let Some(current) = self.kept(auth.key).await? else {
+            let Some(current) = self.stored(auth.key).await? else {
                 auth.ended.cancel();
-                self.gone(auth.key);
+                self.forget(auth.key);
                 return Ok(None);
             };
             data = current;
         }
-        Err(StoreError(Error::Backend("a session was changed by others again and again".to_owned())))
+        Err(StoreError(Error::Backend("other changes of this session came first each time".to_owned())))
     }
 
-    /// About `limit` sessions, beginning after `after`.
+    /// About `limit` sessions after `after`.
     pub async fn list(&self, after: Option<Cursor>, limit: usize) -> Result<Listing, StoreError> {
-        let page = self.store.page(after, limit).await?;
-        Ok(Listing { sessions: self.listed(page.keys).await?, next: page.next })
+        let page = self.store().page(after, limit).await?;
+        Ok(Listing { sessions: self.read_all(page.keys).await?, next: page.next })
     }
 
-    /// The sessions of a person, the oldest first.
-    pub async fn of(&self, person: Person<'_>) -> Result<Vec<Listed>, StoreError> {
-        let keys = self.store.keys_of(person).await?;
-        let mut sessions = self.listed(keys).await?;
-        // An index may know more than is true: the data decides.
-        let wanted = person.index_text();
-        sessions.retain(|session| session.data.persons().iter().any(|p| p.index_text() == wanted));
+    /// The sessions of an owner, the oldest first.
+    pub async fn of(&self, owner: Owner<'_>) -> Result<Vec<Listed>, StoreError> {
+        let keys = self.vault.keys_of(owner).await?;
+        let mut sessions = self.read_all(keys).await?;
+        // The index may be out of date: the data decides.
+        let wanted = owner.index_text();
+        sessions.retain(|session| session.data.owners().iter().any(|owner| owner.index_text() == wanted));
         sessions.sort_by_key(|session| (session.data.created, session.key));
         Ok(sessions)
     }
 
-    /// Ends the sessions of a person, but not `except`; gives how many there were.
+    /// Ends the sessions of an owner except one; returns how many.
     pub async fn end_of(
         &self,
-        person: Person<'_>,
+        owner: Owner<'_>,
         except: Option<Key>,
-        why: Ending,
+        why: EndReason,
     ) -> Result<usize, StoreError> {
-        let sessions = self.of(person).await?;
+        let sessions = self.of(owner).await?;
         let keys =
             sessions.into_iter().map(|session| session.key).filter(|key| Some(*key) != except).collect();
         self.end_all(keys, why).await
     }
 
-    /// Ends these sessions; gives how many there were. The first failure stops none of the others: they are over here, and
-    /// the store is told when it is back.
-    pub async fn end_all(&self, sessions: Vec<Key>, why: Ending) -> Result<usize, StoreError> {
+    /// Ends these sessions; returns how many. All are ended here even when the store fails, and the store is asked again
+    /// later.
+    pub async fn end_all(&self, sessions: Vec<Key>, why: EndReason) -> Result<usize, StoreError> {
         let (mut ended, mut failure) = (0, None);
         for key in sessions {
             match self.dismiss(key, why).await {
@@ -109,50 +110,50 @@ impl Sessions {
     }
 
     /// Ends the session with this `sid`; false when there is no such session.
-    pub async fn end_sid(&self, sid: &str, why: Ending) -> Result<bool, StoreError> {
+    pub async fn end_sid(&self, sid: &str, why: EndReason) -> Result<bool, StoreError> {
         match Key::parse(sid) {
             Some(key) => self.dismiss(key, why).await,
             None => Ok(false),
         }
     }
 
-    /// Leaves the owner of this new session at most `most` sessions, this one among them: the oldest end. Gives how many.
-    pub async fn make_room(&self, newest: &Auth, most: usize) -> Result<usize, StoreError> {
-        let person = Person::User(&newest.data.identity.user);
-        // Mostly there are few, and nothing has to be read.
-        if self.store.keys_of(person).await?.len() <= most {
+    /// Ends the oldest sessions of the owner of this new one until `most` are left, the new one included; returns how many.
+    pub async fn limit_sessions(&self, newest: &Auth, most: usize) -> Result<usize, StoreError> {
+        let owner = Owner::User(&newest.data.identity.user);
+        // Usually there are few, and no session must be read.
+        if self.vault.keys_of(owner).await?.len() <= most {
             return Ok(0);
         }
-        let mut others = self.of(person).await?;
+        let mut others = self.of(owner).await?;
         others.retain(|session| session.key != newest.key);
         let surplus = (others.len() + 1).saturating_sub(most);
         let oldest = others.iter().take(surplus).map(|session| session.key).collect();
-        self.end_all(oldest, Ending::TooMany).await
+        self.end_all(oldest, EndReason::TooMany).await
     }
 
-    async fn listed(&self, keys: Vec<Key>) -> Result<Vec<Listed>, StoreError> {
+    async fn read_all(&self, keys: Vec<Key>) -> Result<Vec<Listed>, StoreError> {
         let mut sessions = Vec::with_capacity(keys.len());
         for some in keys.chunks(READ_AT_ONCE) {
-            let read = try_join_all(some.iter().map(|key| self.look_up(*key))).await?;
+            let read = try_join_all(some.iter().map(|key| self.read_one(*key))).await?;
             let both = some.iter().zip(read);
             sessions.extend(both.filter_map(|(key, data)| Some(Listed { key: *key, data: data? })));
         }
         Ok(sessions)
     }
 
-    async fn look_up(&self, key: Key) -> Result<Option<SessionData>, StoreError> {
+    async fn read_one(&self, key: Key) -> Result<Option<SessionData>, StoreError> {
         match self.live.get(&key).filter(|auth| !self.is_over(auth, self.clock.now())) {
-            // Who is at work here was seen later than the store knows.
+            // The last use here may be later than in the store.
             Some(auth) => {
                 let seen = auth.seen.load(Ordering::Relaxed);
                 Ok(Some(SessionData { seen: UnixTime(seen), ..auth.data.clone() }))
             }
-            None => self.alive(key).await,
+            None => self.stored_alive(key).await,
         }
     }
 }
 
-/// Changes of one session that may come in between before a change is given up.
-const MOST_TRIES: usize = 16;
-/// Sessions read from the store at a time.
+/// Concurrent changes of a session after which a change fails.
+const MAX_TRIES: usize = 16;
+/// Concurrent reads of a list.
 const READ_AT_ONCE: usize = 16;

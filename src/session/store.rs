@@ -1,102 +1,114 @@
-//! What the gateway asks of a store beyond the contract of tower-sessions.
+//! What a store of records does: memory, a file, or Redis. It sees keys, times, index tags and sealed bytes, nothing else.
 
-use std::collections::HashMap;
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Debug, Display, Formatter};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::Value;
 use tokio::sync::broadcast;
-use tower_sessions::SessionStore;
-use tower_sessions::session::Record;
 use tower_sessions::session_store::Result;
 
-use super::data::Person;
 use super::key::Key;
-use super::lease::Lease;
-use super::once::OneTime;
+use super::lease::SessionLease;
+use super::one_time::OneTime;
 use crate::clock::UnixTime;
+use crate::crypto::Tag;
 
-/// A store of sessions. `create` inserts only if absent, `save` updates only if present, `load` gives nothing that has
-/// expired, `delete` may be repeated; every error means that the store did not answer.
+/// A store of sealed records. Every error means that the store did not answer.
 #[async_trait]
-pub trait Store: SessionStore {
-    /// As `save`; false when there was nothing to update.
-    async fn update(&self, record: &Record) -> Result<bool>;
+pub trait RecordStore: Debug + Send + Sync + 'static {
+    /// Inserts a record; false when the key is taken.
+    async fn create(&self, record: SealedRecord) -> Result<bool>;
 
-    /// As `update`, but only over the revision `was`: false when there is another one, or nothing. Of several who change a
-    /// session at once, each changes what the last one left. The time of expiry moves forward only, for a touch of another
-    /// process may have come in between.
-    async fn swap(&self, record: &Record, was: u64) -> Result<bool>;
+    /// Replaces the record whose sealed bytes are `old`; false when the store has other bytes under this key, or none. The
+    /// later one of both times of expiry stays, because a touch may come between reading and replacing.
+    async fn replace(&self, old: Vec<u8>, record: SealedRecord) -> Result<bool>;
 
-    /// Takes a lease, or extends it for who has it; false while somebody else does. A store of this process alone has
-    /// nobody to keep out.
-    async fn lease(&self, _lease: &Lease) -> Result<bool> {
+    /// Sets the time of expiry and nothing else; false when the record is missing or has expired.
+    async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool>;
+
+    /// Reads a record. It may have expired.
+    async fn load(&self, key: Key) -> Result<Option<StoredRecord>>;
+
+    /// Deletes a record, expired or not. Of all concurrent callers exactly one gets it.
+    async fn take(&self, key: Key) -> Result<Option<StoredRecord>>;
+
+    /// Uses up a name; true for exactly one caller of all processes within `lifetime`.
+    async fn first_use(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool>;
+
+    /// True when the name is used up. Writes nothing.
+    async fn was_used(&self, what: OneTime, name: &str) -> Result<bool>;
+
+    /// The records with this tag. Some may be gone.
+    async fn tagged(&self, tag: Tag) -> Result<Vec<Key>>;
+
+    /// About `limit` records after `after`. Some may be gone, and a record may come twice.
+    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page>;
+
+    /// Takes a lease, or extends it for its owner; false while it has another owner. A store of one process has nobody to
+    /// keep out.
+    async fn lease(&self, _lease: &SessionLease) -> Result<bool> {
         Ok(true)
     }
 
-    /// Gives a lease back; one that somebody else has by now stays theirs.
-    async fn release(&self, _lease: &Lease) -> Result<()> {
+    /// Gives a lease back, unless it has another owner by now.
+    async fn release(&self, _lease: &SessionLease) -> Result<()> {
         Ok(())
     }
 
-    /// Moves the end of a session; false when it is not there. Costs less than a `save` and leaves the data alone.
-    async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool>;
-
-    /// What is kept under this key, unless it has expired.
-    async fn kept(&self, key: Key) -> Result<Option<Kept>>;
-
-    /// As `delete`; gives what was there, expired or not, to exactly one of all who ask at once.
-    async fn take(&self, key: Key) -> Result<Option<Kept>>;
-
-    /// True for the first use of this name of its kind within its lifetime, whichever process asks, and only for it.
-    async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool>;
-
-    /// True when this name of its kind was used within its lifetime, by whichever process. Writes nothing.
-    async fn was_used(&self, what: OneTime, name: &str) -> Result<bool>;
-
-    /// The sessions of a person; some may have ended already.
-    async fn keys_of(&self, person: Person<'_>) -> Result<Vec<Key>>;
-
-    /// About `limit` sessions, some of which may have ended already.
-    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page>;
-
-    /// True when other processes use the same store, so that a session can end or change without this one.
+    /// True when other processes use the same store: a session can end or change without this process.
     fn is_shared(&self) -> bool {
         false
     }
 
-    /// True when the store removes by itself what has expired, and tells it by [`expired`](Self::expired).
+    /// What other processes do to sessions; `None` when the store is not shared.
+    fn notices(&self) -> Option<broadcast::Receiver<Notice>> {
+        None
+    }
+
+    /// True when the store removes expired records and reports them in [`expired`](Self::expired).
     fn sweeps(&self) -> bool {
         false
     }
 
-    /// Waits for a session that the store removes because it has expired. It may leave some out when there are many.
-    async fn expired(&self) -> (Key, Kept) {
+    /// Waits for a record that the store removes because it has expired. When there are many, some are not reported.
+    async fn expired(&self) -> (Key, StoredRecord) {
         std::future::pending().await
     }
-
-    /// What other processes do to sessions.
-    fn notices(&self) -> Option<broadcast::Receiver<Notice>> {
-        None
-    }
 }
 
-/// What a store has of one session.
+/// A record to be written.
 #[derive(Clone, Debug)]
-pub struct Kept {
-    /// The data of the record.
-    pub data: HashMap<String, Value>,
+pub struct SealedRecord {
+    /// The key.
+    pub key: Key,
+    /// When it expires unless it is touched.
+    pub expires: UnixTime,
+    /// When it expires even if it is touched.
+    pub ends: UnixTime,
+    /// Tags of its owner, at most [`MAX_TAGS`].
+    pub tags: Vec<Tag>,
+    /// The sealed data.
+    pub sealed: Vec<u8>,
+}
+
+/// A record as the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRecord {
     /// When it expires.
     pub expires: UnixTime,
+    /// The sealed data.
+    pub sealed: Vec<u8>,
 }
 
-/// Where a page of sessions ended; the store's own.
+/// A session is found by user id, by e-mail address, and by its session at IMS.
+pub const MAX_TAGS: usize = 3;
+
+/// Where a page of records ends, in the store's own form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub(super) String);
 
 impl Cursor {
-    /// A cursor as it was written; `None` for what no store writes.
+    /// Reads a cursor; `None` for a text that no store writes.
     pub fn parse(text: &str) -> Option<Self> {
         let known = |b: u8| b.is_ascii_alphanumeric() || b"-_ ".contains(&b);
         (!text.is_empty() && text.len() <= 64 && text.bytes().all(known)).then(|| Self(text.to_owned()))
@@ -109,22 +121,22 @@ impl Display for Cursor {
     }
 }
 
-/// Some of the sessions of a store.
+/// Some of the records of a store.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     /// Their keys.
     pub keys: Vec<Key>,
-    /// Where to go on; `None` when this was the end.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<Cursor>,
 }
 
-/// Something happened to sessions, perhaps elsewhere.
+/// What happened to a session, perhaps in another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// This session has ended.
+    /// It has ended.
     Ended(Key),
-    /// This session's data has changed.
+    /// Its data has changed.
     Changed(Key),
-    /// Notices may have been lost: whatever is cached has to be looked at again.
+    /// Notices may have been lost: the store must be asked about every cached session.
     Missed,
 }

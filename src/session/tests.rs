@@ -6,19 +6,24 @@ mod forms;
 mod operate;
 mod records;
 mod redis;
-mod renew;
+mod refresh;
 mod servers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::crypto::KeyRing;
 
 const LIFETIMES: Lifetimes = Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
 
 fn sessions(clock: &Clock) -> Sessions {
-    let store = Arc::new(MemoryStore::new(100, LIFETIMES, clock.clone()));
-    Sessions::new(store, 100, LIFETIMES, clock.clone())
+    Sessions::new(memory(100, clock), 100, LIFETIMES, clock.clone())
+}
+
+fn memory(capacity: u64, clock: &Clock) -> Arc<Vault> {
+    let store = MemoryStore::new(capacity, LIFETIMES, clock.clone());
+    Arc::new(Vault::new(store, &KeyRing::random(), clock.clone()))
 }
 
 fn identity() -> Identity {
@@ -34,7 +39,7 @@ fn identity() -> Identity {
     }
 }
 
-/// A session of this user that began now and is kept for an hour.
+/// A session of this user that begins now and lasts one hour.
 fn data(user: &str, now: UnixTime) -> SessionData {
     let identity = Identity {
         user: format!("{user}@B2.e"),
@@ -83,7 +88,7 @@ async fn a_session_is_found_by_its_cookie_and_by_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_ended_session_is_dead_in_cache_and_store_and_a_late_touch_does_not_raise_it() {
+async fn an_ended_session_is_gone_and_a_late_touch_does_not_restore_it() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let auth = sessions.create(identity(), tokens(&clock), None).await.unwrap();
@@ -115,7 +120,7 @@ async fn a_session_times_out_idle_and_absolute_to_the_second() {
 }
 
 #[tokio::test]
-async fn to_look_at_a_session_is_not_to_use_it() {
+async fn look_does_not_count_as_use() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let cookie = sessions.create(identity(), tokens(&clock), None).await.unwrap().cookie_value();
@@ -137,7 +142,7 @@ async fn a_session_ends_with_its_access_token() {
 }
 
 #[tokio::test]
-async fn a_session_survives_the_cache_and_its_secrets_show_nowhere() {
+async fn a_session_survives_eviction_and_debug_shows_no_secret() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let campaign = CampaignSession {
@@ -148,14 +153,14 @@ async fn a_session_survives_the_cache_and_its_secrets_show_nowhere() {
     let auth = sessions.create(identity(), tokens(&clock), Some(campaign)).await.unwrap();
     sessions.live.invalidate_all();
     let again = sessions.find(&auth.cookie_value()).await.unwrap().unwrap();
-    assert_eq!(again.campaign_cookie.as_ref().unwrap(), "__sessiontoken=___secret");
-    assert_eq!(again.identity.user, "A1@B2.e");
+    assert_eq!(again.credentials.campaign_cookie.as_ref().unwrap(), "__sessiontoken=___secret");
+    assert_eq!(again.credentials.identity.user, "A1@B2.e");
     assert!(!format!("{again:?}").contains("secret"), "{again:?}");
     assert!(!again.sid.contains(&again.cookie_value()));
 }
 
 #[test]
-fn a_key_is_published_before_it_signs_and_while_what_it_signed_is_valid() {
+fn a_key_is_published_before_it_signs_and_while_its_assertions_are_valid() {
     let signer = Signer::new("https://campaign.example.com".to_owned()).unwrap();
     let published = || -> Vec<String> {
         let jwks = signer.jwks();
@@ -169,8 +174,8 @@ fn a_key_is_published_before_it_signs_and_while_what_it_signed_is_valid() {
     signer.rotate().unwrap();
     let (second, after) = (signing(), published());
     assert_ne!(first, second);
-    assert!(before.contains(&second), "a verifier with yesterday's keys knows it");
-    assert!(after.contains(&first), "what it signed a moment ago still verifies");
+    assert!(before.contains(&second), "a verifier with older keys knows it");
+    assert!(after.contains(&first), "earlier assertions still verify");
     signer.rotate().unwrap();
     assert!(!published().contains(&first) && published().contains(&second));
 }

@@ -54,7 +54,7 @@ async fn live_session(
 ) -> Result<Option<Arc<Auth>>, Box<Response>> {
     let Some(cookie) = shared.cookies.session_cookie(headers) else { return Ok(None) };
     match shared.sessions.find(cookie).await {
-        Ok(Some(auth)) if auth.is_renewal_due(context.now) => {
+        Ok(Some(auth)) if auth.is_refresh_due(context.now) => {
             let renewed = renew::before_use(shared, auth, context.now).await;
             renewed.map_err(|rejection| Box::new(rejection.response(shared, context, true)))
         }
@@ -78,7 +78,7 @@ fn may_learn_identity(shared: &Shared, context: &Context, headers: &HeaderMap) -
 /// All identity headers, empty when there is no session: a proxy that copies those that are there must not pass on the client's own.
 fn tell(fields: &mut HeaderMap, auth: Option<&Auth>, shared: &Shared, context: &Context) {
     let nobody = IdentityFields::nobody();
-    let identity = auth.map_or(&nobody, |auth| &auth.identity);
+    let identity = auth.map_or(&nobody, |auth| &auth.credentials.identity);
     for (name, value) in identity.iter() {
         fields.insert(name, value.clone());
     }

@@ -14,7 +14,7 @@ use super::responses::json_response;
 use super::shared::Shared;
 use crate::ims::LogoutTokenError;
 use crate::policy::logout_token::{LogoutToken, MAX_AGE};
-use crate::session::{Ending, Listed, OneTime, Person, StoreError};
+use crate::session::{EndReason, Listed, OneTime, Owner, StoreError};
 use crate::telemetry::audit;
 
 /// `POST /ims/backchannel-logout`: 200 when whatever the token means is over; 400 for a token that is none; 503 when that
@@ -50,7 +50,7 @@ async fn end(shared: &Shared, token: &LogoutToken) -> Result<Option<usize>, Stor
     let sessions = meant(shared, token).await?;
     let skew = shared.instance.ims.clock_skew;
     let lifetime = Duration::from_secs(MAX_AGE.unsigned_abs()).saturating_add(2 * skew);
-    let first = shared.sessions.once(OneTime::LogoutToken, &token.id, lifetime).await;
+    let first = shared.sessions.first_use(OneTime::LogoutToken, &token.id, lifetime).await;
     let sessions = if matches!(first, Ok(false)) {
         // Sent again, by the provider because not all could be ended the first time (§2.8), or by somebody who overheard it.
         // Either way it means nobody who has signed in since.
@@ -65,14 +65,14 @@ async fn end(shared: &Shared, token: &LogoutToken) -> Result<Option<usize>, Stor
     };
     let sessions = sessions.into_iter().map(|session| session.key).collect();
     // Also when it is not known whether this is the first time: a good token, and the store may have used it up.
-    let ended = shared.sessions.end_all(sessions, Ending::Provider).await;
+    let ended = shared.sessions.end_all(sessions, EndReason::Provider).await;
     first.and(ended).map(Some)
 }
 
 async fn meant(shared: &Shared, token: &LogoutToken) -> Result<Vec<Listed>, StoreError> {
     let person = match (&token.subject, &token.session) {
-        (Some(subject), _) => Person::User(subject),
-        (None, Some(session)) => Person::ImsSession(session),
+        (Some(subject), _) => Owner::User(subject),
+        (None, Some(session)) => Owner::ImsSession(session),
         (None, None) => return Ok(Vec::new()),
     };
     let sessions = shared.sessions.of(person).await?;

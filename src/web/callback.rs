@@ -17,13 +17,13 @@ use super::rejection::Rejection;
 use super::shared::Shared;
 use super::{campaign_session, cookie, farewell, refusal, was};
 use crate::config::SessionMode;
-use crate::ims::{ImsError, Person, Tokens as ImsTokens};
+use crate::ims::{ImsError, Profile, Tokens as ImsTokens};
 use crate::pages::{Problem, Text};
 use crate::policy::access::{AccessPolicy, Granted};
 use crate::policy::cookies;
 use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, Prompt, State as LoginState};
 use crate::policy::return_to::ReturnTo;
-use crate::session::{Auth, CampaignSession, Ending, Identity, OneTime, Tokens};
+use crate::session::{Auth, CampaignSession, EndReason, Identity, OneTime, Tokens};
 use crate::telemetry::audit::{self, Who};
 
 /// `/ims/callback`
@@ -168,7 +168,8 @@ impl Callback<'_> {
             Err(error) => return Ok(login::failed(shared, self.context, &error, &to.return_to)),
         };
         // Only now, because only IMS gives codes that it takes: the store keeps nothing for anybody else.
-        let first = shared.sessions.once(OneTime::LoginState, state.as_str(), shared.login_timeout).await;
+        let first =
+            shared.sessions.first_use(OneTime::LoginState, state.as_str(), shared.login_timeout).await;
         if !matches!(first, Ok(true)) {
             self.discard(&tokens).await;
             first?;
@@ -220,7 +221,7 @@ impl Callback<'_> {
     /// Opens the Campaign session and ours; the old one, if any, dies.
     async fn enter(
         &self,
-        person: Person,
+        person: Profile,
         granted: Granted,
         tokens: ImsTokens,
         old: Option<Arc<Auth>>,
@@ -258,7 +259,7 @@ impl Callback<'_> {
             }
         };
         if let Some(most) = shared.max_per_user
-            && let Err(error) = shared.sessions.make_room(&auth, most).await
+            && let Err(error) = shared.sessions.limit_sessions(&auth, most).await
         {
             tracing::warn!(request = %self.context.id, %error, "this person may have more sessions than allowed");
         }
@@ -302,7 +303,7 @@ impl Callback<'_> {
     ) -> Result<Arc<Auth>, Rejection> {
         let sessions = &self.shared.sessions;
         if let Some(old) = old {
-            sessions.dismiss(old.key(), Ending::Replaced).await?;
+            sessions.dismiss(old.key(), EndReason::Replaced).await?;
         }
         Ok(sessions.create(identity, tokens.clone(), campaign.cloned()).await?)
     }
@@ -384,7 +385,7 @@ fn is_of_another_tab(
     session: &Auth,
     began: i64,
     replaces: Option<&str>,
-    person: &Person,
+    person: &Profile,
     granted: &Granted,
 ) -> bool {
     let identity = &session.data.identity;

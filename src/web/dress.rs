@@ -38,8 +38,8 @@ pub fn anew(
     (old, fresh): (&Auth, &Auth),
 ) -> RequestHead {
     let sent = request.headers.get(SECURITY_TOKEN);
-    let exchanged = if sent.is_some() && sent == old.security_token.as_ref() {
-        fresh.security_token.as_ref()
+    let exchanged = if sent.is_some() && sent == old.credentials.security_token.as_ref() {
+        fresh.credentials.security_token.as_ref()
     } else {
         sent
     };
@@ -77,7 +77,7 @@ fn written(
             lines.add(name, value);
         }
     }
-    cookies::write(lines, headers, auth.and_then(|auth| auth.campaign_cookie.as_ref()));
+    cookies::write(lines, headers, auth.and_then(|auth| auth.credentials.campaign_cookie.as_ref()));
 
     if context.peer.trusted {
         lines.add(&FORWARDED_FOR, &forwarded_for(context, headers));
@@ -105,7 +105,7 @@ fn written(
     }
 
     let mode = shared.instance.campaign.session;
-    let ours = auth.and_then(|auth| auth.security_token.as_ref()).filter(|_| {
+    let ours = auth.and_then(|auth| auth.credentials.security_token.as_ref()).filter(|_| {
         // Campaign's defence against cross-site requests stays one: only our own pages get the token added.
         mode == SessionMode::BearerLogon
             // Campaign's SDK sends the header empty when it has no token.
@@ -116,10 +116,10 @@ fn written(
         lines.add(&SECURITY_TOKEN, token);
     }
     if let Some(auth) = auth {
-        lines.extend(&auth.identity_lines);
+        lines.extend(&auth.credentials.lines);
         lines.add(&identity::ASSERTION, &auth.assertion(&shared.signer, context.now));
         if mode == SessionMode::Bearer {
-            lines.add(&header::AUTHORIZATION, &auth.bearer);
+            lines.add(&header::AUTHORIZATION, &auth.credentials.authorization);
         }
     }
     head.set_client_host(told.host.unwrap_or_else(|| host.clone()));

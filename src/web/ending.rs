@@ -4,12 +4,12 @@
 use super::refusal;
 use super::shared::Shared;
 use crate::policy::access::{Refusal, RefusalReason};
-use crate::session::{Auth, Ending};
+use crate::session::{Auth, EndReason};
 use crate::telemetry::RequestId;
 use crate::telemetry::audit::{self, Who};
 
 /// Ends a session; `reason` is for the operator.
-pub async fn end(shared: &Shared, id: RequestId, auth: &Auth, why: Ending, reason: &str) {
+pub async fn end(shared: &Shared, id: RequestId, auth: &Auth, why: EndReason, reason: &str) {
     tracing::warn!(request = %id, sid = auth.sid, why = why.word(), reason, "a session is ended");
     out(shared, id, auth, why).await;
 }
@@ -19,8 +19,8 @@ pub async fn expel(shared: &Shared, id: RequestId, auth: &Auth, refusal: &Refusa
     let near = refusal::near(refusal);
     audit::expelled(id, who(auth), &auth.sid, refusal.reason.code(), refusal::seen(refusal, &near));
     let why = match refusal.reason {
-        RefusalReason::TooManyGroups(_) => Ending::TooManyGroups,
-        RefusalReason::OtherOrganization | RefusalReason::NoGroup => Ending::Expelled,
+        RefusalReason::TooManyGroups(_) => EndReason::TooManyGroups,
+        RefusalReason::OtherOrganization | RefusalReason::NoGroup => EndReason::Expelled,
     };
     out(shared, id, auth, why).await;
 }
@@ -32,7 +32,7 @@ pub fn who(auth: &Auth) -> Who<'_> {
     Who { user: &identity.user, email, organization: &identity.organization }
 }
 
-async fn out(shared: &Shared, id: RequestId, auth: &Auth, why: Ending) {
+async fn out(shared: &Shared, id: RequestId, auth: &Auth, why: EndReason) {
     if let Err(error) = shared.sessions.dismiss(auth.key(), why).await {
         tracing::warn!(request = %id, %error, "the session is over here; the store is told when it is back");
     }

@@ -16,13 +16,13 @@ use tokio_util::sync::CancellationToken;
 use super::shared::Shared;
 use crate::campaign::CampaignError;
 use crate::ims::ImsError;
-use crate::session::{CampaignSession, Ending, Parting, SessionData, Tokens};
+use crate::session::{CampaignSession, EndReason, EndedSession, SessionData, Tokens};
 use crate::telemetry::RequestId;
 use crate::telemetry::audit::{self, Who};
 
 /// Says the goodbyes that come from `partings`, until `closing`; then those that wait already, without pauses.
-pub async fn run(shared: Arc<Shared>, partings: mpsc::Receiver<Parting>, closing: CancellationToken) {
-    let next = |(mut partings, closing): (mpsc::Receiver<Parting>, CancellationToken)| async move {
+pub async fn run(shared: Arc<Shared>, partings: mpsc::Receiver<EndedSession>, closing: CancellationToken) {
+    let next = |(mut partings, closing): (mpsc::Receiver<EndedSession>, CancellationToken)| async move {
         let parting = tokio::select! {
             biased;
             parting = partings.recv() => parting,
@@ -37,8 +37,8 @@ pub async fn run(shared: Arc<Shared>, partings: mpsc::Receiver<Parting>, closing
     stream::unfold((partings, closing.clone()), next).for_each_concurrent(AT_A_TIME, say).await;
 }
 
-async fn part(shared: Arc<Shared>, parting: Parting, closing: CancellationToken) {
-    let Parting { key, data, why } = parting;
+async fn part(shared: Arc<Shared>, parting: EndedSession, closing: CancellationToken) {
+    let EndedSession { key, data, why } = parting;
     let request = RequestId::random();
     let email = data.identity.email.as_deref().unwrap_or_default();
     let who = Who { user: &data.identity.user, email, organization: &data.identity.organization };
@@ -149,9 +149,9 @@ impl Goodbye<'_> {
 }
 
 /// Nobody waits for what timed out; there may be many, and each keeps a place.
-fn pauses(why: Ending) -> &'static [Duration] {
+fn pauses(why: EndReason) -> &'static [Duration] {
     const PAUSES: &[Duration] = &[Duration::from_secs(1), Duration::from_secs(4)];
-    if why == Ending::TimedOut { &PAUSES[..1] } else { PAUSES }
+    if why == EndReason::TimedOut { &PAUSES[..1] } else { PAUSES }
 }
 
 /// Goodbyes that may wait to be said: about 5 kB each.

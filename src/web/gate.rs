@@ -158,7 +158,7 @@ impl Gate {
             // What a stranger may send is sent as a stranger's.
             auth = None;
         }
-        if let Some(due) = auth.take_if(|auth| auth.is_renewal_due(context.now)) {
+        if let Some(due) = auth.take_if(|auth| auth.is_refresh_due(context.now)) {
             // Boxed: rare.
             auth =
                 Box::pin(renew::before_use(&self.shared, due, context.now)).await.map_err(|e| (e, true))?;

@@ -17,7 +17,7 @@ use crate::policy::login::Prompt;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form::{self, MAX_FORM_BYTES, NotSaved};
 use crate::proxy::ClientBody;
-use crate::session::{Form, FormId, Key};
+use crate::session::{FormId, Key, SavedForm};
 use crate::telemetry::audit::{self, FormEvent};
 
 /// Keeps a form and begins a login; a form that may not be kept gets a page that says so.
@@ -70,7 +70,7 @@ async fn keep(
     let allowed = shared.limits.body_bytes.and_then(|allowed| usize::try_from(allowed).ok());
     let most = allowed.unwrap_or(usize::MAX).min(MAX_FORM_BYTES);
     let expected = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(most);
-    let Some(place) = shared.forms.reserve(&was.user, expected) else { return Ok(Err(NotSaved::Full)) };
+    let Some(slot) = shared.forms.reserve(&was.user, expected) else { return Ok(Err(NotSaved::Full)) };
     let Some(body) = whole::read(body, most, shared.limits.upload_timeout).await? else {
         return Ok(Err(NotSaved::TooLarge));
     };
@@ -81,9 +81,16 @@ async fn keep(
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let Some(content_type) = content_type.map(str::to_owned) else { return Ok(Err(NotSaved::Odd)) };
     let LastUser { user, security_token, .. } = was;
-    let form =
-        Form { user, target, page: page.clone(), content_type, body, security_token, sent: context.now.0 };
-    match shared.forms.keep(place, &form).await {
+    let form = SavedForm {
+        user,
+        target,
+        page: page.clone(),
+        content_type,
+        body,
+        security_token,
+        sent: context.now.0,
+    };
+    match shared.forms.save(slot, &form).await {
         Ok(kept) => {
             note(FormEvent::Kept, context, &form);
             Ok(Ok(Some(kept)))
@@ -103,7 +110,7 @@ async fn discard(mut body: Limited<ClientBody>) {
 const MOST_DISCARDED: usize = 64 << 20;
 
 /// A line in the audit trail about a form.
-pub fn note(event: FormEvent, context: &Context, form: &Form) {
+pub fn note(event: FormEvent, context: &Context, form: &SavedForm) {
     let path = form.target.as_str().split('?').next().unwrap_or_default();
     audit::form(event, context.id, &context.peer_text(), &form.user, path, form.body.len());
 }

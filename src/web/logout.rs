@@ -13,7 +13,7 @@ use super::shared::Shared;
 use super::{cookie, farewell, was};
 use crate::pages;
 use crate::policy::origin::{Source, source};
-use crate::session::{Auth, Ending, Person};
+use crate::session::{Auth, EndReason, Owner};
 use crate::telemetry::audit::{self, Who};
 
 const SIGNED_OUT: &str = "/ims/signed-out";
@@ -114,8 +114,8 @@ fn goes_on_to(location: &str) -> Response {
 
 /// All sessions of the same person but this one, which ends last: its owner may try again.
 async fn end_others(shared: &Shared, context: &Context, auth: &Auth) -> Result<(), Rejection> {
-    let person = Person::User(&auth.data.identity.user);
-    let ended = shared.sessions.end_of(person, Some(auth.key()), Ending::Everywhere).await?;
+    let owner = Owner::User(&auth.data.identity.user);
+    let ended = shared.sessions.end_of(owner, Some(auth.key()), EndReason::Everywhere).await?;
     audit::everywhere(context.id, &context.peer_text(), who(auth), ended);
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::responses::json_response;
 use super::shared::Shared;
 use crate::clock::UnixTime;
 use crate::pages::{self, OwnSession};
-use crate::session::{Auth, Person};
+use crate::session::{Auth, Owner};
 
 /// Shows the session's owner to its owner.
 pub async fn handler(
@@ -69,7 +69,7 @@ pub async fn handler(
 
 /// All sessions of this person; `None` while the store is away, which is no reason to show nothing at all.
 async fn own_sessions(shared: &Shared, auth: &Auth) -> Option<Vec<OwnSession>> {
-    let sessions = shared.sessions.of(Person::User(&auth.data.identity.user)).await;
+    let sessions = shared.sessions.of(Owner::User(&auth.data.identity.user)).await;
     let sessions = sessions.inspect_err(|error| tracing::warn!(%error, "own sessions are not shown")).ok()?;
     let own = sessions.iter().rev().take(MOST_SHOWN).map(|session| OwnSession {
         created: pages::utc(session.data.created),

@@ -14,7 +14,7 @@ use super::shared::Shared;
 use crate::clock::UnixTime;
 use crate::policy::access::{AccessPolicy, Granted, Refusal};
 use crate::policy::token_times::recheck_grace;
-use crate::session::{Auth, Ending, StoreError};
+use crate::session::{Auth, EndReason, StoreError};
 use crate::telemetry::RequestId;
 use crate::telemetry::audit;
 
@@ -33,7 +33,7 @@ pub async fn keep_checking(shared: Arc<Shared>, interval: Duration) {
             let done = shared.sessions.alone("recheck", auth.key(), check.run(&auth)).await;
             if let Ok(Some(Err(error))) | Err(error) = done {
                 tracing::debug!(%error, "groups not asked for: the store is away");
-                auth.put_off_recheck(shared.clock.now().plus(SHORT_PAUSE));
+                auth.postpone_recheck(shared.clock.now().plus(SHORT_PAUSE));
             }
         };
         stream::iter(due).for_each_concurrent(AT_ONCE, check).await;
@@ -65,19 +65,19 @@ impl Check<'_> {
         // Another instance may have asked since this one knew the session.
         let latest = sessions.latest(auth).await?;
         let Some(auth) = latest.filter(|auth| auth.is_recheck_due(now, self.interval)) else { return Ok(()) };
-        auth.put_off_recheck(now.plus(PAUSE));
+        auth.postpone_recheck(now.plus(PAUSE));
         match self.ask(&auth).await {
             Verdict::Granted(granted) => self.keep(&auth, &granted, now).await?,
             Verdict::Refused(refusal) => ending::expel(self.shared, self.id, &auth, &refusal).await,
             Verdict::NoToken => {
-                self.end(&auth, Ending::TokensRefused, "IMS takes the access token no more").await;
+                self.end(&auth, EndReason::TokensRefused, "IMS takes the access token no more").await;
             }
             Verdict::Silent(why, _) if now.since(auth.data.as_of.groups) >= recheck_grace(self.interval) => {
                 let why = format!("groups could not be asked for in the grace time: {why}");
-                self.end(&auth, Ending::GroupsUnknown, &why).await;
+                self.end(&auth, EndReason::GroupsUnknown, &why).await;
             }
             Verdict::Silent(why, wait) => {
-                auth.put_off_recheck(now.plus(wait.unwrap_or(PAUSE).clamp(PAUSE, LONGEST_PAUSE)));
+                auth.postpone_recheck(now.plus(wait.unwrap_or(PAUSE).clamp(PAUSE, LONGEST_PAUSE)));
                 tracing::warn!(request = %self.id, sid = auth.sid, why, "groups not asked for; the session goes on");
             }
             Verdict::Over => {}
@@ -85,7 +85,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    async fn end(&self, auth: &Auth, why: Ending, reason: &str) {
+    async fn end(&self, auth: &Auth, why: EndReason, reason: &str) {
         ending::end(self.shared, self.id, auth, why, reason).await;
     }
 

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::login;
 use super::shared::Shared;
 use crate::campaign::CampaignError;
-use crate::ims::Person;
+use crate::ims::Profile;
 use crate::pages::{self, Problem, Text};
 use crate::policy::access::{Refusal, RefusalReason, TooManyGroups};
 use crate::policy::return_to::ReturnTo;
@@ -19,7 +19,7 @@ use crate::telemetry::audit::{self, Seen, TooMany, Who};
 pub fn answer(
     shared: &Shared,
     context: &Context,
-    person: &Person,
+    person: &Profile,
     refusal: &Refusal,
     return_to: &ReturnTo,
 ) -> Response {

@@ -13,12 +13,12 @@ use super::{ending, farewell};
 use crate::clock::UnixTime;
 use crate::config::SessionMode;
 use crate::ims::{RenewError, Renewed};
-use crate::session::{Auth, Ending, ExchangeError, Flight, Flights, NotRenewed, Tokens};
+use crate::session::{Auth, EndReason, ExchangeError, Flight, RefreshError, Singleflight, Tokens};
 use crate::telemetry::RequestId;
 
 /// Renewals in progress, one for each session at most.
 #[derive(Clone, Debug)]
-pub struct Renewals(Flights<Renewal>);
+pub struct Renewals(Singleflight<Renewal>);
 
 /// What came of a renewal.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub enum Renewal {
 impl Renewals {
     /// None in progress; they run on the runtime behind `control`.
     pub fn new(control: Handle) -> Self {
-        Self(Flights::new(control))
+        Self(Singleflight::new(control))
     }
 
     /// Does something that must not stop halfway because its client goes away: tokens and sessions of others hang on it.
@@ -44,7 +44,7 @@ impl Renewals {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
         let (tell, told) = oneshot::channel();
-        self.0.aside(async move { drop(tell.send(work.await)) });
+        self.0.spawn(async move { drop(tell.send(work.await)) });
         told.await.ok()
     }
 
@@ -55,7 +55,7 @@ impl Renewals {
 }
 
 /// The session of a request, with tokens good enough for it; `None` when the session is over. To be called when
-/// [`Auth::is_renewal_due`] says so.
+/// [`Auth::is_refresh_due`] says so.
 pub async fn before_use(
     shared: &Arc<Shared>,
     auth: Arc<Auth>,
@@ -64,7 +64,7 @@ pub async fn before_use(
     let campaign_wants_it = shared.instance.campaign.session == SessionMode::Bearer;
     if !auth.has_expired(now) {
         // The next requests need not come here, too, until it is over or worth another try.
-        auth.put_off_renewal(now.plus(PAUSE).min(auth.data.tokens.access_expires));
+        auth.postpone_refresh(now.plus(PAUSE).min(auth.data.tokens.access_expires));
         if !auth.has_just_failed(now) {
             start(shared, &auth);
         }
@@ -74,7 +74,7 @@ pub async fn before_use(
         Renewal::Away
     } else {
         let patience = if campaign_wants_it { PATIENCE } else { SHORT_PATIENCE };
-        let landed = tokio::time::timeout(patience, start(shared, &auth).landed()).await;
+        let landed = tokio::time::timeout(patience, start(shared, &auth).result()).await;
         landed.ok().flatten().unwrap_or(Renewal::Away)
     };
     match renewal {
@@ -83,7 +83,7 @@ pub async fn before_use(
         Renewal::Away if campaign_wants_it => Err(Rejection::TokenExpired(shared.ims.pause())),
         // Campaign never sees the token. For how long IMS may be silent is decided where groups are asked again.
         Renewal::Away => {
-            auth.put_off_renewal(now.plus(PAUSE));
+            auth.postpone_refresh(now.plus(PAUSE));
             Ok(Some(auth))
         }
     }
@@ -91,7 +91,7 @@ pub async fn before_use(
 
 /// Other tokens than `auth` has, whether these are over or not.
 pub async fn at_once(shared: &Arc<Shared>, auth: &Arc<Auth>) -> Renewal {
-    let landed = tokio::time::timeout(PATIENCE, start(shared, auth).landed()).await;
+    let landed = tokio::time::timeout(PATIENCE, start(shared, auth).result()).await;
     landed.ok().flatten().unwrap_or(Renewal::Away)
 }
 
@@ -106,34 +106,34 @@ async fn renew(shared: Arc<Shared>, auth: Arc<Auth>) -> Renewal {
         let identity = &auth.data.identity;
         let renewed = shared.ims.renew(&refresh, &identity.user, identity.original.as_ref()).await;
         renewed.map(tokens).map_err(|error| match error {
-            RenewError::Final(error) => ExchangeError::Final(error.to_string()),
+            RenewError::Final(error) => ExchangeError::Permanent(error.to_string()),
             RenewError::RefreshTokenOnly(next, error) => {
                 ExchangeError::RefreshTokenOnly(next, error.to_string())
             }
-            RenewError::Passing(error) => ExchangeError::Passing(error.to_string(), error.retry_after()),
+            RenewError::Passing(error) => ExchangeError::Temporary(error.to_string(), error.retry_after()),
         })
     };
     // Boxed: an exchange with IMS and all that may come of it.
-    match Box::pin(shared.sessions.renew(&auth, exchange)).await {
+    match Box::pin(shared.sessions.refresh(&auth, exchange)).await {
         Ok(fresh) => {
             tracing::info!(request = %id, sid = auth.sid, "tokens renewed");
             Renewal::Fresh(fresh)
         }
-        Err(NotRenewed::Away(why, wait)) => {
+        Err(RefreshError::Unavailable(why, wait)) => {
             tracing::warn!(request = %id, sid = auth.sid, why, "tokens not renewed");
             let wait = wait.unwrap_or(SHORT_PAUSE).clamp(SHORT_PAUSE, LONGEST_PAUSE);
-            auth.note_failed_renewal(shared.clock.now().plus(wait));
+            auth.note_failed_refresh(shared.clock.now().plus(wait));
             Renewal::Away
         }
-        Err(NotRenewed::Refused(why)) => {
-            ending::end(&shared, id, &auth, Ending::TokensRefused, &why).await;
+        Err(RefreshError::Refused(why)) => {
+            ending::end(&shared, id, &auth, EndReason::TokensRefused, &why).await;
             Renewal::Over
         }
-        Err(NotRenewed::Ended(late)) => {
+        Err(RefreshError::Ended(late)) => {
             if let Some(tokens) = late {
                 // Who waits for the renewal need not wait for this.
                 let to = shared.clone();
-                shared.renewals.0.aside(async move {
+                shared.renewals.0.spawn(async move {
                     farewell::say(&to, id, &tokens, None).await;
                 });
             }

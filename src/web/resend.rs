@@ -20,7 +20,7 @@ use crate::pages::{Problem, Text};
 use crate::policy::origin::is_same_origin;
 use crate::policy::saved_form::{self, MARK_LENGTH};
 use crate::proxy::{Body, Caller, ClientBody, Proxy, ProxyError};
-use crate::session::{Auth, Form, FormId};
+use crate::session::{Auth, FormId, SavedForm};
 use crate::telemetry::audit::FormEvent;
 use crate::wire::fields::EXPIRES_IN;
 
@@ -91,7 +91,7 @@ fn rebuilt(
     shared: &Shared,
     mut head: http::request::Parts,
     auth: &Auth,
-    form: &Form,
+    form: &SavedForm,
 ) -> Option<Request<Full<Bytes>>> {
     head.method = Method::POST;
     head.uri = resume::renewed_target(auth, form).parse().ok()?;
@@ -126,7 +126,7 @@ async fn failed(
     shared: &Shared,
     context: &Context,
     id: FormId,
-    form: &Form,
+    form: &SavedForm,
     error: ProxyError,
 ) -> Result<Response<Body>, Rejection> {
     let rejection = Rejection::from(error);

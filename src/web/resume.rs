@@ -19,7 +19,7 @@ use crate::pages::{self, Problem, Text, Waiting};
 use crate::policy::origin::is_same_origin;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form::{self, MARK};
-use crate::session::{Auth, Form, FormId};
+use crate::session::{Auth, FormId, SavedForm};
 use crate::telemetry::audit::FormEvent;
 
 const PATH: &str = "/ims/resume";
@@ -69,7 +69,7 @@ async fn ask(
 ) -> Result<Response, Rejection> {
     let (mut waiting, mut over, mut dropped) = (Vec::new(), Vec::new(), false);
     for id in cookie::kept(headers, &shared.cookies) {
-        match shared.forms.look(id).await? {
+        match shared.forms.get(id).await? {
             Some(form) if form.user == auth.data.identity.user => {
                 waiting.push(shown(shared, auth, id, &form)?);
             }
@@ -104,7 +104,7 @@ async fn ask(
     Ok(response)
 }
 
-fn shown(shared: &Shared, auth: &Auth, id: FormId, form: &Form) -> Result<Waiting, Rejection> {
+fn shown(shared: &Shared, auth: &Auth, id: FormId, form: &SavedForm) -> Result<Waiting, Rejection> {
     // What cannot be sealed cannot be sent later.
     let mark = shared.sealer.seal(&context_of(auth), &id.to_string()).map_err(|_| Rejection::Internal)?;
     let bytes = u64::try_from(form.body.len()).unwrap_or(u64::MAX);
@@ -151,13 +151,13 @@ pub fn opened(shared: &Shared, auth: &Auth, mark: &str) -> Option<FormId> {
 }
 
 /// Where a form goes, with the security token of this session if its address holds the old one.
-pub fn renewed_target(auth: &Auth, form: &Form) -> String {
+pub fn renewed_target(auth: &Auth, form: &SavedForm) -> String {
     let renewed = renewed(auth, form, form.target.as_str().as_bytes());
     String::from_utf8(renewed).unwrap_or_else(|_| form.target.as_str().to_owned())
 }
 
 /// `bytes` of a form with the security token of this session instead of the one that ended.
-pub fn renewed(auth: &Auth, form: &Form, bytes: &[u8]) -> Vec<u8> {
+pub fn renewed(auth: &Auth, form: &SavedForm, bytes: &[u8]) -> Vec<u8> {
     match (&form.security_token, &auth.data.campaign) {
         (Some(old), Some(now)) => {
             saved_form::renew(bytes, old.expose_secret(), now.security_token.expose_secret())

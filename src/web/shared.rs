@@ -15,7 +15,7 @@ use crate::config::{Instance, Limits};
 use crate::crypto::Sealer;
 use crate::ims::Ims;
 use crate::policy::cookies::CookieNames;
-use crate::session::{Attempts, Forms, Sessions, Signer};
+use crate::session::{Attempts, SavedForms, Sessions, Signer};
 use crate::wire::fields::FORWARDED_HOST;
 use crate::wire::request_head::HeaderLines;
 
@@ -31,7 +31,7 @@ pub struct Shared {
     /// Live sessions.
     pub sessions: Sessions,
     /// Forms that wait for a login.
-    pub forms: Forms,
+    pub forms: SavedForms,
     /// Tokens being renewed.
     pub renewals: Renewals,
     /// Signs the assertion.

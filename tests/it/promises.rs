@@ -42,7 +42,7 @@ fn a_promise_without_a_test_and_a_test_that_is_gone_are_found() {
         "promises::every_named_test_exists",
         "policy::path::tests::ordinary_paths_stay_as_they_came",
         "policy::cookies::tests::no_spelling_brings_a_gateway_or_campaign_session_through",
-        "session::tests::redis::one_server_keeps_the_contract",
+        "session::tests::redis::one_server_fulfils_the_contract",
         "e2e/wire.test.mjs: Campaign gets no byte of a request that needs a login",
     ] {
         assert!(exists(name, &compiled), "{name}");

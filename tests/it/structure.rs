@@ -89,6 +89,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "policy",
             "server",
             "telemetry",
+            "wire",
         ],
     ),
     ("main", &["cli"]),

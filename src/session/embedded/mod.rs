@@ -1,60 +1,60 @@
-//! The embedded store: one redb file, one thread that writes.
+//! The embedded store: one redb file and one thread that writes.
 //!
-//! A change is acknowledged after the commit that holds it is on the disk; whatever queues up meanwhile goes into the next
-//! commit together. Readers see the last commit and wait for nobody.
+//! A change is acknowledged when its commit is on the disk. Changes that arrive meanwhile share the next commit. Readers see
+//! the latest commit and never wait for the writer.
 
-mod shelf;
+mod database;
 mod tables;
 mod times;
 mod writer;
 
 use std::path::Path;
 
-use async_trait::async_trait;
-use tokio::sync::{Mutex, Semaphore, broadcast, mpsc};
-use tower_sessions::session_store::{Error, Result};
-
-pub use shelf::OpenError;
-
-use super::key::Key;
-use super::once::{Once, OneTime};
-use super::sealed::{Backend, Entry};
-use super::store::{Cursor, Notice, Page};
-use crate::clock::{Clock, UnixTime};
-use crate::crypto::Tag;
-use shelf::Shelf;
 use std::sync::Arc;
 use std::time::Duration;
-use writer::{Change, Swept, Writer};
 
-/// Sealed sessions in a file of their own. One process at a time has it open.
+use async_trait::async_trait;
+use tokio::sync::{Mutex, Semaphore, mpsc};
+use tower_sessions::session_store::{Error, Result};
+
+pub use database::OpenError;
+
+use super::key::Key;
+use super::one_time::{OneTime, UsedNames};
+use super::store::{Cursor, Page, RecordStore, SealedRecord, StoredRecord};
+use crate::clock::{Clock, UnixTime};
+use crate::crypto::Tag;
+use database::DatabaseFile;
+use writer::{Change, Expired, Writer};
+
+/// Sealed records in one file. One process at a time can open it.
 #[derive(Debug)]
 pub struct Embedded {
-    shelf: Arc<Shelf>,
+    file: Arc<DatabaseFile>,
     writer: Writer,
     reads: Semaphore,
-    swept: Mutex<mpsc::Receiver<Swept>>,
-    used: Once,
+    expired: Mutex<mpsc::Receiver<Expired>>,
+    used: UsedNames,
 }
 
 impl Embedded {
-    /// Opens the file, or makes it with mode 0600.
+    /// Opens the file, or creates it with mode 0600.
     pub fn open(path: &Path, clock: Clock) -> std::result::Result<Self, OpenError> {
-        let shelf = Arc::new(Shelf::open(path)?);
-        let (tell, swept) = mpsc::channel(SWEPT);
+        let file = Arc::new(DatabaseFile::open(path)?);
+        let (report, expired) = mpsc::channel(EXPIRED);
         let writer =
-            Writer::start(shelf.clone(), clock, tell).map_err(|error| OpenError::Io(path.into(), error))?;
-        let (reads, swept) = (Semaphore::new(READS_AT_ONCE), Mutex::new(swept));
-        Ok(Self { shelf, writer, reads, swept, used: Once::default() })
+            Writer::start(file.clone(), clock, report).map_err(|error| OpenError::Io(path.into(), error))?;
+        let (reads, expired) = (Semaphore::new(CONCURRENT_READS), Mutex::new(expired));
+        Ok(Self { file, writer, reads, expired, used: UsedNames::default() })
     }
 
-    /// Reads on a thread that may wait for the disk.
+    /// Reads on a thread that can wait for the disk.
     async fn read<T: Send + 'static>(
         &self,
         read: impl Fn(&tables::Reading) -> std::result::Result<T, redb::Error> + Send + 'static,
     ) -> Result<T> {
-        let _turn = self.reads.acquire().await.map_err(|_| closed())?;
-        let file = self.shelf.clone();
+        let _permit = self.reads.acquire().await.map_err(|_| closed())?;
+        let file = self.file.clone();
         match tokio::task::spawn_blocking(move || file.read(read)).await {
             Ok(read) => read.map_err(|error| Error::Backend(error.to_string())),
             Err(_) => Err(closed()),
@@ -63,32 +63,28 @@ impl Embedded {
 }
 
 #[async_trait]
-impl Backend for Embedded {
-    async fn create(&self, entry: Entry) -> Result<bool> {
-        Ok(self.writer.ask(Change::Create(entry)).await?.was_done)
+impl RecordStore for Embedded {
+    async fn create(&self, record: SealedRecord) -> Result<bool> {
+        Ok(self.writer.write(Change::Create(record)).await?.was_done)
     }
 
-    async fn update(&self, entry: Entry) -> Result<bool> {
-        Ok(self.writer.ask(Change::Update(entry)).await?.was_done)
-    }
-
-    async fn swap(&self, old: Vec<u8>, entry: Entry) -> Result<bool> {
-        Ok(self.writer.ask(Change::Swap(old, entry)).await?.was_done)
+    async fn replace(&self, old: Vec<u8>, record: SealedRecord) -> Result<bool> {
+        Ok(self.writer.write(Change::Replace(old, record)).await?.was_done)
     }
 
     async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool> {
-        Ok(self.writer.ask(Change::Touch(key, expires)).await?.was_done)
+        Ok(self.writer.write(Change::Touch(key, expires)).await?.was_done)
     }
 
-    async fn load(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>> {
+    async fn load(&self, key: Key) -> Result<Option<StoredRecord>> {
         self.read(move |tables| tables.record(key)).await
     }
 
-    async fn take(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>> {
-        Ok(self.writer.ask(Change::Take(key)).await?.taken)
+    async fn take(&self, key: Key) -> Result<Option<StoredRecord>> {
+        Ok(self.writer.write(Change::Take(key)).await?.taken)
     }
 
-    async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool> {
+    async fn first_use(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool> {
         Ok(self.used.first_use(what, name, lifetime))
     }
 
@@ -107,23 +103,14 @@ impl Backend for Embedded {
         Ok(Page { keys, next })
     }
 
-    /// The file is this process's alone.
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    fn notices(&self) -> Option<broadcast::Receiver<Notice>> {
-        None
-    }
-
     fn sweeps(&self) -> bool {
         true
     }
 
-    async fn expired(&self) -> (Key, UnixTime, Vec<u8>) {
-        match self.swept.lock().await.recv().await {
-            Some(swept) => swept,
-            // The file is closed; nothing expires any more.
+    async fn expired(&self) -> Expired {
+        match self.expired.lock().await.recv().await {
+            Some(expired) => expired,
+            // The writer has stopped: nothing expires any more.
             None => std::future::pending().await,
         }
     }
@@ -133,7 +120,7 @@ fn closed() -> Error {
     Error::Backend("the session file is closed".to_owned())
 }
 
-/// More would wait for the same disk, each on a thread of its own.
-const READS_AT_ONCE: usize = 16;
-/// Expired sessions that wait to be heard of; when there are more, they go unheard.
-const SWEPT: usize = 1024;
+/// Each needs a thread, and all wait for the same disk.
+const CONCURRENT_READS: usize = 16;
+/// Expired records that wait to be reported; more are not reported.
+const EXPIRED: usize = 1024;

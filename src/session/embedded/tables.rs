@@ -1,4 +1,4 @@
-//! The tables of the file, and what is done to them within one transaction.
+//! The tables of the file, and the changes within one transaction.
 
 use redb::{
     Database, Durability, Error, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
@@ -6,32 +6,32 @@ use redb::{
 };
 
 use super::super::key::Key;
-use super::super::sealed::Entry;
+use super::super::store::{SealedRecord, StoredRecord};
 use super::times::Times;
 use crate::clock::UnixTime;
 use crate::crypto::Tag;
 
-/// Sealed data by key.
+/// Sealed data, by key.
 const RECORDS: TableDefinition<'static, &[u8; 16], &[u8]> = TableDefinition::new("records");
-/// Times and tags by key: small, so that a touch is small and a sweep reads little.
+/// Times and tags, by key: small rows, because touch and sweep need only these.
 const TIMES: TableDefinition<'static, &[u8; 16], &[u8; Times::LENGTH]> = TableDefinition::new("times");
-/// When to look whether a session has expired: time and key.
+/// When the sweep checks a record: time and key.
 const DUE: TableDefinition<'static, &[u8; 24], ()> = TableDefinition::new("due");
-/// Tags of a session beyond those in its times, one after the other.
+/// The other tags of a record, one after the other.
 const MORE_TAGS: TableDefinition<'static, &[u8; 16], &[u8]> = TableDefinition::new("more tags");
-/// Whose a session is: tag and key.
+/// The index: tag and key.
 const TAGS: TableDefinition<'static, &[u8; 32], ()> = TableDefinition::new("tags");
 
-/// Makes what a new file lacks.
-pub(super) fn make(database: &Database) -> Result<(), Error> {
+/// Creates the tables that the file does not have.
+pub(super) fn create(database: &Database) -> Result<(), Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
     Writing::open(&transaction)?;
     Ok(transaction.commit()?)
 }
 
-/// A transaction that is safe on the disk when its commit returns, and that needs no repair after a crash: a file of a
-/// million sessions opens at once.
+/// A transaction that is on the disk when its commit returns, and that needs no repair after a crash: a file of a million
+/// sessions opens at once.
 pub(super) fn begin(database: &Database) -> Result<WriteTransaction, Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
@@ -39,7 +39,7 @@ pub(super) fn begin(database: &Database) -> Result<WriteTransaction, Error> {
     Ok(transaction)
 }
 
-/// The tables as the last commit left them.
+/// The tables as of the latest commit.
 pub(super) struct Reading {
     records: ReadOnlyTable<&'static [u8; 16], &'static [u8]>,
     times: ReadOnlyTable<&'static [u8; 16], &'static [u8; Times::LENGTH]>,
@@ -57,15 +57,17 @@ impl Reading {
     }
 
     /// True when the file has all tables.
-    pub(super) fn is_whole(database: &Database) -> bool {
+    pub(super) fn is_complete(database: &Database) -> bool {
         let begun = Self::begin(database).is_ok();
         begun && database.begin_read().is_ok_and(|transaction| transaction.open_table(MORE_TAGS).is_ok())
     }
 
-    pub(super) fn record(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>, Error> {
+    pub(super) fn record(&self, key: Key) -> Result<Option<StoredRecord>, Error> {
         let (times, record) = (self.times.get(key.as_bytes())?, self.records.get(key.as_bytes())?);
-        let both = times.zip(record);
-        Ok(both.map(|(times, record)| (Times::read(times.value()).expires, record.value().to_vec())))
+        Ok(times.zip(record).map(|(times, record)| StoredRecord {
+            expires: Times::read(times.value()).expires,
+            sealed: record.value().to_vec(),
+        }))
     }
 
     pub(super) fn tagged(&self, tag: Tag) -> Result<Vec<Key>, Error> {
@@ -100,10 +102,10 @@ pub(super) struct Writing<'t> {
 /// One step of the sweep.
 #[derive(Debug, Default)]
 pub(super) struct Step {
-    /// How many sessions it looked at.
-    pub(super) looked_at: usize,
-    /// What it removed: key, time of expiry, sealed data.
-    pub(super) removed: Vec<(Key, UnixTime, Vec<u8>)>,
+    /// How many records it checked.
+    pub(super) checked: usize,
+    /// The records that it removed.
+    pub(super) removed: Vec<(Key, StoredRecord)>,
 }
 
 impl<'t> Writing<'t> {
@@ -118,77 +120,78 @@ impl<'t> Writing<'t> {
     }
 
     /// Inserts; false when the key is taken.
-    pub(super) fn create(&mut self, entry: &Entry) -> Result<bool, Error> {
-        if self.times(entry.key)?.is_some() {
+    pub(super) fn create(&mut self, record: &SealedRecord) -> Result<bool, Error> {
+        if self.times(record.key)?.is_some() {
             return Ok(false);
         }
-        self.records.insert(entry.key.as_bytes(), &*entry.sealed)?;
-        let times = Times::new(entry);
-        self.times.insert(entry.key.as_bytes(), &times.write())?;
-        self.due.insert(&due(times.filed, entry.key), ())?;
-        self.add_tags(entry)?;
+        self.records.insert(record.key.as_bytes(), &*record.sealed)?;
+        let times = Times::new(record);
+        self.times.insert(record.key.as_bytes(), &times.write())?;
+        self.due.insert(&due(times.check_at, record.key), ())?;
+        self.add_tags(record)?;
         Ok(true)
     }
 
-    /// Updates; false when there is nothing.
-    pub(super) fn update(&mut self, entry: &Entry, now: UnixTime) -> Result<bool, Error> {
-        let Some(old) = self.alive(entry.key, now)? else { return Ok(false) };
-        let mut new = Times::new(entry);
-        if self.tags_of(entry.key, &old)? != entry.tags {
-            self.remove_tags(entry.key, &old)?;
-            self.add_tags(entry)?;
+    /// Replaces the record with these bytes; false when the key has other bytes, or none.
+    pub(super) fn replace(
+        &mut self,
+        old: &[u8],
+        record: &SealedRecord,
+        now: UnixTime,
+    ) -> Result<bool, Error> {
+        let key = record.key;
+        let is_old = self.records.get(key.as_bytes())?.is_some_and(|held| held.value() == old);
+        let Some(held) = self.alive(key, now)?.filter(|_| is_old) else { return Ok(false) };
+        if self.tags_of(key, &held)? != record.tags {
+            self.remove_tags(key, &held)?;
+            self.add_tags(record)?;
         }
-        new.filed = old.filed;
-        self.records.insert(entry.key.as_bytes(), &*entry.sealed)?;
-        self.set(entry.key, new)
+        self.records.insert(key.as_bytes(), &*record.sealed)?;
+        let mut times = Times::new(record);
+        times.expires = record.expires.max(held.expires);
+        times.check_at = held.check_at;
+        self.set(key, times)
     }
 
-    /// Updates what has these bytes; false when there is something else, or nothing.
-    pub(super) fn swap(&mut self, old: &[u8], entry: &Entry, now: UnixTime) -> Result<bool, Error> {
-        let is_old = self.records.get(entry.key.as_bytes())?.is_some_and(|held| held.value() == old);
-        let Some(times) = self.alive(entry.key, now)?.filter(|_| is_old) else { return Ok(false) };
-        self.update(&Entry { expires: entry.expires.max(times.expires), ..entry.clone() }, now)
-    }
-
-    /// Moves the end; false when there is nothing.
+    /// Sets the time of expiry; false when the record is missing.
     pub(super) fn touch(&mut self, key: Key, expires: UnixTime, now: UnixTime) -> Result<bool, Error> {
         let Some(mut times) = self.alive(key, now)? else { return Ok(false) };
         times.expires = expires;
         self.set(key, times)
     }
 
-    /// Deletes; gives time of expiry and sealed data, or nothing when there was nothing.
-    pub(super) fn take(&mut self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>, Error> {
+    /// Deletes a record and returns it.
+    pub(super) fn take(&mut self, key: Key) -> Result<Option<StoredRecord>, Error> {
         let Some(old) = self.times(key)? else { return Ok(None) };
         self.remove_tags(key, &old)?;
         let sealed = self.records.remove(key.as_bytes())?.map(|record| record.value().to_vec());
         self.times.remove(key.as_bytes())?;
-        self.due.remove(&due(old.filed, key))?;
-        Ok(Some((old.expires, sealed.unwrap_or_default())))
+        self.due.remove(&due(old.check_at, key))?;
+        Ok(Some(StoredRecord { expires: old.expires, sealed: sealed.unwrap_or_default() }))
     }
 
-    /// Deletes what has expired, looking at no more than `most` sessions.
+    /// Deletes expired records; checks at most `most` records.
     pub(super) fn sweep(&mut self, now: UnixTime, most: usize) -> Result<Step, Error> {
         let mut end = [0; 24];
         end[..8].copy_from_slice(&now.0.saturating_add(1).to_be_bytes());
-        let mut looked_at = Vec::with_capacity(most);
+        let mut rows = Vec::with_capacity(most);
         for entry in self.due.range::<&[u8; 24]>(..&end)?.take(most) {
-            looked_at.push(*entry?.0.value());
+            rows.push(*entry?.0.value());
         }
-        let mut step = Step { looked_at: looked_at.len(), removed: Vec::new() };
-        for entry in &looked_at {
+        let mut step = Step { checked: rows.len(), removed: Vec::new() };
+        for entry in &rows {
             let Some(key) = Key::from_bytes(&entry[8..]) else { continue };
             match self.times(key)? {
                 Some(mut times) if times.expires > now => {
-                    // It was used meanwhile: look again when that has run out.
+                    // It was touched: the next check is at its new time of expiry.
                     self.due.remove(entry)?;
                     self.due.insert(&due(times.expires, key), ())?;
-                    times.filed = times.expires;
+                    times.check_at = times.expires;
                     self.times.insert(key.as_bytes(), &times.write())?;
                 }
                 Some(_) => {
                     let taken = self.take(key)?;
-                    step.removed.extend(taken.map(|(expires, sealed)| (key, expires, sealed)));
+                    step.removed.extend(taken.map(|record| (key, record)));
                 }
                 None => drop(self.due.remove(entry)?),
             }
@@ -196,12 +199,12 @@ impl<'t> Writing<'t> {
         Ok(step)
     }
 
-    fn add_tags(&mut self, entry: &Entry) -> Result<(), Error> {
-        for tag in &entry.tags {
-            self.tags.insert(&join(*tag, *entry.key.as_bytes()), ())?;
+    fn add_tags(&mut self, record: &SealedRecord) -> Result<(), Error> {
+        for tag in &record.tags {
+            self.tags.insert(&join(*tag, *record.key.as_bytes()), ())?;
         }
-        if let Some(more) = entry.tags.get(Times::TAGS..).filter(|more| !more.is_empty()) {
-            self.more_tags.insert(entry.key.as_bytes(), more.as_flattened())?;
+        if let Some(more) = record.tags.get(Times::TAGS..).filter(|more| !more.is_empty()) {
+            self.more_tags.insert(record.key.as_bytes(), more.as_flattened())?;
         }
         Ok(())
     }
@@ -222,7 +225,7 @@ impl<'t> Writing<'t> {
         Ok(tags)
     }
 
-    /// The times of a session that has not expired: one that has stays so, even before the sweep comes by.
+    /// The times of a record that has not expired. An expired one cannot be changed, even before the sweep removes it.
     fn alive(&self, key: Key, now: UnixTime) -> Result<Option<Times>, Error> {
         Ok(self.times(key)?.filter(|times| times.expires > now))
     }
@@ -231,20 +234,20 @@ impl<'t> Writing<'t> {
         Ok(self.times.get(key.as_bytes())?.map(|times| Times::read(times.value())))
     }
 
-    /// Writes the times, and files the session earlier when it now ends earlier. One that ends later is filed again by the
-    /// sweep, so that a touch writes one row.
+    /// Writes the times, and moves the check when the record now expires before it. A later expiry is left to the sweep, so a
+    /// touch writes one row.
     fn set(&mut self, key: Key, mut times: Times) -> Result<bool, Error> {
-        if times.expires < times.filed {
-            self.due.remove(&due(times.filed, key))?;
-            times.filed = times.expires;
-            self.due.insert(&due(times.filed, key), ())?;
+        if times.expires < times.check_at {
+            self.due.remove(&due(times.check_at, key))?;
+            times.check_at = times.expires;
+            self.due.insert(&due(times.check_at, key), ())?;
         }
         self.times.insert(key.as_bytes(), &times.write())?;
         Ok(true)
     }
 }
 
-/// A row of [`DUE`]: sorted by time. Times before 1970 would sort last; there are none.
+/// A row of [`DUE`], which sorts by time. Negative times would sort last.
 fn due(time: UnixTime, key: Key) -> [u8; 24] {
     let mut row = [0; 24];
     row[..8].copy_from_slice(&time.0.max(0).to_be_bytes());

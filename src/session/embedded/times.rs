@@ -1,32 +1,32 @@
-//! The small row beside each sealed record.
+//! The row of times and tags beside each sealed record.
 
-use super::super::sealed::Entry;
+use super::super::store::SealedRecord;
 use crate::clock::UnixTime;
 use crate::crypto::Tag;
 
-/// When a session expires and whose it is: a row of its own, because it changes more often than the sealed data.
+/// Times and tags have a row of their own because they change more often than the sealed data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Times {
     pub(super) expires: UnixTime,
-    /// Under which time the sweep will come by.
-    pub(super) filed: UnixTime,
+    /// When the sweep checks the record: its row in the table of checks.
+    pub(super) check_at: UnixTime,
     tag_count: u8,
     all_tags: [Tag; Times::TAGS],
 }
 
 impl Times {
-    /// Tags that have their place in the row; a session with more has them in a row of another table.
+    /// Tags in this row; more tags are in another table.
     pub(super) const TAGS: usize = 2;
     pub(super) const LENGTH: usize = 8 + 8 + 1 + 16 * Self::TAGS;
 
-    pub(super) fn new(entry: &Entry) -> Self {
+    pub(super) fn new(record: &SealedRecord) -> Self {
         let mut all_tags = [Tag::default(); Self::TAGS];
         let mut tag_count = 0;
-        for (place, tag) in all_tags.iter_mut().zip(&entry.tags) {
-            *place = *tag;
+        for (slot, tag) in all_tags.iter_mut().zip(&record.tags) {
+            *slot = *tag;
             tag_count += 1;
         }
-        Self { expires: entry.expires, filed: entry.expires, tag_count, all_tags }
+        Self { expires: record.expires, check_at: record.expires, tag_count, all_tags }
     }
 
     pub(super) fn tags(&self) -> &[Tag] {
@@ -36,7 +36,7 @@ impl Times {
     pub(super) fn write(&self) -> [u8; Self::LENGTH] {
         let mut row = [0; Self::LENGTH];
         row[..8].copy_from_slice(&self.expires.0.to_be_bytes());
-        row[8..16].copy_from_slice(&self.filed.0.to_be_bytes());
+        row[8..16].copy_from_slice(&self.check_at.0.to_be_bytes());
         row[16] = self.tag_count;
         row[17..].copy_from_slice(self.all_tags.as_flattened());
         row
@@ -50,7 +50,7 @@ impl Times {
         };
         let mut all_tags = [Tag::default(); Self::TAGS];
         all_tags.as_flattened_mut().copy_from_slice(&row[17..]);
-        Self { expires: number(0), filed: number(8), tag_count: row[16], all_tags }
+        Self { expires: number(0), check_at: number(8), tag_count: row[16], all_tags }
     }
 }
 
@@ -64,11 +64,12 @@ mod tests {
         for tags in [vec![], vec![[1; 16]], vec![[1; 16], [2; 16]], vec![[1; 16], [2; 16], [3; 16]]] {
             let key = Key::of(tower_sessions::session::Id(1));
             let (expires, ends) = (UnixTime(1_800_000_000), UnixTime(1_900_000_000));
-            let times = Times::new(&Entry { key, expires, ends, tags: tags.clone(), sealed: Vec::new() });
+            let times =
+                Times::new(&SealedRecord { key, expires, ends, tags: tags.clone(), sealed: Vec::new() });
             let read = Times::read(&times.write());
             assert_eq!(read, times);
             assert_eq!(read.tags(), &tags[..tags.len().min(Times::TAGS)]);
-            assert_eq!((read.expires, read.filed), (expires, expires));
+            assert_eq!((read.expires, read.check_at), (expires, expires));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The thread that writes: group commit, and the sweep in between.
+//! The thread that writes: group commit, and the sweep of expired records.
 
 use std::io;
 use std::sync::Arc;
@@ -10,35 +10,34 @@ use tokio::sync::{mpsc, oneshot};
 use tower_sessions::session_store::{Error, Result};
 
 use super::super::key::Key;
-use super::super::sealed::Entry;
-use super::shelf::Shelf;
+use super::super::store::{SealedRecord, StoredRecord};
+use super::database::DatabaseFile;
 use super::tables::{self, Writing};
 use crate::clock::{Clock, UnixTime};
 
-/// What can be done to the file.
+/// A change of the file.
 #[derive(Debug)]
 pub(super) enum Change {
-    Create(Entry),
-    Update(Entry),
-    /// Over what has these bytes.
-    Swap(Vec<u8>, Entry),
+    Create(SealedRecord),
+    /// Only if the store has these bytes.
+    Replace(Vec<u8>, SealedRecord),
     Touch(Key, UnixTime),
     Take(Key),
 }
 
-/// What became of a change.
+/// The result of a change.
 #[derive(Debug, Default)]
 pub(super) struct Done {
-    /// False when there was nothing to change, or the key was taken.
+    /// False when there is no such record, or the key is taken.
     pub(super) was_done: bool,
-    /// What [`Change::Take`] took: time of expiry and sealed data.
-    pub(super) taken: Option<(UnixTime, Vec<u8>)>,
+    /// The record of [`Change::Take`].
+    pub(super) taken: Option<StoredRecord>,
 }
 
-/// An expired session: key, time of expiry, sealed data.
-pub(super) type Swept = (Key, UnixTime, Vec<u8>);
+/// An expired record that was removed.
+pub(super) type Expired = (Key, StoredRecord);
 
-/// The door to the thread. Dropping it lets the thread finish what is queued, and waits for that.
+/// The handle of the thread. Dropping it waits until the thread has written everything in the queue.
 #[derive(Debug)]
 pub(super) struct Writer {
     clock: Clock,
@@ -49,33 +48,39 @@ pub(super) struct Writer {
 #[derive(Debug)]
 struct Job {
     change: Change,
-    /// What was alive then may be touched, however long the queue is.
-    asked: UnixTime,
+    /// A record that is alive at this time can be changed, however long the queue is.
+    queued: UnixTime,
     answer: oneshot::Sender<std::result::Result<Done, String>>,
 }
 
 impl Writer {
-    pub(super) fn start(shelf: Arc<Shelf>, clock: Clock, swept: mpsc::Sender<Swept>) -> io::Result<Self> {
-        let (queue, jobs) = sync_channel(MOST_QUEUED);
-        let sweeper = clock.clone();
+    pub(super) fn start(
+        file: Arc<DatabaseFile>,
+        clock: Clock,
+        expired: mpsc::Sender<Expired>,
+    ) -> io::Result<Self> {
+        let (queue, jobs) = sync_channel(MAX_QUEUED);
+        let thread_clock = clock.clone();
         let thread = std::thread::Builder::new()
             .name("sessions".to_owned())
-            .spawn(move || run(&shelf, &sweeper, &swept, &jobs))?;
+            .spawn(move || run(&file, &thread_clock, &expired, &jobs))?;
         Ok(Self { clock, queue: Some(queue), thread: Some(thread) })
     }
 
-    /// Has a change made; returns when it is on the disk.
-    pub(super) async fn ask(&self, change: Change) -> Result<Done> {
+    /// Makes a change; returns when it is on the disk.
+    pub(super) async fn write(&self, change: Change) -> Result<Done> {
         let (answer, answered) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(super::closed)?;
-        queue.try_send(Job { change, asked: self.clock.now(), answer }).map_err(|error| match error {
-            TrySendError::Full(_) => Error::Backend("the disk does not keep up with the sessions".to_owned()),
+        queue.try_send(Job { change, queued: self.clock.now(), answer }).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                Error::Backend("the disk is too slow for the changes of sessions".to_owned())
+            }
             TrySendError::Disconnected(_) => super::closed(),
         })?;
         match tokio::time::timeout(DEADLINE, answered).await {
             Ok(Ok(done)) => done.map_err(Error::Backend),
             Ok(Err(_)) => Err(super::closed()),
-            Err(_) => Err(Error::Backend(format!("the disk took more than {DEADLINE:?} for a session"))),
+            Err(_) => Err(Error::Backend(format!("the disk did not write a session within {DEADLINE:?}"))),
         }
     }
 }
@@ -91,23 +96,23 @@ impl Drop for Writer {
     }
 }
 
-fn run(shelf: &Shelf, clock: &Clock, swept: &mpsc::Sender<Swept>, jobs: &Receiver<Job>) {
+fn run(file: &DatabaseFile, clock: &Clock, expired: &mpsc::Sender<Expired>, jobs: &Receiver<Job>) {
     let mut next_sweep = Instant::now();
     loop {
         let wait = next_sweep.saturating_duration_since(Instant::now());
         match jobs.recv_timeout(wait) {
-            Ok(first) => commit(shelf, first, jobs),
+            Ok(first) => commit(file, first, jobs),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
         if Instant::now() >= next_sweep {
-            // A long sweep goes in steps, with whatever is queued in between: nobody waits longer than for one step.
-            let pause = match sweep(shelf, clock.now(), swept) {
+            // A long sweep goes in steps, with the queue in between: a change waits for one step at most.
+            let pause = match sweep(file, clock.now(), expired) {
                 Ok(true) => Duration::ZERO,
                 Ok(false) => SWEEP_INTERVAL,
                 Err(error) => {
                     tracing::warn!(%error, "expired sessions could not be removed");
-                    reopen(shelf);
+                    reopen(file);
                     SWEEP_INTERVAL
                 }
             };
@@ -116,13 +121,13 @@ fn run(shelf: &Shelf, clock: &Clock, swept: &mpsc::Sender<Swept>, jobs: &Receive
     }
 }
 
-/// Commits everything that is queued at once, then answers.
-fn commit(shelf: &Shelf, first: Job, jobs: &Receiver<Job>) {
-    let batch: Vec<Job> = std::iter::once(first).chain(jobs.try_iter()).take(MOST_AT_ONCE).collect();
-    match apply(shelf, &batch) {
+/// Commits the whole queue at once, then answers.
+fn commit(file: &DatabaseFile, first: Job, jobs: &Receiver<Job>) {
+    let batch: Vec<Job> = std::iter::once(first).chain(jobs.try_iter()).take(MAX_BATCH).collect();
+    match apply(file, &batch) {
         Ok(done) => {
             for (job, done) in batch.into_iter().zip(done) {
-                // Nobody waits any more for some: a browser that hung up.
+                // The client may have hung up.
                 let _ = job.answer.send(Ok(done));
             }
         }
@@ -132,22 +137,21 @@ fn commit(shelf: &Shelf, first: Job, jobs: &Receiver<Job>) {
             for job in batch {
                 let _ = job.answer.send(Err(text.clone()));
             }
-            reopen(shelf);
+            reopen(file);
         }
     }
 }
 
-fn apply(shelf: &Shelf, batch: &[Job]) -> std::result::Result<Vec<Done>, redb::Error> {
-    let database = open(shelf)?;
+fn apply(file: &DatabaseFile, batch: &[Job]) -> std::result::Result<Vec<Done>, redb::Error> {
+    let database = open(file)?;
     let transaction = tables::begin(&database)?;
     let mut tables = Writing::open(&transaction)?;
     let mut done = Vec::with_capacity(batch.len());
     for job in batch {
         let was_done = match &job.change {
-            Change::Create(entry) => tables.create(entry)?,
-            Change::Update(entry) => tables.update(entry, job.asked)?,
-            Change::Swap(old, entry) => tables.swap(old, entry, job.asked)?,
-            Change::Touch(key, expires) => tables.touch(*key, *expires, job.asked)?,
+            Change::Create(record) => tables.create(record)?,
+            Change::Replace(old, record) => tables.replace(old, record, job.queued)?,
+            Change::Touch(key, expires) => tables.touch(*key, *expires, job.queued)?,
             Change::Take(key) => {
                 let taken = tables.take(*key)?;
                 done.push(Done { was_done: taken.is_some(), taken });
@@ -161,50 +165,50 @@ fn apply(shelf: &Shelf, batch: &[Job]) -> std::result::Result<Vec<Done>, redb::E
     Ok(done)
 }
 
-/// After an error redb does nothing more; a file that cannot be opened now is tried again at the next change or sweep.
-fn reopen(shelf: &Shelf) {
-    if let Err(error) = shelf.reopen() {
+/// After an error redb refuses all work. If the file cannot be opened now, the next change or sweep tries again.
+fn reopen(file: &DatabaseFile) {
+    if let Err(error) = file.reopen() {
         tracing::error!(%error, "the session file cannot be opened again");
     }
 }
 
-/// The database, opened again if that failed before.
-fn open(shelf: &Shelf) -> std::result::Result<Arc<redb::Database>, redb::Error> {
-    shelf.database().or_else(|closed| {
-        shelf.reopen().map_err(|error| {
+/// The database; opens the file again if the last attempt failed.
+fn open(file: &DatabaseFile) -> std::result::Result<Arc<redb::Database>, redb::Error> {
+    file.database().or_else(|closed| {
+        file.reopen().map_err(|error| {
             tracing::error!(%error, "the session file cannot be opened again");
             closed
         })?;
-        shelf.database()
+        file.database()
     })
 }
 
-/// One step of the sweep; true when there is more to do. What was removed is told, as far as anybody listens.
+/// One step of the sweep; true when there is more to do. Reports the removed records.
 fn sweep(
-    shelf: &Shelf,
+    file: &DatabaseFile,
     now: UnixTime,
-    swept: &mpsc::Sender<Swept>,
+    expired: &mpsc::Sender<Expired>,
 ) -> std::result::Result<bool, redb::Error> {
-    let database = open(shelf)?;
+    let database = open(file)?;
     let transaction = tables::begin(&database)?;
     let mut tables = Writing::open(&transaction)?;
-    let step = tables.sweep(now, SWEPT_AT_ONCE)?;
+    let step = tables.sweep(now, SWEEP_STEP)?;
     drop(tables);
-    if step.looked_at == 0 {
+    if step.checked == 0 {
         transaction.abort()?;
         return Ok(false);
     }
     transaction.commit()?;
-    for session in step.removed {
-        // Full: a file that lay about for days. Nobody there: a test.
-        let _ = swept.try_send(session);
+    for removed in step.removed {
+        // The queue is full when the gateway was down for days; nobody listens in tests.
+        let _ = expired.try_send(removed);
     }
-    Ok(step.looked_at == SWEPT_AT_ONCE)
+    Ok(step.checked == SWEEP_STEP)
 }
 
-/// Jobs that may wait; a disk that is slower than this is as good as away.
-const MOST_QUEUED: usize = 8192;
-const MOST_AT_ONCE: usize = 1024;
+/// Changes that can wait. If the queue is full, the disk is too slow.
+const MAX_QUEUED: usize = 8192;
+const MAX_BATCH: usize = 1024;
 const DEADLINE: Duration = Duration::from_secs(5);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
-const SWEPT_AT_ONCE: usize = 64;
+const SWEEP_STEP: usize = 64;

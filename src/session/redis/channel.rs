@@ -1,4 +1,4 @@
-//! The channel on which instances tell each other what ended or changed.
+//! The channel for notices of ended and changed sessions between instances.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use super::dial::Dial;
 use crate::session::key::Key;
 use crate::session::store::Notice;
 
-/// Passes on what is told, for ever. After every gap it says that something may have been missed.
+/// Forwards notices and does not return. After each interruption it sends [`Notice::Missed`].
 pub(super) async fn listen(dial: Arc<Dial>, channel: String, notices: broadcast::Sender<Notice>) {
     let mut pause = SHORTEST_PAUSE;
     let mut is_new = true;
     loop {
-        let mut heard = false;
-        if let Err(error) = follow(&dial, &channel, &notices, &mut heard).await
-            && (heard || is_new)
+        let mut subscribed = false;
+        if let Err(error) = follow(&dial, &channel, &notices, &mut subscribed).await
+            && (subscribed || is_new)
         {
-            tracing::warn!(%error, "no news of other instances: their endings are noticed within the cache time");
+            tracing::warn!(%error, "no notices of other instances arrive: sessions that end there end here within the cache time");
         }
         is_new = false;
-        pause = if heard { SHORTEST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        pause = if subscribed { SHORTEST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
         tokio::time::sleep(pause).await;
     }
 }
@@ -33,30 +33,30 @@ async fn follow(
     dial: &Dial,
     channel: &str,
     notices: &broadcast::Sender<Notice>,
-    heard: &mut bool,
+    subscribed: &mut bool,
 ) -> RedisResult<()> {
-    let (mut sink, mut news) = timeout(PATIENCE, dial.subscriber()).await.map_err(|_| silent())??.split();
-    timeout(PATIENCE, sink.subscribe(channel)).await.map_err(|_| silent())??;
-    *heard = true;
-    tracing::info!("hearing the news of other instances");
-    // Nobody may listen yet, or the process is stopping.
+    let (mut sink, mut messages) = timeout(TIMEOUT, dial.subscriber()).await.map_err(|_| silent())??.split();
+    timeout(TIMEOUT, sink.subscribe(channel)).await.map_err(|_| silent())??;
+    *subscribed = true;
+    tracing::info!("subscribed to the notices of other instances");
+    // An error means that nobody listens: the process starts or stops.
     let _ = notices.send(Notice::Missed);
     loop {
         tokio::select! {
-            told = news.next() => match told {
-                Some(told) => drop(read(&told).map(|notice| notices.send(notice))),
+            message = messages.next() => match message {
+                Some(message) => drop(read(&message).map(|notice| notices.send(notice))),
                 None => return Err(RedisError::from((ErrorKind::Io, "the connection was closed"))),
             },
-            // A connection can die without a word.
+            // A connection can break without an error.
             () = tokio::time::sleep(PING) => {
-                timeout(PATIENCE, sink.ping::<redis::Value>()).await.map_err(|_| silent())??;
+                timeout(TIMEOUT, sink.ping::<redis::Value>()).await.map_err(|_| silent())??;
             }
         }
     }
 }
 
-fn read(told: &Msg) -> Option<Notice> {
-    let text = std::str::from_utf8(told.get_payload_bytes()).ok()?;
+fn read(message: &Msg) -> Option<Notice> {
+    let text = std::str::from_utf8(message.get_payload_bytes()).ok()?;
     let key = |rest| Key::parse(rest);
     match text.chars().next()? {
         ENDED => key(&text[1..]).map(Notice::Ended),
@@ -73,7 +73,7 @@ fn silent() -> RedisError {
 pub(super) const ENDED: char = '-';
 pub(super) const CHANGED: char = '~';
 
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 const PING: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

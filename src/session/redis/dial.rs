@@ -1,12 +1,11 @@
-//! Connecting: to one server, to the master that Sentinels name, to a Cluster.
+//! Opens connections: to one server, to the master that Sentinels name, or to a Cluster.
 
 use std::fmt::{self, Debug, Formatter};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use redis::aio::{MultiplexedConnection, PubSub};
+use redis::aio::PubSub;
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
-use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
@@ -16,25 +15,19 @@ use redis::{
 use secrecy::ExposeSecret as _;
 use tokio::sync::Mutex;
 
+use super::wire::Wire;
 use crate::config::{RedisAccount, RedisAddress, RedisLayout};
 
-/// Knows how to connect.
+/// How to connect.
 pub(super) enum Dial {
     Single(Client),
     Sentinel(Mutex<SentinelClient>),
     Cluster {
         client: ClusterClient,
-        /// The nodes one by one, for the channel: what is published at one of them is heard at all.
+        /// The nodes, for the channel: a message published at one node reaches the subscribers of all.
         nodes: Vec<Client>,
-        turn: AtomicUsize,
+        next: AtomicUsize,
     },
-}
-
-/// An open connection; clones share it, and what they ask is sent without waiting for each other's answers.
-#[derive(Clone)]
-pub(super) enum Wire {
-    Node(MultiplexedConnection),
-    Cluster(ClusterConnection),
 }
 
 impl Dial {
@@ -72,12 +65,12 @@ impl Dial {
                     builder = builder.certs(certificates.clone());
                 }
                 let nodes = nodes.into_iter().map(client).collect::<RedisResult<_>>()?;
-                Ok(Self::Cluster { client: builder.build()?, nodes, turn: AtomicUsize::new(0) })
+                Ok(Self::Cluster { client: builder.build()?, nodes, next: AtomicUsize::new(0) })
             }
         }
     }
 
-    /// A connection for questions.
+    /// Opens a connection for commands.
     pub(super) async fn connect(&self) -> RedisResult<Wire> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT))
@@ -93,7 +86,7 @@ impl Dial {
         }
     }
 
-    /// A connection for the channel.
+    /// Opens a connection for the channel.
     pub(super) async fn subscriber(&self) -> RedisResult<PubSub> {
         match self {
             Self::Single(client) => client.get_async_pubsub().await,
@@ -101,9 +94,9 @@ impl Dial {
                 let master = client.lock().await.async_get_client().await?;
                 master.get_async_pubsub().await
             }
-            Self::Cluster { nodes, turn, .. } => {
-                let turn = turn.fetch_add(1, Ordering::Relaxed);
-                nodes[turn % nodes.len()].get_async_pubsub().await
+            Self::Cluster { nodes, next, .. } => {
+                let next = next.fetch_add(1, Ordering::Relaxed);
+                nodes[next % nodes.len()].get_async_pubsub().await
             }
         }
     }
@@ -185,6 +178,6 @@ fn tcp() -> TcpSettings {
     TcpSettings::default().set_nodelay(true)
 }
 
-/// Deadlines of one step; the whole has [`super::link::DEADLINE`].
+/// Deadlines of one step. [`super::link::DEADLINE`] is for all steps of a command.
 pub(super) const CONNECT: Duration = Duration::from_millis(400);
 const RESPONSE: Duration = Duration::from_millis(400);

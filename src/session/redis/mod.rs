@@ -1,14 +1,18 @@
-//! The Redis store: several instances share sessions and hear of each other's endings.
+//! The Redis store: several instances share sessions and notify each other when a session ends or changes.
 //!
-//! Redis 7.0 or newer. What is kept under the prefix: `s:{sid}`, a sealed session with its time to live; `who:{tag}`, a
-//! sorted set of the sessions of one person; `lease:{task}:{sid}`, who is at work on a session; `once:{kind}:{digest}`, what was
-//! used and may not be used again. On the channel `news` the instances tell what ended or changed.
+//! Needs Redis 7.0 or newer. Keys, all under the prefix: `s:{sid}` is a sealed record with its time to live; `who:{tag}` is a
+//! sorted set of the sessions of one owner; `lease:{task}:{sid}` holds the owner of a lease; `once:{kind}:{digest}` is a used
+//! name. Notices go through the channel `news`.
 
 mod channel;
 mod copies;
 mod dial;
 mod link;
 mod script;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::{join_all, try_join};
@@ -19,23 +23,21 @@ use tokio::task::AbortHandle;
 use tower_sessions::session_store::{Error, Result};
 
 use super::key::Key;
-use super::lease::Lease;
-use super::once::OneTime;
-use super::sealed::{Backend, Entry};
-use super::store::{Cursor, Notice, Page};
+use super::lease::SessionLease;
+use super::one_time::OneTime;
+use super::store::{Cursor, Notice, Page, RecordStore, SealedRecord, StoredRecord};
 use crate::clock::{Clock, UnixTime};
 use crate::config::RedisAddress;
 use crate::crypto::{Tag, random_text};
 use dial::Dial;
-use link::{Link, Question};
-use std::sync::Arc;
-use std::time::Duration;
+use link::Link;
+use wire::Command;
 
-/// Sealed sessions in Redis.
+/// Sealed records in Redis.
 #[derive(Debug)]
 pub struct Redis {
     link: Link,
-    /// For what a failover must not lose; a connection of its own, because others would wait on it.
+    /// For writes that a failover must not lose. It has its own connection, because `WAIT` blocks others.
     safe: Link,
     prefix: String,
     clock: Clock,
@@ -43,15 +45,15 @@ pub struct Redis {
     listener: AbortHandle,
 }
 
-/// The address or the certificate authorities cannot be used. That Redis is away is no such error: it is tried again at
-/// every request.
+/// The address or the certificate authorities cannot be used. A Redis that does not answer is no such error: every request
+/// tries again.
 #[derive(Debug, thiserror::Error)]
 #[error("Redis cannot be used: {0}")]
 pub struct RedisError(#[from] redis::RedisError);
 
 impl Redis {
-    /// A store behind this address, whose keys all begin with `prefix`. Connections live on the runtime behind `control`,
-    /// whoever asks. `authorities` are PEM certificates trusted instead of the public ones.
+    /// A store at this address. All its keys begin with `prefix`. Connections belong to the runtime of `control`.
+    /// `authorities` are PEM certificates that are trusted instead of the public ones.
     pub fn start(
         address: &RedisAddress,
         authorities: Option<Vec<u8>>,
@@ -65,7 +67,7 @@ impl Redis {
         let link = Link::new(dial.clone(), control.clone());
         let safe = match address.wait_replicas {
             0 => link.clone(),
-            replicas => Link::for_copies(dial, control.clone(), replicas),
+            replicas => Link::with_replicas(dial, control.clone(), replicas),
         };
         Ok(Self { link, safe, prefix, clock, notices, listener: listener.abort_handle() })
     }
@@ -78,7 +80,7 @@ impl Redis {
         format!("{}once:{}:{name}", self.prefix, what.word())
     }
 
-    fn person(&self, tag: Tag) -> String {
+    fn owner(&self, tag: Tag) -> String {
         format!("{}who:{:032x}", self.prefix, u128::from_be_bytes(tag))
     }
 
@@ -88,94 +90,81 @@ impl Redis {
     }
 
     async fn ask<T: FromRedisValue>(&self, command: Cmd) -> Result<T> {
-        read(self.link.ask(Question::One(command)).await?)
+        read(self.link.ask(Command::One(command)).await?)
     }
 
     async fn ask_all<T: FromRedisValue>(&self, commands: Pipeline) -> Result<T> {
-        read(self.link.ask(Question::Pipe(commands)).await?)
+        read(self.link.ask(Command::Pipe(commands)).await?)
     }
 
-    /// As `ask`, for what must not be lost: an error also when too few replicas have it.
+    /// The same as `ask` for writes that must not be lost; also fails when too few replicas have the write.
     async fn ask_safely<T: FromRedisValue>(&self, command: Cmd) -> Result<T> {
-        let (answer, copied) = self.safe.ask_and_copy(Question::One(command)).await?;
+        let (answer, copied) = self.safe.ask_and_wait(Command::One(command)).await?;
         if !copied {
-            return Err(Error::Backend("Redis: too few replicas have it".to_owned()));
+            return Err(Error::Backend("Redis: too few replicas have the write".to_owned()));
         }
         read(answer)
     }
 
-    /// Writes a session under `condition` (NX or XX), and whose it is; false when the condition does not hold.
-    async fn write(&self, entry: &Entry, condition: &str) -> Result<bool> {
-        let mut set = cmd("SET");
-        set.arg(self.session(entry.key)).arg(&entry.sealed).arg(condition);
-        set.arg("PX").arg(self.milliseconds_until(entry.expires));
-        let (set, ()) = try_join(self.ask_safely::<Value>(set), self.index(entry)).await?;
-        Ok(set != Value::Nil)
-    }
-
-    /// Writes whose a session is. An index that knows a session too many does no harm.
-    async fn index(&self, entry: &Entry) -> Result<()> {
-        let index = entry.tags.iter().map(|tag| {
-            let (person, lifetime) = (self.person(*tag), self.milliseconds_until(entry.ends));
+    /// Adds a record to the index. A session that does not exist does no harm there.
+    async fn index(&self, record: &SealedRecord) -> Result<()> {
+        let index = record.tags.iter().map(|tag| {
+            let (owner, lifetime) = (self.owner(*tag), self.milliseconds_until(record.ends));
             let mut commands = pipe();
-            commands.cmd("ZREMRANGEBYSCORE").arg(&person).arg("-inf").arg(self.clock.now().0).ignore();
-            commands.cmd("ZADD").arg(&person).arg(entry.ends.0).arg(entry.key.to_string()).ignore();
-            // The set lives as long as the longest of its sessions: NX for the first, GT for the others.
-            commands.cmd("PEXPIRE").arg(&person).arg(lifetime).arg("NX").ignore();
-            commands.cmd("PEXPIRE").arg(&person).arg(lifetime).arg("GT").ignore();
+            commands.cmd("ZREMRANGEBYSCORE").arg(&owner).arg("-inf").arg(self.clock.now().0).ignore();
+            commands.cmd("ZADD").arg(&owner).arg(record.ends.0).arg(record.key.to_string()).ignore();
+            // The set expires with the last of its sessions: NX for the first, GT for the others.
+            commands.cmd("PEXPIRE").arg(&owner).arg(lifetime).arg("NX").ignore();
+            commands.cmd("PEXPIRE").arg(&owner).arg(lifetime).arg("GT").ignore();
             self.ask_all::<Value>(commands)
         });
-        // All at once, on one connection.
+        // Concurrently, on one connection.
         join_all(index).await.into_iter().try_for_each(|written| written.map(drop))
     }
 
-    fn lease_name(&self, lease: &Lease) -> String {
+    fn lease_name(&self, lease: &SessionLease) -> String {
         format!("{}lease:{}:{}", self.prefix, lease.task(), lease.key())
     }
 
-    /// Tells all instances, this one too. Who does not hear it asks again within the cache time.
-    async fn tell(&self, kind: char, key: Key) {
+    /// Notifies all instances, this one included. An instance that misses it asks within the cache time.
+    async fn notify(&self, kind: char, key: Key) {
         let mut publish = cmd("PUBLISH");
         publish.arg(format!("{}news", self.prefix)).arg(format!("{kind}{key}"));
         if let Err(error) = self.ask::<Value>(publish).await {
-            tracing::warn!(%error, "other instances were not told at once of a session that ended or changed");
+            tracing::warn!(%error, "other instances learn within the cache time of a session that ended or changed");
         }
     }
 }
 
 #[async_trait]
-impl Backend for Redis {
-    async fn create(&self, entry: Entry) -> Result<bool> {
-        self.write(&entry, "NX").await
+impl RecordStore for Redis {
+    async fn create(&self, record: SealedRecord) -> Result<bool> {
+        let mut set = cmd("SET");
+        set.arg(self.session(record.key)).arg(&record.sealed).arg("NX");
+        set.arg("PX").arg(self.milliseconds_until(record.expires));
+        let (set, ()) = try_join(self.ask_safely::<Value>(set), self.index(&record)).await?;
+        Ok(set != Value::Nil)
     }
 
-    async fn update(&self, entry: Entry) -> Result<bool> {
-        let there = self.write(&entry, "XX").await?;
-        if there {
-            self.tell(channel::CHANGED, entry.key).await;
-        }
-        Ok(there)
-    }
-
-    async fn swap(&self, old: Vec<u8>, entry: Entry) -> Result<bool> {
-        let swap = script::swap(
-            &self.session(entry.key),
+    async fn replace(&self, old: Vec<u8>, record: SealedRecord) -> Result<bool> {
+        let replace = script::replace(
+            &self.session(record.key),
             &old,
-            &entry.sealed,
-            self.milliseconds_until(entry.expires),
+            &record.sealed,
+            self.milliseconds_until(record.expires),
         );
-        let (done, ()) = try_join(self.ask_safely::<bool>(swap), self.index(&entry)).await?;
+        let (done, ()) = try_join(self.ask_safely::<bool>(replace), self.index(&record)).await?;
         if done {
-            self.tell(channel::CHANGED, entry.key).await;
+            self.notify(channel::CHANGED, record.key).await;
         }
         Ok(done)
     }
 
-    async fn lease(&self, lease: &Lease) -> Result<bool> {
+    async fn lease(&self, lease: &SessionLease) -> Result<bool> {
         self.ask(script::lease(&self.lease_name(lease), lease)).await
     }
 
-    async fn release(&self, lease: &Lease) -> Result<()> {
+    async fn release(&self, lease: &SessionLease) -> Result<()> {
         self.ask::<Value>(script::release(&self.lease_name(lease), lease)).await.map(drop)
     }
 
@@ -185,32 +174,33 @@ impl Backend for Redis {
         self.ask(expire).await
     }
 
-    async fn load(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>> {
+    async fn load(&self, key: Key) -> Result<Option<StoredRecord>> {
         let name = self.session(key);
         let mut commands = pipe();
         commands.cmd("GET").arg(&name).cmd("PTTL").arg(&name);
         let (sealed, left): (Option<Vec<u8>>, i64) = self.ask_all(commands).await?;
-        // Below zero: it has just expired, or somebody else has put it there without an end.
+        // Negative: it has just expired, or has no expiry and so is not a record of the gateway.
         let left = u64::try_from(left).ok().map(|left| Duration::from_secs(left.div_ceil(1000)));
-        Ok(left.zip(sealed).map(|(left, sealed)| (self.clock.now().plus(left), sealed)))
+        let expires = left.map(|left| self.clock.now().plus(left));
+        Ok(expires.zip(sealed).map(|(expires, sealed)| StoredRecord { expires, sealed }))
     }
 
-    async fn take(&self, key: Key) -> Result<Option<(UnixTime, Vec<u8>)>> {
+    async fn take(&self, key: Key) -> Result<Option<StoredRecord>> {
         let mut take = cmd("GETDEL");
         take.arg(self.session(key));
-        let (taken, copied) = self.safe.ask_and_copy(Question::One(take)).await?;
+        let (taken, copied) = self.safe.ask_and_wait(Command::One(take)).await?;
         if !copied {
-            // What it held is here now and nowhere else: the goodbye goes on, and leaves nothing to who would find it again.
-            tracing::warn!(sid = %key, "too few replicas know that this session has ended; after a failover it may be there again");
+            // No error: only this instance has the data now, and the session cleanup makes a restored session useless.
+            tracing::warn!(sid = %key, "too few replicas know that this session has ended; a failover may restore it");
         }
         let sealed: Option<Vec<u8>> = read(taken)?;
-        self.tell(channel::ENDED, key).await;
-        // Nobody asks when it would have expired.
-        Ok(sealed.map(|sealed| (self.clock.now(), sealed)))
+        self.notify(channel::ENDED, key).await;
+        // Its time of expiry does not matter any more.
+        Ok(sealed.map(|sealed| StoredRecord { expires: self.clock.now(), sealed }))
     }
 
-    async fn once(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool> {
-        // Asked a second time on a new connection, it must know its own first try.
+    async fn first_use(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool> {
+        // The command may be sent twice: the mark shows that the first try was this one.
         let mark = random_text::<16>();
         let mut set = cmd("SET");
         set.arg(self.used(what, name)).arg(&mark).arg("NX").arg("GET");
@@ -228,12 +218,12 @@ impl Backend for Redis {
 
     async fn tagged(&self, tag: Tag) -> Result<Vec<Key>> {
         let mut range = cmd("ZRANGE");
-        range.arg(self.person(tag)).arg(0).arg(-1);
+        range.arg(self.owner(tag)).arg(0).arg(-1);
         let keys: Vec<String> = self.ask(range).await?;
         Ok(keys.iter().filter_map(|key| Key::parse(key)).collect())
     }
 
-    /// Node by node in a Cluster; a session may come twice.
+    /// Goes through a Cluster node by node.
     async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page> {
         let after = after.map_or_else(|| "0 0".to_owned(), |cursor| cursor.0);
         let (node, cursor) = after.split_once(' ').unwrap_or(("0", "0"));
@@ -275,10 +265,10 @@ fn read<T: FromRedisValue>(value: Value) -> Result<T> {
     redis::from_redis_value(value).map_err(|error| Error::Backend(format!("Redis: {error}")))
 }
 
-/// The prefix holds a host name, perhaps an IPv6 address in brackets.
+/// The prefix contains a host name, which may be an IPv6 address in brackets.
 fn glob_escaped(text: &str) -> String {
     text.chars().flat_map(|c| [Some('\\').filter(|_| "[]*?\\".contains(c)), Some(c)]).flatten().collect()
 }
 
-/// News that may wait to be heard; beyond that everything is looked at again.
+/// Notices that can wait; beyond that the store is asked about every session.
 const NOTICES: usize = 4096;

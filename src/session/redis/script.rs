@@ -1,28 +1,27 @@
-//! What takes a look and a write in one step. Redis runs a script as a whole, so nobody comes in between.
+//! Scripts that read and write in one atomic step.
 //!
-//! Every question may be asked twice, when the connection is lost before the answer: each script says the same the second
-//! time.
+//! A command may be sent twice, when the connection is lost before the answer: each script answers the same the second time.
 
 use redis::{Cmd, cmd};
 
-use crate::session::lease::Lease;
+use crate::session::lease::SessionLease;
 
-/// Replaces `old` by `new`; the later one of the two times of expiry stays. Gives 0 when something else is there.
-pub(super) fn swap(name: &str, old: &[u8], new: &[u8], milliseconds: u64) -> Cmd {
-    let mut eval = eval(SWAP, name);
+/// Replaces `old` by `new`; the later time of expiry stays. Answers 0 when the key has another value.
+pub(super) fn replace(name: &str, old: &[u8], new: &[u8], milliseconds: u64) -> Cmd {
+    let mut eval = eval(REPLACE, name);
     eval.arg(old).arg(new).arg(milliseconds);
     eval
 }
 
-/// Takes a lease or extends it. Gives 0 while somebody else has it.
-pub(super) fn lease(name: &str, lease: &Lease) -> Cmd {
+/// Takes a lease or extends it. Answers 0 while it has another owner.
+pub(super) fn lease(name: &str, lease: &SessionLease) -> Cmd {
     let mut eval = eval(LEASE, name);
-    eval.arg(lease.owner()).arg(Lease::TIME.as_millis().to_string());
+    eval.arg(lease.owner()).arg(SessionLease::TIME.as_millis().to_string());
     eval
 }
 
-/// Gives a lease back, if it still is this owner's.
-pub(super) fn release(name: &str, lease: &Lease) -> Cmd {
+/// Gives a lease back, unless it has another owner by now.
+pub(super) fn release(name: &str, lease: &SessionLease) -> Cmd {
     let mut eval = eval(RELEASE, name);
     eval.arg(lease.owner());
     eval
@@ -34,7 +33,7 @@ fn eval(script: &str, key: &str) -> Cmd {
     eval
 }
 
-const SWAP: &str = "\
+const REPLACE: &str = "\
 local held = redis.call('GET', KEYS[1])
 if held == ARGV[2] then return 1 end
 if held ~= ARGV[1] then return 0 end

@@ -1,11 +1,11 @@
-//! `kill -9` in the middle of a login storm: whoever got a cookie is signed in after the restart.
+//! `kill -9` during many logins: every session whose cookie was sent exists after the restart.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use super::super::{Embedded, SealedStore, Sessions};
+use super::super::{Embedded, Sessions, Vault};
 use super::{LIFETIMES, identity, tokens};
 use crate::clock::Clock;
 use crate::crypto::KeyRing;
@@ -14,20 +14,16 @@ fn sessions(directory: &Path) -> Sessions {
     let clock = Clock::system();
     let (keys, _) = KeyRing::read_or_create(&directory.join("key")).unwrap();
     let file = Embedded::open(&directory.join("sessions.redb"), clock.clone()).unwrap();
-    Sessions::new(Arc::new(SealedStore::new(file, &keys, clock.clone())), 1000, LIFETIMES, clock)
+    Sessions::new(Arc::new(Vault::new(file, &keys, clock.clone())), 1000, LIFETIMES, clock)
 }
 
 #[tokio::test]
-async fn every_acknowledged_session_survives_a_kill_in_a_login_storm() {
+async fn every_acknowledged_session_survives_a_kill_during_logins() {
     let directory = tempfile::tempdir().unwrap();
     let mut all = Vec::new();
     for round in 1..=3 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "session::tests::crash::a_storm_of_logins_in_a_process_of_its_own",
-                "--nocapture",
-            ])
+            .args(["--exact", "session::tests::crash::logins_in_a_process_of_its_own", "--nocapture"])
             .env(DIRECTORY, directory.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -43,7 +39,7 @@ async fn every_acknowledged_session_survives_a_kill_in_a_login_storm() {
         };
         while take(lines.next().unwrap().unwrap(), &mut all) < 200 {}
         child.kill().unwrap();
-        // What was printed before the kill is in the pipe; the last line may be cut.
+        // Lines printed before the kill are in the pipe; the last one may be incomplete.
         for line in lines.map_while(Result::ok) {
             take(line, &mut all);
         }
@@ -57,14 +53,14 @@ async fn every_acknowledged_session_survives_a_kill_in_a_login_storm() {
     assert!(all.len() >= 600);
 }
 
-/// The child of the test above; alone it has nothing to do.
+/// The child process of the test above; does nothing otherwise.
 #[test]
-fn a_storm_of_logins_in_a_process_of_its_own() {
+fn logins_in_a_process_of_its_own() {
     let Some(directory) = std::env::var_os(DIRECTORY).map(PathBuf::from) else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let sessions = sessions(&directory);
-        let storm = (0..32).map(|_| {
+        let logins = (0..32).map(|_| {
             let sessions = sessions.clone();
             tokio::spawn(async move {
                 loop {
@@ -74,7 +70,7 @@ fn a_storm_of_logins_in_a_process_of_its_own() {
                 }
             })
         });
-        futures_util::future::join_all(storm.collect::<Vec<_>>()).await;
+        futures_util::future::join_all(logins.collect::<Vec<_>>()).await;
     });
 }
 

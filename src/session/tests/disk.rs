@@ -1,4 +1,4 @@
-//! A full disk: logins fail clearly, who is signed in stays so, and when there is room again nothing needs a restart.
+//! A full disk: logins fail, signed-in people stay signed in, and logins work again as soon as there is space.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
@@ -6,14 +6,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::{Embedded, SealedStore, Sessions, Tokens};
+use super::super::{Embedded, Sessions, Tokens, Vault};
 use super::servers::missing;
 use super::{LIFETIMES, identity, tokens};
 use crate::clock::Clock;
 use crate::crypto::{KeyRing, random_text};
 
 #[test]
-fn a_full_disk_stops_logins_only_and_only_while_it_is_full() {
+fn a_full_disk_stops_logins_only_while_it_is_full() {
     let tools = ["bash", "prlimit"].iter().all(|tool| {
         Command::new(tool)
             .arg("--version")
@@ -22,7 +22,7 @@ fn a_full_disk_stops_logins_only_and_only_while_it_is_full() {
             .is_ok_and(|status| status.success())
     });
     if !tools {
-        // They limit the size of a file here.
+        // They limit the size of files.
         missing("bash or prlimit");
         return;
     }
@@ -39,7 +39,7 @@ fn a_full_disk_stops_logins_only_and_only_while_it_is_full() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    assert!(lines.any(|line| line.ends_with("full")), "the disk is never full");
+    assert!(lines.any(|line| line.ends_with("full")), "the disk does not get full");
     let (id, unlimited) = (child.id().to_string(), "--fsize=unlimited:unlimited");
     assert!(Command::new("prlimit").args(["--pid", &id, unlimited]).status().unwrap().success());
     child.stdin.take().unwrap().write_all(b"go on\n").unwrap();
@@ -47,13 +47,13 @@ fn a_full_disk_stops_logins_only_and_only_while_it_is_full() {
     assert!(child.wait().unwrap().success());
 }
 
-/// The child of the test above; alone it has nothing to do.
+/// The child process of the test above; does nothing otherwise.
 #[tokio::test]
 async fn logins_in_a_process_with_a_small_disk() {
     let Some(directory) = std::env::var_os(DIRECTORY).map(PathBuf::from) else { return };
     let clock = Clock::system();
     let file = Embedded::open(&directory.join("sessions.redb"), clock.clone()).unwrap();
-    let store = Arc::new(SealedStore::new(file, &KeyRing::random(), clock.clone()));
+    let store = Arc::new(Vault::new(file, &KeyRing::random(), clock.clone()));
     let sessions = Sessions::new(store, 10, LIFETIMES, clock.clone());
     let login = async || {
         let tokens = Tokens { access: random_text::<9000>().into(), ..tokens(&clock) };

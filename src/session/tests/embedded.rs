@@ -8,22 +8,21 @@ use std::time::{Duration, Instant};
 
 use tower_sessions::SessionStore as _;
 
-use super::super::store::Store as _;
-use super::super::{Embedded, Key, OpenError, Person, SealedStore, Sessions};
+use super::super::{Embedded, Key, OpenError, Owner, SealedRecord, Sessions, StoredRecord, Vault};
 use super::contract::{self, record};
 use super::{LIFETIMES, identity, tokens};
 use crate::clock::Clock;
 use crate::crypto::KeyRing;
 
-fn open(path: &Path, keys: &KeyRing, clock: &Clock) -> SealedStore<Embedded> {
-    SealedStore::new(Embedded::open(path, clock.clone()).unwrap(), keys, clock.clone())
+fn open(path: &Path, keys: &KeyRing, clock: &Clock) -> Vault {
+    Vault::new(Embedded::open(path, clock.clone()).unwrap(), keys, clock.clone())
 }
 
 #[tokio::test]
-async fn the_embedded_store_keeps_the_contract() {
+async fn the_embedded_store_fulfils_the_contract() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory.path().join("sessions.redb"), &KeyRing::random(), &Clock::system());
-    contract::holds(Arc::new(store)).await;
+    contract::check(Arc::new(store)).await;
 }
 
 #[tokio::test]
@@ -61,28 +60,27 @@ async fn nothing_readable_is_in_the_file_and_foreign_keys_open_nothing() {
     assert!(!bytes.windows(16).any(|window| window == record.id.0.to_le_bytes()));
     let foreign = open(&path, &KeyRing::random(), &clock);
     assert!(foreign.load(&record.id).await.unwrap().is_none());
-    assert!(foreign.keys_of(Person::User("alice@B2.e")).await.unwrap().is_empty());
+    assert!(foreign.keys_of(Owner::User("alice@B2.e")).await.unwrap().is_empty());
     drop(foreign);
     assert!(open(&path, &keys, &clock).load(&record.id).await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn a_record_put_under_another_key_does_not_open() {
-    use super::super::sealed::{Backend as _, Entry};
+async fn a_record_under_another_key_does_not_open() {
     let directory = tempfile::tempdir().unwrap();
     let (clock, keys) = (Clock::system(), KeyRing::random());
     let store = open(&directory.path().join("sessions.redb"), &keys, &clock);
     let (mut victim, other) = (record("alice"), record("mallory"));
     store.create(&mut victim).await.unwrap();
-    let (expires, sealed) = store.backend().load(Key::of(victim.id)).await.unwrap().unwrap();
-    let moved = Entry { key: Key::of(other.id), expires, ends: expires, tags: Vec::new(), sealed };
-    assert!(store.backend().create(moved).await.unwrap());
+    let StoredRecord { expires, sealed } = store.store().load(Key::of(victim.id)).await.unwrap().unwrap();
+    let moved = SealedRecord { key: Key::of(other.id), expires, ends: expires, tags: Vec::new(), sealed };
+    assert!(store.store().create(moved).await.unwrap());
     assert!(store.load(&other.id).await.unwrap().is_none());
     assert!(store.load(&victim.id).await.unwrap().is_some());
 }
 
 #[test]
-fn a_file_in_use_or_damaged_is_refused_with_its_mend() {
+fn a_file_in_use_or_damaged_is_refused_with_a_fix() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sessions.redb");
     let first = Embedded::open(&path, Clock::system()).unwrap();
@@ -104,7 +102,7 @@ fn a_file_in_use_or_damaged_is_refused_with_its_mend() {
 }
 
 #[tokio::test]
-async fn the_sweep_takes_what_expired_keeps_what_was_touched_and_stops_nobody() {
+async fn the_sweep_removes_expired_keeps_touched_and_blocks_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let (clock, keys) = (Clock::movable(), KeyRing::random());
     let store = open(&directory.path().join("sessions.redb"), &keys, &clock);
@@ -121,14 +119,14 @@ async fn the_sweep_takes_what_expired_keeps_what_was_touched_and_stops_nobody() 
     let records = tasks.join_all().await;
     let touched = Key::of(records[0].id);
     let later = clock.now().plus(Duration::from_hours(5));
-    assert!(store.touch(touched, later).await.unwrap());
+    assert!(store.store().touch(touched, later).await.unwrap());
     clock.advance(Duration::from_hours(2));
     let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
     loop {
         let asked = Instant::now();
-        assert!(store.touch(touched, later).await.unwrap());
+        assert!(store.store().touch(touched, later).await.unwrap());
         slowest = slowest.max(asked.elapsed());
-        let left = store.page(None, 10_000).await.unwrap().keys;
+        let left = store.store().page(None, 10_000).await.unwrap().keys;
         if left == [touched] {
             break;
         }
@@ -136,6 +134,6 @@ async fn the_sweep_takes_what_expired_keeps_what_was_touched_and_stops_nobody() 
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
-    assert_eq!(store.keys_of(Person::User("alice@B2.e")).await.unwrap(), [touched]);
-    assert!(store.kept(touched).await.unwrap().is_some());
+    assert_eq!(store.keys_of(Owner::User("alice@B2.e")).await.unwrap(), [touched]);
+    assert!(store.get(touched).await.unwrap().is_some());
 }

@@ -1,10 +1,10 @@
-//! Sessions seen from outside, and the upkeep that no request triggers.
+//! Lists, ends and changes of sessions, and the maintenance that no request triggers.
 
 use super::*;
 
-fn kept(sessions: &Sessions) {
+fn maintained(sessions: &Sessions) {
     let keeper = sessions.clone();
-    tokio::spawn(async move { keeper.keep().await });
+    tokio::spawn(async move { keeper.maintain().await });
 }
 
 async fn login(sessions: &Sessions, user: &str) -> Arc<Auth> {
@@ -13,39 +13,39 @@ async fn login(sessions: &Sessions, user: &str) -> Arc<Auth> {
 }
 
 #[tokio::test]
-async fn all_sessions_of_a_person_end_but_the_one_excepted() {
+async fn all_sessions_of_an_owner_end_except_one() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let mine =
         [login(&sessions, "alice").await, login(&sessions, "alice").await, login(&sessions, "alice").await];
     let other = login(&sessions, "bob").await;
-    let person = Person::Email("Alice@Example.com");
-    assert_eq!(sessions.end_of(person, Some(mine[1].key), Ending::Everywhere).await.unwrap(), 2);
+    let owner = Owner::Email("Alice@Example.com");
+    assert_eq!(sessions.end_of(owner, Some(mine[1].key), EndReason::Everywhere).await.unwrap(), 2);
     assert!(mine[0].ended.is_cancelled() && mine[2].ended.is_cancelled());
     assert!(sessions.find(&mine[0].cookie_value()).await.unwrap().is_none());
     for lives in [&mine[1], &other] {
         assert!(!lives.ended.is_cancelled());
         assert!(sessions.find(&lives.cookie_value()).await.unwrap().is_some());
     }
-    assert_eq!(sessions.of(Person::User("alice@B2.e")).await.unwrap().len(), 1);
+    assert_eq!(sessions.of(Owner::User("alice@B2.e")).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn a_session_ends_by_its_sid_which_is_what_the_assertion_names() {
+async fn a_session_ends_by_the_sid_of_its_assertion() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let auth = login(&sessions, "alice").await;
     for wrong in ["", "x", &auth.cookie_value()] {
-        assert!(!sessions.end_sid(wrong, Ending::Operator).await.unwrap(), "{wrong}");
+        assert!(!sessions.end_sid(wrong, EndReason::Operator).await.unwrap(), "{wrong}");
     }
-    assert!(sessions.end_sid(&auth.sid, Ending::Operator).await.unwrap());
+    assert!(sessions.end_sid(&auth.sid, EndReason::Operator).await.unwrap());
     assert!(auth.ended.is_cancelled());
     assert!(sessions.find(&auth.cookie_value()).await.unwrap().is_none());
-    assert!(!sessions.end_sid(&auth.sid, Ending::Operator).await.unwrap());
+    assert!(!sessions.end_sid(&auth.sid, EndReason::Operator).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_listing_goes_through_all_sessions_and_knows_their_last_use() {
+async fn a_list_has_all_sessions_and_their_last_use() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let auths =
@@ -68,17 +68,17 @@ async fn a_listing_goes_through_all_sessions_and_knows_their_last_use() {
 }
 
 #[tokio::test]
-async fn who_holds_a_session_hears_of_its_time_out_without_any_request() {
+async fn a_time_out_reaches_waiters_without_a_request() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    kept(&sessions);
+    maintained(&sessions);
     let (idle, busy) = (login(&sessions, "alice").await, login(&sessions, "bob").await);
     let waited = async |auth: &Auth| {
         tokio::time::timeout(Duration::from_secs(1), auth.ended.cancelled()).await.is_ok()
     };
     clock.advance(Duration::from_mins(29));
     sessions.find(&busy.cookie_value()).await.unwrap();
-    // Evicted from the cache meanwhile: its WebSocket counts on it all the same.
+    // Evicted from the cache: its WebSocket still waits for the end.
     sessions.live.invalidate(&idle.key);
     clock.advance(Duration::from_mins(2));
     assert!(waited(&idle).await, "idle");
@@ -88,20 +88,20 @@ async fn who_holds_a_session_hears_of_its_time_out_without_any_request() {
 }
 
 #[tokio::test]
-async fn a_change_keeps_the_cookie_and_the_end_and_an_old_touch_cannot_undo_it() {
+async fn a_change_keeps_cookie_and_end_and_an_old_touch_does_not_undo_it() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let before = login(&sessions, "alice").await;
     let fresh = |data: &mut SessionData| data.tokens.access = "renewed".into();
     let after = sessions.change(&before, fresh).await.unwrap().unwrap();
     assert_eq!((after.cookie_value(), &after.sid), (before.cookie_value(), &before.sid));
-    // A request that still holds the session as it was notes its use.
+    // A request with the old value of the session notes its use.
     clock.advance(TOUCH_INTERVAL);
     sessions.touch(&before, clock.now());
     tokio::task::yield_now().await;
     sessions.live.invalidate_all();
     let loaded = sessions.find(&after.cookie_value()).await.unwrap().unwrap();
-    assert_eq!(loaded.bearer, "Bearer renewed");
+    assert_eq!(loaded.credentials.authorization, "Bearer renewed");
     sessions.end(&loaded).await.unwrap();
     assert!(before.ended.is_cancelled() && after.ended.is_cancelled());
     assert!(sessions.change(&after, |_| ()).await.unwrap().is_none());

@@ -15,12 +15,12 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use secrecy::ExposeSecret as _;
 use tokio::runtime::Handle;
+use tower_sessions::SessionStore as _;
 use tower_sessions::session::{Id, Record};
 
-use super::super::store::Store;
 use super::super::{
-    AsOf, CampaignSession, Embedded, Form, FormId, Forms, Identity, Lifetimes, Person, Redis, SealedStore,
-    SessionData, Sessions, Tokens, expiry_date,
+    AsOf, CampaignSession, Embedded, FormId, Identity, Lifetimes, Owner, Redis, SavedForm, SavedForms,
+    SessionData, Sessions, Tokens, Vault, expiry_date,
 };
 use super::servers::{Server, installed};
 use crate::clock::{Clock, UnixTime};
@@ -51,7 +51,7 @@ async fn redis_records_of_an_earlier_build_open() {
     everything_is_there(redis(&server)).await;
 }
 
-async fn everything_is_there(store: Arc<dyn Store>) {
+async fn everything_is_there(store: Arc<Vault>) {
     let clock = Clock::system();
     let lifetimes = Lifetimes { idle: CENTURY, absolute: CENTURY };
     let sessions = Sessions::new(store.clone(), 100, lifetimes, clock.clone());
@@ -66,16 +66,16 @@ async fn everything_is_there(store: Arc<dyn Store>) {
     assert_eq!((old.data.as_of.tokens, old.data.as_of.groups), (WRITTEN, WRITTEN));
     assert_eq!(sessions.list(None, 100).await.unwrap().sessions.len(), 3);
     for (person, count) in [
-        (Person::User("full@B2.e"), 1),
-        (Person::Email("FULL@example.com"), 1),
-        (Person::ImsSession("ims-full"), 1),
-        (Person::User("bare@B2.e"), 1),
-        (Person::User("old@B2.e"), 1),
-        (Person::User("nobody@B2.e"), 0),
+        (Owner::User("full@B2.e"), 1),
+        (Owner::Email("FULL@example.com"), 1),
+        (Owner::ImsSession("ims-full"), 1),
+        (Owner::User("bare@B2.e"), 1),
+        (Owner::User("old@B2.e"), 1),
+        (Owner::User("nobody@B2.e"), 0),
     ] {
         assert_eq!(sessions.of(person).await.unwrap().len(), count, "{person:?}");
     }
-    let forms = Forms::new(store, CENTURY, clock);
+    let forms = SavedForms::new(store, CENTURY, clock);
     let saved = FormId::parse(&FORM.to_string()).unwrap();
     let found = forms.take(saved, "full@B2.e").await.unwrap().expect("a form");
     let expected = form();
@@ -121,8 +121,8 @@ fn bare() -> SessionData {
     SessionData { identity, tokens: Tokens { refresh: None, ..data.tokens }, ends: ENDS, ..data }
 }
 
-fn form() -> Form {
-    Form {
+fn form() -> SavedForm {
+    SavedForm {
         user: "full@B2.e".to_owned(),
         target: ReturnTo::parse("/xtk/form?x=1").unwrap(),
         page: ReturnTo::parse("/view/home").unwrap(),
@@ -138,14 +138,14 @@ fn form() -> Form {
 async fn write_records() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sessions.redb");
-    write(&*embedded(&path)).await;
+    write(&embedded(&path)).await;
     redb::Database::open(&path).unwrap().compact().unwrap();
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
     packed.write_all(&std::fs::read(&path).unwrap()).unwrap();
     std::fs::write(file("sessions.redb.gz"), packed.finish().unwrap()).unwrap();
 
     let server = Server::start(&[]);
-    write(&*redis(&server)).await;
+    write(&redis(&server)).await;
     let dump = "local lines = {} \
         for _, name in ipairs(redis.call('KEYS', '*')) do \
         local kind = redis.call('TYPE', name).ok \
@@ -162,7 +162,7 @@ async fn write_records() {
     std::fs::write(file("redis.txt"), text + "\n").unwrap();
 }
 
-async fn write(store: &dyn Store) {
+async fn write(store: &Vault) {
     // Before these fields were added.
     let mut old = SessionData { ends: ENDS, ..super::data("old", WRITTEN) }.to_record();
     let fields = old.get_mut("imsgate/1").unwrap().as_object_mut().unwrap();
@@ -181,15 +181,15 @@ async fn write(store: &dyn Store) {
     }
 }
 
-fn embedded(path: &Path) -> Arc<dyn Store> {
+fn embedded(path: &Path) -> Arc<Vault> {
     let file = Embedded::open(path, Clock::system()).unwrap();
-    Arc::new(SealedStore::new(file, &keys(), Clock::system()))
+    Arc::new(Vault::new(file, &keys(), Clock::system()))
 }
 
-fn redis(server: &Server) -> Arc<dyn Store> {
+fn redis(server: &Server) -> Arc<Vault> {
     let (address, prefix) = (server.url().parse().unwrap(), "imsgate:records:".to_owned());
     let redis = Redis::start(&address, None, prefix, Clock::system(), &Handle::current()).unwrap();
-    Arc::new(SealedStore::new(redis, &keys(), Clock::system()))
+    Arc::new(Vault::new(redis, &keys(), Clock::system()))
 }
 
 /// No secret: these records are nobody's.

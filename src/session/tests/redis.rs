@@ -1,8 +1,8 @@
-//! The Redis store against one real server: news, absence, silence, dumps.
+//! The Redis store with one real server: notices, outages, dumps.
 
 mod copies;
 mod layouts;
-mod renewals;
+mod refreshes;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tower_sessions::SessionStore as _;
 
-use super::super::{Auth, Redis, SealedStore, Sessions};
+use super::super::{Auth, Redis, Sessions, Vault};
 use super::contract::{self, record};
 use super::servers::{Server, installed};
 use super::{LIFETIMES, identity, tokens};
@@ -20,7 +20,7 @@ use crate::crypto::KeyRing;
 
 const PREFIX: &str = "imsgate:campaign.example.com:";
 
-fn store(url: &str, keys: &KeyRing, clock: &Clock) -> SealedStore<Redis> {
+fn store(url: &str, keys: &KeyRing, clock: &Clock) -> Vault {
     store_with(url, None, keys, clock, &Handle::current())
 }
 
@@ -30,17 +30,17 @@ fn store_with(
     keys: &KeyRing,
     clock: &Clock,
     control: &Handle,
-) -> SealedStore<Redis> {
+) -> Vault {
     let address: RedisAddress = url.parse().unwrap();
     let redis = Redis::start(&address, authorities, PREFIX.to_owned(), clock.clone(), control).unwrap();
-    SealedStore::new(redis, keys, clock.clone())
+    Vault::new(redis, keys, clock.clone())
 }
 
 /// An instance of the gateway, as far as sessions go.
 fn instance(url: &str, keys: &KeyRing, clock: &Clock) -> Sessions {
     let sessions = Sessions::new(Arc::new(store(url, keys, clock)), 1000, LIFETIMES, clock.clone());
     let keeper = sessions.clone();
-    tokio::spawn(async move { keeper.keep().await });
+    tokio::spawn(async move { keeper.maintain().await });
     sessions
 }
 
@@ -48,7 +48,7 @@ async fn created(sessions: &Sessions) -> Arc<Auth> {
     sessions.create(identity(), tokens(&sessions.clock), None).await.unwrap()
 }
 
-/// Waits for something that must happen within `limit`.
+/// Waits until something happens; fails after `limit`.
 async fn within(limit: Duration, what: &str, mut happened: impl AsyncFnMut() -> bool) -> Duration {
     let begun = Instant::now();
     while !happened().await {
@@ -59,14 +59,14 @@ async fn within(limit: Duration, what: &str, mut happened: impl AsyncFnMut() -> 
 }
 
 #[tokio::test]
-async fn one_server_keeps_the_contract() {
+async fn one_server_fulfils_the_contract() {
     if !installed() {
         return;
     }
     let server = Server::start(&[]);
     let store = Arc::new(store(&server.url(), &KeyRing::random(), &Clock::system()));
-    contract::holds(store.clone()).await;
-    contract::a_lease_is_held_by_one(&*store).await;
+    contract::check(store.clone()).await;
+    contract::a_lease_has_one_owner(&store).await;
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn an_end_at_one_instance_is_an_end_at_every_other_within_a_second() {
     let cookie = auth.cookie_value();
     let other = there.find(&cookie).await.unwrap().unwrap();
     assert_eq!((&other.data.identity, &other.sid), (&identity(), &auth.sid));
-    // Evicted from the cache: an open WebSocket still hears of the end.
+    // Evicted from the cache: a WebSocket is still closed at the end.
     there.live.invalidate_all();
     here.end(&auth).await.unwrap();
     within(Duration::from_secs(1), "the end at the other", async || other.ended.is_cancelled()).await;
@@ -101,9 +101,9 @@ async fn a_change_at_one_instance_is_seen_at_the_other_within_a_second() {
     let before = there.find(&cookie).await.unwrap().unwrap();
     let changed =
         here.change(&auth, |data| data.identity.groups = vec!["admin".to_owned()]).await.unwrap().unwrap();
-    assert_eq!(changed.identity.groups, "admin");
+    assert_eq!(changed.credentials.identity.groups, "admin");
     within(Duration::from_secs(1), "the new groups at the other", async || {
-        there.find(&cookie).await.unwrap().unwrap().identity.groups == "admin"
+        there.find(&cookie).await.unwrap().unwrap().credentials.identity.groups == "admin"
     })
     .await;
     assert!(!before.ended.is_cancelled());
@@ -114,7 +114,7 @@ async fn a_change_at_one_instance_is_seen_at_the_other_within_a_second() {
 }
 
 #[tokio::test]
-async fn news_missed_while_the_channel_was_down_are_made_up_for() {
+async fn missed_notices_are_made_up_for() {
     if !installed() {
         return;
     }
@@ -123,19 +123,19 @@ async fn news_missed_while_the_channel_was_down_are_made_up_for() {
     let sessions = instance(&server.url(), &keys, &clock);
     let (auth, silent) = (created(&sessions).await, created(&sessions).await);
     tokio::time::sleep(Duration::from_millis(300)).await;
-    // Ended elsewhere, and nobody is told.
+    // Ended elsewhere without a notice.
     assert_eq!(server.ask(&format!("DEL {PREFIX}s:{}", auth.sid)).trim(), ":1");
     assert!(sessions.find(&auth.cookie_value()).await.unwrap().is_some());
     assert_eq!(server.ask("CLIENT KILL TYPE pubsub").trim(), ":1");
     within(Duration::from_secs(2), "asked again", async || auth.ended.is_cancelled()).await;
-    // While the channel is silent, the cache time is the bound.
+    // Without notices, it ends within the cache time.
     assert_eq!(server.ask(&format!("DEL {PREFIX}s:{}", silent.sid)).trim(), ":1");
     clock.advance(Sessions::CACHE_TIME);
     assert!(sessions.find(&silent.cookie_value()).await.unwrap().is_none());
 }
 
 #[tokio::test]
-async fn redis_away_is_an_error_within_a_second_and_back_needs_no_restart() {
+async fn an_outage_is_an_error_within_a_second_and_needs_no_restart() {
     if !installed() {
         return;
     }
@@ -145,7 +145,7 @@ async fn redis_away_is_an_error_within_a_second_and_back_needs_no_restart() {
     let (auth, other) = (created(&sessions).await, created(&sessions).await);
     let cookie = auth.cookie_value();
     server.kill();
-    // Who is at work goes on for the cache time.
+    // Sessions in use go on for the cache time.
     clock.advance(Sessions::CACHE_TIME.saturating_sub(Duration::from_secs(1)));
     assert!(sessions.find(&cookie).await.unwrap().is_some());
     clock.advance(Duration::from_secs(1));
@@ -155,7 +155,7 @@ async fn redis_away_is_an_error_within_a_second_and_back_needs_no_restart() {
         assert!(sessions.create(identity(), tokens(&clock), None).await.is_err());
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     }
-    // A logout holds here, and is made up for in the store.
+    // A logout is valid here, and is repeated in the store.
     assert!(sessions.end(&other).await.is_err());
     assert!(sessions.find(&other.cookie_value()).await.unwrap().is_none());
     assert!(!auth.ended.is_cancelled());
@@ -164,7 +164,7 @@ async fn redis_away_is_an_error_within_a_second_and_back_needs_no_restart() {
         sessions.find(&cookie).await.is_ok_and(|auth| auth.is_some())
     })
     .await;
-    within(Duration::from_secs(3), "the logout is made up for", async || {
+    within(Duration::from_secs(3), "the logout is repeated", async || {
         server.ask(&format!("EXISTS {PREFIX}s:{}", other.sid)).trim() == ":0"
     })
     .await;
@@ -172,7 +172,7 @@ async fn redis_away_is_an_error_within_a_second_and_back_needs_no_restart() {
 }
 
 #[tokio::test]
-async fn a_redis_that_hangs_is_an_error_within_a_second() {
+async fn a_hanging_redis_is_an_error_within_a_second() {
     if !installed() {
         return;
     }
@@ -213,7 +213,7 @@ async fn nothing_readable_is_in_a_dump_and_foreign_keys_open_nothing() {
 }
 
 #[test]
-fn connections_live_on_the_control_runtime() {
+fn connections_belong_to_the_control_runtime() {
     if !installed() {
         return;
     }
@@ -221,7 +221,7 @@ fn connections_live_on_the_control_runtime() {
     let control = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let store = store_with(&server.url(), None, &KeyRing::random(), &Clock::system(), control.handle());
     let mut record = record("alice");
-    // The worker that opened the connection is gone; the connection is not.
+    // The worker that opened the connection is gone; the connection still works.
     let worker = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     worker().block_on(store.create(&mut record)).unwrap();
     let before = server.ask("INFO stats");
@@ -230,7 +230,11 @@ fn connections_live_on_the_control_runtime() {
         let line = info.lines().find_map(|line| line.strip_prefix("total_connections_received:")).unwrap();
         line.trim().parse::<u32>().unwrap()
     };
-    assert_eq!(connections(&server.ask("INFO stats")), connections(&before) + 1, "the one that asks here");
+    assert_eq!(
+        connections(&server.ask("INFO stats")),
+        connections(&before) + 1,
+        "only the one of this question"
+    );
 }
 
 /// The rights that docs/sessions.md names.

@@ -1,4 +1,4 @@
-//! Sessions that count only when a replica has them.
+//! Writes that count only when a replica has them.
 
 use super::*;
 
@@ -15,7 +15,7 @@ async fn pair() -> (Server, Server) {
 }
 
 #[tokio::test]
-async fn a_store_that_waits_for_replicas_keeps_the_contract_for_many_at_once() {
+async fn waiting_for_replicas_fulfils_the_contract_for_concurrent_writes() {
     if !installed() {
         return;
     }
@@ -30,7 +30,7 @@ async fn a_store_that_waits_for_replicas_keeps_the_contract_for_many_at_once() {
         store.create(&mut record("alice")).await.is_ok()
     })
     .await;
-    contract::holds(store.clone()).await;
+    contract::check(store.clone()).await;
     let before = sessions(&replica);
     let many = (0..200).map(|_| {
         let store = store.clone();
@@ -46,7 +46,7 @@ async fn a_store_that_waits_for_replicas_keeps_the_contract_for_many_at_once() {
 }
 
 #[tokio::test]
-async fn a_session_that_no_replica_has_does_not_count() {
+async fn a_session_without_a_replica_does_not_count() {
     if !installed() {
         return;
     }

@@ -4,7 +4,7 @@ use super::super::servers::free_port;
 use super::*;
 
 #[tokio::test]
-async fn a_cluster_of_three_keeps_the_contract_and_carries_the_news() {
+async fn a_cluster_of_three_fulfils_the_contract_and_delivers_notices() {
     if !installed() {
         return;
     }
@@ -16,8 +16,8 @@ async fn a_cluster_of_three_keeps_the_contract_and_carries_the_news() {
     let url = format!("redis+cluster://imsgate:p%40ss%2Fw0rd@127.0.0.1:{first},127.0.0.1:{second}");
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let several = Arc::new(store(&url, &keys, &clock));
-    contract::holds(several.clone()).await;
-    contract::a_lease_is_held_by_one(&*several).await;
+    contract::check(several.clone()).await;
+    contract::a_lease_has_one_owner(&several).await;
     drop(several);
     for node in &nodes {
         assert_ne!(node.ask("DBSIZE").trim(), ":0", "the sessions are spread");
@@ -33,7 +33,7 @@ async fn a_cluster_of_three_keeps_the_contract_and_carries_the_news() {
 }
 
 #[tokio::test]
-async fn a_failover_by_a_sentinel_costs_seconds_and_no_session() {
+async fn a_sentinel_failover_takes_seconds_and_loses_no_session() {
     if !installed() {
         return;
     }
@@ -51,8 +51,8 @@ async fn a_failover_by_a_sentinel_costs_seconds_and_no_session() {
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let url = format!("redis+sentinel://imsgate:p%40ss%2Fw0rd@127.0.0.1:{}/mymaster", sentinel.port);
     let several = Arc::new(store(&url, &keys, &clock));
-    contract::holds(several.clone()).await;
-    contract::a_lease_is_held_by_one(&*several).await;
+    contract::check(several.clone()).await;
+    contract::a_lease_has_one_owner(&several).await;
     drop(several);
     let (here, there) = (instance(&url, &keys, &clock), instance(&url, &keys, &clock));
     let mut cookies = Vec::new();
@@ -88,7 +88,7 @@ async fn a_failover_by_a_sentinel_costs_seconds_and_no_session() {
 }
 
 #[tokio::test]
-async fn a_user_with_no_more_rights_than_documented_is_enough_over_tls() {
+async fn the_documented_rights_are_enough_over_tls() {
     if !installed() {
         return;
     }
@@ -115,9 +115,9 @@ async fn a_user_with_no_more_rights_than_documented_is_enough_over_tls() {
     let url = |password: &str| format!("rediss://imsgate:{password}@localhost:{tls_port}");
     let good = store_with(&url("p%40ss%2Fw0rd"), authorities.clone(), &keys, &clock, &Handle::current());
     let good = Arc::new(good);
-    contract::holds(good.clone()).await;
-    contract::a_lease_is_held_by_one(&*good).await;
-    within(Duration::from_secs(2), "it hears the news", async || {
+    contract::check(good.clone()).await;
+    contract::a_lease_has_one_owner(&good).await;
+    within(Duration::from_secs(2), "it is subscribed", async || {
         server.ask(&format!("PUBSUB NUMSUB {PREFIX}news")).contains(":1")
     })
     .await;
@@ -125,5 +125,5 @@ async fn a_user_with_no_more_rights_than_documented_is_enough_over_tls() {
     let error = refused.load(&record("alice").id).await.unwrap_err();
     assert!(!format!("{error} {error:?} {refused:?}").contains("hunter2"), "{error}");
     let stranger = store_with(&url("p%40ss%2Fw0rd"), None, &keys, &clock, &Handle::current());
-    assert!(stranger.load(&record("alice").id).await.is_err(), "a certificate nobody vouches for");
+    assert!(stranger.load(&record("alice").id).await.is_err(), "an untrusted certificate");
 }

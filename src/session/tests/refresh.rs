@@ -1,4 +1,4 @@
-//! Tokens renewed within one process.
+//! Token refresh within one process.
 
 use super::*;
 
@@ -21,82 +21,99 @@ async fn a_session_with_a_refresh_token_outlives_its_access_token() {
     let sessions = sessions(&clock);
     let short = Tokens { access_expires: clock.now().plus(Duration::from_mins(5)), ..renewable(&clock) };
     let auth = sessions.create(identity(), short, None).await.unwrap();
-    assert!(!auth.is_renewal_due(clock.now()));
+    assert!(!auth.is_refresh_due(clock.now()));
     clock.advance(Duration::from_secs(270));
-    assert!(auth.is_renewal_due(clock.now()) && !auth.has_expired(clock.now()));
+    assert!(auth.is_refresh_due(clock.now()) && !auth.has_expired(clock.now()));
     clock.advance(Duration::from_secs(30));
     let found = sessions.find(&auth.cookie_value()).await.unwrap().unwrap();
-    assert!(found.is_renewal_due(clock.now()) && found.has_expired(clock.now()));
+    assert!(found.is_refresh_due(clock.now()) && found.has_expired(clock.now()));
 }
 
 #[tokio::test]
-async fn renewed_tokens_are_in_the_store_when_the_renewal_returns_and_keep_the_rest() {
+async fn new_tokens_are_saved_when_refresh_returns_and_the_rest_stays() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let auth = sessions.create(identity(), renewable(&clock), None).await.unwrap();
     clock.advance(Duration::from_secs(10));
-    let fresh = sessions.renew(&auth, async |_| Ok(renewed(&clock))).await.unwrap();
-    assert_eq!(fresh.bearer, "Bearer renewed");
+    let fresh = sessions.refresh(&auth, async |_| Ok(renewed(&clock))).await.unwrap();
+    assert_eq!(fresh.credentials.authorization, "Bearer renewed");
     assert_eq!((&fresh.data.identity, fresh.data.ends), (&auth.data.identity, auth.data.ends));
     assert!(fresh.data.as_of.tokens > auth.data.as_of.tokens);
     sessions.live.invalidate_all();
     let loaded = sessions.find(&auth.cookie_value()).await.unwrap().unwrap();
-    assert_eq!((refresh_token(&loaded), &loaded.bearer), ("refresh-2", &fresh.bearer));
-    // Who still holds the old ones gets the new ones, without another exchange.
-    let again = sessions.renew(&auth, async |_| panic!("there is nothing to renew")).await.unwrap();
-    assert_eq!(again.bearer, fresh.bearer);
+    assert_eq!(
+        (refresh_token(&loaded), &loaded.credentials.authorization),
+        ("refresh-2", &fresh.credentials.authorization)
+    );
+    // A caller with the old tokens gets the new ones without another exchange.
+    let again = sessions.refresh(&auth, async |_| panic!("there is nothing to renew")).await.unwrap();
+    assert_eq!(again.credentials.authorization, fresh.credentials.authorization);
 }
 
 #[tokio::test]
-async fn an_answer_without_a_refresh_token_keeps_the_old_one() {
+async fn a_response_without_a_refresh_token_keeps_the_old_one() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let auth = sessions.create(identity(), renewable(&clock), None).await.unwrap();
     let without = Tokens { refresh: None, ..renewed(&clock) };
-    let fresh = sessions.renew(&auth, async |_| Ok(without)).await.unwrap();
-    assert_eq!((refresh_token(&fresh), fresh.bearer.to_str().unwrap()), ("refresh-1", "Bearer renewed"));
+    let fresh = sessions.refresh(&auth, async |_| Ok(without)).await.unwrap();
+    assert_eq!(
+        (refresh_token(&fresh), fresh.credentials.authorization.to_str().unwrap()),
+        ("refresh-1", "Bearer renewed")
+    );
 }
 
 #[tokio::test]
-async fn changes_that_cross_do_not_undo_each_other() {
+async fn concurrent_changes_do_not_undo_each_other() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let auth = sessions.create(identity(), renewable(&clock), None).await.unwrap();
-    // Groups are changed while the exchange is under way; each began with the session as it was.
+    // Groups change during the exchange; both began with the same data.
     let exchange = async |_| {
         sessions.change(&auth, |data| data.identity.groups = vec!["admin".to_owned()]).await.unwrap();
         Ok(renewed(&clock))
     };
-    let fresh = sessions.renew(&auth, exchange).await.unwrap();
+    let fresh = sessions.refresh(&auth, exchange).await.unwrap();
     assert_eq!(
-        (fresh.identity.groups.to_str().unwrap(), fresh.bearer.to_str().unwrap()),
+        (
+            fresh.credentials.identity.groups.to_str().unwrap(),
+            fresh.credentials.authorization.to_str().unwrap()
+        ),
         ("admin", "Bearer renewed")
     );
     let add = |data: &mut SessionData| data.identity.groups.push("late".to_owned());
     let late = sessions.change(&auth, add).await.unwrap().unwrap();
     assert_eq!(
-        (late.identity.groups.to_str().unwrap(), late.bearer.to_str().unwrap()),
+        (
+            late.credentials.identity.groups.to_str().unwrap(),
+            late.credentials.authorization.to_str().unwrap()
+        ),
         ("admin,late", "Bearer renewed")
     );
     let loaded = sessions.latest(&auth).await.unwrap().unwrap();
-    assert_eq!((&loaded.identity.groups, &loaded.bearer), (&late.identity.groups, &late.bearer));
+    assert_eq!(
+        (&loaded.credentials.identity.groups, &loaded.credentials.authorization),
+        (&late.credentials.identity.groups, &late.credentials.authorization)
+    );
 }
 
 #[tokio::test]
-async fn a_passing_error_leaves_the_session_as_it_was_and_a_final_one_is_told() {
+async fn a_temporary_error_changes_nothing_and_a_permanent_one_is_reported() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let auth = sessions.create(identity(), renewable(&clock), None).await.unwrap();
-    let away = sessions.renew(&auth, async |_| Err(ExchangeError::Passing("away".to_owned(), None))).await;
-    assert!(matches!(away, Err(NotRenewed::Away(..))), "{away:?}");
-    let over = sessions.renew(&auth, async |_| Err(ExchangeError::Final("invalid_grant".to_owned()))).await;
-    assert!(matches!(over, Err(NotRenewed::Refused(_))), "{over:?}");
+    let away =
+        sessions.refresh(&auth, async |_| Err(ExchangeError::Temporary("away".to_owned(), None))).await;
+    assert!(matches!(away, Err(RefreshError::Unavailable(..))), "{away:?}");
+    let over =
+        sessions.refresh(&auth, async |_| Err(ExchangeError::Permanent("invalid_grant".to_owned()))).await;
+    assert!(matches!(over, Err(RefreshError::Refused(_))), "{over:?}");
     let found = sessions.find(&auth.cookie_value()).await.unwrap().unwrap();
     assert_eq!(refresh_token(&found), "refresh-1");
 }
 
 #[tokio::test]
-async fn tokens_that_come_after_the_end_are_handed_back_and_raise_nothing() {
+async fn tokens_after_the_end_are_returned_and_restore_nothing() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let auth = sessions.create(identity(), renewable(&clock), None).await.unwrap();
@@ -104,13 +121,13 @@ async fn tokens_that_come_after_the_end_are_handed_back_and_raise_nothing() {
         sessions.end(&auth).await.unwrap();
         Ok(renewed(&clock))
     };
-    assert!(matches!(sessions.renew(&auth, exchange).await, Err(NotRenewed::Ended(Some(_)))));
-    assert!(sessions.store.kept(auth.key).await.unwrap().is_none());
+    assert!(matches!(sessions.refresh(&auth, exchange).await, Err(RefreshError::Ended(Some(_)))));
+    assert!(sessions.vault.get(auth.key).await.unwrap().is_none());
     assert!(sessions.find(&auth.cookie_value()).await.unwrap().is_none());
 }
 
 #[tokio::test]
-async fn a_change_is_no_use_of_the_session() {
+async fn a_change_does_not_count_as_use() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let auth = sessions.create(identity(), tokens(&clock), None).await.unwrap();
@@ -122,7 +139,7 @@ async fn a_change_is_no_use_of_the_session() {
 }
 
 #[test]
-fn a_session_that_does_not_say_when_ims_was_asked_was_asked_at_its_login() {
+fn a_record_without_confirmation_times_was_confirmed_at_its_login() {
     let created = UnixTime(1_790_000_000);
     let mut record = data("alice", created).to_record();
     record.get_mut("imsgate/1").unwrap().as_object_mut().unwrap().remove("as_of").unwrap();
@@ -131,7 +148,7 @@ fn a_session_that_does_not_say_when_ims_was_asked_was_asked_at_its_login() {
 }
 
 #[tokio::test]
-async fn groups_are_due_once_an_interval_and_a_failed_question_is_put_off() {
+async fn groups_are_due_once_an_interval_and_a_failed_check_is_postponed() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let interval = Duration::from_mins(10);
@@ -140,7 +157,7 @@ async fn groups_are_due_once_an_interval_and_a_failed_question_is_put_off() {
     clock.advance(interval);
     let due = sessions.due_for_recheck(interval);
     assert_eq!(due.len(), 1);
-    due[0].put_off_recheck(clock.now().plus(Duration::from_mins(1)));
+    due[0].postpone_recheck(clock.now().plus(Duration::from_mins(1)));
     assert!(sessions.due_for_recheck(interval).is_empty());
     clock.advance(Duration::from_mins(1));
     assert_eq!(sessions.due_for_recheck(interval).len(), 1);

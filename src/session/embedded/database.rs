@@ -1,4 +1,4 @@
-//! The file itself: opened carefully, opened again after the disk failed.
+//! The database file: opening it, and opening it again after an error of the disk.
 
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io;
@@ -16,47 +16,49 @@ use super::tables::{self, Reading};
 /// The session file cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// It cannot be read or made.
+    /// It cannot be read or created.
     #[error(
         "cannot open the session file {0}: {1}; the folder above it must exist and be writable for the gateway's user"
     )]
     Io(PathBuf, io::Error),
-    /// Another process has it.
+    /// Another process has it open.
     #[error(
         "the session file {0} is in use by another process; stop that one, or give this one its own session.path"
     )]
     InUse(PathBuf),
-    /// It is damaged, or no session file.
-    #[error("the session file {0} is damaged ({1}); move it away and start again: everybody signs in anew")]
+    /// It is damaged, or not a session file.
+    #[error(
+        "the session file {0} is damaged ({1}); move it away and start again: everybody must sign in again"
+    )]
     Damaged(PathBuf, String),
 }
 
 /// The open file.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct DatabaseFile {
     path: PathBuf,
     database: ArcSwapOption<Database>,
 }
 
-impl Shelf {
+impl DatabaseFile {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         let database = open(path)?;
         Ok(Self { path: path.into(), database: ArcSwapOption::from_pointee(database) })
     }
 
-    /// Reads; waits a little while the file is opened again.
+    /// Reads. Waits while the file is opened again.
     pub(super) fn read<T>(
         &self,
         read: impl Fn(&Reading) -> Result<T, redb::Error>,
     ) -> Result<T, redb::Error> {
-        // Two seconds: a file of some size is looked through when it is opened after a failure.
-        let mut patience = 200;
+        // Two seconds: after a failure redb checks a large file when it opens it.
+        let mut retries = 200;
         loop {
             match self.database().and_then(|database| read(&Reading::begin(&database)?)) {
-                Err(redb::Error::DatabaseClosed | redb::Error::PreviousIo) if patience > 0 => patience -= 1,
+                Err(redb::Error::DatabaseClosed | redb::Error::PreviousIo) if retries > 0 => retries -= 1,
                 answer => return answer,
             }
-            std::thread::sleep(READERS_PAUSE);
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -65,16 +67,16 @@ impl Shelf {
         self.database.load_full().ok_or(redb::Error::DatabaseClosed)
     }
 
-    /// Closes the file and opens it again: redb refuses all work after a failed write or read of the disk.
+    /// Closes the file and opens it again: after an error of the disk, redb refuses all work.
     pub(super) fn reopen(&self) -> Result<(), OpenError> {
         if let Some(mut database) = self.database.swap(None) {
-            // Readers finish within milliseconds; the lock on the file ends with the last of them.
+            // The last reader, milliseconds from now, releases the lock on the file.
             loop {
                 match Arc::try_unwrap(database) {
                     Ok(database) => break drop(database),
                     Err(shared) => database = shared,
                 }
-                std::thread::sleep(READERS_PAUSE / 2);
+                std::thread::sleep(PAUSE / 2);
             }
         }
         self.database.store(Some(Arc::new(open(&self.path)?)));
@@ -84,7 +86,7 @@ impl Shelf {
 
 fn open(path: &Path) -> Result<Database, OpenError> {
     let io = |error| OpenError::Io(path.into(), error);
-    // The last folder is ours to make; one further up that is missing is a slip of the pen.
+    // Only the last folder is created: another missing one is a typing error.
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         DirBuilder::new().mode(0o700).create(folder).map_err(io)?;
     }
@@ -107,7 +109,7 @@ fn open(path: &Path) -> Result<Database, OpenError> {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
             OpenError::InUse(path.into())
         }
-        // Not even the first bytes are those of a database.
+        // `InvalidData`: the file does not begin as a database.
         DatabaseError::Storage(StorageError::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
             io(error)
         }
@@ -115,13 +117,14 @@ fn open(path: &Path) -> Result<Database, OpenError> {
     };
     let backend = FileBackend::new(file).map_err(wrong)?;
     let database = redb::Builder::new().set_cache_size(CACHE).create_with_backend(backend).map_err(wrong)?;
-    // A write would fail on a full disk, and what is there can be read all the same.
-    if !Reading::is_whole(&database) {
-        tables::make(&database).map_err(|error| OpenError::Damaged(path.into(), error.to_string()))?;
+    // No write if all tables exist: on a full disk it would fail, while reading still works.
+    if !Reading::is_complete(&database) {
+        tables::create(&database).map_err(|error| OpenError::Damaged(path.into(), error.to_string()))?;
     }
     Ok(database)
 }
 
-/// Bytes of the file kept in memory: the upper levels of the trees of a million sessions, and room for a large commit.
+/// Bytes of the file in memory: the upper levels of the trees of a million sessions, and a large commit.
 const CACHE: usize = 40 << 20;
-const READERS_PAUSE: Duration = Duration::from_millis(10);
+/// Between attempts to read while the file is opened again.
+const PAUSE: Duration = Duration::from_millis(10);

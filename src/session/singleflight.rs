@@ -1,4 +1,4 @@
-//! One piece of work at a time for each session, whoever asks for it, finished even when nobody waits for it any more.
+//! Singleflight: concurrent requests for the same work on a session share one task. The task finishes even when nobody waits.
 
 use std::collections::HashMap;
 use std::fmt::{self, Debug, Formatter};
@@ -11,9 +11,9 @@ use tokio_util::task::TaskTracker;
 
 use super::Key;
 
-/// Work in progress, by session. Cloning shares it.
+/// Work in progress, by session. Clones share it.
 #[derive(Clone)]
-pub struct Flights<T>(Arc<Inner<T>>);
+pub struct Singleflight<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
     running: Mutex<HashMap<Key, watch::Receiver<Option<T>>>>,
@@ -21,13 +21,13 @@ struct Inner<T> {
     tasks: TaskTracker,
 }
 
-/// Work that goes on, also when this is dropped.
+/// The result of a task that may still run. Dropping it does not stop the task.
 #[derive(Debug)]
 pub struct Flight<T>(watch::Receiver<Option<T>>);
 
-impl<T: Clone + Send + Sync + 'static> Flights<T> {
-    /// Nothing in progress. Work is done on the runtime behind `control`: a client that hangs up does not stop it, nor does a
-    /// worker that ends.
+impl<T: Clone + Send + Sync + 'static> Singleflight<T> {
+    /// Nothing in progress. Tasks run on the runtime of `control`, so neither a client that hangs up nor a worker that ends stops
+    /// them.
     pub fn new(control: Handle) -> Self {
         Self(Arc::new(Inner { running: Mutex::default(), control, tasks: TaskTracker::new() }))
     }
@@ -41,42 +41,42 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         if let Some(flight) = running.get(&key) {
             return Flight(flight.clone());
         }
-        let (landed, flight) = watch::channel(None);
+        let (finished, flight) = watch::channel(None);
         running.insert(key, flight.clone());
-        // A runtime that is gone drops the task, and with it the entry, at once.
+        // A runtime that has stopped drops the task at once, and `Running` needs the lock.
         drop(running);
-        // Also when the work panics: the next one to ask begins again.
-        let entry = Entry { flights: self.clone(), key };
+        // Dropped when the work panics, too: the next caller begins again.
+        let running = Running { singleflight: self.clone(), key };
         let work = work();
-        self.aside(async move {
+        self.spawn(async move {
             let done = work.await;
-            drop(entry);
-            // Perhaps nobody waits.
-            let _ = landed.send(Some(done));
+            drop(running);
+            // Nobody may wait.
+            let _ = finished.send(Some(done));
         });
         Flight(flight)
     }
 
-    /// Does something that nobody waits for, but that the end of the process should.
-    pub fn aside(&self, work: impl Future<Output = ()> + Send + 'static) {
+    /// Runs a task that only the end of the process waits for.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.0.tasks.spawn_on(work, &self.0.control);
     }
 
-    /// Waits until everything in progress is done, for `limit` at most.
+    /// Waits until all tasks have finished, for `limit` at most.
     pub async fn settle(&self, limit: Duration) {
         self.0.tasks.close();
         if tokio::time::timeout(limit, self.0.tasks.wait()).await.is_err() {
             tracing::warn!(
                 tasks = self.0.tasks.len(),
-                "still at work on sessions after {limit:?}; not waited for"
+                "work on sessions is not finished after {limit:?} and is dropped"
             );
         }
     }
 }
 
 impl<T: Clone> Flight<T> {
-    /// What came of it; `None` when it came to no end.
-    pub async fn landed(mut self) -> Option<T> {
+    /// Waits for the result; `None` when the task panicked or was dropped.
+    pub async fn result(mut self) -> Option<T> {
         self.0.wait_for(Option::is_some).await.ok()?.clone()
     }
 }
@@ -87,20 +87,20 @@ impl<T> Inner<T> {
     }
 }
 
-struct Entry<T> {
-    flights: Flights<T>,
+struct Running<T> {
+    singleflight: Singleflight<T>,
     key: Key,
 }
 
-impl<T> Drop for Entry<T> {
+impl<T> Drop for Running<T> {
     fn drop(&mut self) {
-        self.flights.0.lock().remove(&self.key);
+        self.singleflight.0.lock().remove(&self.key);
     }
 }
 
-impl<T> Debug for Flights<T> {
+impl<T> Debug for Singleflight<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flights").field("running", &self.0.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Singleflight").field("running", &self.0.lock().len()).finish_non_exhaustive()
     }
 }
 
@@ -114,11 +114,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn many_who_ask_at_once_share_one_piece_of_work_and_its_result() {
-        let flights = Flights::new(Handle::current());
+    async fn concurrent_callers_share_one_task_and_its_result() {
+        let singleflight = Singleflight::new(Handle::current());
         let (begun, go) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
         let join = |key: Key| {
-            flights.join(key, || {
+            singleflight.join(key, || {
                 let (begun, go) = (begun.clone(), go.clone());
                 async move {
                     let number = begun.fetch_add(1, Ordering::SeqCst);
@@ -134,46 +134,46 @@ mod tests {
         tokio::task::yield_now().await;
         assert_eq!(begun.load(Ordering::SeqCst), 2, "one for each session");
         go.notify_waiters();
-        let (first, second) = (first.landed().await, second.landed().await);
+        let (first, second) = (first.result().await, second.result().await);
         assert_eq!((first, second), (Some(0), Some(0)));
-        assert_eq!(elsewhere.landed().await, Some(1));
-        // It is over: who asks now begins anew.
+        assert_eq!(elsewhere.result().await, Some(1));
+        // The task has finished: a new caller begins again.
         let again = join(one);
         tokio::task::yield_now().await;
         go.notify_waiters();
-        assert_eq!(again.landed().await, Some(2));
+        assert_eq!(again.result().await, Some(2));
     }
 
     #[tokio::test]
-    async fn work_goes_on_when_nobody_waits_and_the_end_waits_for_it() {
-        let flights = Flights::new(Handle::current());
+    async fn a_task_finishes_when_nobody_waits_and_settle_waits_for_it() {
+        let singleflight = Singleflight::new(Handle::current());
         let done = Arc::new(AtomicU32::new(0));
         let counted = done.clone();
-        drop(flights.join(Key::of(Id(1)), || async move {
+        drop(singleflight.join(Key::of(Id(1)), || async move {
             tokio::task::yield_now().await;
             counted.fetch_add(1, Ordering::SeqCst);
         }));
-        flights.settle(Duration::from_secs(10)).await;
+        singleflight.settle(Duration::from_secs(10)).await;
         assert_eq!(done.load(Ordering::SeqCst), 1);
     }
 
     #[test]
-    fn on_a_runtime_that_is_gone_nothing_comes_to_an_end_and_nothing_hangs() {
+    fn a_stopped_runtime_gives_no_result_and_does_not_hang() {
         let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
         let gone = runtime();
-        let flights: Flights<u32> = Flights::new(gone.handle().clone());
+        let singleflight: Singleflight<u32> = Singleflight::new(gone.handle().clone());
         gone.shutdown_background();
         for _ in 0..2 {
-            assert_eq!(runtime().block_on(flights.join(Key::of(Id(1)), || async { 7 }).landed()), None);
+            assert_eq!(runtime().block_on(singleflight.join(Key::of(Id(1)), || async { 7 }).result()), None);
         }
     }
 
     #[tokio::test]
-    async fn work_that_panics_is_no_result_and_does_not_stay_in_the_way() {
-        let flights: Flights<u32> = Flights::new(Handle::current());
+    async fn a_task_that_panics_gives_no_result_and_the_next_one_runs() {
+        let singleflight: Singleflight<u32> = Singleflight::new(Handle::current());
         let key = Key::of(Id(1));
-        let broken = flights.join(key, || async { panic!("on purpose") });
-        assert_eq!(broken.landed().await, None);
-        assert_eq!(flights.join(key, || async { 7 }).landed().await, Some(7));
+        let broken = singleflight.join(key, || async { panic!("on purpose") });
+        assert_eq!(broken.result().await, None);
+        assert_eq!(singleflight.join(key, || async { 7 }).result().await, Some(7));
     }
 }

@@ -1,0 +1,76 @@
+//! Credentials: what the gateway adds to a signed-in caller's requests to Campaign. They are rendered once, when the caller is
+//! made.
+
+use http::HeaderValue;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::cookies::CAMPAIGN_COOKIE;
+use super::identity::IdentityFields;
+use crate::wire::fields::header_text;
+use crate::wire::request_head::HeaderLines;
+
+/// The prepared fields of one caller. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The identity headers except the assertion.
+    pub identity: IdentityFields,
+    /// The same, as lines of a request head.
+    pub lines: HeaderLines,
+    /// `__sessiontoken=…`, in mode `bearer-logon`.
+    pub campaign_cookie: Option<HeaderValue>,
+    /// `X-Security-Token`, in mode `bearer-logon`.
+    pub security_token: Option<HeaderValue>,
+    /// `Authorization: Bearer …`, which mode `bearer` sends.
+    pub authorization: HeaderValue,
+}
+
+/// The tokens of a session at Campaign.
+#[derive(Clone, Copy, Debug)]
+pub struct CampaignTokens<'a> {
+    /// Value of the cookie `__sessiontoken`.
+    pub session: &'a SecretString,
+    /// Value of the header `X-Security-Token`.
+    pub security: &'a SecretString,
+}
+
+impl Credentials {
+    /// Renders the fields; `access` is the access token of IMS.
+    pub fn new(
+        identity: IdentityFields,
+        campaign: Option<CampaignTokens<'_>>,
+        access: &SecretString,
+    ) -> Self {
+        Self {
+            lines: identity.lines(),
+            identity,
+            campaign_cookie: campaign
+                .map(|tokens| secret(&format!("{CAMPAIGN_COOKIE}={}", tokens.session.expose_secret()))),
+            security_token: campaign.map(|tokens| secret(tokens.security.expose_secret())),
+            authorization: secret(&format!("Bearer {}", access.expose_secret())),
+        }
+    }
+}
+
+/// A value that `Debug` does not show and HPACK does not index (RFC 7541 §7.1.3).
+fn secret(text: &str) -> HeaderValue {
+    let mut value = header_text(text);
+    value.set_sensitive(true);
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_rendered_and_never_shown() {
+        let identity = IdentityFields::new("A1@B2.e", Some("alice@example.com"), "O@AdobeOrg", &[]);
+        let (session, security) = ("___secret".into(), "@secret".into());
+        let campaign = CampaignTokens { session: &session, security: &security };
+        let credentials = Credentials::new(identity, Some(campaign), &"secret-access".into());
+        assert_eq!(credentials.campaign_cookie.as_ref().unwrap(), "__sessiontoken=___secret");
+        assert_eq!(credentials.security_token.as_ref().unwrap(), "@secret");
+        assert_eq!(credentials.authorization, "Bearer secret-access");
+        assert!(!format!("{credentials:?}").contains("secret"), "{credentials:?}");
+    }
+}

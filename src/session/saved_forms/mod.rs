@@ -1,0 +1,179 @@
+//! Saved forms: forms that were posted without a live session, saved for a while and given back once.
+//!
+//! They are sealed records in the session store, so another instance can give a form back. Their ids are no session ids.
+
+mod quota;
+
+use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use tower_sessions::SessionStore as _;
+use tower_sessions::session::{Id, Record};
+
+use super::key::new_id;
+use super::vault::{Vault, expiry_date};
+use super::{Key, StoreError};
+use crate::clock::{Clock, UnixTime};
+use crate::policy::return_to::ReturnTo;
+use quota::Quota;
+
+/// One form as it was posted. No `Debug`, because it holds what somebody wrote.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SavedForm {
+    /// IMS user id of its sender.
+    pub user: String,
+    /// Path and query that it was posted to.
+    pub target: ReturnTo,
+    /// The page with the form.
+    pub page: ReturnTo,
+    /// `Content-Type`, with the boundary of a multipart body.
+    pub content_type: String,
+    /// The body, byte for byte.
+    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    pub body: Bytes,
+    /// Campaign's security token of the ended session.
+    #[serde(serialize_with = "super::data::expose_some")]
+    pub security_token: Option<SecretString>,
+    /// When it was sent, seconds since the Unix epoch.
+    pub sent: i64,
+}
+
+/// The id of a saved form, in a cookie: 128 random bits, as secret as a session id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FormId(Id);
+
+/// All saved forms. Clones share them.
+#[derive(Clone, Debug)]
+pub struct SavedForms {
+    vault: Arc<Vault>,
+    quota: Arc<Mutex<Quota>>,
+    lifetime: Duration,
+    clock: Clock,
+}
+
+/// Reserved quota for one form while its body arrives; released when dropped.
+#[derive(Debug)]
+pub struct Slot {
+    quota: Arc<Mutex<Quota>>,
+    number: u64,
+    is_used: bool,
+}
+
+impl SavedForms {
+    /// Forms in `vault`, each saved for `lifetime`.
+    pub fn new(vault: Arc<Vault>, lifetime: Duration, clock: Clock) -> Self {
+        Self { vault, quota: Arc::default(), lifetime, clock }
+    }
+
+    /// Reserves quota for a form of at most `bytes`; `None` when the quota is used up.
+    pub fn reserve(&self, user: &str, bytes: usize) -> Option<Slot> {
+        let number = lock(&self.quota).reserve(user, bytes, self.clock.now())?;
+        Some(Slot { quota: self.quota.clone(), number, is_used: false })
+    }
+
+    /// Saves a form. When this person has too many, the oldest are deleted, and their keys returned.
+    pub async fn save(&self, mut slot: Slot, form: &SavedForm) -> Result<(FormId, Vec<Key>), StoreError> {
+        let expires = UnixTime(form.sent).plus(self.lifetime);
+        let id = self.write(new_id(), form, expires).await?;
+        slot.is_used = true;
+        let oldest = lock(&self.quota).saved(slot.number, id.key(), form.body.len(), expires);
+        for key in &oldest {
+            if let Err(error) = self.vault.take(*key).await {
+                tracing::debug!(%error, "a form beyond the quota was not deleted; it expires");
+            }
+        }
+        Ok((id, oldest))
+    }
+
+    /// Reads a form.
+    pub async fn get(&self, id: FormId) -> Result<Option<SavedForm>, StoreError> {
+        Ok(self.vault.get(id.key()).await?.and_then(|entry| SavedForm::from_record(&entry.data)))
+    }
+
+    /// Takes a form of this person: once at all instances, and only for its sender.
+    pub async fn take(&self, id: FormId, user: &str) -> Result<Option<SavedForm>, StoreError> {
+        let Some(form) = self.get(id).await?.filter(|form| form.user == user) else { return Ok(None) };
+        Ok(self.discard(id).await?.then_some(form))
+    }
+
+    /// Puts back a form that was taken and not sent, under its id and with its old expiry.
+    pub async fn put_back(&self, id: FormId, form: &SavedForm) -> Result<(), StoreError> {
+        let expires = UnixTime(form.sent).plus(self.lifetime);
+        let id = self.write(id.0, form, expires).await?;
+        lock(&self.quota).restore(&form.user, id.key(), form.body.len(), expires);
+        Ok(())
+    }
+
+    /// Deletes a form; true when it existed.
+    pub async fn discard(&self, id: FormId) -> Result<bool, StoreError> {
+        lock(&self.quota).remove(id.key());
+        Ok(self.vault.take(id.key()).await?.is_some())
+    }
+
+    async fn write(&self, id: Id, form: &SavedForm, expires: UnixTime) -> Result<FormId, StoreError> {
+        let mut record = Record { id, data: form.to_record(), expiry_date: expiry_date(expires) };
+        self.vault.create(&mut record).await?;
+        Ok(FormId(record.id))
+    }
+}
+
+impl SavedForm {
+    fn to_record(&self) -> HashMap<String, Value> {
+        HashMap::from([(KIND.to_owned(), serde_json::to_value(self).unwrap_or(Value::Null))])
+    }
+
+    fn from_record(data: &HashMap<String, Value>) -> Option<Self> {
+        Self::deserialize(data.get(KIND)?).ok()
+    }
+}
+
+impl FormId {
+    /// Reads an id.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+
+    /// The key in the store, which does not reveal the id.
+    pub fn key(self) -> Key {
+        Key::of(self.0)
+    }
+}
+
+/// 22 characters of base64url.
+impl Display for FormId {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if !self.is_used {
+            lock(&self.quota).release(self.number);
+        }
+    }
+}
+
+fn lock(quota: &Mutex<Quota>) -> MutexGuard<'_, Quota> {
+    quota.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn to_base64<S: Serializer>(body: &Bytes, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&STANDARD.encode(body))
+}
+
+fn from_base64<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
+    let text = String::deserialize(from)?;
+    STANDARD.decode(text).map(Bytes::from).map_err(serde::de::Error::custom)
+}
+
+/// The name of the format: separates forms from sessions and other versions.
+const KIND: &str = "imsgate form/1";
