@@ -73,7 +73,7 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
     }
     output::out(&banner(&url, &ims.url(), &campaign.url(), &people));
     // Closing the terminal ends it too.
-    while signals.received().await == server::Asked::ReopenLogs {}
+    while signals.received().await == server::SignalRequest::ReopenLogs {}
     gateway.stop().await;
     campaign.stop().await;
     ims.stop().await;

@@ -12,7 +12,7 @@ use super::{STOPS_LOGINS, UNUSABLE, output};
 use crate::app::{Gateway, StartError};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::server::{self, Asked, Signals};
+use crate::server::{self, SignalRequest, Signals};
 use crate::telemetry;
 
 #[derive(Debug, Args)]
@@ -89,9 +89,9 @@ fn serve(config: &Config, runtime: &Runtime, mut signals: Signals) -> Result<(),
         let (https, redirect) = (gateway.names.join(", "), format!("{:?}", gateway.http_redirect));
         let (callback, version) = (config.instance.ims.redirect_uri(), env!("CARGO_PKG_VERSION"));
         tracing::info!(version, https, redirect, workers = config.listen.workers, callback, "serving");
-        server::tell_ready();
+        server::notify_ready();
         let signal = stop_signal(&mut signals).await;
-        server::tell_stopping();
+        server::notify_stopping();
         gateway.retire();
         let delay = config.listen.shutdown_delay;
         if !delay.is_zero() {
@@ -121,20 +121,20 @@ fn serve(config: &Config, runtime: &Runtime, mut signals: Signals) -> Result<(),
 async fn stop_signal(signals: &mut Signals) -> &'static str {
     loop {
         match signals.received().await {
-            Asked::Stop(signal) => return signal,
+            SignalRequest::Stop(signal) => return signal,
             other => heed(other),
         }
     }
 }
 
-fn heed(asked: Asked) {
+fn heed(asked: SignalRequest) {
     match asked {
-        Asked::Stop(_) => {}
-        Asked::ReopenLogs => {
+        SignalRequest::Stop(_) => {}
+        SignalRequest::ReopenLogs => {
             telemetry::reopen_files();
             tracing::info!("SIGUSR1: log files are opened again");
         }
-        Asked::Reload => {
+        SignalRequest::Reload => {
             telemetry::reopen_files();
             tracing::warn!(
                 "SIGHUP: log files are opened again; reloading the configuration is not yet supported: restart to apply changes"

@@ -1,4 +1,4 @@
-//! One connection's activity: counted by its requests, read by the [watch](super::watch).
+//! What one connection is doing: its requests count here, and the [watch](super::watch) reads the counts.
 
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -8,57 +8,58 @@ use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
 
-use super::buffers::{Buffers, Held};
-use super::streams::{Ended, Stuck, Turns};
+use super::http2_streams::{EndedStreams, StallLimits, WatchedStreams};
+use super::unread_bytes::{UnreadBytes, WorkerBuffers};
 use crate::wire::framing::FramingError;
 use crate::wire::strict_head::FlawedHead;
 
 /// What one connection is doing. Only its worker's thread writes, so plain loads and stores are enough.
 #[derive(Debug, Default)]
 pub struct Activity {
-    /// Requests whose answer is not through.
+    /// Requests whose response has not ended.
     exchanges: AtomicU32,
-    /// Those of them that wait for the gateway or for Campaign, not for the client.
-    owed: AtomicU32,
-    /// Grows with everything that happens.
-    moved: AtomicU32,
+    /// Those that wait for the gateway or Campaign, not for the client.
+    unanswered: AtomicU32,
+    /// Changes with every event on the connection.
+    progress: AtomicU32,
     http2: AtomicBool,
     tunnel: AtomicBool,
-    /// The last request had a body, and only hyper knows whether all of it was read; or the client has not taken all of
-    /// the last answer.
-    unclean: [AtomicBool; 2],
-    /// Requests begun.
-    heads: AtomicU32,
-    flawed: OnceLock<FlawedHead>,
-    word: AtomicU8,
-    told: AtomicWaker,
-    /// Of HTTP/2 responses that come in several pieces, or in a long one.
-    pub turns: Turns,
-    /// What the client has not taken.
-    pub held: Held,
+    /// The last request had a body. Only hyper knows whether all of it was read.
+    had_body: AtomicBool,
+    /// The client does not read what is written.
+    blocked: AtomicBool,
+    /// Requests so far.
+    requests: AtomicU32,
+    flawed_head: OnceLock<FlawedHead>,
+    command: AtomicU8,
+    command_waker: AtomicWaker,
+    /// HTTP/2 responses of several pieces, or with a long piece.
+    pub streams: WatchedStreams,
+    /// Response bytes that the client has not read.
+    pub unread: UnreadBytes,
 }
 
-/// What a connection is told, the graver the further down.
+/// A command to a connection. A later variant overrides an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
-    /// Let go of buffers until the client speaks again.
-    Rest,
-    /// Finish what is in flight and close.
+pub enum Command {
+    /// Release buffers until the client sends again.
+    ReleaseBuffers,
+    /// Finish the requests in progress, then close.
     Finish,
-    /// Close.
-    Cut,
+    /// Close now.
+    Close,
 }
 
 impl Activity {
-    /// Of this client, whose bytes are counted for this worker.
-    pub fn counted(worker: Arc<Buffers>, peer: IpAddr) -> Self {
+    /// Activity of this client. Its unread bytes count for this worker.
+    pub fn counted(worker: Arc<WorkerBuffers>, peer: IpAddr) -> Self {
         let mut activity = Self::default();
-        activity.held = Held::new(worker, peer);
+        activity.unread = UnreadBytes::new(worker, peer);
         activity
     }
 
-    /// This connection speaks HTTP/2.
-    pub fn speaks_http2(&self) {
+    /// Notes that the connection uses HTTP/2.
+    pub fn set_http2(&self) {
         self.http2.store(true, Ordering::Relaxed);
     }
 
@@ -67,129 +68,133 @@ impl Activity {
         self.http2.load(Ordering::Relaxed)
     }
 
-    /// This connection has switched protocols: from now on nothing that goes over it is HTTP.
-    pub fn becomes_tunnel(&self) {
+    /// Notes that the connection switched protocols: from now on its bytes are not HTTP.
+    pub fn set_tunnel(&self) {
         self.tunnel.store(true, Ordering::Relaxed);
     }
 
-    /// True after [`Activity::becomes_tunnel`].
+    /// True after [`Activity::set_tunnel`].
     pub fn is_tunnel(&self) -> bool {
         self.tunnel.load(Ordering::Relaxed)
     }
 
-    /// Notes whether the client takes what is written.
-    pub fn blocked(&self, blocked: bool) {
+    /// Notes whether the client reads what is written.
+    pub fn set_blocked(&self, blocked: bool) {
         if self.is_blocked() != blocked {
-            self.unclean[BLOCKED].store(blocked, Ordering::Relaxed);
-            self.held.blocks(blocked);
+            self.blocked.store(blocked, Ordering::Relaxed);
+            self.unread.set_blocked(blocked);
         }
     }
 
-    /// True while the client takes nothing of what is written.
+    /// True while the client does not read what is written.
     pub fn is_blocked(&self) -> bool {
-        self.unclean[BLOCKED].load(Ordering::Relaxed)
+        self.blocked.load(Ordering::Relaxed)
     }
 
-    /// Notes a head that must be refused, before the parser sees the whole of it.
-    pub fn is_flawed(&self, flawed: FlawedHead) {
-        let _ = self.flawed.set(flawed);
+    /// Notes a head that must be refused, before the parser has all of it. Only the first one counts.
+    pub fn set_flawed_head(&self, flawed: FlawedHead) {
+        let _ = self.flawed_head.set(flawed);
     }
 
-    /// What is wrong with the request begun last, or with one before it.
+    /// The flaw of the current request, or of an earlier one.
     pub fn flaw(&self) -> Option<FramingError> {
-        let flawed = self.flawed.get()?;
-        (self.heads.load(Ordering::Relaxed) >= flawed.head).then_some(flawed.why)
+        let flawed = self.flawed_head.get()?;
+        (self.requests.load(Ordering::Relaxed) >= flawed.head).then_some(flawed.why)
     }
 
-    /// True when the last request had a body; perhaps not all of it is read.
+    /// True when the last request had a body. Perhaps not all of it was read.
     pub fn had_body(&self) -> bool {
-        self.unclean[HAD_BODY].load(Ordering::Relaxed)
+        self.had_body.load(Ordering::Relaxed)
     }
 
-    /// A number that changes when anything happens.
-    pub fn moved(&self) -> u32 {
-        self.moved.load(Ordering::Relaxed)
+    /// A number that changes with every event on the connection.
+    pub fn progress(&self) -> u32 {
+        self.progress.load(Ordering::Relaxed)
     }
 
-    /// True when no request is under way.
+    /// Notes an event.
+    pub fn progressed(&self) {
+        self.progress.store(self.progress().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// True when no request is in progress.
     pub fn is_idle(&self) -> bool {
         self.exchanges.load(Ordering::Relaxed) == 0
     }
 
-    /// True when requests are under way and all of them wait for the client to take bytes.
+    /// True when requests are in progress and all of them wait until the client reads.
     pub fn waits_for_client(&self) -> bool {
-        !self.is_idle() && self.owed.load(Ordering::Relaxed) == 0
-    }
-
-    /// One round over the streams of an HTTP/2 connection: those whose client has taken nothing, or too little, are ended. Gives their number.
-    pub fn end_stuck(&self, stuck: &Stuck) -> Ended {
-        if self.is_http2() { self.turns.round(stuck) } else { Ended::default() }
-    }
-
-    /// True between two requests over HTTP/1.1, with nothing of either left anywhere: then the connection can be taken
-    /// apart. After a request with a body it never can: a rest of that body would be read as the next request.
-    pub fn may_rest(&self) -> bool {
-        let clean = self.unclean.iter().all(|unclean| !unclean.load(Ordering::Relaxed));
-        clean && self.is_idle() && !self.is_http2()
-    }
-
-    /// Tells the connection.
-    pub fn tell(&self, word: Word) {
-        // One that is not heard yet gives way to a graver one only.
-        self.word.fetch_max(word as u8 + 1, Ordering::AcqRel);
-        self.told.wake();
-    }
-
-    /// Waits for the next word. One at a time may wait.
-    pub async fn heard(&self) -> Word {
-        // Looked at whenever anything happens on the connection: cheaper than a queue of those who wait.
-        poll_fn(|cx| {
-            self.told.register(cx.waker());
-            if self.word.load(Ordering::Acquire) == 0 {
-                return Poll::Pending;
-            }
-            match self.word.swap(0, Ordering::Acquire) {
-                0 => Poll::Pending,
-                1 => Poll::Ready(Word::Rest),
-                2 => Poll::Ready(Word::Finish),
-                _ => Poll::Ready(Word::Cut),
-            }
-        })
-        .await
-    }
-
-    /// True when nothing would be lost with the connection: no request is under way, and the client has taken all of every answer.
-    pub fn is_expendable(&self) -> bool {
-        self.is_idle() && !self.is_tunnel() && !self.is_blocked() && self.held.bytes() == 0
-    }
-
-    /// Notes progress.
-    pub fn moves(&self) {
-        self.moved.store(self.moved().wrapping_add(1), Ordering::Relaxed);
+        !self.is_idle() && self.unanswered.load(Ordering::Relaxed) == 0
     }
 
     /// Notes the head of a request.
     pub fn request_begins(&self, has_body: bool) {
-        self.unclean[HAD_BODY].store(has_body, Ordering::Relaxed);
-        change(&self.heads, 1);
+        self.had_body.store(has_body, Ordering::Relaxed);
+        change(&self.requests, 1);
     }
 
     /// Notes an exchange in which the client waits for the gateway.
     pub fn exchange_begins(&self) {
-        self.moves();
+        self.progressed();
         change(&self.exchanges, 1);
-        change(&self.owed, 1);
+        change(&self.unanswered, 1);
     }
 
-    /// Notes that one more exchange waits for the gateway or Campaign, or one less.
-    pub fn owes(&self, owes: bool) {
-        change(&self.owed, if owes { 1 } else { -1 });
+    /// Notes that one exchange more waits for the gateway or Campaign, or one less.
+    pub fn change_unanswered(&self, more: bool) {
+        change(&self.unanswered, if more { 1 } else { -1 });
     }
 
     /// Notes the end of an exchange.
     pub fn exchange_ends(&self) {
         change(&self.exchanges, -1);
-        self.moves();
+        self.progressed();
+    }
+
+    /// One round over the streams of an HTTP/2 connection: ends those whose client reads nothing or too slowly.
+    pub fn end_stalled_streams(&self, limits: &StallLimits) -> EndedStreams {
+        if self.is_http2() { self.streams.check(limits) } else { EndedStreams::default() }
+    }
+
+    /// True between two HTTP/1.1 requests when nothing of either is left: then hyper's part can be dropped and made again. After a
+    /// request with a body this is never safe, because a rest of the body would be read as the next request.
+    pub fn may_release_buffers(&self) -> bool {
+        !self.had_body() && !self.is_blocked() && self.is_idle() && !self.is_http2()
+    }
+
+    /// True when closing the connection loses nothing: no request is in progress, and the client has read every response.
+    pub fn is_expendable(&self) -> bool {
+        self.is_idle() && !self.is_tunnel() && !self.is_blocked() && self.unread.bytes() == 0
+    }
+
+    /// Sends a command. It replaces one that was not received yet, unless that one is stronger.
+    pub fn send(&self, command: Command) {
+        self.command.fetch_max(command as u8 + 1, Ordering::AcqRel);
+        self.command_waker.wake();
+    }
+
+    /// Waits for the next command. Only one task may wait.
+    pub async fn next_command(&self) -> Command {
+        // Polled with every event on the connection: this is cheaper than a queue of waiters.
+        poll_fn(|cx| {
+            self.command_waker.register(cx.waker());
+            if self.command.load(Ordering::Acquire) == 0 {
+                return Poll::Pending;
+            }
+            match self.command.swap(0, Ordering::Acquire) {
+                0 => Poll::Pending,
+                1 => Poll::Ready(Command::ReleaseBuffers),
+                2 => Poll::Ready(Command::Finish),
+                _ => Poll::Ready(Command::Close),
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Activity {
+    fn drop(&mut self) {
+        self.set_blocked(false);
     }
 }
 
@@ -197,27 +202,20 @@ fn change(number: &AtomicU32, by: i32) {
     number.store(number.load(Ordering::Relaxed).wrapping_add_signed(by), Ordering::Relaxed);
 }
 
-impl Drop for Activity {
-    fn drop(&mut self) {
-        self.blocked(false);
-    }
-}
-
-const HAD_BODY: usize = 0;
-const BLOCKED: usize = 1;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_gravest_word_counts() {
+    async fn the_strongest_command_is_received() {
         let activity = Activity::default();
-        for words in [[Word::Rest, Word::Finish], [Word::Finish, Word::Rest]] {
-            for word in words {
-                activity.tell(word);
+        for commands in
+            [[Command::ReleaseBuffers, Command::Finish], [Command::Finish, Command::ReleaseBuffers]]
+        {
+            for command in commands {
+                activity.send(command);
             }
-            assert_eq!(activity.heard().await, Word::Finish);
+            assert_eq!(activity.next_command().await, Command::Finish);
         }
     }
 }

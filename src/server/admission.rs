@@ -1,7 +1,6 @@
-//! Who may connect: so many connections in all, so many from one address. Shared by all workers, without a lock.
+//! Limits the number of connections, in all and from one address. Shared by all workers, without a lock.
 //!
-//! A connection that is one too many is told so (503 or 429) as long as there is some room left for telling; then it is closed
-//! without a word, which costs nothing.
+//! Connections above a limit are served as far as a refusal (503 or 429). Far above it they are closed at once, which costs nothing.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -18,17 +17,17 @@ use crate::telemetry::{Counters, Limit};
 #[derive(Debug)]
 pub struct Admission {
     open: AtomicUsize,
-    most: usize,
+    limit: usize,
     per_ip: Option<PerIp>,
 }
 
-/// A connection's place; free again when dropped, with the socket.
+/// The right to be connected; returned when dropped, with the socket.
 #[derive(Debug)]
 pub struct Permit {
     admission: Arc<Admission>,
     counters: Arc<Counters>,
-    places: Option<[usize; 2]>,
-    /// Whoever waits for the end of all connections waits for this one too, a WebSocket included.
+    cells: Option<[usize; 2]>,
+    /// A stop of the gateway waits for this connection too, also when it is a WebSocket.
     _token: TaskTrackerToken,
 }
 
@@ -37,33 +36,33 @@ pub struct Permit {
 pub enum Verdict {
     /// It is served.
     Served,
-    /// It is told which limit it is over.
-    ForwardedHeaders(Limit),
-    /// It is closed.
+    /// Its requests are refused with this limit.
+    Refused(Limit),
+    /// It is closed at once.
     Closed(Limit),
 }
 
-/// Connections of each address in a table that never grows: every address has two places, shared with strangers, and counts
-/// as much as the emptier one says (a count-min sketch).
+/// Connections by address, in a table that never grows (a count-min sketch): each address has two cells, which it shares with other
+/// addresses, and the lower one counts.
 #[derive(Debug)]
 struct PerIp {
-    most: u32,
+    limit: u32,
     open: Box<[AtomicU32]>,
     hashes: [RandomState; 2],
 }
 
 impl Admission {
-    /// Nobody is connected.
+    /// No connection yet.
     pub fn new(limits: &Limits) -> Self {
-        let per_ip = limits.connections_per_ip.map(|most| PerIp {
-            most,
+        let per_ip = limits.connections_per_ip.map(|limit| PerIp {
+            limit,
             open: (0..2 * ROW).map(|_| AtomicU32::new(0)).collect(),
             hashes: [RandomState::new(), RandomState::new()],
         });
-        Self { open: AtomicUsize::new(0), most: limits.connections, per_ip }
+        Self { open: AtomicUsize::new(0), limit: limits.connections, per_ip }
     }
 
-    /// A place for a connection that was accepted, and whether it may have it.
+    /// Counts a connection that was accepted; tells whether it is within the limit.
     pub fn enter(
         admission: &Arc<Self>,
         counters: &Arc<Counters>,
@@ -72,32 +71,32 @@ impl Admission {
         let open = admission.open.fetch_add(1, Ordering::Relaxed) + 1;
         counters.opened();
         let permit =
-            Permit { admission: admission.clone(), counters: counters.clone(), places: None, _token: token };
-        (permit, verdict(open, admission.most, Limit::Connections))
+            Permit { admission: admission.clone(), counters: counters.clone(), cells: None, _token: token };
+        (permit, verdict(open, admission.limit, Limit::Connections))
     }
 }
 
 impl Permit {
-    /// Counts the connection for its address, once that is known.
+    /// Counts the connection for its address, once the address is known.
     pub fn of(&mut self, address: IpAddr) -> Verdict {
         let Some(per_ip) = &self.admission.per_ip else { return Verdict::Served };
         let group = AddressGroup::of(address);
-        let places = [0, 1].map(|row| {
+        let cells = [0, 1].map(|row| {
             row * ROW + usize::try_from(per_ip.hashes[row].hash_one(group) % ROW as u64).unwrap_or(0)
         });
-        let open = places.map(|place| per_ip.open[place].fetch_add(1, Ordering::Relaxed) + 1);
-        self.places = Some(places);
+        let open = cells.map(|cell| per_ip.open[cell].fetch_add(1, Ordering::Relaxed) + 1);
+        self.cells = Some(cells);
         let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        verdict(size(open[0].min(open[1])), size(per_ip.most), Limit::ConnectionsPerIp)
+        verdict(size(open[0].min(open[1])), size(per_ip.limit), Limit::ConnectionsPerIp)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         self.admission.open.fetch_sub(1, Ordering::Relaxed);
-        if let (Some(per_ip), Some(places)) = (&self.admission.per_ip, self.places) {
-            for place in places {
-                per_ip.open[place].fetch_sub(1, Ordering::Relaxed);
+        if let (Some(per_ip), Some(cells)) = (&self.admission.per_ip, self.cells) {
+            for cell in cells {
+                per_ip.open[cell].fetch_sub(1, Ordering::Relaxed);
             }
         }
         self.counters.closed();
@@ -107,16 +106,16 @@ impl Drop for Permit {
 fn verdict(open: usize, most: usize, limit: Limit) -> Verdict {
     if open <= most {
         Verdict::Served
-    } else if open <= most + most / 8 + ROOM {
-        Verdict::ForwardedHeaders(limit)
+    } else if open <= most + most / 8 + REFUSED {
+        Verdict::Refused(limit)
     } else {
         Verdict::Closed(limit)
     }
 }
 
-/// Connections over a limit that are told so, besides an eighth of it.
-const ROOM: usize = 16;
-/// Places in a row: 2 × 64 KiB in all.
+/// Connections above a limit whose requests are refused, besides an eighth of the limit.
+const REFUSED: usize = 16;
+/// Cells in a row: 2 × 64 KiB in all.
 const ROW: usize = 1 << 14;
 
 #[cfg(test)]
@@ -127,7 +126,7 @@ mod tests {
     use crate::telemetry::Metrics;
 
     #[test]
-    fn places_are_counted_by_address_and_given_back() {
+    fn connections_are_counted_by_address_until_they_end() {
         let limits = Limits { connections: 1000, connections_per_ip: Some(8), ..Limits::default() };
         let (admission, metrics) = (Arc::new(Admission::new(&limits)), Metrics::new(1));
         let enter = |address: &str| {
@@ -139,11 +138,7 @@ mod tests {
         };
         let all: Vec<_> = (0..30).map(|_| enter("192.0.2.1")).collect();
         assert!(all[..8].iter().all(|(_, verdict)| *verdict == Verdict::Served));
-        assert!(
-            all[8..25]
-                .iter()
-                .all(|(_, verdict)| *verdict == Verdict::ForwardedHeaders(Limit::ConnectionsPerIp))
-        );
+        assert!(all[8..25].iter().all(|(_, verdict)| *verdict == Verdict::Refused(Limit::ConnectionsPerIp)));
         assert!(all[25..].iter().all(|(_, verdict)| *verdict == Verdict::Closed(Limit::ConnectionsPerIp)));
         assert_eq!(enter("192.0.2.2").1, Verdict::Served);
         assert_eq!(metrics.connections(), 30);

@@ -1,8 +1,7 @@
-//! A client's socket, TCP or Unix, with its place among the connections: free when the last of it is gone, whether HTTP or a
-//! WebSocket held it.
+//! A client's socket, TCP or Unix, with the permit of its connection. The permit is returned when HTTP, or a WebSocket, drops the socket.
 //!
-//! A send is the most expensive system call of a small exchange, for both ends. So tickets (RFC 8446 §4.6.1) are kept back here: when the
-//! request has come already, they go with its answer.
+//! A send is the most expensive system call of a small exchange, for both ends. So TLS tickets (RFC 8446 §4.6.1) are kept until the
+//! response of a request that has already arrived goes out.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -19,54 +18,55 @@ use crate::net::Socket;
 #[derive(Debug)]
 pub struct ClientSocket {
     stream: Socket,
-    /// Dropped with it.
+    /// Returned with the socket.
     pub permit: Permit,
-    /// Taken, and not sent yet.
+    /// Bytes that were accepted and not sent yet.
     kept: Vec<u8>,
     stage: Stage,
-    /// How long the client may take nothing, in milliseconds, until the kernel is told; 0 when it is.
-    patience: u32,
+    /// How long the client may read nothing, in milliseconds; 0 once the kernel knows it.
+    stall_timeout: u32,
 }
 
-/// What is kept back.
+/// The stage of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// TLS is being agreed on: tickets. True when all that was written before is sent, so that the next byte begins a record.
-    Opening(bool),
-    /// Nothing more.
+    /// The TLS handshake: tickets are kept. True when everything before was sent, so that the next byte begins a record.
+    Handshake(bool),
+    /// After the handshake: nothing more is kept.
     Open,
 }
 
 impl ClientSocket {
-    /// A socket with its place, before TLS. A client that was seen not to keep up may take nothing for `patience`; until then one
-    /// that the kernel hears nothing of is gone sooner (`listener`).
-    pub fn new(stream: Socket, permit: Permit, patience: Duration) -> Self {
-        let (kept, stage) = (Vec::new(), Stage::Opening(true));
-        let patience = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
-        Self { stream, permit, kept, stage, patience }
+    /// A socket before its TLS handshake.
+    ///
+    /// Once a client is seen to be slow it may read nothing for `stall_timeout`. Until then the kernel gives up sooner (`listener`).
+    pub fn new(stream: Socket, permit: Permit, stall_timeout: Duration) -> Self {
+        let (kept, stage) = (Vec::new(), Stage::Handshake(true));
+        let stall_timeout = u32::try_from(stall_timeout.as_millis()).unwrap_or(u32::MAX);
+        Self { stream, permit, kept, stage, stall_timeout }
     }
 
-    /// The handshake is over.
-    pub fn opened(&mut self) {
+    /// Notes the end of the handshake.
+    pub fn set_open(&mut self) {
         self.stage = Stage::Open;
     }
 
-    /// Waits until there is something to read, or the client is gone. Needs no buffer.
+    /// Waits until the client sends or disconnects. Needs no buffer.
     pub async fn readable(&self) -> io::Result<()> {
         self.stream.readable().await
     }
 
-    /// Sends what is kept back.
+    /// Sends the kept bytes.
     pub fn poll_send_kept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_send(cx, &[]).map_ok(drop)
     }
 
-    /// True when something is kept back.
-    pub fn keeps_back(&self) -> bool {
+    /// True while bytes are kept.
+    pub fn has_kept(&self) -> bool {
         !self.kept.is_empty()
     }
 
-    /// Sends what is kept back, then these bytes, together if the system takes them; tells how many of these.
+    /// Sends the kept bytes and then these, in one call if possible. Returns how many of these were sent.
     fn poll_send(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         while !self.kept.is_empty() {
             let kept = self.kept.len();
@@ -87,10 +87,10 @@ impl ClientSocket {
 
     fn send(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let sent = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        if sent.is_pending() && self.patience > 0 {
-            let patience = Duration::from_millis(std::mem::take(&mut self.patience).into());
-            // Of a Unix socket it is not wanted.
-            let _ = SockRef::from(&self.stream).set_tcp_user_timeout(Some(patience));
+        if sent.is_pending() && self.stall_timeout > 0 {
+            let timeout = Duration::from_millis(std::mem::take(&mut self.stall_timeout).into());
+            // It fails for a Unix socket, which does not need it.
+            let _ = SockRef::from(&self.stream).set_tcp_user_timeout(Some(timeout));
         }
         sent
     }
@@ -104,8 +104,8 @@ impl AsyncRead for ClientSocket {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.stream).poll_read(cx, buffer);
-        if polled.is_pending() && matches!(this.stage, Stage::Opening(_)) {
-            // Nobody must wait for what is kept back.
+        if polled.is_pending() && matches!(this.stage, Stage::Handshake(_)) {
+            // The client may wait for the kept bytes.
             ready!(this.poll_send(cx, &[]))?;
         }
         polled
@@ -123,10 +123,10 @@ impl AsyncWrite for ClientSocket {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Stage::Opening(whole) = this.stage {
+        if let Stage::Handshake(whole) = this.stage {
             let length = slices.iter().map(|slice| slice.len()).sum();
             let first = slices.iter().find_map(|slice| slice.first());
-            // After the first flight, which begins with a hello, only tickets and alerts are records of this kind.
+            // The first flight begins with a hello. After it, only tickets and alerts are records of this type.
             if whole && first == Some(&ENCRYPTED) && length > ALERT {
                 for slice in slices {
                     this.kept.extend_from_slice(slice);
@@ -134,7 +134,7 @@ impl AsyncWrite for ClientSocket {
                 return Poll::Ready(Ok(length));
             }
             let sent = ready!(this.poll_send(cx, slices))?;
-            this.stage = Stage::Opening(sent == length);
+            this.stage = Stage::Handshake(sent == length);
             return Poll::Ready(Ok(sent));
         }
         if this.kept.is_empty() { this.send(cx, slices) } else { this.poll_send(cx, slices) }
@@ -145,7 +145,7 @@ impl AsyncWrite for ClientSocket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What is kept back has its own time.
+        // Kept bytes go out with the first response, or when the client waits.
         Poll::Ready(Ok(()))
     }
 
@@ -156,9 +156,9 @@ impl AsyncWrite for ClientSocket {
     }
 }
 
-/// The first byte of an encrypted record (RFC 8446 §5.2). TLS 1.2, where a client waits for the ticket, has other ones.
+/// The first byte of an encrypted record (RFC 8446 §5.2). In TLS 1.2 tickets come in other records, and clients wait for them.
 const ENCRYPTED: u8 = 23;
-/// Bytes of an alert; a ticket is much longer.
+/// Length of an alert, in bytes. A ticket is much longer.
 const ALERT: usize = 24;
 
 #[cfg(test)]
@@ -190,16 +190,16 @@ mod tests {
         let (admission, metrics) = (Arc::new(Admission::new(&Limits::default())), Metrics::new(1));
         let token = TaskTracker::new().token();
         let permit = Admission::enter(&admission, &metrics.workers()[0], token).0;
-        let patience = Duration::from_mins(6);
-        let mut socket = ClientSocket::new(Socket::Tcp(stream), permit, patience);
-        socket.opened();
+        let timeout = Duration::from_mins(6);
+        let mut socket = ClientSocket::new(Socket::Tcp(stream), permit, timeout);
+        socket.set_open();
         let piece = vec![0; 65_536];
         poll_fn(|cx| {
             while Pin::new(&mut socket).poll_write(cx, &piece).map(Result::unwrap).is_ready() {}
             Poll::Ready(())
         })
         .await;
-        assert_eq!(SockRef::from(&socket.stream).tcp_user_timeout().unwrap(), Some(patience));
+        assert_eq!(SockRef::from(&socket.stream).tcp_user_timeout().unwrap(), Some(timeout));
         drop(client);
     }
 }

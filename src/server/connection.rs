@@ -12,22 +12,22 @@ use super::admission::Verdict;
 use super::client_socket::ClientSocket;
 use super::handler::Handler;
 use super::http::{http1, http2};
-use super::proxied;
+use super::proxy_header;
 use super::worker_state::WorkerState;
 use crate::peer::Peer;
 use crate::telemetry::Limit;
 
-/// Serves one connection to its end. `over` is the limit it is over already, to be told so.
+/// Serves one connection to its end. `over` is a limit that it exceeds: each of its requests is refused with it.
 pub async fn serve<H: Handler>(
     socket: ClientSocket,
     address: SocketAddr,
     over: Option<Limit>,
     state: Arc<WorkerState<H>>,
 ) {
-    // Boxed: a connection lives long, and its beginning would take its place all the while.
+    // Boxed: the handshake needs much memory, the rest of a connection's life does not.
     let opening = tokio::time::timeout(HANDSHAKE, open(socket, address, over, &state));
     let Some(opened) = Box::pin(state.watch.closed.run_until_cancelled(opening)).await else {
-        return tracing::debug!(%address, "no TLS handshake before the end");
+        return tracing::debug!(%address, "no TLS handshake before the gateway stopped");
     };
     let (stream, peer) = match opened {
         Ok(Ok(Some(opened))) => opened,
@@ -53,7 +53,7 @@ pub async fn serve<H: Handler>(
     }
 }
 
-/// Finds out who it is and makes it secret. `None`: nobody who may come in.
+/// Finds the client's address and does the TLS handshake. `None`: the connection is refused.
 async fn open<H>(
     mut socket: ClientSocket,
     address: SocketAddr,
@@ -62,7 +62,7 @@ async fn open<H>(
 ) -> io::Result<Option<(Box<TlsStream<ClientSocket>>, Peer)>> {
     let mut peer = Peer::new(address, &state.trusted_proxies);
     if state.proxy_protocol {
-        let named = if peer.trusted { proxied::read(&mut socket).await.ok() } else { None };
+        let named = if peer.trusted { proxy_header::read(&mut socket).await.ok() } else { None };
         let Some(named) = named else {
             state.counters.hit(Limit::ProxyProtocol, Some(peer.ip));
             return Ok(None);
@@ -75,7 +75,7 @@ async fn open<H>(
     if !peer.trusted {
         match socket.permit.of(peer.ip) {
             Verdict::Served => {}
-            Verdict::ForwardedHeaders(limit) => {
+            Verdict::Refused(limit) => {
                 state.counters.hit(limit, Some(peer.ip));
                 peer.over = Some(limit);
             }
@@ -86,11 +86,11 @@ async fn open<H>(
         }
     }
     let mut stream = Box::new(TlsAcceptor::from(state.tls.clone()).accept(socket).await?);
-    stream.get_mut().0.opened();
+    stream.get_mut().0.set_open();
     Ok(Some((stream, peer)))
 }
 
-/// For the PROXY protocol header and the whole TLS handshake.
+/// Time for the PROXY protocol header and the whole TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -98,7 +98,7 @@ mod tests {
     use super::super::handler::tests::EmptyHandler;
     use super::*;
 
-    /// What a connection's task carries for as long as the connection lives.
+    /// The memory of a connection's task for its whole life.
     #[test]
     fn a_task_is_small() {
         fn size<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {

@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::activity::Activity;
 use super::buffered_piece::BufferedPiece;
-use super::streams::Turn;
+use super::http2_streams::WatchedStream;
 
 /// A request in progress, until dropped.
 #[derive(Debug)]
@@ -35,13 +35,18 @@ impl Exchange {
     /// Goes on until the response's body has ended.
     pub fn with_body<B>(mut self, body: B) -> CountedBody<B> {
         self.set_owes(false);
-        CountedBody { body, exchange: self, turn: None }
+        CountedBody { body, exchange: self, stream: None }
+    }
+
+    /// The activity of the connection.
+    pub fn activity(&self) -> &Arc<Activity> {
+        &self.activity
     }
 
     fn set_owes(&mut self, owes: bool) {
         if owes != self.owes {
             self.owes = owes;
-            self.activity.owes(owes);
+            self.activity.change_unanswered(owes);
         }
     }
 }
@@ -59,7 +64,7 @@ pub struct CountedBody<B> {
     body: B,
     exchange: Exchange,
     /// Over HTTP/2, from the first piece that is long or not the last.
-    turn: Option<Arc<Turn>>,
+    stream: Option<Arc<WatchedStream>>,
 }
 
 impl<B> CountedBody<B> {
@@ -69,7 +74,7 @@ impl<B> CountedBody<B> {
         self.exchange.set_owes(false);
         let activity = &self.exchange.activity;
         if activity.is_http2() {
-            self.turn.get_or_insert_with(|| activity.turns.begin(cx.waker())).waits();
+            self.stream.get_or_insert_with(|| activity.streams.watch(cx.waker())).set_waiting();
         }
     }
 }
@@ -82,25 +87,25 @@ impl<B: Body<Data = Bytes> + Unpin> Body for CountedBody<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<BufferedPiece>, B::Error>>> {
-        if self.exchange.activity.held.admit(cx).is_err() {
+        if self.exchange.activity.unread.admit(cx).is_err() {
             self.wait_for_client(cx);
             return Poll::Pending;
         }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         self.exchange.set_owes(polled.is_pending());
         let activity = &self.exchange.activity;
-        activity.moves();
-        if let Some(turn) = &self.turn {
-            turn.asked(polled.is_ready());
+        activity.progressed();
+        if let Some(stream) = &self.stream {
+            stream.polled(polled.is_ready());
         } else if activity.is_http2()
             && let Poll::Ready(Some(Ok(piece))) = &polled
             && (!self.body.is_end_stream() || piece.data_ref().is_some_and(|piece| piece.len() > SMALL))
         {
-            self.turn = Some(activity.turns.begin(cx.waker()));
+            self.stream = Some(activity.streams.watch(cx.waker()));
         }
         let this = &*self;
         polled.map_ok(|frame| {
-            frame.map_data(|bytes| BufferedPiece::new(bytes, &this.exchange.activity, this.turn.as_ref()))
+            frame.map_data(|bytes| BufferedPiece::new(bytes, &this.exchange.activity, this.stream.as_ref()))
         })
     }
 
@@ -125,20 +130,20 @@ mod tests {
     #[tokio::test]
     async fn an_exchange_lasts_until_its_response_has_ended() {
         let activity = Arc::<Activity>::default();
-        assert!(activity.may_rest());
+        assert!(activity.may_release_buffers());
         let exchange = Exchange::begin(&activity, false);
         assert!(!activity.is_idle() && !activity.waits_for_client(), "the gateway's turn");
         let mut body = exchange.with_body(Full::new(Bytes::from_static(b"x")));
         assert!(activity.waits_for_client(), "the client's turn");
-        let moved = activity.moved();
+        let progress = activity.progress();
         body.frame().await.unwrap().unwrap();
-        assert_ne!(activity.moved(), moved);
+        assert_ne!(activity.progress(), progress);
         drop(body);
-        assert!(activity.may_rest());
+        assert!(activity.may_release_buffers());
         drop(Exchange::begin(&activity, true));
-        assert!(activity.is_idle() && !activity.may_rest(), "some of the body may be left");
+        assert!(activity.is_idle() && !activity.may_release_buffers(), "some of the body may be left");
         drop(Exchange::begin(&activity, false));
-        activity.blocked(true);
-        assert!(!activity.may_rest());
+        activity.set_blocked(true);
+        assert!(!activity.may_release_buffers());
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP over one connection: requests to the gate, answers back, buffers let go while nobody speaks.
+//! HTTP over one connection: passes requests to the handler, and releases buffers while the connection is idle.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -16,33 +16,32 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::server::TlsStream;
 
-use super::activity::{Activity, Word};
+use super::activity::{Activity, Command};
 use super::client_socket::ClientSocket;
+use super::client_stream::ClientStream;
 use super::exchange::{CountedBody, Exchange};
 use super::handler::Handler;
+use super::http2_streams::StreamExecutor;
 use super::linger::linger;
-use super::memory::detach;
-use super::stream::Stream;
-use super::streams::Streams;
+use super::memory::copy_values;
 use super::worker_state::WorkerState;
 use crate::peer::{Peer, TunnelGuard};
 use crate::policy::windows::Windows;
 use crate::telemetry::{Counters, Limit};
 
-/// Serves HTTP/1.1. A connection that nobody uses keeps its TLS state and nothing else: hyper's buffers and the place of
-/// the next request are made anew when the client speaks again.
+/// Serves HTTP/1.1. An idle connection keeps only its TLS state: hyper's buffers are dropped, and made again when the client sends.
 pub async fn http1<H: Handler>(
     tls: Box<TlsStream<ClientSocket>>,
     peer: Peer,
     state: Arc<WorkerState<H>>,
 ) -> hyper::Result<()> {
-    let activity = state.watch.enter(peer.ip);
+    let activity = state.watch.add(peer.ip);
     let head = state.limits.head();
-    let longest = (head.bytes + ROOM).max(BUFFER);
-    let mut stream = Stream::http1(tls, activity.clone(), longest);
+    let longest_head = (head.bytes + HEAD_MARGIN).max(BUFFER);
+    let mut stream = ClientStream::http1(tls, activity.clone(), longest_head);
     loop {
         let mut builder = conn::http1::Builder::new();
-        builder.max_buf_size(longest);
+        builder.max_buf_size(longest_head);
         if head.fields > FREE_FIELDS {
             builder.max_headers(head.fields);
         }
@@ -53,11 +52,11 @@ pub async fn http1<H: Handler>(
             tokio::select! {
                 biased;
                 outcome = &mut connection => break Some(outcome),
-                word = activity.heard() => match word {
-                    Word::Cut => return Ok(()),
-                    Word::Finish => Pin::new(&mut *connection).graceful_shutdown(),
-                    Word::Rest if activity.may_rest() => break None,
-                    Word::Rest => {}
+                command = activity.next_command() => match command {
+                    Command::Close => return Ok(()),
+                    Command::Finish => Pin::new(&mut *connection).graceful_shutdown(),
+                    Command::ReleaseBuffers if activity.may_release_buffers() => break None,
+                    Command::ReleaseBuffers => {}
                 }
             }
         };
@@ -65,7 +64,7 @@ pub async fn http1<H: Handler>(
             let stream = connection.into_parts().map(|parts| parts.io.into_inner());
             let may_still_send = outcome.as_ref().map_or_else(is_refused, |()| activity.had_body());
             return match stream.filter(|_| may_still_send) {
-                Some(stream) => Box::pin(part(stream, outcome, &peer, &state, &activity)).await,
+                Some(stream) => Box::pin(finish(stream, outcome, &peer, &state, &activity)).await,
                 None => outcome,
             };
         }
@@ -74,9 +73,9 @@ pub async fn http1<H: Handler>(
         drop(parts.service);
         stream = io.into_inner();
         if unread.is_empty() {
-            // Empty it is still all of hyper's buffer.
+            // Although empty, it holds all of hyper's buffer.
             drop(unread);
-            if !rest(&mut stream, &activity).await {
+            if !wait_for_client(&mut stream, &activity).await {
                 return Ok(());
             }
         } else {
@@ -85,11 +84,12 @@ pub async fn http1<H: Handler>(
     }
 }
 
-/// The end of a connection whose client may still be sending. hyper has answered a head that it cannot parse, without a body (400, 414
-/// or 431): that is counted and logged, a 414 as 431. Then reads on for a while, into nothing, for a socket that is closed over
-/// bytes not yet read takes back what was said last.
-async fn part<H: Handler>(
-    mut stream: Stream,
+/// Ends a connection whose client may still be sending.
+///
+/// hyper has answered a head that it cannot parse with a bare 400, 414 or 431. This counts and logs it, a 414 as 431. Then it reads on for
+/// a while: a socket that is closed with unread bytes takes back the response sent last.
+async fn finish<H: Handler>(
+    mut stream: ClientStream,
     outcome: hyper::Result<()>,
     peer: &Peer,
     state: &WorkerState<H>,
@@ -111,20 +111,20 @@ async fn part<H: Handler>(
     outcome
 }
 
-/// True for a head that hyper could not parse, and has answered. To HTTP/2 where HTTP/1.1 was agreed on it answers nothing.
+/// True when hyper could not parse a head and has answered it. It does not answer HTTP/2 on a connection that agreed on HTTP/1.1.
 fn is_refused(error: &hyper::Error) -> bool {
     error.is_parse() && !error.is_parse_version_h2()
 }
 
-/// Waits for the client to speak; false when the connection is at its end.
-async fn rest(stream: &mut Stream, activity: &Activity) -> bool {
+/// Waits until the client sends; false when the connection has ended.
+async fn wait_for_client(stream: &mut ClientStream, activity: &Activity) -> bool {
     loop {
         tokio::select! {
             biased;
             readable = stream.readable() => return readable.is_ok(),
-            word = activity.heard() => if word != Word::Rest {
-                // TLS says goodbye, so that the client knows nothing was cut off.
-                let _ = tokio::time::timeout(GOODBYE, stream.shutdown()).await;
+            command = activity.next_command() => if command != Command::ReleaseBuffers {
+                // A close_notify of TLS tells the client that nothing is missing (RFC 8446 §6.1).
+                let _ = tokio::time::timeout(CLOSE_NOTIFY, stream.shutdown()).await;
                 return false;
             }
         }
@@ -137,43 +137,43 @@ pub async fn http2<H: Handler>(
     peer: Peer,
     state: Arc<WorkerState<H>>,
 ) -> hyper::Result<()> {
-    let activity = state.watch.enter(peer.ip);
-    activity.speaks_http2();
+    let activity = state.watch.add(peer.ip);
+    activity.set_http2();
     let limits = state.limits;
     let windows = Windows::of(limits.http2_streams);
-    let stream = Stream::http2(tls, activity.clone());
+    let stream = ClientStream::http2(tls, activity.clone());
     let (ip, counters) = (peer.ip, state.counters.clone());
     let service = service(state, peer, activity.clone());
-    // Boxed: hyper moves it from place to place until it is a task.
+    // Boxed: hyper moves the future several times before it becomes a task.
     let service = service_fn(move |request| Box::pin(service.call(request)));
-    let connection = conn::http2::Builder::new(Streams)
+    let connection = conn::http2::Builder::new(StreamExecutor)
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_streams)
-        .max_header_list_size(u32::try_from(limits.head_bytes + ROOM).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(limits.head_bytes + HEAD_MARGIN).unwrap_or(u32::MAX))
         .initial_stream_window_size(windows.stream)
         .initial_connection_window_size(windows.connection)
         .max_send_buf_size(SEND_BUFFER)
-        .keep_alive_interval(Some(limits.idle_timeout.clamp(SHORTEST_PING, PING)))
-        .keep_alive_timeout(PONG)
-        // WebSockets (RFC 8441 §3); the gate lets no other protocol through.
+        .keep_alive_interval(Some(limits.idle_timeout.clamp(SHORTEST_PING_INTERVAL, PING_INTERVAL)))
+        .keep_alive_timeout(PING_TIMEOUT)
+        // WebSockets (RFC 8441 §3). The handler accepts no other protocol.
         .enable_connect_protocol()
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     loop {
         tokio::select! {
             biased;
-            outcome = connection.as_mut() => return outcome.inspect_err(|error| ended(error, ip, &counters)),
-            word = activity.heard() => match word {
-                Word::Cut => return Ok(()),
-                Word::Finish => connection.as_mut().graceful_shutdown(),
-                Word::Rest => {}
+            outcome = connection.as_mut() => return outcome.inspect_err(|error| count_ended(error, ip, &counters)),
+            command = activity.next_command() => match command {
+                Command::Close => return Ok(()),
+                Command::Finish => connection.as_mut().graceful_shutdown(),
+                Command::ReleaseBuffers => {}
             }
         }
     }
 }
 
-/// Counts a connection that h2 ended: a flood, or a break of its rules.
-fn ended(error: &hyper::Error, peer: IpAddr, counters: &Counters) {
+/// Counts a connection that h2 has ended because of a flood or a broken rule.
+fn count_ended(error: &hyper::Error, peer: IpAddr, counters: &Counters) {
     let error = error.source().and_then(<dyn Error>::downcast_ref::<h2::Error>);
     let Some(error) = error.filter(|error| error.is_go_away() && error.is_library()) else { return };
     match error.reason() {
@@ -195,25 +195,26 @@ fn service<H: Handler>(
 > {
     service_fn(move |mut request: Request<Incoming>| {
         let exchange = Exchange::begin(&activity, !request.body().is_end_stream());
-        let (state, mut peer, activity) = (state.clone(), peer.clone(), activity.clone());
+        let (state, mut peer) = (state.clone(), peer.clone());
         peer.flaw = activity.flaw();
         async move {
             let is_http1 = request.version() != Version::HTTP_2;
             if !is_http1 && request.method() == Method::CONNECT {
-                request.extensions_mut().insert(TunnelGuard::new(Exchange::tunnel(&activity)));
+                let tunnel = Exchange::tunnel(exchange.activity());
+                request.extensions_mut().insert(TunnelGuard::new(tunnel));
             }
             let over = peer.over.is_some();
             let mut response = state.handler.handle(request, peer).await;
             if !is_http1 {
-                detach(response.headers_mut());
+                copy_values(response.headers_mut());
             }
             if over {
-                activity.tell(Word::Finish);
+                exchange.activity().send(Command::Finish);
             }
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                activity.becomes_tunnel();
+                exchange.activity().set_tunnel();
             } else if state.watch.is_draining() && is_http1 {
-                // RFC 9112 §9.6: so the client sends its next request elsewhere, instead of into a closing connection.
+                // RFC 9112 §9.6: the client sends its next request over another connection, not into a closing one.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(response.map(|body| exchange.with_body(body)))
@@ -221,30 +222,30 @@ fn service<H: Handler>(
     })
 }
 
-/// Bytes of a head beyond the limit that are read, so that the answer is the gate's own.
-const ROOM: usize = 16 * 1024;
-/// hyper's buffer for reading and writing grows to this at least.
+/// Bytes that hyper accepts above the limit for heads, so that the handler can answer heads that are a little too long.
+const HEAD_MARGIN: usize = 16 * 1024;
+/// The least limit of hyper's buffer, in bytes.
 const BUFFER: usize = 64 * 1024;
-/// Fields for which hyper needs no allocation.
+/// Header fields that hyper parses without an allocation.
 const FREE_FIELDS: usize = 100;
-/// Bytes of one stream that wait to be sent, about; [`Held`](super::buffers::Held) bounds those of all of them.
+/// Bytes of one stream that wait to be sent, approximately. [`UnreadBytes`](super::unread_bytes::UnreadBytes) limits all streams together.
 const SEND_BUFFER: usize = 128 * 1024;
-/// After this time without a word, a client of HTTP/2 is asked whether it is there; sooner where connections without a request end sooner.
-const PING: Duration = Duration::from_secs(40);
-const SHORTEST_PING: Duration = Duration::from_secs(1);
-/// For its answer. One that vanished is found after a minute.
-const PONG: Duration = Duration::from_secs(20);
-/// For the last TLS record.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// An HTTP/2 client that sends nothing for this time gets a PING; sooner if `limits.idle_timeout` is shorter.
+const PING_INTERVAL: Duration = Duration::from_secs(40);
+const SHORTEST_PING_INTERVAL: Duration = Duration::from_secs(1);
+/// Time for the answer to a PING. A client that vanished is found after a minute.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time to send the last TLS record.
+const CLOSE_NOTIFY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use super::super::handler::tests::EmptyHandler;
     use super::*;
 
-    /// What an HTTP/1.1 connection carries while it rests.
+    /// The memory of an idle HTTP/1.1 connection.
     #[test]
-    fn a_connection_at_rest_is_small() {
+    fn an_idle_connection_is_small() {
         fn size<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
             size_of::<F>()
         }

@@ -1,4 +1,4 @@
-//! The life of the process: its descriptors, the control runtime, and the signals that end it.
+//! The process: its open-file limit, the control runtime, and signals.
 
 use std::io;
 
@@ -6,23 +6,23 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The runtime for everything that is not a request: keys, redirects, signals, the simulators of the demo.
+/// The runtime for everything except requests: keys, redirects, signals, the simulators of the demo.
 ///
 /// # Errors
-/// When the system gives no thread or no event queue.
+/// The system provides no thread or no event queue.
 pub fn control_runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(1).thread_name("control").enable_all().build()
 }
 
-/// Allows this process as many open files as the system lets it have, and says how many; `None`: any number. systemd and
-/// shells allow 1,024 at first and many more on demand, for the sake of programs that use `select`.
+/// Raises the open-file limit to the system's maximum and returns it; `None`: unlimited. For programs that use `select`, systemd and
+/// shells begin with 1,024 and allow many more on demand.
 pub fn raise_file_limit() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current }
 }
 
-/// The signals that mean something to the gateway. To be watched from the beginning: one that nobody watches ends the process.
+/// The signals that the gateway handles. Watch them from the beginning: a signal that nobody watches ends the process.
 #[derive(Debug)]
 pub struct Signals {
     term: Signal,
@@ -31,22 +31,22 @@ pub struct Signals {
     user: Signal,
 }
 
-/// What a signal asks for.
+/// The meaning of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// To end well: SIGTERM, SIGINT (Ctrl+C). With the name.
+pub enum SignalRequest {
+    /// Stop after draining: SIGTERM or SIGINT (Ctrl+C), by name.
     Stop(&'static str),
-    /// To open log files again: SIGUSR1.
+    /// Reopen log files: SIGUSR1.
     ReopenLogs,
-    /// To load the configuration again, and open log files again: SIGHUP.
+    /// Reload the configuration and reopen log files: SIGHUP.
     Reload,
 }
 
 impl Signals {
-    /// From now on they are waited for; must be called on a runtime.
+    /// Watches the signals. Must be called on a runtime.
     ///
     /// # Errors
-    /// When the signals cannot be watched.
+    /// The signals cannot be watched.
     pub fn watch() -> io::Result<Self> {
         Ok(Self {
             term: signal(SignalKind::terminate())?,
@@ -56,13 +56,13 @@ impl Signals {
         })
     }
 
-    /// Waits for one, also for one that has come already.
-    pub async fn received(&mut self) -> Asked {
+    /// Waits for the next signal. A signal that has already arrived counts.
+    pub async fn received(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.term.recv() => Asked::Stop("SIGTERM"),
-            _ = self.int.recv() => Asked::Stop("SIGINT"),
-            _ = self.hang_up.recv() => Asked::Reload,
-            _ = self.user.recv() => Asked::ReopenLogs,
+            _ = self.term.recv() => SignalRequest::Stop("SIGTERM"),
+            _ = self.int.recv() => SignalRequest::Stop("SIGINT"),
+            _ = self.hang_up.recv() => SignalRequest::Reload,
+            _ = self.user.recv() => SignalRequest::ReopenLogs,
         }
     }
 }

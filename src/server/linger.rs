@@ -1,28 +1,28 @@
-//! The end of a connection whose client may still be sending: what comes is read into nothing, so that the last response arrives.
+//! The end of a connection whose client may still be sending: reads and drops bytes, so that the last response arrives.
 
 use std::time::Instant;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::activity::{Activity, Word};
-use super::stream::Stream;
+use super::activity::{Activity, Command};
+use super::client_stream::ClientStream;
 use crate::policy::linger::{Lingering, PAUSE};
 
-/// Says goodbye and reads on while bytes flow.
-pub async fn linger(stream: &mut Stream, activity: &Activity) {
-    // As a rule this has happened.
+/// Ends the gateway's side and reads on while the client sends.
+pub async fn linger(stream: &mut ClientStream, activity: &Activity) {
+    // Usually hyper has done this already.
     if tokio::time::timeout(PAUSE, stream.shutdown()).await.is_err() {
         return;
     }
     let (began, mut lingering) = (Instant::now(), Lingering::default());
-    let mut nothing = vec![0; 16 * 1024];
+    let mut dropped = vec![0; 16 * 1024];
     loop {
         tokio::select! {
-            read = tokio::time::timeout(PAUSE, stream.read(&mut nothing)) => match read {
-                Ok(Ok(count @ 1..)) if lingering.read(count, began.elapsed()) => activity.moves(),
+            read = tokio::time::timeout(PAUSE, stream.read(&mut dropped)) => match read {
+                Ok(Ok(count @ 1..)) if lingering.read(count, began.elapsed()) => activity.progressed(),
                 _ => return,
             },
-            word = activity.heard() => if word == Word::Cut {
+            command = activity.next_command() => if command == Command::Close {
                 return;
             }
         }

@@ -1,5 +1,5 @@
-//! Listening sockets: one a worker for every address, and the kernel spreads connections over them (`SO_REUSEPORT`). A Unix
-//! socket, and one that systemd opened, is one that all workers accept from.
+//! Listening sockets. Each worker has one for every address, and the kernel distributes connections (`SO_REUSEPORT`). All workers
+//! accept from the same socket if it is a Unix socket or was opened by systemd.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-/// A place with one socket for each worker.
+/// An address with one socket for each worker.
 #[derive(Debug)]
 pub struct Bound {
-    /// The address, with the real port when 0 was asked for; `None` for a Unix socket.
+    /// The address, with the real port if 0 was configured; `None` for a Unix socket.
     pub address: Option<SocketAddr>,
     /// As in the configuration, with the real port.
     pub name: String,
-    /// One socket a worker.
+    /// One socket for each worker.
     pub sockets: Vec<Listening>,
     /// Removes the file of a Unix socket when dropped.
     pub file: Option<SocketFile>,
@@ -32,18 +32,18 @@ pub enum Listening {
     Unix(UnixListener),
 }
 
-/// The file of a Unix socket that we made; removed when dropped.
+/// The file of a Unix socket that this process created; removed when dropped.
 #[derive(Debug)]
 pub struct SocketFile(PathBuf);
 
-/// Binds `workers` sockets to one address. A client that takes nothing for `download` is given up by the kernel, soon after.
+/// Binds `workers` sockets to one address. The kernel gives up a client soon after it has read nothing for `download`.
 ///
 /// # Errors
-/// Names the address: it is taken, not ours, or a privileged port.
+/// The address is in use, belongs to another machine, or needs a privilege. The message names it.
 pub fn bind(address: SocketAddr, workers: usize, download: Duration) -> io::Result<Bound> {
     let named = |e: io::Error| io::Error::new(e.kind(), format!("cannot listen on {address}: {e}"));
-    // The first socket of several must not join another process's port by accident: it is bound alone, to learn whether
-    // the port is free, then everybody binds together.
+    // The first socket must not join the port of another process by accident. So it is bound alone, to learn whether the port is free;
+    // then all sockets are bound.
     let probe = listen(address, false, download).map_err(named)?;
     let actual = probe.local_addr().map_err(named)?;
     let sockets = if workers == 1 {
@@ -56,18 +56,17 @@ pub fn bind(address: SocketAddr, workers: usize, download: Duration) -> io::Resu
     Ok(Bound { address: Some(actual), name: actual.to_string(), sockets, file: None })
 }
 
-/// Makes a Unix socket with these permissions. A socket left over by a process that is gone is replaced; one that
-/// somebody listens on is not.
+/// Creates a Unix socket with these permissions. A socket that no process listens on is replaced.
 ///
 /// # Errors
-/// Names the path.
+/// A process listens on the path, or it cannot be created. The message names the path.
 pub fn bind_unix(path: &Path, mode: u32, workers: usize) -> io::Result<Bound> {
     let name = format!("unix:{}", path.display());
     let named = |e: io::Error| io::Error::new(e.kind(), format!("cannot listen on {name}: {e}"));
     if UnixStream::connect(path).is_ok() {
         return Err(named(io::ErrorKind::AddrInUse.into()));
     }
-    // Under another name until the permissions are right: nobody connects before, and an old socket is replaced at once.
+    // It has another name until its permissions are right: nobody can connect before, and an old socket is replaced atomically.
     let new = path.with_extension(format!("new-{}", std::process::id()));
     let _ = std::fs::remove_file(&new);
     let listener = UnixListener::bind(&new).map_err(named)?;
@@ -82,10 +81,10 @@ pub fn bind_unix(path: &Path, mode: u32, workers: usize) -> io::Result<Bound> {
     Ok(Bound { address: None, name, sockets, file })
 }
 
-/// A socket that is open already, for all workers.
+/// Uses a socket that is already open, for all workers.
 ///
 /// # Errors
-/// When the system does not give as many descriptors.
+/// The system does not provide a descriptor for each worker.
 pub fn adopt(socket: Listening, workers: usize, download: Duration) -> io::Result<Bound> {
     let (address, name) = match &socket {
         Listening::Tcp(listener) => {
@@ -117,11 +116,11 @@ fn share(socket: Listening, workers: usize) -> io::Result<Vec<Listening>> {
     Ok(sockets)
 }
 
-/// A listening socket; `shared` when several may have the same address, `download` is how long a client may take nothing.
+/// A listening socket. `shared`: several may have the same address. `download`: how long a client may read nothing.
 pub(super) fn listen(address: SocketAddr, shared: bool, download: Duration) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
-        // [::] and 0.0.0.0 are two addresses: both can be configured side by side.
+        // So [::] and 0.0.0.0 can both be configured.
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
@@ -133,16 +132,16 @@ pub(super) fn listen(address: SocketAddr, shared: bool, download: Duration) -> i
     Ok(socket.into())
 }
 
-/// What connections inherit from their listener (tcp(7)): set once here, no connection pays a system call for it.
+/// Options that connections inherit from their listener (tcp(7)): no connection needs a system call for them.
 fn options(socket: &SockRef<'_>, download: Duration) -> io::Result<()> {
-    // Otherwise small answers wait for the peer's delayed acknowledgement.
+    // Otherwise small responses wait for the peer's delayed acknowledgement.
     socket.set_tcp_nodelay(true)?;
-    // What cannot be sent yet waits in the gateway, where it is counted, and not in the kernel.
+    // Bytes that cannot be sent yet wait in the gateway, which counts them, and not in the kernel.
     socket.set_tcp_notsent_lowat(UNSENT)?;
-    // A client that fell off the network is noticed, whether it owes an acknowledgement (RFC 5482) or nothing.
+    // Detects a client that vanished from the network, with unacknowledged data (RFC 5482) or without.
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(VANISHED / 2).with_interval(VANISHED / 6))?;
-    // On Linux also one whose window stays shut: when it is seen to be slow, the socket gets more. The watch is to be first then, for
-    // the kernel neither counts nor logs.
+    // Linux applies this timeout also to a client whose window stays closed. A client that is seen to be slow gets more time
+    // (`client_socket`), so that the watch acts first: the kernel neither counts nor logs.
     socket.set_tcp_user_timeout(Some(VANISHED.min(download + SPARE)))
 }
 
@@ -152,13 +151,13 @@ impl Drop for SocketFile {
     }
 }
 
-/// Bytes that the kernel takes before it can send them.
+/// Unsent bytes that the kernel accepts.
 const UNSENT: u32 = 128 * 1024;
-/// What the kernel keeps for us during a burst; it takes less where `net.core.somaxconn` is less.
+/// Connections that wait in the kernel during a burst; `net.core.somaxconn` can lower it.
 const BACKLOG: i32 = 4096;
-/// After so long without a word from the other machine, a connection is gone.
+/// A connection ends after the other machine was silent for this time.
 const VANISHED: Duration = Duration::from_mins(1);
-/// A few rounds of the watch.
+/// Time for a few rounds of the watch.
 pub(super) const SPARE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

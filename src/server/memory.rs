@@ -1,20 +1,22 @@
-//! Memory given back: what thousands of connections let go of goes back to the system while nobody works.
+//! Returns memory to the system after a busy time, and keeps small values from holding large buffers.
 
 use std::hint::black_box;
 
 use bytes::BytesMut;
 use http::{HeaderMap, HeaderValue};
 
-/// Lets the allocator give free pages back; to be called about once a second. mimalloc does that only while it frees pages,
-/// so a gateway that falls silent after a busy moment would keep them all. A block too large to share a page with others is
-/// made and freed: a microsecond, and its memory is never touched.
-pub fn give_back() {
+/// Makes the allocator return free pages; called about once a second.
+///
+/// mimalloc returns pages only while it frees some, so a gateway that becomes idle after a busy time would keep them. This allocates and
+/// frees a block that has its own page. It takes a microsecond and does not touch the memory.
+pub fn release_free_pages() {
     drop(black_box(Vec::<u8>::with_capacity(OWN_PAGE)));
 }
 
-/// Copies the values of an answer's fields out of the buffer that they were read into. Over HTTP/2 fields outlive their
-/// answer in the connection's table (RFC 7541 §2.3.2), and each would keep its whole buffer, some kilobytes or more.
-pub fn detach(headers: &mut HeaderMap) {
+/// Copies the values of a response's fields out of the buffer that they were read into.
+///
+/// Over HTTP/2 a field can outlive its response in the connection's table (RFC 7541 §2.3.2), and would keep a buffer of some kilobytes.
+pub fn copy_values(headers: &mut HeaderMap) {
     let mut bytes = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
     for value in headers.values_mut() {
         bytes.extend_from_slice(value.as_bytes());
@@ -34,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_let_go_of_the_buffer_they_came_in() {
+    fn copied_values_do_not_keep_their_buffer() {
         let buffer = Bytes::from(b"text/html acme secret".to_vec());
         let value = |range| HeaderValue::from_maybe_shared(buffer.slice(range)).unwrap();
         let mut headers = HeaderMap::new();
@@ -44,7 +46,7 @@ mod tests {
         headers.insert("x-empty", HeaderValue::from_static(""));
         headers.get_mut("content-type").unwrap().set_sensitive(true);
         let before = headers.clone();
-        detach(&mut headers);
+        copy_values(&mut headers);
         assert_eq!(headers, before);
         assert!(headers["content-type"].is_sensitive() && !headers["x-list"].is_sensitive());
         drop(before);

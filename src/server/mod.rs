@@ -1,38 +1,40 @@
-//! Sockets, TLS and the life of the process: listen, serve, redirect plain HTTP, drain.
+//! Listens, does TLS, serves HTTP, redirects plain HTTP, and drains connections when the gateway stops.
 //!
-//! `listener` and `systemd` give sockets, `worker` accepts, `admission` counts, `connection` opens (`proxied`, TLS), `http`
-//! serves (`linger`: to the end), `streams` runs HTTP/2's tasks, `stream` reads along and writes (`pieces`; `client_socket` keeps back what can go with
-//! others); `watch` looks after what `activity` says of each connection; `memory` is given back.
+//! `listener` and `systemd` provide sockets. A `worker` accepts connections, which share its `worker_state`; `admission` limits their
+//! number. `connection` reads the PROXY protocol header (`proxy_header`) and does the TLS handshake over a `client_socket`. `http` passes
+//! requests to the `handler` and ends connections (`linger`); `client_stream` checks heads and splits writes (`short_writes`).
+//! Each `exchange` counts in the `activity` of its connection, each `buffered_piece` in its `unread_bytes`. The `watch` reads both and ends
+//! what is idle or slow, also single `http2_streams`. `memory` returns free pages.
 
 mod activity;
 mod admission;
 mod buffered_piece;
-mod buffers;
 mod client_socket;
+mod client_stream;
 mod connection;
 mod exchange;
 mod handler;
 mod http;
+mod http2_streams;
 mod lifecycle;
 mod linger;
 mod listener;
 mod memory;
-mod pieces;
-mod proxied;
+mod proxy_header;
 mod redirect;
-mod stream;
-mod streams;
+mod short_writes;
 mod systemd;
 mod tls;
+mod unread_bytes;
 mod watch;
 mod worker;
 mod worker_state;
 
 pub use admission::Admission;
 pub use handler::Handler;
-pub use lifecycle::{Asked, Signals, control_runtime, raise_file_limit};
+pub use lifecycle::{SignalRequest, Signals, control_runtime, raise_file_limit};
 pub use listener::{Bound, Listening, SocketFile, adopt, bind, bind_unix};
 pub use redirect::Redirect;
-pub use systemd::{Inherited, tell_ready, tell_stopping};
+pub use systemd::{Inherited, notify_ready, notify_stopping};
 pub use tls::{NO_CERTIFICATE, TlsError, server_config, server_config_from_pem};
 pub use worker::{Worker, Workers};

@@ -1,4 +1,4 @@
-//! The plain-HTTP listener: sends everybody to https, does nothing else.
+//! The plain-HTTP listener: redirects every request to https.
 
 use std::convert::Infallible;
 use std::io;
@@ -20,14 +20,14 @@ use tokio::sync::Semaphore;
 use super::listener::listen;
 use crate::policy::path::CanonicalPath;
 
-/// Redirects to one origin, whatever host was asked for: the callback server is the only one that can sign people in.
+/// Redirects to one origin, whatever the requested host: only the callback server can sign people in.
 #[derive(Clone, Debug)]
 pub struct Redirect {
-    /// Where to, without a trailing slash.
+    /// The target, without a trailing slash.
     pub origin: String,
     /// True when every connection begins with a PROXY protocol header, from one of `trusted_proxies`.
     pub proxy_protocol: bool,
-    /// Who may send one.
+    /// Proxies that may send one.
     pub trusted_proxies: Vec<IpNet>,
 }
 
@@ -35,7 +35,7 @@ impl Redirect {
     /// Binds an address.
     ///
     /// # Errors
-    /// Names the address.
+    /// The address cannot be bound. The message names it.
     pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         let named = |e: io::Error| io::Error::new(e.kind(), format!("cannot listen on {address}: {e}"));
         listen(address, false, HEADER).and_then(TcpListener::from_std).map_err(named)
@@ -43,17 +43,17 @@ impl Redirect {
 
     /// Serves until the task is dropped.
     pub async fn serve(self, listener: TcpListener) {
-        let places = Arc::new(Semaphore::new(AT_ONCE));
+        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let Ok(slot) = slots.clone().acquire_owned().await else { return };
             let Ok((mut stream, address)) = listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
             let redirect = self.clone();
             tokio::spawn(async move {
-                let _place = place;
-                if redirect.proxy_protocol && !redirect.is_introduced(&mut stream, address).await {
+                let _slot = slot;
+                if redirect.proxy_protocol && !redirect.has_proxy_header(&mut stream, address).await {
                     return;
                 }
                 let service = service_fn(move |request| {
@@ -66,22 +66,22 @@ impl Redirect {
                     .max_buf_size(16 * 1024)
                     .keep_alive(false)
                     .serve_connection(TokioIo::new(&mut stream), service);
-                // Its failure concerns only this client.
+                // A failure concerns only this client.
                 let _ = connection.await;
                 let _ = tokio::time::timeout(LINGER, discard_rest(&mut stream)).await;
             });
         }
     }
 
-    /// Whom the header names makes no difference here, but it must be there.
-    async fn is_introduced(&self, stream: &mut TcpStream, address: SocketAddr) -> bool {
+    /// Reads the PROXY protocol header. Its address does not matter here, but it must be there.
+    async fn has_proxy_header(&self, stream: &mut TcpStream, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
         let trusted = self.trusted_proxies.iter().any(|network| network.contains(&ip));
-        let read = tokio::time::timeout(HEADER, super::proxied::read(stream));
+        let read = tokio::time::timeout(HEADER, super::proxy_header::read(stream));
         trusted && matches!(read.await, Ok(Ok(_)))
     }
 
-    /// 308 keeps the method (RFC 9110 §15.4.9).
+    /// Answers 308, which keeps the method (RFC 9110 §15.4.9).
     fn answer(&self, request: &Request<Incoming>) -> Response<Empty<Bytes>> {
         let path = CanonicalPath::parse(request.uri().path()).ok();
         let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -99,18 +99,18 @@ impl Redirect {
     }
 }
 
-/// Reads on until the client ends or pauses: a socket that is closed over bytes not yet read takes the response back from a client
-/// that has not read it (RFC 9112 §9.6).
+/// Reads on until the client ends or pauses. A socket that is closed with unread bytes takes the response back from a client that has not
+/// read it yet (RFC 9112 §9.6).
 async fn discard_rest(stream: &mut TcpStream) {
     let _ = stream.shutdown().await;
-    let mut nothing = [0; 4096];
-    while let Ok(Ok(1..)) = tokio::time::timeout(PAUSE, stream.read(&mut nothing)).await {}
+    let mut dropped = [0; 4096];
+    while let Ok(Ok(1..)) = tokio::time::timeout(PAUSE, stream.read(&mut dropped)).await {}
 }
 
-/// Longest time of reading on, and longest pause in it. Both are short: a redirect needs no body, and the places are few.
+/// Longest time of reading on, and longest pause in it. Both are short: a redirect needs no body, and there are few slots.
 const LINGER: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(2);
-/// For a request, which is all that is waited for.
+/// Time for the head of a request.
 const HEADER: Duration = Duration::from_secs(10);
-/// Connections at once; more wait in the kernel. Silent ones must not take the descriptors that those over TLS need.
-const AT_ONCE: usize = 256;
+/// Connections at the same time; more wait in the kernel. Silent clients must not use up the descriptors that TLS connections need.
+const MAX_CONNECTIONS: usize = 256;

@@ -1,4 +1,4 @@
-//! What systemd hands over and wants to hear: socket activation (`sd_listen_fds(3)`) and readiness (`sd_notify(3)`).
+//! systemd: socket activation (`sd_listen_fds(3)`) and readiness (`sd_notify(3)`).
 
 use std::io;
 
@@ -7,35 +7,35 @@ use sd_notify::NotifyState;
 
 use super::listener::Listening;
 
-/// Sockets handed over, each with the `FileDescriptorName=` of its unit.
+/// Sockets passed by systemd, each with the `FileDescriptorName=` of its unit.
 #[derive(Debug, Default)]
 pub struct Inherited(Vec<(String, Listening)>);
 
 impl Inherited {
-    /// Takes every socket that the environment names; to be called once.
+    /// Takes every socket that the environment names. Call it once.
     ///
     /// # Errors
-    /// When one of them is no listening stream socket.
+    /// One of them is not a listening stream socket.
     pub fn from_env() -> io::Result<Self> {
-        let mut handed = ListenFd::from_env();
+        let mut passed = ListenFd::from_env();
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
         let mut names = names.split(':');
         let mut sockets = Vec::new();
-        for index in 0..handed.len() {
+        for index in 0..passed.len() {
             let name = names.next().unwrap_or_default().to_owned();
-            let socket = match handed.take_tcp_listener(index) {
+            let socket = match passed.take_tcp_listener(index) {
                 Ok(listener) => listener.map(Listening::Tcp),
-                Err(_) => handed.take_unix_listener(index)?.map(Listening::Unix),
+                Err(_) => passed.take_unix_listener(index)?.map(Listening::Unix),
             };
             sockets.extend(socket.map(|socket| (name, socket)));
         }
         Ok(Self(sockets))
     }
 
-    /// Takes those of this name; all that are left without one.
+    /// Takes the sockets of this name; without a name, all that are left.
     ///
     /// # Errors
-    /// When there is none.
+    /// There is none.
     pub fn take(&mut self, name: Option<&str>) -> io::Result<Vec<Listening>> {
         let (taken, left) = std::mem::take(&mut self.0)
             .into_iter()
@@ -50,18 +50,18 @@ impl Inherited {
     }
 }
 
-/// Tells the service manager, when there is one, that requests are answered.
-pub fn tell_ready() {
-    tell(&[NotifyState::Ready]);
+/// Tells the service manager, if there is one, that the gateway is ready.
+pub fn notify_ready() {
+    notify(&[NotifyState::Ready]);
 }
 
-/// Tells it that the end has begun.
-pub fn tell_stopping() {
-    tell(&[NotifyState::Stopping]);
+/// Tells the service manager that the gateway is stopping.
+pub fn notify_stopping() {
+    notify(&[NotifyState::Stopping]);
 }
 
-fn tell(state: &[NotifyState<'_>]) {
+fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "the service manager cannot be told");
+        tracing::warn!(%error, "cannot notify the service manager");
     }
 }

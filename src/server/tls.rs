@@ -1,4 +1,4 @@
-//! The server's side of TLS: rustls on aws-lc-rs, TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
+//! TLS of the server: rustls with aws-lc-rs, TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use crate::files::{self, Problem};
 /// Certificate or key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The file cannot be read or holds nothing usable.
+    /// The file cannot be read or contains nothing usable.
     #[error("{}: {reason}", path.display())]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// What is wrong.
         reason: String,
     },
-    /// Certificate and key do not fit, or rustls does not take them.
+    /// Certificate and key do not match, or rustls does not accept them.
     #[error("certificate and key cannot be used: {0}")]
     Pair(#[from] rustls::Error),
 }
@@ -66,11 +66,11 @@ fn build(
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     config.ignore_client_order = true;
-    // Some tools that speak HTTP/1.0 offer nothing else (RFC 7301 §6).
+    // Some HTTP/1.0 tools offer nothing else (RFC 7301 §6).
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
-    // Without a ticketer every resumption would need memory here, of which there are 256 places.
+    // Without a ticketer, sessions to resume would be kept in memory, at most 256.
     config.ticketer = aws_lc_rs::Ticketer::new()?;
-    // Each is used once and brings the next; a browser has one connection over HTTP/2, so it needs no second.
+    // Each ticket is used once and brings the next one. A browser has one HTTP/2 connection, so it needs no second ticket.
     config.send_tls13_tickets = 1;
     Ok(Arc::new(config))
 }
@@ -79,8 +79,8 @@ fn build(
 pub const NO_CERTIFICATE: &str = "for development, certs/make-dev.sh makes certs/gateway.pem and certs/gateway.key; for production, name \
      the files of your certificate authority in listen.certificate and listen.private_key (certs/README.md)";
 
-/// In our order, not the client's: OpenSSL puts AES-256 first, and with it SHA-384 for all the keys of a handshake, which costs
-/// ten times as much as SHA-256 where processors know that one. Who offers AES-256 alone gets it.
+/// Preferred suites, in the server's order. OpenSSL clients prefer AES-256, and with it SHA-384 for the keys of a handshake. This is ten
+/// times slower than SHA-256 on processors with instructions for it. A client that offers only AES-256 gets it.
 const SUITES: &[SupportedCipherSuite] = &[
     cipher_suite::TLS13_AES_128_GCM_SHA256,
     cipher_suite::TLS13_AES_256_GCM_SHA384,

@@ -1,18 +1,18 @@
-//! What the connections of one worker are doing, looked at once in a while for all of them together.
+//! Looks at all connections of one worker in rounds, and ends those that are idle or whose client is too slow.
 //!
-//! A timer for every connection and request would cost each request an allocation and two moves in the timer's wheel. Here a
-//! request only counts; the round over all connections compares counts.
+//! A timer for each connection and request would cost every request an allocation and two moves in the timer wheel. So requests only
+//! count, and a round over all connections compares the counts.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::activity::{Activity, Word};
-use super::buffers::Buffers;
-use super::streams::Stuck;
+use super::activity::{Activity, Command};
+use super::http2_streams::StallLimits;
+use super::unread_bytes::WorkerBuffers;
 use crate::config::Limits;
 use crate::policy::min_rate::Pace;
 use crate::telemetry::{Counters, Limit};
@@ -23,33 +23,32 @@ pub struct Watch {
     connections: Mutex<Vec<Watched>>,
     draining: AtomicBool,
     counters: Arc<Counters>,
-    /// Ends what has not become a connection yet.
+    /// Ends connections whose TLS handshake has not finished.
     pub closed: CancellationToken,
     /// Time between two rounds.
     pub round: Duration,
     /// Rounds without a request after which a connection is closed.
-    idle: u32,
-    /// When a client takes too little.
-    stuck: Stuck,
-    buffers: Arc<Buffers>,
+    idle_rounds: u32,
+    stall: StallLimits,
+    buffers: Arc<WorkerBuffers>,
 }
 
 #[derive(Debug)]
 struct Watched {
     activity: Arc<Activity>,
     peer: IpAddr,
-    /// As of the last round.
-    moved: u32,
-    /// Rounds since it moved.
-    still: u32,
-    /// How fast the client takes what waits for it.
+    /// The connection's progress as of the last round.
+    progress: u32,
+    /// Rounds since it changed.
+    still_rounds: u32,
+    /// How fast the client reads.
     pace: Pace,
-    /// Bytes taken as of the last round, and rounds since that changed.
-    taken: (u64, u32),
+    /// Bytes read as of the last round, and rounds since that changed.
+    read: (u64, u32),
 }
 
 impl Watch {
-    /// Watches nothing yet.
+    /// Watches no connection yet.
     pub fn new(limits: &Limits, counters: Arc<Counters>) -> Self {
         let grace = limits.min_rate().map_or(limits.download_timeout, |least| least.grace);
         let shortest = limits.idle_timeout.min(limits.download_timeout).min(grace);
@@ -57,41 +56,40 @@ impl Watch {
         let rounds = |time: Duration| {
             u32::try_from(time.as_millis().div_ceil(round.as_millis().max(1))).unwrap_or(u32::MAX / 2)
         };
-        let buffers = Arc::new(Buffers { limits: limits.buffers(), counters: counters.clone() });
+        let buffers = Arc::new(WorkerBuffers { limits: limits.buffers(), counters: counters.clone() });
         Self {
             connections: Mutex::default(),
             draining: AtomicBool::new(false),
             counters,
             closed: CancellationToken::new(),
             round,
-            idle: rounds(limits.idle_timeout),
-            stuck: Stuck { rounds: rounds(limits.download_timeout), least: limits.min_rate(), round },
+            idle_rounds: rounds(limits.idle_timeout),
+            stall: StallLimits { rounds: rounds(limits.download_timeout), least: limits.min_rate(), round },
             buffers,
         }
     }
 
-    /// A new connection of this client; watched until nobody else holds what is returned.
-    pub fn enter(&self, peer: IpAddr) -> Arc<Activity> {
+    /// Watches a new connection of this client, until nobody else holds the returned activity.
+    pub fn add(&self, peer: IpAddr) -> Arc<Activity> {
         let activity = Arc::new(Activity::counted(self.buffers.clone(), peer));
-        let (pace, taken) = (Pace::default(), (0, 0));
-        let watched = Watched { activity: activity.clone(), peer, moved: 0, still: 0, pace, taken };
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).push(watched);
+        let (pace, read) = (Pace::default(), (0, 0));
+        let watched = Watched { activity: activity.clone(), peer, progress: 0, still_rounds: 0, pace, read };
+        self.connections().push(watched);
         activity
     }
 
     /// One round.
-    pub fn look(&self) {
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.retain_mut(|watched| {
-            let alive = Arc::strong_count(&watched.activity) > 1;
-            if alive {
-                self.judge(watched);
+    pub fn check(&self) {
+        self.connections().retain_mut(|watched| {
+            let is_open = Arc::strong_count(&watched.activity) > 1;
+            if is_open {
+                self.check_connection(watched);
             }
-            alive
+            is_open
         });
     }
 
-    /// From now on every answer over HTTP/1.1 is the last of its connection.
+    /// From now on every HTTP/1.1 response is the last of its connection.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -101,91 +99,96 @@ impl Watch {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Asks every connection to finish what it does and to close; those over HTTP/2 only, or all.
+    /// Asks every connection, or every HTTP/2 connection, to finish its requests and to close.
     pub fn finish(&self, http2_only: bool) {
-        for watched in self.connections.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for watched in self.connections().iter() {
             if !http2_only || watched.activity.is_http2() {
-                watched.activity.tell(Word::Finish);
+                watched.activity.send(Command::Finish);
             }
         }
     }
 
-    /// Ends every connection with nothing in flight, also those whose TLS has not begun, and asks the others once more to finish.
+    /// Closes every connection without a request in progress, also during the TLS handshake, and asks the others once more to finish.
     pub fn close_idle(&self) {
         self.closed.cancel();
-        for watched in self.connections.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let word = if watched.activity.is_expendable() { Word::Cut } else { Word::Finish };
-            watched.activity.tell(word);
+        for watched in self.connections().iter() {
+            let is_expendable = watched.activity.is_expendable();
+            watched.activity.send(if is_expendable { Command::Close } else { Command::Finish });
         }
     }
 
-    fn judge(&self, watched: &mut Watched) {
-        if let Some(limit) = self.is_too_slow(watched) {
+    fn connections(&self) -> MutexGuard<'_, Vec<Watched>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_connection(&self, watched: &mut Watched) {
+        if let Some(limit) = self.exceeded_limit(watched) {
             self.counters.hit(limit, Some(watched.peer));
-            watched.activity.tell(Word::Cut);
+            watched.activity.send(Command::Close);
             return;
         }
         let activity = &*watched.activity;
-        // What one connection has let go of may be what another waits for.
-        activity.held.retry();
-        let ended = activity.end_stuck(&self.stuck);
-        for _ in 0..ended.stuck {
+        // Another connection may have released the bytes that this one waits for.
+        activity.unread.retry();
+        let ended = activity.end_stalled_streams(&self.stall);
+        for _ in 0..ended.stalled {
             self.counters.hit(Limit::Download, Some(watched.peer));
         }
         for _ in 0..ended.slow {
             self.counters.hit(Limit::MinRate, Some(watched.peer));
         }
-        if ended.stuck + ended.slow > 0 {
-            // That is movement enough: the connection may go on without them.
-            watched.still = 0;
+        if ended.stalled + ended.slow > 0 {
+            // This is progress: the connection may go on without these streams.
+            watched.still_rounds = 0;
             return;
         }
-        let moved = activity.moved();
-        if moved != watched.moved {
-            watched.moved = moved;
-            watched.still = 0;
+        let progress = activity.progress();
+        if progress != watched.progress {
+            watched.progress = progress;
+            watched.still_rounds = 0;
             return;
         }
-        watched.still = watched.still.saturating_add(1);
+        watched.still_rounds = watched.still_rounds.saturating_add(1);
         if activity.is_idle() {
-            if watched.still == self.idle {
-                if moved == 0 {
+            if watched.still_rounds == self.idle_rounds {
+                if progress == 0 {
                     self.counters.hit(Limit::Idle, Some(watched.peer));
                 }
-                activity.tell(Word::Finish);
-            } else if watched.still == self.idle.saturating_add(GRACE) {
-                activity.tell(Word::Cut);
-            } else if watched.still == REST && activity.may_rest() {
-                activity.tell(Word::Rest);
+                activity.send(Command::Finish);
+            } else if watched.still_rounds == self.idle_rounds.saturating_add(FINISH_ROUNDS) {
+                activity.send(Command::Close);
+            } else if watched.still_rounds == RELEASE_ROUNDS && activity.may_release_buffers() {
+                activity.send(Command::ReleaseBuffers);
             }
-        } else if watched.still >= self.stuck.rounds && activity.waits_for_client() {
+        } else if watched.still_rounds >= self.stall.rounds && activity.waits_for_client() {
             self.counters.hit(Limit::Download, Some(watched.peer));
-            activity.tell(Word::Cut);
+            activity.send(Command::Close);
         }
     }
 
-    /// One look at what the client takes: the limit for which the connection must end.
-    fn is_too_slow(&self, watched: &mut Watched) -> Option<Limit> {
+    /// The limit for which the connection must be closed in this round.
+    fn exceeded_limit(&self, watched: &mut Watched) -> Option<Limit> {
         let activity = &*watched.activity;
-        let taken = activity.held.taken();
-        watched.taken =
-            if taken == watched.taken.0 { (taken, watched.taken.1.saturating_add(1)) } else { (taken, 0) };
-        let holds = activity.held.bytes() > 0 || activity.is_blocked();
-        if holds && watched.taken.1 >= HOARDS && self.buffers.limits.is_scarce(self.counters.buffered()) {
+        let read = activity.unread.read();
+        watched.read =
+            if read == watched.read.0 { (read, watched.read.1.saturating_add(1)) } else { (read, 0) };
+        let has_unread = activity.unread.bytes() > 0 || activity.is_blocked();
+        let is_scarce = || self.buffers.limits.is_scarce(self.counters.buffered());
+        if has_unread && watched.read.1 >= UNREAD_ROUNDS && is_scarce() {
             return Some(Limit::Buffer);
         }
-        let least = self.stuck.least?;
-        // What the socket does not take is the client's slowness; what a stream does not take, its turn tells.
+        let least = self.stall.least?;
+        // Only what the socket does not accept is the fault of the client. HTTP/2 streams that wait are checked one by one.
         let waits = activity.is_blocked() && !activity.is_tunnel();
-        watched.pace.look(&least, self.round, waits, taken).then_some(Limit::MinRate)
+        watched.pace.look(&least, self.round, waits, read).then_some(Limit::MinRate)
     }
 }
 
-/// Rounds in which a connection takes nothing after which it is cut when space gets scarce.
-const HOARDS: u32 = 2;
+/// Rounds in which a client reads nothing after which its connection is closed when buffers are scarce.
+const UNREAD_ROUNDS: u32 = 2;
 const SHORTEST_ROUND: Duration = Duration::from_millis(20);
 const LONGEST_ROUND: Duration = Duration::from_secs(1);
-/// Rounds after which a connection without a request lets go of its buffers.
-const REST: u32 = 2;
-/// Rounds that a connection asked to finish may take.
-const GRACE: u32 = 5;
+/// Rounds after which a connection without a request releases its buffers.
+const RELEASE_ROUNDS: u32 = 2;
+/// Rounds that a connection has to close after it was asked to.
+const FINISH_ROUNDS: u32 = 5;

@@ -1,7 +1,7 @@
-//! Workers: one thread, one current-thread runtime, one listening socket an address, one handler with its own connections.
+//! Workers: each has one thread, one current-thread runtime, one listening socket for each address, and one handler with its own
+//! connections.
 //!
-//! Measured: a request costs a third less CPU here than on a work-stealing runtime, because nothing of it ever moves to
-//! another core.
+//! Measured: a request costs a third less CPU time than on a work-stealing runtime, because nothing of it moves to another core.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,7 +21,7 @@ use super::client_socket::ClientSocket;
 use super::connection;
 use super::handler::Handler;
 use super::listener::{Listening, SPARE};
-use super::memory::give_back;
+use super::memory::release_free_pages;
 use super::watch::Watch;
 use super::worker_state::WorkerState;
 use crate::config::Limits;
@@ -33,7 +33,7 @@ use crate::telemetry::Counters;
 pub struct Worker<H> {
     /// Its listening sockets.
     pub sockets: Vec<Listening>,
-    /// TLS for all of them.
+    /// TLS for all its connections.
     pub tls: Arc<ServerConfig>,
     /// Answers requests.
     pub handler: H,
@@ -41,13 +41,13 @@ pub struct Worker<H> {
     pub trusted_proxies: Vec<IpNet>,
     /// True when every connection begins with a PROXY protocol header.
     pub proxy_protocol: bool,
-    /// What clients may ask for.
+    /// Limits for clients.
     pub limits: Limits,
-    /// Connections of all workers.
+    /// Counts the connections of all workers.
     pub admission: Arc<Admission>,
     /// This worker's counters.
     pub counters: Arc<Counters>,
-    /// How long requests in flight may go on after the stop.
+    /// How long requests in progress may go on after the stop.
     pub drain: Duration,
 }
 
@@ -59,10 +59,10 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts every worker on a thread of its own.
+    /// Starts every worker on its own thread.
     ///
     /// # Errors
-    /// When a thread or runtime cannot be made; workers already started are told to stop.
+    /// A thread or runtime cannot be created. Workers that were started already stop.
     pub fn start<H: Handler>(workers: Vec<Worker<H>>) -> io::Result<Self> {
         let stop = CancellationToken::new();
         let unless_all_run = stop.clone().drop_guard();
@@ -79,7 +79,7 @@ impl Workers {
         Ok(running)
     }
 
-    /// Stops listening, lets requests in flight finish within the drain time, and waits for all threads.
+    /// Stops listening, lets requests in progress finish within the drain time, and waits for all threads.
     pub fn stop(self) {
         self.stop.cancel();
         for thread in self.threads {
@@ -102,16 +102,16 @@ impl<H: Handler> Worker<H> {
             limits: self.limits,
             counters: self.counters,
         });
-        let reception =
-            Reception { state: state.clone(), admission: self.admission, connections: connections.clone() };
+        let acceptor =
+            Acceptor { state: state.clone(), admission: self.admission, connections: connections.clone() };
         let mut listeners = tokio::task::JoinSet::new();
         for socket in self.sockets {
             match Listener::new(socket) {
-                Ok(listener) => drop(listeners.spawn(reception.clone().receive(listener, stop.clone()))),
+                Ok(listener) => drop(listeners.spawn(acceptor.clone().accept(listener, stop.clone()))),
                 Err(error) => tracing::error!(%error, "a listening socket cannot be used"),
             }
         }
-        let looking = tokio::spawn(look(state.clone()));
+        let watching = tokio::spawn(watch(state.clone()));
         let flush = async {
             loop {
                 tokio::time::sleep(FLUSH).await;
@@ -121,65 +121,66 @@ impl<H: Handler> Worker<H> {
         let _ = stop.run_until_cancelled(flush).await;
         listeners.join_all().await;
         drain(&state.watch, connections, self.drain).await;
-        looking.abort();
+        watching.abort();
         state.handler.flush_log();
     }
 }
 
-/// Lets everybody finish. A client that is just sending a request over an idle connection must not find it closed: for
-/// [`LAST_CALL`], requests are still answered, with word that each is the connection's last (HTTP/2 has that in its
-/// protocol, RFC 9113 §6.8). Then idle connections are asked to close, and after [`IDLE_CALL`] they are closed, whether their
-/// clients have answered or not. Requests in flight have until the drain time is over.
+/// Lets connections finish.
+///
+/// A client that is just sending a request over an idle connection must not find it closed. So for [`LAST_REQUESTS`], requests are still
+/// answered, and each response says that it is the last of its connection (HTTP/2: RFC 9113 §6.8). Then idle connections are asked to
+/// close, and after [`CLOSE_TIMEOUT`] they are closed. Requests in progress may go on until the drain time is over.
 async fn drain(watch: &Watch, connections: TaskTracker, limit: Duration) {
     connections.close();
     watch.drain();
     watch.finish(true);
     let ended = async {
-        if tokio::time::timeout(LAST_CALL, connections.wait()).await.is_err() {
+        if tokio::time::timeout(LAST_REQUESTS, connections.wait()).await.is_err() {
             watch.finish(false);
-            let mut patience = IDLE_CALL;
-            while tokio::time::timeout(patience, connections.wait()).await.is_err() {
+            let mut wait = CLOSE_TIMEOUT;
+            while tokio::time::timeout(wait, connections.wait()).await.is_err() {
                 watch.close_idle();
-                patience = LAST_CALL;
+                wait = LAST_REQUESTS;
             }
         }
     };
     if tokio::time::timeout(limit, ended).await.is_err() {
-        tracing::warn!(left = connections.len(), "drain time is over; connections are cut");
+        tracing::warn!(left = connections.len(), "drain time is over; open connections are closed");
     }
 }
 
-async fn look<H: Handler>(state: Arc<WorkerState<H>>) {
+async fn watch<H: Handler>(state: Arc<WorkerState<H>>) {
     loop {
         tokio::time::sleep(state.watch.round).await;
-        state.watch.look();
-        give_back();
+        state.watch.check();
+        release_free_pages();
     }
 }
 
-/// Takes connections in.
+/// Accepts connections.
 #[derive(Debug)]
-struct Reception<H> {
+struct Acceptor<H> {
     state: Arc<WorkerState<H>>,
     admission: Arc<Admission>,
     connections: TaskTracker,
 }
 
-impl<H> Clone for Reception<H> {
+impl<H> Clone for Acceptor<H> {
     fn clone(&self) -> Self {
         let Self { state, admission, connections } = self;
         Self { state: state.clone(), admission: admission.clone(), connections: connections.clone() }
     }
 }
 
-impl<H: Handler> Reception<H> {
-    async fn receive(self, listener: Listener, stop: CancellationToken) {
+impl<H: Handler> Acceptor<H> {
+    async fn accept(self, listener: Listener, stop: CancellationToken) {
         let accept = async {
             loop {
                 match listener.accept().await {
-                    Ok((stream, address)) => self.take(stream, address),
+                    Ok((stream, address)) => self.serve(stream, address),
                     Err(error) => {
-                        // Out of descriptors, usually: wait for some to be closed instead of spinning.
+                        // Usually no descriptor is free: wait until one is, instead of spinning.
                         tracing::warn!(%error, "cannot accept");
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
@@ -187,21 +188,21 @@ impl<H: Handler> Reception<H> {
             }
         };
         let _ = stop.run_until_cancelled(accept).await;
-        // Those that the kernel took in for us already are served as well.
+        // Connections that the kernel has already accepted are served too.
         let rest = async {
             while let Ok((stream, address)) = listener.accept().await {
-                self.take(stream, address);
+                self.serve(stream, address);
             }
         };
         let _ = tokio::time::timeout(Duration::ZERO, rest).await;
     }
 
-    fn take(&self, stream: Socket, address: SocketAddr) {
+    fn serve(&self, stream: Socket, address: SocketAddr) {
         let token = self.connections.token();
         let (permit, verdict) = Admission::enter(&self.admission, &self.state.counters, token);
         let over = match verdict {
             Verdict::Served => None,
-            Verdict::ForwardedHeaders(limit) | Verdict::Closed(limit) => {
+            Verdict::Refused(limit) | Verdict::Closed(limit) => {
                 self.state.counters.hit(limit, Some(address.ip()));
                 Some(limit)
             }
@@ -233,16 +234,16 @@ impl Listener {
                 let (stream, address) = listener.accept().await?;
                 (Socket::Tcp(stream), address)
             }
-            Self::Unix(listener) => (Socket::Unix(listener.accept().await?.0), HERE),
+            Self::Unix(listener) => (Socket::Unix(listener.accept().await?.0), LOOPBACK),
         })
     }
 }
 
-/// Who connects by a Unix socket is on this machine.
-const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-/// How long a line of the access log may wait to be written with others.
+/// The address of clients that connect through a Unix socket.
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// How long a line of the access log may wait so that several are written at once.
 const FLUSH: Duration = Duration::from_millis(100);
-/// For requests on their way when the end begins.
-const LAST_CALL: Duration = Duration::from_millis(250);
-/// For an idle connection to be closed by both sides in good order, and for a handshake to be finished.
-const IDLE_CALL: Duration = Duration::from_secs(3);
+/// Time for requests that are on their way when the stop begins.
+const LAST_REQUESTS: Duration = Duration::from_millis(250);
+/// Time for both sides to close an idle connection, and for a TLS handshake to finish.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,4 +1,4 @@
-//! The bytes between TLS and HTTP: passed through, noted when the client does not take them or sends what must be refused.
+//! The bytes between TLS and HTTP. Passes them on, notes when the client does not read, and checks heads more strictly than hyper.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,33 +11,33 @@ use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
 use super::client_socket::ClientSocket;
-use super::pieces::{MOST, are_short, cut};
+use super::short_writes::{MOST, are_short, split};
 use crate::wire::query;
 use crate::wire::strict_head::StrictHead;
 
-/// A TLS connection whose writes are noted.
+/// A client's TLS connection.
 #[derive(Debug)]
-pub struct Stream {
+pub struct ClientStream {
     tls: Box<TlsStream<ClientSocket>>,
     activity: Arc<Activity>,
-    /// Read before, and not used. Boxed: rare.
+    /// Bytes that were read but not used. Boxed: rare.
     unread: Option<Box<Bytes>>,
-    /// Reads along with what comes in over HTTP/1.1.
-    heads: Option<StrictHead>,
+    /// Checks the heads of HTTP/1.1 requests.
+    strict_head: Option<StrictHead>,
 }
 
-impl Stream {
-    /// Wraps a connection that speaks HTTP/1.1. `longest` is how long a head may be that hyper reads.
-    pub fn http1(tls: Box<TlsStream<ClientSocket>>, activity: Arc<Activity>, longest: usize) -> Self {
-        Self { tls, activity, unread: None, heads: Some(StrictHead::new(longest)) }
+impl ClientStream {
+    /// An HTTP/1.1 connection. hyper accepts heads of at most `longest_head` bytes.
+    pub fn http1(tls: Box<TlsStream<ClientSocket>>, activity: Arc<Activity>, longest_head: usize) -> Self {
+        Self { tls, activity, unread: None, strict_head: Some(StrictHead::new(longest_head)) }
     }
 
-    /// Wraps a connection that speaks HTTP/2.
+    /// An HTTP/2 connection.
     pub fn http2(tls: Box<TlsStream<ClientSocket>>, activity: Arc<Activity>) -> Self {
-        Self { tls, activity, unread: None, heads: None }
+        Self { tls, activity, unread: None, strict_head: None }
     }
 
-    /// Gives bytes back that were read too early; they are read again first.
+    /// Returns bytes that were read too early. The next read returns them first.
     pub fn put_back(&mut self, bytes: Bytes) {
         let bytes = match self.unread.take() {
             Some(rest) => Bytes::from([bytes, *rest].concat()),
@@ -46,18 +46,18 @@ impl Stream {
         self.unread = (!bytes.is_empty()).then(|| Box::new(bytes));
     }
 
-    /// Waits until the client speaks or leaves, without a buffer.
+    /// Waits until the client sends or disconnects. Needs no buffer.
     pub async fn readable(&self) -> io::Result<()> {
         self.tls.get_ref().0.readable().await
     }
 
-    fn noted<T>(&self, polled: Poll<T>) -> Poll<T> {
-        self.activity.blocked(polled.is_pending());
+    fn note_blocked<T>(&self, polled: Poll<T>) -> Poll<T> {
+        self.activity.set_blocked(polled.is_pending());
         polled
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for ClientStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -75,14 +75,22 @@ impl AsyncRead for Stream {
         }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.tls).poll_read(cx, buffer);
-        if let Some(heads) = &mut this.heads {
+        if polled.is_pending() {
+            if this.tls.get_ref().0.has_kept() && this.activity.is_idle() {
+                // The request did not come with the end of the handshake. With Nagle's algorithm (RFC 1122 §4.2.3.4) the client sends it
+                // when that is acknowledged: a ticket acknowledges it at once, the kernel only after a delay.
+                ready!(this.tls.get_mut().0.poll_send_kept(cx))?;
+            }
+            return Poll::Pending;
+        }
+        if let Some(strict_head) = &mut this.strict_head {
             let read = &buffer.filled()[before..];
-            // Only where the parser and this reader agree that a request begins: no other byte is ever changed.
-            let begun =
-                heads.request_line().filter(|_| this.activity.is_idle() && !this.activity.is_tunnel());
-            let encoded = begun.and_then(|begun| query::encoded(begun, read));
-            if let Some(flawed) = heads.read(read) {
-                this.activity.is_flawed(flawed);
+            // Bytes change only where hyper's parser and this reader agree that a request begins.
+            let line = strict_head.request_line();
+            let line = line.filter(|_| this.activity.is_idle() && !this.activity.is_tunnel());
+            let encoded = line.and_then(|line| query::encoded(line, read));
+            if let Some(flawed) = strict_head.read(read) {
+                this.activity.set_flawed_head(flawed);
             }
             if let Some(encoded) = encoded {
                 buffer.set_filled(before);
@@ -91,16 +99,11 @@ impl AsyncRead for Stream {
                 this.put_back(Bytes::copy_from_slice(later));
             }
         }
-        if polled.is_pending() && this.tls.get_ref().0.keeps_back() && this.activity.is_idle() {
-            // The request did not come with the handshake's last bytes. A client that has Nagle's algorithm (RFC 1122
-            // §4.2.3.4) sends it when these are acknowledged, which the ticket does at once, and the kernel only after a while.
-            ready!(this.tls.get_mut().0.poll_send_kept(cx))?;
-        }
         polled
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for ClientStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
@@ -114,12 +117,12 @@ impl AsyncWrite for Stream {
         let polled = if are_short(slices) {
             tls.poll_write_vectored(cx, slices)
         } else {
-            tls.poll_write_vectored(cx, cut(slices, &mut [IoSlice::new(&[]); MOST]))
+            tls.poll_write_vectored(cx, split(slices, &mut [IoSlice::new(&[]); MOST]))
         };
         if let Poll::Ready(Ok(count)) = polled {
-            self.activity.held.took(count);
+            self.activity.unread.add_read(count);
         }
-        self.noted(polled)
+        self.note_blocked(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -128,7 +131,7 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.tls).poll_flush(cx);
-        self.noted(polled)
+        self.note_blocked(polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

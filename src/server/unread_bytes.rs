@@ -1,7 +1,7 @@
-//! Bytes of responses that clients have not read yet: limits for each connection, and for all of a worker.
+//! Response bytes that clients have not read yet, counted piece by piece, with limits for each connection and for each worker.
 //!
-//! Only the worker's own thread counts, so plain loads and stores are enough. A body whose connection is over a limit waits: what it
-//! would bring next is not read from Campaign.
+//! Only the worker's own thread counts, so plain loads and stores are enough. A body whose connection exceeds a limit waits: the gateway
+//! does not read its next piece from Campaign.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,29 +11,30 @@ use std::task::{Context, Waker};
 use crate::policy::buffers::{BufferLimits, Full};
 use crate::telemetry::{Counters, Limit};
 
-/// The limits of one worker, and where it counts.
+/// The limits of one worker, and its counters.
 #[derive(Debug)]
-pub struct Buffers {
+pub struct WorkerBuffers {
     pub limits: BufferLimits,
     pub counters: Arc<Counters>,
 }
 
-/// What one connection holds.
+/// The unread bytes of one connection.
 #[derive(Debug, Default)]
-pub struct Held {
+pub struct UnreadBytes {
     bytes: AtomicU64,
-    /// Bytes that TLS has taken so far.
-    taken: AtomicU64,
+    /// Bytes that TLS has accepted since the connection began.
+    read: AtomicU64,
+    /// True while bodies wait.
     pub(super) waits: AtomicBool,
     waiting: Mutex<Vec<Waker>>,
     /// `None`: without limits.
-    worker: Option<Arc<Buffers>>,
+    worker: Option<Arc<WorkerBuffers>>,
     peer: Option<IpAddr>,
 }
 
-impl Held {
-    /// Nothing yet, of this client, counted for this worker.
-    pub fn new(worker: Arc<Buffers>, peer: IpAddr) -> Self {
+impl UnreadBytes {
+    /// No bytes yet of this client. They count for this worker.
+    pub fn new(worker: Arc<WorkerBuffers>, peer: IpAddr) -> Self {
         Self { worker: Some(worker), peer: Some(peer), ..Self::default() }
     }
 
@@ -42,20 +43,20 @@ impl Held {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Bytes that TLS has taken so far.
-    pub fn taken(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed)
+    /// Bytes that TLS has accepted since the connection began.
+    pub fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
     }
 
-    /// TLS has taken so many more.
-    pub fn took(&self, count: usize) {
-        self.taken.store(self.taken().wrapping_add(count as u64), Ordering::Relaxed);
+    /// Notes that TLS has accepted so many more bytes.
+    pub fn add_read(&self, count: usize) {
+        self.read.store(self.read().wrapping_add(count as u64), Ordering::Relaxed);
     }
 
     /// Whether a body may hand over another piece.
     ///
     /// # Errors
-    /// Not now; the task is woken when it may try again.
+    /// Not now. The task is woken when it may try again.
     pub fn admit(&self, cx: &mut Context<'_>) -> Result<(), Full> {
         let Some(worker) = &self.worker else { return Ok(()) };
         let admitted = worker.limits.admit(self.bytes(), worker.counters.buffered());
@@ -66,7 +67,7 @@ impl Held {
     }
 
     #[cold]
-    fn wait(&self, worker: &Buffers, full: Full, task: &Waker) {
+    fn wait(&self, worker: &WorkerBuffers, full: Full, task: &Waker) {
         if !self.waits.swap(true, Ordering::Relaxed) {
             let limit = match full {
                 Full::Connection => Limit::ConnectionBuffer,
@@ -80,7 +81,7 @@ impl Held {
         }
     }
 
-    /// Lets every body that waits try again, when there is enough space.
+    /// Lets every waiting body try again when there is enough space.
     pub fn retry(&self) {
         if self.waits.load(Ordering::Relaxed)
             && let Some(worker) = &self.worker
@@ -92,14 +93,14 @@ impl Held {
         }
     }
 
-    /// TLS keeps what it has taken, because the client takes nothing; or no longer does.
-    pub fn blocks(&self, blocked: bool) {
+    /// Counts what TLS keeps while the client reads nothing.
+    pub fn set_blocked(&self, blocked: bool) {
         if let Some(worker) = &self.worker {
             worker.counters.buffer(if blocked { TLS } else { -TLS });
         }
     }
 
-    /// Counts so many more bytes, or less.
+    /// Counts more bytes, or fewer.
     pub fn change(&self, by: i64) {
         self.bytes.store(self.bytes().wrapping_add_signed(by), Ordering::Relaxed);
         if let Some(worker) = &self.worker {
@@ -107,12 +108,12 @@ impl Held {
         }
     }
 
-    /// Counts so many bytes less, and lets others go on.
+    /// Counts so many bytes less, and lets waiting bodies try again.
     pub fn release(&self, size: i64) {
         self.change(-size);
         self.retry();
     }
 }
 
-/// What TLS keeps at most for a client that takes nothing: rustls takes no more than this.
+/// Bytes that TLS keeps at most for a client that reads nothing: rustls accepts no more.
 const TLS: i64 = 64 * 1024;

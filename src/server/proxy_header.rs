@@ -1,4 +1,4 @@
-//! Reads the PROXY protocol header of a connection, and not a byte more.
+//! Reads the PROXY protocol header of a connection, and no byte after it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,10 +7,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::wire::proxy_protocol::{Progress, parse};
 
-/// The client's address; `None` when the sender speaks for itself.
+/// The client's address; `None` when the proxy itself is the client.
 ///
 /// # Errors
-/// When the header is no header, or the connection ends within it.
+/// The header is malformed, or the connection ends within it.
 pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<SocketAddr>> {
     let mut bytes = Vec::new();
     loop {
