@@ -5,6 +5,7 @@
 
 mod assertion;
 mod auth;
+mod confirm;
 mod data;
 mod embedded;
 mod ended;
@@ -79,7 +80,7 @@ pub struct Sessions {
     vault: Arc<Vault>,
     live: Cache<Key, Arc<Auth>, BuildHasherDefault<KeyHasher>>,
     registry: Arc<Registry>,
-    undeleted: Arc<upkeep::Undeleted>,
+    undeleted: Arc<ended::Undeleted>,
     ended: Arc<EndedQueue>,
     lifetimes: Lifetimes,
     clock: Clock,
@@ -202,7 +203,7 @@ impl Sessions {
         }
         // A task of its own: the client may hang up, and the session cleanup must happen.
         let (sessions, key) = (self.clone(), auth.key);
-        let done = tokio::spawn(async move { sessions.dismiss(key, EndReason::TimedOut).await });
+        let done = tokio::spawn(async move { sessions.end_key(key, EndReason::TimedOut).await });
         done.await.map_or(Ok(()), |ended| ended.map(drop))
     }
 

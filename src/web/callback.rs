@@ -303,7 +303,7 @@ impl Callback<'_> {
     ) -> Result<Arc<Auth>, Rejection> {
         let sessions = &self.shared.sessions;
         if let Some(old) = old {
-            sessions.dismiss(old.key(), EndReason::Replaced).await?;
+            sessions.end_key(old.key(), EndReason::Replaced).await?;
         }
         Ok(sessions.create(identity, tokens.clone(), campaign.cloned()).await?)
     }

@@ -33,7 +33,7 @@ pub fn who(auth: &Auth) -> Who<'_> {
 }
 
 async fn out(shared: &Shared, id: RequestId, auth: &Auth, why: EndReason) {
-    if let Err(error) = shared.sessions.dismiss(auth.key(), why).await {
+    if let Err(error) = shared.sessions.end_key(auth.key(), why).await {
         tracing::warn!(request = %id, %error, "the session is over here; the store is told when it is back");
     }
 }

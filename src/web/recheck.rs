@@ -30,7 +30,7 @@ pub async fn keep_checking(shared: Arc<Shared>, interval: Duration) {
         pause = TICK.max(begun.elapsed() * 100);
         let check = async |auth: Arc<Auth>| {
             let check = Check { shared: &shared, id: RequestId::random(), interval };
-            let done = shared.sessions.alone("recheck", auth.key(), check.run(&auth)).await;
+            let done = shared.sessions.exclusively("recheck", auth.key(), check.run(&auth)).await;
             if let Ok(Some(Err(error))) | Err(error) = done {
                 tracing::debug!(%error, "groups not asked for: the store is away");
                 auth.postpone_recheck(shared.clock.now().plus(SHORT_PAUSE));
