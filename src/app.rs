@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -17,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 mod handler;
 
 use crate::admin::{self, Admin};
+use crate::auth::{self, Authenticator, Services, Tasks};
 use crate::campaign::Campaign;
 use crate::clock::Clock;
 use crate::config::{self, Config, ListenAddress, UpstreamAddress};
@@ -31,7 +31,7 @@ use crate::session::{
     self, Attempts, EndedSession, Lifetimes, SavedForms, Sessions, Signer, StoreStartError,
 };
 use crate::telemetry::{AccessLog, Metrics};
-use crate::web::{self, Authority, Gate, RateLimiter, Renewals, Shared, SignInLimiter, farewell};
+use crate::web::{Gate, HostLines, RateLimiter, SignInLimiter, Site, Snapshot, Stopping, WorkerView};
 use crate::wire::fields::header_text;
 
 /// The gateway cannot start.
@@ -64,11 +64,12 @@ pub struct Gateway {
     pub names: Vec<String>,
     /// Removed at the end.
     files: Vec<SocketFile>,
-    shared: Arc<Shared>,
+    auth: Arc<Authenticator>,
+    stopping: Arc<Stopping>,
     workers: Workers,
     control: JoinSet<()>,
-    /// Tells the goodbyes to come to an end, and when they have.
-    goodbyes: (CancellationToken, JoinHandle<()>),
+    /// Tells the cleanup of ended sessions to finish, and when it has.
+    cleanup: (CancellationToken, JoinHandle<()>),
 }
 
 impl Gateway {
@@ -76,8 +77,9 @@ impl Gateway {
     pub async fn start(config: &Config, tls: Arc<ServerConfig>, clock: Clock) -> Result<Self, StartError> {
         let campaign = &config.instance.campaign;
         let endpoints = endpoints(campaign)?;
-        let (partings, parted) = mpsc::channel(farewell::QUEUE);
-        let shared = Arc::new(shared(config, endpoints.clone(), clock, partings)?);
+        let (ended, to_clean_up) = mpsc::channel(auth::QUEUE);
+        let auth = Arc::new(authenticator(config, endpoints.clone(), clock.clone(), ended)?);
+        let snapshot = Arc::new(snapshot(config, &auth));
         let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
         let upstreams = Arc::new(Upstreams::new(endpoints.into_iter().zip(weights).collect(), campaign));
         let mut bound = listen(config)?;
@@ -88,7 +90,7 @@ impl Gateway {
             let listener = Redirect::bind(*address)?;
             http_redirect.push(listener.local_addr()?);
             let redirect = Redirect {
-                origin: shared.origin.clone(),
+                origin: auth.origin.clone(),
                 proxy_protocol: config.listen.proxy_protocol,
                 trusted_proxies: config.listen.trusted_proxies.clone(),
             };
@@ -98,34 +100,39 @@ impl Gateway {
         if let Some(address) = config.listen.admin {
             let listener = admin::bind(address).await?;
             admin = Some(listener.local_addr()?);
-            let shown =
-                Admin { metrics: metrics.clone(), shared: shared.clone(), upstreams: upstreams.clone() };
+            let shown = Admin {
+                metrics: metrics.clone(),
+                auth: auth.clone(),
+                stopping: snapshot.stopping.clone(),
+                upstreams: upstreams.clone(),
+            };
             control.spawn(admin::serve(listener, admin::router(Arc::new(shown))));
         }
-        control.spawn(prepare(shared.clone()));
-        control.spawn(rotate(shared.clone()));
-        control.spawn(web::keep_checking(shared.clone(), config.session.recheck_groups));
+        control.spawn(prepare(auth.clone()));
+        control.spawn(rotate(auth.clone()));
+        control.spawn(auth::keep_checking(auth.clone(), config.session.recheck_groups));
         upstreams.watch(&mut control);
-        let sessions = shared.sessions.clone();
+        let sessions = auth.services.sessions.clone();
         control.spawn(async move { sessions.maintain().await });
         let https = bound.iter().filter_map(|bound| bound.address).collect();
         let names = bound.iter().map(|bound| bound.name.clone()).collect();
         let files = bound.iter_mut().filter_map(|bound| bound.file.take()).collect();
-        let workers = Workers::start(workers(config, &shared, &upstreams, &tls, bound, &metrics)?)?;
+        let workers = Workers::start(workers(config, &snapshot, &clock, &upstreams, &tls, bound, &metrics)?)?;
         let closing = CancellationToken::new();
-        let goodbyes = tokio::spawn(farewell::run(shared.clone(), parted, closing.clone()));
-        let goodbyes = (closing, goodbyes);
-        Ok(Self { https, http_redirect, admin, names, files, shared, workers, control, goodbyes })
+        let cleanup = tokio::spawn(auth::run_cleanup(auth.clone(), to_clean_up, closing.clone()));
+        let cleanup = (closing, cleanup);
+        let stopping = snapshot.stopping.clone();
+        Ok(Self { https, http_redirect, admin, names, files, auth, stopping, workers, control, cleanup })
     }
 
     /// True once logins can begin.
     pub fn is_ready(&self) -> bool {
-        self.shared.ims.is_ready()
+        self.auth.ims.is_ready()
     }
 
     /// Has readiness answer 503 from now on; requests are served as before.
     pub fn retire(&self) {
-        self.shared.is_retiring.store(true, Ordering::Relaxed);
+        self.stopping.begin();
     }
 
     /// Stops listening, drains, ends.
@@ -136,13 +143,13 @@ impl Gateway {
         let workers = self.workers;
         // Joining threads blocks; the control runtime has other work to finish meanwhile.
         let _ = tokio::task::spawn_blocking(move || workers.stop()).await;
-        // Before the goodbyes: a renewal that fails for good is the end of a session.
-        self.shared.renewals.settle().await;
-        let (closing, goodbyes) = self.goodbyes;
+        // Before the cleanup: a refresh that fails for good ends a session.
+        self.auth.services.tasks.settle().await;
+        let (closing, cleanup) = self.cleanup;
         closing.cancel();
-        if tokio::time::timeout(LAST_GOODBYES, goodbyes).await.is_err() {
+        if tokio::time::timeout(LAST_CLEANUP, cleanup).await.is_err() {
             tracing::warn!(
-                "Campaign and IMS were not told of every session that ended; what they keep ends by itself"
+                "Campaign and IMS were not told about every ended session; what they keep expires by itself"
             );
         }
         // Last: requests being finished may still need keys, and probes their answers.
@@ -150,12 +157,13 @@ impl Gateway {
     }
 }
 
-fn shared(
+/// Opens the store, and builds what signs people in.
+fn authenticator(
     config: &Config,
     campaign: Vec<Endpoint>,
     clock: Clock,
-    partings: mpsc::Sender<EndedSession>,
-) -> Result<Shared, StartError> {
+    ended: mpsc::Sender<EndedSession>,
+) -> Result<Authenticator, StartError> {
     let instance = config.instance.clone();
     let ims_connector = ims_connector(&instance.ims)?;
     let ims_http = HttpClient::new(ims_connector, instance.ims.timeout);
@@ -163,31 +171,46 @@ fn shared(
         Lifetimes { idle: config.session.idle_timeout, absolute: config.session.absolute_timeout };
     let origin = instance.ims.origin();
     let opened = session::open(&config.session.store, &origin, lifetimes, &clock)?;
-    let forms = SavedForms::new(opened.vault.clone(), config.session.login_timeout, clock.clone());
-    Ok(Shared {
-        forms,
-        ims: Ims::new(instance.clone(), ims_http, clock.clone()),
-        campaign: Campaign::new(campaign, SOAP_DEADLINE),
-        sessions: Sessions::new(opened.vault, opened.cached, lifetimes, clock.clone()).reporting(partings),
-        renewals: Renewals::new(Handle::current()),
+    let saved_forms = SavedForms::new(opened.vault.clone(), config.session.login_timeout, clock.clone());
+    let services = Services {
+        saved_forms,
+        sessions: Sessions::new(opened.vault, opened.cached, lifetimes, clock.clone()).reporting(ended),
         signer: Signer::new(origin.clone())?,
         sealer: opened.keys.sealer(Purpose::LoginCookie),
+        attempts: Attempts::default(),
+        tasks: Tasks::new(Handle::current()),
+        clock: clock.clone(),
+    };
+    Ok(Authenticator {
+        ims: Ims::new(instance.clone(), ims_http, clock),
+        campaign: Campaign::new(campaign, SOAP_DEADLINE),
         cookies: CookieNames::new(config.session.cookie_suffix.as_ref()),
         max_per_user: config.session.max_per_user,
-        limits: config.limits,
-        forward_auth_secret: config.listen.forward_auth_secret.clone(),
-        rate: config.limits.requests().map(RateLimiter::new),
-        sign_ins: config.limits.sign_ins().map(SignInLimiter::new),
-        attempts: Attempts::default(),
-        clock,
         login_timeout: config.session.login_timeout,
         absolute_timeout: config.session.absolute_timeout,
-        authority: Authority::new(header_text(origin.split_once("://").map_or("", |(_, host)| host))),
-        hsts: config.listen.hsts.map(hsts),
-        is_retiring: AtomicBool::new(false),
+        services: Arc::new(services),
         origin,
         instance,
     })
+}
+
+/// All that the configuration decides for requests.
+fn snapshot(config: &Config, auth: &Arc<Authenticator>) -> Snapshot {
+    let host = auth.origin.split_once("://").map_or("", |(_, host)| host);
+    let site = Site {
+        instance: config.instance.clone(),
+        auth: auth.clone(),
+        host: HostLines::new(header_text(host)),
+        forward_auth_secret: config.listen.forward_auth_secret.clone(),
+    };
+    Snapshot {
+        sites: vec![Arc::new(site)],
+        limits: config.limits,
+        hsts: config.listen.hsts.map(hsts),
+        rate: config.limits.requests().map(|rate| Arc::new(RateLimiter::new(rate))),
+        sign_ins: config.limits.sign_ins().map(|rate| Arc::new(SignInLimiter::new(rate))),
+        stopping: Arc::default(),
+    }
 }
 
 /// RFC 6797 §6.1, for this host alone: what the others of its domain speak is not known here.
@@ -219,7 +242,8 @@ fn listen(config: &Config) -> io::Result<Vec<Bound>> {
 
 fn workers(
     config: &Config,
-    shared: &Arc<Shared>,
+    snapshot: &Arc<Snapshot>,
+    clock: &Clock,
     upstreams: &Arc<Upstreams>,
     tls: &Arc<ServerConfig>,
     bound: Vec<Bound>,
@@ -231,11 +255,12 @@ fn workers(
     limits.buffer_bytes /= u64::try_from(config.listen.workers.max(1)).unwrap_or(1);
     let urls = Arc::new(response_urls(&config.instance));
     for counters in metrics.workers() {
-        let proxy = Proxy::new(upstreams, &urls, &config.limits, counters);
+        let proxy = Arc::new(Proxy::new(upstreams, &urls, &config.limits, counters));
+        let view = WorkerView { snapshot: snapshot.clone(), proxies: Box::new([proxy]) };
         workers.push(Worker {
             sockets: Vec::new(),
             tls: tls.clone(),
-            handler: Gate::new(shared.clone(), proxy, AccessLog::new(&config.log)?, counters.clone()),
+            handler: Gate::new(view, clock.clone(), AccessLog::new(&config.log)?, counters.clone()),
             trusted_proxies: config.listen.trusted_proxies.clone(),
             proxy_protocol: config.listen.proxy_protocol,
             limits,
@@ -303,9 +328,9 @@ pub fn endpoints(campaign: &config::Campaign) -> io::Result<Vec<Endpoint>> {
 }
 
 /// Loads what logins need before the first person comes, keeps trying while IMS is away, and keeps it fresh.
-async fn prepare(shared: Arc<Shared>) {
+async fn prepare(auth: Arc<Authenticator>) {
     let mut pause = Duration::from_secs(1);
-    while let Err(error) = shared.ims.prepare().await {
+    while let Err(error) = auth.ims.prepare().await {
         let wait = pause.max(error.retry_after().unwrap_or_default());
         tracing::warn!(%error, "IMS is not ready; trying again in {wait:?}");
         tokio::time::sleep(wait).await;
@@ -314,17 +339,17 @@ async fn prepare(shared: Arc<Shared>) {
     tracing::info!("IMS metadata and keys loaded");
     loop {
         tokio::time::sleep(REFRESH).await;
-        if let Err(error) = shared.ims.refresh().await {
+        if let Err(error) = auth.ims.refresh().await {
             tracing::warn!(%error, "IMS metadata and keys not refreshed; the known ones stay in use");
         }
     }
 }
 
 /// Changes the key of the assertions.
-async fn rotate(shared: Arc<Shared>) {
+async fn rotate(auth: Arc<Authenticator>) {
     loop {
         tokio::time::sleep(ROTATION).await;
-        match shared.signer.rotate() {
+        match auth.services.signer.rotate() {
             Ok(()) => tracing::info!("assertions are signed with the next key"),
             Err(error) => tracing::warn!(%error, "the key of the assertions stays"),
         }
@@ -335,7 +360,7 @@ async fn rotate(shared: Arc<Shared>) {
 const ROTATION: Duration = Duration::from_hours(24);
 /// How long a key that IMS withdrew, or an address that it moved, may stay in use.
 const REFRESH: Duration = Duration::from_hours(1);
-/// For goodbyes that wait when the gateway stops.
-const LAST_GOODBYES: Duration = Duration::from_secs(5);
+/// For ended sessions that wait for their cleanup when the gateway stops.
+const LAST_CLEANUP: Duration = Duration::from_secs(5);
 /// Logons are short; Campaign may be slow to start a session.
 const SOAP_DEADLINE: Duration = Duration::from_secs(30);

@@ -9,17 +9,16 @@ use serde_json::{Value, json};
 
 use super::Admin;
 use crate::proxy::Standing;
-use crate::web::is_ready;
 
 /// 200 while requests are served, 503 from the stop on. Whether people can be signed in, and which part is away, stands in the answer.
 pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Json<Value>) {
-    let ims = admin.shared.ims.is_ready();
+    let ims = admin.auth.ims.is_ready();
     let upstreams: Vec<Value> = admin
         .upstreams
         .standings()
         .map(|(name, standing)| json!({"upstream": &**name, "standing": word(standing)}))
         .collect();
-    let is_ready = is_ready(&admin.shared);
+    let is_ready = admin.stopping.is_ready();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let health = json!({
         "status": if is_ready { "ok" } else { "stopping" },

@@ -13,9 +13,10 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get};
 use http::{HeaderMap, StatusCode, header};
 
+use crate::auth::Authenticator;
 use crate::proxy::Upstreams;
 use crate::telemetry::Metrics;
-use crate::web::Shared;
+use crate::web::Stopping;
 
 pub use listener::{bind, serve};
 
@@ -24,8 +25,10 @@ pub use listener::{bind, serve};
 pub struct Admin {
     /// The counters.
     pub metrics: Arc<Metrics>,
-    /// The instance.
-    pub shared: Arc<Shared>,
+    /// Sessions and IMS.
+    pub auth: Arc<Authenticator>,
+    /// Whether the process is about to stop.
+    pub stopping: Arc<Stopping>,
     /// Its Campaign servers.
     pub upstreams: Arc<Upstreams>,
 }
@@ -42,7 +45,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
-    let text = admin.metrics.render() + &admin.shared.ims.usage().render();
+    let text = admin.metrics.render() + &admin.auth.ims.usage().render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Whose {
 
 /// `GET /sessions?user=&after=&limit=`
 pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(wanted): Query<Wanted>) -> Response {
-    let sessions = &admin.shared.sessions;
+    let sessions = &admin.auth.services.sessions;
     let after = wanted.after.filter(|after| !after.is_empty());
     let Ok(after) = after.map(|text| Cursor::parse(&text).ok_or(())).transpose() else {
         return answer(StatusCode::BAD_REQUEST, json!({"error": "after is not the next of a page"}));
@@ -60,7 +60,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(wanted): Query<W
 
 /// `DELETE /sessions/{sid}`
 pub(super) async fn revoke(State(admin): State<Arc<Admin>>, Path(sid): Path<String>) -> Response {
-    match admin.shared.sessions.end_sid(&sid, EndReason::Operator).await {
+    match admin.auth.services.sessions.end_sid(&sid, EndReason::Operator).await {
         Ok(true) => {
             audit::revoked(RequestId::random(), None, Some(&sid), 1);
             answer(StatusCode::OK, json!({"ended": 1}))
@@ -75,7 +75,7 @@ pub(super) async fn revoke_all(
     State(admin): State<Arc<Admin>>,
     Query(Whose { user }): Query<Whose>,
 ) -> Response {
-    let sessions = &admin.shared.sessions;
+    let sessions = &admin.auth.services.sessions;
     let ended = async {
         let keys = of(sessions, &user).await?.into_iter().map(|session| session.key).collect();
         sessions.end_all(keys, EndReason::Operator).await

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::clock::UnixTime;
 use crate::policy::refreshed::Original;
+use crate::telemetry::audit::Who;
 
 /// One person's session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -87,6 +88,12 @@ impl Identity {
     /// The name to show: e-mail address, name, or user id.
     pub fn display(&self) -> &str {
         self.email.as_deref().or(self.name.as_deref()).unwrap_or(&self.user)
+    }
+
+    /// Whom an audit line is about.
+    pub fn subject(&self) -> Who<'_> {
+        let email = self.email.as_deref().unwrap_or_default();
+        Who { user: &self.user, email, organization: &self.organization }
     }
 }
 

@@ -5,7 +5,6 @@
 
 mod assertion;
 mod auth;
-mod confirm;
 mod data;
 mod embedded;
 mod ended;
@@ -80,7 +79,7 @@ pub struct Sessions {
     vault: Arc<Vault>,
     live: Cache<Key, Arc<Auth>, BuildHasherDefault<KeyHasher>>,
     registry: Arc<Registry>,
-    undeleted: Arc<ended::Undeleted>,
+    undeleted: Arc<upkeep::Undeleted>,
     ended: Arc<EndedQueue>,
     lifetimes: Lifetimes,
     clock: Clock,
@@ -203,7 +202,7 @@ impl Sessions {
         }
         // A task of its own: the client may hang up, and the session cleanup must happen.
         let (sessions, key) = (self.clone(), auth.key);
-        let done = tokio::spawn(async move { sessions.end_key(key, EndReason::TimedOut).await });
+        let done = tokio::spawn(async move { sessions.dismiss(key, EndReason::TimedOut).await });
         done.await.map_or(Ok(()), |ended| ended.map(drop))
     }
 

@@ -101,7 +101,7 @@ impl Sessions {
     pub async fn end_all(&self, sessions: Vec<Key>, why: EndReason) -> Result<usize, StoreError> {
         let (mut ended, mut failure) = (0, None);
         for key in sessions {
-            match self.end_key(key, why).await {
+            match self.dismiss(key, why).await {
                 Ok(was_there) => ended += usize::from(was_there),
                 Err(error) => failure = Some(error),
             }
@@ -112,7 +112,7 @@ impl Sessions {
     /// Ends the session with this `sid`; false when there is no such session.
     pub async fn end_sid(&self, sid: &str, why: EndReason) -> Result<bool, StoreError> {
         match Key::parse(sid) {
-            Some(key) => self.end_key(key, why).await,
+            Some(key) => self.dismiss(key, why).await,
             None => Ok(false),
         }
     }

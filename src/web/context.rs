@@ -1,4 +1,4 @@
-//! What is known of a request before anything is decided.
+//! What is known about a request before anything is decided.
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -6,10 +6,8 @@ use std::sync::LazyLock;
 use http::{HeaderMap, HeaderValue, header};
 use memchr::memmem;
 
-use super::shared::Shared;
 use crate::clock::UnixTime;
 use crate::net::AddressGroup;
-use crate::pages::PageContext;
 use crate::peer::Peer;
 use crate::proxy::Caller;
 use crate::telemetry::RequestId;
@@ -35,7 +33,7 @@ pub struct Context {
 
 impl Context {
     /// Reads the facts from a request's headers.
-    pub fn new(shared: &Shared, headers: &HeaderMap, peer: Peer) -> Self {
+    pub fn new(now: UnixTime, headers: &HeaderMap, peer: Peer) -> Self {
         let given = if peer.trusted { headers.get(REQUEST_ID).and_then(RequestId::from_peer) } else { None };
         let accept = headers.get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
         let wants_page = match (PAGE.find(accept), JSON.find(accept)) {
@@ -44,20 +42,15 @@ impl Context {
         };
         let wants_fault = !wants_page && headers.contains_key("soapaction");
         let id = given.unwrap_or_else(RequestId::random);
-        Self { id, peer, now: shared.clock.now(), wants_page, wants_fault }
+        Self { id, peer, now, wants_page, wants_fault }
     }
 
-    /// Who asks, with a session or without. A trusted proxy speaks for many.
+    /// Whose share of the connections to Campaign the request uses. A trusted proxy sends requests of many people.
     pub fn caller(&self, signed_in: bool) -> Caller {
         if signed_in {
             return Caller::SignedIn;
         }
         Caller::Anonymous((!self.peer.trusted).then(|| AddressGroup::of(self.peer.ip)))
-    }
-
-    /// What every page needs.
-    pub fn page<'a>(&'a self, shared: &'a Shared) -> PageContext<'a> {
-        PageContext { request_id: self.id.as_str(), support: shared.support(), now: self.now }
     }
 
     /// The address of the client: as the nearest trusted proxy names it, otherwise the peer's.

@@ -1,40 +1,40 @@
-//! Writes and WebSockets that a page of another origin sends with somebody's session.
+//! Writes and WebSockets that a page of another origin sends with a person's session.
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Request, header};
 
+use super::call::Call;
 use super::context::Context;
-use super::ending::who;
 use super::rejection::Rejection;
-use super::request_host::without_port;
-use super::shared::Shared;
+use super::site::{Site, without_port};
 use crate::policy::client_kind::ClientKind;
 use crate::policy::origin::{Source, is_unsafe, source};
 use crate::session::Auth;
 use crate::telemetry::audit;
 
-/// True for a request that may change something, or opens a WebSocket, and that a page of another origin sent, as the
-/// browser says. `host` is the request's own host: another host of this gateway (`campaign.hosts`) is another origin.
-pub fn is_refused<B>(shared: &Shared, request: &Request<B>, host: &HeaderValue, websocket: bool) -> bool {
-    (websocket || is_unsafe(request.method())) && is_cross_origin(shared, request.headers(), host)
+/// True for a request that may change something, or opens a WebSocket, and that a page of another origin sent, as the browser says.
+/// `host` is the request's own host: another host of this gateway (`campaign.hosts`) is another origin.
+pub fn is_foreign<B>(site: &Site, request: &Request<B>, host: &HeaderValue, websocket: bool) -> bool {
+    (websocket || is_unsafe(request.method())) && is_cross_origin(site, request.headers(), host)
 }
 
-fn is_cross_origin(shared: &Shared, headers: &HeaderMap, host: &HeaderValue) -> bool {
+fn is_cross_origin(site: &Site, headers: &HeaderMap, host: &HeaderValue) -> bool {
     let is_other = |own: &[&str]| source(headers, own) == Source::OtherOrigin;
-    if shared.authority.is(host) {
-        return is_other(&[&shared.origin]);
+    if site.host.is(host) {
+        return is_other(&[&site.auth.origin]);
     }
     let own = format!("https://{}", host.to_str().unwrap_or_default());
     // A proxy before us may have dropped the port.
-    let callback = shared.instance.ims.callback_server.host_str().unwrap_or_default();
+    let callback = site.instance.ims.callback_server.host_str().unwrap_or_default();
     if without_port(host).eq_ignore_ascii_case(callback) {
-        return is_other(&[&own, &shared.origin]);
+        return is_other(&[&own, &site.auth.origin]);
     }
     is_other(&[&own])
 }
 
-/// 403 in the client's own words, and a line in the audit trail.
-pub fn refuse<B>(shared: &Shared, context: &Context, request: &Request<B>, auth: &Auth) -> Response {
+/// 403 in the client's format, and a line in the audit trail.
+pub fn refuse<B>(call: Call<'_>, request: &Request<B>, session: &Auth) -> Response {
+    let context = call.context;
     let (method, headers, path) = (request.method(), request.headers(), request.uri().path());
     let sent = |name| headers.get(name).map_or("", |value: &HeaderValue| value.to_str().unwrap_or("?"));
     let from = audit::CrossOrigin {
@@ -43,12 +43,18 @@ pub fn refuse<B>(shared: &Shared, context: &Context, request: &Request<B>, auth:
         method: method.as_str(),
         path,
     };
-    audit::cross_origin(context.id, &context.peer_text(), who(auth), &auth.sid, from);
+    audit::cross_origin(
+        context.id,
+        &context.peer_text(),
+        session.data.identity.subject(),
+        &session.sid,
+        from,
+    );
     let is_soap = ClientKind::of(method, headers, path) == ClientKind::Soap;
     let context = Context {
         wants_page: context.wants_page && !is_soap,
         wants_fault: context.wants_fault || is_soap,
         ..context.clone()
     };
-    Rejection::ForeignOrigin.response(shared, &context, true)
+    Rejection::ForeignOrigin.response(Call { context: &context, ..call }, true)
 }

@@ -1,62 +1,72 @@
-//! The gate: the one way every request takes, top to bottom.
+//! The gate: the one way that every request takes, top to bottom.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use axum::Router;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
-use super::account::Account;
+use super::addresses::CALLBACK;
+use super::call::Call;
 use super::context::Context;
 use super::rejection::Rejection;
-use super::request_host::{host, with_host, without_port};
+use super::request_host::{host, with_host};
+use super::request_log::RequestLog;
 use super::responses::options;
-use super::shared::Shared;
-use super::{campaign_session, cross_origin, door, dress, renew, resend, router, whole};
-use crate::clock::UnixTime;
+use super::routes::routes;
+use super::saved_form::replay;
+use super::site::without_port;
+use super::snapshot::WorkerView;
+use super::{auth_challenge, cross_origin, forward, read_body, upstream_request};
+use crate::auth::Purpose;
+use crate::clock::Clock;
 use crate::peer::Peer;
 use crate::policy::client_kind::SOAP_ROUTER;
-use crate::policy::path::CanonicalPath;
+use crate::policy::path::{CanonicalPath, PathError};
 use crate::policy::{public, saved_form};
 use crate::proxy::{Body, ClientBody, Proxy, Wanted, is_websocket};
 use crate::session::Auth;
-use crate::telemetry::{AccessLog, Counters, Limit, Line, Lookup, RequestId};
+use crate::telemetry::{AccessLog, Counters, Limit, Line, RequestId};
 use crate::wire::fields::{EXPIRES_IN, REQUEST_ID, hops_left};
 use crate::wire::framing::{self, FramingError};
 
 /// One worker's gate.
 #[derive(Debug)]
 pub struct Gate {
-    shared: Arc<Shared>,
-    proxy: Arc<Proxy>,
-    own: Router,
+    /// What the next request is served with.
+    view: ArcSwap<WorkerView>,
+    routes: Router,
+    clock: Clock,
     access: AccessLog,
     counters: Arc<Counters>,
 }
 
 impl Gate {
-    /// A gate with its own connections to Campaign.
-    pub fn new(shared: Arc<Shared>, proxy: Proxy, access: AccessLog, counters: Arc<Counters>) -> Self {
-        let own = router::own_pages(shared.clone());
-        Self { shared, proxy: Arc::new(proxy), own, access, counters }
+    /// A gate that serves requests with this view.
+    pub fn new(view: WorkerView, clock: Clock, access: AccessLog, counters: Arc<Counters>) -> Self {
+        Self { view: ArcSwap::from_pointee(view), routes: routes(), clock, access, counters }
     }
 
-    /// Writes out what is logged and not yet written; to be called now and then, and at the end.
+    /// Writes the lines of the access log that are still buffered; to be called from time to time, and at the end.
     pub fn flush_log(&self) {
         self.access.flush();
     }
 
-    /// Answers one request, whatever it is, and logs it.
+    /// Responds to one request, whatever it is, and logs it.
     pub async fn handle(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
         let request = ClientBody::of(request);
         let began = Instant::now();
-        let context = Context::new(&self.shared, request.headers(), peer);
+        // The one configuration of this request. The count behind it is this worker's own.
+        let view = self.view.load_full();
+        let WorkerView { snapshot, proxies } = &*view;
+        let context = Context::new(self.clock.now(), request.headers(), peer);
         let (method, target) = (request.method().clone(), request.uri().clone());
-        // Never the query: a callback's holds the authorization code.
-        let account = Account {
+        // Without the query: a callback's holds the authorization code.
+        let log = RequestLog {
             counters: &self.counters,
             access: &self.access,
             context: &context,
@@ -64,32 +74,35 @@ impl Gate {
             path: target.path(),
             began,
         };
-        let mut response = match self.pass(request, &context, began).await {
+        let index = snapshot.site_of(request.headers().get(header::HOST));
+        let call =
+            Call { snapshot, site: &snapshot.sites[index], context: &context, counters: &self.counters };
+        let mut response = match self.pass(request, call, &proxies[index], began).await {
             Ok(response) => response,
             Err((rejection, signed_in)) => {
                 rejection.count(&self.counters, context.peer.ip);
-                rejection.response(&self.shared, &context, signed_in).map(Body::from)
+                rejection.response(call, signed_in).map(Body::from)
             }
         };
         if method == Method::HEAD {
             take_body(&mut response);
         }
         response.headers_mut().insert(REQUEST_ID, context.id.header());
-        if let Some(hsts) = &self.shared.hsts {
-            // In the place of Campaign's, if it has one: a browser reads the first (RFC 6797 §8.1).
+        if let Some(hsts) = &snapshot.hsts {
+            // Replaces Campaign's, because a browser reads the first (RFC 6797 §8.1).
             response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
-        account.settle(response.status());
+        log.settle(response.status());
         response
     }
 
-    /// Logs an answer that was given without the gate, for want of a request that could be read.
+    /// Logs a response that was given without the gate, because the request could not be read.
     pub fn parse_error(&self, peer: &Peer, status: StatusCode) {
         self.counters.request(status);
         self.access.line(&Line {
             request: RequestId::random(),
             peer: peer.prepared.forwarded_for.to_str().unwrap_or_default(),
-            // A token, but nobody's method.
+            // A token, but no method.
             method: &Method::from_bytes(b"-").unwrap_or_default(),
             path: "-",
             status,
@@ -101,203 +114,182 @@ impl Gate {
     async fn pass(
         &self,
         mut request: Request<ClientBody>,
-        context: &Context,
+        call: Call<'_>,
+        proxy: &Arc<Proxy>,
         now: Instant,
     ) -> Result<Response<Body>, (Rejection, bool)> {
-        let shared = &*self.shared;
+        let Call { snapshot, site, context, .. } = call;
         let anonymous = |rejection| (rejection, false);
 
-        // 0. Not more than one client may ask for.
-        self.over(context, now).map_or(Ok(()), |limit| Err(anonymous(Rejection::Limit(limit))))?;
+        // 0. The limits of one client.
+        over_limit(call, now).map_or(Ok(()), |limit| Err(anonymous(Rejection::Limit(limit))))?;
 
         let websocket = is_websocket(&request);
         if *request.method() == Method::TRACE || (*request.method() == Method::CONNECT && !websocket) {
             return Err((Rejection::Method, false));
         }
 
-        // 1. A head that is short and clear enough; one host, ours; one reading of the path, put back into the request for
-        //    everybody after us.
+        // 1. A head that is short and unambiguous; one host, which is served here; one reading of the path, put back into the request for
+        //    everything below.
         context
             .peer
             .flaw
             .map_or(Ok(()), Err)
-            .and_then(|()| framing::check(request.uri(), request.headers(), &shared.limits.head()))
+            .and_then(|()| framing::check(request.uri(), request.headers(), &snapshot.limits.head()))
             .map_err(|e| (e.into(), false))?;
-        if request.body().size_hint().lower() > shared.limits.body_bytes.unwrap_or(u64::MAX) {
+        if request.body().size_hint().lower() > snapshot.limits.body_bytes.unwrap_or(u64::MAX) {
             return Err((Rejection::BodyTooLarge, false));
         }
         let raw = request.uri().clone();
         let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
-        let host = self.host(&request, &path).map_err(anonymous)?;
+        let host = served_host(call, &request, &path).map_err(anonymous)?;
         if raw.authority().is_some() || !path.is_unchanged() {
-            *request.uri_mut() = target(&raw, &path)
-                .ok_or((Rejection::Path(crate::policy::path::PathError::Control), false))?;
+            *request.uri_mut() = target(&raw, &path).ok_or((Rejection::Path(PathError::Control), false))?;
         }
 
         // 2. The gateway's own addresses.
         if path.as_str() == "/ims" || path.as_str().starts_with("/ims/") {
-            return Box::pin(self.own_page(with_host(request, host.as_ref()), context))
-                .await
-                .map_err(anonymous);
+            return Box::pin(self.route(with_host(request, host.as_ref()), call)).await.map_err(anonymous);
         }
         // Nothing below is a probe.
         let host = host.ok_or((Rejection::Host, false))?;
 
-        // 3. Closed to everybody; open to everybody; else only with a session.
+        // 3. Paths that are closed to everybody; paths that are public; all others need a session.
         if public::is_denied(path.as_str()) {
             return Err((Rejection::Denied, false));
         }
-        let open = || !path.is_ambiguous() && shared.instance.campaign.public_paths.is_public(path.as_str());
-        let mut auth = self.session(request.headers(), context.now).await.map_err(anonymous)?;
-        if let Some(signed_in) = &auth
-            && cross_origin::is_refused(shared, &request, &host, websocket)
-        {
-            if !open() {
-                return Ok(cross_origin::refuse(shared, context, &request, signed_in).map(Body::from));
+        let is_public =
+            || !path.is_ambiguous() && site.instance.campaign.public_paths.is_public(path.as_str());
+        let is_foreign = cross_origin::is_foreign(site, &request, &host, websocket);
+        // A page of another origin neither uses a session nor has its tokens refreshed.
+        let purpose = if is_foreign { Purpose::Peek } else { Purpose::Forward };
+        let caller = site.auth.identify(call.auth_request(request.headers()), purpose).await;
+        let mut session = caller.map_err(|e| anonymous(e.into()))?.session();
+        if let Some(signed_in) = session.as_ref().filter(|_| is_foreign) {
+            if !is_public() {
+                return Ok(cross_origin::refuse(call, &request, signed_in).map(Body::from));
             }
-            // What a stranger may send is sent as a stranger's.
-            auth = None;
+            // What anybody may send is forwarded without the person's identity.
+            session = None;
         }
-        if let Some(due) = auth.take_if(|auth| auth.is_refresh_due(context.now)) {
-            // Boxed: rare.
-            auth =
-                Box::pin(renew::before_use(&self.shared, due, context.now)).await.map_err(|e| (e, true))?;
-        }
-        if auth.is_none() && !open() {
-            // Boxed: a login's many states must not be carried, and copied, by every request that needs none.
-            let answer =
-                Box::pin(door::knock(shared, context, with_host(request, Some(&host)), path.as_str())).await;
-            return answer.map(|answer| answer.map(Body::from)).map_err(anonymous);
+        if session.is_none() && !is_public() {
+            // Boxed: a login's many states are not carried by every request.
+            let request = with_host(request, Some(&host));
+            let response = Box::pin(auth_challenge::respond(call, request, path.as_str())).await;
+            return response.map(|response| response.map(Body::from)).map_err(anonymous);
         }
 
         if hops_left(request.method(), request.headers()) == Some(0) {
             return Ok(options().map(Body::from));
         }
 
-        // 4. Dressed and sent, with a Campaign session that is good.
-        let over = auth.as_ref().filter(|auth| campaign_session::is_over(auth, context.now));
-        let reopened = over.is_some();
-        if let Some(over) = over {
-            let renewed = Box::pin(campaign_session::renewed(&self.shared, context, over)).await;
-            // One that ended at this very moment is as good as one that ends in the next.
-            auth = renewed.map_err(|rejection| (rejection, true))?.or(auth);
+        // 4. The upstream request, with a Campaign session that has not expired.
+        let expired = session.as_ref().filter(|session| forward::has_expired(session, context.now));
+        let reopened = expired.is_some();
+        if let Some(expired) = expired {
+            let fresh = Box::pin(forward::reopen(call, expired)).await;
+            // A session that ends at this very moment may still be used.
+            session = fresh.map_err(|rejection| (rejection, true))?.or(session);
         }
-        if let Some(auth) = &auth
+        if let Some(session) = &session
             && saved_form::may_be_mark(&request)
         {
-            let (shared, proxy) = (self.shared.clone(), self.proxy.clone());
-            let resent = resend::detached(shared, context.clone(), proxy, request, host, auth.clone());
-            return Box::pin(resent).await.map_err(|rejection| (rejection, true));
+            let replayed =
+                replay::replay_to_end(call.to_owned(), proxy.clone(), request, host, session.clone());
+            return Box::pin(replayed).await.map_err(|rejection| (rejection, true));
         }
-        let (signed_in, is_soap) = (auth.is_some(), path.as_str() == SOAP_ROUTER);
+        let (signed_in, is_soap) = (session.is_some(), path.as_str() == SOAP_ROUTER);
         let wanted = websocket.then(|| wanted(&mut request)).transpose();
         let wanted = wanted.map_err(|rejection| (rejection, signed_in))?;
         let (request, body) = request.into_parts();
-        let mut head = dress::dress(shared, context, &request, &host, auth.as_deref());
+        let mut head = upstream_request::head(call, &request, &host, session.as_deref());
         if wanted.is_some() {
             Wanted::ask(head.lines());
         }
-        let ended = || auth.as_ref().map(|auth| auth.ended.clone());
-        let answer = self.proxy.forward(head, body, wanted, ended, context.caller(signed_in)).await;
-        let forwarded = answer.map_err(|e| (e.into(), signed_in))?;
-        let Some(auth) = auth else { return Ok(forwarded.response) };
-        let mut response = if campaign_session::is_suspicious(&forwarded.response, is_soap, &auth) {
-            let anew = |fresh: &Auth| dress::anew(shared, context, &request, &host, (&auth, fresh));
-            let looked = campaign_session::look(&self.shared, context, &self.proxy, &auth, forwarded, anew);
-            Box::pin(looked).await.map_err(|rejection| (rejection, true))?
+        let ended = || session.as_ref().map(|session| session.ended.clone());
+        let forwarded = proxy.forward(head, body, wanted, ended, context.caller(signed_in)).await;
+        let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
+        let Some(session) = session else { return Ok(forwarded.response) };
+        let mut response = if forward::may_report_expired(&forwarded.response, is_soap, &session) {
+            let again = |fresh: &Auth| upstream_request::head_again(call, &request, &host, (&session, fresh));
+            let checked = forward::check_response(call, proxy, &session, forwarded, again);
+            Box::pin(checked).await.map_err(|rejection| (rejection, true))?
         } else {
             forwarded.response
         };
         if reopened {
-            campaign_session::tell(shared, response.headers_mut(), &auth);
+            super::set_cookies::set_last_user(response.headers_mut(), &site.auth, &session);
         }
-        if let Some(seconds) = auth.ends_soon(context.now) {
+        if let Some(seconds) = session.ends_soon(context.now) {
             response.headers_mut().insert(EXPIRES_IN, seconds.into());
         }
         Ok(response)
     }
 
-    async fn session(&self, headers: &HeaderMap, now: UnixTime) -> Result<Option<Arc<Auth>>, Rejection> {
-        match self.shared.cookies.session_cookie(headers) {
-            Some(cookie) => {
-                let found = self.shared.sessions.find_at(cookie, now).await;
-                self.counters.lookup(match &found {
-                    Ok(Some(_)) => Lookup::Found,
-                    Ok(None) => Lookup::Unknown,
-                    Err(_) => Lookup::Failed,
-                });
-                Ok(found?)
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// The host of a request, which must be one of ours. `None` only for a health probe without one: probes name an address,
-    /// another host, or none (HTTP/1.0).
-    fn host(
-        &self,
-        request: &Request<ClientBody>,
-        path: &CanonicalPath<'_>,
-    ) -> Result<Option<HeaderValue>, Rejection> {
-        let shared = &*self.shared;
-        let host = host(request)?;
-        if !path.as_str().starts_with("/ims/health/") {
-            let host = host.as_ref().ok_or(Rejection::Host)?;
-            if !shared.authority.is(host) && !shared.serves_host(without_port(host)) {
-                return Err(Rejection::UnknownHost);
-            }
-        }
-        Ok(host)
-    }
-
-    /// The limit that this request is over, by its connection or by its address.
-    fn over(&self, context: &Context, now: Instant) -> Option<Limit> {
-        let peer = &context.peer;
-        let too_fast = || {
-            let rate = self.shared.rate.as_ref().filter(|_| !peer.trusted)?;
-            (!rate.allows(peer.ip, now)).then_some(Limit::Requests)
-        };
-        peer.over.or_else(too_fast)
-    }
-
-    async fn own_page(
-        &self,
-        request: Request<ClientBody>,
-        context: &Context,
-    ) -> Result<Response<Body>, Rejection> {
+    /// The response of one of the gateway's own routes.
+    async fn route(&self, request: Request<ClientBody>, call: Call<'_>) -> Result<Response<Body>, Rejection> {
         if *request.method() == Method::CONNECT {
             // Any success would open a WebSocket (RFC 8441 §5).
             return Err(Rejection::Method);
         }
-        let (peer, path) = (&context.peer, request.uri().path());
-        let limiter = self.shared.sign_ins.as_ref().filter(|_| !peer.trusted);
+        let (peer, path) = (&call.context.peer, request.uri().path());
+        let limiter = call.snapshot.sign_ins.as_ref().filter(|_| !peer.trusted);
         if limiter.is_some_and(|limiter| !limiter.allows(path, peer.ip, Instant::now())) {
             return Err(Rejection::Limit(Limit::SignIns));
         }
-        // Before the client is told to go on (RFC 9110 §10.1.1), which the first look at the body does.
-        if request.body().size_hint().lower() > MAX_OWN_BODY as u64 {
+        // Before the client is told to continue (RFC 9110 §10.1.1), which the first look at the body does.
+        if request.body().size_hint().lower() > MAX_ROUTE_BODY as u64 {
             return Err(Rejection::BodyTooLarge);
         }
         let (head, body) = request.into_parts();
         let body = if body.is_end_stream() {
             axum::body::Body::empty()
         } else {
-            let whole = whole::read(body, MAX_OWN_BODY, self.shared.limits.upload_timeout).await?;
-            whole.ok_or(Rejection::BodyTooLarge)?.into()
+            let body = read_body::read(body, MAX_ROUTE_BODY, call.snapshot.limits.upload_timeout).await?;
+            body.ok_or(Rejection::BodyTooLarge)?.into()
         };
         let mut request = Request::from_parts(head, body);
-        request.extensions_mut().insert(context.clone());
-        let own = self.own.clone();
-        let answer = if *request.method() == Method::POST || request.uri().path() == router::CALLBACK {
-            self.shared.renewals.through(own.oneshot(request)).await.ok_or(Rejection::Stopping)?
+        request.extensions_mut().insert(call.to_owned());
+        let routes = self.routes.clone();
+        let response = if *request.method() == Method::POST || request.uri().path() == CALLBACK {
+            // What changes a session runs to its end, also when the client goes away.
+            let tasks = &call.site.auth.services.tasks;
+            tasks.run_to_end(routes.oneshot(request)).await.ok_or(Rejection::Stopping)?
         } else {
-            own.oneshot(request).await
+            routes.oneshot(request).await
         };
-        Ok(answer.unwrap_or_else(axum::response::IntoResponse::into_response).map(Body::from))
+        Ok(response.unwrap_or_else(axum::response::IntoResponse::into_response).map(Body::from))
     }
 }
 
-/// Takes the body from an answer to HEAD (RFC 9110 §9.3.2), which over HTTP/2 nobody below us does. What comes from Campaign has none.
+/// The limit that this request exceeds, of its connection or of its address.
+fn over_limit(call: Call<'_>, now: Instant) -> Option<Limit> {
+    let peer = &call.context.peer;
+    let too_fast = || {
+        let rate = call.snapshot.rate.as_ref().filter(|_| !peer.trusted)?;
+        (!rate.allows(peer.ip, now)).then_some(Limit::Requests)
+    };
+    peer.over.or_else(too_fast)
+}
+
+/// The host of a request, which must be one of the site's. `None` only for a health probe without one: probes name an address, another
+/// host, or none (HTTP/1.0).
+fn served_host(
+    call: Call<'_>,
+    request: &Request<ClientBody>,
+    path: &CanonicalPath<'_>,
+) -> Result<Option<HeaderValue>, Rejection> {
+    let host = host(request)?;
+    if !path.as_str().starts_with("/ims/health/") {
+        let host = host.as_ref().ok_or(Rejection::Host)?;
+        if !call.site.host.is(host) && !call.site.serves_host(without_port(host)) {
+            return Err(Rejection::UnknownHost);
+        }
+    }
+    Ok(host)
+}
+
+/// Removes the body of a response to HEAD (RFC 9110 §9.3.2). Over HTTP/2 nothing below does. Campaign's responses have none.
 fn take_body(response: &mut Response<Body>) {
     if let (false, Some(length)) = (response.body().is_end_stream(), response.body().size_hint().exact()) {
         response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into());
@@ -305,8 +297,8 @@ fn take_body(response: &mut Response<Body>) {
     *response.body_mut() = Body::empty();
 }
 
-/// The gateway's own pages take small forms and tokens.
-const MAX_OWN_BODY: usize = 64 * 1024;
+/// Routes read small forms and tokens.
+const MAX_ROUTE_BODY: usize = 64 * 1024;
 
 /// The WebSocket that a request asks for.
 fn wanted(request: &mut Request<ClientBody>) -> Result<Wanted, Rejection> {
@@ -316,7 +308,7 @@ fn wanted(request: &mut Request<ClientBody>) -> Result<Wanted, Rejection> {
     Ok(Wanted::of(request))
 }
 
-/// Path and query as Campaign gets them: the canonical path, the query as it came.
+/// Path and query as Campaign gets them: the canonical path, the query unchanged.
 fn target(raw: &Uri, path: &CanonicalPath<'_>) -> Option<Uri> {
     let parts = raw.path_and_query()?;
     let parts = match (path.is_unchanged(), parts.query()) {

@@ -1,42 +1,26 @@
-//! The gateway as the outside sees it: the gate every request goes through, and the gateway's own pages under `/ims/`.
+//! HTTP: the gate that every request passes, and the gateway's own routes under `/ims/`. Turns outcomes into responses.
 
-mod account;
-mod auth;
-mod backchannel;
-mod callback;
-mod campaign_session;
+mod addresses;
+mod auth_challenge;
+mod call;
 mod context;
-mod cookie;
 mod cross_origin;
-mod destination;
-mod door;
-mod dress;
-mod ending;
-pub mod farewell;
+mod forward;
 mod gate;
-mod health;
-mod keep;
-mod login;
-mod logout;
-mod me;
-
-mod rate;
-mod recheck;
-mod refusal;
+mod rate_limit;
+mod read_body;
 mod rejection;
-mod renew;
 mod request_host;
-mod resend;
+mod request_log;
 mod responses;
-mod resume;
-pub mod router;
-mod shared;
-mod was;
-mod whole;
+mod routes;
+mod saved_form;
+mod set_cookies;
+mod site;
+mod snapshot;
+mod upstream_request;
 
 pub use gate::Gate;
-pub use health::is_ready;
-pub use rate::{RateLimiter, SignInLimiter};
-pub use recheck::keep_checking;
-pub use renew::Renewals;
-pub use shared::{Authority, Shared};
+pub use rate_limit::{RateLimiter, SignInLimiter};
+pub use site::{HostLines, Site};
+pub use snapshot::{Snapshot, Stopping, WorkerView};

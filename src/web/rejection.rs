@@ -7,9 +7,9 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
-use super::context::Context;
+use super::call::Call;
 use super::responses::{METHODS, fault, json_response};
-use super::shared::Shared;
+use crate::auth::IdentifyError;
 use crate::campaign::soap_fault;
 use crate::pages::{Problem, Text};
 use crate::policy::path::PathError;
@@ -77,6 +77,15 @@ struct Row {
     retry_after: Option<Duration>,
     limit: Option<Limit>,
     trouble: Option<Trouble>,
+}
+
+impl From<IdentifyError> for Rejection {
+    fn from(error: IdentifyError) -> Self {
+        match error {
+            IdentifyError::Store(error) => Self::Store(error),
+            IdentifyError::TokenExpired(pause) => Self::TokenExpired(pause),
+        }
+    }
 }
 
 impl Row {
@@ -186,7 +195,8 @@ impl Rejection {
     }
 
     /// The response: a page, JSON or a SOAP fault. What went wrong inside is logged, not shown.
-    pub fn response(&self, shared: &Shared, context: &Context, signed_in: bool) -> Response {
+    pub fn response(&self, call: Call<'_>, signed_in: bool) -> Response {
+        let context = call.context;
         let row = self.row(signed_in);
         let Row { status, code, .. } = row;
         // A limit has a log line of its own, which is not repeated for each request of a flood.
@@ -195,7 +205,7 @@ impl Rejection {
             tracing::warn!(request = %context.id, error = %self, "not forwarded");
         }
         let mut response = if context.wants_page {
-            Problem::new(status, row.text).page(context.page(shared)).into_response()
+            Problem::new(status, row.text).page(call.page()).into_response()
         } else if context.wants_fault {
             fault(status, &soap_fault(&format!("imsgate: {code} (request {})", context.id)))
         } else {
@@ -213,4 +223,9 @@ impl Rejection {
         }
         response
     }
+}
+
+/// The response to a request that is rejected for this reason.
+pub fn reject(call: Call<'_>, rejection: impl Into<Rejection>, signed_in: bool) -> Response {
+    rejection.into().response(call, signed_in)
 }

@@ -1,12 +1,13 @@
 //! The host that a request names.
 
-use http::{HeaderValue, Request, header};
+use http::{HeaderMap, HeaderValue, Request, header};
 
 use super::rejection::Rejection;
+use super::site::Site;
 
 /// The one host of a request: `Host` and `:authority` (or an absolute target) must agree (RFC 9112 §3.2, RFC 9113 §8.3.1).
 /// `None` when it names none.
-pub(super) fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, Rejection> {
+pub fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, Rejection> {
     let mut fields = request.headers().get_all(header::HOST).iter();
     let (field, more) = (fields.next(), fields.next());
     if more.is_some() {
@@ -30,18 +31,19 @@ pub(super) fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, Rejec
 }
 
 /// What the gateway answers itself finds the host in the same place over both versions (RFC 9113 §8.3.1).
-pub(super) fn with_host<B>(mut request: Request<B>, host: Option<&HeaderValue>) -> Request<B> {
+pub fn with_host<B>(mut request: Request<B>, host: Option<&HeaderValue>) -> Request<B> {
     if let Some(host) = host {
         request.headers_mut().entry(header::HOST).or_insert_with(|| host.clone());
     }
     request
 }
 
-/// A host without its port.
-pub(super) fn without_port(host: &HeaderValue) -> &str {
-    let host = host.to_str().unwrap_or_default();
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.parse::<u16>().is_ok_and(|port| port > 0) => name,
-        _ => host,
-    }
+/// The same address at the host of the callback server; `None` when the request came there. The session cookie belongs to that host, so
+/// people sign in only there.
+pub fn address_at_callback_host(site: &Site, headers: &HeaderMap, target: &str) -> Option<String> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let callback = site.instance.ims.callback_server.host_str().unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let is_there = name.eq_ignore_ascii_case(callback) || host.eq_ignore_ascii_case(callback);
+    (!is_there && !host.is_empty()).then(|| format!("{}{target}", site.auth.origin))
 }

@@ -29,15 +29,30 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "proxy",
         &["clock", "config", "crypto", "files", "http_client", "net", "peer", "policy", "telemetry", "wire"],
     ),
-    // Joins them.
+    // Signs people in; knows no HTTP responses.
     (
-        "web",
+        "auth",
         &[
             "campaign",
             "clock",
             "config",
             "crypto",
+            "http_client",
             "ims",
+            "policy",
+            "session",
+            "telemetry",
+            "wire",
+        ],
+    ),
+    // HTTP.
+    (
+        "web",
+        &[
+            "auth",
+            "campaign",
+            "clock",
+            "config",
             "net",
             "pages",
             "peer",
@@ -50,7 +65,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("peer", &["telemetry", "wire"]),
     ("server", &["config", "files", "net", "peer", "policy", "telemetry", "wire"]),
-    ("admin", &["clock", "proxy", "session", "telemetry", "web"]),
+    ("admin", &["auth", "clock", "proxy", "session", "telemetry", "web"]),
     // The simulators share nothing with the gateway but the clock, or a mistake would be made on both sides.
     ("demo", &["clock"]),
     // Construct.
@@ -58,6 +73,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "app",
         &[
             "admin",
+            "auth",
             "campaign",
             "clock",
             "config",

@@ -1,0 +1,161 @@
+//! Asks IMS again for groups and organisation during a session, in the background.
+//!
+//! One instance asks; the others use what it saves. While IMS is away, sessions continue for a grace time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use tokio::time::Instant;
+
+use super::Authenticator;
+use super::token_refresh::Refresh;
+use crate::clock::UnixTime;
+use crate::policy::access::{Granted, Refusal};
+use crate::policy::token_times::recheck_grace;
+use crate::session::{Auth, EndReason, StoreError};
+use crate::telemetry::RequestId;
+use crate::telemetry::audit;
+
+/// Asks for the groups of every session in use here, each within `interval` after the last time. Runs for ever, once, on the control
+/// runtime.
+pub async fn keep_checking(auth: Arc<Authenticator>, interval: Duration) {
+    let mut pause = TICK;
+    loop {
+        tokio::time::sleep(pause).await;
+        let begun = Instant::now();
+        let due = auth.services.sessions.due_for_recheck(interval);
+        // Going through many sessions takes at most a hundredth of the time.
+        pause = TICK.max(begun.elapsed() * 100);
+        let check = async |session: Arc<Auth>| {
+            let check = Check { auth: &auth, id: RequestId::random(), interval };
+            let done = auth.services.sessions.alone("recheck", session.key(), check.run(&session)).await;
+            if let Ok(Some(Err(error))) | Err(error) = done {
+                tracing::debug!(%error, "groups not asked for: the store does not answer");
+                session.postpone_recheck(auth.services.clock.now().plus(SHORT_PAUSE));
+            }
+        };
+        stream::iter(due).for_each_concurrent(AT_ONCE, check).await;
+    }
+}
+
+/// The check of one session, by this instance alone.
+struct Check<'a> {
+    auth: &'a Arc<Authenticator>,
+    id: RequestId,
+    interval: Duration,
+}
+
+/// What IMS said about a person.
+enum Verdict {
+    Granted(Granted),
+    Refused(Refusal),
+    /// IMS accepts none of the person's tokens.
+    NoToken,
+    /// The session has ended meanwhile.
+    Over,
+    /// No usable response; IMS may have asked to wait.
+    Silent(String, Option<Duration>),
+}
+
+impl Check<'_> {
+    async fn run(&self, session: &Arc<Auth>) -> Result<(), StoreError> {
+        let services = &self.auth.services;
+        let (sessions, now) = (&services.sessions, services.clock.now());
+        // Another instance may have asked meanwhile.
+        let latest = sessions.latest(session).await?;
+        let Some(session) = latest.filter(|session| session.is_recheck_due(now, self.interval)) else {
+            return Ok(());
+        };
+        session.postpone_recheck(now.plus(PAUSE));
+        match self.ask(&session).await {
+            Verdict::Granted(granted) => self.keep(&session, &granted, now).await?,
+            Verdict::Refused(refusal) => self.auth.end_refused(self.id, &session, &refusal).await,
+            Verdict::NoToken => {
+                self.end(&session, EndReason::TokensRefused, "IMS no longer accepts the access token").await;
+            }
+            Verdict::Silent(why, _)
+                if now.since(session.data.as_of.groups) >= recheck_grace(self.interval) =>
+            {
+                let why = format!("IMS did not say the groups within the grace time: {why}");
+                self.end(&session, EndReason::GroupsUnknown, &why).await;
+            }
+            Verdict::Silent(why, wait) => {
+                session.postpone_recheck(now.plus(wait.unwrap_or(PAUSE).clamp(PAUSE, LONGEST_PAUSE)));
+                tracing::warn!(request = %self.id, sid = session.sid, why, "IMS did not say the groups; the session continues");
+            }
+            Verdict::Over => {}
+        }
+        Ok(())
+    }
+
+    async fn end(&self, session: &Auth, why: EndReason, reason: &str) {
+        self.auth.end_session(self.id, session, why, reason).await;
+    }
+
+    /// Asks IMS; with new tokens when the present ones have expired or are refused.
+    async fn ask(&self, session: &Arc<Auth>) -> Verdict {
+        let (ims, user) = (&self.auth.ims, &session.data.identity.user);
+        let mut membership = Ok(None);
+        if !session.has_expired(self.auth.services.clock.now()) {
+            membership = ims.membership(&session.data.tokens.access, user).await.map(Some);
+        }
+        let is_over = match &membership {
+            Ok(asked) => asked.is_none(),
+            Err(error) => error.is_token_refused(),
+        };
+        if is_over {
+            if session.data.tokens.refresh.is_none() {
+                return Verdict::NoToken;
+            }
+            membership = match self.auth.refresh_now(session).await {
+                Refresh::Done(session) => ims.membership(&session.data.tokens.access, user).await.map(Some),
+                Refresh::Ended => return Verdict::Over,
+                Refresh::Later => {
+                    return Verdict::Silent("the tokens cannot be refreshed now".to_owned(), None);
+                }
+            };
+        }
+        match membership {
+            Ok(membership) => match self.auth.access_policy().decide(&membership.unwrap_or_default()) {
+                Ok(granted) => Verdict::Granted(granted),
+                Err(refusal) => Verdict::Refused(refusal),
+            },
+            Err(error) if error.is_token_refused() => Verdict::NoToken,
+            Err(error) => Verdict::Silent(error.to_string(), error.retry_after()),
+        }
+    }
+
+    /// Saves that IMS was asked `now`, and the groups. Headers and assertion follow.
+    async fn keep(&self, session: &Arc<Auth>, granted: &Granted, now: UnixTime) -> Result<(), StoreError> {
+        let changed = self.auth.services.sessions.change(session, |data| {
+            data.identity.groups.clone_from(&granted.groups);
+            if granted.organization_name.is_some() {
+                data.identity.organization_name.clone_from(&granted.organization_name);
+            }
+            data.as_of.groups = now;
+        });
+        let before = &session.data.identity.groups;
+        if changed.await?.is_some() && *before != granted.groups {
+            audit::groups_changed(
+                self.id,
+                session.data.identity.subject(),
+                &session.sid,
+                before,
+                &granted.groups,
+            );
+        }
+        Ok(())
+    }
+}
+
+/// How exactly the times are kept.
+const TICK: Duration = Duration::from_secs(1);
+/// Between two attempts for one session, when the first failed.
+const PAUSE: Duration = Duration::from_mins(1);
+/// IMS may ask for a longer pause, up to this.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+/// While the store does not answer.
+const SHORT_PAUSE: Duration = Duration::from_secs(5);
+/// Sessions checked at the same time: IMS limits the requests of a client.
+const AT_ONCE: usize = 8;

@@ -1,0 +1,40 @@
+//! The sealed cookie value that names the last person signed in at a browser.
+
+use http::HeaderMap;
+
+use super::Authenticator;
+use crate::clock::UnixTime;
+use crate::policy::cookies;
+use crate::policy::last_user::{GRACE, LastUser};
+use crate::policy::login::Prompt;
+use crate::session::Auth;
+
+impl Authenticator {
+    /// The cookie value that names the owner of this session. `None` when it cannot be sealed: then the next login asks the person.
+    pub fn seal_last_user(&self, session: &Auth) -> Option<String> {
+        let data = &session.data;
+        let last_user = LastUser {
+            user: data.identity.user.clone(),
+            until: data.created.plus(self.absolute_timeout).plus(GRACE).0,
+            security_token: data.campaign.as_ref().map(|session| session.security_token.clone()),
+        };
+        self.services.sealer.seal(&self.cookies.was, &last_user).ok()
+    }
+
+    /// Who was signed in at this browser lately.
+    pub fn last_user(&self, headers: &HeaderMap, now: UnixTime) -> Option<LastUser> {
+        let (_, sealed) = cookies::pairs(headers).find(|(name, _)| *name == self.cookies.was)?;
+        let last_user = self.services.sealer.open::<LastUser>(&self.cookies.was, sealed)?;
+        (now.0 < last_user.until).then_some(last_user)
+    }
+
+    /// True when the browser sends such a value that this gateway has sealed, however long ago.
+    pub fn has_own_last_user(&self, headers: &HeaderMap) -> bool {
+        self.last_user(headers, UnixTime(i64::MIN)).is_some()
+    }
+
+    /// How to ask IMS: without a page where somebody was signed in lately.
+    pub fn login_prompt(&self, headers: &HeaderMap, now: UnixTime) -> Prompt {
+        if self.last_user(headers, now).is_some() { Prompt::Silent } else { Prompt::AsUsual }
+    }
+}

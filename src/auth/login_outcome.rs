@@ -1,0 +1,58 @@
+//! What a login ends with.
+
+use std::sync::Arc;
+
+use super::login::{Destination, LoginFailure, LoginStart};
+use crate::ims::Profile;
+use crate::policy::access::Refusal;
+use crate::session::{Auth, StoreError};
+
+/// The result of a callback.
+#[derive(Debug)]
+pub struct FinishedLogin {
+    /// What happens next.
+    pub outcome: LoginOutcome,
+    /// The cookie of the login, to be removed; `None` when this gateway did not seal it.
+    pub cookie: Option<String>,
+}
+
+/// What happens after a callback.
+#[derive(Debug)]
+pub enum LoginOutcome {
+    /// The person has a new session.
+    SignedIn(Arc<Auth>, Destination),
+    /// The browser has a live session already.
+    AlreadySignedIn(Destination),
+    /// The login begins again.
+    Restart(LoginStart),
+    /// The person is known and has no access.
+    Refused(Box<RefusedLogin>),
+    /// Nobody is signed in.
+    Failed(LoginFailure, Destination),
+}
+
+/// A person without access.
+#[derive(Debug)]
+pub struct RefusedLogin {
+    /// Who signed in at IMS.
+    pub person: Profile,
+    /// Why there is no access.
+    pub refusal: Refusal,
+    /// Where the person wanted to go.
+    pub to: Destination,
+}
+
+/// The session store does not answer. Whoever loads the address of the callback again continues from here.
+#[derive(Debug)]
+pub struct LoginInterrupted {
+    /// What happened.
+    pub error: StoreError,
+    /// Name and value of the cookie to continue with; `None`: the one that the browser has.
+    pub cookie: Option<(String, String)>,
+}
+
+impl From<StoreError> for LoginInterrupted {
+    fn from(error: StoreError) -> Self {
+        Self { error, cookie: None }
+    }
+}

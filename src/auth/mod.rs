@@ -1,0 +1,108 @@
+//! Who calls, and how a person comes in, stays in and goes out. Knows no HTTP responses: it returns outcomes, and `web` answers.
+//!
+//! [`Services`] outlive every configuration: sessions, keys, background work. An [`Authenticator`] belongs to one configuration of one
+//! Campaign instance.
+
+mod backchannel_logout;
+mod callback;
+mod campaign_session;
+mod cleanup;
+mod group_recheck;
+mod identify;
+mod last_user;
+mod login;
+mod login_outcome;
+mod session_end;
+mod sign_out;
+mod tasks;
+mod token_refresh;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+
+use crate::campaign::Campaign;
+use crate::clock::Clock;
+use crate::config::Instance;
+use crate::crypto::Sealer;
+use crate::ims::Ims;
+use crate::policy::access::AccessPolicy;
+use crate::policy::cookies::{self, CookieNames};
+use crate::session::{Attempts, FormId, SavedForms, Sessions, Signer};
+
+pub use backchannel_logout::BackchannelError;
+pub use campaign_session::is_same_campaign_session;
+pub use cleanup::{QUEUE, run_cleanup};
+pub use group_recheck::keep_checking;
+pub use identify::{AuthRequest, Caller, IdentifyError, Purpose};
+pub use login::{BeginLogin, Destination, LoginFailure, LoginStart};
+pub use login_outcome::{FinishedLogin, LoginInterrupted, LoginOutcome, RefusedLogin};
+pub use sign_out::Extent;
+pub use tasks::Tasks;
+
+/// What outlives every configuration.
+#[derive(Debug)]
+pub struct Services {
+    /// Live sessions.
+    pub sessions: Sessions,
+    /// Forms that wait for a login.
+    pub saved_forms: SavedForms,
+    /// Signs the assertion.
+    pub signer: Signer,
+    /// Seals open logins and other values that browsers hold.
+    pub sealer: Sealer,
+    /// The states whose codes this process has exchanged lately.
+    pub attempts: Attempts,
+    /// Work that must not stop when a client goes away.
+    pub tasks: Tasks,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// Signs people in for one Campaign instance, as one configuration says.
+#[derive(Debug)]
+pub struct Authenticator {
+    /// The instance and its external account.
+    pub instance: Arc<Instance>,
+    /// The relying party.
+    pub ims: Ims,
+    /// Campaign's SOAP router.
+    pub campaign: Campaign,
+    /// The names of the gateway's cookies.
+    pub cookies: CookieNames,
+    /// The gateway's origin, as in an `Origin` header.
+    pub origin: String,
+    /// Sessions that one person may have at a time; `None`: unlimited.
+    pub max_per_user: Option<usize>,
+    /// A login that is not finished within this time begins again.
+    pub login_timeout: Duration,
+    /// How long after the login a session ends at the latest.
+    pub absolute_timeout: Duration,
+    /// What outlives this configuration.
+    pub services: Arc<Services>,
+}
+
+impl Authenticator {
+    /// The rule that decides who gets in, and with which groups.
+    pub fn access_policy(&self) -> AccessPolicy<'_> {
+        let ims = &self.instance.ims;
+        AccessPolicy {
+            organization_id: &ims.organization_id,
+            mask: &ims.association_mask,
+            product_context: ims.product_context.as_deref(),
+            groups_bytes: self.instance.campaign.groups_bytes,
+        }
+    }
+
+    /// The forms saved for this browser, by their cookies.
+    pub fn saved_form_ids(&self, headers: &HeaderMap) -> impl Iterator<Item = FormId> {
+        cookies::pairs(headers)
+            .filter(|(name, _)| name.starts_with(&self.cookies.kept_prefix))
+            .filter_map(|(_, value)| FormId::parse(value))
+            .take(MAX_FORM_IDS)
+    }
+}
+
+/// Cookies of saved forms that are read: more than one person can have.
+const MAX_FORM_IDS: usize = 16;

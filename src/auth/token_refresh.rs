@@ -1,0 +1,134 @@
+//! New tokens in time: in the background before the old ones expire, after that before the request is forwarded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::{Authenticator, IdentifyError};
+use crate::clock::UnixTime;
+use crate::config::SessionMode;
+use crate::ims::{RenewError, Renewed};
+use crate::session::{Auth, EndReason, ExchangeError, Flight, RefreshError, Tokens};
+use crate::telemetry::RequestId;
+
+/// The result of a token refresh.
+#[derive(Clone, Debug)]
+pub(super) enum Refresh {
+    /// The session with its new tokens.
+    Done(Arc<Auth>),
+    /// The session has ended.
+    Ended,
+    /// Not possible now: the session is as it was.
+    Later,
+}
+
+impl Authenticator {
+    /// The session of a request with tokens that are good enough for it; `None` when the session has ended. To be called when
+    /// [`Auth::is_refresh_due`] says so.
+    pub(super) async fn refresh_before_use(
+        self: &Arc<Self>,
+        session: Arc<Auth>,
+        now: UnixTime,
+    ) -> Result<Option<Arc<Auth>>, IdentifyError> {
+        let needs_token = self.instance.campaign.session == SessionMode::Bearer;
+        if !session.has_expired(now) {
+            // The next requests do not come here until the token has expired or another attempt is due.
+            session.postpone_refresh(now.plus(PAUSE).min(session.data.tokens.access_expires));
+            if !session.has_just_failed(now) {
+                self.start_refresh(&session);
+            }
+            return Ok(Some(session));
+        }
+        let refresh = if session.has_just_failed(now) {
+            Refresh::Later
+        } else {
+            let patience = if needs_token { PATIENCE } else { SHORT_PATIENCE };
+            let done = tokio::time::timeout(patience, self.start_refresh(&session).result()).await;
+            done.ok().flatten().unwrap_or(Refresh::Later)
+        };
+        match refresh {
+            Refresh::Done(session) => Ok(Some(session)),
+            Refresh::Ended => Ok(None),
+            Refresh::Later if needs_token => Err(IdentifyError::TokenExpired(self.ims.pause())),
+            // Campaign never sees the token. The group recheck decides how long IMS may be away.
+            Refresh::Later => {
+                session.postpone_refresh(now.plus(PAUSE));
+                Ok(Some(session))
+            }
+        }
+    }
+
+    /// Refreshes the tokens whether they have expired or not.
+    pub(super) async fn refresh_now(self: &Arc<Self>, session: &Arc<Auth>) -> Refresh {
+        let done = tokio::time::timeout(PATIENCE, self.start_refresh(session).result()).await;
+        done.ok().flatten().unwrap_or(Refresh::Later)
+    }
+
+    /// Joins the refresh of this session, or begins it. It continues when nobody waits for it.
+    fn start_refresh(self: &Arc<Self>, session: &Arc<Auth>) -> Flight<Refresh> {
+        let work = || refresh(self.clone(), session.clone());
+        self.services.tasks.join_refresh(session.key(), work)
+    }
+}
+
+async fn refresh(auth: Arc<Authenticator>, session: Arc<Auth>) -> Refresh {
+    let id = RequestId::random();
+    let exchange = async |refresh: SecretString| {
+        let identity = &session.data.identity;
+        let renewed = auth.ims.renew(&refresh, &identity.user, identity.original.as_ref()).await;
+        renewed.map(tokens).map_err(|error| match error {
+            RenewError::Final(error) => ExchangeError::Permanent(error.to_string()),
+            RenewError::RefreshTokenOnly(next, error) => {
+                ExchangeError::RefreshTokenOnly(next, error.to_string())
+            }
+            RenewError::Passing(error) => ExchangeError::Temporary(error.to_string(), error.retry_after()),
+        })
+    };
+    // Boxed: an exchange with IMS and all that may come of it.
+    match Box::pin(auth.services.sessions.refresh(&session, exchange)).await {
+        Ok(fresh) => {
+            tracing::info!(request = %id, sid = session.sid, "tokens refreshed");
+            Refresh::Done(fresh)
+        }
+        Err(RefreshError::Unavailable(why, wait)) => {
+            tracing::warn!(request = %id, sid = session.sid, why, "tokens not refreshed");
+            let wait = wait.unwrap_or(SHORT_PAUSE).clamp(SHORT_PAUSE, LONGEST_PAUSE);
+            session.note_failed_refresh(auth.services.clock.now().plus(wait));
+            Refresh::Later
+        }
+        Err(RefreshError::Refused(why)) => {
+            auth.end_session(id, &session, EndReason::TokensRefused, &why).await;
+            Refresh::Ended
+        }
+        Err(RefreshError::Ended(late)) => {
+            if let Some(tokens) = late {
+                // Callers that wait for the refresh do not wait for this.
+                let to = auth.clone();
+                auth.services.tasks.spawn(async move {
+                    to.clean_up(id, &tokens, None).await;
+                });
+            }
+            Refresh::Ended
+        }
+    }
+}
+
+fn tokens(renewed: Renewed) -> Tokens {
+    Tokens {
+        access: renewed.access_token,
+        access_expires: renewed.access_expires,
+        refresh: renewed.refresh_token,
+    }
+}
+
+/// Between attempts while the token is still good.
+const PAUSE: Duration = Duration::from_secs(30);
+/// Between attempts after the token has expired; requests in between get the last result at once.
+const SHORT_PAUSE: Duration = Duration::from_secs(5);
+/// IMS may ask for a longer pause, up to this.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+/// How long a request waits that needs the token.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a request waits that does not.
+const SHORT_PATIENCE: Duration = Duration::from_secs(3);

@@ -1,0 +1,71 @@
+//! One request and the configuration it is served with: what every part of `web` is given.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::context::Context;
+use super::site::Site;
+use super::snapshot::Snapshot;
+use crate::auth::AuthRequest;
+use crate::pages::PageContext;
+use crate::telemetry::Counters;
+
+/// A request in progress.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The configuration that the request is served with.
+    pub snapshot: &'a Arc<Snapshot>,
+    /// Its Campaign instance.
+    pub site: &'a Arc<Site>,
+    /// What is known about the request.
+    pub context: &'a Context,
+    /// The counters of the worker that received it.
+    pub counters: &'a Arc<Counters>,
+}
+
+impl<'a> Call<'a> {
+    /// What identifies the caller.
+    pub fn auth_request<'h>(self, headers: &'h HeaderMap) -> AuthRequest<'h>
+    where
+        'a: 'h,
+    {
+        let Context { id, peer, now, .. } = self.context;
+        AuthRequest { id: *id, peer: peer.ip, now: *now, headers, counters: self.counters }
+    }
+
+    /// What every page shows.
+    pub fn page(self) -> PageContext<'a> {
+        PageContext {
+            request_id: self.context.id.as_str(),
+            support: &self.site.instance.campaign.support_contact,
+            now: self.context.now,
+        }
+    }
+
+    /// The same without the lifetime, for routes and background work.
+    pub fn to_owned(self) -> OwnedCall {
+        OwnedCall {
+            snapshot: self.snapshot.clone(),
+            site: self.site.clone(),
+            context: self.context.clone(),
+            counters: self.counters.clone(),
+        }
+    }
+}
+
+/// A request of a route, as axum passes it on.
+#[derive(Clone, Debug)]
+pub struct OwnedCall {
+    snapshot: Arc<Snapshot>,
+    site: Arc<Site>,
+    context: Context,
+    counters: Arc<Counters>,
+}
+
+impl OwnedCall {
+    /// The call.
+    pub fn get(&self) -> Call<'_> {
+        Call { snapshot: &self.snapshot, site: &self.site, context: &self.context, counters: &self.counters }
+    }
+}

@@ -1,0 +1,148 @@
+//! Requests a second from one address: a token bucket for each, in a table that never grows.
+//!
+//! Every address has two places in the table, chosen by two secret hashes, and shares each with strangers. It is refused
+//! only when both are exhausted (a count-min sketch), so that strangers would have to meet in both. A place is one number:
+//! the time at which its bucket is full again (the generic cell rate algorithm). Nothing is evicted and nothing is locked.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use super::addresses::{CALLBACK, LOGIN};
+use crate::config::Rate;
+use crate::net::AddressGroup;
+
+/// The buckets of all addresses.
+#[derive(Debug)]
+pub struct RateLimiter {
+    /// Nanoseconds after `began` at which a bucket is full again; two rows, one after the other.
+    full_at: Box<[AtomicU64]>,
+    hashes: [RandomState; 2],
+    /// Nanoseconds a request takes out.
+    cost: u64,
+    /// Nanoseconds a bucket holds.
+    depth: u64,
+    began: Instant,
+}
+
+impl RateLimiter {
+    /// Full buckets.
+    pub fn new(rate: Rate) -> Self {
+        let cost = 1_000_000_000 / u64::from(rate.per_second.max(1));
+        Self {
+            full_at: (0..2 * ROW).map(|_| AtomicU64::new(0)).collect(),
+            hashes: [RandomState::new(), RandomState::new()],
+            cost,
+            depth: cost.saturating_mul(u64::from(rate.burst.max(1))),
+            began: Instant::now(),
+        }
+    }
+
+    /// True when the address may ask once more at this moment; then that is taken from its bucket.
+    pub fn allows(&self, address: IpAddr, now: Instant) -> bool {
+        let now = u64::try_from(now.duration_since(self.began).as_nanos()).unwrap_or(u64::MAX / 2);
+        let group = AddressGroup::of(address);
+        let place = |row: usize| {
+            let hash = self.hashes[row].hash_one(group);
+            &self.full_at[row * ROW + usize::try_from(hash % ROW as u64).unwrap_or(0)]
+        };
+        let places = [place(0), place(1)];
+        let full_at = places.map(|place| place.load(Ordering::Relaxed)).into_iter().min().unwrap_or(0);
+        let after = full_at.max(now) + self.cost;
+        if after > now + self.depth {
+            return false;
+        }
+        for place in places {
+            place.fetch_max(after, Ordering::Relaxed);
+        }
+        true
+    }
+}
+
+/// The buckets of sign-ins: one for the way to IMS, one for the way back, so that requests for the first take nothing from
+/// those who return.
+#[derive(Debug)]
+pub struct SignInLimiter {
+    begin: RateLimiter,
+    finish: RateLimiter,
+}
+
+impl SignInLimiter {
+    /// Full buckets.
+    pub fn new(rate: Rate) -> Self {
+        Self { begin: RateLimiter::new(rate), finish: RateLimiter::new(rate) }
+    }
+
+    /// True when the address may ask for this path at this moment. Paths that belong to no sign-in are free.
+    pub fn allows(&self, path: &str, address: IpAddr, now: Instant) -> bool {
+        match path {
+            LOGIN => self.begin.allows(address, now),
+            CALLBACK => self.finish.allows(address, now),
+            _ => true,
+        }
+    }
+}
+
+/// Places in a row: 2 × 512 KiB in all.
+const ROW: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(limiter: &RateLimiter, milliseconds: u64) -> Instant {
+        limiter.began + Duration::from_millis(milliseconds)
+    }
+
+    fn let_in(limiter: &RateLimiter, address: &str, milliseconds: u64) -> usize {
+        let address: IpAddr = address.parse().unwrap();
+        (0..1000).take_while(|_| limiter.allows(address, at(limiter, milliseconds))).count()
+    }
+
+    #[test]
+    fn a_burst_then_the_rate() {
+        let limiter = RateLimiter::new(Rate { per_second: 10, burst: 20 });
+        assert_eq!(let_in(&limiter, "192.0.2.1", 0), 20);
+        assert_eq!(let_in(&limiter, "192.0.2.1", 50), 0);
+        assert_eq!(let_in(&limiter, "192.0.2.1", 100), 1);
+        assert_eq!(let_in(&limiter, "192.0.2.1", 600), 5);
+        assert_eq!(let_in(&limiter, "192.0.2.1", 3_600_000), 20, "no more than the burst is saved up");
+    }
+
+    #[test]
+    fn addresses_are_apart_and_a_network_of_ipv6_is_one() {
+        let limiter = RateLimiter::new(Rate { per_second: 1, burst: 5 });
+        assert_eq!(let_in(&limiter, "192.0.2.1", 0), 5);
+        assert_eq!(let_in(&limiter, "192.0.2.2", 0), 5);
+        assert_eq!(let_in(&limiter, "::ffff:192.0.2.2", 0), 0, "the same in other clothes");
+        assert_eq!(let_in(&limiter, "2001:db8:0:1::1", 0), 5);
+        assert_eq!(let_in(&limiter, "2001:db8:0:1:ffff::2", 0), 0);
+        assert_eq!(let_in(&limiter, "2001:db8:0:2::1", 0), 5);
+    }
+
+    #[test]
+    fn a_flood_of_logins_takes_nothing_from_callbacks_and_other_paths_are_free() {
+        let limiter = SignInLimiter::new(Rate { per_second: 1, burst: 2 });
+        let (address, now) = ("192.0.2.1".parse().unwrap(), Instant::now());
+        let allowed = |path| [(); 3].map(|()| limiter.allows(path, address, now));
+        assert_eq!(allowed("/ims/login"), [true, true, false]);
+        assert_eq!(allowed("/ims/callback"), [true, true, false]);
+        assert_eq!(allowed("/ims/me"), [true; 3]);
+    }
+
+    #[test]
+    fn a_crowd_of_attackers_leaves_others_alone() {
+        let limiter = RateLimiter::new(Rate { per_second: 1, burst: 2 });
+        for attacker in 0..2000_u32 {
+            let address = IpAddr::from(attacker.to_be_bytes());
+            while limiter.allows(address, at(&limiter, 0)) {}
+        }
+        let refused = (0..1000_u32)
+            .filter(|n| !limiter.allows(IpAddr::from((n | 0xc000_0000).to_be_bytes()), at(&limiter, 0)))
+            .count();
+        assert!(refused < 20, "{refused} of 1000");
+    }
+}

@@ -1,0 +1,31 @@
+//! Reads a whole request body: small ones, for the gateway itself.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use super::rejection::Rejection;
+use crate::proxy::ProxyError;
+
+/// The whole body; `None` when it is longer than `most` bytes.
+///
+/// # Errors
+/// When the body is not complete within `limit`, or the connection breaks.
+pub async fn read<B>(body: B, most: usize, limit: Duration) -> Result<Option<Bytes>, Rejection>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    match tokio::time::timeout(limit, Limited::new(body, most).collect()).await {
+        Ok(Ok(whole)) => Ok(Some(whole.to_bytes())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Ok(None),
+        Ok(Err(error)) => Err(ProxyError::Client { reason: error.to_string(), stalled: false }.into()),
+        Err(_) => {
+            let reason = format!("the body was not complete after {limit:?}");
+            Err(ProxyError::Client { reason, stalled: true }.into())
+        }
+    }
+}

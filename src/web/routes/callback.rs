@@ -1,0 +1,52 @@
+//! `/ims/callback`: the response to each result of a login.
+
+use axum::extract::{Extension, RawQuery};
+use axum::response::Response;
+use http::HeaderMap;
+
+use super::{login, refused};
+use crate::auth::{FinishedLogin, LoginInterrupted, LoginOutcome};
+use crate::web::addresses::after_login;
+use crate::web::call::OwnedCall;
+use crate::web::rejection::reject;
+use crate::web::responses::see_other;
+use crate::web::set_cookies;
+
+/// `/ims/callback`
+pub async fn handler(
+    Extension(call): Extension<OwnedCall>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let call = call.get();
+    let auth = &call.site.auth;
+    let client = call.context.client_address(&headers);
+    // Boxed: a login's many states are not carried by every request.
+    let finish = auth.finish_login(call.auth_request(&headers), query.as_deref().unwrap_or_default(), client);
+    let FinishedLogin { outcome, cookie } = match Box::pin(finish).await {
+        Ok(finished) => finished,
+        Err(LoginInterrupted { error, cookie }) => {
+            let mut response = reject(call, error, false);
+            if let Some((name, value)) = cookie {
+                set_cookies::set_login(response.headers_mut(), &name, &value);
+            }
+            return response;
+        }
+    };
+    let mut response = match outcome {
+        LoginOutcome::SignedIn(session, to) => {
+            let mut response = see_other(&after_login(&to));
+            set_cookies::set_session(response.headers_mut(), auth, &session.cookie_value(), call.context.now);
+            set_cookies::set_last_user(response.headers_mut(), auth, &session);
+            response
+        }
+        LoginOutcome::AlreadySignedIn(to) => see_other(&after_login(&to)),
+        LoginOutcome::Restart(start) => login::to_ims(&start),
+        LoginOutcome::Refused(login) => refused::page(call, &headers, &login),
+        LoginOutcome::Failed(failure, to) => login::failed(call, failure, &to.return_to),
+    };
+    if let Some(name) = cookie {
+        set_cookies::remove_login(response.headers_mut(), &name);
+    }
+    response
+}

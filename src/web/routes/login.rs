@@ -1,0 +1,109 @@
+//! `/ims/login`, and the response that sends a browser to IMS.
+
+use std::time::Duration;
+
+use axum::extract::{Extension, RawQuery};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode};
+
+use crate::auth::{BeginLogin, Destination, LoginFailure, LoginStart};
+use crate::pages::{Problem, Text};
+use crate::policy::login::Prompt;
+use crate::policy::origin::comes_from_own_page;
+use crate::policy::return_to::ReturnTo;
+use crate::web::addresses::{LOGIN, login_address};
+use crate::web::call::{Call, OwnedCall};
+use crate::web::rejection::{Rejection, reject};
+use crate::web::request_host::address_at_callback_host;
+use crate::web::responses::see_other;
+use crate::web::set_cookies;
+
+/// `/ims/login?return_to=/path&prompt=login`
+pub async fn handler(
+    Extension(call): Extension<OwnedCall>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let call = call.get();
+    let auth = &call.site.auth;
+    let query = query.unwrap_or_default();
+    if let Some(address) = address_at_callback_host(call.site, &headers, LOGIN) {
+        let address = if query.is_empty() { address } else { format!("{address}?{query}") };
+        return see_other(&address);
+    }
+    // A person who was signed in here lately is asked nothing if possible. A saved form is not forgotten over the login.
+    let has_form = auth.saved_form_ids(&headers).next().is_some();
+    let mut begin = BeginLogin {
+        to: Destination { has_form, ..Destination::default() },
+        prompt: auth.login_prompt(&headers, call.context.now),
+        attempt: 0,
+    };
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "return_to" => begin.to.return_to = ReturnTo::parse_or_root(&value),
+            "prompt" if value == "login" => begin.prompt = Prompt::SignIn,
+            _ => {}
+        }
+    }
+    let session = match auth.live_session(call.auth_request(&headers)).await {
+        Ok(session) => session,
+        Err(error) => return reject(call, error, true),
+    };
+    let from_own_page = comes_from_own_page(&headers, &auth.origin);
+    if session.is_some() && !begin.prompt.replaces_session(from_own_page) {
+        return see_other(begin.to.return_to.as_str());
+    }
+    self::begin(call, &headers, begin).await
+}
+
+/// Begins a login and sends the browser to IMS.
+pub async fn begin(call: Call<'_>, headers: &HeaderMap, begin: BeginLogin) -> Response {
+    let return_to = begin.to.return_to.clone();
+    match call.site.auth.begin_login(call.auth_request(headers), begin).await {
+        Ok(start) => to_ims(&start),
+        Err(failure) => failed(call, failure, &return_to),
+    }
+}
+
+/// 303 to IMS with the cookie of the login.
+pub fn to_ims(start: &LoginStart) -> Response {
+    let mut response = see_other(&start.location);
+    for name in &start.remove {
+        set_cookies::remove_login(response.headers_mut(), name);
+    }
+    let (name, value) = &start.cookie;
+    set_cookies::set_login(response.headers_mut(), name, value);
+    response
+}
+
+/// The page for a failed login. Its button begins another one.
+pub fn failed(call: Call<'_>, failure: LoginFailure, return_to: &ReturnTo) -> Response {
+    let retry = login_address(return_to);
+    let unavailable =
+        |text, after| Problem::new(StatusCode::SERVICE_UNAVAILABLE, text).with_retry_after(after);
+    let problem = match failure {
+        LoginFailure::Declined => Problem::new(StatusCode::FORBIDDEN, Text::LoginDeclined),
+        LoginFailure::CookieMissing => Problem::new(StatusCode::BAD_REQUEST, Text::LoginCookieMissing),
+        LoginFailure::TooManyAttempts => Problem::new(StatusCode::BAD_REQUEST, Text::LoginLoop),
+        LoginFailure::Malformed => Problem::new(StatusCode::BAD_REQUEST, Text::LoginInvalid),
+        LoginFailure::AnswerInvalid => Problem::new(StatusCode::BAD_GATEWAY, Text::LoginInvalid),
+        LoginFailure::AnswerRefused => Problem::new(StatusCode::FORBIDDEN, Text::LoginInvalid),
+        LoginFailure::Clock => Problem::new(StatusCode::BAD_GATEWAY, Text::LoginClock),
+        LoginFailure::ImsUnavailable(after) => {
+            unavailable(Text::ImsUnavailable, after.unwrap_or(Duration::from_secs(10)))
+        }
+        LoginFailure::Busy(after) => unavailable(Text::SignInsBusy, after),
+        LoginFailure::CampaignRefused => {
+            // Another login would end in the same way.
+            return Problem::new(StatusCode::FORBIDDEN, Text::CampaignRefused)
+                .page(call.page())
+                .into_response();
+        }
+        LoginFailure::CampaignUnavailable => {
+            Problem::new(StatusCode::BAD_GATEWAY, Text::PublicPageUnavailable)
+                .with_retry_after(Duration::from_secs(10))
+        }
+        LoginFailure::Internal => return reject(call, Rejection::Internal, false),
+    };
+    problem.with_link(&retry).page(call.page()).into_response()
+}

@@ -1,0 +1,80 @@
+//! `/ims/me`: who is signed in, as a page for people and as JSON for programs. Without tokens.
+
+use axum::extract::Extension;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::auth::Purpose;
+use crate::clock::UnixTime;
+use crate::pages::{self, OwnSession};
+use crate::session::{Auth, Owner};
+use crate::web::addresses::ME;
+use crate::web::auth_challenge;
+use crate::web::call::{Call, OwnedCall};
+use crate::web::rejection::reject;
+use crate::web::responses::json_response;
+
+/// `GET /ims/me`
+pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) -> Response {
+    let call = call.get();
+    let context = call.context;
+    // A page that asks by a timer how long the session lasts must not extend it.
+    let purpose = if context.wants_page { Purpose::Route } else { Purpose::Peek };
+    let session = match call.site.auth.identify(call.auth_request(&headers), purpose).await {
+        Ok(caller) => caller.session(),
+        Err(error) => return reject(call, error, false),
+    };
+    let Some(session) = session else {
+        return auth_challenge::challenge(call, &Method::GET, &headers, ME, ME).await;
+    };
+    let (identity, ends) = (&session.data.identity, session.data.ends);
+    if !context.wants_page {
+        let idle_end = call.site.auth.services.sessions.idle_end(&session);
+        let value = json!({
+            "user": identity.user,
+            "email": identity.email,
+            "name": identity.name,
+            "organization": identity.organization,
+            "groups": identity.groups,
+            "expires_at": rfc3339(ends),
+            "expires_in": ends.since(context.now).as_secs(),
+            "idle_expires_at": rfc3339(idle_end),
+            "idle_expires_in": idle_end.since(context.now).as_secs(),
+        });
+        return json_response(StatusCode::OK, &value);
+    }
+    let sessions = own_sessions(call, &session).await;
+    pages::me(&pages::Me {
+        user: &identity.user,
+        email: identity.email.as_deref().unwrap_or_default(),
+        name: identity.name.as_deref().unwrap_or_default(),
+        organization: identity.organization_name.as_deref().unwrap_or(&identity.organization),
+        groups: &identity.groups,
+        sessions: sessions.as_deref(),
+        expires_at: &pages::utc(ends),
+        page: call.page(),
+    })
+    .into_response()
+}
+
+/// All sessions of this person; `None` while the store does not answer: the rest of the page is shown anyway.
+async fn own_sessions(call: Call<'_>, own: &Auth) -> Option<Vec<OwnSession>> {
+    let sessions = call.site.auth.services.sessions.of(Owner::User(&own.data.identity.user)).await;
+    let sessions = sessions.inspect_err(|error| tracing::warn!(%error, "own sessions are not shown")).ok()?;
+    let shown = sessions.iter().rev().take(MOST_SHOWN).map(|session| OwnSession {
+        created: pages::utc(session.data.created),
+        seen: pages::utc(session.data.seen),
+        is_this: session.key == own.key(),
+    });
+    Some(shown.collect())
+}
+
+fn rfc3339(at: UnixTime) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(at.0).ok()?.format(&Rfc3339).ok()
+}
+
+/// Sessions on the page, the newest first.
+const MOST_SHOWN: usize = 50;

@@ -1,0 +1,43 @@
+//! The page for a person without access. It names the organisation and whom to ask; near misses go to the audit trail only.
+
+use axum::response::{IntoResponse as _, Response};
+use http::HeaderMap;
+
+use crate::auth::RefusedLogin;
+use crate::pages::{self, Refused};
+use crate::policy::access::RefusalReason;
+use crate::web::addresses::login_address;
+use crate::web::call::Call;
+use crate::web::set_cookies;
+
+/// 403 for a person without a matching group, of another organisation, or with too many groups.
+pub fn page(call: Call<'_>, headers: &HeaderMap, login: &RefusedLogin) -> Response {
+    let RefusedLogin { person, refusal, to } = login;
+    let auth = &call.site.auth;
+    let organization = &auth.instance.ims.organization_id;
+    let named = person
+        .membership
+        .organizations
+        .iter()
+        .flatten()
+        .find(|found| found.id.eq_ignore_ascii_case(organization));
+    let name = named.map(|found| found.name.as_str()).filter(|name| !name.is_empty());
+    let organization = name.map_or_else(|| organization.clone(), |name| format!("{name} ({organization})"));
+    let email = person.email.as_deref().unwrap_or_default();
+    let page = pages::refused(&Refused {
+        person: if email.is_empty() { person.name.as_deref().unwrap_or(&person.user) } else { email },
+        organization: &organization,
+        other_organization: matches!(refusal.reason, RefusalReason::OtherOrganization),
+        too_many_groups: match &refusal.reason {
+            RefusalReason::TooManyGroups(all) => Some(all.count),
+            RefusalReason::OtherOrganization | RefusalReason::NoGroup => None,
+        },
+        another: &format!("{}&prompt=login", login_address(&to.return_to)),
+        page: call.page(),
+    });
+    let mut response = page.into_response();
+    if auth.has_own_last_user(headers) {
+        set_cookies::remove_last_user(response.headers_mut(), &auth.cookies);
+    }
+    response
+}

@@ -1,0 +1,158 @@
+//! `/ims/resume`: after the login, the person decides whether to send the saved forms.
+
+use axum::body::Bytes;
+use axum::extract::{Extension, RawQuery};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode};
+use secrecy::ExposeSecret as _;
+
+use super::save::note;
+use crate::auth::{Authenticator, BeginLogin, Destination};
+use crate::clock::UnixTime;
+use crate::pages::{self, Problem, Text, Waiting};
+use crate::policy::origin::is_same_origin;
+use crate::policy::return_to::ReturnTo;
+use crate::policy::saved_form::{self, MARK};
+use crate::session::{Auth, FormId, SavedForm};
+use crate::telemetry::audit::FormEvent;
+use crate::web::addresses::{RESUME, resume_address};
+use crate::web::auth_challenge::lost_session;
+use crate::web::call::{Call, OwnedCall};
+use crate::web::rejection::{Rejection, reject};
+use crate::web::responses::see_other;
+use crate::web::routes::login;
+use crate::web::set_cookies;
+
+/// `GET /ims/resume?return_to=/path`: asks about every form that is saved for this browser and this person.
+pub async fn page(
+    Extension(call): Extension<OwnedCall>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let call = call.get();
+    let (auth, now) = (&call.site.auth, call.context.now);
+    let query = query.unwrap_or_default();
+    let return_to = url::form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "return_to")
+        .map(|(_, value)| ReturnTo::parse_or_root(&value))
+        .unwrap_or_default();
+    match auth.live_session(call.auth_request(&headers)).await {
+        Ok(Some(session)) => ask(call, &headers, &session, &return_to)
+            .await
+            .unwrap_or_else(|rejection| rejection.response(call, true)),
+        Ok(None) if set_cookies::is_fresh(&headers, auth, now) => lost_session(call, return_to.as_str()),
+        Ok(None) => {
+            let prompt = auth.login_prompt(&headers, now);
+            let to = Destination { return_to, has_form: true };
+            login::begin(call, &headers, BeginLogin { to, prompt, attempt: 0 }).await
+        }
+        Err(error) => reject(call, error, false),
+    }
+}
+
+async fn ask(
+    call: Call<'_>,
+    headers: &HeaderMap,
+    session: &Auth,
+    return_to: &ReturnTo,
+) -> Result<Response, Rejection> {
+    let auth = &call.site.auth;
+    let saved_forms = &auth.services.saved_forms;
+    let (mut waiting, mut removed, mut dropped) = (Vec::new(), Vec::new(), false);
+    for id in auth.saved_form_ids(headers) {
+        match saved_forms.get(id).await? {
+            Some(form) if form.user == session.data.identity.user => {
+                waiting.push(shown(auth, session, id, &form)?);
+            }
+            Some(form) => {
+                // Another person's form, in the same browser: it must not be there either when they come back.
+                if saved_forms.discard(id).await? {
+                    note(FormEvent::Dropped, call, &form);
+                }
+                dropped = true;
+                removed.push(id);
+            }
+            // Expired, or of another gateway on this host name: its cookie expires by itself.
+            None => {}
+        }
+    }
+    let mut response = if !waiting.is_empty() {
+        waiting.sort_unstable_by_key(|waiting| std::cmp::Reverse(waiting.sent));
+        let person = session.data.identity.display();
+        pages::confirm_forms(&pages::ConfirmForms { waiting: &waiting, person, page: call.page() })
+            .into_response()
+    } else if dropped {
+        let problem = Problem::new(StatusCode::CONFLICT, Text::FormOfAnother).with_link(return_to.as_str());
+        problem.page(call.page()).into_response()
+    } else {
+        see_other(return_to.as_str())
+    };
+    for id in removed {
+        set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, id.key());
+    }
+    Ok(response)
+}
+
+fn shown(auth: &Authenticator, session: &Auth, id: FormId, form: &SavedForm) -> Result<Waiting, Rejection> {
+    // A form without a mark could not be sent later.
+    let mark = auth.services.sealer.seal(&context_of(session), &id.to_string());
+    let mark = mark.map_err(|_| Rejection::Internal)?;
+    let bytes = u64::try_from(form.body.len()).unwrap_or(u64::MAX);
+    let sent = UnixTime(form.sent);
+    let until = sent.plus(auth.login_timeout);
+    Ok(Waiting { target: renewed_target(session, form), bytes, sent, until, mark })
+}
+
+/// `POST /ims/resume/discard`
+pub async fn discard(Extension(call): Extension<OwnedCall>, headers: HeaderMap, body: Bytes) -> Response {
+    let call = call.get();
+    let auth = &call.site.auth;
+    if !is_same_origin(&headers, &auth.origin) {
+        return reject(call, Rejection::ForeignOrigin, true);
+    }
+    let session = match auth.live_session(call.auth_request(&headers)).await {
+        Ok(Some(session)) => session,
+        Ok(None) => return see_other(RESUME),
+        Err(error) => return reject(call, error, false),
+    };
+    let mark = url::form_urlencoded::parse(&body).find(|(name, _)| name == MARK).map(|(_, value)| value);
+    let Some(id) = mark.and_then(|mark| opened(auth, &session, &mark)) else { return see_other(RESUME) };
+    let taken = match auth.services.saved_forms.take(id, &session.data.identity.user).await {
+        Ok(taken) => taken,
+        Err(error) => return reject(call, error, true),
+    };
+    let mut response = match &taken {
+        Some(form) => {
+            note(FormEvent::Discarded, call, form);
+            see_other(&resume_address(&form.page))
+        }
+        None => see_other(RESUME),
+    };
+    set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, id.key());
+    response
+}
+
+/// The form that a mark names, if the mark was made for this session.
+pub fn opened(auth: &Authenticator, session: &Auth, mark: &str) -> Option<FormId> {
+    FormId::parse(&auth.services.sealer.open::<String>(&context_of(session), mark)?)
+}
+
+/// Where a form goes, with the security token of this session if its address holds the old one.
+pub fn renewed_target(session: &Auth, form: &SavedForm) -> String {
+    let renewed = renewed(session, form, form.target.as_str().as_bytes());
+    String::from_utf8(renewed).unwrap_or_else(|_| form.target.as_str().to_owned())
+}
+
+/// `bytes` of a form with the security token of this session instead of the one that ended.
+pub fn renewed(session: &Auth, form: &SavedForm, bytes: &[u8]) -> Vec<u8> {
+    match (&form.security_token, &session.data.campaign) {
+        (Some(old), Some(now)) => {
+            saved_form::renew(bytes, old.expose_secret(), now.security_token.expose_secret())
+        }
+        _ => bytes.to_vec(),
+    }
+}
+
+fn context_of(session: &Auth) -> String {
+    format!("kept form of {}", session.sid)
+}

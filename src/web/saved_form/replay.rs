@@ -1,0 +1,149 @@
+//! A saved form is sent to Campaign: once, to the address it was meant for.
+//!
+//! The page at `/ims/resume` posts a mark to the form's own address. Here the form takes the place of the mark, so that the address bar,
+//! the history and relative links are those of the form.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::IntoResponse as _;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+
+use super::confirm;
+use super::save::note;
+use crate::pages::{Problem, Text};
+use crate::policy::origin::is_same_origin;
+use crate::policy::saved_form::{self, MARK_LENGTH};
+use crate::proxy::{Body, Caller, ClientBody, Proxy, ProxyError};
+use crate::session::{Auth, FormId, SavedForm};
+use crate::telemetry::audit::FormEvent;
+use crate::web::addresses::RESUME;
+use crate::web::call::{Call, OwnedCall};
+use crate::web::rejection::Rejection;
+use crate::web::responses::see_other;
+use crate::web::{forward, read_body, set_cookies, upstream_request};
+use crate::wire::fields::EXPIRES_IN;
+
+/// As [`replay`], to its end whether the client stays or not: a form is sent or saved, never lost in between.
+pub async fn replay_to_end(
+    call: OwnedCall,
+    proxy: Arc<Proxy>,
+    request: Request<ClientBody>,
+    host: HeaderValue,
+    session: Arc<Auth>,
+) -> Result<Response<Body>, Rejection> {
+    let work = async move { replay(call.get(), &proxy, request, host, &session).await };
+    tokio::spawn(work).await.unwrap_or(Err(Rejection::Stopping))
+}
+
+/// Sends the form that the mark names; a body that is no mark is forwarded as it is.
+async fn replay(
+    call: Call<'_>,
+    proxy: &Proxy,
+    request: Request<ClientBody>,
+    host: HeaderValue,
+    session: &Arc<Auth>,
+) -> Result<Response<Body>, Rejection> {
+    let auth = &call.site.auth;
+    let from_own_page = is_same_origin(request.headers(), &auth.origin);
+    let (head, body) = request.into_parts();
+    let body = read_body::read(body, MARK_LENGTH, call.snapshot.limits.upload_timeout).await?;
+    let body = body.ok_or(Rejection::BodyTooLarge)?;
+    let Some(mark) = saved_form::mark(&body) else {
+        let request = Request::from_parts(head, Full::new(body));
+        return send(call, proxy, request, host, session).await.map_err(Rejection::from);
+    };
+    if !from_own_page {
+        return Err(Rejection::ForeignOrigin);
+    }
+    // A mark of another session, or no valid one: the page shows what there is.
+    let Some(id) = confirm::opened(auth, session, mark) else {
+        return Ok(see_other(RESUME).map(Body::from));
+    };
+    let Some(form) = auth.services.saved_forms.take(id, &session.data.identity.user).await? else {
+        let problem = Problem::new(StatusCode::GONE, Text::FormGone).with_link("/");
+        let mut response = problem.page(call.page()).into_response();
+        set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, id.key());
+        return Ok(response.map(Body::from));
+    };
+    let Some(request) = rebuilt(call, head, session, &form) else { return Err(Rejection::Internal) };
+    match send(call, proxy, request, host, session).await {
+        Ok(response) => {
+            let response = forward::accepted(call, session, response).await?;
+            // Campaign has not processed it: its session had ended.
+            let Some(mut response) = response else {
+                auth.services.saved_forms.put_back(id, &form).await?;
+                return Ok(still_saved(StatusCode::SERVICE_UNAVAILABLE, call));
+            };
+            note(FormEvent::Sent, call, &form);
+            set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, id.key());
+            Ok(response)
+        }
+        Err(error) => failed(call, id, &form, error).await,
+    }
+}
+
+/// The request of the mark, with the address, type and body of the form.
+fn rebuilt(
+    call: Call<'_>,
+    mut head: http::request::Parts,
+    session: &Auth,
+    form: &SavedForm,
+) -> Option<Request<Full<Bytes>>> {
+    head.method = Method::POST;
+    head.uri = confirm::renewed_target(session, form).parse().ok()?;
+    let body = confirm::renewed(session, form, &form.body);
+    let headers = &mut head.headers;
+    headers.insert(header::CONTENT_TYPE, form.content_type.parse().ok()?);
+    headers.insert(header::CONTENT_LENGTH, body.len().into());
+    let referer = format!("{}{}", call.site.auth.origin, form.page.as_str());
+    headers.insert(header::REFERER, referer.parse().ok()?);
+    Some(Request::from_parts(head, Full::new(body.into())))
+}
+
+async fn send(
+    call: Call<'_>,
+    proxy: &Proxy,
+    request: Request<Full<Bytes>>,
+    host: HeaderValue,
+    session: &Arc<Auth>,
+) -> Result<Response<Body>, ProxyError> {
+    let (request, body) = request.into_parts();
+    let head = upstream_request::head(call, &request, &host, Some(session));
+    let ended = || Some(session.ended.clone());
+    let mut response = proxy.forward(head, body, None, ended, Caller::SignedIn).await?.response;
+    if let Some(seconds) = session.ends_soon(call.context.now) {
+        response.headers_mut().insert(EXPIRES_IN, seconds.into());
+    }
+    Ok(response)
+}
+
+/// A form that was not sent stays saved. One that Campaign may have received is not sent again.
+async fn failed(
+    call: Call<'_>,
+    id: FormId,
+    form: &SavedForm,
+    error: ProxyError,
+) -> Result<Response<Body>, Rejection> {
+    let auth = &call.site.auth;
+    let rejection = Rejection::from(error);
+    tracing::warn!(request = %call.context.id, error = %rejection, "Campaign did not answer a saved form");
+    if matches!(rejection, Rejection::Upstream(ProxyError::Connect { .. } | ProxyError::Busy { .. })) {
+        auth.services.saved_forms.put_back(id, form).await?;
+        return Ok(still_saved(rejection.status(), call));
+    }
+    note(FormEvent::Sent, call, form);
+    let problem = Problem::new(StatusCode::BAD_GATEWAY, Text::FormUnknown).with_link(form.page.as_str());
+    let mut response = problem.page(call.page()).into_response();
+    set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, id.key());
+    Ok(response.map(Body::from))
+}
+
+/// The page after an attempt that did not reach Campaign.
+fn still_saved(status: StatusCode, call: Call<'_>) -> Response<Body> {
+    let problem = Problem::new(status, Text::FormStillSaved);
+    let problem = problem.with_link(RESUME).with_retry_after(Duration::from_secs(10));
+    problem.page(call.page()).into_response().map(Body::from)
+}

@@ -1,0 +1,135 @@
+//! A form that arrives without a session is saved, and its sender signs in again.
+
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Limited};
+
+use crate::auth::{BeginLogin, Destination};
+use crate::pages::{Problem, Text};
+use crate::policy::last_user::LastUser;
+use crate::policy::login::Prompt;
+use crate::policy::return_to::ReturnTo;
+use crate::policy::saved_form::{self, MAX_FORM_BYTES, NotSaved};
+use crate::proxy::ClientBody;
+use crate::session::{FormId, Key, SavedForm};
+use crate::telemetry::audit::{self, FormEvent};
+use crate::web::addresses::login_address;
+use crate::web::call::Call;
+use crate::web::rejection::Rejection;
+use crate::web::responses::LOGIN_CHALLENGE;
+use crate::web::routes::login;
+use crate::web::{read_body, set_cookies};
+
+/// Saves a form and begins a login. A form that cannot be saved gets a page that says why.
+pub async fn form(
+    call: Call<'_>,
+    headers: &HeaderMap,
+    mut body: ClientBody,
+    target: &str,
+) -> Result<Response, Rejection> {
+    let auth = &call.site.auth;
+    let page = saved_form::page_of(headers, &auth.origin);
+    match save(call, headers, &mut body, target, &page).await? {
+        Ok(kept) => {
+            let to = Destination { return_to: page, has_form: true };
+            let begin = BeginLogin { to, prompt: Prompt::Silent, attempt: 0 };
+            let mut response = login::begin(call, headers, begin).await;
+            if let Some((id, gone)) = kept {
+                set_cookies::set_saved_form(response.headers_mut(), &auth.cookies, id, auth.login_timeout);
+                for key in gone {
+                    set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, key);
+                }
+            }
+            Ok(response)
+        }
+        Err(why) => {
+            // A browser shows no page before it has sent everything. One that waits for `100 Continue` has sent nothing.
+            if !headers.contains_key(header::EXPECT) {
+                let rest = Limited::new(body, MOST_DISCARDED);
+                let _ = tokio::time::timeout(call.snapshot.limits.upload_timeout, discard(rest)).await;
+            }
+            Ok(not_saved(call, why, &page))
+        }
+    }
+}
+
+/// The id of the saved form, and the keys of older forms that were removed for it; `Ok(None)` when it was saved before.
+async fn save(
+    call: Call<'_>,
+    headers: &HeaderMap,
+    body: &mut ClientBody,
+    target: &str,
+    page: &ReturnTo,
+) -> Result<Result<Option<(FormId, Vec<Key>)>, NotSaved>, Rejection> {
+    let auth = &call.site.auth;
+    let Some(last_user) = auth.last_user(headers, call.context.now) else {
+        return Ok(Err(NotSaved::Stranger));
+    };
+    let length = body.size_hint().exact();
+    let target = match saved_form::judge(headers, &auth.origin, length, target) {
+        Ok(target) => target,
+        Err(why) => return Ok(Err(why)),
+    };
+    let allowed = call.snapshot.limits.body_bytes.and_then(|allowed| usize::try_from(allowed).ok());
+    let most = allowed.unwrap_or(usize::MAX).min(MAX_FORM_BYTES);
+    let expected = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(most);
+    let Some(slot) = auth.services.saved_forms.reserve(&last_user.user, expected) else {
+        return Ok(Err(NotSaved::Full));
+    };
+    let Some(body) = read_body::read(body, most, call.snapshot.limits.upload_timeout).await? else {
+        return Ok(Err(NotSaved::TooLarge));
+    };
+    // The confirmation button was pressed after the session had ended: the form itself is saved already.
+    if saved_form::mark(&body).is_some() {
+        return Ok(Ok(None));
+    }
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let Some(content_type) = content_type.map(str::to_owned) else { return Ok(Err(NotSaved::Odd)) };
+    let LastUser { user, security_token, .. } = last_user;
+    let form = SavedForm {
+        user,
+        target,
+        page: page.clone(),
+        content_type,
+        body,
+        security_token,
+        sent: call.context.now.0,
+    };
+    match auth.services.saved_forms.save(slot, &form).await {
+        Ok(kept) => {
+            note(FormEvent::Kept, call, &form);
+            Ok(Ok(Some(kept)))
+        }
+        Err(error) => {
+            tracing::warn!(request = %call.context.id, %error, "a form is not saved");
+            Ok(Err(NotSaved::Store))
+        }
+    }
+}
+
+async fn discard(mut body: Limited<ClientBody>) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+/// Bytes of a form that are read and dropped.
+const MOST_DISCARDED: usize = 64 << 20;
+
+/// Writes an audit line about a form.
+pub fn note(event: FormEvent, call: Call<'_>, form: &SavedForm) {
+    let path = form.target.as_str().split('?').next().unwrap_or_default();
+    audit::form(event, call.context.id, &call.context.peer_text(), &form.user, path, form.body.len());
+}
+
+/// The page for a form that is not saved; the browser may still have it.
+fn not_saved(call: Call<'_>, why: NotSaved, page: &ReturnTo) -> Response {
+    tracing::info!(request = %call.context.id, %why, "a form without a session is not saved");
+    let retry = login_address(page);
+    let mut response = Problem::new(StatusCode::UNAUTHORIZED, Text::FormNotSaved(why))
+        .with_link(&retry)
+        .page(call.page())
+        .into_response();
+    let challenge = HeaderValue::from_static(LOGIN_CHALLENGE);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}

@@ -1,0 +1,100 @@
+//! The gateway's own `Set-Cookie` fields. All have the prefix `__Host-`: Secure, Path=/, no Domain. A removal repeats the attributes,
+//! because browsers ignore it otherwise.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::auth::Authenticator;
+use crate::clock::UnixTime;
+use crate::policy::cookies::{self, CookieNames};
+use crate::session::{Auth, FormId, Key};
+
+/// How long a browser keeps the cookie of an open login, in seconds: longer than the login may take, so that a late
+/// callback still knows where the person wanted to go.
+const LOGIN_MAX_AGE: u32 = 24 * 60 * 60;
+
+/// For how many seconds after a login its session must have come back at least once.
+pub const FRESH: i64 = 20;
+
+/// Sets the session cookie until the browser is closed, and for a short time a cookie with the time of the login.
+pub fn set_session(headers: &mut HeaderMap, auth: &Authenticator, value: &str, now: UnixTime) {
+    let names = &auth.cookies;
+    append(headers, &names.session, value, "");
+    // Without it, a browser that keeps no cookies learns that later; nothing else is lost.
+    if let Ok(sealed) = auth.services.sealer.seal(&names.fresh, &now.0) {
+        append(headers, &names.fresh, &sealed, format_args!("; Max-Age={FRESH}"));
+    }
+}
+
+/// Removes the cookie of a session that was found, and the name of the last user.
+pub fn remove_session(headers: &mut HeaderMap, names: &CookieNames) {
+    append(headers, &names.session, "", "; Max-Age=0");
+    remove_fresh(headers, names);
+    remove_last_user(headers, names);
+}
+
+/// Tells the browser who is signed in, until the browser is closed.
+pub fn set_last_user(headers: &mut HeaderMap, auth: &Authenticator, session: &Auth) {
+    // Without this cookie the next sign-in asks the person; nothing else is lost.
+    if let Some(sealed) = auth.seal_last_user(session) {
+        append(headers, &auth.cookies.was, &sealed, "");
+    }
+}
+
+/// Removes the name of the last user.
+pub fn remove_last_user(headers: &mut HeaderMap, names: &CookieNames) {
+    append(headers, &names.was, "", "; Max-Age=0");
+}
+
+/// Sets the id of a saved form. Each has a cookie of its own, so tabs do not overwrite each other's.
+pub fn set_saved_form(headers: &mut HeaderMap, names: &CookieNames, id: FormId, lifetime: Duration) {
+    append(
+        headers,
+        &saved_form_name(names, id.key()),
+        &id.to_string(),
+        format_args!("; Max-Age={}", lifetime.as_secs()),
+    );
+}
+
+/// Removes the id of a saved form.
+pub fn remove_saved_form(headers: &mut HeaderMap, names: &CookieNames, key: Key) {
+    append(headers, &saved_form_name(names, key), "", "; Max-Age=0");
+}
+
+fn saved_form_name(names: &CookieNames, key: Key) -> String {
+    format!("{}{key}", names.kept_prefix)
+}
+
+/// Removes the time of the login.
+pub fn remove_fresh(headers: &mut HeaderMap, names: &CookieNames) {
+    append(headers, &names.fresh, "", "; Max-Age=0");
+}
+
+/// True when this browser signed in a moment ago.
+pub fn is_fresh(headers: &HeaderMap, auth: &Authenticator, now: UnixTime) -> bool {
+    let name = &auth.cookies.fresh;
+    let fresh = cookies::pairs(headers).find(|(sent, _)| sent == name).map(|(_, value)| value);
+    let then = fresh.and_then(|sealed| auth.services.sealer.open::<i64>(name, sealed));
+    then.is_some_and(|then| (0..FRESH).contains(&now.0.saturating_sub(then)))
+}
+
+/// Sets the cookie of an open login.
+pub fn set_login(headers: &mut HeaderMap, name: &str, value: &str) {
+    append(headers, name, value, format_args!("; Max-Age={LOGIN_MAX_AGE}"));
+}
+
+/// Removes the cookie of an open login.
+pub fn remove_login(headers: &mut HeaderMap, name: &str) {
+    append(headers, name, "", "; Max-Age=0");
+}
+
+fn append(headers: &mut HeaderMap, name: &str, value: &str, lifetime: impl Display) {
+    // Lax: the redirect from IMS is a navigation from another site.
+    let cookie = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{lifetime}");
+    if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
+        cookie.set_sensitive(true);
+        headers.append(header::SET_COOKIE, cookie);
+    }
+}

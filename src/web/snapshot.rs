@@ -1,0 +1,66 @@
+//! All that one configuration decides for requests. A request takes one snapshot at its beginning and uses no other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::HeaderValue;
+
+use super::rate_limit::{RateLimiter, SignInLimiter};
+use super::site::{Site, without_port};
+use crate::config::Limits;
+use crate::proxy::Proxy;
+
+/// One configuration. Immutable; sessions, stores, counters and sockets outlive it.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The Campaign instances; at least one.
+    pub sites: Vec<Arc<Site>>,
+    /// Bounds of requests and bodies.
+    pub limits: Limits,
+    /// `Strict-Transport-Security` of every response, when configured.
+    pub hsts: Option<HeaderValue>,
+    /// Requests a second from one address, when limited.
+    pub rate: Option<Arc<RateLimiter>>,
+    /// Sign-ins from one address, when limited.
+    pub sign_ins: Option<Arc<SignInLimiter>>,
+    /// Tells probes that the process is about to stop.
+    pub stopping: Arc<Stopping>,
+}
+
+impl Snapshot {
+    /// The index of the site that serves this host; of the first one for other hosts, which answers that it does not serve them.
+    pub fn site_of(&self, host: Option<&HeaderValue>) -> usize {
+        if self.sites.len() == 1 {
+            return 0;
+        }
+        let serves = |site: &Arc<Site>| {
+            host.is_some_and(|host| site.host.is(host) || site.serves_host(without_port(host)))
+        };
+        self.sites.iter().position(serves).unwrap_or(0)
+    }
+}
+
+/// What one worker serves requests with: a snapshot, and its own connections to the servers of each site.
+#[derive(Debug)]
+pub struct WorkerView {
+    /// The configuration.
+    pub snapshot: Arc<Snapshot>,
+    /// One for each site, in the same order.
+    pub proxies: Box<[Arc<Proxy>]>,
+}
+
+/// Set when the process is told to stop: probes then say that no more traffic should be sent here.
+#[derive(Debug, Default)]
+pub struct Stopping(AtomicBool);
+
+impl Stopping {
+    /// From now on readiness is denied; requests are served as before.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// True until the process is told to stop.
+    pub fn is_ready(&self) -> bool {
+        !self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,138 @@
+//! The head of a request as it goes to Campaign: fields that a client may not send are left out, the gateway's own are added.
+
+use http::{HeaderMap, HeaderValue, Version, header, request};
+
+use super::call::Call;
+use super::context::Context;
+use crate::config::SessionMode;
+use crate::policy::cookies;
+use crate::policy::forwardable::Forwardable;
+use crate::policy::forwarded_headers::ForwardedHeaders;
+use crate::policy::origin::is_same_origin;
+use crate::session::Auth;
+use crate::wire::fields::{
+    FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT, TRACESTATE,
+    hops_left, identity,
+};
+use crate::wire::request_head::RequestHead;
+
+/// The head of this request as Campaign gets it, one pass over its fields. `host` is the checked host of the request.
+pub fn head(
+    call: Call<'_>,
+    request: &request::Parts,
+    host: &HeaderValue,
+    session: Option<&Auth>,
+) -> RequestHead {
+    let sent = request.headers.get(SECURITY_TOKEN);
+    write(call, request, host, session, sent)
+}
+
+/// As [`head`], for the Campaign session of `fresh` in the place of that of `old`. A security token is exchanged only where that
+/// of `old` stood: who sent none, or a wrong one, gets none.
+pub fn head_again(
+    call: Call<'_>,
+    request: &request::Parts,
+    host: &HeaderValue,
+    (old, fresh): (&Auth, &Auth),
+) -> RequestHead {
+    let sent = request.headers.get(SECURITY_TOKEN);
+    let exchanged = if sent.is_some() && sent == old.credentials.security_token.as_ref() {
+        fresh.credentials.security_token.as_ref()
+    } else {
+        sent
+    };
+    write(call, request, host, Some(fresh), exchanged)
+}
+
+/// `sent` is the security token that the request comes with.
+fn write(
+    call: Call<'_>,
+    request: &request::Parts,
+    host: &HeaderValue,
+    session: Option<&Auth>,
+    sent: Option<&HeaderValue>,
+) -> RequestHead {
+    let Call { site, context, .. } = call;
+    let headers = &request.headers;
+    let mut head = RequestHead::begin(&request.method, &request.uri);
+    let lines = head.lines();
+    let forwarded =
+        if context.peer.trusted { ForwardedHeaders::read(headers) } else { ForwardedHeaders::default() };
+    match &forwarded.host {
+        Some(named) => {
+            lines.add(&header::HOST, host);
+            lines.add(&FORWARDED_HOST, named);
+        }
+        None => site.host.write(host, lines),
+    }
+    let forwardable = Forwardable::of(headers);
+    let hops = hops_left(&request.method, headers);
+    for (name, value) in headers {
+        let is_rewritten = *name == header::COOKIE
+            || *name == SECURITY_TOKEN
+            || (hops.is_some() && *name == header::MAX_FORWARDS);
+        if !is_rewritten && forwardable.allows(name) {
+            lines.add(name, value);
+        }
+    }
+    cookies::write(lines, headers, session.and_then(|session| session.credentials.campaign_cookie.as_ref()));
+
+    if context.peer.trusted {
+        lines.add(&FORWARDED_FOR, &forwarded_for(context, headers));
+        lines.add(&FORWARDED_PROTO, &forwarded.proto.unwrap_or(HeaderValue::from_static("https")));
+    } else {
+        lines.extend(&context.peer.prepared.forwarded_lines);
+    }
+    lines.add_text(&REQUEST_ID, context.id.as_str());
+    match &forwarded.trace {
+        Some((parent, state)) => {
+            lines.add(&TRACEPARENT, parent);
+            if let Some(state) = state {
+                lines.add(&TRACESTATE, state);
+            }
+        }
+        None => lines.add_text(&TRACEPARENT, context.id.traceparent().as_str()),
+    }
+    lines.add_fixed(match request.version {
+        Version::HTTP_2 => "via: 2.0 imsgate\r\n",
+        Version::HTTP_10 => "via: 1.0 imsgate\r\n",
+        _ => "via: 1.1 imsgate\r\n",
+    });
+    if let Some(hops) = hops {
+        lines.add(&header::MAX_FORWARDS, &hops.saturating_sub(1).into());
+    }
+
+    let mode = site.instance.campaign.session;
+    let ours = session.and_then(|session| session.credentials.security_token.as_ref()).filter(|_| {
+        // Campaign's protection against cross-site requests must remain: only our own pages get the token added.
+        mode == SessionMode::BearerLogon
+            // Campaign's SDK sends the header empty when it has no token.
+            && sent.is_none_or(HeaderValue::is_empty)
+            && is_same_origin(headers, &site.auth.origin)
+    });
+    if let Some(token) = ours.or(sent) {
+        lines.add(&SECURITY_TOKEN, token);
+    }
+    if let Some(session) = session {
+        lines.extend(&session.credentials.lines);
+        lines.add(&identity::ASSERTION, &session.assertion(&site.auth.services.signer, context.now));
+        if mode == SessionMode::Bearer {
+            lines.add(&header::AUTHORIZATION, &session.credentials.authorization);
+        }
+    }
+    head.set_client_host(forwarded.host.unwrap_or_else(|| host.clone()));
+    head
+}
+
+/// What a trusted proxy says of where the request comes from, and its own address.
+fn forwarded_for(context: &Context, headers: &HeaderMap) -> HeaderValue {
+    let own = &context.peer.prepared.forwarded_for;
+    let mut chain: Vec<u8> = Vec::new();
+    for value in headers.get_all(FORWARDED_FOR).iter().chain([own]) {
+        if !chain.is_empty() {
+            chain.extend_from_slice(b", ");
+        }
+        chain.extend_from_slice(value.as_bytes());
+    }
+    HeaderValue::from_bytes(&chain).unwrap_or_else(|_| own.clone())
+}
