@@ -8,15 +8,15 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Admin;
-use crate::proxy::Standing;
+use crate::proxy::HealthState;
 
 /// 200 while requests are served, 503 from the stop on. Whether people can be signed in, and which part is away, stands in the answer.
 pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Json<Value>) {
     let ims = admin.auth.ims.is_ready();
     let upstreams: Vec<Value> = admin
         .upstreams
-        .standings()
-        .map(|(name, standing)| json!({"upstream": &**name, "standing": word(standing)}))
+        .states()
+        .map(|(name, state)| json!({"upstream": &**name, "standing": word(state)}))
         .collect();
     let is_ready = admin.stopping.is_ready();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -32,11 +32,11 @@ pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Jso
     (status, Json(health))
 }
 
-fn word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Good => "good",
-        Standing::Due => "due to be tried again",
-        Standing::Ejected(_) => "passed over: requests failed",
-        Standing::Down => "away: its health page is not good",
+fn word(state: HealthState) -> &'static str {
+    match state {
+        HealthState::Healthy => "good",
+        HealthState::ProbeDue => "due to be tried again",
+        HealthState::Ejected(_) => "passed over: requests failed",
+        HealthState::Down => "away: its health page is not good",
     }
 }

@@ -1,4 +1,4 @@
-//! An answer's body on its way to the client, never collected.
+//! The body of a response, streamed to the client.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,58 +11,58 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio_util::sync::CancellationToken;
 
-use super::early::Early;
+use super::early_response::EarlyResponse;
 use super::error::BodyError;
 use super::pooled_connection::PooledConnection;
 use crate::wire::response::Framing;
 
-/// An answer's body: Campaign's own, or one of the gateway's.
+/// The body of a response, of Campaign or of the gateway.
 #[derive(Debug)]
 pub enum Body {
     /// Streamed from Campaign.
     Campaign(Download),
-    /// Made here.
+    /// Created by the gateway.
     Own(axum::body::Body),
 }
 
-/// Campaign's bytes. The connection goes back when they are read to the end, and is closed when they are not: when
-/// Campaign breaks off or stands still, and when the client goes away.
+/// A body of Campaign. The connection returns to the pool at its end. It is closed if Campaign breaks off or stalls, or if the client goes
+/// away.
 #[derive(Debug)]
 pub struct Download {
     source: Source,
-    /// Why it ends early, when that is known and not said yet.
+    /// An error that was logged, but not returned yet.
     broken: Option<BodyError>,
 }
 
 #[derive(Debug)]
 enum Source {
-    /// Read here, as it is asked for.
+    /// Read when it is polled.
     Connection {
         connection: Option<PooledConnection>,
         framing: Framing,
-        /// True while the timer runs: since the first look that found nothing.
+        /// True while the timer runs, since the first poll without bytes.
         waits: bool,
     },
     /// Read by a task that still sends the request.
-    Early(Box<Early>),
+    EarlyResponse(Box<EarlyResponse>),
 }
 
 impl Body {
-    /// What comes over this connection next.
+    /// The body that follows on this connection.
     pub(super) fn of_connection(connection: PooledConnection, framing: Framing) -> Self {
         let mut connection = Some(connection);
         if framing.is_over() {
-            give_back(&mut connection);
+            return_to_pool(&mut connection);
         }
         Self::Campaign(Download::from(Source::Connection { connection, framing, waits: false }))
     }
 
-    /// What came before the request was through.
-    pub(super) fn early(early: Early) -> Self {
-        Self::Campaign(Download::from(Source::Early(Box::new(early))))
+    /// A response that began before the request was complete.
+    pub(super) fn early(early: EarlyResponse) -> Self {
+        Self::Campaign(Download::from(Source::EarlyResponse(Box::new(early))))
     }
 
-    /// The same bytes until `ended`, then no more.
+    /// The same bytes, until `ended`.
     #[must_use]
     pub fn until(self, ended: Arc<CancellationToken>) -> Self {
         let over = async move { ended.cancelled().await };
@@ -70,13 +70,13 @@ impl Body {
         Self::Own(axum::body::Body::from_stream(stream))
     }
 
-    /// No bytes.
+    /// An empty body.
     pub fn empty() -> Self {
         Self::Own(axum::body::Body::empty())
     }
 }
 
-/// Server-sent events: an answer without an end (HTML Standard §9.2).
+/// True for server-sent events, a response without an end (HTML Standard §9.2).
 pub(super) fn is_event_stream(fields: &HeaderMap) -> bool {
     let value = fields.get(header::CONTENT_TYPE);
     value
@@ -106,7 +106,7 @@ impl Download {
         let polled = self.poll_source(cx);
         if let Poll::Ready(Some(Err(error))) = polled {
             tracing::warn!(%error, "an answer of Campaign is cut");
-            // In a moment: with the error everything is dropped that has not gone out, but what came before it is the client's.
+            // Returned at the next poll: with the error HTTP drops everything unsent, but the client should get what came before.
             self.broken = Some(error);
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -116,7 +116,7 @@ impl Download {
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.source {
-            Source::Early(early) => early.poll_frame(cx),
+            Source::EarlyResponse(early) => early.poll_frame(cx),
             Source::Connection { connection: None, .. } => Poll::Ready(None),
             Source::Connection { connection: slot @ Some(_), framing, waits } => {
                 let polled = match slot {
@@ -124,11 +124,11 @@ impl Download {
                     None => Poll::Ready(None),
                 };
                 match &polled {
-                    // Also behind the last piece: nobody looks for an end that is known.
-                    Poll::Ready(None | Some(Ok(_))) if framing.is_over() => give_back(slot),
+                    // Also after the last piece: a body with a known end is not polled again.
+                    Poll::Ready(None | Some(Ok(_))) if framing.is_over() => return_to_pool(slot),
                     Poll::Ready(Some(Err(error))) => {
                         if let Some(connection) = slot.take() {
-                            connection.broke(error);
+                            connection.report_broken(error);
                         }
                     }
                     _ => {}
@@ -139,9 +139,9 @@ impl Download {
     }
 }
 
-fn give_back(connection: &mut Option<PooledConnection>) {
+fn return_to_pool(connection: &mut Option<PooledConnection>) {
     if let Some(connection) = connection.take() {
-        connection.give_back();
+        connection.return_to_pool();
     }
 }
 
@@ -165,7 +165,7 @@ impl HttpBody for Body {
         match self {
             Self::Own(body) => body.is_end_stream(),
             Self::Campaign(Download { source: Source::Connection { framing, .. }, .. }) => framing.is_over(),
-            Self::Campaign(Download { source: Source::Early(early), .. }) => early.is_over(),
+            Self::Campaign(Download { source: Source::EarlyResponse(early), .. }) => early.is_over(),
         }
     }
 
@@ -175,7 +175,7 @@ impl HttpBody for Body {
             Self::Campaign(Download { source: Source::Connection { framing, .. }, .. }) => {
                 framing.size_hint()
             }
-            Self::Campaign(Download { source: Source::Early(early), .. }) => early.size_hint(),
+            Self::Campaign(Download { source: Source::EarlyResponse(early), .. }) => early.size_hint(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The check: asks every upstream for `/r/test`, Campaign's anonymous health page, at an interval.
+//! The health check: asks every server for `/r/test`, Campaign's anonymous health page, at an interval.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::config::HealthCheck;
 use crate::http_client::Endpoint;
 
 impl Upstreams {
-    /// Starts the check, one task an upstream, when the configuration wants it. Meant for the control runtime.
+    /// Starts the check if it is configured, one task for each server. Call it on the control runtime.
     pub fn watch(&self, tasks: &mut JoinSet<()>) {
         let Some(check) = self.check else { return };
         for (index, upstream) in self.servers.iter().enumerate() {
@@ -21,7 +21,7 @@ impl Upstreams {
 }
 
 async fn watch(upstream: Upstream, check: HealthCheck, index: usize) {
-    // Not all at once.
+    // The servers are not asked at the same time.
     tokio::time::sleep(STAGGER * u32::try_from(index).unwrap_or(0)).await;
     let (mut good, mut bad) = (0_u32, 0_u32);
     loop {
@@ -47,12 +47,12 @@ async fn ask(endpoint: &Endpoint, limit: Duration) -> Result<(), String> {
     judge(&endpoint.send(request, limit).await.map_err(|error| error.to_string())?)
 }
 
-/// Campaign says `<redir status='OK' date='…' build='9236' host='…' localHost='…'/>`.
-fn judge(answer: &Response<Bytes>) -> Result<(), String> {
-    if answer.status() != StatusCode::OK {
-        return Err(format!("/r/test answers with status {}", answer.status().as_u16()));
+/// A healthy Campaign answers `<redir status='OK' date='…' build='9236' host='…' localHost='…'/>`.
+fn judge(response: &Response<Bytes>) -> Result<(), String> {
+    if response.status() != StatusCode::OK {
+        return Err(format!("/r/test answers with status {}", response.status().as_u16()));
     }
-    let body = answer.body();
+    let body = response.body();
     let says_ok = [b" status='OK'".as_slice(), b" status=\"OK\""]
         .iter()
         .any(|wanted| body.windows(wanted.len()).any(|part| part.eq_ignore_ascii_case(wanted)));

@@ -1,4 +1,4 @@
-//! A request's body as the client sends it: a half is never taken for a whole.
+//! The body of a request as the client sends it. An incomplete body is never taken for a complete one.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,24 +12,24 @@ use super::upload_error::UploadError;
 
 /// A client's body.
 ///
-/// hyper ends a body in order when an HTTP/2 stream is reset with `NO_ERROR`, because that is how a server says of a request that
-/// it has read enough (RFC 9113 §8.1). A client that does so has broken off its request, and Campaign must not take the half of an
-/// attachment for all of it.
+/// hyper ends a body without an error when an HTTP/2 stream is reset with `NO_ERROR`, because a server sends it when it has read enough of a
+/// request (RFC 9113 §8.1). A client that sends it has broken off its request, and Campaign must not get a part of an attachment as the
+/// whole.
 #[derive(Debug)]
 pub struct ClientBody {
     incoming: Incoming,
-    /// Over HTTP/1.1 the end of a chunked body shows in nothing else than the end itself, which hyper gives only to whole ones.
+    /// Over HTTP/1.1, hyper ends a body without an error only if it is complete.
     over_http2: bool,
 }
 
 impl ClientBody {
-    /// A request with its body as one of these.
+    /// Wraps the body of a request.
     pub fn of(request: Request<Incoming>) -> Request<Self> {
         let over_http2 = request.version() == Version::HTTP_2;
         request.map(|incoming| Self { incoming, over_http2 })
     }
 
-    /// True when only the next frame tells whether there is a body: over HTTP/2 a request may end behind its head (RFC 9113 §8.1).
+    /// True when only the next frame tells whether there is a body: an HTTP/2 request may end after its head (RFC 9113 §8.1).
     pub(super) fn may_be_empty(&self) -> bool {
         self.over_http2 && self.incoming.size_hint().exact().is_none()
     }

@@ -1,4 +1,4 @@
-//! How long the gateway waits for a client's body: for the next piece, and in all.
+//! How long the gateway waits for a client's body: for the next piece, and altogether.
 
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use super::deadline::Deadline;
 use super::upload_error::UploadError;
 use crate::policy::min_rate::MinRate;
 
-/// What a client's body may be, and how long it may take.
+/// Limits of a client's body.
 #[derive(Clone, Copy, Debug)]
 pub struct UploadLimits {
-    /// Bytes; `None`: no limit.
+    /// Bytes; `None`: unlimited.
     pub bytes: Option<u64>,
     /// The longest pause.
     pub pause: Duration,
@@ -20,13 +20,13 @@ pub struct UploadLimits {
     pub least: Option<MinRate>,
 }
 
-/// The wait for one client. Only time counts in which the gateway asked for more and there was none.
+/// The time spent waiting for one client. Only time counts in which the gateway asked for more bytes and there were none.
 #[derive(Debug)]
 pub(super) struct ClientWait {
     limits: UploadLimits,
     waited: Duration,
     since: Option<Instant>,
-    /// For the pause, or what is left of all the time that the client may take.
+    /// For the pause, or for the rest of the time that the client may take altogether.
     timer: Option<(Deadline, Slow)>,
 }
 
@@ -41,14 +41,14 @@ impl ClientWait {
         Self { limits, waited: Duration::ZERO, since: None, timer: None }
     }
 
-    /// Something came.
-    pub fn moved(&mut self) {
+    /// Notes that bytes arrived.
+    pub fn received(&mut self) {
         if let Some(since) = self.since.take() {
             self.waited += since.elapsed();
         }
     }
 
-    /// Nothing is there, and so many bytes have come: ready with an error when the client is too slow.
+    /// Waits for more bytes, after `received` bytes. Ready with an error when the client is too slow.
     pub fn poll(&mut self, cx: &mut Context<'_>, received: u64) -> Poll<UploadError> {
         if self.since.is_none() {
             let now = Instant::now();
@@ -91,12 +91,12 @@ mod tests {
         let mut wait = ClientWait::new(LIMITS);
         assert!(poll_fn(|cx| Poll::Ready(wait.poll(cx, 0).is_pending())).await);
         tokio::time::sleep(Duration::from_millis(100)).await;
-        wait.moved();
+        wait.received();
         assert!(wait.waited >= Duration::from_millis(100));
         let waited = wait.waited;
         // Campaign takes its time with what came.
         tokio::time::sleep(Duration::from_millis(200)).await;
-        wait.moved();
+        wait.received();
         assert_eq!(wait.waited, waited);
         let began = Instant::now();
         let error = poll_fn(|cx| wait.poll(cx, 200)).await;

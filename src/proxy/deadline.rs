@@ -1,7 +1,7 @@
-//! One timer a connection, re-used for every deadline on it.
+//! One timer for each connection, used for every deadline.
 //!
-//! Setting and removing a timer for every request costs a lock and a place in the timer's wheel each time. Here a timer
-//! stays where it is: a later deadline is only noted, and looked at when the timer goes off.
+//! Setting and removing a timer for every request would cost a lock and a change of the timer wheel each time. So a later deadline is only
+//! noted; when the timer fires, it is set again if the deadline has moved.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -1,4 +1,4 @@
-//! Why Campaign gave no answer.
+//! Why there is no response of Campaign.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use super::upload_error::UploadError;
 use crate::http_client::chain;
 use crate::telemetry::Limit;
 
-/// Why Campaign gave no answer.
+/// Why there is no response of Campaign.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     /// No connection to any upstream; nothing was sent.
     #[error("no connection to {upstream}: {reason}")]
     Connect {
-        /// The one tried last.
+        /// The server that was tried last.
         upstream: Arc<str>,
         /// What happened.
         reason: String,
@@ -22,7 +22,7 @@ pub enum ProxyError {
     /// Every connection to the upstream is in use, and none became free in time; nothing was sent.
     #[error("all {connections} connections to {upstream} were in use for {limit:?}")]
     Busy {
-        /// The one tried last.
+        /// The server that was tried last.
         upstream: Arc<str>,
         /// `campaign.max_connections`.
         connections: usize,
@@ -32,7 +32,7 @@ pub enum ProxyError {
     /// Callers without a session use all connections that they may, and none became free in time; nothing was sent.
     #[error("callers without a session had their {connections} connections to {upstream} in use ({})", .limit.name())]
     Share {
-        /// The one tried.
+        /// The server.
         upstream: Arc<str>,
         /// Which share: of all of them, or of one address.
         limit: Limit,
@@ -45,28 +45,28 @@ pub enum ProxyError {
         /// The limit.
         per_second: u32,
     },
-    /// The connection broke before an answer.
+    /// The connection broke before a response.
     #[error("{upstream} broke off: {reason}")]
     Broken {
-        /// The one tried last.
+        /// The server that was tried last.
         upstream: Arc<str>,
         /// What happened.
         reason: String,
     },
-    /// No answer in time after the last of the request that went out.
-    #[error("{upstream} gave no answer within {limit:?}")]
+    /// No response in time after the last byte of the request was sent.
+    #[error("{upstream} sent no response within {limit:?}")]
     Deadline {
-        /// The one tried.
+        /// The server.
         upstream: Arc<str>,
         /// The limit that passed.
         limit: Duration,
     },
-    /// The client's own body broke off or stood still, so Campaign never had a whole request.
+    /// The client's body broke off or paused for too long, so Campaign never got a complete request.
     #[error("the request's body did not come: {reason}")]
     Client {
         /// What happened.
         reason: String,
-        /// True when it stood still, false when it broke off.
+        /// True when it paused for too long, false when it broke off.
         stalled: bool,
     },
     /// The client's body is longer than `limits.body_bytes`.
@@ -81,7 +81,7 @@ pub enum ProxyError {
         "{upstream} switched protocols otherwise than was asked, or answered a WebSocket with a success that is no switch"
     )]
     Upgrade {
-        /// The one tried.
+        /// The server.
         upstream: Arc<str>,
     },
 }
@@ -97,21 +97,21 @@ impl From<UploadError> for ProxyError {
     }
 }
 
-/// Why an answer has no end.
+/// Why a response is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    /// The connection broke, or what came over it is no answer.
-    #[error("{upstream} broke off within an answer: {error}")]
+    /// The connection broke, or the response cannot be parsed.
+    #[error("{upstream} broke off within a response: {error}")]
     Broken {
-        /// Which upstream.
+        /// The server.
         upstream: Arc<str>,
         /// What happened.
         error: WireError,
     },
-    /// Nothing came for too long in the middle of it.
-    #[error("{upstream} paused for {limit:?} within its answer")]
+    /// The server paused for too long.
+    #[error("{upstream} paused for {limit:?} within its response")]
     Stalled {
-        /// Which upstream.
+        /// The server.
         upstream: Arc<str>,
         /// The limit that passed.
         limit: Duration,

@@ -1,8 +1,7 @@
-//! What is known of one upstream's health, shared by all workers: a few numbers, no lock.
+//! The health of one server, shared by all workers: a few numbers without a lock.
 //!
-//! Two voices: the check by `/r/test` ([`Health::checked`]), and the requests themselves ([`Health::failed`],
-//! [`Health::answered`]), which pass an upstream over for a time that grows with every failed try. When the time is
-//! over, one request tries it again; the others wait for how that ends.
+//! Two sources count: the check by `/r/test` ([`Health::checked`]), and requests ([`Health::failed`], [`Health::answered`]). Failed requests
+//! eject a server for a time that grows with every failed try. Then one request tries it again, and the others wait for the result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -10,39 +9,39 @@ use std::time::{Duration, Instant};
 
 use crate::config;
 
-/// The health of one upstream.
+/// The health of one server.
 #[derive(Debug)]
 pub struct Health {
     name: Arc<str>,
     settings: config::Health,
-    /// For how long one request may try an upstream that is passed over, before another may.
+    /// How long one request may try an ejected server before another request may.
     probe: Duration,
-    /// The only upstream is always tried: then this is for the log alone.
+    /// True for the only server: it is always tried, and its health only matters for the log.
     alone: bool,
     start: Instant,
     checked_down: AtomicBool,
     failures: AtomicU32,
     ejections: AtomicU32,
-    /// Milliseconds after `start`; 0: not passed over.
+    /// The end of the ejection, in milliseconds after `start`; 0: not ejected.
     until: AtomicU64,
     probing: AtomicBool,
 }
 
-/// May a request go there?
+/// Whether requests may be sent to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Yes.
-    Good,
-    /// One may, to see whether it is back: ask `Health::claim_probe`.
-    Due,
-    /// Better not before this many milliseconds.
+pub enum HealthState {
+    /// They may.
+    Healthy,
+    /// One may, to learn whether the server is back: see `Health::claim_probe`.
+    ProbeDue,
+    /// Only after so many milliseconds, if there is a choice.
     Ejected(u64),
-    /// Better not: the check fails.
+    /// Only if there is no choice: the check fails.
     Down,
 }
 
 impl Health {
-    /// A good one.
+    /// A healthy server.
     pub fn new(name: Arc<str>, settings: config::Health, probe: Duration, alone: bool) -> Self {
         Self {
             name,
@@ -58,21 +57,21 @@ impl Health {
         }
     }
 
-    /// How it stands now. Reads no clock while all is well.
-    pub fn standing(&self) -> Standing {
+    /// The current state. Reads no clock for a healthy server.
+    pub fn state(&self) -> HealthState {
         if self.checked_down.load(Ordering::Relaxed) {
-            return Standing::Down;
+            return HealthState::Down;
         }
         match self.until.load(Ordering::Relaxed) {
-            0 => Standing::Good,
+            0 => HealthState::Healthy,
             until => match until.saturating_sub(self.now()) {
-                0 => Standing::Due,
-                left => Standing::Ejected(left),
+                0 => HealthState::ProbeDue,
+                left => HealthState::Ejected(left),
             },
         }
     }
 
-    /// True for one request only, which is to try an upstream whose time is over.
+    /// True for one request only, which tries a server whose ejection is over.
     pub fn claim_probe(&self) -> bool {
         let (until, now) = (self.until.load(Ordering::Relaxed), self.now());
         let next = now + millis(self.probe);
@@ -85,9 +84,9 @@ impl Health {
         claimed
     }
 
-    /// A request was answered to the end, or by a switch of protocols.
+    /// Notes a complete response, or a switch of protocols.
     pub fn answered(&self) {
-        // Read first: a write would take the cache line from the other workers.
+        // It reads first: a write would take the cache line from the other workers.
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
         }
@@ -98,13 +97,13 @@ impl Health {
         }
     }
 
-    /// A request got no connection, no answer or half of one.
+    /// Notes a request that got no connection, no response, or an incomplete one.
     pub fn failed(&self, reason: &dyn std::fmt::Display) {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if failures < self.settings.max_failures {
             return;
         }
-        // While it is passed over, only the failure of the request that tries it again says something new.
+        // During an ejection, only a failure of the request that tries the server again counts.
         if self.until.load(Ordering::Relaxed) != 0 && !self.probing.swap(false, Ordering::Relaxed) {
             return;
         }
@@ -120,7 +119,7 @@ impl Health {
         }
     }
 
-    /// The check changed its opinion: `Err` says why the upstream is away.
+    /// Notes the result of the check; `Err` holds the reason.
     pub fn checked(&self, outcome: Result<(), &str>) {
         let was_down = self.checked_down.swap(outcome.is_err(), Ordering::Relaxed);
         match outcome {
@@ -135,7 +134,7 @@ impl Health {
     }
 
     fn now(&self) -> u64 {
-        // Never 0, which means something else.
+        // Never 0, which means "not ejected".
         millis(self.start.elapsed()) + 1
     }
 }
@@ -144,7 +143,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 2)
 }
 
-/// Far more than the longest ejection allows.
+/// Far more than the longest ejection needs.
 const MOST_DOUBLINGS: u32 = 20;
 
 #[cfg(test)]
@@ -164,14 +163,14 @@ mod tests {
             health.failed(&"refused");
             health.answered();
         }
-        assert_eq!(health.standing(), Standing::Good);
+        assert_eq!(health.state(), HealthState::Healthy);
         for _ in 0..3 {
             health.failed(&"refused");
         }
-        assert!(matches!(health.standing(), Standing::Ejected(50_000..=60_000)));
+        assert!(matches!(health.state(), HealthState::Ejected(50_000..=60_000)));
         assert!(!health.claim_probe());
         health.answered();
-        assert_eq!(health.standing(), Standing::Good);
+        assert_eq!(health.state(), HealthState::Healthy);
     }
 
     #[test]
@@ -181,10 +180,10 @@ mod tests {
             health.failed(&"refused");
         }
         std::thread::sleep(Duration::from_millis(5));
-        assert_eq!(health.standing(), Standing::Due);
+        assert_eq!(health.state(), HealthState::ProbeDue);
         assert!(health.claim_probe());
         assert!(!health.claim_probe());
-        assert!(matches!(health.standing(), Standing::Ejected(_)));
+        assert!(matches!(health.state(), HealthState::Ejected(_)));
         for ejections in 2..30 {
             health.failed(&"refused");
             assert_eq!(health.ejections.load(Ordering::Relaxed), ejections);
@@ -193,16 +192,16 @@ mod tests {
             assert!(health.claim_probe());
         }
         health.failed(&"refused");
-        assert!(matches!(health.standing(), Standing::Ejected(50_000..=60_000)), "bounded");
+        assert!(matches!(health.state(), HealthState::Ejected(50_000..=60_000)), "bounded");
     }
 
     #[test]
-    fn the_check_has_its_own_word() {
+    fn the_check_counts_by_itself() {
         let health = health(Duration::from_mins(1));
         health.checked(Err("status 503"));
         health.answered();
-        assert_eq!(health.standing(), Standing::Down);
+        assert_eq!(health.state(), HealthState::Down);
         health.checked(Ok(()));
-        assert_eq!(health.standing(), Standing::Good);
+        assert_eq!(health.state(), HealthState::Healthy);
     }
 }

@@ -1,9 +1,10 @@
-//! Forwarding to Campaign: one request out, one answer back, both streamed.
+//! Forwards requests to Campaign: sends one request, receives one response, and streams both bodies.
 //!
-//! The caller has decided and written the head; here nothing is judged any more. `upstreams` chooses an upstream by load
-//! and by its `health`, which `check` asks for; `pool` keeps connections, of which a `connection` is one on loan; `http1` is what is
-//! spoken over a `connection`; `client_body`, `upload` and `body` carry bytes, `early` both where an answer overtakes its request, `peek` looks at the first of
-//! them; `upgrade` joins WebSockets in a `tunnel`.
+//! The caller has made all decisions and has written the head of the request. `upstreams` chooses a server by load and by its `health`, which
+//! `check` asks for too. A `pool` keeps connections to one server, in its `pool_state`; the `anonymous_quota` limits callers without a
+//! session. A `pooled_connection` sends an `outgoing` request over a `connection`, which speaks `http1`. `client_body`, `upload` and `body`
+//! carry bytes; `client_wait` limits the time of an upload. `early_response` handles a response that arrives before its request is
+//! complete. `peek` reads the first bytes of a body. `websocket` joins two connections with a `tunnel`.
 
 mod anonymous_quota;
 mod body;
@@ -12,7 +13,7 @@ mod client_body;
 mod client_wait;
 mod connection;
 mod deadline;
-mod early;
+mod early_response;
 mod error;
 mod health;
 mod http1;
@@ -22,10 +23,10 @@ mod pool;
 mod pool_state;
 mod pooled_connection;
 mod tunnel;
-mod upgrade;
 mod upload;
 mod upload_error;
 mod upstreams;
+mod websocket;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,17 +38,17 @@ pub use anonymous_quota::Caller;
 pub use body::{Body, Download};
 pub use client_body::ClientBody;
 pub use error::{BodyError, ProxyError};
-pub use health::Standing;
+pub use health::HealthState;
 pub use http1::WireError;
-pub use upgrade::{Wanted, is_websocket};
-pub use upload::Sendable;
+pub use upload::IntoUpload;
 pub use upstreams::Upstreams;
+pub use websocket::{WebSocketRequest, is_websocket};
 
 use self::client_wait::UploadLimits;
-use self::early::Early;
-use self::http1::Sending;
+use self::early_response::EarlyResponse;
+use self::http1::RequestWriter;
 use self::outgoing::Outgoing;
-use self::pool::{Answered, Failure, Pool};
+use self::pool::{Failure, Pool, Started};
 use self::pooled_connection::PooledConnection;
 use self::upload::Upload;
 use crate::config;
@@ -58,7 +59,7 @@ use crate::wire::fields;
 use crate::wire::request_head::RequestHead;
 use crate::wire::response::ResponseHead;
 
-/// Forwards requests to the upstreams of one Campaign instance; one a worker.
+/// Forwards requests to the servers of one Campaign instance. Each worker has one.
 #[derive(Debug)]
 pub struct Proxy {
     upstreams: Arc<Upstreams>,
@@ -68,17 +69,17 @@ pub struct Proxy {
     upload: UploadLimits,
 }
 
-/// Campaign's answer.
+/// Campaign's response.
 #[derive(Debug)]
 pub struct Forwarded {
-    /// The answer.
+    /// The response.
     pub response: Response<Body>,
-    /// True when the request may be sent once more, with other credentials: it was a bodiless GET or HEAD that Campaign refused (403).
+    /// True when the request may be sent once more with other credentials: a GET or HEAD without a body, refused with 403.
     pub again: bool,
 }
 
 impl Proxy {
-    /// A proxy with no connection yet. `urls` says which URLs of responses are rewritten.
+    /// A proxy without connections. `urls` decides which URLs in responses are rewritten.
     pub fn new(
         upstreams: &Arc<Upstreams>,
         urls: &Arc<ResponseUrls>,
@@ -98,57 +99,58 @@ impl Proxy {
         Self { upstreams: upstreams.clone(), pools, turn, urls: urls.clone(), upload }
     }
 
-    /// Sends a request and hands back the answer without hop-by-hop fields. `wanted` is the WebSocket that it asks for,
-    /// `ended` gives what cuts an answer without an end of its own: an upgraded connection, an event stream. `caller` says how many
-    /// connections there are for it.
+    /// Sends a request and returns the response without hop-by-hop fields.
+    ///
+    /// `websocket` is set for a WebSocket handshake. `ended` returns a token that ends responses without an end of their own: WebSockets and
+    /// event streams. `caller` decides how many connections the request may use.
     pub async fn forward(
         &self,
         head: RequestHead,
-        body: impl Sendable,
-        wanted: Option<Wanted>,
+        body: impl IntoUpload,
+        websocket: Option<WebSocketRequest>,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
         caller: Caller,
     ) -> Result<Forwarded, ProxyError> {
-        let mut upload = body.upload(self.upload);
+        let mut upload = body.into_upload(self.upload);
         if !matches!(upload, Upload::Empty) {
             // Boxed: most requests have no body.
             Box::pin(upload.begin()).await?;
         }
         let mut outgoing = Outgoing { caller, ..Outgoing::new(head, upload) };
-        let (mut answer, connection, sending) = self.send(&mut outgoing).await?;
-        let switches = wanted.as_ref().is_some_and(|wanted| wanted.would_switch(&answer));
-        if answer.status == StatusCode::SWITCHING_PROTOCOLS || switches {
-            let Some(wanted) = wanted.filter(|wanted| wanted.is_met_by(&answer)) else {
+        let (mut response, connection, writer) = self.send(&mut outgoing).await?;
+        let switches = websocket.as_ref().is_some_and(|websocket| websocket.would_switch(&response));
+        if response.status == StatusCode::SWITCHING_PROTOCOLS || switches {
+            let Some(websocket) = websocket.filter(|websocket| websocket.is_accepted_by(&response)) else {
                 return Err(ProxyError::Upgrade { upstream: connection.upstream().clone() });
             };
-            clean(&mut answer, &self.urls, outgoing.client_host.as_ref());
+            clean(&mut response, &self.urls, outgoing.client_host.as_ref());
             return Ok(Forwarded {
-                response: upgrade::join(answer, connection, wanted, ended()),
+                response: websocket::join(response, connection, websocket, ended()),
                 again: false,
             });
         }
-        let again = answer.status == StatusCode::FORBIDDEN && wanted.is_none() && outgoing.repeatable;
-        clean(&mut answer, &self.urls, outgoing.client_host.as_ref());
-        Ok(Forwarded { response: streamed(answer, connection, sending, outgoing.upload, ended), again })
+        let again = response.status == StatusCode::FORBIDDEN && websocket.is_none() && outgoing.repeatable;
+        clean(&mut response, &self.urls, outgoing.client_host.as_ref());
+        Ok(Forwarded { response: streamed(response, connection, writer, outgoing.upload, ended), again })
     }
 
-    /// Sends a refused request once more, its head written anew.
+    /// Sends a refused request once more, with a new head.
     pub async fn repeat(
         &self,
         head: RequestHead,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Response<Body>, ProxyError> {
         let mut outgoing = Outgoing { repeatable: false, ..Outgoing::new(head, Upload::Empty) };
-        let (mut answer, connection, sending) = self.send(&mut outgoing).await?;
-        if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+        let (mut response, connection, writer) = self.send(&mut outgoing).await?;
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::Upgrade { upstream: connection.upstream().clone() });
         }
-        clean(&mut answer, &self.urls, outgoing.client_host.as_ref());
-        Ok(streamed(answer, connection, sending, Upload::Empty, ended))
+        clean(&mut response, &self.urls, outgoing.client_host.as_ref());
+        Ok(streamed(response, connection, writer, Upload::Empty, ended))
     }
 
-    /// Tries one upstream after the other, each once, as long as the request may go out again.
-    async fn send(&self, outgoing: &mut Outgoing) -> Result<Answered, ProxyError> {
+    /// Tries one server after the other, each once, as long as the request may be sent again.
+    async fn send(&self, outgoing: &mut Outgoing) -> Result<Started, ProxyError> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut tried = 0_u64;
         let mut failure = None;
@@ -156,7 +158,7 @@ impl Proxy {
             tried |= 1 << index;
             match self.pools[index].send(outgoing).await {
                 Ok(answered) => return Ok(answered),
-                // Where all are full, the one waited for was the least so.
+                // If all servers are full, this was the one with the shortest wait.
                 Err(
                     Failure { error: error @ (ProxyError::Busy { .. } | ProxyError::Share { .. }), .. }
                     | Failure { error, again: false, .. },
@@ -173,23 +175,23 @@ impl Proxy {
     }
 }
 
-/// An answer on its way to the client, its fields clean.
+/// The response for the client, after `clean`.
 fn streamed(
-    answer: ResponseHead,
+    response: ResponseHead,
     mut connection: PooledConnection,
-    sending: Sending,
+    writer: RequestWriter,
     upload: Upload,
     ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
-    let ResponseHead { status, reason, fields, framing, .. } = answer;
+    let ResponseHead { status, reason, fields, framing, .. } = response;
     let is_event_stream = body::is_event_stream(&fields);
     if is_event_stream {
-        connection.is_endless();
+        connection.set_endless();
     }
-    let body = if sending.is_over() {
+    let body = if writer.is_over() {
         Body::of_connection(connection, framing)
     } else {
-        Body::early(Early::new(connection, framing, sending, upload))
+        Body::early(EarlyResponse::new(connection, framing, writer, upload))
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -203,23 +205,23 @@ fn streamed(
     response
 }
 
-/// Takes from an answer what must not reach the client, and rewrites what would lead it past the gateway.
-fn clean(answer: &mut ResponseHead, urls: &ResponseUrls, client: Option<&HeaderValue>) {
-    if answer.has_urls
+/// Removes fields that must not reach the client, and rewrites URLs that would bypass the gateway.
+fn clean(response: &mut ResponseHead, urls: &ResponseUrls, client: Option<&HeaderValue>) {
+    if response.has_urls
         && let Some(client) = client
     {
-        urls.rewrite(&mut answer.fields, client);
+        urls.rewrite(&mut response.fields, client);
     }
-    if !answer.plain {
-        clean_fields(&mut answer.fields, |domain| {
+    if !response.plain {
+        clean_fields(&mut response.fields, |domain| {
             client.is_some_and(|client| urls.is_inner_domain(domain, client))
         });
     }
 }
 
-/// `is_inner` is asked for the domains of cookies.
+/// `is_inner` tells whether the domain of a cookie is internal.
 fn clean_fields(fields: &mut HeaderMap, is_inner: impl Fn(&str) -> bool) {
-    // Names the trailers to come, which go on to the client (RFC 9110 §6.6.2). Only chunks can bring any.
+    // `Trailer` names the trailers that follow (RFC 9110 §6.6.2). Only chunked responses can have some.
     let chunked = fields.contains_key(header::TRANSFER_ENCODING);
     let trailer = fields.remove(header::TRAILER).filter(|_| chunked);
     fields::strip_hop_by_hop(fields);

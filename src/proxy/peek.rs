@@ -1,4 +1,4 @@
-//! The beginning of a body, looked at and then given on as if nobody had looked.
+//! Reads the beginning of a body, and passes the whole body on.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -18,8 +18,8 @@ struct Peeked {
 }
 
 impl Body {
-    /// The beginning of the body, and the whole body. Reads until `is_enough` says so of what came, at most `limit` bytes or
-    /// a little more, less where the body ends. `is_enough` is asked at most `LOOKS` times, however small the pieces are.
+    /// The beginning of the body, and the whole body. Reads until `is_enough` is true for the bytes so far, until about `limit` bytes, or until
+    /// the end. `is_enough` is called at most `LOOKS` times, however small the pieces are.
     pub async fn peek(mut self, limit: usize, is_enough: impl Fn(&[u8]) -> bool) -> (Vec<u8>, Self) {
         let (mut seen, mut front) = (Vec::new(), VecDeque::new());
         let mut looks = 0;
@@ -42,7 +42,7 @@ impl Body {
     }
 }
 
-/// More looks at what came piece by piece would cost more than they save.
+/// More calls for a body in small pieces would cost more than they save.
 pub const LOOKS: usize = 16;
 
 impl HttpBody for Peeked {

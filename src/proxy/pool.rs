@@ -1,22 +1,22 @@
-//! Connections to one upstream, kept by one worker: a bounded number in use, those used last first.
+//! The connections of one worker to one server: a limited number in use, the most recently used first.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ProxyError;
 use super::anonymous_quota::{AnonymousQuota, AnonymousSlot, Caller};
-use super::connection::{Connection, Failed};
-use super::http1::Sending;
+use super::connection::{Connection, ExchangeError};
+use super::http1::RequestWriter;
 use super::outgoing::Outgoing;
 use super::pool_state::PoolState;
-use super::pooled_connection::{Patience, PooledConnection};
+use super::pooled_connection::{PooledConnection, Timeouts};
 use super::upstreams::{Limits, Upstream};
 use crate::http_client::{Endpoint, chain};
 use crate::net::AddressGroup;
 use crate::telemetry::{Counters, Limit};
 use crate::wire::response::ResponseHead;
 
-/// One worker's connections to one upstream.
+/// One worker's connections to one server.
 #[derive(Debug)]
 pub struct Pool {
     upstream: Upstream,
@@ -25,17 +25,17 @@ pub struct Pool {
     state: Arc<PoolState>,
 }
 
-/// Why a request got no answer.
+/// Why a request got no response.
 pub(super) struct Failure {
     pub error: ProxyError,
-    /// True when it may go out again: nothing of it was sent, or repeating it is safe.
+    /// True when the request may be sent again: nothing of it was sent, or repeating it is safe.
     pub again: bool,
-    /// True when it speaks against the upstream's health.
+    /// True when it counts against the health of the server.
     pub blamed: bool,
 }
 
-/// An answer's head, the connection that its body will come over, and what of the request has not gone out yet.
-pub(super) type Answered = (ResponseHead, PooledConnection, Sending);
+/// A response's head, the connection of its body, and the unsent rest of the request.
+pub(super) type Started = (ResponseHead, PooledConnection, RequestWriter);
 
 impl Pool {
     /// A pool without connections.
@@ -54,14 +54,14 @@ impl Pool {
         self.limits.pool.max_connections.saturating_sub(self.state.slots.available_permits())
     }
 
-    /// Sends a request and waits for the head of the answer.
+    /// Sends a request and waits for the head of the response.
     ///
-    /// A kept connection may have been closed by Campaign at the very moment it was taken: then the request goes out
-    /// again, on a new connection, when nothing of it was sent. One that was sent goes out again only if repeating it
-    /// is safe (RFC 9110 §9.2.2) — a GET or HEAD without body — and only once, which `outgoing` remembers.
-    pub(super) async fn send(&self, outgoing: &mut Outgoing) -> Result<Answered, Failure> {
+    /// Campaign may close an idle connection at the moment it is taken. If nothing of the request was sent, it is sent over a new
+    /// connection. If something was sent, this happens only if repeating is safe (RFC 9110 §9.2.2), for a GET or HEAD without a body, and
+    /// only once, which `outgoing` remembers.
+    pub(super) async fn send(&self, outgoing: &mut Outgoing) -> Result<Started, Failure> {
         let outcome = self.exchange(outgoing).await;
-        // An answer that has begun is none yet: the pooled tells of its end.
+        // A response that has begun is not complete: the connection reports its end.
         if let Err(failure) = &outcome
             && failure.blamed
         {
@@ -70,7 +70,7 @@ impl Pool {
         outcome
     }
 
-    async fn exchange(&self, outgoing: &mut Outgoing) -> Result<Answered, Failure> {
+    async fn exchange(&self, outgoing: &mut Outgoing) -> Result<Started, Failure> {
         let anonymous = match outgoing.caller {
             Caller::SignedIn => None,
             Caller::Anonymous(group) => {
@@ -88,12 +88,12 @@ impl Pool {
         }
         let mut now = Instant::now();
         let mut pooled = PooledConnection::new(self.state.clone(), anonymous);
-        // Where one kept connection was closed, the next may be as well: a second try is worth a new one.
-        let mut kept = self.state.take(now);
+        // If one idle connection was closed, the next may be closed too: the second try opens a new one.
+        let mut idle = self.state.take(now);
         loop {
-            let kept = kept.take();
-            let is_new = kept.is_none();
-            let connection = if let Some(connection) = kept {
+            let idle = idle.take();
+            let is_new = idle.is_none();
+            let connection = if let Some(connection) = idle {
                 connection
             } else {
                 // Boxed: rare.
@@ -101,8 +101,8 @@ impl Pool {
                 now = Instant::now();
                 connected.map_err(|error| Failure { error, again: true, blamed: true })?
             };
-            match pooled.exchange(connection, outgoing, self.patience(), now).await {
-                Ok((answer, sending)) => return Ok((answer, pooled, sending)),
+            match pooled.exchange(connection, outgoing, self.timeouts(), now).await {
+                Ok((response, writer)) => return Ok((response, pooled, writer)),
                 Err(failed) => {
                     let failure = self.judge(failed, outgoing, is_new);
                     if is_new || !failure.again {
@@ -114,35 +114,35 @@ impl Pool {
         }
     }
 
-    fn patience(&self) -> Patience {
-        Patience { answer: self.limits.response, upload: self.upload_idle }
+    fn timeouts(&self) -> Timeouts {
+        Timeouts { response: self.limits.response, upload: self.upload_idle }
     }
 
-    /// What a failed exchange means, over a connection that `is_new` or was kept.
-    fn judge(&self, failed: Failed, outgoing: &mut Outgoing, is_new: bool) -> Failure {
+    /// What a failed exchange means, over a new or an idle connection.
+    fn judge(&self, failed: ExchangeError, outgoing: &mut Outgoing, is_new: bool) -> Failure {
         let (upstream, limit) = (self.state.name.clone(), self.limits.response);
-        let clients = |error| Failure { error, again: false, blamed: false };
+        let by_client = |error| Failure { error, again: false, blamed: false };
         match failed {
-            Failed::Deadline => {
+            ExchangeError::Deadline => {
                 Failure { error: ProxyError::Deadline { upstream, limit }, again: false, blamed: true }
             }
-            Failed::Stalled => {
+            ExchangeError::Stalled => {
                 let reason = format!("nothing came for {:?}", self.upload_idle);
-                clients(ProxyError::Client { reason, stalled: true })
+                by_client(ProxyError::Client { reason, stalled: true })
             }
-            Failed::Upload(error) => clients(error.into()),
-            Failed::Broken { error, unsent, clients_turn } => {
-                // An answer that cannot be read is an answer: asking again would bring the same.
-                let is_an_answer = error.is_an_answer();
-                let again = unsent || (!is_an_answer && std::mem::take(&mut outgoing.repeatable));
-                // A kept connection may be closed, and a client that stands still given up, by a server that is well.
-                let blamed = is_an_answer || (is_new && !clients_turn);
+            ExchangeError::Upload(error) => by_client(error.into()),
+            ExchangeError::Broken { error, unsent, clients_turn } => {
+                // A response that cannot be parsed is a response: repeating the request would bring the same.
+                let is_response = error.is_response();
+                let again = unsent || (!is_response && std::mem::take(&mut outgoing.repeatable));
+                // A healthy server may close an idle connection, or give up a client that sends nothing.
+                let blamed = is_response || (is_new && !clients_turn);
                 Failure { error: ProxyError::Broken { upstream, reason: chain(&error) }, again, blamed }
             }
         }
     }
 
-    /// Waits for a slot of those for callers without a session.
+    /// Waits for a slot for a caller without a session.
     async fn wait_for_anonymous_slot(&self, group: Option<AddressGroup>) -> Result<AnonymousSlot, Failure> {
         let quota = &self.state.anonymous;
         let slot = AnonymousQuota::acquire(quota, group, self.limits.pool.queue_timeout).await;
@@ -158,7 +158,7 @@ impl Pool {
         })
     }
 
-    /// Waits for a slot: in order, but not for ever.
+    /// Waits for a slot, in line, for a limited time.
     async fn wait_for_slot(&self) -> Result<(), Failure> {
         let limit = self.limits.pool.queue_timeout;
         if let Ok(Ok(permit)) = tokio::time::timeout(limit, self.state.slots.acquire()).await {

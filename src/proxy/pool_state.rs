@@ -1,4 +1,4 @@
-//! What the pooled connections to one upstream share: idle connections, free slots, limits.
+//! The state that a pool shares with its connections: idle connections, free slots, limits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -24,8 +24,8 @@ pub(super) struct PoolState {
     pub slots: Semaphore,
     pub anonymous: Arc<AnonymousQuota>,
     idle_timeout: Duration,
-    /// True while a task closes connections that nobody uses.
-    swept: AtomicBool,
+    /// True while a task closes connections that were idle for too long.
+    sweeping: AtomicBool,
 }
 
 /// Boxed: they move in and out many times a second.
@@ -42,11 +42,11 @@ impl PoolState {
             slots: Semaphore::new(limits.pool.max_connections),
             anonymous: Arc::new(AnonymousQuota::new(limits.pool.shares())),
             idle_timeout: limits.pool.idle_timeout,
-            swept: AtomicBool::new(false),
+            sweeping: AtomicBool::new(false),
         }
     }
 
-    /// The idle connection used last, if it was used recently enough.
+    /// The most recently used idle connection, if it is not too old.
     pub fn take(&self, now: Instant) -> Option<Box<Connection>> {
         let mut idle = self.idle();
         while let Some(mut connection) = idle.pop() {
@@ -57,16 +57,16 @@ impl PoolState {
         None
     }
 
-    /// Makes a connection available to the next request.
+    /// Makes a connection available for the next request.
     pub fn put(this: &Arc<Self>, connection: Box<Connection>) {
         this.idle().push(connection);
-        if !this.swept.load(Ordering::Relaxed) {
+        if !this.sweeping.load(Ordering::Relaxed) {
             Self::sweep(this);
         }
     }
 
-    /// Counts an answer that ends before its end.
-    pub fn cut(&self, why: BodyError) -> BodyError {
+    /// Counts a response that broke off.
+    pub fn count_broken(&self, why: BodyError) -> BodyError {
         self.counters.upstream(Trouble::Cut);
         why
     }
@@ -76,9 +76,9 @@ impl PoolState {
         self.slots.add_permits(1);
     }
 
-    /// Closes connections that nobody uses any more: one task while there are any, and no timer for each.
+    /// Closes connections that were idle for too long. One task does it while there are idle connections, instead of a timer for each.
     fn sweep(this: &Arc<Self>) {
-        this.swept.store(true, Ordering::Relaxed);
+        this.sweeping.store(true, Ordering::Relaxed);
         let (state, pause) = (Arc::downgrade(this), this.idle_timeout / 2);
         tokio::spawn(async move {
             loop {
@@ -86,10 +86,10 @@ impl PoolState {
                 let Some(state) = Weak::upgrade(&state) else { return };
                 let mut idle = state.idle();
                 let now = Instant::now();
-                idle.retain_mut(|connection| connection.may_stay(now, state.idle_timeout));
+                idle.retain_mut(|connection| connection.check_idle(now, state.idle_timeout));
                 if idle.is_empty() {
-                    // The next connection that comes back starts it again.
-                    state.swept.store(false, Ordering::Relaxed);
+                    // The next connection that is returned starts it again.
+                    state.sweeping.store(false, Ordering::Relaxed);
                     return;
                 }
             }

@@ -1,4 +1,4 @@
-//! A connection on loan: one exchange, then back to the pool, or closed.
+//! A connection taken from the pool for one exchange. Then it returns to the pool or is closed.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use bytes::Bytes;
 use http_body::Frame;
 
 use super::anonymous_quota::AnonymousSlot;
-use super::connection::{Connection, Failed};
+use super::connection::{Connection, ExchangeError};
 use super::error::BodyError;
-use super::http1::{SendError, Sending};
+use super::http1::{RequestWriter, SendError};
 use super::outgoing::Outgoing;
 use super::pool_state::PoolState;
 use super::upload::Upload;
@@ -20,81 +20,83 @@ use crate::http_client::Wire;
 use crate::telemetry::Limit;
 use crate::wire::response::{Framing, ResponseHead};
 
-/// A slot of the pool and the connection in it. Dropping it closes the connection and frees the slot.
+/// A slot of the pool and its connection. Dropping it closes the connection and frees the slot.
 #[derive(Debug)]
 pub struct PooledConnection {
     connection: Option<Box<Connection>>,
     /// False when the connection cannot be used again.
     persists: bool,
-    /// Bytes of the answer's body that have come.
-    came: u64,
-    /// True for an answer that is not meant to end: then how it does says nothing.
+    /// Bytes of the response's body received so far.
+    received: u64,
+    /// True for a response without an end, such as an event stream. How it ends says nothing about the server.
     endless: bool,
     /// For a caller without a session.
     _anonymous: Option<AnonymousSlot>,
     pool: Arc<PoolState>,
 }
 
-/// How long to wait in an exchange.
+/// Timeouts of an exchange.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// For the answer, from the last byte of the request that went out.
-    pub answer: Duration,
+pub(super) struct Timeouts {
+    /// For the response, from the last byte of the request that was sent.
+    pub response: Duration,
     /// For the next piece of the request's body.
     pub upload: Duration,
 }
 
 impl PooledConnection {
-    /// Holds a slot that was taken already.
+    /// Holds a slot that was already acquired.
     pub(super) fn new(pool: Arc<PoolState>, anonymous: Option<AnonymousSlot>) -> Self {
-        Self { connection: None, persists: false, came: 0, endless: false, _anonymous: anonymous, pool }
+        Self { connection: None, persists: false, received: 0, endless: false, _anonymous: anonymous, pool }
     }
 
-    /// The upstream's name for logs.
+    /// The server's name in logs.
     pub(super) fn upstream(&self) -> &Arc<str> {
         &self.pool.name
     }
 
-    /// Sends a request over `connection` and waits for the head of the answer: at most `patience.answer` after the last
-    /// movement of its body, for a long upload is no reason to give up, and at most `patience.upload` for a client that stands
-    /// still in its body. Gives what has not gone out when the answer came early.
+    /// Sends a request over `connection` and waits for the head of the response.
+    ///
+    /// It waits at most `timeouts.response` after the last progress of the request, so that a long upload is possible, and at most
+    /// `timeouts.upload` for the next piece of the client's body. Returns the unsent rest of the request if the response came early.
     pub(super) async fn exchange(
         &mut self,
         mut connection: Box<Connection>,
         outgoing: &mut Outgoing,
-        patience: Patience,
+        timeouts: Timeouts,
         now: Instant,
-    ) -> Result<(ResponseHead, Sending), Failed> {
-        let mut sending = Sending::new(outgoing.head.clone(), outgoing.length);
+    ) -> Result<(ResponseHead, RequestWriter), ExchangeError> {
+        let mut writer = RequestWriter::new(outgoing.head.clone(), outgoing.length);
         let mut unsendable = None;
         let mut armed = None;
-        let answer = poll_fn(|cx| {
-            if let Poll::Ready(outcome) =
-                connection.poll_exchange(cx, outgoing, &mut sending, &mut unsendable)
+        let response = poll_fn(|cx| {
+            if let Poll::Ready(outcome) = connection.poll_exchange(cx, outgoing, &mut writer, &mut unsendable)
             {
                 return Poll::Ready(outcome);
             }
-            let waits_for_client = sending.waits_for_client() && unsendable.is_none();
-            let state = (sending.moved(), waits_for_client);
+            let waits_for_client = writer.waits_for_client() && unsendable.is_none();
+            let state = (writer.progress(), waits_for_client);
             if armed != Some(state) {
-                // At the first look the time is known.
+                // At the first poll the caller has just read the clock.
                 let now = if armed.is_none() { now } else { Instant::now() };
-                let limit = if waits_for_client { patience.upload } else { patience.answer };
+                let limit = if waits_for_client { timeouts.upload } else { timeouts.response };
                 connection.deadline.arm_at(now.into(), limit);
                 armed = Some(state);
             }
-            connection
-                .deadline
-                .poll(cx)
-                .map(|()| Err(if waits_for_client { Failed::Stalled } else { Failed::Deadline }))
+            connection.deadline.poll(cx).map(|()| {
+                Err(if waits_for_client { ExchangeError::Stalled } else { ExchangeError::Deadline })
+            })
         })
         .await?;
-        self.persists = answer.persists && unsendable.is_none();
+        self.persists = response.persists && unsendable.is_none();
         self.connection = Some(connection);
-        Ok((answer, sending))
+        Ok((response, writer))
     }
 
-    /// The next piece of the answer's body; an error for a pause that lasts too long. `waits` is true while the timer runs.
+    /// The next piece of the response's body. `waits` is true while the timer runs.
+    ///
+    /// # Errors
+    /// The connection broke, or the pause was too long.
     pub(super) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
@@ -107,31 +109,31 @@ impl PooledConnection {
         if let Poll::Ready(frame) = connection.stream.poll_frame(cx, framing) {
             *waits = false;
             if let Some(Ok(frame)) = &frame {
-                self.came += frame.data_ref().map_or(0, |piece| piece.len() as u64);
+                self.received += frame.data_ref().map_or(0, |piece| piece.len() as u64);
             }
-            let broken = |error| pool.cut(BodyError::Broken { upstream: upstream(), error });
+            let broken = |error| pool.count_broken(BodyError::Broken { upstream: upstream(), error });
             return Poll::Ready(frame.map(|frame| frame.map_err(broken)));
         }
         let limit = pool.body_idle;
         if !std::mem::replace(waits, true) {
             connection.deadline.arm(limit);
         }
-        let stalled = || pool.cut(BodyError::Stalled { upstream: upstream(), limit });
+        let stalled = || pool.count_broken(BodyError::Stalled { upstream: upstream(), limit });
         connection.deadline.poll(cx).map(|()| Some(Err(stalled())))
     }
 
-    /// Goes on sending a request whose answer has begun.
+    /// Sends more of a request whose response has begun.
     pub(super) fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
-        sending: &mut Sending,
+        writer: &mut RequestWriter,
         upload: &mut Upload,
     ) -> Poll<Result<(), SendError>> {
         match self.connection.as_mut() {
             Some(connection) => {
-                let sent = connection.stream.poll_send(cx, sending, upload);
+                let sent = connection.stream.poll_send(cx, writer, upload);
                 if let Poll::Ready(Err(SendError::Upload(error))) = &sent {
-                    // The answer is under way: there is no other sign of it.
+                    // The response has begun: nothing else reports this.
                     let limit = match error {
                         UploadError::TooLarge(_) => Some(Limit::Body),
                         UploadError::Stalled(_) => Some(Limit::Upload),
@@ -148,35 +150,35 @@ impl PooledConnection {
         }
     }
 
-    /// For an answer that is not meant to end: its head makes up for nothing, and whoever ends it may have reason to.
-    pub(super) fn is_endless(&mut self) {
+    /// Notes that the response has no end: neither its head nor its end counts for the health of the server.
+    pub(super) fn set_endless(&mut self) {
         self.endless = true;
     }
 
-    /// Tells the upstream's health of an answer that broke off, if nobody else can be why: a client that reads slowly may have
-    /// cost Campaign its patience, but not before the buffers on the way were full.
-    pub(super) fn broke(&self, error: &BodyError) {
-        // Silence may be what an answer is for.
+    /// Reports a response that broke off as a failure of the server. Only failures that the server itself caused count: Campaign may have
+    /// given up a client that reads slowly, but not before the buffers in between were full.
+    pub(super) fn report_broken(&self, error: &BodyError) {
+        // A silent response may be intended.
         let broken = matches!(error, BodyError::Broken { .. });
-        if broken && !self.endless && self.came < BUFFERED {
+        if broken && !self.endless && self.received < BUFFERED {
             self.pool.health.failed(error);
         }
     }
 
-    /// Makes the connection available to the next request; to be called when request and answer are through.
-    pub(super) fn give_back(mut self) {
+    /// Makes the connection available for the next request. Call it when request and response are complete.
+    pub(super) fn return_to_pool(mut self) {
         if !self.endless {
             self.pool.health.answered();
         }
         if let Some(mut connection) = self.connection.take()
             && self.persists
-            && connection.is_through()
+            && connection.end_exchange()
         {
             PoolState::put(&self.pool, connection);
         }
     }
 
-    /// Frees the slot; the connection lives on as something else than HTTP.
+    /// Frees the slot. The connection goes on without HTTP.
     pub(super) fn detach(mut self) -> Option<(Wire, Vec<u8>)> {
         self.pool.health.answered();
         self.connection.take().map(|connection| connection.stream.into_parts())
@@ -189,6 +191,6 @@ impl Drop for PooledConnection {
     }
 }
 
-/// So much of an answer fits the socket buffers between Campaign and a gateway that does not read. Linux gives a connection a window of
-/// 64 kB to begin with, and the head has its part of it.
+/// Bytes of a response that fit into the socket buffers between Campaign and a gateway that does not read. On Linux a connection begins
+/// with a window of 64 kB, and the head needs a part of it.
 const BUFFERED: u64 = 32 * 1024;

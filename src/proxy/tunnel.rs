@@ -1,4 +1,4 @@
-//! Bytes both ways between two connections, without a buffer while nobody speaks: thousands of WebSockets are open and silent.
+//! Copies bytes in both directions between two connections. A silent tunnel has no buffer, because thousands of WebSockets are silent.
 
 use std::future::{Future as _, poll_fn};
 use std::io;
@@ -9,32 +9,33 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Carries bytes until both sides have ended, or one fails. The end of one side is passed on to the other, which may go on, with no
-/// pause longer than `half`: a WebSocket has no use for half a connection (RFC 6455 §7.1.1), and who is gone is not heard of any more.
-/// `ahead` has come from the right already.
+/// Copies bytes until both sides have ended, or one fails. `ahead` holds bytes that were already read from the right.
+///
+/// When one side ends, the other is told, and may go on with no pause longer than `half`: a WebSocket does not use a half-closed connection
+/// (RFC 6455 §7.1.1), and a client that is gone sends nothing more.
 ///
 /// # Errors
-/// The first of either side.
-pub(super) async fn carry(
+/// The first error of either side.
+pub(super) async fn copy(
     left: &mut (impl AsyncRead + AsyncWrite + Unpin),
     right: &mut (impl AsyncRead + AsyncWrite + Unpin),
     ahead: Vec<u8>,
     half: Duration,
 ) -> io::Result<()> {
-    let mut there = OneWay::default();
-    let mut back = OneWay { unflushed: !ahead.is_empty(), left: ahead, ..OneWay::default() };
+    let mut forth = OneWay::default();
+    let mut back = OneWay { unflushed: !ahead.is_empty(), rest: ahead, ..OneWay::default() };
     let mut timer: Option<Pin<Box<tokio::time::Sleep>>> = None;
-    let mut moved = 0_u32;
+    let mut progress = 0_u32;
     poll_fn(|cx| {
-        let ready = (there.poll(cx, left, right)?.is_ready(), back.poll(cx, right, left)?.is_ready());
+        let ready = (forth.poll(cx, left, right)?.is_ready(), back.poll(cx, right, left)?.is_ready());
         match ready {
             (true, true) => Poll::Ready(Ok(())),
             (false, false) => Poll::Pending,
             _ => {
                 // Boxed: silent tunnels have no timer.
                 let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(half)));
-                let now = there.moved.wrapping_add(back.moved);
-                if std::mem::replace(&mut moved, now) != now {
+                let now = forth.progress.wrapping_add(back.progress);
+                if std::mem::replace(&mut progress, now) != now {
                     timer.as_mut().reset(tokio::time::Instant::now() + half);
                 }
                 timer.as_mut().poll(cx).map(Ok)
@@ -47,15 +48,15 @@ pub(super) async fn carry(
 /// One direction.
 #[derive(Debug, Default)]
 struct OneWay {
-    /// Read, and not taken by the receiver. While there is any, nothing more is read.
-    left: Vec<u8>,
-    /// How much of it was taken since.
-    taken: usize,
+    /// Bytes that were read, but not accepted by the receiver. While there are some, nothing more is read.
+    rest: Vec<u8>,
+    /// How many of them were accepted since.
+    accepted: usize,
     unflushed: bool,
     ended: bool,
     over: bool,
-    /// Grows with every piece that was read, or taken at last.
-    moved: u32,
+    /// Changes with every piece that was read or accepted.
+    progress: u32,
 }
 
 impl OneWay {
@@ -65,10 +66,10 @@ impl OneWay {
         from: &mut (impl AsyncRead + Unpin),
         to: &mut (impl AsyncWrite + Unpin),
     ) -> Poll<io::Result<()>> {
-        // On the stack, hence gone when there is nothing to carry.
+        // On the stack: a silent tunnel needs no memory for it.
         let mut space = [MaybeUninit::uninit(); AT_ONCE];
         while !self.over {
-            ready!(self.poll_left(cx, to))?;
+            ready!(self.poll_rest(cx, to))?;
             if self.ended {
                 ready!(Pin::new(&mut *to).poll_shutdown(cx))?;
                 self.over = true;
@@ -83,37 +84,37 @@ impl OneWay {
                 return Poll::Pending;
             }
             self.ended = piece.filled().is_empty();
-            self.moved = self.moved.wrapping_add(1);
+            self.progress = self.progress.wrapping_add(1);
             self.unflushed |= !self.ended;
             let mut rest = piece.filled();
             while !rest.is_empty() {
                 let Poll::Ready(count) = Pin::new(&mut *to).poll_write(cx, rest)? else {
-                    self.left = rest.to_vec();
+                    self.rest = rest.to_vec();
                     return Poll::Pending;
                 };
-                rest = &rest[some(count)?..];
+                rest = &rest[written(count)?..];
             }
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Ready once the receiver has everything that was read.
-    fn poll_left(
+    /// Ready once the receiver has accepted everything that was read.
+    fn poll_rest(
         &mut self,
         cx: &mut Context<'_>,
         to: &mut (impl AsyncWrite + Unpin),
     ) -> Poll<io::Result<()>> {
-        while self.taken < self.left.len() {
-            let count = ready!(Pin::new(&mut *to).poll_write(cx, &self.left[self.taken..]))?;
-            self.taken += some(count)?;
-            self.moved = self.moved.wrapping_add(1);
+        while self.accepted < self.rest.len() {
+            let count = ready!(Pin::new(&mut *to).poll_write(cx, &self.rest[self.accepted..]))?;
+            self.accepted += written(count)?;
+            self.progress = self.progress.wrapping_add(1);
         }
-        (self.left, self.taken) = (Vec::new(), 0);
+        (self.rest, self.accepted) = (Vec::new(), 0);
         Poll::Ready(Ok(()))
     }
 }
 
-fn some(count: usize) -> io::Result<usize> {
+fn written(count: usize) -> io::Result<usize> {
     if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }
 }
 
@@ -133,7 +134,7 @@ mod tests {
     async fn bytes_arrive_in_order_through_a_receiver_that_takes_little() {
         let (mut client, mut left) = duplex(1 << 20);
         let (mut right, mut server) = duplex(7);
-        let carried = tokio::spawn(async move { carry(&mut left, &mut right, Vec::new(), PATIENCE).await });
+        let copied = tokio::spawn(async move { copy(&mut left, &mut right, Vec::new(), PATIENCE).await });
         let sent: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect();
         client.write_all(&sent).await.unwrap();
         client.shutdown().await.unwrap();
@@ -146,14 +147,14 @@ mod tests {
         let mut last = String::new();
         client.read_to_string(&mut last).await.unwrap();
         assert_eq!(last, "bye");
-        carried.await.unwrap().unwrap();
+        copied.await.unwrap().unwrap();
     }
 
     #[tokio::test]
     async fn a_receiver_that_takes_nothing_stops_the_sender() {
         let (mut client, mut left) = duplex(1024);
         let (mut right, mut server) = duplex(1024);
-        let carried = tokio::spawn(async move { carry(&mut left, &mut right, Vec::new(), PATIENCE).await });
+        let copied = tokio::spawn(async move { copy(&mut left, &mut right, Vec::new(), PATIENCE).await });
         let (mut sent, mut refused) = (0, 0);
         // On one thread: whoever could go on did so in between.
         while refused < 100 {
@@ -169,7 +170,7 @@ mod tests {
         server.read_to_end(&mut heard).await.unwrap();
         assert_eq!(heard.len(), sent);
         drop(server);
-        carried.await.unwrap().unwrap();
+        copied.await.unwrap().unwrap();
     }
 
     #[tokio::test]
@@ -177,19 +178,19 @@ mod tests {
         let (client, mut left) = duplex(1024);
         let (mut right, mut server) = duplex(1024);
         let half = Duration::from_millis(50);
-        let carried = tokio::spawn(async move { carry(&mut left, &mut right, Vec::new(), half).await });
+        let copied = tokio::spawn(async move { copy(&mut left, &mut right, Vec::new(), half).await });
         drop(client);
         // It hears of the end, and says nothing to it.
         let mut heard = Vec::new();
         server.read_to_end(&mut heard).await.unwrap();
-        carried.await.unwrap().unwrap();
+        copied.await.unwrap().unwrap();
         drop(server);
     }
 
     #[test]
     fn nothing_is_kept_for_silence() {
         let (mut left, mut right) = (tokio::io::empty(), tokio::io::empty());
-        let size = size_of_val(&carry(&mut left, &mut right, Vec::new(), PATIENCE));
+        let size = size_of_val(&copy(&mut left, &mut right, Vec::new(), PATIENCE));
         assert!(size < 256, "{size} bytes");
     }
 }

@@ -17,15 +17,15 @@ use crate::wire::request_head::BodyLength;
 /// A request's body on its way to Campaign.
 #[derive(Debug)]
 pub enum Upload {
-    /// Nothing.
+    /// No body.
     Empty,
-    /// Complete already.
+    /// A complete body.
     Whole(Option<Bytes>),
-    /// The client's, and what was taken of it and given back. Boxed: rare.
+    /// A body of the client, and a piece that was put back. Boxed: rare.
     Client(Box<FromClient>, Option<Box<Bytes>>),
 }
 
-/// A client's body, how much of it may come, and how long it may take.
+/// A client's body with its limits.
 #[derive(Debug)]
 pub struct FromClient {
     body: ClientBody,
@@ -33,10 +33,10 @@ pub struct FromClient {
     wait: ClientWait,
 }
 
-/// What can go to Campaign as a request's body.
-pub trait Sendable: HttpBody {
-    /// As an upload within these limits.
-    fn upload(self, limits: UploadLimits) -> Upload;
+/// What can be sent to Campaign as the body of a request.
+pub trait IntoUpload: HttpBody {
+    /// The upload, within these limits.
+    fn into_upload(self, limits: UploadLimits) -> Upload;
 }
 
 /// How many bytes may come, and how many of them have not come yet.
@@ -46,9 +46,8 @@ pub struct ByteQuota {
     all: u64,
 }
 
-/// A client's body on its way.
-impl Sendable for ClientBody {
-    fn upload(self, limits: UploadLimits) -> Upload {
+impl IntoUpload for ClientBody {
+    fn into_upload(self, limits: UploadLimits) -> Upload {
         if self.is_end_stream() {
             return Upload::Empty;
         }
@@ -58,16 +57,16 @@ impl Sendable for ClientBody {
     }
 }
 
-/// A body that was read before: there is nothing to wait for.
-impl Sendable for Full<Bytes> {
-    fn upload(self, _limits: UploadLimits) -> Upload {
+/// A body that was already read.
+impl IntoUpload for Full<Bytes> {
+    fn into_upload(self, _limits: UploadLimits) -> Upload {
         let whole = self.into_inner().filter(|bytes| !bytes.is_empty());
         whole.map_or(Upload::Empty, |bytes| Upload::Whole(Some(bytes)))
     }
 }
 
 impl Upload {
-    /// Gives a piece back, which comes first again.
+    /// Puts a piece back. The next poll returns it first.
     pub(super) fn put_back(&mut self, piece: Bytes) {
         match self {
             Self::Empty => {}
@@ -76,10 +75,10 @@ impl Upload {
         }
     }
 
-    /// Waits for a small body, or for the first bytes of another: before there is any, no connection to Campaign must wait for a client.
+    /// Waits for a small body, or for the first bytes of a larger one, so that no connection to Campaign waits for a client that sends nothing.
     ///
     /// # Errors
-    /// The client broke off, sent too much, or took too long.
+    /// The client broke off, sent too much, or was too slow.
     pub(super) async fn begin(&mut self) -> Result<(), UploadError> {
         let Self::Client(from, _) = self else { return Ok(()) };
         if from.body.may_be_empty() {
@@ -87,7 +86,7 @@ impl Upload {
         }
         match from.body.size_hint().exact() {
             Some(length @ ..=SMALL) => self.read_whole(length).await,
-            // Of a body without a length nobody knows whether more comes before an answer.
+            // If the length is unknown, the client may wait for a response before it sends more.
             None => self.settle().await,
             Some(_) => {
                 if let Some(bytes) = self.first_bytes().await? {
@@ -118,8 +117,8 @@ impl Upload {
         Ok(())
     }
 
-    /// Waits for the body's first bytes, or for its end: a request without a body must not get one on the way. After [`SETTLE`] it
-    /// goes out as it is, with a body that may still come.
+    /// Waits for the first bytes of the body, or for its end: a request without a body must not get an empty one. After [`SETTLE`] the request
+    /// is sent with a body that may still follow.
     ///
     /// # Errors
     /// The client broke off, or sent too much.
@@ -145,7 +144,7 @@ impl Upload {
         Ok(None)
     }
 
-    /// What the head says of it.
+    /// The framing that the head announces.
     pub(super) fn length(&self) -> BodyLength {
         match self {
             Self::Empty => BodyLength::None,
@@ -160,7 +159,7 @@ impl FromClient {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => {
-                self.wait.moved();
+                self.wait.received();
                 Poll::Ready(frame.map(|frame| self.quota.take(frame?)))
             }
             Poll::Pending => {
@@ -217,5 +216,5 @@ impl HttpBody for Upload {
 
 /// Bytes of a body that is read before a connection to Campaign is taken.
 const SMALL: u64 = 16 * 1024;
-/// For the first bytes of a body that has no length. Who has none says so at once, but a packet may be lost.
+/// Time for the first bytes of a body without a length. A client without a body ends it at once, but a packet may be lost.
 const SETTLE: Duration = Duration::from_secs(3);

@@ -1,27 +1,27 @@
-//! The upstreams of one Campaign instance, and the choice among them: the fewest requests in flight for its weight.
+//! The servers of one Campaign instance. Requests go to the server with the fewest requests in progress for its weight.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::health::{Health, Standing};
+use super::health::{Health, HealthState};
 use crate::config;
 use crate::http_client::Endpoint;
 
-/// The upstreams, shared by all workers.
+/// The servers, shared by all workers.
 #[derive(Debug)]
 pub struct Upstreams {
     /// In the order of the configuration.
     pub(super) servers: Vec<Upstream>,
-    /// Indices into `servers`, each as often as its weight asks, well mixed.
+    /// Indices of `servers`, each as often as its weight, evenly mixed.
     schedule: Vec<usize>,
     pub(super) limits: Limits,
     pub(super) check: Option<config::HealthCheck>,
-    /// Workers so far.
+    /// Number of workers so far.
     workers: AtomicUsize,
 }
 
-/// One upstream.
+/// One server.
 #[derive(Clone, Debug)]
 pub(super) struct Upstream {
     pub endpoint: Endpoint,
@@ -29,7 +29,7 @@ pub(super) struct Upstream {
     pub health: Arc<Health>,
 }
 
-/// What a connection and an exchange may take.
+/// Limits of connections and exchanges.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub response: Duration,
@@ -38,7 +38,7 @@ pub(super) struct Limits {
 }
 
 impl Upstreams {
-    /// The upstreams with their weights; at most 64.
+    /// The servers with their weights; at most 64.
     pub fn new(endpoints: Vec<(Endpoint, u32)>, campaign: &config::Campaign) -> Self {
         let alone = endpoints.len() == 1;
         let servers: Vec<Upstream> = endpoints
@@ -65,20 +65,20 @@ impl Upstreams {
         }
     }
 
-    /// How each upstream stands, by name.
-    pub fn standings(&self) -> impl Iterator<Item = (&Arc<str>, Standing)> {
-        self.servers.iter().map(|upstream| (upstream.endpoint.name(), upstream.health.standing()))
+    /// The state of each server, by name.
+    pub fn states(&self) -> impl Iterator<Item = (&Arc<str>, HealthState)> {
+        self.servers.iter().map(|upstream| (upstream.endpoint.name(), upstream.health.state()))
     }
 
-    /// Where a worker begins its turns: no two with the same upstream, or after every start one would get a request from each.
+    /// Where a worker begins in the schedule. Workers begin with different servers, so that after a start not all of them choose the same.
     pub(super) fn first_turn(&self) -> usize {
         self.workers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The upstream for the next request, not one of those in the bit set `tried`. `turn` moves on with every request;
-    /// `in_use` tells how many connections to each are in use.
+    /// The server for the next request, except those in the bit set `tried`. `turn` grows with every request; `in_use` returns the number
+    /// of connections in use for each server.
     ///
-    /// One that is passed over is chosen only when all are: then the one whose time is over first.
+    /// An ejected server is chosen only if all are ejected: then the one whose ejection ends first.
     pub(super) fn choose(
         &self,
         mut tried: u64,
@@ -93,11 +93,11 @@ impl Upstreams {
             let upstream = &self.servers[index];
             let used = in_use(index);
             let load = (used as u64).saturating_mul(SCALE) / u64::from(upstream.weight);
-            match upstream.health.standing() {
-                Standing::Good | Standing::Due if used < most => load,
-                Standing::Good | Standing::Due => FULL + load,
-                Standing::Ejected(left) => EJECTED + left,
-                Standing::Down => DOWN + load,
+            match upstream.health.state() {
+                HealthState::Healthy | HealthState::ProbeDue if used < most => load,
+                HealthState::Healthy | HealthState::ProbeDue => FULL + load,
+                HealthState::Ejected(left) => EJECTED + left,
+                HealthState::Down => DOWN + load,
             }
         };
         loop {
@@ -105,14 +105,14 @@ impl Upstreams {
             let best = (0..self.servers.len()).filter(free).map(rank).min()?;
             let start = turn % self.schedule.len();
             let turns = self.schedule[start..].iter().chain(&self.schedule[..start]).copied();
-            // An upstream's rank may have changed meanwhile; then any that is left will do.
+            // The rank of a server may have changed in between. Then any server that is left is good enough.
             let index = turns
                 .filter(free)
                 .find(|index| rank(*index) <= best)
                 .or_else(|| (0..self.servers.len()).find(free))?;
             let health = &self.servers[index].health;
             let others = (0..self.servers.len()).any(|other| other != index && free(&other));
-            if health.standing() != Standing::Due || health.claim_probe() || !others {
+            if health.state() != HealthState::ProbeDue || health.claim_probe() || !others {
                 return Some(index);
             }
             tried |= 1 << index;
@@ -120,7 +120,7 @@ impl Upstreams {
     }
 }
 
-/// Every index as often as its weight, as evenly mixed as can be (smooth weighted round robin).
+/// Every index as often as its weight, evenly mixed (smooth weighted round robin).
 fn schedule(weights: &[u32]) -> Vec<usize> {
     let divisor = weights.iter().copied().fold(0, gcd).max(1);
     let weights: Vec<i64> = weights.iter().map(|weight| i64::from(weight / divisor)).collect();
@@ -142,11 +142,11 @@ fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// As many as the bits of the set of those tried.
+/// The number of bits in the set of servers tried.
 const MOST: usize = 64;
-/// Keeps the fractions of a load divided by a weight of at most 100.
+/// Precision of a load that is divided by a weight of at most 100.
 const SCALE: u64 = 1 << 20;
-/// Ranks: free ones by load, then full ones, then those passed over by the time left, then those the check finds away.
+/// Ranks: servers with free connections by load, then full ones, then ejected ones by the time left, then those that fail the check.
 const FULL: u64 = 1 << 60;
 const EJECTED: u64 = 1 << 61;
 const DOWN: u64 = 1 << 62;
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_share_an_idle_fleet() {
+    fn weights_decide_between_idle_servers() {
         assert_eq!(shares(&upstreams(&[1, 1]), &[0, 0]), [300, 300]);
         assert_eq!(shares(&upstreams(&[2, 1]), &[0, 0]), [400, 200]);
         assert_eq!(shares(&upstreams(&[50, 100, 150]), &[0, 0, 0]), [100, 200, 300]);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_passed_over_is_the_last_resort() {
+    fn an_ejected_server_is_the_last_choice() {
         let upstreams = upstreams(&[1, 1, 1]);
         for _ in 0..3 {
             upstreams.servers[0].health.failed(&"refused");
@@ -218,11 +218,7 @@ mod tests {
         upstreams.servers[1].health.checked(Err("status 503"));
         assert_eq!(shares(&upstreams, &[0, 0, 9]), [0, 0, 600]);
         upstreams.servers[2].health.checked(Err("status 503"));
-        assert_eq!(
-            shares(&upstreams, &[0, 0, 9]),
-            [600, 0, 0],
-            "all are passed over: the least bad is tried"
-        );
+        assert_eq!(shares(&upstreams, &[0, 0, 9]), [600, 0, 0], "all are ejected: the healthiest is used");
         assert_eq!(upstreams.choose(0b001, 0, |_| 0), Some(1));
         assert_eq!(upstreams.choose(0b111, 0, |_| 0), None);
     }

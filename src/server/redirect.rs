@@ -57,8 +57,8 @@ impl Redirect {
                     return;
                 }
                 let service = service_fn(move |request| {
-                    let answer = redirect.answer(&request);
-                    async move { Ok::<_, Infallible>(answer) }
+                    let response = redirect.respond(&request);
+                    async move { Ok::<_, Infallible>(response) }
                 });
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -82,7 +82,7 @@ impl Redirect {
     }
 
     /// Answers 308, which keeps the method (RFC 9110 §15.4.9).
-    fn answer(&self, request: &Request<Incoming>) -> Response<Empty<Bytes>> {
+    fn respond(&self, request: &Request<Incoming>) -> Response<Empty<Bytes>> {
         let path = CanonicalPath::parse(request.uri().path()).ok();
         let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
         let location = path

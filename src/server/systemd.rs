@@ -37,16 +37,16 @@ impl Inherited {
     /// # Errors
     /// There is none.
     pub fn take(&mut self, name: Option<&str>) -> io::Result<Vec<Listening>> {
-        let (taken, left) = std::mem::take(&mut self.0)
+        let (found, rest) = std::mem::take(&mut self.0)
             .into_iter()
             .partition(|(known, _)| name.is_none_or(|name| known == name));
-        self.0 = left;
-        let taken: Vec<_> = taken.into_iter().map(|(_, socket): (String, _)| socket).collect();
-        if taken.is_empty() {
+        self.0 = rest;
+        let found: Vec<_> = found.into_iter().map(|(_, socket): (String, _)| socket).collect();
+        if found.is_empty() {
             let which = name.map_or_else(|| "a socket".to_owned(), |name| format!("a socket named {name}"));
             return Err(io::Error::other(format!("cannot listen: systemd did not hand over {which}")));
         }
-        Ok(taken)
+        Ok(found)
     }
 }
 

@@ -28,7 +28,7 @@ use crate::peer::Peer;
 use crate::policy::client_kind::SOAP_ROUTER;
 use crate::policy::path::{CanonicalPath, PathError};
 use crate::policy::{public, saved_form};
-use crate::proxy::{Body, ClientBody, Proxy, Wanted, is_websocket};
+use crate::proxy::{Body, ClientBody, Proxy, WebSocketRequest, is_websocket};
 use crate::session::Auth;
 use crate::telemetry::{AccessLog, Counters, Limit, Line, RequestId};
 use crate::wire::fields::{EXPIRES_IN, REQUEST_ID, hops_left};
@@ -204,7 +204,7 @@ impl Gate {
         let (request, body) = request.into_parts();
         let mut head = upstream_request::head(call, &request, &host, session.as_deref());
         if wanted.is_some() {
-            Wanted::ask(head.lines());
+            WebSocketRequest::add_fields(head.lines());
         }
         let ended = || session.as_ref().map(|session| session.ended.clone());
         let forwarded = proxy.forward(head, body, wanted, ended, context.caller(signed_in)).await;
@@ -301,11 +301,11 @@ fn take_body(response: &mut Response<Body>) {
 const MAX_ROUTE_BODY: usize = 64 * 1024;
 
 /// The WebSocket that a request asks for.
-fn wanted(request: &mut Request<ClientBody>) -> Result<Wanted, Rejection> {
+fn wanted(request: &mut Request<ClientBody>) -> Result<WebSocketRequest, Rejection> {
     if !request.body().is_end_stream() {
         return Err(FramingError::BodyBeforeSwitch.into());
     }
-    Ok(Wanted::of(request))
+    Ok(WebSocketRequest::of(request))
 }
 
 /// Path and query as Campaign gets them: the canonical path, the query unchanged.

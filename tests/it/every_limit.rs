@@ -340,7 +340,7 @@ async fn every_deadline_for_campaign_has_its_answer_its_count_and_its_log_line()
     const SHORT: Duration = Duration::from_millis(300);
     for (key, status, reason, said) in [
         ("connect_timeout", 502, "connect", "no connection within 300ms"),
-        ("response_timeout", 504, "deadline", "gave no answer within 300ms"),
+        ("response_timeout", 504, "deadline", "sent no response within 300ms"),
         ("queue_timeout", 503, "busy", "all 1 connections"),
     ] {
         let upstream = silent().await;

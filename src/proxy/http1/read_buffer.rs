@@ -1,54 +1,54 @@
-//! What has been read of a connection and not used, and the memory that it lies in.
+//! Bytes that were read from a connection but not used, and their memory.
 
 use std::io;
 use std::task::{Poll, ready};
 
 use bytes::Bytes;
 
-/// Bytes read buffer.
+/// The read buffer of one connection.
 #[derive(Debug)]
 pub(super) struct ReadBuffer {
-    /// Not used yet.
+    /// Bytes that were not used yet.
     pub bytes: Bytes,
-    /// Holds the memory of what was read last, for the next: as soon as nobody else holds any of it.
+    /// The memory of the last read. The next read uses it again if nobody else holds a part of it.
     memory: Bytes,
-    /// How much is read at once: more while it comes in large pieces.
-    at_once: usize,
+    /// Bytes to read at once: more while large pieces arrive.
+    read_size: usize,
 }
 
 impl ReadBuffer {
-    /// Nothing.
+    /// An empty buffer.
     pub fn new() -> Self {
-        Self { bytes: Bytes::new(), memory: Bytes::new(), at_once: LEAST }
+        Self { bytes: Bytes::new(), memory: Bytes::new(), read_size: LEAST }
     }
 
-    /// Nothing, and no memory for more.
-    pub fn let_go(&mut self) {
+    /// Drops the bytes and the memory.
+    pub fn release(&mut self) {
         (self.bytes, self.memory) = (Bytes::new(), Bytes::new());
     }
 
-    /// Has `read` put more behind what there is; gives what it says, the count.
+    /// Lets `read` append bytes; returns their number, as `read` does.
     pub fn fill(
         &mut self,
         read: impl FnOnce(&mut Vec<u8>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let mut space = self.space();
-        space.reserve_exact(self.at_once);
-        let room = space.capacity() - space.len();
+        space.reserve_exact(self.read_size);
+        let capacity = space.capacity() - space.len();
         let polled = read(&mut space);
-        // Also when nothing came: what was read before stays where it can be looked at.
+        // Also if nothing arrived: the bytes from before stay available.
         self.bytes = space.into();
         self.memory = self.bytes.clone();
         let count = ready!(polled)?;
-        if count == room {
-            self.at_once = (self.at_once * 2).min(AT_MOST);
-        } else if count < self.at_once / 4 {
-            self.at_once = (self.at_once / 2).max(LEAST);
+        if count == capacity {
+            self.read_size = (self.read_size * 2).min(MOST);
+        } else if count < self.read_size / 4 {
+            self.read_size = (self.read_size / 2).max(LEAST);
         }
         Poll::Ready(Ok(count))
     }
 
-    /// What there is, in the memory of before if nobody else has a part of that.
+    /// The bytes, in the memory of the last read if nobody else holds a part of it.
     fn space(&mut self) -> Vec<u8> {
         let (bytes, mut memory) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.memory));
         if bytes.is_empty() {
@@ -56,18 +56,18 @@ impl ReadBuffer {
             memory.clear();
             memory.into()
         } else {
-            // A head in pieces, which has to lie in one.
+            // An incomplete head, which has to be contiguous.
             drop(memory);
             bytes.into()
         }
     }
 }
 
-/// Read at once in the beginning: a small answer with its head.
+/// The smallest read, in bytes: a small response with its head.
 const LEAST: usize = 8 * 1024;
-/// Room made for one read at most, and the longest head. Where a client reads slower than Campaign writes, one such piece waits here for
-/// it: two, when a head of this length came in pieces, until the connection has rested.
-pub(super) const AT_MOST: usize = 64 * 1024;
+/// The largest read and the longest head, in bytes. If a client reads slower than Campaign writes, one piece of this size waits here; after a
+/// head of this length there can be two, until the connection is idle.
+pub(super) const MOST: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -96,7 +96,7 @@ mod tests {
         let taker = Vec::<u8>::with_capacity(LEAST);
         assert_ne!(taker.as_ptr(), second);
         assert_eq!(filled(&mut buffer, b"three"), second);
-        buffer.let_go();
+        buffer.release();
         assert!(buffer.bytes.is_empty() && buffer.memory.is_empty());
     }
 
@@ -117,22 +117,22 @@ mod tests {
     #[test]
     fn large_pieces_are_read_in_larger_ones() {
         let mut buffer = ReadBuffer::new();
-        let room = |buffer: &mut ReadBuffer, all: bool| {
-            let mut room = 0;
+        let capacity = |buffer: &mut ReadBuffer, all: bool| {
+            let mut capacity = 0;
             let _ = buffer.fill(|space| {
-                room = space.capacity() - space.len();
-                let count = if all { room } else { 1 };
+                capacity = space.capacity() - space.len();
+                let count = if all { capacity } else { 1 };
                 space.resize(space.len() + count, b'x');
                 Poll::Ready(Ok(count))
             });
             buffer.bytes = Bytes::new();
-            room
+            capacity
         };
-        let rooms: Vec<usize> = (0..5).map(|_| room(&mut buffer, true)).collect();
-        assert_eq!(rooms, [LEAST, LEAST * 2, LEAST * 4, AT_MOST, AT_MOST]);
-        buffer.let_go();
-        for expected in [AT_MOST, AT_MOST / 2, AT_MOST / 4, LEAST, LEAST] {
-            assert_eq!(room(&mut buffer, false), expected);
+        let capacities: Vec<usize> = (0..5).map(|_| capacity(&mut buffer, true)).collect();
+        assert_eq!(capacities, [LEAST, LEAST * 2, LEAST * 4, MOST, MOST]);
+        buffer.release();
+        for expected in [MOST, MOST / 2, MOST / 4, LEAST, LEAST] {
+            assert_eq!(capacity(&mut buffer, false), expected);
             buffer.memory = Bytes::new();
         }
     }

@@ -1,4 +1,4 @@
-//! A connection to an upstream: bytes in both directions, and what has been read buffer.
+//! A connection to a server: bytes in both directions, and a read buffer.
 
 use std::future::{Future as _, poll_fn};
 use std::io;
@@ -10,8 +10,8 @@ use http_body::Frame;
 use tokio::task::unconstrained;
 use tokio_util::io::poll_read_buf;
 
-use super::read_buffer::{AT_MOST, ReadBuffer};
-use super::{SendError, Sending, WireError};
+use super::read_buffer::{MOST, ReadBuffer};
+use super::{RequestWriter, SendError, WireError};
 use crate::http_client::Wire;
 use crate::proxy::upload::Upload;
 use crate::wire::response::{Framing, Next, ResponseError, ResponseHead};
@@ -20,74 +20,74 @@ use crate::wire::response::{Framing, Next, ResponseError, ResponseHead};
 #[derive(Debug)]
 pub struct Http1Stream {
     wire: Wire,
-    /// Read, and not used yet.
+    /// Bytes that were read but not used.
     buffer: ReadBuffer,
-    /// Interim answers before the one that is waited for.
+    /// Interim responses to the current request.
     interim: u8,
 }
 
 impl Http1Stream {
-    /// Over an open connection.
+    /// An open connection.
     pub fn new(wire: Wire) -> Self {
         Self { wire, buffer: ReadBuffer::new(), interim: 0 }
     }
 
-    /// True when it is open and the upstream says nothing, as it must between two exchanges. Costs no system call unless
-    /// something has come.
+    /// True when it is open and the server has sent nothing, as it must be between two exchanges. Needs no system call unless something
+    /// has arrived.
     pub fn is_quiet(&mut self) -> bool {
-        // Whatever the task may still do in its turn: a connection that was not looked at is not a quiet one.
+        // Unconstrained: a task that has used up its budget would find every connection silent.
         let look = pin!(unconstrained(poll_fn(|cx| Poll::Ready(self.poll_fill(cx).is_pending()))));
         let quiet = look.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(true);
         quiet && self.buffer.bytes.is_empty()
     }
 
-    /// True when nothing is left of an exchange; what would be, nobody knows of what it is.
+    /// True when no byte follows the last exchange.
     pub fn is_clear(&self) -> bool {
         self.buffer.bytes.is_empty()
     }
 
-    /// Lets go of the buffer of a connection that nobody has used for a while.
-    pub fn rest(&mut self) {
+    /// Releases the buffer of an idle connection.
+    pub fn release_buffer(&mut self) {
         if self.is_clear() {
-            self.buffer.let_go();
+            self.buffer.release();
         }
     }
 
-    /// Ready when the whole request is on its way.
+    /// Ready when the whole request was sent.
     pub fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
-        sending: &mut Sending,
+        writer: &mut RequestWriter,
         upload: &mut Upload,
     ) -> Poll<Result<(), SendError>> {
-        sending.poll(cx, &mut self.wire, upload)
+        writer.poll(cx, &mut self.wire, upload)
     }
 
-    /// The head of the answer. Interim answers before it (RFC 9110 §15.2) are read and dropped; a switch of protocols is none.
-    pub fn poll_answer(
+    /// The head of the response. Interim responses before it (RFC 9110 §15.2) are read and dropped, except a switch of protocols.
+    pub fn poll_response(
         &mut self,
         cx: &mut Context<'_>,
         to_head: bool,
     ) -> Poll<Result<ResponseHead, WireError>> {
         loop {
-            // Without a line's end there is no head yet.
+            // Without the end of a line there is no complete head.
             if self.buffer.bytes.contains(&b'\n') {
                 match ResponseHead::parse(&mut self.buffer.bytes, to_head).map_err(WireError::from)? {
-                    Some(answer) if answer.status.is_informational() && answer.status != SWITCHING => {
+                    Some(response) if response.status.is_informational() && response.status != SWITCHING => {
                         self.interim += 1;
                         if self.interim > MAX_INTERIM {
                             return Poll::Ready(Err(WireError::TooLong));
                         }
                         continue;
                     }
-                    Some(answer) => {
+                    Some(response) => {
                         self.interim = 0;
-                        return Poll::Ready(Ok(answer));
+                        return Poll::Ready(Ok(response));
                     }
                     None => {}
                 }
             }
-            if self.buffer.bytes.len() >= AT_MOST {
+            if self.buffer.bytes.len() >= MOST {
                 return Poll::Ready(Err(WireError::TooLong));
             }
             let begun = !self.buffer.bytes.is_empty();
@@ -101,7 +101,7 @@ impl Http1Stream {
         }
     }
 
-    /// The next piece of the answer's body, or of what comes behind it; `None` at its end.
+    /// The next piece of the response's body, or its trailers; `None` at its end.
     pub fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
@@ -117,17 +117,17 @@ impl Http1Stream {
         }
     }
 
-    /// The connection itself, and what has come over it, for another protocol.
+    /// The connection and its unused bytes, for another protocol.
     pub fn into_parts(self) -> (Wire, Vec<u8>) {
         (self.wire, self.buffer.bytes.to_vec())
     }
 
-    /// Reads what there is behind what has been read; gives the count, 0 at the end.
+    /// Reads more bytes into the buffer; returns their number, 0 at the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Self { wire, buffer, .. } = self;
         match wire {
             Wire::Plain(socket) => loop {
-                // First, so that memory is made ready for bytes that are there.
+                // First, so that memory is only allocated when bytes have arrived.
                 ready!(socket.poll_readable(cx))?;
                 if let Poll::Ready(read) = buffer.fill(|space| socket.try_read(space)) {
                     return Poll::Ready(read);
@@ -138,6 +138,6 @@ impl Http1Stream {
     }
 }
 
-/// Interim answers to one request, at most.
+/// The highest number of interim responses to one request.
 const MAX_INTERIM: u8 = 32;
 const SWITCHING: http::StatusCode = http::StatusCode::SWITCHING_PROTOCOLS;

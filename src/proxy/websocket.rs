@@ -1,7 +1,7 @@
 //! WebSockets: two upgraded connections joined (RFC 6455 §4, RFC 9110 §7.8). Over HTTP/2 the client's side is one stream,
 //! opened with an extended CONNECT (RFC 8441); Campaign's side is HTTP/1.1 all the same.
 //!
-//! Only `websocket` is let through. Another protocol inside the connection (`h2c`) would carry requests past the gate.
+//! No other protocol is allowed: with `h2c`, requests inside the connection would bypass the gateway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
 use super::pooled_connection::PooledConnection;
-use super::tunnel::carry;
+use super::tunnel::copy;
 use crate::crypto::websocket_key;
 use crate::peer::TunnelGuard;
 use crate::wire::fields::header_text;
@@ -38,17 +38,17 @@ fn protocol<B>(request: &Request<B>) -> Option<&[u8]> {
     request.extensions().get::<Protocol>().map(AsRef::as_ref)
 }
 
-/// A WebSocket that a client asked for.
+/// A WebSocket handshake of a client.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct WebSocketRequest {
     client: OnUpgrade,
-    /// Over HTTP/2, which has no key of its own: what Campaign has to answer to ours (RFC 6455 §4.1, RFC 8441 §5).
+    /// Over HTTP/2: the answer of Campaign to the gateway's own key (RFC 6455 §4.1, RFC 8441 §5).
     accept: Option<String>,
     guard: Option<TunnelGuard>,
 }
 
-impl Wanted {
-    /// What a request of a WebSocket wants, which becomes the handshake of HTTP/1.1 that it is or stands for.
+impl WebSocketRequest {
+    /// Takes the handshake out of a request, which becomes a handshake of HTTP/1.1.
     pub fn of<B>(request: &mut Request<B>) -> Self {
         let mut accept = None;
         if *request.method() == Method::CONNECT {
@@ -62,49 +62,49 @@ impl Wanted {
         Self { client: hyper::upgrade::on(request), accept, guard }
     }
 
-    /// Adds the hop-by-hop fields that ask for it.
-    pub fn ask(lines: &mut HeaderLines) {
+    /// Adds the hop-by-hop fields of a handshake.
+    pub fn add_fields(lines: &mut HeaderLines) {
         lines.add(&header::CONNECTION, &HeaderValue::from_static("upgrade"));
         lines.add(&header::UPGRADE, &HeaderValue::from_static("websocket"));
     }
 
-    /// True when passing this answer on would switch the client's side: over HTTP/2, any success does (RFC 8441 §5).
-    pub(super) fn would_switch(&self, answer: &ResponseHead) -> bool {
-        self.accept.is_some() && answer.status.is_success()
+    /// True when this response would open the WebSocket for the client: over HTTP/2, any success does (RFC 8441 §5).
+    pub(super) fn would_switch(&self, response: &ResponseHead) -> bool {
+        self.accept.is_some() && response.status.is_success()
     }
 
-    /// True when this answer is the switch that was asked for.
-    pub(super) fn is_met_by(&self, answer: &ResponseHead) -> bool {
-        let accepted = answer.fields.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
-        answer.status == StatusCode::SWITCHING_PROTOCOLS
-            && asks_for_websocket(&answer.fields)
+    /// True when this response accepts the handshake.
+    pub(super) fn is_accepted_by(&self, response: &ResponseHead) -> bool {
+        let accepted = response.fields.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+        response.status == StatusCode::SWITCHING_PROTOCOLS
+            && asks_for_websocket(&response.fields)
             && self.accept.as_ref().is_none_or(|accept| accepted == Some(accept.as_bytes()))
     }
 }
 
-/// Joins both sides after a 101 that is what was asked for, its fields clean.
+/// Joins both connections after Campaign has accepted the handshake.
 pub(super) fn join(
-    answer: ResponseHead,
+    head: ResponseHead,
     pooled: PooledConnection,
-    wanted: Wanted,
+    websocket: WebSocketRequest,
     ended: Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
-    // The tunnel is none of the pool's connections any more.
+    // The connection does not belong to the pool any more.
     let connection = pooled.detach();
-    let Wanted { client, accept, guard } = wanted;
+    let WebSocketRequest { client, accept, guard } = websocket;
     tokio::spawn(async move {
         let _guard = guard;
         let (Ok(client), Some((mut upstream, ahead))) = (client.await, connection) else { return };
         let mut client = TokioIo::new(client);
-        let tunnel = carry(&mut client, &mut upstream, ahead, HALF);
+        let tunnel = copy(&mut client, &mut upstream, ahead, HALF);
         match ended {
-            // The session's end closes both sides at once.
+            // The end of the session closes both sides at once.
             Some(ended) => drop(ended.run_until_cancelled(tunnel).await),
             None => drop(tunnel.await),
         }
     });
+    let mut fields = head.fields;
     let mut response = Response::new(Body::empty());
-    let mut fields = answer.fields;
     if accept.is_some() {
         fields.remove(header::SEC_WEBSOCKET_ACCEPT);
     } else {
@@ -116,13 +116,13 @@ pub(super) fn join(
     response
 }
 
-/// True when these fields, of a request or its answer, switch to WebSocket and to nothing else.
+/// True when these fields, of a request or its response, switch to WebSocket and to nothing else.
 fn asks_for_websocket(headers: &HeaderMap) -> bool {
     let lists = |name: HeaderName, token: &str| {
         let fields = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         fields.flat_map(|field| field.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
     };
-    // In this order: hardly any request has the field.
+    // `Upgrade` first: hardly any request has it.
     headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(WEBSOCKET))
         && headers.get_all(header::UPGRADE).iter().count() == 1
         && lists(header::CONNECTION, "upgrade")
@@ -136,7 +136,7 @@ fn accept_of(key: &str) -> String {
     STANDARD.encode(sha1.finish())
 }
 
-/// For what one side still has to say after the other has ended.
+/// The longest pause of one side after the other has ended.
 const HALF: Duration = Duration::from_secs(10);
 const WEBSOCKET: &[u8] = b"websocket";
 

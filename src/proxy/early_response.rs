@@ -1,5 +1,7 @@
-//! An answer that began before its request was through. Whoever reads the answer is the client's connection, which may wait
-//! for the client to take bytes while the client waits for its own to be taken: so a task of its own goes on with both.
+//! A response that began before its request was complete.
+//!
+//! The client's task reads the response. It may wait until the client reads, while the client waits until its own bytes are read. So a
+//! separate task goes on with both.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -11,42 +13,47 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard, PollSender};
 
 use super::error::BodyError;
-use super::http1::Sending;
+use super::http1::RequestWriter;
 use super::pooled_connection::PooledConnection;
 use super::upload::Upload;
 use crate::wire::response::Framing;
 
 type Piece = Result<Frame<Bytes>, BodyError>;
 
-/// The body of such an answer. Dropping it ends the exchange, unless the answer is through.
+/// The body of an early response. Dropping it ends the exchange unless the response is complete.
 #[derive(Debug)]
-pub(super) struct Early {
+pub(super) struct EarlyResponse {
     pieces: mpsc::Receiver<Piece>,
-    /// What is known of the rest's length.
+    /// The known length of the rest.
     left: SizeHint,
     _exchange: DropGuard,
 }
 
-/// What the task goes on with.
+/// The exchange that the task goes on with.
 struct Exchange {
     connection: PooledConnection,
     framing: Framing,
-    sending: Sending,
+    writer: RequestWriter,
     upload: Upload,
-    /// [`Sending::moved`] when it was last looked at: while the request goes on, the answer may pause.
-    moved: u64,
-    /// True when the request will never be whole.
+    /// The writer's progress at the last poll: while the request makes progress, the response may pause.
+    progress: u64,
+    /// True when the request will never be complete.
     given_up: bool,
 }
 
-impl Early {
-    pub fn new(connection: PooledConnection, framing: Framing, sending: Sending, upload: Upload) -> Self {
+impl EarlyResponse {
+    pub fn new(
+        connection: PooledConnection,
+        framing: Framing,
+        writer: RequestWriter,
+        upload: Upload,
+    ) -> Self {
         let (sender, pieces) = mpsc::channel(1);
         let left = framing.size_hint();
         let stop = CancellationToken::new();
         let guard = stop.clone().drop_guard();
-        let moved = sending.moved();
-        let exchange = Exchange { connection, framing, sending, upload, moved, given_up: false };
+        let progress = writer.progress();
+        let exchange = Exchange { connection, framing, writer, upload, progress, given_up: false };
         tokio::spawn(exchange.run(PollSender::new(sender), stop));
         Self { pieces, left, _exchange: guard }
     }
@@ -71,43 +78,43 @@ impl Early {
 
 impl Exchange {
     async fn run(mut self, mut pieces: PollSender<Piece>, stop: CancellationToken) {
-        let (mut waits, is_through) = (false, self.framing.is_over());
-        let answer = poll_fn(|cx| self.poll_answer(cx, &mut pieces, &mut waits));
-        // Without a body it is through, and the client has let go of it already.
-        if !is_through && stop.run_until_cancelled(answer).await != Some(true) {
+        let (mut waits, is_complete) = (false, self.framing.is_over());
+        let response = poll_fn(|cx| self.poll_response(cx, &mut pieces, &mut waits));
+        // Without a body the response is complete, and the client has already dropped it.
+        if !is_complete && stop.run_until_cancelled(response).await != Some(true) {
             return;
         }
         drop(pieces);
-        // Campaign may still be reading: while it does, the rest goes out, and then the connection is as good as before.
+        // Campaign may still be reading. If it reads the whole rest of the request, the connection can be used again.
         while !self.given_up {
-            let before = self.sending.moved();
-            let rest = poll_fn(|cx| self.connection.poll_send(cx, &mut self.sending, &mut self.upload));
+            let before = self.writer.progress();
+            let rest = poll_fn(|cx| self.connection.poll_send(cx, &mut self.writer, &mut self.upload));
             match tokio::time::timeout(LINGER, rest).await {
-                Ok(Ok(())) => return self.connection.give_back(),
+                Ok(Ok(())) => return self.connection.return_to_pool(),
                 Ok(Err(_)) => return,
-                Err(_) if self.sending.moved() == before => return,
+                Err(_) if self.writer.progress() == before => return,
                 Err(_) => {}
             }
         }
     }
 
-    /// True when the answer is through, false when it never will be.
-    fn poll_answer(
+    /// True when the response is complete, false when it never will be.
+    fn poll_response(
         &mut self,
         cx: &mut Context<'_>,
         pieces: &mut PollSender<Piece>,
         waits: &mut bool,
     ) -> Poll<bool> {
-        if !self.given_up && !self.sending.is_over() {
-            let sent = self.connection.poll_send(cx, &mut self.sending, &mut self.upload);
+        if !self.given_up && !self.writer.is_over() {
+            let sent = self.connection.poll_send(cx, &mut self.writer, &mut self.upload);
             self.given_up = matches!(sent, Poll::Ready(Err(_)));
-            if std::mem::replace(&mut self.moved, self.sending.moved()) != self.sending.moved() {
-                // The time begins anew.
+            if std::mem::replace(&mut self.progress, self.writer.progress()) != self.writer.progress() {
+                // The timeout begins again.
                 *waits = false;
             }
         }
         loop {
-            // The client may have let go of a body whose end it knows.
+            // The client may have dropped a body whose end it knows.
             if self.framing.is_over() {
                 return Poll::Ready(true);
             }
@@ -129,5 +136,5 @@ impl Exchange {
     }
 }
 
-/// How long the rest of an upload that was answered early may stand still.
+/// The longest pause in the rest of a request that was answered early.
 const LINGER: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! A request on its way to an upstream: head and body in as few writes as they come in.
+//! Writes a request: head and body, in as few writes as possible.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,65 +13,72 @@ use crate::proxy::upload::Upload;
 use crate::proxy::upload_error::UploadError;
 use crate::wire::request_head::BodyLength;
 
-/// What of a request has not gone out.
+/// The unsent part of a request.
 #[derive(Debug)]
-pub struct Sending {
+pub struct RequestWriter {
     queue: Queue,
-    /// How the body's end is said, until it has come.
+    /// The framing of the body, until its end was queued.
     body: Option<BodyLength>,
-    /// Changes whenever anything moves.
-    moved: u64,
-    /// True once a byte has gone out.
-    begun: bool,
-    /// True while the next piece has not come from the client.
+    /// Changes with every event.
+    progress: u64,
+    /// True once a byte was sent.
+    started: bool,
+    /// True while the client has not sent the next piece.
     waits_for_client: bool,
-    /// True when TLS keeps nothing back either.
+    /// True when TLS has sent everything too.
     flushed: bool,
 }
 
-/// Why a request did not go out.
+/// Why a request was not sent.
 #[derive(Debug)]
 pub enum SendError {
-    /// The body did not come.
+    /// The client did not send the body.
     Upload(UploadError),
     /// The connection failed.
     Wire(io::Error),
 }
 
-impl Sending {
-    /// Begins with a head that says `body`.
+impl RequestWriter {
+    /// Begins with a head that announces `body`.
     pub fn new(head: Bytes, body: BodyLength) -> Self {
         let body = (body != BodyLength::None).then_some(body);
-        Self { queue: Queue::of(head), body, moved: 0, begun: false, waits_for_client: false, flushed: false }
+        Self {
+            queue: Queue::of(head),
+            body,
+            progress: 0,
+            started: false,
+            waits_for_client: false,
+            flushed: false,
+        }
     }
 
-    /// True when everything has gone out.
+    /// True when everything was sent.
     pub fn is_over(&self) -> bool {
         self.body.is_none() && self.queue.count == 0 && self.flushed
     }
 
-    /// True when nothing has gone out.
-    pub fn has_not_begun(&self) -> bool {
-        !self.begun
+    /// True when nothing was sent.
+    pub fn has_not_started(&self) -> bool {
+        !self.started
     }
 
-    /// Gives back what was taken of the upload, when nothing has gone out: then all of it may go over another connection.
-    pub fn hand_back(&mut self, upload: &mut Upload) {
-        // Behind the head, and the size of a chunk.
-        let place = match (self.body, self.queue.count) {
+    /// Returns the first piece to the upload if nothing was sent, so that the request can use another connection.
+    pub fn return_body(&mut self, upload: &mut Upload) {
+        // After the head, and after the size of a chunk.
+        let index = match (self.body, self.queue.count) {
             (Some(BodyLength::Known(_)), 2) => 1,
             (Some(BodyLength::Chunked), 4) => 2,
             _ => return,
         };
-        upload.put_back(std::mem::take(&mut self.queue.parts[place]));
+        upload.put_back(std::mem::take(&mut self.queue.parts[index]));
     }
 
-    /// A number that changes whenever anything moves.
-    pub fn moved(&self) -> u64 {
-        self.moved
+    /// A number that changes with every event.
+    pub fn progress(&self) -> u64 {
+        self.progress
     }
 
-    /// True while it is the client's turn.
+    /// True while the gateway waits for the client.
     pub fn waits_for_client(&self) -> bool {
         self.waits_for_client && (self.queue.count == 0)
     }
@@ -83,7 +90,7 @@ impl Sending {
         upload: &mut Upload,
     ) -> Poll<Result<(), SendError>> {
         loop {
-            // A piece that is there already goes with the head.
+            // A piece that has already arrived is sent with the head.
             if self.body.is_some() && self.queue.count <= 1 {
                 self.take(cx, upload)?;
             }
@@ -96,26 +103,26 @@ impl Sending {
                 if self.waits_for_client {
                     return Poll::Pending;
                 }
-                // What came was nothing to send, and nobody will say when there is more.
+                // What arrived was empty, and no waker was registered: poll again.
                 continue;
             }
             self.flushed = false;
             let written = ready!(self.write(cx, wire)).map_err(SendError::Wire)?;
-            self.moved += 1;
-            self.begun = true;
+            self.progress += 1;
+            self.started = true;
             self.queue.advance(written);
         }
     }
 
-    /// Takes a piece from the client, if there is one.
+    /// Queues the next piece of the client, if it has arrived.
     fn take(&mut self, cx: &mut Context<'_>, upload: &mut Upload) -> Result<(), SendError> {
         let polled = Pin::new(upload).poll_frame(cx);
         self.waits_for_client = polled.is_pending();
         let Poll::Ready(frame) = polled else { return Ok(()) };
-        self.moved += 1;
+        self.progress += 1;
         match (frame.transpose().map_err(SendError::Upload)?, &mut self.body) {
             (Some(frame), body) => {
-                // Trailers end here: no field of theirs was judged (RFC 9110 §6.5.1).
+                // Trailers are dropped: their fields were not checked (RFC 9110 §6.5.1).
                 let Ok(piece) = frame.into_data() else { return Ok(()) };
                 match body {
                     Some(BodyLength::Chunked) if !piece.is_empty() => {
@@ -124,8 +131,8 @@ impl Sending {
                         self.queue.push(Bytes::from_static(b"\r\n"));
                     }
                     Some(BodyLength::Known(left)) => {
-                        let behind = left.checked_sub(piece.len() as u64);
-                        *left = behind.ok_or(SendError::Upload(UploadError::Length))?;
+                        let rest = left.checked_sub(piece.len() as u64);
+                        *left = rest.ok_or(SendError::Upload(UploadError::Length))?;
                         self.queue.push(piece);
                     }
                     _ => {}
@@ -147,7 +154,7 @@ impl Sending {
     }
 }
 
-/// What goes out next: at most a head, and a piece with what frames it.
+/// What is written next: at most a head, and a piece with its chunk framing.
 #[derive(Debug)]
 struct Queue {
     parts: [Bytes; 4],
@@ -188,12 +195,12 @@ mod tests {
 
     use super::*;
 
-    /// What a peer hears that was sent until it failed or was over; `None`: the peer is gone.
-    async fn sent(sending: &mut Sending, upload: &mut Upload, peer: bool) -> Option<Vec<u8>> {
+    /// What a peer receives; `None` if there is no peer, and sending fails.
+    async fn sent(writer: &mut RequestWriter, upload: &mut Upload, peer: bool) -> Option<Vec<u8>> {
         let (near, far) = UnixStream::pair().unwrap();
         let far = peer.then_some(far);
         let mut wire = Wire::from(near);
-        let outcome = poll_fn(|cx| sending.poll(cx, &mut wire, upload)).await;
+        let outcome = poll_fn(|cx| writer.poll(cx, &mut wire, upload)).await;
         assert_eq!(outcome.is_ok(), peer);
         let mut heard = vec![0; 100];
         let far = far?;
@@ -204,18 +211,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_did_not_go_out_goes_out_over_another_connection() {
+    async fn an_unsent_request_can_use_another_connection() {
         for (length, whole) in
             [(BodyLength::Known(4), "head body"), (BodyLength::Chunked, "head 4\r\nbody\r\n0\r\n\r\n")]
         {
             let mut upload = Upload::Whole(Some(Bytes::from_static(b"body")));
-            let mut first = Sending::new(Bytes::from_static(b"head "), length);
+            let mut first = RequestWriter::new(Bytes::from_static(b"head "), length);
             assert!(sent(&mut first, &mut upload, false).await.is_none());
-            assert!(first.has_not_begun() && matches!(upload, Upload::Whole(None)));
-            first.hand_back(&mut upload);
-            let mut second = Sending::new(Bytes::from_static(b"head "), length);
+            assert!(first.has_not_started() && matches!(upload, Upload::Whole(None)));
+            first.return_body(&mut upload);
+            let mut second = RequestWriter::new(Bytes::from_static(b"head "), length);
             assert_eq!(sent(&mut second, &mut upload, true).await.unwrap(), whole.as_bytes());
-            assert!(second.is_over() && !second.has_not_begun());
+            assert!(second.is_over() && !second.has_not_started());
         }
     }
 }
