@@ -24,5 +24,6 @@ pub mod proxy;
 pub mod server;
 pub mod session;
 pub mod telemetry;
+pub mod unix_time;
 pub mod web;
 pub mod wire;

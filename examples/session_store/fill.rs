@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use imsgate::clock::{Clock, UnixTime};
+use imsgate::clock::Clock;
 use imsgate::session::Key;
+use imsgate::unix_time::UnixTime;
 use tokio::sync::mpsc;
 
 use super::bounds::{self, Bounds};

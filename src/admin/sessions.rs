@@ -8,11 +8,8 @@ use axum::{Json, http};
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::Admin;
-use crate::clock::UnixTime;
 use crate::session::{Cursor, EndReason, Listed, Owner, Sessions, StoreError};
 use crate::telemetry::{RequestId, audit};
 
@@ -109,14 +106,10 @@ fn shown(session: &Listed) -> Value {
         "name": data.identity.name,
         "organization": data.identity.organization,
         "groups": data.identity.groups,
-        "created": rfc3339(data.created),
-        "seen": rfc3339(data.seen),
-        "ends": rfc3339(data.ends),
+        "created": data.created.rfc3339(),
+        "seen": data.seen.rfc3339(),
+        "ends": data.ends.rfc3339(),
     })
-}
-
-fn rfc3339(at: UnixTime) -> Option<String> {
-    OffsetDateTime::from_unix_timestamp(at.0).ok()?.format(&Rfc3339).ok()
 }
 
 fn away(error: &StoreError) -> Response {

@@ -10,9 +10,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Authenticator;
 use crate::campaign::CampaignError;
-use crate::clock::UnixTime;
 use crate::session::{Auth, CampaignSession, SessionData, StoreError};
 use crate::telemetry::RequestId;
+use crate::unix_time::UnixTime;
 
 impl Authenticator {
     /// Opens a Campaign session for the owner of this access token.
@@ -22,7 +22,7 @@ impl Authenticator {
         access: &SecretString,
     ) -> Result<CampaignSession, CampaignError> {
         let logon = self.campaign.bearer_token_logon(access, request.as_str()).await?;
-        let ends = logon.lifetime.map_or(UnixTime(i64::MAX), |lifetime| {
+        let ends = logon.lifetime.map_or(UnixTime::MAX, |lifetime| {
             // A little early: the token has to be good when the request arrives.
             self.services.clock.now().plus(lifetime.saturating_sub(EARLY.min(lifetime / 10)))
         });

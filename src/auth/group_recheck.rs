@@ -10,12 +10,12 @@ use tokio::time::Instant;
 
 use super::Authenticator;
 use super::token_refresh::Refresh;
-use crate::clock::UnixTime;
 use crate::policy::access::{Granted, Refusal};
 use crate::policy::token_times::recheck_grace;
 use crate::session::{Auth, EndReason, StoreError};
 use crate::telemetry::RequestId;
 use crate::telemetry::audit;
+use crate::unix_time::UnixTime;
 
 /// Asks for the groups of every session in use here, each within `interval` after the last time. Runs for ever, once, on the control
 /// runtime.

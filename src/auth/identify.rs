@@ -7,9 +7,9 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::Authenticator;
-use crate::clock::UnixTime;
 use crate::session::{Auth, StoreError};
 use crate::telemetry::{Counters, Lookup, RequestId};
+use crate::unix_time::UnixTime;
 
 /// What [`Authenticator::identify`] reads of a request.
 #[derive(Clone, Copy, Debug)]

@@ -3,11 +3,11 @@
 use http::HeaderMap;
 
 use super::Authenticator;
-use crate::clock::UnixTime;
 use crate::policy::cookies;
 use crate::policy::last_user::{GRACE, LastUser};
 use crate::policy::login::Prompt;
 use crate::session::Auth;
+use crate::unix_time::UnixTime;
 
 impl Authenticator {
     /// The cookie value that names the owner of this session. `None` when it cannot be sealed: then the next login asks the person.
@@ -30,7 +30,7 @@ impl Authenticator {
 
     /// True when the browser sends such a value that this gateway has sealed, however long ago.
     pub fn has_own_last_user(&self, headers: &HeaderMap) -> bool {
-        self.last_user(headers, UnixTime(i64::MIN)).is_some()
+        self.last_user(headers, UnixTime::MIN).is_some()
     }
 
     /// How to ask IMS: without a page where somebody was signed in lately.

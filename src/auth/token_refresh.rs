@@ -6,11 +6,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::{Authenticator, IdentifyError};
-use crate::clock::UnixTime;
 use crate::config::SessionMode;
 use crate::ims::{RenewError, Renewed};
 use crate::session::{Auth, EndReason, ExchangeError, Flight, RefreshError, Tokens};
 use crate::telemetry::RequestId;
+use crate::unix_time::UnixTime;
 
 /// The result of a token refresh.
 #[derive(Clone, Debug)]

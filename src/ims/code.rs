@@ -22,13 +22,13 @@ use url::Url;
 use super::error::{ImsError, debug_id};
 use super::token_limit::Share;
 use super::{Ims, TOKEN};
-use crate::clock::UnixTime;
 use crate::config::TokenAuth;
 use crate::crypto::random_text;
 use crate::policy::email::EmailClaim;
 use crate::policy::login::Prompt;
 use crate::policy::refreshed::Original;
 use crate::policy::token_response::{self, Lifetime};
+use crate::unix_time::UnixTime;
 
 /// A login as sent to IMS: the address for the browser, and what to remember until it comes back.
 #[derive(Debug)]

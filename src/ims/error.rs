@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::{Response, StatusCode, header};
 
-use crate::clock::UnixTime;
 use crate::http_client::HttpError;
+use crate::unix_time::UnixTime;
 use crate::wire::retry_after;
 
 /// A failed exchange with IMS. `endpoint` is its path-like name in IMS's own terms.

@@ -20,9 +20,10 @@ use url::Url;
 
 use super::client::ImsClient;
 use super::error::ImsError;
-use crate::clock::{Clock, UnixTime};
+use crate::clock::Clock;
 use crate::config::Instance;
 use crate::policy::issuer;
+use crate::unix_time::UnixTime;
 use crate::wire::loose_json;
 
 /// IMS's discovery document (OpenID Connect Discovery §3), with the revocation endpoint of RFC 8414 §2.

@@ -10,8 +10,8 @@ use super::Ims;
 use super::code::{DEFAULT_LIFETIME, OauthHttp, TokenError, refresh_token, token_error};
 use super::error::ImsError;
 use super::token_limit::Share;
-use crate::clock::UnixTime;
 use crate::policy::refreshed::Original;
+use crate::unix_time::UnixTime;
 
 /// Renewed tokens.
 #[derive(Debug)]

@@ -2,9 +2,8 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use crate::clock::UnixTime;
+use crate::unix_time::UnixTime;
 
 /// A time as people read it: `2026-11-22 10:29:03 UTC`.
 pub fn utc(at: UnixTime) -> String {
@@ -20,14 +19,6 @@ pub fn utc(at: UnixTime) -> String {
         t.minute(),
         t.second()
     )
-}
-
-/// A time as the `datetime` attribute wants it (RFC 3339); empty outside the years 0 to 9999.
-pub(crate) fn rfc3339(at: UnixTime) -> String {
-    OffsetDateTime::from_unix_timestamp(at.0)
-        .ok()
-        .and_then(|moment| moment.format(&Rfc3339).ok())
-        .unwrap_or_default()
 }
 
 /// A `mailto:` link (RFC 6068) with the reference as subject, when `support` is a plain e-mail address.
@@ -57,16 +48,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_reads_the_same_for_people_and_for_machines() {
+    fn a_time_is_shown_in_utc() {
         let moment = UnixTime(1_795_343_343);
         assert_eq!(utc(moment), "2026-11-22 10:29:03 UTC");
-        assert_eq!(rfc3339(moment), "2026-11-22T10:29:03Z");
     }
 
     #[test]
     fn a_moment_beyond_the_calendar_is_still_shown() {
-        assert_eq!(utc(UnixTime(i64::MAX)), format!("{} s after 1970-01-01 UTC", i64::MAX));
-        assert_eq!(rfc3339(UnixTime(i64::MAX)), "");
+        assert_eq!(utc(UnixTime::MAX), format!("{} s after 1970-01-01 UTC", i64::MAX));
     }
 
     #[test]

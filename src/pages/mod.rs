@@ -29,7 +29,7 @@ pub use self::refused::{Refused, refused};
 pub use self::saved_form::{ConfirmForms, Waiting, confirm_forms};
 pub use self::sign_out::{confirm_sign_out, signed_out};
 pub use self::text::{Text, Words};
-use crate::clock::UnixTime;
+use crate::unix_time::UnixTime;
 
 /// What every page shows beside its own content.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 
 use super::{Page, PageContext};
-use crate::clock::UnixTime;
+use crate::unix_time::UnixTime;
 
 /// The saved forms of one person in one browser.
 #[derive(Clone, Copy, Debug, Template)]

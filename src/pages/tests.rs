@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode, header};
 
 use super::*;
-use crate::clock::UnixTime;
 use crate::policy::saved_form::NotSaved;
+use crate::unix_time::UnixTime;
 
 const NOW: UnixTime = UnixTime(1_795_343_343);
 

@@ -1,4 +1,4 @@
-//! Decisions, pure: no async, clock, socket, store; imports `wire` alone.
+//! Decisions without I/O: no async, no clock, no socket, no store. Imports only `wire` and `unix_time`.
 
 pub mod access;
 pub mod buffers;

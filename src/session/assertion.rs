@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::data::Identity;
-use crate::clock::UnixTime;
 use crate::crypto::sha256_text;
+use crate::unix_time::UnixTime;
 
 /// Signs assertions. The keys exist only in this process and rotate: the next key is published before it signs, and the last
 /// key stays published while its assertions are valid.

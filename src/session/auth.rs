@@ -13,10 +13,10 @@ use tower_sessions::session::Id;
 use super::assertion::Signer;
 use super::data::SessionData;
 use super::key::Key;
-use crate::clock::UnixTime;
 use crate::policy::credentials::{CampaignTokens, Credentials};
 use crate::policy::identity::IdentityFields;
 use crate::policy::token_times::{recheck_due, renewal_due};
+use crate::unix_time::UnixTime;
 
 /// A session ready to use.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::clock::UnixTime;
 use crate::policy::refreshed::Original;
 use crate::telemetry::audit::Who;
+use crate::unix_time::UnixTime;
 
 /// One person's session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,13 +20,10 @@ pub struct SessionData {
     /// The session at Campaign (mode `bearer-logon`).
     pub campaign: Option<CampaignSession>,
     /// When its owner signed in.
-    #[serde(with = "unix")]
     pub created: UnixTime,
     /// The absolute time-out.
-    #[serde(with = "unix")]
     pub ends: UnixTime,
     /// The last use, exact to the touch interval.
-    #[serde(with = "unix")]
     pub seen: UnixTime,
     /// Counts the changes of this data; a new `seen` is no change.
     #[serde(default)]
@@ -40,10 +37,8 @@ pub struct SessionData {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct AsOf {
     /// When it issued the tokens.
-    #[serde(with = "unix")]
     pub tokens: UnixTime,
     /// When it last returned the groups.
-    #[serde(with = "unix")]
     pub groups: UnixTime,
 }
 
@@ -126,7 +121,6 @@ pub struct Tokens {
     #[serde(serialize_with = "expose")]
     pub access: SecretString,
     /// When the access token ends.
-    #[serde(with = "unix")]
     pub access_expires: UnixTime,
     /// Only with scope `offline_access`.
     #[serde(serialize_with = "expose_some")]
@@ -143,12 +137,12 @@ pub struct CampaignSession {
     #[serde(serialize_with = "expose")]
     pub security_token: SecretString,
     /// When both end, if Campaign said so.
-    #[serde(with = "unix", default = "never")]
+    #[serde(default = "never")]
     pub ends: UnixTime,
 }
 
 fn never() -> UnixTime {
-    UnixTime(i64::MAX)
+    UnixTime::MAX
 }
 
 impl SessionData {
@@ -189,19 +183,4 @@ fn expose<S: Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, S::Error
 #[expect(clippy::ref_option, reason = "serde's signature")]
 pub(super) fn expose_some<S: Serializer>(secret: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(ExposeSecret::expose_secret).serialize(to)
-}
-
-mod unix {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use crate::clock::UnixTime;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-    pub(super) fn serialize<S: Serializer>(time: &UnixTime, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_i64(time.0)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<UnixTime, D::Error> {
-        i64::deserialize(from).map(UnixTime)
-    }
 }

@@ -52,8 +52,9 @@ pub use singleflight::{Flight, Singleflight};
 pub use store::{Cursor, Notice, Page, RecordStore, SealedRecord, StoredRecord};
 pub use vault::{Entry, Vault};
 
-use crate::clock::{Clock, UnixTime};
+use crate::clock::Clock;
 use crate::crypto::sha256_text;
+use crate::unix_time::UnixTime;
 use ended::EndedQueue;
 use key::{KeyHasher, new_id};
 use registry::Registry;
@@ -244,13 +245,13 @@ impl Sessions {
     fn session_of(&self, entry: &Entry) -> Option<SessionData> {
         let mut data = SessionData::from_record(&entry.data)?;
         // The inverse of `kept_until`.
-        let ends = before(entry.expires, GRACE);
+        let ends = entry.expires.minus(GRACE);
         let unused = if ends >= data.ends {
             self.lifetimes.idle
         } else {
             self.lifetimes.idle.saturating_add(self.touch_interval())
         };
-        data.seen = data.seen.max(before(ends, unused));
+        data.seen = data.seen.max(ends.minus(unused));
         Some(data)
     }
 
@@ -297,10 +298,6 @@ impl Sessions {
     fn touch_interval(&self) -> Duration {
         TOUCH_INTERVAL.min(self.lifetimes.idle / 4)
     }
-}
-
-fn before(time: UnixTime, duration: Duration) -> UnixTime {
-    UnixTime(time.0.saturating_sub(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)))
 }
 
 /// The last use in the store is this exact, or a quarter of the idle time-out when that is less.

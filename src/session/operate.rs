@@ -12,7 +12,7 @@ use super::ended::EndReason;
 use super::store::Cursor;
 use super::vault::expiry_date;
 use super::{Auth, Key, Sessions, StoreError};
-use crate::clock::UnixTime;
+use crate::unix_time::UnixTime;
 
 /// A session in a list for operators or its owner.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio_util::sync::CancellationToken;
 
 use super::key::Key;
-use crate::clock::UnixTime;
+use crate::unix_time::UnixTime;
 
 /// Changes when a session begins or ends, never by a request.
 #[derive(Debug)]

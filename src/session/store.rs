@@ -10,8 +10,8 @@ use tower_sessions::session_store::Result;
 use super::key::Key;
 use super::lease::SessionLease;
 use super::one_time::OneTime;
-use crate::clock::UnixTime;
 use crate::crypto::Tag;
+use crate::unix_time::UnixTime;
 
 /// A store of sealed records. Every error means that the store did not answer.
 #[async_trait]

@@ -148,7 +148,7 @@ async fn a_session_survives_eviction_and_debug_shows_no_secret() {
     let campaign = CampaignSession {
         session_token: "___secret".into(),
         security_token: "@secret".into(),
-        ends: UnixTime(i64::MAX),
+        ends: UnixTime::MAX,
     };
     let auth = sessions.create(identity(), tokens(&clock), Some(campaign)).await.unwrap();
     sessions.live.invalidate_all();

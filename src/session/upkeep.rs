@@ -15,8 +15,8 @@ use tokio::time::MissedTickBehavior;
 use super::data::SessionData;
 use super::ended::{EndReason, EndedSession};
 use super::store::Notice;
-use super::{Auth, GRACE, Key, Sessions, StoreError, before};
-use crate::clock::UnixTime;
+use super::{Auth, GRACE, Key, Sessions, StoreError};
+use crate::unix_time::UnixTime;
 
 impl Sessions {
     /// How long a cached session is used without asking a shared store. A logout at another instance is unknown here for at
@@ -219,7 +219,7 @@ impl Sessions {
         self.forget(key);
         // The store learns of the last use late. Until then another instance may have seen a later use, so the session ends
         // here only.
-        let certain = before(expires, GRACE).min(data.ends);
+        let certain = expires.minus(GRACE).min(data.ends);
         if self.store().is_shared() && certain > now {
             self.registry.schedule(key, certain);
             return Ok(());

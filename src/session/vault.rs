@@ -11,8 +11,9 @@ use tower_sessions::session_store::{Error, Result};
 use super::data::{Owner, SessionData};
 use super::key::{Key, new_id};
 use super::store::{MAX_TAGS, RecordStore, SealedRecord, StoredRecord};
-use crate::clock::{Clock, UnixTime};
+use crate::clock::Clock;
 use crate::crypto::{KeyRing, Purpose, Sealer, Tagger};
+use crate::unix_time::UnixTime;
 
 /// A record store and the keys for its records.
 #[derive(Debug)]

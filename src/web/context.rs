@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use http::{HeaderMap, HeaderValue, header};
 use memchr::memmem;
 
-use crate::clock::UnixTime;
 use crate::net::AddressGroup;
 use crate::peer::Peer;
 use crate::proxy::Caller;
 use crate::telemetry::RequestId;
+use crate::unix_time::UnixTime;
 use crate::wire::fields::{FORWARDED_FOR, REQUEST_ID};
 
 static PAGE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("text/html"));

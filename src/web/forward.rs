@@ -12,10 +12,10 @@ use super::rejection::Rejection;
 use super::set_cookies;
 use crate::auth::is_same_campaign_session;
 use crate::campaign::session_report;
-use crate::clock::UnixTime;
 use crate::policy::session_fault::Report;
 use crate::proxy::{Body, Forwarded, Proxy};
 use crate::session::Auth;
+use crate::unix_time::UnixTime;
 use crate::wire::request_head::RequestHead;
 
 /// True when the Campaign session of this session has expired.

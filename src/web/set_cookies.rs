@@ -7,9 +7,9 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::auth::Authenticator;
-use crate::clock::UnixTime;
 use crate::policy::cookies::{self, CookieNames};
 use crate::session::{Auth, FormId, Key};
+use crate::unix_time::UnixTime;
 
 /// How long a browser keeps the cookie of an open login, in seconds: longer than the login may take, so that a late
 /// callback still knows where the person wanted to go.

@@ -1,4 +1,4 @@
-//! Codecs without I/O: what is read from and written to a connection, byte by byte. Imports nothing else of this crate.
+//! Codecs without I/O: what is read from and written to a connection. Imports only `unix_time`.
 
 pub mod fields;
 pub mod framing;

@@ -11,10 +11,10 @@ use time::OffsetDateTime;
 use x509_parser::parse_x509_certificate;
 
 use super::report::Item;
-use crate::clock::UnixTime;
 use crate::config::{Config, Places};
 use crate::files::{self, Problem};
 use crate::server::NO_CERTIFICATE;
+use crate::unix_time::UnixTime;
 use crate::wire::pem;
 
 /// Certificate and key: readable, belonging together, within their dates, for the right host.

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::clock::{Clock, UnixTime};
+use crate::clock::Clock;
 use crate::demo::random::{lock, security_token, session_token};
+use crate::unix_time::UnixTime;
 
 /// A session of Campaign. No `Debug`: both tokens are secrets.
 #[derive(Clone, PartialEq, Eq)]

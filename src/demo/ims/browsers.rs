@@ -5,9 +5,9 @@ use std::sync::Mutex;
 
 use http::{HeaderMap, HeaderValue};
 
-use crate::clock::UnixTime;
 use crate::demo::random::{lock, opaque};
 use crate::demo::wire::cookie;
+use crate::unix_time::UnixTime;
 
 /// Who signed in, and when.
 #[derive(Clone, Debug)]

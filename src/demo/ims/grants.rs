@@ -10,8 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::error::Error;
-use crate::clock::UnixTime;
 use crate::demo::random::{lock, opaque};
+use crate::unix_time::UnixTime;
 
 /// Who a token speaks for, and for what.
 #[derive(Clone, Debug)]

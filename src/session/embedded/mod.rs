@@ -22,8 +22,9 @@ pub use database::OpenError;
 use super::key::Key;
 use super::one_time::{OneTime, UsedNames};
 use super::store::{Cursor, Page, RecordStore, SealedRecord, StoredRecord};
-use crate::clock::{Clock, UnixTime};
+use crate::clock::Clock;
 use crate::crypto::Tag;
+use crate::unix_time::UnixTime;
 use database::DatabaseFile;
 use writer::{Change, Expired, Writer};
 

@@ -8,8 +8,8 @@ use redb::{
 use super::super::key::Key;
 use super::super::store::{SealedRecord, StoredRecord};
 use super::times::Times;
-use crate::clock::UnixTime;
 use crate::crypto::Tag;
+use crate::unix_time::UnixTime;
 
 /// Sealed data, by key.
 const RECORDS: TableDefinition<'static, &[u8; 16], &[u8]> = TableDefinition::new("records");

@@ -1,8 +1,8 @@
 //! The row of times and tags beside each sealed record.
 
 use super::super::store::SealedRecord;
-use crate::clock::UnixTime;
 use crate::crypto::Tag;
+use crate::unix_time::UnixTime;
 
 /// Times and tags have a row of their own because they change more often than the sealed data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

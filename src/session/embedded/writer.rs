@@ -13,7 +13,8 @@ use super::super::key::Key;
 use super::super::store::{SealedRecord, StoredRecord};
 use super::database::DatabaseFile;
 use super::tables::{self, Writing};
-use crate::clock::{Clock, UnixTime};
+use crate::clock::Clock;
+use crate::unix_time::UnixTime;
 
 /// A change of the file.
 #[derive(Debug)]

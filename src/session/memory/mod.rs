@@ -16,8 +16,9 @@ use super::key::Key;
 use super::one_time::{OneTime, UsedNames};
 use super::store::{Cursor, Page, RecordStore, SealedRecord, StoredRecord};
 use super::{GRACE, Lifetimes};
-use crate::clock::{Clock, UnixTime};
+use crate::clock::Clock;
 use crate::crypto::Tag;
+use crate::unix_time::UnixTime;
 use tags::Tags;
 
 /// Holds at most `capacity` records; the least recently used one goes first.

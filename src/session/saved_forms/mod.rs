@@ -21,8 +21,9 @@ use tower_sessions::session::{Id, Record};
 use super::key::new_id;
 use super::vault::{Vault, expiry_date};
 use super::{Key, StoreError};
-use crate::clock::{Clock, UnixTime};
+use crate::clock::Clock;
 use crate::policy::return_to::ReturnTo;
+use crate::unix_time::UnixTime;
 use quota::Quota;
 
 /// One form as it was posted. No `Debug`, because it holds what somebody wrote.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::clock::UnixTime;
 use crate::session::Key;
+use crate::unix_time::UnixTime;
 
 /// Saved forms of one person, and concurrent uploads of one person.
 pub(super) const MAX_PER_PERSON: usize = 4;

@@ -12,7 +12,8 @@ use super::super::key::new_id;
 use super::super::vault::expiry_date;
 use super::super::{Key, OneTime, Owner, SessionData, SessionLease, Vault};
 use super::{LIFETIMES, data, memory};
-use crate::clock::{Clock, UnixTime};
+use crate::clock::Clock;
+use crate::unix_time::UnixTime;
 
 /// Checks everything, at the real time, because Redis has its own clock.
 pub(super) async fn check(vault: Arc<Vault>) {

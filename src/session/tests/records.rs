@@ -23,10 +23,11 @@ use super::super::{
     SessionData, Sessions, Tokens, Vault, expiry_date,
 };
 use super::servers::{Server, installed};
-use crate::clock::{Clock, UnixTime};
+use crate::clock::Clock;
 use crate::crypto::KeyRing;
 use crate::policy::refreshed::Original;
 use crate::policy::return_to::ReturnTo;
+use crate::unix_time::UnixTime;
 
 #[tokio::test]
 async fn a_session_file_of_an_earlier_build_opens() {
@@ -107,7 +108,7 @@ fn full() -> SessionData {
     let campaign = CampaignSession {
         session_token: "___session".into(),
         security_token: "@security".into(),
-        ends: UnixTime(i64::MAX),
+        ends: UnixTime::MAX,
     };
     let as_of = AsOf { tokens: WRITTEN.plus(Duration::from_secs(1)), groups: WRITTEN };
     let base = SessionData { identity, campaign: Some(campaign), ..super::data("full", WRITTEN) };

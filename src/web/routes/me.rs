@@ -4,11 +4,8 @@ use axum::extract::Extension;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::json;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::auth::Purpose;
-use crate::clock::UnixTime;
 use crate::pages::{self, OwnSession};
 use crate::session::{Auth, Owner};
 use crate::web::addresses::ME;
@@ -39,9 +36,9 @@ pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) 
             "name": identity.name,
             "organization": identity.organization,
             "groups": identity.groups,
-            "expires_at": rfc3339(ends),
+            "expires_at": ends.rfc3339(),
             "expires_in": ends.since(context.now).as_secs(),
-            "idle_expires_at": rfc3339(idle_end),
+            "idle_expires_at": idle_end.rfc3339(),
             "idle_expires_in": idle_end.since(context.now).as_secs(),
         });
         return json_response(StatusCode::OK, &value);
@@ -70,10 +67,6 @@ async fn own_sessions(call: Call<'_>, own: &Auth) -> Option<Vec<OwnSession>> {
         is_this: session.key == own.key(),
     });
     Some(shown.collect())
-}
-
-fn rfc3339(at: UnixTime) -> Option<String> {
-    OffsetDateTime::from_unix_timestamp(at.0).ok()?.format(&Rfc3339).ok()
 }
 
 /// Sessions on the page, the newest first.

@@ -8,13 +8,13 @@ use secrecy::ExposeSecret as _;
 
 use super::save::note;
 use crate::auth::{Authenticator, BeginLogin, Destination};
-use crate::clock::UnixTime;
 use crate::pages::{self, Problem, Text, Waiting};
 use crate::policy::origin::is_same_origin;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form::{self, MARK};
 use crate::session::{Auth, FormId, SavedForm};
 use crate::telemetry::audit::FormEvent;
+use crate::unix_time::UnixTime;
 use crate::web::addresses::{RESUME, resume_address};
 use crate::web::auth_challenge::lost_session;
 use crate::web::call::{Call, OwnedCall};
