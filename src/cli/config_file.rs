@@ -10,25 +10,25 @@ use crate::policy::mask::Mask;
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigFile {
-    /// As the command line names it.
+    /// The file on the command line.
     #[arg(short = 'c', long = "config", value_name = "FILE", global = true, help = HELP)]
     named: Option<PathBuf>,
 }
 
 impl ConfigFile {
-    /// The file that the command line names, or the environment, or the default one.
+    /// The file on the command line, or else in the environment, or else the default one.
     pub(super) fn path(&self) -> PathBuf {
         let from_environment = || std::env::var_os("IMSGATE_CONFIG").filter(|name| !name.is_empty());
         let named = self.named.clone().or_else(|| from_environment().map(PathBuf::from));
         named.unwrap_or_else(|| config::DEFAULT_FILE.into())
     }
 
-    /// Reads the configuration, with the environment before it.
+    /// Reads the configuration. The environment overrides it.
     pub(super) fn read(&self) -> Result<Loaded, ConfigErrors> {
         config::read(&self.path(), environment())
     }
 
-    /// Reads the association mask alone.
+    /// Reads only the association mask.
     pub(super) fn read_mask(&self) -> Result<Mask, ConfigErrors> {
         config::association_mask(&self.path(), environment())
     }
@@ -36,7 +36,7 @@ impl ConfigFile {
 
 const HELP: &str = "The configuration file [env: IMSGATE_CONFIG] [default: config/imsgate.toml]";
 
-/// The same, also named without an option.
+/// The same, also as an argument without an option.
 #[derive(Debug, Args)]
 pub(super) struct NamedConfigFile {
     #[command(flatten)]
@@ -64,12 +64,12 @@ impl NamedConfigFile {
     }
 }
 
-/// Says on standard error why the configuration is unusable.
+/// Writes to standard error why the configuration is unusable.
 pub(super) fn complain(errors: &ConfigErrors) {
     output::err(&errors.render(output::look_of_stderr()));
 }
 
-/// The environment without what is not text; no key of ours could be set by that.
+/// The variables that are valid UTF-8; others cannot set a key.
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

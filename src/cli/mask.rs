@@ -17,7 +17,7 @@ pub(super) struct MaskArgs {
     /// Try this mask instead of the configured one
     #[arg(long, value_name = "REGEX")]
     mask: Option<String>,
-    /// Configuration names as they stand in the Admin Console
+    /// Configuration names as in the Admin Console
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
 }
@@ -51,9 +51,9 @@ fn read_mask(args: &MaskArgs) -> Result<Mask, ExitCode> {
                 format!("\n    {text}\n    {}{}", " ".repeat(before), "^".repeat(marks))
             });
             err(&format!(
-                "--mask: error: {error}{}\n    mend: {}\n",
+                "--mask: error: {error}{}\n    fix: {}\n",
                 pointer.unwrap_or_default(),
-                error.mend()
+                error.fix()
             ));
             ExitCode::from(UNUSABLE)
         }),
@@ -64,7 +64,7 @@ fn read_mask(args: &MaskArgs) -> Result<Mask, ExitCode> {
     }
 }
 
-/// One line a name.
+/// One line per name.
 fn table(mask: &Mask, names: &[String], paint: Paint) -> String {
     let shown: Vec<_> = names.iter().map(|name| visible(name)).collect();
     let widest = shown.iter().map(|name| width(name)).max().unwrap_or_default().min(WIDEST);
@@ -82,7 +82,7 @@ fn table(mask: &Mask, names: &[String], paint: Paint) -> String {
     text
 }
 
-/// Columns; names beyond push their verdict to the right.
+/// Columns; longer names push their verdict to the right.
 const WIDEST: usize = 60;
 
 #[cfg(test)]
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_a_name_lined_up() {
+    fn names_are_listed_one_per_line_in_columns() {
         let mask = Mask::parse("Campaign - acme - (.*)").unwrap();
         let names = ["Campaign - acme - delivery", "Campaign - acme - ", "Other"].map(str::to_owned);
         assert_eq!(

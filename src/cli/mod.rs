@@ -79,7 +79,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run the gateway
     Serve(serve::ServeArgs),
-    /// Say what in the configuration and around it stops logins, and how to mend it
+    /// Check the configuration and what it names: what stops sign-ins, and how to fix it
     #[command(after_help = check::AFTER_HELP)]
     Check(check::CheckArgs),
     /// Try the association mask on configuration names
@@ -104,7 +104,7 @@ enum Command {
 const AFTER_HELP: &str = "\
 Examples:
   imsgate demo                              try it: https://localhost:8443/view/home
-  imsgate check --offline                   is the configuration good?
+  imsgate check --offline                   check the configuration
   imsgate serve --config /etc/imsgate.toml  run it
   imsgate mask 'Campaign - acme - delivery' which Campaign group does this name give?
   imsgate sessions list                     who is signed in?
@@ -112,7 +112,7 @@ Examples:
 Environment:
   IMSGATE_CONFIG           the configuration file, when --config does not name it
   IMSGATE_LOG              what is logged, as in info,imsgate=debug
-  IMSGATE_IMS__CLIENT_ID   replaces ims.client_id; so for every key of the file
+  IMSGATE_IMS__CLIENT_ID   overrides ims.client_id; every key has such a variable
 
 Exit codes:
   0  all good

@@ -80,7 +80,7 @@ fn serve(config: &Config, runtime: &Runtime, mut signals: Signals) -> Result<(),
         tracing::warn!(
             files,
             connections,
-            "fewer open files than limits.connections are allowed; raise LimitNOFILE"
+            "the limit of open files is below limits.connections: raise LimitNOFILE in the unit, or lower the key"
         );
     }
     let tls = server::server_config(&config.listen.certificate, &config.listen.private_key)?;

@@ -15,66 +15,75 @@ use crate::policy::shares::ShareLimits;
 /// `[campaign]`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct Campaign {
-    /// Origin of Campaign or `unix:` with the absolute path of a socket, or a list of several among which requests are
-    /// spread: to the one with the fewest requests in flight for its weight.
+    /// Address of Campaign: an http or https origin, or `unix:` and the absolute path of a socket. With a
+    /// list, each request goes to the upstream with the fewest requests in flight relative to its weight.
     #[serde(rename = "upstream")]
     #[schemars(
         with = "OneOrMany<formats::UpstreamUrl, UpstreamEntry>",
         extend("add" = "upstream = \"http://127.0.0.1:8080\"")
     )]
     pub upstreams: Vec<Upstream>,
-    /// PEM file of certificate authorities trusted for an https upstream besides the public ones.
+    /// PEM file of certificate authorities that are trusted for https upstreams in addition to the public
+    /// ones.
     #[schemars(with = "Option<formats::File>")]
     pub ca_file: Option<PathBuf>,
-    /// What is shown to an https upstream that asks for a certificate.
+    /// Certificate and key for https upstreams that ask for a client certificate.
     #[serde(flatten)]
     pub client_identity: Option<ClientIdentity>,
-    /// The name in an https upstream's certificate, and sent as SNI. Default: the host of its address.
+    /// Name in the certificate of https upstreams, also sent as SNI. Default: the host of the upstream's
+    /// address.
     #[schemars(with = "Option<formats::TlsName>")]
     pub tls_server_name: Option<String>,
-    /// How a request is tied to a Campaign session.
+    /// How Campaign authenticates a request: `bearer-logon` logs on at sign-in and uses a Campaign session,
+    /// `bearer` sends the IMS access token with every request (Campaign 8.5 and newer), `headers` sends
+    /// identity headers and a signed assertion only.
     #[schemars(extend("default" = "bearer-logon"))]
     pub session: SessionMode,
-    /// Paths open to everybody; `*` stands for any run of characters.
+    /// Paths that need no sign-in. `*` matches any characters, also `/`; letter case matters.
     #[schemars(with = "Vec<formats::PublicPath>", extend("default" = DEFAULT_CAMPAIGN))]
     pub public_paths: PublicPaths,
-    /// Host names, besides the callback server's, under which requests are accepted.
+    /// Host names under which the gateway accepts requests, besides the host of `ims.callback_server`. Add
+    /// trackers and mirror pages.
     #[schemars(with = "Vec<formats::Host>", extend("default" = []))]
     pub hosts: Vec<String>,
-    /// The oldest build of the client console let in. Default: what Campaign advertises.
+    /// Oldest build of the client console that may sign in. Default: what Campaign advertises. No effect in
+    /// this version.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub min_console_build: Option<u32>,
-    /// Whether `Location`, `Content-Location` and `Refresh` of a response are rewritten to the public origin where they name an
-    /// upstream, or the public host by http.
+    /// Rewrites `Location`, `Content-Location` and `Refresh` of a response to the public origin when they
+    /// name an upstream, or the public host with http. Turn it off when Campaign already sends public
+    /// addresses.
     #[schemars(extend("default" = true))]
     pub rewrite_location: bool,
-    /// Deadline for opening a connection to Campaign.
+    /// Longest time to open a connection to Campaign.
     #[schemars(with = "formats::Timeout", extend("default" = "5s"))]
     pub connect_timeout: Duration,
-    /// Deadline from the last byte of a request that Campaign took to the head of its response.
+    /// Longest wait for the head of a response, after the last byte of the request that Campaign accepted.
     #[schemars(with = "formats::Timeout", extend("default" = "300s"))]
     pub response_timeout: Duration,
-    /// Longest pause within a response of Campaign; after it the response is cut and the client sees it broken.
+    /// Longest pause within a response of Campaign. After it the gateway cuts the response, and the client
+    /// sees that it is incomplete.
     #[schemars(with = "formats::Timeout", extend("default" = "300s"))]
     pub body_idle_timeout: Duration,
     /// Limits of the connections kept and used.
     #[serde(flatten)]
     pub pool: PoolLimits,
-    /// Bytes that a person's groups may take in the head of a request, in `X-Campaign-Groups` and in the assertion together. Who has
-    /// more is refused at sign-in.
+    /// Most bytes of a request head that a person's groups may take, in `X-Campaign-Groups` and the assertion
+    /// together. People with more are refused at sign-in. Raise it only together with Campaign's own limit.
     #[schemars(range(min = 64, max = 1_048_576), extend("default" = 8192))]
     pub groups_bytes: usize,
-    /// Whom a refused person should ask; shown on pages.
+    /// Whom people should contact when they are refused; shown on pages.
     #[schemars(extend("default" = ""))]
     pub support_contact: String,
-    /// When an upstream is passed over.
+    /// When requests avoid an upstream.
     pub health: Health,
 }
 
 /// Certificate and key for an https upstream that asks for them: PEM files.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct ClientIdentity {
-    /// PEM file with the certificate chain shown to an https upstream that asks for one. Needs `client_key`.
+    /// PEM file with the certificate chain for https upstreams that ask for a client certificate. Needs
+    /// `client_key`.
     #[serde(rename = "client_certificate")]
     #[schemars(with = "formats::File")]
     pub certificate: PathBuf,
@@ -87,19 +96,22 @@ pub struct ClientIdentity {
 /// Connections to one upstream, kept by one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct PoolLimits {
-    /// Most connections in use at a time, for each upstream and worker. A WebSocket counts only until it is open.
+    /// Most connections in use at the same time, for each upstream and worker. A WebSocket counts only until
+    /// it is open.
     #[schemars(range(min = 1, max = 65_535), extend("default" = 1024))]
     pub max_connections: usize,
-    /// How long a request waits for one of `max_connections`; after it the answer is 503.
+    /// Longest wait of a request for a free connection; then 503.
     #[schemars(with = "formats::Timeout", extend("default" = "5s"))]
     pub queue_timeout: Duration,
-    /// A connection that nobody used for this long is closed.
+    /// Closes a connection that was unused for this long. Keep it shorter than Campaign's own limit.
     #[schemars(with = "formats::Timeout", extend("default" = "4s"))]
     pub idle_timeout: Duration,
-    /// Of a hundred of these, those that callers without a session may use together; then they wait, and get 503 after `queue_timeout`.
+    /// Percent of `max_connections` that requests without a session may use together. Further ones wait, and
+    /// get 503 after `queue_timeout`. Raise it where nearly all traffic is public.
     #[schemars(range(min = 1, max = 100), extend("default" = 50))]
     pub anonymous_share: u32,
-    /// Of a hundred of those, what one address (IPv6: one /64 network) may use, trusted proxies apart.
+    /// Percent of the connections in `anonymous_share` that one address (IPv6: one /64 network) may use;
+    /// trusted proxies are exempt. Raise it where most public traffic comes from one address.
     #[schemars(range(min = 1, max = 100), extend("default" = 50))]
     pub address_share: u32,
 }
@@ -107,20 +119,22 @@ pub struct PoolLimits {
 /// `[campaign.health]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Health {
-    /// Whether every upstream is asked for `/r/test` at an interval: always, never, or only when there are several.
+    /// Whether the gateway requests `/r/test` from every upstream at an interval: `on`, `off`, or `auto`,
+    /// which is on with several upstreams.
     #[serde(rename = "check")]
     #[schemars(extend("default" = "auto"))]
     pub mode: CheckMode,
-    /// How they are asked.
+    /// How upstreams are checked.
     #[serde(flatten)]
     pub check: HealthCheck,
-    /// Failed requests in a row (no connection, no answer, one that breaks off within its first 32 kB) after which an upstream is passed over.
+    /// Failed requests in a row after which an upstream is avoided: no connection, no response, or one that
+    /// breaks off within its first 32 kB.
     #[schemars(range(min = 1, max = 1000), extend("default" = 3))]
     pub max_failures: u32,
-    /// For how long it is passed over at first; twice as long after every failed try.
+    /// How long an upstream is avoided at first. Each failed retry doubles the time.
     #[schemars(with = "formats::Timeout", extend("default" = "1s"))]
     pub ejection: Duration,
-    /// The longest it is passed over before it is tried again.
+    /// Longest time an upstream is avoided before it is tried again.
     #[schemars(with = "formats::Timeout", extend("default" = "60s"))]
     pub max_ejection: Duration,
 }
@@ -128,16 +142,16 @@ pub struct Health {
 /// How upstreams are asked for `/r/test`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct HealthCheck {
-    /// Pause between two questions.
+    /// Pause between two checks of an upstream.
     #[schemars(with = "formats::Timeout", extend("default" = "5s"))]
     pub interval: Duration,
-    /// Deadline of one question.
+    /// Longest time for one check.
     #[schemars(with = "formats::Timeout", extend("default" = "3s"))]
     pub timeout: Duration,
-    /// Good answers in a row after which an upstream is used again.
+    /// Successful checks in a row after which an upstream is used again.
     #[schemars(range(min = 1, max = 100), extend("default" = 2))]
     pub rise: u32,
-    /// Bad or missing answers in a row after which an upstream is passed over.
+    /// Failed checks in a row after which an upstream is avoided.
     #[schemars(range(min = 1, max = 100), extend("default" = 3))]
     pub fall: u32,
 }

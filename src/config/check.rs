@@ -2,12 +2,12 @@
 
 use toml::{Table, Value};
 
-use super::finding::Wrong;
+use super::finding::ValueError;
 use super::nearest::nearest;
 use super::schema::{Key, Kind};
 
 /// What is wrong with a value, and with which item of its list.
-pub(super) type Mistake = (Option<usize>, Wrong);
+pub(super) type Mistake = (Option<usize>, ValueError);
 
 /// What serde reads in place of the value, `None` where that is nothing; or everything that is wrong with it.
 pub(super) fn check(key: &Key, value: &Value) -> Result<Option<Value>, Vec<Mistake>> {
@@ -45,14 +45,14 @@ fn named(known: &[Key], text: &Value) -> Table {
 }
 
 /// A table in a list: every entry is known and right, and entries that are left out have their default.
-fn table(known: &[Key], entries: &Table) -> Result<Value, Wrong> {
+fn table(known: &[Key], entries: &Table) -> Result<Value, ValueError> {
     let names = || known.iter().map(|entry| entry.path.as_str());
     if let Some(name) = entries.keys().find(|name| !names().any(|known| known == *name)) {
-        let mend = nearest(name, names()).map_or_else(
+        let fix = nearest(name, names()).map_or_else(
             || format!("it may hold {}", names().collect::<Vec<_>>().join(", ")),
             |meant| format!("did you mean `{meant}`?"),
         );
-        return Err(Wrong::new(format!("has an unknown entry `{name}`"), mend));
+        return Err(ValueError::new(format!("has an unknown entry `{name}`"), fix));
     }
     let mut read = Table::new();
     for entry in known {
@@ -60,15 +60,15 @@ fn table(known: &[Key], entries: &Table) -> Result<Value, Wrong> {
         let value = match entries.get(name).or(entry.default.as_ref()) {
             Some(value) => value,
             None if entry.required => {
-                let mend = format!("add {name} = \"…\" to it");
-                return Err(Wrong::new(format!("has no entry `{name}`"), mend));
+                let fix = format!("add {name} = \"…\" to it");
+                return Err(ValueError::new(format!("has no entry `{name}`"), fix));
             }
             None => continue,
         };
         let value = scalar(entry, &entry.kinds, value).map_err(|wrong| match entry.format {
             // The place says which text is meant.
             Some(_) if value.is_str() => wrong,
-            _ => Wrong::new(format!("has an entry `{name}` that {}", wrong.message), wrong.mend),
+            _ => ValueError::new(format!("has an entry `{name}` that {}", wrong.message), wrong.fix),
         })?;
         read.extend(value.map(|value| (name.clone(), value)));
     }
@@ -76,7 +76,7 @@ fn table(known: &[Key], entries: &Table) -> Result<Value, Wrong> {
 }
 
 /// A value that is neither a list nor a table.
-fn scalar(key: &Key, kinds: &[Kind], value: &Value) -> Result<Option<Value>, Wrong> {
+fn scalar(key: &Key, kinds: &[Kind], value: &Value) -> Result<Option<Value>, ValueError> {
     match value {
         Value::String(text) if kinds.contains(&Kind::Text) => self::text(key, text),
         Value::Integer(number) if kinds.contains(&Kind::Number) => self::number(key, *number).map(Some),
@@ -85,17 +85,17 @@ fn scalar(key: &Key, kinds: &[Kind], value: &Value) -> Result<Option<Value>, Wro
     }
 }
 
-fn text(key: &Key, text: &str) -> Result<Option<Value>, Wrong> {
+fn text(key: &Key, text: &str) -> Result<Option<Value>, ValueError> {
     if !key.choices.is_empty() && key.choices.iter().all(|choice| choice != text) {
-        let mend = nearest(text, key.choices.iter().map(String::as_str))
+        let fix = nearest(text, key.choices.iter().map(String::as_str))
             .map_or_else(|| "write one of them".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
         let choices: Vec<_> = key.choices.iter().map(|choice| format!("\"{choice}\"")).collect();
-        return Err(Wrong::new(format!("must be one of {}", choices.join(", ")), mend));
+        return Err(ValueError::new(format!("must be one of {}", choices.join(", ")), fix));
     }
     key.format.map_or_else(|| Ok(Some(Value::from(text))), |read| read(text))
 }
 
-fn number(key: &Key, number: i64) -> Result<Value, Wrong> {
+fn number(key: &Key, number: i64) -> Result<Value, ValueError> {
     let (low, high) = key.range;
     if (low..=high).contains(&number) {
         return Ok(Value::Integer(number));
@@ -104,15 +104,18 @@ fn number(key: &Key, number: i64) -> Result<Value, Wrong> {
 }
 
 /// A number out of bounds, or a text in the environment that is no number.
-fn wrong_number(low: i64, high: i64) -> Wrong {
+fn wrong_number(low: i64, high: i64) -> ValueError {
     if high == i64::MAX {
-        return Wrong::new(format!("must be a whole number of at least {low}"), "write such a number");
+        return ValueError::new(format!("must be a whole number of at least {low}"), "write such a number");
     }
-    Wrong::new(format!("must be a whole number from {low} to {high}"), "write a number within these bounds")
+    ValueError::new(
+        format!("must be a whole number from {low} to {high}"),
+        "write a number within these bounds",
+    )
 }
 
 /// A value of the environment, as the kind that the key takes.
-pub(super) fn from_environment(key: &Key, text: &str) -> Result<Value, Wrong> {
+pub(super) fn from_environment(key: &Key, text: &str) -> Result<Value, ValueError> {
     let takes = |kind| key.kinds.contains(&kind);
     if takes(Kind::Number) {
         let number = text.trim().parse().map(Value::Integer);
@@ -122,7 +125,7 @@ pub(super) fn from_environment(key: &Key, text: &str) -> Result<Value, Wrong> {
         match text.trim().parse() {
             Ok(on) => return Ok(Value::Boolean(on)),
             Err(_) if takes(Kind::Text) => {}
-            Err(_) => return Err(Wrong::new("must be true or false", "write one of them")),
+            Err(_) => return Err(ValueError::new("must be true or false", "write one of them")),
         }
     }
     if takes(Kind::List) && (text.contains(',') || !takes(Kind::Text)) {
@@ -132,8 +135,8 @@ pub(super) fn from_environment(key: &Key, text: &str) -> Result<Value, Wrong> {
     Ok(Value::from(text))
 }
 
-fn wrong_kind(kinds: &[Kind], found: &Value) -> Wrong {
-    let (wanted, mend) = match kinds {
+fn wrong_kind(kinds: &[Kind], found: &Value) -> ValueError {
+    let (wanted, fix) = match kinds {
         [Kind::Number] => ("a whole number", "write the number without quotes"),
         [Kind::Switch] => ("true or false", "write true or false without quotes"),
         [Kind::List] => ("a list of texts", "write it as [\"…\", \"…\"]"),
@@ -141,7 +144,7 @@ fn wrong_kind(kinds: &[Kind], found: &Value) -> Wrong {
         [Kind::Text, Kind::Switch] => ("a text, or true or false", "write it as \"…\", true or false"),
         _ => ("a text or a list of texts", "write it as \"…\" or [\"…\", \"…\"]"),
     };
-    Wrong::new(format!("must be {wanted}, not {}", describe(found)), mend)
+    ValueError::new(format!("must be {wanted}, not {}", describe(found)), fix)
 }
 
 /// The kind of a value in a message.

@@ -1,17 +1,17 @@
 //! Overrides from the environment: `IMSGATE_IMS__CLIENT_ID` for `ims.client_id`.
 
 use super::check;
-use super::finding::{Location, Wrong};
+use super::finding::{Location, ValueError};
 use super::nearest::nearest;
 use super::schema::{self, Key};
 use super::source::Place;
 use super::tree::Tree;
 
-/// Sets the keys that the environment names. Variables without `__` that do not begin like a section are none of ours: an orchestrator makes
-/// `IMSGATE_PORT` and `IMSGATE_SERVICE_HOST` for a service of this name, and `IMSGATE_CONFIG` and `IMSGATE_LOG` are read
+/// Sets the keys that the environment names. Variables without `__` that do not begin like a section are ignored: an orchestrator
+/// sets `IMSGATE_PORT` and `IMSGATE_SERVICE_HOST` for a service of this name, and `IMSGATE_CONFIG` and `IMSGATE_LOG` are read
 /// elsewhere.
 pub(super) fn apply(tree: &mut Tree, environment: impl IntoIterator<Item = (String, String)>) {
-    let mut ours: Vec<_> = environment
+    let mut overrides: Vec<_> = environment
         .into_iter()
         .filter_map(|(variable, value)| {
             tree.proxies.note(&variable, &value);
@@ -20,8 +20,8 @@ pub(super) fn apply(tree: &mut Tree, environment: impl IntoIterator<Item = (Stri
             Some((variable, path, value))
         })
         .collect();
-    ours.sort();
-    for (variable, path, value) in ours {
+    overrides.sort();
+    for (variable, path, value) in overrides {
         match schema::key(&path) {
             Some(key) => override_key(tree, key, variable, &value),
             None => unknown(tree, &path, variable),
@@ -29,7 +29,7 @@ pub(super) fn apply(tree: &mut Tree, environment: impl IntoIterator<Item = (Stri
     }
 }
 
-/// One underscore where two belong: `IMS_CLIENT_ID` begins like a section.
+/// True for one underscore in place of two: `IMS_CLIENT_ID` begins like a section.
 fn is_slip(name: &str) -> bool {
     let name = name.to_lowercase();
     let sections = schema::keys().iter().filter_map(|key| key.path.split_once('.'));
@@ -39,7 +39,7 @@ fn is_slip(name: &str) -> bool {
 }
 
 fn override_key(tree: &mut Tree, key: &Key, variable: String, value: &str) {
-    // What the file says is replaced, and so is a complaint about it.
+    // The value replaces that of the file, and so findings about that one go.
     tree.findings.retain(|finding| finding.key != key.path);
     tree.put(&key.path, None);
     tree.places.keys.insert(key.path.clone(), Place::Environment(variable));
@@ -47,9 +47,13 @@ fn override_key(tree: &mut Tree, key: &Key, variable: String, value: &str) {
 }
 
 fn unknown(tree: &mut Tree, path: &str, variable: String) {
-    let mend = nearest(path, schema::keys().iter().map(|key| key.path.as_str()))
+    let fix = nearest(path, schema::keys().iter().map(|key| key.path.as_str()))
         .map_or_else(|| "unset it".to_owned(), |meant| format!("did you mean {}?", variable_of(meant)));
-    tree.error(path, Location::Environment(variable), Wrong::new("the variable names no known key", mend));
+    tree.error(
+        path,
+        Location::Environment(variable),
+        ValueError::new("the variable names no known key", fix),
+    );
 }
 
 /// `IMSGATE_IMS__CLIENT_ID` → `ims.client_id`.

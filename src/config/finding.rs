@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: where, what, and what to do.
+//! Findings: what is wrong in a configuration, where, and how to fix it.
 
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::ops::Range;
@@ -7,54 +7,54 @@ use std::sync::Arc;
 use super::source::Shown;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
-/// What is wrong with a value, and what to do about it. Never quotes a secret.
+/// What is wrong with a value, and how to fix it. Never quotes a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Wrong {
+pub struct ValueError {
     pub(super) message: String,
-    pub(super) mend: String,
-    /// The part of the text that is meant, in bytes; `None`: all of it.
+    pub(super) fix: String,
+    /// The wrong part of the text, in bytes; `None`: all of it.
     pub(super) part: Option<Range<usize>>,
 }
 
-impl Wrong {
-    pub(super) fn new(message: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { message: message.into(), mend: mend.into(), part: None }
+impl ValueError {
+    pub(super) fn new(message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { message: message.into(), fix: fix.into(), part: None }
     }
 }
 
 /// One finding in the configuration. Never holds the value of a secret.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// Whether it can be lived with.
+    /// Error or warning.
     pub level: Level,
-    /// `ims.client_id`; empty when it is about the file as a whole.
+    /// `ims.client_id`; empty for the file as a whole.
     pub key: String,
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
-    pub mend: String,
+    /// How to fix it.
+    pub fix: String,
     /// Where it is.
     pub location: Location,
-    /// The file for showing its lines, with secrets, unknown values and comments blanked out.
+    /// The file without secrets, unknown values and comments.
     pub(super) shown: Option<Arc<Shown>>,
 }
 
-/// How bad a finding is.
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// The configuration cannot be used.
     Error,
-    /// It can be used, but probably not as meant.
+    /// It can be used, but a value is probably not meant.
     Warning,
 }
 
-/// Where something in the configuration stands.
+/// Where a key is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// In the file.
     File {
-        /// The file as it was named.
+        /// File name as given.
         file: String,
         /// From 1.
         line: usize,
@@ -79,7 +79,7 @@ impl Display for Location {
     }
 }
 
-/// One line `place: level: key: message` and one with the mend.
+/// One line `place: level: key: message`, and a second one with the fix.
 impl Display for Finding {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let level = match self.level {
@@ -87,7 +87,7 @@ impl Display for Finding {
             Level::Warning => "warning",
         };
         write!(f, "{}: {level}: {}", self.location, Titled(self))?;
-        if self.mend.is_empty() { Ok(()) } else { write!(f, "\n    mend: {}", self.mend) }
+        if self.fix.is_empty() { Ok(()) } else { write!(f, "\n    fix: {}", self.fix) }
     }
 }
 
@@ -98,7 +98,7 @@ impl Display for Titled<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.0.key.as_str() {
             "" => f.write_str(&self.0.message),
-            // A quoted key may hold anything; it must not steer the terminal.
+            // A quoted key can contain control characters for the terminal.
             key if key.contains(char::is_control) => {
                 write!(f, "`{}`: {}", key.escape_debug(), self.0.message)
             }
@@ -115,7 +115,7 @@ pub struct ConfigErrors(pub(super) Vec<Finding>);
 #[derive(Clone, Debug, Default)]
 pub struct Warnings(pub(super) Vec<Finding>);
 
-/// How findings are written.
+/// Format of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// Plain lines `file:line:column: …`, for logs and other programs.
@@ -147,7 +147,7 @@ impl Warnings {
         &self.0
     }
 
-    /// True when there is nothing to say.
+    /// True when there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -190,13 +190,13 @@ fn render(findings: &[Finding], look: Look) -> String {
     text
 }
 
-/// A finding as miette shows it.
+/// A finding as a miette diagnostic.
 #[derive(Debug)]
 struct Report<'a>(&'a Finding);
 
 impl Display for Report<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        // With a snippet the place stands above it.
+        // With a snippet, miette writes the place above it.
         match (&self.0.location, &self.0.shown) {
             (Location::File { .. }, Some(_)) => write!(f, "{}", Titled(self.0)),
             (location, _) => write!(f, "{location}: {}", Titled(self.0)),
@@ -215,7 +215,7 @@ impl Diagnostic for Report<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
-        (!self.0.mend.is_empty()).then(|| Box::new(&self.0.mend) as Box<dyn Display>)
+        (!self.0.fix.is_empty()).then(|| Box::new(&self.0.fix) as Box<dyn Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {

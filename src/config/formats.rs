@@ -12,7 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 
-use super::finding::Wrong;
+use super::finding::ValueError;
 use super::listen::ListenAddress;
 use super::proxy;
 use super::redis::RedisAddress;
@@ -23,7 +23,7 @@ use crate::policy::mask::Mask;
 use crate::policy::public::{PatternError, PublicPaths};
 
 /// Checks a text; gives what serde reads in its place, `None` where it reads nothing: an empty text can mean that the key is not set.
-pub(super) type Read = fn(&str) -> Result<Option<Value>, Wrong>;
+pub(super) type Read = fn(&str) -> Result<Option<Value>, ValueError>;
 
 /// A text, or a list.
 #[derive(JsonSchema)]
@@ -112,7 +112,7 @@ formats! {
 }
 
 /// The text as it is, when it can be read.
-fn same<T>(text: &str, read: Result<T, Wrong>) -> Result<Option<Value>, Wrong> {
+fn same<T>(text: &str, read: Result<T, ValueError>) -> Result<Option<Value>, ValueError> {
     read.map(|_| Some(Value::from(text)))
 }
 
@@ -123,66 +123,71 @@ fn duration(duration: Duration) -> Value {
     Table::from_iter([("secs".to_owned(), seconds.into()), ("nanos".to_owned(), nanos.into())]).into()
 }
 
-fn timeout(text: &str) -> Result<Option<Value>, Wrong> {
+fn timeout(text: &str) -> Result<Option<Value>, ValueError> {
     match values::duration(text)? {
-        Duration::ZERO => Err(Wrong::new("must be longer than nothing", "write a duration such as \"30s\"")),
+        Duration::ZERO => {
+            Err(ValueError::new("must be longer than zero", "write a duration such as \"30s\""))
+        }
         longer => Ok(Some(duration(longer))),
     }
 }
 
-fn tls_name(text: &str) -> Result<Option<Value>, Wrong> {
+fn tls_name(text: &str) -> Result<Option<Value>, ValueError> {
     let name = ServerName::try_from(text);
-    let wrong = |_| Wrong::new("is not a name that a certificate can hold", "write the host name alone");
+    let wrong = |_| ValueError::new("is not a name that a certificate can hold", "write only the host name");
     same(text, name.map_err(wrong))
 }
 
-fn mask(text: &str) -> Result<Option<Value>, Wrong> {
+fn mask(text: &str) -> Result<Option<Value>, ValueError> {
     let mask = Mask::parse(text);
     same(
         text,
-        mask.map_err(|error| Wrong { part: error.span(), ..Wrong::new(error.to_string(), error.mend()) }),
+        mask.map_err(|error| ValueError {
+            part: error.span(),
+            ..ValueError::new(error.to_string(), error.fix())
+        }),
     )
 }
 
-fn public_path(text: &str) -> Result<Option<Value>, Wrong> {
+fn public_path(text: &str) -> Result<Option<Value>, ValueError> {
     let wrong = |error: PatternError| {
-        let mend = match error {
-            PatternError::Start(_) => "write the path from its first `/` on",
+        let fix = match error {
+            PatternError::Start(_) => "begin the path with `/`",
             PatternError::Everything(_) => "name the paths that recipients and trackers need",
-            PatternError::NotAPath(..) => "write the path alone, without query",
+            PatternError::NotAPath(..) => "write only the path, without a query",
         };
-        Wrong::new(error.to_string(), mend)
+        ValueError::new(error.to_string(), fix)
     };
     same(text, PublicPaths::parse([text]).map_err(wrong))
 }
 
-fn file(text: &str) -> Result<Option<Value>, Wrong> {
+fn file(text: &str) -> Result<Option<Value>, ValueError> {
     if text.is_empty() {
-        return Err(Wrong::new("is empty", "write the path of a file, or remove the key"));
+        return Err(ValueError::new("is empty", "write the path of a file, or remove the key"));
     }
     Ok(Some(Value::from(text)))
 }
 
-fn private_file(text: &str) -> Result<Option<Value>, Wrong> {
+fn private_file(text: &str) -> Result<Option<Value>, ValueError> {
     let checked = file(text)?;
     match files::check_private(Path::new(text)) {
-        Err(error) if matches!(error.problem, Problem::Open(_)) => Err(Wrong::from(&error)),
+        Err(error) if matches!(error.problem, Problem::Open(_)) => Err(ValueError::from(&error)),
         _ => Ok(checked),
     }
 }
 
-fn secret(text: &str) -> Result<Option<Value>, Wrong> {
+fn secret(text: &str) -> Result<Option<Value>, ValueError> {
     if text.trim().is_empty() {
-        return Err(Wrong::new("is empty", "write the secret that Adobe issued"));
+        return Err(ValueError::new("is empty", "write the secret that Adobe issued"));
     }
     Ok(Some(Value::from(text)))
 }
 
-fn header_secret(text: &str) -> Result<Option<Value>, Wrong> {
+fn header_secret(text: &str) -> Result<Option<Value>, ValueError> {
     if text.len() >= SHORTEST_SECRET && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(Some(Value::from(text)));
     }
-    Err(Wrong::new(
+    Err(ValueError::new(
         format!(
             "is shorter than {SHORTEST_SECRET} characters, or holds a space or another character than visible ASCII"
         ),
@@ -190,12 +195,12 @@ fn header_secret(text: &str) -> Result<Option<Value>, Wrong> {
     ))
 }
 
-fn cookie_suffix(text: &str) -> Result<Option<Value>, Wrong> {
+fn cookie_suffix(text: &str) -> Result<Option<Value>, ValueError> {
     if text.is_empty() {
         return Ok(None);
     }
     let suffix = Suffix::parse(text).ok_or_else(|| {
-        Wrong::new(
+        ValueError::new(
             "must be 1 to 32 letters and digits, and not login, fresh, was or kept",
             "write a short name of this gateway, for instance \"stage\"",
         )
@@ -203,10 +208,10 @@ fn cookie_suffix(text: &str) -> Result<Option<Value>, Wrong> {
     same(text, suffix)
 }
 
-fn log_filter(text: &str) -> Result<Option<Value>, Wrong> {
+fn log_filter(text: &str) -> Result<Option<Value>, ValueError> {
     let filter = tracing_subscriber::EnvFilter::builder().parse(text);
     let wrong =
-        |error| Wrong::new(format!("is not a log filter ({error})"), "write info or info,imsgate=debug");
+        |error| ValueError::new(format!("is not a log filter ({error})"), "write info or info,imsgate=debug");
     same(text, filter.map_err(wrong))
 }
 

@@ -14,59 +14,67 @@ use crate::wire::framing::HeadLimits;
 /// `[limits]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Limits {
-    /// Most client connections of the whole process; then 503.
+    /// Most client connections of the whole process; further ones get 503.
     #[schemars(range(min = 1, max = 1_000_000), extend("default" = 32_768))]
     pub connections: usize,
-    /// Most client connections from one address (IPv6: one /64 network), trusted proxies apart; then 429. 0: no limit.
+    /// Most client connections from one address (IPv6: one /64 network); further ones get 429. Trusted
+    /// proxies are exempt. 0: unlimited.
     #[serde(deserialize_with = "zero_is_none")]
     #[schemars(with = "u32", range(max = 1_000_000), extend("default" = 16_384))]
     pub connections_per_ip: Option<u32>,
-    /// Bytes of a request's target and fields together; then 431.
+    /// Most bytes of a request's target and header fields together; then 431.
     #[schemars(range(min = 4096, max = 1_048_576), extend("default" = 49_152))]
     pub head_bytes: usize,
-    /// Fields of a request; then 431. More than 100 make every HTTP/1.1 request a little dearer.
+    /// Most header fields of a request; then 431. With more than 100, every HTTP/1.1 request is slightly
+    /// slower.
     #[schemars(range(min = 16, max = 1000), extend("default" = 100))]
     pub head_fields: usize,
-    /// Bytes of a request's body; then 413. 0: no limit.
+    /// Most bytes of a request body; then 413. 0: unlimited.
     #[serde(deserialize_with = "zero_is_none")]
     #[schemars(with = "u64", extend("default" = 0))]
     pub body_bytes: Option<u64>,
-    /// Streams open at a time on one HTTP/2 connection; more are reset with `REFUSED_STREAM`.
+    /// Most open streams on one HTTP/2 connection; further ones are reset with `REFUSED_STREAM`.
     #[schemars(range(min = 1, max = 10_000), extend("default" = 200))]
     pub http2_streams: u32,
-    /// Requests a second from one address (IPv6: one /64 network) in the long run, trusted proxies apart; then 429. 0: no
-    /// limit.
+    /// Requests per second from one address (IPv6: one /64 network) on average; then 429. Trusted proxies are
+    /// exempt. 0: unlimited.
     #[schemars(range(max = 1_000_000), extend("default" = 0))]
     pub requests_per_second: u32,
-    /// Requests at once after a rest, when `requests_per_second` is set.
+    /// Requests that one address may send at once after a pause. Used with `requests_per_second`.
     #[schemars(range(min = 1, max = 1_000_000), extend("default" = 100))]
     pub request_burst: u32,
-    /// Requests a second to `/ims/login`, and as many to `/ims/callback`, from one address (IPv6: one /64 network) in the
-    /// long run, trusted proxies apart; then 429. 0: no limit.
+    /// Requests per second to `/ims/login`, and as many to `/ims/callback`, from one address (IPv6: one /64
+    /// network) on average; then 429. Trusted proxies are exempt. 0: unlimited.
     #[schemars(range(max = 1_000_000), extend("default" = 20))]
     pub sign_ins_per_second: u32,
-    /// Such requests at once after a rest, for people who share one address and all begin at nine o'clock.
+    /// Requests to `/ims/login`, and as many to `/ims/callback`, that one address may send at once after a
+    /// pause. Raise it when more people share one address and start work at the same time.
     #[schemars(range(min = 1, max = 1_000_000), extend("default" = 600))]
     pub sign_in_burst: u32,
-    /// A connection without a request for this long is closed; a request's head must be complete within it.
+    /// Closes a connection that sends no request for this long. A request head must be complete within the
+    /// same time.
     #[schemars(with = "formats::Timeout", extend("default" = "75s"))]
     pub idle_timeout: Duration,
-    /// Longest pause within a request's body; then 408.
+    /// Longest pause within a request body; then 408.
     #[schemars(with = "formats::Timeout", extend("default" = "60s"))]
     pub upload_timeout: Duration,
-    /// Longest time in which a client takes nothing of what waits for it; then the connection is cut, or over HTTP/2 the stream alone.
+    /// Longest time in which a client reads nothing of a waiting response; then the connection is cut, or
+    /// over HTTP/2 only the stream.
     #[schemars(with = "formats::Timeout", extend("default" = "5m"))]
     pub download_timeout: Duration,
-    /// Bytes of responses that wait for one client to take them; then nothing more is read from Campaign for it.
+    /// Most response bytes that wait for one client. Above it the gateway stops reading from Campaign for
+    /// that client.
     #[schemars(range(min = 65_536, max = 1_073_741_824), extend("default" = 2_097_152))]
     pub connection_buffer_bytes: u64,
-    /// Bytes of responses that wait for all clients together, divided among the workers. Near it, connections that take nothing are cut.
+    /// Most response bytes that wait for all clients together, divided among the workers. Near it,
+    /// connections that read nothing are cut. Raise it where `imsgate_buffered_bytes` often comes close.
     #[schemars(range(min = 16_777_216), extend("default" = 268_435_456))]
     pub buffer_bytes: u64,
-    /// Bytes a second that a client must send of a body, and take of a response, when only the client is waited for. 0: no limit.
+    /// Slowest rate, in bytes per second, at which a client must send a body or read a response. Only time in
+    /// which the gateway waits for the client counts. 0: no minimum.
     #[schemars(range(max = 1_000_000), extend("default" = 240))]
     pub min_rate: u32,
-    /// Waiting time after which `min_rate` counts.
+    /// Waiting time before `min_rate` applies.
     #[schemars(with = "formats::Timeout", extend("default" = "60s"))]
     pub min_rate_grace: Duration,
 }
@@ -74,9 +82,9 @@ pub struct Limits {
 /// A token bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Requests a second in the long run; not 0.
+    /// Requests per second on average; not 0.
     pub per_second: u32,
-    /// Requests at once after a rest; not 0.
+    /// Requests at once after a pause; not 0.
     pub burst: u32,
 }
 

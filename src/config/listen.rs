@@ -10,55 +10,59 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use super::finding::Wrong;
+use super::finding::ValueError;
 use super::formats::{self, OneOrMany};
 use super::values;
 
 /// `[listen]`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct Listen {
-    /// Address of the HTTPS listener, `unix:` with the absolute path of a socket, `systemd` for sockets handed over by
-    /// socket activation (`systemd:NAME` for those of that `FileDescriptorName=`), or a list of several.
+    /// Address of the HTTPS listener, or a list: an IP address and a port, `unix:` and the absolute path of a
+    /// socket, `systemd` for the sockets from socket activation, or `systemd:NAME` for those with that
+    /// `FileDescriptorName=`.
     #[schemars(with = "OneOrMany<formats::ListenPlace>", extend("default" = "0.0.0.0:443"))]
     pub https: Vec<ListenAddress>,
     /// Permissions of Unix sockets, octal.
     #[schemars(with = "formats::OctalMode", extend("default" = "0660"))]
     pub unix_mode: u32,
-    /// Whether every connection begins with a PROXY protocol header, version 1 or 2. Only `trusted_proxies` may connect
-    /// then.
+    /// Expects a PROXY protocol header, version 1 or 2, at the start of every connection. Then only
+    /// `trusted_proxies` may connect.
     #[schemars(extend("default" = false))]
     pub proxy_protocol: bool,
     /// PEM file with the certificate chain, the gateway's own certificate first.
     #[schemars(with = "formats::File", extend("add" = "certificate = \"certs/gateway.pem\""))]
     pub certificate: PathBuf,
-    /// PEM file with the private key.
+    /// PEM file with the private key of `certificate`.
     #[schemars(with = "formats::PrivateFile", extend("add" = "private_key = \"certs/gateway.key\""))]
     pub private_key: PathBuf,
-    /// Address of a plain-HTTP listener that only redirects to https, or a list of several.
+    /// Address of a plain-HTTP listener that redirects to https, or a list.
     #[serde(default)]
     #[schemars(with = "Option<OneOrMany<formats::SocketAddress>>", !default)]
     pub http_redirect: Vec<SocketAddr>,
-    /// Address of the admin listener (metrics, sessions, health); never a public one.
+    /// Address of the admin listener for metrics, sessions and health. Never use a public address.
     #[schemars(with = "Option<formats::SocketAddress>")]
     pub admin: Option<SocketAddr>,
-    /// Networks of peers whose forwarding headers are believed, and to whom `/ims/auth` tells who a person is.
+    /// Networks of proxies whose `X-Forwarded-*`, `X-Request-Id` and `traceparent` are trusted, and that may
+    /// ask `/ims/auth` who a person is.
     #[schemars(with = "Vec<formats::Network>", extend("default" = []))]
     pub trusted_proxies: Vec<IpNet>,
-    /// Secret that a proxy sends to `/ims/auth` in `X-Ims-Auth-Secret` to hear who a person is. At least 16 characters.
+    /// Secret of at least 16 characters. A proxy that sends it in `X-Ims-Auth-Secret` may ask `/ims/auth` who
+    /// a person is. Set it when that proxy has no fixed address.
     #[schemars(with = "Option<formats::HeaderSecret>", extend("writeOnly" = true))]
     pub forward_auth_secret: Option<SecretString>,
-    /// Number of request runtimes. Default: one a core.
+    /// Number of worker threads that serve requests. Default: one per core.
     #[serde(default = "cores")]
     #[schemars(with = "Option<u32>", range(min = 1, max = 1024), !default)]
     pub workers: usize,
-    /// How long requests in flight may go on after SIGTERM.
+    /// Longest time that requests in flight may take to finish after SIGTERM.
     #[schemars(with = "formats::Span", extend("default" = "30s"))]
     pub drain_timeout: Duration,
-    /// How long new connections are still served after SIGTERM, while `/ims/health/ready` answers 503 already.
+    /// How long new connections are still accepted after SIGTERM, while `/ims/health/ready` answers 503. Set
+    /// it behind a load balancer, to slightly more than it needs to notice.
     #[schemars(with = "formats::Span", extend("default" = "0s"))]
     pub shutdown_delay: Duration,
-    /// How long browsers use https only for this host (`Strict-Transport-Security`, RFC 6797), or `true` for a year, `false` or "0s"
-    /// for no such header.
+    /// How long browsers use only https for this host (`Strict-Transport-Security`, RFC 6797). `true` is a
+    /// year; `false` or "0s" sends no header.
     #[serde(deserialize_with = "hsts")]
     #[schemars(with = "Hsts", extend("default" = "365d"))]
     pub hsts: Option<Duration>,
@@ -70,22 +74,24 @@ pub struct Listen {
 pub enum ListenAddress {
     /// An IP address and a port; port 0 takes any free one.
     Tcp(SocketAddr),
-    /// `unix:` and the absolute path of a socket, which is made at the start and removed at the end.
+    /// `unix:` and the absolute path of a socket, which is created at the start and removed at the end.
     Unix(PathBuf),
-    /// `systemd`: every socket handed over by socket activation (`sd_listen_fds(3)`); `systemd:NAME`: those with this
-    /// `FileDescriptorName=`.
+    /// `systemd`: all sockets from socket activation (`sd_listen_fds(3)`); `systemd:NAME`: those with this `FileDescriptorName=`.
     Systemd(Option<String>),
 }
 
 impl TryFrom<String> for ListenAddress {
-    type Error = Wrong;
+    type Error = ValueError;
 
-    fn try_from(text: String) -> Result<Self, Wrong> {
+    fn try_from(text: String) -> Result<Self, ValueError> {
         if let Some(path) = text.strip_prefix("unix:") {
             // sun_path has room for 107 bytes and a final zero (unix(7)).
             let usable = Path::new(path).is_absolute() && !path.ends_with('/') && path.len() < 108;
             let wrong = || {
-                Wrong::new("is not the absolute path of a socket", "write \"unix:/run/imsgate/https.sock\"")
+                ValueError::new(
+                    "is not the absolute path of a socket",
+                    "write \"unix:/run/imsgate/https.sock\"",
+                )
             };
             return if usable { Ok(Self::Unix(PathBuf::from(path))) } else { Err(wrong()) };
         }
@@ -133,7 +139,7 @@ fn hsts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, 
     Ok(Some(duration).filter(|duration| duration.as_secs() > 0))
 }
 
-/// What `hsts = true` means.
+/// `hsts = true`.
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
 fn cores() -> usize {

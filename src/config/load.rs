@@ -1,9 +1,9 @@
-//! From a path and the environment to a checked configuration.
+//! Loads the configuration from its file and the environment.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::finding::{ConfigErrors, Finding, Level, Location, Warnings, Wrong};
+use super::finding::{ConfigErrors, Finding, Level, Location, ValueError, Warnings};
 use super::schema::Sections;
 use super::source::Places;
 use super::tree::{self, Tree};
@@ -12,50 +12,50 @@ use super::{env, proxy, rules, secret_files};
 use crate::files::{self, Problem};
 use crate::policy::mask::Mask;
 
-/// Everything `imsgate serve` needs, checked.
+/// The checked configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The Campaign instance behind this gateway, with its external account.
     pub instance: Arc<Instance>,
     /// Where the gateway listens.
     pub listen: Listen,
-    /// What clients may ask for.
+    /// Limits for clients.
     pub limits: Limits,
-    /// How long sessions live and where.
+    /// How long sessions live and where they are stored.
     pub session: Session,
     /// What is logged and where.
     pub log: Log,
 }
 
-/// One Campaign instance: all that belongs to it hangs on this value.
+/// One Campaign instance and all that belongs to it.
 #[derive(Clone, Debug)]
 pub struct Instance {
     /// Empty for the single, unnamed instance.
     pub name: String,
-    /// The external account's IMS part.
+    /// The external account.
     pub ims: Ims,
-    /// The external account's Experience Cloud part.
+    /// The Experience Cloud part of the external account.
     pub experience_cloud: ExperienceCloud,
     /// The Campaign server behind the gateway.
     pub campaign: Campaign,
 }
 
-/// A configuration with all that was found in it.
+/// A configuration and what was found in it.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The checked configuration.
     pub config: Config,
-    /// What is probably not as meant.
+    /// Values that are probably not meant.
     pub warnings: Warnings,
     /// Where every key was set.
     pub places: Places,
 }
 
 impl Config {
-    /// Reads the file at `path`, with `environment` before it.
+    /// Reads the file at `path`. Variables in `environment` override its keys.
     ///
     /// # Errors
-    /// [`ConfigErrors`] with every finding that makes the configuration unusable, not just the first.
+    /// [`ConfigErrors`] with every error in the configuration.
     pub fn load(
         path: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -64,10 +64,10 @@ impl Config {
     }
 }
 
-/// Like [`Config::load`], with the place of every key.
+/// Like [`Config::load`], with warnings and the place of every key.
 ///
 /// # Errors
-/// [`ConfigErrors`] with every finding that makes the configuration unusable.
+/// [`ConfigErrors`] with every error in the configuration.
 pub fn read(
     path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
@@ -80,8 +80,8 @@ pub fn read(
         let location = loaded.places.location(&key);
         loaded.warnings.0.push(Finding {
             level: Level::Warning,
-            message: format!("stands in {file}: {}", error.reason()),
-            mend: error.fix(),
+            message: format!("is in {file}: {}", error.reason()),
+            fix: error.fix(),
             key,
             location,
             shown: None,
@@ -90,7 +90,7 @@ pub fn read(
     Ok(loaded)
 }
 
-/// The association mask alone, so that it can be tried while the rest is still unfinished.
+/// Reads only the association mask, so that it can be tried while the rest is unfinished.
 ///
 /// # Errors
 /// [`ConfigErrors`] when the file cannot be read or its mask is missing or wrong.
@@ -131,7 +131,7 @@ pub(crate) fn from_text(
     let Ok(sections) = std::mem::take(&mut tree.values).try_into::<Sections>() else {
         // Every value was checked, so this is a difference between schema and types. The error could quote a value.
         let location = Location::Whole(tree.places.file.clone());
-        tree.error("", location, Wrong::new("the configuration does not fit its schema", ""));
+        tree.error("", location, ValueError::new("the configuration does not fit its schema", ""));
         return Err(errors(tree));
     };
     let Sections { mut ims, experience_cloud, campaign, listen, limits, session, log } = sections;
@@ -146,7 +146,7 @@ fn errors(mut tree: Tree) -> ConfigErrors {
     ConfigErrors(finish(&mut tree))
 }
 
-/// The findings in order of the file, those of the environment last, each with the lines it may show.
+/// The findings in order of the file, those of the environment last, each with the lines that may be shown.
 fn finish(tree: &mut Tree) -> Vec<Finding> {
     let mut findings = std::mem::take(&mut tree.findings);
     findings.sort_by_key(|finding| match &finding.location {
@@ -165,12 +165,12 @@ fn finish(tree: &mut Tree) -> Vec<Finding> {
 
 fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     let file = path.display().to_string();
-    let fail = |message: String, mend: &str| {
+    let fail = |message: String, fix: &str| {
         ConfigErrors(vec![Finding {
             level: Level::Error,
             key: String::new(),
             message,
-            mend: mend.to_owned(),
+            fix: fix.to_owned(),
             location: Location::Whole(file.clone()),
             shown: None,
         }])

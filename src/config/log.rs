@@ -10,16 +10,16 @@ use super::formats;
 /// `[log]`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct Log {
-    /// Form of the log: for people, JSON, or by what standard error is.
+    /// Form of the log: `human`, `json`, or `auto`, which is human on a terminal and JSON otherwise.
     #[schemars(extend("default" = "auto"))]
     pub format: LogFormat,
-    /// Filter as in `info,imsgate=debug`. `IMSGATE_LOG` goes first.
+    /// Log filter, such as `info,imsgate=debug`. The environment variable `IMSGATE_LOG` overrides it.
     #[schemars(with = "formats::LogFilter", extend("default" = "info"))]
     pub level: String,
-    /// File to which the audit trail is appended. Default: in the log, target `audit`.
+    /// File to which audit events are appended. Default: the log, target `audit`.
     #[schemars(with = "Option<formats::File>")]
     pub audit_file: Option<PathBuf>,
-    /// File to which the access log is appended, a line a request. Default: in the log, target `access`.
+    /// File to which the access log is appended, one line per request. Default: the log, target `access`.
     #[schemars(with = "Option<formats::File>")]
     pub access_file: Option<PathBuf>,
 }

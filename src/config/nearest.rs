@@ -1,4 +1,4 @@
-//! The name somebody probably meant.
+//! The known name nearest to an unknown one.
 
 use strsim::osa_distance;
 
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_and_wrong_sections_are_recognised() {
+    fn misspelt_keys_and_wrong_sections_are_recognised() {
         let known =
             || ["ims.client_id", "ims.client_secret", "campaign.upstream", "listen.https"].into_iter();
         assert_eq!(nearest("ims.client_ID", known()), Some("ims.client_id"));

@@ -1,14 +1,14 @@
-//! `ims.proxy`, and the environment where it says nothing.
+//! The proxy for IMS: `ims.proxy`, or else the environment.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::finding::{Location, Wrong};
+use super::finding::{Location, ValueError};
 use super::tree::Tree;
 use crate::policy::outbound_proxy::{NotAProxy, OutboundProxy, is_never_proxied};
 
-/// The variables by which programs find their proxy, read as curl does: the lower-case name goes first, an empty value is none.
+/// The proxy variables, read as curl does: the lower-case name has priority, and an empty value counts as not set.
 #[derive(Debug, Default)]
 pub(super) struct ProxyVariables {
     https: [Option<SecretString>; 2],
@@ -34,14 +34,14 @@ impl ProxyVariables {
         Self::HTTPS.into_iter().zip(&self.https).find_map(|(name, value)| Some((name, value.as_ref()?)))
     }
 
-    /// The addresses that need no proxy.
+    /// Addresses that are reached without a proxy.
     fn no(&self) -> &str {
         self.no.iter().flatten().next().map_or("", String::as_str)
     }
 }
 
 /// The proxy that a text names, `None` for `none`; `named_by` is the key or variable that holds it.
-pub(super) fn parse(text: &str, named_by: &'static str) -> Result<Option<OutboundProxy>, Wrong> {
+pub(super) fn parse(text: &str, named_by: &'static str) -> Result<Option<OutboundProxy>, ValueError> {
     let trimmed = text.trim();
     if trimmed.is_empty() || trimmed.eq_ignore_ascii_case("none") {
         return Ok(None);
@@ -65,7 +65,7 @@ pub(super) fn of_environment(tree: &mut Tree) -> Option<OutboundProxy> {
         Ok(proxy) => Some(proxy.except(no_proxy)),
         Err(error) => {
             let address = tree.get::<Url>("ims.discovery_url");
-            // Others may understand it; here it is wrong only where it would be used.
+            // Other programs may understand it. It is an error only when this one would use it.
             if address.is_some_and(|url| !is_never_proxied_url(&url, no_proxy)) {
                 tree.error(KEY, Location::Environment(variable.to_owned()), wrong(error));
             }
@@ -83,10 +83,10 @@ fn is_never_proxied_url(url: &Url, no_proxy: &str) -> bool {
     url.as_str().parse().is_ok_and(|address| is_never_proxied(&address, no_proxy))
 }
 
-fn wrong(error: NotAProxy) -> Wrong {
-    Wrong::new(
+fn wrong(error: NotAProxy) -> ValueError {
+    ValueError::new(
         error.to_string(),
-        "write http://host:port or http://user:password@host:port in ims.proxy, other signs than letters and digits as %XX; or ims.proxy = \"none\"",
+        "write http://host:port or http://user:password@host:port in ims.proxy, special characters as %XX; or ims.proxy = \"none\"",
     )
 }
 

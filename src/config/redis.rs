@@ -6,17 +6,17 @@ use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::finding::Wrong;
+use super::finding::ValueError;
 
-/// Where Redis is and who the gateway is there.
+/// Address of Redis, and the accounts of the gateway there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct RedisAddress {
-    /// How the servers belong together.
+    /// How the servers are organised.
     pub layout: RedisLayout,
     /// Host and port: the server, the Sentinels, or some nodes of the Cluster.
     pub nodes: Vec<(String, u16)>,
-    /// Whether TLS is spoken, with servers and Sentinels.
+    /// TLS with servers and Sentinels.
     pub tls: bool,
     /// Account at the servers (ACL user and password).
     pub account: RedisAccount,
@@ -24,25 +24,25 @@ pub struct RedisAddress {
     pub sentinel_account: RedisAccount,
     /// Number of the database; 0 in a Cluster.
     pub database: i64,
-    /// How many replicas must have a session before it counts; 0 in a Cluster.
+    /// Replicas that must have a session before it counts; 0 in a Cluster.
     pub wait_replicas: u8,
 }
 
-/// How the servers belong together.
+/// How the servers are organised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedisLayout {
-    /// One server, or an address that a proxy keeps.
+    /// One server, or a proxy before several.
     Single,
-    /// Sentinels tell which server is the master of this group.
+    /// Sentinels name the master of a group.
     Sentinel {
-        /// The name of the group.
+        /// Name of the group.
         master: String,
     },
-    /// Keys are spread over nodes.
+    /// Keys are distributed over nodes.
     Cluster,
 }
 
-/// Name and password, as far as there are any.
+/// User name and password, both optional.
 #[derive(Clone, Debug, Default)]
 pub struct RedisAccount {
     /// ACL user; none means Redis's `default`.
@@ -53,10 +53,10 @@ pub struct RedisAccount {
 
 impl RedisAddress {
     /// Reads `redis://`, `rediss://` (TLS), `redis+sentinel://…/master` and `redis+cluster://` addresses; several hosts are
-    /// separated by commas. What is wrong never quotes the text: it holds a password.
-    pub(super) fn parse(text: &str) -> Result<Self, Wrong> {
+    /// separated by commas. An error never quotes the text, because it can hold a password.
+    pub(super) fn parse(text: &str) -> Result<Self, ValueError> {
         if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(wrong("holds a blank or a control character"));
+            return Err(wrong("contains a space or a control character"));
         }
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("is not an address of Redis"))?;
         let (kind, tls) = match scheme {
@@ -69,7 +69,7 @@ impl RedisAddress {
             _ => return Err(wrong("is not an address of Redis")),
         };
         if rest.contains('#') {
-            return Err(wrong("holds a `#`; in a password it is written %23"));
+            return Err(wrong("contains a `#`; in a password write %23"));
         }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -93,10 +93,10 @@ impl RedisAddress {
         };
         let database = match path.next().unwrap_or_default() {
             "" => 0,
-            number => number.parse().map_err(|_| wrong("has a path that is not the number of a database"))?,
+            number => number.parse().map_err(|_| wrong("has a path that is not a database number"))?,
         };
         if path.next().is_some() || database < 0 {
-            return Err(wrong("has a path that is not the number of a database"));
+            return Err(wrong("has a path that is not a database number"));
         }
         if layout == RedisLayout::Cluster && database != 0 {
             return Err(wrong("names a database, which a Cluster does not have"));
@@ -109,20 +109,19 @@ impl RedisAddress {
                     sentinel_account.password = Some(value.into_owned().into());
                 }
                 ("wait_replicas", _) if layout != RedisLayout::Cluster => {
-                    wait_replicas = value
-                        .parse()
-                        .map_err(|_| wrong("has a wait_replicas that is not a number of replicas"))?;
+                    wait_replicas =
+                        value.parse().map_err(|_| wrong("has a wait_replicas that is not a number"))?;
                 }
                 ("wait_replicas", _) => {
                     return Err(wrong("has wait_replicas, which is not possible with a Cluster"));
                 }
-                _ => return Err(wrong("has a parameter that is not known")),
+                _ => return Err(wrong("has an unknown parameter")),
             }
         }
         Ok(Self { layout, nodes, tls, account, sentinel_account, database, wait_replicas })
     }
 
-    /// True when every node is this machine.
+    /// True when every node is a loopback address.
     pub(super) fn is_loopback(&self) -> bool {
         self.nodes.iter().all(|(host, _)| {
             host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -130,7 +129,7 @@ impl RedisAddress {
     }
 }
 
-/// A text that is no address of Redis; says why, without quoting it.
+/// Why a text is no address of Redis. Never quotes the text.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NotAnAddress(String);
@@ -144,23 +143,23 @@ impl FromStr for RedisAddress {
 }
 
 impl TryFrom<String> for RedisAddress {
-    type Error = Wrong;
+    type Error = ValueError;
 
-    fn try_from(text: String) -> Result<Self, Wrong> {
+    fn try_from(text: String) -> Result<Self, ValueError> {
         Self::parse(&text)
     }
 }
 
 impl RedisAccount {
-    fn parse(text: &str) -> Result<Self, Wrong> {
+    fn parse(text: &str) -> Result<Self, ValueError> {
         let (user, password) = text.split_once(':').unwrap_or((text, ""));
         let filled = |text: &str| if text.is_empty() { Ok(None) } else { decoded(text).map(Some) };
         Ok(Self { user: filled(user)?, password: filled(password)?.map(SecretString::from) })
     }
 }
 
-fn node(text: &str, default_port: u16) -> Result<(String, u16), Wrong> {
-    let not_a_host = || wrong("names a host that is none");
+fn node(text: &str, default_port: u16) -> Result<(String, u16), ValueError> {
+    let not_a_host = || wrong("contains an invalid host name");
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or_else(not_a_host)?;
@@ -180,20 +179,20 @@ fn node(text: &str, default_port: u16) -> Result<(String, u16), Wrong> {
     }
     let port = match port {
         Some(port) => {
-            port.parse().ok().filter(|port| *port != 0).ok_or_else(|| wrong("names a port that is none"))?
+            port.parse().ok().filter(|port| *port != 0).ok_or_else(|| wrong("contains an invalid port"))?
         }
         None => default_port,
     };
     Ok((host.to_owned(), port))
 }
 
-fn decoded(text: &str) -> Result<String, Wrong> {
+fn decoded(text: &str) -> Result<String, ValueError> {
     let text = percent_decode_str(text).decode_utf8().map_err(|_| wrong("is not UTF-8"))?;
     Ok(text.into_owned())
 }
 
-fn wrong(message: &str) -> Wrong {
-    Wrong::new(
+fn wrong(message: &str) -> ValueError {
+    ValueError::new(
         message,
         "write rediss://user:password@host:6379, rediss+sentinel://…@sentinel1,sentinel2/mymaster or rediss+cluster://…@node1,node2; special characters of a password percent-encoded",
     )
@@ -206,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_layouts_are_told_apart() {
+    fn single_servers_sentinels_and_clusters_are_distinguished() {
         let address = RedisAddress::parse("rediss://imsgate:p%40ss%2F%3A1@redis.example.com:7000/3").unwrap();
         assert_eq!(address.layout, RedisLayout::Single);
         assert_eq!(address.nodes, [("redis.example.com".to_owned(), 7000)]);
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_being_quoted() {
+    fn an_invalid_address_is_rejected_and_never_quoted() {
         for text in [
             "",
             "redis",
@@ -262,7 +261,7 @@ mod tests {
             "redis://a,,b",
         ] {
             let wrong = RedisAddress::parse(text).unwrap_err();
-            assert!(!wrong.message.contains("hunter2") && !wrong.mend.contains("hunter2"), "{text}");
+            assert!(!wrong.message.contains("hunter2") && !wrong.fix.contains("hunter2"), "{text}");
         }
         let address = RedisAddress::parse("redis://u:hunter2@a").unwrap();
         assert!(!format!("{address:?}").contains("hunter2"));

@@ -1,4 +1,4 @@
-//! What no key can check alone: keys that contradict each other, and values that are probably not meant.
+//! Checks over two keys and more, and warnings about values that are probably not meant.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use toml::Value;
 use url::Url;
 
-use super::finding::Wrong;
+use super::finding::ValueError;
 use super::listen::ListenAddress;
 use super::redis::RedisAddress;
 use super::schema::TWIN;
@@ -40,11 +40,11 @@ fn ims(tree: &mut Tree) {
     if let Some(secret) = tree.get::<String>("ims.client_secret") {
         let key = set_as(tree, "ims.client_secret");
         if secret == PLACEHOLDER {
-            let mend = "write the secret that Adobe issued";
-            tree.warn(&key, "is still the placeholder of the reference file", mend);
+            let fix = "write the secret that Adobe issued";
+            tree.warn(&key, "is still the placeholder of the reference file", fix);
         } else if secret.trim() != secret {
-            let mend = "remove the blank, unless it is really part of the secret";
-            tree.warn(&key, "begins or ends with a blank", mend);
+            let fix = "remove the space, unless it is part of the secret";
+            tree.warn(&key, "begins or ends with a space", fix);
         }
     }
     if tree.get::<String>("ims.organization_id").is_some_and(|id| !values::is_adobe_organization(&id)) {
@@ -60,14 +60,14 @@ fn ims(tree: &mut Tree) {
     {
         tree.warn(
             "ims.product_context",
-            "has no effect: product profiles are not asked for",
+            "has no effect: no scope requests product profiles",
             format!("add {} to ims.scope, or remove the key", values::PRODUCT_CONTEXT),
         );
     }
     if tree.get::<Duration>("ims.clock_skew").is_some_and(|skew| skew > LARGE_SKEW) {
         tree.warn(
             "ims.clock_skew",
-            "lets tokens live on long after their end",
+            "accepts tokens long after they expire",
             "set the clocks by NTP and write \"60s\"",
         );
     }
@@ -76,29 +76,29 @@ fn ims(tree: &mut Tree) {
 fn upstreams(tree: &mut Tree) {
     const KEY: &str = "campaign.upstream";
     if tree.is_set("campaign.min_console_build") {
-        let mend = "remove it, or leave it for later";
-        tree.warn("campaign.min_console_build", "has no effect yet in this version", mend);
+        let fix = "remove it";
+        tree.warn("campaign.min_console_build", "has no effect yet in this version", fix);
     }
     let Some(upstreams) = tree.get::<Vec<Upstream>>(KEY) else { return };
     let is_known = |(index, upstream): &(usize, &Upstream)| {
         upstreams[..*index].iter().any(|known| known.address == upstream.address)
     };
     if upstreams.is_empty() {
-        return tree.fail(KEY, Wrong::new("is an empty list", "name at least one Campaign server"));
+        return tree.fail(KEY, ValueError::new("is an empty list", "name at least one Campaign server"));
     }
     if upstreams.len() > MOST_UPSTREAMS {
         let message = format!("names more than {MOST_UPSTREAMS} servers");
-        return tree.fail(KEY, Wrong::new(message, "put a load balancer before some of them"));
+        return tree.fail(KEY, ValueError::new(message, "put a load balancer in front of some of them"));
     }
     if let Some((_, twice)) = upstreams.iter().enumerate().find(is_known) {
         let message = format!("names {twice} twice");
-        return tree.fail(KEY, Wrong::new(message, "write it once, with a greater weight"));
+        return tree.fail(KEY, ValueError::new(message, "write it once, with a greater weight"));
     }
-    if upstreams.iter().any(Upstream::is_readable_on_the_way) {
+    if upstreams.iter().any(Upstream::is_plain_http_to_another_machine) {
         tree.warn(
             KEY,
             "is plain http to another machine: session tokens cross that network readable",
-            "use https with campaign.ca_file, unless the network is your own",
+            "use https with campaign.ca_file, unless only you use the network",
         );
     }
     if !upstreams.iter().any(Upstream::is_https) {
@@ -114,11 +114,11 @@ fn upstreams(tree: &mut Tree) {
 fn client_identity(tree: &mut Tree) {
     let (certificate, key) = (tree.is_set(CLIENT_CERTIFICATE), tree.is_set(CLIENT_KEY));
     if certificate && !key {
-        let wrong = Wrong::new("needs `campaign.client_key`", "add: client_key = \"…\"");
+        let wrong = ValueError::new("needs `campaign.client_key`", "add: client_key = \"…\"");
         tree.fail(CLIENT_CERTIFICATE, wrong);
     }
     if key && !certificate {
-        let wrong = Wrong::new("needs `campaign.client_certificate`", "add: client_certificate = \"…\"");
+        let wrong = ValueError::new("needs `campaign.client_certificate`", "add: client_certificate = \"…\"");
         tree.fail(CLIENT_KEY, wrong);
     }
 }
@@ -128,8 +128,8 @@ fn health(tree: &mut Tree) {
     if let [Some(first), Some(longest)] = durations.map(|key| tree.get::<Duration>(key))
         && first > longest
     {
-        let mend = "shorten it, or lengthen the other";
-        tree.fail(durations[0], Wrong::new("is longer than campaign.health.max_ejection", mend));
+        let fix = "shorten it, or lengthen the other";
+        tree.fail(durations[0], ValueError::new("is longer than campaign.health.max_ejection", fix));
     }
 }
 
@@ -137,8 +137,8 @@ fn health(tree: &mut Tree) {
 fn addresses(tree: &mut Tree) {
     let https = tree.get::<Vec<ListenAddress>>("listen.https");
     if https.as_ref().is_some_and(Vec::is_empty) {
-        let mend = "name at least one address, such as \"0.0.0.0:443\"";
-        tree.fail("listen.https", Wrong::new("is an empty list", mend));
+        let fix = "name at least one address, such as \"0.0.0.0:443\"";
+        tree.fail("listen.https", ValueError::new("is an empty list", fix));
     }
     let https: Vec<SocketAddr> = https.iter().flatten().filter_map(tcp).collect();
     let redirects = tree.get::<Vec<SocketAddr>>("listen.http_redirect").unwrap_or_default();
@@ -146,17 +146,17 @@ fn addresses(tree: &mut Tree) {
         if !admin.ip().is_loopback() {
             tree.warn(
                 "listen.admin",
-                "is not a loopback address: metrics and sessions are there for everybody who can reach it",
-                "write \"127.0.0.1:9090\", unless a firewall closes it",
+                "is not a loopback address: everyone who can reach it can see metrics and end sessions",
+                "write \"127.0.0.1:9090\", unless a firewall protects it",
             );
         }
         if https.iter().chain(&redirects).any(|public| collides(*public, admin)) {
-            let wrong = Wrong::new("is also a public address", "give it a port of its own");
+            let wrong = ValueError::new("is also a public address", "give it a port of its own");
             tree.fail("listen.admin", wrong);
         }
     }
     if redirects.iter().any(|redirect| https.iter().any(|https| collides(*https, *redirect))) {
-        let wrong = Wrong::new("is also an address of listen.https", "give it another port");
+        let wrong = ValueError::new("is also an address of listen.https", "give it another port");
         tree.fail("listen.http_redirect", wrong);
     }
 }
@@ -180,15 +180,15 @@ fn trusted_proxies(tree: &mut Tree) {
     if networks.iter().any(|network| network.prefix_len() == 0) {
         tree.warn(
             "listen.trusted_proxies",
-            "believes everybody: any client could choose its address and with it its security zone",
-            "name the addresses of your proxies alone",
+            "trusts everyone: any client could choose its own address, and with it its security zone",
+            "name only the addresses of your proxies",
         );
     }
     if networks.is_empty() && tree.get("listen.proxy_protocol") == Some(true) {
         tree.fail(
             "listen.proxy_protocol",
-            Wrong::new(
-                "lets nobody in: only trusted proxies may send a PROXY protocol header",
+            ValueError::new(
+                "rejects every connection: only trusted proxies may send a PROXY protocol header",
                 "name them in listen.trusted_proxies",
             ),
         );
@@ -225,8 +225,8 @@ fn lifetimes(tree: &mut Tree) {
         && idle > absolute
     {
         let message = format!("is longer than session.absolute_timeout ({})", values::write(absolute));
-        let mend = "shorten it, or lengthen session.absolute_timeout";
-        tree.fail(durations[0], Wrong::new(message, mend));
+        let fix = "shorten it, or lengthen session.absolute_timeout";
+        tree.fail(durations[0], ValueError::new(message, fix));
     }
 }
 
@@ -252,7 +252,7 @@ fn store(tree: &mut Tree) {
         {
             let is_there = |key: &str| tree.is_set(key) || tree.is_misspelt(key);
             if !is_there(key) && !is_there(&format!("{key}{TWIN}")) {
-                tree.fail(key, Wrong::new("is missing", format!("add: {add}")));
+                tree.fail(key, ValueError::new("is missing", format!("add: {add}")));
             }
         }
     }
@@ -260,8 +260,8 @@ fn store(tree: &mut Tree) {
         let key = set_as(tree, REDIS_URL);
         tree.warn(
             &key,
-            "is without TLS: sessions cross the network sealed, but the password of Redis does not",
-            "write rediss://…, unless the network is the gateway's alone",
+            "is without TLS: sessions are encrypted, but the password of Redis crosses the network readable",
+            "write rediss://…, unless only the gateway uses the network",
         );
     }
 }
@@ -273,6 +273,6 @@ fn set_as(tree: &Tree, secret: &str) -> String {
 
 const CLIENT_CERTIFICATE: &str = "campaign.client_certificate";
 const CLIENT_KEY: &str = "campaign.client_key";
-/// What the reference file has for a secret.
+/// The client secret of the reference file.
 const PLACEHOLDER: &str = "replace-me";
 const LARGE_SKEW: Duration = Duration::from_mins(5);

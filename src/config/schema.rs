@@ -21,17 +21,17 @@ use super::session::Session;
 #[derive(Deserialize, JsonSchema)]
 #[schemars(title = "imsgate configuration")]
 pub(super) struct Sections {
-    /// The external account's IMS part, field by field.
+    /// The external account, field by field.
     pub ims: Ims,
-    /// The external account's Experience Cloud part.
+    /// The Experience Cloud part of the external account. No effect in this version.
     pub experience_cloud: ExperienceCloud,
     /// The Campaign server behind the gateway.
     pub campaign: Campaign,
     /// Where the gateway listens.
     pub listen: Listen,
-    /// What one client, and all of them together, may ask for.
+    /// Limits for one client and for all clients together.
     pub limits: Limits,
-    /// How long sessions live and where.
+    /// How long sessions live and where they are stored.
     pub session: Session,
     /// What is logged and where.
     pub log: Log,
@@ -189,6 +189,10 @@ fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
             object.values_mut().for_each(tidy);
+            // Documentation comments have line breaks.
+            if let Some(Value::String(description)) = object.get_mut("description") {
+                *description = description.replace('\n', " ");
+            }
             drop_null(object);
             join_choices(object);
             if object.contains_key("properties") {

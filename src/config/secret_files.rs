@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::finding::Wrong;
+use super::finding::ValueError;
 use super::schema::{self, TWIN};
 use super::tree::Tree;
 use crate::files::{self, FileError};
@@ -17,9 +17,9 @@ pub(super) fn read(tree: &mut Tree) {
         }
         if tree.is_set(path) {
             let name = path.rsplit('.').next().unwrap_or(path);
-            let wrong = Wrong::new(
+            let wrong = ValueError::new(
                 format!("`{path}` and `{twin}` are both set"),
-                format!("keep one; {name}{TWIN} is the safer"),
+                format!("keep one; {name}{TWIN} is safer"),
             );
             tree.fail(&twin, wrong);
         } else if let Some(file) = tree.get::<String>(&twin)
@@ -31,10 +31,10 @@ pub(super) fn read(tree: &mut Tree) {
 }
 
 /// The content of a file without its final line break.
-fn read_one(file: &Path) -> Result<String, Wrong> {
+fn read_one(file: &Path) -> Result<String, ValueError> {
     let name = file.display();
     let text = files::check_private(file).and_then(|()| files::read_text(file));
-    let mut text = text.map_err(|error| Wrong::from(&error))?;
+    let mut text = text.map_err(|error| ValueError::from(&error))?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {
@@ -42,18 +42,18 @@ fn read_one(file: &Path) -> Result<String, Wrong> {
         }
     }
     if text.len() > LONGEST || text.contains('\n') {
-        return Err(Wrong::new(
+        return Err(ValueError::new(
             format!("{name} holds more than one line"),
-            "put the secret alone in the file",
+            "put only the secret into the file",
         ));
     }
     if text.trim().is_empty() {
-        return Err(Wrong::new("is empty", "write the secret that Adobe issued"));
+        return Err(ValueError::new("is empty", "write the secret into the file"));
     }
     Ok(text)
 }
 
-impl From<&FileError> for Wrong {
+impl From<&FileError> for ValueError {
     fn from(error: &FileError) -> Self {
         Self::new(format!("cannot use {}: {}", error.path.display(), error.reason()), error.fix())
     }

@@ -13,53 +13,58 @@ use crate::policy::cookies::CookieSuffix;
 /// `[session]`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct Session {
-    /// Stands in the name of every cookie of this gateway, for gateways that share a host name: browsers do not tell ports
-    /// apart. Letters and digits. Default: none.
+    /// Suffix in the name of every cookie of this gateway: letters and digits. Default: none. Set it when
+    /// another gateway uses another port of the same host name, because cookies do not distinguish ports. A
+    /// change signs everyone out.
     #[schemars(with = "Option<formats::CookieSuffix>", length(max = 32))]
     pub cookie_suffix: Option<CookieSuffix>,
-    /// Where sessions are kept.
+    /// Where sessions are stored.
     #[serde(flatten)]
     #[schemars(with = "StoreKeys")]
     pub store: Store,
-    /// A session nobody used for this long ends.
+    /// Ends a session that was unused for this long.
     #[schemars(with = "formats::Timeout", extend("default" = "30m"))]
     pub idle_timeout: Duration,
-    /// A session ends this long after the login, used or not.
+    /// Ends a session this long after sign-in, used or not.
     #[schemars(with = "formats::Timeout", extend("default" = "12h"))]
     pub absolute_timeout: Duration,
-    /// A login begun and not finished within this time is started again; a form that waits for one is kept as long.
+    /// Longest time to finish a sign-in; after it the sign-in starts again. A form that met an ended session
+    /// is kept as long.
     #[schemars(with = "formats::Timeout", extend("default" = "30m"))]
     pub login_timeout: Duration,
-    /// Groups and organisation are asked for again within this time: who lost every group is out.
+    /// How often IMS is asked again for groups and organisation. People without a remaining group are signed
+    /// out.
     #[schemars(with = "formats::Timeout", extend("default" = "10m"))]
     pub recheck_groups: Duration,
-    /// Sessions that one person may have at a time, in whichever browsers; at the next login the oldest ends. 0: no limit.
+    /// Most sessions of one person, in all browsers together; the next sign-in ends the oldest. 0: unlimited.
     #[serde(deserialize_with = "zero_is_none")]
     #[schemars(with = "u32", extend("default" = 20))]
     pub max_per_user: Option<usize>,
 }
 
-/// The keys of `[session]` that say where sessions are kept.
+/// The keys of `[session]` that say where sessions are stored.
 #[derive(Deserialize, JsonSchema)]
 struct StoreKeys {
-    /// Where sessions are kept: in a file of this gateway, in Redis for several instances, or in memory until it stops.
+    /// Where sessions are stored: `embedded` in a file of this gateway, `redis` for several gateways that
+    /// share sessions, or `memory` until the process stops.
     #[schemars(extend("default" = "embedded"))]
     store: StoreKind,
-    /// File of the embedded store. One process at a time has it open.
+    /// File of the embedded store. Only one process at a time can open it.
     #[schemars(with = "formats::File", extend("default" = "/var/lib/imsgate/sessions.redb"))]
     path: PathBuf,
-    /// Address of Redis: `redis://`, `rediss://`, `rediss+sentinel://…/master` or `rediss+cluster://`. Either this or
-    /// `redis_url_file`.
+    /// Address of Redis: `redis://`, `rediss://` (TLS), `rediss+sentinel://…/master` or `rediss+cluster://`.
+    /// Set this or `redis_url_file`.
     #[schemars(with = "Option<formats::RedisUrl>", extend("writeOnly" = true))]
     redis_url: Option<RedisAddress>,
-    /// PEM file of the certificate authorities trusted for Redis instead of the public ones.
+    /// PEM file of the certificate authorities that are trusted for Redis instead of the public ones.
     #[schemars(with = "Option<formats::File>")]
     redis_ca_file: Option<PathBuf>,
-    /// Keys that seal sessions and open logins, one a line, base64; the first seals, all open. The embedded store makes
-    /// it when it is missing; default there: `path` with the ending `.key`. With Redis every instance needs the same.
+    /// File with the keys that encrypt sessions and open logins, one base64 key per line. The first key
+    /// encrypts; all keys can decrypt. The embedded store creates the file when it is missing (default:
+    /// `path` with the ending `.key`). With Redis every gateway needs the same file.
     #[schemars(with = "Option<formats::PrivateFile>")]
     key_file: Option<PathBuf>,
-    /// Most sessions kept in memory; the one unused for longest goes first.
+    /// Most sessions in the memory store; the one unused for longest is dropped.
     #[schemars(range(min = 1), extend("default" = 100_000))]
     max_sessions: u64,
 }
@@ -73,13 +78,13 @@ pub(super) enum StoreKind {
     Redis,
 }
 
-/// Where sessions are kept.
+/// Where sessions are stored.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "StoreKeys")]
 pub enum Store {
     /// In this process, at most `max_sessions`; gone with a restart.
     Memory {
-        /// The bound; the session unused for longest goes first.
+        /// Limit; the session unused for longest is dropped.
         max_sessions: u64,
     },
     /// In a file of this process alone.

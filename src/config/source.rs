@@ -1,4 +1,4 @@
-//! The text of the file: where things stand in it, and how much of it may be shown.
+//! Positions of keys and values in the file, and the parts of it that may be shown.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -30,12 +30,12 @@ pub(super) enum Place {
 }
 
 impl Places {
-    /// True when the key was set, rightly or wrongly.
+    /// True when the key was set, even to a wrong value.
     pub fn is_set(&self, path: &str) -> bool {
         self.keys.contains_key(path)
     }
 
-    /// A secret whose value stands in the file itself.
+    /// A secret whose value is in the configuration file itself.
     pub(super) fn secret_in_file(&self) -> Option<String> {
         let is_secret = |(path, place): &(&String, &Place)| {
             matches!(place, Place::File { .. }) && schema::key(path).is_some_and(|key| key.secret)
@@ -43,7 +43,7 @@ impl Places {
         self.keys.iter().find(is_secret).map(|(path, _)| path.clone())
     }
 
-    /// Where the value of `path` stands; for a key that is not set, where its section begins.
+    /// Position of the value of `path`; for a key that is not set, position of its section.
     pub fn location(&self, path: &str) -> Location {
         match self.keys.get(path) {
             Some(Place::File { value, .. }) if schema::key(path).is_some_and(|key| key.secret) => {
@@ -52,7 +52,7 @@ impl Places {
             Some(Place::File { value, .. }) => self.at(value.clone()),
             Some(Place::Environment(variable)) => Location::Environment(variable.clone()),
             None => match path.rsplit_once('.') {
-                // A section within another may be left out; then the outer one says where.
+                // A section within another may be left out; then the position of the outer one is used.
                 Some((section, _)) => match self.sections.get(section) {
                     Some(header) => self.at(header.clone()),
                     None => self.location(section),
@@ -62,7 +62,7 @@ impl Places {
         }
     }
 
-    /// Where item number `index` of the list at `path` stands.
+    /// Position of item number `index` of the list at `path`.
     pub(super) fn item(&self, path: &str, index: usize) -> Location {
         match self.keys.get(path) {
             Some(Place::File { items, .. }) if index < items.len() => self.at(items[index].clone()),
@@ -70,8 +70,8 @@ impl Places {
         }
     }
 
-    /// Where a part of the text at `path` stands, given in bytes of the text; the whole value where it is written with
-    /// escapes or on several lines, so that bytes do not correspond.
+    /// Position of a part of the text at `path`, in bytes of the text. With escapes or several lines bytes do not correspond; then
+    /// it is the position of the whole value.
     pub(super) fn part(&self, path: &str, part: Range<usize>) -> Location {
         if let Some(Place::File { value, .. }) = self.keys.get(path)
             && let Some(written) = self.text.get(value.start + 1..value.end.saturating_sub(1))
@@ -96,42 +96,42 @@ impl Places {
         }
     }
 
-    /// The file with everything blanked out but keys and the values of known keys that are no secrets: a misspelt
-    /// `client_secert` must not print what stands behind it, and neither must a comment.
+    /// The file with keys, and values of known keys that are no secrets; the rest is replaced by spaces. So the value of a misspelt
+    /// `client_secert` is not shown, and no comment.
     pub(super) fn shown(&self, unknown: &[Unknown]) -> Arc<Shown> {
-        let mut page = Page::blank(&self.text);
+        let mut redaction = Redaction::hidden(&self.text);
         for header in self.sections.values() {
-            page.reveal_with(header, "[].");
+            redaction.reveal_with(header, "[].");
         }
         for Unknown { key, value, .. } in unknown {
-            page.reveal_with(key, "[].");
+            redaction.reveal_with(key, "[].");
             // The value of a section is elsewhere.
             if key.end < value.start {
-                page.reveal_signs(key.end..value.start, "=");
-                page.stars(value);
+                redaction.reveal_signs(key.end..value.start, "=");
+                redaction.stars(value);
             }
         }
         for (path, place) in &self.keys {
             let Place::File { key, value, items } = place else { continue };
-            page.reveal_with(key, "");
-            page.reveal_signs(key.end..value.start, "=");
+            redaction.reveal_with(key, "");
+            redaction.reveal_signs(key.end..value.start, "=");
             let secret = schema::key(path).is_none_or(|key| key.secret);
             if secret || has_user(&self.text[value.clone()]) {
-                page.stars(value);
+                redaction.stars(value);
             } else {
-                page.reveal_value(value, items);
+                redaction.reveal_value(value, items);
             }
         }
-        page.finish(&self.file)
+        redaction.finish(&self.file)
     }
 
-    /// The same for a file that is not TOML, so that nobody knows where a value begins: only lines that plainly hold one
-    /// known key that is no secret, and headers. `None` when `span` is not on such a line.
+    /// The same for a file that is not TOML, where the beginning of a value is unknown: only headers, and lines with exactly one known
+    /// key that is no secret. `None` when `span` is not on such a line.
     pub(super) fn shown_unparsed(&self, span: &Range<usize>) -> Option<Arc<Shown>> {
         if self.text.contains("\"\"\"") || self.text.contains("'''") {
             return None;
         }
-        let mut page = Page::blank(&self.text);
+        let mut redaction = Redaction::hidden(&self.text);
         let mut is_shown = false;
         let mut start = 0;
         for line in self.text.split_inclusive('\n') {
@@ -140,14 +140,14 @@ impl Places {
             if is_plain(line.trim()) {
                 is_shown |=
                     range.contains(&span.start) || (span.start == self.text.len() && range.end == span.start);
-                page.reveal(range);
+                redaction.reveal(range);
             }
         }
-        is_shown.then(|| page.finish(&self.file))
+        is_shown.then(|| redaction.finish(&self.file))
     }
 }
 
-/// What may be shown of a file. Context is cut to the lines of the span itself: around them there is nothing to see.
+/// What may be shown of a file. Only the lines of the span itself are shown.
 #[derive(Debug)]
 pub(super) struct Shown(NamedSource<String>);
 
@@ -160,7 +160,7 @@ impl SourceCode for Shown {
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let text = self.0.inner();
         let (start, end) = (span.offset(), span.offset() + span.len());
-        // Asked without context, miette wants the place and not the lines.
+        // Without context lines, miette asks for the position only.
         if (before, after) == (0, 0) || end > text.len() {
             return self.0.read_span(span, 0, 0);
         }
@@ -171,7 +171,7 @@ impl SourceCode for Shown {
     }
 }
 
-/// True when a line of an unreadable file can hold no secret.
+/// True when a line of a file that is not TOML cannot hold a secret.
 fn is_plain(line: &str) -> bool {
     if line.contains('#') || line.contains("secret") || has_user(line) {
         return false;
@@ -186,19 +186,19 @@ fn is_plain(line: &str) -> bool {
     named.peek().is_some() && named.all(|key| !key.secret)
 }
 
-/// True for an address with a user or password in it.
+/// True for a URL with a user or password.
 fn has_user(text: &str) -> bool {
     text.contains("://") && text.contains('@')
 }
 
-/// The text with the same number of bytes and lines, of which only parts are readable.
-struct Page<'a> {
+/// A copy of the text with the same bytes per line, where only revealed parts are readable.
+struct Redaction<'a> {
     text: &'a str,
     bytes: Vec<u8>,
 }
 
-impl<'a> Page<'a> {
-    fn blank(text: &'a str) -> Self {
+impl<'a> Redaction<'a> {
+    fn hidden(text: &'a str) -> Self {
         let bytes =
             text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { byte } else { b' ' }).collect();
         Self { text, bytes }
@@ -210,7 +210,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Also the signs right beside it.
+    /// Also these characters directly before and after it.
     fn reveal_with(&mut self, range: &Range<usize>, signs: &str) {
         let is_sign = |byte: &&u8| signs.as_bytes().contains(byte);
         let bytes = self.text.as_bytes();
@@ -227,7 +227,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A text, a number or a list of them. Comments inside a list and tables in the wrong place stay hidden.
+    /// Reveals a text, a number or a list of them. Comments inside a list and tables in the wrong place stay hidden.
     fn reveal_value(&mut self, value: &Range<usize>, items: &[Range<usize>]) {
         let is_table = |range: &Range<usize>| self.text[range.clone()].starts_with(['{', '[']);
         if !is_table(value) {
@@ -245,7 +245,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A fixed number of stars, so that not even the length of a secret shows.
+    /// Writes a fixed number of stars, so that the length of a secret does not show.
     fn stars(&mut self, range: &Range<usize>) {
         for at in range.clone().take(STARS) {
             if !matches!(self.bytes[at], b'\n' | b'\r') {
@@ -255,11 +255,11 @@ impl<'a> Page<'a> {
     }
 
     fn finish(self, file: &str) -> Arc<Shown> {
-        // Whole ranges of valid text were copied, and the rest is ASCII; the fallback shows nothing.
+        // Only whole ranges of valid text were copied, and the rest is ASCII. The fallback shows nothing.
         let text = String::from_utf8(self.bytes).unwrap_or_default();
         Arc::new(Shown(NamedSource::new(file, text)))
     }
 }
 
-/// What stands for a secret, however long it is.
+/// Number of stars in place of a secret.
 const STARS: usize = 8;

@@ -1,4 +1,4 @@
-//! Behaviour of loading as a whole.
+//! Tests of loading as a whole.
 
 mod mistakes;
 mod overrides;
@@ -8,7 +8,7 @@ mod secrets;
 use super::finding::{ConfigErrors, Finding, Level, Location};
 use super::load::{Loaded, from_text};
 
-/// A complete configuration, to which tests do things.
+/// A complete configuration that tests change.
 const GOOD: &str = r#"[ims]
 server = "https://ims-na1.adobelogin.com"
 client_id = "Campaign1"
@@ -76,7 +76,7 @@ fn only_error(section: &str, line: &str) -> Finding {
     let mut errors = errors(&text);
     assert_eq!(errors.len(), 1, "{line}: {errors:?}");
     let error = errors.remove(0);
-    assert!(!error.mend.is_empty(), "{line}");
+    assert!(!error.fix.is_empty(), "{line}");
     error
 }
 

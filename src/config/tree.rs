@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::check::{Mistake, check, describe};
-use super::finding::{Finding, Level, Location, Wrong};
+use super::finding::{Finding, Level, Location, ValueError};
 use super::nearest::nearest;
 use super::proxy::ProxyVariables;
 use super::schema::{self, Key, Kind, TWIN};
@@ -21,18 +21,18 @@ pub(super) struct Tree {
     pub places: Places,
     pub findings: Vec<Finding>,
     pub unknown: Vec<Unknown>,
-    /// What the environment says about a proxy.
+    /// Variables of the environment that name a proxy.
     pub proxies: ProxyVariables,
-    /// False when the text is not TOML: then nothing else is worth saying.
+    /// False when the text is not TOML; then nothing else is checked.
     pub is_toml: bool,
 }
 
-/// A key that is not known: it may be shown, what it holds may not.
+/// An unknown key. Its name may be shown, its value may not.
 #[derive(Debug)]
 pub(super) struct Unknown {
     pub key: Range<usize>,
     pub value: Range<usize>,
-    /// The known key or section it was taken for.
+    /// The known key or section that was probably meant.
     pub meant: Option<String>,
 }
 
@@ -64,54 +64,54 @@ pub(super) fn read(file: &str, text: &str) -> Tree {
 
 fn syntax(error: &toml::de::Error, places: &Places) -> Finding {
     let span = error.span().unwrap_or_default();
-    let mend = if error.message().contains("escape") {
+    let fix = if error.message().contains("escape") {
         r"in double quotes write \\ for a backslash, or put the text in single quotes"
     } else if error.message().contains("duplicate") {
         "keep one of the two"
     } else {
-        "texts stand in quotes, lists in [ ], and every key on a line of its own"
+        "put texts in quotes, lists in [ ], and every key on a line of its own"
     };
     Finding {
         level: Level::Error,
         key: String::new(),
         message: format!("not valid TOML: {}", error.message().replace('\n', ", ")),
-        mend: mend.to_owned(),
+        fix: fix.to_owned(),
         shown: places.shown_unparsed(&span),
         location: places.at(span),
     }
 }
 
 impl Tree {
-    pub(super) fn error(&mut self, path: &str, location: Location, wrong: Wrong) {
+    pub(super) fn error(&mut self, path: &str, location: Location, wrong: ValueError) {
         self.findings.push(Finding {
             level: Level::Error,
             key: path.to_owned(),
             message: wrong.message,
-            mend: wrong.mend,
+            fix: wrong.fix,
             location,
             shown: None,
         });
     }
 
-    /// Something is wrong with the value at `path`.
-    pub(super) fn fail(&mut self, path: &str, wrong: Wrong) {
+    /// Adds an error about the value at `path`.
+    pub(super) fn fail(&mut self, path: &str, wrong: ValueError) {
         let location = self.places.location(path);
         self.error(path, location, wrong);
     }
 
-    /// The value at `path` can be used, but is probably not meant.
-    pub(super) fn warn(&mut self, path: &str, message: &str, mend: impl Into<String>) {
+    /// Adds a warning about the value at `path`.
+    pub(super) fn warn(&mut self, path: &str, message: &str, fix: impl Into<String>) {
         self.findings.push(Finding {
             level: Level::Warning,
             key: path.to_owned(),
             message: message.to_owned(),
-            mend: mend.into(),
+            fix: fix.into(),
             location: self.places.location(path),
             shown: None,
         });
     }
 
-    /// True when file or environment set the key, rightly or wrongly.
+    /// True when file or environment set the key, even to a wrong value.
     pub(super) fn is_set(&self, path: &str) -> bool {
         self.places.is_set(path)
     }
@@ -133,8 +133,8 @@ impl Tree {
         }
     }
 
-    /// Checks the value that file or environment set, and takes it or says what is wrong.
-    pub(super) fn set(&mut self, key: &Key, value: Result<Value, Wrong>) {
+    /// Checks a value of file or environment; sets it, or adds an error for each mistake.
+    pub(super) fn set(&mut self, key: &Key, value: Result<Value, ValueError>) {
         let path = &key.path;
         match value.map_err(|wrong| vec![(None, wrong)]).and_then(|value| check(key, &value)) {
             Ok(value) => self.put(path, value),
@@ -151,8 +151,8 @@ impl Tree {
         }
     }
 
-    /// Takes a secret from its file.
-    pub(super) fn set_secret(&mut self, key: &Key, secret: &str) -> Result<(), Wrong> {
+    /// Checks and sets a secret that was read from its file.
+    pub(super) fn set_secret(&mut self, key: &Key, secret: &str) -> Result<(), ValueError> {
         let value = check(key, &Value::from(secret));
         let first = |mistakes: Vec<Mistake>| mistakes.into_iter().next().map(|(_, wrong)| wrong);
         match value.map_err(first) {
@@ -162,7 +162,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Gives every key that is not set its default, and complains about the required ones.
+    /// Sets the default of every key that is not set, and adds an error for each required one.
     pub(super) fn complete(&mut self) {
         for key in schema::keys() {
             let (path, twin) = (&key.path, format!("{}{TWIN}", key.path));
@@ -175,12 +175,12 @@ impl Tree {
                 && !self.is_misspelt(path)
                 && !self.is_misspelt(&twin)
             {
-                self.fail(path, Wrong::new("is missing", format!("add: {add}")));
+                self.fail(path, ValueError::new("is missing", format!("add: {add}")));
             }
         }
     }
 
-    /// True when an unknown key was taken for this one: one finding is enough for one slip.
+    /// True when an unknown key was probably meant to be this one. Then one finding is enough.
     pub(super) fn is_misspelt(&self, path: &str) -> bool {
         self.unknown.iter().any(|unknown| unknown.meant.as_deref() == Some(path))
     }
@@ -202,7 +202,7 @@ impl Tree {
                 self.error(
                     path,
                     self.places.at(name.span()),
-                    Wrong::new(
+                    ValueError::new(
                         "several instances are not supported yet",
                         "use the single form: [ims], [experience_cloud] and [campaign] at the top of the file",
                     ),
@@ -225,7 +225,7 @@ impl Tree {
         self.error(
             path,
             location,
-            Wrong::new(
+            ValueError::new(
                 format!("must be a section, not {}", describe(&plain(value.get_ref()))),
                 format!("write [{path}] on a line of its own and its keys below it"),
             ),
@@ -259,7 +259,7 @@ impl Tree {
         } else {
             nearest(path, schema::keys().iter().map(|key| key.path.as_str()))
         };
-        let mend = match meant {
+        let fix = match meant {
             Some(meant) if is_section => format!("did you mean [{meant}]?"),
             Some(meant) => format!("did you mean `{meant}`?"),
             None if is_section => {
@@ -270,7 +270,7 @@ impl Tree {
         let location = self.places.at(key.clone());
         self.unknown.push(Unknown { key, value, meant: meant.map(str::to_owned) });
         let what = if is_section { "unknown section" } else { "unknown key" };
-        self.error(path, location, Wrong::new(what, mend));
+        self.error(path, location, ValueError::new(what, fix));
     }
 }
 
@@ -305,5 +305,5 @@ fn item_place(key: &Key, item: &Spanned<DeValue<'_>>) -> Range<usize> {
         .map_or_else(|| item.span(), |(_, value)| value.span())
 }
 
-/// After the first few, one slip makes the next.
+/// Later syntax errors usually follow from the first ones.
 const MOST_SYNTAX_ERRORS: usize = 5;

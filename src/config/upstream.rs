@@ -1,4 +1,4 @@
-//! `campaign.upstream`: where Campaign is and how much of the load each server takes.
+//! `campaign.upstream`: addresses and weights of the Campaign servers.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,18 +8,18 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::finding::Wrong;
+use super::finding::ValueError;
 use super::formats;
 use super::values;
 
 /// One Campaign server.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Upstream {
-    /// Its address.
+    /// Address of the upstream.
     #[serde(rename = "url")]
     #[schemars(with = "formats::UpstreamUrl")]
     pub address: UpstreamAddress,
-    /// Its share among the others.
+    /// Share of the requests relative to the other upstreams.
     #[schemars(range(min = 1, max = 100), extend("default" = 1))]
     pub weight: u32,
 }
@@ -33,7 +33,7 @@ pub(super) enum UpstreamEntry {
     Weighted(Upstream),
 }
 
-/// Where a Campaign server is.
+/// Address of a Campaign server.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum UpstreamAddress {
@@ -43,14 +43,14 @@ pub enum UpstreamAddress {
     Unix(PathBuf),
 }
 
-/// The text is no address of an upstream.
+/// Why a text is no address of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UpstreamError(String);
 
 impl Upstream {
-    /// True when what is sent there can be read on the way.
-    pub fn is_readable_on_the_way(&self) -> bool {
+    /// True for plain http to another machine.
+    pub fn is_plain_http_to_another_machine(&self) -> bool {
         matches!(&self.address, UpstreamAddress::Url(url) if url.scheme() == "http" && !values::is_loopback(url))
     }
 
@@ -71,9 +71,9 @@ impl FromStr for Upstream {
 }
 
 impl TryFrom<String> for UpstreamAddress {
-    type Error = Wrong;
+    type Error = ValueError;
 
-    fn try_from(text: String) -> Result<Self, Wrong> {
+    fn try_from(text: String) -> Result<Self, ValueError> {
         address(&text)
     }
 }
@@ -94,19 +94,19 @@ impl fmt::Display for Upstream {
 }
 
 /// An origin, or `unix:` and an absolute path.
-pub(super) fn address(text: &str) -> Result<UpstreamAddress, Wrong> {
+pub(super) fn address(text: &str) -> Result<UpstreamAddress, ValueError> {
     let Some(path) = text.strip_prefix(UNIX) else {
         return values::origin(text).map(UpstreamAddress::Url);
     };
-    let wrong = |message: &str| Err(Wrong::new(message, "write unix:/run/campaign.sock"));
+    let wrong = |message: &str| Err(ValueError::new(message, "write unix:/run/campaign.sock"));
     if !path.starts_with('/') || path.starts_with("//") || path.ends_with('/') {
         return wrong("must be the absolute path of a socket");
     }
     if path.contains(char::is_control) {
-        return wrong("holds a control character");
+        return wrong("contains a control character");
     }
     if path.len() > LONGEST_SOCKET {
-        return wrong("is longer than the path of a socket may be");
+        return wrong("is too long for the path of a socket");
     }
     Ok(UpstreamAddress::Unix(PathBuf::from(path)))
 }

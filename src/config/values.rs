@@ -1,4 +1,4 @@
-//! Values spelt as text: durations, addresses of servers, scopes, organisation IDs.
+//! Parsers of texts: durations, URLs, addresses, scopes, organisation IDs.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,12 +6,15 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::finding::Wrong;
+use super::finding::ValueError;
 
 /// `500ms`, `30s`, `10m`, `12h`, `1d`, or several in a row as in `1h30m`; at most a year.
-pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
+pub(super) fn duration(text: &str) -> Result<Duration, ValueError> {
     let wrong = |message: &str| {
-        Wrong::new(message, "write a number with its unit (ms, s, m, h, d), such as \"30m\" or \"1h30m\"")
+        ValueError::new(
+            message,
+            "write a number with its unit (ms, s, m, h, d), such as \"30m\" or \"1h30m\"",
+        )
     };
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -35,7 +38,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
             .checked_mul(milliseconds)
             .and_then(|more| total.checked_add(Duration::from_millis(more)))
             .filter(|&total| total <= LONGEST)
-            .ok_or_else(|| Wrong::new("is longer than a year", "write a shorter duration"))?;
+            .ok_or_else(|| ValueError::new("is longer than a year", "write a shorter duration"))?;
         rest = rest[digits + letters..].trim_start();
     }
     Ok(total)
@@ -53,12 +56,12 @@ pub(super) fn write(duration: Duration) -> String {
 }
 
 /// An https address, or an http one on loopback; no user, query or fragment.
-pub(super) fn server(text: &str) -> Result<Url, Wrong> {
+pub(super) fn server(text: &str) -> Result<Url, ValueError> {
     let url = web_address(text)?;
     match url.scheme() {
         "https" => Ok(url),
         _ if is_loopback(&url) => Ok(url),
-        _ => Err(Wrong::new(
+        _ => Err(ValueError::new(
             "must be https: with http, secrets and tokens cross the network readable; http is for loopback addresses only",
             "write https://…",
         )),
@@ -66,12 +69,12 @@ pub(super) fn server(text: &str) -> Result<Url, Wrong> {
 }
 
 /// An origin: http or https, without path.
-pub(super) fn origin(text: &str) -> Result<Url, Wrong> {
+pub(super) fn origin(text: &str) -> Result<Url, ValueError> {
     let url = web_address(text)?;
     if url.path() == "/" {
         Ok(url)
     } else {
-        Err(Wrong::new(
+        Err(ValueError::new(
             "must be an origin, without a path",
             format!("write {}", url.origin().ascii_serialization()),
         ))
@@ -79,13 +82,13 @@ pub(super) fn origin(text: &str) -> Result<Url, Wrong> {
 }
 
 /// The public origin of the gateway.
-pub(super) fn callback_server(text: &str) -> Result<Url, Wrong> {
+pub(super) fn callback_server(text: &str) -> Result<Url, ValueError> {
     let url = origin(text)?;
     if url.scheme() == "https" {
         return Ok(url);
     }
-    Err(Wrong::new(
-        "must be https: IMS takes no http callback and sends the browser to the client's default redirect URI instead",
+    Err(ValueError::new(
+        "must be https: IMS accepts no http callback and sends the browser to the client's default redirect URI instead",
         "write https://… and register that address with /ims/callback at Adobe",
     ))
 }
@@ -100,24 +103,25 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn web_address(text: &str) -> Result<Url, Wrong> {
+fn web_address(text: &str) -> Result<Url, ValueError> {
     let example = "write an address such as https://host.example.com";
-    // The URL standard would silently drop or turn these.
+    // The URL standard silently drops or replaces these.
     if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
-        return Err(Wrong::new("holds a blank, a control character or a backslash", example));
+        return Err(ValueError::new("contains a space, a control character or a backslash", example));
     }
-    let url = Url::parse(text).map_err(|error| Wrong::new(format!("is not a URL ({error})"), example))?;
+    let url =
+        Url::parse(text).map_err(|error| ValueError::new(format!("is not a URL ({error})"), example))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(Wrong::new("is neither an http nor an https address", example));
+        return Err(ValueError::new("is neither an http nor an https address", example));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Wrong::new(
-            "must not hold a user or a password",
+        return Err(ValueError::new(
+            "must not contain a user or a password",
             "remove everything before the `@`, and the `@`",
         ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(Wrong::new(
+        return Err(ValueError::new(
             "must not have a query or a fragment",
             "remove everything from `?` or `#` on",
         ));
@@ -125,13 +129,16 @@ fn web_address(text: &str) -> Result<Url, Wrong> {
     Ok(url)
 }
 
-/// Scopes, split at commas and blanks, each once.
-pub(super) fn scopes(text: &str) -> Result<Vec<String>, Wrong> {
+/// Scopes, separated by commas or spaces, without duplicates.
+pub(super) fn scopes(text: &str) -> Result<Vec<String>, ValueError> {
     let mut scopes: Vec<String> = Vec::new();
     for scope in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|scope| !scope.is_empty()) {
         // RFC 6749 §3.3: %x21 / %x23-5B / %x5D-7E
         if let Some(c) = scope.chars().find(|c| !matches!(c, '!' | '#'..='[' | ']'..='~')) {
-            return Err(Wrong::new(format!("holds {c:?}, which no scope may hold"), "remove the character"));
+            return Err(ValueError::new(
+                format!("contains {c:?}, which no scope may contain"),
+                "remove the character",
+            ));
         }
         if !scopes.iter().any(|known| known == scope) {
             scopes.push(scope.to_owned());
@@ -139,14 +146,14 @@ pub(super) fn scopes(text: &str) -> Result<Vec<String>, Wrong> {
     }
     let has = |name: &str| scopes.iter().any(|scope| scope == name);
     if !has("openid") {
-        return Err(Wrong::new(
+        return Err(ValueError::new(
             "lacks `openid`: without it IMS returns no id_token",
             "add openid to the list",
         ));
     }
     if !has(READ_ORGANIZATIONS) && !has(PRODUCT_CONTEXT) {
-        return Err(Wrong::new(
-            "names no source of groups, so nobody could be let in",
+        return Err(ValueError::new(
+            "names no source of groups, so nobody could sign in",
             format!(
                 "add {READ_ORGANIZATIONS} or {PRODUCT_CONTEXT}, whichever Adobe provisioned for the client"
             ),
@@ -156,14 +163,17 @@ pub(super) fn scopes(text: &str) -> Result<Vec<String>, Wrong> {
 }
 
 /// `<ident>@<authority>`.
-pub(super) fn organization_id(text: &str) -> Result<&str, Wrong> {
-    let mend = "copy the IMS organisation ID from the external account or the Admin Console, such as 0123456789ABCDEF01234567@AdobeOrg";
+pub(super) fn organization_id(text: &str) -> Result<&str, ValueError> {
+    let fix = "copy the IMS organisation ID from the external account or the Admin Console, such as 0123456789ABCDEF01234567@AdobeOrg";
     let Some((ident, authority)) = text.split_once('@') else {
-        return Err(Wrong::new("is not an IMS organisation ID: it has no `@`", mend));
+        return Err(ValueError::new("is not an IMS organisation ID: it has no `@`", fix));
     };
     let is_word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
     if !is_word(ident) || !is_word(authority) {
-        return Err(Wrong::new("is not an IMS organisation ID: letters and digits, `@`, `AdobeOrg`", mend));
+        return Err(ValueError::new(
+            "is not an IMS organisation ID: letters and digits, `@`, `AdobeOrg`",
+            fix,
+        ));
     }
     Ok(text)
 }
@@ -175,20 +185,20 @@ pub(super) fn is_adobe_organization(id: &str) -> bool {
 }
 
 /// A host name or address without port, in lower case.
-pub(super) fn host(text: &str) -> Result<String, Wrong> {
+pub(super) fn host(text: &str) -> Result<String, ValueError> {
     let host = Host::parse(text).map_err(|error| {
-        Wrong::new(
+        ValueError::new(
             format!("is not a host name ({error})"),
-            "write the name alone, without https://, port or path",
+            "write only the name, without https://, port or path",
         )
     })?;
     Ok(host.to_string())
 }
 
 /// An IP address and a port.
-pub(super) fn socket(text: &str) -> Result<SocketAddr, Wrong> {
+pub(super) fn socket(text: &str) -> Result<SocketAddr, ValueError> {
     text.parse().map_err(|_| {
-        Wrong::new(
+        ValueError::new(
             "is not an address with a port",
             "write an IP address and a port, such as \"0.0.0.0:443\" or \"[::]:443\"",
         )
@@ -196,37 +206,40 @@ pub(super) fn socket(text: &str) -> Result<SocketAddr, Wrong> {
 }
 
 /// A network, or a single address as the smallest one.
-pub(super) fn network(text: &str) -> Result<IpNet, Wrong> {
+pub(super) fn network(text: &str) -> Result<IpNet, ValueError> {
     let single = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address)).ok();
     text.parse().ok().or_else(single).ok_or_else(|| {
-        Wrong::new("is not a network", "write it as CIDR, such as \"10.0.0.0/8\", or as one address")
+        ValueError::new("is not a network", "write it as CIDR, such as \"10.0.0.0/8\", or as one address")
     })
 }
 
 /// Permissions as `chmod` takes them.
-pub(super) fn mode(text: &str) -> Result<u32, Wrong> {
-    let wrong = || Wrong::new("is not a mode", "write octal permissions such as \"0660\"");
+pub(super) fn mode(text: &str) -> Result<u32, ValueError> {
+    let wrong = || ValueError::new("is not an octal mode", "write octal permissions such as \"0660\"");
     let octal = matches!(text.len(), 3 | 4) && text.bytes().all(|b| matches!(b, b'0'..=b'7'));
     let mode = u32::from_str_radix(text, 8).ok().filter(|mode| octal && *mode <= 0o777);
     mode.ok_or_else(wrong)
 }
 
-/// A text that is not empty and neither begins nor ends with a blank.
-pub(super) fn name(text: &str) -> Result<&str, Wrong> {
+/// A text that is not empty and neither begins nor ends with a space.
+pub(super) fn name(text: &str) -> Result<&str, ValueError> {
     if text.trim().is_empty() {
-        return Err(Wrong::new("is empty", "write the value of the external account"));
+        return Err(ValueError::new("is empty", "write the value of the external account"));
     }
     if text.trim() != text || text.contains(char::is_control) {
-        return Err(Wrong::new("begins or ends with a blank, or holds a control character", "remove it"));
+        return Err(ValueError::new(
+            "begins or ends with a space, or contains a control character",
+            "remove it",
+        ));
     }
     Ok(text)
 }
 
-/// The scope that opens the list of organisations and their groups.
+/// Scope for the organisations of a person and their groups.
 pub(super) const READ_ORGANIZATIONS: &str = "read_organizations";
-/// The scope that opens the list of product profiles.
+/// Scope for the product profiles of a person.
 pub(super) const PRODUCT_CONTEXT: &str = "additional_info.projectedProductContext";
-/// Longer durations are slips, and far from what a clock can add.
+/// Longer durations are mistakes, and far below what a clock can add.
 const LONGEST: Duration = Duration::from_hours(8784);
 
 #[cfg(test)]
@@ -287,14 +300,14 @@ mod tests {
     }
 
     #[test]
-    fn scopes_are_split_at_commas_and_blanks() {
+    fn scopes_are_separated_by_commas_or_spaces() {
         assert_eq!(
             scopes("openid, AdobeID read_organizations,,openid").unwrap(),
             ["openid", "AdobeID", "read_organizations"]
         );
         assert!(scopes("openid additional_info.projectedProductContext").is_ok());
         assert!(scopes("read_organizations").unwrap_err().message.contains("openid"));
-        assert!(scopes("openid,session").unwrap_err().mend.contains("read_organizations"));
+        assert!(scopes("openid,session").unwrap_err().fix.contains("read_organizations"));
         assert!(scopes("openid,read_organizations,\"x\"").is_err());
     }
 

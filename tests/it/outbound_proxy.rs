@@ -266,7 +266,7 @@ async fn check_says_by_which_proxy_ims_is_asked_who_named_it_and_why_it_refuses(
         ] {
             let said = check(folder.path(), &line, &environment).await;
             assert!(
-                said.contains(&format!("IMS is asked through the proxy {address}, with a user")),
+                said.contains(&format!("IMS is reached through the proxy {address}, with a user")),
                 "{said}"
             );
             assert!(said.contains(place), "{said}");
@@ -294,7 +294,7 @@ async fn no_proxy_and_none_keep_ims_off_the_proxy() {
     let local = "https://127.0.0.1:9";
     for line in ["proxy = \"none\"", "proxy = \"\""] {
         let said = offline(line, &[url()]).await;
-        assert!(said.contains("IMS is asked without a proxy"), "{said}");
+        assert!(said.contains("IMS is reached without a proxy"), "{said}");
         checked(folder.path(), local, &["--json"], line, &[url()]).await;
     }
     checked(folder.path(), local, &["--json"], "", &[url()]).await;

@@ -29,7 +29,7 @@ pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item
     }
     if let (Some(chain), Some(key)) = (chain, key) {
         items.push(pair(places, chain, key));
-        items.push(Item::ok(places, PRIVATE_KEY, "readable by the gateway's user and group alone"));
+        items.push(Item::ok(places, PRIVATE_KEY, "readable only by the gateway's user and group"));
     }
     items
 }
@@ -50,7 +50,7 @@ pub(super) fn authorities(places: &Places, key: &str, path: &Path) -> Item {
                 path.display(),
                 index + 1
             );
-            return Item::stops(places, key, message, MEND_PEM);
+            return Item::stops(places, key, message, FIX_PEM);
         }
     }
     Item::ok(places, key, format!("{count} certificate authorities"))
@@ -59,7 +59,7 @@ pub(super) fn authorities(places: &Places, key: &str, path: &Path) -> Item {
 fn read_chain(places: &Places, key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Item> {
     let bytes = read(places, key, path)?;
     pem::certificates(&bytes)
-        .map_err(|error| Item::stops(places, key, format!("{}: {error}", path.display()), MEND_PEM))
+        .map_err(|error| Item::stops(places, key, format!("{}: {error}", path.display()), FIX_PEM))
 }
 
 fn read_key(places: &Places, path: &Path) -> Result<PrivateKeyDer<'static>, Item> {
@@ -87,12 +87,7 @@ fn dates(places: &Places, chain: &[CertificateDer<'_>], now: UnixTime) -> Item {
             format!("certificate {} of the chain", number + 1)
         };
         let Ok((_, parsed)) = parse_x509_certificate(certificate) else {
-            return Item::stops(
-                places,
-                CERTIFICATE,
-                format!("{which} is not an X.509 certificate"),
-                MEND_PEM,
-            );
+            return Item::stops(places, CERTIFICATE, format!("{which} is not an X.509 certificate"), FIX_PEM);
         };
         let (from, until) = (parsed.validity.not_before.timestamp(), parsed.validity.not_after.timestamp());
         if now.0 > until {
@@ -111,19 +106,14 @@ fn dates(places: &Places, chain: &[CertificateDer<'_>], now: UnixTime) -> Item {
             return Item::ok(places, CERTIFICATE, format!("valid until {}", day(until)));
         }
     }
-    Item::stops(places, CERTIFICATE, "the chain is empty", MEND_PEM)
+    Item::stops(places, CERTIFICATE, "the chain is empty", FIX_PEM)
 }
 
 fn hosts(config: &Config, places: &Places, certificate: &CertificateDer<'_>) -> Vec<Item> {
     let parsed = match ParsedCertificate::try_from(certificate) {
         Ok(parsed) => parsed,
         Err(error) => {
-            return vec![Item::stops(
-                places,
-                CERTIFICATE,
-                format!("rustls cannot use it: {error}"),
-                MEND_PEM,
-            )];
+            return vec![Item::stops(places, CERTIFICATE, format!("rustls cannot use it: {error}"), FIX_PEM)];
         }
     };
     let covers = |host: &str| {
@@ -160,7 +150,7 @@ fn pair(places: &Places, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer
             places,
             PRIVATE_KEY,
             "does not belong to the first certificate of listen.certificate",
-            "use the key of that certificate; the gateway's own certificate stands first in the chain",
+            "use the key of that certificate; the gateway's own certificate comes first in the chain",
         ),
         _ => Item::ok(places, PRIVATE_KEY, "belongs to the certificate"),
     }
@@ -173,7 +163,7 @@ fn day(timestamp: i64) -> String {
 
 const CERTIFICATE: &str = "listen.certificate";
 const PRIVATE_KEY: &str = "listen.private_key";
-const MEND_PEM: &str = "the file must hold certificates as -----BEGIN CERTIFICATE----- blocks";
+const FIX_PEM: &str = "the file must contain certificates as -----BEGIN CERTIFICATE----- blocks";
 /// Seconds: two weeks to renew.
 const SOON: i64 = 14 * 86_400;
 

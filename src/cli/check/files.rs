@@ -5,14 +5,14 @@ use std::path::Path;
 use super::report::Item;
 use crate::config::Places;
 
-/// A secret: itself, or the file that holds it. Files that are open to others are findings of the configuration.
+/// A secret, or the file that holds it. Files that others can read are already findings of the configuration.
 pub(super) fn secret(places: &Places, key: &str) -> Item {
     let file_key = format!("{key}_file");
     let key = if places.is_set(&file_key) { &file_key } else { key };
     Item::ok(places, key, "set, not shown")
 }
 
-/// A file that can be appended to, or made.
+/// A file that can be appended to, or created.
 pub(super) fn appendable(places: &Places, key: &str, path: &Path) -> Item {
     let name = path.display();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -1,38 +1,38 @@
-//! Masks that are valid and still not what was meant.
+//! Warnings about masks that are valid but probably not meant.
 
 use super::report::Item;
 use crate::config::Places;
 use crate::policy::mask::Mask;
 
-/// What there is to say about the association mask.
+/// The finding about the association mask.
 pub(super) fn check(places: &Places, mask: &Mask) -> Item {
     let text = mask.as_str();
-    let warning = |message: &str, mend: String| Item::warning(places, KEY, message, mend);
+    let warning = |message: &str, fix: String| Item::warning(places, KEY, message, fix);
     if text.starts_with(char::is_whitespace) {
-        return warning("begins with a blank, which no configuration name does", "remove it".to_owned());
+        return warning("begins with a space, which no configuration name does", "remove it".to_owned());
     }
     if mask.is_prefix() {
         if text.contains(['\\', '[', '^', '$', '|', '?', '+', '*']) {
             return warning(
-                "has no capture group, so it is taken letter by letter, signs included",
+                "has no capture group, so it is a literal prefix, special characters included",
                 "put ( ) around the part that is the Campaign group, as in Campaign - acme - (.*)".to_owned(),
             );
         }
         if text.ends_with('-') {
             return warning(
-                "ends without the blank that stands before the group in `Campaign - acme - delivery`",
+                "ends without the space before the group, as in `Campaign - acme - delivery`",
                 format!("write '{text} ' or '{text} (.*)'"),
             );
         }
         return Item::ok(places, KEY, format!("literal prefix: `{text}` and then the Campaign group"));
     }
     if text.ends_with(char::is_whitespace) {
-        return warning("ends with a blank, which no configuration name does", "remove it".to_owned());
+        return warning("ends with a space, which no configuration name does", "remove it".to_owned());
     }
     if mask.group(PROBE).is_some() {
         return warning(
             "matches every name: any group of the organisation becomes a Campaign group, even one called admin",
-            "write the beginning that Campaign's configurations share, as in Campaign - acme - (.*)"
+            "write the prefix that Campaign's configuration names share, as in Campaign - acme - (.*)"
                 .to_owned(),
         );
     }
@@ -48,15 +48,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn masks_that_are_not_what_was_meant_are_noticed() {
+    fn masks_that_are_probably_not_meant_are_warnings() {
         let said = |mask: &str| check(&Places::default(), &Mask::parse(mask).unwrap()).message;
         for (mask, message) in [
             ("Campaign - acme - (.*)", "Campaign - acme - (.*)"),
             ("Campaign - acme - ", "literal prefix"),
             ("Campaign - acme - .*", "no capture group"),
-            ("Campaign - acme -", "ends without the blank"),
-            (" Campaign - acme - (.*)", "begins with a blank"),
-            ("Campaign - acme - (.*) ", "ends with a blank"),
+            ("Campaign - acme -", "ends without the space"),
+            (" Campaign - acme - (.*)", "begins with a space"),
+            ("Campaign - acme - (.*) ", "ends with a space"),
             ("(.*)", "matches every name"),
         ] {
             assert!(said(mask).contains(message), "{mask}: {}", said(mask));

@@ -1,4 +1,4 @@
-//! `imsgate check`: a table of findings, each with its mend.
+//! `imsgate check`: a table of findings, each with its fix.
 
 mod certificate;
 mod files;

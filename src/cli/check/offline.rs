@@ -1,4 +1,4 @@
-//! What can be seen without asking anybody: the configuration and the files it names.
+//! Checks without network: the configuration and the files it names.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
     let mut items = vec![Item::ok(places, "configuration", "read, no errors")];
     items[0].place = file.display().to_string();
     items.extend(warnings.findings().iter().map(|finding| {
-        let mut item = Item::warning(places, &finding.key, &finding.message, &finding.mend);
+        let mut item = Item::warning(places, &finding.key, &finding.message, &finding.fix);
         item.place = place(&finding.location);
         item
     }));
@@ -50,18 +50,18 @@ fn ims(items: &mut Vec<Item>, config: &Config, places: &Places) {
         items.push(certificate::authorities(places, "ims.ca_file", ca_file));
     }
     items.push(proxy(ims, places));
-    // A key that has a warning is not also good.
+    // A key with a warning gets no second, good finding.
     let warned: Vec<String> =
-        items.iter().filter(|item| !item.mend.is_empty()).map(|item| item.key.clone()).collect();
-    items.retain(|item| !item.mend.is_empty() || !warned.contains(&item.key));
+        items.iter().filter(|item| !item.fix.is_empty()).map(|item| item.key.clone()).collect();
+    items.retain(|item| !item.fix.is_empty() || !warned.contains(&item.key));
 }
 
-/// By which way IMS is asked, and who said so.
+/// Whether IMS is reached through a proxy, and which key or variable names it.
 fn proxy(ims: &Ims, places: &Places) -> Item {
     let address = ims.discovery_url.as_str().parse::<http::Uri>();
     let Some(proxy) = &ims.proxy else {
         let key = if places.is_set("ims.proxy_file") { "ims.proxy_file" } else { "ims.proxy" };
-        return Item::ok(places, key, "IMS is asked without a proxy");
+        return Item::ok(places, key, "IMS is reached without a proxy");
     };
     let named_by = proxy.named_by();
     let key = if places.is_set(named_by) { named_by } else { "ims.proxy" };
@@ -70,9 +70,9 @@ fn proxy(ims: &Ims, places: &Places) -> Item {
         key,
         if address.is_ok_and(|address| proxy.is_for(&address)) {
             let account = if proxy.authorization().is_some() { ", with a user and a password" } else { "" };
-            format!("IMS is asked through the proxy {proxy}{account}")
+            format!("IMS is reached through the proxy {proxy}{account}")
         } else {
-            format!("IMS is asked without the proxy {proxy}: it is on loopback, or NO_PROXY names it")
+            format!("IMS is reached without the proxy {proxy}: its address is loopback, or NO_PROXY names it")
         },
     );
     if key != named_by {
@@ -85,20 +85,20 @@ fn scope(scopes: &[String], places: &Places) -> Item {
     let has = |name: &str| scopes.iter().any(|scope| scope == name);
     let (organizations, products) =
         (has("read_organizations"), has("additional_info.projectedProductContext"));
-    let mend = "Campaign's form asks for both; add it if Adobe provisioned it for the client";
+    let fix = "Campaign's form asks for both; add it if Adobe provisioned it for the client";
     match (organizations, products) {
         (true, true) => Item::ok(places, "ims.scope", "groups come from organisations and product profiles"),
         (true, false) => Item::warning(
             places,
             "ims.scope",
-            "groups come from organisations only: additional_info.projectedProductContext is not asked for",
-            mend,
+            "groups come from organisations only: the scope lacks additional_info.projectedProductContext",
+            fix,
         ),
         (false, _) => Item::warning(
             places,
             "ims.scope",
-            "groups come from product profiles only: read_organizations is not asked for",
-            mend,
+            "groups come from product profiles only: the scope lacks read_organizations",
+            fix,
         ),
     }
 }
@@ -113,10 +113,8 @@ fn campaign(items: &mut Vec<Item>, config: &Config, places: &Places) {
         places,
         "campaign.session",
         match campaign.session {
-            SessionMode::BearerLogon => "bearer-logon: a Campaign session is opened at login",
-            SessionMode::Bearer => {
-                "bearer: the IMS token goes with every request; needs Campaign 8.5 or newer"
-            }
+            SessionMode::BearerLogon => "bearer-logon: sign-in opens a Campaign session",
+            SessionMode::Bearer => "bearer: every request carries the IMS token; needs Campaign 8.5 or newer",
             SessionMode::Headers => "headers: Campaign gets identity headers only",
         },
     ));
@@ -133,7 +131,7 @@ fn campaign(items: &mut Vec<Item>, config: &Config, places: &Places) {
                 "name the PEM files of one certificate and its key",
             ),
         });
-        let good = "readable by the gateway's user and group alone";
+        let good = "readable only by the gateway's user and group";
         items.push(Item::ok(places, "campaign.client_key", good));
     }
 }
@@ -146,7 +144,7 @@ fn session(items: &mut Vec<Item>, config: &Config, places: &Places) {
         Item::warning(
             places,
             "session.absolute_timeout",
-            "is longer than 24 h, when Campaign's session and the IMS token end: people are signed out in the middle of work",
+            "is longer than 24 h, the lifetime of Campaign's session and the IMS token: people are signed out in the middle of work",
             "write \"24h\" or less",
         )
     } else {

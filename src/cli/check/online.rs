@@ -119,8 +119,8 @@ async fn campaign(config: &Config, places: &Places) -> Vec<Item> {
     let endpoints = match crate::app::endpoints(campaign) {
         Ok(endpoints) => endpoints,
         Err(error) => {
-            let mend = "mend campaign.ca_file, campaign.client_certificate or campaign.client_key";
-            return vec![Item::stops(places, UPSTREAM, error.to_string(), mend)];
+            let fix = "correct campaign.ca_file, campaign.client_certificate or campaign.client_key";
+            return vec![Item::stops(places, UPSTREAM, error.to_string(), fix)];
         }
     };
     let mut answers = Vec::new();
@@ -140,11 +140,11 @@ async fn campaign(config: &Config, places: &Places) -> Vec<Item> {
             Ok(answer) => health(places, &url, &answer),
             Err(error) => {
                 let message = format!("cannot read {url}: {error}");
-                let mend = "is Campaign running there, and does the firewall let this machine in?";
+                let fix = "is Campaign running there, and does the firewall let this machine in?";
                 if all_down {
-                    Item::stops(places, UPSTREAM, message, mend)
+                    Item::stops(places, UPSTREAM, message, fix)
                 } else {
-                    Item::warning(places, UPSTREAM, message, mend)
+                    Item::warning(places, UPSTREAM, message, fix)
                 }
             }
         })

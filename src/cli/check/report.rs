@@ -16,8 +16,8 @@ pub(super) struct Item {
     /// `file:line`, or the environment variable.
     pub(super) place: String,
     pub(super) message: String,
-    /// Empty when there is nothing to mend.
-    pub(super) mend: String,
+    /// Empty when there is nothing to fix.
+    pub(super) fix: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -39,18 +39,18 @@ impl Item {
         places: &Places,
         key: &str,
         message: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) -> Self {
-        Self::new(Status::Warning, places, key, message, mend)
+        Self::new(Status::Warning, places, key, message, fix)
     }
 
     pub(super) fn stops(
         places: &Places,
         key: &str,
         message: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) -> Self {
-        Self::new(Status::StopsLogins, places, key, message, mend)
+        Self::new(Status::StopsLogins, places, key, message, fix)
     }
 
     fn new(
@@ -58,10 +58,10 @@ impl Item {
         places: &Places,
         key: &str,
         message: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) -> Self {
         let place = if places.is_set(key) { place(&places.location(key)) } else { "default".to_owned() };
-        Self { status, key: key.to_owned(), place, message: message.into(), mend: mend.into() }
+        Self { status, key: key.to_owned(), place, message: message.into(), fix: fix.into() }
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn unusable(errors: &ConfigErrors) -> Vec<Item> {
         key: finding.key.clone(),
         place: finding.location.to_string(),
         message: finding.message.clone(),
-        mend: finding.mend.clone(),
+        fix: finding.fix.clone(),
     };
     errors.findings().iter().map(item).collect()
 }
@@ -103,7 +103,7 @@ pub(super) fn json(items: &[Item]) -> String {
     text
 }
 
-/// One line a finding, a second one for its mend, and the count.
+/// One line per finding, a second one for its fix, and the count.
 pub(super) fn table(items: &[Item], paint: Paint) -> String {
     let keys = items.iter().map(|item| width(&item.key)).max().unwrap_or_default();
     let places = items.iter().map(|item| width(&item.place)).max().unwrap_or_default().min(WIDEST_PLACE);
@@ -125,8 +125,8 @@ pub(super) fn table(items: &[Item], paint: Paint) -> String {
             paint.dim(&item.place),
             line(&item.message)
         );
-        if !item.mend.is_empty() {
-            let _ = writeln!(text, "{}mend: {}", " ".repeat(INDENT), line(&item.mend));
+        if !item.fix.is_empty() {
+            let _ = writeln!(text, "{}fix: {}", " ".repeat(INDENT), line(&item.fix));
         }
     }
     let count = |status| items.iter().filter(|item| item.status == status).count();
@@ -142,11 +142,11 @@ pub(super) fn table(items: &[Item], paint: Paint) -> String {
     text
 }
 
-/// Text from elsewhere must not steer the terminal.
+/// Text from elsewhere must not control the terminal.
 fn line(text: &str) -> String {
     if text.contains(char::is_control) { visible(text) } else { text.to_owned() }
 }
 
-/// Columns of the status and the blanks after it.
+/// Columns of the status and the spaces after it.
 const INDENT: usize = 16;
 const WIDEST_PLACE: usize = 40;

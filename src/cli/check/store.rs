@@ -1,4 +1,4 @@
-//! Where sessions are kept: what can be seen without opening it, because a running gateway may have it open.
+//! The session store, checked without opening it: a running gateway may have it open.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::report::Item;
 use crate::config::{Places, RedisLayout, Store};
 use crate::crypto::{KeyFileError, KeyRing};
 
-/// What is to say about the session store and its keys.
+/// Findings about the session store and its keys.
 pub(super) fn check(store: &Store, places: &Places) -> Vec<Item> {
     let about = |message: String| Item::ok(places, "session.store", message);
     match store {
@@ -19,13 +19,13 @@ pub(super) fn check(store: &Store, places: &Places) -> Vec<Item> {
                 vec![about(format!("embedded: sessions survive a restart, in {}", path.display()))];
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             let folder = folder.unwrap_or(Path::new("."));
-            // The gateway makes the last folder itself.
+            // The gateway creates the last folder itself.
             let above = folder.parent().unwrap_or(folder);
             if !folder.is_dir() && !above.as_os_str().is_empty() && !above.is_dir() {
                 let name = folder.display();
                 let message = format!("the folder {name} does not exist");
-                let mend = format!("mkdir -p {name}, owned by the gateway's user");
-                items.push(Item::stops(places, "session.path", message, mend));
+                let fix = format!("mkdir -p {name}, owned by the gateway's user");
+                items.push(Item::stops(places, "session.path", message, fix));
             }
             match KeyRing::read(key_file) {
                 Err(KeyFileError::Missing(_)) => {}
@@ -42,8 +42,8 @@ pub(super) fn check(store: &Store, places: &Places) -> Vec<Item> {
             let tls = if address.tls { "with TLS" } else { "without TLS" };
             let copies = match address.wait_replicas {
                 0 => String::new(),
-                1 => ", a replica must have a session before it counts".to_owned(),
-                several => format!(", {several} replicas must have a session before it counts"),
+                1 => ", a session counts when a replica has it".to_owned(),
+                several => format!(", a session counts when {several} replicas have it"),
             };
             let mut items =
                 vec![about(format!("redis: {kind}, {tls}{copies}")), keys(KeyRing::read(key_file), places)];
@@ -60,8 +60,8 @@ fn keys(read: Result<KeyRing, KeyFileError>, places: &Places) -> Item {
         Ok(_) => Item::ok(places, "session.key_file", "read, not shown"),
         Err(error) => {
             let text = error.to_string();
-            let (message, mend) = text.split_once("; ").unwrap_or((&text, "make a new key file"));
-            Item::stops(places, "session.key_file", message, mend)
+            let (message, fix) = text.split_once("; ").unwrap_or((&text, "make a new key file"));
+            Item::stops(places, "session.key_file", message, fix)
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Client {
 pub(super) enum Trouble {
     #[error("cannot begin: {0}")]
     Start(#[from] std::io::Error),
-    #[error("nobody answers at {0}: {1}\n    mend: is the gateway running, and is this its listen.admin?")]
+    #[error("nobody answers at {0}: {1}\n    fix: is the gateway running, and is this its listen.admin?")]
     NoAnswer(SocketAddr, HttpError),
     #[error("the gateway at {0} answered {1}: {2}")]
     Refused(SocketAddr, StatusCode, String),

@@ -116,8 +116,8 @@ fn address(args: &SessionsArgs) -> Result<SocketAddr, ExitCode> {
     })?;
     loaded.config.listen.admin.map(reachable).ok_or_else(|| {
         output::err(&format!(
-            "imsgate sessions: {} has no listen.admin, so a gateway with this configuration tells nobody of its \
-             sessions\n    mend: write admin = \"127.0.0.1:9090\" under [listen] and restart it, or give --admin\n",
+            "imsgate sessions: {} has no listen.admin, so a gateway with this configuration does not list its \
+             sessions\n    fix: write admin = \"127.0.0.1:9090\" under [listen] and restart it, or give --admin\n",
             args.config.path().display()
         ));
         unusable

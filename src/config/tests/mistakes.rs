@@ -1,4 +1,4 @@
-//! Mistakes in the file: each is found, with its place and its mend.
+//! Mistakes in the file: each is found, with its position and its fix.
 
 use proptest::prelude::*;
 
@@ -42,16 +42,31 @@ fn every_mistake_is_found_at_once() {
 }
 
 #[test]
+fn rules_over_several_keys_speak_beside_other_mistakes() {
+    let findings =
+        errors(&with("session", "idle_timeout = \"13h\"\nlogin_timeout = \"5\"\nmax_sessions = 0"));
+    let keys: Vec<_> = findings.iter().map(|finding| finding.key.as_str()).collect();
+    assert_eq!(keys, ["session.idle_timeout", "session.login_timeout", "session.max_sessions"]);
+}
+
+#[test]
+fn every_wrong_item_of_a_list_is_found() {
+    let findings = errors(&with("campaign", "hosts = [\"b/c\", 5, \"a.example.com\", \"d:1\"]"));
+    let columns: Vec<_> = findings.iter().map(|finding| place(finding).1).collect();
+    assert_eq!(columns, [10, 17, 37]);
+}
+
+#[test]
 fn an_unknown_key_names_the_nearest_with_line_and_column() {
     let error = only_error("ims", "  clientid = \"x\"");
     assert_eq!(place(&error), (2, 3));
-    assert_eq!(error.mend, "did you mean `ims.client_id`?");
+    assert_eq!(error.fix, "did you mean `ims.client_id`?");
     assert_eq!(
         error.to_string(),
-        "test.toml:2:3: error: `ims.clientid`: unknown key\n    mend: did you mean `ims.client_id`?"
+        "test.toml:2:3: error: `ims.clientid`: unknown key\n    fix: did you mean `ims.client_id`?"
     );
-    assert_eq!(only_error("campain", "session = \"bearer\"").mend, "did you mean [campaign]?");
-    assert_eq!(only_error("listen", "tenant = \"acme\"").mend, "did you mean `experience_cloud.tenant`?");
+    assert_eq!(only_error("campain", "session = \"bearer\"").fix, "did you mean [campaign]?");
+    assert_eq!(only_error("listen", "tenant = \"acme\"").fix, "did you mean `experience_cloud.tenant`?");
 }
 
 #[test]
@@ -73,7 +88,7 @@ fn values_of_the_wrong_kind_say_what_they_must_be() {
     ] {
         assert_eq!(only_error(section, line).message, message, "{line}");
     }
-    assert_eq!(only_error("campaign", "session = \"bearer-login\"").mend, "did you mean \"bearer-logon\"?");
+    assert_eq!(only_error("campaign", "session = \"bearer-login\"").fix, "did you mean \"bearer-logon\"?");
 }
 
 #[test]
@@ -81,7 +96,7 @@ fn values_that_cannot_work_are_refused() {
     for (section, line, said) in [
         ("ims", "server = \"http://ims.example.com\"", "must be https"),
         ("ims", "client_id = \"\"", "is empty"),
-        ("ims", "client_id = \" Campaign1\"", "begins or ends with a blank"),
+        ("ims", "client_id = \" Campaign1\"", "begins or ends with a space"),
         ("ims", "client_secret = \"\"", "is empty"),
         ("ims", "scope = \"read_organizations\"", "lacks `openid`"),
         ("ims", "scope = \"openid\"", "no source of groups"),
@@ -93,7 +108,7 @@ fn values_that_cannot_work_are_refused() {
         ("ims", "association_mask = \"\"", "empty"),
         ("ims", "association_mask = \"Campaign (.*) (.*)\"", "2 capture groups"),
         ("ims", "token_auth = \"jwt\"", "must be one of"),
-        ("ims", "timeout = \"0s\"", "longer than nothing"),
+        ("ims", "timeout = \"0s\"", "longer than zero"),
         ("ims", "timeout = \"10\"", "without a unit"),
         ("ims", "ca_file = \"\"", "is empty"),
         ("campaign", "upstream = []", "empty list"),
@@ -136,14 +151,14 @@ fn values_that_cannot_work_are_refused() {
 }
 
 #[test]
-fn what_is_probably_not_meant_is_a_warning() {
+fn values_that_are_probably_not_meant_are_warnings() {
     for (section, line, said) in [
         ("ims", "organization_id = \"2345B0EA551D747@AdobeOrg\"", "does not look like"),
         ("ims", "client_secret = \"replace-me\"", "placeholder"),
         ("ims", "clock_skew = \"1h\"", "long after"),
         ("campaign", "upstream = \"http://campaign.example.com:8080\"", "plain http"),
         ("listen", "admin = \"0.0.0.0:9090\"", "not a loopback address"),
-        ("listen", "trusted_proxies = [\"0.0.0.0/0\"]", "believes everybody"),
+        ("listen", "trusted_proxies = [\"0.0.0.0/0\"]", "trusts everyone"),
         ("session", "redis_ca_file = \"x\"", "no effect with this session.store"),
         ("session", "redis_url = \"rediss://x\"", "no effect with this session.store"),
         ("session", "store = \"memory\"\nkey_file = \"x\"", "no effect with this session.store"),
@@ -157,40 +172,40 @@ fn what_is_probably_not_meant_is_a_warning() {
 }
 
 #[test]
-fn several_instances_are_refused_with_the_way_out() {
+fn several_instances_are_refused_with_a_fix() {
     let error = errors(&format!("{GOOD}\n[[instance]]\nname = \"a\"\n")).remove(0);
     assert_eq!(
         (error.key.as_str(), error.message.as_str()),
         ("instance", "several instances are not supported yet")
     );
-    assert!(error.mend.contains("single form"));
+    assert!(error.fix.contains("single form"));
 }
 
 #[test]
 fn a_mask_error_points_into_the_text() {
     let error = only_error("ims", "association_mask = 'Campaign - (a) - (b)'");
     assert_eq!(place(&error), (2, 38));
-    assert!(error.mend.contains("(?:…)"));
+    assert!(error.fix.contains("(?:…)"));
     let escaped = only_error("ims", r#"association_mask = "Campaign \\d (a) (b)""#);
     assert_eq!(place(&escaped), (2, 20), "with escapes the whole text is meant");
 }
 
 #[test]
-fn a_list_item_is_pointed_at() {
+fn the_position_of_a_wrong_list_item_is_given() {
     assert_eq!(place(&only_error("campaign", "hosts = [\"a.example.com\", \"b/c\"]")), (11, 27));
 }
 
 #[test]
-fn text_that_is_not_toml_is_said_to_be_so() {
+fn text_that_is_not_toml_is_an_error() {
     let findings = errors("[ims]\nserver = \"https://x\nclient_id = Campaign1\n");
     assert!(findings.iter().all(|finding| finding.message.starts_with("not valid TOML")), "{findings:?}");
     assert_eq!(place(&findings[0]).0, 2);
     let escape = errors(&with("ims", r#"association_mask = "Campaign \(x\) (.*)""#));
-    assert!(escape[0].mend.contains("single quotes"), "{}", escape[0]);
+    assert!(escape[0].fix.contains("single quotes"), "{}", escape[0]);
 }
 
 #[test]
-fn a_terminal_is_shown_the_line() {
+fn the_terminal_shows_the_line() {
     let error = load(&with("ims", "callback_server = \"http://campaign.example.com\"")).unwrap_err();
     let shown = error.render(Look::Terminal { width: 100, colour: false });
     assert!(shown.contains("[test.toml:2:19]"), "{shown}");

@@ -11,7 +11,7 @@ fn secret(loaded: &Loaded) -> String {
 }
 
 #[test]
-fn the_environment_goes_before_the_file() {
+fn the_environment_overrides_the_file() {
     let loaded = load_with(
         GOOD,
         &[
@@ -42,7 +42,7 @@ fn the_environment_goes_before_the_file() {
 }
 
 #[test]
-fn an_override_mends_a_wrong_value_in_the_file() {
+fn an_override_replaces_a_wrong_value_in_the_file() {
     let loaded = load_with(&with("listen", "workers = \"x\""), &[("IMSGATE_LISTEN__WORKERS", "2")]).unwrap();
     assert_eq!(loaded.config.listen.workers, 2);
 }
@@ -95,11 +95,26 @@ fn a_switch_is_true_or_false() {
         "must be true or false, not a text"
     );
     let error = only_error("listen", "proxy_protocol = true");
-    assert!(error.mend.contains("trusted_proxies"), "{error}");
+    assert!(error.fix.contains("trusted_proxies"), "{error}");
 }
 
 #[test]
-fn the_gateway_listens_where_it_is_told() {
+fn hsts_is_a_duration_or_a_switch() {
+    let hsts = |value: &str| {
+        let loaded = load_with(GOOD, &[("IMSGATE_LISTEN__HSTS", value)])?;
+        Ok::<_, ConfigErrors>(loaded.config.listen.hsts.map(|hsts| hsts.as_secs()))
+    };
+    for (value, seconds) in
+        [("1d", Some(86_400)), ("true", Some(31_536_000)), ("false", None), ("0s", None), ("500ms", None)]
+    {
+        assert_eq!(hsts(value).unwrap(), seconds, "{value}");
+    }
+    assert!(hsts("yes").unwrap_err().to_string().contains("is not a duration"));
+    assert_eq!(only_error("listen", "hsts = 5").message, "must be a text, or true or false, not a number");
+}
+
+#[test]
+fn listeners_are_addresses_sockets_and_systemd() {
     use crate::config::ListenAddress as Place;
     let line = r#"https = ["[::]:443", "unix:/run/imsgate.sock", "systemd", "systemd:web"]"#;
     let places = load(&with("listen", line)).unwrap().config.listen.https;
@@ -117,7 +132,7 @@ fn the_gateway_listens_where_it_is_told() {
 }
 
 #[test]
-fn zero_is_no_limit() {
+fn zero_is_unlimited() {
     let limits = load(&with("limits", "connections_per_ip = 0")).unwrap().config.limits;
     assert_eq!((limits.connections_per_ip, limits.body_bytes, limits.requests()), (None, None, None));
     let limits = load(&with("limits", "requests_per_second = 5")).unwrap().config.limits;

@@ -1,4 +1,4 @@
-//! `config/imsgate.toml` is complete and tells the truth about defaults.
+//! `config/imsgate.toml` has every key, with the defaults of the code.
 
 use super::*;
 use crate::config::schema;

@@ -1,4 +1,4 @@
-//! No secret shows in anything that is written about a configuration.
+//! No secret appears in any output about a configuration.
 
 use proptest::prelude::*;
 
@@ -42,7 +42,7 @@ fn the_value_of_a_secret_is_never_shown() {
         format!("[ims]\nserver = \"x\" cleint = \"{SECRET}\"\n"),
         format!("[ims]\nserver = \"https://me:{SECRET}@ims\n"),
         format!("[session]\nredis_url = \"rediss://:{SECRET}@redis\n"),
-        // Wrong kinds and wrong names.
+        // ValueError kinds and wrong names.
         format!("[ims]\nclient_secret = [\"{SECRET}\"]\n"),
         format!("[ims]\nclient_secret = {{ a = \"{SECRET}\" }}\n"),
         format!("[ims]\nclient_secert = \"{SECRET}\"\n"),

@@ -55,9 +55,9 @@ fn by_literal(mask: &Mask, name: &str) -> Option<String> {
     if rest.ends_with(is_blank) {
         differences.push(format!("blank at the end, after `{}`", align::context(group)));
     }
-    let mended = format!("{literal}{group}");
-    if mask.group(&mended).is_none() {
-        differences.push(if mask.matches_in_any_case(&mended) {
+    let corrected = format!("{literal}{group}");
+    if mask.group(&corrected).is_none() {
+        differences.push(if mask.matches_in_any_case(&corrected) {
             format!("differs in case after `{place}`")
         } else {
             format!("`{group}`, after `{place}`, does not fit the rest of the mask")

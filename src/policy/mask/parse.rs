@@ -51,11 +51,11 @@ impl MaskError {
     }
 
     /// What to do about it.
-    pub fn mend(&self) -> &'static str {
+    pub fn fix(&self) -> &'static str {
         match self {
             Self::Blank => "write the mask of the external account, for example `Campaign - acme - (.*)`",
             Self::Syntax { .. } => {
-                "mend the expression; to use one of the characters \\ . + * ? ( ) | [ ] { } ^ $ as itself, write \\ before it"
+                "correct the expression; to use one of the characters \\ . + * ? ( ) | [ ] { } ^ $ as itself, write \\ before it"
             }
             Self::Groups { .. } => {
                 "keep ( ) around the Campaign group alone and write (?:…) for every other group"
