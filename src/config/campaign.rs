@@ -76,7 +76,7 @@ pub struct Campaign {
     #[schemars(extend("default" = ""))]
     pub support_contact: String,
     /// When requests avoid an upstream.
-    pub health: Health,
+    pub health: HealthSettings,
 }
 
 /// Certificate and key for an https upstream that asks for them: PEM files.
@@ -118,7 +118,7 @@ pub struct PoolLimits {
 
 /// `[campaign.health]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-pub struct Health {
+pub struct HealthSettings {
     /// Whether the gateway requests `/r/test` from every upstream at an interval: `on`, `off`, or `auto`,
     /// which is on with several upstreams.
     #[serde(rename = "check")]
@@ -208,7 +208,7 @@ impl Default for PoolLimits {
 }
 
 /// The defaults of the keys.
-impl Default for Health {
+impl Default for HealthSettings {
     fn default() -> Self {
         schema::defaults("campaign.health")
     }

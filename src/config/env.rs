@@ -4,7 +4,7 @@ use super::check;
 use super::finding::{Location, ValueError};
 use super::nearest::nearest;
 use super::schema::{self, Key};
-use super::source::Place;
+use super::source::Position;
 use super::tree::Tree;
 
 /// Sets the keys that the environment names. Variables without `__` that do not begin like a section are ignored: an orchestrator
@@ -42,7 +42,7 @@ fn override_key(tree: &mut Tree, key: &Key, variable: String, value: &str) {
     // The value replaces that of the file, and so findings about that one go.
     tree.findings.retain(|finding| finding.key != key.path);
     tree.put(&key.path, None);
-    tree.places.keys.insert(key.path.clone(), Place::Environment(variable));
+    tree.places.keys.insert(key.path.clone(), Position::Environment(variable));
     tree.set(key, check::from_environment(key, value));
 }
 

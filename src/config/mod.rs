@@ -29,7 +29,9 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use campaign::{Campaign, CheckMode, ClientIdentity, Health, HealthCheck, PoolLimits, SessionMode};
+pub use campaign::{
+    Campaign, CheckMode, ClientIdentity, HealthCheck, HealthSettings, PoolLimits, SessionMode,
+};
 pub use finding::{ConfigErrors, Finding, Level, Location, Look, Warnings};
 pub use ims::{ExperienceCloud, Ims, TokenAuth};
 pub use limits::{Limits, Rate};

@@ -11,7 +11,7 @@ use super::finding::{Finding, Level, Location, ValueError};
 use super::nearest::nearest;
 use super::proxy::ProxyVariables;
 use super::schema::{self, Key, Kind, TWIN};
-use super::source::{Place, Places};
+use super::source::{Places, Position};
 
 /// The values of file and environment, with their places and all that is wrong with them.
 #[derive(Debug, Default)]
@@ -248,7 +248,7 @@ impl Tree {
             let items = items.map(|item| item_place(key, item)).collect();
             self.places
                 .keys
-                .insert(path.clone(), Place::File { key: name.span(), value: value.span(), items });
+                .insert(path.clone(), Position::File { key: name.span(), value: value.span(), items });
             self.set(key, Ok(plain(value.get_ref())));
         }
     }

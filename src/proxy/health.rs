@@ -13,7 +13,7 @@ use crate::config;
 #[derive(Debug)]
 pub struct Health {
     name: Arc<str>,
-    settings: config::Health,
+    settings: config::HealthSettings,
     /// How long one request may try an ejected server before another request may.
     probe: Duration,
     /// True for the only server: it is always tried, and its health only matters for the log.
@@ -42,7 +42,7 @@ pub enum HealthState {
 
 impl Health {
     /// A healthy server.
-    pub fn new(name: Arc<str>, settings: config::Health, probe: Duration, alone: bool) -> Self {
+    pub fn new(name: Arc<str>, settings: config::HealthSettings, probe: Duration, alone: bool) -> Self {
         Self {
             name,
             settings,
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     fn health(ejection: Duration) -> Health {
-        let settings = config::Health { ejection, ..config::Health::default() };
+        let settings = config::HealthSettings { ejection, ..config::HealthSettings::default() };
         Health::new("http://campaign".into(), settings, Duration::from_mins(1), false)
     }
 

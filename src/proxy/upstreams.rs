@@ -163,7 +163,8 @@ mod tests {
         let upstream = |(index, weight): (usize, &u32)| {
             let dialer = Dialer::new(Target::Tcp("127.0.0.1".into(), 9), second);
             let endpoint = Endpoint::new(&format!("http://c{index}"), HeaderValue::from_static("c"), dialer);
-            let settings = config::Health { ejection: second * 60, ..config::Health::default() };
+            let settings =
+                config::HealthSettings { ejection: second * 60, ..config::HealthSettings::default() };
             let health = Health::new(endpoint.name().clone(), settings, second, false);
             Upstream { endpoint, weight: *weight, health: Arc::new(health) }
         };

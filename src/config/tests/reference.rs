@@ -43,7 +43,7 @@ fn the_defaults_of_the_types_are_those_of_the_file() {
     assert_eq!(config.limits, crate::config::Limits::default());
     let campaign = config.instance.campaign.clone();
     assert_eq!(campaign.pool, crate::config::PoolLimits::default());
-    assert_eq!(campaign.health, crate::config::Health::default());
+    assert_eq!(campaign.health, crate::config::HealthSettings::default());
 }
 
 #[test]
