@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::formats::{self, OneOrMany};
-use super::schema;
 use super::upstream::{Upstream, UpstreamEntry};
 use crate::policy::public::{DEFAULT_CAMPAIGN, PublicPaths};
 use crate::policy::shares::ShareLimits;
@@ -197,19 +196,5 @@ impl PoolLimits {
     /// The shares of callers without a session.
     pub fn shares(&self) -> ShareLimits {
         ShareLimits::of(self.max_connections, self.anonymous_share, self.address_share)
-    }
-}
-
-/// The defaults of the keys.
-impl Default for PoolLimits {
-    fn default() -> Self {
-        schema::defaults("campaign")
-    }
-}
-
-/// The defaults of the keys.
-impl Default for HealthSettings {
-    fn default() -> Self {
-        schema::defaults("campaign.health")
     }
 }

@@ -2,9 +2,9 @@
 
 use toml::{Table, Value};
 
-use super::finding::ValueError;
 use super::nearest::nearest;
 use super::schema::{Key, Kind};
+use super::value_error::ValueError;
 
 /// What is wrong with a value, and with which item of its list.
 pub(super) type Mistake = (Option<usize>, ValueError);

@@ -1,11 +1,12 @@
 //! Overrides from the environment: `IMSGATE_IMS__CLIENT_ID` for `ims.client_id`.
 
 use super::check;
-use super::finding::{Location, ValueError};
 use super::nearest::nearest;
 use super::schema::{self, Key};
+use super::source::Location;
 use super::source::Position;
 use super::tree::Tree;
+use super::value_error::ValueError;
 
 /// Sets the keys that the environment names. Variables without `__` that do not begin like a section are ignored: an orchestrator
 /// sets `IMSGATE_PORT` and `IMSGATE_SERVICE_HOST` for a service of this name, and `IMSGATE_CONFIG` and `IMSGATE_LOG` are read

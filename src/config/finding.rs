@@ -1,27 +1,10 @@
 //! Findings: what is wrong in a configuration, where, and how to fix it.
 
 use std::fmt::{self, Display, Formatter, Write as _};
-use std::ops::Range;
 use std::sync::Arc;
 
-use super::source::Shown;
+use super::source::{Location, Shown};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
-
-/// What is wrong with a value, and how to fix it. Never quotes a secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ValueError {
-    pub(super) message: String,
-    pub(super) fix: String,
-    /// The wrong part of the text, in bytes; `None`: all of it.
-    pub(super) part: Option<Range<usize>>,
-}
-
-impl ValueError {
-    pub(super) fn new(message: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { message: message.into(), fix: fix.into(), part: None }
-    }
-}
 
 /// One finding in the configuration. Never holds the value of a secret.
 #[derive(Clone, Debug)]
@@ -47,36 +30,6 @@ pub enum Level {
     Error,
     /// It can be used, but a value is probably not meant.
     Warning,
-}
-
-/// Where a key is set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// In the file.
-    File {
-        /// File name as given.
-        file: String,
-        /// From 1.
-        line: usize,
-        /// From 1, in characters.
-        column: usize,
-        /// Bytes of the file.
-        span: Range<usize>,
-    },
-    /// In this environment variable.
-    Environment(String),
-    /// The file as a whole.
-    Whole(String),
-}
-
-impl Display for Location {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File { file, line, column, .. } => write!(f, "{file}:{line}:{column}"),
-            Self::Environment(variable) => write!(f, "environment variable {variable}"),
-            Self::Whole(file) => f.write_str(file),
-        }
-    }
 }
 
 /// One line `place: level: key: message`, and a second one with the fix.

@@ -12,11 +12,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 
-use super::finding::ValueError;
-use super::listen::ListenAddress;
-use super::proxy;
+use super::address::{ListenAddress, UpstreamAddress};
 use super::redis::RedisAddress;
-use super::{upstream, values};
+use super::value_error::ValueError;
+use super::{proxy, values};
 use crate::files::{self, Problem};
 use crate::policy::cookies::CookieSuffix as Suffix;
 use crate::policy::mask::Mask;
@@ -70,7 +69,7 @@ formats! {
     /// The public origin of the gateway.
     PublicOrigin = "public-origin", |text| same(text, values::callback_server(text));
     /// An origin, or `unix:` and the absolute path of a socket.
-    UpstreamUrl = "upstream", |text| same(text, upstream::address(text));
+    UpstreamUrl = "upstream", |text| same(text, UpstreamAddress::try_from(text.to_owned()));
     /// A URL of Redis.
     RedisUrl = "redis-url", |text| same(text, RedisAddress::parse(text));
     /// The address of an HTTP proxy, or `none`.

@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::formats::{self, zero_is_none};
-use super::schema;
 use crate::policy::buffers::BufferLimits;
 use crate::policy::min_rate::MinRate;
 use crate::wire::framing::HeadLimits;
@@ -117,11 +116,4 @@ impl Limits {
 
 fn rate(per_second: u32, burst: u32) -> Option<Rate> {
     (per_second > 0).then_some(Rate { per_second, burst })
-}
-
-/// The defaults of the keys.
-impl Default for Limits {
-    fn default() -> Self {
-        schema::defaults("limits")
-    }
 }

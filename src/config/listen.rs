@@ -1,8 +1,7 @@
 //! `[listen]`: where the gateway listens.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -10,9 +9,8 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use super::finding::ValueError;
+use super::address::ListenAddress;
 use super::formats::{self, OneOrMany};
-use super::values;
 
 /// `[listen]`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -66,60 +64,6 @@ pub struct Listen {
     #[serde(deserialize_with = "hsts")]
     #[schemars(with = "Hsts", extend("default" = "365d"))]
     pub hsts: Option<Duration>,
-}
-
-/// One entry of `listen.https`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum ListenAddress {
-    /// An IP address and a port; port 0 takes any free one.
-    Tcp(SocketAddr),
-    /// `unix:` and the absolute path of a socket, which is created at the start and removed at the end.
-    Unix(PathBuf),
-    /// `systemd`: all sockets from socket activation (`sd_listen_fds(3)`); `systemd:NAME`: those with this `FileDescriptorName=`.
-    Systemd(Option<String>),
-}
-
-impl TryFrom<String> for ListenAddress {
-    type Error = ValueError;
-
-    fn try_from(text: String) -> Result<Self, ValueError> {
-        if let Some(path) = text.strip_prefix("unix:") {
-            // sun_path has room for 107 bytes and a final zero (unix(7)).
-            let usable = Path::new(path).is_absolute() && !path.ends_with('/') && path.len() < 108;
-            let wrong = || {
-                ValueError::new(
-                    "is not the absolute path of a socket",
-                    "write \"unix:/run/imsgate/https.sock\"",
-                )
-            };
-            return if usable { Ok(Self::Unix(PathBuf::from(path))) } else { Err(wrong()) };
-        }
-        match text.strip_prefix("systemd") {
-            Some("") => Ok(Self::Systemd(None)),
-            Some(name) if name.len() > 1 && name.starts_with(':') => {
-                Ok(Self::Systemd(Some(name[1..].to_owned())))
-            }
-            _ => values::socket(&text).map(Self::Tcp),
-        }
-    }
-}
-
-impl From<SocketAddr> for ListenAddress {
-    fn from(address: SocketAddr) -> Self {
-        Self::Tcp(address)
-    }
-}
-
-impl fmt::Display for ListenAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(f, "{address}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-            Self::Systemd(None) => f.write_str("systemd"),
-            Self::Systemd(Some(name)) => write!(f, "systemd:{name}"),
-        }
-    }
 }
 
 /// `listen.hsts`: a duration, or on or off.

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::finding::{ConfigErrors, Finding, Level, Location, ValueError, Warnings};
+use super::finding::{ConfigErrors, Finding, Level, Warnings};
 use super::schema::Sections;
-use super::source::Places;
+use super::source::{Location, Places};
 use super::tree::{self, Tree};
+use super::value_error::ValueError;
 use super::{Campaign, ExperienceCloud, Ims, Limits, Listen, Log, Session};
-use super::{env, proxy, rules, secret_files};
+use super::{env, rules, secret_files};
 use crate::files::{self, Problem};
 use crate::policy::mask::Mask;
 
@@ -124,7 +125,7 @@ pub(crate) fn from_text(
     secret_files::read(&mut tree);
     tree.complete();
     rules::apply(&mut tree);
-    let proxy = proxy::of_environment(&mut tree);
+    let proxy = rules::proxy_of_environment(&mut tree);
     if tree.findings.iter().any(|finding| finding.level == Level::Error) {
         return Err(errors(tree));
     }
@@ -135,7 +136,10 @@ pub(crate) fn from_text(
         return Err(errors(tree));
     };
     let Sections { mut ims, experience_cloud, campaign, listen, limits, session, log } = sections;
-    ims.proxy = ims.proxy.map(|proxy| proxy::named(proxy, &tree)).or(proxy);
+    if tree.is_set(rules::PROXY_FILE) {
+        ims.proxy = ims.proxy.map(|proxy| proxy.named(rules::PROXY_FILE));
+    }
+    ims.proxy = ims.proxy.or(proxy);
     let instance = Arc::new(Instance { name: String::new(), ims, experience_cloud, campaign });
     let config = Config { instance, listen, limits, session, log };
     let warnings = Warnings(finish(&mut tree));

@@ -4,8 +4,10 @@
 //! Schema follows from it, and `check` checks each value of file and environment against it. `rules` compares keys with each
 //! other. All findings come at once, with file, line, column and fix; serde reads only values without an error.
 
+mod address;
 mod campaign;
 mod check;
+mod defaults;
 mod env;
 mod finding;
 mod formats;
@@ -24,18 +26,20 @@ mod session;
 mod source;
 mod tree;
 mod upstream;
+mod value_error;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
+pub use address::{ListenAddress, UpstreamAddress};
 pub use campaign::{
     Campaign, CheckMode, ClientIdentity, HealthCheck, HealthSettings, PoolLimits, SessionMode,
 };
-pub use finding::{ConfigErrors, Finding, Level, Location, Look, Warnings};
+pub use finding::{ConfigErrors, Finding, Level, Look, Warnings};
 pub use ims::{ExperienceCloud, Ims, TokenAuth};
 pub use limits::{Limits, Rate};
-pub use listen::{Listen, ListenAddress};
+pub use listen::Listen;
 #[cfg(feature = "demo")]
 pub(crate) use load::from_text;
 pub use load::{Config, Instance, Loaded, association_mask, read};
@@ -43,8 +47,8 @@ pub use log::{Log, LogFormat};
 pub use redis::{NotAnAddress, RedisAccount, RedisAddress, RedisLayout};
 pub use schema::json_schema;
 pub use session::{Session, Store};
-pub use source::Places;
-pub use upstream::{Upstream, UpstreamAddress, UpstreamError};
+pub use source::{Location, Places};
+pub use upstream::{Upstream, UpstreamError};
 pub use values::is_loopback;
 
 /// The configuration file when neither `--config` nor `IMSGATE_CONFIG` names another.

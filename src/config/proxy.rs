@@ -1,12 +1,10 @@
 //! The proxy for IMS: `ims.proxy`, or else the environment.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
-use url::Url;
 
-use super::finding::{Location, ValueError};
-use super::tree::Tree;
-use crate::policy::outbound_proxy::{NotAProxy, OutboundProxy, is_never_proxied};
+use super::value_error::ValueError;
+use crate::policy::outbound_proxy::{NotAProxy, OutboundProxy};
 
 /// The proxy variables, read as curl does: the lower-case name has priority, and an empty value counts as not set.
 #[derive(Debug, Default)]
@@ -30,12 +28,12 @@ impl ProxyVariables {
     }
 
     /// The proxy for https addresses, and the variable that names it.
-    fn https(&self) -> Option<(&'static str, &SecretString)> {
+    pub(super) fn https(&self) -> Option<(&'static str, &SecretString)> {
         Self::HTTPS.into_iter().zip(&self.https).find_map(|(name, value)| Some((name, value.as_ref()?)))
     }
 
     /// Addresses that are reached without a proxy.
-    fn no(&self) -> &str {
+    pub(super) fn no(&self) -> &str {
         self.no.iter().flatten().next().map_or("", String::as_str)
     }
 }
@@ -54,41 +52,12 @@ pub(super) fn of_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     parse(&String::deserialize(deserializer)?, KEY).map_err(serde::de::Error::custom)
 }
 
-/// The proxy of the environment, when the configuration names none.
-pub(super) fn of_environment(tree: &mut Tree) -> Option<OutboundProxy> {
-    if tree.is_set(KEY) || tree.is_set(KEY_FILE) {
-        return None;
-    }
-    let (variable, text) = tree.proxies.https()?;
-    let no_proxy = tree.proxies.no();
-    match OutboundProxy::parse(text.expose_secret(), variable) {
-        Ok(proxy) => Some(proxy.except(no_proxy)),
-        Err(error) => {
-            let address = tree.get::<Url>("ims.discovery_url");
-            // Other programs may understand it. It is an error only when this one would use it.
-            if address.is_some_and(|url| !is_never_proxied_url(&url, no_proxy)) {
-                tree.error(KEY, Location::Environment(variable.to_owned()), wrong(error));
-            }
-            None
-        }
-    }
-}
-
-/// The proxy, named by the key that is set.
-pub(super) fn named(proxy: OutboundProxy, tree: &Tree) -> OutboundProxy {
-    if tree.is_set(KEY_FILE) { proxy.named(KEY_FILE) } else { proxy }
-}
-
-fn is_never_proxied_url(url: &Url, no_proxy: &str) -> bool {
-    url.as_str().parse().is_ok_and(|address| is_never_proxied(&address, no_proxy))
-}
-
-fn wrong(error: NotAProxy) -> ValueError {
+pub(super) fn wrong(error: NotAProxy) -> ValueError {
     ValueError::new(
         error.to_string(),
         "write http://host:port or http://user:password@host:port in ims.proxy, special characters as %XX; or ims.proxy = \"none\"",
     )
 }
 
-const KEY: &str = "ims.proxy";
-const KEY_FILE: &str = "ims.proxy_file";
+/// The key of the proxy.
+pub(super) const KEY: &str = "ims.proxy";

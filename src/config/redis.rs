@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::finding::ValueError;
+use super::value_error::ValueError;
 
 /// Address of Redis, and the accounts of the gateway there.
 #[derive(Clone, Debug, Deserialize)]

@@ -4,17 +4,21 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use secrecy::ExposeSecret as _;
 use toml::Value;
 use url::Url;
 
-use super::finding::ValueError;
-use super::listen::ListenAddress;
+use super::address::ListenAddress;
+use super::proxy;
 use super::redis::RedisAddress;
 use super::schema::TWIN;
 use super::session::StoreKind;
+use super::source::Location;
 use super::tree::Tree;
 use super::upstream::{MOST_UPSTREAMS, Upstream};
+use super::value_error::ValueError;
 use super::values;
+use crate::policy::outbound_proxy::{OutboundProxy, is_never_proxied};
 
 /// Applies every rule. A rule about a key that is wrong by itself says nothing.
 pub(super) fn apply(tree: &mut Tree) {
@@ -266,11 +270,33 @@ fn store(tree: &mut Tree) {
     }
 }
 
+/// The proxy of the environment, when the configuration names none.
+pub(super) fn proxy_of_environment(tree: &mut Tree) -> Option<OutboundProxy> {
+    if tree.is_set(proxy::KEY) || tree.is_set(PROXY_FILE) {
+        return None;
+    }
+    let (variable, text) = tree.proxies.https()?;
+    let no_proxy = tree.proxies.no();
+    let is_used = |url: &Url| url.as_str().parse().is_ok_and(|address| !is_never_proxied(&address, no_proxy));
+    match OutboundProxy::parse(text.expose_secret(), variable) {
+        Ok(proxy) => return Some(proxy.except(no_proxy)),
+        // Other programs may understand it. It is an error only when this one would use it.
+        Err(error) if tree.get("ims.discovery_url").is_some_and(|url| is_used(&url)) => {
+            let location = Location::Environment(variable.to_owned());
+            tree.error(proxy::KEY, location, proxy::wrong(error));
+        }
+        Err(_) => {}
+    }
+    None
+}
+
 /// The key itself, or the one that names the file of the secret, whichever is set.
 fn set_as(tree: &Tree, secret: &str) -> String {
     if tree.is_set(secret) { secret.to_owned() } else { format!("{secret}{TWIN}") }
 }
 
+/// Names the file of `ims.proxy`.
+pub(super) const PROXY_FILE: &str = "ims.proxy_file";
 const CLIENT_CERTIFICATE: &str = "campaign.client_certificate";
 const CLIENT_KEY: &str = "campaign.client_key";
 /// The client secret of the reference file.

@@ -5,11 +5,9 @@ use std::sync::LazyLock;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::campaign::Campaign;
-use super::check::check;
 use super::formats::{self, Read};
 use super::ims::{ExperienceCloud, Ims};
 use super::limits::Limits;
@@ -92,16 +90,6 @@ pub(super) fn key(path: &str) -> Option<&'static Key> {
 /// The sections in order of the schema; a section within another has a dotted name.
 pub(super) fn sections() -> impl Iterator<Item = &'static str> {
     SECTIONS.iter().map(|(path, _)| path.as_str())
-}
-
-/// What serde reads when only defaults are set in a section.
-pub(super) fn defaults<T: DeserializeOwned>(section: &str) -> T {
-    let keys = KEYS.iter().filter_map(|key| {
-        let name = key.path.strip_prefix(section)?.strip_prefix('.')?;
-        Some((name.to_owned(), check(key, key.default.as_ref()?).ok()??))
-    });
-    let values = toml::Value::Table(keys.collect());
-    values.try_into().expect("a test compares the defaults of each section with the reference file")
 }
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::finding::ValueError;
 use super::schema::{self, TWIN};
 use super::tree::Tree;
-use crate::files::{self, FileError};
+use super::value_error::ValueError;
+use crate::files;
 
 /// Reads the file of every secret that has one; a secret is set in one way only.
 pub(super) fn read(tree: &mut Tree) {
@@ -51,12 +51,6 @@ fn read_one(file: &Path) -> Result<String, ValueError> {
         return Err(ValueError::new("is empty", "write the secret into the file"));
     }
     Ok(text)
-}
-
-impl From<&FileError> for ValueError {
-    fn from(error: &FileError) -> Self {
-        Self::new(format!("cannot use {}: {}", error.path.display(), error.reason()), error.fix())
-    }
 }
 
 const LONGEST: usize = 8192;

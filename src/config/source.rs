@@ -1,14 +1,52 @@
 //! Positions of keys and values in the file, and the parts of it that may be shown.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
 use std::sync::Arc;
 
 use miette::{MietteError, NamedSource, SourceCode, SourceSpan, SpanContents};
 
-use super::finding::Location;
 use super::schema;
-use super::tree::Unknown;
+
+/// Where a key is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// In the file.
+    File {
+        /// File name as given.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// From 1, in characters.
+        column: usize,
+        /// Bytes of the file.
+        span: Range<usize>,
+    },
+    /// In this environment variable.
+    Environment(String),
+    /// The file as a whole.
+    Whole(String),
+}
+
+impl Display for Location {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { file, line, column, .. } => write!(f, "{file}:{line}:{column}"),
+            Self::Environment(variable) => write!(f, "environment variable {variable}"),
+            Self::Whole(file) => f.write_str(file),
+        }
+    }
+}
+
+/// An unknown key. Its name may be shown, its value may not.
+#[derive(Debug)]
+pub(super) struct Unknown {
+    pub key: Range<usize>,
+    pub value: Range<usize>,
+    /// The known key or section that was probably meant.
+    pub meant: Option<String>,
+}
 
 /// Where every key of a configuration was set.
 #[derive(Clone, Debug, Default)]

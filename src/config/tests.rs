@@ -5,8 +5,9 @@ mod overrides;
 mod reference;
 mod secrets;
 
-use super::finding::{ConfigErrors, Finding, Level, Location};
+use super::finding::{ConfigErrors, Finding, Level};
 use super::load::{Loaded, from_text};
+use super::source::Location;
 
 /// A complete configuration that tests change.
 const GOOD: &str = r#"[ims]

@@ -7,11 +7,12 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::check::{Mistake, check, describe};
-use super::finding::{Finding, Level, Location, ValueError};
+use super::finding::{Finding, Level};
 use super::nearest::nearest;
 use super::proxy::ProxyVariables;
 use super::schema::{self, Key, Kind, TWIN};
-use super::source::{Places, Position};
+use super::source::{Location, Places, Position, Unknown};
+use super::value_error::ValueError;
 
 /// The values of file and environment, with their places and all that is wrong with them.
 #[derive(Debug, Default)]
@@ -25,15 +26,6 @@ pub(super) struct Tree {
     pub proxies: ProxyVariables,
     /// False when the text is not TOML; then nothing else is checked.
     pub is_toml: bool,
-}
-
-/// An unknown key. Its name may be shown, its value may not.
-#[derive(Debug)]
-pub(super) struct Unknown {
-    pub key: Range<usize>,
-    pub value: Range<usize>,
-    /// The known key or section that was probably meant.
-    pub meant: Option<String>,
 }
 
 /// Reads `text`, which came from `file`.

@@ -1,16 +1,13 @@
 //! `campaign.upstream`: addresses and weights of the Campaign servers.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use url::Url;
 
-use super::finding::ValueError;
-use super::formats;
-use super::values;
+use super::address::UpstreamAddress;
+use super::{formats, values};
 
 /// One Campaign server.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -31,16 +28,6 @@ pub struct Upstream {
 pub(super) enum UpstreamEntry {
     Plain(#[schemars(with = "formats::UpstreamUrl")] String),
     Weighted(Upstream),
-}
-
-/// Address of a Campaign server.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum UpstreamAddress {
-    /// An http or https origin, without path.
-    Url(Url),
-    /// The absolute path of a Unix socket; plain HTTP is spoken there.
-    Unix(PathBuf),
 }
 
 /// Why a text is no address of an upstream.
@@ -65,25 +52,9 @@ impl FromStr for Upstream {
 
     /// An address alone: weight 1.
     fn from_str(text: &str) -> Result<Self, UpstreamError> {
-        let address = address(text).map_err(|wrong| UpstreamError(wrong.message))?;
+        let address = UpstreamAddress::try_from(text.to_owned());
+        let address = address.map_err(|wrong| UpstreamError(wrong.message))?;
         Ok(Self { address, weight: 1 })
-    }
-}
-
-impl TryFrom<String> for UpstreamAddress {
-    type Error = ValueError;
-
-    fn try_from(text: String) -> Result<Self, ValueError> {
-        address(&text)
-    }
-}
-
-impl fmt::Display for UpstreamAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url(url) => f.write_str(&url.origin().ascii_serialization()),
-            Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
-        }
     }
 }
 
@@ -93,29 +64,8 @@ impl fmt::Display for Upstream {
     }
 }
 
-/// An origin, or `unix:` and an absolute path.
-pub(super) fn address(text: &str) -> Result<UpstreamAddress, ValueError> {
-    let Some(path) = text.strip_prefix(UNIX) else {
-        return values::origin(text).map(UpstreamAddress::Url);
-    };
-    let wrong = |message: &str| Err(ValueError::new(message, "write unix:/run/campaign.sock"));
-    if !path.starts_with('/') || path.starts_with("//") || path.ends_with('/') {
-        return wrong("must be the absolute path of a socket");
-    }
-    if path.contains(char::is_control) {
-        return wrong("contains a control character");
-    }
-    if path.len() > LONGEST_SOCKET {
-        return wrong("is too long for the path of a socket");
-    }
-    Ok(UpstreamAddress::Unix(PathBuf::from(path)))
-}
-
 /// Most upstreams of one instance.
 pub(super) const MOST_UPSTREAMS: usize = 64;
-const UNIX: &str = "unix:";
-/// `sun_path` of unix(7), without the final zero.
-const LONGEST_SOCKET: usize = 107;
 
 #[cfg(test)]
 mod tests {

@@ -9,27 +9,7 @@ type File = String;
 type Imports = BTreeMap<File, BTreeSet<File>>;
 
 /// Circles that exist, each with its files. A circle that is gone must leave this list; nothing may be added.
-const CIRCLES: &[&[&str]] = &[
-    &[
-        "config::campaign",
-        "config::check",
-        "config::finding",
-        "config::formats",
-        "config::ims",
-        "config::limits",
-        "config::listen",
-        "config::log",
-        "config::proxy",
-        "config::redis",
-        "config::schema",
-        "config::session",
-        "config::source",
-        "config::tree",
-        "config::upstream",
-        "config::values",
-    ],
-    &["demo::ims::faults", "demo::ims::gate"],
-];
+const CIRCLES: &[&[&str]] = &[&["demo::ims::faults", "demo::ims::gate"]];
 
 #[test]
 fn modules_form_no_import_circle() {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use imsgate::app::Gateway;
 use imsgate::clock::Clock;
 use imsgate::config::{
-    Campaign, Config, ExperienceCloud, HealthSettings, Ims, Instance, Limits, Listen, Log, LogFormat,
-    PoolLimits, Session, SessionMode, Store, TokenAuth,
+    Campaign, CheckMode, Config, ExperienceCloud, HealthSettings, Ims, Instance, Limits, Listen, Log,
+    LogFormat, PoolLimits, Session, SessionMode, Store, TokenAuth,
 };
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Recorded};
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
@@ -314,7 +314,7 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             response_timeout: Duration::from_secs(30),
             body_idle_timeout: Duration::from_secs(30),
             pool: PoolLimits::default(),
-            health: HealthSettings::default(),
+            health: HealthSettings { mode: CheckMode::Off, ..HealthSettings::default() },
             groups_bytes: 8192,
             support_contact: SUPPORT.to_owned(),
         },
