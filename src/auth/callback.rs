@@ -271,7 +271,7 @@ impl Callback<'_> {
     ) -> Result<Arc<Auth>, StoreError> {
         let sessions = &self.auth.services.sessions;
         if let Some(old) = old {
-            sessions.dismiss(old.key(), EndReason::Replaced).await?;
+            sessions.end_key(old.key(), EndReason::Replaced).await?;
         }
         sessions.create(identity, tokens.clone(), campaign.cloned()).await
     }

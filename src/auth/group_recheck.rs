@@ -29,7 +29,8 @@ pub async fn keep_checking(auth: Arc<Authenticator>, interval: Duration) {
         pause = TICK.max(begun.elapsed() * 100);
         let check = async |session: Arc<Auth>| {
             let check = Check { auth: &auth, id: RequestId::random(), interval };
-            let done = auth.services.sessions.alone("recheck", session.key(), check.run(&session)).await;
+            let done =
+                auth.services.sessions.exclusively("recheck", session.key(), check.run(&session)).await;
             if let Ok(Some(Err(error))) | Err(error) = done {
                 tracing::debug!(%error, "groups not asked for: the store does not answer");
                 session.postpone_recheck(auth.services.clock.now().plus(SHORT_PAUSE));

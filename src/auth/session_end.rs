@@ -26,7 +26,7 @@ impl Authenticator {
     }
 
     async fn dismiss(&self, id: RequestId, session: &Auth, why: EndReason) {
-        if let Err(error) = self.services.sessions.dismiss(session.key(), why).await {
+        if let Err(error) = self.services.sessions.end_key(session.key(), why).await {
             tracing::warn!(request = %id, %error, "the session has ended here; the store is told when it answers again");
         }
     }

@@ -1,13 +1,16 @@
-//! Sessions that have ended: why, and what they held, for the session cleanup at Campaign and IMS. Whoever takes a session
-//! out of the store reports it, so exactly one of all instances does.
+//! The end of a session: at this instance at once, and in the store as soon as the store answers.
+//!
+//! An ended session is reported with its data for the session cleanup at Campaign and IMS. The instance that took it out of the
+//! store reports it, so exactly one does.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
 use super::data::SessionData;
-use super::key::Key;
+use super::{Key, Sessions, StoreError};
 
 /// An ended session.
 #[derive(Clone, Debug)]
@@ -63,6 +66,67 @@ impl EndReason {
             Self::TokensRefused => "tokens_refused",
             Self::GroupsUnknown => "groups_unknown",
         }
+    }
+}
+
+impl Sessions {
+    /// Removes an ended session from the cache, and wakes everybody who waits for its end.
+    pub(super) fn forget(&self, key: Key) {
+        self.live.invalidate(&key);
+        self.registry.end(key);
+    }
+
+    /// Ends a session and reports it for the session cleanup; true when the store had it.
+    pub async fn end_key(&self, key: Key, why: EndReason) -> Result<bool, StoreError> {
+        let taken = self.take(key, why).await?;
+        let was_there = taken.is_some();
+        self.report(key, taken, why);
+        Ok(was_there)
+    }
+
+    /// Ends a session. Of all callers one gets its data. `why` is for the report when the store does not answer now.
+    pub(super) async fn take(&self, key: Key, why: EndReason) -> Result<Option<SessionData>, StoreError> {
+        self.forget(key);
+        // Before the store is asked: from now on the cookie finds nothing, even if the store is slow.
+        self.undeleted.insert(key, why);
+        let taken = self.vault.take(key).await?;
+        self.undeleted.remove(key);
+        // A request may have loaded the session meanwhile.
+        self.forget(key);
+        Ok(taken.and_then(|entry| self.session_of(&entry)))
+    }
+
+    pub(super) fn report(&self, key: Key, held: Option<SessionData>, why: EndReason) {
+        if let Some(data) = held {
+            self.ended.push(EndedSession { key, data, why });
+        }
+    }
+}
+
+/// Sessions that have ended here and must still be deleted from the store.
+#[derive(Debug, Default)]
+pub(super) struct Undeleted(Mutex<HashMap<Key, EndReason>>);
+
+impl Undeleted {
+    pub(super) fn contains(&self, key: Key) -> bool {
+        self.lock().contains_key(&key)
+    }
+
+    /// Keeps the first reason.
+    fn insert(&self, key: Key, why: EndReason) {
+        self.lock().entry(key).or_insert(why);
+    }
+
+    fn remove(&self, key: Key) {
+        self.lock().remove(&key);
+    }
+
+    pub(super) fn all(&self) -> Vec<(Key, EndReason)> {
+        self.lock().iter().map(|(key, why)| (*key, *why)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, EndReason>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -41,7 +41,7 @@ impl SessionLease {
 
 impl Sessions {
     /// Does `work` on a session; `None` while another instance does this kind of work on it.
-    pub async fn alone<T>(
+    pub async fn exclusively<T>(
         &self,
         task: &'static str,
         key: Key,
@@ -51,12 +51,12 @@ impl Sessions {
         if !self.store().lease(&lease).await? {
             return Ok(None);
         }
-        Ok(Some(self.holding(&lease, work).await))
+        Ok(Some(self.under_lease(&lease, work).await))
     }
 
     /// Does `work` under a lease, extends the lease meanwhile, and gives it back. The work goes on when the lease is lost,
     /// because tokens of IMS must be saved. So all work replaces only what it has read.
-    pub(super) async fn holding<T>(&self, lease: &SessionLease, work: impl Future<Output = T>) -> T {
+    pub(super) async fn under_lease<T>(&self, lease: &SessionLease, work: impl Future<Output = T>) -> T {
         let extended = async {
             loop {
                 tokio::time::sleep(EXTENSION).await;

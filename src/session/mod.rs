@@ -5,11 +5,13 @@
 
 mod assertion;
 mod auth;
+mod confirm;
 mod data;
 mod embedded;
 mod ended;
 mod key;
 mod lease;
+mod lifetimes;
 mod memory;
 mod one_time;
 mod open;
@@ -41,6 +43,7 @@ pub use embedded::{Embedded, OpenError};
 pub use ended::{EndReason, EndedSession};
 pub use key::Key;
 pub use lease::SessionLease;
+pub use lifetimes::{Lifetimes, TOUCH_INTERVAL};
 pub use memory::MemoryStore;
 pub use one_time::{Attempts, OneTime};
 pub use open::{Opened, StoreStartError, open};
@@ -65,22 +68,13 @@ use vault::expiry_date;
 #[error("session store: {0}")]
 pub struct StoreError(#[from] tower_sessions::session_store::Error);
 
-/// How long sessions live.
-#[derive(Clone, Copy, Debug)]
-pub struct Lifetimes {
-    /// A session ends when it is unused for this long.
-    pub idle: Duration,
-    /// A session ends this long after the login at the latest.
-    pub absolute: Duration,
-}
-
 /// All sessions of this gateway. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     vault: Arc<Vault>,
     live: Cache<Key, Arc<Auth>, BuildHasherDefault<KeyHasher>>,
     registry: Arc<Registry>,
-    undeleted: Arc<upkeep::Undeleted>,
+    undeleted: Arc<ended::Undeleted>,
     ended: Arc<EndedQueue>,
     lifetimes: Lifetimes,
     clock: Clock,
@@ -123,7 +117,7 @@ impl Sessions {
         let mut record = Record {
             id: new_id(),
             data: data.to_record(),
-            expiry_date: expiry_date(self.kept_until(&data, now)),
+            expiry_date: expiry_date(self.lifetimes.kept_until(&data, now)),
         };
         self.vault.create(&mut record).await?;
         Ok(self.ready(record.id, data))
@@ -171,7 +165,7 @@ impl Sessions {
 
     /// When a session ends unless it is used again.
     pub fn idle_end(&self, auth: &Auth) -> UnixTime {
-        self.expiry(&auth.data, UnixTime(auth.seen.load(Ordering::Relaxed)))
+        self.lifetimes.end(&auth.data, UnixTime(auth.seen.load(Ordering::Relaxed)))
     }
 
     /// Ends a session at every instance: removes it from cache and store, and closes its WebSockets. When the store does not
@@ -203,14 +197,14 @@ impl Sessions {
         }
         // A task of its own: the client may hang up, and the session cleanup must happen.
         let (sessions, key) = (self.clone(), auth.key);
-        let done = tokio::spawn(async move { sessions.dismiss(key, EndReason::TimedOut).await });
+        let done = tokio::spawn(async move { sessions.end_key(key, EndReason::TimedOut).await });
         done.await.map_or(Ok(()), |ended| ended.map(drop))
     }
 
     /// Puts a session into the cache, ready to use.
     fn ready(&self, id: Id, data: SessionData) -> Arc<Auth> {
         let key = Key::of(id);
-        let ended = self.registry.register(key, self.expiry(&data, data.seen));
+        let ended = self.registry.register(key, self.lifetimes.end(&data, data.seen));
         self.live.get_with(key, || Arc::new(Auth::new(id, data, ended, self.clock.now())))
     }
 
@@ -238,37 +232,29 @@ impl Sessions {
     /// The session in the store, unless it has timed out.
     async fn stored_alive(&self, key: Key) -> Result<Option<SessionData>, StoreError> {
         let now = self.clock.now();
-        Ok(self.stored(key).await?.filter(|data| now < self.expiry(data, data.seen)))
+        Ok(self.stored(key).await?.filter(|data| now < self.lifetimes.end(data, data.seen)))
     }
 
     /// The session of an entry. Its last use follows from its expiry.
     fn session_of(&self, entry: &Entry) -> Option<SessionData> {
-        let mut data = SessionData::from_record(&entry.data)?;
-        // The inverse of `kept_until`.
-        let ends = entry.expires.minus(GRACE);
-        let unused = if ends >= data.ends {
-            self.lifetimes.idle
-        } else {
-            self.lifetimes.idle.saturating_add(self.touch_interval())
-        };
-        data.seen = data.seen.max(ends.minus(unused));
-        Some(data)
+        let data = SessionData::from_record(&entry.data)?;
+        Some(SessionData { seen: self.lifetimes.last_use(&data, entry.expires), ..data })
     }
 
     /// True when the session has timed out or ended.
     fn is_over(&self, auth: &Auth, now: UnixTime) -> bool {
         let seen = UnixTime(auth.seen.load(Ordering::Relaxed));
-        now >= self.expiry(&auth.data, seen) || auth.ended.is_cancelled()
+        now >= self.lifetimes.end(&auth.data, seen) || auth.ended.is_cancelled()
     }
 
     /// Notes the use. The store learns of it at most once in a touch interval, in a task of its own.
     fn touch(&self, auth: &Arc<Auth>, now: UnixTime) {
         auth.seen.store(now.0, Ordering::Relaxed);
         let stored = auth.stored.load(Ordering::Relaxed);
-        let due = now.since(UnixTime(stored)) >= self.touch_interval();
+        let due = now.since(UnixTime(stored)) >= self.lifetimes.touch_interval();
         if due && auth.stored.compare_exchange(stored, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             let (sessions, auth) = (self.clone(), auth.clone());
-            let expires = self.kept_until(&auth.data, now);
+            let expires = self.lifetimes.kept_until(&auth.data, now);
             tokio::spawn(async move {
                 match sessions.store().touch(auth.key, expires).await {
                     Ok(true) => {}
@@ -282,29 +268,7 @@ impl Sessions {
             });
         }
     }
-
-    /// When a session ends unless it is used again.
-    fn expiry(&self, data: &SessionData, seen: UnixTime) -> UnixTime {
-        data.ends.min(seen.plus(self.lifetimes.idle))
-    }
-
-    /// When the store may remove a session. It learns of the last use late, and must keep sessions in use. It keeps sessions
-    /// that timed out a little longer, because the session cleanup needs their data.
-    fn kept_until(&self, data: &SessionData, seen: UnixTime) -> UnixTime {
-        let idle = seen.plus(self.lifetimes.idle.saturating_add(self.touch_interval()));
-        data.ends.min(idle).plus(GRACE)
-    }
-
-    fn touch_interval(&self) -> Duration {
-        TOUCH_INTERVAL.min(self.lifetimes.idle / 4)
-    }
 }
-
-/// The last use in the store is this exact, or a quarter of the idle time-out when that is less.
-pub const TOUCH_INTERVAL: Duration = Duration::from_mins(1);
-
-/// How long a store keeps a session that timed out, so that an instance can take it and clean up.
-const GRACE: Duration = Duration::from_mins(5);
 
 #[cfg(test)]
 mod tests;

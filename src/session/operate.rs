@@ -48,7 +48,7 @@ impl Sessions {
             data.revision = was + 1;
             // A change does not count as use.
             data.seen = data.seen.max(UnixTime(auth.seen.load(Ordering::Relaxed)));
-            let expires = expiry_date(self.kept_until(&data, data.seen));
+            let expires = expiry_date(self.lifetimes.kept_until(&data, data.seen));
             let record = Record { id: auth.id, data: data.to_record(), expiry_date: expires };
             if self.vault.replace(&record, was).await? {
                 let fresh = self.replace(auth.with(data, now));
@@ -101,7 +101,7 @@ impl Sessions {
     pub async fn end_all(&self, sessions: Vec<Key>, why: EndReason) -> Result<usize, StoreError> {
         let (mut ended, mut failure) = (0, None);
         for key in sessions {
-            match self.dismiss(key, why).await {
+            match self.end_key(key, why).await {
                 Ok(was_there) => ended += usize::from(was_there),
                 Err(error) => failure = Some(error),
             }
@@ -112,7 +112,7 @@ impl Sessions {
     /// Ends the session with this `sid`; false when there is no such session.
     pub async fn end_sid(&self, sid: &str, why: EndReason) -> Result<bool, StoreError> {
         match Key::parse(sid) {
-            Some(key) => self.dismiss(key, why).await,
+            Some(key) => self.end_key(key, why).await,
             None => Ok(false),
         }
     }

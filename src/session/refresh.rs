@@ -72,7 +72,7 @@ impl Sessions {
             }
             tokio::time::sleep(POLL).await;
         }
-        self.holding(&lease, self.exchange(auth, exchange)).await
+        self.under_lease(&lease, self.exchange(auth, exchange)).await
     }
 
     /// The exchange, under the lease.

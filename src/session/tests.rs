@@ -40,7 +40,7 @@ fn identity() -> Identity {
 }
 
 /// A session of this user that begins now and lasts one hour.
-fn data(user: &str, now: UnixTime) -> SessionData {
+pub(super) fn data(user: &str, now: UnixTime) -> SessionData {
     let identity = Identity {
         user: format!("{user}@B2.e"),
         email: Some(format!("{user}@example.com")),

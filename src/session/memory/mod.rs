@@ -13,9 +13,9 @@ use moka::sync::Cache;
 use tower_sessions::session_store::Result;
 
 use super::key::Key;
+use super::lifetimes::{GRACE, Lifetimes};
 use super::one_time::{OneTime, UsedNames};
 use super::store::{Cursor, Page, RecordStore, SealedRecord, StoredRecord};
-use super::{GRACE, Lifetimes};
 use crate::clock::Clock;
 use crate::crypto::Tag;
 use crate::unix_time::UnixTime;
