@@ -1,11 +1,11 @@
-//! What requests without a session may take of the gateway: nothing that grows with their number.
+//! What requests without a session may use: nothing that grows with their number.
 
 use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::ask::{self, Ask};
-use crate::scrape::{hits, with_admin};
+use crate::support::admin::{hits, with_admin};
+use crate::support::request::{self, RawRequest};
 use crate::support::{Browser, OpenLogin, Redis, World};
 
 /// Begins a login and comes back with a code that IMS never gave.
@@ -75,10 +75,10 @@ async fn sign_ins_from_one_address_are_limited_and_a_refused_one_can_go_on() {
     let browser = world.browser();
     let login = OpenLogin::begin(&browser, "/view/home").await;
     for path in ["/ims/login", "/ims/callback"] {
-        let mut line = ask::line(&world).await;
+        let mut line = request::connect(&world).await;
         let mut statuses = Vec::new();
         for _ in 0..20 {
-            line.send(Ask::get(path).kept(ask::host(&world))).await;
+            line.send(RawRequest::get(path).kept(request::host(&world))).await;
             let answer = line.answer(false).await.unwrap();
             if answer.status() == 429 {
                 assert_eq!(answer.json()["error"], "too_many_requests");
@@ -115,7 +115,7 @@ async fn trusted_proxies_may_bring_as_many_sign_ins_as_they_like() {
         .start()
         .await;
     for _ in 0..10 {
-        assert_eq!(Ask::get("/ims/login").of(&world).await.status(), 303);
+        assert_eq!(RawRequest::get("/ims/login").of(&world).await.status(), 303);
     }
     world.stop().await;
 }
@@ -124,9 +124,9 @@ async fn trusted_proxies_may_bring_as_many_sign_ins_as_they_like() {
 async fn an_office_behind_one_address_signs_in_at_nine() {
     let world = World::start().await;
     // Hundreds of people press the button in the same second.
-    let mut line = ask::line(&world).await;
+    let mut line = request::connect(&world).await;
     for _ in 0..500 {
-        line.send(Ask::get("/ims/login").kept(ask::host(&world))).await;
+        line.send(RawRequest::get("/ims/login").kept(request::host(&world))).await;
         assert_eq!(line.answer(false).await.unwrap().status(), 303);
     }
     world.signed_in("alice").await;

@@ -6,9 +6,9 @@ use http::StatusCode;
 use imsgate::demo::campaign::{LogonRefusal, Recorded};
 use imsgate::demo::faults::{Answer as Substitute, Times};
 
-use crate::ask::Ask;
-use crate::raw::Answer;
 use crate::support::World;
+use crate::support::http1::Answer;
+use crate::support::request::RawRequest;
 
 const SOAP: &str = "/nl/jsp/soaprouter.jsp";
 const EXPIRED: &str = "XSV-350008";
@@ -30,8 +30,8 @@ fn tells_who_was_here(answer: &Answer) -> bool {
     answer.head.all("set-cookie").iter().any(|cookie| cookie.starts_with("__Host-imsgate-was="))
 }
 
-fn soap_call(session: &str) -> Ask {
-    Ask::post(SOAP, CALL)
+fn soap_call(session: &str) -> RawRequest {
+    RawRequest::post(SOAP, CALL)
         .with("Content-Type: text/xml; charset=utf-8")
         .with("SoapAction: xtk:session#GetOption")
         .with("Sec-Fetch-Site: same-origin")
@@ -44,7 +44,8 @@ async fn a_page_is_asked_for_again_with_a_new_campaign_session() {
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();
-    let page = Ask::get("/view/home?a=1").session(&alice).with("Sec-Fetch-Site: same-origin").navigation();
+    let page =
+        RawRequest::get("/view/home?a=1").session(&alice).with("Sec-Fetch-Site: same-origin").navigation();
     let answer = page.of(&world).await;
     assert_eq!(answer.status(), 200);
     assert!(tells_who_was_here(&answer), "for forms that carry the new security token");
@@ -71,7 +72,7 @@ async fn a_cross_site_request_gets_no_security_token_by_being_repeated() {
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();
-    let page = Ask::get("/view/home").session(&alice).with("Sec-Fetch-Site: cross-site").navigation();
+    let page = RawRequest::get("/view/home").session(&alice).with("Sec-Fetch-Site: cross-site").navigation();
     assert_eq!(page.of(&world).await.status(), 200);
     let tries = requests(&world, "/view/home");
     assert_eq!(tries.len(), 2);
@@ -85,7 +86,7 @@ async fn many_requests_at_once_make_one_logon() {
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();
-    let page = Ask::get("/view/home").session(&alice);
+    let page = RawRequest::get("/view/home").session(&alice);
     let pages = futures_util::future::join_all((0..40).map(|_| page.of(&world))).await;
     assert!(pages.iter().all(|page| page.status() == 200));
     assert_eq!(logons(&world), 1);
@@ -99,7 +100,7 @@ async fn a_request_with_a_body_is_never_repeated_and_the_next_one_goes_well() {
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();
-    let upload = Ask::post("/demo/upload", "a=b").session(&alice);
+    let upload = RawRequest::post("/demo/upload", "a=b").session(&alice);
     let refused = upload.of(&world).await;
     assert_eq!(refused.status(), 403);
     assert!(refused.text().contains(EXPIRED), "Campaign's own answer, whole: {}", refused.text());
@@ -128,7 +129,7 @@ async fn an_old_build_says_it_with_status_200() {
 async fn a_compressed_refusal_is_understood() {
     let world = World::builder().campaign(|options| options.gzip = true).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    let page = Ask::get("/view/home").session(&alice).navigation().with("Accept-Encoding: gzip");
+    let page = RawRequest::get("/view/home").session(&alice).navigation().with("Accept-Encoding: gzip");
     for logons_so_far in 0..2 {
         world.campaign.forget_requests();
         let answer = page.of(&world).await;
@@ -141,7 +142,7 @@ async fn a_compressed_refusal_is_understood() {
         world.campaign.expire_all_sessions();
     }
     world.clock.advance(Duration::from_secs(11));
-    let upload = Ask::post("/demo/upload", "a=b").session(&alice).with("Accept-Encoding: gzip");
+    let upload = RawRequest::post("/demo/upload", "a=b").session(&alice).with("Accept-Encoding: gzip");
     let refused = upload.of(&world).await;
     assert_eq!((refused.status(), refused.field("content-encoding")), (403, Some("gzip")));
     assert_eq!(upload.of(&world).await.status(), 200, "the next one goes well");
@@ -220,7 +221,7 @@ async fn what_campaign_told_of_its_lifetime_saves_a_request_from_being_refused()
         World::builder().campaign(|options| options.session_timeout = Duration::from_mins(20)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
-    let upload = Ask::post("/demo/upload", "a=b").session(&alice);
+    let upload = RawRequest::post("/demo/upload", "a=b").session(&alice);
     world.clock.advance(Duration::from_mins(18));
     assert_eq!(upload.of(&world).await.status(), 200);
     assert_eq!(logons(&world), 0);
@@ -239,14 +240,18 @@ async fn a_campaign_that_gives_no_new_session_is_not_pestered() {
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();
     world.campaign.faults().refuse_bearer_logon(Times::Always, LogonRefusal::InvalidLogin);
-    let page = Ask::get("/view/home").session(&alice);
+    let page = RawRequest::get("/view/home").session(&alice);
     for _ in 0..5 {
         let answer = page.of(&world).await;
         assert_eq!(answer.status(), 403);
         assert!(answer.text().contains(EXPIRED));
     }
     assert_eq!(logons(&world), 1);
-    assert_eq!(Ask::get("/ims/me").session(&alice).of(&world).await.status(), 200, "the session is alive");
+    assert_eq!(
+        RawRequest::get("/ims/me").session(&alice).of(&world).await.status(),
+        200,
+        "the session is alive"
+    );
     world.campaign.faults().clear();
     world.clock.advance(Duration::from_secs(11));
     assert_eq!(page.of(&world).await.status(), 200);
@@ -260,7 +265,7 @@ async fn other_refusals_and_other_texts_are_left_alone() {
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
     world.campaign.faults().answer(Times::Once, Substitute::Status(StatusCode::FORBIDDEN.as_u16()));
-    let page = Ask::get("/view/home").session(&alice);
+    let page = RawRequest::get("/view/home").session(&alice);
     let refused = page.of(&world).await;
     assert_eq!((refused.status(), &refused.json()["error"]), (403, &"server_error".into()));
     let text = format!("how to mend {EXPIRED} {}", "x".repeat(100_000));

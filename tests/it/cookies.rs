@@ -1,11 +1,11 @@
-//! The session cookie where it does not stick, is planted, or belongs to another host.
+//! The session cookie when the browser does not store it, when it is planted, or when it belongs to another host.
 
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Empty};
 use imsgate::policy::cookies::CookieSuffix;
 
-use crate::ask::{self, Ask};
+use crate::support::request::{self, RawRequest};
 use crate::support::{Browser, OpenLogin, World};
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn cookies_in_several_fields_are_one_for_campaign_and_in_order() {
     let campaign = format!("__sessiontoken={}", world.campaign.sessions()[0].session_token);
     let session = format!("__Host-imsgate={alice}");
     let among = format!("{session}; b=2");
-    let mut http2 = ask::http2::<Empty<Bytes>>(&world).await;
+    let mut http2 = request::http2::<Empty<Bytes>>(&world).await;
     for fields in [
         vec!["a=1", session.as_str(), "b=2; c=3"],
         vec![session.as_str(), "a=1; b=2; c=3"],
@@ -71,7 +71,7 @@ async fn cookies_in_several_fields_are_one_for_campaign_and_in_order() {
         ],
     ] {
         let mut request = Request::get(format!("{}/demo/echo", world.origin));
-        let mut ask = Ask::get("/demo/echo");
+        let mut ask = RawRequest::get("/demo/echo");
         for field in &fields {
             request = request.header("cookie", *field);
             ask = ask.with(&format!("Cookie: {field}"));

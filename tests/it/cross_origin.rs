@@ -1,10 +1,10 @@
-//! Which pages may change something with a person's session: those of the same origin, and clients that do not say.
+//! Which pages may change something with a person's session: those of the same origin, and clients that send no origin.
 
 use imsgate::config::SessionMode;
 use serde_json::json;
 
-use crate::ask::{self, Ask};
-use crate::raw::Answer;
+use crate::support::http1::Answer;
+use crate::support::request::{self, RawRequest};
 use crate::support::{World, logs};
 
 const ECHO: &str = "/demo/echo";
@@ -43,7 +43,7 @@ async fn a_page_of_another_origin_changes_nothing_in_any_mode() {
         for (fields, allowed) in SENT {
             for method in ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"] {
                 world.campaign.forget_requests();
-                let ask = sent(&world, Ask::new(method, ECHO).session(&alice), fields);
+                let ask = sent(&world, RawRequest::new(method, ECHO).session(&alice), fields);
                 let answer = ask.of(&world).await;
                 let passes = *allowed || ["GET", "HEAD", "OPTIONS"].contains(&method);
                 let expected = if passes { 200 } else { 403 };
@@ -62,10 +62,12 @@ async fn a_refused_write_is_explained_in_the_clients_own_words_and_audited() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
-    let evil = |ask: Ask| ask.session(&alice).with("Origin: https://evil.example.com");
+    let evil = |ask: RawRequest| ask.session(&alice).with("Origin: https://evil.example.com");
 
-    let answer =
-        evil(Ask::post("/view/home?secret=1", "a=b")).with("Sec-Fetch-Site: cross-site").of(&world).await;
+    let answer = evil(RawRequest::post("/view/home?secret=1", "a=b"))
+        .with("Sec-Fetch-Site: cross-site")
+        .of(&world)
+        .await;
     assert_eq!((answer.status(), &answer.json()["error"]), (403, &json!("foreign_origin")));
     let line = audited(&answer);
     assert_eq!(line.field("event"), "cross_origin_refused");
@@ -76,7 +78,7 @@ async fn a_refused_write_is_explained_in_the_clients_own_words_and_audited() {
     );
     assert_eq!(line.field("email"), "alice@example.com");
 
-    let page = evil(Ask::post("/view/home", "a=b")).navigation().of(&world).await;
+    let page = evil(RawRequest::post("/view/home", "a=b")).navigation().of(&world).await;
     assert_eq!(page.status(), 403);
     assert!(page.text().contains("came from another site"), "{}", page.text());
     audited(&page);
@@ -84,9 +86,11 @@ async fn a_refused_write_is_explained_in_the_clients_own_words_and_audited() {
     // A client that signs its call with a token of its own is no exception.
     let token = "X-Security-Token: @own==";
     for soap in [
-        Ask::post("/nl/jsp/soaprouter.jsp", "<x/>").with("Content-Type: text/xml; charset=utf-8"),
-        Ask::post("/nl/jsp/soaprouter.jsp", "<x/>").with("X-Session-Token: ___own").with("Accept: text/html"),
-        Ask::post("/other", "<x/>").with("SOAPAction: \"xtk:session#Logoff\""),
+        RawRequest::post("/nl/jsp/soaprouter.jsp", "<x/>").with("Content-Type: text/xml; charset=utf-8"),
+        RawRequest::post("/nl/jsp/soaprouter.jsp", "<x/>")
+            .with("X-Session-Token: ___own")
+            .with("Accept: text/html"),
+        RawRequest::post("/other", "<x/>").with("SOAPAction: \"xtk:session#Logoff\""),
     ] {
         let answer = evil(soap).with(token).of(&world).await;
         assert_eq!(answer.status(), 403);
@@ -109,7 +113,7 @@ async fn a_page_of_another_origin_opens_no_websocket_with_a_session() {
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
     let handshake = || {
-        Ask::get("/demo/ws")
+        RawRequest::get("/demo/ws")
             .session(&alice)
             .with("Connection: Upgrade")
             .with("Upgrade: websocket")
@@ -117,8 +121,8 @@ async fn a_page_of_another_origin_opens_no_websocket_with_a_session() {
             .with("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
     };
     for (fields, _) in SENT.iter().filter(|(_, allowed)| !allowed) {
-        let ask = sent(&world, handshake(), fields).kept(ask::host(&world));
-        let answer = ask::send(&world, ask).await.unwrap();
+        let ask = sent(&world, handshake(), fields).kept(request::host(&world));
+        let answer = request::send(&world, ask).await.unwrap();
         assert_eq!(answer.status(), 403, "{fields:?}");
         assert_eq!(audited(&answer).field("event"), "cross_origin_refused");
     }
@@ -130,7 +134,7 @@ async fn a_page_of_another_origin_opens_no_websocket_with_a_session() {
 async fn without_a_live_session_nothing_changes() {
     let world = World::start().await;
     for cookie in ["Cookie: lang=en", "Cookie: __Host-imsgate=AAAAAAAAAAAAAAAAAAAAAA"] {
-        let post = |path| Ask::post(path, "a=b").with(cookie).with("Origin: https://evil.example.com");
+        let post = |path| RawRequest::post(path, "a=b").with(cookie).with("Origin: https://evil.example.com");
         assert_eq!(post("/view/home").of(&world).await.status(), 401, "{cookie}");
         post("/webApp/landing").of(&world).await;
         assert_eq!(world.last_request().path_and_query, "/webApp/landing");
@@ -146,7 +150,7 @@ async fn a_public_form_of_another_site_is_sent_without_any_credential() {
         let alice = world.signed_in("alice").await.session().unwrap();
         for field in ["Origin: https://www.example.com", "Sec-Fetch-Site: same-site"] {
             world.campaign.forget_requests();
-            Ask::post("/webApp/landing", "a=b").session(&alice).with(field).of(&world).await;
+            RawRequest::post("/webApp/landing", "a=b").session(&alice).with(field).of(&world).await;
             let request = world.last_request();
             assert_eq!(request.path_and_query, "/webApp/landing");
             for credential in ["cookie", "authorization", "x-ims-assertion", "x-security-token"] {
@@ -156,7 +160,7 @@ async fn a_public_form_of_another_site_is_sent_without_any_credential() {
         }
         // Our own page: as the person.
         let own = format!("Origin: {}", world.origin);
-        Ask::post("/webApp/landing", "a=b").session(&alice).with(&own).of(&world).await;
+        RawRequest::post("/webApp/landing", "a=b").session(&alice).with(&own).of(&world).await;
         assert!(!world.last_request().header("x-ims-user").unwrap_or_default().is_empty());
         world.stop().await;
     }
@@ -169,14 +173,15 @@ async fn another_host_of_this_gateway_is_another_origin() {
     };
     let world = World::builder().instance(hosts).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    let post = |origin: &str| Ask::post(ECHO, "a=b").session(&alice).with(&format!("Origin: {origin}"));
+    let post =
+        |origin: &str| RawRequest::post(ECHO, "a=b").session(&alice).with(&format!("Origin: {origin}"));
     for (host, origin, status) in [
         ("console.example.com", "https://console.example.com", 200),
         ("console.example.com", "https://Console.Example.com:443", 200),
         ("console.example.com:8443", "https://console.example.com:8443", 200),
         ("console.example.com", world.origin.as_str(), 403),
         ("console.example.com", "http://console.example.com", 403),
-        (ask::host(&world), "https://console.example.com", 403),
+        (request::host(&world), "https://console.example.com", 403),
         // A proxy before the gateway dropped the port.
         ("localhost", world.origin.as_str(), 200),
         ("localhost", "https://localhost:1", 403),
@@ -186,7 +191,7 @@ async fn another_host_of_this_gateway_is_another_origin() {
     world.stop().await;
 }
 
-fn sent(world: &World, ask: Ask, fields: &[&str]) -> Ask {
+fn sent(world: &World, ask: RawRequest, fields: &[&str]) -> RawRequest {
     fields.iter().fold(ask, |ask, field| ask.with(&field.replace("{own}", &world.origin)))
 }
 

@@ -1,4 +1,4 @@
-//! The end: no request on its way is lost, and what has no end of its own gets the drain time.
+//! Draining after SIGTERM: no request in flight is lost, and endless exchanges get the drain time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,23 +13,23 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-use crate::ask::{self, Ask};
-use crate::floods::{SETTINGS, frame, requests};
-use crate::raw::PATIENCE;
 use crate::support::World;
+use crate::support::http1::PATIENCE;
+use crate::support::http2_frames::{SETTINGS, frame, requests};
+use crate::support::request::{self, RawRequest};
 
 #[tokio::test]
 async fn clients_that_keep_connections_see_every_answer() {
     let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_secs(10)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    let host = ask::host(&world).to_owned();
+    let host = request::host(&world).to_owned();
     let answered = Arc::<AtomicUsize>::default();
     let stopping = Arc::<AtomicBool>::default();
     let mut clients = tokio::task::JoinSet::new();
     for number in 0..24 {
-        let mut line = ask::line(&world).await;
+        let mut line = request::connect(&world).await;
         let path = if number % 3 == 0 { "/demo/slow/20" } else { "/demo/echo" };
-        let request = Ask::get(path).session(&alice).kept(&host);
+        let request = RawRequest::get(path).session(&alice).kept(&host);
         let (answered, stopping) = (answered.clone(), stopping.clone());
         clients.spawn(async move {
             loop {
@@ -45,7 +45,7 @@ async fn clients_that_keep_connections_see_every_answer() {
         });
     }
     for _ in 0..8 {
-        let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+        let mut sender = request::http2::<Empty<Bytes>>(&world).await;
         let (answered, host, alice) = (answered.clone(), host.clone(), alice.clone());
         clients.spawn(async move {
             while sender.ready().await.is_ok() {
@@ -87,13 +87,13 @@ async fn clients_that_keep_connections_see_every_answer() {
 async fn a_download_is_finished_and_a_websocket_lives_until_the_drain_time_is_over() {
     let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_secs(2)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    let host = ask::host(&world).to_owned();
-    let mut download = ask::line(&world).await;
-    download.send(Ask::get("/demo/slow/900").session(&alice).kept(&host)).await;
+    let host = request::host(&world).to_owned();
+    let mut download = request::connect(&world).await;
+    download.send(RawRequest::get("/demo/slow/900").session(&alice).kept(&host)).await;
     let mut request = format!("ws://{host}/demo/ws").into_client_request().unwrap();
     request.headers_mut().insert("cookie", format!("__Host-imsgate={alice}").parse().unwrap());
     let (mut socket, _) = client_async(request, world.connect().await).await.unwrap();
-    let idle = ask::line(&world).await;
+    let idle = request::connect(&world).await;
 
     let (gateway, began) = (world.gateway, Instant::now());
     let stopped = tokio::spawn(async move {
@@ -116,10 +116,10 @@ async fn a_download_is_finished_and_a_websocket_lives_until_the_drain_time_is_ov
 #[tokio::test]
 async fn a_gateway_without_work_stops_at_once() {
     let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_secs(30)).start().await;
-    let mut line = ask::line(&world).await;
-    line.send(Ask::get("/r/test").kept(ask::host(&world))).await;
+    let mut line = request::connect(&world).await;
+    line.send(RawRequest::get("/r/test").kept(request::host(&world))).await;
     line.answer(false).await.unwrap();
-    let _http2 = ask::http2::<Empty<Bytes>>(&world).await;
+    let _http2 = request::http2::<Empty<Bytes>>(&world).await;
     let began = Instant::now();
     world.stop().await;
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
@@ -131,7 +131,7 @@ async fn a_gateway_without_work_stops_at_once() {
 async fn idle_clients_do_not_hold_up_the_end() {
     const HALF_A_HELLO: &[u8] = &[0x16, 3, 1, 2];
     let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_mins(2)).start().await;
-    let host = ask::host(&world).to_owned();
+    let host = request::host(&world).to_owned();
     // HTTP/2, one request answered, and from then on no answer to anything.
     let mut http2 = world.connect_http2().await;
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
@@ -145,13 +145,13 @@ async fn idle_clients_do_not_hold_up_the_end() {
     let mut half_tls = TcpStream::connect(world.address()).await.unwrap();
     half_tls.write_all(HALF_A_HELLO).await.unwrap();
     // HTTP/1.1: half a head, a kept connection, an upload that was refused and goes on.
-    let mut half = ask::line(&world).await;
+    let mut half = request::connect(&world).await;
     half.send(format!("GET /r/test HTTP/1.1\r\nHost: {host}\r\n")).await;
-    let mut kept = ask::line(&world).await;
-    kept.send(Ask::get("/r/test").kept(&host)).await;
+    let mut kept = request::connect(&world).await;
+    kept.send(RawRequest::get("/r/test").kept(&host)).await;
     assert_eq!(kept.answer(false).await.unwrap().status(), 200);
-    let mut refused = ask::line(&world).await;
-    refused.send(Ask::new("POST", "/view/home").with("Content-Length: 100000000").kept(&host)).await;
+    let mut refused = request::connect(&world).await;
+    refused.send(RawRequest::new("POST", "/view/home").with("Content-Length: 100000000").kept(&host)).await;
     assert_eq!(refused.answer(false).await.unwrap().status(), 401);
     let sending = tokio::spawn(async move {
         while refused.try_send([b'x'; 1000]).await.is_ok() {
@@ -170,9 +170,9 @@ async fn idle_clients_do_not_hold_up_the_end() {
 async fn a_request_in_flight_outlasts_idle_clients() {
     let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_mins(2)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    let mut line = ask::line(&world).await;
-    line.send(Ask::get("/demo/slow/6000").session(&alice).kept(ask::host(&world))).await;
-    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    let mut line = request::connect(&world).await;
+    line.send(RawRequest::get("/demo/slow/6000").session(&alice).kept(request::host(&world))).await;
+    let mut sender = request::http2::<Empty<Bytes>>(&world).await;
     let request = http::Request::get(format!("{}/demo/slow/6000", world.origin))
         .header("cookie", format!("__Host-imsgate={alice}"))
         .body(Empty::new())

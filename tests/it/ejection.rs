@@ -1,47 +1,30 @@
-//! Campaign servers that fail: who is passed over, and who gets another chance.
+//! Campaign servers that fail: which are ejected, and when they are used again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use imsgate::config::{Campaign, CheckMode, HealthCheck};
+use imsgate::config::{CheckMode, HealthCheck};
 use tokio::sync::Semaphore;
 
-use crate::ask::{self, Ask};
-use crate::balance::{OK, eventually, in_front_of, patient, prompt, requests};
-use crate::raw::{Line, PATIENCE};
-use crate::support::{World, logs};
-use crate::upstream::{Seen, Upstream};
+use crate::support::http1::{PATIENCE, RawConnection};
+use crate::support::request::{self, RawRequest};
+use crate::support::upstream::{Seen, Upstream};
+use crate::support::upstreams::{
+    OK, ask_and_read, in_front_of, passed_over_for_an_hour, patient, prompt, requests,
+};
+use crate::support::{World, eventually, logs};
 
 /// Asks until ten in a row went to `wanted` and none to `other`.
 async fn all_go_to(world: &World, wanted: &Upstream, other: &Upstream) {
     eventually(async || {
         let (before, elsewhere) = (requests(wanted), requests(other));
         for _ in 0..10 {
-            assert_eq!(Ask::get("/r/x").of(world).await.text(), "ok");
+            assert_eq!(RawRequest::get("/r/x").of(world).await.text(), "ok");
         }
         requests(wanted) == before + 10 && requests(other) == elsewhere
     })
     .await;
-}
-
-/// Long enough to be counted.
-pub fn passed_over_for_an_hour(campaign: &mut Campaign) {
-    campaign.health.ejection = Duration::from_hours(1);
-    campaign.health.max_ejection = Duration::from_hours(1);
-}
-
-/// Asks for a page, whether its answer is whole or not.
-pub async fn ask_and_read(world: &World) {
-    ask_for(world, "/r/x").await;
-}
-
-/// Asks for a path.
-pub async fn ask_for(world: &World, path: &str) {
-    let mut line = ask::line(world).await;
-    line.send(Ask::get(path).bytes(ask::host(world))).await;
-    let head = line.head().await.unwrap();
-    _ = line.body(&head).await;
 }
 
 #[tokio::test]
@@ -65,7 +48,7 @@ async fn the_check_passes_over_a_server_and_takes_it_back() {
     healthy.store(true, Ordering::Relaxed);
     let before = requests(&first);
     eventually(async || {
-        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
         requests(&first) > before
     })
     .await;
@@ -87,7 +70,7 @@ async fn a_check_that_finds_everybody_away_is_no_outage() {
     .await;
     eventually(async || logs::say(&first.url) && logs::say(&second.url)).await;
     for _ in 0..10 {
-        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
     }
     world.stop().await;
 }
@@ -95,7 +78,7 @@ async fn a_check_that_finds_everybody_away_is_no_outage() {
 #[tokio::test]
 async fn a_server_that_fails_is_passed_over_without_any_check() {
     // Reads requests and closes without an answer.
-    let failing = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+    let failing = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         None
     })
@@ -103,7 +86,11 @@ async fn a_server_that_fails_is_passed_over_without_any_check() {
     let good = prompt(Arc::default()).await;
     let world = in_front_of(&[(&failing, 1), (&good, 1)], passed_over_for_an_hour).await;
     for _ in 0..20 {
-        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok", "safe to repeat, so it went to the other");
+        assert_eq!(
+            RawRequest::get("/r/x").of(&world).await.text(),
+            "ok",
+            "safe to repeat, so it went to the other"
+        );
     }
     assert_eq!((requests(&failing), requests(&good)), (3, 20));
     world.stop().await;
@@ -111,7 +98,7 @@ async fn a_server_that_fails_is_passed_over_without_any_check() {
 
 #[tokio::test]
 async fn a_server_whose_answers_break_off_is_passed_over_too() {
-    let breaking = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+    let breaking = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         line.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf").await;
         None
@@ -132,7 +119,7 @@ async fn heads_in_flight_do_not_make_up_for_answers_that_break_off() {
     // Twenty are under way before the first of them breaks off.
     let permits = Arc::new(Semaphore::new(0));
     let gate = permits.clone();
-    let breaking = Upstream::start(move |_, mut line: Line, seen: Seen| {
+    let breaking = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
         let gate = gate.clone();
         async move {
             seen.request(&mut line).await?;
@@ -147,8 +134,8 @@ async fn heads_in_flight_do_not_make_up_for_answers_that_break_off() {
     let world = in_front_of(&[(&breaking, 1), (&good, 1)], passed_over_for_an_hour).await;
     let mut lines = Vec::new();
     for _ in 0..40 {
-        let mut line = ask::line(&world).await;
-        line.send(Ask::get("/r/x").bytes(ask::host(&world))).await;
+        let mut line = request::connect(&world).await;
+        line.send(RawRequest::get("/r/x").bytes(request::host(&world))).await;
         lines.push(line);
     }
     eventually(async || requests(&breaking) + requests(&good) == 40).await;
@@ -170,7 +157,7 @@ async fn heads_in_flight_do_not_make_up_for_answers_that_break_off() {
 async fn a_server_that_was_passed_over_gets_its_chance() {
     let broken = Arc::new(AtomicBool::new(true));
     let flag = broken.clone();
-    let flapping = Upstream::start(move |_, mut line: Line, seen: Seen| {
+    let flapping = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
         let broken = flag.clone();
         async move {
             loop {
@@ -190,12 +177,12 @@ async fn a_server_that_was_passed_over_gets_its_chance() {
     })
     .await;
     for _ in 0..20 {
-        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
     }
     broken.store(false, Ordering::Relaxed);
     let before = requests(&flapping);
     eventually(async || {
-        assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
         requests(&flapping) >= before + 5
     })
     .await;
@@ -206,7 +193,7 @@ async fn a_server_that_was_passed_over_gets_its_chance() {
 async fn an_open_websocket_is_answer_enough_for_another_chance() {
     let broken = Arc::new(AtomicBool::new(true));
     let flag = broken.clone();
-    let flapping = Upstream::start(move |_, mut line: Line, seen: Seen| {
+    let flapping = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
         let broken = flag.clone();
         async move {
             seen.request(&mut line).await?;
@@ -230,9 +217,9 @@ async fn an_open_websocket_is_answer_enough_for_another_chance() {
     })
     .await;
     let ask = async || {
-        let mut line = ask::line(&world).await;
-        let open = Ask::get("/r/x").with("Connection: Upgrade").with("Upgrade: websocket");
-        line.send(open.kept(ask::host(&world))).await;
+        let mut line = request::connect(&world).await;
+        let open = RawRequest::get("/r/x").with("Connection: Upgrade").with("Upgrade: websocket");
+        line.send(open.kept(request::host(&world))).await;
         line.head().await.unwrap();
     };
     eventually(async || {
@@ -254,7 +241,7 @@ async fn an_open_websocket_is_answer_enough_for_another_chance() {
 async fn the_only_server_is_tried_however_often_it_failed() {
     let broken = Arc::new(AtomicBool::new(true));
     let flag = broken.clone();
-    let upstream = Upstream::start(move |_, mut line: Line, seen: Seen| {
+    let upstream = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
         let broken = flag.clone();
         async move {
             seen.request(&mut line).await?;
@@ -267,9 +254,9 @@ async fn the_only_server_is_tried_however_often_it_failed() {
     .await;
     let world = in_front_of(&[(&upstream, 1)], |_| ()).await;
     for _ in 0..6 {
-        assert_eq!(Ask::get("/r/x").of(&world).await.status(), 502);
+        assert_eq!(RawRequest::get("/r/x").of(&world).await.status(), 502);
     }
     broken.store(false, Ordering::Relaxed);
-    assert_eq!(Ask::get("/r/x").of(&world).await.text(), "ok");
+    assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
     world.stop().await;
 }

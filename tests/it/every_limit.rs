@@ -1,4 +1,4 @@
-//! Every limit of the reference configuration in one table: what whoever reaches it is told, what is counted, what is logged.
+//! Every limit of the reference configuration: the answer to the client, the metric and the log line.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,12 +9,11 @@ use imsgate::config::{Config, PoolLimits};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::ask::{self, Ask};
-use crate::floods;
-use crate::raw::Line;
-use crate::scrape::{ask_admin, hits, value, with_admin};
-use crate::support::{World, logs};
-use crate::upstream::{Seen, Upstream};
+use crate::support::admin::{ask_admin, hits, value, with_admin};
+use crate::support::http1::RawConnection;
+use crate::support::request::{self, RawRequest};
+use crate::support::upstream::{Seen, Upstream};
+use crate::support::{World, http2_frames, logs};
 
 struct Case {
     /// As metrics and logs name it.
@@ -66,42 +65,48 @@ const CASES: &[Case] = &[
         limit: "head",
         keys: &["head_bytes"],
         set: |config| config.limits.head_bytes = 2000,
-        reach: Reach::Sends(1, |host| Ask::get("/r/x").with(&format!("X: {}", "y".repeat(2000))).bytes(host)),
+        reach: Reach::Sends(1, |host| {
+            RawRequest::get("/r/x").with(&format!("X: {}", "y".repeat(2000))).bytes(host)
+        }),
         status: Some(431),
     },
     Case {
         limit: "head",
         keys: &["head_fields"],
         set: |config| config.limits.head_fields = 10,
-        reach: Reach::Sends(1, |host| (0..10).fold(Ask::get("/r/x"), |ask, _| ask.with("X: y")).bytes(host)),
+        reach: Reach::Sends(1, |host| {
+            (0..10).fold(RawRequest::get("/r/x"), |ask, _| ask.with("X: y")).bytes(host)
+        }),
         status: Some(431),
     },
     Case {
         limit: "body",
         keys: &["body_bytes"],
         set: |config| config.limits.body_bytes = Some(100),
-        reach: Reach::Sends(1, |host| Ask::post("/r/x", &"x".repeat(101)).bytes(host)),
+        reach: Reach::Sends(1, |host| RawRequest::post("/r/x", &"x".repeat(101)).bytes(host)),
         status: Some(413),
     },
     Case {
         limit: "requests",
         keys: &["requests_per_second", "request_burst"],
         set: |config| (config.limits.requests_per_second, config.limits.request_burst) = (1, 1),
-        reach: Reach::Sends(4, |host| Ask::get("/ims/health/live").kept(host).repeat(4)),
+        reach: Reach::Sends(4, |host| RawRequest::get("/ims/health/live").kept(host).repeat(4)),
         status: Some(429),
     },
     Case {
         limit: "sign_ins",
         keys: &["sign_ins_per_second", "sign_in_burst"],
         set: |config| (config.limits.sign_ins_per_second, config.limits.sign_in_burst) = (1, 1),
-        reach: Reach::Sends(4, |host| Ask::get("/ims/callback").kept(host).repeat(4)),
+        reach: Reach::Sends(4, |host| RawRequest::get("/ims/callback").kept(host).repeat(4)),
         status: Some(429),
     },
     Case {
         limit: "upload",
         keys: &["upload_timeout"],
         set: |config| config.limits.upload_timeout = Duration::from_millis(300),
-        reach: Reach::Sends(1, |host| Ask::new("POST", "/ims/logout").with("Content-Length: 9").bytes(host)),
+        reach: Reach::Sends(1, |host| {
+            RawRequest::new("POST", "/ims/logout").with("Content-Length: 9").bytes(host)
+        }),
         status: Some(408),
     },
     Case {
@@ -159,7 +164,7 @@ const CASES: &[Case] = &[
         limit: "http2_flood",
         keys: &[],
         set: |_| (),
-        reach: Reach::Frames(|world| floods::requests(world, 20_000, true)),
+        reach: Reach::Frames(|world| http2_frames::requests(world, 20_000, true)),
         status: None,
     },
     Case {
@@ -174,7 +179,7 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// A stream beyond this limit is refused by h2, which tells nobody: `floods::streams_beyond_the_limit_are_refused`.
+/// A stream beyond this limit is refused by h2, which tells nobody: `http2_floods::streams_beyond_the_limit_are_refused`.
 const UNCOUNTED: &[&str] = &["http2_streams"];
 
 /// Changes the limits of connections to Campaign.
@@ -197,12 +202,12 @@ impl Client<'_> {
         socket.connect(self.world.address()).await.unwrap()
     }
 
-    async fn line(&self) -> Line {
-        Line::new(self.world.connect_over(self.connect().await).await.unwrap())
+    async fn line(&self) -> RawConnection {
+        RawConnection::new(self.world.connect_over(self.connect().await).await.unwrap())
     }
 
     /// Sends this and gives the status of each answer.
-    async fn sends(&self, bytes: &[u8], answers: usize) -> (Vec<u16>, Line) {
+    async fn sends(&self, bytes: &[u8], answers: usize) -> (Vec<u16>, RawConnection) {
         let mut line = self.line().await;
         line.send(bytes).await;
         let mut statuses = Vec::new();
@@ -214,10 +219,10 @@ impl Client<'_> {
 
     /// Reaches the limit; the statuses it is told.
     async fn reach(&self, case: &Case) -> Vec<u16> {
-        let host = ask::host(self.world);
+        let host = request::host(self.world);
         match case.reach {
             Reach::TwoConnections => {
-                let ask = Ask::get("/ims/health/live").kept(host);
+                let ask = RawRequest::get("/ims/health/live").kept(host);
                 let (first, _held) = self.sends(&ask, 1).await;
                 assert_eq!(first, [200]);
                 self.sends(&ask, 1).await.0
@@ -225,7 +230,7 @@ impl Client<'_> {
             Reach::Sends(answers, bytes) => self.sends(&bytes(host), answers).await.0,
             Reach::Frames(frames) => {
                 let stream = self.world.connect_http2_over(self.connect().await).await;
-                floods::flood_over(stream, &frames(self.world)).await;
+                http2_frames::flood_over(stream, &frames(self.world)).await;
                 Vec::new()
             }
             Reach::NoWord => {
@@ -240,18 +245,18 @@ impl Client<'_> {
                 Vec::new()
             }
             Reach::HoldsAnAnswer => {
-                let held = Ask::get("/res/100m").kept(host);
+                let held = RawRequest::get("/res/100m").kept(host);
                 let (first, _held) = self.sends(&held, 0).await;
                 self.world.eventually(|| !self.world.campaign.requests().is_empty()).await;
-                [first, self.sends(&Ask::get("/r/test").kept(host), 1).await.0].concat()
+                [first, self.sends(&RawRequest::get("/r/test").kept(host), 1).await.0].concat()
             }
             Reach::Waits => {
-                let _held = self.sends(&Ask::get("/res/100m").kept(host), 0).await;
+                let _held = self.sends(&RawRequest::get("/res/100m").kept(host), 0).await;
                 counted(self.world, case.limit).await;
                 Vec::new()
             }
             Reach::NoReading => {
-                let (_, mut line) = self.sends(&Ask::get("/res/100m").kept(host), 0).await;
+                let (_, mut line) = self.sends(&RawRequest::get("/res/100m").kept(host), 0).await;
                 counted(self.world, case.limit).await;
                 assert!(line.rest().await.len() < 100 << 20, "and the rest never comes");
                 Vec::new()
@@ -267,7 +272,7 @@ async fn counted(world: &World, limit: &str) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(crate::raw::PATIENCE, counted)
+    tokio::time::timeout(crate::support::http1::PATIENCE, counted)
         .await
         .unwrap_or_else(|_| panic!("{limit} is not counted"));
 }
@@ -328,7 +333,7 @@ fn reference() -> BTreeSet<&'static str> {
 
 /// Reads requests and never says a word.
 async fn silent() -> Upstream {
-    Upstream::start(|_, mut line: Line, seen: Seen| async move {
+    Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         while seen.request(&mut line).await.is_some() {}
         None
     })
@@ -360,12 +365,12 @@ async fn every_deadline_for_campaign_has_its_answer_its_count_and_its_log_line()
             .config(|config| config.listen.workers = 1)
             .start()
             .await;
-        let mut held = ask::line(&world).await;
+        let mut held = request::connect(&world).await;
         if key == "queue_timeout" {
-            held.send(Ask::get("/r/held").kept(ask::host(&world))).await;
+            held.send(RawRequest::get("/r/held").kept(request::host(&world))).await;
             world.eventually(|| !upstream.seen().is_empty()).await;
         }
-        let answer = Ask::post("/r/x", "a=b").of(&world).await;
+        let answer = RawRequest::post("/r/x", "a=b").of(&world).await;
         assert_eq!(answer.status(), status, "{key}");
         assert_eq!(value(&world, &format!("imsgate_upstream_errors_total{{reason=\"{reason}\"}}")).await, 1);
         let lines = logs::of(answer.field("x-request-id").unwrap());

@@ -1,4 +1,4 @@
-//! `Strict-Transport-Security` on every answer to a request, once.
+//! `Strict-Transport-Security` is in every response once.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use imsgate::config::Upstream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::ask::Ask;
-use crate::raw::Answer;
 use crate::support::World;
+use crate::support::http1::Answer;
+use crate::support::request::RawRequest;
 
 fn hsts(answer: &Answer) -> Vec<&str> {
     answer.head.all("strict-transport-security")
@@ -19,22 +19,22 @@ async fn every_answer_says_once_that_the_host_speaks_https_only() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     for (ask, status) in [
-        (Ask::get("/ims/health/live"), 200),
-        (Ask::get("/ims/signed-out"), 200),
-        (Ask::get("/ims/nothing-here"), 404),
-        (Ask::get("/view/home").navigation(), 303),
-        (Ask::get("/view/home"), 401),
-        (Ask::get("/view/%2e%2e/x"), 400),
-        (Ask::get("/view/home").session(&alice), 200),
-        (Ask::post("/nl/jsp/soaprouter.jsp", "<x/>").with("SoapAction: xtk:session#Logoff"), 403),
+        (RawRequest::get("/ims/health/live"), 200),
+        (RawRequest::get("/ims/signed-out"), 200),
+        (RawRequest::get("/ims/nothing-here"), 404),
+        (RawRequest::get("/view/home").navigation(), 303),
+        (RawRequest::get("/view/home"), 401),
+        (RawRequest::get("/view/%2e%2e/x"), 400),
+        (RawRequest::get("/view/home").session(&alice), 200),
+        (RawRequest::post("/nl/jsp/soaprouter.jsp", "<x/>").with("SoapAction: xtk:session#Logoff"), 403),
     ] {
         let answer = ask.of(&world).await;
         assert_eq!((answer.status(), hsts(&answer)), (status, vec!["max-age=31536000"]));
     }
-    let misdirected = Ask::get("/").for_host(&world, "other.example").await;
+    let misdirected = RawRequest::get("/").for_host(&world, "other.example").await;
     assert_eq!((misdirected.status(), hsts(&misdirected)), (421, vec!["max-age=31536000"]));
     world.campaign.stop().await;
-    let away = Ask::get("/view/home").session(&alice).of(&world).await;
+    let away = RawRequest::get("/view/home").session(&alice).of(&world).await;
     assert_eq!((away.status(), hsts(&away)), (502, vec!["max-age=31536000"]));
     world.gateway.stop().await;
     world.ims.stop().await;
@@ -57,7 +57,7 @@ async fn campaigns_own_is_replaced_and_passes_where_ours_is_turned_off() {
             .config(move |config| config.listen.hsts = ours)
             .start()
             .await;
-        let answer = Ask::get("/res/logo.png").of(&world).await;
+        let answer = RawRequest::get("/res/logo.png").of(&world).await;
         assert_eq!((answer.status(), hsts(&answer)), (200, vec![expected]));
         world.stop().await;
         answering.abort();

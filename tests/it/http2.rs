@@ -9,17 +9,16 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::ask;
-use crate::raw::{Line, PATIENCE};
-use crate::scrape::{await_hits, hits, with_admin};
-use crate::support::World;
-use crate::upstream::{Seen, Upstream};
+use crate::support::admin::{await_hits, hits, with_admin};
+use crate::support::http1::{PATIENCE, RawConnection};
+use crate::support::upstream::{Seen, Upstream};
+use crate::support::{World, request};
 
 /// RFC 9110 §9.3.2. hyper's server sends over HTTP/2 whatever body there is.
 #[tokio::test]
 async fn no_answer_to_head_has_a_body() {
     let world = World::start().await;
-    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    let mut sender = request::http2::<Empty<Bytes>>(&world).await;
     let asked = |path: &str, page: bool| {
         let accept = if page { "text/html" } else { "application/json" };
         let request = Request::head(format!("{}{path}", world.origin)).header(header::ACCEPT, accept);
@@ -50,7 +49,7 @@ async fn no_answer_to_head_has_a_body() {
 /// What one stream waits for must not be Campaign's connection for ever; the others go on.
 #[tokio::test]
 async fn a_stream_that_is_never_read_ends_by_itself() {
-    let upstream = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+    let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         loop {
             if seen.request(&mut line).await?.first.contains("/r/long") {
                 line.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n").await;
@@ -123,7 +122,7 @@ async fn a_stream_that_is_never_read_takes_no_connection_with_it() {
         })
         .start()
         .await;
-    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    let mut sender = request::http2::<Empty<Bytes>>(&world).await;
     let get = |path: &str| Request::get(format!("{}{path}", world.origin)).body(Empty::new()).unwrap();
     let unread = sender.send_request(get("/r/0")).await.unwrap();
     await_hits(&world, "download", 1).await;
@@ -138,12 +137,12 @@ async fn a_stream_that_is_never_read_takes_no_connection_with_it() {
 #[tokio::test]
 async fn campaign_is_told_by_which_version_a_request_came() {
     let world = World::start().await;
-    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    let mut sender = request::http2::<Empty<Bytes>>(&world).await;
     let request = Request::get(format!("{}/r/test", world.origin)).body(Empty::new()).unwrap();
     assert_eq!(sender.send_request(request).await.unwrap().status(), 200);
     assert_eq!(world.last_request().header("via"), Some("2.0 imsgate"));
-    let mut line = ask::line(&world).await;
-    line.send(format!("GET /r/test HTTP/1.0\r\nHost: {}\r\n\r\n", ask::host(&world))).await;
+    let mut line = request::connect(&world).await;
+    line.send(format!("GET /r/test HTTP/1.0\r\nHost: {}\r\n\r\n", request::host(&world))).await;
     assert_eq!(line.answer(false).await.unwrap().status(), 200);
     assert_eq!(world.last_request().header("via"), Some("1.0 imsgate"));
     world.stop().await;
@@ -154,7 +153,7 @@ async fn campaign_is_told_by_which_version_a_request_came() {
 async fn an_expectation_over_http2_holds_nobody_up() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    let mut sender = ask::http2(&world).await;
+    let mut sender = request::http2(&world).await;
     let request = Request::post(format!("{}/demo/upload", world.origin))
         .header(header::COOKIE, format!("__Host-imsgate={alice}"))
         .header(header::EXPECT, "100-continue")

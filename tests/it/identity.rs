@@ -1,13 +1,13 @@
-//! The identity headers mean what IMS said, in every mode, and tell it to nobody but Campaign and proxies.
+//! The identity headers carry what IMS said, in every mode. Only Campaign and trusted proxies get them.
 
 use imsgate::config::SessionMode;
 use imsgate::demo::faults::Times;
 use imsgate::policy::identity::decoded;
 use serde_json::json;
 
-use crate::ask::Ask;
-use crate::raw::Answer;
-use crate::sessions::claims;
+use crate::support::assertion::claims;
+use crate::support::http1::Answer;
+use crate::support::request::RawRequest;
 use crate::support::{Builder, World};
 
 const FIELDS: [&str; 5] =
@@ -27,7 +27,7 @@ async fn campaign_reads_exactly_what_ims_said() {
         let world = World::start().await;
         world.ims.faults().tamper_userinfo(Times::Always, move |info| info["email"] = said.into());
         let browser = world.signed_in("alice").await;
-        let echo = Ask::get(ECHO).session(&browser.session().unwrap()).echo(&world).await;
+        let echo = RawRequest::get(ECHO).session(&browser.session().unwrap()).echo(&world).await;
         assert_eq!(echo.all("x-ims-email"), [sent], "{said:?}");
         assert_eq!(decoded(&sent.parse().unwrap()).as_deref(), Some(said));
         let claims = claims(&browser, echo.field("x-ims-assertion").unwrap()).await;
@@ -42,7 +42,7 @@ async fn every_identity_header_is_there_in_every_mode() {
         let world = World::builder().session_mode(mode).start().await;
         world.ims.faults().tamper_userinfo(Times::Always, |info| info["email_verified"] = json!(false));
         let alice = world.signed_in("alice").await.session().unwrap();
-        let forged = Ask::get(ECHO).session(&alice).with("X-Ims-Email: eve@example.com");
+        let forged = RawRequest::get(ECHO).session(&alice).with("X-Ims-Email: eve@example.com");
         let echo = forged.echo(&world).await;
         for name in FIELDS {
             let values = echo.all(name);
@@ -58,7 +58,7 @@ fn trusted() -> Builder {
 }
 
 async fn auth(world: &World, session: Option<&str>, secrets: &[&str]) -> Answer {
-    let mut ask = Ask::get("/ims/auth");
+    let mut ask = RawRequest::get("/ims/auth");
     if let Some(session) = session {
         ask = ask.session(session);
     }
@@ -127,8 +127,11 @@ async fn a_proxy_that_sends_the_secret_hears_who_it_is() {
         let answer = auth(&world, Some(&alice), wrong).await;
         assert_eq!((answer.status(), told(&answer)), (200, vec![]), "{wrong:?}");
     }
-    let echo =
-        Ask::get(ECHO).session(&alice).with(&format!("X-Ims-Auth-Secret: {SECRET}")).echo(&world).await;
+    let echo = RawRequest::get(ECHO)
+        .session(&alice)
+        .with(&format!("X-Ims-Auth-Secret: {SECRET}"))
+        .echo(&world)
+        .await;
     assert_eq!(echo.field("x-ims-auth-secret"), None, "Campaign does not hear it");
     world.stop().await;
 }
@@ -137,7 +140,7 @@ async fn a_proxy_that_sends_the_secret_hears_who_it_is() {
 async fn reserved_names_of_every_family_end_here() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    let honest = Ask::get(ECHO).session(&alice).echo(&world).await;
+    let honest = RawRequest::get(ECHO).session(&alice).echo(&world).await;
     for field in [
         "X-Ims-Groups: eve",
         "X-Ims-Auth-Secret: eve",
@@ -194,7 +197,7 @@ async fn reserved_names_of_every_family_end_here() {
         "Cookie: ..sessiontoken=eve",
         "Cookie: %5f%5FHost%2Dimsgate=eve",
     ] {
-        let echo = Ask::get(ECHO).session(&alice).with(field).echo(&world).await;
+        let echo = RawRequest::get(ECHO).session(&alice).with(field).echo(&world).await;
         for name in FIELDS {
             assert_eq!(echo.field(name), honest.field(name), "{field:?} changed {name}");
         }
@@ -202,7 +205,7 @@ async fn reserved_names_of_every_family_end_here() {
             assert!(!echo.all(name).iter().any(|value| value.contains("eve")), "{field:?} passed as {name}");
         }
         // Also where nobody is signed in.
-        Ask::get("/r/test").with(field).of(&world).await;
+        RawRequest::get("/r/test").with(field).of(&world).await;
         let seen = world.last_request();
         assert!(
             !seen.headers.iter().any(|(_, value)| value.contains("eve")),
@@ -237,9 +240,9 @@ async fn fields_that_campaigns_clients_send_reach_campaign() {
         ("Via", "1.1 somebody"),
         ("X-Custom", "yes"),
     ];
-    let ask = fields
-        .iter()
-        .fold(Ask::get(ECHO).session(&alice), |ask, (name, value)| ask.with(&format!("{name}: {value}")));
+    let ask = fields.iter().fold(RawRequest::get(ECHO).session(&alice), |ask, (name, value)| {
+        ask.with(&format!("{name}: {value}"))
+    });
     let echo = ask.echo(&world).await;
     for (name, value) in fields {
         assert!(echo.all(&name.to_ascii_lowercase()).contains(&value), "{name}");

@@ -1,4 +1,4 @@
-//! Calls to IMS: all of them wait after a 429, and junk callbacks cannot use up the token endpoint.
+//! Calls to IMS: all of them wait after a 429, and made-up callbacks cannot use up the token endpoint.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use imsgate::config::SessionMode;
 use imsgate::demo::faults::{Answer as Fault, Times};
 use imsgate::demo::ims::Endpoint;
 
-use crate::scrape::{ask_admin, with_admin};
+use crate::support::admin::{ask_admin, with_admin};
 use crate::support::{Answer, Browser, OpenLogin, World};
 
 /// Opens an address as a navigation that a trusted proxy forwards for the client at `address`.

@@ -1,21 +1,21 @@
-//! Limits: what is too much gets its own answer, is counted, and leaves everybody else alone.
+//! Limits: a request over a limit is answered and counted, and other clients are not affected.
 
 use std::time::Duration;
 
 use imsgate::config::Config;
 
-use crate::ask::{self, Ask};
-use crate::raw::Line;
-use crate::scrape::{await_hits, hits, value, with_admin};
 use crate::support::World;
-use crate::upstream::{Seen, Upstream};
+use crate::support::admin::{await_hits, hits, value, with_admin};
+use crate::support::http1::RawConnection;
+use crate::support::request::{self, RawRequest};
+use crate::support::upstream::{Seen, Upstream};
 
 /// Lines that have had an answer, so the gateway counts them for sure.
-async fn lines(world: &World, count: usize) -> Vec<Line> {
+async fn lines(world: &World, count: usize) -> Vec<RawConnection> {
     let mut lines = Vec::new();
     for _ in 0..count {
-        let mut line = ask::line(world).await;
-        line.send(Ask::get("/r/test").kept(ask::host(world))).await;
+        let mut line = request::connect(world).await;
+        line.send(RawRequest::get("/r/test").kept(request::host(world))).await;
         assert_eq!(line.answer(false).await.unwrap().status(), 200);
         lines.push(line);
     }
@@ -34,8 +34,8 @@ async fn one_connection_too_many_is_told_so_and_closed() {
             .start()
             .await;
         let held = lines(&world, 3).await;
-        let mut line = ask::line(&world).await;
-        line.send(Ask::get("/r/test").kept(ask::host(&world))).await;
+        let mut line = request::connect(&world).await;
+        line.send(RawRequest::get("/r/test").kept(request::host(&world))).await;
         let answer = line.answer(false).await.unwrap();
         assert_eq!(answer.status(), status);
         assert_eq!(answer.field("connection"), Some("close"));
@@ -74,10 +74,10 @@ async fn requests_beyond_the_rate_are_refused_and_the_connection_lives() {
         .config(|config| (config.limits.requests_per_second, config.limits.request_burst) = (10, 4))
         .start()
         .await;
-    let mut line = ask::line(&world).await;
+    let mut line = request::connect(&world).await;
     let mut statuses = Vec::new();
     for _ in 0..8 {
-        line.send(Ask::get("/r/test").kept(ask::host(&world))).await;
+        line.send(RawRequest::get("/r/test").kept(request::host(&world))).await;
         let answer = line.answer(false).await.unwrap();
         if answer.status() == 429 {
             assert_eq!(answer.json()["error"], "too_many_requests");
@@ -89,7 +89,7 @@ async fn requests_beyond_the_rate_are_refused_and_the_connection_lives() {
     assert!(statuses[4..].contains(&429), "{statuses:?}");
     assert!(hits(&world, "requests").await >= 1);
     tokio::time::sleep(Duration::from_millis(450)).await;
-    line.send(Ask::get("/r/test").kept(ask::host(&world))).await;
+    line.send(RawRequest::get("/r/test").kept(request::host(&world))).await;
     assert_eq!(line.answer(false).await.unwrap().status(), 200);
     world.stop().await;
 }
@@ -98,21 +98,21 @@ async fn requests_beyond_the_rate_are_refused_and_the_connection_lives() {
 async fn a_body_beyond_the_limit_is_refused_whether_its_length_is_told_or_not() {
     let world = with_admin().config(|config| config.limits.body_bytes = Some(1000)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    let post = |body: &str| Ask::post("/demo/echo", body).session(&alice);
+    let post = |body: &str| RawRequest::post("/demo/echo", body).session(&alice);
     assert_eq!(post(&"x".repeat(1000)).echo(&world).await.body_len(), 1000);
     assert_eq!(post(&"x".repeat(1001)).of(&world).await.status(), 413);
     let chunked = |length: usize| {
-        let head = Ask::new("POST", "/demo/echo").session(&alice).with("Transfer-Encoding: chunked");
+        let head = RawRequest::new("POST", "/demo/echo").session(&alice).with("Transfer-Encoding: chunked");
         let chunk = format!("{length:x}\r\n{}\r\n", "x".repeat(length));
-        [head.bytes(ask::host(&world)), format!("{chunk}{chunk}0\r\n\r\n").into_bytes()].concat()
+        [head.bytes(request::host(&world)), format!("{chunk}{chunk}0\r\n\r\n").into_bytes()].concat()
     };
-    assert_eq!(ask::send(&world, chunked(500)).await.unwrap().status(), 200);
-    let answer = ask::send(&world, chunked(501)).await.unwrap();
+    assert_eq!(request::send(&world, chunked(500)).await.unwrap().status(), 200);
+    let answer = request::send(&world, chunked(501)).await.unwrap();
     assert_eq!((answer.status(), answer.json()["error"].as_str()), (413, Some("request_body_too_large")));
     assert_eq!(hits(&world, "body").await, 2);
     // Our own pages take no more than a form.
     let world2 = World::start().await;
-    assert_eq!(Ask::post("/ims/logout", &"x".repeat(100_000)).of(&world2).await.status(), 413);
+    assert_eq!(RawRequest::post("/ims/logout", &"x".repeat(100_000)).of(&world2).await.status(), 413);
     world2.stop().await;
     world.stop().await;
 }
@@ -121,11 +121,12 @@ async fn a_body_beyond_the_limit_is_refused_whether_its_length_is_told_or_not() 
 async fn fields_and_bytes_of_a_head_are_counted_as_configured() {
     let limit = |config: &mut Config| (config.limits.head_bytes, config.limits.head_fields) = (8000, 150);
     let world = with_admin().config(limit).start().await;
-    let many =
-        |count: usize| (0..count).fold(Ask::get("/ims/health/live"), |ask, n| ask.with(&format!("X-{n}: y")));
+    let many = |count: usize| {
+        (0..count).fold(RawRequest::get("/ims/health/live"), |ask, n| ask.with(&format!("X-{n}: y")))
+    };
     assert_eq!(many(140).of(&world).await.status(), 200);
     assert_eq!(many(150).of(&world).await.status(), 431);
-    let long = |length: usize| Ask::get("/r/test").with(&format!("X: {}", "y".repeat(length)));
+    let long = |length: usize| RawRequest::get("/r/test").with(&format!("X: {}", "y".repeat(length)));
     assert_eq!(long(7500).of(&world).await.status(), 200);
     assert_eq!(long(8000).of(&world).await.status(), 431);
     assert!(hits(&world, "head").await >= 1);
@@ -138,17 +139,17 @@ async fn an_upload_that_stops_is_given_up() {
         with_admin().config(|config| config.limits.upload_timeout = Duration::from_millis(300)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     for path in ["/demo/upload", "/ims/logout"] {
-        let mut line = ask::line(&world).await;
-        let head = Ask::new("POST", path).session(&alice).with("Content-Length: 100");
-        line.send(head.kept(ask::host(&world))).await;
+        let mut line = request::connect(&world).await;
+        let head = RawRequest::new("POST", path).session(&alice).with("Content-Length: 100");
+        line.send(head.kept(request::host(&world))).await;
         line.send("half").await;
         assert_eq!(line.answer(false).await.unwrap().status(), 408, "{path}");
     }
     assert_eq!(hits(&world, "upload").await, 2);
     // A slow one that goes on is fine, and so is an answer that takes its time.
-    let mut line = ask::line(&world).await;
-    let head = Ask::new("POST", "/demo/slow/1000").session(&alice).with("Content-Length: 8");
-    line.send(head.kept(ask::host(&world))).await;
+    let mut line = request::connect(&world).await;
+    let head = RawRequest::new("POST", "/demo/slow/1000").session(&alice).with("Content-Length: 8");
+    line.send(head.kept(request::host(&world))).await;
     for _ in 0..8 {
         tokio::time::sleep(Duration::from_millis(150)).await;
         line.send("x").await;
@@ -159,7 +160,7 @@ async fn an_upload_that_stops_is_given_up() {
 
 #[tokio::test]
 async fn a_body_that_grows_too_long_behind_an_early_answer_is_counted() {
-    let upstream = Upstream::start(|_, mut line: Line, seen: Seen| async move {
+    let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         let head = seen.request(&mut line).await?;
         line.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf").await;
         assert!(line.body(&head).await.is_err(), "it is never whole");
@@ -172,8 +173,11 @@ async fn a_body_that_grows_too_long_behind_an_early_answer_is_counted() {
         .config(|config| config.limits.body_bytes = Some(1000))
         .start()
         .await;
-    let mut line = ask::line(&world).await;
-    line.send(Ask::new("POST", "/r/x").with("Transfer-Encoding: chunked").bytes(ask::host(&world))).await;
+    let mut line = request::connect(&world).await;
+    line.send(
+        RawRequest::new("POST", "/r/x").with("Transfer-Encoding: chunked").bytes(request::host(&world)),
+    )
+    .await;
     assert_eq!(line.head().await.unwrap().status(), 200);
     line.send(format!("3e9\r\n{}\r\n", "x".repeat(1001))).await;
     await_hits(&world, "body", 1).await;

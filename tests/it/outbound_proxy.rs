@@ -12,9 +12,8 @@ use imsgate::policy::outbound_proxy::OutboundProxy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::reach::join;
+use crate::support::tunnel::{acceptor, join};
 use crate::support::{World, logs};
-use crate::upstream_tls::acceptor;
 
 /// A proxy that opens tunnels for `me` alone, or refuses all of them with one status.
 struct TestProxy {

@@ -5,9 +5,8 @@ use http::Request;
 use http_body_util::{BodyExt as _, Empty};
 use serde_json::json;
 
-use crate::ask::{self, Ask};
-use crate::floods;
-use crate::support::World;
+use crate::support::request::{self, RawRequest};
+use crate::support::{World, http2_frames};
 
 #[tokio::test]
 async fn campaign_gets_the_path_that_was_decided_on() {
@@ -31,7 +30,7 @@ async fn campaign_gets_the_path_that_was_decided_on() {
         ("/demo/echo/{a}|\"", "/demo/echo/{a}|\""),
         ("/demo/echo/caf\u{e9}", "/demo/echo/caf\u{e9}"),
     ] {
-        let answer = Ask::get(asked).session(&alice).of(&world).await;
+        let answer = RawRequest::get(asked).session(&alice).of(&world).await;
         assert_eq!((answer.status(), answer.json()["path_and_query"].as_str()), (200, Some(sent)), "{asked}");
     }
     world.stop().await;
@@ -97,17 +96,21 @@ async fn a_path_with_two_readings_is_refused() {
         "r/test",
         "",
     ] {
-        for ask in [Ask::get(path), Ask::get(path).session(&alice), Ask::new("OPTIONS", path)] {
-            let answer = ask::send(&world, ask.bytes(ask::host(&world))).await.unwrap();
+        for ask in
+            [RawRequest::get(path), RawRequest::get(path).session(&alice), RawRequest::new("OPTIONS", path)]
+        {
+            let answer = request::send(&world, ask.bytes(request::host(&world))).await.unwrap();
             assert_eq!(answer.status(), 400, "{path}");
         }
     }
-    let page = Ask::get("/r/../view/home").navigation().of(&world).await;
+    let page = RawRequest::get("/r/../view/home").navigation().of(&world).await;
     assert_eq!(page.status(), 400);
     assert!(page.field("content-type").unwrap().starts_with("text/html"));
-    assert_eq!(Ask::get("/r/../view/home").of(&world).await.json()["error"], json!("bad_request"));
+    assert_eq!(RawRequest::get("/r/../view/home").of(&world).await.json()["error"], json!("bad_request"));
     for target in ["/r/a\tb", "/r/a b", "/r/a\0b", "/r/a\u{7f}b", "/r/\u{1}"] {
-        if let Some(answer) = ask::send(&world, Ask::get(target).bytes(ask::host(&world))).await {
+        if let Some(answer) =
+            request::send(&world, RawRequest::get(target).bytes(request::host(&world))).await
+        {
             assert_eq!(answer.status(), 400, "{target:?}");
         }
     }
@@ -123,7 +126,7 @@ async fn a_raw_hash_is_refused() {
     for target in
         ["/view/home#/r/test", "/view/home#/../r/test", "/demo/echo?a#b", "/r/x#/../view/home", "/#"]
     {
-        for ask in [Ask::get(target), Ask::get(target).session(&alice)] {
+        for ask in [RawRequest::get(target), RawRequest::get(target).session(&alice)] {
             let answer = ask.of(&world).await;
             assert_eq!((answer.status(), &answer.json()["error"]), (400, &json!("bad_request")), "{target}");
         }
@@ -139,10 +142,10 @@ async fn what_follows_a_raw_hash_over_http2_reaches_neither_the_decision_nor_cam
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
     let session = format!("__Host-imsgate={alice}");
-    floods::get(&world, "/demo/echo/a#/../../view/home", &[("cookie", &session)]).await;
+    http2_frames::get(&world, "/demo/echo/a#/../../view/home", &[("cookie", &session)]).await;
     assert_eq!(world.last_request().path_and_query, "/demo/echo/a");
     world.campaign.forget_requests();
-    floods::get(&world, "/view/home#/r/test", &[]).await;
+    http2_frames::get(&world, "/view/home#/r/test", &[]).await;
     assert!(world.campaign.requests().is_empty());
     world.stop().await;
 }
@@ -151,7 +154,7 @@ async fn what_follows_a_raw_hash_over_http2_reaches_neither_the_decision_nor_cam
 async fn http2_paths_are_read_the_same_way() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    let mut sender = ask::http2::<Empty<Bytes>>(&world).await;
+    let mut sender = request::http2::<Empty<Bytes>>(&world).await;
     for (path, status, sent) in [
         ("//demo//echo/x?b=//", 200, Some("/demo/echo/x?b=//")),
         ("/demo/echo/%2e%2e/x", 400, None),
@@ -176,7 +179,7 @@ async fn http2_paths_are_read_the_same_way() {
 #[tokio::test]
 async fn no_header_of_a_client_gets_into_the_redirect_uri() {
     let world = World::start().await;
-    let plain = redirect_uri(&world, Ask::get("/view/home")).await;
+    let plain = redirect_uri(&world, RawRequest::get("/view/home")).await;
     assert_eq!(plain, format!("{}/ims/callback", world.origin));
     for field in [
         "X-Forwarded-Host: evil.example.com",
@@ -187,12 +190,12 @@ async fn no_header_of_a_client_gets_into_the_redirect_uri() {
         "X-Original-Host: evil.example.com",
         "X-Host: evil.example.com",
     ] {
-        assert_eq!(redirect_uri(&world, Ask::get("/view/home").with(field)).await, plain, "{field}");
+        assert_eq!(redirect_uri(&world, RawRequest::get("/view/home").with(field)).await, plain, "{field}");
     }
     world.stop().await;
 }
 
-async fn redirect_uri(world: &World, ask: Ask) -> String {
+async fn redirect_uri(world: &World, ask: RawRequest) -> String {
     let answer = ask.navigation().of(world).await;
     let location: url::Url = answer.field("location").unwrap().parse().unwrap();
     let (_, value) = location.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap();
@@ -206,8 +209,9 @@ async fn a_target_that_is_no_utf_8_is_refused() {
     for broken in [&b"\xff"[..], b"caf\xe9", b"\xc3(", b"\xc0\xaf", b"\xed\xa0\x80"] {
         let mut bytes = b"GET /r/".to_vec();
         bytes.extend(broken);
-        bytes
-            .extend(format!(" HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", ask::host(&world)).bytes());
+        bytes.extend(
+            format!(" HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", request::host(&world)).bytes(),
+        );
         let answer = world.raw(bytes).await;
         assert!(answer.starts_with(b"HTTP/1.1 400 "), "{broken:?}: {}", String::from_utf8_lossy(&answer));
     }

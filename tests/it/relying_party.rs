@@ -1,4 +1,4 @@
-//! Details of a relying party: the issuer, the token type, keys without a name or with a new value, refreshed tokens.
+//! Details of the relying party: issuer, token type, keys without an id or with a new value, refreshed tokens.
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! Addresses and cookies in Campaign's responses: what names an upstream, or the public host by http, leads to the public
 //! origin; every other address passes byte for byte.
 
-use crate::ask::{self, Ask};
-use crate::raw::Line;
 use crate::support::World;
-use crate::upstream::{Seen, Upstream};
+use crate::support::http1::RawConnection;
+use crate::support::request::{self, RawRequest};
+use crate::support::upstream::{Seen, Upstream};
 
 const OTHER: &str = "track.example.com";
 
@@ -28,7 +28,7 @@ async fn an_address_of_an_upstream_or_of_the_public_host_by_http_leads_to_the_pu
         ("Refresh: 0,URL = 'http://localhost/x' and more", "0,URL = 'https://PUBLIC/x' and more"),
     ] {
         assert_eq!(
-            answered(&world, &upstream, said, ask::host(&world)).await,
+            answered(&world, &upstream, said, request::host(&world)).await,
             [filled(&world, &upstream, expected)]
         );
     }
@@ -63,7 +63,7 @@ async fn every_other_address_passes_byte_for_byte() {
     ] {
         let passed = filled(&world, &upstream, said);
         let value = passed.split_once(": ").unwrap().1;
-        assert_eq!(answered(&world, &upstream, said, ask::host(&world)).await, [value]);
+        assert_eq!(answered(&world, &upstream, said, request::host(&world)).await, [value]);
     }
     world.stop().await;
 }
@@ -72,7 +72,7 @@ async fn every_other_address_passes_byte_for_byte() {
 async fn addresses_stay_as_they_are_when_that_is_configured() {
     let upstream = repeating().await;
     let world = world(&upstream, false).await;
-    let location = answered(&world, &upstream, "Location: http://UPSTREAM/x", ask::host(&world)).await;
+    let location = answered(&world, &upstream, "Location: http://UPSTREAM/x", request::host(&world)).await;
     assert_eq!(location, [format!("{}/x", upstream.url)]);
     world.stop().await;
 }
@@ -90,7 +90,7 @@ async fn cookies_of_campaign_are_secure_and_belong_to_no_inner_host() {
         ("a=1; Domain=.shop.example.com", "a=1; Domain=.shop.example.com; Secure"),
     ] {
         let said = format!("Set-Cookie: {said}");
-        assert_eq!(answered(&world, &upstream, &said, ask::host(&world)).await, [expected], "{said}");
+        assert_eq!(answered(&world, &upstream, &said, request::host(&world)).await, [expected], "{said}");
     }
     world.stop().await;
 }
@@ -98,14 +98,14 @@ async fn cookies_of_campaign_are_secure_and_belong_to_no_inner_host() {
 /// The values that a client gets of a field that Campaign sends.
 async fn answered(world: &World, upstream: &Upstream, said: &str, host: &str) -> Vec<String> {
     let said = filled(world, upstream, said);
-    let answer = Ask::get("/r/0").with(&format!("X-Say: {said}")).for_host(world, host).await;
+    let answer = RawRequest::get("/r/0").with(&format!("X-Say: {said}")).for_host(world, host).await;
     assert_eq!(answer.status(), 302, "{said}");
     answer.head.all(&said.split_once(':').unwrap().0.to_lowercase()).into_iter().map(str::to_owned).collect()
 }
 
 /// With host and port in the place of `UPSTREAM` and `PUBLIC`.
 fn filled(world: &World, upstream: &Upstream, text: &str) -> String {
-    let public = ask::host(world);
+    let public = request::host(world);
     let port = public.split_once(':').unwrap().1;
     let inner = upstream.url.trim_start_matches("http://");
     text.replace("UPSTREAM", inner).replace("PUBLIC", public).replace("PORT", port)
@@ -113,7 +113,7 @@ fn filled(world: &World, upstream: &Upstream, text: &str) -> String {
 
 /// Each response repeats the field in `X-Say` of its request.
 async fn repeating() -> Upstream {
-    Upstream::start(|_, mut line: Line, seen: Seen| async move {
+    Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         loop {
             let head = seen.request(&mut line).await?;
             let said = head.all("x-say").join("");

@@ -1,12 +1,11 @@
-//! What a session is worth, and for how long.
+//! How long a session is valid, and what ends it.
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 
+use crate::support::assertion::claims;
 use crate::support::{Browser, World};
 
 #[tokio::test]
@@ -220,16 +219,4 @@ async fn is_alive(browser: &Browser) -> bool {
     let answer = browser.get_json("/view/home").await;
     assert!(matches!(answer.status, StatusCode::OK | StatusCode::UNAUTHORIZED), "{}", answer.status);
     answer.status == StatusCode::OK
-}
-
-/// The claims of an assertion, verified as Campaign would.
-pub async fn claims(browser: &Browser, assertion: &str) -> Value {
-    let keys: JwkSet = serde_json::from_value(browser.get_json("/ims/jwks.json").await.json()).unwrap();
-    let kid = jsonwebtoken::decode_header(assertion).unwrap().kid.unwrap();
-    let key = DecodingKey::from_jwk(keys.find(&kid).unwrap()).unwrap();
-    let mut validation = Validation::new(Algorithm::ES256);
-    validation.set_audience(&["campaign"]);
-    // The gateway's clock may have been moved; the times are looked at by the tests.
-    validation.validate_exp = false;
-    jsonwebtoken::decode::<Value>(assertion, &key, &validation).unwrap().claims
 }

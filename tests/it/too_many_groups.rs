@@ -6,7 +6,7 @@ use http::StatusCode;
 use imsgate::demo::faults::Times;
 use serde_json::{Value, json};
 
-use crate::sessions::claims;
+use crate::support::assertion::claims;
 use crate::support::{World, logs};
 
 /// Puts alice into so many groups of the mask.

@@ -1,5 +1,5 @@
-//! Campaign behind TLS, with a certificate of its own authority: bodies to the byte, tunnels, connections that stay, and ends
-//! that somebody on the way may have made.
+//! Campaign behind TLS with a private certificate authority: exact bodies, tunnels, persistent connections, and ends without
+//! `close_notify`.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,23 +11,20 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use imsgate::config::Upstream;
 use imsgate::demo;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 use socket2::SockRef;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::ask::{self, Ask};
-use crate::reach::join;
-use crate::stream::hex;
 use crate::support::World;
-use crate::upgrade::{echoed, open};
+use crate::support::bodies::hex;
+use crate::support::request::{self, RawRequest};
+use crate::support::tunnel::{acceptor, join};
+use crate::support::websocket::{echoed, open};
 
 /// A world whose upstream is https.
 struct Secured {
@@ -92,18 +89,6 @@ impl Secured {
     }
 }
 
-/// TLS as any server has it; it knows of no protocol but what comes after.
-pub fn acceptor(certificate: &str, key: &str) -> TlsAcceptor {
-    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap());
-    TlsAcceptor::from(Arc::new(config.unwrap()))
-}
-
 #[tokio::test]
 async fn an_upload_and_a_download_of_megabytes_keep_every_byte() {
     let secured = Secured::start().await;
@@ -112,19 +97,19 @@ async fn an_upload_and_a_download_of_megabytes_keep_every_byte() {
     // No piece of it is like another.
     let body = (0..800_000).map(|number| format!("{number:08}")).collect::<Vec<_>>().concat();
     let whole = json!({ "bytes": body.len(), "sha256": hex(digest(&SHA256, body.as_bytes()).as_ref()) });
-    let with_length = Ask::post("/demo/upload", &body).session(&alice).of(world).await;
+    let with_length = RawRequest::post("/demo/upload", &body).session(&alice).of(world).await;
     assert_eq!(with_length.json(), whole);
 
-    let mut line = ask::line(world).await;
-    let head = Ask::new("POST", "/demo/upload").session(&alice).with("Transfer-Encoding: chunked");
-    line.send(head.kept(ask::host(world))).await;
+    let mut line = request::connect(world).await;
+    let head = RawRequest::new("POST", "/demo/upload").session(&alice).with("Transfer-Encoding: chunked");
+    line.send(head.kept(request::host(world))).await;
     for piece in body.as_bytes().chunks(70_001) {
         line.send([format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat()).await;
     }
     line.send("0\r\n\r\n").await;
     assert_eq!(line.answer(false).await.unwrap().json(), whole);
 
-    let download = Ask::get("/res/8m").of(world).await;
+    let download = RawRequest::get("/res/8m").of(world).await;
     assert_eq!(download.body.len(), 8 << 20);
     assert!(download.body.iter().all(|byte| *byte == b'c'));
     secured.stop().await;
@@ -144,9 +129,9 @@ async fn a_small_piece_of_an_upload_is_not_kept_back() {
         } else {
             format!("Content-Length: {}", sizes.iter().sum::<usize>())
         };
-        let mut line = ask::line(world).await;
-        let head = Ask::new("POST", "/demo/upload").session(&alice).with(&framing);
-        line.send(head.kept(ask::host(world))).await;
+        let mut line = request::connect(world).await;
+        let head = RawRequest::new("POST", "/demo/upload").session(&alice).with(&framing);
+        line.send(head.kept(request::host(world))).await;
         let mut sent = 0;
         for size in sizes {
             let piece = "x".repeat(size);
@@ -196,7 +181,7 @@ async fn the_last_piece_for_a_slow_reader_is_not_kept_back() {
     .await;
     // TLS keeps 64 kB at most. Whatever the kernel takes before, one of these ends within them.
     for length in (20_000..=220_000).step_by(40_000) {
-        let ask = Ask::post(&format!("/r/{length}"), &"x".repeat(length));
+        let ask = RawRequest::post(&format!("/r/{length}"), &"x".repeat(length));
         assert_eq!(ask.of(&secured.world).await.text(), "whole", "{length}");
     }
     secured.stop().await;
@@ -221,10 +206,10 @@ async fn one_tls_connection_serves_request_after_request() {
     let secured = Secured::start().await;
     for number in 0..20 {
         let (ask, status) = match number % 4 {
-            0 => (Ask::get("/r/test"), 200),
-            1 => (Ask::post("/webApp/x", "a=b"), 200),
-            2 => (Ask::new("HEAD", "/res/1m"), 200),
-            _ => (Ask::get("/res/1m"), 200),
+            0 => (RawRequest::get("/r/test"), 200),
+            1 => (RawRequest::post("/webApp/x", "a=b"), 200),
+            2 => (RawRequest::new("HEAD", "/res/1m"), 200),
+            _ => (RawRequest::get("/res/1m"), 200),
         };
         assert_eq!(ask.of(&secured.world).await.status(), status, "{number}");
     }
@@ -256,20 +241,20 @@ async fn an_answer_that_ends_without_tls_saying_goodbye_is_not_whole() {
         let whole = |body: std::io::Result<Vec<u8>>| body.ok().map(|body| String::from_utf8(body).unwrap());
         let expected = goodbye.then(|| "ten euros".to_owned());
 
-        let mut line = ask::line(world).await;
-        line.send(Ask::get("/r/x").kept(ask::host(world))).await;
+        let mut line = request::connect(world).await;
+        line.send(RawRequest::get("/r/x").kept(request::host(world))).await;
         let head = line.head().await.unwrap();
         assert_eq!(head.status(), 200);
         assert_eq!(whole(line.body(&head).await), expected, "in chunks");
 
         // Who knows no chunks sees it by the goodbye that is missing there, too.
-        let mut line = ask::line(world).await;
-        line.send(format!("GET /r/x HTTP/1.0\r\nHost: {}\r\n\r\n", ask::host(world))).await;
+        let mut line = request::connect(world).await;
+        line.send(format!("GET /r/x HTTP/1.0\r\nHost: {}\r\n\r\n", request::host(world))).await;
         let head = line.head().await.unwrap();
         assert_eq!((head.status(), head.field("transfer-encoding")), (200, None));
         assert_eq!(whole(line.body(&head).await), expected, "to the end of the connection");
 
-        let mut sender = ask::http2::<Empty<Bytes>>(world).await;
+        let mut sender = request::http2::<Empty<Bytes>>(world).await;
         let request = http::Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
         let body = sender.send_request(request).await.unwrap().into_body().collect().await;
         assert_eq!(body.is_ok(), goodbye, "in a stream");

@@ -1,9 +1,16 @@
-//! The one world every test lives in: [`World`] runs the servers, [`Browser`] is a person in front of them, [`logs`]
-//! hears what the gateway says about it.
+//! What the tests share: [`World`] runs the gateway and its simulators, [`Browser`] is a person's browser, [`logs`] records
+//! the log lines of the gateway. Test modules import from here and never from each other.
 
+pub mod admin;
 mod answer;
+pub mod assertion;
+pub mod bodies;
 mod browser;
+pub mod corpus;
+mod eventually;
 mod front;
+pub mod http1;
+pub mod http2_frames;
 mod instance;
 mod jar;
 mod lag;
@@ -14,13 +21,25 @@ mod open_login;
 mod patient;
 mod process;
 mod redis;
+pub mod request;
 mod reserved;
+pub mod saved_form;
 mod site;
+pub mod tunnel;
+pub mod upstream;
+pub mod upstreams;
+pub mod websocket;
 pub mod wire;
 mod world;
 
+#[expect(dead_code, reason = "these tests need plain servers and a Sentinel")]
+#[expect(clippy::print_stdout, reason = "it says what is skipped")]
+#[path = "../../../src/session/tests/servers.rs"]
+pub mod redis_servers;
+
 pub use answer::Answer;
 pub use browser::Browser;
+pub use eventually::eventually;
 pub use front::Front;
 pub use instance::Instance;
 pub use lag::Lag;

@@ -10,8 +10,8 @@ use imsgate::demo::ims::{ImsOptions, ImsSimulator};
 use imsgate::demo::{self, ORGANIZATION_ID, TENANT};
 use tempfile::TempDir;
 
-use crate::ask::Ask;
-use crate::raw::Line;
+use crate::support::http1::RawConnection;
+use crate::support::request::RawRequest;
 
 use super::{Browser, Front, Instance, KEY, Load, wire};
 
@@ -123,10 +123,10 @@ impl Site {
     /// What a session says at this instance, for one session after the other over one connection.
     pub async fn ask_all(&self, index: usize, path: &str, sessions: &[&String]) -> Vec<u16> {
         let address = self.instances[index].address();
-        let mut line = Line::new(wire::connect(address, &self.trust, wire::HTTP_1).await);
+        let mut line = RawConnection::new(wire::connect(address, &self.trust, wire::HTTP_1).await);
         let mut statuses = Vec::new();
         for session in sessions {
-            line.send(Ask::get(path).session(session).kept("localhost")).await;
+            line.send(RawRequest::get(path).session(session).kept("localhost")).await;
             statuses.push(line.answer(false).await.unwrap().status());
         }
         statuses

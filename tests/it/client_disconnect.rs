@@ -1,0 +1,49 @@
+//! Work that has begun is finished when the client goes away.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use imsgate::demo::faults::{Answer as Fault, Times};
+use imsgate::demo::ims::Endpoint;
+
+use crate::support::World;
+use crate::support::request::{self, RawRequest};
+use crate::support::saved_form::{LUNCH, URLENCODED, confirmation, form, received, send};
+
+#[tokio::test]
+async fn a_logout_whose_browser_goes_away_is_said_to_campaign_and_ims() {
+    let world = World::builder().instance(|it| it.ims.timeout = Duration::from_secs(1)).start().await;
+    let session = world.signed_in("alice").await.session().unwrap();
+    let asked = || world.ims.requests_to(Endpoint::Revoke);
+    // The first of two tokens: while IMS is silent about it, the browser goes.
+    world.ims.faults().answer(Endpoint::Revoke, Times::Once, Fault::Never);
+    let logout =
+        RawRequest::post("/ims/logout", "").session(&session).with(&format!("Origin: {}", world.origin));
+    let mut line = request::connect(&world).await;
+    line.send(logout.bytes(request::host(&world))).await;
+    world.eventually(|| asked() == 1).await;
+    drop(line);
+    world.eventually(|| !world.ims.revoked().is_empty()).await;
+    assert_eq!(world.campaign.logoffs().len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_form_that_meets_a_campaign_which_forgot_everybody_is_still_kept() {
+    let world = World::start().await;
+    let browser = world.signed_in("alice").await;
+    world.clock.advance(LUNCH);
+    let kept = browser.request(form(&world, "/demo/echo/a", URLENCODED, "a=b")).await;
+    let page = confirmation(&browser, kept).await;
+    world.campaign.expire_all_sessions();
+
+    let still = send(&world, &browser, &page).await;
+    assert_eq!(still.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(still.text().contains("still kept"), "{}", still.text());
+    let echo = send(&world, &browser, &browser.get("/ims/resume").await).await;
+    assert_eq!(echo.json()["body_len"], 3, "{}", echo.text());
+    // The first was refused by Campaign without a look at it.
+    assert_eq!(received(&world).len(), 2);
+    assert_eq!(send(&world, &browser, &page).await.status, StatusCode::GONE);
+    world.stop().await;
+}

@@ -1,0 +1,77 @@
+//! A refusal reaches a client that is still sending, however long the upload takes.
+
+use std::time::Duration;
+
+use crate::support::World;
+use crate::support::admin::{value, with_admin};
+use crate::support::http1::RawConnection;
+use crate::support::request::{self, RawRequest};
+use crate::support::upstream::{Seen, Upstream};
+
+/// Longer than any time that a socket is usually kept open for a client that does not listen.
+const PIECES: usize = 80;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A client that reads nothing before it has sent everything.
+async fn uploads(world: &World, head: RawRequest, length: usize, status: u16) {
+    let mut line = request::connect(world).await;
+    line.send(head.with(&format!("Content-Length: {length}")).kept(request::host(world))).await;
+    for number in 0..PIECES {
+        let sent = line.try_send([b'x'; PIECE]).await;
+        assert!(sent.is_ok(), "{status}: reset after {number} pieces: {sent:?}");
+        tokio::time::sleep(PAUSE).await;
+    }
+    let answer = line.answer(false).await.expect("the refusal arrives");
+    assert_eq!(answer.status(), status, "{}", answer.text());
+}
+
+const PIECE: usize = 4 * 1024;
+
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_is_still_sending() {
+    let all = PIECES * PIECE;
+    let world =
+        World::builder().config(move |config| config.limits.body_bytes = Some(2 * all as u64)).start().await;
+    let soap = RawRequest::new("POST", "/nl/jsp/soaprouter.jsp").with("SOAPAction: xtk:session#GetOption");
+    tokio::join!(
+        uploads(&world, RawRequest::new("POST", "/nl/jsp/uploadFile.jsp"), 2 * all, 401),
+        uploads(&world, RawRequest::new("POST", "/res/closed.jsp"), 2 * all, 403),
+        uploads(&world, soap, 2 * all, 403),
+        uploads(&world, RawRequest::new("POST", "/r/x"), 3 * all, 413),
+    );
+    world.stop().await;
+}
+
+/// Campaign answers an upload by itself, and does not read on.
+#[tokio::test]
+async fn a_refusal_of_campaign_reaches_a_client_that_is_still_sending() {
+    let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
+        seen.request(&mut line).await?;
+        line.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno").await;
+        // As long as it takes to be read: closed over unread bytes, it would be lost here already.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        None
+    })
+    .await;
+    let world = upstream.world().await;
+    uploads(&world, RawRequest::new("POST", "/r/x"), 3 * PIECES * PIECE, 413).await;
+    world.stop().await;
+}
+
+/// Nor is anybody waited for who has stopped sending.
+#[tokio::test]
+async fn a_client_that_falls_silent_after_a_refusal_is_let_go() {
+    let world = with_admin().start().await;
+    let mut line = request::connect(&world).await;
+    line.send(RawRequest::new("POST", "/view/home").with("Content-Length: 1000").kept(request::host(&world)))
+        .await;
+    assert_eq!(line.answer(false).await.unwrap().status(), 401);
+    for _ in 0..2000 {
+        if value(&world, "imsgate_connections_open").await == 0 {
+            drop(line);
+            return world.stop().await;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the connection is still open");
+}

@@ -1,0 +1,228 @@
+//! Failures that the client caused do not count against a Campaign server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+
+use crate::support::eventually;
+use crate::support::http1::{PATIENCE, RawConnection};
+use crate::support::request::{self, RawRequest};
+use crate::support::upstream::{Seen, Upstream};
+use crate::support::upstreams::{
+    OK, ask_and_read, ask_for, in_front_of, passed_over_for_an_hour, patient, prompt, requests,
+};
+
+#[tokio::test]
+async fn a_slow_reader_is_not_held_against_the_server() {
+    const LENGTH: usize = 64 * 1024 * 1024;
+    // Gives up on a client that does not read, as servers do.
+    let gave_up = Arc::new(Notify::new());
+    let notify = gave_up.clone();
+    let impatient = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
+        let gave_up = notify.clone();
+        async move {
+            loop {
+                let head = seen.request(&mut line).await?;
+                if !head.first.starts_with("GET /r/large ") {
+                    line.send(OK).await;
+                    continue;
+                }
+                line.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n")).await;
+                let piece = "x".repeat(64 * 1024);
+                while tokio::time::timeout(Duration::from_millis(300), line.send(&piece)).await.is_ok() {}
+                gave_up.notify_one();
+                return None;
+            }
+        }
+    })
+    .await;
+    let good = prompt(Arc::default()).await;
+    let world = in_front_of(&[(&impatient, 1), (&good, 1)], passed_over_for_an_hour).await;
+    let mut cut = 0;
+    while cut < 3 {
+        let mut line = request::connect(&world).await;
+        line.send(RawRequest::get("/r/large").bytes(request::host(&world))).await;
+        let head = line.head().await.unwrap();
+        if head.field("content-length") == Some(&LENGTH.to_string()) {
+            tokio::time::timeout(PATIENCE, gave_up.notified()).await.expect("it gives up");
+            assert!(line.body(&head).await.is_err(), "the client sees that");
+            cut += 1;
+        }
+    }
+    let before = requests(&impatient);
+    for _ in 0..10 {
+        ask_and_read(&world).await;
+    }
+    assert_eq!(requests(&impatient), before + 5, "it gets its share");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_cut_short_is_not_held_against_the_server() {
+    // Answers before it has read the request, and closes over what is still to come.
+    let hasty = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
+        loop {
+            let head = seen.request(&mut line).await?;
+            if head.first.starts_with("POST ") {
+                line.send("HTTP/1.1 413 Too Large\r\nContent-Length: 1000\r\n\r\nhalf").await;
+                return None;
+            }
+            line.send(OK).await;
+        }
+    })
+    .await;
+    let good = prompt(Arc::default()).await;
+    let world = in_front_of(&[(&hasty, 1), (&good, 1)], passed_over_for_an_hour).await;
+    for number in 1..=6 {
+        let before = requests(&hasty);
+        let mut line = request::connect(&world).await;
+        let head = format!(
+            "POST /r/x HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+            request::host(&world)
+        );
+        line.send(head).await;
+        eventually(async || requests(&hasty) + requests(&good) == number).await;
+        if requests(&hasty) > before {
+            let head = line.head().await.unwrap();
+            assert_eq!(head.status(), 413);
+            assert!(line.body(&head).await.is_err(), "the client sees that");
+        } else {
+            line.send("5\r\nwhole\r\n0\r\n\r\n").await;
+            assert_eq!(line.answer(false).await.unwrap().text(), "ok");
+        }
+    }
+    assert_eq!(requests(&hasty), 3);
+    let before = requests(&hasty);
+    for _ in 0..10 {
+        ask_and_read(&world).await;
+    }
+    assert_eq!(requests(&hasty), before + 5, "it gets its share");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_stream_speaks_neither_for_nor_against_its_server() {
+    // Cut, as somebody between does with silent ones; or ended in order.
+    for end in ["", "0\r\n\r\n"] {
+        neither_for_nor_against(end).await;
+    }
+}
+
+async fn neither_for_nor_against(end: &'static str) {
+    let broken = Arc::new(AtomicBool::new(false));
+    let flag = broken.clone();
+    // Pages break off only when it is broken.
+    let server = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
+        let broken = flag.clone();
+        async move {
+            let head = seen.request(&mut line).await?;
+            if head.first.starts_with("GET /r/events ") {
+                line.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+                line.send(end).await;
+            } else if broken.load(Ordering::Relaxed) {
+                line.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf").await;
+            } else {
+                line.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok").await;
+            }
+            None
+        }
+    })
+    .await;
+    let good = prompt(Arc::default()).await;
+    let world = in_front_of(&[(&server, 1), (&good, 1)], passed_over_for_an_hour).await;
+    let count = |path: &str| server.seen().iter().filter(|first| first.contains(path)).count();
+    for _ in 0..10 {
+        ask_for(&world, "/r/events").await;
+    }
+    for _ in 0..10 {
+        ask_for(&world, "/r/page").await;
+    }
+    assert_eq!((count("/r/events"), count("/r/page")), (5, 5), "it gets its share");
+    broken.store(true, Ordering::Relaxed);
+    for path in ["/r/page", "/r/page", "/r/events", "/r/events"].iter().cycle().take(40) {
+        ask_for(&world, path).await;
+    }
+    assert_eq!(count("/r/page"), 5 + 3, "whatever came in between");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_stands_still_is_not_held_against_the_server() {
+    // Gives up on a request whose body does not come, without a word.
+    let impatient = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
+        loop {
+            let head = seen.request(&mut line).await?;
+            if head.first.starts_with("POST ") {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                return None;
+            }
+            line.send(OK).await;
+        }
+    })
+    .await;
+    let good = prompt(Arc::default()).await;
+    let world = in_front_of(&[(&impatient, 1), (&good, 1)], passed_over_for_an_hour).await;
+    for number in 1..=8 {
+        let before = requests(&impatient);
+        let mut line = request::connect(&world).await;
+        let host = request::host(&world);
+        line.send(format!(
+            "POST /r/x HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"
+        ))
+        .await;
+        eventually(async || requests(&impatient) + requests(&good) == number).await;
+        if requests(&impatient) > before {
+            assert_eq!(line.answer(false).await.unwrap().status(), 502);
+        }
+    }
+    assert_eq!(requests(&impatient), 4);
+    let before = requests(&impatient);
+    for _ in 0..10 {
+        ask_and_read(&world).await;
+    }
+    assert_eq!(requests(&impatient), before + 5, "it gets its share");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_is_closed_is_not_held_against_the_server() {
+    let permits = Arc::new(Semaphore::new(0));
+    let gate = permits.clone();
+    // Closes over the second request of each connection.
+    let closing = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
+        let gate = gate.clone();
+        async move {
+            seen.request(&mut line).await?;
+            gate.acquire().await.ok()?.forget();
+            line.send(OK).await;
+            seen.request(&mut line).await?;
+            None
+        }
+    })
+    .await;
+    let good = patient(permits.clone()).await;
+    let world = in_front_of(&[(&closing, 1), (&good, 1)], passed_over_for_an_hour).await;
+    // Four at once to each, and four connections of each that are kept.
+    let mut lines = Vec::new();
+    for _ in 0..8 {
+        let mut line = request::connect(&world).await;
+        line.send(RawRequest::get("/r/x").bytes(request::host(&world))).await;
+        lines.push(line);
+    }
+    eventually(async || requests(&closing) == 4 && requests(&good) == 4).await;
+    permits.add_permits(1000);
+    for mut line in lines {
+        assert_eq!(line.answer(false).await.unwrap().text(), "ok");
+    }
+    for _ in 0..8 {
+        RawRequest::post("/r/x", "a=b").of(&world).await;
+    }
+    assert_eq!((closing.connections(), requests(&closing)), (4, 8), "each closed over a form");
+    for _ in 0..8 {
+        RawRequest::get("/r/x").of(&world).await;
+    }
+    assert!(requests(&closing) >= 12, "it gets its share: {}", requests(&closing));
+    world.stop().await;
+}

@@ -1,0 +1,184 @@
+//! The gateway asks IMS for the groups again during a session.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use imsgate::demo::faults::{Answer as Fault, Times};
+use imsgate::demo::ims::Endpoint;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::assertion::claims;
+use crate::support::websocket::{echoed, ended, open};
+use crate::support::{Browser, World, logs};
+
+const INTERVAL: Duration = Duration::from_mins(10);
+
+/// Leaves alice these groups.
+fn leave(groups: &[&str]) -> impl Fn(&mut Value) + Send + Sync + 'static {
+    let names = groups.iter().map(|group| json!({"groupName": format!("Campaign - acme - {group}")}));
+    let groups: Value = names.collect();
+    move |organizations| organizations[0]["groups"] = groups.clone()
+}
+
+/// The groups that Campaign hears of; a request that must be answered.
+async fn groups(world: &World, browser: &Browser) -> String {
+    assert_eq!(browser.get_json("/demo/echo").await.status, StatusCode::OK);
+    world.last_request().header("x-campaign-groups").unwrap().to_owned()
+}
+
+/// Asks until Campaign hears of these groups.
+async fn heard(world: &World, browser: &Browser, wanted: &str) {
+    for _ in 0..600 {
+        if groups(world, browser).await == wanted {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("Campaign never heard of {wanted}");
+}
+
+fn audit(sid: &str, event: &str) -> Option<logs::Line> {
+    logs::all("audit").into_iter().find(|line| line.field("sid") == sid && line.field("event") == event)
+}
+
+#[tokio::test]
+async fn other_groups_change_headers_and_assertion_without_a_new_login() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await;
+    assert_eq!(groups(&world, &alice).await, "delivery,workflow");
+    let before = claims(&alice, world.last_request().header("x-ims-assertion").unwrap()).await;
+    world.ims.faults().tamper_organizations(Times::Always, leave(&["report"]));
+    assert_eq!(groups(&world, &alice).await, "delivery,workflow", "not before it is time");
+    world.clock.advance(INTERVAL);
+    heard(&world, &alice, "report").await;
+    let after = claims(&alice, world.last_request().header("x-ims-assertion").unwrap()).await;
+    assert_eq!((&before["groups"], &after["groups"]), (&json!(["delivery", "workflow"]), &json!(["report"])));
+    assert_eq!((&after["sub"], &after["sid"]), (&before["sub"], &before["sid"]));
+    let line = audit(after["sid"].as_str().unwrap(), "groups_changed").unwrap();
+    assert_eq!(
+        (line.json("before"), line.json("groups")),
+        (before["groups"].clone(), after["groups"].clone())
+    );
+    assert_eq!(world.campaign.sessions().len(), 1, "Campaign's session goes on");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_lost_every_group_is_out_with_websocket_campaign_session_and_tokens() {
+    let world = World::start().await;
+    let (alice, erin) = (world.signed_in("alice").await, world.signed_in("erin").await);
+    let mut socket = open(&world, &alice.session().unwrap(), None).await.unwrap();
+    assert_eq!(echoed(&mut socket, Message::text("hello")).await, Message::text("hello"));
+    groups(&world, &alice).await;
+    let claims = claims(&alice, world.last_request().header("x-ims-assertion").unwrap()).await;
+    let mine: Vec<String> = world
+        .campaign
+        .sessions()
+        .into_iter()
+        .filter(|session| session.login == "alice@example.com")
+        .map(|session| session.session_token)
+        .collect();
+    // Nothing of the mask any more, in whatever the organisation still says of her.
+    world.ims.faults().tamper_organizations(Times::Always, |organizations| {
+        if organizations[0]["groups"].is_array() {
+            organizations[0]["groups"] = json!([{"groupName": "campaign - acme - delivery"}]);
+        }
+    });
+    world.clock.advance(INTERVAL);
+    // Without any request of hers.
+    assert!(ended(&mut socket).await);
+    assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);
+    world.eventually(|| world.campaign.logoffs() == mine && !world.ims.revoked().is_empty()).await;
+    let line = audit(claims["sid"].as_str().unwrap(), "refusal").unwrap();
+    assert_eq!(line.field("message"), "refused: groups lost");
+    assert_eq!((line.field("reason"), line.field("email")), ("no_group", "alice@example.com"));
+    assert_eq!(line.json("seen")[0], "campaign - acme - delivery");
+    assert_eq!(line.json("near_misses")[0]["name"], "campaign - acme - delivery");
+    assert_eq!(groups(&world, &erin).await, "report", "hers come from elsewhere");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_left_the_organisation_is_out() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await;
+    world.ims.faults().tamper_organizations(Times::Always, |organizations| *organizations = json!([]));
+    world.clock.advance(INTERVAL);
+    world.eventually(|| !world.campaign.logoffs().is_empty()).await;
+    assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn ims_being_away_changes_nothing_for_a_grace_time_and_then_ends_the_session() {
+    let idle = Duration::from_hours(8);
+    let world = World::builder().config(move |config| config.session.idle_timeout = idle).start().await;
+    let alice = world.signed_in("alice").await;
+    let asked = || world.ims.requests_to(Endpoint::Organizations) + world.ims.requests_to(Endpoint::Profile);
+    assert_eq!(asked(), 2);
+    world.ims.faults().down(true);
+    let mut before = asked();
+    for _ in 0..5 {
+        world.clock.advance(INTERVAL);
+        world.eventually(|| asked() > before).await;
+        before = asked();
+        assert_eq!(groups(&world, &alice).await, "delivery,workflow");
+    }
+    world.clock.advance(INTERVAL);
+    world.eventually(|| logs::say("groups could not be asked for in the grace time")).await;
+    world.eventually(|| !world.campaign.logoffs().is_empty()).await;
+    assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn after_an_outage_in_the_grace_time_the_groups_are_those_of_ims_again() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await;
+    let asked = || world.ims.requests_to(Endpoint::Organizations);
+    for fault in [Fault::Status(500), Fault::Html, Fault::HalfBody, Fault::RetryAfter(7)] {
+        world.ims.faults().answer(Endpoint::Organizations, Times::Once, fault);
+    }
+    world.ims.faults().tamper_organizations(Times::Always, leave(&["admin"]));
+    world.clock.advance(INTERVAL);
+    for number in 2..=5 {
+        world.eventually(|| asked() == number).await;
+        assert_eq!(groups(&world, &alice).await, "delivery,workflow");
+        // The next attempt is a minute later.
+        world.clock.advance(Duration::from_mins(1));
+    }
+    heard(&world, &alice, "admin").await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_access_token_that_ims_refuses_is_renewed_first() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await;
+    world.ims.faults().tamper_organizations(Times::Always, leave(&["admin"]));
+    world.ims.invalidate_access_tokens();
+    world.clock.advance(INTERVAL);
+    heard(&world, &alice, "admin").await;
+    assert_eq!(world.ims.refreshes().len(), 1);
+
+    // When that does not help either, the account is probably gone.
+    world.ims.invalidate_access_tokens();
+    world.ims.invalidate_refresh_tokens();
+    world.clock.advance(INTERVAL);
+    world.eventually(|| !world.campaign.logoffs().is_empty()).await;
+    assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(world.ims.refreshes().len(), 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_refresh_token_a_refused_access_token_ends_the_session() {
+    let world = World::builder().ims(|ims| ims.refresh_tokens = false).start().await;
+    let alice = world.signed_in("alice").await;
+    world.ims.invalidate_access_tokens();
+    world.clock.advance(INTERVAL);
+    world.eventually(|| !world.campaign.logoffs().is_empty()).await;
+    assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);
+    world.stop().await;
+}

@@ -1,0 +1,381 @@
+//! A peer leaves, stalls or answers early during an exchange: no partial message passes as complete, and a connection is used
+//! again only when it is idle.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use imsgate::config::Campaign;
+use serde_json::json;
+use tokio::sync::Notify;
+
+use crate::support::http1::{PATIENCE, RawConnection};
+use crate::support::request::{self, RawRequest};
+use crate::support::upstream::{Seen, Upstream};
+use crate::support::{World, logs};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// One worker, so that the next request takes the connection that the one before gave back.
+async fn in_front_of(upstream: &Upstream, change: impl FnOnce(&mut Campaign) + 'static) -> World {
+    let url = upstream.url.parse().unwrap();
+    World::builder()
+        .instance(move |instance| {
+            instance.campaign.upstreams = vec![url];
+            change(&mut instance.campaign);
+        })
+        .config(|config| config.listen.workers = 1)
+        .start()
+        .await
+}
+
+/// Waits for what must happen, however slow the machine.
+async fn happens(notified: &Notify) {
+    tokio::time::timeout(PATIENCE, notified.notified()).await.expect("it happens");
+}
+
+/// The first connection sends `first` and waits for its end, which `gone` tells; the others answer.
+async fn stalling(first: &'static str, gone: Arc<Notify>) -> Upstream {
+    Upstream::start(move |number, mut line: RawConnection, seen: Seen| {
+        let gone = gone.clone();
+        async move {
+            seen.request(&mut line).await?;
+            if number == 0 {
+                line.send(first).await;
+                line.rest().await;
+                gone.notify_one();
+                return None;
+            }
+            line.send(OK).await;
+            seen.request(&mut line).await?;
+            None
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_answer_that_stands_still_is_cut_and_its_connection_closed() {
+    for half in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        "HTTP/1.0 200 OK\r\n\r\nhalf",
+    ] {
+        let gone = Arc::new(Notify::new());
+        let upstream = stalling(half, gone.clone()).await;
+        let world = in_front_of(&upstream, |campaign| {
+            campaign.body_idle_timeout = Duration::from_millis(300);
+        })
+        .await;
+        let mut line = request::connect(&world).await;
+        line.send(RawRequest::get("/r/x").kept(request::host(&world))).await;
+        let head = line.head().await.unwrap();
+        assert_eq!(head.status(), 200);
+        assert!(line.body(&head).await.is_err(), "the client sees that it is not whole: {half:?}");
+        happens(&gone).await;
+        assert!(logs::say("300ms") && logs::say(&upstream.url), "the log tells why");
+        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(upstream.connections(), 2);
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_stands_still_is_cut_over_http2_too() {
+    let gone = Arc::new(Notify::new());
+    let upstream = stalling("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf", gone.clone()).await;
+    let world = in_front_of(&upstream, |campaign| {
+        campaign.body_idle_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let mut sender = request::http2::<Empty<Bytes>>(&world).await;
+    let request = || http::Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
+    let answer = sender.send_request(request()).await.unwrap();
+    assert!(answer.into_body().collect().await.is_err());
+    happens(&gone).await;
+    // Only the stream is broken.
+    let answer = sender.send_request(request()).await.unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_slow_answer_that_moves_is_not_cut() {
+    let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
+        seen.request(&mut line).await?;
+        line.send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n").await;
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            line.send("x").await;
+        }
+        None
+    })
+    .await;
+    let world = in_front_of(&upstream, |campaign| {
+        campaign.body_idle_timeout = Duration::from_millis(1500);
+        campaign.response_timeout = Duration::from_millis(1500);
+    })
+    .await;
+    assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "x".repeat(20));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_ends_the_exchange_at_campaign() {
+    for before in ["HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegin", ""] {
+        let gone = Arc::new(Notify::new());
+        let upstream = stalling(before, gone.clone()).await;
+        let world = in_front_of(&upstream, |_| ()).await;
+        let mut line = request::connect(&world).await;
+        line.send(RawRequest::get("/r/x").kept(request::host(&world))).await;
+        if before.is_empty() {
+            while upstream.seen().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        } else {
+            assert_eq!(line.head().await.unwrap().status(), 200);
+        }
+        drop(line);
+        happens(&gone).await;
+        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(upstream.connections(), 2, "over a connection of its own");
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_http2_stream_that_is_reset_ends_the_exchange_at_campaign() {
+    let gone = Arc::new(Notify::new());
+    let upstream = stalling("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegin", gone.clone()).await;
+    let world = in_front_of(&upstream, |_| ()).await;
+    let mut sender = request::http2::<Empty<Bytes>>(&world).await;
+    let request = http::Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
+    drop(sender.send_request(request).await.unwrap());
+    happens(&gone).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_stops_in_the_middle_of_an_upload_hears_408() {
+    let gone = Arc::new(Notify::new());
+    let upstream = stalling("", gone.clone()).await;
+    let url = upstream.url.parse().unwrap();
+    let world = World::builder()
+        .instance(|instance| instance.campaign.upstreams = vec![url])
+        .config(|config| config.limits.upload_timeout = Duration::from_secs(1))
+        .start()
+        .await;
+    let mut line = request::connect(&world).await;
+    line.send(RawRequest::new("POST", "/r/x").with("Content-Length: 100000").kept(request::host(&world)))
+        .await;
+    line.send("half").await;
+    let answer = line.answer(false).await.unwrap();
+    assert_eq!((answer.status(), &answer.json()["error"]), (408, &json!("incomplete_request")));
+    assert_eq!(answer.field("connection"), Some("close"), "RFC 9110 §15.5.9");
+    happens(&gone).await;
+    assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok", "Campaign is not to blame");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_closed_at_the_worst_moment_costs_a_get_nothing_and_a_post_its_answer() {
+    // Every connection answers once; the second request on it is read, and the connection ends without an answer. The
+    // second request follows at once.
+    let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
+        let head = seen.request(&mut line).await?;
+        line.body(&head).await.ok()?;
+        line.send(OK).await;
+        let head = seen.request(&mut line).await?;
+        line.body(&head).await.ok()?;
+        None
+    })
+    .await;
+    let world = in_front_of(&upstream, |_| ()).await;
+    let mut line = request::connect(&world).await;
+    let host = request::host(&world).to_owned();
+    for (ask, status) in [
+        (RawRequest::get("/r/1"), 200),
+        (RawRequest::get("/r/again"), 200),
+        (RawRequest::post("/r/order", "one"), 502),
+        (RawRequest::get("/r/2"), 200),
+    ] {
+        line.send(ask.kept(&host)).await;
+        assert_eq!(line.answer(false).await.unwrap().status(), status);
+    }
+    let sent = |path: &str| upstream.seen().iter().filter(|line| line.contains(path)).count();
+    assert_eq!((sent("/r/again"), sent("/r/order")), (2, 1));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_get_is_repeated_once_and_no_more() {
+    let upstream = Upstream::start(|number, mut line: RawConnection, seen: Seen| async move {
+        seen.request(&mut line).await?;
+        if number == 0 {
+            line.send(OK).await;
+            seen.request(&mut line).await?;
+        }
+        None
+    })
+    .await;
+    let world = in_front_of(&upstream, |_| ()).await;
+    assert_eq!(RawRequest::get("/r/1").of(&world).await.text(), "ok");
+    assert_eq!(RawRequest::get("/r/2").of(&world).await.status(), 502);
+    assert_eq!(upstream.seen().iter().filter(|line| line.contains("/r/2")).count(), 2);
+    world.stop().await;
+}
+
+/// Campaign was restarted: every kept connection is one that it will not answer over.
+#[tokio::test]
+async fn a_repeated_get_takes_no_kept_connection() {
+    let both = Arc::new(tokio::sync::Barrier::new(2));
+    let upstream = Upstream::start(move |number, mut line: RawConnection, seen: Seen| {
+        let both = both.clone();
+        async move {
+            seen.request(&mut line).await?;
+            if number < 2 {
+                // At the same time, so that two connections are kept.
+                both.wait().await;
+            }
+            line.send(OK).await;
+            seen.request(&mut line).await?;
+            None
+        }
+    })
+    .await;
+    let world = in_front_of(&upstream, |_| ()).await;
+    let first = (RawRequest::get("/r/1"), RawRequest::get("/r/1"));
+    let (one, other) = tokio::join!(first.0.of(&world), first.1.of(&world));
+    assert_eq!((one.status(), other.status(), upstream.connections()), (200, 200, 2));
+    assert_eq!(RawRequest::get("/r/2").of(&world).await.text(), "ok");
+    assert_eq!(upstream.connections(), 3);
+    world.stop().await;
+}
+
+/// While the client's body comes, however slowly, Campaign need not say more than it has said.
+#[tokio::test]
+async fn an_answer_that_began_early_may_wait_for_its_upload() {
+    let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
+        let head = seen.request(&mut line).await?;
+        line.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n").await;
+        line.body(&head).await.ok()?;
+        line.send("ok").await;
+        None
+    })
+    .await;
+    let world = in_front_of(&upstream, |campaign| {
+        campaign.body_idle_timeout = Duration::from_secs(1);
+    })
+    .await;
+    let mut line = request::connect(&world).await;
+    line.send(
+        RawRequest::new("POST", "/r/x").with("Transfer-Encoding: chunked").bytes(request::host(&world)),
+    )
+    .await;
+    line.send("1\r\nx\r\n").await;
+    let head = line.head().await.unwrap();
+    for _ in 0..20 {
+        line.send("1\r\nx\r\n").await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    line.send("0\r\n\r\n").await;
+    assert_eq!(line.body(&head).await.unwrap(), b"ok");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_was_answered_early_goes_on_and_its_connection_is_used_again_only_then() {
+    let whole = Arc::new(Notify::new());
+    let told = whole.clone();
+    let upstream = Upstream::start(move |number, mut line: RawConnection, seen: Seen| {
+        let whole = told.clone();
+        async move {
+            loop {
+                let head = seen.request(&mut line).await?;
+                // Says which connection it is, before it reads the body.
+                line.send(format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{number}")).await;
+                if line.body(&head).await.ok()? == b"halfhalf" {
+                    whole.notify_one();
+                }
+            }
+        }
+    })
+    .await;
+    let world = in_front_of(&upstream, |_| ()).await;
+    let host = request::host(&world).to_owned();
+    let mut line = request::connect(&world).await;
+    line.send(RawRequest::new("POST", "/r/x").with("Transfer-Encoding: chunked").kept(&host)).await;
+    line.send("4\r\nhalf\r\n").await;
+    assert_eq!(line.answer(false).await.unwrap().text(), "0");
+    assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "1", "the first one is still in use");
+    line.send("4\r\nhalf\r\n0\r\n\r\n").await;
+    happens(&whole).await;
+    line.send(RawRequest::get("/r/x").bytes(&host)).await;
+    assert_eq!(line.answer(false).await.unwrap().status(), 200, "the client's connection is in step");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_open_websocket_is_none_of_the_pools_connections_any_more() {
+    let upstream = Upstream::start(|number, mut line: RawConnection, seen: Seen| async move {
+        seen.request(&mut line).await?;
+        if number == 0 {
+            line.send(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+            )
+            .await;
+            while let Some(byte) = line.next().await.ok()? {
+                line.send([byte]).await;
+            }
+        }
+        line.send(OK).await;
+        None
+    })
+    .await;
+    let world = in_front_of(&upstream, |campaign| campaign.pool.max_connections = 1).await;
+    let mut line = request::connect(&world).await;
+    let open = RawRequest::get("/r/x").with("Connection: Upgrade").with("Upgrade: websocket");
+    line.send(open.kept(request::host(&world))).await;
+    assert_eq!(line.head().await.unwrap().status(), 101);
+    assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok", "there is room for one");
+    line.send("x").await;
+    assert_eq!(line.next().await.unwrap(), Some(b'x'), "and the tunnel stands");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn trailers_come_after_the_body() {
+    let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
+        loop {
+            seen.request(&mut line).await?;
+            line.send(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 42\r\n",
+            )
+            .await;
+            // What may not come behind a body, and would break a stream of HTTP/2 or plant a session.
+            line.send("Connection: close\r\nKeep-Alive: 1\r\nSet-Cookie: __sessiontoken=theirs\r\nContent-Length: 7\r\n\r\n").await;
+        }
+    })
+    .await;
+    let world = in_front_of(&upstream, |_| ()).await;
+    let mut line = request::connect(&world).await;
+    line.send(RawRequest::get("/r/x").with("TE: trailers").bytes(request::host(&world))).await;
+    let head = line.head().await.unwrap();
+    assert_eq!(head.field("trailer"), Some("X-Sum"));
+    let rest = String::from_utf8(line.rest().await).unwrap();
+    assert!(rest.to_ascii_lowercase().ends_with("0\r\nx-sum: 42\r\n\r\n"), "{rest:?}");
+
+    // A client that does not ask for them gets none (RFC 9110 §6.5.1).
+    let answer = RawRequest::get("/r/x").of(&world).await;
+    assert_eq!(answer.text(), "ok");
+
+    let mut sender = request::http2::<Empty<Bytes>>(&world).await;
+    let request = http::Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
+    let answer = sender.send_request(request).await.unwrap().into_body().collect().await.unwrap();
+    assert_eq!(answer.trailers().unwrap()["x-sum"], "42");
+    assert_eq!(answer.trailers().unwrap().len(), 1);
+    assert_eq!(answer.to_bytes(), "ok");
+    assert_eq!(upstream.connections(), 1, "and the connection is in step");
+    world.stop().await;
+}

@@ -1,0 +1,25 @@
+//! OPTIONS with Max-Forwards (RFC 9110 §7.6.2).
+
+use crate::support::World;
+use crate::support::request::RawRequest;
+
+#[tokio::test]
+async fn max_forwards_is_counted_down_and_ends_here() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let ask = |method: &str, left: &str| {
+        RawRequest::new(method, "/demo/echo").session(&alice).with(&format!("Max-Forwards: {left}"))
+    };
+    for (left, told) in [("7", "6"), ("1", "0"), ("many", "many")] {
+        assert!(ask("OPTIONS", left).of(&world).await.status() < 500);
+        assert_eq!(world.last_request().header("max-forwards"), Some(told), "{left}");
+    }
+    world.campaign.forget_requests();
+    let answer = ask("OPTIONS", "0").of(&world).await;
+    assert_eq!(answer.status(), 204);
+    assert!(answer.field("allow").unwrap().contains("POST"));
+    assert!(world.campaign.requests().is_empty());
+    // It says nothing to other methods.
+    assert_eq!(ask("GET", "0").echo(&world).await.field("max-forwards"), Some("0"));
+    world.stop().await;
+}

@@ -1,0 +1,132 @@
+//! Tokens, codes, secrets and session ids appear in no output of the gateway.
+
+use http::StatusCode;
+
+use crate::support::admin::{ask_admin, with_admin};
+use crate::support::{World, logs};
+
+#[tokio::test]
+async fn no_secret_of_a_whole_visit_is_in_any_log_line() {
+    let world = World::start().await;
+    let browser = world.browser();
+    let to_ims = browser.get("/view/home").await;
+    let state = to_ims.parameter("state").unwrap();
+    let transaction = browser.cookie(&format!("__Host-imsgate-login-{state}")).unwrap();
+    let to_callback = browser.at_ims(&to_ims, "alice").await;
+    let code = to_callback.parameter("code").unwrap();
+    assert_eq!(browser.follow(&to_callback).await.location(), "/view/home");
+    let session = browser.session().unwrap();
+    let campaign = world.campaign.sessions().remove(0);
+    assert_eq!(browser.get("/view/home").await.status, StatusCode::OK);
+    let assertion = world.last_request().header("x-ims-assertion").unwrap().to_owned();
+    let verifier = world.ims.token_requests()[0].field("code_verifier").unwrap().to_owned();
+    let goodbye = browser.post_form("/ims/logout", &[]).await;
+    let access = goodbye.parameter("access_token").unwrap();
+    let refresh = world.ims.revoked().remove(0);
+    // The replay of everything that is over is logged as well.
+    browser.plant("__Host-imsgate", &session);
+    browser.get(&format!("/ims/callback?code={code}&state={state}")).await;
+
+    assert!(logs::say("signed in") && logs::say("alice@example.com"), "the log is kept");
+    for (name, secret) in [
+        ("state", &state),
+        ("transaction", &transaction),
+        ("authorization code", &code),
+        ("session id", &session),
+        ("Campaign session token", &campaign.session_token),
+        ("Campaign security token", &campaign.security_token),
+        ("assertion", &assertion),
+        ("code verifier", &verifier),
+        ("access token", &access),
+        ("refresh token", &refresh),
+        ("client secret", &"demo-client-secret".to_owned()),
+    ] {
+        assert!(secret.len() > 15, "{name}");
+        assert!(!logs::say(secret), "the {name} is in the log");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn no_secret_is_in_a_page_an_error_or_a_metric() {
+    let world = with_admin().start().await;
+    let browser = world.browser();
+    let to_ims = browser.get("/view/home").await;
+    let state = to_ims.parameter("state").unwrap();
+    let transaction = browser.cookie(&format!("__Host-imsgate-login-{state}")).unwrap();
+    let to_callback = browser.at_ims(&to_ims, "alice").await;
+    let code = to_callback.parameter("code").unwrap();
+    let mut pages = vec![browser.follow(&to_callback).await.text()];
+    let session = browser.session().unwrap();
+    let campaign = world.campaign.sessions().remove(0);
+    browser.get("/view/home").await;
+    let assertion = world.last_request().header("x-ims-assertion").unwrap().to_owned();
+    let verifier = world.ims.token_requests()[0].field("code_verifier").unwrap().to_owned();
+
+    for path in ["/ims/me", "/ims/logout", "/ims/nothing-here", "/view/%2e%2e/x", "/ims/callback?code=x"] {
+        pages.push(browser.get(path).await.text());
+    }
+    pages.push(browser.get_json("/ims/me").await.text());
+    pages.push(browser.get(&format!("/ims/callback?code={code}&state={state}")).await.text());
+    pages.push(
+        browser.get(&format!("/ims/callback?error=access_denied&code={code}&state={state}")).await.text(),
+    );
+    world.campaign.stop().await;
+    for away in [browser.get("/view/home").await, browser.get_json("/view/home").await] {
+        assert_eq!(away.status, StatusCode::BAD_GATEWAY);
+        pages.push(away.text());
+    }
+    for path in ["/metrics", "/health", "/sessions"] {
+        let answer = ask_admin(&world, path, "127.0.0.1").await;
+        assert_eq!(answer.status(), 200, "{path}");
+        pages.push(answer.text());
+    }
+    let goodbye = browser.post_form("/ims/logout", &[]).await;
+    pages.push(goodbye.text());
+    let access = goodbye.parameter("access_token").unwrap();
+    let refresh = world.ims.revoked().remove(0);
+
+    assert!(pages.iter().any(|page| page.contains("alice@example.com")), "the pages are read");
+    for (name, secret) in [
+        ("transaction", &transaction),
+        ("authorization code", &code),
+        ("session id", &session),
+        ("Campaign session token", &campaign.session_token),
+        ("Campaign security token", &campaign.security_token),
+        ("assertion", &assertion),
+        ("code verifier", &verifier),
+        ("access token", &access),
+        ("refresh token", &refresh),
+        ("client secret", &"demo-client-secret".to_owned()),
+    ] {
+        assert!(secret.len() > 15, "{name}");
+        let shown: Vec<&String> = pages.iter().filter(|page| page.contains(secret.as_str())).collect();
+        assert!(shown.is_empty(), "the {name} is in {shown:?}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_gateway_s_pages_are_kept_nowhere_and_framed_nowhere() {
+    let world = World::start().await;
+    let browser = world.signed_in("alice").await;
+    for page in [
+        browser.get("/ims/me").await,
+        browser.get("/ims/logout").await,
+        browser.get("/ims/signed-out").await,
+        browser.get("/ims/callback?code=x").await,
+        browser.get("/ims/nothing-here").await,
+    ] {
+        assert_eq!(page.header("cache-control"), "no-store", "{}", page.url);
+        assert_eq!(page.header("x-frame-options"), "DENY", "{}", page.url);
+        assert!(page.header("content-security-policy").contains("frame-ancestors 'none'"), "{}", page.url);
+        assert_eq!(page.header("x-content-type-options"), "nosniff", "{}", page.url);
+    }
+    for redirect in
+        [world.browser().get("/view/home").await, world.browser().sign_in("alice", "/view/home").await]
+    {
+        assert_eq!(redirect.header("cache-control"), "no-store", "{}", redirect.url);
+        assert_eq!(redirect.header("referrer-policy"), "no-referrer", "{}", redirect.url);
+    }
+    world.stop().await;
+}

@@ -1,0 +1,96 @@
+//! Several Campaign servers behind one gateway, each an [`Upstream`] that a test controls.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use imsgate::config::{Campaign, Upstream as Configured};
+use tokio::sync::Semaphore;
+
+use crate::support::World;
+use crate::support::http1::{Head, RawConnection};
+use crate::support::request::{self, RawRequest};
+use crate::support::upstream::{Seen, Upstream};
+
+/// A whole answer.
+pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const HEALTHY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 35\r\n\r\n<redir status='OK' build='9236'/>\r\n";
+
+/// One worker, so that it alone counts connections, in front of these upstreams with their weights.
+pub async fn in_front_of(
+    upstreams: &[(&Upstream, u32)],
+    change: impl FnOnce(&mut Campaign) + 'static,
+) -> World {
+    let upstreams: Vec<Configured> = upstreams
+        .iter()
+        .map(|(upstream, weight)| Configured { weight: *weight, ..upstream.url.parse().unwrap() })
+        .collect();
+    World::builder()
+        .instance(move |instance| {
+            instance.campaign.upstreams = upstreams;
+            change(&mut instance.campaign);
+        })
+        .config(|config| config.listen.workers = 1)
+        .start()
+        .await
+}
+
+/// Answers every request at once; the health page as `healthy` says.
+pub async fn prompt(healthy: Arc<AtomicBool>) -> Upstream {
+    Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
+        let healthy = healthy.clone();
+        async move {
+            loop {
+                let head = seen.request(&mut line).await?;
+                line.body(&head).await.ok()?;
+                line.send(if is_check(&head) && healthy.load(Ordering::Relaxed) { HEALTHY } else { OK })
+                    .await;
+            }
+        }
+    })
+    .await
+}
+
+/// Answers when it gets a permit for it.
+pub async fn patient(permits: Arc<Semaphore>) -> Upstream {
+    Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
+        let permits = permits.clone();
+        async move {
+            loop {
+                let head = seen.request(&mut line).await?;
+                line.body(&head).await.ok()?;
+                permits.acquire().await.ok()?.forget();
+                line.send(OK).await;
+            }
+        }
+    })
+    .await
+}
+
+fn is_check(head: &Head) -> bool {
+    head.first.starts_with("GET /r/test ")
+}
+
+/// How many requests of people came, not counting the check's.
+pub fn requests(upstream: &Upstream) -> usize {
+    upstream.seen().iter().filter(|line| !line.starts_with("GET /r/test ")).count()
+}
+
+/// Long enough to be counted.
+pub fn passed_over_for_an_hour(campaign: &mut Campaign) {
+    campaign.health.ejection = Duration::from_hours(1);
+    campaign.health.max_ejection = Duration::from_hours(1);
+}
+
+/// Asks for a page, whether its answer is whole or not.
+pub async fn ask_and_read(world: &World) {
+    ask_for(world, "/r/x").await;
+}
+
+/// Asks for a path.
+pub async fn ask_for(world: &World, path: &str) {
+    let mut line = request::connect(world).await;
+    line.send(RawRequest::get(path).bytes(request::host(world))).await;
+    let head = line.head().await.unwrap();
+    _ = line.body(&head).await;
+}

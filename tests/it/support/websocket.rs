@@ -1,0 +1,40 @@
+//! A WebSocket to the echo of the Campaign simulator.
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::Request;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::support::http1::PATIENCE;
+use crate::support::{World, request};
+
+/// A WebSocket of a browser.
+pub type Socket = WebSocketStream<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>;
+
+/// Opens a WebSocket to Campaign's echo with this session.
+pub async fn open(world: &World, session: &str, origin: Option<&str>) -> Result<Socket, Error> {
+    let url = format!("ws://{}/demo/ws", request::host(world));
+    let mut request: Request<()> = url.into_client_request().unwrap();
+    let cookie = format!("__Host-imsgate={session}").parse().unwrap();
+    request.headers_mut().insert("cookie", cookie);
+    if let Some(origin) = origin {
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+    }
+    client_async(request, world.connect().await).await.map(|(socket, _)| socket)
+}
+
+/// What comes back for a message.
+pub async fn echoed(socket: &mut Socket, message: Message) -> Message {
+    socket.send(message).await.unwrap();
+    next(socket).await.unwrap().unwrap()
+}
+
+/// True when the connection ends, with or without a close frame.
+pub async fn ended(socket: &mut Socket) -> bool {
+    !matches!(next(socket).await, Some(Ok(message)) if !message.is_close())
+}
+
+pub async fn next(socket: &mut Socket) -> Option<Result<Message, Error>> {
+    tokio::time::timeout(PATIENCE, socket.next()).await.expect("something happens")
+}

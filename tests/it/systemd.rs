@@ -1,0 +1,138 @@
+//! As a systemd service: socket activation and readiness notification.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::support::http1::RawConnection;
+use crate::support::request::RawRequest;
+use crate::support::{files, wire};
+
+/// The program, its folder, and where it tells systemd how it is; ended when dropped.
+struct Service {
+    child: Child,
+    folder: TempDir,
+    notify: UnixDatagram,
+    trust: wire::Trust,
+}
+
+impl Service {
+    /// Starts it with these sockets as those that systemd opened, one or two; `names` as in their units, if there are any.
+    fn start(https: &str, names: Option<&str>, sockets: Vec<OwnedFd>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = files(folder.path(), "https://localhost", "http://127.0.0.1:9", https);
+        let notify = UnixDatagram::bind(folder.path().join("notify.sock")).unwrap();
+        notify.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        // LISTEN_PID must be the program's own id, which only the shell that becomes the program knows. It has the sockets as its
+        // input and output and hands them on from 3 (sd_listen_fds(3)).
+        let script = "exec 3<&0 4<&1 </dev/null >/dev/null; LISTEN_PID=$$ exec \"$0\" serve --config \"$1\"";
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, env!("CARGO_BIN_EXE_imsgate")])
+            .arg(folder.path().join("imsgate.toml"))
+            .env("NOTIFY_SOCKET", folder.path().join("notify.sock"))
+            .env("LISTEN_FDS", sockets.len().to_string())
+            .stdout(Stdio::null())
+            .stderr(File::create(folder.path().join("log")).unwrap());
+        if let Some(names) = names {
+            command.env("LISTEN_FDNAMES", names);
+        }
+        let mut sockets = sockets.into_iter();
+        command.stdin(sockets.next().unwrap());
+        if let Some(second) = sockets.next() {
+            command.stdout(second);
+        }
+        Self { child: command.spawn().unwrap(), folder, notify, trust: wire::trust(&certificate) }
+    }
+
+    /// What systemd is told next.
+    fn told(&self) -> String {
+        let mut bytes = [0; 256];
+        let length = self.notify.recv(&mut bytes).unwrap_or_else(|e| panic!("{e}\n{}", self.log()));
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// A request over this stream is answered.
+    async fn serves<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S) {
+        let mut line = RawConnection::new(wire::tls(stream, &self.trust, wire::HTTP_1).await.unwrap());
+        line.send(RawRequest::get("/ims/health/live").bytes("localhost")).await;
+        assert_eq!(line.answer(false).await.unwrap().status(), 200);
+    }
+
+    /// SIGTERM, and a good end.
+    fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.told().contains("STOPPING=1"));
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A socket of systemd, and where it is.
+fn tcp() -> (OwnedFd, SocketAddr) {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket.into(), address)
+}
+
+#[tokio::test]
+async fn a_socket_of_systemd_is_served_and_systemd_is_told() {
+    let (socket, address) = tcp();
+    let service = Service::start("systemd:web", Some("web"), vec![socket]);
+    assert!(service.told().contains("READY=1"));
+    for _ in 0..4 {
+        service.serves(TcpStream::connect(address).await.unwrap()).await;
+    }
+    service.stop();
+}
+
+#[tokio::test]
+async fn without_a_name_every_socket_of_systemd_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("https.sock");
+    let (socket, address) = tcp();
+    let unix = UnixListener::bind(&path).unwrap();
+    let service = Service::start("systemd", None, vec![socket, unix.into()]);
+    assert!(service.told().contains("READY=1"));
+    for _ in 0..4 {
+        service.serves(TcpStream::connect(address).await.unwrap()).await;
+        service.serves(UnixStream::connect(&path).await.unwrap()).await;
+    }
+    service.stop();
+    assert!(path.exists(), "the file is systemd's, who will hand it over again");
+}
+
+#[tokio::test]
+async fn of_two_sockets_the_named_one_is_served_and_the_other_let_go() {
+    let ((first, other), (second, address)) = (tcp(), tcp());
+    let service = Service::start("systemd:web", Some("other:web"), vec![first, second]);
+    assert!(service.told().contains("READY=1"));
+    service.serves(TcpStream::connect(address).await.unwrap()).await;
+    assert!(TcpStream::connect(other).await.is_err(), "nobody would ever answer there");
+    service.stop();
+}
+
+#[tokio::test]
+async fn a_socket_that_systemd_does_not_hand_over_is_named() {
+    let mut service = Service::start("systemd:web", Some("other"), vec![tcp().0]);
+    assert!(!service.child.wait().unwrap().success());
+    assert!(service.log().contains("systemd did not hand over a socket named web"), "{}", service.log());
+}
