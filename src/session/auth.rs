@@ -50,8 +50,8 @@ pub struct Auth {
     assertion: ArcSwapOption<(UnixTime, HeaderValue)>,
 }
 
-/// The end of a session is announced this many seconds before it.
-const SOON: i64 = 300;
+/// The absolute time-out is near from this long before it.
+const SOON: Duration = Duration::from_mins(5);
 
 impl Auth {
     /// Prepares a session that the store confirmed at `asked`; `ended` is cancelled at its end.
@@ -104,8 +104,8 @@ impl Auth {
 
     /// Seconds until the absolute time-out, if it is near.
     pub fn ends_soon(&self, now: UnixTime) -> Option<u32> {
-        let left = self.data.ends.0.saturating_sub(now.0);
-        if left > SOON { None } else { u32::try_from(left).ok() }
+        let left = self.data.ends.since(now);
+        if left > SOON { None } else { u32::try_from(left.as_secs()).ok() }
     }
 
     /// The value of the session cookie.

@@ -43,8 +43,8 @@ pub struct SavedForm {
     /// Campaign's security token of the ended session.
     #[serde(serialize_with = "super::data::expose_some")]
     pub security_token: Option<SecretString>,
-    /// When it was sent, seconds since the Unix epoch.
-    pub sent: i64,
+    /// When it was posted.
+    pub sent: UnixTime,
 }
 
 /// The id of a saved form, in a cookie: 128 random bits, as secret as a session id.
@@ -82,7 +82,7 @@ impl SavedForms {
 
     /// Saves a form. When this person has too many, the oldest are deleted, and their keys returned.
     pub async fn save(&self, mut slot: Slot, form: &SavedForm) -> Result<(FormId, Vec<Key>), StoreError> {
-        let expires = UnixTime(form.sent).plus(self.lifetime);
+        let expires = form.sent.plus(self.lifetime);
         let id = self.write(new_id(), form, expires).await?;
         slot.is_used = true;
         let oldest = lock(&self.quota).saved(slot.number, id.key(), form.body.len(), expires);
@@ -107,7 +107,7 @@ impl SavedForms {
 
     /// Puts back a form that was taken and not sent, under its id and with its old expiry.
     pub async fn put_back(&self, id: FormId, form: &SavedForm) -> Result<(), StoreError> {
-        let expires = UnixTime(form.sent).plus(self.lifetime);
+        let expires = form.sent.plus(self.lifetime);
         let id = self.write(id.0, form, expires).await?;
         lock(&self.quota).restore(&form.user, id.key(), form.body.len(), expires);
         Ok(())

@@ -26,7 +26,7 @@ fn form(user: &str, clock: &Clock) -> SavedForm {
         content_type: "application/x-www-form-urlencoded".to_owned(),
         body: Bytes::from_static(b"secret-field=secret-value&\x00\xff"),
         security_token: Some("secret-token".into()),
-        sent: clock.now().0,
+        sent: clock.now(),
     }
 }
 

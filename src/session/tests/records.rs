@@ -130,7 +130,7 @@ fn form() -> SavedForm {
         content_type: "text/plain".to_owned(),
         body: Bytes::from_static(b"a=b\x00\xff"),
         security_token: Some("@security".into()),
-        sent: WRITTEN.0,
+        sent: WRITTEN,
     }
 }
 

@@ -14,7 +14,6 @@ use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form::{self, MARK};
 use crate::session::{Auth, FormId, SavedForm};
 use crate::telemetry::audit::FormEvent;
-use crate::unix_time::UnixTime;
 use crate::web::addresses::{RESUME, resume_address};
 use crate::web::auth_challenge::lost_session;
 use crate::web::call::{Call, OwnedCall};
@@ -98,7 +97,7 @@ fn shown(auth: &Authenticator, session: &Auth, id: FormId, form: &SavedForm) -> 
     let mark = auth.services.sealer.seal(&context_of(session), &id.to_string());
     let mark = mark.map_err(|_| Rejection::Internal)?;
     let bytes = u64::try_from(form.body.len()).unwrap_or(u64::MAX);
-    let sent = UnixTime(form.sent);
+    let sent = form.sent;
     let until = sent.plus(auth.login_timeout);
     Ok(Waiting { target: renewed_target(session, form), bytes, sent, until, mark })
 }

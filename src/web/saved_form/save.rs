@@ -94,7 +94,7 @@ async fn save(
         content_type,
         body,
         security_token,
-        sent: call.context.now.0,
+        sent: call.context.now,
     };
     match auth.services.saved_forms.save(slot, &form).await {
         Ok(kept) => {
