@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes a development certificate and its key: gateway.pem and gateway.key, beside this script.
-# For production, take a certificate from your certificate authority instead.
+# For production, use a certificate from a certificate authority instead.
 set -eu
 
 usage() {
@@ -8,7 +8,7 @@ usage() {
 usage: certs/make-dev.sh [--force] [--days N] [NAME…]
 
 Makes certs/gateway.pem and certs/gateway.key (mode 0600) for localhost, 127.0.0.1, ::1
-and every further host name or IP address given.
+and each NAME, which is a host name or an IP address.
 
   --force    overwrite an existing certificate and key
   --days N   how long the certificate is valid, 1 to 825 days (default 90)
@@ -37,7 +37,7 @@ while [ $# -gt 0 ]; do
             exit 0
             ;;
         -*) fail "unknown option $1; see --help" ;;
-        # What is let through here goes into a configuration file for openssl, so only what a name can hold.
+        # The name becomes part of a configuration file for openssl, so only characters of names are allowed.
         '' | *[!A-Za-z0-9.:*-]*) fail "'$1' is neither a host name nor an IP address" ;;
         *) names="$names $1" ;;
     esac
@@ -58,7 +58,7 @@ if [ "$force" = no ]; then
     done
 fi
 
-# Nothing is readable by others at any moment, and the old pair stays until the new one is complete.
+# Others can never read the key. The old pair stays until the new one is complete.
 umask 077
 work=$(mktemp -d "$dir/.make-dev.XXXXXX")
 trap 'rm -rf "$work"' EXIT

@@ -1,4 +1,4 @@
-// `imsgate demo` as a person meets it, in a real browser.
+// `imsgate demo` in a real browser.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { launch, shot } from './lib/chromium.mjs';
@@ -18,7 +18,7 @@ describe('imsgate demo in Chromium', () => {
     await demo?.stop();
   });
 
-  /** Runs `visit` in a fresh profile; its certificate is throw-away, so it cannot be checked. */
+  /** Runs `visit` in a new profile. The certificate is temporary, so the browser does not check it. */
   async function visitor(visit) {
     const context = await chromium.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1000, height: 720 } });
     context.setDefaultTimeout(15_000);
@@ -105,7 +105,7 @@ describe('imsgate demo in Chromium', () => {
     }));
 });
 
-/** Fills the simulator's form and gives the answer of the page it all ends on. */
+/** Fills in the simulator's form. Returns the final response. */
 async function signIn(page, name) {
   const field = page.locator('[name=username]');
   const kind = await field.first().evaluate((element) => element.type || element.tagName.toLowerCase());
@@ -115,7 +115,7 @@ async function signIn(page, name) {
   return submit(page, 'form:has([name=username])');
 }
 
-/** Presses the submit button of the form; the answer it all ends on, redirects done. */
+/** Presses the submit button of the form. Returns the response after all redirects. */
 async function submit(page, form) {
   const button = page.locator(`${form} [type=submit], ${form} button`).first();
   const [answer] = await Promise.all([page.waitForNavigation(), button.click()]);

@@ -1,4 +1,4 @@
-// The login, the forward and the logout with a certified OpenID provider in the place of Adobe IMS, over real sockets.
+// Login, forwarding and logout with a certified OpenID provider instead of Adobe IMS.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { verifyAssertion } from './lib/assertion.mjs';

@@ -1,7 +1,7 @@
-// The official JavaScript SDK of Adobe Campaign, unchanged, against the gateway.
+// The official, unmodified JavaScript SDK of Adobe Campaign, connected to the gateway.
 //
-// The SDK calls its `refreshClient` callback when an answer's text holds XSV-350008, whatever the HTTP status (src/soap.js
-// and src/campaign.js of the package): it turns that into its own 401 and repeats the call once with the new client.
+// The SDK calls its `refreshClient` callback when the text of a response has XSV-350008, whatever the HTTP status (src/soap.js
+// and src/campaign.js of the package). It treats this as a 401 and repeats the call once with the new client.
 import assert from 'node:assert/strict';
 import https from 'node:https';
 import { after, before, describe, it } from 'node:test';
@@ -19,7 +19,7 @@ for (const session of ['bearer-logon', 'bearer']) {
     let token;
     before(async () => {
       world = await startWorld({ session });
-      // axios stands on node's own client: this is how an application trusts a private authority.
+      // axios uses node's own client: this is how an application trusts a private authority.
       Object.assign(https.globalAgent.options, { ca: world.gateway.ca, family: 4 });
       token = await accessToken(world);
     });

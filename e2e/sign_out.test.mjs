@@ -1,4 +1,4 @@
-// Forms whose redirects go over hosts that the gateway does not know, and what a browser shows after the sign-out.
+// Forms that are redirected through hosts unknown to the gateway, and what a browser shows after the sign-out.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, describe, it } from 'node:test';
@@ -12,7 +12,7 @@ describe('forms and sign-out in a browser', () => {
   let hop;
   const hops = [];
   before(async () => {
-    // Every name under `localhost` is this machine (RFC 6761 §6.3), and another host for the browser.
+    // Every name under `localhost` resolves to loopback (RFC 6761 §6.3), and is another host for the browser.
     hop = createServer((request, response) => {
       hops.push(request.headers.host);
       const to = new URL(request.url, 'http://hop').searchParams.get('to');

@@ -1,4 +1,4 @@
-// What goes on for a while, as a real browser has it from the gateway: a WebSocket, server-sent events, a large file.
+// Long responses in a real browser: a WebSocket, server-sent events, a large file.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -19,7 +19,7 @@ describe('streams in Chromium', () => {
     const context = await chromium.newContext({ ignoreHTTPSErrors: true });
     context.setDefaultTimeout(30_000);
     page = await context.newPage();
-    // A page without a policy of its own for what it may open.
+    // A page without a Content-Security-Policy.
     const address = `${demo.url}/demo/echo`;
     await page.goto(address);
     await page.fill('[name=username]', 'alice');
@@ -69,7 +69,7 @@ describe('streams in Chromium', () => {
             source.close();
             resolve(heard);
           });
-          // It would begin again by itself, and the counts with it.
+          // An EventSource reconnects by itself, and the counts would start again.
           source.onerror = () => reject(new Error(`the stream broke after ${heard.length} events`));
         }),
     );

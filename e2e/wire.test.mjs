@@ -1,5 +1,5 @@
-// What goes over the wire: both HTTP versions by curl, big streams with flat memory, WebSockets, the answers to requests
-// without a session, the plain-HTTP listener, foreign hosts, and the clean stop.
+// Both HTTP versions with curl, large streams with constant memory, WebSockets, responses to requests without a session,
+// the plain-HTTP listener, foreign hosts, and a clean stop.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -206,7 +206,7 @@ describe('SIGTERM', () => {
   });
 });
 
-/** Runs curl with the stream `input`, if any; what it prints goes to the hash `output` or is given as `text`. */
+/** Runs curl with the stream `input`, if any. Its output goes to the hash `output`, or is returned as `text`. */
 async function runCurl(caFile, { input, output }, args) {
   const child = spawn('curl', ['-sS', '--ipv4', '--cacert', caFile, ...args]);
   let [text, errors, bytes] = ['', '', 0];
@@ -224,7 +224,7 @@ async function runCurl(caFile, { input, output }, args) {
   return { text, bytes };
 }
 
-/** Remembers the resident memory of `pid` now; `assertFlat` compares its later high-water mark with it. */
+/** Records the resident memory of `pid`; `assertFlat` compares the later peak with it. */
 function watchMemory(pid) {
   const read = (field) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
   const before = read('VmRSS');

@@ -1,8 +1,8 @@
-// The identity assertion as a Campaign extension would check it: by the published key, with node's own cryptography.
+// Verifies the identity assertion as a Campaign extension would: with the published key and node's own cryptography.
 import assert from 'node:assert/strict';
 import { createPublicKey, verify } from 'node:crypto';
 
-/** Verifies a compact ES256 JWT against a JWK set (RFC 7515, RFC 7517) and gives its claims. */
+/** Verifies a compact ES256 JWT against a JWK set (RFC 7515, RFC 7517) and returns its claims. */
 export function verifyAssertion(token, jwks) {
   const [head, payload, signature, ...rest] = token.split('.');
   assert.equal(rest.length, 0, 'a compact JWT has three parts');

@@ -1,5 +1,5 @@
-// A browser as far as HTTP goes: a cookie jar with the rules that matter, redirects one by one, the fetch metadata a
-// navigation carries, and forms. HTTP/1.1 by node's own client.
+// A simple HTTP browser: a cookie jar, redirects, the fetch metadata of a navigation, and forms. It uses node's HTTP/1.1
+// client.
 import http from 'node:http';
 import https from 'node:https';
 
@@ -11,7 +11,7 @@ export class Browser {
     this.trail = []; // every address visited, with its status
   }
 
-  /** One exchange, no redirect followed. Cookies are sent and kept. `body` may be URLSearchParams. */
+  /** One request; redirects are not followed. Cookies are sent and stored. `body` may be URLSearchParams. */
   async request(url, { method = 'GET', headers = {}, body, cookies = true } = {}) {
     const target = new URL(url);
     const cookie = cookies ? this.cookieHeader(target) : '';
@@ -31,7 +31,7 @@ export class Browser {
     return answer;
   }
 
-  /** A top-level navigation, with the redirects it leads to. */
+  /** A top-level navigation; redirects are followed. */
   async navigate(url, { method = 'GET', body, from, limit = 12 } = {}) {
     let target = new URL(url);
     const site = from === undefined ? 'none' : siteOf(new URL(from), target);
@@ -72,14 +72,14 @@ export class Browser {
       : this.navigate(`${target}?${values}`, { from: page.url });
   }
 
-  /** Opens `url`, types `name` into the sign-in form it leads to, and gives the page it all ends on. */
+  /** Opens `url`, types `name` into the sign-in form, and returns the final page. */
   async signIn(url, name) {
     const form = await this.navigate(url);
     if (!form.text.includes('name="username"')) throw new Error(`no sign-in form but ${form.status} ${form.url}`);
     return this.submit(form, { username: name });
   }
 
-  /** The kept cookie of that name, or undefined. */
+  /** The stored cookie of that name, or undefined. */
   cookie(name) {
     return this.cookies.find((cookie) => cookie.name === name);
   }
@@ -92,7 +92,7 @@ export class Browser {
       .join('; ');
   }
 
-  /** RFC 6265 §5.3 as far as host-only cookies go, and the `__Host-` prefix of its successor. */
+  /** RFC 6265 §5.3 for host-only cookies, and the `__Host-` prefix of RFC 6265bis. */
   keep(target, line) {
     const [pair, ...rest] = line.split(';').map((part) => part.trim());
     const [name, value] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)];
@@ -115,12 +115,12 @@ export class Browser {
   }
 }
 
-/** One request; the whole answer as `{url, status, headers, text, json()}`. `path` goes out as it is, not normalised. */
+/** One request. Returns `{url, status, headers, text, json()}`. `path` is sent without normalisation. */
 export function send(url, { method = 'GET', headers = {}, body, ca, path, insecure = false } = {}) {
   const target = new URL(url);
   const client = target.protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
-    // `family` because "localhost" may also be ::1, where nobody listens.
+    // `family` because "localhost" may also resolve to ::1, where nothing listens.
     const tls = insecure ? { rejectUnauthorized: false } : { ca };
     const raw = path && { path };
     const request = client.request(target, { method, headers, ...tls, ...raw, family: 4, agent: false, timeout: 30_000 });

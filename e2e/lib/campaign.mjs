@@ -1,5 +1,5 @@
-// A stand-in for Campaign: the SOAP router, a home page, public pages, big streams and a WebSocket echo. It asks IMS
-// whether a bearer token is good, keeps sessions of its own and records every request as it arrived.
+// A Campaign simulator: the SOAP router, a home page, public pages, large streams and a WebSocket echo. It asks IMS
+// whether a bearer token is valid, has its own sessions, and records every request.
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
@@ -13,7 +13,7 @@ import { fault, soapRouter } from './soap.mjs';
  * Starts Campaign on a free loopback port, its IMS at `ims` (`{url, clientId}`).
  *
  * With `trustHeaders` a request with the gateway's identity headers needs no session (mode `headers`).
- * Gives `url`, `requests` (`{method, url, headers, rawHeaders, soap}`), `sessions` (token to session), `logons` and
+ * Returns `url`, `requests` (`{method, url, headers, rawHeaders, soap}`), `sessions` (token to session), `logons` and
  * `logoffs`.
  */
 export async function startCampaign({ ims, trustHeaders = false, saveVia }) {
@@ -52,7 +52,7 @@ export async function startCampaign({ ims, trustHeaders = false, saveVia }) {
   };
 }
 
-/** Whose request this is: by session cookie, by IMS bearer token, or by the gateway's headers. */
+/** The user of this request, from the session cookie, the IMS bearer token or the gateway's headers. */
 export async function identify(world, { headers }) {
   const cookie = /(?:^|;\s*)__sessiontoken=([^;]*)/.exec(headers.cookie ?? '')?.[1];
   const session = world.sessions.get(cookie || headers['x-session-token']);
@@ -63,7 +63,7 @@ export async function identify(world, { headers }) {
   return undefined;
 }
 
-/** Who an IMS access token belongs to, as IMS says. */
+/** Asks IMS whom an access token belongs to. */
 export async function bearerLogin({ ims }, token) {
   const body = new URLSearchParams({ type: 'access_token', client_id: ims.clientId, token });
   const answer = await (await fetch(`${ims.url}/ims/validate_token/v1`, { method: 'POST', body })).json();
@@ -81,7 +81,7 @@ async function route(world, request, response, record) {
   const who = await identify(world, request);
   if (!who) return reply(response, 403, 'text/xml', fault('XSV-350008 Session has expired or is invalid. Please reconnect.'));
   if (pathname === '/view/home') {
-    // A real Campaign renews its cookie; it has to stay in the gateway.
+    // A real Campaign renews its cookie. The gateway must not forward it to the client.
     response.setHeader('set-cookie', `__sessiontoken=${who.token ?? ''}; Path=/; HttpOnly`);
     return reply(response, 200, 'text/html', `<!doctype html><title>Campaign</title><h1>Welcome ${who.login}</h1>`);
   }
@@ -97,7 +97,7 @@ async function route(world, request, response, record) {
   return reply(response, 404, 'text/plain', 'no such page');
 }
 
-/** Two forms, each with the security token in a hidden field, as Campaign's pages have them. */
+/** Two forms, each with the security token in a hidden field, like Campaign's pages. */
 const editor = (who) => {
   const token = `<input type="hidden" name="__securitytoken" value="${who.security ?? ''}">`;
   return `<!doctype html><title>Delivery</title><h1>Delivery</h1>
@@ -107,7 +107,7 @@ const editor = (who) => {
 <input type="file" name="file"><button>Upload</button></form>`;
 };
 
-/** Takes a form whose security token is that of the session; `record.form` is its body. */
+/** Accepts a form with the security token of the session; `record.form` is its body. */
 async function save(who, request, response, record, via) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
@@ -118,7 +118,7 @@ async function save(who, request, response, record, via) {
   return reply(response, 200, 'text/html', '<!doctype html><title>Saved</title><h1>Saved</h1><a href="edit">Back</a>');
 }
 
-/** Counts and hashes a body without keeping it. */
+/** Counts and hashes a body without storing it. */
 async function count(request, response) {
   const hash = createHash('sha1');
   let bytes = 0;
@@ -135,7 +135,7 @@ async function download(response, bytes) {
   await pipeline(Readable.from(pattern(bytes)), response).catch(() => {}); // the reader may leave early
 }
 
-/** The head at once, the end after `ms`. */
+/** Sends the head at once and the end after `ms`. */
 function slow(response, ms) {
   response.writeHead(200, { 'content-type': 'text/plain' });
   response.write('begun\n');

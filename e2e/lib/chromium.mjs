@@ -1,4 +1,4 @@
-// Headless Chromium, the one the machine has.
+// The installed Chromium, headless.
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core';
 const SHOTS = resolve(import.meta.dirname, '../shots');
 const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** Starts Chromium (`CHROMIUM` names another binary). It talks to nobody but the pages opened in it. */
+/** Starts Chromium (`CHROMIUM` names another binary). It makes no requests of its own. */
 export function launch() {
   const executablePath = process.env.CHROMIUM ?? PATHS.find((path) => existsSync(path));
   if (!executablePath) throw new Error(`no Chromium at ${PATHS.join(', ')}; name one in CHROMIUM`);
@@ -20,5 +20,5 @@ export function launch() {
   });
 }
 
-/** A picture of the page for a person to look at, in e2e/shots. */
+/** Saves a screenshot of the page in e2e/shots. */
 export const shot = (page, name) => page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });

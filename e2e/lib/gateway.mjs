@@ -23,7 +23,7 @@ export function binary() {
 /**
  * Starts `imsgate serve` on `port` in front of `campaign`, with `ims` as Adobe IMS.
  *
- * `session` is `campaign.session`, `idleTimeout` is `session.idle_timeout`. Gives `url`, `redirectUrl` (the plain listener), `ca`, `pid`, `log()` and `stop()`.
+ * `session` is `campaign.session`, `idleTimeout` is `session.idle_timeout`. Returns `url`, `redirectUrl` (the plain listener), `ca`, `pid`, `log()` and `stop()`.
  */
 export async function startGateway({ port, ims, campaign, session = 'bearer-logon', workers = 2, idleTimeout = '30m' }) {
   const dir = mkdtempSync(join(tmpdir(), 'imsgate-e2e-'));
@@ -74,7 +74,7 @@ idle_timeout = "${idleTimeout}"
   };
 }
 
-/** Starts `imsgate demo`; the certificate lives in its memory, so nothing here can check it. */
+/** Starts `imsgate demo`. Its certificate is only in memory, so clients cannot check it. */
 export async function startDemo() {
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'imsgate-e2e-demo-'));
@@ -90,7 +90,7 @@ export async function startDemo() {
   };
 }
 
-/** A certificate for localhost, its own authority, valid for a day. */
+/** A self-signed certificate for localhost, valid for a day. */
 function certificate(dir) {
   execFileSync(
     'openssl',

@@ -1,4 +1,4 @@
-// A stream of a known pattern, so that both ends can check that not a byte changed.
+// A stream with a known pattern, so that both ends can check every byte.
 import { createHash } from 'node:crypto';
 
 const BLOCK = Buffer.alloc(64 * 1024);

@@ -1,10 +1,10 @@
-// Small helpers about ports and waiting; everything is on 127.0.0.1.
+// Helpers for ports on 127.0.0.1, and for waiting.
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export { sleep };
 
-/** A port nobody listens on. Others may take it before it is used, so take it late. */
+/** A free port. Another process may take it meanwhile, so ask for it late. */
 export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -16,7 +16,7 @@ export function freePort() {
   });
 }
 
-/** Starts `server` on a free loopback port and gives the port. */
+/** Starts `server` on a free loopback port and returns the port. */
 export function listen(server) {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -24,7 +24,7 @@ export function listen(server) {
   });
 }
 
-/** Asks again until `probe` gives something true; its last answer otherwise ends in an error that names `what`. */
+/** Polls `probe` until its result is truthy. After the deadline, throws an error with `what` and the last result. */
 export async function eventually(what, probe, timeoutMs = 5000) {
   const end = Date.now() + timeoutMs;
   let last;

@@ -1,4 +1,4 @@
-// The five accounts, in the shapes of IMS, each varying what IMS varies.
+// The five accounts, in the formats of IMS. They differ in what IMS varies.
 
 export const ORGANIZATION = '4E3D60F754C8E5D0A4C98A2@AdobeOrg';
 export const MASK = 'Campaign - acme - (.*)';

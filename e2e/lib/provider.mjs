@@ -1,5 +1,5 @@
-// The certified OpenID provider of npm (`oidc-provider`) under the paths of Adobe IMS, with the few addresses IMS has
-// beside OpenID Connect. The protocol is the package's; only accounts, sign-in form and those addresses are ours.
+// The certified OpenID provider `oidc-provider` of npm under the paths of Adobe IMS, with the endpoints that IMS has
+// besides OpenID Connect. Only the accounts, the sign-in form and these endpoints are ours.
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -11,11 +11,11 @@ const SCOPES = ['openid', 'AdobeID', 'read_organizations', 'session', 'additiona
 
 /**
  * Starts the provider on a free loopback port. With `accessTtl`, access tokens live so many seconds, and refresh tokens are
- * given out, each good for one use: the package takes one that is used twice for stolen, and revokes all that came of it.
- * With `logoutVia`, the logout redirects to this address first, which goes on to its parameter `to`.
+ * issued. Each works once: if one is used twice, the package revokes the whole grant.
+ * With `logoutVia`, the logout first redirects to this address, which redirects to its parameter `to`.
  * With `keepAlive`, connections without a request stay open so many milliseconds, instead of Node's five seconds.
  *
- * Gives `url`, `clientId`, `clientSecret`, `seen` (requests as `METHOD /path`), `ended` (browser sessions ended by
+ * Returns `url`, `clientId`, `clientSecret`, `seen` (requests as `METHOD /path`), `ended` (browser sessions ended by
  * logout) `tokenIsLive(token)` and
  * `revokeGrantOf(token)`.
  */
@@ -40,7 +40,7 @@ export async function startProvider({ redirectUris, accessTtl, keepAlive, logout
     clientSecret,
     ...state,
     tokenIsLive: async (token) => Boolean(await provider.AccessToken.find(token)),
-    /** Takes everything back that came of the login that gave this token, as an administrator would. */
+    /** Revokes the grant of this token, as an administrator would. */
     revokeGrantOf: async (token) => {
       const { grantId } = await provider.AccessToken.find(token);
       await provider.RefreshToken.revokeByGrantId(grantId);
@@ -77,7 +77,7 @@ function configuration({ clientId, clientSecret, redirectUris, accessTtl }) {
     },
     interactions: { url: (_ctx, interaction) => `/ims/sign-in/${interaction.uid}` },
     ttl: { Session: 86400, AccessToken: accessTtl ?? 86400, AuthorizationCode: 60, IdToken: 3600, Interaction: 600, Grant: 86400, RefreshToken: 86400 },
-    // As IMS with the scope offline_access, without a page that asks for consent.
+    // Like IMS with the scope offline_access: no consent page.
     issueRefreshToken: () => Boolean(accessTtl),
     rotateRefreshToken: true,
     findAccount: (_ctx, sub) => {
@@ -98,7 +98,7 @@ function configuration({ clientId, clientSecret, redirectUris, accessTtl }) {
   };
 }
 
-/** A new RSA key as JWK. By openssl, because Node 20 at times deadlocks when it exports a key it has just made. */
+/** A new RSA key as JWK. Made with openssl, because Node 20 sometimes deadlocks when it exports a new key. */
 function signingKey() {
   const args = ['genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048'];
   return createPrivateKey(execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'ignore'] })).export({ format: 'jwk' });
@@ -113,7 +113,7 @@ const claims = ({ sub, email, name }) => ({
   account_type: 'ent',
 });
 
-/** What IMS answers beside OpenID Connect. */
+/** The endpoints of IMS besides OpenID Connect. */
 function imsAddresses(provider, { clientId, origins, state, logoutVia }) {
   return async (ctx, next) => {
     state.seen.push(`${ctx.method} ${ctx.path}`);
@@ -135,7 +135,7 @@ function imsAddresses(provider, { clientId, origins, state, logoutVia }) {
     if (ctx.path === '/ims/validate_token/v1' && ctx.method === 'POST') return validateToken(provider, ctx, clientId);
     if (ctx.path === '/ims/logout/v1') return logout(provider, ctx, { clientId, origins, state, logoutVia });
     await next();
-    // IMS lists this name, which no standard knows.
+    // IMS lists this name, which is in no standard.
     if (ctx.path === '/.well-known/openid-configuration') ctx.body.grant_types_supported.push('implicit_grant');
   };
 }
@@ -155,7 +155,7 @@ async function signIn(provider, ctx) {
 <form method="post"><label>Name <input name="username" required></label><button type="submit">Continue</button></form>`;
 }
 
-/** The answer of `give` for the account of a live bearer token; 401 or 403 otherwise. */
+/** Answers with `give` for the account of a valid bearer token; otherwise 401 or 403. */
 async function withToken(provider, ctx, scope, give) {
   const value = /^Bearer (\S+)$/i.exec(ctx.get('authorization'))?.[1];
   const token = value && (await provider.AccessToken.find(value));
@@ -179,7 +179,7 @@ async function validateToken(provider, ctx, clientId) {
       : { valid: false, reason: 'expired_token' };
 }
 
-/** Ends the browser's session here and goes back to an address of the client. */
+/** Ends the browser's session and redirects to an address of the client. */
 async function logout(provider, ctx, { clientId, origins, state, logoutVia }) {
   const { client_id: client, redirect_uri: target } = ctx.query;
   const registered = typeof target === 'string' && URL.canParse(target) && origins.includes(new URL(target).origin);

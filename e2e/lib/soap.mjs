@@ -1,4 +1,4 @@
-// Campaign's SOAP router as far as a client can see it: logon, logoff and the few methods the official SDK needs.
+// Campaign's SOAP router: logon, logoff and the few methods that the official SDK needs.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { bearerLogin, identify } from './campaign.mjs';
 
@@ -34,7 +34,7 @@ export const fault = (text) =>
       '<detail></detail></SOAP-ENV:Fault>',
   );
 
-/** A session needs its security token too, which is Campaign's defence against forged requests. */
+/** A session also needs its security token, Campaign's protection against cross-site requests. */
 async function authorized(world, request) {
   const who = await identify(world, request);
   if (!who?.token) return who;

@@ -1,4 +1,4 @@
-// Everything of one deployment together: provider, Campaign, gateway, over real sockets.
+// A complete deployment: provider, Campaign and gateway.
 import { Browser } from './browser.mjs';
 import { startCampaign } from './campaign.mjs';
 import { startGateway } from './gateway.mjs';
@@ -14,7 +14,7 @@ export async function startWorld({ session = 'bearer-logon', workers, idleTimeou
   const ims = await startProvider({ redirectUris: [`https://localhost:${port}/ims/callback`], accessTtl, logoutVia });
   const campaign = await startCampaign({ ims, trustHeaders: session === 'headers', saveVia });
   const parts = [ims, campaign];
-  // Everything is stopped even if the gateway does not stop well, which is then the error.
+  // Stops everything, also if the gateway fails to stop; then that is the error.
   const stop = async () => {
     const results = await Promise.allSettled([...parts].reverse().map((part) => part.stop()));
     for (const { reason } of results) if (reason) throw reason;

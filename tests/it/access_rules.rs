@@ -11,7 +11,7 @@ use crate::support::http1::Answer;
 use crate::support::request::{self, RawRequest};
 
 #[tokio::test]
-async fn without_a_session_each_client_hears_its_own_words_and_nothing_of_campaign() {
+async fn without_a_session_each_kind_of_client_gets_its_own_challenge_and_nothing_of_campaign() {
     let world = World::start().await;
 
     for navigation in [
@@ -72,7 +72,7 @@ async fn without_a_session_each_client_hears_its_own_words_and_nothing_of_campai
 }
 
 #[tokio::test]
-async fn public_paths_are_open_and_say_nothing_of_anybody() {
+async fn public_paths_are_open_and_carry_no_identity() {
     let world = World::start().await;
     let paths = [
         "/r/test",
@@ -130,7 +130,7 @@ async fn public_paths_are_open_and_say_nothing_of_anybody() {
 }
 
 #[tokio::test]
-async fn nothing_a_client_says_makes_another_path_public() {
+async fn nothing_in_a_request_makes_another_path_public() {
     let world = World::start().await;
     for path in [
         "/view/home?x=/r/test",
@@ -252,7 +252,7 @@ async fn a_health_probe_needs_no_host() {
 }
 
 #[tokio::test]
-async fn a_request_has_one_host_and_it_is_ours() {
+async fn a_request_must_have_exactly_one_host_of_the_gateway() {
     let world = World::builder()
         .instance(|instance| instance.campaign.hosts = vec!["track.example.com".to_owned()])
         .start()
@@ -303,7 +303,7 @@ async fn a_request_has_one_host_and_it_is_ours() {
 }
 
 #[tokio::test]
-async fn authority_and_host_of_http2_agree() {
+async fn authority_and_host_over_http2_must_agree() {
     let world = World::start().await;
     let own = request::host(&world).to_owned();
     let mut sender = request::http2::<Empty<Bytes>>(&world).await;
@@ -331,7 +331,7 @@ async fn authority_and_host_of_http2_agree() {
 }
 
 #[tokio::test]
-async fn methods_that_reach_past_a_proxy_are_refused() {
+async fn methods_for_proxies_are_refused() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();

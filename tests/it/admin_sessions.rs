@@ -46,7 +46,7 @@ async fn sessions_are_listed_page_by_page_without_any_token() {
 }
 
 #[tokio::test]
-async fn a_revoked_session_is_over_and_the_others_are_not() {
+async fn revoking_a_session_ends_only_this_session() {
     let world = with_admin().start().await;
     let (alice, erin) = (world.signed_in("alice").await, world.signed_in("erin").await);
     let listed = ask(&world, "GET", "/sessions?user=alice@example.com").await.json();
@@ -65,7 +65,7 @@ async fn a_revoked_session_is_over_and_the_others_are_not() {
 }
 
 #[tokio::test]
-async fn no_page_in_the_operators_browser_ends_or_reads_sessions() {
+async fn a_page_in_the_operators_browser_cannot_read_or_end_sessions() {
     let world = with_admin().start().await;
     let alice = world.signed_in("alice").await;
     for field in [
@@ -89,7 +89,7 @@ async fn no_page_in_the_operators_browser_ends_or_reads_sessions() {
 }
 
 #[tokio::test]
-async fn the_command_lists_and_revokes_and_says_by_its_exit_code_what_came_of_it() {
+async fn the_command_lists_and_revokes_and_its_exit_code_is_the_result() {
     let world = with_admin().start().await;
     let alice = world.signed_in("alice").await;
     world.signed_in("erin").await;

@@ -32,7 +32,7 @@ async fn junk_callbacks_leave_nothing_in_redis_and_stop_no_sign_in() {
 }
 
 #[tokio::test]
-async fn one_login_is_one_call_to_the_token_endpoint_whatever_codes_come_back() {
+async fn a_login_calls_the_token_endpoint_once_whatever_codes_come_back() {
     let world = World::start().await;
     let browser = world.browser();
     let to_ims = browser.get("/view/home").await;
@@ -106,7 +106,7 @@ async fn sign_ins_from_one_address_are_limited_and_a_refused_one_can_go_on() {
 }
 
 #[tokio::test]
-async fn trusted_proxies_may_bring_as_many_sign_ins_as_they_like() {
+async fn sign_ins_through_trusted_proxies_are_not_limited() {
     let world = World::builder()
         .config(|config| {
             (config.limits.sign_ins_per_second, config.limits.sign_in_burst) = (1, 1);
@@ -121,7 +121,7 @@ async fn trusted_proxies_may_bring_as_many_sign_ins_as_they_like() {
 }
 
 #[tokio::test]
-async fn an_office_behind_one_address_signs_in_at_nine() {
+async fn many_people_behind_one_address_can_sign_in_at_the_same_time() {
     let world = World::start().await;
     // Hundreds of people press the button in the same second.
     let mut line = request::connect(&world).await;

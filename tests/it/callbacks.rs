@@ -41,7 +41,7 @@ async fn a_malformed_callback_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_right_issuer_in_the_callback_is_welcome() {
+async fn the_right_issuer_in_the_callback_is_accepted() {
     let world = World::start().await;
     let browser = world.browser();
     let login = OpenLogin::begin(&browser, "/view/home").await;
@@ -52,7 +52,7 @@ async fn the_right_issuer_in_the_callback_is_welcome() {
 }
 
 #[tokio::test]
-async fn the_code_of_one_tab_is_nothing_under_the_state_of_another() {
+async fn the_code_of_one_tab_is_refused_with_the_state_of_another() {
     let world = World::start().await;
     let browser = world.browser();
     let (one, two) = (OpenLogin::begin(&browser, "/one").await, OpenLogin::begin(&browser, "/two").await);
@@ -80,7 +80,7 @@ async fn a_callback_of_somebody_elses_login_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_login_cookie_of_another_login_or_with_a_turned_bit_does_not_open() {
+async fn a_login_cookie_of_another_login_or_with_a_changed_bit_is_refused() {
     let world = World::start().await;
     let browser = world.browser();
     let (one, two) = (OpenLogin::begin(&browser, "/one").await, OpenLogin::begin(&browser, "/two").await);
@@ -113,7 +113,7 @@ async fn a_person_who_cancels_at_adobe_gets_a_page_with_a_way_back() {
 }
 
 #[tokio::test]
-async fn a_hostile_error_is_neither_shown_nor_logged_as_it_came() {
+async fn a_hostile_error_is_escaped_in_the_page_and_the_log() {
     let world = World::start().await;
     for hostile in ["x\"><script>alert(1)</script>", "a\r\nSet-Cookie: x=1", "\u{1b}[31m", &"a".repeat(5000)]
     {

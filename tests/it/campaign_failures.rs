@@ -27,7 +27,7 @@ const CLIENTS: usize = 8;
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 #[tokio::test]
-async fn when_campaign_is_away_people_get_a_page_programs_json_and_soap_clients_a_fault() {
+async fn when_campaign_is_unreachable_people_get_a_page_programs_json_and_soap_clients_a_fault() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.stop().await;
@@ -83,7 +83,7 @@ async fn one_of_two_upstreams_is_enough() {
 }
 
 #[tokio::test]
-async fn a_connection_closed_while_idle_costs_nobody_an_answer() {
+async fn a_connection_closed_while_idle_loses_no_response() {
     // Says nothing of closing, and closes.
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         let head = seen.request(&mut line).await?;
@@ -100,14 +100,15 @@ async fn a_connection_closed_while_idle_costs_nobody_an_answer() {
         RawRequest::get("/r/4"),
     ] {
         assert_eq!(ask.of(&world).await.status(), 200);
-        tokio::time::sleep(Duration::from_millis(50)).await; // the gateway hears of the end
+        // The gateway shows nowhere that it has noticed the end of the connection.
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(upstream.seen().len(), 4);
     world.stop().await;
 }
 
 #[tokio::test]
-async fn connections_to_campaign_are_used_again() {
+async fn connections_to_campaign_are_reused() {
     let connections = Arc::<AtomicUsize>::default();
     let counted = connections.clone();
     let upstream = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
@@ -140,7 +141,7 @@ async fn connections_to_campaign_are_used_again() {
 }
 
 #[tokio::test]
-async fn what_may_have_been_done_is_not_done_again() {
+async fn unsafe_requests_are_never_repeated() {
     // Every connection answers once; the second request on it is read, and the connection ends without an answer.
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         let head = seen.request(&mut line).await?;
@@ -178,7 +179,7 @@ async fn what_may_have_been_done_is_not_done_again() {
 }
 
 #[tokio::test]
-async fn half_an_answer_is_never_taken_for_a_whole_one() {
+async fn an_incomplete_response_never_looks_complete() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     for _ in 0..3 {
@@ -202,7 +203,7 @@ async fn half_an_answer_is_never_taken_for_a_whole_one() {
 }
 
 #[tokio::test]
-async fn a_chunked_answer_that_breaks_off_has_no_end() {
+async fn an_incomplete_chunked_response_has_no_last_chunk() {
     let upstream = Upstream::start(|number, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         if number == 0 {
@@ -225,7 +226,7 @@ async fn a_chunked_answer_that_breaks_off_has_no_end() {
 }
 
 #[tokio::test]
-async fn answers_that_are_no_http_become_a_clear_error() {
+async fn responses_that_are_not_http_become_a_502() {
     let nonsense = [
         "SSH-2.0-OpenSSH_9.6\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
@@ -248,7 +249,7 @@ async fn answers_that_are_no_http_become_a_clear_error() {
 }
 
 #[tokio::test]
-async fn silence_ends_in_504() {
+async fn a_silent_campaign_becomes_a_504() {
     let world = World::builder()
         .instance(|instance| instance.campaign.response_timeout = Duration::from_millis(300))
         .start()
@@ -266,7 +267,7 @@ async fn silence_ends_in_504() {
 }
 
 #[tokio::test]
-async fn a_long_upload_is_no_silence() {
+async fn a_long_upload_does_not_time_out() {
     let world = World::builder()
         .instance(|instance| instance.campaign.response_timeout = Duration::from_secs(1))
         .start()

@@ -39,7 +39,7 @@ fn soap_call(session: &str) -> RawRequest {
 }
 
 #[tokio::test]
-async fn a_page_is_asked_for_again_with_a_new_campaign_session() {
+async fn a_page_is_requested_again_with_a_new_campaign_session() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.expire_all_sessions();
@@ -95,7 +95,7 @@ async fn many_requests_at_once_make_one_logon() {
 }
 
 #[tokio::test]
-async fn a_request_with_a_body_is_never_repeated_and_the_next_one_goes_well() {
+async fn a_request_with_a_body_is_never_repeated_and_the_next_one_succeeds() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.expire_all_sessions();
@@ -111,7 +111,7 @@ async fn a_request_with_a_body_is_never_repeated_and_the_next_one_goes_well() {
 }
 
 #[tokio::test]
-async fn an_old_build_says_it_with_status_200() {
+async fn an_expired_session_with_status_200_of_an_old_build_is_recognised() {
     let world = World::builder().campaign(|options| options.legacy_fault_status = true).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     assert!(!soap_call(&alice).of(&world).await.text().contains(EXPIRED));
@@ -126,7 +126,7 @@ async fn an_old_build_says_it_with_status_200() {
 }
 
 #[tokio::test]
-async fn a_compressed_refusal_is_understood() {
+async fn an_expired_session_in_a_compressed_response_is_recognised() {
     let world = World::builder().campaign(|options| options.gzip = true).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let page = RawRequest::get("/view/home").session(&alice).navigation().with("Accept-Encoding: gzip");
@@ -198,7 +198,7 @@ async fn the_code_inside_a_record_is_data() {
 }
 
 #[tokio::test]
-async fn a_fault_behind_a_long_soap_header_is_understood() {
+async fn a_fault_after_a_long_soap_header_is_recognised() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let header = "<a>0123456789</a>".repeat(300);
@@ -216,7 +216,7 @@ async fn a_fault_behind_a_long_soap_header_is_understood() {
 }
 
 #[tokio::test]
-async fn what_campaign_told_of_its_lifetime_saves_a_request_from_being_refused() {
+async fn the_announced_lifetime_of_a_campaign_session_avoids_a_refused_request() {
     let world =
         World::builder().campaign(|options| options.session_timeout = Duration::from_mins(20)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
@@ -234,7 +234,7 @@ async fn what_campaign_told_of_its_lifetime_saves_a_request_from_being_refused()
 }
 
 #[tokio::test]
-async fn a_campaign_that_gives_no_new_session_is_not_pestered() {
+async fn failed_campaign_logons_are_not_repeated_at_once() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.expire_all_sessions();

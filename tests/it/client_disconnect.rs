@@ -11,7 +11,7 @@ use crate::support::request::{self, RawRequest};
 use crate::support::saved_form::{LUNCH, URLENCODED, confirmation, form, received, send};
 
 #[tokio::test]
-async fn a_logout_whose_browser_goes_away_is_said_to_campaign_and_ims() {
+async fn a_logout_reaches_campaign_and_ims_when_the_browser_disconnects() {
     let world = World::builder().instance(|it| it.ims.timeout = Duration::from_secs(1)).start().await;
     let session = world.signed_in("alice").await.session().unwrap();
     let asked = || world.ims.requests_to(Endpoint::Revoke);
@@ -29,7 +29,7 @@ async fn a_logout_whose_browser_goes_away_is_said_to_campaign_and_ims() {
 }
 
 #[tokio::test]
-async fn a_form_that_meets_a_campaign_which_forgot_everybody_is_still_kept() {
+async fn a_form_that_meets_a_restarted_campaign_is_still_saved() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     world.clock.advance(LUNCH);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::support::{World, logs};
 
 #[tokio::test]
-async fn an_answer_that_is_no_token_answer_ends_the_login_and_nothing_else() {
+async fn an_invalid_token_response_ends_only_the_login() {
     let world = World::builder().instance(|i| i.ims.timeout = Duration::from_millis(700)).start().await;
     let elsewhere = format!("{}/r/followed", world.campaign.url());
     for (fault, status) in [
@@ -43,7 +43,7 @@ async fn a_scope_refused_by_a_redirect_is_named_to_the_operator() {
 }
 
 #[tokio::test]
-async fn a_token_answer_with_unusable_parts_ends_the_login() {
+async fn a_token_response_with_unusable_parts_ends_the_login() {
     let world = World::start().await;
     let cases: [(&str, Change); 11] = [
         ("no access token", |a| drop(a.as_object_mut().unwrap().remove("access_token"))),
@@ -79,7 +79,7 @@ async fn a_token_answer_with_unusable_parts_ends_the_login() {
 }
 
 #[tokio::test]
-async fn a_discovery_document_that_leads_elsewhere_in_the_clear_is_not_followed() {
+async fn a_discovery_document_with_http_endpoints_of_another_host_is_refused() {
     let world = World::builder().ims_down().start().await;
     assert_eq!(world.browser().get("/view/home").await.status, StatusCode::SERVICE_UNAVAILABLE);
     for field in

@@ -49,7 +49,7 @@ async fn tabs_that_finish_one_after_the_other_share_the_session_of_the_first() {
 }
 
 #[tokio::test]
-async fn a_tab_in_which_somebody_else_signs_in_takes_the_browser_over() {
+async fn a_sign_in_of_another_person_replaces_the_session_of_the_browser() {
     let world = World::start().await;
     let browser = world.browser();
     let one = browser.get("/demo/echo?tab=1").await;

@@ -17,7 +17,7 @@ use crate::support::wire::{self, Stream};
 use crate::support::{Process, request};
 
 #[tokio::test]
-async fn a_silent_connection_keeps_no_buffers() {
+async fn an_idle_connection_holds_no_buffers() {
     tried(async || {
         let campaign = CampaignSimulator::start(CampaignOptions::default()).await.unwrap();
         let gateway = Process::start(&campaign.url());
@@ -38,7 +38,7 @@ async fn a_silent_connection_keeps_no_buffers() {
 }
 
 #[tokio::test]
-async fn a_silent_websocket_keeps_no_buffers() {
+async fn an_idle_websocket_holds_no_buffers() {
     tried(async || {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
@@ -64,7 +64,7 @@ async fn a_silent_websocket_keeps_no_buffers() {
 }
 
 #[tokio::test]
-async fn fields_that_http2_remembers_keep_no_buffers() {
+async fn fields_in_the_hpack_table_hold_no_buffers() {
     tried(async || {
         let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
             for number in 0.. {

@@ -88,7 +88,7 @@ async fn people_work(world: &World, session: &str) {
 }
 
 #[tokio::test]
-async fn responses_that_nobody_takes_leave_connections_for_people_and_for_other_addresses() {
+async fn unread_responses_leave_connections_for_people_and_for_other_addresses() {
     let world = eight(LONG).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let mut readers = Vec::new();
@@ -127,7 +127,7 @@ async fn status_of(stream: &mut wire::Stream) -> [u8; 1] {
 }
 
 #[tokio::test]
-async fn a_small_body_that_does_not_come_holds_no_connection_to_campaign() {
+async fn a_small_body_that_does_not_arrive_holds_no_connection_to_campaign() {
     let world = eight(SHORT).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
@@ -178,7 +178,7 @@ async fn long_uploads_that_trickle_leave_connections_for_people_and_end() {
 }
 
 #[tokio::test]
-async fn http2_uploads_that_never_come_leave_connections_for_people() {
+async fn http2_uploads_that_never_arrive_leave_connections_for_people() {
     let world = eight(LONG).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let mut senders = Vec::new();
@@ -193,7 +193,7 @@ async fn http2_uploads_that_never_come_leave_connections_for_people() {
 
 /// What Campaign takes its time with is nobody's slowness.
 #[tokio::test]
-async fn an_upload_that_campaign_takes_slowly_is_no_slow_client() {
+async fn an_upload_that_campaign_reads_slowly_is_not_a_slow_client() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         let head = seen.request(&mut line).await?;
         tokio::time::sleep(2 * SHORT).await;

@@ -9,7 +9,7 @@ use crate::support::request::{self, RawRequest};
 use crate::support::{Browser, OpenLogin, World};
 
 #[tokio::test]
-async fn a_browser_that_loses_the_session_cookie_is_told_so_and_not_sent_in_circles() {
+async fn a_browser_that_loses_the_session_cookie_gets_a_page_and_no_redirect_loop() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     lose_session(&browser);
@@ -23,7 +23,7 @@ async fn a_browser_that_loses_the_session_cookie_is_told_so_and_not_sent_in_circ
 }
 
 #[tokio::test]
-async fn a_session_lost_later_is_an_ordinary_login() {
+async fn a_session_cookie_lost_later_leads_to_a_normal_login() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     lose_session(&browser);
@@ -33,7 +33,7 @@ async fn a_session_lost_later_is_an_ordinary_login() {
 }
 
 #[tokio::test]
-async fn cookies_that_browsers_do_not_protect_open_nothing() {
+async fn session_cookies_without_the_host_prefix_are_ignored() {
     let world = World::start().await;
     let dave = world.signed_in("dave").await.session().unwrap();
     let attacker = world.browser();
@@ -54,7 +54,7 @@ async fn cookies_that_browsers_do_not_protect_open_nothing() {
 /// HTTP/2 lets a client split its cookies over several fields, which have to be one again for whoever speaks HTTP/1.1
 /// (RFC 9113 §8.2.3). Some clients of HTTP/1.1 do the same.
 #[tokio::test]
-async fn cookies_in_several_fields_are_one_for_campaign_and_in_order() {
+async fn cookie_fields_are_joined_in_order_for_campaign() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let campaign = format!("__sessiontoken={}", world.campaign.sessions()[0].session_token);
@@ -92,7 +92,7 @@ async fn cookies_in_several_fields_are_one_for_campaign_and_in_order() {
 
 /// Browsers send a host's cookies to each of its ports.
 #[tokio::test]
-async fn two_gateways_of_one_host_name_leave_each_others_cookies_alone() {
+async fn two_gateways_on_one_host_name_keep_each_others_cookies() {
     let suffix = CookieSuffix::parse("stage");
     let world = World::builder().config(|config| config.session.cookie_suffix = suffix).start().await;
     let browser = world.browser();

@@ -32,7 +32,7 @@ const SENT: &[(&[&str], bool)] = &[
 ];
 
 #[tokio::test]
-async fn a_page_of_another_origin_changes_nothing_in_any_mode() {
+async fn a_write_from_another_origin_is_refused_in_every_mode() {
     for mode in [SessionMode::BearerLogon, SessionMode::Bearer, SessionMode::Headers] {
         let world = World::builder()
             .session_mode(mode)
@@ -58,7 +58,7 @@ async fn a_page_of_another_origin_changes_nothing_in_any_mode() {
 }
 
 #[tokio::test]
-async fn a_refused_write_is_explained_in_the_clients_own_words_and_audited() {
+async fn a_refused_write_is_explained_for_each_kind_of_client_and_audited() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
@@ -108,7 +108,7 @@ async fn a_refused_write_is_explained_in_the_clients_own_words_and_audited() {
 
 /// A WebSocket begins with a safe method, and is a way to write (cross-site WebSocket hijacking).
 #[tokio::test]
-async fn a_page_of_another_origin_opens_no_websocket_with_a_session() {
+async fn a_websocket_from_another_origin_is_refused_in_every_mode() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
@@ -131,7 +131,7 @@ async fn a_page_of_another_origin_opens_no_websocket_with_a_session() {
 }
 
 #[tokio::test]
-async fn without_a_live_session_nothing_changes() {
+async fn without_a_live_session_the_origin_is_not_checked() {
     let world = World::start().await;
     for cookie in ["Cookie: lang=en", "Cookie: __Host-imsgate=AAAAAAAAAAAAAAAAAAAAAA"] {
         let post = |path| RawRequest::post(path, "a=b").with(cookie).with("Origin: https://evil.example.com");

@@ -13,10 +13,10 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-use crate::support::World;
 use crate::support::http1::PATIENCE;
 use crate::support::http2_frames::{SETTINGS, frame, requests};
 use crate::support::request::{self, RawRequest};
+use crate::support::{World, eventually};
 
 #[tokio::test]
 async fn clients_that_keep_connections_see_every_answer() {
@@ -73,9 +73,7 @@ async fn clients_that_keep_connections_see_every_answer() {
             }
         });
     }
-    while answered.load(Ordering::Relaxed) < 200 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    eventually(async || answered.load(Ordering::Relaxed) >= 200).await;
     stopping.store(true, Ordering::Relaxed);
     world.stop().await;
     while let Some(client) = clients.join_next().await {
@@ -100,6 +98,7 @@ async fn a_download_is_finished_and_a_websocket_lives_until_the_drain_time_is_ov
         gateway.stop().await;
         Instant::now()
     });
+    // Nothing must happen to the WebSocket while the gateway drains.
     tokio::time::sleep(Duration::from_millis(500)).await;
     socket.send(Message::text("still there?")).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("still there?"));
@@ -128,7 +127,7 @@ async fn a_gateway_without_work_stops_at_once() {
 
 /// Whatever a client does that has nothing in flight, it holds up nobody: the drain time is for requests.
 #[tokio::test]
-async fn idle_clients_do_not_hold_up_the_end() {
+async fn idle_clients_do_not_delay_the_stop() {
     const HALF_A_HELLO: &[u8] = &[0x16, 3, 1, 2];
     let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_mins(2)).start().await;
     let host = request::host(&world).to_owned();

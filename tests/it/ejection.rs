@@ -28,7 +28,7 @@ async fn all_go_to(world: &World, wanted: &Upstream, other: &Upstream) {
 }
 
 #[tokio::test]
-async fn the_check_passes_over_a_server_and_takes_it_back() {
+async fn a_failed_health_check_ejects_a_server_until_a_check_succeeds() {
     let healthy = Arc::new(AtomicBool::new(true));
     let (first, second) = (prompt(healthy.clone()).await, prompt(Arc::new(AtomicBool::new(true))).await);
     let world = in_front_of(&[(&first, 1), (&second, 1)], |campaign| {
@@ -56,7 +56,7 @@ async fn the_check_passes_over_a_server_and_takes_it_back() {
 }
 
 #[tokio::test]
-async fn a_check_that_finds_everybody_away_is_no_outage() {
+async fn if_all_health_checks_fail_servers_are_still_tried() {
     let (first, second) = (prompt(Arc::default()).await, prompt(Arc::default()).await);
     let world = in_front_of(&[(&first, 1), (&second, 1)], |campaign| {
         campaign.health.mode = CheckMode::On;
@@ -76,7 +76,7 @@ async fn a_check_that_finds_everybody_away_is_no_outage() {
 }
 
 #[tokio::test]
-async fn a_server_that_fails_is_passed_over_without_any_check() {
+async fn a_server_that_fails_is_ejected_without_a_health_check() {
     // Reads requests and closes without an answer.
     let failing = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
@@ -97,7 +97,7 @@ async fn a_server_that_fails_is_passed_over_without_any_check() {
 }
 
 #[tokio::test]
-async fn a_server_whose_answers_break_off_is_passed_over_too() {
+async fn a_server_whose_responses_break_off_is_ejected() {
     let breaking = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         line.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf").await;
@@ -115,7 +115,7 @@ async fn a_server_whose_answers_break_off_is_passed_over_too() {
 }
 
 #[tokio::test]
-async fn heads_in_flight_do_not_make_up_for_answers_that_break_off() {
+async fn response_heads_do_not_count_against_responses_that_break_off() {
     // Twenty are under way before the first of them breaks off.
     let permits = Arc::new(Semaphore::new(0));
     let gate = permits.clone();
@@ -154,7 +154,7 @@ async fn heads_in_flight_do_not_make_up_for_answers_that_break_off() {
 }
 
 #[tokio::test]
-async fn a_server_that_was_passed_over_gets_its_chance() {
+async fn an_ejected_server_is_tried_again() {
     let broken = Arc::new(AtomicBool::new(true));
     let flag = broken.clone();
     let flapping = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
@@ -190,7 +190,7 @@ async fn a_server_that_was_passed_over_gets_its_chance() {
 }
 
 #[tokio::test]
-async fn an_open_websocket_is_answer_enough_for_another_chance() {
+async fn an_open_websocket_counts_as_a_success_of_an_ejected_server() {
     let broken = Arc::new(AtomicBool::new(true));
     let flag = broken.clone();
     let flapping = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {

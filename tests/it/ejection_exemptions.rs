@@ -15,7 +15,7 @@ use crate::support::upstreams::{
 };
 
 #[tokio::test]
-async fn a_slow_reader_is_not_held_against_the_server() {
+async fn a_slow_reader_does_not_count_as_a_server_failure() {
     const LENGTH: usize = 64 * 1024 * 1024;
     // Gives up on a client that does not read, as servers do.
     let gave_up = Arc::new(Notify::new());
@@ -60,7 +60,7 @@ async fn a_slow_reader_is_not_held_against_the_server() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_cut_short_is_not_held_against_the_server() {
+async fn an_incomplete_upload_does_not_count_as_a_server_failure() {
     // Answers before it has read the request, and closes over what is still to come.
     let hasty = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         loop {
@@ -103,7 +103,7 @@ async fn an_upload_that_is_cut_short_is_not_held_against_the_server() {
 }
 
 #[tokio::test]
-async fn an_event_stream_speaks_neither_for_nor_against_its_server() {
+async fn an_event_stream_is_neither_success_nor_failure() {
     // Cut, as somebody between does with silent ones; or ended in order.
     for end in ["", "0\r\n\r\n"] {
         neither_for_nor_against(end).await;
@@ -149,7 +149,7 @@ async fn neither_for_nor_against(end: &'static str) {
 }
 
 #[tokio::test]
-async fn a_client_that_stands_still_is_not_held_against_the_server() {
+async fn a_stalled_client_does_not_count_as_a_server_failure() {
     // Gives up on a request whose body does not come, without a word.
     let impatient = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         loop {
@@ -187,7 +187,7 @@ async fn a_client_that_stands_still_is_not_held_against_the_server() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_is_closed_is_not_held_against_the_server() {
+async fn a_closed_idle_connection_does_not_count_as_a_server_failure() {
     let permits = Arc::new(Semaphore::new(0));
     let gate = permits.clone();
     // Closes over the second request of each connection.

@@ -37,7 +37,7 @@ async fn bodiless() -> Upstream {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_body_has_no_framing_over_http1() {
+async fn a_response_without_a_body_has_no_framing_over_http1() {
     let upstream = bodiless().await;
     let world = upstream.world().await;
     let mut line = request::connect(&world).await;
@@ -54,7 +54,7 @@ async fn an_answer_without_a_body_has_no_framing_over_http1() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_body_has_no_framing_over_http2() {
+async fn a_response_without_a_body_has_no_framing_over_http2() {
     let upstream = bodiless().await;
     let world = upstream.world().await;
     let mut sender = request::http2::<Empty<Bytes>>(&world).await;
@@ -73,7 +73,7 @@ async fn an_answer_without_a_body_has_no_framing_over_http2() {
 
 /// RFC 9110 §9.3.2: what GET would have said.
 #[tokio::test]
-async fn the_length_in_an_answer_to_head_stays() {
+async fn the_content_length_of_a_response_to_head_stays() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         loop {
             seen.request(&mut line).await?;
@@ -123,7 +123,7 @@ type Frames = std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<Frame<Byt
 
 /// Over HTTP/2 the end of a request may come behind its head, in an empty DATA frame.
 #[tokio::test]
-async fn a_request_whose_end_comes_behind_its_head_has_no_body() {
+async fn a_request_whose_end_follows_its_head_has_no_body() {
     let (upstream, mut news) = framings().await;
     let world = upstream.world().await;
     let mut sender = request::http2::<StreamBody<Frames>>(&world).await;
@@ -156,7 +156,7 @@ async fn a_request_whose_end_comes_behind_its_head_has_no_body() {
 
 /// What is there is a body, also behind empty pieces; and nobody waits for ever for one that does not come.
 #[tokio::test]
-async fn a_body_that_comes_behind_the_head_goes_on_whole() {
+async fn a_body_that_follows_the_head_is_forwarded_complete() {
     let (upstream, mut news) = framings().await;
     let world = upstream.world().await;
     let mut sender = request::http2::<StreamBody<Frames>>(&world).await;

@@ -13,7 +13,7 @@ use crate::support::admin::{ask_admin, hits, value, with_admin};
 use crate::support::http1::RawConnection;
 use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
-use crate::support::{World, http2_frames, logs};
+use crate::support::{World, eventually, http2_frames, logs};
 
 struct Case {
     /// As metrics and logs name it.
@@ -267,18 +267,11 @@ impl Client<'_> {
 
 /// Waits until the limit was reached.
 async fn counted(world: &World, limit: &str) {
-    let counted = async {
-        while hits(world, limit).await == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(crate::support::http1::PATIENCE, counted)
-        .await
-        .unwrap_or_else(|_| panic!("{limit} is not counted"));
+    eventually(async || hits(world, limit).await > 0).await;
 }
 
 #[tokio::test]
-async fn every_limit_has_its_answer_its_count_and_its_log_line() {
+async fn every_limit_has_a_response_a_count_and_a_log_line() {
     let mut metrics = String::new();
     for (case, number) in CASES.iter().zip(1..) {
         let set = case.set;
@@ -341,7 +334,7 @@ async fn silent() -> Upstream {
 }
 
 #[tokio::test]
-async fn every_deadline_for_campaign_has_its_answer_its_count_and_its_log_line() {
+async fn every_deadline_for_campaign_has_a_response_a_count_and_a_log_line() {
     const SHORT: Duration = Duration::from_millis(300);
     for (key, status, reason, said) in [
         ("connect_timeout", 502, "connect", "no connection within 300ms"),

@@ -17,7 +17,7 @@ use crate::support::upstream::{Seen, Upstream};
 const ECHO: &str = "/demo/echo";
 
 #[tokio::test]
-async fn campaign_learns_exactly_who_it_is() {
+async fn campaign_gets_the_exact_identity() {
     let world = World::start().await;
     let session = world.signed_in("alice").await.session().unwrap();
     let alice =
@@ -50,7 +50,7 @@ async fn campaign_learns_exactly_who_it_is() {
 }
 
 #[tokio::test]
-async fn one_request_id_goes_from_the_answer_to_campaign_and_the_log() {
+async fn the_request_id_is_the_same_in_the_response_at_campaign_and_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("access.log");
     let log = file.clone();
@@ -87,7 +87,7 @@ async fn one_request_id_goes_from_the_answer_to_campaign_and_the_log() {
 
 /// Who went away before there was an answer is looked for in the log, too.
 #[tokio::test]
-async fn a_request_whose_client_went_away_has_its_line() {
+async fn a_request_whose_client_disconnected_is_in_the_access_log() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("access.log");
     let (log, asked) = (file.clone(), Arc::new(Notify::new()));
@@ -126,7 +126,7 @@ async fn a_request_whose_client_went_away_has_its_line() {
 }
 
 #[tokio::test]
-async fn a_client_does_not_say_where_it_comes_from() {
+async fn a_client_cannot_set_its_own_address() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let forged = RawRequest::get(ECHO)
@@ -151,7 +151,7 @@ async fn a_client_does_not_say_where_it_comes_from() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_says_where_a_request_comes_from() {
+async fn a_trusted_proxy_sets_the_clients_address() {
     let world = World::builder()
         .config(|config| config.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()])
         .start()
@@ -192,7 +192,7 @@ async fn a_trusted_proxy_says_where_a_request_comes_from() {
 }
 
 #[tokio::test]
-async fn nobody_speaks_in_the_gateways_name() {
+async fn reserved_headers_of_a_client_are_removed() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let honest = RawRequest::get(ECHO).session(&alice).echo(&world).await;
@@ -269,7 +269,7 @@ async fn nobody_speaks_in_the_gateways_name() {
 }
 
 #[tokio::test]
-async fn campaigns_session_is_the_gateways_affair() {
+async fn campaigns_session_cookie_stays_inside_the_gateway() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let live = world.campaign.sessions().into_iter().next().unwrap();
@@ -287,7 +287,7 @@ async fn campaigns_session_is_the_gateways_affair() {
 }
 
 #[tokio::test]
-async fn the_security_token_stays_a_defence_against_other_sites() {
+async fn the_security_token_is_added_only_to_same_origin_requests() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let token = world.campaign.sessions().into_iter().next().unwrap().security_token;

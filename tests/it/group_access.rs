@@ -49,7 +49,7 @@ async fn the_product_context_filters_profiles_and_leaves_groups_alone() {
 }
 
 #[tokio::test]
-async fn bob_is_told_whom_to_ask_and_the_operator_which_names_nearly_matched() {
+async fn bob_gets_a_contact_and_the_operator_the_names_that_nearly_matched() {
     let world = World::start().await;
     let browser = world.browser();
     let answer = browser.sign_in("bob", "/view/home").await;
@@ -82,7 +82,7 @@ async fn bob_is_told_whom_to_ask_and_the_operator_which_names_nearly_matched() {
 }
 
 #[tokio::test]
-async fn carol_of_another_organisation_is_told_so_and_the_operator_which() {
+async fn carol_is_refused_for_another_organisation_which_the_operator_sees() {
     let world = World::start().await;
     let answer = world.browser().sign_in("carol", "/view/home").await;
     assert_refused(&world, &answer);
@@ -106,7 +106,7 @@ async fn a_person_of_no_organisation_at_all_is_refused() {
 }
 
 #[tokio::test]
-async fn organisations_and_profiles_of_odd_shapes_keep_nobody_out() {
+async fn malformed_organisations_and_profiles_keep_nobody_out() {
     let world = World::start().await;
     world.ims.faults().tamper_organizations(Times::Always, |all| {
         let odd = [

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::assertion::claims;
 use crate::support::websocket::{echoed, ended, open};
-use crate::support::{Browser, World, logs};
+use crate::support::{Browser, World, eventually, logs};
 
 const INTERVAL: Duration = Duration::from_mins(10);
 
@@ -29,13 +29,7 @@ async fn groups(world: &World, browser: &Browser) -> String {
 
 /// Asks until Campaign hears of these groups.
 async fn heard(world: &World, browser: &Browser, wanted: &str) {
-    for _ in 0..600 {
-        if groups(world, browser).await == wanted {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("Campaign never heard of {wanted}");
+    eventually(async || groups(world, browser).await == wanted).await;
 }
 
 fn audit(sid: &str, event: &str) -> Option<logs::Line> {
@@ -65,7 +59,7 @@ async fn other_groups_change_headers_and_assertion_without_a_new_login() {
 }
 
 #[tokio::test]
-async fn who_lost_every_group_is_out_with_websocket_campaign_session_and_tokens() {
+async fn a_person_without_a_remaining_group_loses_session_websocket_and_tokens() {
     let world = World::start().await;
     let (alice, erin) = (world.signed_in("alice").await, world.signed_in("erin").await);
     let mut socket = open(&world, &alice.session().unwrap(), None).await.unwrap();
@@ -100,7 +94,7 @@ async fn who_lost_every_group_is_out_with_websocket_campaign_session_and_tokens(
 }
 
 #[tokio::test]
-async fn who_left_the_organisation_is_out() {
+async fn a_person_who_left_the_organisation_is_signed_out() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await;
     world.ims.faults().tamper_organizations(Times::Always, |organizations| *organizations = json!([]));
@@ -111,7 +105,7 @@ async fn who_left_the_organisation_is_out() {
 }
 
 #[tokio::test]
-async fn ims_being_away_changes_nothing_for_a_grace_time_and_then_ends_the_session() {
+async fn an_outage_of_ims_ends_the_session_only_after_the_grace_time() {
     let idle = Duration::from_hours(8);
     let world = World::builder().config(move |config| config.session.idle_timeout = idle).start().await;
     let alice = world.signed_in("alice").await;
@@ -153,7 +147,7 @@ async fn after_an_outage_in_the_grace_time_the_groups_are_those_of_ims_again() {
 }
 
 #[tokio::test]
-async fn an_access_token_that_ims_refuses_is_renewed_first() {
+async fn an_access_token_that_ims_refuses_is_refreshed_first() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await;
     world.ims.faults().tamper_organizations(Times::Always, leave(&["admin"]));

@@ -51,7 +51,7 @@ fn in_turn(world: &World) -> [&str; 6] {
 }
 
 #[tokio::test]
-async fn one_connection_gets_for_each_host_its_own_answer() {
+async fn one_connection_gets_the_response_of_each_host() {
     let upstream = cacheable().await;
     let world = world(&upstream).await;
     let mut line = request::connect(&world).await;
@@ -71,7 +71,7 @@ async fn one_connection_gets_for_each_host_its_own_answer() {
 }
 
 #[tokio::test]
-async fn two_connections_get_for_each_host_its_own_answer() {
+async fn two_connections_get_the_response_of_each_host() {
     let upstream = cacheable().await;
     let world = world(&upstream).await;
     let (mut own, mut other) = (request::connect(&world).await, request::connect(&world).await);
@@ -90,7 +90,7 @@ async fn two_connections_get_for_each_host_its_own_answer() {
 }
 
 #[tokio::test]
-async fn streams_of_one_connection_get_for_each_host_their_own_answer() {
+async fn streams_of_one_connection_get_the_response_of_each_host() {
     let upstream = cacheable().await;
     let world = world(&upstream).await;
     let mut sender = request::http2::<Empty<Bytes>>(&world).await;

@@ -15,7 +15,7 @@ fn hsts(answer: &Answer) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn every_answer_says_once_that_the_host_speaks_https_only() {
+async fn every_response_has_strict_transport_security_once() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     for (ask, status) in [
@@ -41,7 +41,7 @@ async fn every_answer_says_once_that_the_host_speaks_https_only() {
 }
 
 #[tokio::test]
-async fn campaigns_own_is_replaced_and_passes_where_ours_is_turned_off() {
+async fn campaigns_own_header_passes_only_if_listen_hsts_is_off() {
     for (ours, expected) in [(Some(Duration::from_mins(1)), "max-age=60"), (None, "max-age=7")] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let upstream: Upstream = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();

@@ -16,7 +16,7 @@ use crate::support::{World, request};
 
 /// RFC 9110 §9.3.2. hyper's server sends over HTTP/2 whatever body there is.
 #[tokio::test]
-async fn no_answer_to_head_has_a_body() {
+async fn no_response_to_head_has_a_body() {
     let world = World::start().await;
     let mut sender = request::http2::<Empty<Bytes>>(&world).await;
     let asked = |path: &str, page: bool| {
@@ -48,7 +48,7 @@ async fn no_answer_to_head_has_a_body() {
 
 /// What one stream waits for must not be Campaign's connection for ever; the others go on.
 #[tokio::test]
-async fn a_stream_that_is_never_read_ends_by_itself() {
+async fn a_stream_that_is_never_read_ends_alone() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         loop {
             if seen.request(&mut line).await?.first.contains("/r/long") {
@@ -107,7 +107,7 @@ async fn a_stream_that_is_never_read_ends_by_itself() {
 
 /// Also where nothing else moves: it is counted once, and the connection is not cut with it.
 #[tokio::test]
-async fn a_stream_that_is_never_read_takes_no_connection_with_it() {
+async fn a_stream_that_is_never_read_does_not_end_its_connection() {
     let upstream = Upstream::answering([
         [b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n".as_slice(), &vec![b'x'; 3_000_000]].concat(),
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec(),
@@ -135,7 +135,7 @@ async fn a_stream_that_is_never_read_takes_no_connection_with_it() {
 
 /// RFC 9110 §7.6.3: the version is that of the message that came.
 #[tokio::test]
-async fn campaign_is_told_by_which_version_a_request_came() {
+async fn via_has_the_protocol_version_of_the_request() {
     let world = World::start().await;
     let mut sender = request::http2::<Empty<Bytes>>(&world).await;
     let request = Request::get(format!("{}/r/test", world.origin)).body(Empty::new()).unwrap();
@@ -150,7 +150,7 @@ async fn campaign_is_told_by_which_version_a_request_came() {
 
 /// hyper sends no `100 Continue` over HTTP/2: a client that does not wait for ever (RFC 9110 §10.1.1) is served.
 #[tokio::test]
-async fn an_expectation_over_http2_holds_nobody_up() {
+async fn an_expectation_over_http2_delays_no_request() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let mut sender = request::http2(&world).await;

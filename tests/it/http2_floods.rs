@@ -24,7 +24,7 @@ async fn streams_opened_and_reset_at_once_end_the_connection() {
 
 /// Streams that the gateway itself has to reset count as much as those that a client resets (CVE-2025-8671).
 #[tokio::test]
-async fn streams_opened_and_spoilt_at_once_end_the_connection() {
+async fn streams_opened_and_malformed_at_once_end_the_connection() {
     let world = World::start().await;
     let request = head(&world, GET, "/r/test", &[]);
     let mut bytes = Vec::new();
@@ -39,7 +39,7 @@ async fn streams_opened_and_spoilt_at_once_end_the_connection() {
 }
 
 #[tokio::test]
-async fn a_head_continued_without_end_ends_the_connection() {
+async fn endless_continuation_frames_end_the_connection() {
     let world = with_admin().start().await;
     let before = resident();
     let mut bytes = Vec::new();
@@ -58,7 +58,7 @@ async fn a_head_continued_without_end_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn a_small_block_that_unfolds_to_a_huge_head_is_refused() {
+async fn a_small_header_block_that_decodes_to_a_huge_head_is_refused() {
     let world = with_admin().start().await;
     let before = resident();
     // One entry of 3 kB into the table, then named again and again: one byte each.
@@ -110,7 +110,7 @@ async fn streams_beyond_the_limit_are_refused() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_the_rules_ends_and_is_counted() {
+async fn a_protocol_error_ends_the_connection_and_is_counted() {
     let world = with_admin().start().await;
     let mut bytes = Vec::new();
     // RFC 9113 §6.1: DATA belongs to a stream.
@@ -123,7 +123,7 @@ async fn a_connection_that_breaks_the_rules_ends_and_is_counted() {
 }
 
 #[tokio::test]
-async fn floods_of_pings_settings_and_empty_frames_hold_up_nobody() {
+async fn floods_of_pings_settings_and_empty_frames_delay_nobody() {
     let world = World::start().await;
     let request = head(&world, GET, "/r/test", &[]);
     let mut pings = Vec::new();

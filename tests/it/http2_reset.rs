@@ -9,7 +9,7 @@ use crate::support::upstream::{Seen, Upstream};
 
 /// With `NO_ERROR` too, which hyper takes for the end of a body.
 #[tokio::test]
-async fn half_an_upload_is_never_completed_for_a_client_that_resets_it() {
+async fn an_upload_that_the_client_resets_stays_incomplete_at_campaign() {
     for early in ["", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"] {
         for code in [NO_ERROR, CANCEL] {
             let (told, mut news) = mpsc::unbounded_channel();

@@ -134,7 +134,7 @@ async fn an_issuer_other_than_the_discovery_document_s_is_accepted_only_when_con
 }
 
 #[tokio::test]
-async fn a_key_rotation_just_before_signing_stops_nobody() {
+async fn a_key_rotation_just_before_signing_is_followed() {
     let world = World::start().await;
     world.signed_in("alice").await;
     world.ims.rotate_keys().unwrap();
@@ -167,7 +167,7 @@ async fn made_up_key_ids_cause_one_key_fetch_per_window() {
 }
 
 #[tokio::test]
-async fn answers_about_somebody_else_end_the_login() {
+async fn userinfo_of_another_person_ends_the_login() {
     let world = World::start().await;
     let other = "7E5A01C204D4F6B80A490004@6F1B02A904495CC1.e";
     world.ims.faults().userinfo_sub(Times::Once, other);

@@ -73,7 +73,7 @@ fn told(answer: &Answer) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_hears_every_identity_header() {
+async fn a_trusted_proxy_gets_every_identity_header() {
     let world = trusted().start().await;
     let browser = world.signed_in("alice").await;
     let session = browser.session().unwrap();
@@ -99,7 +99,7 @@ async fn a_trusted_proxy_hears_every_identity_header() {
 }
 
 #[tokio::test]
-async fn a_script_of_the_same_origin_hears_the_status_alone() {
+async fn a_script_of_the_same_origin_gets_only_the_status() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     for secrets in [&[][..], &[""], &["x"]] {
@@ -112,7 +112,7 @@ async fn a_script_of_the_same_origin_hears_the_status_alone() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_sends_the_secret_hears_who_it_is() {
+async fn a_proxy_that_sends_the_secret_gets_the_identity() {
     const SECRET: &str = "only-for-the-proxy-of-this-test";
     let world = World::builder()
         .config(|config| config.listen.forward_auth_secret = Some(SECRET.into()))
@@ -137,7 +137,7 @@ async fn a_proxy_that_sends_the_secret_hears_who_it_is() {
 }
 
 #[tokio::test]
-async fn reserved_names_of_every_family_end_here() {
+async fn reserved_names_of_every_family_are_removed() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let honest = RawRequest::get(ECHO).session(&alice).echo(&world).await;

@@ -22,9 +22,12 @@ async fn world(idle: Duration) -> World {
         .await
 }
 
+/// Longer than the gateway keeps the buffers of an idle connection: two checks, 250 ms apart.
+const REST: Duration = Duration::from_millis(900);
+
 #[tokio::test]
-async fn a_connection_that_rested_goes_on_as_if_nothing_had_been() {
-    // A round is a quarter of a second: two of them, and a connection rests.
+async fn a_connection_that_was_idle_can_be_used_again() {
+    // The gateway checks for idle connections every 250 ms. Two checks without data, and it releases the buffers.
     let world = world(Duration::from_secs(2)).await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let host = request::host(&world);
@@ -32,19 +35,20 @@ async fn a_connection_that_rested_goes_on_as_if_nothing_had_been() {
     for number in 0..3 {
         line.send(RawRequest::get(&format!("/demo/echo/{number}")).session(&alice).kept(host)).await;
         assert_eq!(line.answer(false).await.unwrap().status(), 200);
-        tokio::time::sleep(Duration::from_millis(900)).await;
+        // Shorter than the idle time-out.
+        tokio::time::sleep(REST).await;
     }
-    // After a body, over and over.
+    // After a body, twice.
     for _ in 0..2 {
         line.send(RawRequest::post("/demo/echo", "body").session(&alice).kept(host)).await;
         assert_eq!(line.answer(false).await.unwrap().status(), 200);
-        tokio::time::sleep(Duration::from_millis(900)).await;
+        tokio::time::sleep(REST).await;
     }
     // Half a head, a pause, the other half.
     let ask = RawRequest::get("/demo/echo").session(&alice).kept(host);
     let (first, second) = ask.split_at(20);
     line.send(first).await;
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    tokio::time::sleep(REST).await;
     line.send(second).await;
     assert_eq!(line.answer(false).await.unwrap().status(), 200);
     assert_eq!(value(&world, "imsgate_connections_served_total{protocol=\"http/1.1\"}").await, 3);
@@ -58,6 +62,7 @@ async fn a_body_answered_early_is_never_read_as_the_next_request() {
     let head = RawRequest::new("POST", "/view/home").with("Content-Length: 1000").kept(request::host(&world));
     line.send(head).await;
     assert_eq!(line.answer(false).await.unwrap().status(), 401);
+    // Nothing must be read from the connection while it is idle.
     tokio::time::sleep(Duration::from_millis(500)).await;
     line.send("GET /r/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(line.rest().await.is_empty());
@@ -93,7 +98,7 @@ async fn idle_connections_of_either_protocol_end() {
 }
 
 #[tokio::test]
-async fn pings_keep_no_connection_open() {
+async fn pings_do_not_keep_a_connection_open() {
     const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0imsgate!";
     let world = world(Duration::from_millis(400)).await;
     let mut stream = world.connect_http2().await;
@@ -120,7 +125,7 @@ async fn pings_keep_no_connection_open() {
 }
 
 #[tokio::test]
-async fn a_stream_without_news_is_not_idle() {
+async fn a_stream_without_data_is_not_idle() {
     let world = world(Duration::from_millis(400)).await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let answer = RawRequest::get("/demo/slow/1500").session(&alice).of(&world).await;
@@ -129,7 +134,7 @@ async fn a_stream_without_news_is_not_idle() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_cut_and_counted() {
+async fn a_client_that_never_reads_is_disconnected_and_counted() {
     // After the longer one the kernel would have given it up by itself, and told nobody.
     tokio::join!(never_reads(Duration::from_millis(800)), never_reads(Duration::from_secs(8)));
 }
@@ -156,7 +161,7 @@ async fn never_reads(download: Duration) {
 
 /// Over HTTP/2 the gateway asks whether the client is there (RFC 9113 §6.7): 40 s after its last word at most, and it has 20 s to answer.
 #[tokio::test]
-async fn an_http2_client_that_does_not_answer_is_found_though_a_request_is_in_flight() {
+async fn a_vanished_http2_client_is_detected_during_a_request() {
     let (gone, left) = tokio::sync::oneshot::channel();
     let gone = std::sync::Arc::new(std::sync::Mutex::new(Some(gone)));
     let upstream = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {

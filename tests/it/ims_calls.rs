@@ -66,7 +66,7 @@ async fn a_request_that_needs_new_tokens_during_the_pause_is_told_how_long_it_la
 }
 
 #[tokio::test]
-async fn a_pause_without_end_is_cut_to_a_sensible_length() {
+async fn a_very_long_retry_after_is_limited() {
     let world = World::start().await;
     world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::RetryAfter(10_000_000));
     let page = world.browser().sign_in("alice", "/view/home").await;

@@ -113,7 +113,7 @@ async fn without_redis_sessions_in_use_go_on_and_nobody_is_signed_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_got_a_cookie_from_an_instance_that_is_killed_is_signed_in_at_the_other() {
+async fn sessions_of_a_killed_instance_continue_at_the_other() {
     if !installed() {
         return;
     }

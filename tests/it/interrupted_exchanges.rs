@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::support::http1::{PATIENCE, RawConnection};
 use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
-use crate::support::{World, logs};
+use crate::support::{World, eventually, logs};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -56,7 +56,7 @@ async fn stalling(first: &'static str, gone: Arc<Notify>) -> Upstream {
 }
 
 #[tokio::test]
-async fn an_answer_that_stands_still_is_cut_and_its_connection_closed() {
+async fn a_stalled_response_ends_with_its_connection() {
     for half in [
         "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
@@ -82,7 +82,7 @@ async fn an_answer_that_stands_still_is_cut_and_its_connection_closed() {
 }
 
 #[tokio::test]
-async fn an_answer_that_stands_still_is_cut_over_http2_too() {
+async fn a_stalled_response_ends_over_http2() {
     let gone = Arc::new(Notify::new());
     let upstream = stalling("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf", gone.clone()).await;
     let world = in_front_of(&upstream, |campaign| {
@@ -101,7 +101,7 @@ async fn an_answer_that_stands_still_is_cut_over_http2_too() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_that_moves_is_not_cut() {
+async fn a_slow_response_does_not_time_out() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         line.send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n").await;
@@ -130,9 +130,7 @@ async fn a_client_that_goes_away_ends_the_exchange_at_campaign() {
         let mut line = request::connect(&world).await;
         line.send(RawRequest::get("/r/x").kept(request::host(&world))).await;
         if before.is_empty() {
-            while upstream.seen().is_empty() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            eventually(async || !upstream.seen().is_empty()).await;
         } else {
             assert_eq!(line.head().await.unwrap().status(), 200);
         }
@@ -157,7 +155,7 @@ async fn an_http2_stream_that_is_reset_ends_the_exchange_at_campaign() {
 }
 
 #[tokio::test]
-async fn a_client_that_stops_in_the_middle_of_an_upload_hears_408() {
+async fn a_stalled_upload_gets_408() {
     let gone = Arc::new(Notify::new());
     let upstream = stalling("", gone.clone()).await;
     let url = upstream.url.parse().unwrap();
@@ -179,7 +177,7 @@ async fn a_client_that_stops_in_the_middle_of_an_upload_hears_408() {
 }
 
 #[tokio::test]
-async fn a_connection_closed_at_the_worst_moment_costs_a_get_nothing_and_a_post_its_answer() {
+async fn a_connection_closed_after_the_request_repeats_a_get_and_fails_a_post() {
     // Every connection answers once; the second request on it is read, and the connection ends without an answer. The
     // second request follows at once.
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
@@ -209,7 +207,7 @@ async fn a_connection_closed_at_the_worst_moment_costs_a_get_nothing_and_a_post_
 }
 
 #[tokio::test]
-async fn a_get_is_repeated_once_and_no_more() {
+async fn a_get_is_repeated_only_once() {
     let upstream = Upstream::start(|number, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         if number == 0 {
@@ -228,7 +226,7 @@ async fn a_get_is_repeated_once_and_no_more() {
 
 /// Campaign was restarted: every kept connection is one that it will not answer over.
 #[tokio::test]
-async fn a_repeated_get_takes_no_kept_connection() {
+async fn a_repeated_get_uses_a_new_connection() {
     let both = Arc::new(tokio::sync::Barrier::new(2));
     let upstream = Upstream::start(move |number, mut line: RawConnection, seen: Seen| {
         let both = both.clone();
@@ -255,7 +253,7 @@ async fn a_repeated_get_takes_no_kept_connection() {
 
 /// While the client's body comes, however slowly, Campaign need not say more than it has said.
 #[tokio::test]
-async fn an_answer_that_began_early_may_wait_for_its_upload() {
+async fn an_early_response_may_pause_while_its_upload_moves() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         let head = seen.request(&mut line).await?;
         line.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n").await;
@@ -285,7 +283,7 @@ async fn an_answer_that_began_early_may_wait_for_its_upload() {
 }
 
 #[tokio::test]
-async fn an_upload_that_was_answered_early_goes_on_and_its_connection_is_used_again_only_then() {
+async fn a_connection_with_an_early_response_is_reused_only_after_the_upload() {
     let whole = Arc::new(Notify::new());
     let told = whole.clone();
     let upstream = Upstream::start(move |number, mut line: RawConnection, seen: Seen| {
@@ -317,7 +315,7 @@ async fn an_upload_that_was_answered_early_goes_on_and_its_connection_is_used_ag
 }
 
 #[tokio::test]
-async fn an_open_websocket_is_none_of_the_pools_connections_any_more() {
+async fn an_open_websocket_leaves_the_connection_pool() {
     let upstream = Upstream::start(|number, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         if number == 0 {

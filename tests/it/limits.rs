@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use imsgate::config::Config;
 
-use crate::support::World;
 use crate::support::admin::{await_hits, hits, value, with_admin};
 use crate::support::http1::RawConnection;
 use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
+use crate::support::{World, eventually};
 
 /// Lines that have had an answer, so the gateway counts them for sure.
 async fn lines(world: &World, count: usize) -> Vec<RawConnection> {
@@ -23,7 +23,7 @@ async fn lines(world: &World, count: usize) -> Vec<RawConnection> {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_so_and_closed() {
+async fn a_connection_over_the_limit_gets_a_response_and_is_closed() {
     for (status, limit, per_ip) in [(503, "connections", false), (429, "connections_per_ip", true)] {
         let world = with_admin()
             .config(move |config| {
@@ -46,16 +46,14 @@ async fn one_connection_too_many_is_told_so_and_closed() {
         assert_eq!(answer.status.as_u16(), status);
         assert_eq!(hits(&world, limit).await, 2);
         drop((held, line));
-        while value(&world, "imsgate_connections_open").await > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        eventually(async || value(&world, "imsgate_connections_open").await == 0).await;
         lines(&world, 3).await;
         world.stop().await;
     }
 }
 
 #[tokio::test]
-async fn trusted_proxies_may_open_as_many_connections_as_they_like() {
+async fn connections_of_trusted_proxies_are_not_limited() {
     let world = World::builder()
         .config(|config| {
             config.limits.connections_per_ip = Some(1);
@@ -69,7 +67,7 @@ async fn trusted_proxies_may_open_as_many_connections_as_they_like() {
 }
 
 #[tokio::test]
-async fn requests_beyond_the_rate_are_refused_and_the_connection_lives() {
+async fn requests_over_the_rate_are_refused_and_the_connection_stays_open() {
     let world = with_admin()
         .config(|config| (config.limits.requests_per_second, config.limits.request_burst) = (10, 4))
         .start()
@@ -95,7 +93,7 @@ async fn requests_beyond_the_rate_are_refused_and_the_connection_lives() {
 }
 
 #[tokio::test]
-async fn a_body_beyond_the_limit_is_refused_whether_its_length_is_told_or_not() {
+async fn a_body_over_the_limit_is_refused_with_and_without_a_length() {
     let world = with_admin().config(|config| config.limits.body_bytes = Some(1000)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let post = |body: &str| RawRequest::post("/demo/echo", body).session(&alice);
@@ -134,7 +132,7 @@ async fn fields_and_bytes_of_a_head_are_counted_as_configured() {
 }
 
 #[tokio::test]
-async fn an_upload_that_stops_is_given_up() {
+async fn an_upload_that_stalls_gets_408() {
     let world =
         with_admin().config(|config| config.limits.upload_timeout = Duration::from_millis(300)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
@@ -159,7 +157,7 @@ async fn an_upload_that_stops_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_body_that_grows_too_long_behind_an_early_answer_is_counted() {
+async fn a_body_over_the_limit_after_an_early_response_is_counted() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         let head = seen.request(&mut line).await?;
         line.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf").await;

@@ -14,7 +14,7 @@ use crate::support::http1::{Echo, RawConnection};
 use crate::support::request::{self, RawRequest};
 
 #[tokio::test]
-async fn a_unix_socket_is_a_way_in() {
+async fn a_unix_socket_can_be_a_listener() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("https.sock");
     let place = ListenAddress::Unix(path.clone());
@@ -32,7 +32,7 @@ async fn a_unix_socket_is_a_way_in() {
 }
 
 #[tokio::test]
-async fn both_families_are_ways_in() {
+async fn both_address_families_can_be_listeners() {
     if std::net::TcpListener::bind("[::1]:0").is_err() {
         let _ = writeln!(std::io::stderr(), "SKIPPED: this machine has no ::1");
         return;
@@ -100,7 +100,7 @@ async fn the_proxy_protocol_names_the_client() {
 }
 
 #[tokio::test]
-async fn connections_without_a_right_header_are_closed() {
+async fn connections_without_a_valid_proxy_header_are_closed() {
     let world = behind_balancer("127.0.0.0/8").await;
     for header in [
         &b""[..],
@@ -117,7 +117,7 @@ async fn connections_without_a_right_header_are_closed() {
 }
 
 #[tokio::test]
-async fn only_trusted_proxies_may_introduce_others() {
+async fn only_trusted_proxies_may_send_a_proxy_header() {
     let world = behind_balancer("10.0.0.0/8").await;
     assert!(connect(&world, b"PROXY TCP4 10.0.0.1 192.0.2.1 12345 443\r\n").await.is_err());
     assert!(connect(&world, b"").await.is_err());
@@ -206,7 +206,7 @@ fn free_port_of_both() -> u16 {
 
 /// Who connects and says nothing has a place of the redirect's own; those that come after wait for it, and TLS does not.
 #[tokio::test]
-async fn silent_clients_of_the_redirect_do_not_hold_up_anybody_else() {
+async fn silent_clients_of_the_redirect_do_not_block_others() {
     let world = World::builder()
         .config(|config| config.listen.http_redirect = vec![([127, 0, 0, 1], 0).into()])
         .start()

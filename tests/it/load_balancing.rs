@@ -93,7 +93,7 @@ async fn a_request_waits_for_a_connection_but_not_for_ever() {
 }
 
 #[tokio::test]
-async fn those_who_wait_get_their_turn_over_the_same_connection() {
+async fn waiting_requests_share_one_connection_in_order() {
     let permits = Arc::new(Semaphore::new(0));
     let upstream = patient(permits.clone()).await;
     let world = in_front_of(&[(&upstream, 1)], |campaign| campaign.pool.max_connections = 1).await;
@@ -113,7 +113,7 @@ async fn those_who_wait_get_their_turn_over_the_same_connection() {
 }
 
 #[tokio::test]
-async fn many_clients_share_few_connections_that_are_not_made_anew() {
+async fn many_clients_share_few_persistent_connections() {
     for answer in [OK, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"] {
         let upstream = Upstream::start(move |_, mut line: RawConnection, seen: Seen| async move {
             loop {

@@ -20,7 +20,7 @@ async fn a_person_of_a_matching_group_gets_to_the_page_they_wanted() {
 }
 
 #[tokio::test]
-async fn a_login_on_request_returns_where_it_was_told_and_never_elsewhere() {
+async fn a_login_returns_to_return_to_and_never_to_another_origin() {
     let world = World::start().await;
     for (asked, expected) in [
         ("%2Fview%2Fhome%3Fa%3D1%26b%3D2", "/view/home?a=1&b=2"),
@@ -41,7 +41,7 @@ async fn a_login_on_request_returns_where_it_was_told_and_never_elsewhere() {
 }
 
 #[tokio::test]
-async fn the_authorization_request_asks_with_pkce_state_nonce_and_scopes_between_blanks() {
+async fn the_authorization_request_has_pkce_state_nonce_and_scopes_separated_by_spaces() {
     let world = World::start().await;
     let to_ims = world.browser().get("/view/home").await;
     assert_eq!(to_ims.status, StatusCode::SEE_OTHER);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::support::{Answer, Browser, World, logs};
 
 #[tokio::test]
-async fn ims_away_at_the_start_and_back_later_needs_no_restart() {
+async fn an_outage_of_ims_at_the_start_needs_no_restart() {
     let world = World::builder().ims_down().start().await;
     let browser = world.browser();
     assert_eq!(browser.get("/ims/health/live").await.status, StatusCode::OK);
@@ -30,7 +30,7 @@ async fn ims_away_at_the_start_and_back_later_needs_no_restart() {
 }
 
 #[tokio::test]
-async fn ims_unreachable_is_a_page_and_not_an_error_of_ours() {
+async fn an_unreachable_ims_shows_a_page() {
     let world = World::start().await;
     let browser = world.browser();
     let to_ims = browser.get("/view/home").await;
@@ -42,7 +42,7 @@ async fn ims_unreachable_is_a_page_and_not_an_error_of_ours() {
 }
 
 #[tokio::test]
-async fn people_who_wait_for_the_same_silent_ims_do_not_wait_in_a_queue() {
+async fn sign_ins_wait_for_a_silent_ims_in_parallel() {
     let world =
         World::builder().ims_down().instance(|i| i.ims.timeout = Duration::from_millis(700)).start().await;
     let asked = || world.ims.requests_to(Endpoint::Discovery);
@@ -79,7 +79,7 @@ async fn every_endpoint_of_ims_that_fails_during_a_login_ends_in_the_same_page()
 }
 
 #[tokio::test]
-async fn the_retry_time_that_ims_names_is_passed_on() {
+async fn retry_after_of_ims_is_passed_on() {
     let world = World::start().await;
     world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::RetryAfter(77));
     let browser = world.browser();
@@ -122,7 +122,7 @@ async fn a_wrong_client_secret_is_named_to_the_operator_and_never_shown() {
 }
 
 #[tokio::test]
-async fn campaign_that_refuses_the_logon_gives_a_clear_page_and_no_session() {
+async fn a_refused_campaign_logon_shows_a_page_and_leaves_no_session() {
     let world = World::start().await;
     for refusal in [LogonRefusal::InvalidLogin, LogonRefusal::InvalidLoginAsText, LogonRefusal::Zone] {
         world.campaign.faults().refuse_bearer_logon(Times::Once, refusal);
@@ -141,7 +141,7 @@ async fn campaign_that_refuses_the_logon_gives_a_clear_page_and_no_session() {
 }
 
 #[tokio::test]
-async fn campaign_away_or_talking_nonsense_at_the_logon_gives_a_page_and_no_session() {
+async fn a_failed_campaign_logon_shows_a_page_and_leaves_no_session() {
     let world = World::start().await;
     for fault in [
         Fault::Status(503),

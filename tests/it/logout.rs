@@ -46,7 +46,7 @@ async fn without_a_refresh_token_the_access_token_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_get_asks_first_and_changes_nothing() {
+async fn a_get_shows_a_confirmation_and_changes_nothing() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     let page = browser.get("/ims/logout").await;
@@ -87,7 +87,7 @@ async fn a_page_of_another_site_cannot_sign_anybody_out() {
 }
 
 #[tokio::test]
-async fn campaign_away_does_not_keep_anybody_signed_in() {
+async fn an_outage_of_campaign_does_not_prevent_the_sign_out() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     let session = browser.session().unwrap();
@@ -101,7 +101,7 @@ async fn campaign_away_does_not_keep_anybody_signed_in() {
 }
 
 #[tokio::test]
-async fn ims_away_does_not_keep_anybody_signed_in_and_no_living_token_travels_in_an_address() {
+async fn an_outage_of_ims_does_not_prevent_the_sign_out_and_no_valid_token_is_in_an_address() {
     let world = World::start().await;
     for fault in [
         Fault::Status(503),

@@ -4,7 +4,7 @@ use crate::support::World;
 use crate::support::request::RawRequest;
 
 #[tokio::test]
-async fn max_forwards_is_counted_down_and_ends_here() {
+async fn max_forwards_is_decremented_and_answered_at_zero() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let ask = |method: &str, left: &str| {

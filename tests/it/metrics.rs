@@ -32,7 +32,7 @@ async fn requests_connections_sessions_and_errors_are_counted() {
 }
 
 #[tokio::test]
-async fn answers_that_end_too_early_are_counted() {
+async fn incomplete_responses_are_counted() {
     let upstream = Upstream::answering(["HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf"]).await;
     let url = upstream.url.parse().unwrap();
     let world = with_admin().instance(|instance| instance.campaign.upstreams = vec![url]).start().await;
@@ -67,7 +67,7 @@ async fn without_an_address_there_is_no_admin_listener() {
 }
 
 #[test]
-fn places_are_written_as_they_are_read() {
+fn listen_addresses_are_written_as_they_are_read() {
     for text in ["systemd", "systemd:web"] {
         let name = text.strip_prefix("systemd:").map(str::to_owned);
         assert_eq!(ListenAddress::Systemd(name).to_string(), text);

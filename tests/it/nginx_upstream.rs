@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use imsgate::config::Upstream;
 use tempfile::TempDir;
 
 use crate::support::request::RawRequest;
-use crate::support::{Front, World, missing};
+use crate::support::{Front, World, eventually, missing};
 
 /// nginx on a Unix socket in a folder of its own; ended when dropped.
 struct Nginx {
@@ -55,9 +54,7 @@ impl Nginx {
     /// A gateway with one worker in front of it.
     async fn world(&self) -> World {
         let socket = self.folder.path().join("socket");
-        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        eventually(async || std::os::unix::net::UnixStream::connect(&socket).is_ok()).await;
         let upstream: Upstream = format!("unix:{}", socket.display()).parse().unwrap();
         World::builder()
             .instance(|instance| instance.campaign.upstreams = vec![upstream])

@@ -6,7 +6,7 @@ use crate::support::admin::{ask_admin, with_admin};
 use crate::support::{World, logs};
 
 #[tokio::test]
-async fn no_secret_of_a_whole_visit_is_in_any_log_line() {
+async fn no_log_line_of_a_complete_visit_has_a_secret() {
     let world = World::start().await;
     let browser = world.browser();
     let to_ims = browser.get("/view/home").await;
@@ -107,7 +107,7 @@ async fn no_secret_is_in_a_page_an_error_or_a_metric() {
 }
 
 #[tokio::test]
-async fn the_gateway_s_pages_are_kept_nowhere_and_framed_nowhere() {
+async fn the_gateways_pages_cannot_be_cached_or_framed() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     for page in [

@@ -246,7 +246,7 @@ async fn checked(
 }
 
 #[tokio::test]
-async fn check_says_by_which_proxy_ims_is_asked_who_named_it_and_why_it_refuses() {
+async fn check_reports_the_proxy_to_ims_its_origin_and_its_refusal() {
     let folder = tempfile::tempdir().unwrap();
     for (status, fix) in
         [(407, "correct the user and the password"), (403, "allow CONNECT"), (502, "does not reach")]
@@ -279,7 +279,7 @@ async fn check_says_by_which_proxy_ims_is_asked_who_named_it_and_why_it_refuses(
 
 /// Loopback addresses only: nothing here is resolved.
 #[tokio::test]
-async fn no_proxy_and_none_keep_ims_off_the_proxy() {
+async fn no_proxy_and_none_bypass_the_proxy() {
     let folder = tempfile::tempdir().unwrap();
     let proxy = TestProxy::start(None).await;
     let url = || ("HTTPS_PROXY", format!("http://{}", proxy.address));

@@ -9,7 +9,7 @@ use crate::support::request::{self, RawRequest};
 use crate::support::{World, http2_frames};
 
 #[tokio::test]
-async fn campaign_gets_the_path_that_was_decided_on() {
+async fn campaign_gets_exactly_the_path_that_was_checked() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     for (asked, sent) in [
@@ -137,7 +137,7 @@ async fn a_raw_hash_is_refused() {
 
 /// Over HTTP/2 the parser cuts a fragment off before the gateway sees it: for the decision and for Campaign alike.
 #[tokio::test]
-async fn what_follows_a_raw_hash_over_http2_reaches_neither_the_decision_nor_campaign() {
+async fn a_fragment_over_http2_is_removed_before_the_check() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();

@@ -31,7 +31,7 @@ async fn links_of_old_mail_clients_are_served() {
 }
 
 #[tokio::test]
-async fn nothing_else_is_changed_on_its_way() {
+async fn other_queries_are_not_changed() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let body = "GET /r/?\"<caf\u{e9}> HTTP/1.1\r\n\r\n";

@@ -15,7 +15,7 @@ use crate::support::{Lag, Site, Story, installed};
 const PACE: Duration = Duration::from_millis(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failover_in_a_storm_of_logins_loses_no_session_that_a_browser_got() {
+async fn a_failover_during_many_logins_loses_no_session_with_a_cookie() {
     if !installed() {
         return;
     }

@@ -88,7 +88,7 @@ async fn numbers_in_quotes_and_fields_that_are_not_used_stop_no_sign_in() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_promised_in_the_callback_must_be_there() {
+async fn an_issuer_that_is_promised_in_the_callback_must_be_present() {
     let named = "https://ims.example.com/ims";
     for (promise, without) in
         [(json!(true), false), (json!("true"), false), (json!(false), true), (json!(null), true)]
@@ -191,7 +191,7 @@ async fn short_lived() -> World {
 }
 
 #[tokio::test]
-async fn a_refreshed_id_token_keeps_what_the_sign_in_said() {
+async fn a_refreshed_id_token_must_match_the_sign_in() {
     let cases: [(&str, Change, bool); 5] = [
         ("the same", |_| {}, true),
         ("no auth_time", |claims| drop(claims.as_object_mut().unwrap().remove("auth_time")), true),
@@ -294,7 +294,7 @@ async fn tokens_of_another_type_are_no_id_token() {
 }
 
 #[tokio::test]
-async fn odd_elements_of_what_ims_tells_about_a_person_are_passed_over() {
+async fn malformed_elements_of_the_profile_are_ignored() {
     let world = World::start().await;
     let faults = world.ims.faults();
     for (name, value) in [

@@ -14,12 +14,12 @@ use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
 
 #[tokio::test]
-async fn where_a_body_ends_both_sides_agree_or_the_request_is_refused() {
+async fn both_sides_agree_where_a_body_ends_or_the_request_is_refused() {
     run("framing").await;
 }
 
 #[tokio::test]
-async fn chunks_are_made_anew_or_refused() {
+async fn chunks_are_encoded_again_or_refused() {
     run("chunks").await;
 }
 
@@ -34,17 +34,17 @@ async fn targets_and_hosts_have_one_meaning() {
 }
 
 #[tokio::test]
-async fn nobody_speaks_in_the_gateways_name() {
+async fn reserved_headers_of_a_client_are_removed() {
     run("identity").await;
 }
 
 #[tokio::test]
-async fn nothing_is_a_tunnel_before_the_upstream_says_so() {
+async fn no_tunnel_opens_before_the_upstreams_101() {
     run("switches").await;
 }
 
 #[tokio::test]
-async fn old_clients_and_bodies_nobody_reads_smuggle_nothing() {
+async fn old_clients_and_unread_bodies_smuggle_nothing() {
     run("old").await;
 }
 

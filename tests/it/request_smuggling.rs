@@ -77,7 +77,7 @@ async fn a_message_with_two_framings_or_a_broken_head_is_refused() {
 }
 
 #[tokio::test]
-async fn two_framings_are_refused_in_words() {
+async fn two_framings_are_refused_with_a_message() {
     let world = World::start().await;
     let host = request::host(&world);
     for framing in [
@@ -155,7 +155,7 @@ async fn a_bare_line_feed_is_refused() {
 }
 
 #[tokio::test]
-async fn heads_without_end_are_refused() {
+async fn endless_heads_are_refused() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
@@ -215,7 +215,7 @@ async fn two_hundred_cookies_are_fine() {
 }
 
 #[tokio::test]
-async fn those_who_never_finish_hold_up_nobody() {
+async fn clients_that_never_finish_a_request_delay_nobody() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let host = request::host(&world);
@@ -253,7 +253,7 @@ async fn those_who_never_finish_hold_up_nobody() {
 }
 
 #[tokio::test]
-async fn requests_on_one_connection_are_each_decided_on() {
+async fn every_request_on_a_connection_is_checked() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let host = request::host(&world);
@@ -274,7 +274,7 @@ async fn requests_on_one_connection_are_each_decided_on() {
 }
 
 #[tokio::test]
-async fn nobody_speaks_in_the_gateways_name_after_the_body_either() {
+async fn reserved_headers_in_trailers_are_removed() {
     // Sends back what it read, to the byte.
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;

@@ -16,17 +16,17 @@ use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
 
 #[tokio::test]
-async fn an_answer_without_a_sure_end_is_none_or_breaks_off() {
+async fn a_response_with_an_ambiguous_end_is_refused_or_incomplete() {
     run("framing").await;
 }
 
 #[tokio::test]
-async fn a_head_that_is_none_is_502() {
+async fn an_invalid_response_head_is_502() {
     run("heads").await;
 }
 
 #[tokio::test]
-async fn an_answer_with_an_endless_head_is_502() {
+async fn an_endless_response_head_is_502() {
     for head in [
         format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(4 << 20)),
         format!("HTTP/1.1 200 {}", "y".repeat(4 << 20)),

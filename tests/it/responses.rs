@@ -5,7 +5,7 @@ use crate::support::request::{self, RawRequest};
 use crate::support::upstream::Upstream;
 
 #[tokio::test]
-async fn hop_by_hop_fields_of_an_answer_end_at_the_gateway() {
+async fn hop_by_hop_fields_of_a_response_are_removed() {
     let answer = "HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Private\r\nKeep-Alive: timeout=5\r\nX-Private: 1\r\n\
         Proxy-Authenticate: Basic\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\nTrailer: X-End\r\n\
         X-Request-Id: theirs\r\nX-Kept: 1\r\nX-Kept: 2\r\nServer: Apache\r\nContent-Length: 2\r\n\r\nok";
@@ -77,7 +77,7 @@ async fn ranges_and_conditions_of_a_request_reach_campaign() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_body_ends_at_its_head() {
+async fn a_response_without_a_body_ends_after_its_head() {
     let cases = [
         ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n", Some("1234")),
         ("HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", None),
@@ -105,7 +105,7 @@ async fn an_answer_without_a_body_ends_at_its_head() {
 }
 
 #[tokio::test]
-async fn an_answer_of_unknown_length_ends_with_campaigns_connection() {
+async fn a_response_of_unknown_length_ends_with_campaigns_connection() {
     let upstream =
         Upstream::answering(["HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nuntil the end"]).await;
     let world = upstream.world().await;

@@ -91,7 +91,7 @@ async fn every_encoding_arrives_to_the_byte() {
 }
 
 #[tokio::test]
-async fn who_has_to_type_a_name_finds_the_form_again_and_may_discard_it() {
+async fn a_form_is_still_there_after_an_interactive_sign_in_and_can_be_discarded() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     world.clock.advance(LUNCH);
@@ -146,7 +146,7 @@ async fn a_button_pressed_after_the_session_ended_once_more_brings_the_same_page
 }
 
 #[tokio::test]
-async fn a_form_outlives_an_absence_of_campaign_and_of_ims() {
+async fn a_form_survives_an_outage_of_campaign_and_of_ims() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     world.clock.advance(LUNCH);
@@ -195,7 +195,7 @@ async fn a_form_that_may_have_arrived_is_never_sent_again() {
 }
 
 #[tokio::test]
-async fn a_form_over_http2_is_kept_and_sent_as_well() {
+async fn a_form_over_http2_is_saved_and_sent() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await.over_http2();
     world.clock.advance(LUNCH);

@@ -8,7 +8,7 @@ use crate::support::saved_form::{LUNCH, URLENCODED, buttons, confirmation, forge
 use crate::support::{World, logs, request};
 
 #[tokio::test]
-async fn what_is_not_an_own_form_of_somebody_known_is_not_kept_and_says_so() {
+async fn only_a_same_origin_form_of_the_last_user_is_saved() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     world.clock.advance(LUNCH);
@@ -84,7 +84,7 @@ async fn a_form_of_one_person_is_never_sent_as_another() {
 }
 
 #[tokio::test]
-async fn what_names_a_form_works_in_the_session_of_its_page_only() {
+async fn a_form_mark_works_only_in_the_session_of_its_page() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     world.clock.advance(LUNCH);
@@ -123,7 +123,7 @@ async fn what_names_a_form_works_in_the_session_of_its_page_only() {
 }
 
 #[tokio::test]
-async fn a_browser_that_does_not_keep_the_session_is_told_so_instead_of_being_sent_in_circles() {
+async fn a_browser_that_does_not_store_the_session_gets_a_page_and_no_redirect_loop() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     world.clock.advance(LUNCH);
@@ -161,7 +161,7 @@ async fn several_tabs_keep_their_forms_and_a_person_keeps_four() {
 }
 
 #[tokio::test]
-async fn a_form_that_comes_too_slowly_is_given_up() {
+async fn a_form_that_arrives_too_slowly_gets_408() {
     let world = World::builder()
         .config(|config| config.limits.upload_timeout = Duration::from_millis(300))
         .start()

@@ -159,7 +159,7 @@ const SECRET_FILES: [&str; 5] = [
 ];
 
 #[test]
-fn a_secret_that_others_can_read_is_refused_with_the_command_that_closes_it() {
+fn a_secret_that_others_can_read_is_refused_with_the_command_that_fixes_it() {
     for key in SECRET_FILES {
         let (folder, name) = secret_file(key);
         folder.chmod("imsgate.toml", 0o600);
@@ -252,7 +252,7 @@ fn a_missing_certificate_is_explained_with_the_script_that_makes_one() {
 }
 
 #[tokio::test]
-async fn a_hang_up_ends_nothing_and_opens_log_files_again() {
+async fn sighup_opens_log_files_again() {
     let folder = Folder::new(&[(
         "access_file = \"/dev/null\"",
         "access_file = \"access.log\"\naudit_file = \"audit.log\"",
@@ -292,7 +292,7 @@ async fn a_renamed_log_file_is_followed_without_a_signal() {
 }
 
 #[tokio::test]
-async fn readiness_is_taken_back_before_the_sockets_are() {
+async fn readiness_ends_before_the_sockets_close() {
     let folder = Folder::new(&[("workers = 2", "workers = 2\nshutdown_delay = \"600s\"")]);
     let mut served = folder.serve(&["serve", "imsgate.toml"]).await;
     assert_eq!(folder.ask(RawRequest::get("/ims/health/ready")).await.status(), 200, "IMS was never reached");

@@ -62,12 +62,12 @@ async fn felt_everywhere(what: &str, end: impl AsyncFnOnce(&World, &Browser)) {
 }
 
 #[tokio::test]
-async fn a_logout_is_felt_at_every_instance() {
+async fn a_logout_takes_effect_at_every_instance() {
     felt_everywhere("logout", async |_, alice| drop(alice.post_form("/ims/logout", &[]).await)).await;
 }
 
 #[tokio::test]
-async fn signing_out_everywhere_is_felt_at_every_instance() {
+async fn signing_out_everywhere_takes_effect_at_every_instance() {
     felt_everywhere("everywhere", async |_, alice| {
         drop(alice.post_form("/ims/sign-out-everywhere", &[]).await);
     })
@@ -75,7 +75,7 @@ async fn signing_out_everywhere_is_felt_at_every_instance() {
 }
 
 #[tokio::test]
-async fn an_operators_revoke_is_felt_at_every_instance() {
+async fn an_operators_revoke_takes_effect_at_every_instance() {
     felt_everywhere("operator", async |world, _| {
         let answer = admin::ask(world, "DELETE", "/sessions?user=ALICE@example.com").await;
         assert_eq!((answer.status(), answer.json()["ended"].as_u64()), (200, Some(1)));
@@ -84,7 +84,7 @@ async fn an_operators_revoke_is_felt_at_every_instance() {
 }
 
 #[tokio::test]
-async fn a_logout_at_the_provider_is_felt_at_every_instance() {
+async fn a_logout_at_the_provider_takes_effect_at_every_instance() {
     felt_everywhere("back-channel", async |world, _| {
         let session = world.ims.sessions_of("alice").remove(0);
         let token =
@@ -96,7 +96,7 @@ async fn a_logout_at_the_provider_is_felt_at_every_instance() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_time_is_felt_at_every_instance_and_said_once() {
+async fn a_time_out_takes_effect_at_every_instance_with_one_cleanup() {
     let Some(redis) = Redis::start() else { return };
     let (world, other) = two_instances(&redis).await;
     let alice = world.signed_in("alice").await.session().unwrap();
@@ -111,7 +111,7 @@ async fn the_end_of_the_time_is_felt_at_every_instance_and_said_once() {
 }
 
 #[tokio::test]
-async fn what_was_let_in_by_an_instance_that_is_gone_is_not_forgotten() {
+async fn sessions_of_a_stopped_instance_are_cleaned_up_by_another() {
     let Some(redis) = Redis::start() else { return };
     let (world, other) = two_instances(&redis).await;
     world.signed_in("alice").await;
@@ -133,7 +133,7 @@ async fn what_was_let_in_by_an_instance_that_is_gone_is_not_forgotten() {
 }
 
 #[tokio::test]
-async fn a_time_out_is_said_to_campaign_and_ims_by_every_store() {
+async fn campaign_and_ims_are_told_of_a_time_out_with_every_store() {
     let directory = tempfile::tempdir().unwrap();
     let (path, key_file) = (directory.path().join("sessions.redb"), directory.path().join("key"));
     let embedded = imsgate::config::Store::Embedded { path, key_file };
@@ -147,7 +147,7 @@ async fn a_time_out_is_said_to_campaign_and_ims_by_every_store() {
 }
 
 #[tokio::test]
-async fn a_session_that_expires_while_the_gateway_is_away_is_said_goodbye_by_its_sweep() {
+async fn a_session_that_expires_while_the_gateway_is_down_is_cleaned_up_by_the_sweep() {
     let directory = tempfile::tempdir().unwrap();
     let (path, key_file) = (directory.path().join("sessions.redb"), directory.path().join("key"));
     let store = imsgate::config::Store::Embedded { path, key_file };
@@ -159,7 +159,7 @@ async fn a_session_that_expires_while_the_gateway_is_away_is_said_goodbye_by_its
 }
 
 #[tokio::test]
-async fn a_goodbye_is_tried_again_and_said_before_the_gateway_stops() {
+async fn a_session_cleanup_is_retried_and_finished_before_the_stop() {
     use imsgate::demo::faults::{Answer, Times};
     let world = World::builder().start().await;
     let (one, two) = (world.signed_in("alice").await, world.signed_in("alice").await);

@@ -23,7 +23,7 @@ async fn an_unused_session_ends_after_the_idle_timeout_and_a_used_one_lives_on()
 }
 
 #[tokio::test]
-async fn a_session_ends_after_the_absolute_timeout_however_much_it_is_used() {
+async fn a_session_ends_after_the_absolute_timeout_although_it_is_used() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     for _ in 0..28 {
@@ -105,7 +105,7 @@ async fn odd_cookie_headers_are_neither_a_session_nor_an_error() {
 }
 
 #[tokio::test]
-async fn a_session_is_found_among_two_hundred_cookies_and_is_doubtful_when_sent_twice() {
+async fn a_session_is_found_among_two_hundred_cookies_and_refused_when_sent_twice() {
     let world = World::start().await;
     let session = world.signed_in("alice").await.session().unwrap();
     let many = (0..200).map(|i| format!("cookie{i}=value{i}; ")).collect::<Vec<_>>().concat();
@@ -133,7 +133,7 @@ async fn a_session_is_found_among_two_hundred_cookies_and_is_doubtful_when_sent_
 }
 
 #[tokio::test]
-async fn who_am_i_is_a_page_for_people_and_json_for_programs_without_any_token() {
+async fn the_session_page_is_html_for_people_and_json_for_programs_without_a_token() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     let page = browser.get("/ims/me").await;
@@ -174,7 +174,7 @@ async fn who_am_i_is_a_page_for_people_and_json_for_programs_without_any_token()
 }
 
 #[tokio::test]
-async fn forward_authentication_answers_by_the_cookie_alone() {
+async fn forward_authentication_depends_only_on_the_cookie() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     assert_eq!(browser.get_json("/ims/auth").await.status, StatusCode::OK);

@@ -6,7 +6,7 @@ use http::{Request, StatusCode};
 use crate::support::{Browser, World, logs};
 
 #[tokio::test]
-async fn signing_out_everywhere_ends_every_browser_of_this_person_and_of_nobody_else() {
+async fn signing_out_everywhere_ends_all_sessions_of_this_person_only() {
     let world = World::start().await;
     let browsers =
         [world.signed_in("alice").await, world.signed_in("alice").await, world.signed_in("alice").await];
@@ -49,7 +49,7 @@ async fn a_page_of_another_site_cannot_sign_anybody_out_everywhere_nor_can_a_lin
 }
 
 #[tokio::test]
-async fn who_am_i_shows_own_sessions_and_which_one_this_is() {
+async fn the_session_page_lists_own_sessions_and_marks_the_current_one() {
     let world = World::start().await;
     let (alice, _elsewhere) = (world.signed_in("alice").await, world.signed_in("alice").await);
     world.signed_in("erin").await;

@@ -8,7 +8,7 @@ use crate::support::{Browser, OpenLogin, World};
 const LUNCH: Duration = Duration::from_mins(31);
 
 #[tokio::test]
-async fn who_was_signed_in_comes_back_to_the_same_page_without_a_word() {
+async fn a_silent_sign_in_returns_to_the_same_page() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     let first = browser.session().unwrap();
@@ -29,7 +29,7 @@ async fn who_was_signed_in_comes_back_to_the_same_page_without_a_word() {
 }
 
 #[tokio::test]
-async fn a_silent_login_that_ims_declines_becomes_an_ordinary_one_and_never_a_loop() {
+async fn a_silent_sign_in_that_ims_declines_becomes_an_interactive_one() {
     let world = World::start().await;
     for error in [
         "login_required",
@@ -59,7 +59,7 @@ async fn a_silent_login_that_ims_declines_becomes_an_ordinary_one_and_never_a_lo
 }
 
 #[tokio::test]
-async fn after_signing_out_or_a_refusal_nothing_happens_silently() {
+async fn no_silent_sign_in_after_a_sign_out_or_a_refusal() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     let planted = browser.cookie("__Host-imsgate-was").unwrap();
@@ -87,7 +87,7 @@ async fn after_signing_out_or_a_refusal_nothing_happens_silently() {
 }
 
 #[tokio::test]
-async fn who_was_signed_in_is_sealed_counts_for_a_day_and_signs_nobody_in() {
+async fn the_last_user_cookie_is_sealed_expires_and_signs_nobody_in() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     let was = browser.cookie("__Host-imsgate-was").unwrap();
@@ -113,7 +113,7 @@ async fn who_was_signed_in_is_sealed_counts_for_a_day_and_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn the_last_five_minutes_are_said_with_every_answer() {
+async fn responses_of_the_last_five_minutes_have_the_remaining_time() {
     let world = World::builder()
         .config(|config| config.session.absolute_timeout = Duration::from_mins(10))
         .start()
@@ -135,7 +135,7 @@ async fn the_last_five_minutes_are_said_with_every_answer() {
 }
 
 #[tokio::test]
-async fn a_page_can_ask_how_long_the_session_lasts_without_making_it_last() {
+async fn asking_for_the_remaining_time_does_not_extend_the_session() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     for minutes in [0_u64, 10, 10, 9] {

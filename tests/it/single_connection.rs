@@ -33,7 +33,7 @@ fn narrow(upstream: Option<Address>) -> Builder {
 }
 
 #[tokio::test]
-async fn pages_that_campaign_refuses_once_are_asked_for_again_over_the_only_connection() {
+async fn pages_that_campaign_refuses_once_are_requested_again_over_the_only_connection() {
     let world = narrow(None).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     for at_once in [1, 8] {
@@ -63,7 +63,7 @@ async fn soap(line: &mut RawConnection, head: &Head, body: &[u8], campaign: &str
 }
 
 #[tokio::test]
-async fn a_refusal_without_an_end_leaves_the_only_connection_to_the_repetition() {
+async fn an_endless_refusal_frees_the_only_connection_for_the_retry() {
     let campaign = Arc::<OnceLock<String>>::default();
     let simulator = campaign.clone();
     let upstream = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
@@ -111,7 +111,7 @@ async fn deaf(says: &'static str) -> Upstream {
 }
 
 #[tokio::test]
-async fn an_upload_that_nobody_reads_ends_in_504() {
+async fn an_upload_that_campaign_does_not_read_gets_504() {
     for http2 in [false, true] {
         let upstream = deaf("").await;
         let world = narrow(Some(upstream.url.parse().unwrap()))
@@ -144,7 +144,7 @@ async fn an_upload_that_nobody_reads_ends_in_504() {
 
 /// For as long as Campaign takes more of it, it may be reading; when it takes nothing, the connection is worth nothing.
 #[tokio::test]
-async fn an_upload_that_was_answered_and_stands_still_gives_its_connection_up() {
+async fn a_stalled_upload_after_its_response_frees_the_connection() {
     let waiting = |client_goes_on: bool| async move {
         let upstream = deaf(OK).await;
         let world = narrow(Some(upstream.url.parse().unwrap())).start().await;

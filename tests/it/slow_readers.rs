@@ -88,7 +88,7 @@ async fn serves(world: &World) {
 }
 
 #[tokio::test]
-async fn what_waits_for_one_http2_client_is_bounded_and_comes_when_it_reads() {
+async fn the_buffer_for_one_http2_client_is_limited_and_sent_when_it_reads() {
     const STREAMS: u32 = 60;
     let world = small(None).start().await;
     let ((), most) = watched(&world, async {
@@ -127,7 +127,7 @@ async fn empty(world: &World) {
 }
 
 #[tokio::test]
-async fn what_waits_for_all_http2_clients_is_bounded_and_nobody_else_waits() {
+async fn the_buffer_for_all_http2_clients_is_limited_and_others_do_not_wait() {
     let world = small(None).start().await;
     let (readers, most) = watched(&world, async {
         let mut readers = Vec::new();
@@ -148,7 +148,7 @@ async fn what_waits_for_all_http2_clients_is_bounded_and_nobody_else_waits() {
 }
 
 #[tokio::test]
-async fn what_waits_for_all_http1_clients_is_bounded_and_nobody_else_waits() {
+async fn the_buffer_for_all_http1_clients_is_limited_and_others_do_not_wait() {
     let world = small(None).start().await;
     let (readers, most) = watched(&world, async {
         let mut readers = Vec::new();
@@ -171,7 +171,7 @@ async fn what_waits_for_all_http1_clients_is_bounded_and_nobody_else_waits() {
 }
 
 #[tokio::test]
-async fn a_stream_taken_too_slowly_ends_and_its_connection_goes_on() {
+async fn a_stream_that_is_read_too_slowly_ends_and_its_connection_stays_open() {
     const LEAST: MinRate = MinRate { per_second: 10_000, grace: Duration::from_millis(600) };
     let world = small(Some(LEAST)).start().await;
     let mut reader = ask_http2(&world, "/res/10m", 2, 1).await;
@@ -212,7 +212,7 @@ async fn a_stream_taken_too_slowly_ends_and_its_connection_goes_on() {
 
 /// The gateway waits for Campaign here, for as long as that likes.
 #[tokio::test]
-async fn a_response_that_campaign_sends_slowly_is_no_slow_client() {
+async fn a_response_that_campaign_sends_slowly_is_not_a_slow_client() {
     const LEAST: MinRate = MinRate { per_second: 1_000_000, grace: Duration::from_millis(200) };
     let world = small(Some(LEAST)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::{OpenLogin, World, logs};
 
 #[tokio::test]
-async fn a_callback_that_comes_too_late_begins_again_and_still_ends_where_the_person_wanted() {
+async fn a_late_callback_starts_the_sign_in_again_and_returns_to_the_wanted_page() {
     // IMS would still take the code.
     let world = World::builder().ims(|ims| ims.code_lifetime = Duration::from_hours(2)).start().await;
     let browser = world.browser();
@@ -23,7 +23,7 @@ async fn a_callback_that_comes_too_late_begins_again_and_still_ends_where_the_pe
 }
 
 #[tokio::test]
-async fn a_code_that_ran_out_at_ims_begins_again() {
+async fn a_code_that_expired_at_ims_starts_the_sign_in_again() {
     let world = World::start().await;
     let browser = world.browser();
     let login = OpenLogin::begin(&browser, "/view/home?draft=7").await;
@@ -36,7 +36,7 @@ async fn a_code_that_ran_out_at_ims_begins_again() {
 }
 
 #[tokio::test]
-async fn a_callback_replayed_in_a_signed_in_browser_goes_on_without_asking_ims() {
+async fn a_callback_replayed_in_a_signed_in_browser_needs_no_request_to_ims() {
     let world = World::start().await;
     let browser = world.browser();
     let login = OpenLogin::begin(&browser, "/view/home").await;
@@ -54,7 +54,7 @@ async fn a_callback_replayed_in_a_signed_in_browser_goes_on_without_asking_ims()
 }
 
 #[tokio::test]
-async fn a_callback_replayed_elsewhere_is_worth_nothing_even_with_its_cookie() {
+async fn a_callback_replayed_in_another_browser_fails_even_with_its_cookie() {
     let world = World::start().await;
     let browser = world.browser();
     let login = OpenLogin::begin(&browser, "/view/home").await;
@@ -69,7 +69,7 @@ async fn a_callback_replayed_elsewhere_is_worth_nothing_even_with_its_cookie() {
 }
 
 #[tokio::test]
-async fn a_browser_without_cookies_is_told_so_instead_of_being_sent_in_circles() {
+async fn a_browser_without_cookies_gets_a_page_and_no_redirect_loop() {
     let world = World::start().await;
     let browser = world.browser();
     let mut answer = browser.get("/view/home").await;
@@ -88,7 +88,7 @@ async fn a_browser_without_cookies_is_told_so_instead_of_being_sent_in_circles()
 }
 
 #[tokio::test]
-async fn a_code_that_ims_never_takes_ends_in_a_page_that_does_not_blame_the_cookies() {
+async fn a_code_that_ims_always_refuses_shows_a_page_that_does_not_mention_cookies() {
     let world = World::start().await;
     let browser = world.browser();
     let mut answer = browser.get("/view/home").await;

@@ -94,7 +94,7 @@ fn tcp() -> (OwnedFd, SocketAddr) {
 }
 
 #[tokio::test]
-async fn a_socket_of_systemd_is_served_and_systemd_is_told() {
+async fn a_socket_of_systemd_is_served_and_readiness_is_notified() {
     let (socket, address) = tcp();
     let service = Service::start("systemd:web", Some("web"), vec![socket]);
     assert!(service.told().contains("READY=1"));
@@ -121,7 +121,7 @@ async fn without_a_name_every_socket_of_systemd_is_served() {
 }
 
 #[tokio::test]
-async fn of_two_sockets_the_named_one_is_served_and_the_other_let_go() {
+async fn of_two_sockets_only_the_named_one_is_served() {
     let ((first, other), (second, address)) = (tcp(), tcp());
     let service = Service::start("systemd:web", Some("other:web"), vec![first, second]);
     assert!(service.told().contains("READY=1"));

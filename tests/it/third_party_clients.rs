@@ -9,7 +9,7 @@ use crate::support::{World, missing};
 const REQUESTS: &str = "500";
 
 #[tokio::test]
-async fn h2load_gets_every_answer_over_both_protocols() {
+async fn h2load_gets_every_response_over_both_protocols() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let (connect_to, cookie) = (world.address().to_string(), format!("cookie: __Host-imsgate={alice}"));
@@ -39,7 +39,7 @@ async fn wrk_sees_no_error() {
 }
 
 #[tokio::test]
-async fn nghttp_reads_pages_and_uploads_in_frames_that_it_finds_right() {
+async fn nghttp_reads_pages_and_uploads_without_a_protocol_error() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let cookie = format!("cookie: __Host-imsgate={alice}");

@@ -14,7 +14,7 @@ use crate::support::request::{self, RawRequest};
 const CONNECTIONS: usize = 24;
 
 #[tokio::test]
-async fn a_ticket_is_good_at_every_worker() {
+async fn a_ticket_is_accepted_at_every_worker() {
     let world = World::start().await;
     for version in [&TLS13, &TLS12] {
         let client = world.client(default_provider(), version);
@@ -32,7 +32,7 @@ async fn a_ticket_is_good_at_every_worker() {
 }
 
 #[tokio::test]
-async fn a_ticket_comes_to_a_client_that_asks_nothing() {
+async fn a_client_that_sends_nothing_gets_a_ticket() {
     let world = World::start().await;
     let client = world.client(default_provider(), &TLS13);
     let mut stream = world.connect_as(&client).await;

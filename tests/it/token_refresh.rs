@@ -82,7 +82,7 @@ async fn two_hundred_requests_on_an_expired_token_over_two_instances_make_one_ex
 }
 
 #[tokio::test]
-async fn of_several_instances_one_asks_for_the_groups_and_all_hear_of_them() {
+async fn one_of_several_instances_asks_for_the_groups_and_all_use_them() {
     if !redis_servers::installed() {
         return;
     }
@@ -122,7 +122,7 @@ async fn of_several_instances_one_asks_for_the_groups_and_all_hear_of_them() {
 }
 
 #[tokio::test]
-async fn a_winner_that_dies_in_the_middle_is_replaced_by_the_other_instance() {
+async fn an_instance_that_dies_during_a_refresh_is_replaced_by_another() {
     if !redis_servers::installed() {
         return;
     }
@@ -172,7 +172,7 @@ async fn a_failure_of_campaign_loses_no_rotated_token() {
 }
 
 #[tokio::test]
-async fn a_token_in_its_last_minutes_is_renewed_while_requests_go_on() {
+async fn a_token_in_its_last_minutes_is_refreshed_while_requests_continue() {
     let impatient = |instance: &mut Instance| instance.ims.timeout = Duration::from_secs(3);
     let world = short_lived(SessionMode::Bearer).instance(impatient).start().await;
     let alice = world.signed_in("alice").await;
@@ -202,7 +202,7 @@ async fn a_token_in_its_last_minutes_is_renewed_while_requests_go_on() {
 }
 
 #[tokio::test]
-async fn while_ims_is_away_an_expired_token_is_a_503_and_nothing_is_lost() {
+async fn an_expired_token_during_an_outage_of_ims_gets_503_and_loses_nothing() {
     let world = short_lived(SessionMode::Bearer).start().await;
     let alice = world.signed_in("alice").await;
     let old = bearer_of(&world, &alice).await;
@@ -228,7 +228,7 @@ async fn while_ims_is_away_an_expired_token_is_a_503_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn no_odd_answer_of_the_token_endpoint_ends_a_session() {
+async fn no_malformed_response_of_the_token_endpoint_ends_a_session() {
     let impatient = |instance: &mut Instance| instance.ims.timeout = Duration::from_secs(3);
     let world = short_lived(SessionMode::Bearer).instance(impatient).start().await;
     let alice = world.signed_in("alice").await;
@@ -254,7 +254,7 @@ async fn no_odd_answer_of_the_token_endpoint_ends_a_session() {
 }
 
 #[tokio::test]
-async fn ims_is_left_alone_for_as_long_as_it_asks() {
+async fn a_refresh_respects_retry_after_of_ims() {
     let world = short_lived(SessionMode::Bearer).start().await;
     let alice = world.signed_in("alice").await;
     world.clock.advance(LIFE);
@@ -271,7 +271,7 @@ async fn ims_is_left_alone_for_as_long_as_it_asks() {
 }
 
 #[tokio::test]
-async fn modes_that_send_no_token_to_campaign_go_on_while_ims_is_away() {
+async fn modes_that_send_no_token_to_campaign_continue_during_an_outage_of_ims() {
     for mode in [SessionMode::BearerLogon, SessionMode::Headers] {
         let world = short_lived(mode).start().await;
         let alice = world.signed_in("alice").await;
@@ -292,7 +292,7 @@ async fn modes_that_send_no_token_to_campaign_go_on_while_ims_is_away() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_ims_takes_no_more_ends_the_session_everywhere() {
+async fn a_refresh_token_that_ims_refuses_ends_the_session_everywhere() {
     let world = short_lived(SessionMode::BearerLogon).start().await;
     let alice = world.signed_in("alice").await;
     let session = alice.session().unwrap();
@@ -317,7 +317,7 @@ async fn a_refresh_token_that_ims_takes_no_more_ends_the_session_everywhere() {
 }
 
 #[tokio::test]
-async fn an_answer_without_an_id_token_is_fine_and_one_without_a_refresh_token_keeps_the_old_one() {
+async fn a_refresh_response_may_lack_an_id_token_and_a_refresh_token() {
     let world = short_lived(SessionMode::Bearer).start().await;
     let alice = world.signed_in("alice").await;
     let old = bearer_of(&world, &alice).await;
@@ -337,7 +337,7 @@ async fn an_answer_without_an_id_token_is_fine_and_one_without_a_refresh_token_k
 }
 
 #[tokio::test]
-async fn renewed_tokens_of_somebody_else_end_the_session_and_are_given_back() {
+async fn refreshed_tokens_of_another_person_end_the_session_and_are_revoked() {
     type Claims<'a> = &'a mut serde_json::Value;
     let other = |claims: Claims<'_>| claims["sub"] = "7E5A01C204D4F6B80A490004@6F1B02A904495CC1.e".into();
     let foreign = |claims: Claims<'_>| claims["aud"] = "somebody-else".into();
@@ -369,7 +369,7 @@ async fn an_id_token_whose_key_cannot_be_fetched_loses_no_rotated_token() {
 }
 
 #[tokio::test]
-async fn forward_authentication_renews_too() {
+async fn forward_authentication_refreshes_tokens() {
     let world = short_lived(SessionMode::Headers).start().await;
     let alice = world.signed_in("alice").await;
     world.clock.advance(LIFE);

@@ -51,7 +51,7 @@ async fn the_limit_is_what_is_configured() {
 }
 
 #[tokio::test]
-async fn a_session_whose_groups_become_too_many_ends_and_says_why() {
+async fn a_session_whose_groups_become_too_many_ends_with_a_reason() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await;
     alice.get("/view/home").await;

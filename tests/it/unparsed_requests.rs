@@ -9,7 +9,7 @@ use crate::support::request::{self, RawRequest};
 const UNREADABLE: &str = "imsgate_requests_unreadable_total{protocol=\"http/1.1\"}";
 
 #[tokio::test]
-async fn a_head_that_cannot_be_read_is_refused_logged_and_counted() {
+async fn a_head_that_cannot_be_parsed_is_refused_logged_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("access.log");
     let named = file.clone();
@@ -56,7 +56,7 @@ async fn a_head_that_cannot_be_read_is_refused_logged_and_counted() {
 /// A client that is still sending when it is refused has its connection closed over bytes that nobody reads; they must not
 /// take the answer with them.
 #[tokio::test]
-async fn the_refusal_of_a_head_without_end_arrives() {
+async fn the_refusal_of_an_endless_head_arrives() {
     let world = World::start().await;
     for _ in 0..10 {
         let mut line = request::connect(&world).await;

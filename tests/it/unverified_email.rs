@@ -33,7 +33,7 @@ const PLACES: [(&str, Mark); 3] =
     [("userinfo", in_userinfo), ("profile", in_profile), ("id_token", in_id_token)];
 
 #[tokio::test]
-async fn an_address_that_is_not_verified_is_identity_nowhere() {
+async fn an_unverified_address_is_not_used_as_identity() {
     for (place, mark) in PLACES {
         for value in [json!(false), json!("false")] {
             let world = with_admin().start().await;
@@ -87,7 +87,7 @@ async fn a_missing_mark_counts_as_verified() {
 }
 
 #[tokio::test]
-async fn a_refused_person_is_not_named_by_an_address_that_is_not_verified() {
+async fn a_refused_person_is_not_identified_by_an_unverified_address() {
     let world = World::start().await;
     in_userinfo(&world.ims.faults(), json!(false));
     let answer = world.browser().sign_in("bob", "/view/home").await;

@@ -117,7 +117,7 @@ async fn an_upload_and_a_download_of_megabytes_keep_every_byte() {
 
 /// What TLS has taken it may keep until it is told to send: here nobody sends on before the last piece is there.
 #[tokio::test]
-async fn a_small_piece_of_an_upload_is_not_kept_back() {
+async fn a_small_piece_of_an_upload_is_sent_at_once() {
     let secured = Secured::start().await;
     let world = &secured.world;
     let alice = world.signed_in("alice").await.session().unwrap();
@@ -151,7 +151,7 @@ async fn a_small_piece_of_an_upload_is_not_kept_back() {
 /// As above, where the socket is full at the last piece: the client has said everything, Campaign reads on, and nobody but the
 /// gateway can bring them together.
 #[tokio::test]
-async fn the_last_piece_for_a_slow_reader_is_not_kept_back() {
+async fn the_last_piece_for_a_slow_reader_is_sent() {
     let socket = TcpSocket::new_v4().unwrap();
     // So little that the socket is full early, also on loopback, where a segment has 64 kB.
     socket.set_recv_buffer_size(4096).unwrap();
@@ -188,7 +188,7 @@ async fn the_last_piece_for_a_slow_reader_is_not_kept_back() {
 }
 
 #[tokio::test]
-async fn a_websocket_says_back_what_it_hears_through_tls() {
+async fn a_websocket_echoes_messages_through_tls() {
     let secured = Secured::start().await;
     let world = &secured.world;
     let alice = world.signed_in("alice").await.session().unwrap();
@@ -220,7 +220,7 @@ async fn one_tls_connection_serves_request_after_request() {
 /// Without a length an answer ends with its connection, and without TLS's goodbye anybody on the way can have ended that
 /// (RFC 8446 §6.1, RFC 9112 §9.8).
 #[tokio::test]
-async fn an_answer_that_ends_without_tls_saying_goodbye_is_not_whole() {
+async fn a_response_that_ends_without_close_notify_is_incomplete() {
     for goodbye in [true, false] {
         let secured = Secured::serving(move |mut stream, _| async move {
             let mut head = Vec::new();

@@ -45,7 +45,7 @@ async fn campaign_may_listen_on_a_unix_socket() {
 }
 
 #[tokio::test]
-async fn an_https_campaign_is_trusted_by_name_and_may_ask_who_the_gateway_is() {
+async fn an_https_campaign_is_verified_and_may_request_a_client_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -90,7 +90,7 @@ async fn an_https_campaign_is_trusted_by_name_and_may_ask_who_the_gateway_is() {
 }
 
 #[tokio::test]
-async fn files_that_cannot_be_used_are_named_at_the_start() {
+async fn unusable_certificate_files_stop_the_start_with_a_message() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "").unwrap();

@@ -11,7 +11,7 @@ use crate::support::upstream::{Seen, Upstream};
 use crate::support::websocket::{Socket, echoed, ended, next, open};
 
 #[tokio::test]
-async fn a_websocket_says_back_what_it_hears() {
+async fn a_websocket_echoes_messages() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let mut socket = open(&world, &alice, None).await.unwrap();
@@ -86,7 +86,7 @@ async fn no_protocol_but_websocket_gets_through() {
 }
 
 #[tokio::test]
-async fn a_switch_that_was_not_asked_for_is_an_error() {
+async fn an_unrequested_101_is_an_error() {
     const TUNNEL: &str = "secret bytes of a tunnel";
     let cases = [
         ("Upgrade: websocket\r\nConnection: Upgrade", RawRequest::get("/r/0")),
@@ -115,7 +115,7 @@ async fn a_switch_that_was_not_asked_for_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_follows_a_refused_handshake_is_a_request_like_any_other() {
+async fn bytes_after_a_refused_handshake_are_a_new_request() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         line.send("HTTP/1.1 403 Forbidden\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\nno").await;
@@ -135,7 +135,7 @@ async fn what_follows_a_refused_handshake_is_a_request_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_body_before_the_switch_is_refused() {
+async fn a_websocket_handshake_with_a_body_is_refused() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
@@ -156,7 +156,7 @@ async fn a_body_before_the_switch_is_refused() {
 }
 
 #[tokio::test]
-async fn the_head_of_a_switch_is_cleaned_like_any_answer() {
+async fn a_101_is_filtered_like_any_response() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         line.send(

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use crate::support::admin::{value, with_admin};
 use crate::support::http1::{PATIENCE, RawConnection};
 use crate::support::upstream::{Seen, Upstream};
-use crate::support::{World, request};
+use crate::support::{World, eventually, request};
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 type Sender = SendRequest<Empty<Bytes>>;
@@ -185,18 +185,14 @@ async fn an_open_websocket_keeps_its_connection_and_a_closed_one_does_not() {
     let alice = world.signed_in("alice").await.session().unwrap();
     let mut sender = connect(&world).await;
     let mut socket = open(&mut sender, &world, &alice).await;
+    // Nothing must happen to an idle WebSocket.
     tokio::time::sleep(IDLE * 4).await;
     socket.send(Message::text("still here")).await.unwrap();
     assert_eq!(next(&mut socket).await, Some(Message::text("still here")));
     socket.close(None).await.unwrap();
     while next(&mut socket).await.is_some() {}
     drop(socket);
-    let ended = async {
-        while value(&world, "imsgate_connections_open").await > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, ended).await.expect("the connection ends");
+    eventually(async || value(&world, "imsgate_connections_open").await == 0).await;
     world.stop().await;
 }
 

@@ -1,4 +1,4 @@
-// A session that ends while somebody types, in a real browser, with the certified provider as IMS.
+// A session expires while somebody fills in a form, in a real browser, with the certified provider as IMS.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { launch, shot } from './lib/chromium.mjs';
@@ -34,7 +34,7 @@ describe('a session that ends in the middle of work', () => {
     }
   }
 
-  /** Waits until the session has ended. Asking does not keep it alive, or this would never end. */
+  /** Waits until the session has expired. These requests do not count as use. */
   const sessionIsOver = (context) =>
     eventually('the session is over', async () => {
       const me = await context.request.get(`${world.gateway.url}/ims/me`, { headers: { accept: 'application/json' } });
@@ -111,7 +111,7 @@ describe('a session that ends in the middle of work', () => {
     }));
 });
 
-/** Presses something and gives the answer of the page it all ends on. */
+/** Presses something and returns the final response. */
 async function pressed(page, selector) {
   const [answer] = await Promise.all([page.waitForNavigation(), page.locator(selector).first().click()]);
   return answer;

@@ -1,4 +1,4 @@
-// Tokens renewed during a session, with a certified OpenID provider that rotates refresh tokens and punishes reuse.
+// Token refresh during a session. The certified OpenID provider rotates refresh tokens and revokes the grant on reuse.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from './lib/net.mjs';
@@ -24,7 +24,7 @@ describe('with access tokens of four seconds, campaign.session = "bearer"', () =
     assert.equal(page.status, 200, page.text);
     let held = page.json().headers.authorization;
     for (let round = 1; round <= 3; round++) {
-      // Its life, and one more because both sides count in whole seconds.
+      // Its lifetime, and one second more because both sides count in whole seconds.
       await new Promise((resolve) => setTimeout(resolve, (ACCESS_TTL + 1) * 1000));
       const before = exchanges();
       const bearers = new Set(await Promise.all(Array.from({ length: AT_ONCE }, echo)));
