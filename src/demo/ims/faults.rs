@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use super::gate::RecordedRequest;
+use super::recorded::RecordedRequest;
 use crate::demo::faults::{Answer, Slot, Times};
 use crate::demo::random::lock;
 

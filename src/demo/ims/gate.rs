@@ -6,28 +6,13 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 use super::Ims;
 use super::faults::Endpoint;
+use super::recorded::RecordedRequest;
 use crate::demo::random::{bytes, hex};
 use crate::demo::wire::Form;
-
-/// A request to the token endpoint. No `Debug`: it holds codes and secrets.
-#[derive(Clone)]
-pub struct RecordedRequest {
-    /// The headers as received.
-    pub headers: HeaderMap,
-    /// The decoded pairs of the form.
-    pub form: Vec<(String, String)>,
-}
-
-impl RecordedRequest {
-    /// The first value of a form field.
-    pub fn field(&self, name: &str) -> Option<&str> {
-        self.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-}
 
 /// Counts and records, lets faults answer, and stamps every answer with the `x-debug-id` that Adobe's support asks for.
 pub(super) async fn gate(State(ims): State<Arc<Ims>>, request: Request, next: Next) -> Response {

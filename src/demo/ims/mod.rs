@@ -31,6 +31,7 @@ mod keys;
 mod logout;
 mod logout_token;
 mod profile;
+mod recorded;
 mod revoke;
 mod sign_in;
 #[cfg(test)]
@@ -39,7 +40,7 @@ mod token;
 mod tokens;
 
 pub use faults::{Endpoint, Faults, Signing};
-pub use gate::RecordedRequest;
+pub use recorded::RecordedRequest;
 
 /// What the simulator knows: the client Adobe would have provisioned, and the people.
 #[derive(Clone, Debug)]
