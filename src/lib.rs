@@ -1,29 +1,59 @@
 //! imsgate: the login gateway that puts Adobe ID in front of Adobe Campaign.
 //!
-//! One way through: `server → web::gate → session → policy → proxy → Campaign`. ARCHITECTURE.md draws it and says
-//! where a change of each kind goes.
+//! The way of a request: `server → web::gate → auth → policy → proxy → Campaign`. ARCHITECTURE.md draws it and says where each kind of
+//! change goes.
 
-pub mod admin;
+mod admin;
 pub mod app;
-pub mod auth;
-pub mod campaign;
+mod auth;
+mod campaign;
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod crypto;
+mod crypto;
 #[cfg(feature = "demo")]
 pub mod demo;
-pub mod files;
-pub mod http_client;
-pub mod ims;
-pub mod net;
-pub mod pages;
-pub mod peer;
-pub mod policy;
-pub mod proxy;
-pub mod server;
-pub mod session;
-pub mod telemetry;
+mod files;
+mod http_client;
+mod ims;
+mod net;
+mod pages;
+mod peer;
+mod policy;
+mod proxy;
+mod server;
+mod session;
+mod telemetry;
 pub mod unix_time;
-pub mod web;
-pub mod wire;
+mod web;
+mod wire;
+
+/// What tests, fuzz targets and examples use of the private modules. Nobody else should.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::campaign::{escape, fault, logon_answer};
+    pub use crate::crypto::{KeyRing, random_text};
+    pub use crate::http_client::tls_config;
+    pub use crate::ims::read_membership;
+    pub use crate::policy::access::AccessPolicy;
+    pub use crate::policy::cookies::{CookieNames, CookieSuffix, is_withheld, write as write_cookies};
+    pub use crate::policy::forwardable::Forwardable;
+    pub use crate::policy::forwarded_headers::ForwardedHeaders;
+    pub use crate::policy::identity::{decoded as decoded_identity, group_list};
+    pub use crate::policy::login::{MAX_ATTEMPTS, MAX_OPEN_LOGINS};
+    pub use crate::policy::mask::{Mask, Verdict};
+    pub use crate::policy::min_rate::MinRate;
+    pub use crate::policy::outbound_proxy::OutboundProxy;
+    pub use crate::policy::path::CanonicalPath;
+    pub use crate::policy::public::PublicPaths;
+    pub use crate::policy::return_to::ReturnTo;
+    pub use crate::server::server_config_from_pem;
+    pub use crate::session::{
+        Auth, CampaignSession, Embedded, Identity, Key, Lifetimes, Sessions, Tokens, Vault,
+    };
+    pub use crate::wire::framing::FramingError;
+    pub use crate::wire::proxy_protocol::{Progress, parse as parse_proxy_protocol};
+    pub use crate::wire::request_head::HeaderLines;
+    pub use crate::wire::response::{Next, ResponseError, ResponseHead};
+    pub use crate::wire::strict_head::{FlawedHead, StrictHead};
+}

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imsgate::clock::Clock;
-use imsgate::crypto::KeyRing;
 use imsgate::demo;
-use imsgate::session::{Embedded, Identity, Lifetimes, Sessions, Tokens, Vault};
+use imsgate::internal::KeyRing;
+use imsgate::internal::{Embedded, Identity, Lifetimes, Sessions, Tokens, Vault};
 
 use super::baseline::Counts;
 use super::client::{Client, campaign};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use imsgate::clock::Clock;
-use imsgate::session::Key;
+use imsgate::internal::Key;
 use imsgate::unix_time::UnixTime;
 use tokio::sync::mpsc;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use imsgate::clock::Clock;
-use imsgate::crypto::random_text;
+use imsgate::internal::random_text;
 
 use super::bounds::{self, Bounds};
 use super::{Outcome, cookies, file, open, process, spread, storm};

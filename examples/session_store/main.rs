@@ -24,8 +24,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use imsgate::clock::Clock;
-use imsgate::crypto::{KeyRing, random_text};
-use imsgate::session::{Auth, CampaignSession, Embedded, Identity, Lifetimes, Sessions, Tokens, Vault};
+use imsgate::internal::{Auth, CampaignSession, Embedded, Identity, Lifetimes, Sessions, Tokens, Vault};
+use imsgate::internal::{KeyRing, random_text};
 
 use bounds::Bounds;
 

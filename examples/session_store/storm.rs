@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use imsgate::clock::Clock;
-use imsgate::session::Sessions;
+use imsgate::internal::Sessions;
 
 use super::bounds::{self, Bounds};
 use super::{Outcome, login, open, process, spread};

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use imsgate::clock::Clock;
-use imsgate::session::{Key, Sessions, Vault};
+use imsgate::internal::{Key, Sessions, Vault};
 
 use super::bounds::{self, Bounds};
 use super::{Outcome, SHORT, cookies, login, open, process, spread};

@@ -5,21 +5,11 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use imsgate::campaign;
-use imsgate::ims;
-use imsgate::policy::access::AccessPolicy;
-use imsgate::policy::cookies::CookieNames;
-use imsgate::policy::forwardable::Forwardable;
-use imsgate::policy::forwarded_headers::ForwardedHeaders;
-use imsgate::policy::mask::{Mask, Verdict};
-use imsgate::policy::path::CanonicalPath;
-use imsgate::policy::return_to::ReturnTo;
-use imsgate::policy::{cookies, identity};
-use imsgate::wire::framing::FramingError;
-use imsgate::wire::proxy_protocol::{self, Progress};
-use imsgate::wire::request_head::HeaderLines;
-use imsgate::wire::response::{Next, ResponseError, ResponseHead};
-use imsgate::wire::strict_head::{FlawedHead, StrictHead};
+use imsgate::internal::{
+    AccessPolicy, CanonicalPath, CookieNames, FlawedHead, Forwardable, ForwardedHeaders, FramingError,
+    HeaderLines, Mask, Next, Progress, ResponseError, ResponseHead, ReturnTo, StrictHead, Verdict, escape,
+    fault, group_list, is_withheld, logon_answer, parse_proxy_protocol, read_membership, write_cookies,
+};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -89,7 +79,7 @@ pub fn headers(data: &[u8]) {
     }
 
     let groups: Vec<String> = String::from_utf8_lossy(data).lines().map(str::to_owned).collect();
-    let list = identity::group_list(&groups);
+    let list = group_list(&groups);
     let list = list.to_str().expect("ASCII");
     let back: Vec<_> = list.split(',').map(|group| percent_decode_str(group).decode_utf8_lossy()).collect();
     assert!(groups.is_empty() || back == groups, "{groups:?} {list}");
@@ -165,7 +155,7 @@ pub fn answer(data: &[u8]) {
 pub fn forwarded(data: &[u8]) {
     let mut read = 0;
     let address: Option<Option<SocketAddr>> = loop {
-        match proxy_protocol::parse(&data[..read]) {
+        match parse_proxy_protocol(&data[..read]) {
             Ok(Progress::Done(address)) => break Some(address),
             Ok(Progress::More(more)) => {
                 assert!(more > 0);
@@ -226,7 +216,7 @@ pub fn cookies(data: &[u8]) {
     let mut sent = HeaderMap::new();
     for line in data.split(|b| *b == b'\n') {
         if let Ok(value) = HeaderValue::from_bytes(line) {
-            assert_eq!(cookies::is_withheld(&value), cookies::is_withheld(&value.clone()));
+            assert_eq!(is_withheld(&value), is_withheld(&value.clone()));
             sent.append(header::COOKIE, value);
         }
     }
@@ -234,7 +224,7 @@ pub fn cookies(data: &[u8]) {
     let session = CookieNames::new(None).session_cookie(&sent).map(str::to_owned);
     for campaign in [None, Some(HeaderValue::from_static("__sessiontoken=ours"))] {
         let mut lines = HeaderLines::default();
-        cookies::write(&mut lines, &sent, campaign.as_ref());
+        write_cookies(&mut lines, &sent, campaign.as_ref());
         let mut kept = HeaderMap::new();
         let text = lines.as_bytes();
         if !text.is_empty() {
@@ -316,7 +306,7 @@ pub fn membership(data: &[u8]) {
         Some(end) => (&data[..end], &data[end + 1..]),
         None => (data, &b"{}"[..]),
     };
-    let Ok(membership) = ims::read_membership(organizations, profile) else { return };
+    let Ok(membership) = read_membership(organizations, profile) else { return };
     let mask = Mask::parse("Campaign - acme - (.*)").expect("a mask");
     let configured = "4E3D60F754C8E5D0A4C98A2@AdobeOrg";
     for product_context in [None, Some("dma_campaign_classic")] {
@@ -350,24 +340,24 @@ pub fn membership(data: &[u8]) {
 /// What goes into headers cannot leave its place, and a fault fits on a line.
 pub fn soap(data: &[u8]) {
     use secrecy::ExposeSecret as _;
-    if let Ok(answer) = campaign::logon_answer(data) {
+    if let Ok(answer) = logon_answer(data) {
         for token in [&answer.session_token, &answer.security_token] {
             let token = token.expose_secret();
             assert!(!token.is_empty() && HeaderValue::from_str(token).is_ok());
             assert!(!token.contains([';', ',', ' ']), "{token:?}");
         }
     }
-    if let Some(fault) = campaign::fault(data) {
+    if let Some(fault) = fault(data) {
         assert!(fault.chars().count() <= 200 && !fault.chars().any(char::is_control), "{fault:?}");
     }
     let text = String::from_utf8_lossy(data);
     let token = text.trim();
     if !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic() && b != b';' && b != b',') {
-        let written = campaign::escape(token);
+        let written = escape(token);
         let answer = format!(
             "<a><pstrSessionToken>{written}</pstrSessionToken><x:pstrSecurityToken>{written}</x:pstrSecurityToken></a>"
         );
-        let read = campaign::logon_answer(answer.as_bytes()).expect("an answer");
+        let read = logon_answer(answer.as_bytes()).expect("an answer");
         assert_eq!((read.session_token.expose_secret(), read.security_token.expose_secret()), (token, token));
     }
 }

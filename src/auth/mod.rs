@@ -35,7 +35,7 @@ pub use backchannel_logout::BackchannelError;
 pub use campaign_session::is_same_campaign_session;
 pub use cleanup::{QUEUE, run_cleanup};
 pub use group_recheck::keep_checking;
-pub use identify::{AuthRequest, Caller, IdentifyError, Purpose};
+pub use identify::{AuthRequest, IdentifyError, Purpose};
 pub use login::{BeginLogin, Destination, LoginFailure, LoginStart};
 pub use login_outcome::{FinishedLogin, LoginInterrupted, LoginOutcome, RefusedLogin};
 pub use sign_out::Extent;

@@ -6,7 +6,7 @@ mod seal;
 
 pub use key_file::KeyFileError;
 pub use keys::{KeyRing, Purpose, Tag, Tagger};
-pub use seal::{Sealer, Unsealed};
+pub use seal::Sealer;
 
 use aws_lc_rs::{digest, rand};
 use base64::Engine as _;

@@ -19,7 +19,7 @@ mod token_limit;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use code::{Authorization, Tokens};
+pub use code::Tokens;
 pub use error::ImsError;
 pub use logout_token::LogoutTokenError;
 pub use person::{Profile, read_membership};

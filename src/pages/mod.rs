@@ -28,7 +28,7 @@ pub use self::problem::Problem;
 pub use self::refused::{Refused, refused};
 pub use self::saved_form::{ConfirmForms, Waiting, confirm_forms};
 pub use self::sign_out::{confirm_sign_out, signed_out};
-pub use self::text::{Text, Words};
+pub use self::text::Text;
 use crate::unix_time::UnixTime;
 
 /// What every page shows beside its own content.
@@ -54,16 +54,6 @@ pub struct Page {
 }
 
 impl Page {
-    /// The status of the response.
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// The whole document.
-    pub fn html(&self) -> &str {
-        &self.html
-    }
-
     fn render(status: StatusCode, template: &impl Template) -> Self {
         let html = template.render().expect("a template writes into a String, which does not fail");
         Self { status, html, has_form: false, in_frame: false, retry_after: None }

@@ -35,11 +35,10 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use tokio_util::sync::CancellationToken;
 
 pub use anonymous_quota::Caller;
-pub use body::{Body, Download};
+pub use body::Body;
 pub use client_body::ClientBody;
 pub use error::{BodyError, ProxyError};
 pub use health::HealthState;
-pub use http1::WireError;
 pub use upload::IntoUpload;
 pub use upstreams::Upstreams;
 pub use websocket::{WebSocketRequest, is_websocket};

@@ -33,7 +33,7 @@ mod worker_state;
 pub use admission::Admission;
 pub use handler::Handler;
 pub use lifecycle::{SignalRequest, Signals, control_runtime, raise_file_limit};
-pub use listener::{Bound, Listening, SocketFile, adopt, bind, bind_unix};
+pub use listener::{Bound, SocketFile, adopt, bind, bind_unix};
 pub use redirect::Redirect;
 pub use systemd::{Inherited, notify_ready, notify_stopping};
 pub use tls::{NO_CERTIFICATE, TlsError, server_config, server_config_from_pem};

@@ -39,20 +39,28 @@ use tower_sessions::session::{Id, Record};
 pub use assertion::{KeyError, Signer};
 pub use auth::Auth;
 pub use data::{AsOf, CampaignSession, Identity, Owner, SessionData, Tokens};
-pub use embedded::{Embedded, OpenError};
+pub use embedded::Embedded;
 pub use ended::{EndReason, EndedSession};
 pub use key::Key;
-pub use lease::SessionLease;
-pub use lifetimes::{Lifetimes, TOUCH_INTERVAL};
-pub use memory::MemoryStore;
+pub use lifetimes::Lifetimes;
+use lifetimes::TOUCH_INTERVAL;
 pub use one_time::{Attempts, OneTime};
-pub use open::{Opened, StoreStartError, open};
-pub use operate::{Listed, Listing};
-pub use redis::{Redis, RedisError};
+pub use open::{StoreStartError, open};
+pub use operate::Listed;
 pub use refresh::{ExchangeError, RefreshError};
-pub use saved_forms::{FormId, SavedForm, SavedForms, Slot};
+pub use saved_forms::{FormId, SavedForm, SavedForms};
 pub use singleflight::{Flight, Singleflight};
-pub use store::{Cursor, Notice, Page, RecordStore, SealedRecord, StoredRecord};
+pub use store::Cursor;
+use store::RecordStore;
+
+#[cfg(test)]
+use self::{
+    embedded::OpenError,
+    lease::SessionLease,
+    memory::MemoryStore,
+    redis::Redis,
+    store::{SealedRecord, StoredRecord},
+};
 pub use vault::{Entry, Vault};
 
 use crate::clock::Clock;

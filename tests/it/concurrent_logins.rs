@@ -1,7 +1,7 @@
 //! Several logins of one browser: at the same time, and one after the other.
 
 use http::StatusCode;
-use imsgate::policy::login::MAX_OPEN_LOGINS;
+use imsgate::internal::MAX_OPEN_LOGINS;
 use std::time::Duration;
 
 use crate::support::{World, logs};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Empty};
-use imsgate::policy::cookies::CookieSuffix;
+use imsgate::internal::CookieSuffix;
 
 use crate::support::request::{self, RawRequest};
 use crate::support::{Browser, OpenLogin, World};

@@ -2,7 +2,7 @@
 
 use imsgate::config::SessionMode;
 use imsgate::demo::faults::Times;
-use imsgate::policy::identity::decoded;
+use imsgate::internal::decoded_identity as decoded;
 use serde_json::json;
 
 use crate::support::assertion::claims;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use imsgate::demo;
 use imsgate::demo::faults::Times;
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
-use imsgate::policy::outbound_proxy::OutboundProxy;
+use imsgate::internal::OutboundProxy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

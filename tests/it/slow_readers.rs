@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use imsgate::policy::min_rate::MinRate;
+use imsgate::internal::MinRate;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::admin::{hits, value, with_admin};

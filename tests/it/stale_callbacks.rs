@@ -1,7 +1,7 @@
 //! Callbacks that are late, replayed or without a login: the sign-in starts again, but not endlessly.
 
 use http::StatusCode;
-use imsgate::policy::login::MAX_ATTEMPTS;
+use imsgate::internal::MAX_ATTEMPTS;
 use std::time::Duration;
 
 use crate::support::{OpenLogin, World, logs};

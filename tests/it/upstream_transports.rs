@@ -95,7 +95,7 @@ async fn unusable_certificate_files_stop_the_start_with_a_message() {
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "").unwrap();
     let missing = folder.path().join("missing.pem");
-    let error = |ca: Option<&Path>, identity| imsgate::http_client::tls_config(ca, identity).unwrap_err();
+    let error = |ca: Option<&Path>, identity| imsgate::internal::tls_config(ca, identity).unwrap_err();
     for said in [
         error(Some(&empty), None).to_string(),
         error(Some(&missing), None).to_string(),
@@ -124,7 +124,7 @@ async fn unusable_certificate_files_stop_the_start_with_a_message() {
     }
     let said = error(None, Some((&*good, &*foreign))).to_string();
     assert!(said.contains("f.pem: is not the key of the first certificate in "), "{said}");
-    assert!(imsgate::http_client::tls_config(Some(&good), Some((&*good, &*key))).is_ok());
+    assert!(imsgate::internal::tls_config(Some(&good), Some((&*good, &*key))).is_ok());
 }
 
 async fn serve_tls(listener: TcpListener, acceptor: TlsAcceptor, campaign: String) {

@@ -14,7 +14,6 @@ use hyper::ext::ReasonPhrase;
 use super::fields::is_hop_by_hop;
 
 pub use body::{Framing, Next};
-pub use chunks::{Chunks, Step};
 pub use declared::Declared;
 
 /// Why an answer is not passed on: it is none, or where it ends is in doubt, or would be for the client.

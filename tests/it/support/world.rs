@@ -15,9 +15,7 @@ use imsgate::config::{
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Recorded};
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
 use imsgate::demo::{self, CLIENT_ID, ORGANIZATION_ID, TENANT};
-use imsgate::policy::mask::Mask;
-use imsgate::policy::public::PublicPaths;
-use imsgate::server::server_config_from_pem;
+use imsgate::internal::{Mask, PublicPaths, server_config_from_pem};
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
