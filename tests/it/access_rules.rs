@@ -242,7 +242,7 @@ async fn a_health_probe_needs_no_host() {
     for path in ["/ims/health/live", "/ims/health/ready", "/ims/health/sign-in"] {
         assert_eq!(status(&format!("GET {path} HTTP/1.0")).await, 200, "{path}");
         assert_eq!(status(&format!("GET {path} HTTP/1.0\r\nHost:")).await, 200, "{path}");
-        // What names two hosts is no probe.
+        // A request that names two hosts is not a health probe.
         assert_eq!(status(&format!("GET {path} HTTP/1.0\r\nHost: {own}\r\nHost: x")).await, 400, "{path}");
     }
     for path in ["/ims/health", "/ims/healthy", "/ims/login", "/r/test", "/ims/health/../login"] {
@@ -272,7 +272,7 @@ async fn a_request_must_have_exactly_one_host_of_the_gateway() {
             421,
             "{host}"
         );
-        // Probes come by address.
+        // Health probes use the address.
         assert_eq!(RawRequest::get("/ims/health/live").for_host(&world, host).await.status(), 200);
         assert_eq!(RawRequest::get("/ims/health/ready").for_host(&world, host).await.status(), 200);
         assert_eq!(RawRequest::get("/ims/health/sign-in").for_host(&world, host).await.status(), 200);
@@ -349,7 +349,7 @@ async fn methods_for_proxies_are_refused() {
     world.stop().await;
 }
 
-/// Path and query of everything that reached Campaign.
+/// Path and query of every request that reached Campaign.
 fn reached(world: &World) -> Vec<String> {
     world.campaign.requests().into_iter().map(|Recorded { path_and_query, .. }| path_and_query).collect()
 }

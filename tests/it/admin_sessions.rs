@@ -116,7 +116,7 @@ async fn the_command_lists_and_revokes_and_its_exit_code_is_the_result() {
     assert_eq!(config.status.code(), Some(2));
 }
 
-/// Runs the program while the world goes on.
+/// Runs the program while the world is running.
 async fn command(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_imsgate"));
     command.arg("sessions").args(arguments).env_remove("IMSGATE_CONFIG");

@@ -8,7 +8,7 @@ use crate::support::admin::{hits, with_admin};
 use crate::support::request::{self, RawRequest};
 use crate::support::{Browser, OpenLogin, Redis, World};
 
-/// Begins a login and comes back with a code that IMS never gave.
+/// Begins a login and returns with an invented code.
 async fn junk_callback(browser: &Browser) {
     let to_ims = browser.get("/view/home").await;
     let state = to_ims.parameter("state").unwrap();
@@ -19,7 +19,7 @@ async fn junk_callback(browser: &Browser) {
 async fn junk_callbacks_leave_nothing_in_redis_and_stop_no_sign_in() {
     let Some(redis) = Redis::start() else { return };
     let world = World::builder().config(redis.keeps()).start().await;
-    // Connections and scripts are loaded.
+    // Loads connections and Redis scripts.
     world.signed_in("alice").await;
     let keys = redis.number("DBSIZE");
     redis.ask(&format!("CONFIG SET maxmemory {}", redis.used_memory() + (64 << 10)));
@@ -90,7 +90,7 @@ async fn sign_ins_from_one_address_are_limited_and_a_refused_one_can_go_on() {
         assert!(statuses[3..].contains(&429), "{path}: {statuses:?}");
     }
     assert!(hits(&world, "sign_ins").await >= 2);
-    // Other paths are open, and the login that was refused is there still.
+    // Other paths still work, and the refused login can be continued.
     assert_eq!(browser.get("/ims/health/live").await.status, StatusCode::OK);
     let begun = std::time::Instant::now();
     loop {

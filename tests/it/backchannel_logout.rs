@@ -12,7 +12,7 @@ async fn a_logout_token_ends_the_sessions_it_names_and_no_other() {
     let world = World::start().await;
     let (first, second) = (world.signed_in("alice").await, world.signed_in("alice").await);
     let erin = world.signed_in("erin").await;
-    // The session at IMS of the first browser: the claim `sid` of its id_token.
+    // The IMS session of the first browser: the claim `sid` of its id_token.
     let me = first.get_json("/ims/me").await.json();
     let user = me["user"].as_str().unwrap().to_owned();
     let sessions = world.ims.sessions_of("alice");
@@ -111,7 +111,7 @@ async fn tokens_that_are_not_logout_tokens_of_ims_end_nothing() {
     assert_eq!(get.status, StatusCode::METHOD_NOT_ALLOWED);
     assert!(is_alive(&alice).await);
     assert!(world.campaign.logoffs().is_empty() && world.ims.revoked().is_empty());
-    // The same token, sent as it should be, is good.
+    // The same token, sent correctly, is accepted.
     assert_eq!(post(&world, &[("logout_token", &token)]).await.status, StatusCode::OK);
     assert!(!is_alive(&alice).await);
     world.stop().await;
@@ -189,7 +189,7 @@ async fn sessions_that_could_not_be_ended_end_when_the_provider_retries() {
     world.clock.advance(std::time::Duration::from_secs(2));
     let token = world.ims.logout_token(&Signing::Honest, |_, claims| claims["sub"] = user).unwrap();
     let form = [("logout_token", &*token)];
-    // The token can be noted, the session cannot be taken out; and the instance goes before it can make up for it.
+    // The store can record the token but cannot take out the session. The instance stops before it can retry.
     redis.ask("ACL SETUSER default -getdel");
     let elsewhere = format!("https://localhost:{}/ims/backchannel-logout", other.https[0].port());
     let answer = world.browser().post_form(&elsewhere, &form).await;
@@ -225,13 +225,13 @@ async fn made_up_key_ids_cause_one_key_fetch_a_window_and_a_rotated_key_is_found
     world.stop().await;
 }
 
-/// Sends an honest token, changed like this.
+/// Sends a valid token with this change.
 async fn told(world: &World, change: impl FnOnce(&mut Value, &mut Value)) -> Answer {
     let token = world.ims.logout_token(&Signing::Honest, change).unwrap();
     post(world, &[("logout_token", &token)]).await
 }
 
-/// As a provider does: no cookie, no origin.
+/// Like a provider: no cookie, no origin.
 async fn post(world: &World, form: &[(&str, &str)]) -> Answer {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let request = Request::post("/ims/backchannel-logout")

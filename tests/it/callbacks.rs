@@ -72,7 +72,7 @@ async fn a_callback_of_somebody_elses_login_signs_nobody_in() {
     let again = victim.get(&login.callback()).await;
     world.assert_begins_again(&again);
     assert_eq!(victim.session(), None);
-    // Nor with a login of the victim's own open at the same time.
+    // Nor while the victim has an open login.
     victim.get("/view/home").await;
     assert_eq!(victim.get(&login.callback()).await.session_cookie(), None);
     assert!(world.ims.token_requests().is_empty());
@@ -145,7 +145,7 @@ async fn only_a_get_is_a_callback() {
     world.stop().await;
 }
 
-/// Puts this login's values into a query.
+/// Inserts the values of this login into a query.
 fn fill(login: &OpenLogin, world: &World, query: &str) -> String {
     let issuer = world.ims.url();
     query

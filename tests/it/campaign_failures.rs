@@ -11,7 +11,7 @@ use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
 use crate::support::{Builder, World};
 
-/// One worker, so that the next request takes the connection that the one before gave back.
+/// One worker, so that the next request uses the connection of the previous one.
 fn in_front_of(upstreams: &[&str]) -> Builder {
     let upstreams: Vec<_> = upstreams.iter().map(|url| url.parse().unwrap()).collect();
     World::builder()
@@ -22,7 +22,7 @@ fn in_front_of(upstreams: &[&str]) -> Builder {
         .config(|config| config.listen.workers = 1)
 }
 
-/// At once, each with one request after the other.
+/// All at the same time, each with one request after the other.
 const CLIENTS: usize = 8;
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -84,7 +84,7 @@ async fn one_of_two_upstreams_is_enough() {
 
 #[tokio::test]
 async fn a_connection_closed_while_idle_loses_no_response() {
-    // Says nothing of closing, and closes.
+    // Closes without having announced it.
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         let head = seen.request(&mut line).await?;
         line.body(&head).await.ok()?;
@@ -142,7 +142,7 @@ async fn connections_to_campaign_are_reused() {
 
 #[tokio::test]
 async fn unsafe_requests_are_never_repeated() {
-    // Every connection answers once; the second request on it is read, and the connection ends without an answer.
+    // Every connection answers one request. It reads the second one and closes without a response.
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         let head = seen.request(&mut line).await?;
         line.body(&head).await.ok()?;
@@ -167,7 +167,7 @@ async fn unsafe_requests_are_never_repeated() {
     let orders = upstream.seen().iter().filter(|line| line.contains("/r/order")).count();
     assert_eq!(orders, 1, "{:?}", upstream.seen());
 
-    // A body makes a GET one that is not repeated: it is gone.
+    // A GET with a body is not repeated, because the body is gone.
     assert_eq!(RawRequest::get("/r/2").of(&world).await.status(), 200);
     tokio::time::sleep(idle).await;
     let with_body = RawRequest::get("/r/query").with("Content-Length: 3");

@@ -15,12 +15,12 @@ const EXPIRED: &str = "XSV-350008";
 const CALL: &str = "<SOAP-ENV:Envelope xmlns:SOAP-ENV='http://schemas.xmlsoap.org/soap/envelope/'><SOAP-ENV:Body>\
     <GetOption xmlns='urn:xtk:session'><sessiontoken/><name>XtkDatabaseId</name></GetOption></SOAP-ENV:Body></SOAP-ENV:Envelope>";
 
-/// Requests that reached Campaign at this path.
+/// Requests to this path that reached Campaign.
 fn requests(world: &World, path: &str) -> Vec<Recorded> {
     world.campaign.requests().into_iter().filter(|request| request.path_and_query == path).collect()
 }
 
-/// Logons that reached Campaign; what clients call themselves is none.
+/// Logons that reached Campaign. A logon in a client's own request does not count.
 fn logons(world: &World) -> usize {
     let is_logon = |request: &Recorded| request.header("soapaction") == Some("xtk:session#BearerTokenLogon");
     requests(world, SOAP).iter().filter(|request| is_logon(request)).count()
@@ -60,7 +60,7 @@ async fn a_page_is_requested_again_with_a_new_campaign_session() {
     assert_eq!(live.len(), 1);
     assert_eq!(cookies[1], format!("__sessiontoken={}", live[0].session_token));
     assert_eq!(tokens[1], live[0].security_token);
-    // From here on nothing is asked twice.
+    // From here on, every request is sent once.
     assert_eq!(page.of(&world).await.status(), 200);
     assert_eq!(requests(&world, "/view/home?a=1").len(), 3);
     world.stop().await;
@@ -149,7 +149,7 @@ async fn an_expired_session_in_a_compressed_response_is_recognised() {
     world.stop().await;
 }
 
-/// What Campaign answers with this text within the body of a SOAP answer.
+/// The response of Campaign with this text in the body of a SOAP response.
 fn soap_answer(inner: &str) -> String {
     format!(
         "<SOAP-ENV:Envelope xmlns:SOAP-ENV='http://schemas.xmlsoap.org/soap/envelope/'><SOAP-ENV:Body>{inner}\

@@ -8,14 +8,14 @@ use imsgate::demo::ims::Endpoint;
 
 use crate::support::World;
 use crate::support::request::{self, RawRequest};
-use crate::support::saved_form::{LUNCH, URLENCODED, confirmation, form, received, send};
+use crate::support::saved_form::{AFTER_IDLE_TIMEOUT, URLENCODED, confirmation, form, received, send};
 
 #[tokio::test]
 async fn a_logout_reaches_campaign_and_ims_when_the_browser_disconnects() {
     let world = World::builder().instance(|it| it.ims.timeout = Duration::from_secs(1)).start().await;
     let session = world.signed_in("alice").await.session().unwrap();
     let asked = || world.ims.requests_to(Endpoint::Revoke);
-    // The first of two tokens: while IMS is silent about it, the browser goes.
+    // While IMS does not answer the first of two revocations, the browser disconnects.
     world.ims.faults().answer(Endpoint::Revoke, Times::Once, Fault::Never);
     let logout =
         RawRequest::post("/ims/logout", "").session(&session).with(&format!("Origin: {}", world.origin));
@@ -32,7 +32,7 @@ async fn a_logout_reaches_campaign_and_ims_when_the_browser_disconnects() {
 async fn a_form_that_meets_a_restarted_campaign_is_still_saved() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
     let kept = browser.request(form(&world, "/demo/echo/a", URLENCODED, "a=b")).await;
     let page = confirmation(&browser, kept).await;
     world.campaign.expire_all_sessions();
@@ -42,7 +42,7 @@ async fn a_form_that_meets_a_restarted_campaign_is_still_saved() {
     assert!(still.text().contains("still kept"), "{}", still.text());
     let echo = send(&world, &browser, &browser.get("/ims/resume").await).await;
     assert_eq!(echo.json()["body_len"], 3, "{}", echo.text());
-    // The first was refused by Campaign without a look at it.
+    // Campaign refused the first attempt without processing it.
     assert_eq!(received(&world).len(), 2);
     assert_eq!(send(&world, &browser, &page).await.status, StatusCode::GONE);
     world.stop().await;

@@ -111,5 +111,5 @@ async fn assert_ends(world: &World, status: StatusCode) {
     assert_eq!(browser.get("/ims/health/live").await.status, StatusCode::OK);
 }
 
-/// What happens to a token answer on its way.
+/// A change of a token response.
 type Change = fn(&mut Value);

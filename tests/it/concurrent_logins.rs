@@ -57,7 +57,7 @@ async fn a_sign_in_of_another_person_replaces_the_session_of_the_browser() {
     let alice = browser.at_ims(&one, "alice").await;
     browser.follow(&alice).await;
     let first = browser.session().unwrap();
-    // The second tab's form was open all the while.
+    // The form of the second tab was open all the time.
     let form = format!("{}/ims/sign-in", world.ims.url());
     let request = two.target().query().unwrap().to_owned();
     let dave = browser.post_form(&form, &[("request", &request), ("username", "dave")]).await;
@@ -82,7 +82,7 @@ async fn open_logins_of_a_browser_are_bounded_and_the_oldest_goes_first() {
         let name = format!("__Host-imsgate-login-{}", login.parameter("state").unwrap());
         assert_eq!(open.contains(&name), index >= 3, "login {index}");
     }
-    // One that had to go is begun again by itself.
+    // A login that was dropped starts again by itself.
     let to_callback = browser.at_ims(&begun[0], "alice").await;
     let again = browser.follow(&to_callback).await;
     let arrived = browser.open(again.target().as_str()).await;
@@ -106,7 +106,7 @@ async fn every_login_gives_a_new_session_and_ends_the_one_before() {
     replay.plant("__Host-imsgate", &first);
     assert_eq!(replay.get_json("/ims/me").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(browser.get_json("/ims/me").await.status, StatusCode::OK);
-    // Nothing of the old one stays open anywhere.
+    // Nothing of the old session stays open.
     world.eventually(|| world.campaign.logoffs() == [at_campaign.clone()]).await;
     world.eventually(|| world.ims.revoked().len() == 1).await;
     world.stop().await;
@@ -115,7 +115,7 @@ async fn every_login_gives_a_new_session_and_ends_the_one_before() {
 #[tokio::test]
 async fn a_session_cookie_planted_before_the_login_is_worthless_after_it() {
     let world = World::start().await;
-    // An attacker's own living session, and one that never was.
+    // An attacker's own live session, and an invented one.
     let living = world.signed_in("dave").await.session().unwrap();
     for planted in [living.as_str(), "AAAAAAAAAAAAAAAAAAAAAA"] {
         let victim = world.browser();

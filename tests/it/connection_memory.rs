@@ -23,7 +23,7 @@ async fn an_idle_connection_holds_no_buffers() {
         let gateway = Process::start(&campaign.url());
         let get = "GET /r/test HTTP/1.1\r\nHost: localhost\r\n\r\n";
         let (before, mut connections) = many(&gateway, get, b"simulator'/>").await;
-        // TLS has 4 kB for the next record, keys and state; then there is the connection's task.
+        // TLS has 4 kB for the next record, and its keys and state. The rest is the task of the connection.
         costs(&gateway, before, 18).await?;
         for connection in &mut connections {
             exchange(connection, get, b"simulator'/>").await;
@@ -89,7 +89,7 @@ async fn fields_in_the_hpack_table_hold_no_buffers() {
             }
             senders.push(sender);
         }
-        // Fifty buffers of 8 kB would be 400.
+        // Fifty buffers of 8 kB would be 400 kB.
         costs_each(&gateway, before, READERS, 100).await?;
         Ok(())
     })
@@ -128,7 +128,7 @@ async fn a_client_that_does_not_read_stops_the_upstream_and_fills_no_memory() {
             let now = sent.load(Ordering::Relaxed);
             still = if now == last { still + 1 } else { 0 };
             last = now;
-            // What the kernel keeps for two sockets, at most.
+            // The most that the kernel buffers for two sockets.
             assert!(now < READERS * (32 << 20), "{now} bytes and no end");
         }
         costs_each(&gateway, before, READERS, 800).await?;
@@ -141,9 +141,9 @@ async fn a_client_that_does_not_read_stops_the_upstream_and_fills_no_memory() {
     .await;
 }
 
-/// Clients that each sent these bytes and heard `until`; and what was resident before them.
+/// Clients that sent these bytes and received `until`, and the resident memory before them.
 async fn many(gateway: &Process, bytes: &str, until: &[u8]) -> (u64, Vec<Stream>) {
-    // What all of them share is there after the first few.
+    // The first few clients load what all of them share.
     for _ in 0..50 {
         exchange(&mut gateway.connect(wire::HTTP_1).await, bytes, until).await;
     }
@@ -166,7 +166,7 @@ async fn exchange(stream: &mut Stream, bytes: &str, until: &[u8]) {
     }
 }
 
-/// Each of the clients costs at most so many kB, once the gateway has noticed that they are silent.
+/// Each client takes at most so many kB, after the gateway has noticed that it is silent.
 async fn costs(gateway: &Process, before: u64, limit: u64) -> Result<(), String> {
     costs_each(gateway, before, CLIENTS, limit).await
 }
@@ -185,8 +185,8 @@ async fn costs_each(gateway: &Process, before: u64, clients: u64, limit: u64) ->
     }
 }
 
-/// What an allocator keeps for later depends on chance, by some megabytes in a busy machine: a gateway that holds no buffers
-/// shows it in one of three processes.
+/// How much memory an allocator keeps varies by some megabytes on a busy machine. If the gateway holds no buffers, at least
+/// one of three processes shows it.
 async fn tried(test: impl AsyncFn() -> Result<(), String>) {
     let mut said = Vec::new();
     for _ in 0..3 {

@@ -20,7 +20,7 @@ const POST: u8 = 0x83;
 const END_STREAM: u8 = 1;
 const WINDOW_UPDATE: u8 = 8;
 
-/// One worker with eight connections: four for callers without a session, two of these for one address.
+/// One worker with eight connections: four for callers without a session, two of these for each address.
 fn eight(grace: Duration) -> Builder {
     with_admin()
         .config(move |config| {
@@ -37,7 +37,7 @@ fn eight(grace: Duration) -> Builder {
 const LONG: Duration = Duration::from_mins(10);
 const SHORT: Duration = Duration::from_millis(800);
 
-/// Opens streams by the dozen: with a window of a byte for what they get, or with a body that never comes.
+/// Opens many streams: with a response window of one byte, or with a body that never arrives.
 async fn streams(world: &World, method: u8, path: &str, count: u32, from: Ipv4Addr) -> wire::Stream {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     http2_frames::frame(&mut bytes, SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 1]);
@@ -61,7 +61,7 @@ async fn streams(world: &World, method: u8, path: &str, count: u32, from: Ipv4Ad
     stream
 }
 
-/// So many of these bodies, begun over HTTP/1.1.
+/// Starts so many uploads over HTTP/1.1.
 async fn uploads(world: &World, count: usize, length: usize, begun: &str) -> Vec<RawConnection> {
     let mut lines = Vec::new();
     for _ in 0..count {
@@ -78,7 +78,7 @@ async fn reached(world: &World, limit: &str) {
     tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{limit} was never reached"));
 }
 
-/// Somebody with a session gets every answer, over one connection after the other.
+/// A person with a session gets every response, over several connections.
 async fn people_work(world: &World, session: &str) {
     for _ in 0..8 {
         let answer =
@@ -97,10 +97,10 @@ async fn unread_responses_leave_connections_for_people_and_for_other_addresses()
     }
     reached(&world, "address_share").await;
     people_work(&world, &alice).await;
-    // Another address still has its share.
+    // Another address still gets its share.
     let mut other = streams(&world, GET, "/r/test", 1, Ipv4Addr::new(127, 0, 0, 9)).await;
     assert_eq!(status_of(&mut other).await, [0x88], ":status 200");
-    // Many addresses have no more than the share of all.
+    // Many addresses together get no more than the share of callers without a session.
     for last in 20..24 {
         readers.push(streams(&world, GET, "/res/10m", 4, Ipv4Addr::new(127, 0, 0, last)).await);
     }
@@ -109,7 +109,7 @@ async fn unread_responses_leave_connections_for_people_and_for_other_addresses()
     world.stop().await;
 }
 
-/// The first byte of the first header block: an index of the static table for the commonest answers.
+/// The first byte of the first header block: the index of a common status in the static table.
 async fn status_of(stream: &mut wire::Stream) -> [u8; 1] {
     let reading = async {
         loop {
@@ -133,7 +133,7 @@ async fn a_small_body_that_does_not_arrive_holds_no_connection_to_campaign() {
     world.campaign.forget_requests();
     let lines = uploads(&world, 30, 20, "a").await;
     people_work(&world, &alice).await;
-    // Others without a session are served as well: nothing is held.
+    // Others without a session are served too: no connection is held.
     assert_eq!(RawRequest::post("/webApp/x", "a=b").of(&world).await.status(), 200);
     let statuses = futures_util::future::join_all(lines.into_iter().map(|mut line| async move {
         tokio::time::timeout(PATIENCE, line.answer(false)).await.expect("it ends").unwrap().status()
@@ -148,7 +148,7 @@ async fn a_small_body_that_does_not_arrive_holds_no_connection_to_campaign() {
 
 #[tokio::test]
 async fn long_uploads_that_trickle_leave_connections_for_people_and_end() {
-    // Answers when it has all of a request, and signs in nobody by itself.
+    // Answers after a complete request. It does not handle logons.
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         loop {
             let head = seen.request(&mut line).await?;
@@ -191,7 +191,7 @@ async fn http2_uploads_that_never_arrive_leave_connections_for_people() {
     world.stop().await;
 }
 
-/// What Campaign takes its time with is nobody's slowness.
+/// A delay at Campaign does not make the client slow.
 #[tokio::test]
 async fn an_upload_that_campaign_reads_slowly_is_not_a_slow_client() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {

@@ -16,7 +16,7 @@ async fn a_browser_that_loses_the_session_cookie_gets_a_page_and_no_redirect_loo
     let answer = browser.get("/view/home").await;
     assert_eq!(answer.status, 400);
     assert!(answer.text().contains("did not keep the sign-in cookie"), "{}", answer.text());
-    // A person who asks again by hand, or later, begins a login as ever.
+    // A person who loads the page again later starts a normal login.
     let again = browser.get("/view/home").await;
     assert_eq!(again.status, 303);
     world.stop().await;
@@ -51,7 +51,7 @@ async fn session_cookies_without_the_host_prefix_are_ignored() {
     world.stop().await;
 }
 
-/// HTTP/2 lets a client split its cookies over several fields, which have to be one again for whoever speaks HTTP/1.1
+/// HTTP/2 allows a client to split its cookies into several fields. They must be joined for HTTP/1.1
 /// (RFC 9113 §8.2.3). Some clients of HTTP/1.1 do the same.
 #[tokio::test]
 async fn cookie_fields_are_joined_in_order_for_campaign() {
@@ -129,7 +129,7 @@ async fn cookies_that_this_gateway_did_not_seal_are_never_removed() {
     let world = World::start().await;
     let browser = world.browser();
     let state = "0abcdefghijklmnopqrstuv";
-    // A neighbour without a suffix has the same names.
+    // A neighbour without a suffix uses the same names.
     let foreign: Vec<String> =
         (0..8).map(|number| format!("__Host-imsgate-login-{number}abcdefghijklmnopqrstuv")).collect();
     for name in &foreign {
@@ -148,13 +148,13 @@ async fn cookies_that_this_gateway_did_not_seal_are_never_removed() {
     for name in foreign.iter().map(String::as_str).chain(["__Host-imsgate", "__Host-imsgate-was"]) {
         assert!(browser.cookie(name).is_some(), "{name}");
     }
-    // The newest login of ours can be finished among all of them.
+    // The newest login of this gateway can be finished in spite of all of them.
     let answer = browser.sign_in("alice", "/view/home").await;
     assert_eq!(answer.location(), "/view/home", "{}", answer.text());
     world.stop().await;
 }
 
-/// Loses the session's cookie and no other.
+/// Removes only the session cookie.
 fn lose_session(browser: &Browser) {
     let fresh = browser.cookie("__Host-imsgate-fresh").unwrap();
     browser.forget("__Host-imsgate");

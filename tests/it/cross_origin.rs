@@ -9,7 +9,7 @@ use crate::support::{World, logs};
 
 const ECHO: &str = "/demo/echo";
 
-/// Fields of a request, as a sibling host, another site and our own pages send them; `{own}` is this gateway's origin.
+/// Fields of a request from a sibling host, another site and our own pages. `{own}` is the origin of this gateway.
 const SENT: &[(&[&str], bool)] = &[
     (&[], true),
     (&["Sec-Fetch-Site: same-origin"], true),
@@ -83,7 +83,7 @@ async fn a_refused_write_is_explained_for_each_kind_of_client_and_audited() {
     assert!(page.text().contains("came from another site"), "{}", page.text());
     audited(&page);
 
-    // A client that signs its call with a token of its own is no exception.
+    // A client that authenticates its call with its own token is no exception.
     let token = "X-Security-Token: @own==";
     for soap in [
         RawRequest::post("/nl/jsp/soaprouter.jsp", "<x/>").with("Content-Type: text/xml; charset=utf-8"),
@@ -106,7 +106,7 @@ async fn a_refused_write_is_explained_for_each_kind_of_client_and_audited() {
     world.stop().await;
 }
 
-/// A WebSocket begins with a safe method, and is a way to write (cross-site WebSocket hijacking).
+/// A WebSocket starts with a safe method, but can write (cross-site WebSocket hijacking).
 #[tokio::test]
 async fn a_websocket_from_another_origin_is_refused_in_every_mode() {
     let world = World::start().await;
@@ -142,7 +142,7 @@ async fn without_a_live_session_the_origin_is_not_checked() {
     world.stop().await;
 }
 
-/// A web form on another site serves everybody. Who happens to be signed in here is served as a stranger there.
+/// A web form on another site is for everybody. There, a person who is signed in here counts as a stranger.
 #[tokio::test]
 async fn a_public_form_of_another_site_is_sent_without_any_credential() {
     for mode in [SessionMode::BearerLogon, SessionMode::Bearer, SessionMode::Headers] {
@@ -158,7 +158,7 @@ async fn a_public_form_of_another_site_is_sent_without_any_credential() {
             }
             assert_eq!(request.header("x-ims-user").unwrap_or_default(), "", "{mode:?} {field}");
         }
-        // Our own page: as the person.
+        // A page of our own posts as the signed-in person.
         let own = format!("Origin: {}", world.origin);
         RawRequest::post("/webApp/landing", "a=b").session(&alice).with(&own).of(&world).await;
         assert!(!world.last_request().header("x-ims-user").unwrap_or_default().is_empty());
@@ -182,7 +182,7 @@ async fn another_host_of_this_gateway_is_another_origin() {
         ("console.example.com", world.origin.as_str(), 403),
         ("console.example.com", "http://console.example.com", 403),
         (request::host(&world), "https://console.example.com", 403),
-        // A proxy before the gateway dropped the port.
+        // A proxy in front of the gateway removed the port.
         ("localhost", world.origin.as_str(), 200),
         ("localhost", "https://localhost:1", 403),
     ] {

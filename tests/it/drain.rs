@@ -59,7 +59,7 @@ async fn clients_that_keep_connections_see_every_answer() {
                         response.into_body().collect().await.expect("a whole answer");
                         answered.fetch_add(1, Ordering::Relaxed);
                     }
-                    // Not sent at all, or told that it was not looked at (RFC 9113 §6.8): the client may send it elsewhere.
+                    // Not sent at all, or refused before processing (RFC 9113 §6.8): the client may send it elsewhere.
                     Err(error) => {
                         let reset = std::error::Error::source(&error).map(ToString::to_string);
                         let unsent = error.is_canceled() || error.is_closed();
@@ -125,13 +125,13 @@ async fn a_gateway_without_work_stops_at_once() {
     assert!(line.rest().await.is_empty());
 }
 
-/// Whatever a client does that has nothing in flight, it holds up nobody: the drain time is for requests.
+/// A client with nothing in flight does not delay the stop: the drain time is for requests.
 #[tokio::test]
 async fn idle_clients_do_not_delay_the_stop() {
     const HALF_A_HELLO: &[u8] = &[0x16, 3, 1, 2];
     let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_mins(2)).start().await;
     let host = request::host(&world).to_owned();
-    // HTTP/2, one request answered, and from then on no answer to anything.
+    // HTTP/2: one request is answered; then the client answers nothing.
     let mut http2 = world.connect_http2().await;
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     frame(&mut bytes, SETTINGS, 0, 0, &[]);
@@ -143,7 +143,7 @@ async fn idle_clients_do_not_delay_the_stop() {
     let no_tls = TcpStream::connect(world.address()).await.unwrap();
     let mut half_tls = TcpStream::connect(world.address()).await.unwrap();
     half_tls.write_all(HALF_A_HELLO).await.unwrap();
-    // HTTP/1.1: half a head, a kept connection, an upload that was refused and goes on.
+    // HTTP/1.1: half a head, an idle connection, and an upload that continues after its refusal.
     let mut half = request::connect(&world).await;
     half.send(format!("GET /r/test HTTP/1.1\r\nHost: {host}\r\n")).await;
     let mut kept = request::connect(&world).await;
@@ -164,7 +164,7 @@ async fn idle_clients_do_not_delay_the_stop() {
     drop((http2, no_tls, half_tls, half));
 }
 
-/// A request in flight has the drain time, whoever else is there.
+/// A request in flight has the drain time, whatever other clients do.
 #[tokio::test]
 async fn a_request_in_flight_outlasts_idle_clients() {
     let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_mins(2)).start().await;

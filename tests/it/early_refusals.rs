@@ -8,11 +8,11 @@ use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
 use crate::support::{World, eventually};
 
-/// Longer than any time that a socket is usually kept open for a client that does not listen.
+/// Longer than a server usually keeps a socket open for a client that does not read.
 const PIECES: usize = 80;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A client that reads nothing before it has sent everything.
+/// A client that reads only after it has sent everything.
 async fn uploads(world: &World, head: RawRequest, length: usize, status: u16) {
     let mut line = request::connect(world).await;
     line.send(head.with(&format!("Content-Length: {length}")).kept(request::host(world))).await;
@@ -42,13 +42,13 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
     world.stop().await;
 }
 
-/// Campaign answers an upload by itself, and does not read on.
+/// Campaign answers an upload early and stops reading.
 #[tokio::test]
 async fn a_refusal_of_campaign_reaches_a_client_that_is_still_sending() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         line.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno").await;
-        // As long as it takes to be read: closed over unread bytes, it would be lost here already.
+        // Until the response was read: closing with unread bytes would discard it here.
         tokio::time::sleep(Duration::from_millis(500)).await;
         None
     })
@@ -58,7 +58,7 @@ async fn a_refusal_of_campaign_reaches_a_client_that_is_still_sending() {
     world.stop().await;
 }
 
-/// Nor is anybody waited for who has stopped sending.
+/// The gateway does not wait for a client that has stopped sending.
 #[tokio::test]
 async fn a_client_that_is_silent_after_a_refusal_is_disconnected() {
     let world = with_admin().start().await;

@@ -15,7 +15,7 @@ use crate::support::upstreams::{
 };
 use crate::support::{World, eventually, logs};
 
-/// Asks until ten in a row went to `wanted` and none to `other`.
+/// Sends requests until ten in a row went to `wanted` and none to `other`.
 async fn all_go_to(world: &World, wanted: &Upstream, other: &Upstream) {
     eventually(async || {
         let (before, elsewhere) = (requests(wanted), requests(other));
@@ -77,7 +77,7 @@ async fn if_all_health_checks_fail_servers_are_still_tried() {
 
 #[tokio::test]
 async fn a_server_that_fails_is_ejected_without_a_health_check() {
-    // Reads requests and closes without an answer.
+    // Reads requests and closes without a response.
     let failing = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         None
@@ -116,7 +116,7 @@ async fn a_server_whose_responses_break_off_is_ejected() {
 
 #[tokio::test]
 async fn response_heads_do_not_count_against_responses_that_break_off() {
-    // Twenty are under way before the first of them breaks off.
+    // Twenty responses are in flight before the first of them breaks off.
     let permits = Arc::new(Semaphore::new(0));
     let gate = permits.clone();
     let breaking = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
@@ -212,7 +212,7 @@ async fn an_open_websocket_counts_as_a_success_of_an_ejected_server() {
     let world = in_front_of(&[(&flapping, 1), (&good, 1)], |campaign| {
         campaign.health.ejection = Duration::from_millis(5);
         campaign.health.max_ejection = Duration::from_millis(40);
-        // Who is tried again and says nothing is tried once in twice this time.
+        // A server that is tried again and does not answer is tried once in twice this time.
         campaign.connect_timeout = PATIENCE;
     })
     .await;

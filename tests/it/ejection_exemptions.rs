@@ -17,7 +17,7 @@ use crate::support::upstreams::{
 #[tokio::test]
 async fn a_slow_reader_does_not_count_as_a_server_failure() {
     const LENGTH: usize = 64 * 1024 * 1024;
-    // Gives up on a client that does not read, as servers do.
+    // Closes when the client does not read, as servers do.
     let gave_up = Arc::new(Notify::new());
     let notify = gave_up.clone();
     let impatient = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
@@ -61,7 +61,7 @@ async fn a_slow_reader_does_not_count_as_a_server_failure() {
 
 #[tokio::test]
 async fn an_incomplete_upload_does_not_count_as_a_server_failure() {
-    // Answers before it has read the request, and closes over what is still to come.
+    // Answers before it has read the request, and closes with unread bytes.
     let hasty = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         loop {
             let head = seen.request(&mut line).await?;
@@ -104,7 +104,7 @@ async fn an_incomplete_upload_does_not_count_as_a_server_failure() {
 
 #[tokio::test]
 async fn an_event_stream_is_neither_success_nor_failure() {
-    // Cut, as somebody between does with silent ones; or ended in order.
+    // Reset, as a middlebox does with silent connections, or ended properly.
     for end in ["", "0\r\n\r\n"] {
         neither_for_nor_against(end).await;
     }
@@ -113,7 +113,7 @@ async fn an_event_stream_is_neither_success_nor_failure() {
 async fn neither_for_nor_against(end: &'static str) {
     let broken = Arc::new(AtomicBool::new(false));
     let flag = broken.clone();
-    // Pages break off only when it is broken.
+    // Pages break off only while the server is broken.
     let server = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
         let broken = flag.clone();
         async move {
@@ -150,7 +150,7 @@ async fn neither_for_nor_against(end: &'static str) {
 
 #[tokio::test]
 async fn a_stalled_client_does_not_count_as_a_server_failure() {
-    // Gives up on a request whose body does not come, without a word.
+    // Closes without a response when the body of a request does not arrive.
     let impatient = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         loop {
             let head = seen.request(&mut line).await?;
@@ -190,7 +190,7 @@ async fn a_stalled_client_does_not_count_as_a_server_failure() {
 async fn a_closed_idle_connection_does_not_count_as_a_server_failure() {
     let permits = Arc::new(Semaphore::new(0));
     let gate = permits.clone();
-    // Closes over the second request of each connection.
+    // Closes on the second request of each connection.
     let closing = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
         let gate = gate.clone();
         async move {
@@ -204,7 +204,7 @@ async fn a_closed_idle_connection_does_not_count_as_a_server_failure() {
     .await;
     let good = patient(permits.clone()).await;
     let world = in_front_of(&[(&closing, 1), (&good, 1)], passed_over_for_an_hour).await;
-    // Four at once to each, and four connections of each that are kept.
+    // Four requests at a time to each server, so that four connections to each become idle.
     let mut lines = Vec::new();
     for _ in 0..8 {
         let mut line = request::connect(&world).await;

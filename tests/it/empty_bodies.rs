@@ -14,7 +14,7 @@ use crate::support::http1::{PATIENCE, RawConnection};
 use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
 
-/// Answers of which each leaves the connection open: what a client gets next shows whether it saw the end of this one.
+/// Responses that leave the connection open. The next response shows whether the client found the end of this one.
 const BODILESS: [(&str, u16, &str); 6] = [
     ("GET", 204, "Content-Length: 4\r\n"),
     ("GET", 204, "Transfer-Encoding: chunked\r\n"),
@@ -91,7 +91,7 @@ async fn the_content_length_of_a_response_to_head_stays() {
     world.stop().await;
 }
 
-/// The framing fields of each request, and then the answer.
+/// Reports the framing fields of each request, then answers.
 async fn framings() -> (Upstream, mpsc::UnboundedReceiver<String>) {
     let (told, news) = mpsc::unbounded_channel();
     let upstream = Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
@@ -121,7 +121,7 @@ async fn framings() -> (Upstream, mpsc::UnboundedReceiver<String>) {
 
 type Frames = std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
 
-/// Over HTTP/2 the end of a request may come behind its head, in an empty DATA frame.
+/// Over HTTP/2 the end of a request may follow its head, in an empty DATA frame.
 #[tokio::test]
 async fn a_request_whose_end_follows_its_head_has_no_body() {
     let (upstream, mut news) = framings().await;
@@ -130,7 +130,7 @@ async fn a_request_whose_end_follows_its_head_has_no_body() {
     for method in ["GET", "HEAD", "OPTIONS", "DELETE", "PROPFIND"] {
         for late in [false, true] {
             let frames: Frames = if late {
-                // Nothing tells when the head has arrived there: the end comes when it has had the time to.
+                // Nothing shows that the head has arrived, so the end comes after a pause.
                 let pause = async { tokio::time::sleep(Duration::from_millis(100)).await };
                 Box::pin(futures_util::stream::once(pause).filter_map(|()| async { None }))
             } else {
@@ -143,7 +143,7 @@ async fn a_request_whose_end_follows_its_head_has_no_body() {
             assert_eq!(news.recv().await.unwrap(), "", "{method} {late}");
         }
     }
-    // Where a body is expected, "none" has to be said (RFC 9110 §8.6).
+    // Where a body is expected, its absence must be stated (RFC 9110 §8.6).
     for method in ["POST", "PUT", "PATCH"] {
         let frames: Frames = Box::pin(futures_util::stream::empty());
         let request = Request::builder().method(method).uri(format!("{}/r/x", world.origin));
@@ -154,7 +154,7 @@ async fn a_request_whose_end_follows_its_head_has_no_body() {
     world.stop().await;
 }
 
-/// What is there is a body, also behind empty pieces; and nobody waits for ever for one that does not come.
+/// Bytes that arrive are a body, also after empty pieces. The gateway does not wait endlessly for a body that does not arrive.
 #[tokio::test]
 async fn a_body_that_follows_the_head_is_forwarded_complete() {
     let (upstream, mut news) = framings().await;

@@ -16,33 +16,33 @@ use crate::support::upstream::{Seen, Upstream};
 use crate::support::{World, eventually, http2_frames, logs};
 
 struct Case {
-    /// As metrics and logs name it.
+    /// The name in metrics and logs.
     limit: &'static str,
     /// Its keys in `[limits]`.
     keys: &'static [&'static str],
     set: fn(&mut Config),
     reach: Reach,
-    /// Of the answer, where there is a request that can be answered.
+    /// The statuses, if there is a request to answer.
     status: Option<u16>,
 }
 
-/// What a client does.
+/// How the client reaches the limit.
 enum Reach {
-    /// Has a connection in use and opens another one.
+    /// Opens a second connection while the first is in use.
     TwoConnections,
-    /// Sends this, to which so many answers come.
+    /// Sends these bytes and expects so many responses.
     Sends(usize, fn(&str) -> Vec<u8>),
-    /// Sends these frames.
+    /// Sends these HTTP/2 frames.
     Frames(fn(&World) -> Vec<u8>),
-    /// Connects and says nothing, not even a word of TLS.
+    /// Connects and sends nothing, not even a TLS handshake.
     NoWord,
-    /// Connects and asks nothing.
+    /// Connects and sends no request.
     NoRequest,
-    /// Asks for a long answer and reads nothing.
+    /// Requests a long response and does not read it.
     NoReading,
-    /// The same, and nothing is lost for it.
+    /// The same, and the response arrives complete in the end.
     Waits,
-    /// Has an answer under way that it does not read, and asks for another.
+    /// Does not read a response and sends another request.
     HoldsAnAnswer,
 }
 
@@ -182,14 +182,14 @@ const CASES: &[Case] = &[
 /// A stream beyond this limit is refused by h2, which tells nobody: `http2_floods::streams_beyond_the_limit_are_refused`.
 const UNCOUNTED: &[&str] = &["http2_streams"];
 
-/// Changes the limits of connections to Campaign.
+/// Changes the limits of the connection pool for Campaign.
 fn pool(config: &mut Config, change: impl FnOnce(&mut PoolLimits)) {
     let campaign = &mut Arc::get_mut(&mut config.instance).unwrap().campaign;
     campaign.pool.queue_timeout = Duration::from_millis(200);
     change(&mut campaign.pool);
 }
 
-/// A client with an address that nobody else has, by which what is logged of it is found.
+/// A client with a unique address, which identifies its log lines.
 struct Client<'a> {
     world: &'a World,
     address: Ipv4Addr,
@@ -206,7 +206,7 @@ impl Client<'_> {
         RawConnection::new(self.world.connect_over(self.connect().await).await.unwrap())
     }
 
-    /// Sends this and gives the status of each answer.
+    /// Sends these bytes and returns the status of each response.
     async fn sends(&self, bytes: &[u8], answers: usize) -> (Vec<u16>, RawConnection) {
         let mut line = self.line().await;
         line.send(bytes).await;
@@ -217,7 +217,7 @@ impl Client<'_> {
         (statuses, line)
     }
 
-    /// Reaches the limit; the statuses it is told.
+    /// Reaches the limit. Returns the statuses.
     async fn reach(&self, case: &Case) -> Vec<u16> {
         let host = request::host(self.world);
         match case.reach {
@@ -324,7 +324,7 @@ fn reference() -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// Reads requests and never says a word.
+/// Reads requests and never answers.
 async fn silent() -> Upstream {
     Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         while seen.request(&mut line).await.is_some() {}
@@ -342,7 +342,7 @@ async fn every_deadline_for_campaign_has_a_response_a_count_and_a_log_line() {
         ("queue_timeout", 503, "busy", "all 1 connections"),
     ] {
         let upstream = silent().await;
-        // For TLS's first word a silent server lets wait, too.
+        // A silent server never answers the TLS handshake, either.
         let scheme = if key == "connect_timeout" { "https" } else { "http" };
         let url = upstream.url.replacen("http", scheme, 1).parse().unwrap();
         let world = with_admin()

@@ -42,7 +42,7 @@ async fn campaign_gets_the_exact_identity() {
     let sid = claims["sid"].as_str().unwrap();
     assert!(!sid.is_empty() && !session.contains(sid) && !sid.contains(&session));
 
-    // Good for a minute, then signed anew: Campaign never sees one about to expire.
+    // Used for a minute, then signed again: Campaign never gets one that is about to expire.
     world.clock.advance(std::time::Duration::from_mins(2));
     let later = verified(&world, &RawRequest::get(ECHO).session(&session).echo(&world).await).await;
     assert!(later["iat"].as_i64().unwrap() >= claims["iat"].as_i64().unwrap() + 120);
@@ -85,7 +85,7 @@ async fn the_request_id_is_the_same_in_the_response_at_campaign_and_in_the_log()
     );
 }
 
-/// Who went away before there was an answer is looked for in the log, too.
+/// A client that disconnects before the response is in the access log, too.
 #[tokio::test]
 async fn a_request_whose_client_disconnected_is_in_the_access_log() {
     let folder = tempfile::tempdir().unwrap();
@@ -230,7 +230,7 @@ async fn reserved_headers_of_a_client_are_removed() {
         assert!(eve.is_empty(), "{field:?} reached Campaign in {eve:?}");
     }
 
-    // A strip attack: `Connection` names what the gateway adds or what frames the message.
+    // `Connection` names fields that the gateway adds, or that frame the message.
     let everything = names.join(", ");
     for listed in [
         "X-Ims-User",
@@ -311,7 +311,7 @@ async fn the_security_token_is_added_only_to_same_origin_requests() {
         (&[same, "Origin: https://evil.example.com"], None),
         (&[cross, &own], None),
     ] {
-        // A GET: what another origin may not send at all is another test's (cross_origin).
+        // A GET. Methods that another origin may not use at all are tested in cross_origin.
         let ask = fields.iter().fold(RawRequest::get(ECHO).session(&alice), |ask, field| ask.with(field));
         assert_eq!(ask.echo(&world).await.field("x-security-token"), expected, "{fields:?}");
     }
@@ -320,7 +320,7 @@ async fn the_security_token_is_added_only_to_same_origin_requests() {
             fields.iter().fold(RawRequest::post(ECHO, "a=b").session(&alice), |ask, field| ask.with(field));
         assert_eq!(ask.echo(&world).await.field("x-security-token"), Some(token.as_str()), "{fields:?}");
     }
-    // And Campaign acts on it.
+    // Campaign acts on it.
     let form = RawRequest::post("/xtk/demo/form", "label=x")
         .session(&alice)
         .with("Content-Type: application/x-www-form-urlencoded");

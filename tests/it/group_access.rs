@@ -60,7 +60,7 @@ async fn bob_gets_a_contact_and_the_operator_the_names_that_nearly_matched() {
     for shown in ["bob@example.com", ORGANIZATION_ID, "campaign-help@example.com", &answer.request_id()] {
         assert!(page.contains(shown), "{shown} is missing in {page}");
     }
-    // Names of configurations tell an attacker what to ask for.
+    // Configuration names would help an attacker.
     for hidden in ["acme", "delivery", "Campaign - ", "campaign standard"] {
         assert!(!page.contains(hidden), "{hidden} in {page}");
     }
@@ -148,7 +148,7 @@ async fn groups(world: &World, who: &str) -> Vec<String> {
     me["groups"].as_array().unwrap().iter().map(|group| group.as_str().unwrap().to_owned()).collect()
 }
 
-/// A 403 page, no session, nothing asked of Campaign, and the unused tokens given back to IMS.
+/// A 403 page, no session, no request to Campaign, and the unused tokens are revoked at IMS.
 fn assert_refused(world: &World, answer: &Answer) {
     assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.text());
     assert_eq!(answer.session_cookie(), None);

@@ -14,20 +14,20 @@ use crate::support::{Browser, World, eventually, logs};
 
 const INTERVAL: Duration = Duration::from_mins(10);
 
-/// Leaves alice these groups.
+/// Leaves alice only these groups.
 fn leave(groups: &[&str]) -> impl Fn(&mut Value) + Send + Sync + 'static {
     let names = groups.iter().map(|group| json!({"groupName": format!("Campaign - acme - {group}")}));
     let groups: Value = names.collect();
     move |organizations| organizations[0]["groups"] = groups.clone()
 }
 
-/// The groups that Campaign hears of; a request that must be answered.
+/// The groups that Campaign receives with a request, which must succeed.
 async fn groups(world: &World, browser: &Browser) -> String {
     assert_eq!(browser.get_json("/demo/echo").await.status, StatusCode::OK);
     world.last_request().header("x-campaign-groups").unwrap().to_owned()
 }
 
-/// Asks until Campaign hears of these groups.
+/// Sends requests until Campaign receives these groups.
 async fn heard(world: &World, browser: &Browser, wanted: &str) {
     eventually(async || groups(world, browser).await == wanted).await;
 }
@@ -73,14 +73,14 @@ async fn a_person_without_a_remaining_group_loses_session_websocket_and_tokens()
         .filter(|session| session.login == "alice@example.com")
         .map(|session| session.session_token)
         .collect();
-    // Nothing of the mask any more, in whatever the organisation still says of her.
+    // No group matches the mask any more.
     world.ims.faults().tamper_organizations(Times::Always, |organizations| {
         if organizations[0]["groups"].is_array() {
             organizations[0]["groups"] = json!([{"groupName": "campaign - acme - delivery"}]);
         }
     });
     world.clock.advance(INTERVAL);
-    // Without any request of hers.
+    // Without a request of hers.
     assert!(ended(&mut socket).await);
     assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);
     world.eventually(|| world.campaign.logoffs() == mine && !world.ims.revoked().is_empty()).await;
@@ -139,7 +139,7 @@ async fn after_an_outage_in_the_grace_time_the_groups_are_those_of_ims_again() {
     for number in 2..=5 {
         world.eventually(|| asked() == number).await;
         assert_eq!(groups(&world, &alice).await, "delivery,workflow");
-        // The next attempt is a minute later.
+        // The next attempt takes place a minute later.
         world.clock.advance(Duration::from_mins(1));
     }
     heard(&world, &alice, "admin").await;
@@ -156,7 +156,7 @@ async fn an_access_token_that_ims_refuses_is_refreshed_first() {
     heard(&world, &alice, "admin").await;
     assert_eq!(world.ims.refreshes().len(), 1);
 
-    // When that does not help either, the account is probably gone.
+    // If this does not help, the account was probably removed.
     world.ims.invalidate_access_tokens();
     world.ims.invalidate_refresh_tokens();
     world.clock.advance(INTERVAL);

@@ -15,7 +15,7 @@ use crate::support::upstream::{Seen, Upstream};
 
 const OTHER: &str = "track.example.com";
 
-/// Says for whom a request was, in an answer that every cache may keep.
+/// Answers with the host of the request. Every cache may store the response.
 async fn cacheable() -> Upstream {
     Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         loop {
@@ -31,7 +31,7 @@ async fn cacheable() -> Upstream {
     .await
 }
 
-/// One worker: whatever is kept, is kept in one place.
+/// One worker: everything that can be reused is in one place.
 async fn world(upstream: &Upstream) -> World {
     let url = upstream.url.parse().unwrap();
     World::builder()
@@ -59,7 +59,7 @@ async fn one_connection_gets_the_response_of_each_host() {
         line.send(RawRequest::get("/r/same").kept(host)).await;
         assert_eq!(line.answer(false).await.unwrap().text(), format!("{host} {host}"));
     }
-    // All at once, too: each answer is the one to the request in its place.
+    // All at once: each response belongs to the request in its place.
     let asks: Vec<u8> =
         in_turn(&world).iter().flat_map(|host| RawRequest::get("/r/same").kept(host)).collect();
     line.send(asks).await;
@@ -123,7 +123,7 @@ async fn a_sign_in_begins_at_the_callback_servers_host_whichever_version_and_add
         assert!(!answer.headers().contains_key("set-cookie"), "no login of the wrong host");
         answer.into_body().collect().await.unwrap();
     }
-    // At home it goes to IMS, over both.
+    // On its own host it goes to IMS, over both protocols.
     let answer = world.browser().over_http2().get("/view/home").await;
     assert!(answer.location().starts_with(&world.ims.url()));
     world.stop().await;

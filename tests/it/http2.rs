@@ -46,7 +46,7 @@ async fn no_response_to_head_has_a_body() {
     world.stop().await;
 }
 
-/// What one stream waits for must not be Campaign's connection for ever; the others go on.
+/// A stream that waits for its client must not hold a connection to Campaign. Other streams go on.
 #[tokio::test]
 async fn a_stream_that_is_never_read_ends_alone() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
@@ -84,7 +84,7 @@ async fn a_stream_that_is_never_read_ends_alone() {
         |path: &str| Request::get(format!("{}{path}", world.origin)).body(Empty::<Bytes>::new()).unwrap();
     let mut unread = sender.send_request(get("/r/long")).await.unwrap().into_body();
     let lively = async {
-        // Such a connection is never without movement.
+        // This connection always has other activity.
         loop {
             assert_eq!(sender.send_request(get("/ims/health/live")).await.unwrap().status(), 200);
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -99,13 +99,13 @@ async fn a_stream_that_is_never_read_ends_alone() {
         Ok::<_, hyper::Error>(())
     };
     assert!(tokio::time::timeout(PATIENCE, end).await.unwrap().is_err(), "reset");
-    // The only place is free, and the connection is as good as before.
+    // The only connection to Campaign is free, and the client's connection still works.
     let answer = sender.send_request(get("/r/short")).await.unwrap();
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
     world.stop().await;
 }
 
-/// Also where nothing else moves: it is counted once, and the connection is not cut with it.
+/// The same without other activity: it is counted once, and the connection stays open.
 #[tokio::test]
 async fn a_stream_that_is_never_read_does_not_end_its_connection() {
     let upstream = Upstream::answering([
@@ -148,7 +148,7 @@ async fn via_has_the_protocol_version_of_the_request() {
     world.stop().await;
 }
 
-/// hyper sends no `100 Continue` over HTTP/2: a client that does not wait for ever (RFC 9110 §10.1.1) is served.
+/// hyper sends no `100 Continue` over HTTP/2. A client that waits only for a limited time (RFC 9110 §10.1.1) is served.
 #[tokio::test]
 async fn an_expectation_over_http2_delays_no_request() {
     let world = World::start().await;

@@ -61,7 +61,7 @@ async fn endless_continuation_frames_end_the_connection() {
 async fn a_small_header_block_that_decodes_to_a_huge_head_is_refused() {
     let world = with_admin().start().await;
     let before = resident();
-    // One entry of 3 kB into the table, then named again and again: one byte each.
+    // One entry of 3 kB is added to the table, then referenced many times, with one byte each.
     let entry = {
         let mut entry = vec![0x40];
         string(&mut entry, "x");
@@ -78,7 +78,7 @@ async fn a_small_header_block_that_decodes_to_a_huge_head_is_refused() {
     assert_eq!(few.headers.iter().filter(|(name, _)| name == "x").count(), 4, "this is how it unfolds");
     world.campaign.forget_requests();
 
-    // To 90 kB, with a body to come or without: each is refused by itself.
+    // 90 kB when decoded, with and without a body: only the stream is refused.
     bytes.clear();
     for number in 0..20 {
         let flags = if number % 2 == 0 { END_HEADERS } else { END_HEADERS | END_STREAM };
@@ -88,7 +88,7 @@ async fn a_small_header_block_that_decodes_to_a_huge_head_is_refused() {
     assert!(world.campaign.requests().is_empty());
     assert_eq!(value(&world, UNREADABLE).await, 0);
 
-    // To 36 MB: the connection ends.
+    // 36 MB when decoded: the connection ends.
     bytes.clear();
     frame(&mut bytes, HEADERS, END_HEADERS | END_STREAM, 1, &request(newest.len()));
     assert_eq!(flood(&world, &bytes).await, Some(ENHANCE_YOUR_CALM));
@@ -183,7 +183,7 @@ async fn serves(world: &World) {
     }
 }
 
-/// Memory of this process, which holds everything: gateway, simulators, tests.
+/// Resident memory of this process: gateway, simulators and tests.
 fn resident() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     pages.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096

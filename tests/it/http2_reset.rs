@@ -7,7 +7,7 @@ use crate::support::http1::{PATIENCE, RawConnection};
 use crate::support::http2_frames::{DATA, END_HEADERS, HEADERS, RST_STREAM, SETTINGS, frame, head};
 use crate::support::upstream::{Seen, Upstream};
 
-/// With `NO_ERROR` too, which hyper takes for the end of a body.
+/// Also with `NO_ERROR`, which hyper treats as the end of a body.
 #[tokio::test]
 async fn an_upload_that_the_client_resets_stays_incomplete_at_campaign() {
     for early in ["", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"] {

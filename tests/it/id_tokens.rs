@@ -122,7 +122,7 @@ async fn an_issuer_other_than_the_discovery_document_s_is_accepted_only_when_con
         .start()
         .await;
     world.signed_in("alice").await;
-    // The document's own is no longer one of them, and a longer one is not either.
+    // The issuer of the document is then not accepted, and a longer one is not, either.
     for other in [world.ims.url(), format!("{issuer}/")] {
         world
             .ims
@@ -158,7 +158,7 @@ async fn made_up_key_ids_cause_one_key_fetch_per_window() {
     world.ims.faults().clear();
     world.signed_in("alice").await;
 
-    // The next window brings the next key.
+    // The next window fetches the new key.
     world.ims.rotate_keys().unwrap();
     world.clock.advance(Duration::from_secs(61));
     world.signed_in("alice").await;
@@ -204,7 +204,7 @@ fn remove(claims: &mut Value, name: &str) -> Option<Value> {
     claims.as_object_mut().unwrap().remove(name)
 }
 
-/// What happens to the claims before they are signed.
+/// A change of the claims before they are signed.
 type Change = fn(&mut Value);
 
 #[tokio::test]

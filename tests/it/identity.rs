@@ -85,7 +85,7 @@ async fn a_trusted_proxy_gets_every_identity_header() {
     assert_eq!(fields[3..4], [("x-campaign-groups", "delivery,workflow")]);
     assert_eq!(claims(&browser, fields[4].1).await["email"], "alice@example.com");
 
-    // A proxy that copies only what is there must not pass on the client's own.
+    // A proxy that copies only present fields must not forward those of the client.
     for nobody in [None, Some("bm9ib2R5")] {
         let answer = auth(&world, nobody, &[]).await;
         assert_eq!(answer.status(), 401);
@@ -204,7 +204,7 @@ async fn reserved_names_of_every_family_are_removed() {
         for name in echo.names() {
             assert!(!echo.all(name).iter().any(|value| value.contains("eve")), "{field:?} passed as {name}");
         }
-        // Also where nobody is signed in.
+        // Also without a session.
         RawRequest::get("/r/test").with(field).of(&world).await;
         let seen = world.last_request();
         assert!(

@@ -88,7 +88,7 @@ async fn idle_connections_of_either_protocol_end() {
         stream.write_all(bytes).await.unwrap();
         let began = Instant::now();
         let mut said = Vec::new();
-        // To the end of TLS, or of the connection where half a message was cut.
+        // Until the end of TLS, or of the connection if half a message was sent.
         let ended = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut said)).await;
         assert!(ended.is_ok(), "{http2} {}", bytes.escape_ascii());
         assert!(began.elapsed() >= Duration::from_millis(500), "{http2} {}", bytes.escape_ascii());
@@ -135,7 +135,7 @@ async fn a_stream_without_data_is_not_idle() {
 
 #[tokio::test]
 async fn a_client_that_never_reads_is_disconnected_and_counted() {
-    // After the longer one the kernel would have given it up by itself, and told nobody.
+    // After the longer one, the kernel would have closed the connection without a report.
     tokio::join!(never_reads(Duration::from_millis(800)), never_reads(Duration::from_secs(8)));
 }
 
@@ -159,7 +159,7 @@ async fn never_reads(download: Duration) {
     world.stop().await;
 }
 
-/// Over HTTP/2 the gateway asks whether the client is there (RFC 9113 §6.7): 40 s after its last word at most, and it has 20 s to answer.
+/// Over HTTP/2 the gateway sends a PING (RFC 9113 §6.7) at most 40 s after the client's last frame. The client has 20 s to answer.
 #[tokio::test]
 async fn a_vanished_http2_client_is_detected_during_a_request() {
     let (gone, left) = tokio::sync::oneshot::channel();
@@ -168,7 +168,7 @@ async fn a_vanished_http2_client_is_detected_during_a_request() {
         let gone = gone.clone();
         async move {
             seen.request(&mut line).await?;
-            // It is still owed an answer: its end is the end of the client's connection.
+            // The response is still outstanding: it ends when the client's connection ends.
             let ended = tokio::time::timeout(Duration::from_mins(2), line.next()).await;
             gone.lock().unwrap().take()?.send(ended.is_ok()).ok()
         }

@@ -91,7 +91,7 @@ async fn junk_codes_of_one_address_stop_neither_sign_ins_nor_refreshes() {
     let bob = world.signed_in("alice").await;
     world.clock.advance(life);
     let before = world.ims.token_requests().len();
-    // IMS takes its time over each of the first calls.
+    // IMS answers the first calls slowly.
     for _ in 0..40 {
         world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::Never);
     }
@@ -108,7 +108,7 @@ async fn junk_codes_of_one_address_stop_neither_sign_ins_nor_refreshes() {
         let text = ask_admin(&world, "/metrics", "127.0.0.1").await.text();
         assert!(text.contains("imsgate_ims_token_calls{share=\"sign-in\"} 4\n"), "{text}");
         world.ims.faults().clear();
-        // Another address signs in, and a live session gets new tokens, while the junk waits.
+        // While these calls wait, another address signs in and a live session refreshes its tokens.
         let person = world.browser();
         let login = OpenLogin::begin(&person, "/view/home").await;
         let answer = get_from(&person, &login.callback(), "192.0.2.2").await;

@@ -69,7 +69,7 @@ async fn without_redis_sessions_in_use_go_on_and_nobody_is_signed_out() {
         let since = site.front.passed().split_off(before);
         since.iter().filter(|passed| passed.path == "/demo/echo" && passed.status == status).count()
     };
-    // Somebody who comes now is told so, and so is, when the cache time is over, who was here already.
+    // A new person gets 503. After the cache time, people with a session get it too.
     while loaded(&site, 503) == 0 {
         assert!(begun.elapsed() < Duration::from_secs(40), "sessions go on without end");
         let login = stranger.get(&open.callback()).await;
@@ -91,7 +91,7 @@ async fn without_redis_sessions_in_use_go_on_and_nobody_is_signed_out() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-    // Both have noticed; from now on everything goes well.
+    // Both instances have reconnected. From now on every request succeeds.
     site.answers(0, 50).await;
     site.answers(1, 50).await;
     let fresh = site.load("GET", "/demo/echo", &people[1].session().unwrap(), 8);
@@ -105,7 +105,7 @@ async fn without_redis_sessions_in_use_go_on_and_nobody_is_signed_out() {
     let tally = load.stop().await;
     println!("{tally:?}; {went_on} went on while Redis was away");
     assert_eq!(tally.broken, 0);
-    // Through it all nobody was sent to sign in. 499 is wrk, which was stopped.
+    // Meanwhile nobody was sent to the sign-in. 499 comes from wrk, which was stopped.
     let echoes = site.front.passed().into_iter().filter(|passed| passed.path == "/demo/echo");
     let statuses: BTreeSet<u16> = echoes.map(|passed| passed.status).collect();
     assert!(statuses.is_subset(&[200, 499, 503].into()), "{statuses:?}");
@@ -130,14 +130,14 @@ async fn sessions_of_a_killed_instance_continue_at_the_other() {
         let (stopping, browsers) = (stopping.clone(), std::iter::repeat_with(|| site.browser()));
         let browsers: Vec<Browser> = browsers.take(500).collect();
         logins.spawn(async move {
-            let (mut stories, turns) = (Vec::new(), Semaphore::new(1));
+            let (mut runs, turns) = (Vec::new(), Semaphore::new(1));
             for browser in browsers {
                 if *stopping.borrow() {
                     break;
                 }
-                stories.push(browser.sign_in_patiently("/view/home", Duration::ZERO, &turns).await);
+                runs.push(browser.sign_in_patiently("/view/home", Duration::ZERO, &turns).await);
             }
-            stories
+            runs
         });
     }
     site.answers(0, 200).await;
@@ -145,32 +145,32 @@ async fn sessions_of_a_killed_instance_continue_at_the_other() {
     let before = site.front.passed().len();
     site.answers(1, 400).await;
     stop.send(true).unwrap();
-    let stories = logins.join_all().await.into_iter().flatten().collect::<Vec<_>>();
+    let runs = logins.join_all().await.into_iter().flatten().collect::<Vec<_>>();
     let (reads, writes) = (reads.stop().await, writes.stop().await);
 
-    let sessions: Vec<&String> = stories.iter().flat_map(|story| &story.sessions).collect();
-    let repeated: usize = stories.iter().map(|story| story.troubles.len()).sum();
+    let sessions: Vec<&String> = runs.iter().flat_map(|run| &run.sessions).collect();
+    let repeated: usize = runs.iter().map(|run| run.failures.len()).sum();
     let passed = site.front.passed();
     let again = passed.iter().filter(|passed| passed.tries.len() > 1).count();
     println!(
         "reads {reads:?}, writes {writes:?}, {} logins with {repeated} repetitions, {again} requests sent to the other",
-        stories.len()
+        runs.len()
     );
     assert!(passed[before..].iter().any(|passed| passed.path == "/ims/callback" && passed.status == 303));
     for session in sessions {
         assert_eq!(kept_on(&site.browser_at(1, session)).await, StatusCode::OK);
     }
-    // nginx sends a GET to the other instance, and a POST that was on its way never. At most one was on each connection.
+    // nginx sends a GET to the other instance, but never a POST that was in flight. Each connection had at most one.
     assert_eq!(spotless(reads), (0, 0));
     assert!(writes.refused + writes.broken <= WRITERS as u64, "{writes:?}");
-    assert!(stories.iter().all(|story| story.sessions.len() == 1));
-    // Asked to end the moment it listens, the fresh one ends well too.
+    assert!(runs.iter().all(|run| run.sessions.len() == 1));
+    // An instance that gets SIGTERM as soon as it listens also stops cleanly.
     site.instances[0].begin().await;
     site.instances[0].stop().await;
     site.stop().await;
 }
 
-/// What somebody with a session hears now: 200, or 503 that leaves the cookie alone.
+/// The status for a person with a session: 200, or 503 without a change of the cookie.
 async fn kept_on(person: &Browser) -> StatusCode {
     let answer = person.get_json("/view/home").await;
     assert_eq!(answer.session_cookie(), None, "it is never taken away");
@@ -181,7 +181,7 @@ async fn kept_on(person: &Browser) -> StatusCode {
     answer.status
 }
 
-/// What went wrong: answers, connections.
+/// The number of failed responses and of failed connections.
 fn spotless(tally: Tally) -> (u64, u64) {
     (tally.refused, tally.broken)
 }

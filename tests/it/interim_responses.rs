@@ -33,7 +33,7 @@ async fn interim_responses_of_campaign_are_read_and_dropped() {
     let request = Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
     let answer = sender.send_request(request).await.unwrap();
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
-    // The gateway's own 100 still comes.
+    // The gateway still sends its own 100.
     let host = request::host(&world);
     line.send(format!(
         "POST /r/x HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"

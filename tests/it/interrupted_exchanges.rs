@@ -17,7 +17,7 @@ use crate::support::{World, eventually, logs};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// One worker, so that the next request takes the connection that the one before gave back.
+/// One worker, so that the next request uses the connection of the previous one.
 async fn in_front_of(upstream: &Upstream, change: impl FnOnce(&mut Campaign) + 'static) -> World {
     let url = upstream.url.parse().unwrap();
     World::builder()
@@ -30,12 +30,12 @@ async fn in_front_of(upstream: &Upstream, change: impl FnOnce(&mut Campaign) + '
         .await
 }
 
-/// Waits for what must happen, however slow the machine.
+/// Waits for an event.
 async fn happens(notified: &Notify) {
     tokio::time::timeout(PATIENCE, notified.notified()).await.expect("it happens");
 }
 
-/// The first connection sends `first` and waits for its end, which `gone` tells; the others answer.
+/// The first connection sends `first`, waits for its end, and then notifies `gone`. The others answer.
 async fn stalling(first: &'static str, gone: Arc<Notify>) -> Upstream {
     Upstream::start(move |number, mut line: RawConnection, seen: Seen| {
         let gone = gone.clone();
@@ -94,7 +94,7 @@ async fn a_stalled_response_ends_over_http2() {
     let answer = sender.send_request(request()).await.unwrap();
     assert!(answer.into_body().collect().await.is_err());
     happens(&gone).await;
-    // Only the stream is broken.
+    // Only the stream ends with an error.
     let answer = sender.send_request(request()).await.unwrap();
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
     world.stop().await;
@@ -178,7 +178,7 @@ async fn a_stalled_upload_gets_408() {
 
 #[tokio::test]
 async fn a_connection_closed_after_the_request_repeats_a_get_and_fails_a_post() {
-    // Every connection answers once; the second request on it is read, and the connection ends without an answer. The
+    // Every connection answers one request. It reads the second one and closes without a response. The
     // second request follows at once.
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         let head = seen.request(&mut line).await?;
@@ -224,7 +224,7 @@ async fn a_get_is_repeated_only_once() {
     world.stop().await;
 }
 
-/// Campaign was restarted: every kept connection is one that it will not answer over.
+/// Campaign was restarted: it answers on none of the idle connections.
 #[tokio::test]
 async fn a_repeated_get_uses_a_new_connection() {
     let both = Arc::new(tokio::sync::Barrier::new(2));
@@ -233,7 +233,7 @@ async fn a_repeated_get_uses_a_new_connection() {
         async move {
             seen.request(&mut line).await?;
             if number < 2 {
-                // At the same time, so that two connections are kept.
+                // At the same time, so that two connections become idle.
                 both.wait().await;
             }
             line.send(OK).await;
@@ -251,7 +251,7 @@ async fn a_repeated_get_uses_a_new_connection() {
     world.stop().await;
 }
 
-/// While the client's body comes, however slowly, Campaign need not say more than it has said.
+/// While the client's body arrives, however slowly, Campaign may pause its response.
 #[tokio::test]
 async fn an_early_response_may_pause_while_its_upload_moves() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
@@ -291,7 +291,7 @@ async fn a_connection_with_an_early_response_is_reused_only_after_the_upload() {
         async move {
             loop {
                 let head = seen.request(&mut line).await?;
-                // Says which connection it is, before it reads the body.
+                // Sends the number of the connection before it reads the body.
                 line.send(format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{number}")).await;
                 if line.body(&head).await.ok()? == b"halfhalf" {
                     whole.notify_one();
@@ -351,7 +351,7 @@ async fn trailers_come_after_the_body() {
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 42\r\n",
             )
             .await;
-            // What may not come behind a body, and would break a stream of HTTP/2 or plant a session.
+            // Fields that must not be trailers, and would break an HTTP/2 stream or set a session cookie.
             line.send("Connection: close\r\nKeep-Alive: 1\r\nSet-Cookie: __sessiontoken=theirs\r\nContent-Length: 7\r\n\r\n").await;
         }
     })
@@ -364,7 +364,7 @@ async fn trailers_come_after_the_body() {
     let rest = String::from_utf8(line.rest().await).unwrap();
     assert!(rest.to_ascii_lowercase().ends_with("0\r\nx-sum: 42\r\n\r\n"), "{rest:?}");
 
-    // A client that does not ask for them gets none (RFC 9110 §6.5.1).
+    // A client that does not ask for trailers gets none (RFC 9110 §6.5.1).
     let answer = RawRequest::get("/r/x").of(&world).await;
     assert_eq!(answer.text(), "ok");
 

@@ -10,7 +10,7 @@ use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
 use crate::support::{World, eventually};
 
-/// Lines that have had an answer, so the gateway counts them for sure.
+/// Connections that had a response, so the gateway has certainly counted them.
 async fn lines(world: &World, count: usize) -> Vec<RawConnection> {
     let mut lines = Vec::new();
     for _ in 0..count {
@@ -108,7 +108,7 @@ async fn a_body_over_the_limit_is_refused_with_and_without_a_length() {
     let answer = request::send(&world, chunked(501)).await.unwrap();
     assert_eq!((answer.status(), answer.json()["error"].as_str()), (413, Some("request_body_too_large")));
     assert_eq!(hits(&world, "body").await, 2);
-    // Our own pages take no more than a form.
+    // The gateway's own pages accept no more than a form.
     let world2 = World::start().await;
     assert_eq!(RawRequest::post("/ims/logout", &"x".repeat(100_000)).of(&world2).await.status(), 413);
     world2.stop().await;
@@ -144,7 +144,7 @@ async fn an_upload_that_stalls_gets_408() {
         assert_eq!(line.answer(false).await.unwrap().status(), 408, "{path}");
     }
     assert_eq!(hits(&world, "upload").await, 2);
-    // A slow one that goes on is fine, and so is an answer that takes its time.
+    // A slow upload that makes progress is accepted, and so is a slow response.
     let mut line = request::connect(&world).await;
     let head = RawRequest::new("POST", "/demo/slow/1000").session(&alice).with("Content-Length: 8");
     line.send(head.kept(request::host(&world))).await;

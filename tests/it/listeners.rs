@@ -43,7 +43,7 @@ async fn both_address_families_can_be_listeners() {
     let [four, six] = world.gateway.https[..] else { panic!("{:?}", world.gateway.https) };
     assert!(six.is_ipv6() && six.port() != 0, "{six}");
     for (address, client) in [(four, "127.0.0.1"), (six, "::1")] {
-        // At whichever worker.
+        // At any worker.
         for _ in 0..8 {
             let stream = TcpStream::connect(address).await.unwrap();
             let mut line = RawConnection::new(world.connect_over(stream).await.unwrap());
@@ -66,7 +66,7 @@ async fn behind_balancer(trusted: &'static str) -> World {
         .await
 }
 
-/// Connects with this header first.
+/// Connects and sends this header first.
 async fn connect(world: &World, header: &[u8]) -> std::io::Result<RawConnection> {
     let mut stream = TcpStream::connect(world.address()).await.unwrap();
     stream.write_all(header).await?;
@@ -86,7 +86,7 @@ async fn the_proxy_protocol_names_the_client() {
         (local, "127.0.0.1"),
     ] {
         let mut line = connect(&world, header).await.unwrap();
-        // What the client says of itself is not believed: it is the client, not the balancer, who wrote the request.
+        // The gateway ignores forwarding headers of the client: the client wrote the request, not the balancer.
         line.send(RawRequest::get("/r/test").with("X-Forwarded-For: 10.9.9.9").kept(request::host(&world)))
             .await;
         assert_eq!(line.answer(false).await.unwrap().status(), 200);
@@ -122,7 +122,7 @@ async fn only_trusted_proxies_may_send_a_proxy_header() {
     assert!(connect(&world, b"PROXY TCP4 10.0.0.1 192.0.2.1 12345 443\r\n").await.is_err());
     assert!(connect(&world, b"").await.is_err());
     world.stop().await;
-    // Without the setting, a header is only a bad beginning of TLS.
+    // Without the setting, the header is an invalid TLS handshake.
     let world = World::start().await;
     assert!(connect(&world, b"PROXY TCP4 10.0.0.1 192.0.2.1 12345 443\r\n").await.is_err());
     world.stop().await;
@@ -148,7 +148,7 @@ async fn the_redirect_expects_the_header_too() {
     world.stop().await;
 }
 
-/// A socket that is closed over unread bytes would take the redirect back.
+/// Closing a socket with unread bytes would discard the redirect.
 #[tokio::test]
 async fn the_redirect_arrives_although_the_client_is_still_sending() {
     let world = World::builder()
@@ -161,7 +161,7 @@ async fn the_redirect_arrives_although_the_client_is_still_sending() {
     {
         let mut stream = TcpStream::connect(world.gateway.http_redirect[0]).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
-        // The answer is there, and is not read yet.
+        // The response has arrived and is not read yet.
         stream.readable().await.unwrap();
         for number in 0..20 {
             let sent = stream.write_all(&[b'x'; 1000]).await;
@@ -199,12 +199,12 @@ async fn the_redirect_listens_on_both_families() {
     world.stop().await;
 }
 
-/// A port that nobody has, in either family.
+/// A port that is free in both families.
 fn free_port_of_both() -> u16 {
     std::net::TcpListener::bind(("0.0.0.0", 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// Who connects and says nothing has a place of the redirect's own; those that come after wait for it, and TLS does not.
+/// Silent clients have a quota of their own at the redirect. Later ones wait for it; TLS clients do not.
 #[tokio::test]
 async fn silent_clients_of_the_redirect_do_not_block_others() {
     let world = World::builder()

@@ -29,7 +29,7 @@ async fn a_busy_server_gets_fewer_requests() {
     let permits = Arc::new(Semaphore::new(0));
     let (busy, free) = (patient(permits.clone()).await, prompt(Arc::default()).await);
     let world = in_front_of(&[(&busy, 1), (&free, 1)], |_| ()).await;
-    // The first ones are spread; one hangs, and from then on the other has fewer in flight.
+    // The first requests are spread. One hangs, so the other server then has fewer in flight.
     let mut hanging = request::connect(&world).await;
     eventually(async || {
         if requests(&busy) == 0 {

@@ -132,7 +132,7 @@ async fn opening_the_sign_in_address_does_not_touch_a_live_session() {
             assert_eq!(answer.set_cookies(), [""; 0], "{site} {path}");
         }
     }
-    // Another sign-in is for pages of ours to ask for.
+    // Only pages of our own can request another sign-in.
     let anew = "/ims/login?prompt=login&return_to=/view/home";
     for site in ["none", "same-site", "cross-site"] {
         assert_eq!(open(site, anew).await.location(), "/view/home", "{site}");
@@ -142,7 +142,7 @@ async fn opening_the_sign_in_address_does_not_touch_a_live_session() {
     assert_eq!(browser.session().unwrap(), session);
     let asked = open("same-origin", anew).await;
     assert_eq!(asked.parameter("prompt").as_deref(), Some("login"));
-    // Until it is done, the session lives.
+    // The session lives until the other sign-in is finished.
     assert_eq!(browser.get("/view/home").await.status, StatusCode::OK);
     let to_callback = browser.at_ims(&asked, "dave").await;
     assert_eq!(browser.follow(&to_callback).await.location(), "/view/home");

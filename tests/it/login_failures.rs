@@ -56,7 +56,7 @@ async fn sign_ins_wait_for_a_silent_ims_in_parallel() {
         assert_unavailable(&browser, &page);
     });
     futures_util::future::join_all(logins).await;
-    // One for all of them, perhaps one more from before they came and one of the gateway's own.
+    // One request for all of them, perhaps one more from before, and one of the gateway's own.
     assert!(asked() - before <= 3, "{} attempts, one after the other", asked() - before);
     world.stop().await;
 }
@@ -164,7 +164,7 @@ async fn a_failed_campaign_logon_shows_a_page_and_leaves_no_session() {
     world.stop().await;
 }
 
-/// 503 that says when to come back and how to name this very failure; no session.
+/// 503 with the time for a retry and the id of this failure; no session.
 fn assert_unavailable(browser: &Browser, page: &Answer) {
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE, "{}", page.text());
     assert!(page.header("retry-after").parse::<u32>().unwrap() > 0);

@@ -171,7 +171,7 @@ async fn is_alive(browser: &Browser) -> bool {
     browser.get_json("/view/home").await.status == StatusCode::OK
 }
 
-/// A removal that browsers obey repeats the attributes of the cookie.
+/// Browsers obey a removal only if it repeats the attributes of the cookie.
 fn assert_cookie_removed(answer: &Answer) {
     let expected = "__Host-imsgate=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0";
     assert_eq!(answer.session_cookie().as_deref(), Some(expected));
@@ -184,7 +184,7 @@ async fn a_revocation_that_hangs_delays_the_sign_out_by_a_few_seconds_only() {
     world.ims.faults().answer(Endpoint::Revoke, Times::Always, Fault::Never);
     let begun = std::time::Instant::now();
     let answer = browser.post_form("/ims/logout", &[]).await;
-    // Each of two tokens would wait for ten.
+    // Each of the two tokens alone would wait ten seconds.
     assert!(begun.elapsed() < std::time::Duration::from_secs(9), "{:?}", begun.elapsed());
     assert!(answer.location().starts_with(&format!("{}/ims/logout/v1?", world.ims.url())));
     assert_eq!(answer.parameter("access_token"), None, "it is not known to be revoked");

@@ -19,7 +19,7 @@ async fn max_forwards_is_decremented_and_answered_at_zero() {
     assert_eq!(answer.status(), 204);
     assert!(answer.field("allow").unwrap().contains("POST"));
     assert!(world.campaign.requests().is_empty());
-    // It says nothing to other methods.
+    // It has no meaning for other methods.
     assert_eq!(ask("GET", "0").echo(&world).await.field("max-forwards"), Some("0"));
     world.stop().await;
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::support::request::RawRequest;
 use crate::support::{Front, World, eventually, missing};
 
-/// nginx on a Unix socket in a folder of its own; ended when dropped.
+/// nginx on a Unix socket in its own folder. Ended when dropped.
 struct Nginx {
     process: Child,
     folder: TempDir,
@@ -51,7 +51,7 @@ impl Nginx {
         Some(Self { process, folder })
     }
 
-    /// A gateway with one worker in front of it.
+    /// A gateway with one worker in front of nginx.
     async fn world(&self) -> World {
         let socket = self.folder.path().join("socket");
         eventually(async || std::os::unix::net::UnixStream::connect(&socket).is_ok()).await;
@@ -71,7 +71,7 @@ impl Drop for Nginx {
     }
 }
 
-/// Longer than any buffer on the way.
+/// Longer than any buffer between client and Campaign.
 fn content() -> String {
     "0123456789".repeat(100_000)
 }

@@ -23,7 +23,7 @@ async fn no_log_line_of_a_complete_visit_has_a_secret() {
     let goodbye = browser.post_form("/ims/logout", &[]).await;
     let access = goodbye.parameter("access_token").unwrap();
     let refresh = world.ims.revoked().remove(0);
-    // The replay of everything that is over is logged as well.
+    // A replay after the sign-out is logged as well.
     browser.plant("__Host-imsgate", &session);
     browser.get(&format!("/ims/callback?code={code}&state={state}")).await;
 

@@ -15,19 +15,19 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::support::tunnel::{acceptor, join};
 use crate::support::{World, logs};
 
-/// A proxy that opens tunnels for `me` alone, or refuses all of them with one status.
+/// A proxy that opens tunnels only for `me`, or refuses all of them with one status.
 struct TestProxy {
     address: SocketAddr,
     way: Arc<Way>,
 }
 
-/// What it does, and what it has seen.
+/// Its behaviour, and its record.
 #[derive(Default)]
 struct Way {
     refusal: Option<u16>,
-    /// Where every tunnel leads, whatever name it is asked for.
+    /// The target of every tunnel, whatever name is requested.
     leads_to: Option<SocketAddr>,
-    /// Where tunnels were asked for.
+    /// The requested targets.
     asked: Mutex<Vec<String>>,
     /// What each client sent through its tunnel.
     carried: Mutex<Vec<Vec<u8>>>,
@@ -85,7 +85,7 @@ async fn serve(mut stream: TcpStream, way: Arc<Way>) {
     carry(stream, far.unwrap(), &way).await;
 }
 
-/// Copies both ways, and notes what the client sends.
+/// Copies both ways and records what the client sends.
 async fn carry(stream: TcpStream, far: TcpStream, way: &Way) {
     let number = {
         let mut carried = way.carried.lock().unwrap();
@@ -138,7 +138,7 @@ async fn tls_to_ims_goes_through_the_tunnel_from_end_to_end() {
             })
             .start()
             .await;
-        // People's browsers reach the simulator; all else in its document is behind the tunnel.
+        // Browsers reach the simulator directly. Everything else in its document goes through the tunnel.
         let url = world.ims.url();
         world.ims.faults().tamper_discovery(Times::Always, move |document| {
             for (name, value) in document.as_object_mut().unwrap() {
@@ -215,7 +215,7 @@ async fn loopback_is_never_reached_through_a_proxy_of_the_environment() {
     world.stop().await;
 }
 
-/// `imsgate check` for an IMS that only a proxy could reach.
+/// `imsgate check` for an IMS that is only reachable through a proxy.
 async fn check(folder: &Path, line: &str, environment: &[(&str, String)]) -> String {
     checked(folder, "https://ims.invalid", &["--json"], line, environment).await
 }
@@ -277,14 +277,14 @@ async fn check_reports_the_proxy_to_ims_its_origin_and_its_refusal() {
     }
 }
 
-/// Loopback addresses only: nothing here is resolved.
+/// Loopback addresses only, so nothing is resolved.
 #[tokio::test]
 async fn no_proxy_and_none_bypass_the_proxy() {
     let folder = tempfile::tempdir().unwrap();
     let proxy = TestProxy::start(None).await;
     let url = || ("HTTPS_PROXY", format!("http://{}", proxy.address));
     let no_proxy = |text: &str| ("NO_PROXY", text.to_owned());
-    // What would be asked by name is not asked at all.
+    // A proxy would be resolved by name, but none is used.
     let offline = async |line: &str, environment: &[(&str, String)]| {
         checked(folder.path(), "https://ims.invalid", &["--json", "--offline"], line, environment).await
     };

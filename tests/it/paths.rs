@@ -135,7 +135,7 @@ async fn a_raw_hash_is_refused() {
     world.stop().await;
 }
 
-/// Over HTTP/2 the parser cuts a fragment off before the gateway sees it: for the decision and for Campaign alike.
+/// Over HTTP/2 the parser removes a fragment before the gateway sees it: for the check and for Campaign.
 #[tokio::test]
 async fn a_fragment_over_http2_is_removed_before_the_check() {
     let world = World::start().await;
@@ -202,7 +202,7 @@ async fn redirect_uri(world: &World, ask: RawRequest) -> String {
     value.into_owned()
 }
 
-/// Two programs would not agree on what these bytes are.
+/// Two programs would read these bytes differently.
 #[tokio::test]
 async fn a_target_that_is_no_utf_8_is_refused() {
     let world = World::start().await;

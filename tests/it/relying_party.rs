@@ -104,7 +104,7 @@ async fn an_issuer_that_is_promised_in_the_callback_must_be_present() {
             document["authorization_response_iss_parameter_supported"] = promise.clone();
         });
         let encode = |text: String| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        // The issuer of the discovery document counts, not that of id_tokens.
+        // The issuer of the discovery document counts here, not that of id_tokens.
         for (issuer, is_good) in
             [(None, without), (Some(world.ims.url()), true), (Some(named.to_owned()), false)]
         {
@@ -180,7 +180,7 @@ async fn a_logout_token_without_a_type_is_accepted() {
     world.stop().await;
 }
 
-/// A world whose tokens live for 20 minutes, in which groups are not asked for again.
+/// A world with tokens of 20 minutes and without a recheck of groups.
 async fn short_lived() -> World {
     World::builder()
         .ims(|ims| ims.token_lifetime = LIFE)
@@ -267,7 +267,7 @@ async fn claims_of_the_id_token_that_are_not_used_stop_no_sign_in() {
         }
     });
     world.signed_in("alice").await;
-    // What is used counts in quotes too.
+    // Values that are used are read in quotes, too.
     world.ims.faults().tamper_id_token(Times::Once, |_, claims| claims["exp"] = json!("5"));
     let page = world.browser().sign_in("alice", "/view/home").await;
     assert_eq!(page.session_cookie(), None);
@@ -360,5 +360,5 @@ async fn a_refresh_response_that_breaks_off_loses_no_refresh_token() {
 
 const LIFE: Duration = Duration::from_mins(20);
 
-/// What happens to claims or to a response on the way.
+/// A change of claims, or of a response.
 type Change = fn(&mut Value);

@@ -101,14 +101,14 @@ impl Record {
     }
 }
 
-/// Answers every request with its own target, so that an answer to somebody else's is seen.
+/// Answers every request with its own target, so that a response to another request is noticed.
 async fn recording(record: Record) -> Upstream {
     Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
         let record = record.clone();
         async move {
             loop {
                 let head = seen.request(&mut line).await?;
-                // What breaks off is no request.
+                // An incomplete request does not count.
                 let body = line.body(&head).await.ok()?;
                 let (request, _) = head.first.rsplit_once(' ')?;
                 {
@@ -144,7 +144,7 @@ async fn run(file: &str) {
         if let Err(what) = check(&world, &record, &session, &case).await {
             wrong.push(format!("{}: {what}", case.name));
         }
-        // Nobody else's connection, here or to the upstream, is out of step.
+        // No other connection, to the gateway or to the upstream, is out of step.
         let answer = RawRequest::get("/r/somebody/else").of(&world).await;
         assert_eq!(
             (answer.status(), answer.text().as_str()),
@@ -161,7 +161,7 @@ async fn run(file: &str) {
     world.stop().await;
 }
 
-/// Sends one case; an error says what was not as it should be.
+/// Sends one case. An error describes the difference.
 async fn check(world: &World, record: &Record, session: &str, case: &Case) -> Result<(), String> {
     let host = request::host(world);
     let smuggled = format!("GET /r/smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n");

@@ -9,7 +9,7 @@ use crate::support::http1::RawConnection;
 use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
 
-/// Where a smuggled request would show up: open to everybody, and seen by the Campaign simulator.
+/// The target of a smuggled request: public, and recorded by the Campaign simulator.
 const SMUGGLED: &str = "GET /r/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_broken_chunk_ends_the_connection_and_the_upload() {
     world.stop().await;
 }
 
-/// RFC 9112 §2.2 lets a line end with a bare LF; whoever does so means no good.
+/// RFC 9112 §2.2 allows a bare LF as the end of a line. Only attackers use it.
 #[tokio::test]
 async fn a_bare_line_feed_is_refused() {
     let world = World::start().await;
@@ -170,7 +170,7 @@ async fn endless_heads_are_refused() {
         let head = format!("GET /view/home HTTP/1.1\r\nHost: {}\r\n{fields}\r\n", request::host(&world));
         let mut line = request::connect(&world).await;
         let _ = line.try_send(&head).await;
-        // The answer can be lost when the gateway closes while bytes are still coming; then there is none.
+        // The response can be lost if the gateway closes while bytes are still arriving.
         if let Ok(answer) = line.answer(false).await {
             assert_eq!(answer.status(), 431, "{}…", &fields[..40]);
         }
@@ -221,7 +221,7 @@ async fn clients_that_never_finish_a_request_delay_nobody() {
     let host = request::host(&world);
     let mut waiting: Vec<Box<dyn std::any::Any>> = Vec::new();
     for _ in 0..100 {
-        // Not one byte of a handshake; half a TLS record; half a head; half a body; a request whose answer nobody reads.
+        // No byte of a handshake; half a TLS record; half a head; half a body; a request whose response is not read.
         waiting.push(Box::new(tokio::net::TcpStream::connect(world.address()).await.unwrap()));
         let mut tcp = tokio::net::TcpStream::connect(world.address()).await.unwrap();
         tcp.write_all(&[0x16, 3, 1, 2]).await.unwrap();
@@ -275,7 +275,7 @@ async fn every_request_on_a_connection_is_checked() {
 
 #[tokio::test]
 async fn reserved_headers_in_trailers_are_removed() {
-    // Sends back what it read, to the byte.
+    // Returns exactly the bytes that it read.
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         let mut read = Vec::new();
@@ -312,12 +312,12 @@ async fn two_framings_behind_a_long_line_are_refused_where_long_lines_are_allowe
     world.stop().await;
 }
 
-/// So many cookies, each with a separator after it.
+/// So many cookies, each followed by a separator.
 fn cookies(count: usize) -> String {
     (0..count).map(|n| format!("c{n}=0123456789; ")).collect::<Vec<_>>().concat()
 }
 
-/// Nothing came through, and the gateway still serves.
+/// Nothing reached Campaign, and the gateway still works.
 async fn nothing_reached(world: &World) {
     let reached: Vec<_> =
         world.campaign.requests().into_iter().map(|request| request.path_and_query).collect();

@@ -71,12 +71,12 @@ fn get() -> String {
     "GET".to_owned()
 }
 
-/// What a client saw of an answer.
+/// What a client received.
 struct Outcome {
     status: u16,
-    /// `None` when it broke off.
+    /// `None` if it broke off.
     body: Option<String>,
-    /// Everything, for what must not be in it.
+    /// All bytes, to search for what must not be in them.
     all: String,
 }
 

@@ -103,7 +103,7 @@ async fn answered(world: &World, upstream: &Upstream, said: &str, host: &str) ->
     answer.head.all(&said.split_once(':').unwrap().0.to_lowercase()).into_iter().map(str::to_owned).collect()
 }
 
-/// With host and port in the place of `UPSTREAM` and `PUBLIC`.
+/// Replaces `UPSTREAM` and `PUBLIC` with host and port.
 fn filled(world: &World, upstream: &Upstream, text: &str) -> String {
     let public = request::host(world);
     let port = public.split_once(':').unwrap().1;
@@ -123,7 +123,7 @@ async fn repeating() -> Upstream {
     .await
 }
 
-/// With two further upstreams, where nobody listens.
+/// With two more upstreams, where nothing listens.
 async fn world(upstream: &Upstream, rewrite: bool) -> World {
     let urls = [&upstream.url, "http://127.0.0.2", "http://[::1]:1"];
     let upstreams = urls.map(|url| url.parse().unwrap()).to_vec();

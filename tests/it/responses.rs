@@ -82,7 +82,7 @@ async fn a_response_without_a_body_ends_after_its_head() {
         ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n", Some("1234")),
         ("HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", None),
         ("GET", "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n", None),
-        // Of a 304 hyper leaves the length out, as it may (RFC 9110 §8.6).
+        // hyper omits the length of a 304, as it may (RFC 9110 §8.6).
         ("GET", "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\nContent-Length: 1234\r\n\r\n", None),
         ("GET", "HTTP/1.1 204 No Content\r\nETag: \"1\"\r\n\r\n", None),
         ("GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", None),
@@ -95,7 +95,7 @@ async fn a_response_without_a_body_ends_after_its_head() {
         line.send(RawRequest::new(method, &format!("/r/{number}")).kept(request::host(&world))).await;
         let first = line.answer(true).await.unwrap();
         assert_eq!(first.field("content-length"), length, "{method} {answer:?}");
-        // The connection is in step: what comes next is the next answer's head.
+        // The connection is in step: the next bytes are the head of the next response.
         line.send(RawRequest::get("/ims/health/live").bytes(request::host(&world))).await;
         assert_eq!(line.answer(false).await.unwrap().text(), "ok\n", "{method} {answer:?}");
         assert!(line.rest().await.is_empty());

@@ -21,7 +21,7 @@ async fn a_rolling_restart_loses_no_session_and_no_request() {
     let mut instances = vec![world.neighbour().await, world.neighbour().await];
     let session = world.signed_in("alice").await.session().unwrap();
     let (answered, stopping) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
-    // As a load balancer sees it: to whoever listens, and on to the next when nobody does any more.
+    // Like a load balancer: connects to an instance that listens, and to the next one when it stops.
     let addresses =
         Arc::new(std::sync::Mutex::new(instances.iter().map(|one| one.https[0]).collect::<Vec<_>>()));
     let world = Arc::new(world);
@@ -54,7 +54,7 @@ async fn a_rolling_restart_loses_no_session_and_no_request() {
         let fresh = world.neighbour().await;
         let old = instances.remove(0);
         {
-            // Out of rotation first, then stopped.
+            // First out of rotation, then stopped.
             let mut addresses = addresses.lock().unwrap();
             addresses.retain(|address| *address != old.https[0]);
             addresses.push(fresh.https[0]);
@@ -84,7 +84,7 @@ async fn a_login_begun_at_one_instance_ends_at_another_and_its_state_is_used_onc
     let answer = browser.get(&elsewhere(&login.callback())).await;
     assert_eq!(answer.location(), "/view/home", "{}", answer.text());
     assert_eq!(browser.get_json("/view/home").await.status, StatusCode::OK);
-    // Somebody who has seen all of it tries it again, at either.
+    // An attacker who has seen the whole login tries it again at both instances.
     for address in [login.callback(), elsewhere(&login.callback())] {
         let thief = world.browser();
         thief.plant(&login.cookie(), &cookie);
@@ -138,14 +138,14 @@ async fn a_login_whose_session_cannot_be_stored_starts_again_on_every_reload() {
     let world = World::builder().config(redis.keeps()).start().await;
     let browser = world.browser();
     let login = OpenLogin::begin(&browser, "/view/home").await;
-    // What was used once can be noted, a session cannot.
+    // The store can record that a state was used, but cannot save a session.
     redis.ask("ACL SETUSER default resetkeys ~imsgate:*:once:*");
     let mut address = login.callback();
     for _ in 0..5 {
         let answer = browser.get(&address).await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text());
         assert!(answer.session_cookie().is_none());
-        // Loaded again it goes to IMS, which knows the browser and sends it back with another code.
+        // The reload leads to IMS, which knows the browser and sends it back with another code.
         let again = browser.get(&address).await;
         world.assert_begins_again(&again);
         address = browser.at_ims(&again, "alice").await.location().to_owned();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::support::bodies::sha256;
 use crate::support::saved_form::{
-    LUNCH, URLENCODED, buttons, confirmation, forget_ims, form, received, send,
+    AFTER_IDLE_TIMEOUT, URLENCODED, buttons, confirmation, forget_ims, form, received, send,
 };
 use crate::support::{World, logs};
 
@@ -16,7 +16,7 @@ async fn a_form_that_met_an_ended_session_is_sent_once_after_a_silent_login() {
     let browser = world.signed_in("alice").await;
     let home = browser.get("/view/home").await.text();
     let token = home.split_once("name=\"__securitytoken\" value=\"").unwrap().1.split('"').next().unwrap();
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
 
     let fields = [("__securitytoken", token), ("label", "Winter \u{2603} <b>")];
     let kept = browser.post_form("/xtk/demo/form?from=home&x=%22", &fields).await;
@@ -29,7 +29,7 @@ async fn a_form_that_met_an_ended_session_is_sent_once_after_a_silent_login() {
     assert!(!page.text().contains("<script"));
     assert!(page.header("content-security-policy").contains("form-action 'self' https: http:;"));
 
-    // Campaign takes it: the old session's security token has become the new one's.
+    // Campaign accepts it: the security token of the old session was replaced with the new one.
     let saved = send(&world, &browser, &page).await;
     assert_eq!(saved.status, StatusCode::OK, "{}", saved.text());
     assert!(
@@ -44,7 +44,7 @@ async fn a_form_that_met_an_ended_session_is_sent_once_after_a_silent_login() {
     assert_eq!(all[0].header("x-ims-email"), Some("alice@example.com"));
     assert!(!format!("{:?}", all[0].headers).contains("imsgate-"), "{:?}", all[0].headers);
 
-    // Reload, back and forth: never again.
+    // Reload, Back and Forward do not send it again.
     let again = send(&world, &browser, &page).await;
     assert_eq!(again.status, StatusCode::GONE, "{}", again.text());
     assert_eq!(browser.get("/ims/resume").await.location(), "/", "nothing waits");
@@ -69,7 +69,7 @@ async fn every_encoding_arrives_to_the_byte() {
         (URLENCODED, b""),
         ("application/x-www-form-urlencoded; charset=UTF-8", &large),
     ] {
-        world.clock.advance(LUNCH);
+        world.clock.advance(AFTER_IDLE_TIMEOUT);
         let kept = browser.request(form(&world, "/demo/echo/a?b=c", kind, body.to_vec())).await;
         let page = confirmation(&browser, kept).await;
         let echo = send(&world, &browser, &page).await.json();
@@ -94,9 +94,9 @@ async fn every_encoding_arrives_to_the_byte() {
 async fn a_form_is_still_there_after_an_interactive_sign_in_and_can_be_discarded() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
     let kept = browser.request(form(&world, "/demo/echo", URLENCODED, "a=b")).await;
-    // Adobe has forgotten the browser meanwhile.
+    // IMS has forgotten the browser meanwhile.
     forget_ims(&world, &browser).await;
     let silent = browser.follow(&kept).await;
     assert_eq!(silent.parameter("error").as_deref(), Some("login_required"));
@@ -132,7 +132,7 @@ async fn a_button_pressed_after_the_session_ended_once_more_brings_the_same_page
     let page = confirmation(&browser, late).await;
     assert_eq!(buttons(&page).len(), 2, "one form: {}", page.text());
     assert_eq!(send(&world, &browser, &page).await.json()["body_len"], 3);
-    // What is kept longer than a login may take is gone.
+    // A form expires with the time for a login.
     world.clock.advance(Duration::from_mins(11));
     let kept = browser.request(form(&world, "/demo/echo", URLENCODED, "a=b")).await;
     let page = confirmation(&browser, kept).await;
@@ -149,9 +149,9 @@ async fn a_button_pressed_after_the_session_ended_once_more_brings_the_same_page
 async fn a_form_survives_an_outage_of_campaign_and_of_ims() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
     let kept = browser.request(form(&world, "/demo/echo", URLENCODED, "a=b")).await;
-    // IMS is away while the login is open; its page's button begins another.
+    // IMS is unavailable while the login is open. The button of the page starts another login.
     let at_ims = browser.follow(&kept).await;
     world.ims.faults().down(true);
     let failed = browser.follow(&at_ims).await;
@@ -181,7 +181,7 @@ async fn a_form_that_may_have_arrived_is_never_sent_again() {
         .start()
         .await;
     let browser = world.signed_in("alice").await;
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
     let kept = browser.request(form(&world, "/demo/echo", URLENCODED, "a=b")).await;
     let page = confirmation(&browser, kept).await;
     world.campaign.faults().answer(Times::Once, Fault::Never);
@@ -198,7 +198,7 @@ async fn a_form_that_may_have_arrived_is_never_sent_again() {
 async fn a_form_over_http2_is_saved_and_sent() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await.over_http2();
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
     let kept = browser.request(form(&world, "/demo/echo?x=1", URLENCODED, "a=b")).await;
     let page = confirmation(&browser, kept).await;
     let echo = send(&world, &browser, &page).await.json();

@@ -4,14 +4,16 @@ use http::StatusCode;
 use std::time::Duration;
 
 use crate::support::bodies::sha256;
-use crate::support::saved_form::{LUNCH, URLENCODED, buttons, confirmation, forget_ims, form, received};
+use crate::support::saved_form::{
+    AFTER_IDLE_TIMEOUT, URLENCODED, buttons, confirmation, forget_ims, form, received,
+};
 use crate::support::{World, logs, request};
 
 #[tokio::test]
 async fn only_a_same_origin_form_of_the_last_user_is_saved() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
     let usual = || form(&world, "/demo/echo", URLENCODED, "a=b");
     let with = |name: &'static str, value: &'static str| {
         let mut request = usual();
@@ -42,7 +44,7 @@ async fn only_a_same_origin_form_of_the_last_user_is_saved() {
         assert!(answer.text().contains("What you entered was not sent"), "{}", answer.text());
         assert!(answer.set_cookies().is_empty(), "{:?}", answer.set_cookies());
     }
-    // No navigation: the words for programs, as ever.
+    // Not a navigation: the usual response for programs.
     for request in [
         with("sec-fetch-mode", "cors"),
         with("x-requested-with", "XMLHttpRequest"),
@@ -61,7 +63,7 @@ async fn only_a_same_origin_form_of_the_last_user_is_saved() {
 async fn a_form_of_one_person_is_never_sent_as_another() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
     let kept = browser.request(form(&world, "/demo/echo", URLENCODED, "a=b")).await;
     forget_ims(&world, &browser).await;
     let silent = browser.follow(&kept).await;
@@ -74,7 +76,7 @@ async fn a_form_of_one_person_is_never_sent_as_another() {
     assert_eq!(page.status, StatusCode::CONFLICT, "{}", page.text());
     assert!(page.text().contains("Somebody else was signed in"));
     assert_eq!(logs::audit(&page.request_id())[0].field("event"), "form_dropped");
-    // Nor when its owner comes back.
+    // Nor when the owner signs in again.
     let alice = world.signed_in("alice").await;
     let (name, value) = kept_cookie.split(';').next().unwrap().split_once('=').unwrap();
     alice.plant(name, value);
@@ -87,23 +89,23 @@ async fn a_form_of_one_person_is_never_sent_as_another() {
 async fn a_form_mark_works_only_in_the_session_of_its_page() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
     let kept = browser.request(form(&world, "/demo/echo", URLENCODED, "a=b")).await;
     let page = confirmation(&browser, kept).await;
     let (_, mark) = buttons(&page).remove(0);
     let body = format!("imsgate-kept={mark}\r\n");
 
-    // Somebody else, and the same person elsewhere.
+    // Another person, and the same person in another browser.
     for who in ["dave", "alice"] {
         let other = world.signed_in(who).await;
         let answer = other.request(form(&world, "/demo/echo", "text/plain", body.clone())).await;
         assert_eq!(answer.location(), "/ims/resume", "{who}");
     }
-    // Another site's page that learned it.
+    // A page of another site that knows the mark.
     let mut foreign = form(&world, "/demo/echo", "text/plain", body.clone());
     foreign.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
     assert_eq!(browser.request(foreign).await.status, StatusCode::FORBIDDEN);
-    // A mark of nobody's.
+    // An invented mark.
     let junk = format!("imsgate-kept={}\r\n", "A".repeat(mark.len()));
     assert_eq!(
         browser.request(form(&world, "/demo/echo", "text/plain", junk)).await.location(),
@@ -111,11 +113,11 @@ async fn a_form_mark_works_only_in_the_session_of_its_page() {
     );
     assert_eq!(received(&world).len(), 0);
 
-    // Whatever address it is posted to, the form goes where it was meant to go.
+    // The mark may be posted to any address: the form goes to its original one.
     let sent = browser.request(form(&world, "/view/home?other=1", "text/plain", body)).await;
     assert_eq!(sent.status, StatusCode::OK);
     assert_eq!(received(&world)[0].path_and_query, "/demo/echo");
-    // An ordinary text of the same length is Campaign's.
+    // An ordinary text of the same length goes to Campaign.
     let same_length = vec![b'x'; "imsgate-kept=\r\n".len() + mark.len()];
     let echo = browser.request(form(&world, "/demo/echo", "text/plain", same_length.clone())).await.json();
     assert_eq!(echo["body_sha256"], sha256(&same_length));
@@ -126,7 +128,7 @@ async fn a_form_mark_works_only_in_the_session_of_its_page() {
 async fn a_browser_that_does_not_store_the_session_gets_a_page_and_no_redirect_loop() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
     let kept = browser.request(form(&world, "/demo/echo", URLENCODED, "a=b")).await;
     let at_ims = browser.follow(&kept).await;
     let arrived = browser.follow(&at_ims).await;
@@ -144,7 +146,7 @@ async fn a_browser_that_does_not_store_the_session_gets_a_page_and_no_redirect_l
 async fn several_tabs_keep_their_forms_and_a_person_keeps_four() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
     let mut last = None;
     for number in 0..6 {
         world.clock.advance(Duration::from_secs(1));
@@ -168,7 +170,7 @@ async fn a_form_that_arrives_too_slowly_gets_408() {
         .await;
     let browser = world.signed_in("alice").await;
     let was = browser.cookie("__Host-imsgate-was").unwrap();
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
     let mut line = request::connect(&world).await;
     let (host, origin) = (request::host(&world), &world.origin);
     line.send(format!(

@@ -56,7 +56,7 @@ impl Folder {
         (status.code(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())
     }
 
-    /// Starts `imsgate` with these words and waits until it serves.
+    /// Starts `imsgate` with these arguments and waits until it serves.
     async fn serve(&self, words: &[&str]) -> Served<'_> {
         let log = fs::File::create(self.path("log")).unwrap();
         let child = self.command(words).stderr(log).stdout(Stdio::null()).spawn().unwrap();
@@ -229,7 +229,7 @@ fn a_configuration_file_that_cannot_be_read_says_why() {
         }
     }
     folder.chmod("imsgate.toml", 0o000);
-    // Whoever runs the tests as root can read everything.
+    // root can read every file.
     if fs::read(folder.path("imsgate.toml")).is_err() {
         let (code, text) = folder.run(&["serve", "imsgate.toml"]);
         assert!(code == Some(2) && text.contains("permission denied"), "{text}");
@@ -306,7 +306,7 @@ async fn readiness_ends_before_the_sockets_close() {
     served.stop().await;
 }
 
-/// Waits until a file holds this.
+/// Waits until a file contains this.
 async fn wait_for(path: &Path, text: &str) {
     let begun = Instant::now();
     while !fs::read_to_string(path).unwrap_or_default().contains(text) {

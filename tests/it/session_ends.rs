@@ -13,7 +13,7 @@ use crate::support::http1::{PATIENCE, RawConnection};
 use crate::support::request::RawRequest;
 use crate::support::{Browser, Redis, World, admin, wire};
 
-/// What somebody has open at an instance.
+/// The open session, WebSocket and event stream at one instance.
 struct Open {
     socket: WebSocketStream<wire::Stream>,
     events: RawConnection,
@@ -30,7 +30,7 @@ async fn two_instances(redis: &Redis) -> (World, Gateway) {
     (world, other)
 }
 
-/// Makes an ending at one instance and sees it at the other.
+/// Ends a session at one instance and observes it at the other.
 async fn felt_everywhere(what: &str, end: impl AsyncFnOnce(&World, &Browser)) {
     let Some(redis) = Redis::start() else { return };
     let (world, other) = two_instances(&redis).await;
@@ -115,7 +115,7 @@ async fn sessions_of_a_stopped_instance_are_cleaned_up_by_another() {
     let Some(redis) = Redis::start() else { return };
     let (world, other) = two_instances(&redis).await;
     world.signed_in("alice").await;
-    // An instance that has never seen this session, and begins when it is there already.
+    // An instance that has never seen this session and starts after its login.
     let third = world.neighbour().await;
     other.stop().await;
     let World { clock, ims, campaign, gateway, .. } = world;
@@ -124,7 +124,7 @@ async fn sessions_of_a_stopped_instance_are_cleaned_up_by_another() {
     let begun = Instant::now();
     while campaign.logoffs().is_empty() || ims.revoked().is_empty() {
         assert!(begun.elapsed() < PATIENCE, "nobody says goodbye");
-        // It may have come across the session just now, and looks at it within the idle time-out.
+        // The instance may have loaded the session just now, and checks it again within the idle time-out.
         clock.advance(Duration::from_mins(1));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -164,7 +164,7 @@ async fn a_session_cleanup_is_retried_and_finished_before_the_stop() {
     let world = World::builder().start().await;
     let (one, two) = (world.signed_in("alice").await, world.signed_in("alice").await);
     world.ims.faults().answer(imsgate::demo::ims::Endpoint::Revoke, Times::Once, Answer::Status(503));
-    // The second browser's session ends off the path of its own requests.
+    // The session of the second browser ends beside its requests.
     one.post_form("/ims/sign-out-everywhere", &[]).await;
     assert_eq!(two.get_json("/view/home").await.status, 401);
     let World { ims, campaign, gateway, .. } = world;
@@ -196,13 +196,13 @@ async fn closed(socket: &mut WebSocketStream<wire::Stream>) -> bool {
     matches!(next, Ok(None | Some(Err(_))))
 }
 
-/// True when the stream of events ends; events that come before are read.
+/// True when the event stream ends. Earlier events are skipped.
 async fn cut(events: &mut RawConnection) -> bool {
     let end = async { while events.chunk().await.is_ok_and(|event| !event.is_empty()) {} };
     tokio::time::timeout(PATIENCE, end).await.is_ok()
 }
 
-/// True when more events come, and the WebSocket is not closed.
+/// True when more events arrive and the WebSocket is not closed.
 async fn open_still(open: &mut Open) -> bool {
     let event = open.events.chunk().await;
     let socket = tokio::time::timeout(Duration::ZERO, open.socket.next()).await;

@@ -206,7 +206,7 @@ async fn the_assertion_is_verified_by_the_published_key_and_short_lived() {
     let sid = claims["sid"].as_str().unwrap();
     assert!(!sid.is_empty() && sid != browser.session().unwrap(), "the session's name is not its key");
 
-    // An old one is not handed out again.
+    // An old assertion is not used again.
     world.clock.advance(Duration::from_mins(2));
     browser.get("/view/home").await;
     let later = self::claims(&browser, world.last_request().header("x-ims-assertion").unwrap()).await;

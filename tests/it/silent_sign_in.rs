@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::{Browser, OpenLogin, World};
 
-const LUNCH: Duration = Duration::from_mins(31);
+const AFTER_IDLE_TIMEOUT: Duration = Duration::from_mins(31);
 
 #[tokio::test]
 async fn a_silent_sign_in_returns_to_the_same_page() {
@@ -13,14 +13,14 @@ async fn a_silent_sign_in_returns_to_the_same_page() {
     let browser = world.signed_in("alice").await;
     let first = browser.session().unwrap();
     for path in ["/view/home?draft=7", "/ims/login?return_to=/view/home"] {
-        world.clock.advance(LUNCH);
+        world.clock.advance(AFTER_IDLE_TIMEOUT);
         let to_ims = browser.get(path).await;
         assert_eq!(to_ims.parameter("prompt").as_deref(), Some("none"), "{path}");
     }
     let page = browser.open("/view/home?draft=7").await;
     assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/view/home"));
     assert_ne!(browser.session().unwrap(), first);
-    // A stranger is asked as ever, and so is whoever wants another account.
+    // A new person gets the sign-in page, and so does a person who wants another account.
     let asked = world.browser().get("/view/home").await;
     assert_eq!(asked.parameter("prompt"), None);
     let other = browser.click("/ims/login?prompt=login").await;
@@ -41,13 +41,13 @@ async fn a_silent_sign_in_that_ims_declines_becomes_an_interactive_one() {
         "anything",
     ] {
         let browser = world.signed_in("alice").await;
-        world.clock.advance(LUNCH);
+        world.clock.advance(AFTER_IDLE_TIMEOUT);
         let silent = browser.get("/view/home?draft=7").await;
         let state = silent.parameter("state").unwrap();
         let ordinary = browser.get(&format!("/ims/callback?error={error}&state={state}")).await;
         world.assert_begins_again(&ordinary);
         assert_eq!(ordinary.parameter("prompt"), None, "{error}");
-        // The same answer to a question with a page is the end.
+        // The same response to an interactive sign-in ends it.
         let state = ordinary.parameter("state").unwrap();
         let page = browser.get(&format!("/ims/callback?error={error}&state={state}")).await;
         assert!(!page.status.is_redirection(), "{error}");
@@ -71,13 +71,13 @@ async fn no_silent_sign_in_after_a_sign_out_or_a_refusal() {
     }));
     assert_eq!(browser.get("/view/home").await.parameter("prompt"), None);
 
-    // Signed out with a session that had ended already.
+    // Signs out with a session that had ended already.
     let browser = world.signed_in("alice").await;
-    world.clock.advance(LUNCH);
+    world.clock.advance(AFTER_IDLE_TIMEOUT);
     browser.post_form("/ims/logout", &[]).await;
     assert_eq!(browser.cookie("__Host-imsgate-was"), None);
 
-    // Somebody without access comes back.
+    // A person without access returns.
     browser.plant("__Host-imsgate-was", &planted);
     let to_ims = browser.get("/ims/login?prompt=login").await;
     let to_callback = browser.at_ims(&to_ims, "bob").await;
@@ -101,7 +101,7 @@ async fn the_last_user_cookie_is_sealed_expires_and_signs_nobody_in() {
         thief.plant("__Host-imsgate-was", junk);
         assert_eq!(thief.get("/view/home").await.parameter("prompt"), None, "{junk}");
     }
-    // The cookie of an open login is sealed under the same key, and is none.
+    // The cookie of an open login is sealed with the same key, but is not accepted here.
     let login = OpenLogin::begin(&thief, "/view/home").await;
     thief.plant("__Host-imsgate-was", &thief.cookie(&login.cookie()).unwrap());
     assert_eq!(thief.get("/view/home").await.parameter("prompt"), None);
@@ -149,7 +149,7 @@ async fn asking_for_the_remaining_time_does_not_extend_the_session() {
     assert!((11 * 3600..12 * 3600).contains(&all), "{me}");
     let at = |field: &str| me[field].as_str().unwrap().to_owned();
     assert!(at("idle_expires_at") < at("expires_at") && at("expires_at").ends_with('Z'), "{me}");
-    // The page is for people: whoever opens it is at work.
+    // The page is for people: opening it counts as use.
     browser.get("/ims/me").await;
     let me = browser.get_json("/ims/me").await.json();
     assert!(me["idle_expires_in"].as_u64().unwrap() > 29 * 60, "{me}");

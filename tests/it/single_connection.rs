@@ -19,7 +19,7 @@ use crate::support::upstream::{Seen, Upstream};
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const EXPIRED: &str = "XSV-350008 Session has expired or is invalid. Please reconnect.";
 
-/// A gateway with one worker and one connection to Campaign, for which requests wait for as long as it takes.
+/// A gateway with one worker and one connection to Campaign. Requests wait for the connection without a limit.
 fn narrow(upstream: Option<Address>) -> Builder {
     with_admin()
         .instance(|instance| {
@@ -49,7 +49,7 @@ async fn pages_that_campaign_refuses_once_are_requested_again_over_the_only_conn
     world.stop().await;
 }
 
-/// Hands a SOAP call on to the simulator; a connection for each.
+/// Forwards a SOAP call to the simulator over a connection of its own.
 async fn soap(line: &mut RawConnection, head: &Head, body: &[u8], campaign: &str) -> Option<()> {
     let mut text = format!("{}\r\n", head.first);
     for (name, value) in &head.fields {
@@ -95,13 +95,13 @@ async fn an_endless_refusal_frees_the_only_connection_for_the_retry() {
     world.stop().await;
 }
 
-/// The first connection reads a head, says this, and from then on neither reads nor speaks nor closes. The others answer.
+/// The first connection reads a head, sends this, and then neither reads nor sends nor closes. The others answer.
 async fn deaf(says: &'static str) -> Upstream {
     Upstream::start(move |number, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         if number == 0 {
             line.send(says).await;
-            // Held, so that it is not closed.
+            // Kept, so that the connection stays open.
             return std::future::pending().await;
         }
         line.send(OK).await;
@@ -142,7 +142,7 @@ async fn an_upload_that_campaign_does_not_read_gets_504() {
     }
 }
 
-/// For as long as Campaign takes more of it, it may be reading; when it takes nothing, the connection is worth nothing.
+/// As long as Campaign reads, the connection may be reused. When Campaign stops reading, it is closed.
 #[tokio::test]
 async fn a_stalled_upload_after_its_response_frees_the_connection() {
     let waiting = |client_goes_on: bool| async move {

@@ -17,7 +17,7 @@ const END_STREAM: u8 = 1;
 const WINDOW_UPDATE: u8 = 8;
 const CONNECTION: u64 = 256 << 10;
 const ALL: u64 = 4 << 20;
-/// A piece that a connection at its limit may have been given, for each of the bodies that were asked at once; and what TLS keeps.
+/// One piece for each response that was requested at the same time, and what TLS buffers: a connection at its limit may have this much more.
 const SLACK: u64 = 128 << 10;
 
 /// One worker with small limits.
@@ -30,13 +30,13 @@ fn small(min_rate: Option<MinRate>) -> Builder {
             config.limits.min_rate_grace = min_rate.map_or(Duration::from_mins(1), |least| least.grace);
         })
         .instance(|instance| {
-            // One address asks for everything here.
+            // All requests come from one address.
             let pool = &mut instance.campaign.pool;
             (pool.anonymous_share, pool.address_share) = (100, 100);
         })
 }
 
-/// The gauge, as long as a test runs: the most that it showed.
+/// The highest value of the gauge during a test.
 async fn watched<T>(world: &World, work: impl Future<Output = T>) -> (T, u64) {
     let mut most = 0;
     let mut work = std::pin::pin!(work);
@@ -48,7 +48,7 @@ async fn watched<T>(world: &World, work: impl Future<Output = T>) -> (T, u64) {
     }
 }
 
-/// Asks over HTTP/2 for so many of these, each stream with a window of so many bytes, and the connection with the largest.
+/// Sends so many requests over HTTP/2, each stream with this window. The connection has the largest window.
 async fn ask_http2(world: &World, path: &str, streams: u32, window: u32) -> wire::Stream {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     let setting = [&[0, 4][..], &window.to_be_bytes()].concat();
@@ -64,7 +64,7 @@ async fn ask_http2(world: &World, path: &str, streams: u32, window: u32) -> wire
     stream
 }
 
-/// Reads frames until `done` says so of kind, flags, stream and length.
+/// Reads frames until `done` returns true for kind, flags, stream and length.
 async fn frames_until(stream: &mut wire::Stream, mut done: impl FnMut(u8, u8, u32, usize) -> bool) {
     let reading = async {
         loop {
@@ -95,7 +95,7 @@ async fn the_buffer_for_one_http2_client_is_limited_and_sent_when_it_reads() {
         let mut reader = ask_http2(&world, "/res/300k", STREAMS, 1 << 30).await;
         reached(&world, "connection_buffer").await;
         serves(&world).await;
-        // It waits, and loses nothing.
+        // The response waits, and nothing is lost.
         let (mut ended, mut length) = (0, 0);
         frames_until(&mut reader, |kind, flags, _, bytes| {
             if kind == DATA {
@@ -120,7 +120,7 @@ async fn reached(world: &World, limit: &str) {
     tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{limit} was never reached"));
 }
 
-/// Nothing waits for anybody.
+/// Waits until nothing is buffered.
 async fn empty(world: &World) {
     let empty = async { while value(world, "imsgate_buffered_bytes").await > 0 {} };
     tokio::time::timeout(PATIENCE, empty).await.expect("all was let go");
@@ -175,7 +175,7 @@ async fn a_stream_that_is_read_too_slowly_ends_and_its_connection_stays_open() {
     const LEAST: MinRate = MinRate { per_second: 10_000, grace: Duration::from_millis(600) };
     let world = small(Some(LEAST)).start().await;
     let mut reader = ask_http2(&world, "/res/10m", 2, 1).await;
-    // A byte now and then for the first, as much as it likes for the second.
+    // The first stream gets a byte at times, the second as much as it wants.
     let (mut ended, mut taken) = (false, 0_usize);
     let mut open = Vec::new();
     http2_frames::frame(&mut open, WINDOW_UPDATE, 0, 3, &(1_u32 << 30).to_be_bytes());
@@ -210,7 +210,7 @@ async fn a_stream_that_is_read_too_slowly_ends_and_its_connection_stays_open() {
     world.stop().await;
 }
 
-/// The gateway waits for Campaign here, for as long as that likes.
+/// The gateway waits for Campaign, which is not limited here.
 #[tokio::test]
 async fn a_response_that_campaign_sends_slowly_is_not_a_slow_client() {
     const LEAST: MinRate = MinRate { per_second: 1_000_000, grace: Duration::from_millis(200) };

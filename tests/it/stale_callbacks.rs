@@ -8,7 +8,7 @@ use crate::support::{OpenLogin, World, logs};
 
 #[tokio::test]
 async fn a_late_callback_starts_the_sign_in_again_and_returns_to_the_wanted_page() {
-    // IMS would still take the code.
+    // IMS would still accept the code.
     let world = World::builder().ims(|ims| ims.code_lifetime = Duration::from_hours(2)).start().await;
     let browser = world.browser();
     let login = OpenLogin::begin(&browser, "/view/home?draft=7").await;
@@ -43,9 +43,9 @@ async fn a_callback_replayed_in_a_signed_in_browser_needs_no_request_to_ims() {
     let sealed = browser.cookie(&login.cookie()).unwrap();
     assert_eq!(browser.get(&login.callback()).await.location(), "/view/home");
     let session = browser.session();
-    // The back button: the login's cookie is gone.
+    // The back button: the cookie of the login is gone.
     assert_eq!(browser.get(&login.callback()).await.location(), "/");
-    // A double click: both requests carry it.
+    // A double click: both requests have the cookie.
     browser.plant(&login.cookie(), &sealed);
     assert_eq!(browser.get(&login.callback()).await.location(), "/view/home");
     assert_eq!(browser.session(), session);

@@ -20,7 +20,7 @@ use crate::support::{World, request};
 
 type Body = BoxBody<Bytes, Infallible>;
 
-/// Reads no body of requests for `/r/stalled`, and answers all the others.
+/// Does not read the body of requests for `/r/stalled`. Answers all other requests.
 async fn campaign() -> Upstream {
     Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         loop {
@@ -35,7 +35,7 @@ async fn campaign() -> Upstream {
     .await
 }
 
-/// A body without end that counts what was taken of it.
+/// An endless body that counts how much of it was read.
 fn endless(taken: &Arc<AtomicUsize>) -> Body {
     let taken = taken.clone();
     let pieces = futures_util::stream::repeat_with(move || {
@@ -49,7 +49,7 @@ fn post(world: &World, path: &str, body: Body) -> Request<Body> {
     Request::post(format!("{}{path}", world.origin)).body(body).unwrap()
 }
 
-/// Waits until no upload moves any more.
+/// Waits until no upload makes progress.
 async fn stand_still(taken: &AtomicUsize) {
     let (mut before, mut rounds) = (usize::MAX, 0);
     while rounds < 5 {
@@ -85,7 +85,7 @@ async fn uploads_that_campaign_does_not_read_block_no_other_request() {
     world.stop().await;
 }
 
-/// As many as the connection may have, but for one; and what is kept of them is bounded.
+/// All but one of the streams that a connection may have. Their buffers are limited.
 #[tokio::test]
 async fn however_many_uploads_wait_one_more_request_gets_through() {
     let upstream = campaign().await;
@@ -108,7 +108,7 @@ async fn however_many_uploads_wait_one_more_request_gets_through() {
         waiting.spawn(sender.send_request(post(&world, "/r/stalled", endless(&taken))));
     }
     stand_still(&taken).await;
-    // All but the one that Campaign's socket takes something of.
+    // All but the one whose body Campaign's socket takes in part.
     assert!(taken.load(Ordering::Relaxed) < MOST, "{} bytes", taken.load(Ordering::Relaxed));
     let answer = innocent(&world, &mut sender, "/ims/backchannel-logout").await;
     assert_eq!(answer.status(), 400, "its body was read, and is no logout token");

@@ -63,7 +63,7 @@ async fn an_upload_over_http2_ends_however_the_client_ends_it() {
     ];
     for end in ends {
         let mut sender = request::http2(&world).await;
-        // The end comes alone, when everything before it has gone out.
+        // The end arrives alone, after everything before it was sent.
         let later =
             stream::once(tokio::time::sleep(Duration::from_millis(100))).map(move |()| stream::iter(end()));
         let frames = stream::iter([Frame::data(Bytes::from_static(b"four"))]).chain(later.flatten());
@@ -141,7 +141,7 @@ async fn an_early_response_does_not_wait_for_the_upload() {
         seen.request(&mut line).await?;
         line.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo long")
             .await;
-        // Reads on for a while, as a careful server does: a reset could destroy the answer on its way.
+        // Reads on for a while, like a careful server: a reset could destroy the response on its way.
         line.rest().await;
         None
     })
@@ -174,7 +174,7 @@ async fn a_refusal_does_not_wait_for_the_upload() {
     assert_eq!(answer.status(), 401, "and no 100 Continue before it");
     assert!(world.campaign.requests().is_empty());
 
-    // Nor do the gateway's own pages wait for what they will not take.
+    // The gateway's own pages do not wait for a body that they refuse, either.
     for path in ["/ims/logout", "/ims/nowhere"] {
         let mut line = request::connect(&world).await;
         let head =
@@ -232,7 +232,7 @@ async fn an_incomplete_upload_stays_incomplete_at_campaign() {
     world.stop().await;
 }
 
-/// What the upload address says of [`counted`].
+/// The response of the upload address for [`counted`].
 fn expected() -> Value {
     let mut hash = Context::new(&SHA256);
     (0..LENGTH / CHUNK).for_each(|number| hash.update(&chunk(number)));

@@ -15,7 +15,7 @@ use crate::support::http1::RawConnection;
 use crate::support::request::RawRequest;
 use crate::support::{files, wire};
 
-/// The program, its folder, and where it tells systemd how it is; ended when dropped.
+/// The program, its folder, and its notification socket. Ended when dropped.
 struct Service {
     child: Child,
     folder: TempDir,
@@ -24,14 +24,14 @@ struct Service {
 }
 
 impl Service {
-    /// Starts it with these sockets as those that systemd opened, one or two; `names` as in their units, if there are any.
+    /// Starts it with one or two sockets from systemd. `names` are their names in the units, if there are any.
     fn start(https: &str, names: Option<&str>, sockets: Vec<OwnedFd>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let certificate = files(folder.path(), "https://localhost", "http://127.0.0.1:9", https);
         let notify = UnixDatagram::bind(folder.path().join("notify.sock")).unwrap();
         notify.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        // LISTEN_PID must be the program's own id, which only the shell that becomes the program knows. It has the sockets as its
-        // input and output and hands them on from 3 (sd_listen_fds(3)).
+        // LISTEN_PID must be the id of the program. Only the shell that becomes the program knows it. It inherits the sockets as
+        // input and output, and passes them on from descriptor 3 (sd_listen_fds(3)).
         let script = "exec 3<&0 4<&1 </dev/null >/dev/null; LISTEN_PID=$$ exec \"$0\" serve --config \"$1\"";
         let mut command = Command::new("sh");
         command
@@ -52,7 +52,7 @@ impl Service {
         Self { child: command.spawn().unwrap(), folder, notify, trust: wire::trust(&certificate) }
     }
 
-    /// What systemd is told next.
+    /// The next notification to systemd.
     fn told(&self) -> String {
         let mut bytes = [0; 256];
         let length = self.notify.recv(&mut bytes).unwrap_or_else(|e| panic!("{e}\n{}", self.log()));
@@ -70,7 +70,7 @@ impl Service {
         assert_eq!(line.answer(false).await.unwrap().status(), 200);
     }
 
-    /// SIGTERM, and a good end.
+    /// SIGTERM, and a clean exit.
     fn stop(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
@@ -86,7 +86,7 @@ impl Drop for Service {
     }
 }
 
-/// A socket of systemd, and where it is.
+/// A listening socket of systemd, and its address.
 fn tcp() -> (OwnedFd, SocketAddr) {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::support::World;
 use crate::support::request::{self, RawRequest};
 
-/// With two workers the kernel chooses which one takes a connection, so of this many some go to each.
+/// The kernel chooses one of the two workers for each connection. Of this many, some go to each.
 const CONNECTIONS: usize = 24;
 
 #[tokio::test]
@@ -37,9 +37,9 @@ async fn a_client_that_sends_nothing_gets_a_ticket() {
     let client = world.client(default_provider(), &TLS13);
     let mut stream = world.connect_as(&client).await;
     let mut nothing = [0];
-    // Well before the gateway has the connection rest.
+    // Before the gateway takes the idle connection out of hyper.
     for _ in 0..20 {
-        // What has come is taken in by reading; nothing comes but the ticket.
+        // Reading processes what has arrived. Only the ticket arrives.
         let reading = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut nothing));
         assert!(reading.await.is_err(), "the connection stays open");
         if world.connect_as(&client).await.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
@@ -49,7 +49,7 @@ async fn a_client_that_sends_nothing_gets_a_ticket() {
     panic!("no ticket came");
 }
 
-/// AES-128 and SHA-256 before AES-256 and SHA-384, whatever the client prefers; nothing else to whoever offers nothing else.
+/// AES-128 with SHA-256 comes before AES-256 with SHA-384, whatever the client prefers. A client that offers only the latter gets it.
 #[tokio::test]
 async fn the_gateway_chooses_the_cipher() {
     let world = World::start().await;

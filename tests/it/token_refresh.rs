@@ -14,13 +14,13 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::support::websocket::{echoed, ended, open};
 use crate::support::{Browser, Builder, World, logs, redis_servers};
 
-/// The life of an access token here: shorter than the time-outs of a session.
+/// The lifetime of an access token: shorter than the time-outs of a session.
 const LIFE: Duration = Duration::from_mins(20);
 
-/// A while before its end.
+/// Shortly before its end.
 const ALMOST: Duration = Duration::from_mins(19);
 
-/// A world whose access tokens live for 20 minutes, in which groups are not asked for again.
+/// A world with access tokens of 20 minutes and without a recheck of groups.
 fn short_lived(mode: SessionMode) -> Builder {
     World::builder()
         .ims(|ims| ims.token_lifetime = LIFE)
@@ -43,7 +43,7 @@ fn shared(server: &redis_servers::Server, mode: SessionMode) -> Builder {
     })
 }
 
-/// `Authorization` of a request to Campaign that must be answered.
+/// `Authorization` of a request to Campaign, which must succeed.
 async fn bearer_of(world: &World, browser: &Browser) -> String {
     let answer = browser.get_json("/demo/echo").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
@@ -137,7 +137,7 @@ async fn an_instance_that_dies_during_a_refresh_is_replaced_by_another() {
     world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::Never);
     let lost = tokio::spawn(async move { there.get_json("/demo/echo").await.status });
     world.eventually(|| world.ims.refreshes().len() == 1).await;
-    // Its control runtime goes, and with it the exchange, the lease's extension, every connection to Redis.
+    // The control runtime stops, and with it the exchange, the extension of the lease, and every connection to Redis.
     doomed.shutdown_background();
     assert_ne!(bearer_of(&world, &here).await, old);
     assert_eq!(world.ims.refreshes().len(), 2);
@@ -157,11 +157,11 @@ async fn a_failure_of_campaign_loses_no_rotated_token() {
     world.campaign.faults().answer(Times::Once, Fault::Status(500));
     assert_eq!(here.get_json("/demo/echo").await.status, StatusCode::INTERNAL_SERVER_ERROR);
     let renewed = world.last_request().header("authorization").unwrap().to_owned();
-    // An instance that knows nothing but the store.
+    // An instance that has only the store.
     let other = world.another().await;
     let there = world.browser_at(&other, &here.session().unwrap());
     assert_eq!(bearer_of(&world, &there).await, renewed);
-    // And the refresh token is the new one: it works.
+    // The refresh token is the new one: it works.
     world.clock.advance(LIFE);
     assert_ne!(bearer_of(&world, &there).await, renewed);
     let refreshes = world.ims.refreshes();
@@ -178,7 +178,7 @@ async fn a_token_in_its_last_minutes_is_refreshed_while_requests_continue() {
     let alice = world.signed_in("alice").await;
     let old = bearer_of(&world, &alice).await;
     world.clock.advance(ALMOST);
-    // IMS hangs: nobody waits for it while the token is good.
+    // IMS does not answer, but no request waits while the token is valid.
     world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::Never);
     assert_eq!(bearer_of(&world, &alice).await, old);
     world.eventually(|| world.ims.refreshes().len() == 1).await;
@@ -350,7 +350,7 @@ async fn refreshed_tokens_of_another_person_end_the_session_and_are_revoked() {
         assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);
         assert!(world.campaign.requests().is_empty());
         assert!(!world.ims.revoked().is_empty(), "nobody will use them");
-        // Unlike a passing trouble, this does not mend itself.
+        // Unlike an outage, this does not recover by itself.
         assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);
         world.stop().await;
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::assertion::claims;
 use crate::support::{World, logs};
 
-/// Puts alice into so many groups of the mask.
+/// Adds alice to so many groups that match the mask.
 fn in_groups(count: usize) -> impl Fn(&mut Value) + Send + Sync + 'static {
     let name = |number| format!("Campaign - acme - delivery-team-{number:03}");
     let groups: Value = (0..count).map(|number| json!({ "groupName": name(number) })).collect();

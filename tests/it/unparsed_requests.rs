@@ -23,7 +23,7 @@ async fn a_head_that_cannot_be_parsed_is_refused_logged_and_counted() {
         (format!("GET /{long} HTTP/1.1\r\n"), 414),
         (format!("GET /r/test HTTP/1.1\r\nX: {long}\r\n"), 431),
     ] {
-        // As the first of its connection, and after another.
+        // As the first request of its connection, and after another one.
         for others in [0, 2] {
             let mut line = request::connect(&world).await;
             for _ in 0..others {
@@ -53,8 +53,8 @@ async fn a_head_that_cannot_be_parsed_is_refused_logged_and_counted() {
     assert_eq!(statuses, [400, 400, 400, 400, 400, 400, 431, 431, 431, 431]);
 }
 
-/// A client that is still sending when it is refused has its connection closed over bytes that nobody reads; they must not
-/// take the answer with them.
+/// The gateway closes the connection of a client that is still sending. The unread bytes must not
+/// destroy the response.
 #[tokio::test]
 async fn the_refusal_of_an_endless_head_arrives() {
     let world = World::start().await;

@@ -11,17 +11,17 @@ use crate::support::{World, logs};
 
 type Mark = fn(&Faults, Value);
 
-/// Puts the mark into the userinfo answer.
+/// Adds the mark to the userinfo response.
 fn in_userinfo(faults: &Faults, mark: Value) {
     faults.tamper_userinfo(Times::Always, move |info| info["email_verified"] = mark.clone());
 }
 
-/// Puts the mark into the profile, as the profile spells it.
+/// Adds the mark to the profile, in the profile's spelling.
 fn in_profile(faults: &Faults, mark: Value) {
     faults.tamper_profile(Times::Always, move |profile| profile["emailVerified"] = mark.clone());
 }
 
-/// Puts an address with the mark into the `id_token`.
+/// Adds an address with the mark to the `id_token`.
 fn in_id_token(faults: &Faults, mark: Value) {
     faults.tamper_id_token(Times::Always, move |_, claims| {
         claims["email"] = "alice@example.com".into();

@@ -74,7 +74,7 @@ async fn a_soap_call_with_a_long_attachment_does_not_grow_memory() {
         assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), LENGTH.to_string());
         peaks.push(peak(&gateway.0));
     }
-    // Buffers of one connection either way; the upload is 200 MB.
+    // Only the buffers of one connection; the upload has 200 MB.
     assert!(peaks[1] < 150 << 20, "{peaks:?}");
     assert!(peaks[1] < peaks[0] + (16 << 20), "{peaks:?}");
 }
@@ -105,7 +105,7 @@ async fn swallow(stream: TcpStream) -> std::io::Result<()> {
     stream.write_all(answer.as_bytes()).await
 }
 
-/// The most memory that the process ever had, in bytes (`VmHWM` of proc(5)).
+/// The peak resident memory of the process in bytes (`VmHWM` of proc(5)).
 fn peak(process: &Child) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

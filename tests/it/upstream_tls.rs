@@ -40,7 +40,7 @@ impl Secured {
         Self::serving(|stream, campaign| async move { join(stream, &campaign).await }).await
     }
 
-    /// Serves every connection with `serve`, which learns where the simulator is.
+    /// Serves every connection with `serve`, which gets the address of the simulator.
     async fn serving<F, Served>(serve: F) -> Self
     where
         F: Fn(TlsStream<TcpStream>, String) -> Served + Send + 'static,
@@ -49,7 +49,7 @@ impl Secured {
         Self::over(TcpListener::bind("127.0.0.1:0").await.unwrap(), serve).await
     }
 
-    /// The same at this listener.
+    /// The same with this listener.
     async fn over<F, Served>(listener: TcpListener, serve: F) -> Self
     where
         F: Fn(TlsStream<TcpStream>, String) -> Served + Send + 'static,
@@ -66,7 +66,7 @@ impl Secured {
                 instance.campaign.upstreams = vec![upstream];
                 instance.campaign.ca_file = Some(file);
             })
-            // One worker, so that the next request takes the connection that the one before gave back.
+            // One worker, so that the next request uses the connection of the previous one.
             .config(|config| config.listen.workers = 1)
             .start()
             .await;
@@ -94,7 +94,7 @@ async fn an_upload_and_a_download_of_megabytes_keep_every_byte() {
     let secured = Secured::start().await;
     let world = &secured.world;
     let alice = world.signed_in("alice").await.session().unwrap();
-    // No piece of it is like another.
+    // All pieces are different.
     let body = (0..800_000).map(|number| format!("{number:08}")).collect::<Vec<_>>().concat();
     let whole = json!({ "bytes": body.len(), "sha256": hex(digest(&SHA256, body.as_bytes()).as_ref()) });
     let with_length = RawRequest::post("/demo/upload", &body).session(&alice).of(world).await;
@@ -115,7 +115,7 @@ async fn an_upload_and_a_download_of_megabytes_keep_every_byte() {
     secured.stop().await;
 }
 
-/// What TLS has taken it may keep until it is told to send: here nobody sends on before the last piece is there.
+/// TLS may keep data until it is flushed. Here the client sends nothing more before the last piece has arrived.
 #[tokio::test]
 async fn a_small_piece_of_an_upload_is_sent_at_once() {
     let secured = Secured::start().await;
@@ -148,12 +148,12 @@ async fn a_small_piece_of_an_upload_is_sent_at_once() {
     secured.stop().await;
 }
 
-/// As above, where the socket is full at the last piece: the client has said everything, Campaign reads on, and nobody but the
-/// gateway can bring them together.
+/// As above, but the socket is full at the last piece. The client has sent everything and Campaign reads on, so only the
+/// gateway can send the rest.
 #[tokio::test]
 async fn the_last_piece_for_a_slow_reader_is_sent() {
     let socket = TcpSocket::new_v4().unwrap();
-    // So little that the socket is full early, also on loopback, where a segment has 64 kB.
+    // A small buffer, so that the socket is full early, also on loopback with its segments of 64 kB.
     socket.set_recv_buffer_size(4096).unwrap();
     SockRef::from(&socket).set_tcp_mss(536).unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -168,7 +168,7 @@ async fn the_last_piece_for_a_slow_reader_is_sent() {
             let mut left: usize = head.split(['/', ' ']).nth(3).unwrap().parse().unwrap();
             let mut piece = [0; 512];
             while left > 0 {
-                // A pause in which more comes than is read.
+                // During the pause more bytes arrive than are read.
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 let count = stream.read(&mut piece[..left.min(512)]).await.unwrap();
                 assert_ne!(count, 0, "{left} bytes are missing");
@@ -179,7 +179,7 @@ async fn the_last_piece_for_a_slow_reader_is_sent() {
         }
     })
     .await;
-    // TLS keeps 64 kB at most. Whatever the kernel takes before, one of these ends within them.
+    // TLS keeps at most 64 kB. Whatever the kernel has buffered, one of these lengths ends within them.
     for length in (20_000..=220_000).step_by(40_000) {
         let ask = RawRequest::post(&format!("/r/{length}"), &"x".repeat(length));
         assert_eq!(ask.of(&secured.world).await.text(), "whole", "{length}");
@@ -217,7 +217,7 @@ async fn one_tls_connection_serves_request_after_request() {
     secured.stop().await;
 }
 
-/// Without a length an answer ends with its connection, and without TLS's goodbye anybody on the way can have ended that
+/// A response without a length ends with its connection. Without `close_notify` anybody on the network could have ended it
 /// (RFC 8446 §6.1, RFC 9112 §9.8).
 #[tokio::test]
 async fn a_response_that_ends_without_close_notify_is_incomplete() {
@@ -247,7 +247,7 @@ async fn a_response_that_ends_without_close_notify_is_incomplete() {
         assert_eq!(head.status(), 200);
         assert_eq!(whole(line.body(&head).await), expected, "in chunks");
 
-        // Who knows no chunks sees it by the goodbye that is missing there, too.
+        // A client without chunked encoding notices it by the missing close_notify.
         let mut line = request::connect(world).await;
         line.send(format!("GET /r/x HTTP/1.0\r\nHost: {}\r\n\r\n", request::host(world))).await;
         let head = line.head().await.unwrap();

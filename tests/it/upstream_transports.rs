@@ -23,7 +23,7 @@ async fn campaign_may_listen_on_a_unix_socket() {
     let path = folder.path().join("campaign.sock");
     let listener = UnixListener::bind(&path).unwrap();
     let upstream: Upstream = format!("unix:{}", path.display()).parse().unwrap();
-    // What listens there is put before the simulator, whose address is known once the world runs.
+    // The listener forwards to the simulator, whose address is known only when the world runs.
     let (told, address) = tokio::sync::oneshot::channel::<String>();
     let joining = tokio::spawn(async move {
         let campaign = address.await.unwrap();
@@ -104,7 +104,7 @@ async fn unusable_certificate_files_stop_the_start_with_a_message() {
         assert!(said.contains(".pem: "), "{said}");
     }
 
-    // One that cannot be read is no part of a chain to be left out.
+    // An unreadable certificate of a chain must not be skipped.
     let (certificate, key) = client_certificate();
     let (_, foreign) = client_certificate();
     let written = |name: &str, text: &str| {
@@ -139,7 +139,7 @@ async fn serve_tls(listener: TcpListener, acceptor: TlsAcceptor, campaign: Strin
     }
 }
 
-/// TLS as Campaign's server, which wants this client and no other.
+/// Campaign's TLS server, which requires this client certificate.
 fn acceptor(certificate: &str, key: &str, client: &str) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();

@@ -95,7 +95,7 @@ async fn connect_opens_nothing_but_a_websocket() {
         (Some("connect-udp"), "/demo/ws"),
         (Some("WebSocket"), "/demo/ws"),
         (Some("h2c"), "/r/test"),
-        // The gateway's own pages: a success would open a tunnel to nobody.
+        // The gateway's own pages: a success would open a tunnel to nothing.
         (Some("websocket"), "/ims/auth"),
         (Some("websocket"), "/ims/health/live"),
         (None, ""),
@@ -148,7 +148,7 @@ async fn bytes_that_come_with_the_switch_arrive() {
              Sec-WebSocket-Protocol: chat\r\n\r\n"
         ))
         .await;
-        // At once, before the client can have said anything: a whole message of two bytes.
+        // At once, before the client can have sent anything: a complete message of two bytes.
         line.send([0x82, 2, b'h', b'i']).await;
         line.rest().await;
         None
@@ -196,7 +196,7 @@ async fn an_open_websocket_keeps_its_connection_and_a_closed_one_does_not() {
     world.stop().await;
 }
 
-/// A connection on which the gateway has said what it offers.
+/// A connection whose settings of the gateway have arrived.
 async fn connect(world: &World) -> Sender {
     let mut sender = request::http2(world).await;
     assert_eq!(status(&mut sender, world, "/r/test").await, 200);
@@ -230,7 +230,7 @@ async fn open(sender: &mut Sender, world: &World, session: &str) -> Socket {
     WebSocketStream::from_raw_socket(io, Role::Client, None).await
 }
 
-/// The next message; `None` at the end, whichever way it comes.
+/// The next message; `None` at any kind of end.
 async fn next(socket: &mut Socket) -> Option<Message> {
     tokio::time::timeout(PATIENCE, socket.next()).await.expect("something happens")?.ok()
 }

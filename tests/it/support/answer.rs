@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 use url::Url;
 
-/// A whole answer and where it came from.
+/// A complete response and its address.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub url: Url,

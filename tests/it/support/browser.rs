@@ -27,7 +27,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// A browser without cookies; paths are meant below `origin`.
+    /// A browser without cookies. Paths are relative to `origin`.
     pub fn new(origin: String, trust: wire::Trust) -> Self {
         Self { origin, trust, jar: Arc::default(), http2: false }
     }
@@ -37,12 +37,12 @@ impl Browser {
         Self { http2: true, ..self.clone() }
     }
 
-    /// Opens an address as a person does who types it: a path of the gateway or a whole URL. No redirect is followed.
+    /// Opens a path of the gateway or a URL as if typed into the address bar. Redirects are not followed.
     pub async fn get(&self, address: &str) -> Answer {
         self.request(navigation(Method::GET, address, Bytes::new())).await
     }
 
-    /// Asks as a script does that wants JSON.
+    /// Requests JSON as a script does.
     pub async fn get_json(&self, address: &str) -> Answer {
         let request = Request::get(address).header(header::ACCEPT, "application/json");
         self.request(request.body(Bytes::new()).unwrap()).await
@@ -67,7 +67,7 @@ impl Browser {
         self.request(request).await
     }
 
-    /// Goes where an answer's `Location` leads.
+    /// Opens the `Location` of a response.
     pub async fn follow(&self, answer: &Answer) -> Answer {
         self.get(answer.target().as_str()).await
     }
@@ -84,7 +84,7 @@ impl Browser {
         panic!("redirected without end; last to {}", answer.location())
     }
 
-    /// Signs in on the way to an address: opens it, fills in the form at IMS, and gives the callback's answer.
+    /// Signs in on the way to an address: opens it, fills in the form at IMS, and returns the response of the callback.
     pub async fn sign_in(&self, who: &str, address: &str) -> Answer {
         let to_ims = self.get(address).await;
         let to_callback = self.at_ims(&to_ims, who).await;
@@ -104,7 +104,7 @@ impl Browser {
         self.post_form(form.as_str(), &[("request", request), ("username", who)]).await
     }
 
-    /// Sends any request with this browser's cookies. A path is meant below the gateway's origin.
+    /// Sends any request with this browser's cookies. A path is relative to the gateway's origin.
     pub async fn request(&self, mut request: Request<Bytes>) -> Answer {
         let url = self.resolve(&request.uri().to_string());
         if let Some(cookies) = self.jar.header(&url) {
@@ -139,7 +139,7 @@ impl Browser {
         self.jar.plant(Cookie { host, name, value, path, secure: true });
     }
 
-    /// Loses the gateway's cookies whose name begins so.
+    /// Removes the gateway's cookies with this prefix.
     pub fn forget(&self, prefix: &str) {
         self.jar.forget(|cookie| cookie.host == "localhost" && cookie.name.starts_with(prefix));
     }
@@ -153,7 +153,7 @@ impl Browser {
 
     async fn send(&self, url: &Url, mut request: Request<Bytes>) -> Response<Bytes> {
         let authority = format!("{}:{}", url.host_str().unwrap(), url.port_or_known_default().unwrap());
-        // `localhost` is where the servers listen, whatever this machine's resolver says.
+        // `localhost` resolves to the servers, whatever the resolver of this machine says.
         let address = (url.host_str().unwrap().replace("localhost", "127.0.0.1"), url.port().unwrap());
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
         if url.scheme() == "https" {

@@ -22,7 +22,7 @@ pub struct Passed {
     pub method: String,
     pub status: u16,
     pub path: String,
-    /// Whom it was sent to, in turn, and what came of it; 0 where nothing did.
+    /// The instances that nginx tried, in order, with the status of each; 0 without a status.
     pub tries: Vec<(SocketAddr, u16)>,
 }
 
@@ -33,7 +33,7 @@ impl Front {
         places.into_iter().find(|program| Path::new(program).exists())
     }
 
-    /// A place for it; it starts when its instances are known.
+    /// A folder for it. It starts when its instances are known.
     pub fn reserve(folder: PathBuf) -> Self {
         std::fs::create_dir_all(&folder).unwrap();
         Self { place: Reserved::new(), folder, child: None }
@@ -96,7 +96,7 @@ impl Front {
         String::from_utf8_lossy(&log).lines().filter_map(read).collect()
     }
 
-    /// What nginx complains about.
+    /// The error log.
     pub fn errors(&self) -> String {
         let log = std::fs::read(self.folder.join("error.log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
@@ -122,7 +122,7 @@ fn read(line: &str) -> Option<Passed> {
     let (method, status, path) = (request.next()?, request.next()?.parse().ok()?, request.next()?);
     let (addresses, statuses) = (parts.next()?.split(", "), parts.next()?.split(", "));
     let tries = addresses.zip(statuses).filter_map(|(address, status)| {
-        // Of one that nobody could be asked for, the name of all instances stands here.
+        // If no instance was available, this is the name of the upstream group.
         Some((address.parse().ok()?, status.parse().unwrap_or(0)))
     });
     Some(Passed { method: method.to_owned(), status, path: path.to_owned(), tries: tries.collect() })

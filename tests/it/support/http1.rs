@@ -8,14 +8,14 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-/// A safety net: nothing here takes long unless it hangs.
+/// Only a test that hangs takes this long.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Both directions of a connection.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// One HTTP/1.1 connection: bytes out, answers in.
+/// One HTTP/1.1 connection: bytes out, responses in.
 pub struct RawConnection {
     stream: Box<dyn Stream>,
     unread: VecDeque<u8>,
@@ -30,7 +30,7 @@ pub struct Head {
     pub fields: Vec<(String, String)>,
 }
 
-/// A whole answer.
+/// A complete response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// Its head.
@@ -40,18 +40,18 @@ pub struct Answer {
 }
 
 impl RawConnection {
-    /// Speaks over this stream.
+    /// Uses this stream.
     pub fn new(stream: impl Stream + 'static) -> Self {
         Self { stream: Box::new(stream), unread: VecDeque::new() }
     }
 
-    /// Sends bytes as they are. An error is none: the peer may have closed already, and its answer tells more.
+    /// Sends bytes as they are. Errors are ignored: the peer may have closed, and its response says more.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref()).await;
         let _ = self.stream.flush().await;
     }
 
-    /// Sends and says whether the peer took it.
+    /// Sends, and returns whether the peer accepted it.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.write_all(bytes.as_ref()).await?;
         self.stream.flush().await
@@ -73,7 +73,7 @@ impl RawConnection {
         Ok(Head { first, fields })
     }
 
-    /// The next answer, whole; an error when it breaks off. `without_body` for answers to HEAD.
+    /// The next complete response; an error if it breaks off. `without_body` is for responses to HEAD.
     pub async fn answer(&mut self, without_body: bool) -> io::Result<Answer> {
         tokio::time::timeout(PATIENCE, async {
             let head = self.head().await?;
@@ -138,7 +138,7 @@ impl RawConnection {
         Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
     }
 
-    /// Everything until the peer closes, politely or not.
+    /// Everything until the peer closes or resets the connection.
     pub async fn rest(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         let reading = async {
@@ -176,7 +176,7 @@ impl Head {
         self.fields.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
     }
 
-    /// The status of an answer; 0 for anything else.
+    /// The status of a response; 0 for anything else.
     pub fn status(&self) -> u16 {
         self.first.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
     }
@@ -198,18 +198,18 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON; null when it is none.
+    /// The body as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
-/// What the Campaign simulator's echo says it received.
+/// What the echo of the Campaign simulator received.
 #[derive(Clone, Debug)]
 pub struct Echo(Value);
 
 impl Echo {
-    /// Reads an answer of `/demo/echo`.
+    /// Reads a response of `/demo/echo`.
     pub fn of(answer: &Answer) -> Self {
         assert_eq!(answer.status(), 200, "{}", answer.text());
         Self(answer.json())

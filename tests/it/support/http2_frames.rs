@@ -18,7 +18,7 @@ pub const GET: u8 = 0x82;
 pub const REFUSED_STREAM: u32 = 0x7;
 pub const CANCEL: u32 = 0x8;
 
-/// A GET with any path and these fields, on a connection of its own; returns when something was done with it.
+/// A GET with any path and these fields, on its own connection. Returns when the gateway has processed it.
 pub async fn get(world: &World, path: &str, fields: &[(&str, &str)]) {
     let fields: Vec<Vec<u8>> = fields.iter().map(|(name, value)| literal(name, value)).collect();
     let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
@@ -27,7 +27,7 @@ pub async fn get(world: &World, path: &str, fields: &[(&str, &str)]) {
     flood(world, &bytes).await;
 }
 
-/// So many GETs of a public page at once, each given up at once or waited for.
+/// So many GETs of a public page at once, each reset at once if `reset`.
 pub fn requests(world: &World, count: u32, reset: bool) -> Vec<u8> {
     let request = head(world, GET, "/r/test", &[]);
     let mut bytes = Vec::new();
@@ -44,13 +44,13 @@ pub async fn flood(world: &World, frames: &[u8]) -> Option<u32> {
     flood_over(world.connect_http2().await, frames).await
 }
 
-/// Sends preface, settings and these frames, then a ping, and reads until the gateway closes, or has answered the ping and
-/// done something with the first stream, if there is one. Gives the error code of its GOAWAY, if any.
+/// Sends the preface, settings, these frames and a PING. Reads until the gateway closes, or until it has answered the PING and
+/// the first stream, if there is one. Returns the error code of its GOAWAY, if any.
 pub async fn flood_over(stream: wire::Stream, frames: &[u8]) -> Option<u32> {
     exchange(stream, frames).await.0
 }
 
-/// As [`flood_over`]; gives also the number of streams that were refused.
+/// As [`flood_over`]. Also returns the number of refused streams.
 pub async fn exchange(stream: wire::Stream, frames: &[u8]) -> (Option<u32>, usize) {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     frame(&mut bytes, SETTINGS, 0, 0, &[]);
@@ -59,7 +59,7 @@ pub async fn exchange(stream: wire::Stream, frames: &[u8]) -> (Option<u32>, usiz
     let opens_stream = frames.get(3) == Some(&HEADERS);
     let (mut from, mut to) = tokio::io::split(stream);
     let writing = async {
-        // The gateway may well close before it has read all.
+        // The gateway may close before it has read everything.
         let _ = to.write_all(&bytes).await;
         let _ = to.flush().await;
     };
@@ -88,7 +88,7 @@ pub async fn exchange(stream: wire::Stream, frames: &[u8]) -> (Option<u32>, usiz
     tokio::time::timeout(PATIENCE, async { tokio::join!(writing, reading) }).await.unwrap().1
 }
 
-/// Takes a whole frame, kind and payload, from the bytes read so far.
+/// Removes a complete frame from the bytes read so far. Returns kind and payload.
 fn next_frame(bytes: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
     let head = bytes.get(..9)?;
     let end = 9 + (usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]));
@@ -118,7 +118,7 @@ pub fn head(world: &World, method: u8, path: &str, more: &[&[u8]]) -> Vec<u8> {
     block
 }
 
-/// A field that does not enter the table.
+/// A field without indexing (RFC 7541 §6.2.2).
 pub fn literal(name: &str, value: &str) -> Vec<u8> {
     let mut field = vec![0];
     string(&mut field, name);

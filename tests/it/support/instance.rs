@@ -87,7 +87,7 @@ impl Instance {
         }
     }
 
-    /// What it says.
+    /// The log.
     pub fn log(&self) -> String {
         read(&self.folder.join("log"))
     }
@@ -112,6 +112,6 @@ fn read(path: &Path) -> String {
     String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
 }
 
-/// Long enough for a machine that does ten other things.
+/// Long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(40);
 const STEP: Duration = Duration::from_millis(20);

@@ -9,7 +9,7 @@ use url::Url;
 #[derive(Default)]
 pub struct Jar(Mutex<Vec<Cookie>>);
 
-/// A cookie that is kept.
+/// A stored cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cookie {
     pub host: String,
@@ -20,7 +20,7 @@ pub struct Cookie {
 }
 
 impl Jar {
-    /// Takes in every `Set-Cookie` of an answer from this address.
+    /// Stores every `Set-Cookie` of a response from this address.
     pub fn keep(&self, url: &Url, headers: &HeaderMap) {
         for field in headers.get_all(header::SET_COOKIE) {
             let Some((cookie, removed)) = read(url, field.to_str().unwrap()) else { continue };
@@ -51,20 +51,20 @@ impl Jar {
         self.0.lock().unwrap().iter().filter(|cookie| cookie.host == host).cloned().collect()
     }
 
-    /// Puts a cookie in without asking anybody.
+    /// Adds a cookie without any check.
     pub fn plant(&self, cookie: Cookie) {
         let mut kept = self.0.lock().unwrap();
         kept.retain(|old| (&old.host, &old.name) != (&cookie.host, &cookie.name));
         kept.push(cookie);
     }
 
-    /// Forgets the cookies for which `which` holds.
+    /// Removes the cookies for which `which` is true.
     pub fn forget(&self, which: impl Fn(&Cookie) -> bool) {
         self.0.lock().unwrap().retain(|cookie| !which(cookie));
     }
 }
 
-/// The cookie, and whether it is to be removed; `None` when a browser would refuse it.
+/// The cookie, and whether it is a removal; `None` if a browser would refuse it.
 fn read(url: &Url, field: &str) -> Option<(Cookie, bool)> {
     let mut parts = field.split(';').map(str::trim);
     let (name, value) = parts.next()?.split_once('=')?;

@@ -10,14 +10,14 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Takes connections to one port on to another.
+/// Forwards connections from one port to another.
 pub struct Lag {
     pub port: u16,
     cut: CancellationToken,
 }
 
 impl Lag {
-    /// What the server at `port` says arrives this much later.
+    /// Everything that the server at `port` sends arrives this much later.
     pub async fn start(port: u16, delay: Duration) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let (own, cut) = (listener.local_addr().unwrap().port(), CancellationToken::new());
@@ -31,7 +31,7 @@ impl Lag {
         Self { port: own, cut }
     }
 
-    /// From now on nothing arrives, not even what was on its way, and neither side is told.
+    /// From now on nothing arrives, not even data in flight, and neither side is told.
     pub fn cut(&self) {
         self.cut.cancel();
     }

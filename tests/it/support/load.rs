@@ -15,7 +15,7 @@ pub struct Tally {
     pub requests: u64,
     /// Answers that are neither 2xx nor 3xx.
     pub refused: u64,
-    /// Connections that could not be opened, broke off, or fell silent.
+    /// Connections that could not be opened, broke off or timed out.
     pub broken: u64,
 }
 
@@ -37,7 +37,7 @@ impl Load {
         let text = if method == "POST" { text + body } else { text };
         std::fs::write(&script, text).unwrap();
         let child = Command::new("wrk")
-            // Longer than any test; a machine with much to do is no failure.
+            // Longer than any test, so that a busy machine is not a failure.
             .args(["-t", "1", "-c", &connections.to_string(), "-d", "600s", "--timeout", "60s", "-s"])
             .arg(&script)
             .arg(url)
@@ -68,7 +68,7 @@ impl Drop for Load {
     }
 }
 
-/// wrk says nothing of what did not happen.
+/// wrk omits counters that are zero.
 fn read(report: &str) -> Option<Tally> {
     let mut tally = Tally::default();
     for line in report.lines().map(str::trim) {

@@ -30,7 +30,7 @@ impl Line {
     }
 }
 
-/// Starts keeping events; later calls change nothing.
+/// Starts recording events. Later calls have no effect.
 pub fn listen() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -56,7 +56,7 @@ pub fn all(target: &str) -> Vec<Line> {
     lines.iter().filter(|line| line.target == target).cloned().collect()
 }
 
-/// True when any line so far, of any test, holds this text anywhere.
+/// True if any line so far, of any test, contains this text.
 pub fn say(text: &str) -> bool {
     let lines = LINES.lock().unwrap();
     lines.iter().any(|line| line.fields.values().any(|value| value.contains(text)))

@@ -3,12 +3,12 @@
 use std::ffi::OsStr;
 use std::io::Write as _;
 
-/// Says that a test is left out because this is not there. With `CI=true`, as in `.ci/run`, nothing may be left out: the test
+/// Reports that a test is skipped because this program is missing. With `CI=true`, as in `.ci/run`, the test fails
 /// fails instead.
 pub fn missing(what: &str) {
     let ci = std::env::var_os("CI");
     assert!(may_be_missing(ci.as_deref()), "{what} is not installed, and CI=true leaves no test out");
-    // Past the test harness, which shows what a test prints only when it fails.
+    // Written past the test harness, which shows output only of failed tests.
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what} is not installed");
 }
 

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::{Answer, Browser, World};
 
-/// A login of alice for which IMS has given a code and the browser has not called back yet.
+/// A login of alice: IMS has issued a code, and the browser has not opened the callback yet.
 pub struct OpenLogin {
     pub code: String,
     pub state: String,
@@ -31,7 +31,7 @@ impl OpenLogin {
 }
 
 impl World {
-    /// The browser is sent to IMS for another try, without a session.
+    /// The browser is sent to IMS for another attempt, without a session.
     pub fn assert_begins_again(&self, answer: &Answer) {
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
         let authorize = format!("{}/ims/authorize/v2?", self.ims.url());

@@ -44,13 +44,13 @@ impl Process {
         wire::connect(self.address, &self.trust, protocol).await
     }
 
-    /// A line of what the system says of it, in `/proc`.
+    /// A line of `/proc` about the process.
     pub fn proc(&self, file: &str, name: &str) -> String {
         let text = std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap();
         text.lines().find(|line| line.starts_with(name)).unwrap().to_owned()
     }
 
-    /// kB of memory that it has for itself, code and files left out.
+    /// Private memory in kB, without code and files.
     pub fn resident(&self) -> u64 {
         let line = self.proc("status", "RssAnon");
         line.split_whitespace().nth(1).unwrap().parse().unwrap()

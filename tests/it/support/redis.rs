@@ -32,7 +32,7 @@ impl Redis {
         Some(redis)
     }
 
-    /// Has the gateway keep its sessions here.
+    /// Configures the gateway to keep its sessions here.
     pub fn keeps(&self) -> impl FnOnce(&mut Config) + 'static {
         let store = Store::Redis {
             address: Box::new(self.url().parse().unwrap()),
@@ -68,7 +68,7 @@ impl Redis {
         assert_eq!(&answer, b"+OK\r\n", "{command}");
     }
 
-    /// The number that a command answers.
+    /// The number that a command returns.
     pub fn number(&self, command: &str) -> u64 {
         self.line(command).strip_prefix(':').unwrap().parse().unwrap()
     }

@@ -5,7 +5,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::support::World;
 use crate::support::http1::{Answer, Echo, RawConnection};
 
-/// A request to the gateway in a connection of its own.
+/// A request to the gateway on its own connection.
 #[derive(Clone)]
 pub struct RawRequest {
     method: String,
@@ -32,18 +32,18 @@ impl RawRequest {
             .with(&format!("Content-Length: {}", body.len()))
     }
 
-    /// With this field line, as it is.
+    /// Adds this field line unchanged.
     pub fn with(mut self, field: &str) -> Self {
         self.fields.push(field.to_owned());
         self
     }
 
-    /// With the session cookie.
+    /// Adds the session cookie.
     pub fn session(self, session: &str) -> Self {
         self.with(&format!("Cookie: __Host-imsgate={session}"))
     }
 
-    /// As a person's navigation.
+    /// Adds the fields of a person's navigation.
     pub fn navigation(self) -> Self {
         self.with("Accept: text/html,*/*;q=0.8")
             .with("Sec-Fetch-Mode: navigate")
@@ -66,7 +66,7 @@ impl RawRequest {
         [text.as_bytes(), &self.body].concat()
     }
 
-    /// Sends it and reads the whole answer.
+    /// Sends it and reads the complete response.
     pub async fn of(&self, world: &World) -> Answer {
         self.for_host(world, host(world)).await
     }
@@ -84,7 +84,7 @@ impl RawRequest {
     }
 }
 
-/// Sends bytes as they are; what comes back first, if anything does.
+/// Sends bytes as they are. Returns the first response, if there is one.
 pub async fn send(world: &World, bytes: impl AsRef<[u8]>) -> Option<Answer> {
     let mut line = connect(world).await;
     line.send(bytes).await;

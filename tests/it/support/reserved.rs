@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use socket2::{Domain, Socket, Type};
 
-/// A port nobody else gets: the callback server names the port before the gateway listens, and a load balancer those of
-/// instances that come and go.
+/// A free port. The callback server has the port before the gateway listens, and a load balancer has the ports of
+/// instances that restart.
 pub struct Reserved {
     pub address: SocketAddr,
     _socket: Socket,
@@ -15,7 +15,7 @@ impl Reserved {
     pub fn new() -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
-        // Bound but not listening, it lets the gateway bind beside it and takes no connection.
+        // Bound but not listening: the gateway can bind the same port, and this socket accepts no connection.
         socket.set_reuse_address(true).unwrap();
         socket.set_reuse_port(true).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();

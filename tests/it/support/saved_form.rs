@@ -10,9 +10,9 @@ use crate::support::{Answer, Browser, World};
 
 pub const URLENCODED: &str = "application/x-www-form-urlencoded";
 /// Longer than the idle time-out.
-pub const LUNCH: Duration = Duration::from_mins(31);
+pub const AFTER_IDLE_TIMEOUT: Duration = Duration::from_mins(31);
 
-/// A form of `page` as a browser sends it; `site` is `Sec-Fetch-Site`.
+/// A form that a browser posts from a page of the gateway's origin.
 pub fn form(world: &World, target: &str, kind: &str, body: impl Into<Bytes>) -> Request<Bytes> {
     Request::post(target)
         .header("accept", "text/html,*/*;q=0.8")
@@ -26,17 +26,17 @@ pub fn form(world: &World, target: &str, kind: &str, body: impl Into<Bytes>) -> 
         .unwrap()
 }
 
-/// The pages between a kept form and the question whether to send it, without anybody typing.
-pub async fn confirmation(browser: &Browser, kept: Answer) -> Answer {
-    assert_eq!(kept.status, StatusCode::SEE_OTHER, "{}", kept.text());
-    assert_eq!(kept.parameter("prompt").as_deref(), Some("none"));
-    let at_ims = browser.follow(&kept).await;
+/// Follows the redirects from a saved form through a silent sign-in to the confirmation page.
+pub async fn confirmation(browser: &Browser, saved: Answer) -> Answer {
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text());
+    assert_eq!(saved.parameter("prompt").as_deref(), Some("none"));
+    let at_ims = browser.follow(&saved).await;
     let arrived = browser.follow(&at_ims).await;
     assert!(arrived.location().starts_with("/ims/resume?"), "{} {}", arrived.location(), arrived.text());
     browser.follow(&arrived).await
 }
 
-/// Where the buttons of a page post to, and what names each form: first "Send now", then "Do not send".
+/// The target and the mark of each button on the confirmation page: first "Send now", then "Do not send".
 pub fn buttons(page: &Answer) -> Vec<(String, String)> {
     assert_eq!(page.status, StatusCode::OK, "{}", page.text());
     let html = page.text();

@@ -91,7 +91,7 @@ impl Site {
         }
     }
 
-    /// One more instance, which nginx knows nothing of; gives its number.
+    /// One more instance, which nginx does not use. Returns its number.
     pub async fn another(&mut self) -> usize {
         let number = self.instances.len();
         let folder = self.folder.path().join(format!("another-{number}"));
@@ -113,14 +113,14 @@ impl Site {
         browser
     }
 
-    /// A browser with this session that asks this instance itself.
+    /// A browser with this session that connects to this instance directly.
     pub fn browser_at(&self, index: usize, session: &str) -> Browser {
         let browser = Browser::new(origin(self.instances[index].address()), self.trust.clone());
         browser.plant("__Host-imsgate", session);
         browser
     }
 
-    /// What a session says at this instance, for one session after the other over one connection.
+    /// The status of each session at this instance, over one connection.
     pub async fn ask_all(&self, index: usize, path: &str, sessions: &[&String]) -> Vec<u16> {
         let address = self.instances[index].address();
         let mut line = RawConnection::new(wire::connect(address, &self.trust, wire::HTTP_1).await);
@@ -153,7 +153,7 @@ impl Site {
         }
     }
 
-    /// Ends everything in the order in which nobody misses anybody.
+    /// Stops everything, clients before servers.
     pub async fn stop(mut self) {
         drop(self.front);
         for instance in &mut self.instances {

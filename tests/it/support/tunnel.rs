@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-/// Joins a connection with Campaign's own address.
+/// Copies between a connection and Campaign in both directions.
 pub async fn join(mut stream: impl AsyncRead + AsyncWrite + Unpin, campaign: &str) {
     let mut campaign = TcpStream::connect(campaign.trim_start_matches("http://")).await.unwrap();
     let _ = copy_bidirectional(&mut stream, &mut campaign).await;

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::support::World;
 use crate::support::http1::{Head, RawConnection};
 
-/// A listener whose connections a test's own code serves. It ends when dropped.
+/// A listener whose connections are served by the test's own code. It ends when dropped.
 pub struct Upstream {
     /// `http://127.0.0.1:PORT`
     pub url: String,
@@ -19,7 +19,7 @@ pub struct Upstream {
     accepting: JoinHandle<()>,
 }
 
-/// The request lines that came, in order.
+/// The request lines received so far, in order.
 #[derive(Clone, Default)]
 pub struct Seen(Arc<Mutex<Vec<String>>>);
 
@@ -62,7 +62,7 @@ impl Upstream {
         .await
     }
 
-    /// A world in front of it.
+    /// A world with this upstream.
     pub async fn world(&self) -> World {
         let url = self.url.parse().unwrap();
         World::builder().instance(|instance| instance.campaign.upstreams = vec![url]).start().await
@@ -91,7 +91,7 @@ impl Seen {
         self.0.lock().unwrap().iter().filter(|line| line.contains(text)).count()
     }
 
-    /// Reads a request's head and notes its first line; `None` when the connection ends instead.
+    /// Reads the head of a request and records its first line; `None` if the connection ends instead.
     pub async fn request(&self, line: &mut RawConnection) -> Option<Head> {
         let head = line.head().await.ok()?;
         self.0.lock().unwrap().push(head.first.clone());

@@ -12,11 +12,11 @@ use crate::support::http1::{Head, RawConnection};
 use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
 
-/// A whole answer.
+/// A complete response.
 pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const HEALTHY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 35\r\n\r\n<redir status='OK' build='9236'/>\r\n";
 
-/// One worker, so that it alone counts connections, in front of these upstreams with their weights.
+/// One worker, so that one pool counts all connections, in front of these upstreams with their weights.
 pub async fn in_front_of(
     upstreams: &[(&Upstream, u32)],
     change: impl FnOnce(&mut Campaign) + 'static,
@@ -35,7 +35,7 @@ pub async fn in_front_of(
         .await
 }
 
-/// Answers every request at once; the health page as `healthy` says.
+/// Answers every request at once. `healthy` decides about the health page.
 pub async fn prompt(healthy: Arc<AtomicBool>) -> Upstream {
     Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
         let healthy = healthy.clone();
@@ -51,7 +51,7 @@ pub async fn prompt(healthy: Arc<AtomicBool>) -> Upstream {
     .await
 }
 
-/// Answers when it gets a permit for it.
+/// Answers each request when there is a permit.
 pub async fn patient(permits: Arc<Semaphore>) -> Upstream {
     Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
         let permits = permits.clone();
@@ -71,23 +71,23 @@ fn is_check(head: &Head) -> bool {
     head.first.starts_with("GET /r/test ")
 }
 
-/// How many requests of people came, not counting the check's.
+/// The number of requests, without health checks.
 pub fn requests(upstream: &Upstream) -> usize {
     upstream.seen().iter().filter(|line| !line.starts_with("GET /r/test ")).count()
 }
 
-/// Long enough to be counted.
+/// Ejects a failed server for an hour.
 pub fn passed_over_for_an_hour(campaign: &mut Campaign) {
     campaign.health.ejection = Duration::from_hours(1);
     campaign.health.max_ejection = Duration::from_hours(1);
 }
 
-/// Asks for a page, whether its answer is whole or not.
+/// Requests a page. Its response may be incomplete.
 pub async fn ask_and_read(world: &World) {
     ask_for(world, "/r/x").await;
 }
 
-/// Asks for a path.
+/// Requests a path. Its response may be incomplete.
 pub async fn ask_for(world: &World, path: &str) {
     let mut line = request::connect(world).await;
     line.send(RawRequest::get(path).bytes(request::host(world))).await;

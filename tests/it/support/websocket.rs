@@ -9,7 +9,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use crate::support::http1::PATIENCE;
 use crate::support::{World, request};
 
-/// A WebSocket of a browser.
+/// A browser's WebSocket.
 pub type Socket = WebSocketStream<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>;
 
 /// Opens a WebSocket to Campaign's echo with this session.
@@ -24,7 +24,7 @@ pub async fn open(world: &World, session: &str, origin: Option<&str>) -> Result<
     client_async(request, world.connect().await).await.map(|(socket, _)| socket)
 }
 
-/// What comes back for a message.
+/// Sends a message and returns the echo.
 pub async fn echoed(socket: &mut Socket, message: Message) -> Message {
     socket.send(message).await.unwrap();
     next(socket).await.unwrap().unwrap()

@@ -46,7 +46,7 @@ pub async fn tls<S: AsyncRead + AsyncWrite + Unpin>(
     TlsConnector::from(config).connect(name(), stream).await
 }
 
-/// A client of its own, with its own memory for tickets.
+/// A client with its own ticket cache.
 pub fn client(
     trust: &Trust,
     protocol: &[u8],
@@ -62,12 +62,12 @@ pub fn client(
     config
 }
 
-/// Whom the certificate names.
+/// The name in the certificate.
 pub fn name() -> ServerName<'static> {
     ServerName::try_from("localhost").unwrap()
 }
 
-/// Writes everything, then reads until the peer closes or, having said something, falls silent.
+/// Writes everything, then reads until the peer closes, or is silent after its first bytes.
 pub async fn exchange(mut stream: Stream, bytes: &[u8]) -> Vec<u8> {
     // A peer that refuses early may close before it has read all.
     let _ = stream.write_all(bytes).await;

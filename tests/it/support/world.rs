@@ -49,7 +49,7 @@ impl World {
         Self::builder().start().await
     }
 
-    /// A world to be changed before it starts.
+    /// A world to be configured before it starts.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -92,7 +92,7 @@ impl World {
         browser
     }
 
-    /// Waits for what happens beside the answers; fails when it does not happen at all.
+    /// Waits for an effect that comes after the response. Fails if there is none.
     pub async fn eventually(&self, happened: impl Fn() -> bool) {
         for _ in 0..500 {
             if happened() {
@@ -108,7 +108,7 @@ impl World {
         wire::connect(self.address(), &self.trust, wire::HTTP_1).await
     }
 
-    /// TLS to the gateway over this stream, HTTP/1.1 in it; an error when the gateway wants none of it.
+    /// TLS with HTTP/1.1 over this stream; an error if the gateway refuses it.
     pub async fn connect_over<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
@@ -116,12 +116,12 @@ impl World {
         wire::tls(stream, &self.trust, wire::HTTP_1).await
     }
 
-    /// The same, and HTTP/2 in it.
+    /// The same with HTTP/2.
     pub async fn connect_http2_over(&self, stream: TcpStream) -> wire::Stream {
         wire::tls(stream, &self.trust, wire::HTTP_2).await.unwrap()
     }
 
-    /// A client that trusts the gateway and speaks this version of TLS, and HTTP/1.1 in them.
+    /// A client that trusts the gateway, with this version of TLS and HTTP/1.1.
     pub fn client(
         &self,
         provider: CryptoProvider,
@@ -141,7 +141,7 @@ impl World {
         wire::connect(self.address(), &self.trust, wire::HTTP_2).await
     }
 
-    /// Sends these bytes over TLS and reads until the gateway closes or has nothing more to say.
+    /// Sends these bytes over TLS and reads until the gateway closes or is silent.
     pub async fn raw(&self, bytes: impl AsRef<[u8]>) -> Vec<u8> {
         wire::exchange(self.connect().await, bytes.as_ref()).await
     }
@@ -154,7 +154,7 @@ impl World {
         Gateway::start(&config, self.tls.clone(), self.clock.clone()).await.unwrap()
     }
 
-    /// The same world after the gateway was stopped, some time went by, and it was started again.
+    /// The same world after the gateway was stopped and, some time later, started again.
     pub async fn restarted_after(self, pause: Duration) -> Self {
         self.gateway.stop().await;
         self.clock.advance(pause);
@@ -208,7 +208,7 @@ impl Builder {
         self
     }
 
-    /// Changes the instance: the external account, the way to Campaign.
+    /// Changes the instance: the external account, the connection to Campaign.
     pub fn instance(mut self, change: impl FnOnce(&mut Instance) + 'static) -> Self {
         self.instance.push(Box::new(change));
         self
@@ -220,7 +220,7 @@ impl Builder {
         self
     }
 
-    /// Sets `campaign.session`, and makes the Campaign simulator fit for it.
+    /// Sets `campaign.session`, and configures the Campaign simulator for it.
     pub fn session_mode(self, mode: SessionMode) -> Self {
         self.instance(move |instance| instance.campaign.session = mode)
             .campaign(move |options| options.identity_headers = mode == SessionMode::Headers)
@@ -358,9 +358,9 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
 
 /// The client secret that the IMS simulator knows.
 const CLIENT_SECRET: &str = "demo-client-secret";
-/// Whom refused people are told to ask.
+/// The contact for refused people.
 const SUPPORT: &str = "campaign-help@example.com";
-/// As an external account has them, plus what gives refresh tokens.
+/// The scopes of an external account, and the one for refresh tokens.
 const SCOPES: &[&str] = &[
     "openid",
     "AdobeID",

@@ -7,20 +7,20 @@ use tokio::sync::Semaphore;
 
 use super::{Answer, Browser};
 
-/// How a login went.
+/// The course of a login.
 #[derive(Debug, Default)]
-pub struct Story {
-    /// Every session that the browser got a cookie for.
+pub struct LoginRun {
+    /// Every session of which the browser got a cookie.
     pub sessions: Vec<String>,
-    /// Answers after which it loaded the address again.
-    pub troubles: Vec<Answer>,
+    /// How often it loaded the address again after a failure.
+    pub failures: Vec<Answer>,
 }
 
 impl Browser {
-    /// Signs in on the way to an address, until a page is there. Whoever was told to come again does so when that time is
-    /// over, and `later`. At most as many ask at a time as `turns` has permits.
-    pub async fn sign_in_patiently(&self, address: &str, later: Duration, turns: &Semaphore) -> Story {
-        let (mut story, mut address) = (Story::default(), address.to_owned());
+    /// Signs in on the way to an address, until a page is there. After a 503 it waits for `Retry-After` and `later`. At most as many
+    /// requests run at a time as `turns` has permits.
+    pub async fn sign_in_patiently(&self, address: &str, later: Duration, turns: &Semaphore) -> LoginRun {
+        let (mut run, mut address) = (LoginRun::default(), address.to_owned());
         for _ in 0..MOST {
             let turn = turns.acquire().await.unwrap();
             let mut answer = self.get(&address).await;
@@ -31,22 +31,22 @@ impl Browser {
             }
             drop(turn);
             if answer.session_cookie().is_some() {
-                story.sessions.push(self.session().expect("no answer takes a session away"));
+                run.sessions.push(self.session().expect("no answer takes a session away"));
             }
             match answer.status {
                 StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => {
                     let after = answer.header("retry-after").parse().unwrap_or(1);
-                    story.troubles.push(answer);
+                    run.failures.push(answer);
                     tokio::time::sleep(Duration::from_secs(after) + later).await;
                 }
                 status if status.is_redirection() => address = answer.target().into(),
-                // The page; or another one, and then a session of the story is none.
-                _ => return story,
+                // The page, or another one: then the session of this login is void.
+                _ => return run,
             }
         }
-        panic!("{story:?}")
+        panic!("{run:?}")
     }
 }
 
-/// Answers; a login without trouble takes four.
+/// Responses. A login without a failure takes four.
 const MOST: usize = 60;
