@@ -17,12 +17,12 @@ mod handler;
 
 use crate::admin::{self, Admin};
 use crate::auth::{self, Authenticator, Services, Tasks};
-use crate::campaign::Campaign;
+use crate::campaign::CampaignClient;
 use crate::clock::Clock;
 use crate::config::{self, Config, ListenAddress, UpstreamAddress};
-use crate::crypto::Purpose;
+use crate::crypto::KeyPurpose;
 use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
-use crate::ims::Ims;
+use crate::ims::ImsClient;
 use crate::policy::cookies::CookieNames;
 use crate::policy::response_urls::ResponseUrls;
 use crate::proxy::{Proxy, Upstreams};
@@ -176,14 +176,14 @@ fn authenticator(
         saved_forms,
         sessions: Sessions::new(opened.vault, opened.cached, lifetimes, clock.clone()).reporting(ended),
         signer: Signer::new(origin.clone())?,
-        sealer: opened.keys.sealer(Purpose::LoginCookie),
+        sealer: opened.keys.sealer(KeyPurpose::LoginCookie),
         attempts: Attempts::default(),
         tasks: Tasks::new(Handle::current()),
         clock: clock.clone(),
     };
     Ok(Authenticator {
-        ims: Ims::new(instance.clone(), ims_http, clock),
-        campaign: Campaign::new(campaign, SOAP_DEADLINE),
+        ims: ImsClient::new(instance.clone(), ims_http, clock),
+        campaign: CampaignClient::new(campaign, SOAP_DEADLINE),
         cookies: CookieNames::new(config.session.cookie_suffix.as_ref()),
         max_per_user: config.session.max_per_user,
         login_timeout: config.session.login_timeout,
@@ -339,7 +339,7 @@ async fn prepare(auth: Arc<Authenticator>) {
     tracing::info!("IMS metadata and keys loaded");
     loop {
         tokio::time::sleep(REFRESH).await;
-        if let Err(error) = auth.ims.refresh().await {
+        if let Err(error) = auth.ims.reload().await {
             tracing::warn!(%error, "IMS metadata and keys not refreshed; the known ones stay in use");
         }
     }

@@ -1,5 +1,4 @@
-//! Files that the configuration names: read whole, without byte-order marks, and refused when they hold a secret that others can
-//! read.
+//! Reads files that the configuration names. Removes byte-order marks, and rejects files with secrets that other users can read.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File};
@@ -7,10 +6,10 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// A file that cannot be used. Never holds any of its content.
+/// Why a file cannot be used. Never contains the content of the file.
 #[derive(Debug)]
 pub struct FileError {
-    /// As it was named.
+    /// The path as configured.
     pub path: PathBuf,
     /// What is wrong.
     pub problem: Problem,
@@ -19,9 +18,9 @@ pub struct FileError {
 /// What is wrong with a file.
 #[derive(Debug)]
 pub enum Problem {
-    /// It is not there.
+    /// It does not exist.
     Missing,
-    /// This user may not read it.
+    /// The gateway's user may not read it.
     Denied,
     /// It is a folder.
     Folder,
@@ -31,25 +30,25 @@ pub enum Problem {
     WideText,
     /// This line, counted from 1, is not UTF-8.
     NotUtf8(usize),
-    /// It holds a secret, and others can read it or its group can change it. With its permissions.
+    /// It holds a secret, but other users can read it or its group can change it. The value is its permissions.
     Open(u32),
     /// Anything else.
     Other(io::Error),
 }
 
-/// The bytes of a file, without byte-order marks of UTF-8: editors put one at the beginning, and joined files have one at the beginning
-/// of a later line.
+/// Reads a file and removes UTF-8 byte-order marks from the beginning of every line. Editors put a mark at the beginning of a file;
+/// joined files have marks on later lines.
 ///
 /// # Errors
-/// [`FileError`], also for text in UTF-16 or UTF-32, which nothing here reads.
+/// [`FileError`], also for text in UTF-16 or UTF-32.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     read_whole(path).map_err(|problem| FileError { path: path.to_owned(), problem })
 }
 
-/// The same for text.
+/// Like [`read`], for text.
 ///
 /// # Errors
-/// [`FileError`], also when it is not UTF-8.
+/// [`FileError`], also when the file is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
     String::from_utf8(read(path)?).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
@@ -58,11 +57,11 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
     })
 }
 
-/// That a file with a secret belongs to its owner alone. Its group may read it, as this is how secrets reach containers; nobody else
-/// may, and only the owner may write.
+/// Checks the permissions of a file with a secret. Only the owner may write it. The group may read it, because containers get secrets
+/// that way. Other users must not have access.
 ///
 /// # Errors
-/// [`FileError`], also when the file is not there.
+/// [`FileError`], also when the file does not exist.
 pub fn check_private(path: &Path) -> Result<(), FileError> {
     let failed = |problem| FileError { path: path.to_owned(), problem };
     let metadata = fs::metadata(path).map_err(|error| failed(Problem::from(error)))?;
@@ -85,13 +84,13 @@ fn read_whole(path: &Path) -> Result<Vec<u8>, Problem> {
     if is_wide(&bytes) { Err(Problem::WideText) } else { Ok(without_marks(bytes)) }
 }
 
-/// True for text in UTF-16 or UTF-32: with its mark, or with a zero byte in its first character. The files read here are text, or
-/// begin with a character.
+/// True for text in UTF-16 or UTF-32: it begins with a byte-order mark, or its first character has a zero byte. Files of other formats
+/// that are read here also begin with an ASCII character.
 fn is_wide(bytes: &[u8]) -> bool {
     matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..])
 }
 
-/// Without a mark at the beginning of any line.
+/// Removes the marks at the beginning of each line.
 fn without_marks(bytes: Vec<u8>) -> Vec<u8> {
     if memchr::memmem::find(&bytes, MARK).is_none() {
         return bytes;
@@ -106,11 +105,11 @@ fn without_marks(bytes: Vec<u8>) -> Vec<u8> {
     text
 }
 
-/// Longest file read: the largest bundles of certificate authorities have less than a megabyte.
+/// The largest file that is read, in bytes. The largest certificate bundles have less than a megabyte.
 pub const LONGEST: u64 = 16 * 1024 * 1024;
 /// U+FEFF in UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
-/// Permissions of a file that others can read or run, or its group can change.
+/// Permission bits that a private file must not have: any for others, and write for the group (mask 027).
 const OPEN: u32 = 0o027;
 
 // === impl FileError ===
@@ -122,10 +121,10 @@ impl FileError {
         match &self.problem {
             Problem::Missing => "relative paths start at the working directory".to_owned(),
             Problem::Denied => format!(
-                "the gateway's user must be able to read it: look at owner and mode of {path} and of its folders"
+                "the gateway's user must be able to read it: check owner and mode of {path} and of its folders"
             ),
             Problem::Folder => "name a file in it".to_owned(),
-            Problem::TooLong => "is it the right file?".to_owned(),
+            Problem::TooLong => "check that it is the right file".to_owned(),
             Problem::WideText | Problem::NotUtf8(_) => "save it as UTF-8".to_owned(),
             Problem::Open(_) => format!("chmod 600 {path}, owned by the gateway's user"),
             Problem::Other(_) => "the gateway's user must be able to read it".to_owned(),
@@ -142,9 +141,9 @@ impl FileError {
             Problem::WideText => "it is text in UTF-16 or UTF-32".to_owned(),
             Problem::NotUtf8(line) => format!("line {line} is not UTF-8"),
             Problem::Open(mode) if mode & 0o7 != 0 => {
-                format!("it holds a secret and is open to every user of this machine (mode {mode:o})")
+                format!("it holds a secret, but every user of this machine has access to it (mode {mode:o})")
             }
-            Problem::Open(mode) => format!("it holds a secret and its group can change it (mode {mode:o})"),
+            Problem::Open(mode) => format!("it holds a secret, but its group can change it (mode {mode:o})"),
             Problem::Other(error) => error.to_string(),
         }
     }
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_says_why() {
+    fn an_unreadable_file_gives_the_reason() {
         let folder = tempfile::tempdir().unwrap();
         let error = read(folder.path()).unwrap_err().to_string();
         assert!(error.contains("it is a folder"), "{error}");
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_belongs_to_its_owner_and_may_be_read_by_the_group() {
+    fn a_private_file_may_be_read_by_the_group_but_not_by_others() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         fs::write(&path, "s").unwrap();

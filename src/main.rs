@@ -1,4 +1,4 @@
-//! The `imsgate` binary: a thin door to the library's command line.
+//! The `imsgate` binary. It only calls the library's command line.
 
 use std::process::ExitCode;
 

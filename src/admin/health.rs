@@ -1,4 +1,4 @@
-//! Health in detail: what `/ims/health/ready` does not tell the public.
+//! Detailed health for operators. The public `/ims/health/ready` shows less.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::Admin;
 use crate::proxy::HealthState;
 
-/// 200 while requests are served, 503 from the stop on. Whether people can be signed in, and which part is away, stands in the answer.
+/// 200 while the gateway serves requests, 503 once it is stopping. The body tells whether people can sign in, and the state of IMS
+/// and of each Campaign server.
 pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Json<Value>) {
     let ims = admin.auth.ims.is_ready();
     let upstreams: Vec<Value> = admin

@@ -1,4 +1,4 @@
-//! Plain HTTP/1.1 on the control runtime; a scrape or a probe at a time, not many.
+//! Plain HTTP/1.1 on the control runtime, for a few connections at a time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 /// Binds the address.
 ///
 /// # Errors
-/// Names the address.
+/// When the address cannot be bound. The message names it.
 pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let named = |e: io::Error| io::Error::new(e.kind(), format!("cannot listen on {address}: {e}"));
     TcpListener::bind(address).await.map_err(named)
@@ -23,9 +23,9 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves until the task is dropped.
 pub async fn serve(listener: TcpListener, router: Router) {
-    let places = Arc::new(Semaphore::new(MOST));
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok(slot) = slots.clone().acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
@@ -37,13 +37,13 @@ pub async fn serve(listener: TcpListener, router: Router) {
                 .header_read_timeout(IDLE)
                 .max_buf_size(16 * 1024)
                 .serve_connection(TokioIo::new(stream), service);
-            // Its failure concerns only this client.
+            // An error affects only this client.
             let _ = connection.await;
-            drop(place);
+            drop(slot);
         });
     }
 }
 
-/// Connections at a time; more wait.
-const MOST: usize = 64;
+/// Simultaneous connections. Further ones wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 64;
 const IDLE: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! The admin listener: metrics, health in detail and live sessions, over plain HTTP, for the operator's machines only.
+//! The admin listener: metrics, detailed health and live sessions. It uses plain HTTP and is only for the operator's machines.
 
 mod health;
 mod listener;
@@ -20,27 +20,27 @@ use crate::web::Stopping;
 
 pub use listener::{bind, serve};
 
-/// What the admin listener shows.
+/// The state that the admin listener shows.
 #[derive(Debug)]
 pub struct Admin {
-    /// The counters.
+    /// Counters of all workers.
     pub metrics: Arc<Metrics>,
     /// Sessions and IMS.
     pub auth: Arc<Authenticator>,
-    /// Whether the process is about to stop.
+    /// Whether the process is stopping.
     pub stopping: Arc<Stopping>,
-    /// Its Campaign servers.
+    /// The Campaign servers.
     pub upstreams: Arc<Upstreams>,
 }
 
-/// Every address of the admin listener.
+/// All routes of the admin listener.
 pub fn router(admin: Arc<Admin>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/health", get(health::handler))
         .route("/sessions", get(sessions::list).delete(sessions::revoke_all))
         .route("/sessions/{sid}", delete(sessions::revoke))
-        .layer(middleware::from_fn(no_foreign_page))
+        .layer(middleware::from_fn(reject_browser_pages))
         .with_state(admin)
 }
 
@@ -49,22 +49,23 @@ async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-/// Answers only to an IP address or `localhost` as host: a page of another site that had its own name lead here (DNS
-/// rebinding) would otherwise read everything through the operator's browser. Nor does any page have business here, and
-/// what one sends is told by what a browser adds (Fetch Metadata; Fetch §3.2).
-async fn no_foreign_page(request: Request, next: Next) -> Response {
+/// Rejects requests of web pages, which could otherwise act through the operator's browser.
+///
+/// The host must be an IP address or `localhost`. This stops DNS rebinding: a page whose own name resolves to this listener.
+/// Requests with `Origin` or `Sec-Fetch-Site` (Fetch §3.2, Fetch Metadata) come from pages and are rejected too.
+async fn reject_browser_pages(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if !is_own_host(host) {
         return StatusCode::MISDIRECTED_REQUEST.into_response();
     }
-    if is_of_a_page(request.headers()) {
+    if is_from_page(request.headers()) {
         return StatusCode::FORBIDDEN.into_response();
     }
     next.run(request).await
 }
 
-/// An address that a person typed has `Sec-Fetch-Site: none` and no origin.
-fn is_of_a_page(headers: &HeaderMap) -> bool {
+/// True for a request that a page sent. For a typed address, browsers send `Sec-Fetch-Site: none` and no `Origin`.
+fn is_from_page(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site");
     headers.contains_key(header::ORIGIN) || site.is_some_and(|site| site != "none")
 }
@@ -83,7 +84,7 @@ mod tests {
     use super::is_own_host;
 
     #[test]
-    fn a_name_of_somebody_else_is_no_host_of_ours() {
+    fn only_ip_addresses_and_localhost_are_accepted_as_host() {
         for good in ["localhost", "LOCALHOST:9090", "127.0.0.1:9090", "10.0.0.7", "[::1]:9090", "[::1]"] {
             assert!(is_own_host(good), "{good}");
         }

@@ -1,4 +1,4 @@
-//! Live sessions for the operator: who is signed in, and an end to it. Never a token.
+//! Lists and ends live sessions for operators. Responses never contain a token.
 
 use std::sync::Arc;
 
@@ -13,45 +13,48 @@ use super::Admin;
 use crate::session::{Cursor, EndReason, Listed, Owner, Sessions, StoreError};
 use crate::telemetry::{RequestId, audit};
 
-/// What to list.
+/// The query of a list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct ListQuery {
     /// E-mail address or user id.
     user: Option<String>,
-    /// `next` of the page before.
+    /// `next` of the previous page.
     after: Option<String>,
     limit: Option<usize>,
 }
 
-/// Whose sessions to end.
+/// The person whose sessions end.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Whose {
+pub(super) struct RevokeQuery {
     user: String,
 }
 
 /// `GET /sessions?user=&after=&limit=`
-pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(wanted): Query<Wanted>) -> Response {
+pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(query): Query<ListQuery>) -> Response {
     let sessions = &admin.auth.services.sessions;
-    let after = wanted.after.filter(|after| !after.is_empty());
+    let after = query.after.filter(|after| !after.is_empty());
     let Ok(after) = after.map(|text| Cursor::parse(&text).ok_or(())).transpose() else {
-        return answer(StatusCode::BAD_REQUEST, json!({"error": "after is not the next of a page"}));
+        return answer(
+            StatusCode::BAD_REQUEST,
+            json!({"error": "`after` must be the `next` of another page"}),
+        );
     };
-    let page = match wanted.user.filter(|user| !user.is_empty()) {
-        Some(user) => of(sessions, &user).await.map(|listed| (listed, None)),
+    let page = match query.user.filter(|user| !user.is_empty()) {
+        Some(user) => sessions_of(sessions, &user).await.map(|listed| (listed, None)),
         None => sessions
-            .list(after, wanted.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE))
+            .list(after, query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE))
             .await
             .map(|listing| (listing.sessions, listing.next)),
     };
     match page {
         Ok((listed, next)) => {
-            let listed: Vec<Value> = listed.iter().map(shown).collect();
+            let listed: Vec<Value> = listed.iter().map(session_json).collect();
             let next = next.map(|cursor| cursor.to_string());
             answer(StatusCode::OK, json!({"sessions": listed, "next": next}))
         }
-        Err(error) => away(&error),
+        Err(error) => store_unavailable(&error),
     }
 }
 
@@ -63,18 +66,18 @@ pub(super) async fn revoke(State(admin): State<Arc<Admin>>, Path(sid): Path<Stri
             answer(StatusCode::OK, json!({"ended": 1}))
         }
         Ok(false) => answer(StatusCode::NOT_FOUND, json!({"ended": 0, "error": "no such session"})),
-        Err(error) => away(&error),
+        Err(error) => store_unavailable(&error),
     }
 }
 
 /// `DELETE /sessions?user=EMAIL`
 pub(super) async fn revoke_all(
     State(admin): State<Arc<Admin>>,
-    Query(Whose { user }): Query<Whose>,
+    Query(RevokeQuery { user }): Query<RevokeQuery>,
 ) -> Response {
     let sessions = &admin.auth.services.sessions;
     let ended = async {
-        let keys = of(sessions, &user).await?.into_iter().map(|session| session.key).collect();
+        let keys = sessions_of(sessions, &user).await?.into_iter().map(|session| session.key).collect();
         sessions.end_all(keys, EndReason::Operator).await
     };
     match ended.await {
@@ -82,12 +85,12 @@ pub(super) async fn revoke_all(
             audit::revoked(RequestId::random(), Some(&user), None, ended);
             answer(StatusCode::OK, json!({"ended": ended}))
         }
-        Err(error) => away(&error),
+        Err(error) => store_unavailable(&error),
     }
 }
 
-/// By e-mail address in any case, or by IMS user id, which looks like one.
-async fn of(sessions: &Sessions, user: &str) -> Result<Vec<Listed>, StoreError> {
+/// The sessions of a person. `user` is an e-mail address in any case, or an IMS user id. Both look alike, so both are tried.
+async fn sessions_of(sessions: &Sessions, user: &str) -> Result<Vec<Listed>, StoreError> {
     let mut all = sessions.of(Owner::Email(user)).await?;
     for session in sessions.of(Owner::User(user)).await? {
         if !all.iter().any(|known| known.key == session.key) {
@@ -97,7 +100,7 @@ async fn of(sessions: &Sessions, user: &str) -> Result<Vec<Listed>, StoreError> 
     Ok(all)
 }
 
-fn shown(session: &Listed) -> Value {
+fn session_json(session: &Listed) -> Value {
     let data = &session.data;
     json!({
         "sid": session.key.to_string(),
@@ -112,7 +115,7 @@ fn shown(session: &Listed) -> Value {
     })
 }
 
-fn away(error: &StoreError) -> Response {
+fn store_unavailable(error: &StoreError) -> Response {
     let value = json!({"error": format!("the session store does not answer: {error}")});
     let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, value);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
@@ -123,6 +126,6 @@ fn answer(status: StatusCode, value: Value) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(value)).into_response()
 }
 
-/// Sessions on a page when nothing is said.
-const PAGE: usize = 100;
+/// Sessions on a page without `limit`.
+const DEFAULT_PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;

@@ -158,7 +158,7 @@ impl Callback<'_> {
             first?;
             return self.begin_again(state.attempt() + 1, to, STATE_USED).await;
         }
-        let person = match auth.ims.person(&tokens).await {
+        let person = match auth.ims.fetch_profile(&tokens).await {
             Ok(person) => person,
             Err(error) => {
                 self.discard(&tokens).await;

@@ -121,7 +121,7 @@ impl Cleanup<'_> {
     }
 
     async fn revoke(&self, token: &SecretString) -> bool {
-        let outcome = self.retry(|| self.auth.ims.revoke(token), ImsError::is_passing).await;
+        let outcome = self.retry(|| self.auth.ims.revoke(token), ImsError::is_temporary).await;
         if let Err(error) = &outcome {
             self.warn(error, "IMS token not revoked; it expires by itself");
         }

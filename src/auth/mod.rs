@@ -22,11 +22,11 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use crate::campaign::Campaign;
+use crate::campaign::CampaignClient;
 use crate::clock::Clock;
 use crate::config::Instance;
 use crate::crypto::Sealer;
-use crate::ims::Ims;
+use crate::ims::ImsClient;
 use crate::policy::access::AccessPolicy;
 use crate::policy::cookies::{self, CookieNames};
 use crate::session::{Attempts, FormId, SavedForms, Sessions, Signer};
@@ -66,9 +66,9 @@ pub struct Authenticator {
     /// The instance and its external account.
     pub instance: Arc<Instance>,
     /// The relying party.
-    pub ims: Ims,
+    pub ims: ImsClient,
     /// Campaign's SOAP router.
-    pub campaign: Campaign,
+    pub campaign: CampaignClient,
     /// The names of the gateway's cookies.
     pub cookies: CookieNames,
     /// The gateway's origin, as in an `Origin` header.

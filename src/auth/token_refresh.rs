@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::{Authenticator, IdentifyError};
 use crate::config::SessionMode;
-use crate::ims::{RenewError, Renewed};
+use crate::ims::{RefreshedTokens, TokenRefreshError};
 use crate::session::{Auth, EndReason, ExchangeError, Flight, RefreshError, Tokens};
 use crate::telemetry::RequestId;
 use crate::unix_time::UnixTime;
@@ -76,13 +76,15 @@ async fn refresh(auth: Arc<Authenticator>, session: Arc<Auth>) -> Refresh {
     let id = RequestId::random();
     let exchange = async |refresh: SecretString| {
         let identity = &session.data.identity;
-        let renewed = auth.ims.renew(&refresh, &identity.user, identity.original.as_ref()).await;
-        renewed.map(tokens).map_err(|error| match error {
-            RenewError::Final(error) => ExchangeError::Permanent(error.to_string()),
-            RenewError::RefreshTokenOnly(next, error) => {
+        let refreshed = auth.ims.refresh_tokens(&refresh, &identity.user, identity.original.as_ref()).await;
+        refreshed.map(tokens).map_err(|error| match error {
+            TokenRefreshError::Final(error) => ExchangeError::Permanent(error.to_string()),
+            TokenRefreshError::RefreshTokenOnly(next, error) => {
                 ExchangeError::RefreshTokenOnly(next, error.to_string())
             }
-            RenewError::Passing(error) => ExchangeError::Temporary(error.to_string(), error.retry_after()),
+            TokenRefreshError::Temporary(error) => {
+                ExchangeError::Temporary(error.to_string(), error.retry_after())
+            }
         })
     };
     // Boxed: an exchange with IMS and all that may come of it.
@@ -114,11 +116,11 @@ async fn refresh(auth: Arc<Authenticator>, session: Arc<Auth>) -> Refresh {
     }
 }
 
-fn tokens(renewed: Renewed) -> Tokens {
+fn tokens(refreshed: RefreshedTokens) -> Tokens {
     Tokens {
-        access: renewed.access_token,
-        access_expires: renewed.access_expires,
-        refresh: renewed.refresh_token,
+        access: refreshed.access_token,
+        access_expires: refreshed.access_expires,
+        refresh: refreshed.refresh_token,
     }
 }
 

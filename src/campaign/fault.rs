@@ -1,17 +1,17 @@
-//! Faults in Campaign's own shape, for clients that know only those.
+//! SOAP faults as Campaign sends them.
 
 use http::HeaderMap;
 
-use super::packed::unpacked;
+use super::decompress::decompress;
 use super::soap::escape;
 use crate::policy::session_fault::{self, Report, SESSION_EXPIRED};
 
-/// What an answer reports of the Campaign session, from the beginning of its body, compressed or not.
+/// What a response reports about the Campaign session. `beginning` is the beginning of its body, compressed or not.
 pub fn session_report(headers: &HeaderMap, beginning: &[u8]) -> Report {
-    session_fault::report(&unpacked(headers, beginning))
+    session_fault::report(&decompress(headers, beginning))
 }
 
-/// The answer to a SOAP call without a valid session. Campaign's clients look for the code in the text.
+/// The response to a SOAP call without a valid session. Campaign's clients look for the code in the text.
 pub fn session_expired_fault() -> String {
     soap_fault(&format!("{SESSION_EXPIRED} Session has expired or is invalid. Please reconnect."))
 }

@@ -1,7 +1,7 @@
-//! Campaign's SOAP interface, as far as the gateway speaks it: log a person on with their IMS token, log them off.
+//! The client for Campaign's SOAP interface: logon with an IMS token, and logoff.
 
+mod decompress;
 mod fault;
-mod packed;
 mod soap;
 
 use std::sync::Arc;
@@ -17,49 +17,49 @@ pub use soap::{LogonAnswer, escape, fault, logon_answer};
 use crate::http_client::{Endpoint, HttpError};
 use crate::policy::client_kind::SOAP_ROUTER;
 
-/// Talks to the SOAP router of one Campaign instance.
+/// Calls the SOAP router of one Campaign instance.
 #[derive(Clone, Debug)]
-pub struct Campaign {
+pub struct CampaignClient {
     upstreams: Vec<Endpoint>,
     deadline: Duration,
 }
 
-/// Why Campaign gave no session. Never holds a token.
+/// Why a call to Campaign failed. Messages never contain a token.
 #[derive(Debug, thiserror::Error)]
 pub enum CampaignError {
-    /// No answer from any upstream.
+    /// No upstream answered.
     #[error("Campaign at {upstream} did not answer: {source}")]
     Unreachable {
-        /// The last one tried.
+        /// The last upstream that was tried.
         upstream: Arc<str>,
-        /// What happened.
+        /// Its transport error.
         source: HttpError,
     },
-    /// Campaign refused with a fault of its own.
+    /// Campaign answered with a SOAP fault.
     #[error("Campaign at {upstream} refused: {fault}")]
     Refused {
-        /// Which one.
+        /// Which upstream.
         upstream: Arc<str>,
-        /// Campaign's own words, shortened.
+        /// The text of the fault, shortened.
         fault: String,
     },
-    /// The answer does not have the documented shape.
-    #[error("Campaign at {upstream} answered something unexpected: {reason}")]
+    /// The response does not have the documented format.
+    #[error("Campaign at {upstream}: unexpected response: {reason}")]
     Answer {
-        /// Which one.
+        /// Which upstream.
         upstream: Arc<str>,
-        /// What is wrong with it.
+        /// What is wrong with the response.
         reason: String,
     },
 }
 
-impl Campaign {
-    /// A client for these upstreams, tried in order; `deadline` is for one call to one of them.
+impl CampaignClient {
+    /// A client that tries these upstreams in order. `deadline` limits each attempt.
     pub fn new(upstreams: Vec<Endpoint>, deadline: Duration) -> Self {
         Self { upstreams, deadline }
     }
 
-    /// `xtk:session#BearerTokenLogon`: a Campaign session for the owner of this IMS access token.
+    /// Opens a Campaign session for the owner of this IMS access token (`xtk:session#BearerTokenLogon`).
     pub async fn bearer_token_logon(
         &self,
         token: &SecretString,
@@ -77,7 +77,7 @@ impl Campaign {
         soap::logon_answer(answer.body()).map_err(|reason| CampaignError::Answer { upstream, reason })
     }
 
-    /// `xtk:session#Logoff`: ends the Campaign session; the IMS token stays as it is.
+    /// Ends the Campaign session (`xtk:session#Logoff`). The IMS token stays valid.
     pub async fn logoff(
         &self,
         session: &SecretString,
@@ -94,7 +94,7 @@ impl Campaign {
         }
     }
 
-    /// One call; the next upstream is tried only when nothing was answered.
+    /// Sends one call. Tries the next upstream only if the previous one did not answer.
     async fn call(
         &self,
         action: &str,

@@ -1,5 +1,4 @@
-//! SOAP envelopes written and read. Parameters are positional and their names vary between builds, so answers are read
-//! by the end of the element name.
+//! Writes and reads SOAP envelopes. Namespace prefixes vary between Campaign builds, so elements are found by their local name.
 
 use std::time::Duration;
 
@@ -7,16 +6,16 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use secrecy::SecretString;
 
-/// What `BearerTokenLogon` (and `Logon`) answers.
+/// The response of `BearerTokenLogon` and `Logon`.
 #[derive(Debug)]
 pub struct LogonAnswer {
-    /// For the cookie `__sessiontoken`.
+    /// The value of the cookie `__sessiontoken`.
     pub session_token: SecretString,
-    /// For the header `X-Security-Token`.
+    /// The value of the header `X-Security-Token`.
     pub security_token: SecretString,
-    /// Login name at Campaign, when told.
+    /// Campaign login name, if present.
     pub login: Option<String>,
-    /// How long both tokens live, when told: the shorter of `sessionTimeOut` and `securityTimeOut`.
+    /// How long both tokens are valid, if present: the shorter of `sessionTimeOut` and `securityTimeOut`.
     pub lifetime: Option<Duration>,
 }
 
@@ -36,12 +35,12 @@ pub fn logoff(session: &str) -> String {
     ))
 }
 
-/// Text fit for an XML element or attribute.
+/// Escapes text for an XML element or attribute.
 pub fn escape(text: &str) -> String {
     quick_xml::escape::escape(text).into_owned()
 }
 
-/// Reads the answer of a logon.
+/// Reads the response of a logon.
 pub fn logon_answer(body: &[u8]) -> Result<LogonAnswer, String> {
     let (mut session, mut security, mut login, mut lifetime) = (None, None, None, None);
     walk(body, |element, text, attributes| match element {
@@ -52,7 +51,7 @@ pub fn logon_answer(body: &[u8]) -> Result<LogonAnswer, String> {
         _ => {}
     })?;
     let filled = |value: Option<String>, name: &str| {
-        value.filter(|text| !text.is_empty()).ok_or_else(|| format!("no {name} in the answer"))
+        value.filter(|text| !text.is_empty()).ok_or_else(|| format!("no {name} in the response"))
     };
     Ok(LogonAnswer {
         session_token: filled(session, "pstrSessionToken").and_then(header_safe)?.into(),
@@ -62,14 +61,14 @@ pub fn logon_answer(body: &[u8]) -> Result<LogonAnswer, String> {
     })
 }
 
-/// The shorter of two times in seconds; what is missing, zero or no number says nothing.
+/// The shorter of two times in seconds. A value that is missing, zero or not a number is ignored.
 fn shortest(session: Option<String>, security: Option<String>) -> Option<Duration> {
     let seconds =
         [session, security].into_iter().flatten().filter_map(|text| text.trim().parse::<u32>().ok());
     seconds.filter(|seconds| *seconds > 0).min().map(|seconds| Duration::from_secs(seconds.into()))
 }
 
-/// The fault in an answer: Campaign's own words, shortened; plain-text refusals count too.
+/// The text of the fault in a response, shortened. Finds SOAP faults and plain-text errors.
 pub fn fault(body: &[u8]) -> Option<String> {
     let (mut fault, mut in_fault) = (None, false);
     let walked = walk(body, |element, text, _| match element {
@@ -87,10 +86,10 @@ pub fn fault(body: &[u8]) -> Option<String> {
     fault.or_else(plain).map(|text| text.chars().filter(|c| !c.is_control()).take(200).collect())
 }
 
-/// Local name, attributes, and the text that follows the start tag.
+/// Local name, attributes, and the text after the start tag.
 struct Element(String, Vec<(String, String)>, String);
 
-/// Calls `visit(local name, text, attribute)` for every element: at its start with the text that follows.
+/// Calls `visit` for every element with its local name, the text after its start tag, and a function that returns an attribute.
 fn walk(
     body: &[u8],
     mut visit: impl FnMut(&str, &str, &dyn Fn(&str) -> Option<String>),
@@ -148,10 +147,10 @@ fn unescape(text: &str) -> String {
     quick_xml::escape::unescape(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
 
-/// A token goes into headers: it must not be able to leave its place.
+/// Accepts only tokens that are safe as a header or cookie value.
 fn header_safe(token: String) -> Result<String, String> {
     let safe = token.bytes().all(|b| b.is_ascii_graphic() && b != b';' && b != b',');
-    if safe { Ok(token) } else { Err("a token with characters that cannot stand in a header".to_owned()) }
+    if safe { Ok(token) } else { Err("a token has characters that are not allowed in a header".to_owned()) }
 }
 
 fn envelope(body: &str) -> String {
@@ -177,7 +176,7 @@ mod tests {
       </BearerTokenLogonResponse></SOAP-ENV:Body></SOAP-ENV:Envelope>";
 
     #[test]
-    fn a_logon_answer_gives_both_tokens_and_the_login() {
+    fn a_logon_response_has_both_tokens_and_the_login() {
         let answer = logon_answer(ANSWER.as_bytes()).unwrap();
         assert_eq!(answer.session_token.expose_secret(), "___C8B4A541-48DC-4C97-95AD-066930FD3892");
         assert_eq!(answer.security_token.expose_secret(), "@mMBS+x==");
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shorter_lifetime_counts_and_nonsense_does_not() {
+    fn the_shorter_lifetime_counts_and_invalid_ones_are_ignored() {
         let lifetime = |attributes: &str| {
             let xml = format!(
                 "<r><pstrSessionToken>a</pstrSessionToken><serverInfo {attributes}/><pstrSecurityToken>b</pstrSecurityToken></r>"
@@ -196,10 +195,10 @@ mod tests {
         };
         assert_eq!(lifetime("sessionTimeOut='86400' securityTimeOut='3600'"), Some(3600));
         assert_eq!(lifetime("sessionTimeOut='0' securityTimeOut='60'"), Some(60));
-        for nonsense in
+        for invalid in
             ["", "sessionTimeOut='-1'", "sessionTimeOut='soon'", "sessionTimeOut='1e300' securityTimeOut=''"]
         {
-            assert_eq!(lifetime(nonsense), None, "{nonsense}");
+            assert_eq!(lifetime(invalid), None, "{invalid}");
         }
     }
 
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_would_break_out_of_its_header_is_refused() {
+    fn a_token_that_is_unsafe_in_a_header_is_refused() {
         for token in ["a; path=/", "a\nb", "", "a,b"] {
             let xml = format!(
                 "<r><pstrSessionToken>{token}</pstrSessionToken><pstrSecurityToken>x</pstrSecurityToken></r>"
@@ -226,12 +225,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in "[<>/a-zA-Z&;='\" ]{0,80}") {
+        fn any_input_is_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in "[<>/a-zA-Z&;='\" ]{0,80}") {
             let _ = (logon_answer(&bytes), fault(&bytes), logon_answer(text.as_bytes()), fault(text.as_bytes()));
         }
 
         #[test]
-        fn a_token_reaches_campaign_as_text(token in ".{0,40}") {
+        fn a_token_is_escaped_in_the_envelope(token in ".{0,40}") {
             let body = bearer_token_logon(&token);
             prop_assert!(!escape(&token).contains('<'));
             prop_assert!(body.contains(&escape(&token)));

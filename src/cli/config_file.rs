@@ -1,4 +1,4 @@
-//! `--config`, shared by the commands that read a configuration.
+//! The option `--config` of all commands that read a configuration.
 
 use std::path::PathBuf;
 
@@ -65,7 +65,7 @@ impl NamedConfigFile {
 }
 
 /// Writes to standard error why the configuration is unusable.
-pub(super) fn complain(errors: &ConfigErrors) {
+pub(super) fn print_errors(errors: &ConfigErrors) {
     output::err(&errors.render(output::look_of_stderr()));
 }
 

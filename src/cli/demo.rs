@@ -1,4 +1,4 @@
-//! `imsgate demo`: the gateway between two simulators, all on this machine, nothing written to disk.
+//! `imsgate demo`: the gateway with simulators of IMS and Campaign, all on this machine. It writes nothing to disk.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
@@ -18,12 +18,12 @@ use crate::{crypto, server, telemetry};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  imsgate demo --listen 127.0.0.1:9443")]
 pub(super) struct DemoArgs {
-    /// Where the gateway listens; the browser's address is always https://localhost:PORT
+    /// Where the gateway listens; in the browser, always use https://localhost:PORT
     #[arg(long, value_name = "ADDR:PORT", default_value = "localhost:8443", value_parser = addresses)]
     listen: Addresses,
 }
 
-/// One address, or both loopback addresses for `localhost`: browsers try either.
+/// The given address. `localhost` means both loopback addresses, because browsers may use either.
 #[derive(Clone, Debug)]
 struct Addresses(Vec<SocketAddr>);
 
@@ -37,7 +37,7 @@ pub(super) fn run(args: &DemoArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::err(&format!(
-                "imsgate demo: {error}\nAnother address: imsgate demo --listen 127.0.0.1:9443\n"
+                "imsgate demo: {error}\nTo use another address: imsgate demo --listen 127.0.0.1:9443\n"
             ));
             ExitCode::from(STOPS_LOGINS)
         }
@@ -68,11 +68,11 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
     let gateway = Gateway::start(&config, tls, Clock::system()).await?;
     if listen.iter().any(|address| !address.ip().is_loopback()) {
         output::err(
-            "warning: the demo listens beyond this machine, and everybody signs in without a password\n",
+            "warning: other machines can reach this demo, and everybody can sign in without a password\n",
         );
     }
     output::out(&banner(&url, &ims.url(), &campaign.url(), &people));
-    // Closing the terminal ends it too.
+    // SIGHUP stops the demo too, so it ends when its terminal closes.
     while signals.received().await == server::SignalRequest::ReopenLogs {}
     gateway.stop().await;
     campaign.stop().await;
@@ -80,7 +80,7 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The same way to a configuration as a file's.
+/// The demo's configuration, parsed like a configuration file.
 fn configuration(
     url: &str,
     listen: &[SocketAddr],
@@ -121,7 +121,7 @@ level = "warn,audit=info"
     loaded.map(|loaded| loaded.config).map_err(|errors| errors.render(config::Look::Plain).into())
 }
 
-/// Leaves out `::1` on a machine without IPv6.
+/// Removes `::1` on a machine without IPv6.
 fn usable(listen: &[SocketAddr]) -> Vec<SocketAddr> {
     let has_ipv6 = || std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     listen.iter().copied().filter(|address| listen.len() == 1 || address.is_ipv4() || has_ipv6()).collect()

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::config_file::{ConfigFile, complain};
+use super::config_file::{ConfigFile, print_errors};
 use super::output::{Paint, err, out, paint, visible, width};
 use super::{STOPS_LOGINS, UNUSABLE};
 use crate::policy::mask::{Mask, Verdict};
@@ -58,7 +58,7 @@ fn read_mask(args: &MaskArgs) -> Result<Mask, ExitCode> {
             ExitCode::from(UNUSABLE)
         }),
         None => args.config.read_mask().map_err(|errors| {
-            complain(&errors);
+            print_errors(&errors);
             ExitCode::from(UNUSABLE)
         }),
     }

@@ -1,4 +1,4 @@
-//! The command line: arguments in, exit code out. What the commands do is elsewhere.
+//! The command line: parses arguments, runs commands, returns exit codes.
 
 mod check;
 mod config_file;
@@ -16,13 +16,13 @@ use clap_complete::Shell;
 
 /// Parses the arguments and runs the command.
 ///
-/// Exit codes: 0 all good, 1 a finding that stops logins (or no name that matches, nothing to revoke), 2 unusable
-/// configuration or usage, 3 no answer of a running gateway.
+/// Exit codes: 0 success, 1 a finding that stops logins (or no matching name, or nothing to revoke), 2 unusable configuration or
+/// wrong usage, 3 no response from the running gateway.
 pub fn run() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => dispatch(cli.chosen()),
         Err(error) => {
-            // Nobody is left to tell when standard error is closed.
+            // If standard error is closed, the message cannot be shown.
             let _ = error.print();
             if error.use_stderr() { ExitCode::from(UNUSABLE) } else { ExitCode::SUCCESS }
         }
@@ -66,7 +66,7 @@ struct Cli {
 }
 
 impl Cli {
-    /// The command; the one that runs the gateway, when a configuration file alone is named.
+    /// The command. Without one, a configuration file alone means `serve`.
     fn chosen(self) -> Command {
         self.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::of(self.config)))
     }
@@ -103,19 +103,19 @@ enum Command {
 
 const AFTER_HELP: &str = "\
 Examples:
-  imsgate demo                              try it: https://localhost:8443/view/home
+  imsgate demo                              try it at https://localhost:8443/view/home
   imsgate check --offline                   check the configuration
-  imsgate serve --config /etc/imsgate.toml  run it
-  imsgate mask 'Campaign - acme - delivery' which Campaign group does this name give?
-  imsgate sessions list                     who is signed in?
+  imsgate serve --config /etc/imsgate.toml  run the gateway
+  imsgate mask 'Campaign - acme - delivery' show the Campaign group of this name
+  imsgate sessions list                     show who is signed in
 
 Environment:
-  IMSGATE_CONFIG           the configuration file, when --config does not name it
-  IMSGATE_LOG              what is logged, as in info,imsgate=debug
+  IMSGATE_CONFIG           the configuration file, unless --config names one
+  IMSGATE_LOG              the log filter, for example info,imsgate=debug
   IMSGATE_IMS__CLIENT_ID   overrides ims.client_id; every key has such a variable
 
 Exit codes:
-  0  all good
+  0  success
   1  a finding that stops logins; no name matches; nothing to revoke
   2  unusable configuration; wrong usage
   3  the running gateway does not answer";
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_may_be_named_in_every_usual_way() {
+    fn the_configuration_file_can_be_given_in_every_usual_way() {
         for words in [
             &["imsgate", "serve", "/x.toml"][..],
             &["imsgate", "serve", "-c", "/x.toml"],
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn help_and_version_are_commands_too() {
+    fn help_and_version_are_also_commands() {
         use clap::error::ErrorKind;
         for words in
             [&["imsgate", "help"][..], &["imsgate", "help", "serve"], &["imsgate", "serve", "--help"]]
@@ -178,10 +178,10 @@ mod tests {
     }
 
     #[test]
-    fn every_command_of_the_help_is_one() {
+    fn the_examples_of_the_help_are_valid_commands() {
         for line in AFTER_HELP.lines().filter(|line| line.starts_with("  imsgate")) {
             let line = line.split("  ").nth(1).unwrap().replace("'Campaign - acme - delivery'", "name");
-            let words = line.split(' ').take_while(|word| *word != "which");
+            let words = line.split(' ').take_while(|word| *word != "show");
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");
         }
     }

@@ -1,10 +1,10 @@
-//! Writing to the terminal, or to whatever stands in its place.
+//! Writes to standard output and standard error.
 
 use std::io::{IsTerminal, Write as _, stderr, stdout};
 
 use crate::config::Look;
 
-/// Writes to standard output. A closed pipe is the reader's decision, not an error.
+/// Writes to standard output. A closed pipe is not an error, because the reader chose to stop.
 pub(super) fn out(text: &str) {
     let mut stdout = stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
@@ -24,28 +24,28 @@ pub(super) fn look_of_stderr() -> Look {
     }
 }
 
-/// Colours for standard output; none when it is no terminal or `NO_COLOR` is set.
+/// Colours for standard output. No colours if it is not a terminal or `NO_COLOR` is set.
 pub(super) fn paint() -> Paint {
     Paint { colour: stdout().is_terminal() && wants_colour() }
 }
 
-/// Text for people: quoted with escapes when blanks at its ends or unusual characters would not be seen.
+/// Quotes and escapes text if it has invisible characters, or spaces at its beginning or end.
 pub(super) fn visible(text: &str) -> String {
-    let unseen =
+    let is_invisible =
         |c: char| (c.is_whitespace() && c != ' ') || format!("{}", c.escape_debug()).starts_with("\\u");
-    if text.is_empty() || text.trim() != text || text.contains(unseen) {
+    if text.is_empty() || text.trim() != text || text.contains(is_invisible) {
         format!("{text:?}")
     } else {
         text.to_owned()
     }
 }
 
-/// Number of columns that a text takes, near enough for lining up.
+/// The approximate number of terminal columns of a text.
 pub(super) fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-/// Colours, or none.
+/// Adds colours to text, or leaves it unchanged.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Paint {
     colour: bool,
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_not_be_seen_is_written_out() {
+    fn invisible_characters_are_escaped() {
         assert_eq!(visible("Campaign – é"), "Campaign – é");
         assert_eq!(visible("a "), "\"a \"");
         assert_eq!(visible("a\u{a0}b"), "\"a\\u{a0}b\"");

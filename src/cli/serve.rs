@@ -1,4 +1,4 @@
-//! `imsgate serve`: the gateway, until a signal ends it.
+//! `imsgate serve`: runs the gateway until a signal stops it.
 
 use std::io;
 use std::pin::pin;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::runtime::Runtime;
 
-use super::config_file::{ConfigFile, NamedConfigFile, complain};
+use super::config_file::{ConfigFile, NamedConfigFile, print_errors};
 use super::{STOPS_LOGINS, UNUSABLE, output};
 use crate::app::{Gateway, StartError};
 use crate::clock::Clock;
@@ -25,7 +25,7 @@ pub(super) struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// With the file that is named before any command.
+    /// The arguments for a file given without a command.
     pub(super) fn of(file: ConfigFile) -> Self {
         Self { config: file.into() }
     }
@@ -38,9 +38,9 @@ impl ServeArgs {
 }
 
 pub(super) fn run(args: &ServeArgs) -> ExitCode {
-    // Before anything else: a signal that nobody watches ends the process.
-    let (runtime, signals) = match watched() {
-        Ok(watched) => watched,
+    // This comes first, because a signal without a handler kills the process.
+    let (runtime, signals) = match watch_signals() {
+        Ok(started) => started,
         Err(error) => {
             output::err(&format!("imsgate serve: {error}\n"));
             return ExitCode::from(STOPS_LOGINS);
@@ -49,7 +49,7 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
     let loaded = match args.config.read() {
         Ok(loaded) => loaded,
         Err(errors) => {
-            complain(&errors);
+            print_errors(&errors);
             return ExitCode::from(UNUSABLE);
         }
     };
@@ -67,7 +67,7 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
     }
 }
 
-fn watched() -> io::Result<(Runtime, Signals)> {
+fn watch_signals() -> io::Result<(Runtime, Signals)> {
     let runtime = server::control_runtime()?;
     let signals = runtime.block_on(async { Signals::watch() })?;
     Ok((runtime, signals))
@@ -98,18 +98,18 @@ fn serve(config: &Config, runtime: &Runtime, mut signals: Signals) -> Result<(),
             tracing::info!(
                 signal,
                 ?delay,
-                "stopping: not ready any more, still serving for listen.shutdown_delay"
+                "stopping: /ims/health/ready answers 503; the gateway serves requests for listen.shutdown_delay more"
             );
-            // Whoever signals again does not want to wait.
+            // A second signal skips the rest of the delay.
             let _ = tokio::time::timeout(delay, stop_signal(&mut signals)).await;
         }
-        tracing::info!(signal, "stopping: no new connections, requests in flight may finish");
+        tracing::info!(signal, "stopping: no new connections; running requests may finish");
         let stop = gateway.stop();
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                asked = signals.received() => heed(asked),
+                request = signals.received() => handle_signal(request),
             }
         }
         tracing::info!("stopped");
@@ -117,27 +117,27 @@ fn serve(config: &Config, runtime: &Runtime, mut signals: Signals) -> Result<(),
     })
 }
 
-/// Waits for the signal to stop, and does what others ask for.
+/// Waits for a stop signal. Handles other signals meanwhile.
 async fn stop_signal(signals: &mut Signals) -> &'static str {
     loop {
         match signals.received().await {
             SignalRequest::Stop(signal) => return signal,
-            other => heed(other),
+            other => handle_signal(other),
         }
     }
 }
 
-fn heed(asked: SignalRequest) {
-    match asked {
+fn handle_signal(request: SignalRequest) {
+    match request {
         SignalRequest::Stop(_) => {}
         SignalRequest::ReopenLogs => {
             telemetry::reopen_files();
-            tracing::info!("SIGUSR1: log files are opened again");
+            tracing::info!("SIGUSR1: log files will be reopened");
         }
         SignalRequest::Reload => {
             telemetry::reopen_files();
             tracing::warn!(
-                "SIGHUP: log files are opened again; reloading the configuration is not yet supported: restart to apply changes"
+                "SIGHUP: log files will be reopened; the configuration cannot be reloaded yet, restart to apply changes"
             );
         }
     }

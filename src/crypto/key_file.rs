@@ -1,5 +1,5 @@
-//! The key file: one key a line, the newest first. Whoever has it and the store can read sessions, so it must belong to
-//! the gateway alone.
+//! The key file: one key on each line, the newest first. The key file and the store together reveal all sessions, so only the
+//! gateway's user may read the file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -15,30 +15,30 @@ use super::keys::KeyRing;
 use super::seal::KEY_LENGTH;
 use crate::files::{self, FileError, Problem};
 
-/// A key file that cannot be used. Never holds any of its content.
+/// Why a key file cannot be used. Messages never contain its content.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    /// It is not there.
-    #[error("there is no key file {0}; make one: {make}", make = make(.0))]
+    /// The file does not exist.
+    #[error("there is no key file {0}; make one: {make}", make = make_command(.0))]
     Missing(PathBuf),
-    /// It cannot be read or made.
-    #[error("cannot use the key file {0}: {1}; the gateway's user must be able to read it")]
-    Io(PathBuf, io::Error),
-    /// It cannot be used: others can read or change it, or it is no text.
+    /// The file cannot be created.
+    #[error("cannot create the key file {0}: {1}; the gateway's user must be able to write to its folder")]
+    Create(PathBuf, io::Error),
+    /// The file cannot be read, is not text, or other users can read or change it.
     #[error("cannot use the key file {0}")]
     File(#[from] FileError),
-    /// A line is no key.
+    /// A line is not a key.
     #[error(
-        "line {1} of the key file {0} is not a key: 32 bytes as base64, 44 characters, one key a line; `#` begins a comment"
+        "line {1} of the key file {0} is not a key; write one key on each line: 32 bytes as base64, 44 characters; `#` begins a comment"
     )]
     Malformed(PathBuf, usize),
-    /// No line is a key.
-    #[error("the key file {0} holds no key; make one: {make}", make = make(.0))]
+    /// The file has no key.
+    #[error("the key file {0} holds no key; make one: {make}", make = make_command(.0))]
     Empty(PathBuf),
 }
 
 impl KeyRing {
-    /// The keys in `path`.
+    /// Reads the keys in `path`.
     pub fn read(path: &Path) -> Result<Self, KeyFileError> {
         let text = files::check_private(path).and_then(|()| files::read_text(path));
         let text = SecretString::from(text.map_err(|error| match error.problem {
@@ -60,31 +60,33 @@ impl KeyRing {
         Self::new(keys).ok_or_else(|| KeyFileError::Empty(path.into()))
     }
 
-    /// The keys in `path`; a file with one new key, mode 0600, is made when there is none. True when it was made.
+    /// Reads the keys in `path`. If the file does not exist, first creates it with one new key and mode 0600, and returns true.
     pub fn read_or_create(path: &Path) -> Result<(Self, bool), KeyFileError> {
         match Self::read(path) {
             Err(KeyFileError::Missing(_)) => {
-                let made = create(path).map_err(|error| KeyFileError::Io(path.into(), error))?;
-                Ok((Self::read(path)?, made))
+                let is_new = create(path).map_err(|error| KeyFileError::Create(path.into(), error))?;
+                Ok((Self::read(path)?, is_new))
             }
             other => Ok((other?, false)),
         }
     }
 }
 
-/// Whole or not at all, and never over a file that another process made meanwhile: false then.
+/// Creates the file atomically. Returns false if another process has created it in the meantime.
 fn create(path: &Path) -> io::Result<bool> {
     let ring = KeyRing::random();
     let key = SecretString::from(ring.newest().map(|key| STANDARD.encode(key)).unwrap_or_default());
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let draft = directory.join(format!(".imsgate-key-{}", super::random_text::<12>()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let temporary = directory.join(format!(".imsgate-key-{}", super::random_text::<12>()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     let written = file
-        .write_all(b"# imsgate: keys that seal sessions and open logins. The first seals, all open.\n")
+        .write_all(
+            b"# imsgate: keys for sessions and login cookies. The first key encrypts; all keys can decrypt.\n",
+        )
         .and_then(|()| writeln!(file, "{}", key.expose_secret()))
         .and_then(|()| file.sync_all())
-        .and_then(|()| fs::hard_link(&draft, path));
-    fs::remove_file(&draft)?;
+        .and_then(|()| fs::hard_link(&temporary, path));
+    fs::remove_file(&temporary)?;
     match written {
         Ok(()) => File::open(directory)?.sync_all().map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -92,7 +94,8 @@ fn create(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn make(path: &Path) -> String {
+/// A shell command that makes a key file.
+fn make_command(path: &Path) -> String {
     let path = path.display();
     format!("(umask 077; head -c 32 /dev/urandom | base64 > {path})")
 }
@@ -102,7 +105,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::crypto::Purpose;
+    use crate::crypto::KeyPurpose;
 
     fn write(path: &Path, text: &str, mode: u32) {
         fs::write(path, text).unwrap();
@@ -110,39 +113,45 @@ mod tests {
     }
 
     #[test]
-    fn a_file_made_on_first_start_is_private_and_read_again_on_the_second() {
+    fn a_new_key_file_is_private_and_is_read_at_the_next_start() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
-        let (first, made) = KeyRing::read_or_create(&path).unwrap();
-        assert!(made);
+        let (first, is_new) = KeyRing::read_or_create(&path).unwrap();
+        assert!(is_new);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let (second, made) = KeyRing::read_or_create(&path).unwrap();
-        assert!(!made);
-        let text = first.sealer(Purpose::Session).seal("a", &1).unwrap();
-        assert_eq!(second.sealer(Purpose::Session).open::<i32>("a", &text), Some(1));
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "no draft is left");
+        let (second, is_new) = KeyRing::read_or_create(&path).unwrap();
+        assert!(!is_new);
+        let text = first.sealer(KeyPurpose::Session).seal("a", &1).unwrap();
+        assert_eq!(second.sealer(KeyPurpose::Session).open::<i32>("a", &text), Some(1));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
     #[test]
-    fn a_key_put_in_front_seals_and_the_old_one_still_opens() {
+    fn after_a_rotation_the_first_key_seals_and_the_old_key_still_opens() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
         let (old, new) = (STANDARD.encode([1; 32]), STANDARD.encode([2; 32]));
         write(&path, &format!("{old}\n"), 0o600);
-        let text = KeyRing::read(&path).unwrap().sealer(Purpose::Session).seal("a", &1).unwrap();
+        let text = KeyRing::read(&path).unwrap().sealer(KeyPurpose::Session).seal("a", &1).unwrap();
         write(&path, &format!("# rotated\n{new}\n\n{old}\n"), 0o640);
         let rotated = KeyRing::read(&path).unwrap();
-        assert_eq!(rotated.sealer(Purpose::Session).open::<i32>("a", &text), Some(1));
+        assert_eq!(rotated.sealer(KeyPurpose::Session).open::<i32>("a", &text), Some(1));
         assert_eq!(rotated.tagger().tags("alice").len(), 2);
-        let text = rotated.sealer(Purpose::Session).seal("a", &1).unwrap();
+        let text = rotated.sealer(KeyPurpose::Session).seal("a", &1).unwrap();
         write(&path, &format!("\u{feff}{new}\r\n\u{feff}{old}\r\n"), 0o600);
-        assert_eq!(KeyRing::read(&path).unwrap().sealer(Purpose::Session).open::<i32>("a", &text), Some(1));
+        assert_eq!(
+            KeyRing::read(&path).unwrap().sealer(KeyPurpose::Session).open::<i32>("a", &text),
+            Some(1)
+        );
         write(&path, &new, 0o400);
-        assert_eq!(KeyRing::read(&path).unwrap().sealer(Purpose::Session).open::<i32>("a", &text), Some(1));
+        assert_eq!(
+            KeyRing::read(&path).unwrap().sealer(KeyPurpose::Session).open::<i32>("a", &text),
+            Some(1)
+        );
     }
 
     #[test]
-    fn a_bad_file_is_named_with_its_mend_and_without_its_content() {
+    fn an_error_names_the_file_and_the_fix_but_not_the_content() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
         let key = STANDARD.encode([7; 32]);
@@ -164,6 +173,6 @@ mod tests {
             assert!(!format!("{error} {error:?}").contains("BwcH"), "{error}");
         }
         let error = KeyRing::read_or_create(&directory.path().join("none/key")).unwrap_err();
-        assert!(error.to_string().contains("cannot use"), "{error}");
+        assert!(error.to_string().contains("cannot create"), "{error}");
     }
 }

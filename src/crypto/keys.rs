@@ -1,5 +1,5 @@
-//! The keys of a key file, and what is derived from them: one key a purpose (HKDF, RFC 5869), so that what is sealed for
-//! one purpose never opens for another.
+//! The keys of a key file and the keys derived from them. Each purpose has its own derived key (HKDF, RFC 5869), so a value
+//! sealed for one purpose does not open for another.
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use aws_lc_rs::{hmac, rand};
@@ -8,32 +8,33 @@ use zeroize::Zeroizing;
 
 use super::seal::{KEY_LENGTH, Sealer};
 
-/// The keys of this gateway, the newest first. Instances that share sessions share these.
+/// The keys of this gateway, the newest first. Instances that share sessions have the same keys.
 pub struct KeyRing(Vec<SecretBox<[u8; KEY_LENGTH]>>);
 
-/// What a derived key is for.
+/// The purpose of a derived key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// What browsers hold: open logins, who was signed in, the names of kept forms.
+pub enum KeyPurpose {
+    /// Values in cookies: pending logins, the last user, references to saved forms.
     LoginCookie,
-    /// Records in a store.
+    /// Records in the session store.
     Session,
-    /// Names of people in a store's index.
+    /// Tags of users in the index of the session store.
     PersonTag,
 }
 
-/// Names people in a store's index without telling who they are: HMAC-SHA-256 under a derived key, cut to 128 bits.
+/// Computes tags that identify users in the session store's index without revealing their names: HMAC-SHA-256 with a derived key,
+/// truncated to 128 bits.
 pub struct Tagger(Vec<hmac::Key>);
 
-/// What a [`Tagger`] makes of a name.
+/// The result of a [`Tagger`].
 pub type Tag = [u8; 16];
 
 impl KeyRing {
-    /// One key from the system's generator, known to this process only.
+    /// A ring with one random key that only this process knows.
     ///
     /// # Panics
-    /// When the system's generator fails.
-    #[expect(clippy::expect_used, reason = "without randomness nothing can be sealed")]
+    /// When the system's random generator fails.
+    #[expect(clippy::expect_used, reason = "without random numbers there is no key")]
     #[must_use]
     pub fn random() -> Self {
         let mut key = Box::new([0_u8; KEY_LENGTH]);
@@ -41,27 +42,27 @@ impl KeyRing {
         Self(vec![SecretBox::new(key)])
     }
 
-    /// These keys, the newest first; `None` when there is none.
+    /// A ring of these keys, the newest first; `None` if there are none.
     pub(super) fn new(keys: Vec<SecretBox<[u8; KEY_LENGTH]>>) -> Option<Self> {
         (!keys.is_empty()).then_some(Self(keys))
     }
 
-    /// Seals with the newest key and opens with all of them.
+    /// A sealer that seals with the newest key and opens with all keys.
     ///
     /// # Panics
-    /// Never: a ring holds at least one key.
-    #[expect(clippy::expect_used, reason = "a ring is made with at least one key")]
+    /// Never: a ring has at least one key.
+    #[expect(clippy::expect_used, reason = "a ring has at least one key")]
     #[must_use]
-    pub fn sealer(&self, purpose: Purpose) -> Sealer {
+    pub fn sealer(&self, purpose: KeyPurpose) -> Sealer {
         let keys: Vec<_> = self.0.iter().map(|key| derive(key, purpose)).collect();
         let (first, older) = keys.split_first().expect("a key");
         Sealer::with_older(first, older.iter().map(|key| &**key))
     }
 
-    /// Names people in a store's index.
+    /// A tagger with all keys of the ring.
     #[must_use]
     pub fn tagger(&self) -> Tagger {
-        let key = |key| hmac::Key::new(hmac::HMAC_SHA256, &*derive(key, Purpose::PersonTag));
+        let key = |key| hmac::Key::new(hmac::HMAC_SHA256, &*derive(key, KeyPurpose::PersonTag));
         Tagger(self.0.iter().map(key).collect())
     }
 
@@ -71,7 +72,7 @@ impl KeyRing {
 }
 
 impl Tagger {
-    /// The tags of a name, that of the newest key first.
+    /// The tags of a name, one for each key, the newest key first.
     pub fn tags(&self, name: &str) -> Vec<Tag> {
         let tag = |key| {
             let mut tag = Tag::default();
@@ -94,19 +95,19 @@ impl std::fmt::Debug for Tagger {
     }
 }
 
-#[expect(clippy::expect_used, reason = "32 bytes are within what HKDF-SHA-256 gives (RFC 5869 §2.3)")]
-fn derive(key: &SecretBox<[u8; KEY_LENGTH]>, purpose: Purpose) -> Zeroizing<[u8; KEY_LENGTH]> {
+#[expect(clippy::expect_used, reason = "HKDF-SHA-256 can derive 32 bytes (RFC 5869 §2.3)")]
+fn derive(key: &SecretBox<[u8; KEY_LENGTH]>, purpose: KeyPurpose) -> Zeroizing<[u8; KEY_LENGTH]> {
     let info: &[u8] = match purpose {
-        Purpose::LoginCookie => b"imsgate login cookie",
-        Purpose::Session => b"imsgate session",
-        Purpose::PersonTag => b"imsgate person tag",
+        KeyPurpose::LoginCookie => b"imsgate login cookie",
+        KeyPurpose::Session => b"imsgate session",
+        KeyPurpose::PersonTag => b"imsgate person tag",
     };
     let mut derived = Zeroizing::new([0; KEY_LENGTH]);
     Salt::new(HKDF_SHA256, b"imsgate key file")
         .extract(key.expose_secret())
         .expand(&[info], HKDF_SHA256)
         .and_then(|okm| okm.fill(&mut *derived))
-        .expect("a length HKDF can give");
+        .expect("32 bytes are a valid HKDF length");
     derived
 }
 
@@ -115,15 +116,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sealed_for_one_purpose_opens_for_no_other() {
+    fn a_value_sealed_for_one_purpose_does_not_open_for_another() {
         let ring = KeyRing::random();
-        let text = ring.sealer(Purpose::LoginCookie).seal("a", &1).unwrap();
-        assert_eq!(ring.sealer(Purpose::LoginCookie).open::<i32>("a", &text), Some(1));
-        assert_eq!(ring.sealer(Purpose::Session).open::<i32>("a", &text), None);
+        let text = ring.sealer(KeyPurpose::LoginCookie).seal("a", &1).unwrap();
+        assert_eq!(ring.sealer(KeyPurpose::LoginCookie).open::<i32>("a", &text), Some(1));
+        assert_eq!(ring.sealer(KeyPurpose::Session).open::<i32>("a", &text), None);
     }
 
     #[test]
-    fn a_name_has_one_tag_a_key() {
+    fn tags_depend_on_the_name_and_the_key() {
         let ring = KeyRing::random();
         assert_eq!(ring.tagger().tags("alice"), ring.tagger().tags("alice"));
         assert_ne!(ring.tagger().tags("alice"), ring.tagger().tags("bob"));

@@ -1,21 +1,21 @@
-//! The few cryptographic tools of the gateway, all from aws-lc-rs: random ids, digests, keys, sealing.
+//! Cryptography, all from aws-lc-rs: random ids, digests, keys, authenticated encryption (sealing).
 
 mod key_file;
 mod keys;
 mod seal;
 
 pub use key_file::KeyFileError;
-pub use keys::{KeyRing, Purpose, Tag, Tagger};
+pub use keys::{KeyPurpose, KeyRing, Tag, Tagger};
 pub use seal::Sealer;
 
 use aws_lc_rs::{digest, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-/// `N` bytes from the system's generator, as base64url without padding.
+/// `N` random bytes as base64url without padding.
 ///
 /// # Panics
-/// When the system's generator fails: nothing safe can be done then.
+/// When the system's random generator fails, because the gateway cannot work safely without it.
 #[must_use]
 pub fn random_text<const N: usize>() -> String {
     let mut bytes = [0_u8; N];
@@ -34,7 +34,7 @@ pub fn websocket_key() -> String {
     STANDARD.encode(bytes)
 }
 
-#[expect(clippy::expect_used, reason = "without randomness every answer would be a forgery")]
+#[expect(clippy::expect_used, reason = "without random numbers, ids and keys would be predictable")]
 fn fill(bytes: &mut [u8]) {
     rand::fill(bytes).expect("the system's random generator works");
 }

@@ -1,6 +1,6 @@
 //! Sealing: authenticated encryption of small values that leave the process.
 //!
-//! AES-256-GCM-SIV with a random nonce (RFC 8452): a repeated nonce would reveal only that two values are equal.
+//! Uses AES-256-GCM-SIV with a random nonce (RFC 8452). A repeated nonce would reveal only that two values are equal.
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::rand;
@@ -9,21 +9,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Seals under one key and opens under any of several, so that keys can be rotated.
+/// Seals with one key and opens with several, so that keys can be rotated.
 pub struct Sealer {
-    /// The first seals.
+    /// The first key seals; all keys open.
     keys: Vec<RandomizedNonceKey>,
 }
 
-/// What opening gave.
-pub type Unsealed<T> = Option<T>;
-
 impl Sealer {
-    /// A sealer with a key drawn from the system's generator, known to this process only.
+    /// A sealer with a random key that only this process knows.
     ///
     /// # Panics
-    /// When the system's generator fails.
-    #[expect(clippy::expect_used, reason = "without randomness nothing can be sealed")]
+    /// When the system's random generator fails.
+    #[expect(clippy::expect_used, reason = "without random numbers there is no key")]
     #[must_use]
     pub fn random() -> Self {
         let mut bytes = [0_u8; KEY_LENGTH];
@@ -37,11 +34,11 @@ impl Sealer {
         Self::with_older(key, [])
     }
 
-    /// A sealer that seals with `key` and also opens what was sealed with `older` ones.
+    /// A sealer that seals with `key` and opens with `key` and the `older` keys.
     ///
     /// # Panics
-    /// Never: the length is the algorithm's.
-    #[expect(clippy::expect_used, reason = "the array has the length the algorithm asks for")]
+    /// Never: the type guarantees the key length.
+    #[expect(clippy::expect_used, reason = "the array has the key length of the algorithm")]
     #[must_use]
     pub fn with_older<'a>(
         key: &'a [u8; KEY_LENGTH],
@@ -53,23 +50,23 @@ impl Sealer {
         Self { keys: all.map(key).collect() }
     }
 
-    /// Seals a value; `context` must be given again to open it. The text is base64url.
+    /// Seals a value; `open` needs the same `context`. The result is base64url.
     ///
     /// # Errors
-    /// When the value cannot be written as JSON.
+    /// When the value cannot be serialized as JSON.
     pub fn seal<T: Serialize>(&self, context: &str, value: &T) -> serde_json::Result<String> {
         self.seal_bytes(context.as_bytes(), value).map(|sealed| URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// Opens a sealed value; `None` for anything that was not sealed under one of the keys and this context.
-    pub fn open<T: DeserializeOwned>(&self, context: &str, text: &str) -> Unsealed<T> {
+    /// Opens a sealed value; `None` if it was not sealed with one of the keys and this context.
+    pub fn open<T: DeserializeOwned>(&self, context: &str, text: &str) -> Option<T> {
         self.open_bytes(context.as_bytes(), &URL_SAFE_NO_PAD.decode(text).ok()?)
     }
 
-    /// As [`seal`](Self::seal), but the result is bytes: ciphertext, tag, nonce.
+    /// Like [`seal`](Self::seal), but returns bytes: ciphertext, tag, nonce.
     ///
     /// # Errors
-    /// When the value cannot be written as JSON.
+    /// When the value cannot be serialized as JSON.
     pub fn seal_bytes<T: Serialize>(&self, context: &[u8], value: &T) -> serde_json::Result<Vec<u8>> {
         let failed = || <serde_json::Error as serde::ser::Error>::custom("sealing failed");
         let mut sealed = serde_json::to_vec(value)?;
@@ -79,11 +76,11 @@ impl Sealer {
         Ok(sealed)
     }
 
-    /// As [`open`](Self::open), from bytes.
-    pub fn open_bytes<T: DeserializeOwned>(&self, context: &[u8], sealed: &[u8]) -> Unsealed<T> {
+    /// Like [`open`](Self::open), but takes bytes.
+    pub fn open_bytes<T: DeserializeOwned>(&self, context: &[u8], sealed: &[u8]) -> Option<T> {
         let (sealed, nonce) = sealed.split_at_checked(sealed.len().checked_sub(NONCE_LENGTH)?)?;
         self.keys.iter().find_map(|key| {
-            // Opening works in place and spoils the bytes when the key is the wrong one.
+            // Opening works in place. A wrong key overwrites the bytes, so each attempt gets a copy.
             let mut bytes = sealed.to_vec();
             let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
             let plain = key.open_in_place(nonce, Aad::from(context), &mut bytes).ok()?;
@@ -98,7 +95,7 @@ impl std::fmt::Debug for Sealer {
     }
 }
 
-/// Bytes of a key.
+/// Length of a key, in bytes.
 pub const KEY_LENGTH: usize = 32;
 const NONCE_LENGTH: usize = 12;
 
@@ -107,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sealed_value_opens_only_under_its_own_key_and_context() {
+    fn a_sealed_value_opens_only_with_its_key_and_context() {
         let sealer = Sealer::random();
         let text = sealer.seal("a", &"secret").unwrap();
         assert_eq!(sealer.open::<String>("a", &text).as_deref(), Some("secret"));
@@ -127,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn any_flipped_character_and_any_junk_is_refused() {
+    fn changed_or_invalid_text_does_not_open() {
         let sealer = Sealer::random();
         let text = sealer.seal("a", &"secret").unwrap();
         for i in 0..text.len() {

@@ -1,4 +1,4 @@
-//! TCP connections by name for the exchanges with IMS: they race over the addresses of a name.
+//! TCP connections to IMS. For a name with several addresses, connection attempts run in parallel (see `race`).
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -18,7 +18,7 @@ use super::race::{self, LastAnswered};
 use super::tunnel;
 use crate::policy::outbound_proxy::OutboundProxy;
 
-/// Opens TCP connections; remembers for each name the address that answered last.
+/// Opens TCP connections. Remembers the address that answered last for each name.
 #[derive(Clone, Debug)]
 pub struct RacingConnector {
     names: Arc<Mutex<HashMap<(String, u16), LastAnswered>>>,
@@ -32,7 +32,7 @@ impl RacingConnector {
         Self { names: Arc::default(), limit, proxy: None }
     }
 
-    /// The same through `proxy`, for the addresses that it is for.
+    /// Sends connections through `proxy`, except to addresses that bypass it.
     #[must_use]
     pub(super) fn through(self, proxy: Option<&OutboundProxy>) -> Self {
         Self { proxy: proxy.cloned().map(Arc::new), ..self }
@@ -42,7 +42,7 @@ impl RacingConnector {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let name = (host.to_owned(), port);
         if names.len() >= MOST_NAMES && !names.contains_key(&name) {
-            // Only the order of attempts is lost.
+            // This only forgets which address to try first.
             names.clear();
         }
         names.entry(name).or_default().clone()
@@ -59,7 +59,7 @@ impl RacingConnector {
             let stream = self.race(proxy.host(), proxy.port()).await;
             let mut stream = stream.map_err(|error| {
                 let named_by = proxy.named_by();
-                let message = format!("the proxy {proxy} cannot be reached ({error}): is {named_by} right?");
+                let message = format!("the proxy {proxy} cannot be reached ({error}): check {named_by}");
                 io::Error::new(error.kind(), message)
             })?;
             tunnel::open(&mut stream, proxy, host, port).await?;
@@ -98,7 +98,7 @@ impl Service<Uri> for RacingConnector {
     }
 }
 
-/// IMS has a handful of names.
+/// Limits memory. IMS needs only a few names.
 const MOST_NAMES: usize = 64;
 
 #[cfg(test)]
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_address_that_answered_is_remembered_by_name_and_names_are_bounded() {
+    async fn the_last_address_is_remembered_for_a_limited_number_of_names() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let connector = RacingConnector::new(Duration::from_secs(20));
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn silence_is_an_error_in_time_and_in_words() {
+    async fn a_silent_address_gives_an_error_after_the_time_limit() {
         let (_listener, _filling, silent) = silent();
         let connector = RacingConnector::new(Duration::from_millis(300));
         let error = connector.connect(format!("http://{silent}/").parse().unwrap()).await.unwrap_err();

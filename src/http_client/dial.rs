@@ -1,4 +1,4 @@
-//! Connections to one upstream: TCP or a Unix socket, with or without TLS, within one deadline.
+//! Connections to one upstream: TCP or a Unix socket, with or without TLS, within one time limit.
 
 use std::io;
 use std::path::PathBuf;
@@ -39,19 +39,19 @@ pub enum Target {
 /// An open connection.
 #[derive(Debug)]
 pub enum Wire {
-    /// TCP or a Unix socket as it is.
+    /// TCP or a Unix socket, without TLS.
     Plain(Socket),
     /// TLS over TCP.
     Tls(Box<TlsStream<Socket>>),
 }
 
 impl Dialer {
-    /// A dialer that gives up after `limit`, TLS handshake included.
+    /// A dialer that gives up after `limit`, including the TLS handshake.
     pub fn new(target: Target, limit: Duration) -> Self {
         Self { target, tls: None, limit, last: LastAnswered::default() }
     }
 
-    /// With TLS; the certificate must be `name`'s.
+    /// Uses TLS. The server certificate must be valid for `name`.
     #[must_use]
     pub fn with_tls(self, config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
         Self { tls: Some((TlsConnector::from(config), name)), ..self }
@@ -60,7 +60,7 @@ impl Dialer {
     /// Opens a connection.
     ///
     /// # Errors
-    /// No such name, no connection, no trust, or not within the limit.
+    /// When the name does not resolve, the connection or the TLS handshake fails, or the time limit passes.
     pub async fn dial(&self) -> io::Result<Wire> {
         tokio::time::timeout(self.limit, self.open()).await.unwrap_or_else(|_| {
             let message = format!("no connection within {:?}", self.limit);
@@ -76,9 +76,9 @@ impl Dialer {
                 race::connect(addresses.collect(), &self.last).await?
             }
         };
-        // Without this, a head and a body in two writes wait for the peer's delayed acknowledgement.
+        // Otherwise the second of two writes (head, body) waits for the peer's delayed acknowledgement.
         stream.set_nodelay(true)?;
-        // A peer that fell off the network is noticed, also behind a WebSocket where nobody speaks.
+        // Detects an unreachable peer, even on an idle WebSocket.
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
         let stream = Socket::Tcp(stream);
@@ -105,7 +105,7 @@ impl From<UnixStream> for Wire {
     }
 }
 
-/// The same call on whatever it is.
+/// Makes the same call on either variant.
 macro_rules! each {
     ($wire:expr, $stream:ident => $call:expr) => {
         match $wire.get_mut() {

@@ -1,4 +1,4 @@
-//! One upstream: its name for logs, the way there, and short exchanges with it.
+//! One upstream: its name for logs, its dialer, and single requests to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,25 +21,25 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An upstream called `name` in logs, which is told `host` when the gateway itself asks.
+    /// An upstream. `name` identifies it in logs; `host` is the `Host` field of the gateway's own requests.
     pub fn new(name: &str, host: HeaderValue, dialer: Dialer) -> Self {
         Self { name: name.into(), host, dialer }
     }
 
-    /// Its name for logs: scheme, host and port, or `unix:` and a path.
+    /// The name for logs: scheme, host and port, or `unix:` and a path.
     pub fn name(&self) -> &Arc<str> {
         &self.name
     }
 
-    /// The way there.
+    /// Opens connections to this upstream.
     pub fn dialer(&self) -> &Dialer {
         &self.dialer
     }
 
-    /// One exchange over a connection of its own; `request` names path and query only. No redirect is followed.
+    /// Sends one request over a new connection. The address of `request` is only path and query. Redirects are not followed.
     ///
     /// # Errors
-    /// [`HttpError`] when there is no whole answer within the deadline.
+    /// [`HttpError`] when there is no complete response within the deadline.
     pub async fn send(
         &self,
         mut request: Request<Bytes>,
@@ -52,7 +52,7 @@ impl Endpoint {
             let wire = self.dialer.dial().await.map_err(|e| HttpError::Connection(chain(&e)))?;
             let broken = |e: hyper::Error| HttpError::Connection(chain(&e));
             let (mut sender, connection) = http1::handshake(TokioIo::new(wire)).await.map_err(broken)?;
-            // Ends with this exchange, also when that is given up.
+            // Closes the connection when this request ends or is cancelled.
             let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
             let answer = sender.send_request(request.map(Full::new)).await.map_err(broken)?;
             let (head, body) = answer.into_parts();

@@ -1,5 +1,5 @@
-//! HTTP as a client. [`HttpClient`] is for short exchanges with IMS, [`Endpoint`] for those with a Campaign server: no
-//! redirect followed, a cap on the body, one deadline for the whole exchange. [`Dialer`] opens the connections.
+//! The HTTP client. [`HttpClient`] calls IMS and [`Endpoint`] calls a Campaign server. Both follow no redirects, limit the size of
+//! the body, and have one deadline for the whole exchange. [`Dialer`] opens connections to Campaign.
 
 mod connect;
 mod dial;
@@ -34,29 +34,29 @@ use crate::wire::pem;
 /// A connector for http and https addresses.
 pub type Connector = HttpsConnector<RacingConnector>;
 
-/// Makes short HTTP exchanges. Cloning shares the connection pool.
+/// Sends single requests and reads complete responses. Clones share the connection pool.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     client: Client<Connector, Full<Bytes>>,
     deadline: Duration,
 }
 
-/// Why an exchange did not come to an answer.
+/// Why there is no complete response.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// The connection could not be made or broke.
+    /// The connection could not be opened, or it broke.
     #[error("no connection: {0}")]
     Connection(String),
-    /// No complete answer within the deadline.
-    #[error("no complete answer within {0:?}")]
+    /// No complete response within the deadline.
+    #[error("no complete response within {0:?}")]
     Deadline(Duration),
-    /// The body broke off or is longer than the cap.
-    #[error("the answer's body is unusable: {0}")]
+    /// The body is incomplete, or longer than the limit.
+    #[error("the body of the response is incomplete or too long: {0}")]
     Body(String),
 }
 
 impl HttpClient {
-    /// A client with the given trust and deadline.
+    /// A client with this connector. `deadline` limits each exchange, including the body.
     pub fn new(connector: Connector, deadline: Duration) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -65,31 +65,31 @@ impl HttpClient {
         Self { client, deadline }
     }
 
-    /// Sends one request and reads the whole answer. A GET that finds a kept connection closed at the other end goes out once
-    /// more (RFC 9110 §9.2.2); anything else may have arrived.
+    /// Sends one request and reads the whole response. If the connection fails, a GET is sent once more (RFC 9110 §9.2.2). Other
+    /// methods are not repeated, because the server may have processed the request.
     ///
     /// # Errors
-    /// [`HttpError`] when there is no whole answer within the deadline.
+    /// [`HttpError`] when there is no complete response within the deadline.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        self.send_keeping(request, &mut Vec::new()).await
+        self.send_keeping_partial(request, &mut Vec::new()).await
     }
 
-    /// The same. When the body breaks off, or is not there in time, `arrived` holds what came of it.
+    /// Like [`send`](Self::send). When the body breaks off or the deadline passes, `partial` holds the bytes that arrived.
     ///
     /// # Errors
     /// As [`send`](Self::send).
-    pub async fn send_keeping(
+    pub async fn send_keeping_partial(
         &self,
         request: Request<Bytes>,
-        arrived: &mut Vec<u8>,
+        partial: &mut Vec<u8>,
     ) -> Result<Response<Bytes>, HttpError> {
-        let again = (*request.method() == Method::GET).then(|| request.clone());
+        let repeat = (*request.method() == Method::GET).then(|| request.clone());
         let exchange = async {
             // Boxed: a future of hyper-util's client is large.
-            match (Box::pin(self.exchange(request, arrived)).await, again) {
-                (Err(HttpError::Connection(reason)), Some(again)) => {
-                    tracing::debug!(%reason, "asked again");
-                    Box::pin(self.exchange(again, arrived)).await
+            match (Box::pin(self.exchange(request, partial)).await, repeat) {
+                (Err(HttpError::Connection(reason)), Some(repeat)) => {
+                    tracing::debug!(%reason, "connection failed; the GET is sent once more");
+                    Box::pin(self.exchange(repeat, partial)).await
                 }
                 (outcome, _) => outcome,
             }
@@ -100,7 +100,7 @@ impl HttpClient {
     async fn exchange(
         &self,
         request: Request<Bytes>,
-        arrived: &mut Vec<u8>,
+        partial: &mut Vec<u8>,
     ) -> Result<Response<Bytes>, HttpError> {
         let broken = |e| HttpError::Connection(chain(&e));
         let answer = self.client.request(request.map(Full::new)).await.map_err(broken)?;
@@ -109,17 +109,17 @@ impl HttpClient {
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|e| HttpError::Body(e.to_string()))?;
             if let Ok(data) = frame.into_data() {
-                arrived.extend_from_slice(&data);
+                partial.extend_from_slice(&data);
             }
         }
-        Ok(Response::from_parts(head, std::mem::take(arrived).into()))
+        Ok(Response::from_parts(head, std::mem::take(partial).into()))
     }
 }
 
-/// A connector that trusts the well-known authorities and those in `extra` (PEM), through `proxy` when there is one.
+/// A connector that trusts the public certificate authorities and those in `extra` (PEM). It connects through `proxy` if given.
 ///
 /// # Errors
-/// When the file cannot be read or holds no certificate.
+/// When the file cannot be read or has no certificate. The message names the file.
 pub fn connector(
     extra: Option<&Path>,
     connect_timeout: Duration,
@@ -130,11 +130,11 @@ pub fn connector(
     Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http))
 }
 
-/// TLS as a client: trusts the well-known authorities and those in `extra` (PEM); shows the certificate chain and key in
-/// `identity` (PEM) when asked for one.
+/// TLS for clients. Trusts the public certificate authorities and those in `extra` (PEM). `identity` is a client certificate chain
+/// and its key (PEM).
 ///
 /// # Errors
-/// When a file cannot be read or does not hold what it should; the message names it.
+/// When a file cannot be read or its content is wrong. The message names the file.
 pub fn tls_config(extra: Option<&Path>, identity: Option<(&Path, &Path)>) -> io::Result<ClientConfig> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = extra {
@@ -160,7 +160,7 @@ pub fn tls_config(extra: Option<&Path>, identity: Option<(&Path, &Path)>) -> io:
     })
 }
 
-/// Every certificate of a PEM file.
+/// Reads all certificates of a PEM file.
 fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     let file = files::read(path).map_err(io::Error::other)?;
     pem::certificates(&file).map_err(|e| named(path, &e))
@@ -170,7 +170,7 @@ fn named(path: &Path, error: &dyn std::fmt::Display) -> io::Error {
     io::Error::other(format!("{}: {error}", path.display()))
 }
 
-/// An error with its causes in one line.
+/// An error and its causes in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -182,10 +182,10 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Longest body read; IMS answers with a few kilobytes.
+/// The longest body that is read, in bytes. IMS sends a few kilobytes.
 const MAX_BODY: usize = 1024 * 1024;
-/// A little less than the shortest time for which servers in use keep a connection (Node.js, 5 s): long enough for the questions
-/// of one login, and nothing is sent into a connection that is just being closed.
+/// How long an idle connection is kept. Shorter than the shortest idle timeout of common servers (Node.js, 5 s), so that no
+/// request goes into a connection that the server is closing. Long enough for all calls of one login.
 const IDLE: Duration = Duration::from_secs(4);
 
 #[cfg(test)]
@@ -195,8 +195,8 @@ mod tests {
 
     use super::*;
 
-    /// A server that answers one request a connection, takes another one, and closes.
-    async fn forgetful() -> String {
+    /// A server that answers the first request of each connection and closes the connection after the second.
+    async fn closes_after_second_request() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
@@ -212,21 +212,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_get_is_asked_again_when_its_connection_was_closed_and_a_post_is_not() {
+    async fn after_a_closed_connection_a_get_is_repeated_and_a_post_is_not() {
         let deadline = Duration::from_secs(20);
         let client = HttpClient::new(connector(None, deadline, None).unwrap(), deadline);
-        let url = forgetful().await;
-        let ask = async |method: Method| {
+        let url = closes_after_second_request().await;
+        let send = async |method: Method| {
             let request = Request::builder().method(method).uri(&url).body(Bytes::new()).unwrap();
             client.send(request).await.map(|answer| answer.status().as_u16())
         };
-        assert_eq!(ask(Method::GET).await.unwrap(), 200);
-        assert_eq!(ask(Method::GET).await.unwrap(), 200);
-        assert!(matches!(ask(Method::POST).await, Err(HttpError::Connection(_))));
+        assert_eq!(send(Method::GET).await.unwrap(), 200);
+        assert_eq!(send(Method::GET).await.unwrap(), 200);
+        assert!(matches!(send(Method::POST).await, Err(HttpError::Connection(_))));
     }
 
     #[tokio::test]
-    async fn an_answer_has_a_size_limit_and_a_deadline() {
+    async fn a_response_has_a_size_limit_and_a_deadline() {
         let deadline = Duration::from_millis(500);
         let client = HttpClient::new(connector(None, deadline, None).unwrap(), deadline);
         let get = |url: &str| Request::get(url).body(Bytes::new()).unwrap();
@@ -237,7 +237,7 @@ mod tests {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let _ = stream.read(&mut [0; 4096]).await;
                 let _ = stream.write_all(&answer).await;
-                // Open until the client goes.
+                // Keeps the connection open until the client closes it.
                 let _ = stream.read_to_end(&mut Vec::new()).await;
             });
             url

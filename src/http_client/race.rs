@@ -1,5 +1,5 @@
-//! One connection to a name that has several addresses (RFC 8305, "Happy Eyeballs"): attempts in parallel, a moment apart, and
-//! the address that answered last goes first.
+//! Connects to a name with several addresses (RFC 8305, "Happy Eyeballs"). Attempts start one after the other with a short delay
+//! and run in parallel. The address that answered last is tried first.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,10 +24,10 @@ impl LastAnswered {
     }
 }
 
-/// Connects to the first of these addresses that answers. Without a deadline: the caller has one.
+/// Connects to the first of these addresses that answers. There is no time limit; the caller must set one.
 ///
 /// # Errors
-/// The last failure when every address has failed.
+/// The error of the last failed attempt, when every address has failed.
 pub async fn connect(addresses: Vec<SocketAddr>, last: &LastAnswered) -> io::Result<TcpStream> {
     let mut waiting = ordered(addresses, last.get()).into_iter();
     let mut attempts = FuturesUnordered::new();
@@ -45,7 +45,7 @@ pub async fn connect(addresses: Vec<SocketAddr>, last: &LastAnswered) -> io::Res
                     last.set(address);
                     return Ok(stream);
                 }
-                // The next one begins at once.
+                // The loop starts the next attempt at once.
                 Err(error) => failure = error,
             },
             () = tokio::time::sleep(ATTEMPT_DELAY), if are_more => {}
@@ -53,7 +53,8 @@ pub async fn connect(addresses: Vec<SocketAddr>, last: &LastAnswered) -> io::Res
     }
 }
 
-/// The address that answered last, then both families in turn, beginning with that of the resolver's first (RFC 8305 §4).
+/// The address that answered last comes first. Then the two address families alternate, starting with the family of the resolver's
+/// first address (RFC 8305 §4).
 fn ordered(addresses: Vec<SocketAddr>, last: Option<SocketAddr>) -> Vec<SocketAddr> {
     let first_family = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (preferred, rest): (Vec<_>, Vec<_>) =
@@ -71,7 +72,7 @@ fn ordered(addresses: Vec<SocketAddr>, last: Option<SocketAddr>) -> Vec<SocketAd
     }
 }
 
-/// RFC 8305 §5.
+/// Delay between the starts of two attempts (RFC 8305 §5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
@@ -88,7 +89,7 @@ pub(super) mod tests {
         texts.iter().map(|text| text.parse().unwrap()).collect()
     }
 
-    /// A socket whose queue is full: the kernel drops every further attempt without a word. Holds what fills it.
+    /// A listening socket with a full queue: the kernel silently drops further attempts. The second value keeps the queue full.
     pub fn silent() -> (Socket, Vec<Socket>, SocketAddr) {
         let new = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let listener = new();
@@ -106,7 +107,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_address_costs_a_moment_and_the_one_that_answered_goes_first() {
+    async fn a_silent_address_causes_a_short_delay_and_the_address_that_answered_is_tried_first() {
         let (_listener, _filling, silent) = silent();
         let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let good_address = good.local_addr().unwrap();
@@ -121,7 +122,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_refuses_costs_nothing_and_all_refused_is_an_error() {
+    async fn refused_addresses_are_skipped_and_all_refused_is_an_error() {
         let refused = addresses(&["127.0.0.1:1", "127.0.0.2:1"]);
         let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let last = LastAnswered::default();
@@ -130,11 +131,15 @@ pub(super) mod tests {
         let error = connect(refused, &last).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         assert_eq!(connect(Vec::new(), &last).await.unwrap_err().kind(), io::ErrorKind::NotFound);
-        assert_eq!(last.get(), Some(good.local_addr().unwrap()), "a failure forgets nothing");
+        assert_eq!(
+            last.get(),
+            Some(good.local_addr().unwrap()),
+            "a failure does not change the last address"
+        );
     }
 
     #[test]
-    fn families_take_turns_behind_the_address_that_answered_last() {
+    fn families_alternate_after_the_address_that_answered_last() {
         let resolved = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "10.0.0.1:1"]);
         assert_eq!(
             ordered(resolved.clone(), None),
@@ -144,7 +149,7 @@ pub(super) mod tests {
             ordered(resolved.clone(), Some("[::3]:1".parse().unwrap())),
             addresses(&["[::3]:1", "[::1]:1", "10.0.0.1:1", "[::2]:1"])
         );
-        // An address that the name has no more is not asked.
+        // An address that the name no longer has is not tried.
         let gone = Some("10.0.0.9:1".parse().unwrap());
         assert_eq!(ordered(resolved, gone).len(), 4);
     }

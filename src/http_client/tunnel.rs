@@ -1,4 +1,4 @@
-//! A tunnel through an HTTP proxy (RFC 9110 §9.3.6). The proxy sees the name and port of the other end, and no content.
+//! A CONNECT tunnel through an HTTP proxy (RFC 9110 §9.3.6). The proxy sees the target's name and port, but no content.
 
 use std::io;
 
@@ -6,10 +6,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::policy::outbound_proxy::OutboundProxy;
 
-/// Asks `proxy`, at the other end of `stream`, for a tunnel to `host` and `port`.
+/// Opens a tunnel to `host` and `port`. `stream` is a connection to `proxy`.
 ///
 /// # Errors
-/// When the proxy refuses; the message names it and says how to fix that.
+/// When the proxy refuses or does not answer. The message names the proxy and a fix.
 pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     proxy: &OutboundProxy,
@@ -38,7 +38,7 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
             match status {
                 100..200 => {}
                 200..300 if head.is_empty() => return Ok(()),
-                // TLS and HTTP servers wait for the client: nobody honest speaks here.
+                // TLS and HTTP servers send nothing before the client does.
                 200..300 => {
                     let what = "sent content into a tunnel that was not in use";
                     return Err(refused(proxy, &to, what, STRANGE));
@@ -55,7 +55,7 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Status and length of a head, `Some(None)` when it is not whole yet, `None` when it is none.
+/// Status and length of a response head. `Some(None)`: the head is incomplete. `None`: it is not HTTP.
 #[expect(clippy::option_option, reason = "three outcomes in one match")]
 fn parse(bytes: &[u8]) -> Option<Option<(u16, usize)>> {
     let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
@@ -67,7 +67,7 @@ fn parse(bytes: &[u8]) -> Option<Option<(u16, usize)>> {
     }
 }
 
-/// The proxy's own words are left out: they are long, and anybody's.
+/// The error message. It leaves out the proxy's response text, which is long and untrusted.
 fn refused(proxy: &OutboundProxy, to: &str, what: &str, fix: &str) -> io::Error {
     let named_by = proxy.named_by();
     io::Error::other(format!("the proxy {proxy} ({named_by}), asked for a tunnel to {to}, {what}: {fix}"))
@@ -86,7 +86,7 @@ fn fix(status: u16, proxy: &OutboundProxy, to: &str) -> String {
     }
 }
 
-const STRANGE: &str = "is it an HTTP proxy that allows CONNECT?";
+const STRANGE: &str = "check that it is an HTTP proxy that allows CONNECT";
 const LONGEST_HEAD: usize = 16 * 1024;
 const MOST_FIELDS: usize = 100;
 
@@ -145,7 +145,11 @@ mod tests {
                 "HTTP/1.1 502 x\r\n\r\n",
                 "status 502: the proxy does not reach ims.example.com:443",
             ),
-            ("proxy:3128", "HTTP/1.1 302 x\r\nLocation: /\r\n\r\n", "status 302: is it an HTTP proxy"),
+            (
+                "proxy:3128",
+                "HTTP/1.1 302 x\r\nLocation: /\r\n\r\n",
+                "status 302: check that it is an HTTP proxy",
+            ),
             ("proxy:3128", "SSH-2.0-x\r\n", "did not answer as an HTTP proxy does"),
             ("proxy:3128", "", "closed the connection"),
             ("proxy:3128", "HTTP/1.1 200", "closed the connection"),

@@ -1,4 +1,4 @@
-//! The authorization code flow: the address the browser is sent to, and the exchange of the code it brings back.
+//! The authorization code flow: the authorization request for the browser, and the exchange of the code for tokens.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -21,7 +21,7 @@ use url::Url;
 
 use super::error::{ImsError, debug_id};
 use super::token_limit::Share;
-use super::{Ims, TOKEN};
+use super::{ImsClient, TOKEN};
 use crate::config::TokenAuth;
 use crate::crypto::random_text;
 use crate::policy::email::EmailClaim;
@@ -30,52 +30,52 @@ use crate::policy::refreshed::Original;
 use crate::policy::token_response::{self, Lifetime};
 use crate::unix_time::UnixTime;
 
-/// A login as sent to IMS: the address for the browser, and what to remember until it comes back.
+/// An authorization request: the address for the browser, and the values that the callback needs.
 #[derive(Debug)]
 pub struct Authorization {
     /// Where to send the browser.
     pub url: Url,
-    /// To be found in the `id_token`.
+    /// The `id_token` must contain it.
     pub nonce: String,
     /// PKCE code verifier.
     pub verifier: String,
 }
 
-/// What IMS gave for a code: whose it is, and the tokens.
+/// The result of a code exchange: the subject and the tokens.
 #[derive(Debug)]
 pub struct Tokens {
     /// Subject of the validated `id_token`.
     pub subject: String,
-    /// What the `id_token` of refreshed tokens has to keep.
+    /// Claims that the `id_token` of refreshed tokens must repeat.
     pub original: Original,
-    /// IMS's own session, when the `id_token` names it.
+    /// The IMS session (`sid`), when the `id_token` names it.
     pub session: Option<String>,
-    /// What the `id_token` says about the e-mail address.
+    /// The e-mail claims of the `id_token`.
     pub email: EmailClaim,
     /// Display name in the `id_token`, if any.
     pub name: Option<String>,
-    /// For Campaign and for IMS's own endpoints.
+    /// Valid for Campaign and for the IMS endpoints.
     pub access_token: SecretString,
-    /// When the access token ends.
+    /// When the access token expires.
     pub access_expires: UnixTime,
-    /// Only with scope `offline_access`.
+    /// Present only with the scope `offline_access`.
     pub refresh_token: Option<SecretString>,
 }
 
 pub(super) type Client =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
 
-/// How the crate tells that a request to the token endpoint failed.
+/// The `openidconnect` crate's error for a request to the token endpoint.
 pub(super) type TokenError =
     RequestTokenError<ImsError, openidconnect::StandardErrorResponse<CoreErrorResponseType>>;
 
-impl Ims {
+impl ImsClient {
     /// Begins a login (OIDC Core §3.1.2.1) with PKCE S256 (RFC 7636 §4.3).
     pub async fn authorize(&self, state: &str, prompt: Prompt) -> Result<Authorization, ImsError> {
         let client = self.client().await?;
         let (state, nonce) = (CsrfToken::new(state.to_owned()), Nonce::new(random_text::<16>()));
         let verifier = PkceCodeVerifier::new(random_text::<32>());
-        let remembered = nonce.clone();
+        let sent_nonce = nonce.clone();
         let mut request = client
             .authorize_url(CoreAuthenticationFlow::AuthorizationCode, || state, || nonce)
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
@@ -89,11 +89,11 @@ impl Ims {
             Prompt::Silent => request.add_prompt(CoreAuthPrompt::None),
         };
         let (url, ..) = request.url();
-        Ok(Authorization { url, nonce: remembered.secret().clone(), verifier: verifier.into_secret() })
+        Ok(Authorization { url, nonce: sent_nonce.secret().clone(), verifier: verifier.into_secret() })
     }
 
-    /// Exchanges the code (RFC 6749 §4.1.3) that a client at `address` brought, and validates the `id_token` against the
-    /// login's nonce.
+    /// Exchanges a code (RFC 6749 §4.1.3) and validates the `id_token` with the login's nonce. `address` is the client's; the
+    /// limit on token calls counts by it.
     pub async fn exchange(
         &self,
         code: &str,
@@ -109,14 +109,15 @@ impl Ims {
         let answer = request.request_async(&http).await.map_err(token_error)?;
         let id_token = http.take().id_token.ok_or_else(|| ImsError::Answer {
             endpoint: TOKEN,
-            reason: "no id_token; is the scope `openid` provisioned for this client?".to_owned(),
+            reason: "the response has no id_token; check that Adobe provisioned the scope `openid` for this client"
+                .to_owned(),
         })?;
         let access_token = answer.access_token().secret();
         let id_token = self.id_token(&id_token, access_token, nonce).await?;
         let lifetime = answer.expires_in().unwrap_or(DEFAULT_LIFETIME).min(DEFAULT_LIFETIME);
         if lifetime.is_zero() {
-            // A session that is over before it begins would send the browser in circles.
-            let reason = "the access token is over already (expires_in 0)".to_owned();
+            // The session would expire at once, and the browser would log in again in an endless loop.
+            let reason = "the access token has already expired (expires_in 0)".to_owned();
             return Err(ImsError::Answer { endpoint: TOKEN, reason });
         }
         Ok(Tokens {
@@ -137,7 +138,7 @@ impl Ims {
         let unusable = |reason: &str| ImsError::Answer { endpoint: "discovery", reason: reason.to_owned() };
         let token_url = metadata.token_endpoint().ok_or_else(|| unusable("no token_endpoint"))?;
         let redirect =
-            RedirectUrl::new(ims.redirect_uri()).map_err(|_| unusable("the redirect URI is no URL"))?;
+            RedirectUrl::new(ims.redirect_uri()).map_err(|_| unusable("the redirect URI is not a URL"))?;
         Ok(CoreClient::new(
             ClientId::new(ims.client_id.clone()),
             metadata.issuer().clone(),
@@ -154,13 +155,13 @@ impl Ims {
     }
 }
 
-/// The refresh token of an answer; an empty one is none.
+/// The refresh token of a response; an empty one counts as absent.
 pub(super) fn refresh_token(answer: &impl oauth2::TokenResponse) -> Option<SecretString> {
     let token = answer.refresh_token().map(|token| token.secret().as_str());
     token.filter(|token| !token.is_empty()).map(SecretString::from)
 }
 
-/// The token endpoint's answers as errors. The body is never repeated: it could hold a token.
+/// Maps errors of the token endpoint. Messages never contain the body, because it could hold a token.
 pub(super) fn token_error(error: TokenError) -> ImsError {
     match error {
         RequestTokenError::Request(error) => error,
@@ -173,61 +174,61 @@ pub(super) fn token_error(error: TokenError) -> ImsError {
                 .chars()
                 .take(200)
                 .collect(),
-            debug_id: "see the log line of the answer".to_owned(),
+            debug_id: "is in the log line of the response".to_owned(),
         },
         RequestTokenError::Parse(error, _) => ImsError::Answer {
             endpoint: TOKEN,
-            reason: format!("not a token response{}", missing(error.inner())),
+            reason: format!("not a token response{}", missing_field(error.inner())),
         },
         RequestTokenError::Other(reason) => ImsError::Answer { endpoint: TOKEN, reason },
     }
 }
 
-/// Names the absent claim or field; any other message of the parser could repeat a value.
-fn missing(error: &serde_json::Error) -> String {
+/// Names the missing field. Other parser messages are dropped, because they can contain values.
+fn missing_field(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let named = text.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
-    named.map_or_else(String::new, |(name, _)| format!(": `{name}` is missing in it"))
+    named.map_or_else(String::new, |(name, _)| format!(": `{name}` is missing"))
 }
 
-/// The oauth2 crate's way to our client.
+/// Lets the `oauth2` crate send its requests through [`ImsHttp`](super::client::ImsHttp).
 pub(super) struct OauthHttp<'a> {
-    pub(super) ims: &'a Ims,
+    pub(super) ims: &'a ImsClient,
     pub(super) share: Share,
-    given: Mutex<Given>,
+    extracted: Mutex<Extracted>,
 }
 
-/// What of a response the crate does not carry: the `id_token`, whose unused claims it would judge, and the refresh token, also
-/// when another part of the response cannot be used.
+/// Fields that are read from a response before the crate sees it. The crate would reject an `id_token` for claims that are not
+/// used here. The refresh token is needed even when the rest of the response is invalid.
 #[derive(Default)]
-pub(super) struct Given {
+pub(super) struct Extracted {
     pub(super) refresh_token: Option<SecretString>,
     pub(super) id_token: Option<String>,
 }
 
 impl<'a> OauthHttp<'a> {
-    pub(super) fn new(ims: &'a Ims, share: Share) -> Self {
-        Self { ims, share, given: Mutex::default() }
+    pub(super) fn new(ims: &'a ImsClient, share: Share) -> Self {
+        Self { ims, share, extracted: Mutex::default() }
     }
 
-    /// What the response gave; nothing the second time.
-    pub(super) fn take(&self) -> Given {
-        std::mem::take(&mut *self.given.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes the extracted fields; a second call returns empty ones.
+    pub(super) fn take(&self) -> Extracted {
+        std::mem::take(&mut *self.extracted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn keep(&self, refresh_token: Option<String>, id_token: Option<String>) {
-        let given = Given { refresh_token: refresh_token.map(SecretString::from), id_token };
-        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = given;
+    fn store(&self, refresh_token: Option<String>, id_token: Option<String>) {
+        let extracted = Extracted { refresh_token: refresh_token.map(SecretString::from), id_token };
+        *self.extracted.lock().unwrap_or_else(PoisonError::into_inner) = extracted;
     }
 
-    /// What the crate reads of a response: the fields that are used, with numbers as numbers.
+    /// The response body for the crate: only the fields that are used. Numbers in quotes become numbers.
     fn used_fields(&self, body: &[u8]) -> Result<Vec<u8>, ImsError> {
         let unusable = |reason: &str| ImsError::Answer { endpoint: TOKEN, reason: reason.to_owned() };
         let Some(read) = token_response::read(body) else {
-            self.keep(token_response::salvage_refresh_token(body), None);
+            self.store(token_response::salvage_refresh_token(body), None);
             return Err(unusable("not a token response"));
         };
-        self.keep(read.refresh_token.clone(), read.id_token);
+        self.store(read.refresh_token.clone(), read.id_token);
         if !read.is_bearer {
             return Err(unusable("token_type is not Bearer"));
         }
@@ -253,12 +254,12 @@ impl<'c> oauth2::AsyncHttpClient<'c> for OauthHttp<'_> {
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
-            let mut arrived = Vec::new();
-            let sent = self.ims.http.send_to_token(self.share, request.map(Bytes::from), &mut arrived).await;
+            let mut partial = Vec::new();
+            let sent = self.ims.http.send_to_token(self.share, request.map(Bytes::from), &mut partial).await;
             if sent.is_err() {
-                self.keep(token_response::salvage_refresh_token(&arrived), None);
+                self.store(token_response::salvage_refresh_token(&partial), None);
             }
-            let (head, body) = accept(sent?, self.ims.clock.now())?.into_parts();
+            let (head, body) = log_and_check(sent?, self.ims.clock.now())?.into_parts();
             let body = match token_response::read_error(&body) {
                 _ if head.status == http::StatusCode::OK => self.used_fields(&body)?,
                 Some((error, description)) => {
@@ -271,17 +272,17 @@ impl<'c> oauth2::AsyncHttpClient<'c> for OauthHttp<'_> {
     }
 }
 
-/// Logs the answer's debug id; redirects and failures of the server are errors of their own.
-fn accept(answer: Response<Bytes>, now: UnixTime) -> Result<Response<Bytes>, ImsError> {
+/// Logs the response with its debug id. Redirects and 5xx statuses are errors.
+fn log_and_check(answer: Response<Bytes>, now: UnixTime) -> Result<Response<Bytes>, ImsError> {
     let status = answer.status();
     tracing::info!(endpoint = TOKEN, %status, debug_id = debug_id(&answer), "IMS answered");
     if status.is_redirection() {
-        // IMS sends an invalid scope this way; the address must not be followed.
+        // IMS reports an invalid scope by a redirect. The gateway must not follow it.
         return Err(ImsError::Refused {
             endpoint: TOKEN,
             code: redirect_error(&answer).unwrap_or_else(|| status.as_u16().to_string()),
             description:
-                "IMS answered with a redirect; usually a scope that is not provisioned for this client"
+                "IMS answered with a redirect; usually a scope in ims.scopes is not provisioned for this client"
                     .to_owned(),
             debug_id: debug_id(&answer),
         });
@@ -295,7 +296,7 @@ fn accept(answer: Response<Bytes>, now: UnixTime) -> Result<Response<Bytes>, Ims
     Ok(answer)
 }
 
-/// The `error` parameter of a redirect's address, when it looks like one.
+/// The `error` parameter of the redirect address, if it looks like an OAuth error code.
 fn redirect_error(answer: &Response<Bytes>) -> Option<String> {
     let location = answer.headers().get(http::header::LOCATION)?.to_str().ok()?;
     let (_, query) = location.split_once('?')?;
@@ -303,5 +304,5 @@ fn redirect_error(answer: &Response<Bytes>) -> Option<String> {
     code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then(|| code.into_owned())
 }
 
-/// IMS's access tokens live 24 hours; an answer that says nothing, or more, means that.
+/// IMS access tokens live 24 hours. This is the default for a response without `expires_in`, and the maximum.
 pub(super) const DEFAULT_LIFETIME: Duration = Duration::from_hours(24);

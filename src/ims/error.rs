@@ -1,4 +1,4 @@
-//! What can go wrong with IMS, said so that an operator can act on it. Never holds a token, code or secret.
+//! Errors of calls to IMS, as messages for operators. They never contain a token, code or secret.
 
 use std::time::Duration;
 
@@ -8,21 +8,23 @@ use crate::http_client::HttpError;
 use crate::unix_time::UnixTime;
 use crate::wire::retry_after;
 
-/// A failed exchange with IMS. `endpoint` is its path-like name in IMS's own terms.
+/// A failed call to IMS. `endpoint` is a short name such as `token` or `userinfo`.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ImsError {
-    /// IMS did not answer, or said that it cannot now.
+    /// IMS did not answer, or answered 429 or 5xx.
     #[error("IMS {endpoint}: {reason}")]
     Unavailable {
         /// Which endpoint.
         endpoint: &'static str,
         /// What happened.
         reason: String,
-        /// IMS's own `Retry-After`, when it gave one.
+        /// IMS's `Retry-After`, if present.
         retry_after: Option<Duration>,
     },
-    /// Too many calls to the token endpoint wait already; nothing was sent.
-    #[error("too many calls to IMS wait for their turn (ims.token_calls)")]
+    /// No slot for a call to the token endpoint became free in time; nothing was sent.
+    #[error(
+        "IMS token: too many calls at once, nothing was sent; if this happens often, raise ims.token_calls"
+    )]
     Busy {
         /// When to try again.
         retry_after: Duration,
@@ -36,25 +38,25 @@ pub enum ImsError {
         code: String,
         /// IMS's description, shortened.
         description: String,
-        /// What Adobe support asks for.
+        /// The `x-debug-id` that Adobe support asks for.
         debug_id: String,
     },
-    /// The answer does not have the documented shape.
-    #[error("IMS {endpoint} answered something unexpected: {reason}")]
+    /// The response does not have the documented format.
+    #[error("IMS {endpoint}: unexpected response: {reason}")]
     Answer {
         /// Which endpoint.
         endpoint: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the response.
         reason: String,
     },
     /// The `id_token` is not acceptable (OIDC Core §3.1.3.7).
     #[error("id_token refused: {0}")]
     IdToken(String),
     /// A time in the `id_token`, or in the login, does not fit this machine's clock.
-    #[error("{0}; compare the clocks of this machine, of other instances and of IMS")]
+    #[error("{0}; compare the clocks of this machine, of other gateway instances and of IMS")]
     Clock(String),
-    /// An endpoint speaks of another person than the `id_token` (OIDC Core §5.3.2).
-    #[error("IMS {endpoint} answered for another person than the id_token's subject")]
+    /// The response and the `id_token` have different subjects (OIDC Core §5.3.2).
+    #[error("IMS {endpoint}: the response is about another person than the id_token")]
     OtherPerson {
         /// Which endpoint.
         endpoint: &'static str,
@@ -67,7 +69,7 @@ impl ImsError {
         Self::Unavailable { endpoint, reason: error.to_string(), retry_after: None }
     }
 
-    /// The error that an answer other than 200 means.
+    /// The error for a response with a status other than 200.
     pub fn status<B>(endpoint: &'static str, answer: &Response<B>, now: UnixTime) -> Self {
         let status = answer.status();
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
@@ -85,12 +87,12 @@ impl ImsError {
         }
     }
 
-    /// True when IMS does not take the access token (any more).
+    /// True when IMS rejects the access token (401).
     pub fn is_token_refused(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if code == StatusCode::UNAUTHORIZED.as_str())
     }
 
-    /// How long IMS asked to be left alone.
+    /// How long to wait before the next call.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
@@ -99,12 +101,12 @@ impl ImsError {
         }
     }
 
-    /// True when trying again later may help.
-    pub fn is_passing(&self) -> bool {
+    /// True when a later attempt may succeed.
+    pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Busy { .. })
     }
 
-    /// The same, with this time to wait when it is one that passes.
+    /// Sets the time to wait of an `Unavailable` error.
     pub(super) fn with_retry_after(self, wait: Duration) -> Self {
         match self {
             Self::Unavailable { endpoint, reason, .. } => {
@@ -115,12 +117,12 @@ impl ImsError {
     }
 }
 
-/// The response's `Retry-After`, within the bounds of [`retry_after::parse`].
+/// The response's `Retry-After`, limited by [`retry_after::parse`].
 pub(super) fn retry_after<B>(answer: &Response<B>, now: UnixTime) -> Option<Duration> {
     text(answer, header::RETRY_AFTER.as_str()).and_then(|field| retry_after::parse(field, now.0))
 }
 
-/// The id that Adobe support asks for; `-` when absent.
+/// The `x-debug-id` that Adobe support asks for; `-` when absent.
 pub fn debug_id<B>(answer: &Response<B>) -> String {
     text(answer, "x-debug-id").map_or_else(|| "-".to_owned(), |id| id.chars().take(80).collect())
 }

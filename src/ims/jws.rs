@@ -1,4 +1,4 @@
-//! Signed tokens in compact form (RFC 7515 §7.1), and their signatures under the keys of IMS.
+//! Signed tokens in compact form (RFC 7515 §7.1), verified with the keys of IMS.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use openidconnect::core::{CoreJsonWebKey, CoreJsonWebKeySet, CoreJwsSigningAlgor
 use super::error::ImsError;
 use super::provider::{Budget, Provider};
 
-/// A token in its parts, decoded.
+/// A token with decoded parts.
 pub(super) struct Jws<'a> {
     signed: &'a str,
     signature: Vec<u8>,
@@ -20,21 +20,21 @@ pub(super) struct Jws<'a> {
     pub claims: Vec<u8>,
 }
 
-/// What the keys say about a signature.
+/// The result of a signature check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// One of the keys made it.
-    Good,
-    /// None of the keys of this name made it.
-    Bad,
-    /// No key has this name.
+    /// The signature matches a key.
+    Valid,
+    /// The signature matches no key with the token's key id.
+    Invalid,
+    /// No key has the token's key id.
     NoSuchKey,
-    /// The token names no key, and not exactly one key fits (OpenID Connect Core §10.1).
+    /// The token has no key id, and there is not exactly one key (OpenID Connect Core §10.1).
     Ambiguous,
 }
 
 impl<'a> Jws<'a> {
-    /// Takes a token apart; `None` when it is not in compact form.
+    /// Parses a token; `None` when it is not in compact form.
     pub fn parse(token: &'a str) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
@@ -42,11 +42,11 @@ impl<'a> Jws<'a> {
         Some(Self { signed, signature: decode(signature)?, header: decode(header)?, claims: decode(claims)? })
     }
 
-    /// Checks the signature under the keys of IMS. When they do not make it good, fetches newer ones, as often as `budget`
-    /// allows: IMS may use a new key, also under a known name.
+    /// Checks the signature with the keys of IMS. If it is not valid, fetches newer keys when `budget` allows it: IMS may use a
+    /// new key, even under a known key id.
     ///
     /// # Errors
-    /// When the keys cannot be had.
+    /// When the keys are unavailable.
     pub async fn verify(
         &self,
         provider: &Provider,
@@ -55,40 +55,39 @@ impl<'a> Jws<'a> {
     ) -> Result<Verdict, ImsError> {
         let keys = provider.keys().await?;
         let verdict = self.verdict(&keys, kid);
-        if verdict == Verdict::Good {
+        if verdict == Verdict::Valid {
             return Ok(verdict);
         }
         match provider.newer_keys(&keys, budget).await {
             Ok(newer) if !Arc::ptr_eq(&newer, &keys) => Ok(self.verdict(&newer, kid)),
             Ok(_) => Ok(verdict),
-            // What a known key says holds also while IMS is away.
-            Err(_) if verdict == Verdict::Bad => Ok(verdict),
+            // IMS is unavailable: the result of the known key counts.
+            Err(_) if verdict == Verdict::Invalid => Ok(verdict),
             Err(error) => Err(error),
         }
     }
 
     fn verdict(&self, keys: &CoreJsonWebKeySet, kid: Option<&str>) -> Verdict {
         // The provider keeps only keys for RS256.
-        let fitting = || keys.keys().iter();
-        let is_good = |key: &CoreJsonWebKey| {
+        let is_valid = |key: &CoreJsonWebKey| {
             let algorithm = CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256;
             key.verify_signature(&algorithm, self.signed.as_bytes(), &self.signature).is_ok()
         };
         let Some(kid) = kid else {
-            let mut fitting = fitting();
-            return match (fitting.next(), fitting.next()) {
-                (Some(key), None) if is_good(key) => Verdict::Good,
-                (Some(_), None) => Verdict::Bad,
+            return match keys.keys().as_slice() {
+                [key] if is_valid(key) => Verdict::Valid,
+                [_] => Verdict::Invalid,
                 _ => Verdict::Ambiguous,
             };
         };
-        let mut named = fitting().filter(|key| key.key_id().is_some_and(|id| id.as_str() == kid)).peekable();
+        let mut named =
+            keys.keys().iter().filter(|key| key.key_id().is_some_and(|id| id.as_str() == kid)).peekable();
         if named.peek().is_none() {
             Verdict::NoSuchKey
-        } else if named.any(is_good) {
-            Verdict::Good
+        } else if named.any(is_valid) {
+            Verdict::Valid
         } else {
-            Verdict::Bad
+            Verdict::Invalid
         }
     }
 }

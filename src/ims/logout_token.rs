@@ -1,34 +1,34 @@
-//! Validation of a logout token (OpenID Connect Back-Channel Logout 1.0 §2.6): the signature under IMS's keys, then what
-//! the token says, which `policy` judges.
+//! Validation of a logout token (OpenID Connect Back-Channel Logout 1.0 §2.6). This file checks the signature;
+//! `policy::logout_token` checks the claims.
 
-use super::Ims;
+use super::ImsClient;
 use super::error::ImsError;
 use super::jws::{Jws, Verdict};
 use super::provider::Budget;
 use crate::policy::id_token::Expected;
 use crate::policy::logout_token::{self, LogoutToken, Unfit};
 
-/// Why a logout token ends nothing.
+/// Why a logout token is rejected.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LogoutTokenError {
-    /// What it says does not make it one.
+    /// Header or claims are not those of a logout token.
     #[error(transparent)]
     Unfit(#[from] Unfit),
-    /// No key of IMS made the signature.
-    #[error("the signature is not IMS's")]
+    /// The signature matches no key of IMS.
+    #[error("the signature matches no key of IMS")]
     Signature,
-    /// IMS's keys cannot be had at the moment; the token may well be good.
+    /// IMS's keys are unavailable; the token may be valid.
     #[error(transparent)]
     Ims(#[from] ImsError),
 }
 
-impl Ims {
-    /// Validates the token; fetches newer keys once when it names one that is not known.
+impl ImsClient {
+    /// Validates a logout token. Fetches newer keys once if its signature matches no known key.
     pub async fn logout_token(&self, token: &str) -> Result<LogoutToken, LogoutTokenError> {
         let jws = Jws::parse(token).ok_or(Unfit::Malformed)?;
         let kid = logout_token::key_of(&jws.header)?;
         let issuers = self.accepted_issuers().await?;
-        if jws.verify(&self.provider, Some(&kid), Budget::Logout).await? != Verdict::Good {
+        if jws.verify(&self.provider, Some(&kid), Budget::Logout).await? != Verdict::Valid {
             return Err(LogoutTokenError::Signature);
         }
         let ims = &self.instance.ims;

@@ -1,18 +1,21 @@
 //! Adobe IMS as an OpenID provider: the relying party's side of the protocol.
 //!
-//! `provider` knows where IMS is and its keys, `code` runs the authorization code flow, `token` validates the
-//! `id_token` (`jws` its signature), `refresh` renews tokens, `logout_token` reads what IMS says past the browser, `person` asks who somebody is and
-//! where they belong, `farewell` revokes and logs out.
+//! * `client` sends every request, limits calls (`token_limit`) and pauses after a 429.
+//! * `provider` loads the discovery document and the keys.
+//! * `code` runs the authorization code flow; `refresh` refreshes tokens.
+//! * `token` validates an `id_token`, `logout_token` a logout token, and `jws` their signatures.
+//! * `profile` asks for a person's profile and organisations.
+//! * `revocation` revokes tokens and builds the logout address.
 
 mod client;
 mod code;
 mod error;
-mod farewell;
 mod jws;
 mod logout_token;
-mod person;
+mod profile;
 mod provider;
 mod refresh;
+mod revocation;
 mod token;
 mod token_limit;
 
@@ -22,63 +25,63 @@ use std::time::Duration;
 pub use code::Tokens;
 pub use error::ImsError;
 pub use logout_token::LogoutTokenError;
-pub use person::{Profile, read_membership};
-pub use refresh::{RenewError, Renewed};
+pub use profile::{Profile, read_membership};
+pub use refresh::{RefreshedTokens, TokenRefreshError};
 
 use crate::clock::Clock;
 use crate::config::Instance;
 use crate::http_client::HttpClient;
 use crate::telemetry::ImsUsage;
-use client::ImsClient;
+use client::ImsHttp;
 use provider::Provider;
 
 /// The relying party of one Campaign instance.
 #[derive(Debug)]
-pub struct Ims {
+pub struct ImsClient {
     instance: Arc<Instance>,
-    http: Arc<ImsClient>,
+    http: Arc<ImsHttp>,
     clock: Clock,
     provider: Provider,
 }
 
-impl Ims {
-    /// A relying party; asks nothing yet.
+impl ImsClient {
+    /// A client that has sent no request yet.
     pub fn new(instance: Arc<Instance>, http: HttpClient, clock: Clock) -> Self {
-        let http = Arc::new(ImsClient::new(http, clock.clone(), instance.ims.token_calls));
+        let http = Arc::new(ImsHttp::new(http, clock.clone(), instance.ims.token_calls));
         let provider = Provider::new(instance.clone(), http.clone(), clock.clone());
         Self { instance, http, clock, provider }
     }
 
-    /// What the client of IMS counts.
+    /// Counters of the calls to IMS.
     pub fn usage(&self) -> ImsUsage {
         self.http.usage()
     }
 
-    /// How long IMS has asked every call to wait, from now.
+    /// How long all calls still wait because IMS answered 429.
     pub fn pause(&self) -> Option<Duration> {
         self.http.pause()
     }
 
-    /// True once the discovery document and the keys are there.
+    /// True once the discovery document and the keys are loaded.
     pub fn is_ready(&self) -> bool {
         self.provider.is_loaded()
     }
 
-    /// Loads the discovery document and the keys when they are not there yet.
+    /// Loads the discovery document and the keys, unless they are loaded already.
     pub async fn prepare(&self) -> Result<(), ImsError> {
         self.provider.metadata().await.map(drop)
     }
 
-    /// Loads the discovery document and the keys anew.
-    pub async fn refresh(&self) -> Result<(), ImsError> {
+    /// Loads the discovery document and the keys again.
+    pub async fn reload(&self) -> Result<(), ImsError> {
         self.provider.load().await.map(drop)
     }
 
-    /// Whether `iss` of an authorization response is right (RFC 9207 §2.4): that of the discovery document, exact, and there when
-    /// the document promises it.
+    /// Checks `iss` of an authorization response (RFC 9207 §2.4). A present `iss` must equal the issuer of the discovery document.
+    /// An absent `iss` is accepted unless the document promises it.
     ///
     /// # Errors
-    /// When the document cannot be had.
+    /// When the discovery document cannot be loaded.
     pub async fn is_response_issuer(&self, issuer: Option<&str>) -> Result<bool, ImsError> {
         let metadata = self.provider.metadata().await?;
         Ok(match issuer {
@@ -95,5 +98,5 @@ impl Ims {
     }
 }
 
-/// The token endpoint, in errors and logs.
+/// The name of the token endpoint in errors and logs.
 const TOKEN: &str = "token";

@@ -1,5 +1,5 @@
-//! Where IMS is, and its keys: fetched when first needed, kept, and fetched again when a token names a key we do not
-//! know, at most once per window.
+//! The discovery document and the keys of IMS. Both are fetched at first use and cached. The keys are fetched again when a
+//! token's signature does not match, at most once in each window.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::client::ImsClient;
+use super::client::ImsHttp;
 use super::error::ImsError;
 use crate::clock::Clock;
 use crate::config::Instance;
@@ -26,9 +26,9 @@ use crate::policy::issuer;
 use crate::unix_time::UnixTime;
 use crate::wire::loose_json;
 
-/// IMS's discovery document (OpenID Connect Discovery §3), with the revocation endpoint of RFC 8414 §2.
+/// IMS's discovery document (OpenID Connect Discovery §3), with fields of RFC 8414 and RFC 9207.
 pub type Metadata = ProviderMetadata<
-    Revocation,
+    ExtraMetadata,
     CoreAuthDisplay,
     CoreClientAuthMethod,
     CoreClaimName,
@@ -42,10 +42,10 @@ pub type Metadata = ProviderMetadata<
     CoreSubjectIdentifierType,
 >;
 
-/// What RFC 8414 adds to the discovery document.
+/// Fields of the discovery document beyond OpenID Connect Discovery.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Revocation {
-    /// RFC 7009 endpoint.
+pub struct ExtraMetadata {
+    /// The revocation endpoint (RFC 7009, RFC 8414 §2).
     #[serde(default)]
     pub revocation_endpoint: Option<Url>,
     /// True when every authorization response carries `iss` (RFC 9207 §3).
@@ -53,13 +53,13 @@ pub struct Revocation {
     pub authorization_response_iss_parameter_supported: bool,
 }
 
-impl AdditionalProviderMetadata for Revocation {}
+impl AdditionalProviderMetadata for ExtraMetadata {}
 
-/// Who may cause a fetch of newer keys. Each has its own window: anybody can send a logout token with a made-up key id, and
-/// must not use up the fetch that a sign-in needs.
+/// What caused a fetch of newer keys. Each cause has its own window. Anybody can send a logout token with a made-up key id;
+/// this must not use up the fetch that a sign-in needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
-    /// An `id_token` that IMS gave for a code or a refresh token.
+    /// An `id_token` from the token endpoint.
     SignIn,
     /// A logout token.
     Logout,
@@ -69,19 +69,19 @@ pub enum Budget {
 #[derive(Debug)]
 pub struct Provider {
     instance: Arc<Instance>,
-    http: Arc<ImsClient>,
+    http: Arc<ImsHttp>,
     clock: Clock,
     metadata: ArcSwapOption<Metadata>,
     keys: ArcSwapOption<CoreJsonWebKeySet>,
-    /// Makes one load of many wishes; holds when and how the latest one failed.
+    /// Merges simultaneous loads into one. Holds the time and the error of the latest failure.
     loading: Mutex<Option<(Instant, ImsError)>>,
-    /// When the keys were last asked for because they did not fit a token, for each budget.
+    /// When newer keys were last fetched, for each budget.
     refetched: [Mutex<Option<UnixTime>>; 2],
 }
 
 impl Provider {
-    /// Knows nothing yet.
-    pub fn new(instance: Arc<Instance>, http: Arc<ImsClient>, clock: Clock) -> Self {
+    /// A provider that has loaded nothing yet.
+    pub fn new(instance: Arc<Instance>, http: Arc<ImsHttp>, clock: Clock) -> Self {
         let (metadata, keys) = (ArcSwapOption::empty(), ArcSwapOption::empty());
         Self {
             instance,
@@ -94,12 +94,12 @@ impl Provider {
         }
     }
 
-    /// True once both metadata and keys are there.
+    /// True once both metadata and keys are loaded.
     pub fn is_loaded(&self) -> bool {
         self.metadata.load().is_some() && self.keys.load().is_some()
     }
 
-    /// The metadata, fetched when not there yet.
+    /// The metadata; fetches metadata and keys unless they are loaded.
     pub async fn metadata(&self) -> Result<Arc<Metadata>, ImsError> {
         if let (Some(metadata), Some(_)) = (self.metadata.load_full(), self.keys.load_full()) {
             return Ok(metadata);
@@ -109,7 +109,7 @@ impl Provider {
         if let (Some(metadata), Some(_)) = (self.metadata.load_full(), self.keys.load_full()) {
             return Ok(metadata);
         }
-        // Who waited while it failed has their answer: one deadline after the other would be a queue.
+        // A call that waited during a failed load returns its error. A load for each waiting call would add up the deadlines.
         if let Some((_, error)) = failed.as_ref().filter(|(at, _)| *at > asked) {
             return Err(error.clone());
         }
@@ -118,7 +118,7 @@ impl Provider {
         loaded
     }
 
-    /// Fetches metadata and keys anew; what is known stays when that fails. A key that IMS withdrew is trusted no longer.
+    /// Fetches metadata and keys again. On failure the old ones stay. On success, keys that IMS withdrew are no longer trusted.
     pub async fn load(&self) -> Result<Arc<Metadata>, ImsError> {
         let document: Value = self.json("discovery", self.instance.ims.discovery_url.as_str()).await?;
         let unusable = |reason: String| ImsError::Answer { endpoint: "discovery", reason };
@@ -136,7 +136,7 @@ impl Provider {
         Ok(metadata)
     }
 
-    /// The keys known now.
+    /// The current keys.
     pub async fn keys(&self) -> Result<Arc<CoreJsonWebKeySet>, ImsError> {
         self.metadata().await?;
         self.keys
@@ -144,9 +144,9 @@ impl Provider {
             .ok_or_else(|| ImsError::Answer { endpoint: "keys", reason: "no keys".to_owned() })
     }
 
-    /// The keys after `known` did not make a token's signature good: IMS may use a new key, also under a known name. Fetches at
-    /// most once per [`KEYS_WINDOW`] and budget, however many tokens with made-up key ids come in; the first load does not
-    /// count, so a rotation right after it is seen.
+    /// The keys to try after `known` did not match a signature: IMS may use a new key, even under a known key id. Fetches at
+    /// most once in each [`KEYS_WINDOW`] and budget, so tokens with made-up key ids cause few fetches. The first load does not
+    /// count, so a key rotation soon after it is seen.
     pub async fn newer_keys(
         &self,
         known: &Arc<CoreJsonWebKeySet>,
@@ -189,7 +189,7 @@ impl Provider {
     }
 }
 
-/// The fields of the discovery document that are used, and what the parser demands besides. Others may have any type.
+/// The used fields of the discovery document, and the fields that the parser requires. Other fields may have any type.
 fn used_fields(document: &Value) -> Value {
     let mut used = json!({
         "response_types_supported": ["code"],
@@ -206,11 +206,11 @@ fn used_fields(document: &Value) -> Value {
             used[name] = url.into();
         }
     }
-    used[PROMISES_ISSUER] = loose_json::boolean(&document[PROMISES_ISSUER]).unwrap_or_default().into();
+    used[ISS_SUPPORTED] = loose_json::boolean(&document[ISS_SUPPORTED]).unwrap_or_default().into();
     used
 }
 
-/// The keys that can verify RS256, with the members that are used.
+/// The RS256 keys, with only their used members.
 fn used_keys(document: &Value) -> Value {
     let is_absent_or = |value: &Value, expected: &str| value.is_null() || value == expected;
     let keys = document["keys"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
@@ -227,7 +227,7 @@ fn used_keys(document: &Value) -> Value {
     json!({"keys": used.collect::<Vec<_>>()})
 }
 
-/// Every address in the document must be https, or http on this machine (RFC 9700 §2.6).
+/// Checks that every address in the document is https, or http on this machine (RFC 9700 §2.6).
 fn check(metadata: &Metadata) -> Result<(), ImsError> {
     let token = metadata.token_endpoint().map(oauth2::TokenUrl::url);
     let user_info = metadata.userinfo_endpoint().map(openidconnect::UserInfoUrl::url);
@@ -244,7 +244,7 @@ fn check(metadata: &Metadata) -> Result<(), ImsError> {
         revocation,
     ];
     match all.into_iter().flatten().find(|url| !is_safe(url)) {
-        Some(url) => Err(unusable(format!("`{url}` is neither https nor on this machine"))),
+        Some(url) => Err(unusable(format!("`{url}` is neither an https address nor on this machine"))),
         None => Ok(()),
     }
 }
@@ -259,6 +259,6 @@ fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }
 
-const PROMISES_ISSUER: &str = "authorization_response_iss_parameter_supported";
-/// How long made-up key ids cannot cause another fetch.
+const ISS_SUPPORTED: &str = "authorization_response_iss_parameter_supported";
+/// The least time between two fetches of newer keys for one budget.
 pub const KEYS_WINDOW: Duration = Duration::from_mins(1);

@@ -6,55 +6,59 @@ use oauth2::{RefreshToken, RequestTokenError, TokenResponse as _};
 use openidconnect::core::CoreErrorResponseType;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::Ims;
+use super::ImsClient;
 use super::code::{DEFAULT_LIFETIME, OauthHttp, TokenError, refresh_token, token_error};
 use super::error::ImsError;
 use super::token_limit::Share;
 use crate::policy::refreshed::Original;
 use crate::unix_time::UnixTime;
 
-/// Renewed tokens.
+/// The result of a successful refresh.
 #[derive(Debug)]
-pub struct Renewed {
-    /// For Campaign and for IMS's own endpoints.
+pub struct RefreshedTokens {
+    /// Valid for Campaign and for the IMS endpoints.
     pub access_token: SecretString,
-    /// When the access token ends.
+    /// When the access token expires.
     pub access_expires: UnixTime,
-    /// The next refresh token; `None` when the one that was used goes on.
+    /// The next refresh token; `None` when the used one stays valid.
     pub refresh_token: Option<SecretString>,
 }
 
-/// Why there are no renewed tokens.
+/// Why a refresh gave no usable tokens.
 #[derive(Debug, thiserror::Error)]
-pub enum RenewError {
-    /// The refresh token is worth nothing any more, or the answer is not about this person.
+pub enum TokenRefreshError {
+    /// The refresh token is no longer valid, or the response is about another person.
     #[error(transparent)]
     Final(ImsError),
-    /// IMS does not answer, or has something against this client: the refresh token may be good another time.
+    /// IMS does not answer, or refuses this client. A later attempt with the same refresh token may succeed.
     #[error(transparent)]
-    Passing(ImsError),
-    /// The response holds the next refresh token, to be saved, and nothing else that can be used.
+    Temporary(ImsError),
+    /// Only the next refresh token of the response is usable. The caller must save it.
     #[error("{1}")]
     RefreshTokenOnly(SecretString, ImsError),
 }
 
-impl Ims {
-    /// Uses a refresh token of this person up. IMS gives a new one with every answer, so what this returns has to be kept.
-    /// `original` is what the `id_token` of the sign-in said. An `id_token` is not needed here; one that is there must be valid.
-    pub async fn renew(
+impl ImsClient {
+    /// Exchanges a refresh token of `subject` for new tokens. IMS rotates refresh tokens: the caller must save the new one.
+    /// `original` holds claims of the sign-in's `id_token`. The response may lack an `id_token`; a present one must be valid.
+    pub async fn refresh_tokens(
         &self,
         refresh: &SecretString,
         subject: &str,
         original: Option<&Original>,
-    ) -> Result<Renewed, RenewError> {
-        let client = self.client().await.map_err(RenewError::Passing)?;
+    ) -> Result<RefreshedTokens, TokenRefreshError> {
+        let client = self.client().await.map_err(TokenRefreshError::Temporary)?;
         let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
         let http = OauthHttp::new(self, Share::Refresh);
         let answer = client.exchange_refresh_token(&refresh).request_async(&http).await;
         let answer = answer.map_err(|error| {
-            let is_over = is_over(&error);
+            let is_invalid_grant = is_invalid_grant(&error);
             let error = token_error(error);
-            if is_over { RenewError::Final(error) } else { unusable(http.take().refresh_token, error) }
+            if is_invalid_grant {
+                TokenRefreshError::Final(error)
+            } else {
+                unusable(http.take().refresh_token, error)
+            }
         })?;
         let access_token = SecretString::from(answer.access_token().secret().as_str());
         let refresh_token = refresh_token(&answer);
@@ -66,33 +70,33 @@ impl Ims {
             if matches!(error, ImsError::Answer { .. }) {
                 return Err(unusable(refresh_token, error));
             }
-            // Whoever they are for, nobody will use them.
+            // The new tokens are not used: revoke them.
             for token in refresh_token.iter().chain([&access_token]) {
                 if let Err(error) = self.revoke(token).await {
                     tracing::info!(%error, "an unused token could not be revoked");
                 }
             }
-            return Err(RenewError::Final(error));
+            return Err(TokenRefreshError::Final(error));
         }
-        // One that is said to be over at once is kept all the same, for the refresh token beside it.
+        // An access token that expires at once is accepted too: the refresh token beside it is valid.
         let lifetime = answer.expires_in().unwrap_or(DEFAULT_LIFETIME).clamp(SHORTEST, DEFAULT_LIFETIME);
-        Ok(Renewed { access_token, access_expires: self.clock.now().plus(lifetime), refresh_token })
+        Ok(RefreshedTokens { access_token, access_expires: self.clock.now().plus(lifetime), refresh_token })
     }
 }
 
-/// A response that cannot be used: what it has of a refresh token is to be saved.
-fn unusable(next: Option<SecretString>, error: ImsError) -> RenewError {
+/// The error for an unusable response, with the next refresh token if the response has one.
+fn unusable(next: Option<SecretString>, error: ImsError) -> TokenRefreshError {
     match next {
-        Some(next) => RenewError::RefreshTokenOnly(next, error),
-        None => RenewError::Passing(error),
+        Some(next) => TokenRefreshError::RefreshTokenOnly(next, error),
+        None => TokenRefreshError::Temporary(error),
     }
 }
 
-/// Over at the next look.
+/// The least lifetime: such a token is refreshed at its next use.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// RFC 6749 §5.2: invalid, expired or revoked. Every other code is about the client, and the operator's affair; so is a
-/// redirect, whatever its address says.
-fn is_over(error: &TokenError) -> bool {
+/// True when the refresh token is invalid, expired or revoked (RFC 6749 §5.2). All other error codes, and redirects, concern
+/// the client registration, which the operator must correct.
+fn is_invalid_grant(error: &TokenError) -> bool {
     matches!(error, RequestTokenError::ServerResponse(refusal) if *refusal.error() == CoreErrorResponseType::InvalidGrant)
 }

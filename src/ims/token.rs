@@ -1,5 +1,5 @@
-//! Validation of an `id_token` (OpenID Connect Core §3.1.3.7): the signature under IMS's keys here, the claims in
-//! `policy::id_token`.
+//! Validation of an `id_token` (OpenID Connect Core §3.1.3.7). This file checks the signature; `policy::id_token` checks the
+//! claims.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,12 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::error::ImsError;
 use super::jws::{Jws, Verdict};
 use super::provider::Budget;
-use super::{Ims, TOKEN};
+use super::{ImsClient, TOKEN};
 use crate::policy::id_token::{self, Expected, Flaw, IdToken};
 use crate::policy::refreshed::Original;
 
-impl Ims {
-    /// Validates the token of a login, which holds its nonce.
+impl ImsClient {
+    /// Validates the `id_token` of a login, including its nonce.
     pub(super) async fn id_token(
         &self,
         token: &str,
@@ -26,9 +26,9 @@ impl Ims {
         Ok(token)
     }
 
-    /// Validates the token that came with refreshed tokens: it is of the same person and keeps what the sign-in's said (OpenID
-    /// Connect Core §12.2). When the keys cannot be had now, TLS vouches for it (§3.1.3.7, step 6): the rotated refresh token
-    /// must not be lost for that. Sessions of older versions have no `original`.
+    /// Validates the `id_token` of a refresh: it must have the same subject and repeat the claims in `original` (OpenID Connect
+    /// Core §12.2). If IMS's keys are unavailable, TLS authenticates IMS instead (§3.1.3.7, step 6), so that the rotated refresh
+    /// token is not lost. Sessions of older versions have no `original`.
     pub(super) async fn check_refreshed_id_token(
         &self,
         token: &str,
@@ -38,8 +38,8 @@ impl Ims {
     ) -> Result<(), ImsError> {
         let parts = Parts::of(token)?;
         match self.check_signature(&parts).await {
-            Err(error) if error.is_passing() => {
-                tracing::warn!(%error, "no keys to check the id_token of refreshed tokens with");
+            Err(error) if error.is_temporary() => {
+                tracing::warn!(%error, "IMS's keys are unavailable: the signature of a refreshed id_token is not checked");
             }
             checked => checked?,
         }
@@ -47,27 +47,25 @@ impl Ims {
         if token.subject != subject {
             return Err(ImsError::OtherPerson { endpoint: TOKEN });
         }
-        let kept = original.map_or(Ok(()), |original| original.check_kept(&token.original));
-        kept.map_err(|name| {
-            ImsError::IdToken(format!(
-                "the refreshed id_token has another {name} than the one of the sign-in"
-            ))
+        let unchanged = original.map_or(Ok(()), |original| original.check_kept(&token.original));
+        unchanged.map_err(|name| {
+            ImsError::IdToken(format!("{name} of the refreshed id_token differs from the sign-in's id_token"))
         })
     }
 
     async fn check_signature(&self, parts: &Parts<'_>) -> Result<(), ImsError> {
         let reason = match parts.jws.verify(&self.provider, parts.kid.as_deref(), Budget::SignIn).await? {
-            Verdict::Good => return Ok(()),
-            Verdict::Bad => "signature: it was not made by IMS's key",
-            Verdict::NoSuchKey => "signature: IMS publishes no key of this name (kid)",
+            Verdict::Valid => return Ok(()),
+            Verdict::Invalid => "the signature does not match IMS's key",
+            Verdict::NoSuchKey => "IMS publishes no key with the key id (kid) of the token",
             Verdict::Ambiguous => {
-                "signature: the header names no key (kid), and not exactly one of IMS's keys fits"
+                "the token has no key id (kid), and IMS does not publish exactly one RS256 key"
             }
         };
         Err(ImsError::IdToken(reason.to_owned()))
     }
 
-    /// What the token says, once it fits this client, the time, and the access token beside it.
+    /// Reads the claims. Checks issuer, audience, times, and the hash of the access token.
     async fn claims(&self, parts: &Parts<'_>, access_token: &str) -> Result<IdToken, ImsError> {
         let issuers = self.accepted_issuers().await?;
         let ims = &self.instance.ims;
@@ -76,19 +74,19 @@ impl Ims {
         let expected = Expected { issuers: &issuers, client_id: &ims.client_id, now, skew };
         let token = id_token::read(&parts.jws.claims, &expected).map_err(|flaw| match flaw {
             Flaw::Issuer(_) => ImsError::IdToken(format!(
-                "{flaw}; accepted: {}. If IMS really uses the other one, add it to ims.id_token_issuers",
+                "{flaw}; accepted: {}. If IMS uses this issuer, add it to ims.id_token_issuers",
                 issuers.join(", ")
             )),
             flaw => refused(&flaw),
         })?;
         if token.access_token_hash.as_ref().is_some_and(|hash| *hash != left_half(access_token)) {
-            return Err(ImsError::IdToken("at_hash does not fit the access token".to_owned()));
+            return Err(ImsError::IdToken("at_hash does not match the access token".to_owned()));
         }
         Ok(token)
     }
 }
 
-/// A token taken apart, with the name of its key.
+/// A parsed token and its key id.
 struct Parts<'a> {
     jws: Jws<'a>,
     kid: Option<String>,
@@ -102,13 +100,13 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The left half of the SHA-256 of the access token, as RS256 asks for (OpenID Connect Core §3.1.3.8).
+/// The left half of the access token's SHA-256: `at_hash` for RS256 (OpenID Connect Core §3.1.3.6).
 fn left_half(access_token: &str) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, access_token.as_bytes());
     URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16])
 }
 
-/// A token that cannot be read is a fault of the response; one that can be read and does not fit is refused.
+/// An unreadable token makes the response invalid. A readable token with wrong claims is refused.
 fn refused(flaw: &Flaw) -> ImsError {
     match flaw {
         Flaw::Unreadable(_) => ImsError::Answer { endpoint: TOKEN, reason: flaw.to_string() },

@@ -1,8 +1,8 @@
 //! The limit on simultaneous calls to the token endpoint.
 //!
-//! Sign-ins and refreshes have a share each, so that callbacks with made-up codes cannot delay a refresh. Within the share of
-//! sign-ins one address has at most half of the slots and queues behind itself, so that one address cannot stop the
-//! others. A call waits for a bounded time.
+//! Sign-ins and refreshes have separate shares, so callbacks with made-up codes cannot delay a refresh. Within the sign-in
+//! share, one address gets at most half of the slots and has its own queue, so it cannot block other addresses. Every call
+//! waits for a limited time.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,12 +15,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::ImsError;
 use crate::net::AddressGroup;
 
-/// Whose share of the token endpoint a call uses.
+/// Which share of the slots a call uses.
 #[derive(Clone, Copy, Debug)]
 pub enum Share {
-    /// The exchange of a code that a client at this address brought.
+    /// The exchange of a code; the address is the client's.
     SignIn(IpAddr),
-    /// The refresh of a live session's tokens.
+    /// The refresh of a session's tokens.
     Refresh,
 }
 
@@ -31,7 +31,7 @@ pub struct TokenLimit {
     refresh: Lane,
     /// Addresses with calls in progress or waiting.
     addresses: Arc<Mutex<HashMap<AddressGroup, Arc<Address>>>>,
-    /// Slots of one address.
+    /// Slots for each address.
     per_address: usize,
     /// How long a call waits for a slot.
     wait: Duration,
@@ -47,11 +47,11 @@ struct Lane {
 #[derive(Debug)]
 struct Address {
     slots: Arc<Semaphore>,
-    /// Limits the queue, as a permit for each call that waits or runs.
+    /// One permit for each call that waits or runs; limits the queue.
     queue: Arc<Semaphore>,
 }
 
-/// A slot; free again when dropped.
+/// A slot; dropping it frees it.
 #[derive(Debug)]
 pub struct Slot {
     _lane: OwnedSemaphorePermit,
@@ -59,7 +59,7 @@ pub struct Slot {
 }
 
 impl TokenLimit {
-    /// `calls` slots, half of them for each share; at least one each.
+    /// `calls` slots, half of them for each share, at least one each.
     pub fn new(calls: usize) -> Self {
         let sign_in = (calls / 2).max(1);
         let refresh = calls.saturating_sub(sign_in).max(1);
@@ -72,10 +72,10 @@ impl TokenLimit {
         }
     }
 
-    /// Waits for a slot, [`LONGEST_WAIT`] at most.
+    /// Waits for a slot, at most [`LONGEST_WAIT`].
     ///
     /// # Errors
-    /// `Busy` when there is none in time, or too many calls of this address wait already.
+    /// `Busy` when no slot becomes free in time, or when the queue of this address is full.
     pub async fn slot(&self, share: Share) -> Result<Slot, ImsError> {
         let lane = match share {
             Share::SignIn(_) => &self.sign_in,
@@ -101,7 +101,7 @@ impl TokenLimit {
             addresses.entry(group).or_insert_with(|| Arc::new(Address::new(self.per_address))).clone()
         };
         let (slots, queue) = (limits.slots.clone(), limits.queue.clone());
-        // From here on the entry is removed with its last user, also when this call is given up.
+        // Dropping `entry` removes the address after its last call, even if this call is cancelled.
         let mut entry =
             Entry { addresses: self.addresses.clone(), group, limits: Some(limits), queued: None };
         entry.queued = Some(queue.try_acquire_owned().ok()?);
@@ -113,7 +113,7 @@ impl TokenLimit {
         [&self.sign_in, &self.refresh].map(Lane::calls)
     }
 
-    /// Calls that found no slot: sign-ins, refreshes.
+    /// Calls that got no slot: sign-ins, refreshes.
     pub fn refused(&self) -> [u64; 2] {
         [&self.sign_in, &self.refresh].map(|lane| lane.refused.load(Ordering::Relaxed))
     }
@@ -135,7 +135,7 @@ impl Address {
     }
 }
 
-/// A call's part in the table of addresses.
+/// One call's reference to its address in the table.
 #[derive(Debug)]
 struct Entry {
     addresses: Arc<Mutex<HashMap<AddressGroup, Arc<Address>>>>,
@@ -154,9 +154,9 @@ impl Drop for Entry {
     }
 }
 
-/// How long a call waits for a slot.
+/// The longest time a call waits for a slot.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// Sign-ins of one address that may wait: an office behind one address in the morning.
+/// How many sign-ins of one address may wait. Allows for many people behind one address who sign in at the same time.
 const MOST_WAITING: usize = 128;
 /// When to try again after `Busy`.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    fn sixteen(wait: Duration) -> TokenLimit {
+    fn sixteen_slots(wait: Duration) -> TokenLimit {
         TokenLimit { wait, ..TokenLimit::new(16) }
     }
 
@@ -176,8 +176,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_address_has_half_of_the_sign_ins_and_no_part_of_the_refreshes() {
-        let limit = sixteen(Duration::from_millis(10));
+    async fn one_address_gets_half_of_the_sign_in_slots_and_no_refresh_slot() {
+        let limit = sixteen_slots(Duration::from_millis(10));
         let mut held = Vec::new();
         for _ in 0..4 {
             held.push(limit.slot(from(1)).await.unwrap());
@@ -195,12 +195,12 @@ mod tests {
         held.clear();
         assert_eq!(limit.calls(), [0, 0]);
         assert!(limit.slot(from(1)).await.is_ok());
-        assert!(limit.addresses.lock().unwrap().is_empty(), "no address stays behind");
+        assert!(limit.addresses.lock().unwrap().is_empty(), "unused addresses are removed");
     }
 
     #[tokio::test]
-    async fn the_queue_of_one_address_delays_no_other_and_is_bounded() {
-        let limit = Arc::new(sixteen(Duration::from_mins(1)));
+    async fn the_queue_of_one_address_is_limited_and_does_not_delay_others() {
+        let limit = Arc::new(sixteen_slots(Duration::from_mins(1)));
         let mut held = Vec::new();
         for _ in 0..4 {
             held.push(limit.slot(from(1)).await.unwrap());
@@ -218,13 +218,13 @@ mod tests {
         assert!(limit.slot(from(2)).now_or_never().unwrap().is_ok());
         drop(held);
         for call in waiting {
-            assert!(call.await.unwrap().is_ok(), "each gets its turn");
+            assert!(call.await.unwrap().is_ok(), "every waiting call gets a slot");
         }
         assert!(limit.addresses.lock().unwrap().is_empty());
     }
 
     #[tokio::test]
-    async fn the_smallest_limit_still_serves_both_shares() {
+    async fn both_shares_have_a_slot_at_the_smallest_limit() {
         for calls in [0, 1, 2] {
             let limit = TokenLimit::new(calls);
             let _one = limit.slot(from(1)).await.unwrap();

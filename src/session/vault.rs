@@ -12,7 +12,7 @@ use super::data::{Owner, SessionData};
 use super::key::{Key, new_id};
 use super::store::{MAX_TAGS, RecordStore, SealedRecord, StoredRecord};
 use crate::clock::Clock;
-use crate::crypto::{KeyRing, Purpose, Sealer, Tagger};
+use crate::crypto::{KeyPurpose, KeyRing, Sealer, Tagger};
 use crate::unix_time::UnixTime;
 
 /// A record store and the keys for its records.
@@ -36,7 +36,7 @@ pub struct Entry {
 impl Vault {
     /// Seals with the newest of these keys, and opens with all of them.
     pub fn new(store: impl RecordStore, keys: &KeyRing, clock: Clock) -> Self {
-        let (sealer, tagger) = (keys.sealer(Purpose::Session), keys.tagger());
+        let (sealer, tagger) = (keys.sealer(KeyPurpose::Session), keys.tagger());
         Self { store: Box::new(store), sealer, tagger, clock }
     }
 

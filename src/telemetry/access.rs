@@ -1,6 +1,6 @@
-//! The access log: one line a request, made by hand and written in batches, because every request pays for it.
+//! The access log: one line for each request. Lines are formatted without `tracing` and written in batches, for speed.
 //!
-//! Everything else is logged with `tracing`; these lines have the same shape and go to the same place.
+//! They have the same format as the lines of `tracing` and go to the same output.
 
 use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
@@ -13,29 +13,29 @@ use super::log_file::LogFile;
 use super::{RequestId, escape};
 use crate::config::Log;
 
-/// What is said of a request.
+/// The content of one line.
 #[derive(Debug)]
 pub struct Line<'a> {
-    /// Its id.
+    /// The request id.
     pub request: RequestId,
-    /// Who was connected.
+    /// The client's address.
     pub peer: &'a str,
     /// The method.
     pub method: &'a Method,
-    /// The path as it came, without the query.
+    /// The path as received, without the query.
     pub path: &'a str,
-    /// The answer's status.
+    /// The status of the response.
     pub status: StatusCode,
-    /// Until the answer's head.
+    /// Time from the request's head to the response's head.
     pub took: Duration,
-    /// When that came.
+    /// When the response's head was ready.
     pub at: Instant,
 }
 
 /// One worker's access log.
 #[derive(Debug)]
 pub struct AccessLog {
-    /// `None` when the log's filter leaves these lines out.
+    /// `None` when the log filter excludes the access log.
     pending: Option<Mutex<Pending>>,
     /// `None`: standard error.
     file: Option<LogFile>,
@@ -43,8 +43,8 @@ pub struct AccessLog {
 }
 
 impl AccessLog {
-    /// Follows the log's format, and its filter (target `access`, level `info`) unless the lines have a file of their
-    /// own; to be made after the log has started.
+    /// Uses the format of the main log. Without a file of its own, it obeys the log filter (target `access`, level `info`), so
+    /// call this after [`init`](super::init).
     ///
     /// # Errors
     /// When the file cannot be opened.
@@ -67,11 +67,11 @@ impl AccessLog {
         }
     }
 
-    /// Writes out what is pending.
+    /// Writes all pending lines.
     pub fn flush(&self) {
         if let Some(pending) = &self.pending {
             let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
-            // The system's clock may have been set.
+            // The system clock may have been changed: read it again for the next line.
             pending.anchor = None;
             self.write_out(&mut pending.text);
         }
@@ -81,7 +81,7 @@ impl AccessLog {
         if text.is_empty() {
             return;
         }
-        // A log that nobody takes is no reason to stop serving.
+        // A failure to write the log must not stop the gateway.
         let _ = match &self.file {
             Some(file) => file.append(text.as_bytes()),
             None => io::stderr().lock().write_all(text.as_bytes()),
@@ -96,24 +96,24 @@ impl Drop for AccessLog {
     }
 }
 
-/// Lines not yet written. No `write!`, which costs ten times as much.
+/// Lines that are not yet written. Formatted without `write!`, which is ten times slower.
 #[derive(Debug, Default)]
 struct Pending {
     text: String,
-    /// The second that `date` tells.
+    /// The Unix time of `date`, in seconds.
     second: u64,
     /// `2026-11-22T10:13:32.`
     date: String,
-    /// A moment, and what the system's clock said then: for a line, the clock need not be read.
+    /// A monotonic time and the wall-clock time at that moment. Saves reading the system clock for each line.
     anchor: Option<(Instant, Duration)>,
 }
 
 impl Pending {
     fn wall_clock(&mut self, at: Instant) -> Duration {
-        let (then, said) = *self.anchor.get_or_insert_with(|| (Instant::now(), now()));
-        match at.checked_duration_since(then) {
-            Some(since) => said + since,
-            None => said.saturating_sub(then.duration_since(at)),
+        let (anchor, wall) = *self.anchor.get_or_insert_with(|| (Instant::now(), now()));
+        match at.checked_duration_since(anchor) {
+            Some(since) => wall + since,
+            None => wall.saturating_sub(anchor.duration_since(at)),
         }
     }
 
@@ -121,30 +121,30 @@ impl Pending {
         if self.date.is_empty() || self.second != now.as_secs() {
             (self.second, self.date) = (now.as_secs(), date(now.as_secs()));
         }
-        let words = if human { &HUMAN } else { &JSON };
+        let template = if human { &HUMAN } else { &JSON };
         let Line { request, peer, method, path, status, took, at: _ } = line;
         let text = &mut self.text;
-        text.push_str(words.open);
+        text.push_str(template.open);
         text.push_str(&self.date);
         number(text, now.subsec_micros().into(), 6);
-        text.push_str(words.request);
+        text.push_str(template.request);
         text.push_str(request.as_str());
-        text.push_str(words.peer);
+        text.push_str(template.peer);
         text.push_str(peer);
-        text.push_str(words.method);
+        text.push_str(template.method);
         text.push_str(method.as_str());
-        text.push_str(words.path);
+        text.push_str(template.path);
         escape::push(text, path, true);
-        text.push_str(words.status);
+        text.push_str(template.status);
         number(text, status.as_u16().into(), 3);
-        text.push_str(words.took);
+        text.push_str(template.took);
         number(text, u64::try_from(took.as_millis()).unwrap_or(u64::MAX), 1);
-        text.push_str(words.close);
+        text.push_str(template.close);
     }
 }
 
-/// What stands between the values of a line.
-struct Words {
+/// The fixed text between the values of a line.
+struct Template {
     open: &'static str,
     request: &'static str,
     peer: &'static str,
@@ -155,7 +155,7 @@ struct Words {
     close: &'static str,
 }
 
-const HUMAN: Words = Words {
+const HUMAN: Template = Template {
     open: "",
     request: "Z  INFO access: request=",
     peer: " peer=",
@@ -165,7 +165,7 @@ const HUMAN: Words = Words {
     took: " ms=",
     close: "\n",
 };
-const JSON: Words = Words {
+const JSON: Template = Template {
     open: r#"{"timestamp":""#,
     request: r#"Z","level":"INFO","target":"access","request":""#,
     peer: r#"","peer":""#,
@@ -176,7 +176,7 @@ const JSON: Words = Words {
     close: "}\n",
 };
 
-/// Date and time to the second, with the point after it.
+/// Date and time up to the second, followed by a point.
 fn date(second: u64) -> String {
     let at = OffsetDateTime::from_unix_timestamp(i64::try_from(second).unwrap_or(0))
         .unwrap_or(OffsetDateTime::UNIX_EPOCH);
@@ -185,7 +185,7 @@ fn date(second: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.")
 }
 
-/// A number with `width` digits at least.
+/// Appends a number with at least `width` digits.
 fn number(text: &mut String, mut number: u64, width: usize) {
     let mut digits = [b'0'; 20];
     let mut first = digits.len();
@@ -197,12 +197,15 @@ fn number(text: &mut String, mut number: u64, width: usize) {
     text.push_str(std::str::from_utf8(&digits[first..]).unwrap_or_default());
 }
 
-#[expect(clippy::disallowed_methods, reason = "a log tells the machine's time, whatever a test's clock says")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "log lines have the machine's time, even when a test sets the gateway's clock"
+)]
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Bytes after which a batch is written at once.
+/// Size in bytes above which a batch is written at once.
 const BATCH: usize = 32 * 1024;
 
 #[cfg(test)]
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_tells_its_own_second() {
+    fn every_line_has_its_own_time() {
         let mut pending = Pending::default();
         for second in [0, 0, 86_399, 1_795_342_412] {
             let line = Line {
@@ -246,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_one_json_object_whatever_the_path_holds() {
+    fn a_line_is_one_json_object_for_any_path() {
         for path in ["/view/home", "/a\"b", "/a\\b", "/caf\u{e9}\u{85}"] {
             let text = line(path, false);
             let value: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_people_reads_like_the_others() {
+    fn a_human_line_has_the_format_of_tracing() {
         let text = line("/view/home", true);
         assert!(text.starts_with("2026-11-22T10:13:32.000042Z  INFO access: request="), "{text}");
         assert!(text.ends_with(" peer=127.0.0.1 method=GET path=/view/home status=200 ms=7\n"), "{text}");

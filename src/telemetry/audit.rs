@@ -1,4 +1,4 @@
-//! The audit trail: who came in, who was refused and why, who left. One line each.
+//! The audit trail: one line for each sign-in, refusal, sign-out and other session event.
 
 use serde_json::json;
 
@@ -7,85 +7,85 @@ use super::RequestId;
 /// Target of every audit line.
 pub const TARGET: &str = "audit";
 
-/// Who an audit line is about.
+/// The person in an audit line.
 #[derive(Clone, Copy, Debug)]
 pub struct Who<'a> {
     /// IMS user id.
     pub user: &'a str,
-    /// E-mail address, empty when IMS gave none.
+    /// E-mail address, empty if IMS sent none.
     pub email: &'a str,
-    /// The organisation that was asked for.
+    /// The required organisation.
     pub organization: &'a str,
 }
 
-/// Somebody signed in.
+/// A person signed in.
 pub fn login(request: RequestId, peer: &str, who: Who<'_>, groups: &[String], sid: &str) {
     let Who { user, email, organization } = who;
     tracing::info!(target: TARGET, event = "login", %request, peer, user, email, organization, groups = %json!(groups), sid, "signed in");
 }
 
-/// What IMS said of somebody who was refused.
+/// What IMS reported about a person who was refused.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     /// Organisation IDs.
     pub organizations: &'a [String],
     /// Configuration names.
     pub names: &'a [String],
-    /// Near misses of the mask, each with its reason.
+    /// Names that almost match the mask, each with the difference.
     pub near: &'a [(String, String)],
-    /// Number, bytes and limit of groups that do not fit.
+    /// Set when the groups exceed `campaign.groups_bytes`.
     pub too_many: Option<TooMany>,
 }
 
-/// Groups that do not fit into the head of a request.
+/// Groups that exceed the limit for a request head.
 #[derive(Clone, Copy, Debug)]
 pub struct TooMany {
-    /// How many.
+    /// Number of groups.
     pub count: usize,
-    /// Bytes that they take.
+    /// Their size in bytes.
     pub bytes: usize,
     /// `campaign.groups_bytes`.
     pub limit: usize,
 }
 
-/// Somebody was refused: every configuration name that was seen, and the near misses with their reasons.
+/// A person was refused at sign-in. The line has every configuration name that IMS sent, and the near misses.
 pub fn refusal(request: RequestId, peer: &str, who: Who<'_>, reason: &str, seen: Seen<'_>) {
     let Who { user, email, organization } = who;
     let near: Vec<_> = seen.near.iter().map(|(name, why)| json!({"name": name, "why": why})).collect();
     tracing::warn!(target: TARGET, event = "refusal", %request, peer, user, email, organization, reason, seen = %json!(seen.names), organizations_seen = %json!(seen.organizations), near_misses = %json!(near), group_count = seen.too_many.map(|all| all.count), groups_bytes = seen.too_many.map(|all| all.bytes), groups_bytes_limit = seen.too_many.map(|all| all.limit), "refused");
 }
 
-/// A login came to nothing before anybody was known.
+/// A login failed before the person was known.
 pub fn login_failed(request: RequestId, peer: &str, reason: &str) {
     tracing::warn!(target: TARGET, event = "login_failed", %request, peer, reason, "login failed");
 }
 
-/// Somebody who was let in is in no longer: what IMS said when it was asked again.
+/// A session ended because a later group check refused the person.
 pub fn expelled(request: RequestId, who: Who<'_>, sid: &str, reason: &str, seen: Seen<'_>) {
     let Who { user, email, organization } = who;
     let near: Vec<_> = seen.near.iter().map(|(name, why)| json!({"name": name, "why": why})).collect();
     tracing::warn!(target: TARGET, event = "refusal", %request, user, email, organization, sid, reason, seen = %json!(seen.names), organizations_seen = %json!(seen.organizations), near_misses = %json!(near), group_count = seen.too_many.map(|all| all.count), groups_bytes = seen.too_many.map(|all| all.bytes), groups_bytes_limit = seen.too_many.map(|all| all.limit), "refused: groups lost");
 }
 
-/// Somebody has other groups than before, in the same session.
+/// A person's groups changed during a session.
 pub fn groups_changed(request: RequestId, who: Who<'_>, sid: &str, before: &[String], groups: &[String]) {
     let Who { user, email, organization } = who;
     tracing::info!(target: TARGET, event = "groups_changed", %request, user, email, organization, sid, before = %json!(before), groups = %json!(groups), "groups changed");
 }
 
-/// A request that a page of another origin sent with somebody's session, and that was refused. Never its query.
+/// A request with a session was refused because a page of another origin sent it. The line does not have the query.
 pub fn cross_origin(request: RequestId, peer: &str, who: Who<'_>, sid: &str, from: CrossOrigin<'_>) {
     let Who { user, email, organization } = who;
     let CrossOrigin { origin, site, method, path } = from;
     tracing::warn!(target: TARGET, event = "cross_origin_refused", %request, peer, user, email, organization, sid, origin, site, method, path, "refused: a page of another origin sent this request");
 }
 
-/// See [`cross_origin`].
+/// The request in a [`cross_origin`] line.
 #[derive(Clone, Copy, Debug)]
 pub struct CrossOrigin<'a> {
-    /// The field `Origin`, empty when absent.
+    /// The header field `Origin`, empty when absent.
     pub origin: &'a str,
-    /// The field `Sec-Fetch-Site`, empty when absent.
+    /// The header field `Sec-Fetch-Site`, empty when absent.
     pub site: &'a str,
     /// The method.
     pub method: &'a str,
@@ -93,13 +93,13 @@ pub struct CrossOrigin<'a> {
     pub path: &'a str,
 }
 
-/// Somebody signed out everywhere; `ended` other sessions than the one that asked.
+/// A person signed out everywhere. `ended` counts the sessions that ended beside the requesting one.
 pub fn everywhere(request: RequestId, peer: &str, who: Who<'_>, ended: usize) {
     let Who { user, email, organization } = who;
     tracing::info!(target: TARGET, event = "sign_out_everywhere", %request, peer, user, email, organization, ended, "signed out everywhere");
 }
 
-/// The provider said that somebody has signed out there.
+/// IMS reported by a back-channel logout that a person signed out.
 pub fn backchannel_logout(
     request: RequestId,
     peer: &str,
@@ -110,7 +110,7 @@ pub fn backchannel_logout(
     tracing::info!(target: TARGET, event = "backchannel_logout", %request, peer, user, ims_session, ended, "signed out at the provider");
 }
 
-/// An operator ended sessions: those of a person, or one.
+/// An operator ended one session, or all sessions of a person.
 pub fn revoked(request: RequestId, user: Option<&str>, sid: Option<&str>, ended: usize) {
     tracing::info!(target: TARGET, event = "revoked", %request, user, sid, ended, "revoked by an operator");
 }
@@ -121,32 +121,32 @@ pub fn ended(request: RequestId, who: Who<'_>, sid: &str, reason: &str) {
     tracing::info!(target: TARGET, event = "session_ended", %request, user, email, organization, sid, reason, "session ended");
 }
 
-/// Somebody signed out.
+/// A person signed out.
 pub fn logout(request: RequestId, peer: &str, who: Who<'_>, sid: &str) {
     let Who { user, email, organization } = who;
     tracing::info!(target: TARGET, event = "logout", %request, peer, user, email, organization, sid, "signed out");
 }
 
-/// What became of a form that met an ended session. Never its body, never the query of its address.
+/// What happened to a form that was submitted after its session ended. The line has neither its body nor its query.
 pub fn form(event: FormEvent, request: RequestId, peer: &str, user: &str, path: &str, bytes: usize) {
     let (event, what) = match event {
-        FormEvent::Kept => ("form_kept", "a form waits for its sender to sign in"),
-        FormEvent::Sent => ("form_sent", "a kept form was sent to Campaign"),
-        FormEvent::Discarded => ("form_discarded", "a kept form was discarded by its sender"),
-        FormEvent::Dropped => ("form_dropped", "somebody else signed in; a kept form was dropped"),
+        FormEvent::Kept => ("form_kept", "form saved until its sender signs in"),
+        FormEvent::Sent => ("form_sent", "saved form sent to Campaign"),
+        FormEvent::Discarded => ("form_discarded", "saved form discarded by its sender"),
+        FormEvent::Dropped => ("form_dropped", "saved form deleted: another person signed in"),
     };
     tracing::info!(target: TARGET, event, %request, peer, user, path, bytes, "{what}");
 }
 
-/// See [`form`].
+/// The event of a [`form`] line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormEvent {
-    /// It waits.
+    /// The form was saved.
     Kept,
-    /// It went to Campaign.
+    /// The form was sent to Campaign.
     Sent,
-    /// Its sender does not want it sent.
+    /// The sender chose not to send it.
     Discarded,
-    /// Another person came back.
+    /// Another person signed in, so the form was deleted.
     Dropped,
 }

@@ -1,9 +1,9 @@
-//! Text of others in log lines: whatever is not printable is escaped, so that it can neither end the line, nor steer a terminal, nor
-//! change the order in which people read it (RFC 8259 §7 gives the form).
+//! Escapes untrusted text in log lines. Non-printable characters are escaped as in JSON (RFC 8259 §7). So the text cannot end the
+//! line, send control sequences to a terminal, or change the reading order.
 
 use std::fmt::Write as _;
 
-/// Appends `text`. In quotes, `"` and `\` are escaped too.
+/// Appends `text` escaped. With `in_quotes`, `"` and `\` are escaped too.
 pub(super) fn push(to: &mut String, text: &str, in_quotes: bool) {
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !(in_quotes && matches!(byte, b'"' | b'\\'));
     if text.bytes().all(is_plain) {
@@ -25,7 +25,7 @@ pub(super) fn push(to: &mut String, text: &str, in_quotes: bool) {
     }
 }
 
-/// `text` in quotes, as JSON.
+/// `text` as a JSON string.
 pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -34,9 +34,9 @@ pub(super) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// False for what shows nothing or changes what is shown beside it: controls, format characters (bidirectional marks and
-/// overrides, zero-width characters, tags), line and paragraph separators, spaces other than the ASCII one, private and
-/// unassigned characters, and combining characters that are no part of a word.
+/// False for characters that are invisible or change how other text is shown: controls, format characters (bidirectional marks and
+/// overrides, zero-width characters, tags), line and paragraph separators, spaces other than the ASCII space, private and
+/// unassigned characters, and combining characters outside words.
 fn is_printable(c: char) -> bool {
     if INVISIBLE.contains(&c) {
         return false;
@@ -44,7 +44,7 @@ fn is_printable(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '"' | '\'' | '\\') || c.escape_debug().len() == 1
 }
 
-/// Letters and symbols that have no shape.
+/// Letters and symbols without a visible glyph.
 const INVISIBLE: &[char] =
     &['\u{115f}', '\u{1160}', '\u{17b4}', '\u{17b5}', '\u{2800}', '\u{3164}', '\u{ffa0}'];
 
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_printable_is_escaped() {
+    fn non_printable_characters_are_escaped() {
         for c in [
             '\0',
             '\u{7}',
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_stays_readable() {
+    fn text_in_common_scripts_is_not_escaped() {
         for text in
             ["müller@example.com", "Ångström – “x” €", "日本語", "हिन्दी", "العربية", "Привет!", "😀", "it's"]
         {

@@ -1,4 +1,4 @@
-//! The fields of a log line for people: `message name=value …`, with everything escaped that is not printable.
+//! The fields of a human-readable log line: `message name=value …`. Non-printable characters are escaped.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::format::Writer;
 
 use super::escape;
 
-/// Formats fields for people.
+/// Formats fields for reading by people.
 #[derive(Debug)]
 pub(super) struct HumanFields;
 
@@ -39,7 +39,7 @@ impl Fields<'_> {
             self.to.write_char(' ')?;
         }
         if field.name() != MESSAGE {
-            // Italic and dimmed, as tracing-subscriber does by itself.
+            // Italic and dimmed, like tracing-subscriber's own format.
             let (open, close) = if self.to.has_ansi_escapes() {
                 ("\u{1b}[3m", "\u{1b}[0m\u{1b}[2m=\u{1b}[0m")
             } else {

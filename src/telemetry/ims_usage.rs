@@ -1,22 +1,22 @@
-//! What the client of IMS counts.
+//! Counters of the calls to IMS.
 
 use std::fmt::Write as _;
 
-/// The calls to IMS.
+/// Counters of the calls to IMS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImsUsage {
     /// Calls to the token endpoint in progress, by share: sign-ins, refreshes.
     pub calls: [u64; 2],
-    /// Calls that found no slot in time, by share.
+    /// Calls that got no slot in time, by share.
     pub refused: [u64; 2],
     /// 429 responses of IMS.
     pub throttled: u64,
-    /// Seconds until IMS may be called again.
+    /// Seconds until the pause after a 429 ends; 0 without a pause.
     pub paused: u64,
 }
 
 impl ImsUsage {
-    /// Everything, in the Prometheus text format 0.0.4.
+    /// All counters in the Prometheus text format 0.0.4.
     pub fn render(&self) -> String {
         let mut text = String::new();
         let mut family = |name: &str, kind: &str, help: &str, values: &[(&str, u64)]| {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_count_has_its_line() {
+    fn every_counter_is_rendered() {
         let text = ImsUsage { calls: [1, 2], refused: [3, 4], throttled: 5, paused: 6 }.render();
         for line in [
             "imsgate_ims_token_calls{share=\"sign-in\"} 1",

@@ -1,7 +1,7 @@
-//! Log lines as JSON, one object a line: time, level, the event's fields in their order, target.
+//! Log lines as JSON, one object on each line: time, level, the event's fields in order, target.
 //!
-//! tracing knows numbers and texts only. A list, as the groups in an audit line, comes as the text of its JSON; here it
-//! becomes a list again, so that whoever reads the trail need not unpack it.
+//! `tracing` has no list values. Audit lines pass a list (for example groups) as JSON text; it is written as a JSON list, not as a
+//! string.
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ where
 }
 
 struct Fields<'a, 'w> {
-    /// Whether texts that are JSON lists are written as such: our own are, what others say is not looked into.
+    /// Whether values that are JSON lists are written as lists. Only for audit lines, whose lists the gateway itself writes.
     lists: bool,
     to: &'a mut Writer<'w>,
     outcome: fmt::Result,
@@ -59,13 +59,13 @@ impl Visit for Fields<'_, '_> {
             self.lists && text.starts_with('[') && serde_json::from_str::<IgnoredAny>(&text).is_ok();
         let mut list = String::new();
         if is_list {
-            // Not printable characters stand only inside its texts.
+            // Non-printable characters occur only inside the list's strings, so escaping keeps it valid JSON.
             escape::push(&mut list, &text, false);
         }
         self.write(field, &if is_list { list } else { quoted(&text) });
     }
 
-    /// Texts of others (user ids, addresses) stay texts, whatever they look like.
+    /// Strings (user ids, addresses) stay strings, even if they look like JSON.
     fn record_str(&mut self, field: &Field, value: &str) {
         self.write(field, &quoted(value));
     }
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_audit_trail_has_lists_where_it_means_lists() {
+    fn only_list_fields_of_audit_lines_become_json_lists() {
         let who = Who { user: "[1]", email: "a\"b\\@x", organization: "o" };
         let near = [("Campaign - acme -  x".to_owned(), "a double blank\n".to_owned())];
         let organizations = ["o".to_owned()];
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_said_is_one_object_a_line() {
+    fn every_event_is_one_json_object_on_one_line() {
         let lines = lines(|| {
             let error = io::Error::other("two\nlines \u{1b}[31m");
             tracing::warn!(%error, count = 3_u64, off = -1, ratio = 0.5, nan = f64::NAN, yes = true, list = %"[1]", "said \"so\"");

@@ -1,4 +1,4 @@
-//! The limits that can be reached, as metrics and logs name them.
+//! The limits, with their names in metrics and logs.
 
 /// A limit that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,21 +15,21 @@ pub enum Limit {
     Requests,
     /// `limits.sign_ins_per_second`.
     SignIns,
-    /// `limits.idle_timeout`, with a head begun or none at all; an idle connection after a request is no hit.
+    /// `limits.idle_timeout`, before the first request or within a request head. An idle connection after a request does not count.
     Idle,
     /// `limits.upload_timeout`.
     Upload,
     /// `limits.download_timeout`.
     Download,
-    /// What one HTTP/2 connection may ask for in vain: streams reset or spoilt in a row, heads without end.
+    /// An HTTP/2 flood on one connection: too many reset or failed streams in a row, or an endless head.
     Flood,
-    /// `listen.proxy_protocol`: a header missing, wrong, or from somebody who may not send one.
+    /// `listen.proxy_protocol`: the header is missing, invalid, or from a peer that may not send it.
     ProxyProtocol,
-    /// `limits.connection_buffer_bytes`: a response waits until its client has taken something.
+    /// `limits.connection_buffer_bytes`: a response pauses until its client reads.
     ConnectionBuffer,
-    /// `limits.buffer_bytes`: a response waits, or its connection was cut.
+    /// `limits.buffer_bytes`: a response pauses, or its connection was closed.
     Buffer,
-    /// `limits.min_rate`: a client sends or takes too slowly.
+    /// `limits.min_rate`: a client sends or reads too slowly.
     MinRate,
     /// `campaign.anonymous_share`.
     AnonymousShare,
@@ -38,7 +38,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// Every one, in order.
+    /// All limits, in declaration order.
     pub const ALL: [Self; 16] = [
         Self::Connections,
         Self::ConnectionsPerIp,
@@ -58,7 +58,7 @@ impl Limit {
         Self::AddressShare,
     ];
 
-    /// As in metrics and logs.
+    /// The name in metrics and logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Connections => "connections",

@@ -1,4 +1,4 @@
-//! A log file that is opened again after somebody has renamed or removed it, as logrotate does.
+//! A log file that is reopened after it was renamed or removed, for example by logrotate.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -21,43 +21,43 @@ struct Open {
     /// Device and inode.
     identity: (u64, u64),
     /// When the path was last compared with the open file.
-    looked: Instant,
-    /// [`REOPENED`] at that time.
-    reopened: usize,
+    checked: Instant,
+    /// The value of [`REOPEN_CALLS`] at that time.
+    reopen_calls: usize,
 }
 
 impl LogFile {
-    /// Opens the file or makes it, readable by owner and group. `key` names it in errors.
+    /// Opens or creates the file, readable by owner and group. `key` is the configuration key for error messages.
     ///
     /// # Errors
     /// When the file cannot be opened.
     pub(super) fn open(key: &str, path: &Path) -> io::Result<Self> {
         let (file, identity) = open(path)
             .map_err(|error| io::Error::new(error.kind(), format!("{key} {}: {error}", path.display())))?;
-        let reopened = REOPENED.load(Ordering::Relaxed);
-        let open = Open { file, identity, looked: Instant::now(), reopened };
+        let reopen_calls = REOPEN_CALLS.load(Ordering::Relaxed);
+        let open = Open { file, identity, checked: Instant::now(), reopen_calls };
         Ok(Self { path: path.to_owned(), open: Mutex::new(open) })
     }
 
-    /// Appends whole lines, to the file that the path names now.
+    /// Appends complete lines. Reopens the path first if its file was renamed or removed.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// When writing fails.
     pub(super) fn append(&self, lines: &[u8]) -> io::Result<()> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.follow(&self.path);
+        open.reopen_if_replaced(&self.path);
         open.file.write_all(lines)
     }
 }
 
 impl Open {
-    /// Opens the file again if the path names another one or none. When that fails, the lines go where they went before.
-    fn follow(&mut self, path: &Path) {
-        let reopened = REOPENED.load(Ordering::Relaxed);
-        if reopened == self.reopened && self.looked.elapsed() < PAUSE {
+    /// Reopens the path if its file was renamed or removed. On failure, lines still go to the old file.
+    fn reopen_if_replaced(&mut self, path: &Path) {
+        let reopen_calls = REOPEN_CALLS.load(Ordering::Relaxed);
+        if reopen_calls == self.reopen_calls && self.checked.elapsed() < CHECK_INTERVAL {
             return;
         }
-        (self.looked, self.reopened) = (Instant::now(), reopened);
+        (self.checked, self.reopen_calls) = (Instant::now(), reopen_calls);
         let is_same = fs::metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == self.identity);
         if is_same {
             return;
@@ -74,20 +74,20 @@ fn open(path: &Path) -> io::Result<(File, (u64, u64))> {
     Ok((file, (metadata.dev(), metadata.ino())))
 }
 
-/// Has every log file look at its path with its next line.
+/// Makes every log file check its path before its next line.
 pub(super) fn reopen() {
-    REOPENED.fetch_add(1, Ordering::Relaxed);
+    REOPEN_CALLS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// How often [`reopen`] was called.
-static REOPENED: AtomicUsize = AtomicUsize::new(0);
-/// Permissions of a new file: names and addresses of people are nothing for every user of the machine.
+static REOPEN_CALLS: AtomicUsize = AtomicUsize::new(0);
+/// Permissions of a new file. Log lines have names and addresses of people, so other users of the machine may not read them.
 const MODE: u32 = 0o640;
-/// How long lines may still go to a file that was renamed.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How often a path is checked without [`reopen`].
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Write for &LogFile {
-    /// tracing gives whole lines.
+    /// tracing passes complete lines.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.append(line)?;
         Ok(line.len())
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_file_is_for_owner_and_group_and_a_renamed_one_is_left() {
+    fn a_new_file_has_mode_640_and_a_renamed_or_removed_file_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.log");
         let log = LogFile::open("log.audit_file", &path).unwrap();
@@ -124,18 +124,18 @@ mod tests {
     }
 
     #[test]
-    fn without_a_signal_a_rename_is_seen_a_little_later() {
+    fn without_a_signal_a_rename_is_detected_after_the_check_interval() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
         let log = LogFile::open("log.access_file", &path).unwrap();
         fs::rename(&path, folder.path().join("old")).unwrap();
-        log.open.lock().unwrap().looked -= PAUSE;
+        log.open.lock().unwrap().checked -= CHECK_INTERVAL;
         log.append(b"new\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
     }
 
     #[test]
-    fn a_path_that_cannot_be_opened_again_loses_no_line() {
+    fn when_the_path_cannot_be_reopened_lines_go_to_the_old_file() {
         let folder = tempfile::tempdir().unwrap();
         let (below, moved) = (folder.path().join("logs"), folder.path().join("moved"));
         fs::create_dir(&below).unwrap();

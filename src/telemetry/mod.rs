@@ -1,7 +1,7 @@
-//! What operators see: logs and the audit trail.
+//! Logs, the audit trail and metrics.
 //!
-//! Targets: `imsgate` for the program, `access` for one line a request, `audit` for who came in, who was refused and
-//! who left. No token, code, secret or session id ever goes into a field.
+//! Log targets: `imsgate` for the program, `access` for the access log, `audit` for the audit trail. No field contains a token,
+//! code, secret or session key.
 
 mod access;
 pub mod audit;
@@ -35,11 +35,10 @@ use log_file::LogFile;
 
 use crate::config::{Log, LogFormat};
 
-/// Starts logging to standard error (`IMSGATE_LOG` replaces `log.level`), and the audit trail to its file when one is
-/// configured.
+/// Starts logging to standard error, and the audit trail to its file if one is configured. `IMSGATE_LOG` replaces `log.level`.
 ///
 /// # Errors
-/// When the audit file cannot be opened or the filter cannot be read.
+/// When the audit file cannot be opened or the filter is invalid.
 pub fn init(log: &Log) -> io::Result<()> {
     let from_environment = std::env::var("IMSGATE_LOG").ok();
     let level = from_environment.as_ref().unwrap_or(&log.level);
@@ -52,16 +51,15 @@ pub fn init(log: &Log) -> io::Result<()> {
 
 fn subscriber(log: &Log, level: &str) -> io::Result<impl Subscriber + Send + Sync + 'static> {
     let filter = EnvFilter::try_new(level)
-        .map_err(|e| io::Error::other(format!("the log filter `{level}` cannot be read: {e}")))?;
+        .map_err(|e| io::Error::other(format!("the log filter `{level}` is invalid: {e}")))?;
     let audit = log.audit_file.as_deref().map(|path| LogFile::open("log.audit_file", path)).transpose()?;
-    let apart = audit.is_some();
-    // Without a hint from every filter, nothing is ruled out early: each of h2's and hyper's own trace points would be
-    // weighed on every request.
-    let not_apart =
-        FilterFn::new(move |meta| !(apart && is_audit(meta))).with_max_level_hint(LevelFilter::TRACE);
-    let only_audit = FilterFn::new(is_audit).with_max_level_hint(LevelFilter::INFO);
-    let mut layers = vec![main_layer(log.format).with_filter(filter.and(not_apart)).boxed()];
-    layers.extend(audit.map(|file| json().with_writer(Arc::new(file)).with_filter(only_audit).boxed()));
+    let has_audit_file = audit.is_some();
+    // Every filter needs a level hint. Otherwise tracing evaluates the filters for each trace point of h2 and hyper.
+    let main_lines = FilterFn::new(move |meta| !(has_audit_file && is_audit(meta)))
+        .with_max_level_hint(LevelFilter::TRACE);
+    let audit_lines = FilterFn::new(is_audit).with_max_level_hint(LevelFilter::INFO);
+    let mut layers = vec![main_layer(log.format).with_filter(filter.and(main_lines)).boxed()];
+    layers.extend(audit.map(|file| json().with_writer(Arc::new(file)).with_filter(audit_lines).boxed()));
     Ok(tracing_subscriber::registry().with(layers))
 }
 
@@ -93,7 +91,7 @@ fn is_audit(meta: &tracing::Metadata<'_>) -> bool {
     meta.target() == audit::TARGET
 }
 
-/// Has the log files opened again with their next line, if they were renamed. They are looked at once a second without it.
+/// Makes log files check their path before the next line, and reopen it after a rename. Without this call they check once a second.
 pub fn reopen_files() {
     log_file::reopen();
 }
@@ -117,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_of_others_steers_a_terminal_or_looks_like_another_line() {
+    fn untrusted_text_cannot_control_a_terminal_or_forge_a_line() {
         let hostile = "a\u{9b}31m\u{1b}]0;x\u{7}\u{202e}\u{2028}\u{feff}\u{e0041}\nINFO audit: b\"";
         for is_human in [true, false] {
             let written = Written::default();
@@ -151,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_logged_is_ruled_out_before_it_costs() {
+    fn every_filter_has_a_level_hint() {
         let folder = tempfile::tempdir().unwrap();
         let shared =
             Log { format: LogFormat::Json, level: String::new(), audit_file: None, access_file: None };

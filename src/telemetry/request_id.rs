@@ -1,5 +1,5 @@
-//! One id a request, from the first log line to Campaign's: the W3C trace id (Trace Context §3.2.2.3), or what a trusted
-//! peer calls it.
+//! The request id: the same in all log lines of a request and at Campaign. It is a W3C trace id (Trace Context §3.2.2.3), or
+//! the id that a trusted peer sent.
 
 use std::cell::Cell;
 use std::fmt::{self, Display};
@@ -7,37 +7,37 @@ use std::fmt::{self, Display};
 use aws_lc_rs::rand;
 use http::HeaderValue;
 
-/// Shown to people, logged, sent as `X-Request-Id`; its trace id stands in `traceparent`.
+/// The id that is shown on pages, logged, and sent as `X-Request-Id`. `traceparent` has its trace id.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RequestId {
     /// 32 hexadecimal digits.
     trace: [u8; 32],
-    /// A trusted peer's own id, when it is not a trace id.
+    /// The id that a trusted peer sent, if it is not a trace id.
     given: Option<Given>,
 }
 
-/// Text of a peer: that many bytes of the field.
+/// The text of a peer's id and its length in bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Given([u8; MAX_GIVEN], usize);
 
 impl RequestId {
-    /// A new random id. Not a secret: it only has to be unique.
+    /// A new id. It is unique but not secret.
     pub fn random() -> Self {
         thread_local! {
             static NEXT: Cell<u128> = Cell::new(seed());
         }
         let number = NEXT.get();
-        // A Weyl sequence (odd step): no number comes twice in 2¹²⁸ steps, and a thread starts where nobody else is.
+        // A Weyl sequence: with an odd step, no number repeats within 2¹²⁸ steps. Each thread starts at a random number.
         NEXT.set(number.wrapping_add(STEP));
         Self { trace: hex(number.to_be_bytes()), given: None }
     }
 
-    /// The id a trusted peer gave, kept to the byte: 1 to 64 letters, digits, `-`, `_`, `.`, `:`. When it is not a trace id,
-    /// the trace gets one of its own.
+    /// The id that a trusted peer sent, unchanged: 1 to 64 letters, digits, `-`, `_`, `.`, `:`. If it is not a trace id,
+    /// `traceparent` gets a new one.
     pub fn from_peer(value: &HeaderValue) -> Option<Self> {
         let text = value.as_bytes();
-        let shape = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:".contains(b);
-        if text.is_empty() || text.len() > MAX_GIVEN || !text.iter().all(shape) {
+        let is_allowed = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:".contains(b);
+        if text.is_empty() || text.len() > MAX_GIVEN || !text.iter().all(is_allowed) {
             return None;
         }
         let lower_hex = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
@@ -53,13 +53,13 @@ impl RequestId {
         }
     }
 
-    /// As text.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 
-    /// For `X-Request-Id`. Marked so that HTTP/2 leaves it out of the table of fields that both ends remember (RFC 7541 §6.2.3): it
-    /// never comes again, and would push out those that do.
+    /// The value of `X-Request-Id`. Marked as sensitive, so HTTP/2 does not add it to the dynamic table (RFC 7541 §6.2.3). The value
+    /// never repeats and would evict fields that do.
     pub fn header(&self) -> HeaderValue {
         let mut value =
             HeaderValue::from_bytes(self.bytes()).unwrap_or_else(|_| HeaderValue::from_static("-"));
@@ -71,7 +71,7 @@ impl RequestId {
         self.given.as_ref().map_or(&self.trace, |given| &given.0[..given.1])
     }
 
-    /// For `traceparent`: this gateway is the parent span (its id is the second half of the trace id).
+    /// The value of `traceparent`. The gateway is the parent span; its id is the second half of the trace id.
     pub fn traceparent(&self) -> TraceParent {
         let mut value = *b"00-................................-................-01";
         value[3..35].copy_from_slice(&self.trace);
@@ -85,7 +85,7 @@ impl RequestId {
 pub struct TraceParent([u8; 55]);
 
 impl TraceParent {
-    /// As text.
+    /// The value as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
@@ -93,14 +93,14 @@ impl TraceParent {
 
 fn seed() -> u128 {
     let mut bytes = [0_u8; 16];
-    // A failure leaves zeros, which makes poor ids but is no weakness.
+    // A failure leaves zeros. Then ids of threads may repeat, but this does not affect security.
     let _ = rand::fill(&mut bytes);
     u128::from_le_bytes(bytes)
 }
 
-/// Longest id of a peer, in bytes.
+/// The longest id of a peer, in bytes.
 const MAX_GIVEN: usize = 64;
-/// The golden ratio's fraction, made odd: consecutive ids look nothing alike.
+/// The fractional part of the golden ratio, made odd, so that consecutive ids look different.
 const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
 
 fn hex(bytes: [u8; 16]) -> [u8; 32] {
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_a_trace_id_and_ids_differ() {
+    fn a_new_id_is_a_trace_id_and_ids_differ() {
         let id = RequestId::random();
         assert!(id.as_str().bytes().all(|b| b.is_ascii_hexdigit()));
         assert_ne!(id, RequestId::random());
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peers_id_is_kept_to_the_byte_when_it_has_a_shape() {
+    fn a_valid_id_of_a_peer_is_used_unchanged() {
         let given = |text: &str| RequestId::from_peer(&HeaderValue::from_str(text).unwrap());
         for id in
             ["0af7651916cd43dd8448eb211c80319c", "0AF76519-16cd-43dd-8448-eb211c80319c", "my-id-1", "a:b.c_d"]

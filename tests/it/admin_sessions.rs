@@ -111,7 +111,7 @@ async fn the_command_lists_and_revokes_and_its_exit_code_is_the_result() {
 
     let nobody = command(&["list", "--admin", &admin]).await;
     assert_eq!(nobody.status.code(), Some(3));
-    assert!(String::from_utf8_lossy(&nobody.stderr).contains("nobody answers at"), "{nobody:?}");
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("no admin listener answers at"), "{nobody:?}");
     let config = command(&["list", "--config", "/nowhere/imsgate.toml"]).await;
     assert_eq!(config.status.code(), Some(2));
 }

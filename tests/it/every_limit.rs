@@ -291,7 +291,7 @@ async fn every_limit_has_a_response_a_count_and_a_log_line() {
         counted(&world, case.limit).await;
         let peer = client.address.to_string();
         let said = || {
-            logs::all("imsgate::telemetry::metrics").iter().any(|line| {
+            logs::all("imsgate::telemetry::metrics::counters").iter().any(|line| {
                 line.field("message").starts_with("a limit was reached")
                     && line.field("limit") == case.limit
                     && line.field("peer") == peer

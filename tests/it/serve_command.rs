@@ -298,7 +298,7 @@ async fn readiness_ends_before_the_sockets_close() {
     assert_eq!(folder.ask(RawRequest::get("/ims/health/ready")).await.status(), 200, "IMS was never reached");
     assert_eq!(folder.ask(RawRequest::get("/ims/health/sign-in")).await.status(), 503);
     served.signal("-TERM");
-    served.until("not ready any more").await;
+    served.until("/ims/health/ready answers 503").await;
     for (path, status) in [("/ims/health/ready", 503), ("/ims/health/live", 200), ("/ims/signed-out", 200)] {
         assert_eq!(folder.ask(RawRequest::get(path)).await.status(), status, "{path}");
     }

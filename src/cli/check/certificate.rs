@@ -1,4 +1,4 @@
-//! The gateway's certificate and key, and extra certificate authorities.
+//! Checks the gateway's certificate and key, and files of certificate authorities.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::server::NO_CERTIFICATE;
 use crate::unix_time::UnixTime;
 use crate::wire::pem;
 
-/// Certificate and key: readable, belonging together, within their dates, for the right host.
+/// Checks that certificate and key are readable, belong together, are currently valid, and cover the host names.
 pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item> {
     let mut items = Vec::new();
     let chain =
@@ -34,14 +34,14 @@ pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item
     items
 }
 
-/// A file of certificate authorities.
+/// Checks a file of certificate authorities.
 pub(super) fn authorities(places: &Places, key: &str, path: &Path) -> Item {
     let chain = match read_chain(places, key, path) {
         Ok(chain) => chain,
         Err(item) => return item,
     };
     let mut roots = rustls::RootCertStore::empty();
-    // As `serve` does: one that cannot be used is an error.
+    // Like `serve`: one unusable certificate is an error.
     let count = chain.len();
     for (index, certificate) in chain.into_iter().enumerate() {
         if let Err(error) = roots.add(certificate) {
@@ -164,7 +164,7 @@ fn day(timestamp: i64) -> String {
 const CERTIFICATE: &str = "listen.certificate";
 const PRIVATE_KEY: &str = "listen.private_key";
 const FIX_PEM: &str = "the file must contain certificates as -----BEGIN CERTIFICATE----- blocks";
-/// Seconds: two weeks to renew.
+/// Warn this many seconds before a certificate expires: two weeks.
 const SOON: i64 = 14 * 86_400;
 
 #[cfg(test)]
@@ -195,7 +195,7 @@ mod tests {
         folder
     }
 
-    fn said(folder: &TempDir, now: i64) -> Vec<(Status, String)> {
+    fn findings(folder: &TempDir, now: i64) -> Vec<(Status, String)> {
         let at = |name: &str| folder.path().join(name).display().to_string();
         let text = format!(
             "[ims]\nserver = \"https://ims.example.com\"\nclient_id = \"a\"\nclient_secret = \"b\"\n\
@@ -213,7 +213,7 @@ mod tests {
     }
 
     fn stops(folder: &TempDir, now: i64) -> Vec<String> {
-        let stopping = said(folder, now).into_iter().filter(|(status, _)| *status == Status::StopsLogins);
+        let stopping = findings(folder, now).into_iter().filter(|(status, _)| *status == Status::StopsLogins);
         stopping.map(|(_, message)| message).collect()
     }
 
@@ -222,11 +222,11 @@ mod tests {
     const IN_2028: i64 = 1_830_297_600;
 
     #[test]
-    fn a_good_pair_stops_nothing() {
+    fn a_good_certificate_stops_nothing_and_warns_before_it_expires() {
         let folder = world("campaign.example.com", true);
         assert_eq!(stops(&folder, MID_2026), [""; 0]);
-        assert!(said(&folder, MID_2026).iter().any(|(_, message)| message == "valid until 2027-01-01"));
-        let late = said(&folder, LATE_2026);
+        assert!(findings(&folder, MID_2026).iter().any(|(_, message)| message == "valid until 2027-01-01"));
+        let late = findings(&folder, LATE_2026);
         assert!(
             late.contains(&(Status::Warning, "the certificate expires on 2027-01-01".to_owned())),
             "{late:?}"
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_browsers_would_refuse_stops_logins() {
+    fn a_certificate_that_browsers_would_refuse_stops_logins() {
         let folder = world("campaign.example.com", true);
         assert_eq!(stops(&folder, IN_2028), ["the certificate expired on 2027-01-01"]);
         assert_eq!(stops(&folder, 0), ["the certificate is not valid before 2026-01-01"]);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_part_of_the_chain_stops_logins_and_is_named_by_its_line() {
+    fn an_unreadable_certificate_of_the_chain_stops_logins_and_has_its_line() {
         let folder = world("campaign.example.com", true);
         let path = folder.path().join("c.pem");
         let good = fs::read_to_string(&path).unwrap();
@@ -268,11 +268,14 @@ mod tests {
             ("-----BEGIN NONSENSE-----\nAAAA\n-----END NONSENSE-----\n", "NONSENSE"),
         ] {
             fs::write(&path, format!("{good}{rest}")).unwrap();
-            let said = stops(&folder, MID_2026).remove(0);
-            assert!(said.contains(&format!("c.pem: line {line}: ")) && said.contains(word), "{said}");
+            let message = stops(&folder, MID_2026).remove(0);
+            assert!(
+                message.contains(&format!("c.pem: line {line}: ")) && message.contains(word),
+                "{message}"
+            );
             let refused =
                 crate::server::server_config(&path, &folder.path().join("k.pem")).unwrap_err().to_string();
-            assert_eq!(refused, said, "serve says the same");
+            assert_eq!(refused, message, "serve reports the same");
         }
         let other = world("campaign.example.com", false);
         let refused = crate::server::server_config(&other.path().join("c.pem"), &other.path().join("k.pem"));
@@ -282,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_hold_something_else_stop_logins() {
+    fn files_with_other_content_stop_logins() {
         let folder = world("campaign.example.com", true);
         fs::copy(folder.path().join("k.pem"), folder.path().join("c.pem")).unwrap();
         assert!(stops(&folder, MID_2026)[0].contains("holds no PEM certificate"));

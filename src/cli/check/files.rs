@@ -1,4 +1,4 @@
-//! Files that the configuration names, and secrets.
+//! Checks secrets and log files.
 
 use std::path::Path;
 

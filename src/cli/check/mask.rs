@@ -24,7 +24,7 @@ pub(super) fn check(places: &Places, mask: &Mask) -> Item {
                 format!("write '{text} ' or '{text} (.*)'"),
             );
         }
-        return Item::ok(places, KEY, format!("literal prefix: `{text}` and then the Campaign group"));
+        return Item::ok(places, KEY, format!("literal prefix `{text}`, followed by the Campaign group"));
     }
     if text.ends_with(char::is_whitespace) {
         return warning("ends with a space, which no configuration name does", "remove it".to_owned());
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn masks_that_are_probably_not_meant_are_warnings() {
-        let said = |mask: &str| check(&Places::default(), &Mask::parse(mask).unwrap()).message;
+        let message_for = |mask: &str| check(&Places::default(), &Mask::parse(mask).unwrap()).message;
         for (mask, message) in [
             ("Campaign - acme - (.*)", "Campaign - acme - (.*)"),
             ("Campaign - acme - ", "literal prefix"),
@@ -59,7 +59,7 @@ mod tests {
             ("Campaign - acme - (.*) ", "ends with a space"),
             ("(.*)", "matches every name"),
         ] {
-            assert!(said(mask).contains(message), "{mask}: {}", said(mask));
+            assert!(message_for(mask).contains(message), "{mask}: {}", message_for(mask));
         }
     }
 }

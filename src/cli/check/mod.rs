@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use self::report::Status;
-use super::config_file::{NamedConfigFile, complain};
+use super::config_file::{NamedConfigFile, print_errors};
 use super::{STOPS_LOGINS, UNUSABLE, output};
 use crate::clock::Clock;
 
@@ -21,7 +21,7 @@ use crate::clock::Clock;
 pub(super) struct CheckArgs {
     #[command(flatten)]
     config: NamedConfigFile,
-    /// Look at the configuration and its files only; ask neither IMS nor Campaign
+    /// Check only the configuration and its files, without calls to IMS and Campaign
     #[arg(long)]
     offline: bool,
     /// Write JSON instead of a table
@@ -51,7 +51,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
             if args.json {
                 output::out(&report::json(&report::unusable(&errors)));
             } else {
-                complain(&errors);
+                print_errors(&errors);
                 let count =
                     errors.findings().iter().filter(|f| f.level == crate::config::Level::Error).count();
                 let s = if count == 1 { "" } else { "s" };

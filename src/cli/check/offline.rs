@@ -85,7 +85,7 @@ fn scope(scopes: &[String], places: &Places) -> Item {
     let has = |name: &str| scopes.iter().any(|scope| scope == name);
     let (organizations, products) =
         (has("read_organizations"), has("additional_info.projectedProductContext"));
-    let fix = "Campaign's form asks for both; add it if Adobe provisioned it for the client";
+    let fix = "add the scope if Adobe provisioned it for the client; Campaign's external account has both";
     match (organizations, products) {
         (true, true) => Item::ok(places, "ims.scope", "groups come from organisations and product profiles"),
         (true, false) => Item::warning(

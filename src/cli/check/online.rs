@@ -1,4 +1,4 @@
-//! What only IMS and Campaign can tell: is the discovery document there, does Campaign answer, do the clocks agree.
+//! Checks over the network: the discovery document of IMS, the health page of each Campaign server, and the clocks.
 
 mod client;
 
@@ -15,12 +15,12 @@ use crate::clock::Clock;
 use crate::config::{Config, Ims, Loaded, Places};
 use crate::policy::issuer;
 
-/// Asks for the discovery document and each Campaign server's health.
+/// Fetches the discovery document and the health page of each Campaign server.
 pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let message = format!("IMS and Campaign could not be asked: {error}");
+            let message = format!("IMS and Campaign could not be checked: {error}");
             return vec![Item::warning(
                 &loaded.places,
                 "configuration",
@@ -46,9 +46,9 @@ async fn ims(ims: &Ims, places: &Places, clock: &Clock) -> Vec<Item> {
         Ok(answer) => answer,
         Err(error) => {
             let fix = if error.contains("the proxy ") {
-                "the proxy is named by ims.proxy, or by HTTPS_PROXY where ims.proxy is not set"
+                "correct ims.proxy, or the variable HTTPS_PROXY if ims.proxy is not set"
             } else {
-                "is ims.server right, does the firewall let this machine out, or is a proxy needed (ims.proxy)?"
+                "check ims.server and the firewall; if this machine needs a proxy, set ims.proxy"
             };
             return vec![Item::stops(places, DISCOVERY, format!("cannot read {url}: {error}"), fix)];
         }
@@ -59,7 +59,7 @@ async fn ims(ims: &Ims, places: &Places, clock: &Clock) -> Vec<Item> {
 }
 
 fn discovery(ims: &Ims, places: &Places, answer: &Answer) -> Item {
-    /// What the login needs of the document (`OpenID` Connect Discovery §3).
+    /// The fields that a login needs (`OpenID` Connect Discovery §3).
     #[derive(Deserialize)]
     struct Document {
         issuer: String,
@@ -86,7 +86,7 @@ fn discovery(ims: &Ims, places: &Places, answer: &Answer) -> Item {
     let document: Document = match serde_json::from_slice(&answer.body) {
         Ok(document) => document,
         Err(error) => {
-            let message = format!("{url} is no discovery document: {error}");
+            let message = format!("{url} is not a discovery document: {error}");
             return Item::stops(places, DISCOVERY, message, "correct ims.server or ims.discovery_url");
         }
     };
@@ -101,14 +101,14 @@ fn discovery(ims: &Ims, places: &Places, answer: &Answer) -> Item {
     Item::ok(places, DISCOVERY, format!("read; issuer {}{accepted}", document.issuer))
 }
 
-/// A clock that is wrong makes every login fail, or begin again and again.
+/// Compares the clocks. With a wrong clock, every login fails or starts again in a loop.
 fn clocks(ims: &Ims, places: &Places, answer: &Answer, clock: &Clock) -> Option<Item> {
     let theirs = answer.date?.duration_since(UNIX_EPOCH).ok()?.as_secs();
     let apart = theirs.abs_diff(u64::try_from(clock.now().0).ok()?);
     let key = "ims.clock_skew";
     Some(if Duration::from_secs(apart) > ims.clock_skew {
         let message = format!("the clocks of IMS and this machine are {apart} s apart");
-        Item::stops(places, key, message, "set this machine's clock by NTP")
+        Item::stops(places, key, message, "synchronize this machine's clock with NTP")
     } else {
         Item::ok(places, key, format!("the clocks of IMS and this machine are {apart} s apart"))
     })
@@ -140,7 +140,8 @@ async fn campaign(config: &Config, places: &Places) -> Vec<Item> {
             Ok(answer) => health(places, &url, &answer),
             Err(error) => {
                 let message = format!("cannot read {url}: {error}");
-                let fix = "is Campaign running there, and does the firewall let this machine in?";
+                let fix =
+                    "check that Campaign runs at this address and that its firewall allows this machine";
                 if all_down {
                     Item::stops(places, UPSTREAM, message, fix)
                 } else {
@@ -151,7 +152,7 @@ async fn campaign(config: &Config, places: &Places) -> Vec<Item> {
         .collect()
 }
 
-/// Campaign says `<redir status='OK' build='9236' …/>`.
+/// Reads Campaign's health page: `<redir status='OK' build='9236' …/>`.
 fn health(places: &Places, url: &str, answer: &Response<Bytes>) -> Item {
     let body = String::from_utf8_lossy(answer.body()).replace('"', "'");
     let attribute = |name: &str| {
@@ -165,13 +166,12 @@ fn health(places: &Places, url: &str, answer: &Response<Bytes>) -> Item {
             Item::ok(places, UPSTREAM, format!("{url} answers OK{build}"))
         }
         (status, _) => {
-            let message =
-                format!("{url} answers with status {status}, but not as Campaign's health page does");
+            let message = format!("{url} answers with status {status}, but it is not Campaign's health page");
             Item::warning(
                 places,
                 UPSTREAM,
                 message,
-                "is it the Campaign web server, with its redirection module?",
+                "check that it is the Campaign web server with its redirection module",
             )
         }
     }
@@ -179,7 +179,7 @@ fn health(places: &Places, url: &str, answer: &Response<Bytes>) -> Item {
 
 const DISCOVERY: &str = "ims.discovery_url";
 const UPSTREAM: &str = "campaign.upstream";
-/// A health page that takes longer is none.
+/// The longest time to wait for a health page.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -193,10 +193,10 @@ mod tests {
     #[test]
     fn the_health_page_is_recognised() {
         let url = "http://127.0.0.1/r/test";
-        let said = |answer: &Response<Bytes>| health(&Places::default(), url, answer).message;
+        let message = |answer: &Response<Bytes>| health(&Places::default(), url, answer).message;
         let good = answer(200, "<redir status='OK' date='2026-01-01' build='9236' host='x' localHost='y'/>");
-        assert_eq!(said(&good), "http://127.0.0.1/r/test answers OK, build 9236");
-        assert!(said(&answer(200, "<html>")).contains("not as Campaign's"));
-        assert!(said(&answer(404, "")).contains("status 404"));
+        assert_eq!(message(&good), "http://127.0.0.1/r/test answers OK, build 9236");
+        assert!(message(&answer(200, "<html>")).contains("not Campaign's"));
+        assert!(message(&answer(404, "")).contains("status 404"));
     }
 }

@@ -1,4 +1,4 @@
-//! `imsgate sessions`: who is signed in at a running gateway, and an end to it, through its admin listener.
+//! `imsgate sessions`: lists and ends sessions of a running gateway through its admin listener.
 
 mod client;
 mod table;
@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use self::client::{Client, Trouble};
-use super::config_file::{ConfigFile, complain};
+use self::client::{AdminError, Client};
+use super::config_file::{ConfigFile, print_errors};
 use super::{UNUSABLE, output};
 
 #[derive(Debug, Args)]
@@ -35,9 +35,9 @@ enum SessionsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// End sessions: here and at every instance, at Campaign, and their tokens at IMS
+    /// End sessions at all gateway instances and at Campaign, and revoke their tokens at IMS
     Revoke {
-        /// The session's id, as the list, the audit trail and the assertion (`sid`) name it
+        /// The session's id: SESSION in the list, `sid` in the audit trail and in the assertion
         #[arg(value_name = "ID", required_unless_present = "user", conflicts_with = "user")]
         #[arg(allow_hyphen_values = true)]
         id: Option<String>,
@@ -54,7 +54,7 @@ Examples:
   imsgate sessions revoke 3q2-7wXo1TnOaGm0pYhJbA
   imsgate sessions revoke --user alice@example.com --admin 127.0.0.1:9090
 
-Exit codes: 0 done, 1 nothing to revoke, 2 unusable configuration or no admin listener in it, 3 the gateway or its
+Exit codes: 0 success, 1 nothing to revoke, 2 unusable configuration or no listen.admin in it, 3 the gateway or its
 session store does not answer";
 
 pub(super) fn run(args: &SessionsArgs) -> ExitCode {
@@ -66,13 +66,13 @@ pub(super) fn run(args: &SessionsArgs) -> ExitCode {
         SessionsCommand::List { user, json } => list(&client, user.as_deref(), *json),
         SessionsCommand::Revoke { id, user } => revoke(&client, id.as_deref(), user.as_deref()),
     });
-    done.unwrap_or_else(|trouble| {
-        output::err(&format!("imsgate sessions: {trouble}\n"));
+    done.unwrap_or_else(|error| {
+        output::err(&format!("imsgate sessions: {error}\n"));
         ExitCode::from(NO_ANSWER)
     })
 }
 
-fn list(client: &Client, user: Option<&str>, as_json: bool) -> Result<ExitCode, Trouble> {
+fn list(client: &Client, user: Option<&str>, as_json: bool) -> Result<ExitCode, AdminError> {
     let (mut sessions, mut after) = (Vec::new(), None);
     loop {
         let (page, next) = client.page(user, after.as_deref())?;
@@ -82,7 +82,7 @@ fn list(client: &Client, user: Option<&str>, as_json: bool) -> Result<ExitCode, 
             break;
         }
     }
-    // Redis may name a session twice.
+    // Redis may list a session twice.
     sessions
         .sort_by_cached_key(|session: &Value| (session["created"].to_string(), session["sid"].to_string()));
     sessions.dedup_by(|one, other| one["sid"] == other["sid"]);
@@ -94,7 +94,7 @@ fn list(client: &Client, user: Option<&str>, as_json: bool) -> Result<ExitCode, 
     Ok(ExitCode::SUCCESS)
 }
 
-fn revoke(client: &Client, id: Option<&str>, user: Option<&str>) -> Result<ExitCode, Trouble> {
+fn revoke(client: &Client, id: Option<&str>, user: Option<&str>) -> Result<ExitCode, AdminError> {
     let ended = match (id, user) {
         (Some(id), _) => client.revoke(id)?,
         (None, user) => client.revoke_all(user.unwrap_or_default())?,
@@ -104,27 +104,27 @@ fn revoke(client: &Client, id: Option<&str>, user: Option<&str>) -> Result<ExitC
     Ok(if ended > 0 { ExitCode::SUCCESS } else { ExitCode::from(NOTHING) })
 }
 
-/// Where the admin listener is, as seen from this machine.
+/// The address of the admin listener, for a connection from this machine.
 fn address(args: &SessionsArgs) -> Result<SocketAddr, ExitCode> {
     if let Some(address) = args.admin {
         return Ok(reachable(address));
     }
     let unusable = ExitCode::from(UNUSABLE);
     let loaded = args.config.read().map_err(|errors| {
-        complain(&errors);
+        print_errors(&errors);
         unusable
     })?;
     loaded.config.listen.admin.map(reachable).ok_or_else(|| {
         output::err(&format!(
-            "imsgate sessions: {} has no listen.admin, so a gateway with this configuration does not list its \
-             sessions\n    fix: write admin = \"127.0.0.1:9090\" under [listen] and restart it, or give --admin\n",
+            "imsgate sessions: {} does not set listen.admin, so the gateway has no admin listener\n    fix: write \
+             admin = \"127.0.0.1:9090\" under [listen] and restart the gateway, or give --admin ADDR:PORT\n",
             args.config.path().display()
         ));
         unusable
     })
 }
 
-/// A listener on all addresses is asked on this machine's own.
+/// Replaces the unspecified address (a listener on all addresses) by loopback.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -134,9 +134,9 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// Exit code when there was nothing to revoke.
+/// Exit code when there is nothing to revoke.
 const NOTHING: u8 = 1;
-/// Exit code when the gateway gave no answer, or no good one.
+/// Exit code when the call to the gateway failed.
 const NO_ANSWER: u8 = 3;
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_may_begin_with_a_hyphen_and_somebody_has_to_be_meant() {
+    fn an_id_may_begin_with_a_hyphen_and_revoke_needs_an_id_or_a_user() {
         for good in [
             &["revoke", "-3q2-7wXo1TnOaGm0pYhJb"][..],
             &["revoke", "--user", "alice@example.com"],
@@ -164,11 +164,11 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_on_all_addresses_is_asked_at_home() {
-        for (listens, asked) in
+    fn a_listener_on_all_addresses_is_called_on_loopback() {
+        for (listens, called) in
             [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("127.0.0.2:1", "127.0.0.2:1")]
         {
-            assert_eq!(reachable(listens.parse().unwrap()), asked.parse().unwrap());
+            assert_eq!(reachable(listens.parse().unwrap()), called.parse().unwrap());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions as people read them.
+//! The table of sessions.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::output::{Paint, visible, width};
 
-/// A line a session, the oldest first.
+/// One line for each session, the oldest first.
 pub(super) fn table(sessions: &[Value], paint: Paint) -> String {
     if sessions.is_empty() {
         return "no live session\n".to_owned();
@@ -46,7 +46,7 @@ fn row(session: &Value) -> [String; COLUMNS] {
     ]
 }
 
-/// `2026-11-22T10:29:03Z` without what nobody reads.
+/// Shortens `2026-11-22T10:29:03Z` to `2026-11-22 10:29`.
 fn moment(text: &str) -> String {
     text.get(..16).unwrap_or(text).replace('T', " ")
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_and_nothing_unseen_is_in_them() {
+    fn columns_are_aligned_and_invisible_characters_escaped() {
         let sessions = [
             json!({"sid": "AAAAAAAAAAAAAAAAAAAAAA", "user": "A@B.e", "email": "alice@example.com", "groups": ["delivery", "workflow"],
                    "created": "2026-11-22T10:29:03Z", "seen": "2026-11-22T10:30:00Z", "ends": "2026-11-22T22:29:03Z"}),

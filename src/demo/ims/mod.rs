@@ -25,11 +25,11 @@ mod client_auth;
 mod discovery;
 mod error;
 mod faults;
-mod gate;
 mod grants;
 mod keys;
 mod logout;
 mod logout_token;
+mod middleware;
 mod profile;
 mod recorded;
 mod revoke;
@@ -223,6 +223,6 @@ fn router(ims: &Arc<Ims>) -> Router {
         .route("/ims/validate_token/v1", post(revoke::validate_token))
         .route("/ims/revoke", post(revoke::revoke))
         .route("/ims/logout/v1", get(logout::logout))
-        .layer(from_fn_with_state(Arc::clone(ims), gate::gate))
+        .layer(from_fn_with_state(Arc::clone(ims), middleware::intercept))
         .with_state(Arc::clone(ims))
 }

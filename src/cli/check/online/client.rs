@@ -1,4 +1,4 @@
-//! One GET at a time: no redirect followed, a bounded body, a deadline.
+//! Sends single GET requests. Redirects are not followed; body size and time are limited.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime};
@@ -11,10 +11,10 @@ use url::Url;
 
 use crate::http_client::Connector;
 
-/// Asks IMS and Campaign.
+/// The HTTP client of the checks.
 pub(super) struct Client(legacy::Client<Connector, Empty<Bytes>>);
 
-/// What came back.
+/// A response.
 pub(super) struct Answer {
     pub(super) status: u16,
     /// The `Date` header.
@@ -23,12 +23,12 @@ pub(super) struct Answer {
 }
 
 impl Client {
-    /// A client with these connections.
+    /// A client with this connector.
     pub(super) fn new(connector: Connector) -> Self {
         Self(legacy::Client::builder(TokioExecutor::new()).build(connector))
     }
 
-    /// Asks for `url` and reads the whole answer.
+    /// Gets `url` and reads the whole response.
     pub(super) async fn get(&self, url: &Url, deadline: Duration) -> Result<Answer, String> {
         let exchange = async {
             let uri = url.as_str().parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
@@ -42,18 +42,18 @@ impl Client {
         };
         tokio::time::timeout(deadline, exchange)
             .await
-            .unwrap_or_else(|_| Err(format!("no answer within {} s", deadline.as_secs_f32())))
+            .unwrap_or_else(|_| Err(format!("no response within {} s", deadline.as_secs_f32())))
     }
 }
 
-/// The error with its causes, each said once.
+/// The error with its causes, without repetitions.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
+        let message = inner.to_string();
+        if !text.contains(&message) {
+            text = format!("{text}: {message}");
         }
         cause = inner.source();
     }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_read_with_its_date() {
+    fn a_response_is_read_with_its_date() {
         let answer =
             ask("HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:01:00 GMT\r\nContent-Length: 2\r\n\r\nok")
                 .unwrap();
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_hangs_up_is_an_error_in_words() {
+    fn a_closed_connection_gives_an_error_with_a_message() {
         assert!(!ask("").map(|answer| answer.status).unwrap_err().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Saying goodbye to IMS: tokens revoked (RFC 7009), then the browser's own IMS session ended.
+//! Revokes tokens (RFC 7009) and builds the address that ends the browser's IMS session.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,11 +8,11 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
-use super::Ims;
+use super::ImsClient;
 use super::error::{ImsError, debug_id};
 use crate::config::TokenAuth;
 
-impl Ims {
+impl ImsClient {
     /// Revokes one token.
     pub async fn revoke(&self, token: &SecretString) -> Result<(), ImsError> {
         const ENDPOINT: &str = "revoke";
@@ -46,8 +46,8 @@ impl Ims {
         request.body(Bytes::from(form.finish()))
     }
 
-    /// Where the browser goes to end its IMS session; IMS sends it back to `/ims/signed-out`. `revoked_token` may travel
-    /// in the address only because it is worth nothing any more.
+    /// The address where the browser ends its IMS session. IMS sends the browser back to `/ims/signed-out`. The address must
+    /// not contain a valid token, so `revoked_token` must be revoked before.
     pub fn logout_url(&self, revoked_token: Option<&SecretString>) -> String {
         let ims = &self.instance.ims;
         let mut query = Serializer::new(String::new());
@@ -59,7 +59,7 @@ impl Ims {
     }
 }
 
-/// RFC 6749 §2.3.1: both parts form-encoded before they are joined.
+/// HTTP Basic credentials; RFC 6749 §2.3.1 demands form encoding of both parts.
 fn basic(id: &str, secret: &str) -> String {
     let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
     format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(id), encode(secret))))

@@ -1,4 +1,4 @@
-//! What happens to every request before an endpoint sees it: counted, recorded, made to fail, stamped.
+//! The middleware of every endpoint: counts and records the request, applies faults, adds `x-debug-id` to the response.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use super::recorded::RecordedRequest;
 use crate::demo::random::{bytes, hex};
 use crate::demo::wire::Form;
 
-/// Counts and records, lets faults answer, and stamps every answer with the `x-debug-id` that Adobe's support asks for.
-pub(super) async fn gate(State(ims): State<Arc<Ims>>, request: Request, next: Next) -> Response {
-    let mut response = faulty_or_honest(&ims, request, next).await;
+/// Counts and records the request, and applies faults. Adds the `x-debug-id` that Adobe support asks for.
+pub(super) async fn intercept(State(ims): State<Arc<Ims>>, request: Request, next: Next) -> Response {
+    let mut response = respond(&ims, request, next).await;
     if let Ok(id) = HeaderValue::from_str(&hex(&bytes::<8>())) {
         response.headers_mut().insert("x-debug-id", id);
     }
     response
 }
 
-async fn faulty_or_honest(ims: &Ims, mut request: Request, next: Next) -> Response {
+async fn respond(ims: &Ims, mut request: Request, next: Next) -> Response {
     let Some(endpoint) = endpoint(request.uri().path()) else {
         return next.run(request).await;
     };

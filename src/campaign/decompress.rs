@@ -1,4 +1,4 @@
-//! What the beginning of a compressed answer says. The answer itself goes on as it came.
+//! Decompresses the beginning of a response body, to look for faults. The response itself is forwarded unchanged.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -6,26 +6,26 @@ use std::io::Read;
 use flate2::bufread::{GzDecoder, ZlibDecoder};
 use http::{HeaderMap, header};
 
-/// The beginning of a body without its content coding (RFC 9110 §8.4.1), as far as it goes; as it is when it has none, or one
-/// that web servers in front of Campaign do not use.
-pub fn unpacked<'a>(headers: &HeaderMap, beginning: &'a [u8]) -> Cow<'a, [u8]> {
+/// Removes the content coding (RFC 9110 §8.4.1) from the beginning of a body. Returns the bytes unchanged without a coding, or
+/// with one that is neither gzip nor deflate.
+pub fn decompress<'a>(headers: &HeaderMap, beginning: &'a [u8]) -> Cow<'a, [u8]> {
     let coding = headers.get(header::CONTENT_ENCODING).map_or(&b""[..], |coding| coding.as_bytes());
     match coding.to_ascii_lowercase().as_slice() {
-        b"gzip" | b"x-gzip" => whole(GzDecoder::new(beginning)).into(),
-        b"deflate" => whole(ZlibDecoder::new(beginning)).into(),
+        b"gzip" | b"x-gzip" => read(GzDecoder::new(beginning)).into(),
+        b"deflate" => read(ZlibDecoder::new(beginning)).into(),
         _ => beginning.into(),
     }
 }
 
-/// What can be read: the rest of the body is missing, as a rule, and that is no mistake of it.
-fn whole(packed: impl Read) -> Vec<u8> {
+/// Reads until the input ends. The input is usually cut off, so an error at its end is expected and ignored.
+fn read(decoder: impl Read) -> Vec<u8> {
     let mut text = Vec::new();
-    let _ = packed.take(MOST).read_to_end(&mut text);
+    let _ = decoder.take(MAX_DECOMPRESSED).read_to_end(&mut text);
     text
 }
 
-/// A kilobyte may be unpacked to a megabyte; no fault is that long.
-const MOST: u64 = 64 * 1024;
+/// Limits memory: one kilobyte can decompress to a megabyte. Faults are shorter than this.
+const MAX_DECOMPRESSED: u64 = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -50,35 +50,35 @@ mod tests {
     }
 
     #[test]
-    fn every_coding_of_a_web_server_is_read() {
+    fn gzip_deflate_and_plain_bodies_are_read() {
         let mut deflate = ZlibEncoder::new(Vec::new(), Compression::default());
         deflate.write_all(TEXT).unwrap();
         let deflate = deflate.finish().unwrap();
         let cases =
             [("gzip", gzip(TEXT)), ("X-GZip", gzip(TEXT)), ("deflate", deflate), ("identity", TEXT.to_vec())];
-        for (coding, packed) in cases {
-            assert_eq!(*unpacked(&coded(coding), &packed), *TEXT, "{coding}");
+        for (coding, body) in cases {
+            assert_eq!(*decompress(&coded(coding), &body), *TEXT, "{coding}");
         }
-        assert_eq!(*unpacked(&HeaderMap::new(), TEXT), *TEXT);
+        assert_eq!(*decompress(&HeaderMap::new(), TEXT), *TEXT);
     }
 
     #[test]
-    fn half_a_body_says_what_it_can() {
+    fn the_first_half_of_a_body_is_decompressed() {
         let noise: Vec<u8> = (0..40_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-        let packed = gzip(&[TEXT, &noise].concat());
-        let half = unpacked(&coded("gzip"), &packed[..packed.len() / 2]);
+        let body = gzip(&[TEXT, &noise].concat());
+        let half = decompress(&coded("gzip"), &body[..body.len() / 2]);
         assert!(half.starts_with(TEXT) && half.len() < 40_000);
     }
 
     #[test]
-    fn what_is_not_what_it_says_is_nothing() {
-        assert!(unpacked(&coded("gzip"), TEXT).is_empty());
-        assert!(unpacked(&coded("deflate"), b"").is_empty());
+    fn a_body_with_a_wrong_coding_reads_as_empty() {
+        assert!(decompress(&coded("gzip"), TEXT).is_empty());
+        assert!(decompress(&coded("deflate"), b"").is_empty());
     }
 
     #[test]
-    fn a_bomb_does_not_go_off() {
+    fn decompression_stops_at_the_limit() {
         let bomb = gzip(&vec![0; 4 << 20]);
-        assert_eq!(unpacked(&coded("gzip"), &bomb).len() as u64, MOST);
+        assert_eq!(decompress(&coded("gzip"), &bomb).len() as u64, MAX_DECOMPRESSED);
     }
 }

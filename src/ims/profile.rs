@@ -1,6 +1,6 @@
-//! Who somebody is and where they belong: userinfo, organisations and product profiles.
+//! A person's profile and memberships: userinfo, organisations and product profiles.
 //!
-//! The shapes vary between IMS versions, so every field but the subject may be absent.
+//! The responses vary between IMS versions, so every field except the subject is optional.
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
@@ -10,31 +10,31 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::error::{ImsError, debug_id};
-use super::{Ims, Tokens};
+use super::{ImsClient, Tokens};
 use crate::policy::access::{Membership, Organization, ProductProfile};
 use crate::policy::email::{EmailClaim, identity_email, is_unverified};
 use crate::wire::loose_json;
 
-/// A person as IMS describes them.
+/// A person's data from IMS.
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// IMS user id: the `id_token`'s subject.
     pub user: String,
-    /// E-mail address, when IMS gave one and did not mark it as not verified.
+    /// E-mail address, if IMS sent one and did not mark it as unverified.
     pub email: Option<String>,
-    /// Display name, when IMS gave one.
+    /// Display name, if IMS sent one.
     pub name: Option<String>,
-    /// Where they belong.
+    /// Organisations, groups and product profiles.
     pub membership: Membership,
 }
 
-impl Ims {
-    /// Asks IMS about the owner of these tokens: three questions at once, each only when its scope was requested. Every
-    /// answer that names a person must name the `id_token`'s subject (OIDC Core §5.3.2).
-    pub async fn person(&self, tokens: &Tokens) -> Result<Profile, ImsError> {
+impl ImsClient {
+    /// Fetches the profile of the tokens' owner: up to three requests at once, each only if its scope is configured. Every
+    /// response that names a person must name the `id_token`'s subject (OIDC Core §5.3.2).
+    pub async fn fetch_profile(&self, tokens: &Tokens) -> Result<Profile, ImsError> {
         let token = &tokens.access_token;
         let (info, organizations, profile) =
-            tokio::try_join!(self.user_info(token), self.organizations(token), self.profile(token))?;
+            tokio::try_join!(self.user_info(token), self.organizations(token), self.raw_profile(token))?;
         if info.as_ref().is_some_and(|info| info.sub != tokens.subject) {
             return Err(ImsError::OtherPerson { endpoint: USERINFO });
         }
@@ -46,7 +46,7 @@ impl Ims {
         if is_unverified(emails) {
             tracing::info!(
                 user = tokens.subject,
-                "IMS marks the e-mail address as not verified: it is not used"
+                "the e-mail address is not used: IMS marks it as unverified"
             );
         }
         Ok(Profile {
@@ -57,9 +57,9 @@ impl Ims {
         })
     }
 
-    /// Asks IMS again where the owner of this access token belongs. The profile must be `subject`'s.
+    /// Fetches the current memberships of the access token's owner, who must be `subject`.
     pub async fn membership(&self, token: &SecretString, subject: &str) -> Result<Membership, ImsError> {
-        let (organizations, profile) = tokio::try_join!(self.organizations(token), self.profile(token))?;
+        let (organizations, profile) = tokio::try_join!(self.organizations(token), self.raw_profile(token))?;
         check_owner(profile.as_ref(), subject)?;
         Ok(membership(organizations, profile))
     }
@@ -79,7 +79,7 @@ impl Ims {
         }
     }
 
-    async fn profile(&self, token: &SecretString) -> Result<Option<RawProfile>, ImsError> {
+    async fn raw_profile(&self, token: &SecretString) -> Result<Option<RawProfile>, ImsError> {
         let url = self.endpoint("ims/profile/v1");
         let wanted =
             self.has_scope("additional_info.projectedProductContext") || self.has_scope("additional_info");
@@ -90,12 +90,12 @@ impl Ims {
         self.instance.ims.scopes.iter().any(|scope| scope == name)
     }
 
-    /// An address below the IMS server that discovery does not name.
+    /// The address of an endpoint that the discovery document does not list.
     pub(super) fn endpoint(&self, path: &str) -> String {
         format!("{}/{path}", self.instance.ims.server.as_str().trim_end_matches('/'))
     }
 
-    /// A GET with the access token (RFC 6750 §2.1), JSON back.
+    /// Sends a GET with the access token (RFC 6750 §2.1) and parses the JSON response.
     async fn get<T: DeserializeOwned>(
         &self,
         endpoint: &'static str,
@@ -113,7 +113,7 @@ impl Ims {
             return Err(ImsError::status(endpoint, &answer, self.clock.now()));
         }
         serde_json::from_slice(answer.body())
-            // Line and column, never the text: it is about a person.
+            // Only line and column: the text is personal data.
             .map_err(|e| ImsError::Answer {
                 endpoint,
                 reason: format!("{:?} error at {}:{}", e.classify(), e.line(), e.column()),
@@ -128,10 +128,10 @@ fn check_owner(profile: Option<&RawProfile>, subject: &str) -> Result<(), ImsErr
     }
 }
 
-/// Where somebody belongs, by the bodies of two answers of IMS: `/ims/organizations/v6` and `/ims/profile/v1`.
+/// Reads memberships from the response bodies of `/ims/organizations/v6` and `/ims/profile/v1`.
 ///
 /// # Errors
-/// When one of them is not of the documented shape.
+/// When a body does not have the documented format.
 pub fn read_membership(organizations: &[u8], profile: &[u8]) -> serde_json::Result<Membership> {
     let organizations = serde_json::from_slice(organizations)?;
     let profile = serde_json::from_slice(profile)?;
@@ -159,7 +159,7 @@ struct UserInfo {
     name: Option<String>,
 }
 
-/// A list; whatever in it is no organisation is left out.
+/// A list of organisations. Invalid elements are skipped.
 struct Organizations(Vec<RawOrganization>);
 
 impl<'de> Deserialize<'de> for Organizations {
@@ -199,7 +199,7 @@ struct RawGroup {
 }
 
 impl OrgRef {
-    /// `ident@authSrc`; an organisation without either is never the configured one.
+    /// `ident@authSrc`. `None` if a part is missing; such an organisation never matches the configured one.
     fn id(self) -> Option<String> {
         Some(format!("{}@{}", self.ident?, self.auth_src?))
     }
@@ -279,18 +279,18 @@ impl RawProfile {
     }
 }
 
-/// Anything that is not a filled text counts as absent.
+/// A non-empty string. Any other value counts as absent.
 fn text_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let value = Value::deserialize(from)?;
     Ok(value.as_str().filter(|text| !text.is_empty()).map(str::to_owned))
 }
 
-/// A name or an identifier, which may be written as a number. Anything else counts as absent.
+/// A name or an identifier: a string or a number. Any other value counts as absent.
 fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(loose_json::text(&Value::deserialize(from)?))
 }
 
-/// The elements of a list that can be read. Anything else than a list counts as an empty one.
+/// The readable elements of a list. Any value other than a list counts as an empty list.
 fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::Array(all) => all.into_iter().filter_map(object).collect(),
@@ -298,12 +298,12 @@ fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<V
     })
 }
 
-/// Anything that cannot be read counts as absent.
+/// An unreadable value counts as absent.
 fn readable_or_none<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
     Ok(object(Value::deserialize(from)?))
 }
 
-/// The parser would take a list for the members in their order.
+/// Accepts only JSON objects: serde would also read a struct from a JSON array.
 fn object<T: DeserializeOwned>(value: Value) -> Option<T> {
     if value.is_object() { serde_json::from_value(value).ok() } else { None }
 }

@@ -1,0 +1,209 @@
+//! The counters of one worker.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use http::StatusCode;
+
+use crate::telemetry::Limit;
+
+/// One worker's counters; only that worker's thread may add to them.
+#[derive(Debug)]
+pub struct Counters {
+    /// By the first digit of the status: 1xx to 5xx.
+    pub(super) requests: [Counter; 5],
+    pub(super) opened: Counter,
+    pub(super) closed: Counter,
+    /// HTTP/1.1, HTTP/2.
+    pub(super) protocols: [Counter; 2],
+    pub(super) handshakes_failed: Counter,
+    /// HTTP/1.1, HTTP/2.
+    pub(super) unreadable: [Counter; 2],
+    pub(super) limits: [Hits; Limit::ALL.len()],
+    pub(super) upstream: [Counter; Trouble::ALL.len()],
+    pub(super) lookups: [Counter; Lookup::ALL.len()],
+    /// Bytes of responses that clients have not read yet.
+    buffered: AtomicU64,
+    began: Instant,
+}
+
+/// A counter that only one thread writes.
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+/// How often a limit was reached, and what was logged about it.
+#[derive(Debug, Default)]
+pub(super) struct Hits {
+    pub(super) count: Counter,
+    /// The count in the last log line.
+    logged: AtomicU64,
+    /// When the last log line was written: seconds after the start, plus 1; 0: never.
+    logged_at: AtomicU64,
+}
+
+/// Why a request has no complete response from Campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// No connection.
+    Connect,
+    /// All connections are in use.
+    Busy,
+    /// The connection broke.
+    Broken,
+    /// No response in time.
+    Deadline,
+    /// The client did not send its complete body.
+    Client,
+    /// Campaign switched protocols although the client did not ask for it.
+    Upgrade,
+    /// The response broke off or stalled.
+    Cut,
+}
+
+/// The result of a session look-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// A live session.
+    Found,
+    /// The cookie belongs to no live session.
+    Unknown,
+    /// The store did not answer.
+    Failed,
+}
+
+impl Counters {
+    pub(super) fn new(began: Instant) -> Self {
+        Self {
+            requests: Default::default(),
+            opened: Counter::default(),
+            closed: Counter::default(),
+            protocols: Default::default(),
+            handshakes_failed: Counter::default(),
+            unreadable: Default::default(),
+            limits: Default::default(),
+            upstream: Default::default(),
+            lookups: Default::default(),
+            buffered: AtomicU64::new(0),
+            began,
+        }
+    }
+
+    /// Counts a response with this status.
+    pub fn request(&self, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100).saturating_sub(1);
+        if let Some(counter) = self.requests.get(class) {
+            counter.add();
+        }
+    }
+
+    /// Counts an accepted connection.
+    pub fn opened(&self) {
+        self.opened.add();
+    }
+
+    /// Counts a closed connection.
+    pub fn closed(&self) {
+        self.closed.add();
+    }
+
+    /// Counts a connection by protocol: HTTP/2 or HTTP/1.1.
+    pub fn speaks(&self, http2: bool) {
+        self.protocols[usize::from(http2)].add();
+    }
+
+    /// Counts a failed TLS handshake.
+    pub fn handshake_failed(&self) {
+        self.handshakes_failed.add();
+    }
+
+    /// Counts a request that violates the protocol.
+    pub fn unreadable(&self, http2: bool) {
+        self.unreadable[usize::from(http2)].add();
+    }
+
+    /// Counts a request without a complete response from Campaign.
+    pub fn upstream(&self, trouble: Trouble) {
+        self.upstream[trouble as usize].add();
+    }
+
+    /// Counts a session look-up.
+    pub fn lookup(&self, lookup: Lookup) {
+        self.lookups[lookup as usize].add();
+    }
+
+    /// Adds to the bytes that clients have not read yet; `by` may be negative.
+    pub fn buffer(&self, by: i64) {
+        self.buffered.store(self.buffered().wrapping_add_signed(by), Ordering::Relaxed);
+    }
+
+    /// Bytes that this worker's clients have not read yet.
+    pub fn buffered(&self) -> u64 {
+        self.buffered.load(Ordering::Relaxed)
+    }
+
+    /// Counts a reached limit. Logs it at most once in [`LOG_INTERVAL`], so that a flood does not fill the disk.
+    pub fn hit(&self, limit: Limit, peer: Option<IpAddr>) {
+        let entry = &self.limits[limit as usize];
+        entry.count.add();
+        let now = self.began.elapsed().as_secs() + 1;
+        let logged_at = entry.logged_at.load(Ordering::Relaxed);
+        if logged_at != 0 && now - logged_at < LOG_INTERVAL {
+            return;
+        }
+        entry.logged_at.store(now, Ordering::Relaxed);
+        let all = entry.count.read();
+        let hits = all - entry.logged.swap(all, Ordering::Relaxed);
+        let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
+        tracing::warn!(
+            limit = limit.name(),
+            hits,
+            peer,
+            "a limit was reached; `hits` counts since the last such line, `peer` is the latest client"
+        );
+    }
+}
+
+impl Counter {
+    fn add(&self) {
+        self.0.store(self.read().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    pub(super) fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Trouble {
+    /// All reasons, in declaration order.
+    pub const ALL: [Self; 7] =
+        [Self::Connect, Self::Busy, Self::Broken, Self::Deadline, Self::Client, Self::Upgrade, Self::Cut];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Busy => "busy",
+            Self::Broken => "broken",
+            Self::Deadline => "deadline",
+            Self::Client => "client",
+            Self::Upgrade => "upgrade",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+impl Lookup {
+    /// All results, in declaration order.
+    pub const ALL: [Self; 3] = [Self::Found, Self::Unknown, Self::Failed];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Unknown => "unknown",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Seconds between two log lines about one limit, for each worker.
+const LOG_INTERVAL: u64 = 10;
