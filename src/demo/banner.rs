@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use super::people::Person;
 
-/// The addresses, who can sign in and what to expect, how to stop. At most 100 columns, ends with a line break.
+/// The start message: addresses, people who can sign in, and how to stop. It has at most 100 columns and ends with a line break.
 pub fn banner(gateway_url: &str, ims_url: &str, campaign_url: &str, people: &[Person]) -> String {
     let mut text = String::from("\nimsgate demo\n\n");
     let width = people.iter().map(|person| person.username.len()).max().unwrap_or(0);
     let home = format!("{}/view/home", gateway_url.trim_end_matches('/'));
     let _ = writeln!(text, "  Open     {home}");
     text.push_str(
-        "           The certificate is throw-away, made for this run: your browser warns, go on anyway.\n\n",
+        "           Your browser warns about the certificate, which is only for this run: continue anyway.\n\n",
     );
     let _ = writeln!(text, "  Behind   IMS simulator       {ims_url}");
     let _ = writeln!(text, "           Campaign simulator  {campaign_url}\n");
@@ -19,8 +19,8 @@ pub fn banner(gateway_url: &str, ims_url: &str, campaign_url: &str, people: &[Pe
     for person in people {
         let _ = writeln!(text, "    {:width$}  {}", person.username, person.one_line);
     }
-    text.push_str("\n  To sign in as somebody else, sign out first, or use a private window.\n");
-    text.push_str("  Nothing is stored: all of it ends with the process. Stop with Ctrl+C.\n\n");
+    text.push_str("\n  To sign in as another person, sign out first, or use a private window.\n");
+    text.push_str("  Nothing is stored on disk. Stop with Ctrl+C.\n\n");
     text
 }
 
@@ -29,7 +29,7 @@ mod tests {
     use crate::demo::people::people;
 
     #[test]
-    fn names_everybody_and_fits_100_columns() {
+    fn the_banner_lists_all_people_within_100_columns() {
         let people = people("4E3D60F754C8E5D0A4C98A21@AdobeOrg", "acme");
         let text = super::banner(
             "https://localhost:8443",

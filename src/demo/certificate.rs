@@ -1,21 +1,21 @@
-//! The demo's throw-away certificate.
+//! The demo's temporary certificate.
 
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, PKCS_ECDSA_P256_SHA256,
 };
 
-/// A self-signed certificate and its key (ECDSA P-256), both PEM, for the host names and addresses given.
+/// A self-signed certificate and its key (ECDSA P-256), both PEM, for these host names and addresses.
 ///
-/// The key exists in memory only. Browsers do not know the issuer and warn.
+/// The key exists only in memory. Browsers warn because they do not trust the certificate.
 ///
 /// # Panics
-/// If a host is not a DNS name or an IP address: callers pass fixed ones.
-#[expect(clippy::expect_used, reason = "fixed inputs; a demo without a certificate cannot go on")]
+/// When a host is not a DNS name or an IP address. Callers pass constants.
+#[expect(clippy::expect_used, reason = "the inputs are constants; the demo cannot run without a certificate")]
 pub fn certificate(hosts: &[&str]) -> (String, String) {
     let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
     let mut params = CertificateParams::new(names).expect("hosts are DNS names or addresses");
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "imsgate demo, throw-away");
+    params.distinguished_name.push(DnType::CommonName, "imsgate demo, temporary");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a P-256 key");
     let certificate = params.self_signed(&key).expect("a self-signed certificate");

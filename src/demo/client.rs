@@ -1,4 +1,4 @@
-//! A small HTTP client: Campaign's simulator asks IMS with it, and the simulators' own tests drive them with it.
+//! A small HTTP client. The Campaign simulator calls the IMS simulator with it. The simulators' tests use it too.
 
 use std::io;
 use std::time::Duration;
@@ -21,7 +21,7 @@ impl Client {
         Self { pool: Pool::builder(TokioExecutor::new()).build_http() }
     }
 
-    /// Sends one request and reads the whole answer.
+    /// Sends one request and reads the whole response.
     pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> io::Result<Response<Bytes>> {
         let exchange = async {
             let (parts, body) = self.pool.request(request).await.map_err(io::Error::other)?.into_parts();
@@ -31,12 +31,12 @@ impl Client {
         tokio::time::timeout(Duration::from_secs(10), exchange).await?
     }
 
-    /// GET with the headers given.
+    /// Sends a GET with these headers.
     pub(super) async fn get(&self, url: &str, headers: &[(&str, &str)]) -> io::Result<Response<Bytes>> {
         self.send(request(Method::GET, url, headers, Bytes::new())?).await
     }
 
-    /// POST of a form with the headers given.
+    /// Posts a form with these headers.
     pub(super) async fn post_form(
         &self,
         url: &str,
@@ -51,7 +51,7 @@ impl Client {
     }
 }
 
-/// A request with the headers given.
+/// A request with these headers.
 pub(super) fn request(
     method: Method,
     url: &str,

@@ -1,4 +1,4 @@
-//! Misbehaviour on demand: what a server does instead of its honest answer, and how often.
+//! Fault injection: what a simulator does instead of its normal response, and how often.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,16 +13,16 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::random::lock;
 
-/// How often a fault happens. Faults set to happen once queue up and go before one that happens always.
+/// How often a fault happens. `Once` faults queue up and come before an `Always` fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Times {
-    /// To the next request that it concerns.
+    /// For the next matching request.
     Once,
-    /// To every request, until cleared.
+    /// For every request, until cleared.
     Always,
 }
 
-/// An answer in place of the honest one.
+/// A response in place of the normal one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// This status with a small JSON body.
@@ -31,17 +31,17 @@ pub enum Answer {
     RetryAfter(u64),
     /// 302 to this location.
     Redirect(String),
-    /// 200 with an HTML page, as a proxy in between would send.
+    /// 200 with an HTML page, as an intermediate proxy may send.
     Html,
     /// 200 with this content type and text.
     Text(&'static str, String),
     /// 200, `application/json`, of this many MiB.
     Megabytes(usize),
-    /// The head and half of a JSON body, then the connection closes.
+    /// The head and half of a JSON body. Then the connection closes.
     HalfBody,
-    /// The head and this much of a JSON body, then the connection closes.
+    /// The head and this part of a JSON body. Then the connection closes.
     BreaksOff(&'static str),
-    /// Nothing at all: the request stays open.
+    /// No response; the connection stays open.
     Never,
 }
 
@@ -90,7 +90,7 @@ pub(super) fn then_close(
     half: Bytes,
 ) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send + 'static {
     let close = stream::once(async {
-        // Long enough for the first half to leave, so that the peer sees a cut and not a refusal.
+        // Waits until the first half is sent, so that the peer receives a part of the response.
         tokio::time::sleep(Duration::from_millis(30)).await;
         Err(io::Error::from(io::ErrorKind::ConnectionAborted))
     });
@@ -120,7 +120,7 @@ impl<T> Slot<T> {
         }
     }
 
-    /// The fault for this request, used up if it was to happen once.
+    /// The fault for this request. Removes a `Once` fault.
     pub(super) fn take(&self) -> Option<Arc<T>> {
         let mut pending = lock(&self.0);
         pending.once.pop_front().or_else(|| pending.always.clone())
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn once_goes_before_always_and_is_used_up() {
+    fn once_comes_before_always_and_is_removed() {
         let slot = Slot::default();
         slot.set(Times::Always, "always");
         slot.set(Times::Once, "first");

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode, header};
 
-/// A page that is not cached and tells no other origin its address.
+/// A page that is not cached and sends no referrer to other origins.
 pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
     let Ok(html) = template.render() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -35,6 +35,6 @@ pub(super) struct ImsMessage<'a> {
 pub(super) struct CampaignMessage<'a> {
     pub(super) title: &'a str,
     pub(super) paragraphs: &'a [&'a str],
-    /// Whether to offer the way to the home page.
+    /// Whether to show a link to the home page.
     pub(super) home: bool,
 }

@@ -1,4 +1,4 @@
-//! A plain-HTTP/1.1 listener on its own tasks, gone when dropped.
+//! An HTTP/1.1 listener without TLS on its own tasks. It stops when dropped.
 
 use std::io;
 use std::net::SocketAddr;
@@ -66,14 +66,14 @@ async fn accept(listener: TcpListener, router: Router, stopping: CancellationTok
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, most likely: give them time to come back.
+            // Probably no free file descriptor: wait until one is free.
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
         connections.spawn(async move {
-            // A peer that goes away in the middle is that peer's affair.
+            // An error affects only this client.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .with_upgrades()

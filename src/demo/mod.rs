@@ -1,9 +1,8 @@
-//! Stand-ins for Adobe IMS and Adobe Campaign on loopback, for `imsgate demo` and for the tests.
+//! Simulators of Adobe IMS and Adobe Campaign on loopback, for `imsgate demo` and for tests.
 //!
-//! They speak the documented shapes over real sockets and check what the real servers check: registered redirect URIs,
-//! PKCE, one-time codes, client authentication, session and security tokens. Tests make them misbehave through
-//! [`ims::Faults`] and [`campaign::Faults`]. Nothing here uses the gateway's own code but the clock, so that a mistake
-//! in the gateway is not repeated on the other side.
+//! They use the documented message formats over real sockets. They check what the real servers check: registered redirect URIs,
+//! PKCE, one-time codes, client authentication, session and security tokens. Tests inject faults through [`ims::Faults`] and
+//! [`campaign::Faults`]. The simulators use no code of the gateway except the clock, so that they do not repeat its mistakes.
 
 mod banner;
 pub mod campaign;
@@ -26,7 +25,7 @@ pub const ORGANIZATION_ID: &str = "4E3D60F754C8E5D0A4C98A21@AdobeOrg";
 pub const TENANT: &str = "acme";
 /// The client identifier of the demo's external account.
 pub const CLIENT_ID: &str = "Campaign1";
-/// The scopes Adobe provisions for a Campaign client, as the newest external account shows them.
+/// The scopes that Adobe provisions for a Campaign client, as in the newest external account.
 pub const SCOPES: &[&str] = &[
     "openid",
     "AdobeID",

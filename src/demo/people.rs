@@ -1,14 +1,14 @@
 //! The people of the demo: one for each outcome of a sign-in.
 //!
-//! The shapes of their organisations and product profiles differ on purpose, as IMS's do: `ident` is an int or a
-//! string, `groups` may be absent, the friendly name is in `groupName` or in `groupDisplayName`.
+//! Their organisations and product profiles differ in format on purpose, as in IMS. `ident` is a number or a string, `groups` may
+//! be absent, and the display name is in `groupName` or in `groupDisplayName`.
 
 use serde_json::{Value, json};
 
-/// Somebody with an Adobe ID.
+/// A person with an Adobe ID.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// What is typed into the sign-in form; the e-mail address is accepted as well.
+    /// The name for the sign-in form. The form also accepts the e-mail address.
     pub username: String,
     /// IMS user id, `<hex>@<hex>.e`.
     pub sub: String,
@@ -16,11 +16,11 @@ pub struct Person {
     pub email: String,
     /// Full name, given name first.
     pub name: String,
-    /// What to expect of this person's sign-in.
+    /// The expected result of a sign-in, in one line.
     pub one_line: &'static str,
-    /// The answer of `/ims/organizations/v6`.
+    /// The response of `/ims/organizations/v6`.
     pub organizations: Value,
-    /// `projectedProductContext` in the answer of `/ims/profile/v1`.
+    /// `projectedProductContext` in the response of `/ims/profile/v1`.
     pub product_contexts: Value,
 }
 
@@ -43,13 +43,13 @@ pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
             )]),
             product_contexts: json!([
                 product(organization_id, "Analytics - all users", "dma_analytics"),
-                // Every field may be absent.
+                // All fields are optional.
                 { "prodCtx": { "serviceCode": "dma_campaign_classic" } },
             ]),
             ..person("alice", "Alice Martin", 1)
         },
         Person {
-            one_line: "refused: only near misses of the mask (case, blanks, tenant, dash)",
+            one_line: "refused: group names almost match the mask (case, spaces, tenant, dash)",
             organizations: json!([organization(
                 "Acme",
                 organization_id,
@@ -64,7 +64,7 @@ pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
             ..person("bob", "Bob Keller", 2)
         },
         Person {
-            one_line: "refused: belongs to another organisation only",
+            one_line: "refused: belongs only to another organisation",
             organizations: json!([organization(
                 "Globex",
                 FOREIGN_ORGANIZATION_ID,
@@ -78,7 +78,7 @@ pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
             ..person("carol", "Carol Ng", 3)
         },
         Person {
-            one_line: "signs in: group content; admin belongs to a foreign organisation and is not taken",
+            one_line: "signs in: group content; group admin of another organisation does not count",
             organizations: json!([
                 organization(
                     "Globex",
@@ -110,7 +110,7 @@ pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
     ]
 }
 
-/// The organisation that is not the demo's.
+/// An organisation other than the demo's.
 pub const FOREIGN_ORGANIZATION_ID: &str = "9B8C7D6E5F4A3B2C1D0E9F8A@AdobeOrg";
 
 fn person(username: &str, name: &str, number: u32) -> Person {
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_demo_promises_matches_the_mask() {
+    fn the_expected_groups_match_the_mask_and_no_others() {
         let mask = regex::Regex::new("^Campaign - acme - (.*)$").unwrap();
         let own = "4E3D60F754C8E5D0A4C98A21@AdobeOrg";
         let groups: Vec<(String, Vec<String>)> = people(own, "acme")

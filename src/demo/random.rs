@@ -1,4 +1,4 @@
-//! Random identifiers in the shapes the real servers use, and the lock that cannot be poisoned into a panic.
+//! Random identifiers in the formats of the real servers, and a lock that ignores poisoning.
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,12 +30,12 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// What the mutex holds, also after another thread panicked while it held the lock.
+/// Locks the mutex, even if another thread panicked while it held the lock.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[expect(clippy::expect_used, reason = "a machine without randomness cannot go on")]
+#[expect(clippy::expect_used, reason = "the simulators need random numbers")]
 pub(super) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).expect("the system's random source");
@@ -45,7 +45,7 @@ pub(super) fn bytes<const N: usize>() -> [u8; N] {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn tokens_have_the_shapes_of_campaign() {
+    fn tokens_have_the_format_of_campaign() {
         let session = super::session_token();
         assert_eq!(session.len(), "___C8B4A541-48DC-4C97-95AD-066930FD3892".len());
         assert!(session.starts_with("___"));

@@ -1,4 +1,4 @@
-//! Small readings of requests that both simulators need.
+//! Helpers of both simulators to read requests.
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};

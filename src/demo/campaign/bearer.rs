@@ -1,4 +1,4 @@
-//! Whose IMS token is this? Campaign asks IMS.
+//! Validates IMS access tokens at IMS.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Campaign;
 
 impl Campaign {
-    /// The login of a valid IMS access token; `None` if IMS does not know it any more.
+    /// The login of a valid IMS access token; `None` if IMS does not accept it.
     pub(super) async fn login_of(&self, token: &str) -> io::Result<Option<String>> {
         let Some(ims) = &self.options.ims else {
             return Ok(None);
@@ -24,7 +24,7 @@ impl Campaign {
         let authorization = format!("Bearer {token}");
         let url = format!("{ims}/ims/userinfo/v2");
         let userinfo = self.client.get(&url, &[("authorization", &authorization)]).await?;
-        // A technical account has no userinfo: its user id is its login.
+        // A technical account has no userinfo. Its user id is its login.
         let email = json(&userinfo).ok().and_then(|info| info["email"].as_str().map(str::to_owned));
         Ok(email.or_else(|| validated["token"]["user_id"].as_str().map(str::to_owned)))
     }

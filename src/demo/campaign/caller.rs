@@ -1,4 +1,4 @@
-//! Who calls: session token, bearer token or, if the instance is set up so, identity headers.
+//! Authenticates callers by session token, bearer token or, if enabled, identity headers.
 
 use std::sync::Arc;
 
@@ -17,18 +17,18 @@ use crate::demo::wire::{bearer, cookie};
 #[derive(Clone)]
 pub(super) struct Caller {
     pub(super) login: String,
-    pub(super) way: Way,
+    pub(super) method: AuthMethod,
 }
 
 #[derive(Clone)]
-pub(super) enum Way {
+pub(super) enum AuthMethod {
     Session(LiveSession),
     Bearer,
     IdentityHeaders,
 }
 
-impl Way {
-    pub(super) fn in_words(&self) -> &'static str {
+impl AuthMethod {
+    pub(super) fn description(&self) -> &'static str {
         match self {
             Self::Session(_) => "a Campaign session",
             Self::Bearer => "an IMS access token",
@@ -38,41 +38,41 @@ impl Way {
 }
 
 impl Caller {
-    /// Campaign's defence against cross-site requests: whoever comes with a session must show its security token.
-    pub(super) fn shows_security_token(&self, shown: Option<&str>) -> bool {
-        match &self.way {
-            Way::Session(session) => shown.is_some_and(|shown| {
-                verify_slices_are_equal(shown.as_bytes(), session.security_token.as_bytes()).is_ok()
+    /// Campaign's protection against cross-site requests: a request with a session also needs its security token.
+    pub(super) fn has_security_token(&self, token: Option<&str>) -> bool {
+        match &self.method {
+            AuthMethod::Session(session) => token.is_some_and(|token| {
+                verify_slices_are_equal(token.as_bytes(), session.security_token.as_bytes()).is_ok()
             }),
-            Way::Bearer | Way::IdentityHeaders => true,
+            AuthMethod::Bearer | AuthMethod::IdentityHeaders => true,
         }
     }
 }
 
 impl Campaign {
-    /// The caller, if any. `in_body` is the session token a SOAP body may carry.
+    /// The caller, if authenticated. `in_body` is the session token of a SOAP body.
     pub(super) async fn caller(&self, headers: &HeaderMap, in_body: Option<&str>) -> Option<Caller> {
         let header = || headers.get("x-session-token").and_then(|value| value.to_str().ok());
         let token =
             cookie(headers, "__sessiontoken").or_else(header).or(in_body).filter(|token| !token.is_empty());
         if let Some(session) = token.and_then(|token| self.sessions.find(token)) {
-            return Some(Caller { login: session.login.clone(), way: Way::Session(session) });
+            return Some(Caller { login: session.login.clone(), method: AuthMethod::Session(session) });
         }
         if let Some(token) = bearer(headers).filter(|_| self.options.bearer_on_every_call) {
             let login = self.login_of(token).await.ok().flatten()?;
-            return Some(Caller { login, way: Way::Bearer });
+            return Some(Caller { login, method: AuthMethod::Bearer });
         }
         if self.options.identity_headers {
             let named = |name| headers.get(name).filter(|value: &&HeaderValue| !value.is_empty());
             let value = named("x-ims-email").or_else(|| named("x-ims-user"))?;
             let login = percent_decode(value.as_bytes()).decode_utf8().ok()?.into_owned();
-            return Some(Caller { login, way: Way::IdentityHeaders });
+            return Some(Caller { login, method: AuthMethod::IdentityHeaders });
         }
         None
     }
 }
 
-/// Lets identified callers through; tells the others that their session has expired.
+/// Forwards requests of authenticated callers. All others get "session has expired".
 pub(super) async fn require(
     State(campaign): State<Arc<Campaign>>,
     mut request: Request,
@@ -88,7 +88,7 @@ pub(super) async fn require(
     }
 }
 
-/// The plain-text answer to a request without a valid session.
+/// The plain-text response to a request without a valid session.
 pub(super) fn session_expired() -> Response {
     (StatusCode::FORBIDDEN, XSV_350008).into_response()
 }

@@ -1,4 +1,4 @@
-//! Shows what arrived: head and body of a request, the body read as a stream.
+//! Returns the received request as JSON. The body is read as a stream.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use axum::Json;
@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::demo::random::hex;
 use crate::demo::wire::header_list;
 
-/// Any method: everything about the request as JSON.
+/// Returns method, path, headers, and length and hash of the body. Accepts any method.
 pub(super) async fn echo(request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Some((length, sha256)) = measure(body).await else {

@@ -1,4 +1,4 @@
-//! SOAP 1.1 envelopes, as far as Campaign uses them.
+//! The parts of SOAP 1.1 envelopes that Campaign uses.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use quick_xml::Reader;
 use quick_xml::escape::escape;
 use quick_xml::events::Event;
 
-/// A method call: `xtk:session#Logon`, and the text of each parameter in order. The first is the session token.
+/// A method call: the action, such as `xtk:session#Logon`, and the parameters in order. The first is the session token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Call {
     pub(super) action: String,
@@ -16,7 +16,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Reads the first element of the body. `None`: not a SOAP call.
+    /// Reads the first element of the body. `None` if it is not a SOAP call.
     pub(super) fn parse(xml: &str) -> Option<Self> {
         let mut reader = Reader::from_str(xml);
         let mut path: Vec<String> = Vec::new();
@@ -48,20 +48,20 @@ impl Call {
         }
     }
 
-    /// The parameter after the session token, by position: names vary between clients.
+    /// A parameter by position, because names vary between clients. Position 0 is the session token.
     pub(super) fn parameter(&self, position: usize) -> &str {
         self.parameters.get(position).map_or("", String::as_str)
     }
 }
 
-/// `SoapAction` of a request, quoted or not, or `?soapAction=` in its place.
+/// The action of a request: the header `SoapAction`, quoted or not, or the query parameter `soapAction`.
 pub(super) fn soap_action(headers: &HeaderMap, query: Option<&str>) -> Option<String> {
     let header = headers.get("soapaction").and_then(|value| value.to_str().ok());
     let header = header.map(|action| action.trim_matches('"').to_owned()).filter(|action| !action.is_empty());
     header.or_else(|| crate::demo::wire::Form::parse(query?.as_bytes()).get("soapAction").map(str::to_owned))
 }
 
-/// The answer of a method; `inner` is XML.
+/// The response of a method. `inner` is XML.
 pub(super) fn answer(action: &str, inner: &str) -> Response {
     let (schema, method) = action.split_once('#').unwrap_or(("", action));
     let (schema, method) = (escape(schema), escape(method));
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_count_by_position_whatever_their_names() {
+    fn parameters_are_read_by_position() {
         let call = |inner: &str| {
             let head = "<soapenv:Envelope xmlns:soapenv='http://schemas.xmlsoap.org/soap/envelope/'><soapenv:Header/>";
             Call::parse(&format!(

@@ -1,18 +1,18 @@
-//! What tests can make the Campaign simulator do wrong.
+//! Fault injection for the Campaign simulator.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::demo::faults::{Answer, Slot, Times};
 
-/// Setters for misbehaviour. Clones act on the same simulator.
+/// Injects faults. Clones act on the same simulator.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<State>);
 
 /// How `BearerTokenLogon` is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogonRefusal {
-    /// XSV-350012 as a SOAP fault, 403: nobody of that name in Campaign.
+    /// XSV-350012 as a SOAP fault, 403: Campaign has no such user.
     InvalidLogin,
     /// XSV-350012 as plain text, 403.
     InvalidLoginAsText,
@@ -21,27 +21,27 @@ pub enum LogonRefusal {
 }
 
 impl Faults {
-    /// Answers 503 everywhere while `true`.
+    /// While `true`, every request is answered with 503.
     pub fn down(&self, down: bool) {
         self.0.down.store(down, Ordering::Relaxed);
     }
 
-    /// An answer to whatever is asked, in place of the honest one.
+    /// Replaces the response to any request.
     pub fn answer(&self, times: Times, answer: Answer) {
         self.0.answer.set(times, answer);
     }
 
-    /// An answer of the SOAP router, in place of the honest one.
+    /// Replaces the response of the SOAP router.
     pub fn soap_answer(&self, times: Times, answer: Answer) {
         self.0.soap_answer.set(times, answer);
     }
 
-    /// Refuses `BearerTokenLogon`, valid token or not.
+    /// Refuses `BearerTokenLogon`, even with a valid token.
     pub fn refuse_bearer_logon(&self, times: Times, refusal: LogonRefusal) {
         self.0.logon.set(times, refusal);
     }
 
-    /// Back to honesty. Sessions and records stay.
+    /// Removes all faults. Sessions and records stay.
     pub fn clear(&self) {
         self.down(false);
         self.0.answer.clear();
@@ -50,7 +50,7 @@ impl Faults {
     }
 }
 
-// === what the addresses ask ===
+// === for the endpoints ===
 
 impl Faults {
     pub(super) fn is_down(&self) -> bool {

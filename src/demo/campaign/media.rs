@@ -1,4 +1,4 @@
-//! Bodies of every length and pace: assets of any size, event streams, slow and broken answers.
+//! Responses of any length and speed: assets of any size, event streams, slow and broken responses.
 
 use std::io;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use http::{StatusCode, header};
 
 use crate::demo::faults::then_close;
 
-/// `/res/{n}`: n bytes, where n may end in k, m or g (1024 each). Streamed: memory stays flat at any size.
+/// `/res/{n}`: n bytes, where n may end in k, m or g (powers of 1024). Streamed, so memory use does not depend on the size.
 pub(super) async fn asset(Path(name): Path<String>) -> Response {
     let Some(length) = size(&name) else {
         return StatusCode::NOT_FOUND.into_response();
@@ -30,7 +30,7 @@ pub(super) async fn asset(Path(name): Path<String>) -> Response {
     (headers, Body::from_stream(chunks)).into_response()
 }
 
-/// Server-sent events, four a second, without end.
+/// Endless server-sent events, four each second.
 pub(super) async fn events() -> Response {
     let ticks = stream::unfold(0_u64, |count| async move {
         if count > 0 {
@@ -43,7 +43,7 @@ pub(super) async fn events() -> Response {
     (headers, Body::from_stream(ticks)).into_response()
 }
 
-/// Answers after so many milliseconds, ten minutes at most.
+/// Answers after this number of milliseconds, at most ten minutes.
 pub(super) async fn slow(Path(milliseconds): Path<u64>) -> String {
     let milliseconds = milliseconds.min(600_000);
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;

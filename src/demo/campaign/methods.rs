@@ -1,11 +1,11 @@
-//! What Campaign's methods answer, as XML inside the response element.
+//! The results of Campaign's methods, as XML for the response element.
 
 use quick_xml::escape::escape;
 
 use super::Campaign;
 use super::sessions::LiveSession;
 
-/// Logon and `BearerTokenLogon` share this shape.
+/// The result of `Logon` and `BearerTokenLogon`.
 pub(super) fn logon(campaign: &Campaign, session: &LiveSession) -> String {
     format!(
         "<pstrSessionToken xsi:type='xsd:string'>{}</pstrSessionToken>\
@@ -17,7 +17,7 @@ pub(super) fn logon(campaign: &Campaign, session: &LiveSession) -> String {
     )
 }
 
-/// The answer of `GetUserInfo`.
+/// The result of `GetUserInfo`.
 pub(super) fn user_info(campaign: &Campaign, login: &str) -> String {
     format!(
         "<pUserInfo xsi:type='ns:Element' SOAP-ENV:encodingStyle='http://xml.apache.org/xml-soap/literalxml'>{}\
@@ -26,7 +26,7 @@ pub(super) fn user_info(campaign: &Campaign, login: &str) -> String {
     )
 }
 
-/// Value and data type (6: string) of an option; an unknown one is empty, type 0.
+/// Value and data type (6: string) of an option. An unknown option is empty with type 0.
 pub(super) fn option(name: &str) -> String {
     let (value, kind) = match name {
         "XtkDatabaseId" => ("uFE80000000000000F1FA913DD7CC7C480041161C", 6),
@@ -38,7 +38,7 @@ pub(super) fn option(name: &str) -> String {
     )
 }
 
-/// The schema `xtk:schema|<name>` with its methods: clients learn the parameters from here.
+/// The schema `xtk:schema|<name>` with its methods. Clients read the parameters from it.
 pub(super) fn entity(key: &str) -> Option<String> {
     let schema = match key {
         "xtk:schema|xtk:session" => SESSION_SCHEMA,
@@ -66,11 +66,11 @@ fn session_info(campaign: &Campaign, login: &str) -> String {
     )
 }
 
-/// Nothing changed since the client looked.
+/// Reports no changed entities.
 pub(super) const DIRTY_CACHE_ENTITIES: &str = "<pdomDirtyEntities xsi:type='ns:Element' \
      SOAP-ENV:encodingStyle='http://xml.apache.org/xml-soap/literalxml'><cache/></pdomDirtyEntities>";
 
-/// Whatever the query, these recipients.
+/// The result of every query.
 pub(super) const RECIPIENTS: &str = "<pdomOutput xsi:type='ns:Element' \
      SOAP-ENV:encodingStyle='http://xml.apache.org/xml-soap/literalxml'><recipient-collection>\
      <recipient email=\"first@example.com\" id=\"1\"/><recipient email=\"second@example.com\" id=\"2\"/>\

@@ -1,5 +1,5 @@
-//! A stand-in for an Adobe Campaign instance: SOAP router, pages, public pages, assets, and a few addresses under
-//! `/demo/` that show what arrived.
+//! The simulator of an Adobe Campaign instance: SOAP router, pages, public pages and assets. Paths below `/demo/` show the received
+//! request.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -39,31 +39,31 @@ pub use faults::{Faults, LogonRefusal};
 pub use record::Recorded;
 pub use sessions::LiveSession;
 
-/// How the simulated instance is set up.
+/// The setup of the simulated instance.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "switches of an instance, each on its own")]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of an instance")]
 pub struct CampaignOptions {
     /// Where to listen; port 0 takes a free one.
     pub addr: SocketAddr,
-    /// Base URL of the IMS that validates bearer tokens; `None`: every bearer token is refused.
+    /// Base URL of the IMS that validates bearer tokens. `None` refuses every bearer token.
     pub ims: Option<String>,
     /// The client identifier of the instance's external account.
     pub ims_client_id: String,
     /// Lifetime of a session and its security token.
     pub session_timeout: Duration,
-    /// XSV-350008 as a SOAP fault with status 200 instead of 403, as builds before 2021 do.
+    /// Sends the SOAP fault XSV-350008 with status 200 instead of 403, as builds before 2021 do.
     pub legacy_fault_status: bool,
-    /// Takes `Authorization: Bearer` on every call, as Campaign 8.5 and newer do.
+    /// Accepts `Authorization: Bearer` on every call, as Campaign 8.5 and newer do.
     pub bearer_on_every_call: bool,
-    /// Believes `X-Ims-User`, for the gateway's mode `headers`. Off: those headers are only shown, never a way in.
+    /// Trusts `X-Ims-User`, for the gateway's mode `headers`. Otherwise identity headers are only shown.
     pub identity_headers: bool,
-    /// Compresses answers for those who take that, as a web server in front of Campaign does.
+    /// Compresses responses for clients that accept gzip, as a web server in front of Campaign does.
     pub gzip: bool,
-    /// A session token is enough for a SOAP call (Campaign's `sessionTokenOnly` of a security zone).
+    /// SOAP calls need no security token (`sessionTokenOnly` of a Campaign security zone).
     pub session_token_only: bool,
     /// Password of the native login `admin`.
     pub admin_password: SecretString,
-    /// What serverInfo publishes as the oldest console build accepted.
+    /// The oldest accepted console build, published in serverInfo.
     pub min_client_build: u32,
     /// The clock of every session.
     pub clock: Clock,
@@ -114,27 +114,27 @@ impl CampaignSimulator {
         self.listening.url()
     }
 
-    /// Makes the simulator misbehave. Clones act on the same simulator.
+    /// Fault injection. Clones act on the same simulator.
     pub fn faults(&self) -> Faults {
         self.campaign.faults.clone()
     }
 
-    /// The latest thousand requests, oldest first. `body_len` grows while a body is still on its way.
+    /// The latest thousand requests, oldest first. `body_len` grows while the body arrives.
     pub fn requests(&self) -> Vec<Recorded> {
         self.campaign.records.all()
     }
 
-    /// Forgets the requests so far.
+    /// Deletes the recorded requests.
     pub fn forget_requests(&self) {
         self.campaign.records.clear();
     }
 
-    /// Sessions alive.
+    /// The live sessions.
     pub fn sessions(&self) -> Vec<LiveSession> {
         self.campaign.sessions.live()
     }
 
-    /// Ends every session, as a restart of Campaign does: the next call gets XSV-350008.
+    /// Ends every session, like a restart of Campaign. The next call gets XSV-350008.
     pub fn expire_all_sessions(&self) {
         self.campaign.sessions.clear();
     }
@@ -144,13 +144,13 @@ impl CampaignSimulator {
         self.campaign.sessions.logoffs()
     }
 
-    /// Ends the listener and every connection; afterwards the port refuses connections.
+    /// Stops the listener and closes every connection. Afterwards the port refuses connections.
     pub async fn stop(&self) {
         self.listening.stop().await;
     }
 }
 
-/// What every address shares.
+/// The state of all endpoints.
 struct Campaign {
     options: CampaignOptions,
     sessions: Sessions,
@@ -175,7 +175,7 @@ fn router(campaign: &Arc<Campaign>) -> Router {
         .fallback(pages::missing)
         .layer(from_fn_with_state(Arc::clone(campaign), caller::require));
     Router::new()
-        // Checks its callers itself: its refusals are SOAP faults.
+        // Authenticates its callers itself, because it reports errors as SOAP faults.
         .route("/nl/jsp/soaprouter.jsp", post(soap::soap))
         .route("/r/test", get(public::test))
         .route("/r/config", any(public::no_such_page))

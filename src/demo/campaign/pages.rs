@@ -11,19 +11,19 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use percent_encoding::percent_decode_str;
 
 use super::Campaign;
-use super::caller::{Caller, Way, session_expired};
+use super::caller::{AuthMethod, Caller, session_expired};
 use crate::demo::html::{CampaignMessage, page};
 use crate::demo::wire::Form;
 
-/// The home page. Like Campaign it renews the session cookie, and sets a harmless one.
+/// The home page. Like Campaign, it renews the session cookie and sets a language cookie.
 pub(super) async fn home(Extension(caller): Extension<Caller>, headers: HeaderMap) -> Response {
-    let session = match &caller.way {
-        Way::Session(session) => Some(session),
-        Way::Bearer | Way::IdentityHeaders => None,
+    let session = match &caller.method {
+        AuthMethod::Session(session) => Some(session),
+        AuthMethod::Bearer | AuthMethod::IdentityHeaders => None,
     };
     let home = Home {
         login: &caller.login,
-        way: caller.way.in_words(),
+        method: caller.method.description(),
         groups: groups(&headers),
         security_token: session.map_or("", |session| &session.security_token),
     };
@@ -38,11 +38,11 @@ pub(super) async fn home(Extension(caller): Extension<Caller>, headers: HeaderMa
     response
 }
 
-/// Accepts the home page's form, if the security token came with it as a field or as a header.
+/// Accepts the form of the home page, if it has the security token as a field or a header.
 pub(super) async fn form(Extension(caller): Extension<Caller>, headers: HeaderMap, body: Bytes) -> Response {
     let form = Form::parse(&body);
     let header = headers.get("x-security-token").and_then(|value| value.to_str().ok());
-    if !caller.shows_security_token(form.get("__securitytoken").or(header)) {
+    if !caller.has_security_token(form.get("__securitytoken").or(header)) {
         return session_expired();
     }
     let saved =
@@ -56,7 +56,7 @@ pub(super) async fn ping(State(campaign): State<Arc<Campaign>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain")], format!("OK\n{now}\n")).into_response()
 }
 
-/// Callers with a session learn that a page does not exist; the others do not.
+/// Tells authenticated callers that a page does not exist.
 pub(super) async fn missing() -> Response {
     let message =
         CampaignMessage { title: "No such page", paragraphs: &["This address leads nowhere."], home: true };
@@ -69,7 +69,7 @@ pub(super) fn httpdate_of(campaign: &Campaign) -> String {
     httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds))
 }
 
-/// What the gateway says about groups; shown, never trusted.
+/// The groups in the gateway's header. They are only shown, not trusted.
 fn groups(headers: &HeaderMap) -> Vec<String> {
     let value = headers.get("x-campaign-groups").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
@@ -80,7 +80,7 @@ fn groups(headers: &HeaderMap) -> Vec<String> {
 #[template(path = "demo/campaign_home.html")]
 struct Home<'a> {
     login: &'a str,
-    way: &'a str,
+    method: &'a str,
     groups: Vec<String>,
     security_token: &'a str,
 }

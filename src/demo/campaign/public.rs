@@ -1,4 +1,4 @@
-//! What the public reaches without a login: mail recipients, trackers, probes.
+//! Public addresses without a login, for mail recipients, trackers and probes.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::pages::httpdate_of;
 use crate::demo::html::{CampaignMessage, page};
 use crate::demo::wire::found;
 
-/// Health of the redirection server.
+/// The health page of the redirection server.
 pub(super) async fn test(State(campaign): State<Arc<Campaign>>) -> Response {
     let date = httpdate_of(&campaign);
     let xml = format!(
@@ -20,7 +20,7 @@ pub(super) async fn test(State(campaign): State<Arc<Campaign>>) -> Response {
     ([(header::CONTENT_TYPE, "text/xml")], xml).into_response()
 }
 
-/// A click in a mail: noted, and on to the landing page.
+/// A tracked link in a mail: redirects to the landing page.
 pub(super) async fn tracking() -> Response {
     found("/webApp/landing")
 }
@@ -38,7 +38,7 @@ pub(super) async fn web_form() -> Response {
     )
 }
 
-/// The security zone of the caller, which the client console asks for before it logs on.
+/// The security zone of the caller. The client console requests it before it logs on.
 pub(super) async fn zone_info() -> Response {
     let xml = "<zoneinfo zone='public' allowHTTP='false' sessionTokenOnly='false' showErrors='false'/>";
     ([(header::CONTENT_TYPE, "text/xml")], xml).into_response()

@@ -1,4 +1,4 @@
-//! Every request, as it arrived, for tests to look at.
+//! Records every request for tests.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +35,7 @@ impl Recorded {
     }
 }
 
-/// Records the request, then lets faults or the honest address answer.
+/// Records the request. Then a fault or the endpoint answers.
 pub(super) async fn record(State(campaign): State<Arc<Campaign>>, request: Request, next: Next) -> Response {
     let request = campaign.records.record(request);
     if campaign.faults.is_down() {
@@ -63,7 +63,7 @@ impl Records {
         lock(&self.0).clear();
     }
 
-    /// Keeps the head and counts the body as it passes.
+    /// Records the head, and counts the bytes of the body while they arrive.
     fn record(&self, request: Request) -> Request {
         let recorded = Recorded {
             method: request.method().to_string(),

@@ -15,7 +15,7 @@ pub struct LiveSession {
     pub session_token: String,
     /// `@…==`, the value of `X-Security-Token`.
     pub security_token: String,
-    /// Whose session it is.
+    /// The login of the session.
     pub login: String,
 }
 

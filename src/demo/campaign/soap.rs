@@ -1,4 +1,4 @@
-//! `/nl/jsp/soaprouter.jsp`: who calls, which method, what answer.
+//! `/nl/jsp/soaprouter.jsp`: authenticates the caller and runs the method.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::ExposeSecret as _;
 
 use super::Campaign;
-use super::caller::{Caller, Way, XSV_350008};
+use super::caller::{AuthMethod, Caller, XSV_350008};
 use super::envelope::{Call, answer, fault, soap_action};
 use super::faults::LogonRefusal;
 use super::methods;
@@ -38,17 +38,17 @@ pub(super) async fn soap(
 }
 
 impl Campaign {
-    /// Everything but a logon needs a session token and its security token, or a bearer token.
+    /// The caller of a method other than a logon. Needs a session token with its security token, or a bearer token.
     async fn soap_caller(&self, headers: &HeaderMap, call: &Call) -> Option<Caller> {
         let caller = self.caller(headers, Some(call.parameter(0))).await?;
-        let shown = headers.get("x-security-token").and_then(|value| value.to_str().ok());
-        (self.options.session_token_only || caller.shows_security_token(shown)).then_some(caller)
+        let security_token = headers.get("x-security-token").and_then(|value| value.to_str().ok());
+        (self.options.session_token_only || caller.has_security_token(security_token)).then_some(caller)
     }
 
     fn dispatch(&self, action: &str, call: &Call, caller: &Caller) -> Response {
         match action {
             "xtk:session#Logoff" => {
-                if let Way::Session(session) = &caller.way {
+                if let AuthMethod::Session(session) = &caller.method {
                     self.sessions.log_off(&session.session_token);
                 }
                 answer(action, "")
@@ -98,7 +98,7 @@ impl Campaign {
         }
     }
 
-    /// A new session, told in the answer and as a cookie.
+    /// Begins a session. The response has its tokens in the body and in a cookie.
     fn begin(&self, action: &str, login: &str) -> Response {
         let session = self.sessions.begin(login);
         let mut response = answer(action, &methods::logon(self, &session));

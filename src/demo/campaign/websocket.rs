@@ -1,4 +1,4 @@
-//! A WebSocket (RFC 6455) that says back what it hears.
+//! A WebSocket echo server (RFC 6455).
 
 use std::io;
 
@@ -14,11 +14,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::demo::listening::Stopping;
 
-/// The opening handshake (§4.2), then an echo until either side closes or the simulator stops.
+/// Does the opening handshake (§4.2), then echoes until a side closes or the simulator stops.
 pub(super) async fn upgrade(Extension(stopping): Extension<Stopping>, mut request: Request) -> Response {
     let Some(accept) = accept(request.headers()) else {
         let version = [(header::SEC_WEBSOCKET_VERSION, "13")];
-        return (StatusCode::UPGRADE_REQUIRED, version, "This address speaks WebSocket only.\n")
+        return (StatusCode::UPGRADE_REQUIRED, version, "Only WebSocket connections are accepted here.\n")
             .into_response();
     };
     let upgraded = hyper::upgrade::on(&mut request);
@@ -26,7 +26,7 @@ pub(super) async fn upgrade(Extension(stopping): Extension<Stopping>, mut reques
         if let Ok(upgraded) = upgraded.await {
             tokio::select! {
                 () = stopping.0.cancelled() => {}
-                // A peer that goes away in the middle is that peer's affair.
+                // An error affects only this client.
                 _ = echo(TokioIo::new(upgraded)) => {}
             }
         }
@@ -57,7 +57,7 @@ fn accept(headers: &HeaderMap) -> Option<String> {
     Some(STANDARD.encode(hash))
 }
 
-/// Frames as they come, unmasked (§5): data back, ping as pong, close as close.
+/// Echoes frames without masking (§5). Answers ping with pong and close with close.
 async fn echo(mut io: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
     loop {
         let first = io.read_u8().await?;

@@ -1,4 +1,4 @@
-//! The browser's session at IMS: who signed in here needs no form the second time.
+//! Browser sessions at IMS. A signed-in browser gets no sign-in form.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ use crate::unix_time::UnixTime;
 pub(super) struct SignedIn {
     pub(super) username: String,
     pub(super) at: UnixTime,
-    /// The session's name, which is not the cookie.
+    /// The session id (`sid`), which differs from the cookie.
     pub(super) session: String,
 }
 

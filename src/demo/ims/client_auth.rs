@@ -1,4 +1,4 @@
-//! Who calls: `client_secret_post` or `client_secret_basic` (RFC 6749 §2.3.1).
+//! Client authentication: `client_secret_post` or `client_secret_basic` (RFC 6749 §2.3.1).
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
@@ -10,7 +10,7 @@ use super::Ims;
 use super::error::Error;
 use crate::demo::wire::Form;
 
-/// Succeeds if the caller is the registered client. Both ways at once are refused, as the RFC says.
+/// Succeeds if the caller is the registered client. Both methods in one request are an error (RFC 6749 §2.3).
 pub(super) fn authenticate(ims: &Ims, headers: &HeaderMap, form: &Form) -> Result<(), Error> {
     let (id, secret) = match (headers.get(header::AUTHORIZATION), form.get("client_secret")) {
         (Some(_), Some(_)) => return Err(Error::InvalidRequest("two ways of client authentication")),
@@ -34,7 +34,7 @@ fn basic(authorization: &HeaderValue) -> Option<(String, String)> {
     Some((form_decoded(id), form_decoded(secret)))
 }
 
-/// Both halves are form-encoded before they are joined.
+/// Decodes one part. The client form-encodes both parts before it joins them.
 fn form_decoded(text: &str) -> String {
     let spaced = text.replace('+', " ");
     percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()

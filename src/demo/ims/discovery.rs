@@ -1,4 +1,4 @@
-//! The discovery document, as IMS publishes it, and the keys.
+//! The discovery document and the keys, as IMS publishes them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Endpoint, Ims};
 
-/// IMS's document: no `end_session_endpoint`, and the non-standard grant type `implicit_grant`.
+/// The discovery document. Like IMS's, it has no `end_session_endpoint`, but the non-standard grant type `implicit_grant`.
 pub(super) async fn document(State(ims): State<Arc<Ims>>) -> Json<Value> {
     let url = &ims.url;
     let mut document = json!({

@@ -1,4 +1,4 @@
-//! Errors of the endpoints that answer JSON, as RFC 6749 §5.2 and RFC 6750 §3.1 have them.
+//! Errors of the JSON endpoints (RFC 6749 §5.2, RFC 6750 §3.1).
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,7 @@ pub(super) enum Error {
     InvalidGrant(&'static str),
     #[error("this grant type is not supported")]
     UnsupportedGrantType,
-    /// IMS does not answer JSON here but sends the caller to the redirect URI.
+    /// IMS does not answer this error with JSON, but redirects the caller to the redirect URI.
     #[error("a scope is not provisioned for this client")]
     InvalidScope { redirect_uri: String },
     #[error("the token is unknown, expired or revoked")]
@@ -61,7 +61,7 @@ impl IntoResponse for Error {
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
-            // RFC 6749 §5.2: a client that used `Authorization` is told the scheme; IMS tells every one.
+            // RFC 6749 §5.2 requires the scheme for clients that sent `Authorization`. IMS sends it to all clients.
             Self::InvalidClient => {
                 headers.insert(
                     header::WWW_AUTHENTICATE,

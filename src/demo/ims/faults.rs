@@ -1,4 +1,4 @@
-//! What tests can make the IMS simulator do wrong.
+//! Fault injection for the IMS simulator.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,18 +10,18 @@ use super::recorded::RecordedRequest;
 use crate::demo::faults::{Answer, Slot, Times};
 use crate::demo::random::lock;
 
-/// Setters for misbehaviour. Clones act on the same simulator.
+/// Injects faults. Clones act on the same simulator.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<State>);
 
 /// An endpoint of IMS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// Either discovery address.
+    /// Both discovery addresses.
     Discovery,
     /// `/ims/keys`
     Keys,
-    /// `/ims/authorize/v2` and the form behind it
+    /// `/ims/authorize/v2` and its sign-in form
     Authorize,
     /// `/ims/token/v3`
     Token,
@@ -48,13 +48,13 @@ pub enum Signing {
     None,
     /// HS256 with this secret.
     Hs256(Vec<u8>),
-    /// RS256 with a key that is not published, under the published `kid`.
+    /// RS256 with an unpublished key, but with the published `kid`.
     OtherKey,
-    /// RS256 with the published key, under a fresh `kid` that is not published.
+    /// RS256 with the published key, but with an unpublished `kid`.
     UnknownKid,
     /// RS256 with the published key and no `kid`.
     NoKid,
-    /// The honest signature with one bit turned.
+    /// The valid signature with one changed bit.
     Broken,
 }
 
@@ -62,12 +62,12 @@ type Tamper = Box<dyn Fn(&mut Value) + Send + Sync>;
 type TamperIdToken = Box<dyn Fn(&mut Value, &mut Value) + Send + Sync>;
 
 impl Faults {
-    /// Answers 503 everywhere while `true`.
+    /// While `true`, all endpoints answer 503.
     pub fn down(&self, down: bool) {
         self.0.down.store(down, Ordering::Relaxed);
     }
 
-    /// An answer in place of the honest one.
+    /// Replaces the response of an endpoint.
     pub fn answer(&self, endpoint: Endpoint, times: Times, answer: Answer) {
         lock(&self.0.answers).entry(endpoint).or_default().set(times, answer);
     }
@@ -81,17 +81,17 @@ impl Faults {
         self.0.id_token.set(times, Box::new(tamper));
     }
 
-    /// Signs the `id_token` otherwise.
+    /// Signs the `id_token` in this way.
     pub fn sign_id_token(&self, times: Times, signing: Signing) {
         self.0.signing.set(times, signing);
     }
 
-    /// Changes the JSON of a successful token answer: take a field away, put another in its place.
+    /// Changes the JSON of a successful token response, for example removes a field.
     pub fn tamper_token_answer(&self, times: Times, tamper: impl Fn(&mut Value) + Send + Sync + 'static) {
         self.0.token_answer.set(times, Box::new(tamper));
     }
 
-    /// Overrides `expires_in` of a successful token answer.
+    /// Sets `expires_in` of a successful token response.
     pub fn expires_in(&self, times: Times, value: impl Into<Value>) {
         let value = value.into();
         self.tamper_token_answer(times, move |answer| answer["expires_in"] = value.clone());
@@ -102,34 +102,34 @@ impl Faults {
         self.0.discovery.set(times, Box::new(tamper));
     }
 
-    /// Another `sub` in the userinfo answer.
+    /// Sets `sub` in the userinfo response.
     pub fn userinfo_sub(&self, times: Times, sub: impl Into<String>) {
         let sub = sub.into();
         self.0.userinfo.set(times, Box::new(move |answer| answer["sub"] = sub.as_str().into()));
     }
 
-    /// Changes the userinfo answer.
+    /// Changes the userinfo response.
     pub fn tamper_userinfo(&self, times: Times, tamper: impl Fn(&mut Value) + Send + Sync + 'static) {
         self.0.userinfo.set(times, Box::new(tamper));
     }
 
-    /// Another `userId` in the profile answer.
+    /// Sets `userId` in the profile response.
     pub fn profile_user_id(&self, times: Times, user_id: impl Into<String>) {
         let user_id = user_id.into();
         self.0.profile.set(times, Box::new(move |answer| answer["userId"] = user_id.as_str().into()));
     }
 
-    /// Changes the organisations answer, as when groups are taken from a person.
+    /// Changes the organisations response, for example removes groups of a person.
     pub fn tamper_organizations(&self, times: Times, tamper: impl Fn(&mut Value) + Send + Sync + 'static) {
         self.0.organizations.set(times, Box::new(tamper));
     }
 
-    /// Changes the profile answer.
+    /// Changes the profile response.
     pub fn tamper_profile(&self, times: Times, tamper: impl Fn(&mut Value) + Send + Sync + 'static) {
         self.0.profile.set(times, Box::new(tamper));
     }
 
-    /// Back to honesty. Counts and records stay.
+    /// Removes all faults. Counts and records stay.
     pub fn clear(&self) {
         self.down(false);
         lock(&self.0.answers).clear();
@@ -147,7 +147,7 @@ impl Faults {
     }
 }
 
-// === what the endpoints ask ===
+// === for the endpoints ===
 
 impl Faults {
     pub(super) fn is_down(&self) -> bool {

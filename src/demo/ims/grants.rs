@@ -1,4 +1,4 @@
-//! What IMS has given out: one-time codes, access tokens, refresh tokens.
+//! The issued one-time codes, access tokens and refresh tokens.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -13,15 +13,15 @@ use super::error::Error;
 use crate::demo::random::{lock, opaque};
 use crate::unix_time::UnixTime;
 
-/// Who a token speaks for, and for what.
+/// The person and scopes of a token.
 #[derive(Clone, Debug)]
 pub(super) struct Grant {
-    /// Tokens that came from one sign-in share it, and die together.
+    /// The same for all tokens of one sign-in. They are revoked together.
     pub(super) family: String,
     /// `None`: a technical account.
     pub(super) username: Option<String>,
     pub(super) scopes: Vec<String>,
-    /// When the person typed the name.
+    /// When the person signed in.
     pub(super) auth_time: UnixTime,
     /// The browser's session at IMS.
     pub(super) session: Option<String>,
@@ -37,7 +37,7 @@ impl Grant {
     }
 }
 
-/// An authorization code and all it is bound to.
+/// An authorization code and the data it is bound to.
 #[derive(Clone, Debug)]
 pub(super) struct Code {
     pub(super) grant: Grant,
@@ -48,7 +48,7 @@ pub(super) struct Code {
     pub(super) expires_at: UnixTime,
 }
 
-/// An access token and what `/ims/validate_token/v1` tells about it.
+/// An access token and its claims for `/ims/validate_token/v1`.
 #[derive(Clone, Debug)]
 pub(super) struct Access {
     pub(super) grant: Grant,
@@ -57,12 +57,12 @@ pub(super) struct Access {
 }
 
 #[derive(Default)]
-pub(super) struct Grants(Mutex<Given>);
+pub(super) struct Grants(Mutex<Issued>);
 
 #[derive(Default)]
-struct Given {
+struct Issued {
     codes: HashMap<String, Code>,
-    /// Used code → family of the tokens it gave.
+    /// Used code → family of its tokens.
     used_codes: HashMap<String, String>,
     access: HashMap<String, Access>,
     refresh: HashMap<String, (Grant, UnixTime)>,
@@ -76,7 +76,7 @@ impl Grants {
         name
     }
 
-    /// Uses up a code. One that is used a second time takes its tokens with it (RFC 6749 §4.1.2).
+    /// Redeems a code. A second use revokes its tokens (RFC 6749 §4.1.2).
     pub(super) fn redeem(
         &self,
         name: &str,
@@ -84,35 +84,35 @@ impl Grants {
         verifier: Option<&str>,
         now: UnixTime,
     ) -> Result<Code, Error> {
-        let mut given = lock(&self.0);
-        if let Some(family) = given.used_codes.get(name).cloned() {
-            given.forget_family(&family);
+        let mut issued = lock(&self.0);
+        if let Some(family) = issued.used_codes.get(name).cloned() {
+            issued.forget_family(&family);
             return Err(Error::InvalidGrant("the code was used before"));
         }
-        let code = given.codes.remove(name).ok_or(Error::InvalidGrant("the code is unknown"))?;
-        given.used_codes.insert(name.to_owned(), code.grant.family.clone());
+        let code = issued.codes.remove(name).ok_or(Error::InvalidGrant("the code is unknown"))?;
+        issued.used_codes.insert(name.to_owned(), code.grant.family.clone());
         if now >= code.expires_at {
             return Err(Error::InvalidGrant("the code has expired"));
         }
         if redirect_uri != Some(code.redirect_uri.as_str()) {
-            return Err(Error::InvalidGrant("redirect_uri is not the one of the authorization request"));
+            return Err(Error::InvalidGrant("redirect_uri differs from the authorization request"));
         }
         if verifier.map(challenge_of) != code.challenge {
-            return Err(Error::InvalidGrant("code_verifier does not fit the code_challenge"));
+            return Err(Error::InvalidGrant("code_verifier does not match the code_challenge"));
         }
         Ok(code)
     }
 
-    pub(super) fn keep_access(&self, token: &str, access: Access) {
-        let mut given = lock(&self.0);
-        if given.access.len() >= MANY {
+    pub(super) fn add_access(&self, token: &str, access: Access) {
+        let mut issued = lock(&self.0);
+        if issued.access.len() >= SWEEP_AT {
             let now = access.expires_at;
-            given.access.retain(|_, kept| kept.expires_at.plus(Duration::from_hours(1)) > now);
+            issued.access.retain(|_, access| access.expires_at.plus(Duration::from_hours(1)) > now);
         }
-        given.access.insert(token.to_owned(), access);
+        issued.access.insert(token.to_owned(), access);
     }
 
-    /// The living access token, or `None`.
+    /// The access token, unless it is unknown or has expired.
     pub(super) fn access(&self, token: &str, now: UnixTime) -> Option<Access> {
         lock(&self.0).access.get(token).filter(|access| now < access.expires_at).cloned()
     }
@@ -127,7 +127,7 @@ impl Grants {
         name
     }
 
-    /// Uses up a refresh token: every refresh returns a new one.
+    /// Redeems a refresh token. It is valid once; every refresh returns a new one.
     pub(super) fn redeem_refresh(&self, name: &str, now: UnixTime) -> Result<Grant, Error> {
         match lock(&self.0).refresh.remove(name) {
             Some((grant, expires_at)) if now < expires_at => Ok(grant),
@@ -136,14 +136,14 @@ impl Grants {
         }
     }
 
-    /// Revokes an access or refresh token; the latter with all of its family (RFC 7009 §2.1). Unknown ones are fine (§2.2).
+    /// Revokes an access token, or a refresh token with its whole family (RFC 7009 §2.1). An unknown token is not an error (§2.2).
     pub(super) fn revoke(&self, token: &str) {
-        let mut given = lock(&self.0);
-        if given.access.remove(token).is_some() {
-            given.revoked.push(token.to_owned());
-        } else if let Some((grant, _)) = given.refresh.get(token).cloned() {
-            given.forget_family(&grant.family);
-            given.revoked.push(token.to_owned());
+        let mut issued = lock(&self.0);
+        if issued.access.remove(token).is_some() {
+            issued.revoked.push(token.to_owned());
+        } else if let Some((grant, _)) = issued.refresh.get(token).cloned() {
+            issued.forget_family(&grant.family);
+            issued.revoked.push(token.to_owned());
         }
     }
 
@@ -160,7 +160,7 @@ impl Grants {
     }
 }
 
-impl Given {
+impl Issued {
     fn forget_family(&mut self, family: &str) {
         self.access.retain(|_, access| access.grant.family != family);
         self.refresh.retain(|_, (grant, _)| grant.family != family);
@@ -172,22 +172,22 @@ fn challenge_of(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
 }
 
-/// From here on expired access tokens are swept.
-const MANY: usize = 10_000;
+/// Number of access tokens above which expired ones are removed.
+const SWEEP_AT: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_challenge_is_the_one_of_the_rfc() {
+    fn the_challenge_matches_the_example_of_the_rfc() {
         // RFC 7636 appendix B.
         let challenge = challenge_of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
         assert_eq!(challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
 
     #[test]
-    fn a_code_used_twice_takes_its_tokens_with_it() {
+    fn a_second_use_of_a_code_revokes_its_tokens() {
         let grants = Grants::default();
         let grant = Grant::new(Some("alice".into()), vec![], UnixTime(0));
         let name = grants.issue_code(Code {
@@ -198,7 +198,7 @@ mod tests {
             expires_at: UnixTime(10),
         });
         assert!(grants.redeem(&name, Some("https://rp/cb"), None, UnixTime(1)).is_ok());
-        grants.keep_access("token", Access { grant, claims: Value::Null, expires_at: UnixTime(10) });
+        grants.add_access("token", Access { grant, claims: Value::Null, expires_at: UnixTime(10) });
         assert!(grants.redeem(&name, Some("https://rp/cb"), None, UnixTime(1)).is_err());
         assert!(grants.access("token", UnixTime(1)).is_none());
     }

@@ -1,4 +1,4 @@
-//! Signing keys, made in memory, and compact JWS (RFC 7515 §7.1).
+//! Signing keys in memory, and compact JWS (RFC 7515 §7.1).
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::faults::Signing;
 use crate::demo::random::{bytes, hex, lock};
 
-/// An RSA key of 2048 bits and its name.
+/// An RSA key of 2048 bits and its key id.
 pub(super) struct SigningKey {
     kid: String,
     pair: KeyPair,
@@ -24,7 +24,7 @@ pub(super) struct SigningKey {
 impl SigningKey {
     fn generate() -> io::Result<Self> {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| io::Error::other("no RSA key"))?;
-        // The shape of IMS's key names; the random part tells one simulator's keys from another's.
+        // The format of IMS's key ids. The random part makes the keys of each simulator different.
         Ok(Self { kid: format!("ims_demo-key-{}", hex(&bytes::<4>())), pair })
     }
 
@@ -32,7 +32,7 @@ impl SigningKey {
         &self.kid
     }
 
-    /// Header and claims, signed with RS256.
+    /// Signs header and claims with RS256.
     pub(super) fn sign(&self, header: &Value, claims: &Value) -> io::Result<String> {
         let input = signing_input(header, claims);
         let signature = self.rs256(&input)?;
@@ -69,7 +69,7 @@ impl SigningKey {
     }
 }
 
-/// The key in use and, after a rotation, the one before.
+/// The current key and, after a rotation, the previous key.
 pub(super) struct Keys(Mutex<Vec<Arc<SigningKey>>>);
 
 impl Keys {
@@ -94,7 +94,7 @@ impl Keys {
         json!({ "keys": keys })
     }
 
-    /// Signs as told, honestly or not.
+    /// Signs in the given way, valid or not.
     pub(super) fn sign_as(
         &self,
         signing: &Signing,
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stock_library_verifies_the_signature_with_the_published_key() {
+    fn another_library_verifies_the_signature_with_the_published_key() {
         let keys = Keys::generate().unwrap();
         let header = json!({ "alg": "RS256", "kid": keys.current().kid() });
         let token = keys.current().sign(&header, &json!({ "sub": "s", "exp": 4_000_000_000_u64 })).unwrap();

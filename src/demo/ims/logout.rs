@@ -10,7 +10,7 @@ use url::Url;
 use super::Ims;
 use crate::demo::wire::{Form, found};
 
-/// Goes to `redirect_uri` only if it is of the origin of a registered one; anywhere else would be an open redirect.
+/// Redirects to `redirect_uri` only if a registered URI has the same origin. Otherwise it would be an open redirect.
 pub(super) async fn logout(
     State(ims): State<Arc<Ims>>,
     RawQuery(query): RawQuery,

@@ -1,4 +1,4 @@
-//! Logout tokens (OpenID Connect Back-Channel Logout 1.0 §2.4), honest or not.
+//! Logout tokens (OpenID Connect Back-Channel Logout 1.0 §2.4), valid or not.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use super::{ImsSimulator, Signing};
 use crate::demo::random::{bytes, hex};
 
 impl ImsSimulator {
-    /// A logout token about nobody yet: `change` gets header and claims, and names `sub` or `sid`.
+    /// A logout token without a subject. `change` adds `sub` or `sid`, and may change any part of header and claims.
     pub fn logout_token(
         &self,
         signing: &Signing,
@@ -29,7 +29,7 @@ impl ImsSimulator {
         ims.keys.sign_as(signing, &mut header, &claims)
     }
 
-    /// The sessions at IMS of this person: `sid` in their `id_token`s.
+    /// The IMS sessions of this person: the `sid` values of their `id_token`s.
     pub fn sessions_of(&self, username: &str) -> Vec<String> {
         self.ims.browsers.sessions_of(username)
     }

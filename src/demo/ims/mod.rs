@@ -1,5 +1,5 @@
-//! A stand-in for Adobe IMS: discovery, authorization code with PKCE, tokens with IMS's odd claims, organisations,
-//! profile, revocation, logout.
+//! The IMS simulator: discovery, authorization code with PKCE, tokens with IMS's non-standard claims, organisations, profile,
+//! revocation, logout.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -42,7 +42,7 @@ mod tokens;
 pub use faults::{Endpoint, Faults, Signing};
 pub use recorded::RecordedRequest;
 
-/// What the simulator knows: the client Adobe would have provisioned, and the people.
+/// The setup of the simulator: the registered client and the people.
 #[derive(Clone, Debug)]
 pub struct ImsOptions {
     /// Where to listen; port 0 takes a free one.
@@ -51,16 +51,16 @@ pub struct ImsOptions {
     pub client_id: String,
     /// Its secret.
     pub client_secret: SecretString,
-    /// Registered redirect URIs, compared exactly; the first one receives errors that name none.
+    /// Registered redirect URIs, compared exactly. The first one receives errors of requests without a redirect URI.
     pub redirect_uris: Vec<String>,
-    /// The demo organisation, `<24 hex>@AdobeOrg`: where the technical account belongs.
+    /// The demo organisation, `<24 hex>@AdobeOrg`. The technical account belongs to it.
     pub organization_id: String,
     /// Who can sign in.
     pub people: Vec<Person>,
     /// The clock of every token and code.
     pub clock: Clock,
-    /// Whether a token answer holds a refresh token when the scope `offline_access` was asked for. Whether the client
-    /// may ask for it at all is a matter of `scopes`.
+    /// Whether a token response with the scope `offline_access` has a refresh token. `scopes` decides whether the client may
+    /// request this scope.
     pub refresh_tokens: bool,
     /// Scopes provisioned for the client; any other is `invalid_scope`.
     pub scopes: Vec<String>,
@@ -123,32 +123,32 @@ impl ImsSimulator {
         format!("{}/ims/sign-in", self.url())
     }
 
-    /// Makes the simulator misbehave. Clones act on the same simulator.
+    /// Fault injection. Clones act on the same simulator.
     pub fn faults(&self) -> Faults {
         self.ims.faults.clone()
     }
 
-    /// Signs with a new key from now on; `/ims/keys` publishes the new one and the one before.
+    /// Signs with a new key from now on. `/ims/keys` publishes the new key and the previous one.
     pub fn rotate_keys(&self) -> io::Result<()> {
         self.ims.keys.rotate()
     }
 
-    /// The public key in use, PEM: what an attacker would use as an HS256 secret.
+    /// The current public key, PEM. An attacker could try it as an HS256 secret.
     pub fn public_key_pem(&self) -> String {
         self.ims.keys.current().public_key_pem()
     }
 
-    /// How often `/ims/keys` was asked.
+    /// Number of requests to `/ims/keys`.
     pub fn keys_fetches(&self) -> usize {
         self.ims.faults.fetches(Endpoint::Keys)
     }
 
-    /// How often an endpoint was asked, faults included.
+    /// Number of requests to an endpoint, including those with faults.
     pub fn requests_to(&self, endpoint: Endpoint) -> usize {
         self.ims.faults.fetches(endpoint)
     }
 
-    /// The latest requests to the token endpoint, oldest first, faults included.
+    /// The latest requests to the token endpoint, oldest first, including those with faults.
     pub fn token_requests(&self) -> Vec<RecordedRequest> {
         self.ims.faults.token_requests()
     }
@@ -158,35 +158,35 @@ impl ImsSimulator {
         self.ims.grants.revoked()
     }
 
-    /// Browser sessions alive at IMS.
+    /// Number of browser sessions at IMS.
     pub fn browser_sessions(&self) -> usize {
         self.ims.browsers.count()
     }
 
-    /// Makes every access token issued so far unknown, as an administrator at Adobe would.
+    /// Invalidates all access tokens issued so far, as an Adobe administrator can.
     pub fn invalidate_access_tokens(&self) {
         self.ims.grants.forget_access_tokens();
     }
 
-    /// Makes every refresh token given out so far unknown: `invalid_grant` for who uses it.
+    /// Invalidates all refresh tokens issued so far. Their use gives `invalid_grant`.
     pub fn invalidate_refresh_tokens(&self) {
         self.ims.grants.forget_refresh_tokens();
     }
 
-    /// The refresh tokens that were sent to the token endpoint, oldest first, whatever came of it.
+    /// The refresh tokens sent to the token endpoint, oldest first, successful or not.
     pub fn refreshes(&self) -> Vec<String> {
         let requests = self.token_requests().into_iter();
         let refreshes = requests.filter(|request| request.field("grant_type") == Some("refresh_token"));
         refreshes.filter_map(|request| request.field("refresh_token").map(str::to_owned)).collect()
     }
 
-    /// Ends the listener and every connection; afterwards the port refuses connections.
+    /// Stops the listener and closes every connection. Afterwards the port refuses connections.
     pub async fn stop(&self) {
         self.listening.stop().await;
     }
 }
 
-/// What every endpoint shares.
+/// The state of all endpoints.
 struct Ims {
     url: String,
     options: ImsOptions,
@@ -201,7 +201,7 @@ impl Ims {
         &self.url
     }
 
-    /// Where IMS sends a browser whose `redirect_uri` it does not know.
+    /// The target for a browser with an unregistered `redirect_uri`.
     fn default_redirect(&self) -> String {
         format!("{}/ims/default-redirect", self.url)
     }

@@ -13,7 +13,7 @@ use super::client_auth::authenticate;
 use super::error::Error;
 use crate::demo::wire::Form;
 
-/// 200 for a valid and for an invalid token; Campaign asks here.
+/// Answers 200 for valid and invalid tokens. Campaign calls this endpoint.
 pub(super) async fn validate_token(State(ims): State<Arc<Ims>>, body: Bytes) -> Result<Json<Value>, Error> {
     let form = Form::parse(&body);
     if form.get("client_id") != Some(&ims.options.client_id) {
@@ -30,7 +30,7 @@ pub(super) async fn validate_token(State(ims): State<Arc<Ims>>, body: Bytes) -> 
     }))
 }
 
-/// RFC 7009: 200 and an empty body, also for an unknown token.
+/// Answers 200 with an empty body, also for an unknown token (RFC 7009 §2.2).
 pub(super) async fn revoke(
     State(ims): State<Arc<Ims>>,
     headers: HeaderMap,

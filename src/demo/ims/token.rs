@@ -1,4 +1,4 @@
-//! `/ims/token/v3`: three grant types.
+//! `/ims/token/v3`: the token endpoint with three grant types.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ fn answer(ims: &Ims, headers: &HeaderMap, body: &[u8]) -> Result<Value, Error> {
             let token = required("refresh_token", "refresh_token is missing")?;
             let scopes = provisioned(ims, form.get("scope"))?;
             let mut grant = ims.grants.redeem_refresh(token, now)?;
-            // RFC 6749 §6: a refresh may narrow the scope, never widen it.
+            // A refresh may reduce the scope, but not extend it (RFC 6749 §6).
             if !scopes.is_empty() {
                 grant.scopes.retain(|scope| scopes.contains(scope));
             }

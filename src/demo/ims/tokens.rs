@@ -1,4 +1,4 @@
-//! The tokens themselves: an `id_token` by the book, and an access token with IMS's odd claims.
+//! Issues tokens: a standard `id_token`, and an access token with IMS's non-standard claims.
 
 use std::io;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::demo::people::Person;
 use crate::demo::random::{bytes, hex};
 
 impl Ims {
-    /// The person a grant speaks for.
+    /// The person of a grant; `None` for a technical account.
     pub(super) fn person(&self, grant: &Grant) -> Option<&Person> {
         let username = grant.username.as_ref()?;
         self.options.people.iter().find(|person| &person.username == username)
     }
 
-    /// The answer of the token endpoint for a grant: the tokens its scopes ask for.
+    /// The response of the token endpoint: the tokens for the grant's scopes.
     pub(super) fn token_answer(&self, grant: &Grant, nonce: Option<&str>) -> io::Result<Value> {
         let access_token = self.issue_access_token(grant)?;
         let mut answer = json!({ "token_type": "bearer", "expires_in": self.options.token_lifetime.as_secs().saturating_sub(1) });
@@ -69,7 +69,7 @@ impl Ims {
         self.keys.sign_as(&signing, &mut header, &claims)
     }
 
-    /// No `iss`, `aud`, `exp`; times are milliseconds in strings; `x5u` is a bare file name.
+    /// As at IMS: no `iss`, `aud` and `exp`; times are milliseconds in strings; `x5u` is a file name without a path.
     fn issue_access_token(&self, grant: &Grant) -> io::Result<String> {
         let key = self.keys.current();
         let now = self.options.clock.now();
@@ -99,7 +99,7 @@ impl Ims {
         });
         let token = key.sign(&header, &claims)?;
         let expires_at = now.plus(self.options.token_lifetime);
-        self.grants.keep_access(&token, Access { grant: grant.clone(), claims, expires_at });
+        self.grants.add_access(&token, Access { grant: grant.clone(), claims, expires_at });
         Ok(token)
     }
 }
