@@ -1,4 +1,4 @@
-//! What the token endpoint received, for tests.
+//! Requests to the token endpoint, recorded for tests.
 
 use http::HeaderMap;
 
