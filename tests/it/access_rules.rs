@@ -20,7 +20,7 @@ async fn without_a_session_each_kind_of_client_gets_its_own_challenge_and_nothin
         RawRequest::get("/").navigation(),
         RawRequest::get("/no/such/page?x=/r/test").navigation(),
     ] {
-        let answer = navigation.of(&world).await;
+        let answer = navigation.send_to(&world).await;
         assert_eq!(answer.status(), 303);
         let location = answer.field("location").unwrap();
         assert!(location.starts_with(&format!("{}/ims/authorize/v2?", world.ims.url())), "{location}");
@@ -45,7 +45,7 @@ async fn without_a_session_each_kind_of_client_gets_its_own_challenge_and_nothin
         RawRequest::get("/view/home").with("Cookie: __sessiontoken=___C8B4A541-48DC-4C97-95AD-066930FD3892"),
         RawRequest::get("/view/home").with("Cookie: __Host-imsgate=AAAAAAAAAAAAAAAAAAAAAA"),
     ] {
-        let answer = program.of(&world).await;
+        let answer = program.send_to(&world).await;
         assert_eq!(answer.status(), 401);
         assert_eq!(answer.field("content-type"), Some("application/json"));
         assert_eq!(answer.field("cache-control"), Some("no-store"));
@@ -60,7 +60,7 @@ async fn without_a_session_each_kind_of_client_gets_its_own_challenge_and_nothin
         RawRequest::post("/anything", envelope).with("Content-Type: application/soap+xml;charset=UTF-8"),
         RawRequest::post("/nl/jsp/soaprouter.jsp", envelope).with("Authorization: Bearer junk"),
     ] {
-        let answer = soap.of(&world).await;
+        let answer = soap.send_to(&world).await;
         assert_eq!(answer.status(), 403);
         assert!(answer.field("content-type").unwrap().starts_with("text/xml"), "{:?}", answer.head);
         let fault = "XSV-350008 Session has expired or is invalid. Please reconnect.";
@@ -113,7 +113,7 @@ async fn public_paths_are_open_and_carry_no_identity() {
                 .with(
                     "Cookie: uuid230=1; __sessiontoken=eve; __Host-imsgate=eve; __Host-imsgate-login-eve=1",
                 );
-            forged.of(&world).await;
+            forged.send_to(&world).await;
         }
     }
     assert_eq!(reached(&world), paths.repeat(3), "each reached Campaign");
@@ -125,7 +125,7 @@ async fn public_paths_are_open_and_carry_no_identity() {
             request.headers.iter().find(|(name, _)| name.starts_with("x-ims") || name.contains("group"));
         assert_eq!(identity, None, "{}", request.path_and_query);
     }
-    assert_eq!(RawRequest::get("/r/test").of(&world).await.status(), 200);
+    assert_eq!(RawRequest::get("/r/test").send_to(&world).await.status(), 200);
     world.stop().await;
 }
 
@@ -166,7 +166,7 @@ async fn nothing_in_a_request_makes_another_path_public() {
         "/r/x%253ay",
         "/r/..%C2%A5view",
     ] {
-        assert_eq!(RawRequest::get(path).of(&world).await.status(), 401, "{path}");
+        assert_eq!(RawRequest::get(path).send_to(&world).await.status(), 401, "{path}");
     }
     for field in [
         "User-Agent: GoogleHC/1.0",
@@ -180,7 +180,7 @@ async fn nothing_in_a_request_makes_another_path_public() {
         "X-Ims-User: alice",
     ] {
         for method in ["GET", "OPTIONS", "HEAD"] {
-            let answer = RawRequest::new(method, "/view/home").with(field).of(&world).await;
+            let answer = RawRequest::new(method, "/view/home").with(field).send_to(&world).await;
             assert_eq!(answer.status(), 401, "{method} {field}");
         }
     }
@@ -219,10 +219,10 @@ async fn closed_paths_are_closed_to_everybody() {
             RawRequest::get(path).session(&alice),
             RawRequest::post(path, "a").session(&alice),
         ] {
-            let answer = ask.of(&world).await;
+            let answer = ask.send_to(&world).await;
             assert_eq!((answer.status(), &answer.json()["error"]), (403, &json!("closed")), "{path}");
         }
-        let page = RawRequest::get(path).navigation().session(&alice).of(&world).await;
+        let page = RawRequest::get(path).navigation().session(&alice).send_to(&world).await;
         assert_eq!(page.status(), 403);
         assert!(page.field("content-type").unwrap().starts_with("text/html"));
     }
@@ -297,7 +297,7 @@ async fn a_request_must_have_exactly_one_host_of_the_gateway() {
     }
     assert_eq!(reached(&world), [""; 0]);
 
-    let absolute = RawRequest::get(&format!("https://{own}/r/test")).of(&world).await;
+    let absolute = RawRequest::get(&format!("https://{own}/r/test")).send_to(&world).await;
     assert_eq!((absolute.status(), reached(&world)), (200, vec!["/r/test".to_owned()]));
     world.stop().await;
 }

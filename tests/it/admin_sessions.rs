@@ -80,7 +80,7 @@ async fn a_page_in_the_operators_browser_cannot_read_or_end_sessions() {
         }
     }
     assert_eq!(
-        RawRequest::new("DELETE", "/sessions?user=alice@example.com").of(&world).await.status(),
+        RawRequest::new("DELETE", "/sessions?user=alice@example.com").send_to(&world).await.status(),
         401,
         "public"
     );

@@ -78,7 +78,7 @@ async fn sign_ins_from_one_address_are_limited_and_a_refused_one_can_go_on() {
         let mut line = request::connect(&world).await;
         let mut statuses = Vec::new();
         for _ in 0..20 {
-            line.send(RawRequest::get(path).kept(request::host(&world))).await;
+            line.send(RawRequest::get(path).keep_alive(request::host(&world))).await;
             let answer = line.answer(false).await.unwrap();
             if answer.status() == 429 {
                 assert_eq!(answer.json()["error"], "too_many_requests");
@@ -115,7 +115,7 @@ async fn sign_ins_through_trusted_proxies_are_not_limited() {
         .start()
         .await;
     for _ in 0..10 {
-        assert_eq!(RawRequest::get("/ims/login").of(&world).await.status(), 303);
+        assert_eq!(RawRequest::get("/ims/login").send_to(&world).await.status(), 303);
     }
     world.stop().await;
 }
@@ -126,7 +126,7 @@ async fn many_people_behind_one_address_can_sign_in_at_the_same_time() {
     // Hundreds of people press the button in the same second.
     let mut line = request::connect(&world).await;
     for _ in 0..500 {
-        line.send(RawRequest::get("/ims/login").kept(request::host(&world))).await;
+        line.send(RawRequest::get("/ims/login").keep_alive(request::host(&world))).await;
         assert_eq!(line.answer(false).await.unwrap().status(), 303);
     }
     world.signed_in("alice").await;

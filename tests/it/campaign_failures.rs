@@ -32,15 +32,15 @@ async fn when_campaign_is_unreachable_people_get_a_page_programs_json_and_soap_c
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.stop().await;
     for path in ["/view/home", "/r/test"] {
-        let page = RawRequest::get(path).session(&alice).navigation().of(&world).await;
+        let page = RawRequest::get(path).session(&alice).navigation().send_to(&world).await;
         assert_eq!(page.status(), 502);
         assert!(page.field("content-type").unwrap().starts_with("text/html"));
         assert!(page.text().contains(page.field("x-request-id").unwrap()));
-        let program = RawRequest::post(path, "a=b").session(&alice).of(&world).await;
+        let program = RawRequest::post(path, "a=b").session(&alice).send_to(&world).await;
         assert_eq!((program.status(), &program.json()["error"]), (502, &json!("campaign_unavailable")));
         assert_eq!(program.json()["request_id"].as_str(), program.field("x-request-id"));
         let soap = RawRequest::post(path, "<x/>").with("SoapAction: xtk:session#GetOption").session(&alice);
-        let soap = soap.of(&world).await;
+        let soap = soap.send_to(&world).await;
         assert_eq!((soap.status(), soap.field("content-type")), (502, Some("text/xml; charset=utf-8")));
         let id = soap.field("x-request-id").unwrap();
         assert!(
@@ -55,7 +55,7 @@ async fn when_campaign_is_unreachable_people_get_a_page_programs_json_and_soap_c
         }
     }
     assert_eq!(
-        RawRequest::get("/ims/me").session(&alice).of(&world).await.status(),
+        RawRequest::get("/ims/me").session(&alice).send_to(&world).await.status(),
         200,
         "the session is alive"
     );
@@ -76,7 +76,7 @@ async fn one_of_two_upstreams_is_enough() {
     let world = in_front_of(&[&dead, &alive.url]).start().await;
     for number in 0..6 {
         let ask = if number % 2 == 0 { RawRequest::get("/r/x") } else { RawRequest::post("/r/x", "a=b") };
-        assert_eq!(ask.of(&world).await.text(), "ok", "{number}");
+        assert_eq!(ask.send_to(&world).await.text(), "ok", "{number}");
     }
     assert_eq!(alive.seen().len(), 6);
     world.stop().await;
@@ -99,7 +99,7 @@ async fn a_connection_closed_while_idle_loses_no_response() {
         RawRequest::post("/r/3", "a"),
         RawRequest::get("/r/4"),
     ] {
-        assert_eq!(ask.of(&world).await.status(), 200);
+        assert_eq!(ask.send_to(&world).await.status(), 200);
         // The gateway shows nowhere that it has noticed the end of the connection.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -125,7 +125,7 @@ async fn connections_to_campaign_are_reused() {
     let mut clients = tokio::task::JoinSet::new();
     for _ in 0..CLIENTS {
         let mut line = request::connect(&world).await;
-        let get = RawRequest::get("/r/x").kept(request::host(&world));
+        let get = RawRequest::get("/r/x").keep_alive(request::host(&world));
         clients.spawn(async move {
             for _ in 0..50 {
                 line.send(&get).await;
@@ -155,20 +155,20 @@ async fn unsafe_requests_are_never_repeated() {
     let world = in_front_of(&[&upstream.url]).start().await;
     let idle = Duration::from_millis(1100);
 
-    assert_eq!(RawRequest::get("/r/1").of(&world).await.status(), 200);
+    assert_eq!(RawRequest::get("/r/1").send_to(&world).await.status(), 200);
     tokio::time::sleep(idle).await;
-    let safe = RawRequest::get("/r/safe").of(&world).await;
+    let safe = RawRequest::get("/r/safe").send_to(&world).await;
     assert_eq!(safe.status(), 200, "safe to repeat (RFC 9110 §9.2.2)");
     assert_eq!(upstream.seen(), ["GET /r/1 HTTP/1.1", "GET /r/safe HTTP/1.1", "GET /r/safe HTTP/1.1"]);
 
     tokio::time::sleep(idle).await;
-    let unsafe_ = RawRequest::post("/r/order", "one").of(&world).await;
+    let unsafe_ = RawRequest::post("/r/order", "one").send_to(&world).await;
     assert_eq!(unsafe_.status(), 502);
     let orders = upstream.seen().iter().filter(|line| line.contains("/r/order")).count();
     assert_eq!(orders, 1, "{:?}", upstream.seen());
 
     // A GET with a body is not repeated, because the body is gone.
-    assert_eq!(RawRequest::get("/r/2").of(&world).await.status(), 200);
+    assert_eq!(RawRequest::get("/r/2").send_to(&world).await.status(), 200);
     tokio::time::sleep(idle).await;
     let with_body = RawRequest::get("/r/query").with("Content-Length: 3");
     let mut line = request::connect(&world).await;
@@ -184,13 +184,13 @@ async fn an_incomplete_response_never_looks_complete() {
     let alice = world.signed_in("alice").await.session().unwrap();
     for _ in 0..3 {
         let mut line = request::connect(&world).await;
-        line.send(RawRequest::get("/demo/drop").session(&alice).kept(request::host(&world))).await;
+        line.send(RawRequest::get("/demo/drop").session(&alice).keep_alive(request::host(&world))).await;
         let head = line.head().await.unwrap();
         assert_eq!(head.status(), 200);
         assert!(line.body(&head).await.is_err(), "the client sees that it is not whole");
         assert!(line.rest().await.is_empty(), "and the connection ends");
     }
-    assert_eq!(RawRequest::get("/view/home").session(&alice).of(&world).await.status(), 200);
+    assert_eq!(RawRequest::get("/view/home").session(&alice).send_to(&world).await.status(), 200);
 
     let mut sender = request::http2::<http_body_util::Empty<bytes::Bytes>>(&world).await;
     let request = http::Request::get(format!("{}/demo/drop", world.origin))
@@ -217,11 +217,11 @@ async fn an_incomplete_chunked_response_has_no_last_chunk() {
     .await;
     let world = in_front_of(&[&upstream.url]).start().await;
     let mut line = request::connect(&world).await;
-    line.send(RawRequest::get("/r/x").kept(request::host(&world))).await;
+    line.send(RawRequest::get("/r/x").keep_alive(request::host(&world))).await;
     let head = line.head().await.unwrap();
     assert_eq!(head.field("transfer-encoding"), Some("chunked"));
     assert!(line.body(&head).await.is_err());
-    assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok", "over a new connection");
+    assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok", "over a new connection");
     world.stop().await;
 }
 
@@ -238,7 +238,7 @@ async fn responses_that_are_not_http_become_a_502() {
     let upstream = Upstream::answering(nonsense).await;
     let world = upstream.world().await;
     for (number, nonsense) in nonsense.into_iter().enumerate() {
-        let answer = RawRequest::post(&format!("/r/{number}"), "a").of(&world).await;
+        let answer = RawRequest::post(&format!("/r/{number}"), "a").send_to(&world).await;
         assert_eq!(
             (answer.status(), &answer.json()["error"]),
             (502, &json!("campaign_unavailable")),
@@ -255,9 +255,9 @@ async fn a_silent_campaign_becomes_a_504() {
         .start()
         .await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    let program = RawRequest::post("/demo/slow/60000", "a=b").session(&alice).of(&world).await;
+    let program = RawRequest::post("/demo/slow/60000", "a=b").session(&alice).send_to(&world).await;
     assert_eq!((program.status(), &program.json()["error"]), (504, &json!("campaign_unavailable")));
-    let page = RawRequest::get("/demo/slow/60000").session(&alice).navigation().of(&world).await;
+    let page = RawRequest::get("/demo/slow/60000").session(&alice).navigation().send_to(&world).await;
     assert_eq!(page.status(), 504);
     for answer in [&program, &page] {
         assert!(answer.field("retry-after").is_some(), "{}", answer.text());

@@ -46,7 +46,7 @@ async fn a_page_is_requested_again_with_a_new_campaign_session() {
     world.campaign.forget_requests();
     let page =
         RawRequest::get("/view/home?a=1").session(&alice).with("Sec-Fetch-Site: same-origin").navigation();
-    let answer = page.of(&world).await;
+    let answer = page.send_to(&world).await;
     assert_eq!(answer.status(), 200);
     assert!(tells_who_was_here(&answer), "for forms that carry the new security token");
     assert_eq!(logons(&world), 1);
@@ -61,7 +61,7 @@ async fn a_page_is_requested_again_with_a_new_campaign_session() {
     assert_eq!(cookies[1], format!("__sessiontoken={}", live[0].session_token));
     assert_eq!(tokens[1], live[0].security_token);
     // From here on, every request is sent once.
-    assert_eq!(page.of(&world).await.status(), 200);
+    assert_eq!(page.send_to(&world).await.status(), 200);
     assert_eq!(requests(&world, "/view/home?a=1").len(), 3);
     world.stop().await;
 }
@@ -73,7 +73,7 @@ async fn a_cross_site_request_gets_no_security_token_by_being_repeated() {
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();
     let page = RawRequest::get("/view/home").session(&alice).with("Sec-Fetch-Site: cross-site").navigation();
-    assert_eq!(page.of(&world).await.status(), 200);
+    assert_eq!(page.send_to(&world).await.status(), 200);
     let tries = requests(&world, "/view/home");
     assert_eq!(tries.len(), 2);
     assert!(tries.iter().all(|request| request.header("x-security-token").is_none()));
@@ -87,7 +87,7 @@ async fn many_requests_at_once_make_one_logon() {
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();
     let page = RawRequest::get("/view/home").session(&alice);
-    let pages = futures_util::future::join_all((0..40).map(|_| page.of(&world))).await;
+    let pages = futures_util::future::join_all((0..40).map(|_| page.send_to(&world))).await;
     assert!(pages.iter().all(|page| page.status() == 200));
     assert_eq!(logons(&world), 1);
     assert_eq!(world.campaign.sessions().len(), 1);
@@ -101,12 +101,12 @@ async fn a_request_with_a_body_is_never_repeated_and_the_next_one_succeeds() {
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();
     let upload = RawRequest::post("/demo/upload", "a=b").session(&alice);
-    let refused = upload.of(&world).await;
+    let refused = upload.send_to(&world).await;
     assert_eq!(refused.status(), 403);
     assert!(refused.text().contains(EXPIRED), "Campaign's own answer, whole: {}", refused.text());
     assert_eq!(requests(&world, "/demo/upload").len(), 1);
     assert_eq!(logons(&world), 1);
-    assert_eq!(upload.of(&world).await.status(), 200);
+    assert_eq!(upload.send_to(&world).await.status(), 200);
     world.stop().await;
 }
 
@@ -114,14 +114,14 @@ async fn a_request_with_a_body_is_never_repeated_and_the_next_one_succeeds() {
 async fn an_expired_session_with_status_200_of_an_old_build_is_recognised() {
     let world = World::builder().campaign(|options| options.legacy_fault_status = true).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    assert!(!soap_call(&alice).of(&world).await.text().contains(EXPIRED));
+    assert!(!soap_call(&alice).send_to(&world).await.text().contains(EXPIRED));
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();
-    let fault = soap_call(&alice).of(&world).await;
+    let fault = soap_call(&alice).send_to(&world).await;
     assert_eq!(fault.status(), 200);
     assert!(fault.text().contains(EXPIRED) && fault.text().ends_with("</SOAP-ENV:Envelope>"));
     assert_eq!(logons(&world), 1);
-    assert!(!soap_call(&alice).of(&world).await.text().contains(EXPIRED));
+    assert!(!soap_call(&alice).send_to(&world).await.text().contains(EXPIRED));
     world.stop().await;
 }
 
@@ -132,7 +132,7 @@ async fn an_expired_session_in_a_compressed_response_is_recognised() {
     let page = RawRequest::get("/view/home").session(&alice).navigation().with("Accept-Encoding: gzip");
     for logons_so_far in 0..2 {
         world.campaign.forget_requests();
-        let answer = page.of(&world).await;
+        let answer = page.send_to(&world).await;
         assert_eq!((answer.status(), answer.field("content-encoding")), (200, Some("gzip")));
         assert!(answer.body.starts_with(&[0x1f, 0x8b]), "as Campaign wrote it");
         assert_eq!(
@@ -143,9 +143,9 @@ async fn an_expired_session_in_a_compressed_response_is_recognised() {
     }
     world.clock.advance(Duration::from_secs(11));
     let upload = RawRequest::post("/demo/upload", "a=b").session(&alice).with("Accept-Encoding: gzip");
-    let refused = upload.of(&world).await;
+    let refused = upload.send_to(&world).await;
     assert_eq!((refused.status(), refused.field("content-encoding")), (403, Some("gzip")));
-    assert_eq!(upload.of(&world).await.status(), 200, "the next one goes well");
+    assert_eq!(upload.send_to(&world).await.status(), 200, "the next one goes well");
     world.stop().await;
 }
 
@@ -184,7 +184,7 @@ async fn the_code_inside_a_record_is_data() {
             world.campaign.faults().soap_answer(Times::Once, Substitute::Text(kind, text.clone()));
             let call = soap_call(&alice);
             let call = if gzip { call.with("Accept-Encoding: gzip") } else { call };
-            let answer = call.of(&world).await;
+            let answer = call.send_to(&world).await;
             assert_eq!(answer.status(), 200);
             assert!(if gzip { answer.body.starts_with(&[0x1f, 0x8b]) } else { answer.text() == text });
             assert_eq!(
@@ -209,7 +209,7 @@ async fn a_fault_after_a_long_soap_header_is_recognised() {
     );
     world.campaign.forget_requests();
     world.campaign.faults().soap_answer(Times::Once, Substitute::Text("application/soap+xml", fault.clone()));
-    let answer = soap_call(&alice).of(&world).await;
+    let answer = soap_call(&alice).send_to(&world).await;
     assert_eq!((answer.status(), answer.text()), (200, fault));
     assert_eq!(logons(&world), 1);
     world.stop().await;
@@ -223,10 +223,10 @@ async fn the_announced_lifetime_of_a_campaign_session_avoids_a_refused_request()
     world.campaign.forget_requests();
     let upload = RawRequest::post("/demo/upload", "a=b").session(&alice);
     world.clock.advance(Duration::from_mins(18));
-    assert_eq!(upload.of(&world).await.status(), 200);
+    assert_eq!(upload.send_to(&world).await.status(), 200);
     assert_eq!(logons(&world), 0);
     world.clock.advance(Duration::from_mins(2));
-    let answer = upload.of(&world).await;
+    let answer = upload.send_to(&world).await;
     assert_eq!(answer.status(), 200, "not lost, though its body could not be sent twice");
     assert!(tells_who_was_here(&answer));
     assert_eq!((logons(&world), requests(&world, "/demo/upload").len()), (1, 2));
@@ -242,19 +242,19 @@ async fn failed_campaign_logons_are_not_repeated_at_once() {
     world.campaign.faults().refuse_bearer_logon(Times::Always, LogonRefusal::InvalidLogin);
     let page = RawRequest::get("/view/home").session(&alice);
     for _ in 0..5 {
-        let answer = page.of(&world).await;
+        let answer = page.send_to(&world).await;
         assert_eq!(answer.status(), 403);
         assert!(answer.text().contains(EXPIRED));
     }
     assert_eq!(logons(&world), 1);
     assert_eq!(
-        RawRequest::get("/ims/me").session(&alice).of(&world).await.status(),
+        RawRequest::get("/ims/me").session(&alice).send_to(&world).await.status(),
         200,
         "the session is alive"
     );
     world.campaign.faults().clear();
     world.clock.advance(Duration::from_secs(11));
-    assert_eq!(page.of(&world).await.status(), 200);
+    assert_eq!(page.send_to(&world).await.status(), 200);
     assert_eq!(logons(&world), 2);
     world.stop().await;
 }
@@ -266,11 +266,11 @@ async fn other_refusals_and_other_texts_are_left_alone() {
     world.campaign.forget_requests();
     world.campaign.faults().answer(Times::Once, Substitute::Status(StatusCode::FORBIDDEN.as_u16()));
     let page = RawRequest::get("/view/home").session(&alice);
-    let refused = page.of(&world).await;
+    let refused = page.send_to(&world).await;
     assert_eq!((refused.status(), &refused.json()["error"]), (403, &"server_error".into()));
     let text = format!("how to mend {EXPIRED} {}", "x".repeat(100_000));
     world.campaign.faults().answer(Times::Once, Substitute::Text("text/html", text.clone()));
-    assert_eq!(page.of(&world).await.text(), text);
+    assert_eq!(page.send_to(&world).await.text(), text);
     assert_eq!((logons(&world), requests(&world, "/view/home").len()), (0, 2));
     world.stop().await;
 }

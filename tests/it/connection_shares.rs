@@ -21,7 +21,7 @@ const END_STREAM: u8 = 1;
 const WINDOW_UPDATE: u8 = 8;
 
 /// One worker with eight connections: four for callers without a session, two of these for each address.
-fn eight(grace: Duration) -> Builder {
+fn eight_connections(grace: Duration) -> Builder {
     with_admin()
         .config(move |config| {
             config.listen.workers = 1;
@@ -67,7 +67,7 @@ async fn uploads(world: &World, count: usize, length: usize, begun: &str) -> Vec
     for _ in 0..count {
         let mut line = request::connect(world).await;
         let head = RawRequest::new("POST", "/webApp/x").with(&format!("Content-Length: {length}"));
-        line.send([&head.kept(request::host(world)), begun.as_bytes()].concat()).await;
+        line.send([&head.keep_alive(request::host(world)), begun.as_bytes()].concat()).await;
         lines.push(line);
     }
     lines
@@ -82,14 +82,15 @@ async fn reached(world: &World, limit: &str) {
 async fn people_work(world: &World, session: &str) {
     for _ in 0..8 {
         let answer =
-            tokio::time::timeout(PATIENCE, RawRequest::get("/demo/echo").session(session).of(world)).await;
+            tokio::time::timeout(PATIENCE, RawRequest::get("/demo/echo").session(session).send_to(world))
+                .await;
         assert_eq!(answer.expect("in time").status(), 200);
     }
 }
 
 #[tokio::test]
 async fn unread_responses_leave_connections_for_people_and_for_other_addresses() {
-    let world = eight(LONG).start().await;
+    let world = eight_connections(LONG).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let mut readers = Vec::new();
     for _ in 0..3 {
@@ -128,13 +129,13 @@ async fn status_of(stream: &mut wire::Stream) -> [u8; 1] {
 
 #[tokio::test]
 async fn a_small_body_that_does_not_arrive_holds_no_connection_to_campaign() {
-    let world = eight(SHORT).start().await;
+    let world = eight_connections(SHORT).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
     let lines = uploads(&world, 30, 20, "a").await;
     people_work(&world, &alice).await;
     // Others without a session are served too: no connection is held.
-    assert_eq!(RawRequest::post("/webApp/x", "a=b").of(&world).await.status(), 200);
+    assert_eq!(RawRequest::post("/webApp/x", "a=b").send_to(&world).await.status(), 200);
     let statuses = futures_util::future::join_all(lines.into_iter().map(|mut line| async move {
         tokio::time::timeout(PATIENCE, line.answer(false)).await.expect("it ends").unwrap().status()
     }));
@@ -158,7 +159,7 @@ async fn long_uploads_that_trickle_leave_connections_for_people_and_end() {
     })
     .await;
     let url = upstream.url.parse().unwrap();
-    let world = eight(SHORT)
+    let world = eight_connections(SHORT)
         .session_mode(SessionMode::Headers)
         .instance(|instance| instance.campaign.upstreams = vec![url])
         .start()
@@ -179,7 +180,7 @@ async fn long_uploads_that_trickle_leave_connections_for_people_and_end() {
 
 #[tokio::test]
 async fn http2_uploads_that_never_arrive_leave_connections_for_people() {
-    let world = eight(LONG).start().await;
+    let world = eight_connections(LONG).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let mut senders = Vec::new();
     for last in 1..4 {
@@ -203,13 +204,14 @@ async fn an_upload_that_campaign_reads_slowly_is_not_a_slow_client() {
     })
     .await;
     let url = upstream.url.parse().unwrap();
-    let world = eight(SHORT).instance(|instance| instance.campaign.upstreams = vec![url]).start().await;
+    let world =
+        eight_connections(SHORT).instance(|instance| instance.campaign.upstreams = vec![url]).start().await;
     let mut line = request::connect(&world).await;
     let length = 32 << 20;
     line.send(
         RawRequest::new("POST", "/webApp/x")
             .with(&format!("Content-Length: {length}"))
-            .kept(request::host(&world)),
+            .keep_alive(request::host(&world)),
     )
     .await;
     line.send(vec![b'x'; length]).await;

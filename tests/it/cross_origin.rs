@@ -44,7 +44,7 @@ async fn a_write_from_another_origin_is_refused_in_every_mode() {
             for method in ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"] {
                 world.campaign.forget_requests();
                 let ask = sent(&world, RawRequest::new(method, ECHO).session(&alice), fields);
-                let answer = ask.of(&world).await;
+                let answer = ask.send_to(&world).await;
                 let passes = *allowed || ["GET", "HEAD", "OPTIONS"].contains(&method);
                 let expected = if passes { 200 } else { 403 };
                 assert_eq!(answer.status(), expected, "{mode:?} {method} {fields:?}");
@@ -66,7 +66,7 @@ async fn a_refused_write_is_explained_for_each_kind_of_client_and_audited() {
 
     let answer = evil(RawRequest::post("/view/home?secret=1", "a=b"))
         .with("Sec-Fetch-Site: cross-site")
-        .of(&world)
+        .send_to(&world)
         .await;
     assert_eq!((answer.status(), &answer.json()["error"]), (403, &json!("foreign_origin")));
     let line = audited(&answer);
@@ -78,7 +78,7 @@ async fn a_refused_write_is_explained_for_each_kind_of_client_and_audited() {
     );
     assert_eq!(line.field("email"), "alice@example.com");
 
-    let page = evil(RawRequest::post("/view/home", "a=b")).navigation().of(&world).await;
+    let page = evil(RawRequest::post("/view/home", "a=b")).navigation().send_to(&world).await;
     assert_eq!(page.status(), 403);
     assert!(page.text().contains("came from another site"), "{}", page.text());
     audited(&page);
@@ -92,7 +92,7 @@ async fn a_refused_write_is_explained_for_each_kind_of_client_and_audited() {
             .with("Accept: text/html"),
         RawRequest::post("/other", "<x/>").with("SOAPAction: \"xtk:session#Logoff\""),
     ] {
-        let answer = evil(soap).with(token).of(&world).await;
+        let answer = evil(soap).with(token).send_to(&world).await;
         assert_eq!(answer.status(), 403);
         assert!(
             answer.text().contains("SOAP-ENV:Fault") && answer.text().contains("foreign_origin"),
@@ -121,7 +121,7 @@ async fn a_websocket_from_another_origin_is_refused_in_every_mode() {
             .with("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
     };
     for (fields, _) in SENT.iter().filter(|(_, allowed)| !allowed) {
-        let ask = sent(&world, handshake(), fields).kept(request::host(&world));
+        let ask = sent(&world, handshake(), fields).keep_alive(request::host(&world));
         let answer = request::send(&world, ask).await.unwrap();
         assert_eq!(answer.status(), 403, "{fields:?}");
         assert_eq!(audited(&answer).field("event"), "cross_origin_refused");
@@ -135,8 +135,8 @@ async fn without_a_live_session_the_origin_is_not_checked() {
     let world = World::start().await;
     for cookie in ["Cookie: lang=en", "Cookie: __Host-imsgate=AAAAAAAAAAAAAAAAAAAAAA"] {
         let post = |path| RawRequest::post(path, "a=b").with(cookie).with("Origin: https://evil.example.com");
-        assert_eq!(post("/view/home").of(&world).await.status(), 401, "{cookie}");
-        post("/webApp/landing").of(&world).await;
+        assert_eq!(post("/view/home").send_to(&world).await.status(), 401, "{cookie}");
+        post("/webApp/landing").send_to(&world).await;
         assert_eq!(world.last_request().path_and_query, "/webApp/landing");
     }
     world.stop().await;
@@ -150,7 +150,7 @@ async fn a_public_form_of_another_site_is_sent_without_any_credential() {
         let alice = world.signed_in("alice").await.session().unwrap();
         for field in ["Origin: https://www.example.com", "Sec-Fetch-Site: same-site"] {
             world.campaign.forget_requests();
-            RawRequest::post("/webApp/landing", "a=b").session(&alice).with(field).of(&world).await;
+            RawRequest::post("/webApp/landing", "a=b").session(&alice).with(field).send_to(&world).await;
             let request = world.last_request();
             assert_eq!(request.path_and_query, "/webApp/landing");
             for credential in ["cookie", "authorization", "x-ims-assertion", "x-security-token"] {
@@ -160,7 +160,7 @@ async fn a_public_form_of_another_site_is_sent_without_any_credential() {
         }
         // A page of our own posts as the signed-in person.
         let own = format!("Origin: {}", world.origin);
-        RawRequest::post("/webApp/landing", "a=b").session(&alice).with(&own).of(&world).await;
+        RawRequest::post("/webApp/landing", "a=b").session(&alice).with(&own).send_to(&world).await;
         assert!(!world.last_request().header("x-ims-user").unwrap_or_default().is_empty());
         world.stop().await;
     }

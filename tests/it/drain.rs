@@ -29,7 +29,7 @@ async fn clients_that_keep_connections_see_every_answer() {
     for number in 0..24 {
         let mut line = request::connect(&world).await;
         let path = if number % 3 == 0 { "/demo/slow/20" } else { "/demo/echo" };
-        let request = RawRequest::get(path).session(&alice).kept(&host);
+        let request = RawRequest::get(path).session(&alice).keep_alive(&host);
         let (answered, stopping) = (answered.clone(), stopping.clone());
         clients.spawn(async move {
             loop {
@@ -87,7 +87,7 @@ async fn a_download_is_finished_and_a_websocket_lives_until_the_drain_time_is_ov
     let alice = world.signed_in("alice").await.session().unwrap();
     let host = request::host(&world).to_owned();
     let mut download = request::connect(&world).await;
-    download.send(RawRequest::get("/demo/slow/900").session(&alice).kept(&host)).await;
+    download.send(RawRequest::get("/demo/slow/900").session(&alice).keep_alive(&host)).await;
     let mut request = format!("ws://{host}/demo/ws").into_client_request().unwrap();
     request.headers_mut().insert("cookie", format!("__Host-imsgate={alice}").parse().unwrap());
     let (mut socket, _) = client_async(request, world.connect().await).await.unwrap();
@@ -116,7 +116,7 @@ async fn a_download_is_finished_and_a_websocket_lives_until_the_drain_time_is_ov
 async fn a_gateway_without_work_stops_at_once() {
     let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_secs(30)).start().await;
     let mut line = request::connect(&world).await;
-    line.send(RawRequest::get("/r/test").kept(request::host(&world))).await;
+    line.send(RawRequest::get("/r/test").keep_alive(request::host(&world))).await;
     line.answer(false).await.unwrap();
     let _http2 = request::http2::<Empty<Bytes>>(&world).await;
     let began = Instant::now();
@@ -147,10 +147,12 @@ async fn idle_clients_do_not_delay_the_stop() {
     let mut half = request::connect(&world).await;
     half.send(format!("GET /r/test HTTP/1.1\r\nHost: {host}\r\n")).await;
     let mut kept = request::connect(&world).await;
-    kept.send(RawRequest::get("/r/test").kept(&host)).await;
+    kept.send(RawRequest::get("/r/test").keep_alive(&host)).await;
     assert_eq!(kept.answer(false).await.unwrap().status(), 200);
     let mut refused = request::connect(&world).await;
-    refused.send(RawRequest::new("POST", "/view/home").with("Content-Length: 100000000").kept(&host)).await;
+    refused
+        .send(RawRequest::new("POST", "/view/home").with("Content-Length: 100000000").keep_alive(&host))
+        .await;
     assert_eq!(refused.answer(false).await.unwrap().status(), 401);
     let sending = tokio::spawn(async move {
         while refused.try_send([b'x'; 1000]).await.is_ok() {
@@ -170,7 +172,7 @@ async fn a_request_in_flight_outlasts_idle_clients() {
     let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_mins(2)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let mut line = request::connect(&world).await;
-    line.send(RawRequest::get("/demo/slow/6000").session(&alice).kept(request::host(&world))).await;
+    line.send(RawRequest::get("/demo/slow/6000").session(&alice).keep_alive(request::host(&world))).await;
     let mut sender = request::http2::<Empty<Bytes>>(&world).await;
     let request = http::Request::get(format!("{}/demo/slow/6000", world.origin))
         .header("cookie", format!("__Host-imsgate={alice}"))

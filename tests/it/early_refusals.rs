@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A client that reads only after it has sent everything.
 async fn uploads(world: &World, head: RawRequest, length: usize, status: u16) {
     let mut line = request::connect(world).await;
-    line.send(head.with(&format!("Content-Length: {length}")).kept(request::host(world))).await;
+    line.send(head.with(&format!("Content-Length: {length}")).keep_alive(request::host(world))).await;
     for number in 0..PIECES {
         let sent = line.try_send([b'x'; PIECE]).await;
         assert!(sent.is_ok(), "{status}: reset after {number} pieces: {sent:?}");
@@ -63,8 +63,10 @@ async fn a_refusal_of_campaign_reaches_a_client_that_is_still_sending() {
 async fn a_client_that_is_silent_after_a_refusal_is_disconnected() {
     let world = with_admin().start().await;
     let mut line = request::connect(&world).await;
-    line.send(RawRequest::new("POST", "/view/home").with("Content-Length: 1000").kept(request::host(&world)))
-        .await;
+    line.send(
+        RawRequest::new("POST", "/view/home").with("Content-Length: 1000").keep_alive(request::host(&world)),
+    )
+    .await;
     assert_eq!(line.answer(false).await.unwrap().status(), 401);
     eventually(async || value(&world, "imsgate_connections_open").await == 0).await;
     drop(line);

@@ -11,7 +11,7 @@ use crate::support::http1::{PATIENCE, RawConnection};
 use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
 use crate::support::upstreams::{
-    OK, ask_and_read, in_front_of, passed_over_for_an_hour, patient, prompt, requests,
+    OK, ejected_for_an_hour, gated_upstream, in_front_of, prompt_upstream, request_page, requests,
 };
 use crate::support::{World, eventually, logs};
 
@@ -20,7 +20,7 @@ async fn all_go_to(world: &World, wanted: &Upstream, other: &Upstream) {
     eventually(async || {
         let (before, elsewhere) = (requests(wanted), requests(other));
         for _ in 0..10 {
-            assert_eq!(RawRequest::get("/r/x").of(world).await.text(), "ok");
+            assert_eq!(RawRequest::get("/r/x").send_to(world).await.text(), "ok");
         }
         requests(wanted) == before + 10 && requests(other) == elsewhere
     })
@@ -30,7 +30,8 @@ async fn all_go_to(world: &World, wanted: &Upstream, other: &Upstream) {
 #[tokio::test]
 async fn a_failed_health_check_ejects_a_server_until_a_check_succeeds() {
     let healthy = Arc::new(AtomicBool::new(true));
-    let (first, second) = (prompt(healthy.clone()).await, prompt(Arc::new(AtomicBool::new(true))).await);
+    let (first, second) =
+        (prompt_upstream(healthy.clone()).await, prompt_upstream(Arc::new(AtomicBool::new(true))).await);
     let world = in_front_of(&[(&first, 1), (&second, 1)], |campaign| {
         campaign.health.mode = CheckMode::On;
         campaign.health.check = HealthCheck {
@@ -48,7 +49,7 @@ async fn a_failed_health_check_ejects_a_server_until_a_check_succeeds() {
     healthy.store(true, Ordering::Relaxed);
     let before = requests(&first);
     eventually(async || {
-        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok");
         requests(&first) > before
     })
     .await;
@@ -57,7 +58,7 @@ async fn a_failed_health_check_ejects_a_server_until_a_check_succeeds() {
 
 #[tokio::test]
 async fn if_all_health_checks_fail_servers_are_still_tried() {
-    let (first, second) = (prompt(Arc::default()).await, prompt(Arc::default()).await);
+    let (first, second) = (prompt_upstream(Arc::default()).await, prompt_upstream(Arc::default()).await);
     let world = in_front_of(&[(&first, 1), (&second, 1)], |campaign| {
         campaign.health.mode = CheckMode::On;
         campaign.health.check = HealthCheck {
@@ -70,7 +71,7 @@ async fn if_all_health_checks_fail_servers_are_still_tried() {
     .await;
     eventually(async || logs::say(&first.url) && logs::say(&second.url)).await;
     for _ in 0..10 {
-        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok");
     }
     world.stop().await;
 }
@@ -83,11 +84,11 @@ async fn a_server_that_fails_is_ejected_without_a_health_check() {
         None
     })
     .await;
-    let good = prompt(Arc::default()).await;
-    let world = in_front_of(&[(&failing, 1), (&good, 1)], passed_over_for_an_hour).await;
+    let good = prompt_upstream(Arc::default()).await;
+    let world = in_front_of(&[(&failing, 1), (&good, 1)], ejected_for_an_hour).await;
     for _ in 0..20 {
         assert_eq!(
-            RawRequest::get("/r/x").of(&world).await.text(),
+            RawRequest::get("/r/x").send_to(&world).await.text(),
             "ok",
             "safe to repeat, so it went to the other"
         );
@@ -104,10 +105,10 @@ async fn a_server_whose_responses_break_off_is_ejected() {
         None
     })
     .await;
-    let good = prompt(Arc::default()).await;
-    let world = in_front_of(&[(&breaking, 1), (&good, 1)], passed_over_for_an_hour).await;
+    let good = prompt_upstream(Arc::default()).await;
+    let world = in_front_of(&[(&breaking, 1), (&good, 1)], ejected_for_an_hour).await;
     for _ in 0..20 {
-        ask_and_read(&world).await;
+        request_page(&world).await;
     }
     assert_eq!((requests(&breaking), requests(&good)), (3, 17));
     assert!(logs::say(&breaking.url) && logs::say("passed over"), "the log names it");
@@ -130,8 +131,8 @@ async fn response_heads_do_not_count_against_responses_that_break_off() {
     })
     .await;
     let patience = Arc::new(Semaphore::new(0));
-    let good = patient(patience.clone()).await;
-    let world = in_front_of(&[(&breaking, 1), (&good, 1)], passed_over_for_an_hour).await;
+    let good = gated_upstream(patience.clone()).await;
+    let world = in_front_of(&[(&breaking, 1), (&good, 1)], ejected_for_an_hour).await;
     let mut lines = Vec::new();
     for _ in 0..40 {
         let mut line = request::connect(&world).await;
@@ -147,7 +148,7 @@ async fn response_heads_do_not_count_against_responses_that_break_off() {
         _ = line.body(&head).await;
     }
     for _ in 0..10 {
-        ask_and_read(&world).await;
+        request_page(&world).await;
     }
     assert_eq!((requests(&breaking), requests(&good)), (20, 30));
     world.stop().await;
@@ -170,19 +171,19 @@ async fn an_ejected_server_is_tried_again() {
         }
     })
     .await;
-    let good = prompt(Arc::default()).await;
+    let good = prompt_upstream(Arc::default()).await;
     let world = in_front_of(&[(&flapping, 1), (&good, 1)], |campaign| {
         campaign.health.ejection = Duration::from_millis(5);
         campaign.health.max_ejection = Duration::from_millis(40);
     })
     .await;
     for _ in 0..20 {
-        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok");
     }
     broken.store(false, Ordering::Relaxed);
     let before = requests(&flapping);
     eventually(async || {
-        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok");
         requests(&flapping) >= before + 5
     })
     .await;
@@ -208,7 +209,7 @@ async fn an_open_websocket_counts_as_a_success_of_an_ejected_server() {
         }
     })
     .await;
-    let good = prompt(Arc::default()).await;
+    let good = prompt_upstream(Arc::default()).await;
     let world = in_front_of(&[(&flapping, 1), (&good, 1)], |campaign| {
         campaign.health.ejection = Duration::from_millis(5);
         campaign.health.max_ejection = Duration::from_millis(40);
@@ -219,7 +220,7 @@ async fn an_open_websocket_counts_as_a_success_of_an_ejected_server() {
     let ask = async || {
         let mut line = request::connect(&world).await;
         let open = RawRequest::get("/r/x").with("Connection: Upgrade").with("Upgrade: websocket");
-        line.send(open.kept(request::host(&world))).await;
+        line.send(open.keep_alive(request::host(&world))).await;
         line.head().await.unwrap();
     };
     eventually(async || {
@@ -254,9 +255,9 @@ async fn the_only_server_is_tried_however_often_it_failed() {
     .await;
     let world = in_front_of(&[(&upstream, 1)], |_| ()).await;
     for _ in 0..6 {
-        assert_eq!(RawRequest::get("/r/x").of(&world).await.status(), 502);
+        assert_eq!(RawRequest::get("/r/x").send_to(&world).await.status(), 502);
     }
     broken.store(false, Ordering::Relaxed);
-    assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
+    assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok");
     world.stop().await;
 }

@@ -11,7 +11,8 @@ use crate::support::http1::{PATIENCE, RawConnection};
 use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
 use crate::support::upstreams::{
-    OK, ask_and_read, ask_for, in_front_of, passed_over_for_an_hour, patient, prompt, requests,
+    OK, ejected_for_an_hour, gated_upstream, in_front_of, prompt_upstream, request_page, request_path,
+    requests,
 };
 
 #[tokio::test]
@@ -38,8 +39,8 @@ async fn a_slow_reader_does_not_count_as_a_server_failure() {
         }
     })
     .await;
-    let good = prompt(Arc::default()).await;
-    let world = in_front_of(&[(&impatient, 1), (&good, 1)], passed_over_for_an_hour).await;
+    let good = prompt_upstream(Arc::default()).await;
+    let world = in_front_of(&[(&impatient, 1), (&good, 1)], ejected_for_an_hour).await;
     let mut cut = 0;
     while cut < 3 {
         let mut line = request::connect(&world).await;
@@ -53,7 +54,7 @@ async fn a_slow_reader_does_not_count_as_a_server_failure() {
     }
     let before = requests(&impatient);
     for _ in 0..10 {
-        ask_and_read(&world).await;
+        request_page(&world).await;
     }
     assert_eq!(requests(&impatient), before + 5, "it gets its share");
     world.stop().await;
@@ -73,8 +74,8 @@ async fn an_incomplete_upload_does_not_count_as_a_server_failure() {
         }
     })
     .await;
-    let good = prompt(Arc::default()).await;
-    let world = in_front_of(&[(&hasty, 1), (&good, 1)], passed_over_for_an_hour).await;
+    let good = prompt_upstream(Arc::default()).await;
+    let world = in_front_of(&[(&hasty, 1), (&good, 1)], ejected_for_an_hour).await;
     for number in 1..=6 {
         let before = requests(&hasty);
         let mut line = request::connect(&world).await;
@@ -96,7 +97,7 @@ async fn an_incomplete_upload_does_not_count_as_a_server_failure() {
     assert_eq!(requests(&hasty), 3);
     let before = requests(&hasty);
     for _ in 0..10 {
-        ask_and_read(&world).await;
+        request_page(&world).await;
     }
     assert_eq!(requests(&hasty), before + 5, "it gets its share");
     world.stop().await;
@@ -130,19 +131,19 @@ async fn neither_for_nor_against(end: &'static str) {
         }
     })
     .await;
-    let good = prompt(Arc::default()).await;
-    let world = in_front_of(&[(&server, 1), (&good, 1)], passed_over_for_an_hour).await;
+    let good = prompt_upstream(Arc::default()).await;
+    let world = in_front_of(&[(&server, 1), (&good, 1)], ejected_for_an_hour).await;
     let count = |path: &str| server.seen().iter().filter(|first| first.contains(path)).count();
     for _ in 0..10 {
-        ask_for(&world, "/r/events").await;
+        request_path(&world, "/r/events").await;
     }
     for _ in 0..10 {
-        ask_for(&world, "/r/page").await;
+        request_path(&world, "/r/page").await;
     }
     assert_eq!((count("/r/events"), count("/r/page")), (5, 5), "it gets its share");
     broken.store(true, Ordering::Relaxed);
     for path in ["/r/page", "/r/page", "/r/events", "/r/events"].iter().cycle().take(40) {
-        ask_for(&world, path).await;
+        request_path(&world, path).await;
     }
     assert_eq!(count("/r/page"), 5 + 3, "whatever came in between");
     world.stop().await;
@@ -162,8 +163,8 @@ async fn a_stalled_client_does_not_count_as_a_server_failure() {
         }
     })
     .await;
-    let good = prompt(Arc::default()).await;
-    let world = in_front_of(&[(&impatient, 1), (&good, 1)], passed_over_for_an_hour).await;
+    let good = prompt_upstream(Arc::default()).await;
+    let world = in_front_of(&[(&impatient, 1), (&good, 1)], ejected_for_an_hour).await;
     for number in 1..=8 {
         let before = requests(&impatient);
         let mut line = request::connect(&world).await;
@@ -180,7 +181,7 @@ async fn a_stalled_client_does_not_count_as_a_server_failure() {
     assert_eq!(requests(&impatient), 4);
     let before = requests(&impatient);
     for _ in 0..10 {
-        ask_and_read(&world).await;
+        request_page(&world).await;
     }
     assert_eq!(requests(&impatient), before + 5, "it gets its share");
     world.stop().await;
@@ -202,8 +203,8 @@ async fn a_closed_idle_connection_does_not_count_as_a_server_failure() {
         }
     })
     .await;
-    let good = patient(permits.clone()).await;
-    let world = in_front_of(&[(&closing, 1), (&good, 1)], passed_over_for_an_hour).await;
+    let good = gated_upstream(permits.clone()).await;
+    let world = in_front_of(&[(&closing, 1), (&good, 1)], ejected_for_an_hour).await;
     // Four requests at a time to each server, so that four connections to each become idle.
     let mut lines = Vec::new();
     for _ in 0..8 {
@@ -217,11 +218,11 @@ async fn a_closed_idle_connection_does_not_count_as_a_server_failure() {
         assert_eq!(line.answer(false).await.unwrap().text(), "ok");
     }
     for _ in 0..8 {
-        RawRequest::post("/r/x", "a=b").of(&world).await;
+        RawRequest::post("/r/x", "a=b").send_to(&world).await;
     }
     assert_eq!((closing.connections(), requests(&closing)), (4, 8), "each closed over a form");
     for _ in 0..8 {
-        RawRequest::get("/r/x").of(&world).await;
+        RawRequest::get("/r/x").send_to(&world).await;
     }
     assert!(requests(&closing) >= 12, "it gets its share: {}", requests(&closing));
     world.stop().await;

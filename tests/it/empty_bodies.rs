@@ -24,7 +24,7 @@ const BODILESS: [(&str, u16, &str); 6] = [
     ("HEAD", 304, "Content-Length: 4\r\nETag: \"a\"\r\n"),
 ];
 
-async fn bodiless() -> Upstream {
+async fn responses_without_body() -> Upstream {
     Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         loop {
             let head = seen.request(&mut line).await?;
@@ -38,11 +38,11 @@ async fn bodiless() -> Upstream {
 
 #[tokio::test]
 async fn a_response_without_a_body_has_no_framing_over_http1() {
-    let upstream = bodiless().await;
+    let upstream = responses_without_body().await;
     let world = upstream.world().await;
     let mut line = request::connect(&world).await;
     for (number, (method, status, fields)) in BODILESS.into_iter().enumerate() {
-        line.send(RawRequest::new(method, &format!("/r/{number}")).kept(request::host(&world))).await;
+        line.send(RawRequest::new(method, &format!("/r/{number}")).keep_alive(request::host(&world))).await;
         let answer = line.answer(true).await.unwrap();
         assert_eq!(answer.status(), status);
         for framing in ["content-length", "transfer-encoding", "trailer"] {
@@ -55,7 +55,7 @@ async fn a_response_without_a_body_has_no_framing_over_http1() {
 
 #[tokio::test]
 async fn a_response_without_a_body_has_no_framing_over_http2() {
-    let upstream = bodiless().await;
+    let upstream = responses_without_body().await;
     let world = upstream.world().await;
     let mut sender = request::http2::<Empty<Bytes>>(&world).await;
     for (number, (method, status, fields)) in BODILESS.into_iter().enumerate() {
@@ -82,7 +82,7 @@ async fn the_content_length_of_a_response_to_head_stays() {
     })
     .await;
     let world = upstream.world().await;
-    assert_eq!(RawRequest::new("HEAD", "/r/x").of(&world).await.field("content-length"), Some("4"));
+    assert_eq!(RawRequest::new("HEAD", "/r/x").send_to(&world).await.field("content-length"), Some("4"));
     let mut sender = request::http2::<Empty<Bytes>>(&world).await;
     let request = Request::head(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
     let answer = sender.send_request(request).await.unwrap();

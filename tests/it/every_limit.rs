@@ -9,7 +9,7 @@ use imsgate::config::{Config, PoolLimits};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::admin::{ask_admin, hits, value, with_admin};
+use crate::support::admin::{admin_get, hits, value, with_admin};
 use crate::support::http1::RawConnection;
 use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
@@ -90,14 +90,14 @@ const CASES: &[Case] = &[
         limit: "requests",
         keys: &["requests_per_second", "request_burst"],
         set: |config| (config.limits.requests_per_second, config.limits.request_burst) = (1, 1),
-        reach: Reach::Sends(4, |host| RawRequest::get("/ims/health/live").kept(host).repeat(4)),
+        reach: Reach::Sends(4, |host| RawRequest::get("/ims/health/live").keep_alive(host).repeat(4)),
         status: Some(429),
     },
     Case {
         limit: "sign_ins",
         keys: &["sign_ins_per_second", "sign_in_burst"],
         set: |config| (config.limits.sign_ins_per_second, config.limits.sign_in_burst) = (1, 1),
-        reach: Reach::Sends(4, |host| RawRequest::get("/ims/callback").kept(host).repeat(4)),
+        reach: Reach::Sends(4, |host| RawRequest::get("/ims/callback").keep_alive(host).repeat(4)),
         status: Some(429),
     },
     Case {
@@ -222,7 +222,7 @@ impl Client<'_> {
         let host = request::host(self.world);
         match case.reach {
             Reach::TwoConnections => {
-                let ask = RawRequest::get("/ims/health/live").kept(host);
+                let ask = RawRequest::get("/ims/health/live").keep_alive(host);
                 let (first, _held) = self.sends(&ask, 1).await;
                 assert_eq!(first, [200]);
                 self.sends(&ask, 1).await.0
@@ -245,18 +245,18 @@ impl Client<'_> {
                 Vec::new()
             }
             Reach::HoldsAnAnswer => {
-                let held = RawRequest::get("/res/100m").kept(host);
+                let held = RawRequest::get("/res/100m").keep_alive(host);
                 let (first, _held) = self.sends(&held, 0).await;
                 self.world.eventually(|| !self.world.campaign.requests().is_empty()).await;
-                [first, self.sends(&RawRequest::get("/r/test").kept(host), 1).await.0].concat()
+                [first, self.sends(&RawRequest::get("/r/test").keep_alive(host), 1).await.0].concat()
             }
             Reach::Waits => {
-                let _held = self.sends(&RawRequest::get("/res/100m").kept(host), 0).await;
+                let _held = self.sends(&RawRequest::get("/res/100m").keep_alive(host), 0).await;
                 counted(self.world, case.limit).await;
                 Vec::new()
             }
             Reach::NoReading => {
-                let (_, mut line) = self.sends(&RawRequest::get("/res/100m").kept(host), 0).await;
+                let (_, mut line) = self.sends(&RawRequest::get("/res/100m").keep_alive(host), 0).await;
                 counted(self.world, case.limit).await;
                 assert!(line.rest().await.len() < 100 << 20, "and the rest never comes");
                 Vec::new()
@@ -298,7 +298,7 @@ async fn every_limit_has_a_response_a_count_and_a_log_line() {
             })
         };
         world.eventually(said).await;
-        metrics = ask_admin(&world, "/metrics", "127.0.0.1").await.text();
+        metrics = admin_get(&world, "/metrics", "127.0.0.1").await.text();
         world.stop().await;
     }
 
@@ -360,10 +360,10 @@ async fn every_deadline_for_campaign_has_a_response_a_count_and_a_log_line() {
             .await;
         let mut held = request::connect(&world).await;
         if key == "queue_timeout" {
-            held.send(RawRequest::get("/r/held").kept(request::host(&world))).await;
+            held.send(RawRequest::get("/r/held").keep_alive(request::host(&world))).await;
             world.eventually(|| !upstream.seen().is_empty()).await;
         }
-        let answer = RawRequest::post("/r/x", "a=b").of(&world).await;
+        let answer = RawRequest::post("/r/x", "a=b").send_to(&world).await;
         assert_eq!(answer.status(), status, "{key}");
         assert_eq!(value(&world, &format!("imsgate_upstream_errors_total{{reason=\"{reason}\"}}")).await, 1);
         let lines = logs::of(answer.field("x-request-id").unwrap());

@@ -61,7 +61,7 @@ async fn the_request_id_is_the_same_in_the_response_at_campaign_and_in_the_log()
         .with("X-Request-Id: 0af7651916cd43dd8448eb211c80319c")
         .with("traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
         .with("tracestate: vendor=1");
-    let answer = forged.of(&world).await;
+    let answer = forged.send_to(&world).await;
     let echo = Echo::of(&answer);
     let id = answer.field("x-request-id").unwrap();
     assert_eq!(id.len(), 32);
@@ -109,7 +109,7 @@ async fn a_request_whose_client_disconnected_is_in_the_access_log() {
         .start()
         .await;
     let mut line = request::connect(&world).await;
-    line.send(RawRequest::get("/r/gone?x").kept(request::host(&world))).await;
+    line.send(RawRequest::get("/r/gone?x").keep_alive(request::host(&world))).await;
     asked.notified().await;
     drop(line);
     let gone = || {
@@ -280,7 +280,7 @@ async fn campaigns_session_cookie_stays_inside_the_gateway() {
     let ours = format!("uiLanguage=en; lang=\"x\"; __sessiontoken={}", live.session_token);
     assert_eq!(theirs.field("cookie"), Some(ours.as_str()));
 
-    let home = RawRequest::get("/view/home").session(&alice).of(&world).await;
+    let home = RawRequest::get("/view/home").session(&alice).send_to(&world).await;
     assert_eq!(home.status(), 200);
     assert_eq!(home.head.all("set-cookie"), ["uiLanguage=en; Path=/; Secure"]);
     world.stop().await;
@@ -324,8 +324,8 @@ async fn the_security_token_is_added_only_to_same_origin_requests() {
     let form = RawRequest::post("/xtk/demo/form", "label=x")
         .session(&alice)
         .with("Content-Type: application/x-www-form-urlencoded");
-    assert_eq!(form.clone().with(same).with(&own).of(&world).await.status(), 200);
-    assert_eq!(form.with(cross).with("Origin: https://evil.example.com").of(&world).await.status(), 403);
+    assert_eq!(form.clone().with(same).with(&own).send_to(&world).await.status(), 200);
+    assert_eq!(form.with(cross).with("Origin: https://evil.example.com").send_to(&world).await.status(), 403);
     world.stop().await;
 }
 
@@ -344,7 +344,7 @@ async fn mode_bearer_sends_the_persons_ims_token() {
     assert!(bearer.starts_with("Bearer ey") && !bearer.contains("eve"));
     assert_eq!((echo.field("cookie"), echo.field("x-security-token")), (None, None));
     assert_eq!(echo.field("x-campaign-groups"), Some("delivery,workflow"));
-    let public = RawRequest::get("/r/test").with("Authorization: Bearer eve").of(&world).await;
+    let public = RawRequest::get("/r/test").with("Authorization: Bearer eve").send_to(&world).await;
     assert_eq!(public.status(), 200);
     assert_eq!(world.campaign.requests().last().unwrap().header("authorization"), None);
     assert_eq!(browser.get("/view/home").await.status, 200);
@@ -373,7 +373,7 @@ async fn verified(world: &World, echo: &Echo) -> Value {
     let token = echo.field("x-ims-assertion").unwrap();
     let header = jsonwebtoken::decode_header(token).unwrap();
     assert_eq!(header.alg, Algorithm::ES256);
-    let jwks = RawRequest::get("/ims/jwks.json").of(world).await.json();
+    let jwks = RawRequest::get("/ims/jwks.json").send_to(world).await.json();
     let keys = jwks["keys"].as_array().unwrap();
     let key = keys.iter().find(|key| key["kid"].as_str() == header.kid.as_deref()).unwrap();
     assert!(key.get("d").is_none(), "the public half only");

@@ -28,7 +28,7 @@ async fn groups(world: &World, browser: &Browser) -> String {
 }
 
 /// Sends requests until Campaign receives these groups.
-async fn heard(world: &World, browser: &Browser, wanted: &str) {
+async fn until_groups(world: &World, browser: &Browser, wanted: &str) {
     eventually(async || groups(world, browser).await == wanted).await;
 }
 
@@ -45,7 +45,7 @@ async fn other_groups_change_headers_and_assertion_without_a_new_login() {
     world.ims.faults().tamper_organizations(Times::Always, leave(&["report"]));
     assert_eq!(groups(&world, &alice).await, "delivery,workflow", "not before it is time");
     world.clock.advance(INTERVAL);
-    heard(&world, &alice, "report").await;
+    until_groups(&world, &alice, "report").await;
     let after = claims(&alice, world.last_request().header("x-ims-assertion").unwrap()).await;
     assert_eq!((&before["groups"], &after["groups"]), (&json!(["delivery", "workflow"]), &json!(["report"])));
     assert_eq!((&after["sub"], &after["sid"]), (&before["sub"], &before["sid"]));
@@ -142,7 +142,7 @@ async fn after_an_outage_in_the_grace_time_the_groups_are_those_of_ims_again() {
         // The next attempt takes place a minute later.
         world.clock.advance(Duration::from_mins(1));
     }
-    heard(&world, &alice, "admin").await;
+    until_groups(&world, &alice, "admin").await;
     world.stop().await;
 }
 
@@ -153,7 +153,7 @@ async fn an_access_token_that_ims_refuses_is_refreshed_first() {
     world.ims.faults().tamper_organizations(Times::Always, leave(&["admin"]));
     world.ims.invalidate_access_tokens();
     world.clock.advance(INTERVAL);
-    heard(&world, &alice, "admin").await;
+    until_groups(&world, &alice, "admin").await;
     assert_eq!(world.ims.refreshes().len(), 1);
 
     // If this does not help, the account was probably removed.

@@ -56,12 +56,12 @@ async fn one_connection_gets_the_response_of_each_host() {
     let world = world(&upstream).await;
     let mut line = request::connect(&world).await;
     for host in in_turn(&world) {
-        line.send(RawRequest::get("/r/same").kept(host)).await;
+        line.send(RawRequest::get("/r/same").keep_alive(host)).await;
         assert_eq!(line.answer(false).await.unwrap().text(), format!("{host} {host}"));
     }
     // All at once: each response belongs to the request in its place.
     let asks: Vec<u8> =
-        in_turn(&world).iter().flat_map(|host| RawRequest::get("/r/same").kept(host)).collect();
+        in_turn(&world).iter().flat_map(|host| RawRequest::get("/r/same").keep_alive(host)).collect();
     line.send(asks).await;
     for host in in_turn(&world) {
         assert_eq!(line.answer(false).await.unwrap().text(), format!("{host} {host}"));
@@ -77,7 +77,7 @@ async fn two_connections_get_the_response_of_each_host() {
     let (mut own, mut other) = (request::connect(&world).await, request::connect(&world).await);
     for _ in 0..3 {
         for (line, host) in [(&mut own, request::host(&world)), (&mut other, OTHER)] {
-            line.send(RawRequest::get("/r/same").kept(host)).await;
+            line.send(RawRequest::get("/r/same").keep_alive(host)).await;
             assert_eq!(line.answer(false).await.unwrap().text(), format!("{host} {host}"));
         }
     }

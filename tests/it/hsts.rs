@@ -28,13 +28,13 @@ async fn every_response_has_strict_transport_security_once() {
         (RawRequest::get("/view/home").session(&alice), 200),
         (RawRequest::post("/nl/jsp/soaprouter.jsp", "<x/>").with("SoapAction: xtk:session#Logoff"), 403),
     ] {
-        let answer = ask.of(&world).await;
+        let answer = ask.send_to(&world).await;
         assert_eq!((answer.status(), hsts(&answer)), (status, vec!["max-age=31536000"]));
     }
     let misdirected = RawRequest::get("/").for_host(&world, "other.example").await;
     assert_eq!((misdirected.status(), hsts(&misdirected)), (421, vec!["max-age=31536000"]));
     world.campaign.stop().await;
-    let away = RawRequest::get("/view/home").session(&alice).of(&world).await;
+    let away = RawRequest::get("/view/home").session(&alice).send_to(&world).await;
     assert_eq!((away.status(), hsts(&away)), (502, vec!["max-age=31536000"]));
     world.gateway.stop().await;
     world.ims.stop().await;
@@ -57,7 +57,7 @@ async fn campaigns_own_header_passes_only_if_listen_hsts_is_off() {
             .config(move |config| config.listen.hsts = ours)
             .start()
             .await;
-        let answer = RawRequest::get("/res/logo.png").of(&world).await;
+        let answer = RawRequest::get("/res/logo.png").send_to(&world).await;
         assert_eq!((answer.status(), hsts(&answer)), (200, vec![expected]));
         world.stop().await;
         answering.abort();

@@ -179,7 +179,7 @@ async fn pseudo_headers_cannot_smuggle() {
 
 async fn serves(world: &World) {
     for _ in 0..4 {
-        assert_eq!(RawRequest::get("/ims/health/live").of(world).await.status(), 200);
+        assert_eq!(RawRequest::get("/ims/health/live").send_to(world).await.status(), 200);
     }
 }
 

@@ -65,7 +65,7 @@ async fn auth(world: &World, session: Option<&str>, secrets: &[&str]) -> Answer 
     for secret in secrets {
         ask = ask.with(&format!("X-Ims-Auth-Secret: {secret}"));
     }
-    ask.of(world).await
+    ask.send_to(world).await
 }
 
 fn told(answer: &Answer) -> Vec<(&str, &str)> {
@@ -205,7 +205,7 @@ async fn reserved_names_of_every_family_are_removed() {
             assert!(!echo.all(name).iter().any(|value| value.contains("eve")), "{field:?} passed as {name}");
         }
         // Also without a session.
-        RawRequest::get("/r/test").with(field).of(&world).await;
+        RawRequest::get("/r/test").with(field).send_to(&world).await;
         let seen = world.last_request();
         assert!(
             !seen.headers.iter().any(|(_, value)| value.contains("eve")),

@@ -33,19 +33,19 @@ async fn a_connection_that_was_idle_can_be_used_again() {
     let host = request::host(&world);
     let mut line = request::connect(&world).await;
     for number in 0..3 {
-        line.send(RawRequest::get(&format!("/demo/echo/{number}")).session(&alice).kept(host)).await;
+        line.send(RawRequest::get(&format!("/demo/echo/{number}")).session(&alice).keep_alive(host)).await;
         assert_eq!(line.answer(false).await.unwrap().status(), 200);
         // Shorter than the idle time-out.
         tokio::time::sleep(REST).await;
     }
     // After a body, twice.
     for _ in 0..2 {
-        line.send(RawRequest::post("/demo/echo", "body").session(&alice).kept(host)).await;
+        line.send(RawRequest::post("/demo/echo", "body").session(&alice).keep_alive(host)).await;
         assert_eq!(line.answer(false).await.unwrap().status(), 200);
         tokio::time::sleep(REST).await;
     }
     // Half a head, a pause, the other half.
-    let ask = RawRequest::get("/demo/echo").session(&alice).kept(host);
+    let ask = RawRequest::get("/demo/echo").session(&alice).keep_alive(host);
     let (first, second) = ask.split_at(20);
     line.send(first).await;
     tokio::time::sleep(REST).await;
@@ -59,7 +59,8 @@ async fn a_connection_that_was_idle_can_be_used_again() {
 async fn a_body_answered_early_is_never_read_as_the_next_request() {
     let world = world(Duration::from_secs(1)).await;
     let mut line = request::connect(&world).await;
-    let head = RawRequest::new("POST", "/view/home").with("Content-Length: 1000").kept(request::host(&world));
+    let head =
+        RawRequest::new("POST", "/view/home").with("Content-Length: 1000").keep_alive(request::host(&world));
     line.send(head).await;
     assert_eq!(line.answer(false).await.unwrap().status(), 401);
     // Nothing must be read from the connection while it is idle.
@@ -128,7 +129,7 @@ async fn pings_do_not_keep_a_connection_open() {
 async fn a_stream_without_data_is_not_idle() {
     let world = world(Duration::from_millis(400)).await;
     let alice = world.signed_in("alice").await.session().unwrap();
-    let answer = RawRequest::get("/demo/slow/1500").session(&alice).of(&world).await;
+    let answer = RawRequest::get("/demo/slow/1500").session(&alice).send_to(&world).await;
     assert_eq!(answer.status(), 200);
     world.stop().await;
 }
@@ -148,7 +149,7 @@ async fn never_reads(download: Duration) {
         .start()
         .await;
     let mut line = request::connect(&world).await;
-    line.send(RawRequest::get("/res/100m").kept(request::host(&world))).await;
+    line.send(RawRequest::get("/res/100m").keep_alive(request::host(&world))).await;
     let until = Instant::now() + download + Duration::from_secs(15);
     while value(&world, "imsgate_connections_open").await > 0 {
         assert!(Instant::now() < until, "still there");

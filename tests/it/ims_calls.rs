@@ -9,7 +9,7 @@ use imsgate::config::SessionMode;
 use imsgate::demo::faults::{Answer as Fault, Times};
 use imsgate::demo::ims::Endpoint;
 
-use crate::support::admin::{ask_admin, with_admin};
+use crate::support::admin::{admin_get, with_admin};
 use crate::support::{Answer, Browser, OpenLogin, World};
 
 /// Opens an address as a navigation that a trusted proxy forwards for the client at `address`.
@@ -105,7 +105,7 @@ async fn junk_codes_of_one_address_stop_neither_sign_ins_nor_refreshes() {
     let calls = || world.ims.token_requests().len() - before;
     let rest = async {
         world.eventually(|| calls() == 4).await;
-        let text = ask_admin(&world, "/metrics", "127.0.0.1").await.text();
+        let text = admin_get(&world, "/metrics", "127.0.0.1").await.text();
         assert!(text.contains("imsgate_ims_token_calls{share=\"sign-in\"} 4\n"), "{text}");
         world.ims.faults().clear();
         // While these calls wait, another address signs in and a live session refreshes its tokens.
@@ -122,7 +122,7 @@ async fn junk_codes_of_one_address_stop_neither_sign_ins_nor_refreshes() {
         assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
     }
     assert_eq!(busy.count(), 36);
-    let text = ask_admin(&world, "/metrics", "127.0.0.1").await.text();
+    let text = admin_get(&world, "/metrics", "127.0.0.1").await.text();
     for line in ["calls{share=\"sign-in\"} 0", "refused_total{share=\"sign-in\"} 36"] {
         assert!(text.contains(&format!("imsgate_ims_token_{line}\n")), "{line}\n{text}");
     }

@@ -25,7 +25,7 @@ async fn interim_responses_of_campaign_are_read_and_dropped() {
     let world = upstream.world().await;
     let mut line = request::connect(&world).await;
     for _ in 0..3 {
-        line.send(RawRequest::get("/r/x").kept(request::host(&world))).await;
+        line.send(RawRequest::get("/r/x").keep_alive(request::host(&world))).await;
         assert_eq!(line.answer(false).await.unwrap().text(), "ok");
     }
     assert_eq!(upstream.connections(), 1, "the count begins anew with each request");
@@ -50,7 +50,7 @@ async fn more_than_32_interim_responses_to_one_request_are_an_error_of_campaign(
     let upstream =
         Upstream::answering([format!("{}{OK}", HINTS.repeat(32)), format!("{}{OK}", HINTS.repeat(33))]).await;
     let world = upstream.world().await;
-    assert_eq!(RawRequest::get("/r/0").of(&world).await.text(), "ok");
-    assert_eq!(RawRequest::get("/r/1").of(&world).await.status(), 502);
+    assert_eq!(RawRequest::get("/r/0").send_to(&world).await.text(), "ok");
+    assert_eq!(RawRequest::get("/r/1").send_to(&world).await.status(), 502);
     world.stop().await;
 }

@@ -31,7 +31,7 @@ async fn in_front_of(upstream: &Upstream, change: impl FnOnce(&mut Campaign) + '
 }
 
 /// Waits for an event.
-async fn happens(notified: &Notify) {
+async fn notified(notified: &Notify) {
     tokio::time::timeout(PATIENCE, notified.notified()).await.expect("it happens");
 }
 
@@ -69,13 +69,13 @@ async fn a_stalled_response_ends_with_its_connection() {
         })
         .await;
         let mut line = request::connect(&world).await;
-        line.send(RawRequest::get("/r/x").kept(request::host(&world))).await;
+        line.send(RawRequest::get("/r/x").keep_alive(request::host(&world))).await;
         let head = line.head().await.unwrap();
         assert_eq!(head.status(), 200);
         assert!(line.body(&head).await.is_err(), "the client sees that it is not whole: {half:?}");
-        happens(&gone).await;
+        notified(&gone).await;
         assert!(logs::say("300ms") && logs::say(&upstream.url), "the log tells why");
-        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok");
         assert_eq!(upstream.connections(), 2);
         world.stop().await;
     }
@@ -93,7 +93,7 @@ async fn a_stalled_response_ends_over_http2() {
     let request = || http::Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
     let answer = sender.send_request(request()).await.unwrap();
     assert!(answer.into_body().collect().await.is_err());
-    happens(&gone).await;
+    notified(&gone).await;
     // Only the stream ends with an error.
     let answer = sender.send_request(request()).await.unwrap();
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
@@ -117,7 +117,7 @@ async fn a_slow_response_does_not_time_out() {
         campaign.response_timeout = Duration::from_millis(1500);
     })
     .await;
-    assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "x".repeat(20));
+    assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "x".repeat(20));
     world.stop().await;
 }
 
@@ -128,15 +128,15 @@ async fn a_client_that_goes_away_ends_the_exchange_at_campaign() {
         let upstream = stalling(before, gone.clone()).await;
         let world = in_front_of(&upstream, |_| ()).await;
         let mut line = request::connect(&world).await;
-        line.send(RawRequest::get("/r/x").kept(request::host(&world))).await;
+        line.send(RawRequest::get("/r/x").keep_alive(request::host(&world))).await;
         if before.is_empty() {
             eventually(async || !upstream.seen().is_empty()).await;
         } else {
             assert_eq!(line.head().await.unwrap().status(), 200);
         }
         drop(line);
-        happens(&gone).await;
-        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
+        notified(&gone).await;
+        assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok");
         assert_eq!(upstream.connections(), 2, "over a connection of its own");
         world.stop().await;
     }
@@ -150,7 +150,7 @@ async fn an_http2_stream_that_is_reset_ends_the_exchange_at_campaign() {
     let mut sender = request::http2::<Empty<Bytes>>(&world).await;
     let request = http::Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
     drop(sender.send_request(request).await.unwrap());
-    happens(&gone).await;
+    notified(&gone).await;
     world.stop().await;
 }
 
@@ -165,14 +165,16 @@ async fn a_stalled_upload_gets_408() {
         .start()
         .await;
     let mut line = request::connect(&world).await;
-    line.send(RawRequest::new("POST", "/r/x").with("Content-Length: 100000").kept(request::host(&world)))
-        .await;
+    line.send(
+        RawRequest::new("POST", "/r/x").with("Content-Length: 100000").keep_alive(request::host(&world)),
+    )
+    .await;
     line.send("half").await;
     let answer = line.answer(false).await.unwrap();
     assert_eq!((answer.status(), &answer.json()["error"]), (408, &json!("incomplete_request")));
     assert_eq!(answer.field("connection"), Some("close"), "RFC 9110 §15.5.9");
-    happens(&gone).await;
-    assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok", "Campaign is not to blame");
+    notified(&gone).await;
+    assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok", "Campaign is not to blame");
     world.stop().await;
 }
 
@@ -198,7 +200,7 @@ async fn a_connection_closed_after_the_request_repeats_a_get_and_fails_a_post() 
         (RawRequest::post("/r/order", "one"), 502),
         (RawRequest::get("/r/2"), 200),
     ] {
-        line.send(ask.kept(&host)).await;
+        line.send(ask.keep_alive(&host)).await;
         assert_eq!(line.answer(false).await.unwrap().status(), status);
     }
     let sent = |path: &str| upstream.seen().iter().filter(|line| line.contains(path)).count();
@@ -218,8 +220,8 @@ async fn a_get_is_repeated_only_once() {
     })
     .await;
     let world = in_front_of(&upstream, |_| ()).await;
-    assert_eq!(RawRequest::get("/r/1").of(&world).await.text(), "ok");
-    assert_eq!(RawRequest::get("/r/2").of(&world).await.status(), 502);
+    assert_eq!(RawRequest::get("/r/1").send_to(&world).await.text(), "ok");
+    assert_eq!(RawRequest::get("/r/2").send_to(&world).await.status(), 502);
     assert_eq!(upstream.seen().iter().filter(|line| line.contains("/r/2")).count(), 2);
     world.stop().await;
 }
@@ -244,9 +246,9 @@ async fn a_repeated_get_uses_a_new_connection() {
     .await;
     let world = in_front_of(&upstream, |_| ()).await;
     let first = (RawRequest::get("/r/1"), RawRequest::get("/r/1"));
-    let (one, other) = tokio::join!(first.0.of(&world), first.1.of(&world));
+    let (one, other) = tokio::join!(first.0.send_to(&world), first.1.send_to(&world));
     assert_eq!((one.status(), other.status(), upstream.connections()), (200, 200, 2));
-    assert_eq!(RawRequest::get("/r/2").of(&world).await.text(), "ok");
+    assert_eq!(RawRequest::get("/r/2").send_to(&world).await.text(), "ok");
     assert_eq!(upstream.connections(), 3);
     world.stop().await;
 }
@@ -303,12 +305,12 @@ async fn a_connection_with_an_early_response_is_reused_only_after_the_upload() {
     let world = in_front_of(&upstream, |_| ()).await;
     let host = request::host(&world).to_owned();
     let mut line = request::connect(&world).await;
-    line.send(RawRequest::new("POST", "/r/x").with("Transfer-Encoding: chunked").kept(&host)).await;
+    line.send(RawRequest::new("POST", "/r/x").with("Transfer-Encoding: chunked").keep_alive(&host)).await;
     line.send("4\r\nhalf\r\n").await;
     assert_eq!(line.answer(false).await.unwrap().text(), "0");
-    assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "1", "the first one is still in use");
+    assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "1", "the first one is still in use");
     line.send("4\r\nhalf\r\n0\r\n\r\n").await;
-    happens(&whole).await;
+    notified(&whole).await;
     line.send(RawRequest::get("/r/x").bytes(&host)).await;
     assert_eq!(line.answer(false).await.unwrap().status(), 200, "the client's connection is in step");
     world.stop().await;
@@ -334,9 +336,9 @@ async fn an_open_websocket_leaves_the_connection_pool() {
     let world = in_front_of(&upstream, |campaign| campaign.pool.max_connections = 1).await;
     let mut line = request::connect(&world).await;
     let open = RawRequest::get("/r/x").with("Connection: Upgrade").with("Upgrade: websocket");
-    line.send(open.kept(request::host(&world))).await;
+    line.send(open.keep_alive(request::host(&world))).await;
     assert_eq!(line.head().await.unwrap().status(), 101);
-    assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok", "there is room for one");
+    assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok", "there is room for one");
     line.send("x").await;
     assert_eq!(line.next().await.unwrap(), Some(b'x'), "and the tunnel stands");
     world.stop().await;
@@ -365,7 +367,7 @@ async fn trailers_come_after_the_body() {
     assert!(rest.to_ascii_lowercase().ends_with("0\r\nx-sum: 42\r\n\r\n"), "{rest:?}");
 
     // A client that does not ask for trailers gets none (RFC 9110 §6.5.1).
-    let answer = RawRequest::get("/r/x").of(&world).await;
+    let answer = RawRequest::get("/r/x").send_to(&world).await;
     assert_eq!(answer.text(), "ok");
 
     let mut sender = request::http2::<Empty<Bytes>>(&world).await;

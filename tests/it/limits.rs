@@ -15,7 +15,7 @@ async fn lines(world: &World, count: usize) -> Vec<RawConnection> {
     let mut lines = Vec::new();
     for _ in 0..count {
         let mut line = request::connect(world).await;
-        line.send(RawRequest::get("/r/test").kept(request::host(world))).await;
+        line.send(RawRequest::get("/r/test").keep_alive(request::host(world))).await;
         assert_eq!(line.answer(false).await.unwrap().status(), 200);
         lines.push(line);
     }
@@ -35,7 +35,7 @@ async fn a_connection_over_the_limit_gets_a_response_and_is_closed() {
             .await;
         let held = lines(&world, 3).await;
         let mut line = request::connect(&world).await;
-        line.send(RawRequest::get("/r/test").kept(request::host(&world))).await;
+        line.send(RawRequest::get("/r/test").keep_alive(request::host(&world))).await;
         let answer = line.answer(false).await.unwrap();
         assert_eq!(answer.status(), status);
         assert_eq!(answer.field("connection"), Some("close"));
@@ -75,7 +75,7 @@ async fn requests_over_the_rate_are_refused_and_the_connection_stays_open() {
     let mut line = request::connect(&world).await;
     let mut statuses = Vec::new();
     for _ in 0..8 {
-        line.send(RawRequest::get("/r/test").kept(request::host(&world))).await;
+        line.send(RawRequest::get("/r/test").keep_alive(request::host(&world))).await;
         let answer = line.answer(false).await.unwrap();
         if answer.status() == 429 {
             assert_eq!(answer.json()["error"], "too_many_requests");
@@ -87,7 +87,7 @@ async fn requests_over_the_rate_are_refused_and_the_connection_stays_open() {
     assert!(statuses[4..].contains(&429), "{statuses:?}");
     assert!(hits(&world, "requests").await >= 1);
     tokio::time::sleep(Duration::from_millis(450)).await;
-    line.send(RawRequest::get("/r/test").kept(request::host(&world))).await;
+    line.send(RawRequest::get("/r/test").keep_alive(request::host(&world))).await;
     assert_eq!(line.answer(false).await.unwrap().status(), 200);
     world.stop().await;
 }
@@ -98,7 +98,7 @@ async fn a_body_over_the_limit_is_refused_with_and_without_a_length() {
     let alice = world.signed_in("alice").await.session().unwrap();
     let post = |body: &str| RawRequest::post("/demo/echo", body).session(&alice);
     assert_eq!(post(&"x".repeat(1000)).echo(&world).await.body_len(), 1000);
-    assert_eq!(post(&"x".repeat(1001)).of(&world).await.status(), 413);
+    assert_eq!(post(&"x".repeat(1001)).send_to(&world).await.status(), 413);
     let chunked = |length: usize| {
         let head = RawRequest::new("POST", "/demo/echo").session(&alice).with("Transfer-Encoding: chunked");
         let chunk = format!("{length:x}\r\n{}\r\n", "x".repeat(length));
@@ -110,7 +110,7 @@ async fn a_body_over_the_limit_is_refused_with_and_without_a_length() {
     assert_eq!(hits(&world, "body").await, 2);
     // The gateway's own pages accept no more than a form.
     let world2 = World::start().await;
-    assert_eq!(RawRequest::post("/ims/logout", &"x".repeat(100_000)).of(&world2).await.status(), 413);
+    assert_eq!(RawRequest::post("/ims/logout", &"x".repeat(100_000)).send_to(&world2).await.status(), 413);
     world2.stop().await;
     world.stop().await;
 }
@@ -122,11 +122,11 @@ async fn fields_and_bytes_of_a_head_are_counted_as_configured() {
     let many = |count: usize| {
         (0..count).fold(RawRequest::get("/ims/health/live"), |ask, n| ask.with(&format!("X-{n}: y")))
     };
-    assert_eq!(many(140).of(&world).await.status(), 200);
-    assert_eq!(many(150).of(&world).await.status(), 431);
+    assert_eq!(many(140).send_to(&world).await.status(), 200);
+    assert_eq!(many(150).send_to(&world).await.status(), 431);
     let long = |length: usize| RawRequest::get("/r/test").with(&format!("X: {}", "y".repeat(length)));
-    assert_eq!(long(7500).of(&world).await.status(), 200);
-    assert_eq!(long(8000).of(&world).await.status(), 431);
+    assert_eq!(long(7500).send_to(&world).await.status(), 200);
+    assert_eq!(long(8000).send_to(&world).await.status(), 431);
     assert!(hits(&world, "head").await >= 1);
     world.stop().await;
 }
@@ -139,7 +139,7 @@ async fn an_upload_that_stalls_gets_408() {
     for path in ["/demo/upload", "/ims/logout"] {
         let mut line = request::connect(&world).await;
         let head = RawRequest::new("POST", path).session(&alice).with("Content-Length: 100");
-        line.send(head.kept(request::host(&world))).await;
+        line.send(head.keep_alive(request::host(&world))).await;
         line.send("half").await;
         assert_eq!(line.answer(false).await.unwrap().status(), 408, "{path}");
     }
@@ -147,7 +147,7 @@ async fn an_upload_that_stalls_gets_408() {
     // A slow upload that makes progress is accepted, and so is a slow response.
     let mut line = request::connect(&world).await;
     let head = RawRequest::new("POST", "/demo/slow/1000").session(&alice).with("Content-Length: 8");
-    line.send(head.kept(request::host(&world))).await;
+    line.send(head.keep_alive(request::host(&world))).await;
     for _ in 0..8 {
         tokio::time::sleep(Duration::from_millis(150)).await;
         line.send("x").await;

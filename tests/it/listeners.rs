@@ -23,7 +23,7 @@ async fn a_unix_socket_can_be_a_listener() {
     for _ in 0..8 {
         let stream = UnixStream::connect(&path).await.unwrap();
         let mut line = RawConnection::new(world.connect_over(stream).await.unwrap());
-        line.send(RawRequest::get("/demo/echo").session(&alice).kept(request::host(&world))).await;
+        line.send(RawRequest::get("/demo/echo").session(&alice).keep_alive(request::host(&world))).await;
         let echo = Echo::of(&line.answer(false).await.unwrap());
         assert_eq!(echo.field("x-forwarded-for"), Some("127.0.0.1"));
     }
@@ -47,7 +47,7 @@ async fn both_address_families_can_be_listeners() {
         for _ in 0..8 {
             let stream = TcpStream::connect(address).await.unwrap();
             let mut line = RawConnection::new(world.connect_over(stream).await.unwrap());
-            line.send(RawRequest::get("/demo/echo").session(&alice).kept(request::host(&world))).await;
+            line.send(RawRequest::get("/demo/echo").session(&alice).keep_alive(request::host(&world))).await;
             let echo = Echo::of(&line.answer(false).await.unwrap());
             assert_eq!(echo.field("x-forwarded-for"), Some(client));
         }
@@ -87,8 +87,10 @@ async fn the_proxy_protocol_names_the_client() {
     ] {
         let mut line = connect(&world, header).await.unwrap();
         // The gateway ignores forwarding headers of the client: the client wrote the request, not the balancer.
-        line.send(RawRequest::get("/r/test").with("X-Forwarded-For: 10.9.9.9").kept(request::host(&world)))
-            .await;
+        line.send(
+            RawRequest::get("/r/test").with("X-Forwarded-For: 10.9.9.9").keep_alive(request::host(&world)),
+        )
+        .await;
         assert_eq!(line.answer(false).await.unwrap().status(), 200);
         let request = world.last_request();
         let seen = request.header("x-forwarded-for").unwrap();
@@ -217,7 +219,7 @@ async fn silent_clients_of_the_redirect_do_not_block_others() {
     }
     let mut last = TcpStream::connect(world.gateway.http_redirect[0]).await.unwrap();
     last.write_all(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    assert_eq!(RawRequest::get("/r/test").of(&world).await.status(), 200);
+    assert_eq!(RawRequest::get("/r/test").send_to(&world).await.status(), 200);
     drop(silent);
     let mut answer = String::new();
     last.read_to_string(&mut answer).await.unwrap();

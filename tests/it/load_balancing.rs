@@ -11,14 +11,14 @@ use crate::support::eventually;
 use crate::support::http1::RawConnection;
 use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
-use crate::support::upstreams::{OK, in_front_of, patient, prompt, requests};
+use crate::support::upstreams::{OK, gated_upstream, in_front_of, prompt_upstream, requests};
 
 #[tokio::test]
 async fn weights_share_requests_that_come_one_by_one() {
-    let (strong, weak) = (prompt(Arc::default()).await, prompt(Arc::default()).await);
+    let (strong, weak) = (prompt_upstream(Arc::default()).await, prompt_upstream(Arc::default()).await);
     let world = in_front_of(&[(&strong, 2), (&weak, 1)], |_| ()).await;
     for _ in 0..30 {
-        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok");
     }
     assert_eq!((requests(&strong), requests(&weak)), (20, 10));
     world.stop().await;
@@ -27,7 +27,7 @@ async fn weights_share_requests_that_come_one_by_one() {
 #[tokio::test]
 async fn a_busy_server_gets_fewer_requests() {
     let permits = Arc::new(Semaphore::new(0));
-    let (busy, free) = (patient(permits.clone()).await, prompt(Arc::default()).await);
+    let (busy, free) = (gated_upstream(permits.clone()).await, prompt_upstream(Arc::default()).await);
     let world = in_front_of(&[(&busy, 1), (&free, 1)], |_| ()).await;
     // The first requests are spread. One hangs, so the other server then has fewer in flight.
     let mut hanging = request::connect(&world).await;
@@ -42,7 +42,7 @@ async fn a_busy_server_gets_fewer_requests() {
     .await;
     let before = requests(&free);
     for _ in 0..10 {
-        assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
+        assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok");
     }
     assert_eq!((requests(&busy), requests(&free)), (1, before + 10));
     permits.add_permits(1);
@@ -61,9 +61,9 @@ async fn a_get_is_repeated_once_however_many_servers_there_are() {
     };
     let servers = [failing().await, failing().await, failing().await];
     let world = in_front_of(&servers.each_ref().map(|server| (server, 1)), |_| ()).await;
-    assert_eq!(RawRequest::get("/r/x").of(&world).await.status(), 502);
+    assert_eq!(RawRequest::get("/r/x").send_to(&world).await.status(), 502);
     assert_eq!(servers.iter().map(requests).sum::<usize>(), 2);
-    assert_eq!(RawRequest::post("/r/x", "a=b").of(&world).await.status(), 502);
+    assert_eq!(RawRequest::post("/r/x", "a=b").send_to(&world).await.status(), 502);
     assert_eq!(servers.iter().map(requests).sum::<usize>(), 3);
     world.stop().await;
 }
@@ -71,7 +71,7 @@ async fn a_get_is_repeated_once_however_many_servers_there_are() {
 #[tokio::test]
 async fn a_request_waits_for_a_connection_but_not_for_ever() {
     let permits = Arc::new(Semaphore::new(0));
-    let upstream = patient(permits.clone()).await;
+    let upstream = gated_upstream(permits.clone()).await;
     let world = in_front_of(&[(&upstream, 1)], |campaign| {
         campaign.pool.max_connections = 1;
         campaign.pool.queue_timeout = Duration::from_millis(100);
@@ -81,21 +81,21 @@ async fn a_request_waits_for_a_connection_but_not_for_ever() {
     first.send(RawRequest::get("/r/first").bytes(request::host(&world))).await;
     eventually(async || requests(&upstream) == 1).await;
 
-    let refused = RawRequest::post("/r/second", "a=b").of(&world).await;
+    let refused = RawRequest::post("/r/second", "a=b").send_to(&world).await;
     assert_eq!((refused.status(), &refused.json()["error"]), (503, &json!("campaign_unavailable")));
     assert!(refused.field("retry-after").is_some());
     assert_eq!(requests(&upstream), 1, "it never got there");
 
     permits.add_permits(2);
     assert_eq!(first.answer(false).await.unwrap().text(), "ok");
-    assert_eq!(RawRequest::post("/r/third", "a=b").of(&world).await.text(), "ok");
+    assert_eq!(RawRequest::post("/r/third", "a=b").send_to(&world).await.text(), "ok");
     world.stop().await;
 }
 
 #[tokio::test]
 async fn waiting_requests_share_one_connection_in_order() {
     let permits = Arc::new(Semaphore::new(0));
-    let upstream = patient(permits.clone()).await;
+    let upstream = gated_upstream(permits.clone()).await;
     let world = in_front_of(&[(&upstream, 1)], |campaign| campaign.pool.max_connections = 1).await;
     let mut lines = Vec::new();
     for _ in 0..5 {
@@ -140,7 +140,7 @@ async fn many_clients_share_few_persistent_connections() {
                     } else {
                         RawRequest::get("/r/x")
                     };
-                    line.send(ask.kept(&host)).await;
+                    line.send(ask.keep_alive(&host)).await;
                     assert_eq!(line.answer(false).await.unwrap().text(), "ok");
                 }
             });
@@ -169,7 +169,7 @@ async fn a_connection_that_nobody_uses_is_closed() {
     let world =
         in_front_of(&[(&upstream, 1)], |campaign| campaign.pool.idle_timeout = Duration::from_millis(50))
             .await;
-    assert_eq!(RawRequest::get("/r/x").of(&world).await.text(), "ok");
+    assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok");
     eventually(async || ended.load(Ordering::Relaxed)).await;
     world.stop().await;
 }

@@ -11,11 +11,11 @@ async fn max_forwards_is_decremented_and_answered_at_zero() {
         RawRequest::new(method, "/demo/echo").session(&alice).with(&format!("Max-Forwards: {left}"))
     };
     for (left, told) in [("7", "6"), ("1", "0"), ("many", "many")] {
-        assert!(ask("OPTIONS", left).of(&world).await.status() < 500);
+        assert!(ask("OPTIONS", left).send_to(&world).await.status() < 500);
         assert_eq!(world.last_request().header("max-forwards"), Some(told), "{left}");
     }
     world.campaign.forget_requests();
-    let answer = ask("OPTIONS", "0").of(&world).await;
+    let answer = ask("OPTIONS", "0").send_to(&world).await;
     assert_eq!(answer.status(), 204);
     assert!(answer.field("allow").unwrap().contains("POST"));
     assert!(world.campaign.requests().is_empty());

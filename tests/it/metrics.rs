@@ -3,7 +3,7 @@
 use imsgate::config::ListenAddress;
 
 use crate::support::World;
-use crate::support::admin::{ask_admin, value, with_admin};
+use crate::support::admin::{admin_get, value, with_admin};
 use crate::support::request::RawRequest;
 use crate::support::upstream::Upstream;
 
@@ -13,12 +13,14 @@ async fn requests_connections_sessions_and_errors_are_counted() {
     let alice = world.signed_in("alice").await.session().unwrap();
     let before = value(&world, "imsgate_requests_total{status=\"2xx\"}").await;
     for _ in 0..5 {
-        assert_eq!(RawRequest::get("/demo/echo").session(&alice).of(&world).await.status(), 200);
+        assert_eq!(RawRequest::get("/demo/echo").session(&alice).send_to(&world).await.status(), 200);
     }
     assert_eq!(value(&world, "imsgate_requests_total{status=\"2xx\"}").await, before + 5);
     let mut line = crate::support::request::connect(&world).await;
     line.send(
-        RawRequest::get("/demo/echo").session(&"A".repeat(22)).kept(crate::support::request::host(&world)),
+        RawRequest::get("/demo/echo")
+            .session(&"A".repeat(22))
+            .keep_alive(crate::support::request::host(&world)),
     )
     .await;
     assert_eq!(line.answer(false).await.unwrap().status(), 401);
@@ -26,7 +28,7 @@ async fn requests_connections_sessions_and_errors_are_counted() {
     assert_eq!(value(&world, "imsgate_session_lookups_total{outcome=\"unknown\"}").await, 1);
     assert!(value(&world, "imsgate_connections_open").await >= 1);
     world.campaign.stop().await;
-    assert_eq!(RawRequest::get("/r/test").of(&world).await.status(), 502);
+    assert_eq!(RawRequest::get("/r/test").send_to(&world).await.status(), 502);
     assert_eq!(value(&world, "imsgate_upstream_errors_total{reason=\"connect\"}").await, 1);
     world.stop().await;
 }
@@ -37,7 +39,7 @@ async fn incomplete_responses_are_counted() {
     let url = upstream.url.parse().unwrap();
     let world = with_admin().instance(|instance| instance.campaign.upstreams = vec![url]).start().await;
     let mut line = crate::support::request::connect(&world).await;
-    line.send(RawRequest::get("/r/0").kept(crate::support::request::host(&world))).await;
+    line.send(RawRequest::get("/r/0").keep_alive(crate::support::request::host(&world))).await;
     assert!(line.answer(false).await.is_err());
     assert_eq!(value(&world, "imsgate_upstream_errors_total{reason=\"cut\"}").await, 1);
     world.stop().await;
@@ -47,12 +49,12 @@ async fn incomplete_responses_are_counted() {
 async fn health_has_detail_for_the_operator_only() {
     let world = with_admin().start().await;
     world.signed_in("alice").await;
-    let health = ask_admin(&world, "/health", "localhost:9090").await;
+    let health = admin_get(&world, "/health", "localhost:9090").await;
     assert_eq!((health.status(), health.json()["ims"].as_str()), (200, Some("ready")));
     assert_eq!(health.json()["campaign"][0]["standing"], "good");
     for path in ["/metrics", "/health"] {
-        assert_eq!(ask_admin(&world, path, "evil.example").await.status(), 421, "DNS rebinding");
-        let public = RawRequest::get(path).of(&world).await;
+        assert_eq!(admin_get(&world, path, "evil.example").await.status(), 421, "DNS rebinding");
+        let public = RawRequest::get(path).send_to(&world).await;
         assert_eq!(public.status(), 401);
         assert!(!public.text().contains("imsgate_"));
     }

@@ -82,35 +82,35 @@ async fn files_ranges_conditions_and_encodings_pass_through_nginx_and_gateway_al
     let world = nginx.world().await;
     let file = RawRequest::get("/r/file.txt");
 
-    let whole = file.of(&world).await;
+    let whole = file.send_to(&world).await;
     assert_eq!((whole.status(), whole.text()), (200, content()));
     assert_eq!(whole.field("content-length"), Some("1000000"));
     let etag = whole.field("etag").unwrap().to_owned();
 
-    let part = file.clone().with("Range: bytes=5-14").of(&world).await;
+    let part = file.clone().with("Range: bytes=5-14").send_to(&world).await;
     assert_eq!((part.status(), part.text().as_str()), (206, "5678901234"));
     assert_eq!(part.field("content-range"), Some("bytes 5-14/1000000"));
-    let parts = file.clone().with("Range: bytes=0-0,9-9").of(&world).await;
+    let parts = file.clone().with("Range: bytes=0-0,9-9").send_to(&world).await;
     assert!(parts.field("content-type").unwrap().starts_with("multipart/byteranges"));
-    assert_eq!(file.clone().with("Range: bytes=2000000-").of(&world).await.status(), 416);
+    assert_eq!(file.clone().with("Range: bytes=2000000-").send_to(&world).await.status(), 416);
 
-    let same = file.clone().with(&format!("If-None-Match: {etag}")).of(&world).await;
+    let same = file.clone().with(&format!("If-None-Match: {etag}")).send_to(&world).await;
     assert_eq!((same.status(), same.text().as_str()), (304, ""));
-    assert_eq!(file.clone().with("If-Match: \"other\"").of(&world).await.status(), 412);
+    assert_eq!(file.clone().with("If-Match: \"other\"").send_to(&world).await.status(), 412);
 
-    let head = RawRequest::new("HEAD", "/r/file.txt").of(&world).await;
+    let head = RawRequest::new("HEAD", "/r/file.txt").send_to(&world).await;
     assert_eq!(
         (head.status(), head.field("content-length"), head.text().as_str()),
         (200, Some("1000000"), "")
     );
 
-    let encoded = file.clone().with("Accept-Encoding: gzip").of(&world).await;
+    let encoded = file.clone().with("Accept-Encoding: gzip").send_to(&world).await;
     assert_eq!(encoded.field("content-encoding"), Some("gzip"));
     assert_eq!(encoded.body[..2], [0x1f, 0x8b], "as nginx made it");
     assert!(encoded.body.len() < 100_000);
 
-    assert_eq!(RawRequest::get("/r/none").of(&world).await.status(), 404);
-    assert_eq!(RawRequest::post("/r/file.txt", "a=b").of(&world).await.status(), 405);
+    assert_eq!(RawRequest::get("/r/none").send_to(&world).await.status(), 404);
+    assert_eq!(RawRequest::post("/r/file.txt", "a=b").send_to(&world).await.status(), 405);
     world.stop().await;
 }
 
@@ -126,7 +126,7 @@ async fn one_connection_serves_request_after_request() {
             2 => RawRequest::new("HEAD", "/r/file.txt"),
             _ => RawRequest::get("/r/file.txt").with("Range: bytes=0-9"),
         };
-        let answer = ask.of(&world).await;
+        let answer = ask.send_to(&world).await;
         connections.insert(answer.field("x-connection").unwrap().to_owned());
     }
     assert_eq!(connections.len(), 1, "{connections:?}");

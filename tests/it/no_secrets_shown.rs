@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::support::admin::{ask_admin, with_admin};
+use crate::support::admin::{admin_get, with_admin};
 use crate::support::{World, logs};
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn no_secret_is_in_a_page_an_error_or_a_metric() {
         pages.push(away.text());
     }
     for path in ["/metrics", "/health", "/sessions"] {
-        let answer = ask_admin(&world, path, "127.0.0.1").await;
+        let answer = admin_get(&world, path, "127.0.0.1").await;
         assert_eq!(answer.status(), 200, "{path}");
         pages.push(answer.text());
     }

@@ -30,7 +30,7 @@ async fn campaign_gets_exactly_the_path_that_was_checked() {
         ("/demo/echo/{a}|\"", "/demo/echo/{a}|\""),
         ("/demo/echo/caf\u{e9}", "/demo/echo/caf\u{e9}"),
     ] {
-        let answer = RawRequest::get(asked).session(&alice).of(&world).await;
+        let answer = RawRequest::get(asked).session(&alice).send_to(&world).await;
         assert_eq!((answer.status(), answer.json()["path_and_query"].as_str()), (200, Some(sent)), "{asked}");
     }
     world.stop().await;
@@ -103,10 +103,13 @@ async fn a_path_with_two_readings_is_refused() {
             assert_eq!(answer.status(), 400, "{path}");
         }
     }
-    let page = RawRequest::get("/r/../view/home").navigation().of(&world).await;
+    let page = RawRequest::get("/r/../view/home").navigation().send_to(&world).await;
     assert_eq!(page.status(), 400);
     assert!(page.field("content-type").unwrap().starts_with("text/html"));
-    assert_eq!(RawRequest::get("/r/../view/home").of(&world).await.json()["error"], json!("bad_request"));
+    assert_eq!(
+        RawRequest::get("/r/../view/home").send_to(&world).await.json()["error"],
+        json!("bad_request")
+    );
     for target in ["/r/a\tb", "/r/a b", "/r/a\0b", "/r/a\u{7f}b", "/r/\u{1}"] {
         if let Some(answer) =
             request::send(&world, RawRequest::get(target).bytes(request::host(&world))).await
@@ -127,7 +130,7 @@ async fn a_raw_hash_is_refused() {
         ["/view/home#/r/test", "/view/home#/../r/test", "/demo/echo?a#b", "/r/x#/../view/home", "/#"]
     {
         for ask in [RawRequest::get(target), RawRequest::get(target).session(&alice)] {
-            let answer = ask.of(&world).await;
+            let answer = ask.send_to(&world).await;
             assert_eq!((answer.status(), &answer.json()["error"]), (400, &json!("bad_request")), "{target}");
         }
     }
@@ -196,7 +199,7 @@ async fn no_header_of_a_client_gets_into_the_redirect_uri() {
 }
 
 async fn redirect_uri(world: &World, ask: RawRequest) -> String {
-    let answer = ask.navigation().of(world).await;
+    let answer = ask.navigation().send_to(world).await;
     let location: url::Url = answer.field("location").unwrap().parse().unwrap();
     let (_, value) = location.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap();
     value.into_owned()

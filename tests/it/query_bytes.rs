@@ -35,7 +35,7 @@ async fn other_queries_are_not_changed() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let body = "GET /r/?\"<caf\u{e9}> HTTP/1.1\r\n\r\n";
-    let echo = RawRequest::post("/demo/echo?a=b", body).session(&alice).of(&world).await;
+    let echo = RawRequest::post("/demo/echo?a=b", body).session(&alice).send_to(&world).await;
     assert_eq!(echo.status(), 200);
     assert_eq!(echo.json()["body_sha256"], sha256(body.as_bytes()));
     for (method, path, query) in [

@@ -145,7 +145,7 @@ async fn run(file: &str) {
             wrong.push(format!("{}: {what}", case.name));
         }
         // No other connection, to the gateway or to the upstream, is out of step.
-        let answer = RawRequest::get("/r/somebody/else").of(&world).await;
+        let answer = RawRequest::get("/r/somebody/else").send_to(&world).await;
         assert_eq!(
             (answer.status(), answer.text().as_str()),
             (200, "/r/somebody/else"),

@@ -115,7 +115,7 @@ async fn a_broken_chunk_ends_the_connection_and_the_upload() {
     ] {
         let mut line = request::connect(&world).await;
         let head = RawRequest::new("POST", "/demo/upload").session(&alice).with("Transfer-Encoding: chunked");
-        line.send(head.kept(host)).await;
+        line.send(head.keep_alive(host)).await;
         line.send(chunks).await;
         line.send(SMUGGLED).await;
         if chunks == "3\r\nab" {
@@ -129,7 +129,7 @@ async fn a_broken_chunk_ends_the_connection_and_the_upload() {
     let smuggled =
         world.campaign.requests().into_iter().filter(|request| request.path_and_query.contains("smuggled"));
     assert_eq!(smuggled.count(), 0);
-    assert_eq!(RawRequest::get("/view/home").session(&alice).of(&world).await.status(), 200);
+    assert_eq!(RawRequest::get("/view/home").session(&alice).send_to(&world).await.status(), 200);
     world.stop().await;
 }
 
@@ -188,10 +188,10 @@ async fn refusals_of_long_heads_arrive() {
     let world = World::start().await;
     let cookies = cookies(4000);
     for field in [format!("X: {}", "y".repeat(65_000)), format!("Cookie: {}", &cookies[..65_000])] {
-        assert_eq!(RawRequest::get("/r/test").with(&field).of(&world).await.status(), 431);
+        assert_eq!(RawRequest::get("/r/test").with(&field).send_to(&world).await.status(), 431);
     }
     let many = (0..120).fold(RawRequest::get("/r/test"), |ask, n| ask.with(&format!("X-{n}: y")));
-    assert_eq!(many.of(&world).await.status(), 431);
+    assert_eq!(many.send_to(&world).await.status(), 431);
     nothing_reached(&world).await;
     world.stop().await;
 }
@@ -206,9 +206,9 @@ async fn two_hundred_cookies_are_fine() {
     let sent = echo.field("cookie").unwrap();
     assert_eq!(sent.split("; ").count(), 201, "200 and Campaign's session");
     for odd in ["Cookie: ", "Cookie: =;;", "Cookie: ;", "Cookie: ="] {
-        let answer = RawRequest::get("/view/home").with(odd).of(&world).await;
+        let answer = RawRequest::get("/view/home").with(odd).send_to(&world).await;
         assert_eq!(answer.status(), 401, "{odd:?}");
-        let answer = RawRequest::get("/demo/echo").with(odd).session(&alice).of(&world).await;
+        let answer = RawRequest::get("/demo/echo").with(odd).session(&alice).send_to(&world).await;
         assert_eq!(answer.status(), 200, "{odd:?}");
     }
     world.stop().await;
@@ -233,19 +233,22 @@ async fn clients_that_never_finish_a_request_delay_nobody() {
         waiting.push(Box::new(line));
         let mut line = request::connect(&world).await;
         line.send(
-            RawRequest::new("POST", "/demo/upload").session(&alice).with("Content-Length: 100").kept(host),
+            RawRequest::new("POST", "/demo/upload")
+                .session(&alice)
+                .with("Content-Length: 100")
+                .keep_alive(host),
         )
         .await;
         line.send("half").await;
         waiting.push(Box::new(line));
         let mut line = request::connect(&world).await;
-        line.send(RawRequest::get("/res/100m").kept(host)).await;
+        line.send(RawRequest::get("/res/100m").keep_alive(host)).await;
         waiting.push(Box::new(line));
         waiting.push(Box::new(world.connect_http2().await));
     }
     for _ in 0..10 {
         let ask = RawRequest::get("/view/home").session(&alice);
-        let answer = tokio::time::timeout(Duration::from_secs(10), ask.of(&world)).await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_secs(10), ask.send_to(&world)).await.unwrap();
         assert_eq!(answer.status(), 200);
     }
     drop(waiting);
@@ -259,9 +262,9 @@ async fn every_request_on_a_connection_is_checked() {
     let host = request::host(&world);
     let mut line = request::connect(&world).await;
     let pipelined = [
-        RawRequest::get("/demo/echo/1").session(&alice).kept(host),
-        RawRequest::get("/demo/echo/2").kept(host),
-        RawRequest::post("/demo/echo/3", "GET /view/home HTTP/1.1\r\n\r\n").session(&alice).kept(host),
+        RawRequest::get("/demo/echo/1").session(&alice).keep_alive(host),
+        RawRequest::get("/demo/echo/2").keep_alive(host),
+        RawRequest::post("/demo/echo/3", "GET /view/home HTTP/1.1\r\n\r\n").session(&alice).keep_alive(host),
         RawRequest::get("/r/test").bytes(host),
     ];
     line.send(pipelined.concat()).await;
@@ -322,5 +325,5 @@ async fn nothing_reached(world: &World) {
     let reached: Vec<_> =
         world.campaign.requests().into_iter().map(|request| request.path_and_query).collect();
     assert_eq!(reached, [""; 0]);
-    assert_eq!(RawRequest::get("/ims/health/live").of(world).await.status(), 200);
+    assert_eq!(RawRequest::get("/ims/health/live").send_to(world).await.status(), 200);
 }

@@ -35,7 +35,7 @@ async fn an_endless_response_head_is_502() {
     ] {
         let upstream = Upstream::answering([head]).await;
         let world = upstream.world().await;
-        assert_eq!(RawRequest::get("/r/0").of(&world).await.status(), 502);
+        assert_eq!(RawRequest::get("/r/0").send_to(&world).await.status(), 502);
         world.stop().await;
     }
 }
@@ -124,7 +124,7 @@ async fn check(case: &Case, http2: bool) -> Result<(), String> {
         .start()
         .await;
     let outcome = if http2 { over_http2(&world, case).await } else { over_http1(&world, case).await };
-    let next = RawRequest::get("/r/next").of(&world).await.text();
+    let next = RawRequest::get("/r/next").send_to(&world).await.text();
     world.stop().await;
     let outcome = outcome?;
     if outcome.status != case.status {

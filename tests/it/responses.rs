@@ -11,7 +11,7 @@ async fn hop_by_hop_fields_of_a_response_are_removed() {
         X-Request-Id: theirs\r\nX-Kept: 1\r\nX-Kept: 2\r\nServer: Apache\r\nContent-Length: 2\r\n\r\nok";
     let upstream = Upstream::answering([answer]).await;
     let world = upstream.world().await;
-    let answer = RawRequest::get("/r/0").of(&world).await;
+    let answer = RawRequest::get("/r/0").send_to(&world).await;
     for name in ["keep-alive", "x-private", "proxy-authenticate", "proxy-connection", "upgrade", "trailer"] {
         assert_eq!(answer.field(name), None, "{name}");
     }
@@ -31,7 +31,7 @@ async fn cookies_of_both_sessions_stay_inside_and_all_others_pass() {
         Set-Cookie: __host-imsgate-login-x=planted\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n";
     let upstream = Upstream::answering([answer]).await;
     let world = upstream.world().await;
-    let answer = RawRequest::get("/r/0").of(&world).await;
+    let answer = RawRequest::get("/r/0").send_to(&world).await;
     assert_eq!(answer.head.all("set-cookie"), ["a=1; Path=/; Secure", "b=2; Secure"]);
     world.stop().await;
 }
@@ -47,7 +47,7 @@ async fn an_encoded_part_of_a_file_passes_to_the_byte() {
     let upstream = Upstream::answering([bytes]).await;
     let world = upstream.world().await;
     let answer =
-        RawRequest::get("/r/0").with("Range: bytes=5-11").with("Accept-Encoding: gzip").of(&world).await;
+        RawRequest::get("/r/0").with("Range: bytes=5-11").with("Accept-Encoding: gzip").send_to(&world).await;
     assert_eq!(answer.head.first, "HTTP/1.1 206 Partial Content");
     for (name, value) in [
         ("content-range", "bytes 5-11/100"),
@@ -92,7 +92,7 @@ async fn a_response_without_a_body_ends_after_its_head() {
     let world = upstream.world().await;
     for (number, (method, answer, length)) in cases.into_iter().enumerate() {
         let mut line = request::connect(&world).await;
-        line.send(RawRequest::new(method, &format!("/r/{number}")).kept(request::host(&world))).await;
+        line.send(RawRequest::new(method, &format!("/r/{number}")).keep_alive(request::host(&world))).await;
         let first = line.answer(true).await.unwrap();
         assert_eq!(first.field("content-length"), length, "{method} {answer:?}");
         // The connection is in step: the next bytes are the head of the next response.
@@ -109,7 +109,7 @@ async fn a_response_of_unknown_length_ends_with_campaigns_connection() {
     let upstream =
         Upstream::answering(["HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nuntil the end"]).await;
     let world = upstream.world().await;
-    let answer = RawRequest::get("/r/0").of(&world).await;
+    let answer = RawRequest::get("/r/0").send_to(&world).await;
     assert_eq!(answer.text(), "until the end");
     world.stop().await;
 }

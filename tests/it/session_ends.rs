@@ -31,7 +31,7 @@ async fn two_instances(redis: &Redis) -> (World, Gateway) {
 }
 
 /// Ends a session at one instance and observes it at the other.
-async fn felt_everywhere(what: &str, end: impl AsyncFnOnce(&World, &Browser)) {
+async fn ends_everywhere(what: &str, end: impl AsyncFnOnce(&World, &Browser)) {
     let Some(redis) = Redis::start() else { return };
     let (world, other) = two_instances(&redis).await;
     let (alice, bystander) = (world.signed_in("alice").await, world.signed_in("erin").await);
@@ -48,7 +48,7 @@ async fn felt_everywhere(what: &str, end: impl AsyncFnOnce(&World, &Browser)) {
     tracing::info!(what, after = ?begun.elapsed(), "felt at the other instance");
     assert!(socket && events, "{what}");
     assert_eq!(status(&world, &other, &session).await, 401, "{what}");
-    assert_eq!(RawRequest::get("/demo/echo").session(&session).of(&world).await.status(), 401, "{what}");
+    assert_eq!(RawRequest::get("/demo/echo").session(&session).send_to(&world).await.status(), 401, "{what}");
 
     world.eventually(|| !world.campaign.logoffs().is_empty() && !world.ims.revoked().is_empty()).await;
     assert!(open_still(&mut untouched).await, "{what}: somebody else's");
@@ -63,12 +63,12 @@ async fn felt_everywhere(what: &str, end: impl AsyncFnOnce(&World, &Browser)) {
 
 #[tokio::test]
 async fn a_logout_takes_effect_at_every_instance() {
-    felt_everywhere("logout", async |_, alice| drop(alice.post_form("/ims/logout", &[]).await)).await;
+    ends_everywhere("logout", async |_, alice| drop(alice.post_form("/ims/logout", &[]).await)).await;
 }
 
 #[tokio::test]
 async fn signing_out_everywhere_takes_effect_at_every_instance() {
-    felt_everywhere("everywhere", async |_, alice| {
+    ends_everywhere("everywhere", async |_, alice| {
         drop(alice.post_form("/ims/sign-out-everywhere", &[]).await);
     })
     .await;
@@ -76,7 +76,7 @@ async fn signing_out_everywhere_takes_effect_at_every_instance() {
 
 #[tokio::test]
 async fn an_operators_revoke_takes_effect_at_every_instance() {
-    felt_everywhere("operator", async |world, _| {
+    ends_everywhere("operator", async |world, _| {
         let answer = admin::ask(world, "DELETE", "/sessions?user=ALICE@example.com").await;
         assert_eq!((answer.status(), answer.json()["ended"].as_u64()), (200, Some(1)));
     })
@@ -85,7 +85,7 @@ async fn an_operators_revoke_takes_effect_at_every_instance() {
 
 #[tokio::test]
 async fn a_logout_at_the_provider_takes_effect_at_every_instance() {
-    felt_everywhere("back-channel", async |world, _| {
+    ends_everywhere("back-channel", async |world, _| {
         let session = world.ims.sessions_of("alice").remove(0);
         let token =
             world.ims.logout_token(&Signing::Honest, |_, claims| claims["sid"] = session.into()).unwrap();
@@ -179,7 +179,7 @@ async fn open_at(world: &World, gateway: &Gateway, session: &str) -> Open {
     request.headers_mut().insert("cookie", cookie);
     let (socket, _) = client_async(request, world.connect_to(gateway).await).await.unwrap();
     let mut events = RawConnection::new(world.connect_to(gateway).await);
-    events.send(RawRequest::get("/demo/events").session(session).kept("localhost")).await;
+    events.send(RawRequest::get("/demo/events").session(session).keep_alive("localhost")).await;
     let head = events.head().await.unwrap();
     assert_eq!(head.status(), 200);
     Open { socket, events }

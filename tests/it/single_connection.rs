@@ -20,7 +20,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const EXPIRED: &str = "XSV-350008 Session has expired or is invalid. Please reconnect.";
 
 /// A gateway with one worker and one connection to Campaign. Requests wait for the connection without a limit.
-fn narrow(upstream: Option<Address>) -> Builder {
+fn one_connection(upstream: Option<Address>) -> Builder {
     with_admin()
         .instance(|instance| {
             if let Some(upstream) = upstream {
@@ -34,12 +34,12 @@ fn narrow(upstream: Option<Address>) -> Builder {
 
 #[tokio::test]
 async fn pages_that_campaign_refuses_once_are_requested_again_over_the_only_connection() {
-    let world = narrow(None).start().await;
+    let world = one_connection(None).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     for at_once in [1, 8] {
         world.campaign.expire_all_sessions();
         let page = RawRequest::get("/view/home").session(&alice);
-        let pages = futures_util::future::join_all((0..at_once).map(|_| page.of(&world))).await;
+        let pages = futures_util::future::join_all((0..at_once).map(|_| page.send_to(&world))).await;
         let statuses: Vec<u16> = pages.iter().map(Answer::status).collect();
         assert_eq!(statuses, vec![200; at_once]);
         assert_eq!(world.campaign.sessions().len(), 1);
@@ -86,17 +86,17 @@ async fn an_endless_refusal_frees_the_only_connection_for_the_retry() {
         }
     })
     .await;
-    let world = narrow(Some(upstream.url.parse().unwrap())).start().await;
+    let world = one_connection(Some(upstream.url.parse().unwrap())).start().await;
     campaign.set(world.campaign.url()).unwrap();
     let alice = world.signed_in("alice").await.session().unwrap();
-    let answer = RawRequest::get("/view/first").session(&alice).of(&world).await;
+    let answer = RawRequest::get("/view/first").session(&alice).send_to(&world).await;
     assert_eq!((answer.status(), answer.text().as_str()), (200, "ok"));
     assert_eq!(upstream.seen().iter().filter(|line| line.contains("/view/first")).count(), 2);
     world.stop().await;
 }
 
 /// The first connection reads a head, sends this, and then neither reads nor sends nor closes. The others answer.
-async fn deaf(says: &'static str) -> Upstream {
+async fn silent_upstream(says: &'static str) -> Upstream {
     Upstream::start(move |number, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         if number == 0 {
@@ -113,8 +113,8 @@ async fn deaf(says: &'static str) -> Upstream {
 #[tokio::test]
 async fn an_upload_that_campaign_does_not_read_gets_504() {
     for http2 in [false, true] {
-        let upstream = deaf("").await;
-        let world = narrow(Some(upstream.url.parse().unwrap()))
+        let upstream = silent_upstream("").await;
+        let world = one_connection(Some(upstream.url.parse().unwrap()))
             .instance(|instance| instance.campaign.response_timeout = Duration::from_millis(500))
             .start()
             .await;
@@ -137,7 +137,7 @@ async fn an_upload_that_campaign_does_not_read_gets_504() {
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["error"], json!("campaign_unavailable"));
         assert_eq!(value(&world, "imsgate_upstream_errors_total{reason=\"deadline\"}").await, 1);
-        assert_eq!(RawRequest::get("/r/y").of(&world).await.text(), "ok", "the connection was given up");
+        assert_eq!(RawRequest::get("/r/y").send_to(&world).await.text(), "ok", "the connection was given up");
         world.stop().await;
     }
 }
@@ -146,11 +146,11 @@ async fn an_upload_that_campaign_does_not_read_gets_504() {
 #[tokio::test]
 async fn a_stalled_upload_after_its_response_frees_the_connection() {
     let waiting = |client_goes_on: bool| async move {
-        let upstream = deaf(OK).await;
-        let world = narrow(Some(upstream.url.parse().unwrap())).start().await;
+        let upstream = silent_upstream(OK).await;
+        let world = one_connection(Some(upstream.url.parse().unwrap())).start().await;
         let mut line = request::connect(&world).await;
         let head = RawRequest::new("POST", "/r/x").with("Content-Length: 1000000000");
-        line.send(head.kept(request::host(&world))).await;
+        line.send(head.keep_alive(request::host(&world))).await;
         line.send(vec![b'x'; 1000]).await;
         assert_eq!(line.answer(false).await.unwrap().text(), "ok");
         let client = async {

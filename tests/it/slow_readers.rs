@@ -83,7 +83,7 @@ async fn frames_until(stream: &mut wire::Stream, mut done: impl FnMut(u8, u8, u3
 
 async fn serves(world: &World) {
     let answer =
-        tokio::time::timeout(PATIENCE, RawRequest::get("/res/300k").of(world)).await.expect("in time");
+        tokio::time::timeout(PATIENCE, RawRequest::get("/res/300k").send_to(world)).await.expect("in time");
     assert_eq!((answer.status(), answer.body.len()), (200, 300 << 10));
 }
 
@@ -154,7 +154,7 @@ async fn the_buffer_for_all_http1_clients_is_limited_and_others_do_not_wait() {
         let mut readers = Vec::new();
         for _ in 0..60 {
             let mut reader = request::connect(&world).await;
-            reader.send(RawRequest::get("/res/100m").kept(request::host(&world))).await;
+            reader.send(RawRequest::get("/res/100m").keep_alive(request::host(&world))).await;
             readers.push(reader);
         }
         reached(&world, "buffer").await;
@@ -217,7 +217,7 @@ async fn a_response_that_campaign_sends_slowly_is_not_a_slow_client() {
     let world = small(Some(LEAST)).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let mut line = request::connect(&world).await;
-    line.send(RawRequest::get("/demo/events").session(&alice).kept(request::host(&world))).await;
+    line.send(RawRequest::get("/demo/events").session(&alice).keep_alive(request::host(&world))).await;
     line.head().await.unwrap();
     let mut sender = request::http2::<http_body_util::Empty<bytes::Bytes>>(&world).await;
     let request = http::Request::get(format!("{}/demo/events", world.origin))

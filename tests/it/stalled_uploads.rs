@@ -50,7 +50,7 @@ fn post(world: &World, path: &str, body: Body) -> Request<Body> {
 }
 
 /// Waits until no upload makes progress.
-async fn stand_still(taken: &AtomicUsize) {
+async fn until_stalled(taken: &AtomicUsize) {
     let (mut before, mut rounds) = (usize::MAX, 0);
     while rounds < 5 {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -59,8 +59,8 @@ async fn stand_still(taken: &AtomicUsize) {
     }
 }
 
-async fn innocent(world: &World, sender: &mut SendRequest<Body>, path: &str) -> Response<Incoming> {
-    let body = Full::new(Bytes::from(vec![b'x'; INNOCENT])).boxed();
+async fn other_request(world: &World, sender: &mut SendRequest<Body>, path: &str) -> Response<Incoming> {
+    let body = Full::new(Bytes::from(vec![b'x'; OTHER_LENGTH])).boxed();
     let answer = sender.send_request(post(world, path, body));
     tokio::time::timeout(PATIENCE, answer).await.expect("its body gets through").unwrap()
 }
@@ -74,11 +74,11 @@ async fn uploads_that_campaign_does_not_read_block_no_other_request() {
     for _ in 0..3 {
         stalled.spawn(sender.send_request(post(&world, "/r/stalled", endless(&taken))));
     }
-    stand_still(&taken).await;
+    until_stalled(&taken).await;
     for _ in 0..3 {
-        let answer = innocent(&world, &mut sender, "/r/fine").await;
+        let answer = other_request(&world, &mut sender, "/r/fine").await;
         assert_eq!(answer.status(), 200);
-        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), INNOCENT.to_string());
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), OTHER_LENGTH.to_string());
     }
     stalled.shutdown().await;
     drop(sender);
@@ -107,10 +107,10 @@ async fn however_many_uploads_wait_one_more_request_gets_through() {
     for _ in 1..STREAMS {
         waiting.spawn(sender.send_request(post(&world, "/r/stalled", endless(&taken))));
     }
-    stand_still(&taken).await;
+    until_stalled(&taken).await;
     // All but the one whose body Campaign's socket takes in part.
     assert!(taken.load(Ordering::Relaxed) < MOST, "{} bytes", taken.load(Ordering::Relaxed));
-    let answer = innocent(&world, &mut sender, "/ims/backchannel-logout").await;
+    let answer = other_request(&world, &mut sender, "/ims/backchannel-logout").await;
     assert_eq!(answer.status(), 400, "its body was read, and is no logout token");
     waiting.shutdown().await;
     drop(sender);
@@ -118,7 +118,7 @@ async fn however_many_uploads_wait_one_more_request_gets_through() {
 }
 
 const PIECE: usize = 16 * 1024;
-const INNOCENT: usize = 50_000;
+const OTHER_LENGTH: usize = 50_000;
 const STREAMS: u32 = 100;
 /// A window of 64 kB for each of them and one more, and more than what the sockets of one connection to Campaign take.
 const MOST: usize = 101 * 64 * 1024 + 32 * 1024 * 1024;

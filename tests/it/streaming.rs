@@ -23,7 +23,7 @@ async fn events_arrive_one_by_one() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let mut line = request::connect(&world).await;
-    line.send(RawRequest::get("/demo/events").session(&alice).kept(request::host(&world))).await;
+    line.send(RawRequest::get("/demo/events").session(&alice).keep_alive(request::host(&world))).await;
     let head = line.head().await.unwrap();
     assert_eq!(head.field("content-type"), Some("text/event-stream"));
     for count in 0..3 {
@@ -84,7 +84,9 @@ async fn an_event_stream_ends_with_its_session() {
     for browser in [&alice, &erin] {
         let mut line = request::connect(&world).await;
         line.send(
-            RawRequest::get("/demo/events").session(&browser.session().unwrap()).kept(request::host(&world)),
+            RawRequest::get("/demo/events")
+                .session(&browser.session().unwrap())
+                .keep_alive(request::host(&world)),
         )
         .await;
         line.head().await.unwrap();
@@ -148,8 +150,10 @@ async fn an_early_response_does_not_wait_for_the_upload() {
     .await;
     let world = upstream.world().await;
     let mut line = request::connect(&world).await;
-    line.send(RawRequest::new("POST", "/r/x").with("Content-Length: 1000000000").kept(request::host(&world)))
-        .await;
+    line.send(
+        RawRequest::new("POST", "/r/x").with("Content-Length: 1000000000").keep_alive(request::host(&world)),
+    )
+    .await;
     line.send(vec![b'x'; CHUNK]).await;
     let answer = line.answer(false).await.unwrap();
     assert_eq!((answer.status(), answer.text().as_str()), (413, "too long"));
@@ -169,7 +173,7 @@ async fn a_refusal_does_not_wait_for_the_upload() {
     let head = RawRequest::new("POST", "/demo/upload")
         .with("Content-Length: 1000000000")
         .with("Expect: 100-continue");
-    line.send(head.kept(request::host(&world))).await;
+    line.send(head.keep_alive(request::host(&world))).await;
     let answer = line.answer(false).await.unwrap();
     assert_eq!(answer.status(), 401, "and no 100 Continue before it");
     assert!(world.campaign.requests().is_empty());
@@ -179,11 +183,13 @@ async fn a_refusal_does_not_wait_for_the_upload() {
         let mut line = request::connect(&world).await;
         let head =
             RawRequest::new("POST", path).with("Content-Length: 1000000000").with("Expect: 100-continue");
-        line.send(head.kept(request::host(&world))).await;
+        line.send(head.keep_alive(request::host(&world))).await;
         assert_eq!(line.answer(false).await.unwrap().status(), 413, "{path}");
         let mut line = request::connect(&world).await;
         line.send(
-            RawRequest::new("POST", path).with("Transfer-Encoding: chunked").kept(request::host(&world)),
+            RawRequest::new("POST", path)
+                .with("Transfer-Encoding: chunked")
+                .keep_alive(request::host(&world)),
         )
         .await;
         line.send("no chunk\r\n").await;
@@ -196,7 +202,7 @@ async fn a_refusal_does_not_wait_for_the_upload() {
         .session(&alice)
         .with("Content-Length: 4")
         .with("Expect: 100-continue");
-    line.send(head.kept(request::host(&world))).await;
+    line.send(head.keep_alive(request::host(&world))).await;
     assert_eq!(line.head().await.unwrap().status(), 100);
     line.send("four").await;
     assert_eq!(line.answer(false).await.unwrap().json()["bytes"], json!(4));
@@ -214,14 +220,14 @@ async fn an_incomplete_upload_stays_incomplete_at_campaign() {
         RawRequest::new("POST", "/demo/upload")
             .session(&alice)
             .with("Content-Length: 100000")
-            .kept(request::host(&world)),
+            .keep_alive(request::host(&world)),
     )
     .await;
     line.send("half").await;
     eventually(async || world.campaign.requests().last().is_some_and(|request| request.body_len >= 4)).await;
     drop(line);
     // Nothing completes it, and nothing is sent again.
-    assert_eq!(RawRequest::get("/view/home").session(&alice).of(&world).await.status(), 200);
+    assert_eq!(RawRequest::get("/view/home").session(&alice).send_to(&world).await.status(), 200);
     let uploads: Vec<_> = world
         .campaign
         .requests()

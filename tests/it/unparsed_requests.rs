@@ -27,7 +27,7 @@ async fn a_head_that_cannot_be_parsed_is_refused_logged_and_counted() {
         for others in [0, 2] {
             let mut line = request::connect(&world).await;
             for _ in 0..others {
-                line.send(RawRequest::get("/r/test").kept(host)).await;
+                line.send(RawRequest::get("/r/test").keep_alive(host)).await;
                 assert_eq!(line.answer(false).await.unwrap().status(), 200);
             }
             line.send(&head).await;
@@ -72,7 +72,7 @@ async fn the_refusal_of_an_endless_head_arrives() {
 async fn the_refusal_of_an_upload_arrives_while_it_is_sent() {
     let world = World::builder().config(|config| config.limits.body_bytes = Some(1000)).start().await;
     for _ in 0..10 {
-        assert_eq!(RawRequest::post("/r/test", &"x".repeat(8 << 20)).of(&world).await.status(), 413);
+        assert_eq!(RawRequest::post("/r/test", &"x".repeat(8 << 20)).send_to(&world).await.status(), 413);
     }
     world.stop().await;
 }

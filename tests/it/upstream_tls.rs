@@ -97,19 +97,19 @@ async fn an_upload_and_a_download_of_megabytes_keep_every_byte() {
     // All pieces are different.
     let body = (0..800_000).map(|number| format!("{number:08}")).collect::<Vec<_>>().concat();
     let whole = json!({ "bytes": body.len(), "sha256": hex(digest(&SHA256, body.as_bytes()).as_ref()) });
-    let with_length = RawRequest::post("/demo/upload", &body).session(&alice).of(world).await;
+    let with_length = RawRequest::post("/demo/upload", &body).session(&alice).send_to(world).await;
     assert_eq!(with_length.json(), whole);
 
     let mut line = request::connect(world).await;
     let head = RawRequest::new("POST", "/demo/upload").session(&alice).with("Transfer-Encoding: chunked");
-    line.send(head.kept(request::host(world))).await;
+    line.send(head.keep_alive(request::host(world))).await;
     for piece in body.as_bytes().chunks(70_001) {
         line.send([format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat()).await;
     }
     line.send("0\r\n\r\n").await;
     assert_eq!(line.answer(false).await.unwrap().json(), whole);
 
-    let download = RawRequest::get("/res/8m").of(world).await;
+    let download = RawRequest::get("/res/8m").send_to(world).await;
     assert_eq!(download.body.len(), 8 << 20);
     assert!(download.body.iter().all(|byte| *byte == b'c'));
     secured.stop().await;
@@ -131,7 +131,7 @@ async fn a_small_piece_of_an_upload_is_sent_at_once() {
         };
         let mut line = request::connect(world).await;
         let head = RawRequest::new("POST", "/demo/upload").session(&alice).with(&framing);
-        line.send(head.kept(request::host(world))).await;
+        line.send(head.keep_alive(request::host(world))).await;
         let mut sent = 0;
         for size in sizes {
             let piece = "x".repeat(size);
@@ -182,7 +182,7 @@ async fn the_last_piece_for_a_slow_reader_is_sent() {
     // TLS keeps at most 64 kB. Whatever the kernel has buffered, one of these lengths ends within them.
     for length in (20_000..=220_000).step_by(40_000) {
         let ask = RawRequest::post(&format!("/r/{length}"), &"x".repeat(length));
-        assert_eq!(ask.of(&secured.world).await.text(), "whole", "{length}");
+        assert_eq!(ask.send_to(&secured.world).await.text(), "whole", "{length}");
     }
     secured.stop().await;
 }
@@ -211,7 +211,7 @@ async fn one_tls_connection_serves_request_after_request() {
             2 => (RawRequest::new("HEAD", "/res/1m"), 200),
             _ => (RawRequest::get("/res/1m"), 200),
         };
-        assert_eq!(ask.of(&secured.world).await.status(), status, "{number}");
+        assert_eq!(ask.send_to(&secured.world).await.status(), status, "{number}");
     }
     assert_eq!(secured.connections.load(Ordering::Relaxed), 1);
     secured.stop().await;
@@ -242,7 +242,7 @@ async fn a_response_that_ends_without_close_notify_is_incomplete() {
         let expected = goodbye.then(|| "ten euros".to_owned());
 
         let mut line = request::connect(world).await;
-        line.send(RawRequest::get("/r/x").kept(request::host(world))).await;
+        line.send(RawRequest::get("/r/x").keep_alive(request::host(world))).await;
         let head = line.head().await.unwrap();
         assert_eq!(head.status(), 200);
         assert_eq!(whole(line.body(&head).await), expected, "in chunks");

@@ -79,7 +79,7 @@ async fn an_https_campaign_is_verified_and_may_request_a_client_certificate() {
             .start()
             .await;
         let joining = tokio::spawn(serve_tls(listener, acceptor.clone(), world.campaign.url()));
-        let answer = RawRequest::get("/r/test").of(&world).await;
+        let answer = RawRequest::get("/r/test").send_to(&world).await;
         assert_eq!(answer.status(), if works { 200 } else { 502 }, "{trusts} {named} {shows}");
         if works {
             assert_eq!(world.signed_in("alice").await.get("/view/home").await.status, 200, "SOAP too");

@@ -100,7 +100,7 @@ async fn an_unrequested_101_is_an_error() {
     let world = upstream.world().await;
     for (fields, ask) in cases {
         let mut line = request::connect(&world).await;
-        line.send(ask.kept(request::host(&world))).await;
+        line.send(ask.keep_alive(request::host(&world))).await;
         let first = line.answer(false).await.unwrap();
         assert_eq!(
             (first.status(), &first.json()["error"]),
@@ -126,7 +126,7 @@ async fn bytes_after_a_refused_handshake_are_a_new_request() {
     let world = upstream.world().await;
     let host = request::host(&world);
     let mut line = request::connect(&world).await;
-    line.send([handshake("/r/x").kept(host), RawRequest::get("/view/home").bytes(host)].concat()).await;
+    line.send([handshake("/r/x").keep_alive(host), RawRequest::get("/view/home").bytes(host)].concat()).await;
     let first = line.answer(false).await.unwrap();
     assert_eq!((first.status(), first.field("upgrade")), (403, None));
     assert_eq!(line.answer(false).await.unwrap().status(), 401);
@@ -146,7 +146,7 @@ async fn a_websocket_handshake_with_a_body_is_refused() {
         ("Transfer-Encoding: chunked".to_owned(), format!("{:x}\r\n{smuggled}\r\n0\r\n\r\n", smuggled.len())),
     ] {
         let mut line = request::connect(&world).await;
-        line.send(handshake("/demo/ws").session(&alice).with(&framing).kept(host)).await;
+        line.send(handshake("/demo/ws").session(&alice).with(&framing).keep_alive(host)).await;
         line.send(body).await;
         assert_eq!(line.answer(false).await.unwrap().status(), 400, "{framing}");
         assert!(line.rest().await.is_empty(), "and the connection ends");
@@ -175,7 +175,7 @@ async fn a_101_is_filtered_like_any_response() {
     .await;
     let world = upstream.world().await;
     let mut line = request::connect(&world).await;
-    line.send(handshake("/r/x").kept(request::host(&world))).await;
+    line.send(handshake("/r/x").keep_alive(request::host(&world))).await;
     let head = line.head().await.unwrap();
     assert_eq!(head.status(), 101);
     assert_eq!((head.field("x-private"), head.field("set-cookie")), (None, None));

@@ -12,7 +12,7 @@ pub fn with_admin() -> Builder {
 }
 
 /// Sends a GET with this `Host` to the admin listener.
-pub async fn ask_admin(world: &World, path: &str, host: &str) -> Answer {
+pub async fn admin_get(world: &World, path: &str, host: &str) -> Answer {
     let address = world.gateway.admin.unwrap();
     let mut line = RawConnection::new(tokio::net::TcpStream::connect(address).await.unwrap());
     line.send(RawRequest::get(path).bytes(host)).await;
@@ -34,7 +34,7 @@ pub async fn send(world: &World, ask: &RawRequest) -> Answer {
 
 /// One value of the metrics. `metric` is the name and the labels as the exposition format writes them.
 pub async fn value(world: &World, metric: &str) -> u64 {
-    let text = ask_admin(world, "/metrics", "127.0.0.1").await.text();
+    let text = admin_get(world, "/metrics", "127.0.0.1").await.text();
     let line = text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' ').map(str::to_owned));
     line.unwrap_or_else(|| panic!("no {metric} in {text}")).parse().unwrap()
 }

@@ -52,11 +52,11 @@ impl RawRequest {
 
     /// The bytes, for this host; the connection ends after them.
     pub fn bytes(&self, host: &str) -> Vec<u8> {
-        self.clone().with("Connection: close").kept(host)
+        self.clone().with("Connection: close").keep_alive(host)
     }
 
     /// The bytes, for this host; the connection stays.
-    pub fn kept(&self, host: &str) -> Vec<u8> {
+    pub fn keep_alive(&self, host: &str) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\r\nHost: {host}\r\n", self.method, self.target);
         for field in &self.fields {
             text.push_str(field);
@@ -67,7 +67,7 @@ impl RawRequest {
     }
 
     /// Sends it and reads the complete response.
-    pub async fn of(&self, world: &World) -> Answer {
+    pub async fn send_to(&self, world: &World) -> Answer {
         self.for_host(world, host(world)).await
     }
 
@@ -80,7 +80,7 @@ impl RawRequest {
 
     /// Sends it to the echo and reads what Campaign received.
     pub async fn echo(&self, world: &World) -> Echo {
-        Echo::of(&self.of(world).await)
+        Echo::of(&self.send_to(world).await)
     }
 }
 

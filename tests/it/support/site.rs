@@ -126,7 +126,7 @@ impl Site {
         let mut line = RawConnection::new(wire::connect(address, &self.trust, wire::HTTP_1).await);
         let mut statuses = Vec::new();
         for session in sessions {
-            line.send(RawRequest::get(path).session(session).kept("localhost")).await;
+            line.send(RawRequest::get(path).session(session).keep_alive("localhost")).await;
             statuses.push(line.answer(false).await.unwrap().status());
         }
         statuses

@@ -36,7 +36,7 @@ pub async fn in_front_of(
 }
 
 /// Answers every request at once. `healthy` decides about the health page.
-pub async fn prompt(healthy: Arc<AtomicBool>) -> Upstream {
+pub async fn prompt_upstream(healthy: Arc<AtomicBool>) -> Upstream {
     Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
         let healthy = healthy.clone();
         async move {
@@ -52,7 +52,7 @@ pub async fn prompt(healthy: Arc<AtomicBool>) -> Upstream {
 }
 
 /// Answers each request when there is a permit.
-pub async fn patient(permits: Arc<Semaphore>) -> Upstream {
+pub async fn gated_upstream(permits: Arc<Semaphore>) -> Upstream {
     Upstream::start(move |_, mut line: RawConnection, seen: Seen| {
         let permits = permits.clone();
         async move {
@@ -77,18 +77,18 @@ pub fn requests(upstream: &Upstream) -> usize {
 }
 
 /// Ejects a failed server for an hour.
-pub fn passed_over_for_an_hour(campaign: &mut Campaign) {
+pub fn ejected_for_an_hour(campaign: &mut Campaign) {
     campaign.health.ejection = Duration::from_hours(1);
     campaign.health.max_ejection = Duration::from_hours(1);
 }
 
 /// Requests a page. Its response may be incomplete.
-pub async fn ask_and_read(world: &World) {
-    ask_for(world, "/r/x").await;
+pub async fn request_page(world: &World) {
+    request_path(world, "/r/x").await;
 }
 
 /// Requests a path. Its response may be incomplete.
-pub async fn ask_for(world: &World, path: &str) {
+pub async fn request_path(world: &World, path: &str) {
     let mut line = request::connect(world).await;
     line.send(RawRequest::get(path).bytes(request::host(world))).await;
     let head = line.head().await.unwrap();
