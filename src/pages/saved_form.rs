@@ -29,7 +29,7 @@ pub struct Waiting {
     pub sent: UnixTime,
     /// Until when it is saved.
     pub until: UnixTime,
-    /// Names the form, for the session of this page only.
+    /// Identifies the form. Valid only in the session of this page.
     pub mark: String,
 }
 

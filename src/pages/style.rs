@@ -1,4 +1,4 @@
-//! The one style sheet, inline in every page, and the policy that allows it and nothing else.
+//! The style sheet, inline in every page, and the content security policy that allows only this style sheet.
 
 use std::sync::LazyLock;
 
@@ -12,9 +12,9 @@ pub(crate) const STYLE: &str = include_str!("../../templates/style.css");
 
 /// The `Content-Security-Policy` of a page (CSP Level 3).
 ///
-/// Browsers apply `form-action` to every redirect that follows a form as well (§6.4.1). The logout of IMS goes through hosts that only
-/// Adobe knows, and Campaign may answer a saved form with a redirect to anywhere: any web address is allowed there. What a form of ours
-/// is sent to is written in its page, which holds no markup of others.
+/// Browsers apply `form-action` also to redirects after a form (§6.4.1). The logout of IMS redirects through hosts that only Adobe
+/// knows, and Campaign may redirect anywhere after a saved form. So pages with a form allow any web address. The target of each form
+/// is still fixed, because pages contain no untrusted markup.
 pub(super) fn policy(has_form: bool, in_frame: bool) -> HeaderValue {
     let targets = if has_form { "'self' https: http:" } else { "'none'" };
     // `in_frame`: pages of our own origin may show it in a frame.

@@ -1,4 +1,4 @@
-//! `/ims/authorize/v2`: checks the request, asks who it is, and sends the browser back with a code.
+//! `/ims/authorize/v2`: checks the request, shows the sign-in form, and sends the browser back with a code.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(super) async fn authorize(
     }
 }
 
-/// Where a browser lands whose `redirect_uri` is not registered. In production that is adobe.com.
+/// The page for a browser with an unregistered `redirect_uri`. At the real IMS this is adobe.com.
 pub(super) async fn default_redirect() -> Response {
     let paragraphs = [
         "The redirect_uri of the request is missing or not registered for this client, so IMS used the client's default one.",
@@ -43,7 +43,7 @@ pub(super) async fn default_redirect() -> Response {
 
 /// An authorization request that passed every check.
 pub(super) struct AuthorizeRequest {
-    /// The query as received: the form carries it to the next step.
+    /// The query as received. The sign-in form returns it in a hidden field.
     raw: String,
     redirect_uri: Url,
     registered_as: String,
@@ -55,7 +55,7 @@ pub(super) struct AuthorizeRequest {
 }
 
 impl AuthorizeRequest {
-    /// Checks the query of an authorization request; the error is the answer to give.
+    /// Checks the query of an authorization request. The error is the response to send.
     pub(super) fn check(ims: &Ims, query: &str) -> Result<Self, Box<Response>> {
         let form = Form::parse(query.as_bytes());
         let text = |name: &str| form.get(name).map(str::to_owned);
@@ -94,13 +94,13 @@ impl AuthorizeRequest {
         if self.state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
             return Some("invalid_request");
         }
-        // RFC 7636 §4.4.1. A challenge without a method would be `plain`; the simulator wants S256.
+        // A challenge without a method would mean `plain` (RFC 7636 §4.3). The simulator requires S256.
         let s256 = form.get("code_challenge_method") == Some("S256");
         let fits = self.challenge.as_ref().is_none_or(|challenge| challenge.len() == 43 && s256);
         (!fits).then_some("invalid_request")
     }
 
-    /// The sign-in form, with what was wrong the last time.
+    /// The sign-in form, with the error of the previous attempt.
     pub(super) fn form(&self, ims: &Ims, error: Option<&str>) -> Response {
         let form = SignInForm {
             client_id: &ims.options.client_id,
@@ -112,7 +112,7 @@ impl AuthorizeRequest {
         page(StatusCode::OK, &form)
     }
 
-    /// Back to the relying party with an authorization code.
+    /// Redirects to the relying party with an authorization code.
     pub(super) fn send_code(&self, ims: &Ims, signed_in: &SignedIn) -> Response {
         let now = ims.options.clock.now();
         let code = ims.grants.issue_code(Code {
@@ -128,7 +128,7 @@ impl AuthorizeRequest {
         self.send(&[("code", &code)])
     }
 
-    /// Back to the relying party with an error (RFC 6749 §4.1.2.1).
+    /// Redirects to the relying party with an error (RFC 6749 §4.1.2.1).
     pub(super) fn send_error(&self, error: &str) -> Response {
         self.send(&[("error", error)])
     }
@@ -143,7 +143,7 @@ impl AuthorizeRequest {
     }
 }
 
-/// Scopes separated by blanks or commas, in order.
+/// Splits scopes at spaces and commas, in order.
 pub(super) fn split_scopes(scopes: &str) -> Vec<String> {
     scopes.split([' ', ',']).filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
 }
@@ -158,5 +158,5 @@ struct SignInForm<'a> {
     error: Option<&'a str>,
 }
 
-/// IMS's limit, in characters.
+/// The limit of IMS, in characters.
 const MAX_STATE: usize = 4096;

@@ -27,7 +27,7 @@ impl Browsers {
         lock(&self.0).get(cookie(headers, COOKIE)?).cloned()
     }
 
-    /// Starts a session in place of the one the browser had; returns the `Set-Cookie` value.
+    /// Starts a session and replaces the browser's previous one. Returns the `Set-Cookie` value.
     pub(super) fn begin(&self, headers: &HeaderMap, signed_in: SignedIn) -> Option<HeaderValue> {
         self.end(headers);
         let id = opaque();
@@ -37,7 +37,7 @@ impl Browsers {
         set_cookie
     }
 
-    /// Ends the browser's session; returns the `Set-Cookie` value that takes the cookie away.
+    /// Ends the browser's session. Returns the `Set-Cookie` value that removes the cookie.
     pub(super) fn end(&self, headers: &HeaderMap) -> HeaderValue {
         if let Some(id) = cookie(headers, COOKIE) {
             lock(&self.0).remove(id);

@@ -1,4 +1,4 @@
-//! What IMS tells about a person: userinfo, organisations, profile.
+//! The data about a person: userinfo, organisations, profile.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{Endpoint, Ims};
 use crate::demo::people::Person;
 use crate::demo::wire::bearer;
 
-/// No groups here.
+/// The response has no groups.
 pub(super) async fn userinfo(State(ims): State<Arc<Ims>>, headers: HeaderMap) -> Result<Json<Value>, Error> {
     let person = bearer_of(&ims, &headers, "openid")?;
     let (given_name, family_name) = person.name.split_once(' ').unwrap_or((&person.name, ""));
@@ -26,7 +26,7 @@ pub(super) async fn userinfo(State(ims): State<Arc<Ims>>, headers: HeaderMap) ->
         "family_name": family_name,
         "address": { "country": "FR" },
     });
-    Ok(told(&ims, Endpoint::UserInfo, answer))
+    Ok(response(&ims, Endpoint::UserInfo, answer))
 }
 
 pub(super) async fn organizations(
@@ -34,7 +34,7 @@ pub(super) async fn organizations(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Error> {
     let answer = bearer_of(&ims, &headers, "read_organizations")?.organizations.clone();
-    Ok(told(&ims, Endpoint::Organizations, answer))
+    Ok(response(&ims, Endpoint::Organizations, answer))
 }
 
 pub(super) async fn profile(State(ims): State<Arc<Ims>>, headers: HeaderMap) -> Result<Json<Value>, Error> {
@@ -47,21 +47,21 @@ pub(super) async fn profile(State(ims): State<Arc<Ims>>, headers: HeaderMap) -> 
         "roles": [{ "organization": ims.options.organization_id, "named_role": "PRODUCT_ADMIN" }],
         "projectedProductContext": person.product_contexts,
     });
-    Ok(told(&ims, Endpoint::Profile, answer))
+    Ok(response(&ims, Endpoint::Profile, answer))
 }
 
-/// The person of the bearer token, if the token lives and has the scope.
+/// The person of the bearer token, if the token is valid and has the scope.
 fn bearer_of<'i>(ims: &'i Ims, headers: &HeaderMap, scope: &'static str) -> Result<&'i Person, Error> {
     let token = bearer(headers).ok_or(Error::InvalidToken)?;
     let access = ims.grants.access(token, ims.options.clock.now()).ok_or(Error::InvalidToken)?;
     if !access.grant.has(scope) {
         return Err(Error::InsufficientScope(scope));
     }
-    // A technical account is nobody.
+    // A technical account has no person.
     ims.person(&access.grant).ok_or(Error::InsufficientScope(scope))
 }
 
-fn told(ims: &Ims, endpoint: Endpoint, mut answer: Value) -> Json<Value> {
+fn response(ims: &Ims, endpoint: Endpoint, mut answer: Value) -> Json<Value> {
     ims.faults.apply(endpoint, &mut answer);
     Json(answer)
 }

@@ -1,4 +1,4 @@
-//! The sign-in form comes back: who is it?
+//! Receives the sign-in form.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(super) async fn sign_in(State(ims): State<Arc<Ims>>, headers: HeaderMap, bod
     }
     let typed = form.get("username").unwrap_or_default().trim().to_lowercase();
     let Some(person) = ims.options.people.iter().find(|p| p.username == typed || p.email == typed) else {
-        return request.form(&ims, Some("Nobody has this name here. Take one from the list below."));
+        return request.form(&ims, Some("There is no such person. Choose a name from the list below."));
     };
     let (username, at) = (person.username.clone(), ims.options.clock.now());
     let signed_in = SignedIn { username, at, session: hex(&bytes::<16>()) };

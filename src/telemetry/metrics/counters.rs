@@ -28,7 +28,7 @@ pub struct Counters {
     began: Instant,
 }
 
-/// A counter that only one thread writes.
+/// A monotonic counter that only one thread writes.
 #[derive(Debug, Default)]
 pub(super) struct Counter(AtomicU64);
 
