@@ -1,7 +1,5 @@
 //! OpenID Connect Back-Channel Logout 1.0 §2.5–2.8: IMS says, without a browser, that a person has signed out there.
 
-use std::time::Duration;
-
 use super::Authenticator;
 use super::identify::AuthRequest;
 use crate::ims::LogoutTokenError;
@@ -56,12 +54,12 @@ impl Authenticator {
         // Read before the token is marked as used: if the store fails now, the same token must work again.
         let sessions = self.meant(token).await?;
         let skew = self.instance.ims.clock_skew;
-        let lifetime = Duration::from_secs(MAX_AGE.unsigned_abs()).saturating_add(2 * skew);
+        let lifetime = MAX_AGE.saturating_add(2 * skew);
         let first = self.services.sessions.first_use(OneTime::LogoutToken, &token.id, lifetime).await;
         let sessions = if matches!(first, Ok(false)) {
             // The provider sends it again because not all sessions could be ended (§2.8), or somebody else has overheard it. In both
             // cases it does not mean sessions that began after it.
-            let left = sessions.into_iter().filter(|session| session.data.created.0 < token.issued);
+            let left = sessions.into_iter().filter(|session| session.data.created < token.issued);
             let left = left.collect::<Vec<_>>();
             if left.is_empty() {
                 return Ok(None);
@@ -85,7 +83,7 @@ impl Authenticator {
         let sessions = self.services.sessions.of(person).await?;
         let meant = sessions.into_iter().filter(|session| {
             let identity = &session.data.identity;
-            token.means(&identity.user, identity.ims_session.as_deref())
+            token.covers(&identity.user, identity.ims_session.as_deref())
         });
         Ok(meant.collect())
     }

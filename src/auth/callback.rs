@@ -5,7 +5,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Authenticator;
 use super::identify::AuthRequest;
@@ -19,6 +18,7 @@ use crate::policy::cookies;
 use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, Prompt, State as LoginState};
 use crate::session::{Auth, CampaignSession, EndReason, Identity, OneTime, StoreError, Tokens};
 use crate::telemetry::audit::{self, Who};
+use crate::unix_time::UnixTime;
 
 const STATE_USED: &str = "the state was used before";
 const COOKIE_MISSING: &str = "the login's cookie did not come back";
@@ -102,11 +102,11 @@ impl Callback<'_> {
         to: Destination,
     ) -> Result<LoginOutcome, StoreError> {
         let now = self.request.now;
-        let age = Duration::from_secs(u64::try_from(now.0.saturating_sub(transaction.began)).unwrap_or(0));
+        let age = now.since(transaction.began);
         if age > self.auth.login_timeout {
             return self.begin_again(state.attempt() + 1, to, "the login took too long").await;
         }
-        if transaction.is_from_the_future(now.0, self.auth.instance.ims.clock_skew) {
+        if transaction.is_from_the_future(now, self.auth.instance.ims.clock_skew) {
             let error = ImsError::Clock("the login began in the future".to_owned());
             return Ok(LoginOutcome::Failed(failed(self.request, &error), to));
         }
@@ -346,13 +346,13 @@ impl Callback<'_> {
 /// faster. Its session is kept, because the pages of that tab carry its Campaign security token.
 fn is_of_another_tab(
     session: &Auth,
-    began: i64,
+    began: UnixTime,
     replaces: Option<&str>,
     person: &Profile,
     granted: &Granted,
 ) -> bool {
     let identity = &session.data.identity;
-    session.data.created.0 >= began
+    session.data.created >= began
         && replaces != Some(&*session.sid)
         && identity.user == person.user
         && identity.groups == granted.groups

@@ -15,17 +15,17 @@ impl Authenticator {
         let data = &session.data;
         let last_user = LastUser {
             user: data.identity.user.clone(),
-            until: data.created.plus(self.absolute_timeout).plus(GRACE).0,
+            until: data.created.plus(self.absolute_timeout).plus(GRACE),
             security_token: data.campaign.as_ref().map(|session| session.security_token.clone()),
         };
-        self.services.sealer.seal(&self.cookies.was, &last_user).ok()
+        self.services.sealer.seal(&self.cookies.last_user, &last_user).ok()
     }
 
     /// Who was signed in at this browser lately.
     pub fn last_user(&self, headers: &HeaderMap, now: UnixTime) -> Option<LastUser> {
-        let (_, sealed) = cookies::pairs(headers).find(|(name, _)| *name == self.cookies.was)?;
-        let last_user = self.services.sealer.open::<LastUser>(&self.cookies.was, sealed)?;
-        (now.0 < last_user.until).then_some(last_user)
+        let (_, sealed) = cookies::pairs(headers).find(|(name, _)| *name == self.cookies.last_user)?;
+        let last_user = self.services.sealer.open::<LastUser>(&self.cookies.last_user, sealed)?;
+        (now < last_user.until).then_some(last_user)
     }
 
     /// True when the browser sends such a value that this gateway has sealed, however long ago.

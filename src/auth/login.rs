@@ -15,6 +15,7 @@ use crate::policy::login::{
 };
 use crate::policy::return_to::ReturnTo;
 use crate::telemetry::audit;
+use crate::unix_time::UnixTime;
 
 /// Where a person goes after the login.
 #[derive(Clone, Debug, Default)]
@@ -118,7 +119,7 @@ impl Authenticator {
             nonce: authorization.nonce,
             verifier: authorization.verifier,
             return_to: begin.to.return_to,
-            began: request.now.0,
+            began: request.now,
             replaces: present.map(|session| session.sid.clone()),
             silent: begin.prompt == Prompt::Silent,
             resumes: begin.to.has_form,
@@ -137,7 +138,7 @@ impl Authenticator {
     /// opened may belong to another gateway on this host name: it stays, and reduces the bytes left for ours. Servers refuse a browser
     /// that sends too many bytes of cookies.
     fn surplus_logins(&self, headers: &HeaderMap) -> Vec<String> {
-        let (mut open, mut bytes): (Vec<(i64, &str, usize)>, usize) = (Vec::new(), 0);
+        let (mut open, mut bytes): (Vec<(UnixTime, &str, usize)>, usize) = (Vec::new(), 0);
         for (name, value) in
             cookies::pairs(headers).filter(|(name, _)| name.starts_with(&self.cookies.login_prefix))
         {

@@ -98,7 +98,7 @@ impl Authenticator {
     /// The forms saved for this browser, by their cookies.
     pub fn saved_form_ids(&self, headers: &HeaderMap) -> impl Iterator<Item = FormId> {
         cookies::pairs(headers)
-            .filter(|(name, _)| name.starts_with(&self.cookies.kept_prefix))
+            .filter(|(name, _)| name.starts_with(&self.cookies.saved_form_prefix))
             .filter_map(|(_, value)| FormId::parse(value))
             .take(MAX_FORM_IDS)
     }

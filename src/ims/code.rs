@@ -225,7 +225,7 @@ impl<'a> OauthHttp<'a> {
     fn used_fields(&self, body: &[u8]) -> Result<Vec<u8>, ImsError> {
         let unusable = |reason: &str| ImsError::Answer { endpoint: TOKEN, reason: reason.to_owned() };
         let Some(read) = token_response::read(body) else {
-            self.store(token_response::salvage_refresh_token(body), None);
+            self.store(token_response::recover_refresh_token(body), None);
             return Err(unusable("not a token response"));
         };
         self.store(read.refresh_token.clone(), read.id_token);
@@ -257,7 +257,7 @@ impl<'c> oauth2::AsyncHttpClient<'c> for OauthHttp<'_> {
             let mut partial = Vec::new();
             let sent = self.ims.http.send_to_token(self.share, request.map(Bytes::from), &mut partial).await;
             if sent.is_err() {
-                self.store(token_response::salvage_refresh_token(&partial), None);
+                self.store(token_response::recover_refresh_token(&partial), None);
             }
             let (head, body) = log_and_check(sent?, self.ims.clock.now())?.into_parts();
             let body = match token_response::read_error(&body) {

@@ -119,7 +119,7 @@ impl ImsError {
 
 /// The response's `Retry-After`, limited by [`retry_after::parse`].
 pub(super) fn retry_after<B>(answer: &Response<B>, now: UnixTime) -> Option<Duration> {
-    text(answer, header::RETRY_AFTER.as_str()).and_then(|field| retry_after::parse(field, now.0))
+    text(answer, header::RETRY_AFTER.as_str()).and_then(|field| retry_after::parse(field, now))
 }
 
 /// The `x-debug-id` that Adobe support asks for; `-` when absent.

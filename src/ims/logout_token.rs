@@ -6,14 +6,14 @@ use super::error::ImsError;
 use super::jws::{Jws, Verdict};
 use super::provider::Budget;
 use crate::policy::id_token::Expected;
-use crate::policy::logout_token::{self, LogoutToken, Unfit};
+use crate::policy::logout_token::{self, InvalidLogoutToken, LogoutToken};
 
 /// Why a logout token is rejected.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LogoutTokenError {
     /// Header or claims are not those of a logout token.
     #[error(transparent)]
-    Unfit(#[from] Unfit),
+    Invalid(#[from] InvalidLogoutToken),
     /// The signature matches no key of IMS.
     #[error("the signature matches no key of IMS")]
     Signature,
@@ -25,15 +25,14 @@ pub enum LogoutTokenError {
 impl ImsClient {
     /// Validates a logout token. Fetches newer keys once if its signature matches no known key.
     pub async fn logout_token(&self, token: &str) -> Result<LogoutToken, LogoutTokenError> {
-        let jws = Jws::parse(token).ok_or(Unfit::Malformed)?;
-        let kid = logout_token::key_of(&jws.header)?;
+        let jws = Jws::parse(token).ok_or(InvalidLogoutToken::Malformed)?;
+        let kid = logout_token::key_id(&jws.header)?;
         let issuers = self.accepted_issuers().await?;
         if jws.verify(&self.provider, Some(&kid), Budget::Logout).await? != Verdict::Valid {
             return Err(LogoutTokenError::Signature);
         }
         let ims = &self.instance.ims;
-        let skew = i64::try_from(ims.clock_skew.as_secs()).unwrap_or(0);
-        let now = self.clock.now().0;
+        let (now, skew) = (self.clock.now(), ims.clock_skew);
         let expected = Expected { issuers: &issuers, client_id: &ims.client_id, now, skew };
         Ok(logout_token::read(&jws.claims, &expected)?)
     }

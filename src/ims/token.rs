@@ -8,7 +8,7 @@ use super::error::ImsError;
 use super::jws::{Jws, Verdict};
 use super::provider::Budget;
 use super::{ImsClient, TOKEN};
-use crate::policy::id_token::{self, Expected, Flaw, IdToken};
+use crate::policy::id_token::{self, Expected, IdToken, InvalidIdToken};
 use crate::policy::refreshed::Original;
 
 impl ImsClient {
@@ -69,11 +69,10 @@ impl ImsClient {
     async fn claims(&self, parts: &Parts<'_>, access_token: &str) -> Result<IdToken, ImsError> {
         let issuers = self.accepted_issuers().await?;
         let ims = &self.instance.ims;
-        let skew = i64::try_from(ims.clock_skew.as_secs()).unwrap_or(0);
-        let now = self.clock.now().0;
+        let (now, skew) = (self.clock.now(), ims.clock_skew);
         let expected = Expected { issuers: &issuers, client_id: &ims.client_id, now, skew };
         let token = id_token::read(&parts.jws.claims, &expected).map_err(|flaw| match flaw {
-            Flaw::Issuer(_) => ImsError::IdToken(format!(
+            InvalidIdToken::Issuer(_) => ImsError::IdToken(format!(
                 "{flaw}; accepted: {}. If IMS uses this issuer, add it to ims.id_token_issuers",
                 issuers.join(", ")
             )),
@@ -94,8 +93,8 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(token: &'a str) -> Result<Self, ImsError> {
-        let jws = Jws::parse(token).ok_or_else(|| refused(&Flaw::Unreadable("header")))?;
-        let kid = id_token::key_of(&jws.header).map_err(|flaw| refused(&flaw))?;
+        let jws = Jws::parse(token).ok_or_else(|| refused(&InvalidIdToken::Unreadable("header")))?;
+        let kid = id_token::key_id(&jws.header).map_err(|flaw| refused(&flaw))?;
         Ok(Self { jws, kid })
     }
 }
@@ -107,10 +106,12 @@ fn left_half(access_token: &str) -> String {
 }
 
 /// An unreadable token makes the response invalid. A readable token with wrong claims is refused.
-fn refused(flaw: &Flaw) -> ImsError {
+fn refused(flaw: &InvalidIdToken) -> ImsError {
     match flaw {
-        Flaw::Unreadable(_) => ImsError::Answer { endpoint: TOKEN, reason: flaw.to_string() },
-        Flaw::Expired | Flaw::NotYet(_) => ImsError::Clock(format!("id_token refused: {flaw}")),
+        InvalidIdToken::Unreadable(_) => ImsError::Answer { endpoint: TOKEN, reason: flaw.to_string() },
+        InvalidIdToken::Expired | InvalidIdToken::NotYet(_) => {
+            ImsError::Clock(format!("id_token refused: {flaw}"))
+        }
         flaw => ImsError::IdToken(flaw.to_string()),
     }
 }

@@ -91,8 +91,8 @@ const TEXTS: [(&str, Text); 33] = [
     ("form-gone", Text::FormGone),
     ("form-still-saved", Text::FormStillSaved),
     ("form-unknown", Text::FormUnknown),
-    ("form-not-saved-stranger", Text::FormNotSaved(NotSaved::Stranger)),
-    ("form-not-saved-foreign", Text::FormNotSaved(NotSaved::Foreign)),
+    ("form-not-saved-stranger", Text::FormNotSaved(NotSaved::NotSignedIn)),
+    ("form-not-saved-foreign", Text::FormNotSaved(NotSaved::OtherOrigin)),
     ("form-not-saved-large", Text::FormNotSaved(NotSaved::TooLarge)),
     ("form-not-saved-full", Text::FormNotSaved(NotSaved::Full)),
 ];

@@ -311,15 +311,15 @@ fn not_saved(why: NotSaved) -> &'static [&'static str] {
     const COPY: &str = "Your browser may still have what you typed: go back one page and copy it. Then sign in and send \
                         it again.";
     match why {
-        NotSaved::Stranger => &["You are not signed in, so what you sent went nowhere.", COPY],
-        NotSaved::Foreign => {
+        NotSaved::NotSignedIn => &["You are not signed in, so what you sent went nowhere.", COPY],
+        NotSaved::OtherOrigin => {
             &["You are not signed in, and what you sent came from another site, so it went nowhere.", COPY]
         }
         NotSaved::TooLarge => &[
             "Your session had ended when you sent this. It is larger than 1 MB, too large to be kept for you.",
             COPY,
         ],
-        NotSaved::Odd => &[
+        NotSaved::Unsupported => &[
             "Your session had ended when you sent this, and it is of a kind that cannot be kept for you.",
             COPY,
         ],

@@ -1,12 +1,12 @@
-//! Who may enter, and with which Campaign groups.
+//! Decides who may sign in, and with which Campaign groups.
 //!
-//! Configuration names come from the groups of the configured organisation and from its product profiles; the mask makes
-//! Campaign groups of them. Only the organisation with the configured ID counts, wherever it stands in the list.
+//! Configuration names are the names of groups and product profiles of the configured organisation. The mask derives the Campaign
+//! groups from them. Only the organisation with the configured ID counts, at any position in the list.
 
 use super::identity::bytes_of_groups;
 use super::mask::{Mask, Verdict};
 
-/// What an instance demands of a person.
+/// The rules of one Campaign instance.
 #[derive(Clone, Copy, Debug)]
 pub struct AccessPolicy<'a> {
     /// ID of the organisation whose groups and product profiles count.
@@ -15,11 +15,11 @@ pub struct AccessPolicy<'a> {
     pub mask: &'a Mask,
     /// When set, only product profiles with this `serviceCode` count.
     pub product_context: Option<&'a str>,
-    /// Bytes that a person's groups may take in the head of a request, see [`bytes_of_groups`].
+    /// Most bytes that a person's groups may take in the head of a request, see [`bytes_of_groups`].
     pub groups_bytes: usize,
 }
 
-/// What IMS said about a person. `None` means that this source was not asked, because its scope is not requested.
+/// The organisations and product profiles of a person, as IMS reports them. `None`: not asked for, because its scope is not requested.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Membership {
     /// The organisations the person belongs to.
@@ -28,18 +28,18 @@ pub struct Membership {
     pub products: Option<Vec<ProductProfile>>,
 }
 
-/// One organisation of a person.
+/// An organisation that a person belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Organization {
     /// `ident@authSrc`.
     pub id: String,
     /// `orgName`; may be empty.
     pub name: String,
-    /// For each group its candidate names: `groupName` and `groupDisplayName`.
+    /// The names of each group: `groupName` and `groupDisplayName`.
     pub groups: Vec<Vec<String>>,
 }
 
-/// One product profile of a person (`prodCtx`).
+/// A product profile that a person holds (`prodCtx`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProductProfile {
     /// `owningEntity`: the organisation's ID.
@@ -48,45 +48,45 @@ pub struct ProductProfile {
     pub service_code: Option<String>,
     /// `statusCode`.
     pub status: Option<String>,
-    /// The candidate names: `user_visible_name` and `label`.
+    /// The names of the profile: `user_visible_name` and `label`.
     pub names: Vec<String>,
 }
 
-/// A person let in.
+/// The result for a person who may sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Granted {
-    /// Name of the configured organisation, where IMS tells it.
+    /// Name of the configured organisation, if IMS sends one.
     pub organization_name: Option<String>,
-    /// Campaign groups, at least one, each once, in order of first appearance.
+    /// The Campaign groups: at least one, without duplicates, in order of first appearance.
     pub groups: Vec<String>,
 }
 
-/// A person not let in. For the audit trail: the person refused is told no more than the reason.
+/// The result for a person who may not sign in. The person sees only the reason; the rest is for the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why.
+    /// The reason.
     pub reason: RefusalReason,
-    /// Configuration names of the configured organisation that were tried; at most [`LISTED`].
+    /// Configuration names of the configured organisation that were compared with the mask; at most [`LISTED`].
     pub seen: Vec<String>,
-    /// Those that nearly match; at most [`LISTED`].
+    /// The configuration names that nearly match; at most [`LISTED`].
     pub near_misses: Vec<NearMiss>,
-    /// IDs of the organisations IMS named; at most [`LISTED`].
+    /// IDs of the person's organisations; at most [`LISTED`].
     pub organizations_seen: Vec<String>,
 }
 
-/// Why a person is not let in.
+/// Why a person may not sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalReason {
-    /// Not a member of the configured organisation.
+    /// The person is not a member of the configured organisation.
     OtherOrganization,
-    /// A member, but no configuration name matches the mask.
+    /// The person is a member, but no configuration name matches the mask.
     NoGroup,
-    /// Campaign would refuse the head of every request.
+    /// The groups do not fit into a request head: Campaign would refuse every request.
     TooManyGroups(TooManyGroups),
 }
 
 impl RefusalReason {
-    /// The word for the audit trail.
+    /// The code for the audit log.
     pub fn code(self) -> &'static str {
         match self {
             Self::OtherOrganization => "other_organization",
@@ -101,9 +101,9 @@ impl RefusalReason {
 pub struct TooManyGroups {
     /// How many groups the person has.
     pub count: usize,
-    /// Bytes that they take.
+    /// Size of the groups in bytes.
     pub bytes: usize,
-    /// Bytes that they may take.
+    /// Largest allowed size in bytes.
     pub limit: usize,
 }
 
@@ -112,15 +112,15 @@ pub struct TooManyGroups {
 pub struct NearMiss {
     /// The name.
     pub name: String,
-    /// What differs and where.
+    /// The difference and its position.
     pub why: String,
 }
 
 impl AccessPolicy<'_> {
-    /// Decides on a person.
+    /// Decides whether a person may sign in.
     ///
     /// # Errors
-    /// A [`Refusal`] when the person is not a member of the organisation, no name of it matches the mask, or too many do.
+    /// [`Refusal`] when the person is not a member of the organisation, has no group that matches the mask, or has too many groups.
     pub fn decide(&self, membership: &Membership) -> Result<Granted, Refusal> {
         if !self.is_member(membership) {
             return Err(Refusal {
@@ -155,7 +155,7 @@ impl AccessPolicy<'_> {
         })
     }
 
-    /// The organisations are the better witness: product profiles prove membership only where those were not asked.
+    /// Organisations are more reliable. Product profiles prove membership only when the organisations were not asked for.
     fn is_member(&self, membership: &Membership) -> bool {
         match &membership.organizations {
             Some(_) => self.organizations(membership).next().is_some(),
@@ -163,13 +163,13 @@ impl AccessPolicy<'_> {
         }
     }
 
-    /// The ID is hexadecimal digits: their case means nothing.
-    fn is_ours(&self, organization_id: &str) -> bool {
+    /// The ID is hexadecimal digits in either letter case.
+    fn is_configured(&self, organization_id: &str) -> bool {
         organization_id.eq_ignore_ascii_case(self.organization_id)
     }
 
     fn organizations<'m>(&self, membership: &'m Membership) -> impl Iterator<Item = &'m Organization> {
-        membership.organizations.iter().flatten().filter(|organization| self.is_ours(&organization.id))
+        membership.organizations.iter().flatten().filter(|organization| self.is_configured(&organization.id))
     }
 
     fn products<'m>(&self, membership: &'m Membership) -> impl Iterator<Item = &'m ProductProfile> {
@@ -177,21 +177,21 @@ impl AccessPolicy<'_> {
             .products
             .iter()
             .flatten()
-            .filter(|profile| profile.owner.as_deref().is_some_and(|owner| self.is_ours(owner)))
+            .filter(|profile| profile.owner.as_deref().is_some_and(|owner| self.is_configured(owner)))
     }
 
-    /// Every configuration name that counts, organisations first.
+    /// The configuration names to compare with the mask: first those of groups, then those of product profiles.
     fn names<'m>(&self, membership: &'m Membership) -> impl Iterator<Item = &'m str> {
         let of_groups =
             self.organizations(membership).flat_map(|organization| organization.groups.iter().flatten());
         let of_products = self
             .products(membership)
-            .filter(|profile| self.counts(profile))
+            .filter(|profile| self.is_relevant(profile))
             .flat_map(|profile| &profile.names);
         of_groups.chain(of_products).map(String::as_str)
     }
 
-    fn counts(&self, profile: &ProductProfile) -> bool {
+    fn is_relevant(&self, profile: &ProductProfile) -> bool {
         let is_active = profile.status.as_ref().is_none_or(|status| status.eq_ignore_ascii_case("ACTIVE"));
         let in_context =
             self.product_context.is_none_or(|context| profile.service_code.as_deref() == Some(context));
@@ -218,7 +218,7 @@ fn organizations_seen(membership: &Membership) -> Vec<String> {
     unique(listed.chain(owners)).into_iter().take(LISTED).map(str::to_owned).collect()
 }
 
-/// Every configuration name of any organisation, for the audit trail.
+/// The configuration names of all organisations, for the audit log.
 fn all_names(membership: &Membership) -> Vec<String> {
     let of_groups = membership
         .organizations
@@ -233,13 +233,13 @@ fn all_names(membership: &Membership) -> Vec<String> {
         .collect()
 }
 
-/// Each text once, where it first appears.
+/// Removes duplicates; the first of equal texts stays.
 fn unique<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut known = std::collections::HashSet::new();
-    texts.filter(|&text| known.insert(text)).collect()
+    let mut seen = std::collections::HashSet::new();
+    texts.filter(|&text| seen.insert(text)).collect()
 }
 
-/// The longest list in a [`Refusal`], so that an audit line stays a line.
+/// The longest list in a [`Refusal`]: it limits the length of an audit record.
 pub const LISTED: usize = 50;
 
 #[cfg(test)]
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn alice_has_two_groups_of_the_mask() {
+    fn names_that_match_the_mask_give_the_groups() {
         let alice =
             organization(ACME, &["Campaign - acme - delivery", "All users", "Campaign - acme - operation"]);
         let granted = decide(vec![alice], vec![]).unwrap();
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn bob_has_only_near_misses_and_is_refused() {
+    fn a_person_with_only_near_misses_is_refused() {
         let names = [
             "campaign - acme - delivery",
             "Campaign - acme -  operation",
@@ -307,14 +307,14 @@ mod tests {
             why,
             [
                 "differs in case: `campaign` where the mask has `Campaign`",
-                "double blank after `acme -`",
+                "double space after `acme -`",
                 "other tenant: `globex` where the mask has `acme`",
             ]
         );
     }
 
     #[test]
-    fn carol_is_of_another_organisation_and_is_refused() {
+    fn a_person_of_another_organisation_is_refused() {
         let carol = organization(OTHER, &["Campaign - acme - delivery"]);
         let refusal = decide(vec![carol], vec![profile("Campaign - acme - delivery")]).unwrap_err();
         assert_eq!(refusal.reason, RefusalReason::OtherOrganization);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn dave_gets_nothing_from_the_foreign_organisation_listed_first() {
+    fn groups_of_another_organisation_do_not_count_at_any_position() {
         let foreign = organization(OTHER, &["Campaign - acme - admin"]);
         let own = organization(ACME, &["Campaign - acme - content"]);
         assert_eq!(groups(decide(vec![foreign.clone(), own.clone()], vec![])), ["content"]);
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn erin_comes_in_by_a_product_profile_alone() {
+    fn a_product_profile_alone_is_enough() {
         let erin = decide(vec![organization(ACME, &[])], vec![profile("Campaign - acme - delivery")]);
         assert_eq!(groups(erin), ["delivery"]);
     }
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn without_product_context_every_product_counts() {
+    fn without_a_product_context_every_product_counts() {
         let mask = Mask::parse("Campaign - acme - (.*)").unwrap();
         let policy =
             AccessPolicy { organization_id: ACME, mask: &mask, product_context: None, groups_bytes: 8192 };
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_prove_membership_only_where_organisations_were_not_asked() {
+    fn profiles_prove_membership_only_when_organisations_were_not_asked_for() {
         let products = Some(vec![profile("Campaign - acme - delivery")]);
         let unasked = Membership { organizations: None, products: products.clone() };
         let granted = decide_on(&unasked).unwrap();
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn several_matches_add_up_and_duplicates_fall_away() {
+    fn all_matches_give_groups_and_duplicates_are_removed() {
         let mut own = organization(ACME, &["Campaign - acme - b", "Campaign - acme - a"]);
         own.groups.push(vec!["4711".into(), "Campaign - acme - c".into()]);
         let again = decide(vec![own], vec![profile("Campaign - acme - a"), profile("Campaign - acme - d")]);
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lists_of_a_refusal_are_bounded() {
+    fn the_lists_of_a_refusal_are_limited() {
         let names: Vec<String> = (0..200).map(|n| format!("campaign - acme - {n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let refusal = decide(vec![organization(ACME, &names)], vec![]).unwrap_err();

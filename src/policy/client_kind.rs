@@ -1,4 +1,4 @@
-//! What kind of client stands at the door: it decides how "you have to sign in" is said.
+//! Classifies clients without a session: the kind decides how the gateway asks for a sign-in.
 
 use http::{HeaderMap, Method, header};
 
@@ -7,11 +7,11 @@ use http::{HeaderMap, Method, header};
 pub enum ClientKind {
     /// A person's top-level navigation: 303 to IMS.
     Navigation,
-    /// A page's form, sent as a navigation: kept if it may be, else 401 and a page.
+    /// An HTML form sent as a navigation: saved if allowed, otherwise 401 with a page.
     Form,
-    /// A navigation inside a frame, where IMS refuses to be shown: 401 and a page with a link for the whole window.
+    /// A navigation inside a frame. IMS refuses frames: 401 with a page that links to the whole window.
     Frame,
-    /// A SOAP call: 403 with the fault that Campaign's clients understand.
+    /// A SOAP call: 403 with a fault that Campaign's clients understand.
     Soap,
     /// XHR, fetch, WebSocket, API: 401 JSON.
     Api,
@@ -61,22 +61,22 @@ fn is_frame(headers: &HeaderMap) -> bool {
         && text(headers, "sec-fetch-mode") == Some("navigate")
 }
 
-/// A WebSocket, or a script that says so. In-app browsers put the name of their app into the same field.
+/// True for a WebSocket, or a script that identifies itself. In-app browsers send the name of their app in the same field.
 fn is_script(headers: &HeaderMap) -> bool {
-    let says = headers
+    let is_xhr = headers
         .get_all("x-requested-with")
         .iter()
         .any(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"XMLHttpRequest"));
-    says || headers.contains_key(header::UPGRADE)
+    is_xhr || headers.contains_key(header::UPGRADE)
 }
 
-/// Fetch Metadata where the browser sends it (W3C Fetch Metadata §2), else what it accepts.
+/// Uses Fetch Metadata if the browser sends it (W3C Fetch Metadata §2), otherwise `Accept`.
 fn is_top_level_navigation(headers: &HeaderMap) -> bool {
     if is_script(headers) {
         return false;
     }
     if text(headers, "sec-fetch-dest").is_some_and(|dest| dest != "document") {
-        return false; // a frame, an image, a script: IMS refuses to be shown there
+        return false; // a frame, an image, a script
     }
     match text(headers, "sec-fetch-mode") {
         Some(mode) => mode == "navigate",
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_client_is_told_apart() {
+    fn each_kind_of_client_is_recognized() {
         use ClientKind::{Api, Form, Frame, Navigation, Soap};
         let form = ("content-type", "application/x-www-form-urlencoded");
         let get = Method::GET;

@@ -1,6 +1,6 @@
-//! Cookies of the gateway and of Campaign in one `Cookie` header, told apart.
+//! Separates the cookies of the gateway from those of Campaign in the `Cookie` header.
 //!
-//! The pairs are kept as raw slices (RFC 6265 §5.4): what belongs to neither side's session passes through to the byte.
+//! Pairs are handled as raw slices (RFC 6265 §5.4). Every pair that names no session passes unchanged, byte for byte.
 
 use http::{HeaderMap, HeaderValue, header};
 use memchr::memchr;
@@ -9,11 +9,11 @@ use crate::wire::request_head::HeaderLines;
 
 mod spelling;
 mod suffix;
-use spelling::is_ours;
+use spelling::names_session;
 pub use suffix::CookieSuffix;
 
-/// How the name of each of the gateway's cookies begins; without a suffix it is that of the session cookie. The `__Host-`
-/// prefix makes browsers refuse it from another host or without TLS (RFC 6265bis §4.1.3.2).
+/// The start of the name of every gateway cookie, and without a suffix the name of the session cookie. Browsers refuse a
+/// `__Host-` cookie from another host or without TLS (RFC 6265bis §4.1.3.2).
 pub const SESSION_COOKIE: &str = "__Host-imsgate";
 /// Campaign's session cookie.
 pub const CAMPAIGN_COOKIE: &str = "__sessiontoken";
@@ -21,40 +21,40 @@ pub const CAMPAIGN_COOKIE: &str = "__sessiontoken";
 /// The names of this gateway's cookies.
 #[derive(Clone, Debug)]
 pub struct CookieNames {
-    /// What stands behind [`SESSION_COOKIE`] in each of them: nothing, or `-` and the suffix.
-    behind: String,
-    /// The session.
+    /// Text after [`SESSION_COOKIE`] in each name: empty, or `-` and the configured suffix.
+    suffix: String,
+    /// The session cookie.
     pub session: String,
-    /// Prefix of the cookies that bind an open login to the browser.
+    /// Prefix of the cookies that hold an open login.
     pub login_prefix: String,
-    /// Set beside a new session for a moment, with the time: a browser that sends this one back and not the session does not
-    /// keep the session, and must not be sent in circles.
+    /// Holds the time of the login, for a few seconds. A browser that returns this cookie without the session cookie does not
+    /// store the session cookie: another login would begin a redirect loop.
     pub fresh: String,
-    /// Tells that this browser was signed in, and who it was; signs nobody in.
-    pub was: String,
-    /// Prefix of the cookies that name the forms kept for this browser.
-    pub kept_prefix: String,
+    /// Names the last user of this browser. It is no credential.
+    pub last_user: String,
+    /// Prefix of the cookies that hold the ids of saved forms.
+    pub saved_form_prefix: String,
 }
 
 impl CookieNames {
     /// The names with this suffix.
     pub fn new(suffix: Option<&CookieSuffix>) -> Self {
-        let behind = suffix.map(|suffix| format!("-{}", suffix.0)).unwrap_or_default();
-        let session = format!("{SESSION_COOKIE}{behind}");
+        let suffix = suffix.map(|suffix| format!("-{}", suffix.0)).unwrap_or_default();
+        let session = format!("{SESSION_COOKIE}{suffix}");
         Self {
             login_prefix: format!("{session}-login-"),
             fresh: format!("{session}-fresh"),
-            was: format!("{session}-was"),
-            kept_prefix: format!("{session}-kept-"),
+            last_user: format!("{session}-was"),
+            saved_form_prefix: format!("{session}-kept-"),
             session,
-            behind,
+            suffix,
         }
     }
 
-    /// The value of the session cookie. Two different ones are none: a browser never sends that.
+    /// The value of the session cookie. `None` for two different values: no browser sends that.
     pub fn session_cookie<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         let pairs = headers.get_all(header::COOKIE).iter().flat_map(|field| split(field.as_bytes()));
-        let mut values = pairs.filter_map(|pair| session(pair, &self.behind));
+        let mut values = pairs.filter_map(|pair| session(pair, &self.suffix));
         let first = values.next()?;
         values.all(|other| other == first).then_some(first)
     }
@@ -62,50 +62,49 @@ impl CookieNames {
 
 /// Every cookie pair of a request as `(name, value)`, over several `Cookie` fields (RFC 9113 §8.2.3).
 pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    raw_pairs(headers).filter_map(named)
+    raw_pairs(headers).filter_map(name_and_value)
 }
 
-/// The value of a pair that is the session cookie. Asked of every pair of every request.
+/// The value, if this pair is the session cookie. Runs for every pair of every request.
 ///
-/// Blanks and tabs only may stand around the name, as browsers read a cookie (RFC 6265bis §5.6): with any other white space in front,
-/// a name is not a `__Host-` name to them, and anybody on a sibling host could set it.
-fn session<'h>(pair: &'h [u8], behind: &str) -> Option<&'h str> {
-    let mut pair = without_blanks(pair).strip_prefix(SESSION_COOKIE.as_bytes())?;
-    if !behind.is_empty() {
-        pair = pair.strip_prefix(behind.as_bytes())?;
+/// Only spaces and tabs may surround the name, as browsers read a cookie (RFC 6265bis §5.6). With any other white space in front,
+/// browsers do not treat the name as a `__Host-` name, so a sibling host could set the cookie.
+fn session<'h>(pair: &'h [u8], suffix: &str) -> Option<&'h str> {
+    let mut pair = without_leading_spaces(pair).strip_prefix(SESSION_COOKIE.as_bytes())?;
+    if !suffix.is_empty() {
+        pair = pair.strip_prefix(suffix.as_bytes())?;
     }
-    let value = without_blanks(pair).strip_prefix(b"=")?;
+    let value = without_leading_spaces(pair).strip_prefix(b"=")?;
     std::str::from_utf8(value.trim_ascii()).ok()
 }
 
-fn without_blanks(mut text: &[u8]) -> &[u8] {
+fn without_leading_spaces(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = text {
         text = rest;
     }
     text
 }
 
-/// A field's pairs as they stand.
+/// The pairs of one field, unchanged.
 fn split(field: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(field);
     std::iter::from_fn(move || {
-        let (pair, behind) = rest.take().filter(|rest| !rest.is_empty()).map(|rest| {
+        let (pair, next) = rest.take().filter(|rest| !rest.is_empty()).map(|rest| {
             let end = memchr(b';', rest).unwrap_or(rest.len());
             (&rest[..end], rest.get(end + 1..))
         })?;
-        rest = behind;
+        rest = next;
         Some(pair)
     })
 }
 
-/// Writes the `Cookie` field that Campaign gets: what the request's fields hold, without the gateway's cookies and without
-/// a Campaign session of the client's own; `campaign` is the pair (`__sessiontoken=…`) to put in its place. None at all when
-/// nothing is left.
+/// Writes the `Cookie` field for Campaign: the client's cookies without those of the gateway and without a Campaign session cookie.
+/// `campaign` (`__sessiontoken=…`) replaces the latter. Writes no field when no cookie is left.
 pub fn write(lines: &mut HeaderLines, headers: &HeaderMap, campaign: Option<&HeaderValue>) {
     let mut list = lines.list(&header::COOKIE, b"; ");
     for field in headers.get_all(header::COOKIE) {
         for pair in split(field.as_bytes()).map(<[u8]>::trim_ascii) {
-            if !pair.is_empty() && !is_ours(pair) {
+            if !pair.is_empty() && !names_session(pair) {
                 list.push(pair);
             }
         }
@@ -115,20 +114,19 @@ pub fn write(lines: &mut HeaderLines, headers: &HeaderMap, campaign: Option<&Hea
     }
 }
 
-/// True for a `Set-Cookie` of Campaign that must not reach the browser: one that names the gateway's cookies or
-/// Campaign's session cookie.
+/// True when a `Set-Cookie` of Campaign must not reach the browser: it names a cookie of the gateway or Campaign's session cookie.
 pub fn is_withheld(set_cookie: &HeaderValue) -> bool {
     let pair = set_cookie.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
-    is_ours(pair.split(|b| *b == b'=').next().unwrap_or_default())
+    names_session(pair.split(|b| *b == b'=').next().unwrap_or_default())
 }
 
-const BLANKS: [char; 2] = [' ', '\t'];
+const SPACES: [char; 2] = [' ', '\t'];
 
 /// Name and value of a pair.
-fn named(pair: &[u8]) -> Option<(&str, &str)> {
+fn name_and_value(pair: &[u8]) -> Option<(&str, &str)> {
     let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
-    // As in `session`.
-    Some((name.trim_matches(BLANKS), value.trim_matches(BLANKS)))
+    // The same white space as in `session`.
+    Some((name.trim_matches(SPACES), value.trim_matches(SPACES)))
 }
 
 fn raw_pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
@@ -162,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_session_cookie_is_found_among_others_and_never_doubtful() {
+    fn the_session_cookie_is_found_and_two_different_values_count_as_none() {
         assert_eq!(
             CookieNames::new(None).session_cookie(&cookie(&["a=b; __Host-imsgate=xyz; c"])),
             Some("xyz")
@@ -181,21 +179,21 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_browsers_do_not_protect_is_not_ours() {
-        for blank in ["\u{a0}", "\u{2000}", "\u{85}", "\u{3000}", "\u{feff}", "\u{200b}"] {
-            let planted = format!("{blank}__Host-imsgate=evil");
+    fn a_name_that_browsers_do_not_protect_is_no_session_cookie() {
+        for space in ["\u{a0}", "\u{2000}", "\u{85}", "\u{3000}", "\u{feff}", "\u{200b}"] {
+            let planted = format!("{space}__Host-imsgate=evil");
             let mut headers = HeaderMap::new();
             headers.insert(header::COOKIE, HeaderValue::from_bytes(planted.as_bytes()).unwrap());
-            assert_eq!(CookieNames::new(None).session_cookie(&headers), None, "{blank:?}");
+            assert_eq!(CookieNames::new(None).session_cookie(&headers), None, "{space:?}");
             headers.append(header::COOKIE, HeaderValue::from_static("__Host-imsgate=mine"));
-            assert_eq!(CookieNames::new(None).session_cookie(&headers), Some("mine"), "{blank:?}");
+            assert_eq!(CookieNames::new(None).session_cookie(&headers), Some("mine"), "{space:?}");
             assert_eq!(written(&headers, None), None);
         }
         assert_eq!(rewritten(&["__HOST-IMSGATE=x; a=b"], None).as_deref(), Some("a=b"));
     }
 
     #[test]
-    fn campaign_gets_its_session_and_none_of_ours() {
+    fn campaign_gets_its_session_cookie_and_no_gateway_cookie() {
         let ours = HeaderValue::from_static("__sessiontoken=ours");
         let replace = Some(&ours);
         let all = ["lang=en; __Host-imsgate=x; __sessiontoken=theirs", "uuid=1; __SessionToken=also"];
@@ -210,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn set_cookie_of_the_session_stays_in_the_gateway() {
+    fn a_set_cookie_of_a_session_never_reaches_the_browser() {
         let held = |text: &'static str| is_withheld(&HeaderValue::from_static(text));
         assert!(held("__sessiontoken=x; path=/"));
         assert!(held(" __SESSIONTOKEN =x"));
@@ -223,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_ours_goes_in_every_spelling() {
+    fn a_session_cookie_is_removed_in_every_spelling() {
         for name in [
             "%5F%5Fsessiontoken",
             "%5f_sessiontoken",
@@ -285,14 +283,14 @@ mod tests {
     }
 
     #[test]
-    fn cookies_of_others_pass_to_the_byte() {
+    fn other_cookies_pass_unchanged() {
         let others = "_ga=GA1.2.3.4; consent=%7B%22a_b%22%3A%5B1%5D%7D; session_token=x; sessiontoken=y; _sessiontoken=z; \
                       __Secure-x=%; y=%5; z=%zz%; _=..; q=\"a\\b\"; nms_%5F=__Host-other; %%%=___; u=%u0041%25%C3%BC";
         assert_eq!(rewritten(&[others], None).as_deref(), Some(others));
     }
 
     #[test]
-    fn gateways_with_different_suffixes_never_take_each_others_cookies() {
+    fn gateways_with_different_suffixes_ignore_each_others_cookies() {
         let names =
             |suffix: Option<&str>| CookieNames::new(suffix.map(|s| CookieSuffix::parse(s).unwrap()).as_ref());
         let all = [names(None), names(Some("a")), names(Some("b")), names(Some("ab")), names(Some("loginx"))];
@@ -302,8 +300,8 @@ mod tests {
                 one.session.clone(),
                 format!("{}{random}", one.login_prefix),
                 one.fresh.clone(),
-                one.was.clone(),
-                format!("{}{random}", one.kept_prefix),
+                one.last_user.clone(),
+                format!("{}{random}", one.saved_form_prefix),
             ];
             for name in &own {
                 assert!(is_withheld(&HeaderValue::from_str(&format!("{name}=x")).unwrap()), "{name}");
@@ -314,9 +312,12 @@ mod tests {
                 assert_eq!(one.session_cookie(&headers), Some("x"));
                 assert_eq!(other.session_cookie(&headers), None);
                 for (name, _) in pairs(&headers) {
-                    assert!(name != other.fresh && name != other.was && name != other.session, "{name}");
+                    assert!(
+                        name != other.fresh && name != other.last_user && name != other.session,
+                        "{name}"
+                    );
                     assert!(!name.starts_with(&other.login_prefix), "{name}");
-                    assert!(!name.starts_with(&other.kept_prefix), "{name}");
+                    assert!(!name.starts_with(&other.saved_form_prefix), "{name}");
                 }
             }
         }
@@ -327,7 +328,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_encoding_of_a_name_of_ours_comes_through(
+        fn no_encoding_of_a_session_cookie_name_passes(
             name in prop::sample::select(vec![SESSION_COOKIE, CAMPAIGN_COOKIE]),
             ways in prop::collection::vec(0..10_u8, 14),
             before in "[a-z=, ]{0,5}",
@@ -348,7 +349,7 @@ mod tests {
         }
 
         #[test]
-        fn the_session_cookie_is_the_pair_of_that_name(fields in prop::collection::vec("(( |\t|\u{a0}|a=)?__Host-imsgate(-was)?[ =;]{0,2}[xy\u{e9}; =]{0,3}){0,3}", 0..3)) {
+        fn the_session_cookie_is_the_pair_with_that_name(fields in prop::collection::vec("(( |\t|\u{a0}|a=)?__Host-imsgate(-was)?[ =;]{0,2}[xy\u{e9}; =]{0,3}){0,3}", 0..3)) {
             let headers: HeaderMap = fields.iter().map(|f| (header::COOKIE, HeaderValue::from_bytes(f.as_bytes()).unwrap())).collect();
             let all: Vec<&str> = pairs(&headers).filter(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value).collect();
             let first = all.first().filter(|first| all.iter().all(|other| other == *first));
@@ -356,7 +357,7 @@ mod tests {
         }
 
         #[test]
-        fn no_spelling_brings_a_gateway_or_campaign_session_through(
+        fn no_spelling_of_a_gateway_or_campaign_session_cookie_passes(
             junk in "[a-z=;, \"\u{a0}\u{2000}]{0,20}", name in "(__[sS]ession[tT]oken|__Host-imsgate(-login-[a-z]{1,4})?)",
             value in "[a-z0-9]{0,8}"
         ) {

@@ -1,5 +1,4 @@
-//! Credentials: what the gateway adds to a signed-in caller's requests to Campaign. They are rendered once, when the caller is
-//! made.
+//! The header fields that the gateway adds to a signed-in caller's requests to Campaign. They are rendered once for each session.
 
 use http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -14,7 +13,7 @@ use crate::wire::request_head::HeaderLines;
 pub struct Credentials {
     /// The identity headers except the assertion.
     pub identity: IdentityFields,
-    /// The same, as lines of a request head.
+    /// The same fields as lines of a request head.
     pub lines: HeaderLines,
     /// `__sessiontoken=…`, in mode `bearer-logon`.
     pub campaign_cookie: Option<HeaderValue>,
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_rendered_and_never_shown() {
+    fn tokens_are_rendered_and_hidden_from_debug_output() {
         let identity = IdentityFields::new("A1@B2.e", Some("alice@example.com"), "O@AdobeOrg", &[]);
         let (session, security) = ("___secret".into(), "@secret".into());
         let campaign = CampaignTokens { session: &session, security: &security };

@@ -1,12 +1,12 @@
-//! Which e-mail address of a person is part of their identity.
+//! Selects the e-mail address that identifies a person.
 //!
-//! IMS gives the address in up to three answers (userinfo, profile, `id_token`), each of which may say whether it was verified
-//! (`email_verified`, OpenID Connect Core §5.1). Anybody can enter an address at IMS: until it is verified, it may be
-//! somebody else's.
+//! IMS sends the address in up to three responses (userinfo, profile, `id_token`). Each may say whether the address was verified
+//! (`email_verified`, OpenID Connect Core §5.1). Anyone can enter any address at IMS: until it is verified, it may belong to
+//! another person.
 
 use serde_json::Value;
 
-/// What one answer of IMS says about the person's e-mail address. The default says nothing.
+/// The e-mail address in one response of IMS. The default: no address and no flag.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmailClaim {
     address: Option<String>,
@@ -14,16 +14,16 @@ pub struct EmailClaim {
 }
 
 impl EmailClaim {
-    /// Takes the address and the marks that came with it: `email_verified`, and `emailVerified` as the profile spells it. An
-    /// empty address counts as absent.
-    pub fn new(address: Option<String>, marks: [&Value; 2]) -> Self {
+    /// Takes the address and its flags: `email_verified`, and `emailVerified` as the profile spells it. An empty address counts as
+    /// absent.
+    pub fn new(address: Option<String>, flags: [&Value; 2]) -> Self {
         let address = address.filter(|address| !address.is_empty());
-        Self { address, is_unverified: marks.into_iter().any(denies) }
+        Self { address, is_unverified: flags.into_iter().any(is_negative) }
     }
 }
 
-/// The e-mail address that identifies a person: the first one given, in the order of `claims`. There is none if any of the
-/// claims marks the address as not verified, because the mark is about the person's address, not about one answer.
+/// The e-mail address that identifies a person: the first one in `claims`. `None` if any claim says that the address is not
+/// verified: the flag concerns the person's address, not one response.
 pub fn identity_email<'a>(claims: impl IntoIterator<Item = &'a EmailClaim> + Clone) -> Option<String> {
     if is_unverified(claims.clone()) {
         return None;
@@ -31,15 +31,15 @@ pub fn identity_email<'a>(claims: impl IntoIterator<Item = &'a EmailClaim> + Clo
     claims.into_iter().find_map(|claim| claim.address.clone())
 }
 
-/// True when any of the claims marks the address as not verified.
+/// True when any claim says that the address is not verified.
 pub fn is_unverified<'a>(claims: impl IntoIterator<Item = &'a EmailClaim>) -> bool {
     claims.into_iter().any(|claim| claim.is_unverified)
 }
 
-/// A missing mark denies nothing, since IMS does not always send one. A mark that is there must say "true": as a boolean, as
-/// text in any case, or as the number 1.
-fn denies(mark: &Value) -> bool {
-    match mark {
+/// A missing flag is not negative, because IMS does not always send one. A flag that is present must be true: as a boolean, as
+/// text in any letter case, or as the number 1.
+fn is_negative(flag: &Value) -> bool {
+    match flag {
         Value::Null => false,
         Value::Bool(verified) => !verified,
         Value::String(text) => !matches!(text.trim(), "1") && !text.trim().eq_ignore_ascii_case("true"),
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_mark_counts_as_verified_and_any_other_must_say_true() {
+    fn a_missing_flag_counts_as_verified_and_any_other_must_be_true() {
         for verified in
             [json!(null), json!(true), json!("true"), json!("True"), json!(" TRUE "), json!(1), json!("1")]
         {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_no_text_is_absent() {
+    fn an_address_that_is_not_text_counts_as_absent() {
         let claims =
             [json!({}), json!({"email": ""}), json!({"email": 5}), json!({"email": ["a@x"]}), json!(null)];
         assert_eq!(identity_email(claims.map(|claims| claim(&claims)).each_ref()), None);
@@ -96,18 +96,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_false_mark_is_enough_wherever_it_stands(
+        fn one_negative_flag_is_enough_at_any_position(
             places in proptest::collection::vec((any::<bool>(), 0..3_u8), 1..4),
         ) {
             let claims: Vec<_> = places
                 .iter()
-                .map(|(has_address, mark)| {
+                .map(|(has_address, flag)| {
                     let address = has_address.then(|| "a@x".to_owned());
-                    let mark = [json!(null), json!(true), json!("false")][usize::from(*mark)].clone();
-                    EmailClaim::new(address, [&mark, &Value::Null])
+                    let flag = [json!(null), json!(true), json!("false")][usize::from(*flag)].clone();
+                    EmailClaim::new(address, [&flag, &Value::Null])
                 })
                 .collect();
-            let denied = places.iter().any(|(_, mark)| *mark == 2);
+            let denied = places.iter().any(|(_, flag)| *flag == 2);
             let given = places.iter().any(|(has_address, _)| *has_address);
             prop_assert_eq!(identity_email(&claims).is_some(), given && !denied);
         }

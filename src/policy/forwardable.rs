@@ -1,22 +1,23 @@
-//! Which fields of a request are forwarded. A client never speaks in the gateway's name ([`is_reserved`]).
+//! Selects the request fields that are forwarded to Campaign. Clients cannot send fields that only the gateway may set
+//! ([`is_reserved`]).
 
 use http::{HeaderMap, HeaderName, header};
 
 use super::reserved::is_reserved;
 use crate::wire::fields::{is_hop_by_hop, named_in_connection};
 
-/// Which fields of one request are forwarded to Campaign.
+/// Decides for each field of one request whether it is forwarded to Campaign.
 ///
-/// Not forwarded: hop-by-hop fields, reserved names in any spelling, `Expect`, which the gateway itself answers (RFC 9110 §10.1.1),
-/// and the host and the framing, which the gateway writes itself.
+/// These fields are not forwarded: hop-by-hop fields, reserved names in any spelling, `Expect`, which the gateway answers itself
+/// (RFC 9110 §10.1.1), and the host and the framing, which the gateway writes itself.
 #[derive(Debug)]
 pub struct Forwardable {
-    /// The fields that the request's `Connection` makes hop-by-hop.
+    /// The fields that the request's `Connection` field lists.
     named: Vec<HeaderName>,
 }
 
 impl Forwardable {
-    /// Reads the request's own `Connection` fields.
+    /// Reads the `Connection` fields of a request.
     pub fn of(headers: &HeaderMap) -> Self {
         Self { named: named_in_connection(headers) }
     }
@@ -52,13 +53,13 @@ mod tests {
         names
     }
 
-    fn passing(headers: &HeaderMap) -> Vec<&str> {
+    fn forwarded(headers: &HeaderMap) -> Vec<&str> {
         let rule = Forwardable::of(headers);
         names(headers).into_iter().filter(|name| rule.allows(&name.parse().unwrap())).collect()
     }
 
     #[test]
-    fn spoofed_names_go_in_every_spelling() {
+    fn spoofed_names_are_removed_in_every_spelling() {
         let headers = map(&[
             ("X_Campaign_Groups", "admin"),
             ("x-campaign_groups", "admin"),
@@ -76,12 +77,12 @@ mod tests {
             ("x-security-token", "campaign's own"),
             ("accept-language", "en"),
         ]);
-        assert_eq!(passing(&headers), ["accept-language", "x-security-token"]);
+        assert_eq!(forwarded(&headers), ["accept-language", "x-security-token"]);
     }
 
     proptest! {
         #[test]
-        fn no_spelling_of_an_identity_header_survives(
+        fn no_spelling_of_an_identity_header_is_forwarded(
             name in proptest::sample::select(vec![
                 identity::USER, identity::EMAIL, identity::ORGANIZATION, identity::GROUPS, identity::ASSERTION,
             ]),
@@ -96,7 +97,7 @@ mod tests {
             }).collect();
             let mut headers = HeaderMap::new();
             headers.insert(HeaderName::from_bytes(spelled.as_bytes()).unwrap(), HeaderValue::from_static("forged"));
-            prop_assert!(passing(&headers).is_empty());
+            prop_assert!(forwarded(&headers).is_empty());
         }
     }
 }

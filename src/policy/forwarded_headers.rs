@@ -1,16 +1,16 @@
-//! What a trusted proxy in front of the gateway says about a request. Its word counts when it has one meaning: one field,
-//! in the right shape.
+//! Header fields that a trusted proxy in front of the gateway adds to a request. A field counts only if it is valid and appears
+//! once.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::wire::fields::{FORWARDED_HOST, FORWARDED_PROTO, TRACEPARENT, TRACESTATE};
 
-/// The words of a trusted proxy; `Default` is one that said nothing.
+/// The valid fields of a trusted proxy. `Default`: no fields.
 #[derive(Debug, Default)]
 pub struct ForwardedHeaders {
     /// `X-Forwarded-Proto`: `http` or `https`.
     pub proto: Option<HeaderValue>,
-    /// `X-Forwarded-Host`: the host the client asked that proxy for.
+    /// `X-Forwarded-Host`: the host that the client requested from the proxy.
     pub host: Option<HeaderValue>,
     /// `traceparent` (W3C Trace Context §3.2), with its `tracestate` if any.
     pub trace: Option<(HeaderValue, Option<HeaderValue>)>,
@@ -19,15 +19,15 @@ pub struct ForwardedHeaders {
 impl ForwardedHeaders {
     /// Reads the fields of a request from a trusted peer.
     pub fn read(headers: &HeaderMap) -> Self {
-        let proto = only(headers, &FORWARDED_PROTO).filter(|value| value == "http" || value == "https");
-        let host = only(headers, &FORWARDED_HOST).filter(is_host);
-        let trace = only(headers, &TRACEPARENT).filter(is_traceparent);
-        Self { proto, host, trace: trace.map(|parent| (parent, only(headers, &TRACESTATE))) }
+        let proto = single(headers, &FORWARDED_PROTO).filter(|value| value == "http" || value == "https");
+        let host = single(headers, &FORWARDED_HOST).filter(is_host);
+        let trace = single(headers, &TRACEPARENT).filter(is_traceparent);
+        Self { proto, host, trace: trace.map(|parent| (parent, single(headers, &TRACESTATE))) }
     }
 }
 
-/// The value of a field that came once.
-fn only(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+/// The value of a field that appears exactly once.
+fn single(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none()).cloned()
 }
@@ -37,7 +37,7 @@ fn is_host(value: &HeaderValue) -> bool {
     !host.is_empty() && host.iter().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(b))
 }
 
-/// `version-traceid-parentid-flags` of version 00; ids of zeros are none.
+/// `version-traceid-parentid-flags` of version 00. Ids of zeros are invalid.
 fn is_traceparent(value: &HeaderValue) -> bool {
     let hex = |part: &[u8], length| {
         part.len() == length && part.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
@@ -53,26 +53,26 @@ fn is_traceparent(value: &HeaderValue) -> bool {
 mod tests {
     use super::*;
 
-    fn told(name: &'static str, values: &[&'static str]) -> ForwardedHeaders {
+    fn read(name: &'static str, values: &[&'static str]) -> ForwardedHeaders {
         let fields = values.iter().map(|v| (HeaderName::from_static(name), HeaderValue::from_static(v)));
         ForwardedHeaders::read(&fields.collect())
     }
 
     #[test]
-    fn one_field_in_shape_counts() {
-        assert_eq!(told("x-forwarded-proto", &["http"]).proto.unwrap(), "http");
-        assert_eq!(told("x-forwarded-host", &["[::1]:8443"]).host.unwrap(), "[::1]:8443");
+    fn a_single_valid_field_counts() {
+        assert_eq!(read("x-forwarded-proto", &["http"]).proto.unwrap(), "http");
+        assert_eq!(read("x-forwarded-host", &["[::1]:8443"]).host.unwrap(), "[::1]:8443");
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert_eq!(told("traceparent", &[parent]).trace.unwrap().0, parent);
+        assert_eq!(read("traceparent", &[parent]).trace.unwrap().0, parent);
     }
 
     #[test]
-    fn what_has_no_one_meaning_counts_for_nothing() {
+    fn a_repeated_or_invalid_field_is_ignored() {
         for values in [&["https", "http"][..], &["https, http"], &["HTTPS"], &["ws"], &[""]] {
-            assert!(told("x-forwarded-proto", values).proto.is_none(), "{values:?}");
+            assert!(read("x-forwarded-proto", values).proto.is_none(), "{values:?}");
         }
         for values in [&["a", "a"][..], &["a, b"], &["a/b"], &["user@a"], &[""]] {
-            assert!(told("x-forwarded-host", values).host.is_none(), "{values:?}");
+            assert!(read("x-forwarded-host", values).host.is_none(), "{values:?}");
         }
         for value in [
             "",
@@ -83,7 +83,7 @@ mod tests {
             "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
             "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ] {
-            assert!(told("traceparent", &[value]).trace.is_none(), "{value}");
+            assert!(read("traceparent", &[value]).trace.is_none(), "{value}");
         }
     }
 }

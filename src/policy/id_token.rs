@@ -1,76 +1,79 @@
-//! What an `id_token` must say (OpenID Connect Core §3.1.3.7). The signature is somebody else's affair. Numbers may be in
-//! quotes, and claims that are not used may have any type.
+//! Validates the claims of an `id_token` (OpenID Connect Core §3.1.3.7). `ims` checks the signature. Numbers may be in quotes. Unused
+//! claims may have any type.
+
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::email::EmailClaim;
 use super::refreshed::Original;
+use crate::unix_time::UnixTime;
 use crate::wire::loose_json;
 
-/// What the claims are compared with.
+/// The expected values of the claims.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// The issuers that are accepted, exact.
+    /// The accepted issuers.
     pub issuers: &'a [String],
-    /// This client.
+    /// The id of this client.
     pub client_id: &'a str,
-    /// Seconds since the Unix epoch.
-    pub now: i64,
-    /// How many seconds the clocks may differ.
-    pub skew: i64,
+    /// The current time.
+    pub now: UnixTime,
+    /// How far the clocks of IMS and of the gateway may differ.
+    pub skew: Duration,
 }
 
-/// The claims of a good token.
+/// The claims of a valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdToken {
-    /// Who signed in.
+    /// The user id.
     pub subject: String,
-    /// What a refreshed token must repeat.
+    /// The claims that a refreshed token must repeat.
     pub original: Original,
-    /// IMS's own session (OpenID Connect Back-Channel Logout 1.0 §2.1).
+    /// The session at IMS (OpenID Connect Back-Channel Logout 1.0 §2.1).
     pub session: Option<String>,
     /// Display name.
     pub name: Option<String>,
-    /// What it says about the e-mail address.
+    /// The e-mail address and its flags.
     pub email: EmailClaim,
-    /// Hash of the access token beside it (OpenID Connect Core §3.1.3.8).
+    /// Hash of the access token that was issued with it (OpenID Connect Core §3.1.3.8).
     pub access_token_hash: Option<String>,
 }
 
-/// Why a token is refused. Holds nothing of the token but issuer and authorized party.
+/// Why a token is refused. Holds no part of the token except issuer and authorized party.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// Something that is needed is missing, or has a type that cannot be read.
+pub enum InvalidIdToken {
+    /// A required claim is missing or has a wrong type.
     #[error("`{0}` is missing in the id_token, or cannot be read")]
     Unreadable(&'static str),
-    /// Another algorithm than RS256.
+    /// The algorithm is not RS256.
     #[error("signature: alg is not RS256")]
     Algorithm,
-    /// A header that asks for more than the claims of a signed token (RFC 7515 §4.1.9 to §4.1.11).
+    /// The header describes another kind of token (RFC 7515 §4.1.9 to §4.1.11).
     #[error("the header has `{0}` of a token that is no id_token")]
     Header(&'static str),
-    /// From somebody else.
+    /// The issuer is not accepted.
     #[error("issuer `{0}` is not accepted")]
     Issuer(String),
-    /// For somebody else, or not for this client alone.
-    #[error("aud is not this client alone")]
+    /// The audience is not exactly this client.
+    #[error("aud is not exactly this client")]
     Audience,
-    /// Issued to another client.
+    /// The token was issued to another client.
     #[error("azp is `{0}`, not this client")]
     AuthorizedParty(String),
-    /// `exp` is over.
+    /// `exp` is in the past.
     #[error("expired")]
     Expired,
-    /// `iat` or `nbf` lies ahead.
-    #[error("{0} lies in the future")]
+    /// `iat` or `nbf` is in the future.
+    #[error("{0} is in the future")]
     NotYet(&'static str),
-    /// Of another sign-in.
-    #[error("nonce is not the one of this sign-in")]
+    /// The token belongs to another sign-in.
+    #[error("nonce does not belong to this sign-in")]
     Nonce,
 }
 
-/// A member that stands there twice makes the token unreadable; `null` counts as absent.
+/// The header fields that are used. A repeated field is an error; `null` counts as absent.
 #[derive(Deserialize)]
 struct Header {
     alg: Option<Value>,
@@ -102,100 +105,102 @@ struct Claims {
     email_verified_camel: Value,
 }
 
-/// Reads the decoded JOSE header; gives the name of the key (`kid`), if there is one.
+/// Reads the decoded JOSE header; returns the id of the key (`kid`), if any.
 ///
 /// # Errors
 /// When it is not the header of an `id_token` signed with RS256.
-pub fn key_of(header: &[u8]) -> Result<Option<String>, Flaw> {
-    let header: Header = object(header).ok_or(Flaw::Unreadable("header"))?;
+pub fn key_id(header: &[u8]) -> Result<Option<String>, InvalidIdToken> {
+    let header: Header = object(header).ok_or(InvalidIdToken::Unreadable("header"))?;
     if header.alg.is_none_or(|alg| alg != "RS256") {
-        return Err(Flaw::Algorithm);
+        return Err(InvalidIdToken::Algorithm);
     }
     if let Some(typ) = header.typ {
         let typ = typ.as_str().unwrap_or_default().to_ascii_lowercase();
-        // The type keeps other tokens of the same keys apart (RFC 8725 §3.11).
+        // The type excludes other tokens that are signed with the same keys (RFC 8725 §3.11).
         if !matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "jose") {
-            return Err(Flaw::Header("typ"));
+            return Err(InvalidIdToken::Header("typ"));
         }
     }
     if header.cty.is_some() {
-        return Err(Flaw::Header("cty"));
+        return Err(InvalidIdToken::Header("cty"));
     }
     if header.crit.is_some() {
-        return Err(Flaw::Header("crit"));
+        return Err(InvalidIdToken::Header("crit"));
     }
     match header.kid {
         None => Ok(None),
         Some(Value::String(kid)) => Ok(Some(kid)),
-        Some(other) => loose_json::text(&other).map(Some).ok_or(Flaw::Unreadable("kid")),
+        Some(other) => loose_json::text(&other).map(Some).ok_or(InvalidIdToken::Unreadable("kid")),
     }
 }
 
-/// Reads the decoded claims. They are IMS's only when the signature is good.
+/// Reads the decoded claims. Only a valid signature proves that they come from IMS.
 ///
 /// # Errors
-/// What is wrong with them.
-pub fn read(claims: &[u8], expected: &Expected<'_>) -> Result<IdToken, Flaw> {
-    let claims: Claims = object(claims).ok_or(Flaw::Unreadable("claims"))?;
-    let issuer = text(&claims.iss).ok_or(Flaw::Unreadable("iss"))?;
+/// Why the token is refused.
+pub fn read(claims: &[u8], expected: &Expected<'_>) -> Result<IdToken, InvalidIdToken> {
+    let claims: Claims = object(claims).ok_or(InvalidIdToken::Unreadable("claims"))?;
+    let issuer = text(&claims.iss).ok_or(InvalidIdToken::Unreadable("iss"))?;
     if !expected.issuers.contains(&issuer) {
-        return Err(Flaw::Issuer(shortened(&issuer)));
+        return Err(InvalidIdToken::Issuer(shortened(&issuer)));
     }
     let audience = audience(&claims.aud);
     if audience.is_empty() || audience.iter().any(|one| one != expected.client_id) {
-        return Err(Flaw::Audience);
+        return Err(InvalidIdToken::Audience);
     }
     if !claims.azp.is_null() && claims.azp != expected.client_id {
-        return Err(Flaw::AuthorizedParty(shortened(claims.azp.as_str().unwrap_or_default())));
+        return Err(InvalidIdToken::AuthorizedParty(shortened(claims.azp.as_str().unwrap_or_default())));
     }
     check_times(&claims, expected)?;
     Ok(IdToken {
-        subject: text(&claims.sub).ok_or(Flaw::Unreadable("sub"))?,
+        subject: text(&claims.sub).ok_or(InvalidIdToken::Unreadable("sub"))?,
         session: text(&claims.sid).filter(|session| session.len() <= LONGEST_SESSION),
         name: text(&claims.name),
         email: EmailClaim::new(text(&claims.email), [&claims.email_verified, &claims.email_verified_camel]),
-        access_token_hash: given(&claims.at_hash, "at_hash")?,
+        access_token_hash: optional_text(&claims.at_hash, "at_hash")?,
         original: Original {
             issuer,
             audience,
-            auth_time: seconds(&claims.auth_time),
-            nonce: given(&claims.nonce, "nonce")?,
+            auth_time: time(&claims.auth_time),
+            nonce: optional_text(&claims.nonce, "nonce")?,
         },
     })
 }
 
 impl IdToken {
-    /// Checks the token of a sign-in: it has the nonce that was sent to IMS.
+    /// Checks that the token of a sign-in has the nonce that was sent to IMS.
     ///
     /// # Errors
-    /// When it has another one, or none.
-    pub fn check_nonce(&self, nonce: &str) -> Result<(), Flaw> {
-        if self.original.nonce.as_deref() == Some(nonce) { Ok(()) } else { Err(Flaw::Nonce) }
+    /// [`InvalidIdToken::Nonce`] for another nonce or none.
+    pub fn check_nonce(&self, nonce: &str) -> Result<(), InvalidIdToken> {
+        if self.original.nonce.as_deref() == Some(nonce) { Ok(()) } else { Err(InvalidIdToken::Nonce) }
     }
 }
 
-/// The parser would take a list for the members in their order.
+/// Parses a JSON object. Without the check for `{`, serde would accept a list of the fields in order.
 fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
     json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(json).ok())?
 }
 
-fn check_times(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
+fn check_times(claims: &Claims, expected: &Expected<'_>) -> Result<(), InvalidIdToken> {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit into 52 bits")]
-    let (now, skew) = (expected.now as f64, expected.skew as f64);
+    let (now, skew) = (expected.now.0 as f64, expected.skew.as_secs() as f64);
     let expires = loose_json::number(&claims.exp).filter(|time| *time <= END_OF_TIME);
-    if expires.ok_or(Flaw::Unreadable("exp"))? <= now - skew {
-        return Err(Flaw::Expired);
+    if expires.ok_or(InvalidIdToken::Unreadable("exp"))? <= now - skew {
+        return Err(InvalidIdToken::Expired);
     }
-    if loose_json::number(&claims.iat).ok_or(Flaw::Unreadable("iat"))? > now + skew {
-        return Err(Flaw::NotYet("iat"));
+    if loose_json::number(&claims.iat).ok_or(InvalidIdToken::Unreadable("iat"))? > now + skew {
+        return Err(InvalidIdToken::NotYet("iat"));
     }
-    if !claims.nbf.is_null() && loose_json::number(&claims.nbf).ok_or(Flaw::Unreadable("nbf"))? > now + skew {
-        return Err(Flaw::NotYet("nbf"));
+    if !claims.nbf.is_null()
+        && loose_json::number(&claims.nbf).ok_or(InvalidIdToken::Unreadable("nbf"))? > now + skew
+    {
+        return Err(InvalidIdToken::NotYet("nbf"));
     }
     Ok(())
 }
 
-/// One audience or a list. Anything else in the list is an audience that is nobody.
+/// One audience or a list. An entry that is not text counts as an unknown audience.
 fn audience(claim: &Value) -> Vec<String> {
     match claim {
         Value::String(one) => vec![one.clone()],
@@ -204,12 +209,12 @@ fn audience(claim: &Value) -> Vec<String> {
     }
 }
 
-/// A claim that binds the token when it is there: then it must be a text.
-fn given(claim: &Value, name: &'static str) -> Result<Option<String>, Flaw> {
+/// An optional claim that must be text if it is present.
+fn optional_text(claim: &Value, name: &'static str) -> Result<Option<String>, InvalidIdToken> {
     match claim {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text.clone())),
-        _ => Err(Flaw::Unreadable(name)),
+        _ => Err(InvalidIdToken::Unreadable(name)),
     }
 }
 
@@ -217,18 +222,18 @@ fn text(claim: &Value) -> Option<String> {
     claim.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a float beyond the range becomes its end")]
-fn seconds(claim: &Value) -> Option<i64> {
-    loose_json::number(claim).map(|time| time as i64)
+#[expect(clippy::cast_possible_truncation, reason = "a number out of range becomes the nearest limit")]
+fn time(claim: &Value) -> Option<UnixTime> {
+    loose_json::number(claim).map(|seconds| UnixTime(seconds as i64))
 }
 
 fn shortened(text: &str) -> String {
     text.chars().take(200).collect()
 }
 
-/// The end of the year 9999, seconds since the Unix epoch. A later `exp` is no time.
+/// The end of the year 9999, in seconds since the Unix epoch. A later `exp` is invalid.
 const END_OF_TIME: f64 = 253_402_300_799.0;
-/// Bytes of a session's name; a longer one is none that could be looked for.
+/// Longest session id in bytes. A longer one is ignored.
 const LONGEST_SESSION: usize = 512;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! The identity headers: who a person is, for Campaign and for proxies that ask `/ims/auth`.
+//! The identity headers: they name the signed-in person for Campaign and for proxies that call `/ims/auth`.
 //!
-//! Every value is percent-encoded UTF-8 that decodes to exactly what IMS said, and no two texts share a value. A person's headers
-//! are always all sent: a missing one would let a proxy that copies only present headers pass on the client's own.
+//! Every value is percent-encoded UTF-8 that decodes to the exact text from IMS. Two different texts never give the same value. All
+//! headers are always sent. If one were missing, a proxy that copies only the present headers would pass on the client's own header.
 
 use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode_byte, utf8_percent_encode};
@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode_byte
 use crate::wire::fields::identity::{EMAIL, GROUPS, ORGANIZATION, USER};
 use crate::wire::request_head::HeaderLines;
 
-/// The values of the identity headers but the assertion.
+/// The values of the identity headers, except the assertion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityFields {
     /// `X-Ims-User`.
@@ -23,7 +23,7 @@ pub struct IdentityFields {
 }
 
 impl IdentityFields {
-    /// Of a signed-in person.
+    /// The values of a signed-in person.
     pub fn new(user: &str, email: Option<&str>, organization: &str, groups: &[String]) -> Self {
         Self {
             user: encoded(user),
@@ -33,18 +33,18 @@ impl IdentityFields {
         }
     }
 
-    /// Of nobody: all values are empty.
-    pub fn nobody() -> Self {
+    /// The values without a signed-in person: all are empty.
+    pub fn anonymous() -> Self {
         Self::new("", None, "", &[])
     }
 
-    /// Name and value of each, in the order they are sent.
+    /// Names and values, in the order in which they are sent.
     pub fn iter(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
         [(USER, &self.user), (EMAIL, &self.email), (ORGANIZATION, &self.organization), (GROUPS, &self.groups)]
             .into_iter()
     }
 
-    /// The fields as Campaign gets them.
+    /// The fields as lines of a request head.
     pub fn lines(&self) -> HeaderLines {
         let mut lines = HeaderLines::default();
         for (name, value) in self.iter() {
@@ -54,8 +54,8 @@ impl IdentityFields {
     }
 }
 
-/// A text as the value of an identity header. Ordinary addresses and user ids stay as they are; see `ENCODED` for what does
-/// not, and spaces at either end, which every reader of a field trims (RFC 9110 §5.5), are encoded too.
+/// Encodes a text as the value of an identity header. Ordinary addresses and user ids stay unchanged. The characters in `ENCODED` are
+/// encoded, and so are spaces at either end, because recipients trim them (RFC 9110 §5.5).
 pub fn encoded(text: &str) -> HeaderValue {
     let inner = text.trim_matches(' ');
     let leading = text.len() - text.trim_start_matches(' ').len();
@@ -64,33 +64,33 @@ pub fn encoded(text: &str) -> HeaderValue {
     value(&format!("{}{}{}", space(leading), utf8_percent_encode(inner, ENCODED), space(trailing)))
 }
 
-/// The value of a header that lists groups: comma separated, each percent-encoded but for unreserved characters (RFC 3986 §2.3).
+/// The value of a header that lists groups, separated by commas. All but unreserved characters (RFC 3986 §2.3) are percent-encoded.
 pub fn group_list(groups: &[String]) -> HeaderValue {
     let list: Vec<String> =
         groups.iter().map(|group| utf8_percent_encode(group, RESERVED).to_string()).collect();
     value(&list.join(","))
 }
 
-/// Bytes that the groups take in the head of every request: the list, and the claim in the assertion, which is JSON in base64
+/// Bytes that the groups take in the head of every request: the list, and the claim of the assertion, which is JSON in base64
 /// (RFC 7515 §3).
 pub fn bytes_of_groups(groups: &[String]) -> usize {
     let json = serde_json::to_string(groups).map_or(0, |json| json.len());
     group_list(groups).len() + (json * 4).div_ceil(3)
 }
 
-/// Reads a value back; `None` if the gateway cannot have written it.
+/// Decodes a value; `None` if the gateway cannot have written it.
 pub fn decoded(value: &HeaderValue) -> Option<String> {
     let text = percent_encoding::percent_decode(value.as_bytes()).decode_utf8().ok()?;
     Some(text.into_owned())
 }
 
-/// What is encoded is visible ASCII.
+/// Encoded text is visible ASCII, so the conversion cannot fail.
 fn value(encoded: &str) -> HeaderValue {
     HeaderValue::from_str(encoded).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// Controls and `%`, so that decoding is exact; what separates or quotes the items of a list (RFC 9110 §5.6). All but ASCII
-/// is encoded anyway.
+/// Control characters; `%`, so that decoding is exact; and the characters that separate or quote list items (RFC 9110 §5.6).
+/// Characters outside ASCII are always encoded.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%').add(b',').add(b';').add(b'"').add(b'\\');
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_read_twice_is_encoded() {
+    fn ambiguous_characters_are_encoded() {
         for (said, sent) in [
             ("m\u{fc}ller@x", "m%C3%BCller@x"),
             ("m%C3%BCller@x", "m%25C3%25BCller@x"),
@@ -138,10 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn all_fields_are_there_and_empty_for_nobody() {
+    fn all_fields_are_present_and_empty_without_a_person() {
         let person = IdentityFields::new("u", None, "o", &["g".to_owned()]);
-        assert_eq!(IdentityFields::nobody().iter().count(), 4);
-        assert!(IdentityFields::nobody().iter().all(|(_, value)| value.is_empty()));
+        assert_eq!(IdentityFields::anonymous().iter().count(), 4);
+        assert!(IdentityFields::anonymous().iter().all(|(_, value)| value.is_empty()));
         assert_eq!(
             String::from_utf8_lossy(person.lines().as_bytes()),
             "x-ims-user: u\r\nx-ims-email: \r\nx-ims-organization: o\r\nx-campaign-groups: g\r\n"
@@ -149,14 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_groups_is_that_of_list_and_claim() {
+    fn the_size_of_groups_counts_the_list_and_the_claim() {
         // `delivery,workflow`, and base64 of `["delivery","workflow"]`.
         let groups = ["delivery", "workflow"].map(str::to_owned);
         assert_eq!(bytes_of_groups(&groups), 17 + 31);
         assert_eq!(bytes_of_groups(&["\u{e9}".to_owned()]), 6 + 8);
     }
 
-    /// Texts that are made of the characters that matter.
+    /// Texts made of special characters.
     fn tricky() -> impl Strategy<Value = String> {
         let sample = proptest::sample::select(vec![
             " ",
@@ -192,7 +192,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decoding_gives_back_exactly_what_ims_said(said in tricky()) {
+        fn decoding_gives_the_exact_text_of_ims(said in tricky()) {
             let sent = encoded(&said);
             prop_assert_eq!(decoded(&sent), Some(said));
             let sent = text(&sent);
@@ -201,14 +201,14 @@ mod tests {
         }
 
         #[test]
-        fn a_list_decodes_to_exactly_its_groups(groups in proptest::collection::vec(tricky().prop_filter("groups have names", |g| !g.is_empty()), 1..6)) {
+        fn a_list_decodes_to_the_exact_groups(groups in proptest::collection::vec(tricky().prop_filter("groups have names", |g| !g.is_empty()), 1..6)) {
             let sent = group_list(&groups);
             let items: Option<Vec<_>> = text(&sent).split(',').map(|item| decoded(&HeaderValue::from_str(item).unwrap())).collect();
             prop_assert_eq!(items, Some(groups));
         }
 
         #[test]
-        fn two_texts_never_share_a_value(texts in proptest::collection::vec(tricky(), 2..12)) {
+        fn two_texts_never_give_the_same_value(texts in proptest::collection::vec(tricky(), 2..12)) {
             let mut seen: HashMap<String, String> = HashMap::new();
             for said in texts {
                 let sent = text(&encoded(&said)).to_owned();

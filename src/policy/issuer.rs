@@ -1,23 +1,22 @@
-//! Which issuer a discovery document may name.
+//! Checks the issuer of a discovery document.
 
 use url::Url;
 
-/// The document speaks for a provider that the configuration does not name.
+/// The document belongs to a provider that is not configured.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "its issuer is `{issuer}`, not of ims.server {server}; if that is right, add it to ims.id_token_issuers"
+    "its issuer `{issuer}` does not belong to ims.server {server}; if the issuer is correct, add it to ims.id_token_issuers"
 )]
 pub struct ForeignIssuer {
     issuer: String,
     server: Url,
 }
 
-/// Checks the issuer of a discovery document. A document that speaks for another provider would make this client believe that
-/// provider's tokens (OpenID Connect Discovery §4.3): the issuer has the origin of one of `servers`, the first of which is
-/// `ims.server`, or is one of `named`, character by character.
+/// Checks that the issuer has the origin of one of `servers` (the first is `ims.server`) or equals one of `named`. With the document
+/// of another provider, the gateway would accept that provider's tokens (OpenID Connect Discovery §4.3).
 ///
 /// # Errors
-/// [`ForeignIssuer`] for any other.
+/// [`ForeignIssuer`] for any other issuer.
 pub fn check(issuer: &str, servers: [&Url; 2], named: &[String]) -> Result<(), ForeignIssuer> {
     let is_of_server = Url::parse(issuer).is_ok_and(|url| {
         let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
@@ -34,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_issuer_is_of_a_server_or_named() {
+    fn an_issuer_belongs_to_a_server_or_is_configured() {
         let servers = ["https://ims.example.com/", "https://discovery.example.com/x"]
             .map(|url| Url::parse(url).unwrap());
         let named = ["https://other.example.com/ims".to_owned()];

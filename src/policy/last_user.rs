@@ -1,24 +1,26 @@
-//! Who was signed in at a browser whose session has ended.
+//! The last user of a browser whose session has ended, in a sealed cookie.
 //!
-//! It travels sealed in a cookie. It signs nobody in: it tells a person who comes back from a stranger, so that IMS can be
-//! asked without a page and a form can be kept, and it is what a kept form belongs to.
+//! The cookie is no credential. It tells a returning person from a new one: then IMS can be asked without a page, and a form can be
+//! saved. A saved form belongs to this user.
 
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// How long after its session's last possible moment a browser still counts as that person's: overnight.
+use crate::unix_time::UnixTime;
+
+/// How long the last user is remembered after the absolute end of the session: overnight.
 pub const GRACE: Duration = Duration::from_hours(12);
 
-/// The last person signed in at a browser.
+/// The last user of a browser.
 #[derive(Serialize, Deserialize)]
 pub struct LastUser {
     /// IMS user id.
     pub user: String,
-    /// Until when this counts, seconds since the Unix epoch.
-    pub until: i64,
-    /// Campaign's security token of that session, which its pages carry in their forms.
+    /// When this expires.
+    pub until: UnixTime,
+    /// Campaign's security token of the ended session. Its pages send it in their forms.
     #[serde(serialize_with = "expose")]
     pub security_token: Option<SecretString>,
 }

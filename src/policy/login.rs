@@ -1,8 +1,7 @@
-//! An open login: what one browser tab is waiting for while the person is at IMS.
+//! An open login: from the redirect to IMS until the callback.
 //!
-//! The transaction travels sealed in a cookie of its own, named after its state. So ten tabs do not disturb each other,
-//! nothing is kept in the gateway for somebody who never comes back, and a state is worth nothing in another browser
-//! (RFC 6749 §10.12, RFC 9700 §4.7).
+//! The transaction is sealed in its own cookie, named after its state. So logins in several tabs do not disturb each other, abandoned
+//! logins use no memory in the gateway, and a state is worthless in another browser (RFC 6749 §10.12, RFC 9700 §4.7).
 
 use std::time::Duration;
 
@@ -10,31 +9,32 @@ use serde::{Deserialize, Serialize};
 
 use super::cookies::CookieNames;
 use super::return_to::ReturnTo;
+use crate::unix_time::UnixTime;
 
-/// Open logins a browser may have at once; the oldest goes first.
+/// Most open logins of one browser; the oldest is removed first.
 pub const MAX_OPEN_LOGINS: usize = 16;
-/// Bytes that the cookies of open logins may take in one browser; ten logins with ordinary addresses take half of it.
+/// Most bytes of the cookies of open logins in one browser. Ten logins with ordinary addresses take half of it.
 pub const MAX_OPEN_BYTES: usize = 16 * 1024;
-/// The newest open logins of a browser stay, however many bytes the cookies of other gateways on this host name take.
+/// The newest open logins are never removed, even if cookies of other gateways on this host name take all the bytes.
 pub const MIN_OPEN_LOGINS: usize = 4;
-/// How often a login is begun again by itself before a person is asked.
+/// How often a login restarts automatically before the person must act.
 pub const MAX_ATTEMPTS: u8 = 3;
 
-/// What IMS is asked to do with a browser that it knows (`prompt`, OIDC Core §3.1.2.1).
+/// How IMS handles a browser that it knows (`prompt`, OIDC Core §3.1.2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Prompt {
-    /// What it thinks best.
+    /// IMS decides.
     #[default]
     AsUsual,
-    /// Show the sign-in page all the same (`login`).
+    /// IMS always shows the sign-in page (`login`).
     SignIn,
-    /// Show nothing: a code or an error at once (`none`).
+    /// IMS shows no page and returns a code or an error immediately (`none`).
     Silent,
 }
 
 impl Prompt {
-    /// True when a login may begin although the browser has a live session. Other sites can send a browser here, so only a
-    /// page of this origin may ask for another sign-in; everybody else goes on with the session.
+    /// True when a login may begin although the browser has a session. Other sites can send a browser here, so only a page of this
+    /// origin may request another sign-in. In all other cases the session is kept.
     pub fn replaces_session(self, from_own_page: bool) -> bool {
         self == Self::SignIn && from_own_page
     }
@@ -47,42 +47,41 @@ pub struct LoginTransaction {
     pub nonce: String,
     /// PKCE code verifier (RFC 7636 §4.1).
     pub verifier: String,
-    /// Where the person wanted to go.
+    /// The address to open after the login.
     pub return_to: ReturnTo,
-    /// When it began, seconds since the Unix epoch.
-    pub began: i64,
-    /// Name of the session the browser had when it began, if any: the one this login is to replace.
+    /// When it began.
+    pub began: UnixTime,
+    /// Name of the session that the browser had when the login began, if any: this login replaces it.
     pub replaces: Option<String>,
-    /// True when IMS was asked to show nothing: an error then means only that somebody has to sign in.
+    /// True when IMS was asked to show no page. Then an error only means that the person must sign in.
     #[serde(default)]
     pub silent: bool,
-    /// True when a form waits for this login.
+    /// True when a saved form waits for this login.
     #[serde(default)]
     pub resumes: bool,
-    /// True when it was finished but for the session, which could not be kept: it is to begin anew.
+    /// True when only storing the session failed: the login starts again.
     #[serde(default)]
     pub interrupted: bool,
 }
 
 impl LoginTransaction {
-    /// True when the login began later than now, by more than `skew`: the clock was set back, or another instance
-    /// with another clock began it.
-    pub fn is_from_the_future(&self, now: i64, skew: Duration) -> bool {
-        self.began.saturating_sub(now) > i64::try_from(skew.as_secs()).unwrap_or(i64::MAX)
+    /// True when the login began more than `skew` after `now`: the clock was set back, or an instance with another clock began it.
+    pub fn is_from_the_future(&self, now: UnixTime, skew: Duration) -> bool {
+        self.began > now.plus(skew)
     }
 }
 
-/// The `state` parameter: how often this login was begun again, then 128 random bits as 22 characters of base64url.
+/// The `state` parameter: the number of restarts as one digit, then 128 random bits as 22 characters of base64url.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State(String);
 
 impl State {
-    /// Joins the attempt (0 for a login begun by a person) and the random part.
+    /// Joins the number of restarts (0 for a login that a person began) and the random part.
     pub fn new(attempt: u8, random: &str) -> Self {
         Self(format!("{}{random}", attempt.min(9)))
     }
 
-    /// Reads a state as IMS hands it back; `None` when it cannot be one of ours.
+    /// Parses a state from a callback; `None` when this gateway cannot have created it.
     pub fn parse(raw: &str) -> Option<Self> {
         let shape =
             raw.len() == LENGTH && raw.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
@@ -94,8 +93,8 @@ impl State {
         &self.0
     }
 
-    /// How often the login was begun again without a person's doing. It is readable without the cookie: that is how a
-    /// browser that keeps no cookies is told so, instead of being sent in circles.
+    /// The number of automatic restarts. It is readable without the cookie. So a browser that stores no cookies gets an error page
+    /// instead of a redirect loop.
     pub fn attempt(&self) -> u8 {
         self.0.as_bytes().first().map_or(0, |digit| digit.saturating_sub(b'0'))
     }
@@ -111,18 +110,18 @@ const LENGTH: usize = 23;
 /// The query of a callback (RFC 6749 §4.1.2, RFC 9207 §2), each parameter at most once (RFC 6749 §3.1).
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct CallbackQuery {
-    /// Ties the answer to a login.
+    /// Identifies the login.
     pub state: Option<String>,
     /// The authorization code.
     pub code: Option<String>,
-    /// The error code instead of a code.
+    /// The error code, instead of an authorization code.
     pub error: Option<String>,
-    /// Who answers.
+    /// The issuer.
     pub iss: Option<String>,
 }
 
 impl CallbackQuery {
-    /// Reads the query; `None` when a parameter is repeated.
+    /// Parses the query; `None` when a parameter is repeated.
     pub fn parse(query: &str) -> Option<Self> {
         let mut parsed = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -147,7 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_state_knows_its_attempt_and_its_cookie() {
+    fn a_state_holds_its_attempt_and_names_its_cookie() {
         let state = State::new(2, "abcdefghijklmnopqrstuv");
         assert_eq!(State::parse(state.as_str()), Some(state.clone()));
         assert_eq!(state.attempt(), 2);
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_page_of_ours_that_asks_for_it_replaces_a_session() {
+    fn only_a_page_of_this_origin_can_replace_a_session() {
         for prompt in [Prompt::AsUsual, Prompt::SignIn, Prompt::Silent] {
             for own in [false, true] {
                 assert_eq!(prompt.replaces_session(own), own && prompt == Prompt::SignIn, "{prompt:?} {own}");
@@ -167,24 +166,24 @@ mod tests {
     }
 
     #[test]
-    fn a_login_from_the_future_tells_that_clocks_differ() {
+    fn a_login_that_began_in_the_future_is_recognized() {
         let login = LoginTransaction {
             nonce: String::new(),
             verifier: String::new(),
             return_to: ReturnTo::default(),
-            began: 1000,
+            began: UnixTime(1000),
             replaces: None,
             silent: false,
             resumes: false,
             interrupted: false,
         };
         for (now, expected) in [(939, true), (940, false), (1000, false), (5000, false), (i64::MIN, true)] {
-            assert_eq!(login.is_from_the_future(now, Duration::from_mins(1)), expected, "{now}");
+            assert_eq!(login.is_from_the_future(UnixTime(now), Duration::from_mins(1)), expected, "{now}");
         }
     }
 
     #[test]
-    fn what_we_never_sent_is_no_state() {
+    fn a_malformed_state_is_refused() {
         for raw in [
             "",
             "x",
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_parameter_spoils_the_callback() {
+    fn a_repeated_parameter_invalidates_the_callback() {
         assert_eq!(CallbackQuery::parse("state=a&code=b&state=a"), None);
         assert_eq!(CallbackQuery::parse("code=b&code=c"), None);
         assert_eq!(CallbackQuery::parse("&"), Some(CallbackQuery::default()));

@@ -1,8 +1,8 @@
-//! The association mask: which Campaign group an Enterprise Dashboard configuration name gives.
+//! The association mask: it derives a Campaign group from a configuration name of the Enterprise Dashboard.
 //!
-//! A mask with a capture group is a regular expression that must match the whole configuration name; group 1 is the
-//! Campaign group. A mask without one is a literal prefix; the rest is the group. An empty capture is no match, and
-//! neither is one that begins or ends with a blank: no Campaign group is named like that.
+//! A mask with a capture group is a regular expression that must match the whole configuration name; the capture is the Campaign
+//! group. A mask without a capture group is a literal prefix; the rest of the name is the group. A capture that is empty, or that
+//! begins or ends with a space, is no match: no Campaign group has such a name.
 
 mod literal;
 mod near;
@@ -19,29 +19,29 @@ use serde::Deserialize;
 pub struct Mask {
     text: String,
     kind: Kind,
-    /// The literal text every matching name begins with; empty when there is none.
+    /// The literal text at the start of every matching name; may be empty.
     literal: String,
-    /// True when letters of the literal text may stand in either case, as after `(?i)`.
+    /// True when the literal text matches in any letter case, as after `(?i)`.
     literal_in_any_case: bool,
 }
 
-/// How a mask reads names.
+/// How a mask matches names.
 #[derive(Clone, Debug)]
 enum Kind {
-    /// The mask's text, letter by letter, then the group.
+    /// The text of the mask, then the group.
     Prefix,
-    /// The mask as a regular expression over the whole name.
+    /// A regular expression for the whole name.
     Pattern { exact: Regex, any_case: Option<Regex> },
 }
 
-/// What a mask makes of one configuration name.
+/// The result of a mask for one configuration name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict<'a> {
     /// The name gives this Campaign group.
     Group(&'a str),
-    /// No match, but probably meant to be one. The text says what differs and where.
+    /// No match, but probably meant to match. The text says what differs and where.
     NearMiss(String),
-    /// Nothing to do with this mask.
+    /// The name is unrelated to this mask.
     Unrelated,
 }
 
@@ -57,23 +57,23 @@ impl Mask {
     /// Reads a mask.
     ///
     /// # Errors
-    /// [`MaskError`] for an empty mask, an invalid expression, more than one capture group, or an expression that is too
-    /// large or cannot be held to the whole name.
+    /// [`MaskError`] for an empty mask, an invalid expression, more than one capture group, or an expression that is too large or
+    /// cannot be anchored to the whole name.
     pub fn parse(text: &str) -> Result<Self, MaskError> {
         parse::parse(text)
     }
 
-    /// The mask as it was written.
+    /// The text of the mask.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// True when the mask has no capture group and so is a literal prefix.
+    /// True when the mask is a literal prefix: it has no capture group.
     pub fn is_prefix(&self) -> bool {
         matches!(self.kind, Kind::Prefix)
     }
 
-    /// The Campaign group of a configuration name: never empty, never with a blank at either end.
+    /// The Campaign group of a configuration name: not empty, without spaces at its ends.
     pub fn group<'a>(&self, name: &'a str) -> Option<&'a str> {
         self.capture(name).filter(|group| is_group(group))
     }
@@ -86,7 +86,7 @@ impl Mask {
         }
     }
 
-    /// What stands in the place of the group, fit to be one or not.
+    /// The captured text, even when it cannot be the name of a group.
     fn capture<'a>(&self, name: &'a str) -> Option<&'a str> {
         match &self.kind {
             Kind::Prefix => name.strip_prefix(self.text.as_str()),
@@ -94,7 +94,7 @@ impl Mask {
         }
     }
 
-    /// True when the whole name matches once upper and lower case count as one.
+    /// True when the whole name matches without regard to letter case.
     fn matches_in_any_case(&self, name: &str) -> bool {
         match &self.kind {
             Kind::Prefix => false,
@@ -105,15 +105,15 @@ impl Mask {
 
 /// True when `text` can be the name of a Campaign group.
 fn is_group(text: &str) -> bool {
-    !text.is_empty() && !text.starts_with(is_blank) && !text.ends_with(is_blank)
+    !text.is_empty() && !text.starts_with(is_space) && !text.ends_with(is_space)
 }
 
-/// White space, and the characters that look like none at all: zero-width blanks, joiners, the byte order mark.
-fn is_blank(c: char) -> bool {
+/// True for white space, control characters and invisible characters.
+fn is_space(c: char) -> bool {
     c.is_whitespace() || c.is_control() || is_invisible(c)
 }
 
-/// Characters without width, which come along when text is copied from a web page.
+/// True for characters without width: zero-width spaces, joiners, the byte order mark. Text copied from web pages often holds them.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_or_blank_edged_capture_is_no_match() {
+    fn an_empty_capture_or_one_with_space_at_an_edge_is_no_match() {
         assert_eq!(group("Campaign - acme - (.*)", "Campaign - acme - "), None);
         assert_eq!(group("Campaign - acme - (.*)", "Campaign - acme -  delivery"), None);
         assert_eq!(group("Campaign - acme - (.*)", "Campaign - acme - delivery "), None);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_near_miss_says_what_and_where() {
+    fn a_near_miss_reports_the_difference_and_its_place() {
         let mask = "Campaign - acme - (.*)";
         for (name, said) in [
             ("campaign - acme - delivery", "differs in case: `campaign` where the mask has `Campaign`"),
@@ -182,14 +182,14 @@ mod tests {
                 "CAMPAIGN - Acme - delivery",
                 "differs in case: `CAMPAIGN` where the mask has `Campaign`; differs in case: `Acme` where",
             ),
-            ("Campaign - acme -  delivery", "double blank after `acme -`"),
-            ("Campaign - acme -   delivery", "3 blanks instead of one after `acme -`"),
-            ("Campaign  - acme - delivery", "double blank after `Campaign`"),
-            ("Campaign - acme -delivery", "missing blank after `acme -`"),
-            ("Campaign -acme - delivery", "missing blank after `Campaign -`"),
-            (" Campaign - acme - delivery", "blank at the beginning"),
-            ("Campaign - acme - delivery ", "blank at the end, after `delivery`"),
-            ("Campaign - acme -\u{a0}delivery", "non-breaking blank (U+00A0) after `acme -`"),
+            ("Campaign - acme -  delivery", "double space after `acme -`"),
+            ("Campaign - acme -   delivery", "3 spaces instead of one after `acme -`"),
+            ("Campaign  - acme - delivery", "double space after `Campaign`"),
+            ("Campaign - acme -delivery", "missing space after `acme -`"),
+            ("Campaign -acme - delivery", "missing space after `Campaign -`"),
+            (" Campaign - acme - delivery", "space at the beginning"),
+            ("Campaign - acme - delivery ", "space at the end, after `delivery`"),
+            ("Campaign - acme -\u{a0}delivery", "non-breaking space (U+00A0) after `acme -`"),
             ("Campaign\t- acme - delivery", "tab (U+0009) after `Campaign`"),
             ("Campaign - ac\u{200b}me - delivery", "invisible character (U+200B) after `ac`"),
             ("Campaign – acme - delivery", "en dash (U+2013) for a hyphen after `Campaign`"),
@@ -208,19 +208,19 @@ mod tests {
     }
 
     #[test]
-    fn several_differences_are_all_named() {
+    fn all_differences_are_reported() {
         assert_eq!(
             why("Campaign - acme - (.*)", "campaign – acme -  delivery"),
             "differs in case: `campaign` where the mask has `Campaign`; en dash (U+2013) for a hyphen after \
-             `Campaign`; double blank after `acme -`"
+             `Campaign`; double space after `acme -`"
         );
     }
 
     #[test]
-    fn near_misses_are_found_where_case_does_not_count() {
+    fn near_misses_are_found_when_the_mask_ignores_case() {
         let mask = "(?i)campaign - acme - (.*)";
         for (name, said) in [
-            ("CAMPAIGN - acme -  delivery", "double blank after `acme -`"),
+            ("CAMPAIGN - acme -  delivery", "double space after `acme -`"),
             ("Campaign - globex - delivery", "other tenant: `globex` where the mask has `acme`"),
             ("Campain - acme - delivery", "spelling: `Campain` where the mask has `campaign`"),
         ] {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_that_begins_alike_is_another_one() {
+    fn a_tenant_with_the_same_beginning_is_another_tenant() {
         let why = why("Campaign - acme - (.*)", "Campaign - acme-emea - delivery");
         assert_eq!(why, "other tenant: `acme-emea` where the mask has `acme`");
     }
@@ -242,15 +242,15 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_without_its_blank_says_so() {
+    fn a_prefix_without_its_space_is_reported() {
         assert_eq!(
             why("Campaign - acme -", "Campaign - acme - delivery"),
-            "blank after `acme -`, where the mask has none"
+            "space after `acme -`, where the mask has none"
         );
     }
 
     #[test]
-    fn what_does_not_fit_the_rest_of_the_mask_is_named() {
+    fn text_that_does_not_match_the_rest_of_the_mask_is_reported() {
         let mask = "Campaign - acme - ([a-z]+)";
         assert_eq!(why(mask, "Campaign - acme - Delivery"), "differs in case after `acme -`");
         assert_eq!(
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_names_are_unrelated() {
+    fn other_names_are_unrelated() {
         let mask = Mask::parse("Campaign - acme - (.*)").unwrap();
         for name in ["", " ", "Analytics - acme - admins", "All users", "Campaign", "-", "acme - delivery"] {
             assert_eq!(mask.explain(name), Verdict::Unrelated, "{name:?}");
@@ -268,15 +268,15 @@ mod tests {
     }
 
     #[test]
-    fn masks_that_cannot_be_right_are_refused() {
-        assert!(matches!(Mask::parse(""), Err(MaskError::Blank)));
-        assert!(matches!(Mask::parse("  "), Err(MaskError::Blank)));
+    fn invalid_masks_are_refused() {
+        assert!(matches!(Mask::parse(""), Err(MaskError::Empty)));
+        assert!(matches!(Mask::parse("  "), Err(MaskError::Empty)));
         assert!(matches!(Mask::parse("a)|(b"), Err(MaskError::Syntax { .. })));
         assert!(matches!(Mask::parse("Campaign - (.*"), Err(MaskError::Syntax { .. })));
         assert!(matches!(Mask::parse("(a) (?P<b>.*)"), Err(MaskError::Groups { count: 2, .. })));
         assert!(matches!(Mask::parse("((a)b)"), Err(MaskError::Groups { count: 2, .. })));
         assert!(matches!(Mask::parse(r"(\w{1000}{1000})"), Err(MaskError::TooLarge)));
-        assert!(matches!(Mask::parse("(?x)(.*) # comment"), Err(MaskError::NotWhole)));
+        assert!(matches!(Mask::parse("(?x)(.*) # comment"), Err(MaskError::NotAnchored)));
         assert!(Mask::parse("(a)(?:b)").is_ok());
     }
 
@@ -310,7 +310,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(128))]
 
         #[test]
-        fn any_name_under_any_mask_gives_a_clean_group_or_none(mask in masks(), name in names()) {
+        fn any_mask_and_name_give_a_clean_group_or_none(mask in masks(), name in names()) {
             let Ok(mask) = Mask::parse(&mask) else { return Ok(()) };
             let group = mask.group(&name);
             if let Some(group) = group {
@@ -339,7 +339,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_may_stand_before_or_after_a_pattern(junk in "[A-Za-z0-9]{1,5}", group in "[a-z]{1,8}") {
+        fn text_before_or_after_a_pattern_is_no_match(junk in "[A-Za-z0-9]{1,5}", group in "[a-z]{1,8}") {
             let mask = Mask::parse("Campaign - acme - ([a-z]+)!").unwrap();
             let name = format!("Campaign - acme - {group}!");
             prop_assert_eq!(mask.group(&name), Some(group.as_str()));

@@ -1,20 +1,20 @@
-//! The least rate at which a client must send a body or take a response.
+//! The lowest rate at which a client must send a request body or read a response.
 //!
-//! Only time in which the gateway waits for the client counts. So a slow Campaign, an event stream and a WebSocket can never be the reason.
+//! Only time in which the gateway waits for the client counts. So a slow Campaign, an event stream or a WebSocket never ends a connection.
 
 use std::time::Duration;
 
 /// `limits.min_rate` and `limits.min_rate_grace`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MinRate {
-    /// Bytes a second; not 0.
+    /// Bytes per second; not 0.
     pub per_second: u32,
-    /// Waiting time that is free.
+    /// Waiting time that does not count.
     pub grace: Duration,
 }
 
 impl MinRate {
-    /// How long the gateway may have waited in all for a client that has moved so many bytes.
+    /// Longest total waiting time for a client that has moved this many bytes.
     pub fn allowance(&self, bytes: u64) -> Duration {
         let rate = u64::from(self.per_second.max(1));
         let parts = (bytes % rate) * 1000 / rate;
@@ -23,23 +23,24 @@ impl MinRate {
             .saturating_add(Duration::from_millis(parts))
     }
 
-    /// True for a client that made the gateway wait longer than that.
+    /// True when the gateway waited longer than [`allowance`](Self::allowance).
     pub fn is_too_slow(&self, waited: Duration, bytes: u64) -> bool {
         waited > self.allowance(bytes)
     }
 }
 
-/// Watches one direction of a connection or stream, looked at in rounds of the same length.
+/// Watches one direction of a connection or stream. It is checked at regular intervals (rounds).
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// Since when the gateway has been waiting, in rounds.
+    /// Number of rounds in which the gateway has been waiting.
     rounds: u32,
-    /// Bytes moved when that began.
+    /// Bytes moved when the wait began.
     base: u64,
 }
 
 impl Pace {
-    /// One look: `waits` when it is the client's turn, `moved` is the number of bytes moved so far. True when the client is too slow.
+    /// Checks one round: `waits` is true while the gateway waits for the client, `moved` counts the bytes moved so far. True when the
+    /// client is too slow.
     pub fn look(&mut self, least: &MinRate, round: Duration, waits: bool, moved: u64) -> bool {
         if !waits {
             *self = Self { rounds: 0, base: moved };
@@ -59,16 +60,16 @@ mod tests {
     const LEAST: MinRate = MinRate { per_second: 240, grace: Duration::from_mins(1) };
     const ROUND: Duration = Duration::from_secs(1);
 
-    /// Seconds until a client that moves so many bytes a second, in steps, is too slow; `None`: not within an hour.
+    /// Seconds until a client with this rate, in bursts of `step` bytes, is too slow; `None`: not within an hour.
     fn ends(per_second: u64, step: u64) -> Option<u64> {
         let mut pace = Pace::default();
         (1..3600).find(|second| pace.look(&LEAST, ROUND, true, second * per_second / step * step))
     }
 
     #[test]
-    fn a_trickle_ends_and_a_slow_network_does_not() {
+    fn a_very_slow_client_ends_and_a_slow_network_does_not() {
         assert_eq!(ends(0, 1), Some(61));
-        assert!(ends(1, 20).unwrap() < 65, "a byte now and then buys nothing");
+        assert!(ends(1, 20).unwrap() < 65, "single bytes do not extend the time");
         assert_eq!(ends(120, 1), Some(121));
         for (per_second, step) in [(240, 1), (1000, 1000), (2000, 65_536), (5000, 65_536)] {
             assert_eq!(ends(per_second, step), None, "{per_second}");
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn time_in_which_nobody_waits_for_the_client_does_not_count() {
+    fn time_without_waiting_for_the_client_does_not_count() {
         let mut pace = Pace::default();
         for second in 0..10_000 {
             assert!(!pace.look(&LEAST, ROUND, second % 50 != 0, 0));
@@ -85,7 +86,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn who_keeps_the_rate_is_never_too_slow(bytes in 0_u64..1 << 40, rate in 1_u32..1_000_000, grace in 0_u64..1000) {
+        fn a_client_that_keeps_the_rate_is_never_too_slow(bytes in 0_u64..1 << 40, rate in 1_u32..1_000_000, grace in 0_u64..1000) {
             let least = MinRate { per_second: rate, grace: Duration::from_secs(grace) };
             let fair = Duration::from_secs(bytes / u64::from(rate));
             prop_assert!(!least.is_too_slow(fair, bytes));

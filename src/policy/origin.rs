@@ -1,31 +1,31 @@
-//! Which origin the page has that sent a request, and which requests it may not send with a session.
+//! Determines the origin of the page that sent a request, to refuse cross-site requests with a session.
 
 use http::{HeaderMap, Method, header};
 
-/// What a browser says of the page that sent a request.
+/// The origin of the page that sent a request, as the browser reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A page of the origin that the request goes to.
+    /// A page of the same origin as the request.
     SameOrigin,
-    /// Anything else: another site, a sibling host, another port, a page without origin, the address bar.
+    /// Another origin: another site, a sibling host, another port, a page without origin, or the address bar.
     OtherOrigin,
-    /// Neither `Origin` nor `Sec-Fetch-Site` was sent: an old browser, a program, a view in the client console.
+    /// The request has neither `Origin` nor `Sec-Fetch-Site`: an old browser, a program, or a view in the client console.
     Unknown,
 }
 
-/// Reads `Origin` (RFC 6454 §7) and `Sec-Fetch-Site` (W3C Fetch Metadata §2.3): each that was sent has to say the same origin.
-/// `own` are the origins that count as it, such as `https://campaign.example.com`.
+/// Reads `Origin` (RFC 6454 §7) and `Sec-Fetch-Site` (W3C Fetch Metadata §2.3). All fields that are present must name the same origin.
+/// `own` lists the gateway's origins, such as `https://campaign.example.com`.
 pub fn source(headers: &HeaderMap, own: &[&str]) -> Source {
     let mut sites = headers.get_all("sec-fetch-site").iter().peekable();
     let mut origins = headers.get_all(header::ORIGIN).iter();
-    let is_told_by_site = sites.peek().is_some();
+    let has_site = sites.peek().is_some();
     let (origin, more) = (origins.next(), origins.next());
-    if origin.is_none() && !is_told_by_site {
+    if origin.is_none() && !has_site {
         return Source::Unknown;
     }
     let is_own = |sent: &[u8]| {
-        // A page that sends no referrer says `null` even to its own origin (Fetch §3.2): then the site alone tells.
-        (sent == b"null" && is_told_by_site) || own.iter().any(|own| is_equal(sent, own.as_bytes()))
+        // A page with the referrer policy `no-referrer` sends `null` even to its own origin (Fetch §3.2). Then only the site counts.
+        (sent == b"null" && has_site) || own.iter().any(|own| is_equal(sent, own.as_bytes()))
     };
     let is_same = sites.all(|site| site.as_bytes() == b"same-origin")
         && origin.is_none_or(|origin| is_own(origin.as_bytes()))
@@ -33,13 +33,13 @@ pub fn source(headers: &HeaderMap, own: &[&str]) -> Source {
     if is_same { Source::SameOrigin } else { Source::OtherOrigin }
 }
 
-/// True when the browser says that the request comes from this very origin, in one field or both.
+/// True when the browser reports that a page of this origin sent the request.
 pub fn is_same_origin(headers: &HeaderMap, origin: &str) -> bool {
     source(headers, &[origin]) == Source::SameOrigin
 }
 
-/// True when a page of this origin sent the browser here: by Fetch Metadata and `Origin`, or by `Referer` where an older
-/// browser sends neither. What a person types counts as nobody's page.
+/// True when a page of this origin sent the browser here, by Fetch Metadata and `Origin`, or by `Referer` if an older browser sends
+/// neither. False for a typed address.
 pub fn comes_from_own_page(headers: &HeaderMap, origin: &str) -> bool {
     if headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN) {
         return is_same_origin(headers, origin);
@@ -48,12 +48,12 @@ pub fn comes_from_own_page(headers: &HeaderMap, origin: &str) -> bool {
     page.is_some_and(|path| path.starts_with(b"/"))
 }
 
-/// True for every method but the safe ones (RFC 9110 §9.2.1): a request that may change something.
+/// True for every method except the safe ones (RFC 9110 §9.2.1).
 pub fn is_unsafe(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
 }
 
-/// Scheme and host in any letter case, the default port named or not (RFC 6454 §4 and §5).
+/// Compares origins without regard to letter case and default port (RFC 6454 §4 and §5).
 fn is_equal(one: &[u8], other: &[u8]) -> bool {
     without_default_port(one).eq_ignore_ascii_case(without_default_port(other))
 }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn each_field_that_was_sent_has_to_say_the_same_origin() {
+    fn every_field_that_is_present_must_name_the_same_origin() {
         use Source::{OtherOrigin, SameOrigin, Unknown};
         let (site, origin) = ("sec-fetch-site", "origin");
         for (pairs, expected) in [
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_of_its_own_belongs_to_the_origin() {
+    fn another_port_is_part_of_the_origin() {
         let own = "https://campaign.example.com:8443";
         assert!(is_same_origin(&headers(&[("origin", own)]), own));
         assert!(!is_same_origin(&headers(&[("origin", OWN)]), own));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_ours_is_known_by_fetch_metadata_or_else_by_its_referrer() {
+    fn an_own_page_is_recognized_by_fetch_metadata_or_by_its_referrer() {
         let own = "https://campaign.example.com";
         let page = ("referer", "https://campaign.example.com/ims/me");
         for (pairs, expected) in [
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn safe_methods_are_four() {
+    fn four_methods_are_safe() {
         for safe in ["GET", "HEAD", "OPTIONS", "TRACE"] {
             assert!(!is_unsafe(&safe.parse().unwrap()), "{safe}");
         }
@@ -161,9 +161,9 @@ mod tests {
     }
 
     proptest! {
-        /// Same origin is said only by fields that all say it, in any number and order.
+        /// The origin is the same only if all fields say so, in any number and order.
         #[test]
-        fn no_field_outvotes_another(
+        fn no_field_overrides_another(
             sites in proptest::collection::vec("same-origin|same-site|cross-site|none|x?", 0..3),
             origins in proptest::collection::vec("https://(campaign|www)\\.example\\.com(:443|:8443)?|null", 0..3),
         ) {

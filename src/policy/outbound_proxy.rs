@@ -1,4 +1,4 @@
-//! The HTTP proxy between the gateway and IMS: how it is written, and which addresses are reached through it.
+//! The HTTP proxy between the gateway and IMS: its address, and the destinations that bypass it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,26 +19,26 @@ pub struct OutboundProxy {
     port: u16,
     authorization: Option<HeaderValue>,
     named_by: &'static str,
-    /// `NO_PROXY`, for a proxy that only the environment names.
+    /// `NO_PROXY`, for a proxy from the environment.
     exceptions: Option<Arc<Matcher>>,
 }
 
-/// Why a text names no usable proxy. Never quotes the text: it may hold a password.
+/// Why a text is not a usable proxy address. Never quotes the text: it may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAProxy {
     /// `https://`, `socks5://` and others.
-    #[error("is no http:// proxy; TLS to the proxy itself and SOCKS are not supported")]
+    #[error("is not an http:// proxy; TLS to the proxy itself and SOCKS are not supported")]
     Scheme,
-    /// Anything else.
+    /// Not an address of this form.
     #[error("is not the address of a proxy")]
     Address,
 }
 
 impl OutboundProxy {
-    /// Reads `http://[user:password@]host[:port]`, `http://` being optional. `named_by` is the key or variable that holds it.
+    /// Parses `[http://][user:password@]host[:port]`. `named_by` is the configuration key or the variable that holds it.
     ///
     /// # Errors
-    /// [`NotAProxy`] when the text is no such address.
+    /// [`NotAProxy`] when the text is not such an address.
     pub fn parse(text: &str, named_by: &'static str) -> Result<Self, NotAProxy> {
         let text = text.trim();
         let address = match text.split_once("://") {
@@ -63,13 +63,13 @@ impl OutboundProxy {
         })
     }
 
-    /// The same, but not for loopback addresses and those that `no_proxy` names.
+    /// Excludes loopback addresses and the addresses in `no_proxy`.
     #[must_use]
     pub fn except(self, no_proxy: &str) -> Self {
         Self { exceptions: Some(Arc::new(exceptions(no_proxy))), ..self }
     }
 
-    /// The same, named by another key.
+    /// Changes the key that is shown for this proxy.
     #[must_use]
     pub fn named(self, named_by: &'static str) -> Self {
         Self { named_by, ..self }
@@ -80,12 +80,12 @@ impl OutboundProxy {
         self.exceptions.as_ref().is_none_or(|exceptions| !is_exempt(exceptions, address))
     }
 
-    /// Host name or address, IPv6 without brackets.
+    /// Host name or IP address; IPv6 without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Port.
+    /// The port of the proxy.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -95,13 +95,13 @@ impl OutboundProxy {
         self.authorization.as_ref()
     }
 
-    /// The key or variable that names it.
+    /// The configuration key or the variable that holds the address.
     pub fn named_by(&self) -> &'static str {
         self.named_by
     }
 }
 
-/// Host and port, never the password.
+/// Shows host and port, never the password.
 impl fmt::Display for OutboundProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
@@ -112,12 +112,12 @@ impl fmt::Display for OutboundProxy {
     }
 }
 
-/// True when a proxy of the environment is not for this address.
+/// True when a proxy from the environment is not used for this address.
 pub fn is_never_proxied(address: &Uri, no_proxy: &str) -> bool {
     is_exempt(&exceptions(no_proxy), address)
 }
 
-/// The matcher answers for one proxy; which one does not matter here.
+/// The matcher needs some proxy; its address does not matter here.
 fn exceptions(no_proxy: &str) -> Matcher {
     Matcher::builder().all("http://proxy").no(no_proxy).build()
 }
@@ -132,7 +132,7 @@ fn is_loopback(host: &str) -> bool {
     is_name || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// RFC 7617.
+/// The value of `Proxy-Authorization` (RFC 7617).
 fn authorization(url: &Url) -> Result<Option<HeaderValue>, NotAProxy> {
     if url.username().is_empty() && url.password().is_none() {
         return Ok(None);
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_read_with_and_without_its_parts() {
+    fn an_address_is_parsed_with_and_without_optional_parts() {
         for (text, shown, authorization) in [
             ("http://proxy.example.com:3128", "proxy.example.com:3128", None),
             ("HTTP://proxy.example.com:3128/", "proxy.example.com:3128", None),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_and_no_proxy_are_exceptions_of_the_environment_alone() {
+    fn loopback_and_no_proxy_are_exceptions_only_for_the_environment() {
         let named = OutboundProxy::parse("proxy:3128", "ims.proxy").unwrap();
         let is_for = |no_proxy: &str, address: &str| {
             let address: Uri = address.parse().unwrap();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_shown_holds_the_password() {
+    fn the_password_is_never_shown() {
         let encoded = STANDARD.encode("me:hunter2");
         for text in [
             "http://me:hunter2@proxy:3128",

@@ -1,61 +1,60 @@
-//! One reading of the request path: what the decision sees is byte for byte what Campaign gets.
+//! The canonical request path: the gateway decides on exactly the bytes that Campaign receives.
 //!
-//! Proxies are bypassed where two programs read one path differently. So whatever could be read twice is refused (dot
-//! segments, encoded slashes, control bytes, names that Windows shortens) or made plain for both sides (`//`).
-//! `policy::readings` models the programs.
+//! A proxy can be bypassed when two programs read one path differently. So the gateway refuses ambiguous paths (dot segments, encoded
+//! slashes, control bytes, names that Windows shortens) and merges `//`. `policy::readings` models the programs.
 
 mod segment;
 pub(super) mod unicode;
 
 use std::borrow::Cow;
 
-/// A path without query in its one canonical form.
+/// A path without query, in canonical form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanonicalPath<'a> {
     text: Cow<'a, str>,
     ambiguous: bool,
 }
 
-/// Why a path is refused; the answer is 400.
+/// Why a path is refused with status 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// `*`, an authority, or nothing at all.
+    /// The path is `*`, an authority or empty.
     #[error("the path must start with a slash")]
     NotAbsolute,
-    /// `.` or `..`, plain, encoded or with parameters.
+    /// A segment is `.` or `..`: plain, encoded or with parameters.
     #[error("the path holds a dot segment")]
     DotSegment,
-    /// `%` without two hexadecimal digits (RFC 3986 §2.1).
-    #[error("the path holds a broken percent-encoding")]
+    /// A `%` without two hexadecimal digits (RFC 3986 §2.1).
+    #[error("the path holds an invalid percent-encoding")]
     BrokenEncoding,
-    /// `\`, `%5C`, `%2F`, a raw `?` or a raw `#`: some servers read them as a separator.
+    /// `\`, `%5C`, `%2F`, a raw `?` or a raw `#`. Some servers treat them as separators.
     #[error("the path holds a character that some servers read as a separator")]
     Separator,
     /// A control character (C0, DEL, C1), raw or encoded, or a raw space.
     #[error("the path holds a control character")]
     Control,
-    /// `:`, which begins a stream or names a device on Windows.
+    /// `:`. On Windows it begins the name of a stream or ends the name of a device.
     #[error("the path holds a colon")]
     Colon,
-    /// A segment that ends in a dot or a space, which Windows removes, or in one and then characters that are not shown.
+    /// A segment ends with a dot or a space, perhaps followed by invisible characters. Windows removes them.
     #[error("a segment of the path ends in a dot or a space")]
     SegmentEnd,
-    /// A character outside ASCII that some programs turn into `.`, `/` or `\`.
+    /// A character outside ASCII that some programs convert to `.`, `/` or `\`.
     #[error("the path holds a character that some programs read as a dot or a slash")]
     LookAlike,
-    /// Percent-decoded bytes that are not UTF-8 (RFC 3986 §2.5).
+    /// The percent-decoded bytes are not UTF-8 (RFC 3986 §2.5).
     #[error("the path is not valid UTF-8")]
     NotUtf8,
-    /// Longer than [`MAX_SPECIAL_LEN`] bytes, and not plain.
+    /// The path is longer than [`MAX_SPECIAL_LEN`] bytes and holds special characters.
     #[error("the path is too long for one with encoded or special characters")]
     TooLong,
 }
 
-/// The longest path with characters that have to be looked at closely, in bytes. This bounds the work for one request.
+/// Longest path with special characters, in bytes. This limits the work for one request.
 pub const MAX_SPECIAL_LEN: usize = 4096;
 
 impl<'a> CanonicalPath<'a> {
-    /// Reads a raw path; runs of slashes become one, everything else stays as it came.
+    /// Checks a raw path and merges runs of slashes. Nothing else changes.
     ///
     /// # Errors
     /// [`PathError`] when two programs could read the path differently.
@@ -75,25 +74,25 @@ impl<'a> CanonicalPath<'a> {
         Ok(Self { text, ambiguous })
     }
 
-    /// The path to decide on and to send.
+    /// The path for decisions and for the upstream request.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// True when nothing had to be changed.
+    /// True when the path was canonical already.
     pub fn is_unchanged(&self) -> bool {
         matches!(self.text, Cow::Borrowed(_))
     }
 
-    /// True when the path holds parameters (`;`), or would be refused after one more decoding. Campaign's JSP engine
-    /// drops what follows a `;`, so such a path is never public.
+    /// True when the path holds parameters (`;`), or would be refused after a second decoding. Campaign's JSP engine drops the text
+    /// after a `;`, so such a path is never public.
     pub fn is_ambiguous(&self) -> bool {
         self.ambiguous
     }
 }
 
-/// True for a path of ordinary ASCII characters that no program changes before it looks for the file: nearly all are. One
-/// scan decides.
+/// True for a path of ordinary ASCII characters that every program reads in the same way. Nearly all paths are plain, and one scan
+/// decides.
 pub(super) fn is_plain(path: &str) -> bool {
     let mut before = 0;
     for &byte in path.as_bytes() {
@@ -105,7 +104,7 @@ pub(super) fn is_plain(path: &str) -> bool {
     before != b'.'
 }
 
-/// Printable ASCII without the characters that a program gives a meaning.
+/// Printable ASCII without the characters that have a special meaning to some program.
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = 0x21;
@@ -138,7 +137,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_two_programs_could_read_differently_is_refused() {
+    fn paths_that_two_programs_could_read_differently_are_refused() {
         for (raw, why) in [
             ("*", PathError::NotAbsolute),
             ("", PathError::NotAbsolute),
@@ -191,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn repeated_slashes_become_one_for_both_sides() {
+    fn repeated_slashes_are_merged() {
         let path = CanonicalPath::parse("//view///home/").unwrap();
         assert_eq!(path.as_str(), "/view/home/");
         assert!(!path.is_unchanged());
     }
 
     #[test]
-    fn ordinary_paths_stay_as_they_came() {
+    fn ordinary_paths_are_unchanged() {
         for raw in [
             "/",
             "/view/home",
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_path_is_read_only_when_it_is_plain() {
+    fn a_long_path_is_accepted_only_if_it_is_plain() {
         let long = |special: &str| format!("/{}{special}", "a".repeat(MAX_SPECIAL_LEN));
         assert!(CanonicalPath::parse(&long("b")).is_ok());
         assert_eq!(CanonicalPath::parse(&long("%20b")), Err(PathError::TooLong));
@@ -244,7 +243,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_plain_path_passes_the_close_look_too(raw in "(/[a-c.~$%;: ]{0,3}){1,5}") {
+        fn a_plain_path_passes_the_full_check_too(raw in "(/[a-c.~$%;: ]{0,3}){1,5}") {
             if is_plain(&raw) {
                 prop_assert!(raw[1..].split('/').all(|part| segment::check(part.as_bytes()) == Ok(false)));
                 prop_assert!(!raw.contains("//"));

@@ -1,4 +1,4 @@
-//! Paths open to everybody and paths closed to everybody, in all readings of a path (see `policy::readings`).
+//! Public paths and denied paths, checked in all readings of a path (see `policy::readings`).
 
 mod pattern;
 
@@ -10,7 +10,7 @@ use super::readings::{Readings, cut_path_info, decode, decode_wide, fold, shorte
 use pattern::Pattern;
 use serde::Deserialize;
 
-/// Path patterns open to everybody; `*` stands for any run of characters, slashes included. Case counts.
+/// Patterns of paths that need no session. `*` stands for any characters, including slashes. Patterns are case-sensitive.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct PublicPaths {
@@ -26,25 +26,25 @@ impl TryFrom<Vec<String>> for PublicPaths {
 }
 
 impl PublicPaths {
-    /// Reads patterns such as `/r/*`.
+    /// Parses patterns such as `/r/*`.
     ///
     /// # Errors
-    /// [`PatternError`] for a pattern that could never match, or that would open everything.
+    /// [`PatternError`] for a pattern that can never match, or that would make every path public.
     pub fn parse<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, PatternError> {
         Ok(Self { patterns: patterns.into_iter().map(Pattern::parse).collect::<Result<_, _>>()? })
     }
 
-    /// What mail recipients, mobile apps and trackers must reach without a login.
+    /// The paths that mail recipients, mobile apps and trackers need without a login.
     pub fn default_campaign() -> Self {
         Self {
             patterns: DEFAULT_CAMPAIGN.iter().filter_map(|pattern| Pattern::parse(pattern).ok()).collect(),
         }
     }
 
-    /// True when `path` is open to everybody: the path without its query, exactly as it is sent upstream.
+    /// True when `path` needs no session. `path` is the path without query, exactly as it is sent upstream.
     ///
-    /// A path is public only if every program behind the gateway reads it as public. One with path parameters (`;`), or
-    /// that would be refused after one more decoding, never is.
+    /// A path is public only if every program behind the gateway reads it as public. A path with parameters (`;`), or that would be
+    /// refused after a second decoding, is never public.
     pub fn is_public(&self, path: &str) -> bool {
         if !self.matches(path.as_bytes()) || is_denied(path) {
             return false;
@@ -56,7 +56,7 @@ impl PublicPaths {
             && Readings::of(path).all(|reading| self.matches(reading))
     }
 
-    /// The patterns as they were written.
+    /// The patterns as configured.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().map(Pattern::as_str)
     }
@@ -66,23 +66,22 @@ impl PublicPaths {
     }
 }
 
-/// True when `path` is closed to everybody, signed in or not: when a program could read it as `*ooconv.jsp*` or
+/// True when `path` is denied to all clients, with or without a session: some program could read it as `*ooconv.jsp*` or
 /// `/res/*.jsp*`, in any letter case.
 pub fn is_denied(path: &str) -> bool {
-    // Asked on every request. Both patterns hold `.jsp`. Its dot stands in the path, is encoded there, or comes from a
-    // character outside ASCII.
+    // Runs for every request. Both patterns hold `.jsp`. Its dot is in the path, is encoded, or comes from a character outside ASCII.
     if memchr::memchr2(b'.', b'%', path.as_bytes()).is_none() && path.is_ascii() {
         return false;
     }
     if is_plain(path) {
-        return holds_jsp(path.as_bytes()) && is_closed(path.as_bytes());
+        return holds_jsp(path.as_bytes()) && is_denied_reading(path.as_bytes());
     }
     let may_hold_jsp = |text: &[u8]| holds_jsp(text) || holds_jsp(&as_ascii(text));
-    may_hold_jsp(&last_reading(path)) && Readings::of(path).any(is_closed)
+    may_hold_jsp(&last_reading(path)) && Readings::of(path).any(is_denied_reading)
 }
 
-/// The path with all that can be decoded decoded. No step of any program touches the characters of `.jsp`, except that it
-/// cuts the end of a segment or of the path; so a path that does not hold `.jsp` here holds it in no reading.
+/// The fully decoded path. If it does not hold `.jsp`, no reading does: the steps of programs decode, or cut the end of a segment or of
+/// the path, but never create these characters otherwise.
 fn last_reading(path: &str) -> Vec<u8> {
     let mut text = path.as_bytes().to_vec();
     for _ in 0..DECODINGS {
@@ -93,15 +92,15 @@ fn last_reading(path: &str) -> Vec<u8> {
     text
 }
 
-/// One more than the decodings that programs do.
+/// One more than any program does.
 const DECODINGS: usize = 3;
 
 fn holds_jsp(text: &[u8]) -> bool {
     text.windows(4).any(|window| window.eq_ignore_ascii_case(b".jsp"))
 }
 
-/// True when a reading is closed, or what a program without Unicode makes of it, or its short name on Windows.
-fn is_closed(reading: &[u8]) -> bool {
+/// True when a reading is denied: as it is, reduced to ASCII, or as a short name of Windows.
+fn is_denied_reading(reading: &[u8]) -> bool {
     let is_named = |text: &[u8]| {
         let below_res = text.len() > UPLOADS.len() && text[..UPLOADS.len()].eq_ignore_ascii_case(UPLOADS);
         (below_res && holds_jsp(&text[UPLOADS.len()..]))
@@ -118,7 +117,7 @@ fn as_ascii(reading: &[u8]) -> Vec<u8> {
     ascii_only(&String::from_utf8_lossy(reading)).into_bytes()
 }
 
-/// Without the numbers that Windows gives short names (`OOCONV~1.JSP`).
+/// Removes the numbers of Windows short names (`OOCONV~1.JSP`).
 fn without_numbers(reading: &[u8]) -> Vec<u8> {
     let mut parts = reading.split(|&byte| byte == b'~');
     let mut text = parts.next().unwrap_or_default().to_vec();
@@ -129,13 +128,13 @@ fn without_numbers(reading: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Where uploaded assets are.
+/// The folder of uploaded assets.
 const UPLOADS: &[u8] = b"/res/";
 
 /// The script that converts documents.
 const CONVERTER: &[u8] = b"ooconv.jsp";
 
-/// The list Campaign's own security zones leave open.
+/// The paths that Campaign's own security zones leave open.
 pub const DEFAULT_CAMPAIGN: &[&str] = &[
     "/r/*",
     "/nl/jsp/m.jsp",
@@ -168,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_recipients_and_trackers_call_is_public() {
+    fn paths_of_recipients_and_trackers_are_public() {
         let public = PublicPaths::default_campaign();
         assert_eq!(public.iter().count(), DEFAULT_CAMPAIGN.len());
         for path in [
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_needs_a_session() {
+    fn all_other_paths_need_a_session() {
         let public = PublicPaths::default_campaign();
         for path in [
             "",
@@ -253,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn denied_paths_are_found_in_every_disguise() {
+    fn denied_paths_are_recognized_in_every_spelling() {
         let public = PublicPaths::default_campaign();
         for path in [
             "/nl/jsp/ooconv.jsp",
@@ -312,21 +311,21 @@ mod tests {
     }
 
     #[test]
-    fn long_paths_with_many_stars_end_soon() {
+    fn a_long_path_with_many_stars_is_matched_fast() {
         let public = PublicPaths::parse(["/*a*a*a*a*a*a*a*a*a*b"]).unwrap();
         let path = format!("/{}", "a".repeat(60_000));
         assert!(!public.is_public(&path));
     }
 
     #[test]
-    fn a_pattern_may_be_written_encoded() {
+    fn a_pattern_may_be_percent_encoded() {
         let public = PublicPaths::parse(["/caf%C3%A9/*", "/a%20b"]).unwrap();
         assert!(public.is_public("/caf%C3%A9/x") && public.is_public("/a%20b"));
         assert!(!public.is_public("/a%2520b"));
     }
 
     proptest! {
-        /// Whatever is made public by the default patterns cannot be read as an address that needs a session.
+        /// No program reads a path that the default patterns make public as a path that needs a session.
         #[test]
         fn no_reading_of_a_public_path_is_private(
             head in prop::sample::select(vec!["/view/home", "/nl/jsp/soaprouter.jsp", "/r", "/res", "/webApp", ""]),
@@ -340,15 +339,15 @@ mod tests {
                     reading.starts_with(b"/view/") || reading == b"/view" || reading == b"/nl/jsp/soaprouter.jsp"
                 };
                 let readings = Readings::of(&path);
-                prop_assert!(readings.all(|reading| public.matches(reading) && !is_closed(reading)), "{path}");
+                prop_assert!(readings.all(|reading| public.matches(reading) && !is_denied_reading(reading)), "{path}");
                 let first = path.split('/').nth(1).unwrap_or_default();
                 prop_assert!(first == "view" || readings.all(|reading| !is_private(reading)), "{path}");
             }
         }
 
-        /// A closed name stays closed in any letter case, with full-width letters, with what Windows removes, encoded or not.
+        /// A denied name stays denied in any letter case, with full-width letters, with characters that Windows removes, encoded or not.
         #[test]
-        fn a_closed_name_stays_closed_in_any_disguise(
+        fn a_denied_name_stays_denied_in_any_spelling(
             forms in proptest::collection::vec(0..4_u8, 10),
             ending in prop::sample::select(vec!["", ".", "%20", "%2e%20", ";a=b", ":x", "%253b"]),
             rest in "[a-z]{0,3}",
@@ -369,7 +368,7 @@ mod tests {
         }
 
         #[test]
-        fn a_pattern_matches_what_it_spells(parts in proptest::collection::vec("[a-c/.]{0,3}", 1..5), fill in "[a-c/]{0,4}") {
+        fn a_pattern_matches_paths_built_from_it(parts in proptest::collection::vec("[a-c/.]{0,3}", 1..5), fill in "[a-c/]{0,4}") {
             let pattern = format!("/{}", parts.join("*"));
             let Ok(pattern) = Pattern::parse(&pattern) else { return Ok(()) };
             let path = format!("/{}", parts.join(&fill));
@@ -383,7 +382,7 @@ mod tests {
         }
 
         #[test]
-        fn a_denied_name_stays_denied_however_it_is_encoded(mask in any::<u32>()) {
+        fn a_denied_name_stays_denied_in_any_encoding(mask in any::<u32>()) {
             let path: String = "/nl/jsp/ooconv.jsp".bytes().enumerate().map(|(at, byte)| {
                 match (mask >> (at % 32)) & 1 {
                     0 => char::from(byte).to_string(),

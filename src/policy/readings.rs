@@ -1,34 +1,33 @@
-//! The readings of a path: what the programs that may stand behind the gateway make of it before they look for a file or a
-//! rule.
+//! The readings of a path: the paths that programs behind the gateway may see before they look for a file or a rule.
 //!
-//! Each program is a list of pure steps. Programs stand behind one another, so every program is applied to what the others
-//! have made. A path has as many readings as that gives: most have one.
+//! Each program is a list of pure steps. Programs can run one behind another, so every program is also applied to the results of the
+//! others. Most paths have a single reading.
 
 mod steps;
 
 use steps::{Step, cut_at_query, drop_parameters, merge_slashes, resolve_dots, turn_backslashes};
 pub(super) use steps::{cut_path_info, decode, decode_wide, fold, is_script, shorten_names};
 
-/// The programs, by the order of their steps.
+/// The programs, each as its steps in order.
 const PROGRAMS: &[&[Step]] = &[
-    // nginx, where `$uri` goes on to the next program: a decoded `?`, `#` or NUL ends the path there.
+    // nginx that passes `$uri` to the next program: a decoded `?`, `#` or NUL ends the path.
     &[decode, merge_slashes, resolve_dots, cut_at_query],
-    // Apache httpd: what follows a script is path info.
+    // Apache httpd: text after a script is path info.
     &[decode, merge_slashes, resolve_dots, cut_path_info],
-    // Tomcat takes parameters out first, other servlet engines after decoding.
+    // Tomcat removes parameters before decoding, other servlet engines after it.
     &[drop_parameters, decode, merge_slashes, resolve_dots, cut_path_info],
     &[decode, drop_parameters, merge_slashes, resolve_dots, cut_path_info],
-    // IIS and Windows file names, `%uXXXX` and best-fit characters among them.
+    // IIS and Windows file names, including `%uXXXX` and best-fit characters.
     &[decode_wide, decode, fold, turn_backslashes, shorten_names, merge_slashes, resolve_dots, cut_path_info],
 ];
 
-/// Programs behind one another. Two decode; the third shows that nothing is left to decode.
+/// Most programs one behind another: two that decode, and a third to confirm that nothing is left to decode.
 const ROUNDS: usize = 3;
 
-/// More readings than an honest path has.
+/// More readings than any ordinary path has.
 const MAX_READINGS: usize = 16;
 
-/// All readings of one path, itself first.
+/// All readings of one path; the first is the path itself.
 #[derive(Debug)]
 pub(super) struct Readings {
     all: Vec<Vec<u8>>,
@@ -36,7 +35,7 @@ pub(super) struct Readings {
 }
 
 impl Readings {
-    /// Applies every program to the path and to what came of it.
+    /// Applies every program to the path and to the results.
     pub(super) fn of(path: &str) -> Self {
         let mut all = vec![path.as_bytes().to_vec()];
         let mut seen = 0;
@@ -60,18 +59,18 @@ impl Readings {
         Self { all, complete }
     }
 
-    /// True when every reading is known, and `judge` holds for all of them.
-    pub(super) fn all(&self, judge: impl Fn(&[u8]) -> bool) -> bool {
-        self.complete && self.all.iter().all(|reading| judge(reading))
+    /// True when all readings are known and `test` is true for each.
+    pub(super) fn all(&self, test: impl Fn(&[u8]) -> bool) -> bool {
+        self.complete && self.all.iter().all(|reading| test(reading))
     }
 
-    /// True when `judge` holds for a reading, or when not all of them are known.
-    pub(super) fn any(&self, judge: impl Fn(&[u8]) -> bool) -> bool {
-        !self.complete || self.all.iter().any(|reading| judge(reading))
+    /// True when `test` is true for some reading, or when not all readings are known.
+    pub(super) fn any(&self, test: impl Fn(&[u8]) -> bool) -> bool {
+        !self.complete || self.all.iter().any(|reading| test(reading))
     }
 }
 
-/// What a program makes of a path; `None` when that is the path itself.
+/// The result of a program; `None` when it leaves the path unchanged.
 fn run(program: &[Step], path: &[u8]) -> Option<Vec<u8>> {
     program
         .iter()
@@ -124,16 +123,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_without_end_has_no_known_readings() {
+    fn a_path_with_too_many_encodings_has_unknown_readings() {
         assert!(!Readings::of("/%2525252541").complete);
         assert!(!Readings::of("/%2525252541").all(|_| true));
         assert!(Readings::of("/%2525252541").any(|_| false));
     }
 
     proptest! {
-        /// However two programs stand behind one another, what the second sees is among the readings.
+        /// The result of any two programs in a row is among the readings.
         #[test]
-        fn two_programs_in_a_row_see_a_known_reading(
+        fn the_result_of_two_programs_in_a_row_is_a_known_reading(
             path in "(/|%2[05eEfF]|%3[aAbBfF]|%5c|%u002e|%c0%ae|\\.|;|:|\\\\|\\?|#| |[a-c]|\\.jsp|\u{ff0e}|\u{2215}){0,12}",
             first in 0..PROGRAMS.len(),
             second in 0..PROGRAMS.len(),

@@ -1,22 +1,24 @@
-//! What a refreshed `id_token` must keep of the one of the sign-in (OpenID Connect Core §12.2).
+//! Compares a refreshed `id_token` with the `id_token` of the sign-in (OpenID Connect Core §12.2).
 
 use serde::{Deserialize, Serialize};
 
-/// The claims of a sign-in that every refreshed `id_token` repeats. The subject is kept as the session's user.
+use crate::unix_time::UnixTime;
+
+/// The claims of a sign-in that every refreshed `id_token` must repeat. The subject is stored as the user of the session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Original {
     /// `iss`
     pub issuer: String,
     /// `aud`
     pub audience: Vec<String>,
-    /// `auth_time`, seconds since the Unix epoch.
-    pub auth_time: Option<i64>,
+    /// `auth_time`
+    pub auth_time: Option<UnixTime>,
     /// `nonce`
     pub nonce: Option<String>,
 }
 
 impl Original {
-    /// Checks the claims of a refreshed token. One without `auth_time` or `nonce` says nothing about them.
+    /// Checks the claims of a refreshed token. `auth_time` and `nonce` may be missing there.
     ///
     /// # Errors
     /// The name of the claim that differs.
@@ -45,12 +47,12 @@ mod tests {
     type Change = fn(&mut Original);
 
     #[test]
-    fn a_refreshed_token_keeps_what_the_sign_in_said() {
+    fn a_refreshed_token_repeats_the_claims_of_the_sign_in() {
         let text = str::to_owned;
         let original = Original {
             issuer: text("https://ims"),
             audience: vec![text("Campaign1")],
-            auth_time: Some(5),
+            auth_time: Some(UnixTime(5)),
             nonce: Some(text("n")),
         };
         let cases: [(Change, Result<(), &str>); 7] = [
@@ -59,7 +61,7 @@ mod tests {
             (|refreshed| refreshed.auth_time = None, Ok(())),
             (|refreshed| refreshed.issuer = "https://other".to_owned(), Err("iss")),
             (|refreshed| refreshed.audience.push("Campaign2".to_owned()), Err("aud")),
-            (|refreshed| refreshed.auth_time = Some(6), Err("auth_time")),
+            (|refreshed| refreshed.auth_time = Some(UnixTime(6)), Err("auth_time")),
             (|refreshed| refreshed.nonce = Some("m".to_owned()), Err("nonce")),
         ];
         for (change, expected) in cases {

@@ -1,19 +1,19 @@
-//! Field names that no client may say to Campaign, by family.
+//! Names of fields that no client may send to Campaign, in families.
 //!
-//! A family is a prefix or a suffix made of words. Any separators may stand between the words, in any number: CGI-like servers
-//! fold everything but letters and digits into `_` (RFC 3875 §4.1.18), so `X_Ims.User` and `X-Ims-User` are one variable there.
+//! A family is a prefix or a suffix of words. Any number of any separators may be between the words: CGI-like servers convert every
+//! character except letters and digits to `_` (RFC 3875 §4.1.18), so `X_Ims.User` and `X-Ims-User` become one variable.
 
 mod families;
 
 use families::{prefixes, suffixes, x_prefixes};
 
-/// True for a name that only the gateway may say, in any spelling that a lenient server could take for it.
+/// True for a name that only the gateway may send, in any spelling that a lenient server accepts.
 ///
-/// Asked of every field of every request: the two letters at either end tell nearly always that no family fits.
+/// Runs for every field of every request. For nearly all names, the two letters at each end already exclude all families.
 pub fn is_reserved(name: &str) -> bool {
     let name = name.as_bytes();
     let (Some(&first), Some(&last)) = (name.first(), name.last()) else { return true };
-    // No ordinary name begins or ends with a separator, and a server that drops it reads another name.
+    // No ordinary name begins or ends with a separator. A server that drops the separator would read another name.
     if !first.is_ascii_alphanumeric() || !last.is_ascii_alphanumeric() {
         return true;
     }
@@ -21,7 +21,7 @@ pub fn is_reserved(name: &str) -> bool {
         && !EXACT.iter().any(|exact| name == exact.as_bytes())
 }
 
-/// Collects what stands beside the outermost letter of each family.
+/// Builds a table of the letters next to the outermost letter of each family.
 macro_rules! pairs {
     ($families:ident, |$family:ident| $beside:expr) => {{
         let mut pairs = [0; 128];
@@ -41,8 +41,8 @@ macro_rules! pairs {
     }};
 }
 
-/// Names of a family that are Campaign's own, that the gateway has read, or that browsers and their libraries send. They pass in this
-/// spelling only: a server may take another spelling for the same field, and the other value with it.
+/// Names within a family that are allowed, because Campaign, the gateway, browsers or their libraries use them. Only this spelling is
+/// allowed: a server may read another spelling as the same field with another value.
 const EXACT: [&str; 10] = [
     "x-security-token",
     "content-length",
@@ -73,14 +73,14 @@ fn has_reserved_suffix(name: &[u8], last: u8) -> bool {
         && suffixes(last.to_ascii_lowercase()).iter().any(|family| ends_with(name, family))
 }
 
-/// For each outermost letter of a name, the letters that families have beside it, as bits.
+/// For each outermost letter of a name, the letters next to it in any family, as bits.
 type Pairs = [u64; 128];
 
 static PREFIX_PAIRS: Pairs = pairs!(prefixes, |family| family[1]);
 static X_PREFIX_PAIRS: Pairs = pairs!(x_prefixes, |family| family[1]);
 static SUFFIX_PAIRS: Pairs = pairs!(suffixes, |family| family[family.len() - 2]);
 
-/// True when some family may have these two letters at its end. A false alarm costs a comparison.
+/// True when some family may have these two outer letters. A false positive only costs a comparison.
 fn is_pair(pairs: &Pairs, outer: u8, inner: u8) -> bool {
     pairs[usize::from(outer.to_ascii_lowercase() & 127)] & bit(inner.to_ascii_lowercase()) != 0
 }
@@ -92,7 +92,7 @@ const fn bit(letter: u8) -> u64 {
 fn begins_with(mut name: &[u8], family: &str) -> bool {
     for (index, wanted) in family.bytes().enumerate() {
         let Some((&byte, rest)) = name.split_first() else {
-            // `Remote` alone is of the family `remote-`.
+            // `Remote` alone belongs to the family `remote-`.
             return wanted == b'-' && index + 1 == family.len();
         };
         name = rest;
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_speak_for_the_gateway_or_for_a_proxy_are_reserved() {
+    fn names_that_the_gateway_or_a_proxy_sets_are_reserved() {
         for name in RESERVED.split_ascii_whitespace() {
             assert!(is_reserved(name), "{name}");
             assert!(
@@ -155,14 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_names_of_browsers_and_of_campaigns_clients_pass() {
+    fn ordinary_names_of_browsers_and_campaign_clients_are_allowed() {
         for name in ORDINARY.split_ascii_whitespace() {
             assert!(!is_reserved(&name.to_ascii_lowercase()), "{name}");
         }
     }
 
     #[test]
-    fn what_campaign_or_the_gateway_reads_passes_in_its_own_spelling_only() {
+    fn allowed_names_of_a_family_are_allowed_in_one_spelling_only() {
         for name in EXACT {
             assert!(!is_reserved(name), "{name}");
             assert!(is_reserved(&name.replace('-', "_")), "{name}");
@@ -182,7 +182,7 @@ mod tests {
         }
     }
 
-    /// Every spelling of these words: separators instead of each `-`, any case.
+    /// Any spelling of a family: other separators for each `-`, any case.
     fn spelled(family: &'static str) -> impl Strategy<Value = String> {
         let separators = proptest::collection::vec("[-_.!~+^|*'`#$%&]{1,3}", family.len());
         (separators, any::<u64>()).prop_map(move |(separators, upper)| {

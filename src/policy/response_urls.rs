@@ -1,12 +1,12 @@
-//! Which URLs in a response lead past the gateway: those that name an upstream, or the public host by http. They are
-//! rewritten to the origin that the client used; every other URL passes byte for byte.
+//! Rewrites URLs in a response that would bypass the gateway: URLs of an upstream, and `http` URLs of a public host. They become URLs
+//! of the origin that the client used. All other URLs stay unchanged, byte for byte.
 //!
-//! `Location` (RFC 9110 §10.2.2), `Content-Location` (§8.7) and `Refresh` are read as browsers read them (WHATWG URL).
+//! `Location` (RFC 9110 §10.2.2), `Content-Location` (§8.7) and `Refresh` are parsed as browsers parse them (WHATWG URL).
 
 use http::{HeaderMap, HeaderValue, header};
 use url::{Host, Url};
 
-/// The hosts of the upstreams and of the gateway.
+/// The hosts of the upstreams and the public hosts of the gateway.
 #[derive(Clone, Debug)]
 pub struct ResponseUrls {
     upstreams: Vec<Upstream>,
@@ -22,7 +22,7 @@ struct Upstream {
     is_default_port: bool,
 }
 
-/// The host that the client used, with its port as it was sent.
+/// The host that the client used, with its port.
 struct Client<'a> {
     authority: &'a str,
     port: Option<&'a str>,
@@ -30,7 +30,7 @@ struct Client<'a> {
 }
 
 impl ResponseUrls {
-    /// For these upstreams and public host names. With `rewrite` off, no URL changes.
+    /// Rewrites URLs for these upstreams and public host names. Without `rewrite`, no URL changes.
     pub fn new<'a>(
         upstreams: impl IntoIterator<Item = &'a Url>,
         public: impl IntoIterator<Item = &'a str>,
@@ -38,7 +38,7 @@ impl ResponseUrls {
     ) -> Self {
         let upstream = |url: &Url| {
             let host = url.host()?.to_owned();
-            // `Url` keeps a port only where it is not the default one.
+            // `Url` holds a port only if it is not the default port.
             Some(Upstream { host, port: url.port_or_known_default()?, is_default_port: url.port().is_none() })
         };
         Self {
@@ -48,7 +48,7 @@ impl ResponseUrls {
         }
     }
 
-    /// Rewrites the fields of a response. `client` is the host that the client used, as in a `Host` field.
+    /// Rewrites the fields of a response. `client` is the host that the client used, in the form of a `Host` field.
     pub fn rewrite(&self, fields: &mut HeaderMap, client: &HeaderValue) {
         let Some(client) = client.to_str().ok().and_then(Client::parse).filter(|_| self.is_on) else {
             return;
@@ -65,8 +65,8 @@ impl ResponseUrls {
         }
     }
 
-    /// True for the `Domain` of a cookie that covers the host of an upstream and not the one that the client used: no browser
-    /// would keep that cookie.
+    /// True when the `Domain` of a cookie covers the host of an upstream, but not the host that the client used. A browser would refuse
+    /// such a cookie.
     pub fn is_inner_domain(&self, domain: &str, client: &HeaderValue) -> bool {
         let Some(domain) = host(domain.strip_prefix('.').unwrap_or(domain)) else { return false };
         let client = client.to_str().ok().and_then(Client::parse);
@@ -74,7 +74,7 @@ impl ResponseUrls {
             && !client.is_some_and(|client| covers(&domain, &client.host))
     }
 
-    /// The URL on the public origin; `None` for one that stays.
+    /// The rewritten URL; `None` when it stays unchanged.
     fn rewritten(&self, text: &[u8], client: &Client<'_>) -> Option<Vec<u8>> {
         let url = Absolute::parse(text)?;
         let is_public = self.public.contains(&url.host) || url.host == client.host;
@@ -83,13 +83,13 @@ impl ResponseUrls {
                 && (url.port.unwrap_or(url.scheme.default_port()) == upstream.port
                     || (upstream.is_default_port && url.is_default_port()))
         });
-        let leads_past = is_upstream || (is_public && url.scheme == Scheme::Http);
-        if !leads_past {
+        let bypasses_gateway = is_upstream || (is_public && url.scheme == Scheme::Http);
+        if !bypasses_gateway {
             return None;
         }
         let mut rewritten = b"https://".to_vec();
         if is_public && url.host != client.host {
-            // Another of our names stays that name.
+            // Another public host stays the host of the URL.
             rewritten.extend_from_slice(url.host.to_string().as_bytes());
             if let Some(port) = client.port {
                 rewritten.push(b':');
@@ -102,7 +102,7 @@ impl ResponseUrls {
         Some(rewritten)
     }
 
-    /// The same for `Refresh`: a time, and perhaps a URL (HTML §4.2.5.3).
+    /// Rewrites a `Refresh` field: a time, and optionally a URL (HTML §4.2.5.3).
     fn refreshed(&self, text: &[u8], client: &Client<'_>) -> Option<Vec<u8>> {
         let (start, end) = refresh_url(text)?;
         let rewritten = self.rewritten(&text[start..end], client)?;
@@ -121,7 +121,7 @@ impl<'a> Client<'a> {
 enum Scheme {
     Http,
     Https,
-    /// `//host/path`: that of the page, which is https here.
+    /// `//host/path`: the scheme of the page, which is https.
     Page,
 }
 
@@ -136,7 +136,7 @@ struct Absolute<'a> {
     scheme: Scheme,
     host: Host,
     port: Option<u16>,
-    /// Path, query and fragment as they stand.
+    /// Path, query and fragment, unchanged.
     rest: &'a [u8],
 }
 
@@ -145,20 +145,20 @@ impl<'a> Absolute<'a> {
         let scheme = |name: &[u8]| {
             text.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name)).map(|_| name.len())
         };
-        let (scheme, behind) = if let Some(length) = scheme(b"http:") {
+        let (scheme, rest) = if let Some(length) = scheme(b"http:") {
             (Scheme::Http, &text[length..])
         } else if let Some(length) = scheme(b"https:") {
             (Scheme::Https, &text[length..])
         } else {
             (Scheme::Page, text)
         };
-        let slashes = behind.iter().take_while(|byte| is_slash(**byte)).count();
+        let slashes = rest.iter().take_while(|byte| is_slash(**byte)).count();
         if slashes < 2 {
             return None;
         }
-        let behind = &behind[slashes..];
-        let end = behind.iter().position(|byte| is_slash(*byte) || b"?#".contains(byte));
-        let (authority, rest) = behind.split_at(end.unwrap_or(behind.len()));
+        let rest = &rest[slashes..];
+        let end = rest.iter().position(|byte| is_slash(*byte) || b"?#".contains(byte));
+        let (authority, rest) = rest.split_at(end.unwrap_or(rest.len()));
         let authority = std::str::from_utf8(authority).ok()?;
         let authority = authority.rsplit_once('@').map_or(authority, |(_, authority)| authority);
         let (name, port) = split_port(authority);
@@ -174,7 +174,7 @@ impl<'a> Absolute<'a> {
     }
 }
 
-/// Browsers take a backslash for a slash.
+/// Browsers treat a backslash as a slash.
 fn is_slash(byte: u8) -> bool {
     matches!(byte, b'/' | b'\\')
 }
@@ -186,7 +186,7 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// A host in the one spelling that browsers have for it.
+/// A host in the canonical form of browsers.
 fn host(name: &str) -> Option<Host> {
     let name = name.strip_suffix('.').unwrap_or(name);
     Host::parse(name).ok()
@@ -201,41 +201,41 @@ fn covers(domain: &Host, host: &Host) -> bool {
     }
 }
 
-/// Where the URL of a `Refresh` field begins and ends.
+/// Start and end of the URL in a `Refresh` field.
 fn refresh_url(text: &[u8]) -> Option<(usize, usize)> {
-    let mut place = 0;
-    let skip = |place: &mut usize, wanted: &dyn Fn(u8) -> bool| {
-        let from = *place;
-        while text.get(*place).is_some_and(|byte| wanted(*byte)) {
-            *place += 1;
+    let mut position = 0;
+    let skip = |position: &mut usize, wanted: &dyn Fn(u8) -> bool| {
+        let from = *position;
+        while text.get(*position).is_some_and(|byte| wanted(*byte)) {
+            *position += 1;
         }
-        *place - from
+        *position - from
     };
     let is_space = |byte: u8| byte.is_ascii_whitespace();
-    skip(&mut place, &is_space);
-    if skip(&mut place, &|byte| byte.is_ascii_digit() || byte == b'.') == 0 {
+    skip(&mut position, &is_space);
+    if skip(&mut position, &|byte| byte.is_ascii_digit() || byte == b'.') == 0 {
         return None;
     }
-    let spaces = skip(&mut place, &is_space);
-    if text.get(place).is_some_and(|byte| b";,".contains(byte)) {
-        place += 1;
+    let spaces = skip(&mut position, &is_space);
+    if text.get(position).is_some_and(|byte| b";,".contains(byte)) {
+        position += 1;
     } else if spaces == 0 {
         return None;
     }
-    skip(&mut place, &is_space);
-    if text.get(place..place + 3).is_some_and(|word| word.eq_ignore_ascii_case(b"url")) {
-        let mut behind = place + 3;
-        skip(&mut behind, &is_space);
-        if text.get(behind) == Some(&b'=') {
-            behind += 1;
-            skip(&mut behind, &is_space);
-            place = behind;
+    skip(&mut position, &is_space);
+    if text.get(position..position + 3).is_some_and(|word| word.eq_ignore_ascii_case(b"url")) {
+        let mut after = position + 3;
+        skip(&mut after, &is_space);
+        if text.get(after) == Some(&b'=') {
+            after += 1;
+            skip(&mut after, &is_space);
+            position = after;
         }
     }
-    let quote = text.get(place).copied().filter(|byte| b"'\"".contains(byte));
-    place += usize::from(quote.is_some());
-    let end = quote.and_then(|quote| text[place..].iter().position(|byte| *byte == quote));
-    Some((place, end.map_or(text.len(), |end| place + end)))
+    let quote = text.get(position).copied().filter(|byte| b"'\"".contains(byte));
+    position += usize::from(quote.is_some());
+    let end = quote.and_then(|quote| text[position..].iter().position(|byte| *byte == quote));
+    Some((position, end.map_or(text.len(), |end| position + end)))
 }
 
 #[cfg(test)]

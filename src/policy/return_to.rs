@@ -1,13 +1,13 @@
-//! Where a person goes after signing in or out: always an address of this gateway's own origin.
+//! The address to open after a login or sign-out. It is always an address of this gateway's origin.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::path::CanonicalPath;
 
-/// Longest accepted return address in bytes; a longer one is refused, never cut.
+/// Longest return address in bytes. A longer one is refused, not cut.
 pub const MAX_LENGTH: usize = 2048;
 
-/// What browsers encode in a query; `#` begins a fragment.
+/// Characters that browsers encode in a query. `#` begins a fragment.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 
 /// An origin-relative address (path, query and fragment) that no browser can read as another origin.
@@ -16,32 +16,31 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 pub struct ReturnTo(String);
 
 impl ReturnTo {
-    /// Reads an address that came from outside. `None` when it is anything but a path of this origin, with or
-    /// without query and fragment,
-    /// or one of the gateway's own addresses (a return to `/ims/logout` would be a loop).
+    /// Parses an address from outside: a path of this origin, optionally with query and fragment. `None` for anything else, and for the
+    /// gateway's own routes except `/ims/me` (a return to `/ims/logout` would be a loop).
     pub fn parse(raw: &str) -> Option<Self> {
         // Browsers drop tabs and line breaks before they read an address (WHATWG URL §4.4).
         if raw.starts_with("//") || raw.bytes().any(|b| b.is_ascii_control()) {
             return None;
         }
         let path = &raw[..raw.find(['?', '#']).unwrap_or(raw.len())];
-        // In a path browsers turn `\` into `/`; behind it, it means nothing.
+        // Browsers convert `\` to `/` in a path, but not in query and fragment.
         if path.contains([' ', '\\']) {
             return None;
         }
         CanonicalPath::parse(path).ok()?;
         let own = path == "/ims" || path.starts_with("/ims/");
-        // As a browser would ask for it (WHATWG URL §4.3), for a `Location` is ASCII.
+        // Encoded as browsers do (WHATWG URL §4.3), because `Location` is ASCII.
         let address = utf8_percent_encode(raw, ENCODED).to_string();
         (address.len() <= MAX_LENGTH && (!own || path == "/ims/me")).then_some(Self(address))
     }
 
-    /// As [`ReturnTo::parse`], with `/` in place of a refused address.
+    /// Like [`ReturnTo::parse`], but returns `/` for a refused address.
     pub fn parse_or_root(raw: &str) -> Self {
         Self::parse(raw).unwrap_or_default()
     }
 
-    /// The address, fit for a `Location` header.
+    /// The address, valid in a `Location` header.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -73,7 +72,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn addresses_that_leave_the_origin_go_to_the_root() {
+    fn addresses_outside_the_origin_become_the_root() {
         let long = format!("/{}", "a".repeat(MAX_LENGTH));
         for raw in [
             "",
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_this_origin_are_kept_to_the_byte() {
+    fn addresses_of_this_origin_are_unchanged() {
         for raw in [
             "/",
             "/view/home",
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_location_may_hold_is_encoded_as_browsers_do() {
+    fn characters_that_are_invalid_in_location_are_encoded_as_browsers_do() {
         for (raw, expected) in [
             ("/caf\u{e9}", "/caf%C3%A9"),
             ("/view?q=\u{fc} \"<x>\"", "/view?q=%C3%BC%20%22%3Cx%3E%22"),
@@ -152,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_gateway_forwards_survives(path in "/[a-z0-9_.~!$&'()*+,=:@-]{0,12}(/[a-z%20]{0,8})?", query in "(\\?[!$-;=?-~]{0,24})?") {
+        fn every_forwarded_target_is_a_valid_return_address(path in "/[a-z0-9_.~!$&'()*+,=:@-]{0,12}(/[a-z%20]{0,8})?", query in "(\\?[!$-;=?-~]{0,24})?") {
             let target: Result<http::uri::PathAndQuery, _> = format!("{path}{query}").parse();
             let Ok(target) = target else { return Ok(()) };
             prop_assume!(CanonicalPath::parse(target.path()).is_ok_and(|path| path.is_unchanged()));
@@ -162,7 +161,7 @@ mod tests {
         }
 
         #[test]
-        fn no_address_ever_leaves_the_origin(raw in ".{0,64}", prefix in "[/\\\\a-z:@.\t\r\n %]{0,12}") {
+        fn every_return_address_stays_on_the_origin(raw in ".{0,64}", prefix in "[/\\\\a-z:@.\t\r\n %]{0,12}") {
             let base = url::Url::parse("https://campaign.example.com/ims/callback").unwrap();
             for candidate in [raw.clone(), format!("{prefix}{raw}"), format!("/{prefix}{raw}")] {
                 let target = base.join(ReturnTo::parse_or_root(&candidate).as_str()).unwrap();

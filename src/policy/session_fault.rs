@@ -1,29 +1,29 @@
-//! Whether an answer of Campaign reports that its session is over (XSV-350008), from the beginning of its text.
+//! Detects from the beginning of a Campaign response that its session has expired (XSV-350008).
 //!
-//! The code means that only inside a SOAP fault (SOAP 1.1 §4.4, SOAP 1.2 part 1 §5.4), or at the start of a plain-text answer. Anywhere
-//! else, it is data: journals, delivery logs and query results quote it.
+//! The code counts only inside a SOAP fault (SOAP 1.1 §4.4, SOAP 1.2 part 1 §5.4), or at the start of a plain-text response. Anywhere
+//! else it is data: journals, delivery logs and query results quote it.
 
 use quick_xml::NsReader;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
 
-/// The code of the fault.
+/// The code of the error.
 pub const SESSION_EXPIRED: &str = "XSV-350008";
 
-/// What the beginning of an answer reports.
+/// The result for the beginning of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// Campaign's session is over.
+    /// The Campaign session has expired.
     SessionExpired,
-    /// Something else, whatever follows.
+    /// The response reports something else.
     Other,
-    /// What follows decides.
+    /// More of the response is needed.
     Undecided,
 }
 
-/// Reads the beginning of an answer, without its content coding.
+/// Reads the beginning of a response, without content coding.
 pub fn report(beginning: &[u8]) -> Report {
-    // The window may end within a character, and some builds write ISO-8859-1: the code itself is ASCII in both.
+    // The text may end within a character, and some Campaign builds write ISO-8859-1. The code is ASCII in all encodings.
     let text = String::from_utf8_lossy(beginning);
     let text = text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_ascii_whitespace());
     if text.is_empty() {
@@ -39,7 +39,7 @@ pub fn report(beginning: &[u8]) -> Report {
     }
 }
 
-/// The code, and not the beginning of a longer one.
+/// True when the text begins with the code, not with a longer one.
 fn is_code(text: &str) -> bool {
     text.strip_prefix(SESSION_EXPIRED)
         .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric()))
@@ -49,22 +49,22 @@ fn holds_code(text: &str) -> bool {
     text.match_indices(SESSION_EXPIRED).any(|(at, _)| is_code(&text[at..]))
 }
 
-/// Follows `Envelope`, `Body` and its first element; the text of that element counts if it is `Fault`.
+/// Reads `Envelope`, `Body` and the first element in it. The text of that element counts if it is `Fault`.
 fn xml(text: &str) -> Report {
     let mut reader = NsReader::from_str(text);
-    let mut place = Place { depth: 0, in_body: false, fault: None };
+    let mut position = Position { depth: 0, in_body: false, fault: None };
     loop {
-        // A tag that the window cuts off is an error for the reader.
+        // The XML reader reports an incomplete tag as an error.
         let Ok((namespace, event)) = reader.read_resolved_event() else { return Report::Undecided };
         let step = match event {
-            Event::Start(start) => place.start(&start, &namespace),
-            Event::Empty(start) => place.empty(&start, &namespace),
-            Event::End(_) => place.end(),
-            Event::Text(text) => place.text(&text),
-            Event::CData(text) => place.text(&text),
+            Event::Start(start) => position.start(&start, &namespace),
+            Event::Empty(start) => position.empty(&start, &namespace),
+            Event::End(_) => position.end(),
+            Event::Text(text) => position.text(&text),
+            Event::CData(text) => position.text(&text),
             Event::GeneralRef(reference) => {
                 let character = reference.resolve_char_ref().ok().flatten();
-                place.text(character.map(String::from).as_deref().unwrap_or(" "))
+                position.text(character.map(String::from).as_deref().unwrap_or(" "))
             }
             Event::Eof => return Report::Undecided,
             _ => None,
@@ -75,9 +75,9 @@ fn xml(text: &str) -> Report {
     }
 }
 
-/// Where the reader stands.
-struct Place {
-    /// Open elements.
+/// The position of the reader.
+struct Position {
+    /// Number of open elements.
     depth: usize,
     /// True inside the `Body` of the envelope.
     in_body: bool,
@@ -85,7 +85,7 @@ struct Place {
     fault: Option<String>,
 }
 
-impl Place {
+impl Position {
     fn start(&mut self, start: &BytesStart<'_>, namespace: &ResolveResult<'_>) -> Option<Report> {
         if self.fault.is_none() {
             let is = |name: &str| start.local_name().as_ref() == name && is_soap(namespace);
@@ -119,14 +119,14 @@ impl Place {
         is_over.then_some(Report::Other)
     }
 
-    /// Entities and sections cut one text into several events.
+    /// Adds text: entities and CDATA sections split one text into several events.
     fn text(&mut self, text: &str) -> Option<Report> {
         let fault = self.fault.as_mut()?;
         fault.push_str(text);
         holds_code(fault).then_some(Report::SessionExpired)
     }
 
-    /// The texts of two elements are no one text.
+    /// Separates the texts of two elements.
     fn break_text(&mut self) {
         if let Some(fault) = &mut self.fault {
             fault.clear();
@@ -134,7 +134,7 @@ impl Place {
     }
 }
 
-/// True in a namespace of SOAP, and where none is declared: the place tells what the element is.
+/// True in a SOAP namespace, and without a declared namespace: then the position identifies the element.
 fn is_soap(namespace: &ResolveResult<'_>) -> bool {
     match namespace {
         ResolveResult::Bound(namespace) => SOAP.contains(&namespace.as_ref()),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_recognised_in_every_spelling_of_soap() {
+    fn a_fault_is_recognized_in_every_form_of_soap() {
         let fault =
             format!("<E:Fault><faultcode>E:Server</faultcode><faultstring>{EXPIRED}</faultstring></E:Fault>");
         let soap12 = format!(
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_code_inside_data_is_no_fault() {
+    fn the_code_inside_data_is_not_a_fault() {
         let record = format!("<r xmlns='urn:xtk:queryDef'><log message='{EXPIRED}'>{EXPIRED}</log></r>");
         let quoted = "<E:Fault><faultstring>Error &lt;E:Fault> &amp; others</faultstring></E:Fault>";
         let cases = [
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_answer_is_decided_before_its_records_arrive() {
+    fn a_normal_response_is_decided_before_its_records_arrive() {
         let record = format!("<r xmlns='urn:xtk:queryDef'>{}", "x".repeat(100));
         let text = soap11(&record);
         let decided = text.find("<r").unwrap() + "<r xmlns='urn:xtk:queryDef'>".len();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_not_utf8_is_read_too() {
+    fn text_that_is_not_utf8_is_read() {
         let latin1 = b"<?xml version='1.0' encoding='ISO-8859-1'?><Envelope><Header><a>\xe9</a></Header>\
             <Body><Fault><faultstring>\xe9 XSV-350008 La session a expir\xe9</faultstring>";
         assert_eq!(report(latin1), Report::SessionExpired);
@@ -235,7 +235,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn more_of_an_answer_never_changes_what_was_decided(
+        fn more_text_never_changes_a_decision(
             data in "[ -~é]{0,40}", in_fault: bool, cut in 0_usize..400, noise in prop::collection::vec(any::<u8>(), 0..60),
         ) {
             let text = quick_xml::escape::escape(format!("{data} {EXPIRED}")).into_owned();

@@ -1,10 +1,10 @@
-//! What the browser gets of a `Set-Cookie` field of Campaign (RFC 6265 §4.1): `Secure` always, and no `Domain` of an inner host.
+//! Rewrites `Set-Cookie` fields of Campaign (RFC 6265 §4.1): adds `Secure`, and removes a `Domain` that names an internal host.
 
 use http::HeaderValue;
 
-/// The field as the browser gets it; `None` when it stays as it is. `is_inner` is asked for the value of `Domain`.
+/// The rewritten field; `None` when nothing changes. `is_inner` gets the value of `Domain`.
 ///
-/// Browsers reach the gateway over TLS alone, so `Secure` keeps no cookie from them.
+/// Browsers reach the gateway only over TLS, so `Secure` loses no cookie.
 pub fn secured(field: &HeaderValue, is_inner: impl Fn(&str) -> bool) -> Option<HeaderValue> {
     let text = field.as_bytes();
     let mut parts = text.split(|byte| *byte == b';');
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_is_secure_and_of_no_inner_host() {
+    fn a_cookie_gets_secure_and_loses_the_domain_of_an_inner_host() {
         for (field, expected) in [
             ("a=1", "a=1; Secure"),
             ("a=1; Path=/; HttpOnly", "a=1; Path=/; HttpOnly; Secure"),
@@ -70,11 +70,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_cookie_is_secure_and_keeps_the_rest(field in "[a-zA-Z0-9=;, .\"]{0,60}") {
+        fn every_cookie_gets_secure_and_keeps_its_other_attributes(field in "[a-zA-Z0-9=;, .\"]{0,60}") {
             let secured = sent(&field);
             let parts = |text: &str| text.split(';').map(|part| part.trim().to_owned()).collect::<Vec<_>>();
             let (before, after) = (parts(&field), parts(&secured));
-            prop_assert_eq!(sent(&secured), secured.clone(), "once is enough");
+            prop_assert_eq!(sent(&secured), secured.clone(), "a second rewrite changes nothing");
             if before[0].is_empty() {
                 prop_assert_eq!(after, before);
             } else {

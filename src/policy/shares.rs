@@ -1,25 +1,25 @@
-//! Who may have how many of the connections to an upstream. Callers with a session may have all.
+//! Limits the connections to an upstream for callers without a session. Callers with a session may use all of them.
 
-/// How many callers without a session may have.
+/// Connections for callers without a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShareLimits {
     /// All of them together; at least 1.
     pub anonymous: usize,
-    /// Those of one address; at least 1.
+    /// Those from one address; at least 1.
     pub address: usize,
 }
 
-/// Which share is used up.
+/// The share that is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsedUp {
-    /// The one of all callers without a session.
+    /// The share of all callers without a session.
     Anonymous,
-    /// The one of the caller's address.
+    /// The share of the caller's address.
     Address,
 }
 
 impl ShareLimits {
-    /// Of so many connections, `anonymous` in a hundred for callers without a session, and of these `address` in a hundred for one address.
+    /// `anonymous` percent of all connections for callers without a session, and `address` percent of these for one address.
     pub fn of(connections: usize, anonymous: u32, address: u32) -> Self {
         let part = |all: usize, percent: u32| {
             (all.saturating_mul(usize::try_from(percent.min(100)).unwrap_or(100)) / 100).max(1)
@@ -28,8 +28,8 @@ impl ShareLimits {
         Self { anonymous, address: part(anonymous, address) }
     }
 
-    /// Whether a caller without a session may have another connection, while all of them have `taken`, and `of_address` counts those of
-    /// its address. That is asked only when it matters.
+    /// Checks whether a caller without a session may open another connection. All such callers have `taken` connections; `of_address`
+    /// counts those from the caller's address and is called only when needed.
     ///
     /// # Errors
     /// The share that is used up.
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_parts_of_all_and_never_nothing() {
+    fn each_share_is_at_least_one_connection() {
         assert_eq!(ShareLimits::of(1024, 50, 50), ShareLimits { anonymous: 512, address: 256 });
         assert_eq!(ShareLimits::of(10, 100, 100), ShareLimits { anonymous: 10, address: 10 });
         assert_eq!(ShareLimits::of(1, 50, 50), ShareLimits { anonymous: 1, address: 1 });
@@ -59,18 +59,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nobody_has_more_than_a_share(
+        fn no_caller_exceeds_its_share(
             connections in 1_usize..100, anonymous in 1_u32..=100, address in 1_u32..=100,
             callers in proptest::collection::vec(0_u8..4, 0..300),
         ) {
             let limits = ShareLimits::of(connections, anonymous, address);
             let mut of = [0_usize; 4];
             for caller in callers {
-                let (taken, place) = (of.iter().sum(), &mut of[usize::from(caller)]);
-                match limits.admit(taken, || *place) {
-                    Ok(()) => *place += 1,
+                let (taken, own) = (of.iter().sum(), &mut of[usize::from(caller)]);
+                match limits.admit(taken, || *own) {
+                    Ok(()) => *own += 1,
                     Err(UsedUp::Anonymous) => prop_assert_eq!(taken, limits.anonymous),
-                    Err(UsedUp::Address) => prop_assert_eq!(*place, limits.address),
+                    Err(UsedUp::Address) => prop_assert_eq!(*own, limits.address),
                 }
                 prop_assert!(of.iter().sum::<usize>() <= limits.anonymous);
                 prop_assert!(of.iter().all(|count| *count <= limits.address));

@@ -1,5 +1,5 @@
-//! What the token endpoint answers (RFC 6749 §5.1, §5.2), each field read by itself: one that cannot be read hides no
-//! other, and fields that are not used may have any type.
+//! Parses responses of the token endpoint (RFC 6749 §5.1, §5.2). Each field is read separately: an unreadable field does not affect
+//! the others, and unused fields may have any type.
 
 use std::time::Duration;
 
@@ -8,37 +8,37 @@ use serde_json::Value;
 
 use crate::wire::loose_json;
 
-/// A successful response, as far as it can be read. No `Debug`: it holds tokens.
+/// The readable fields of a successful response. No `Debug`: it holds tokens.
 #[derive(Default)]
 pub struct TokenResponse {
-    /// The access token, when its characters are those that RFC 6749 §A.12 allows.
+    /// The access token, if it holds only the characters of RFC 6749 §A.12.
     pub access_token: Option<String>,
     /// The refresh token, under the same rule; an empty one counts as absent.
     pub refresh_token: Option<String>,
     /// The `id_token`, not validated.
     pub id_token: Option<String>,
-    /// Whether `token_type` is `Bearer`, in any case (RFC 6749 §5.1, RFC 6750 §4).
+    /// True when `token_type` is `Bearer` in any letter case (RFC 6749 §5.1, RFC 6750 §4).
     pub is_bearer: bool,
-    /// `expires_in`, whether it is a number or one in quotes.
+    /// `expires_in`, as a number or in quotes.
     pub lifetime: Lifetime,
 }
 
-/// How long an access token lives.
+/// Lifetime of an access token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lifetime {
-    /// The response does not say.
+    /// The response has no lifetime.
     #[default]
     Absent,
-    /// What stands there is no time.
+    /// The value is not a number.
     Unreadable,
-    /// For so long; zero when it is over already.
+    /// The lifetime; zero when it is over.
     For(Duration),
 }
 
-/// An error response: the code and the description, as they came.
+/// An error response: the code and the description.
 pub type ErrorResponse = (String, Option<String>);
 
-/// Reads a successful response; `None` when it is no JSON object.
+/// Parses a successful response; `None` when it is not a JSON object.
 pub fn read(body: &[u8]) -> Option<TokenResponse> {
     let fields = object(body)?;
     let token = |name: &str| fields.get(name).and_then(loose_json::text).filter(|token| is_token(token));
@@ -51,15 +51,15 @@ pub fn read(body: &[u8]) -> Option<TokenResponse> {
     })
 }
 
-/// Reads an error response (RFC 6749 §5.2); `None` when it names no error.
+/// Parses an error response (RFC 6749 §5.2); `None` when it has no error code.
 pub fn read_error(body: &[u8]) -> Option<ErrorResponse> {
     let fields = object(body)?;
     Some((fields["error"].as_str()?.to_owned(), fields["error_description"].as_str().map(str::to_owned)))
 }
 
-/// The refresh token in a body that is broken JSON, or that broke off: IMS has given it out, and takes the old one no more.
-/// One that is cut itself is none.
-pub fn salvage_refresh_token(body: &[u8]) -> Option<String> {
+/// Finds the refresh token in a body that is incomplete or invalid JSON. IMS has issued this token and no longer accepts the old one.
+/// `None` when the token itself is incomplete.
+pub fn recover_refresh_token(body: &[u8]) -> Option<String> {
     let name = b"\"refresh_token\"";
     let ends = body.windows(name.len()).enumerate().filter(|(_, window)| window == name);
     ends.map(|(start, _)| &body[start + name.len()..]).find_map(|rest| {
@@ -69,14 +69,14 @@ pub fn salvage_refresh_token(body: &[u8]) -> Option<String> {
     })
 }
 
-/// The first JSON value of the body, when it is an object. A byte-order mark before it and bytes after it change nothing.
+/// The first JSON value of the body, if it is an object. A byte order mark before it and bytes after it are ignored.
 fn object(body: &[u8]) -> Option<Value> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let value = Value::deserialize(&mut serde_json::Deserializer::from_slice(body)).ok()?;
     value.is_object().then_some(value)
 }
 
-/// One or more characters of RFC 6749 §A.12: nothing that could end a header.
+/// True for one or more characters of RFC 6749 §A.12. None of them can end a header field.
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| (b' '..=b'~').contains(&b))
 }
@@ -90,7 +90,7 @@ fn lifetime(value: &Value) -> Lifetime {
     Lifetime::For(Duration::try_from_secs_f64(seconds.floor()).unwrap_or_default())
 }
 
-/// Seconds; far more than anybody's token lives.
+/// Longest lifetime in seconds; real tokens live much shorter.
 const LONGEST: f64 = 1e9;
 
 #[cfg(test)]
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_cannot_be_read_hides_no_other() {
+    fn an_unreadable_field_does_not_affect_the_others() {
         for (name, value) in [
             ("access_token", json!(null)),
             ("access_token", json!({"a": 1})),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_around_the_object_changes_nothing() {
+    fn text_around_the_object_is_ignored() {
         assert!(
             read(b"\xef\xbb\xbf{\"refresh_token\":\"r\"} trailing")
                 .is_some_and(|r| r.refresh_token.is_some())
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refresh_token_is_salvaged_when_it_is_whole() {
+    fn a_complete_refresh_token_is_recovered() {
         for (body, expected) in [
             (r#"{"access_token":"a","refresh_token":"r","id_token":"ey"#, Some("r")),
             (r#"{"refresh_token" : "r\u0031", "access"#, Some("r1")),
@@ -191,25 +191,25 @@ mod tests {
             (r#"{"refresh_token":5,"refresh_token":"r","#, Some("r")),
             ("", None),
         ] {
-            assert_eq!(salvage_refresh_token(body.as_bytes()).as_deref(), expected, "{body}");
+            assert_eq!(recover_refresh_token(body.as_bytes()).as_deref(), expected, "{body}");
         }
     }
 
     proptest! {
         #[test]
-        fn wherever_a_body_breaks_off_a_whole_refresh_token_is_kept_and_no_part_of_one(
+        fn an_incomplete_body_gives_the_refresh_token_only_if_it_is_complete(
             token in "[ !#-\\[\\]-~]{1,20}", before in any::<i32>(), cut in any::<prop::sample::Index>(),
         ) {
             let head = format!("{{\"expires_in\":{before},\"refresh_token\":\"{token}\"");
             let body = format!("{head},\"id_token\":\"i\"}}");
             let cut = cut.index(body.len());
-            let kept = salvage_refresh_token(&body.as_bytes()[..cut]);
+            let kept = recover_refresh_token(&body.as_bytes()[..cut]);
             prop_assert_eq!(kept, (cut >= head.len()).then_some(token));
         }
 
         #[test]
         fn any_body_is_read_without_panic(body in prop::collection::vec(any::<u8>(), 0..80)) {
-            let _ = (read(&body).is_some(), read_error(&body), salvage_refresh_token(&body));
+            let _ = (read(&body).is_some(), read_error(&body), recover_refresh_token(&body));
         }
     }
 }

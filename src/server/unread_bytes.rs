@@ -85,7 +85,7 @@ impl UnreadBytes {
     pub fn retry(&self) {
         if self.waits.load(Ordering::Relaxed)
             && let Some(worker) = &self.worker
-            && worker.limits.is_worth_a_try(self.bytes(), worker.counters.buffered())
+            && worker.limits.should_retry(self.bytes(), worker.counters.buffered())
         {
             self.waits.store(false, Ordering::Relaxed);
             let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));

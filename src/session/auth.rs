@@ -15,7 +15,7 @@ use super::data::SessionData;
 use super::key::Key;
 use crate::policy::credentials::{CampaignTokens, Credentials};
 use crate::policy::identity::IdentityFields;
-use crate::policy::token_times::{recheck_due, renewal_due};
+use crate::policy::token_times::{recheck_due, refresh_due};
 use crate::unix_time::UnixTime;
 
 /// A session ready to use.
@@ -78,7 +78,7 @@ impl Auth {
             asking: AtomicBool::new(false),
             campaign_logon: Arc::new(Mutex::const_new(UnixTime(0))),
             refresh_at: AtomicI64::new(match data.tokens.refresh {
-                Some(_) => renewal_due(data.as_of.tokens.0, data.tokens.access_expires.0),
+                Some(_) => refresh_due(data.as_of.tokens, data.tokens.access_expires).0,
                 None => i64::MAX,
             }),
             refresh_from: Arc::new(AtomicI64::new(i64::MIN)),
@@ -150,8 +150,8 @@ impl Auth {
 
     /// True when the groups must be checked again, at most `interval` after the last check.
     pub fn is_recheck_due(&self, now: UnixTime, interval: Duration) -> bool {
-        let due = recheck_due(self.data.as_of.groups.0, interval, self.key.salt());
-        now.0 >= due.max(self.recheck_from.load(Ordering::Relaxed))
+        let due = recheck_due(self.data.as_of.groups, interval, self.key.salt());
+        now >= due.max(UnixTime(self.recheck_from.load(Ordering::Relaxed)))
     }
 
     /// `X-Ims-Assertion`, signed at most once a minute.

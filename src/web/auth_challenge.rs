@@ -63,7 +63,7 @@ pub async fn challenge(
 
 /// A page inside a frame, where IMS refuses to be shown. Its link leads the whole window to the sign-in and back.
 fn framed(call: Call<'_>, headers: &HeaderMap) -> Response {
-    let retry = login_address(&saved_form::page_of(headers, &call.site.auth.origin));
+    let retry = login_address(&saved_form::form_page(headers, &call.site.auth.origin));
     let mut response = pages::framed(&retry, call.page()).into_response();
     let challenge = HeaderValue::from_static(LOGIN_CHALLENGE);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -192,7 +192,7 @@ impl Gate {
             session = fresh.map_err(|rejection| (rejection, true))?.or(session);
         }
         if let Some(session) = &session
-            && saved_form::may_be_mark(&request)
+            && saved_form::may_be_replay(&request)
         {
             let replayed =
                 replay::replay_to_end(call.to_owned(), proxy.clone(), request, host, session.clone());

@@ -15,16 +15,16 @@ use crate::unix_time::UnixTime;
 /// callback still knows where the person wanted to go.
 const LOGIN_MAX_AGE: u32 = 24 * 60 * 60;
 
-/// For how many seconds after a login its session must have come back at least once.
-pub const FRESH: i64 = 20;
+/// How long after a login a browser must have sent its session cookie at least once.
+pub const FRESH: Duration = Duration::from_secs(20);
 
 /// Sets the session cookie until the browser is closed, and for a short time a cookie with the time of the login.
 pub fn set_session(headers: &mut HeaderMap, auth: &Authenticator, value: &str, now: UnixTime) {
     let names = &auth.cookies;
     append(headers, &names.session, value, "");
     // Without it, a browser that keeps no cookies learns that later; nothing else is lost.
-    if let Ok(sealed) = auth.services.sealer.seal(&names.fresh, &now.0) {
-        append(headers, &names.fresh, &sealed, format_args!("; Max-Age={FRESH}"));
+    if let Ok(sealed) = auth.services.sealer.seal(&names.fresh, &now) {
+        append(headers, &names.fresh, &sealed, format_args!("; Max-Age={}", FRESH.as_secs()));
     }
 }
 
@@ -39,13 +39,13 @@ pub fn remove_session(headers: &mut HeaderMap, names: &CookieNames) {
 pub fn set_last_user(headers: &mut HeaderMap, auth: &Authenticator, session: &Auth) {
     // Without this cookie the next sign-in asks the person; nothing else is lost.
     if let Some(sealed) = auth.seal_last_user(session) {
-        append(headers, &auth.cookies.was, &sealed, "");
+        append(headers, &auth.cookies.last_user, &sealed, "");
     }
 }
 
 /// Removes the name of the last user.
 pub fn remove_last_user(headers: &mut HeaderMap, names: &CookieNames) {
-    append(headers, &names.was, "", "; Max-Age=0");
+    append(headers, &names.last_user, "", "; Max-Age=0");
 }
 
 /// Sets the id of a saved form. Each has a cookie of its own, so tabs do not overwrite each other's.
@@ -64,7 +64,7 @@ pub fn remove_saved_form(headers: &mut HeaderMap, names: &CookieNames, key: Key)
 }
 
 fn saved_form_name(names: &CookieNames, key: Key) -> String {
-    format!("{}{key}", names.kept_prefix)
+    format!("{}{key}", names.saved_form_prefix)
 }
 
 /// Removes the time of the login.
@@ -76,8 +76,8 @@ pub fn remove_fresh(headers: &mut HeaderMap, names: &CookieNames) {
 pub fn is_fresh(headers: &HeaderMap, auth: &Authenticator, now: UnixTime) -> bool {
     let name = &auth.cookies.fresh;
     let fresh = cookies::pairs(headers).find(|(sent, _)| sent == name).map(|(_, value)| value);
-    let then = fresh.and_then(|sealed| auth.services.sealer.open::<i64>(name, sealed));
-    then.is_some_and(|then| (0..FRESH).contains(&now.0.saturating_sub(then)))
+    let then = fresh.and_then(|sealed| auth.services.sealer.open::<UnixTime>(name, sealed));
+    then.is_some_and(|then| then <= now && now.since(then) < FRESH)
 }
 
 /// Sets the cookie of an open login.

@@ -1,44 +1,43 @@
-//! Names of header fields, and the rules of HTTP for them: hop-by-hop fields (RFC 9110 §7.6.1), trailers (§6.5.1), `Max-Forwards`
-//! (§7.6.2).
+//! Names of header fields, and HTTP rules for them: hop-by-hop fields (RFC 9110 §7.6.1), trailers (§6.5.1), `Max-Forwards` (§7.6.2).
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-/// Names of the headers that carry the identity to Campaign.
+/// Names of the identity headers for Campaign.
 pub mod identity {
     use http::HeaderName;
 
     /// IMS user id.
     pub const USER: HeaderName = HeaderName::from_static("x-ims-user");
-    /// E-mail address, empty when IMS gave none.
+    /// E-mail address; empty when IMS sends none.
     pub const EMAIL: HeaderName = HeaderName::from_static("x-ims-email");
     /// IMS organisation ID.
     pub const ORGANIZATION: HeaderName = HeaderName::from_static("x-ims-organization");
-    /// Campaign groups, comma separated, each percent-encoded.
+    /// Campaign groups, percent-encoded and separated by commas.
     pub const GROUPS: HeaderName = HeaderName::from_static("x-campaign-groups");
-    /// ES256 JWT over all of the above.
+    /// ES256 JWT with all values above.
     pub const ASSERTION: HeaderName = HeaderName::from_static("x-ims-assertion");
 }
 
-/// Campaign's own defence against cross-site requests.
+/// Campaign's token against cross-site requests.
 pub const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
-/// To the client: seconds until its session ends, used or not, when that is soon.
+/// Response field: seconds until the absolute end of the session, if it is near.
 pub const EXPIRES_IN: HeaderName = HeaderName::from_static("x-ims-session-expires-in");
-/// From a proxy that asks `/ims/auth`: `listen.forward_auth_secret`.
+/// Field of a proxy that calls `/ims/auth`: the value of `listen.forward_auth_secret`.
 pub const FORWARD_AUTH_SECRET: HeaderName = HeaderName::from_static("x-ims-auth-secret");
-/// One id for a request, end to end.
+/// The id of a request, end to end.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C Trace Context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// Vendors' additions to `traceparent`.
+/// Vendor data for `traceparent`.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
-/// The client's address as this gateway saw it.
+/// The address of the client.
 pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// `https`, unless a trusted proxy says otherwise.
+/// `https`, unless a trusted proxy sends another scheme.
 pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// The host the client asked for.
+/// The host that the client requested.
 pub const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Fields that concern one connection only.
+/// Fields for a single connection.
 const HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -52,7 +51,7 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// How often the request may still be forwarded (`Max-Forwards`, RFC 9110 §7.6.2). `None` without the field, when it is not a number,
-/// and for methods other than OPTIONS: the gateway does not serve TRACE.
+/// and for methods other than OPTIONS, because the gateway does not support TRACE.
 pub fn hops_left(method: &Method, headers: &HeaderMap) -> Option<u32> {
     if *method != Method::OPTIONS {
         return None;
@@ -61,7 +60,7 @@ pub fn hops_left(method: &Method, headers: &HeaderMap) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// True for a hop-by-hop field: it concerns one connection and is never forwarded.
+/// True for a hop-by-hop field. It is never forwarded.
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     HOP_BY_HOP.contains(name)
 }
@@ -90,7 +89,7 @@ pub fn may_trail(name: &HeaderName) -> bool {
 
 /// Removes the hop-by-hop fields of a response, and the fields that its `Connection` names.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    // One pass instead of a look-up for each: a request or a response has one of them at most, usually.
+    // One pass over the headers instead of one look-up for each name: most messages hold at most one of them.
     let which = |name: &HeaderName| HOP_BY_HOP.iter().position(|known| known == name);
     let present = headers.keys().filter_map(which).fold(0_u16, |present, index| present | 1 << index);
     if present == 0 {
@@ -106,8 +105,8 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// A token or an address as a header value. Controls and characters outside ASCII are percent-encoded, so two texts can give the same
-/// value. Identity headers need an encoding that can be reversed: see `policy::identity`.
+/// Converts a token or an address to a header value. Control characters and characters outside ASCII are percent-encoded. Two texts can
+/// give the same value; the reversible encoding for identity headers is in `policy::identity`.
 pub fn header_text(text: &str) -> HeaderValue {
     HeaderValue::from_str(text)
         .ok()
@@ -120,13 +119,13 @@ pub fn header_text(text: &str) -> HeaderValue {
 
 const CONTROLS: &percent_encoding::AsciiSet = percent_encoding::CONTROLS;
 
-/// The fields that `Connection` makes hop-by-hop. `Connection` cannot remove framing, target, type and cookies.
+/// The fields that `Connection` lists as hop-by-hop, except host, length, type and cookies: `Connection` cannot remove these.
 pub fn named_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let listed =
         headers.get_all(header::CONNECTION).iter().flat_map(|field| field.as_bytes().split(|b| *b == b','));
     listed
         .map(<[u8]>::trim_ascii)
-        // The two usual options: `close` is no field, and `keep-alive` is removed anyway.
+        // The two usual options: `close` is not a field, and `keep-alive` is always removed.
         .filter(|name| !name.eq_ignore_ascii_case(b"close") && !name.eq_ignore_ascii_case(b"keep-alive"))
         .filter_map(|name| HeaderName::from_bytes(name).ok())
         .filter(|name| {
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn hop_by_hop_fields_end_here_with_all_that_connection_names() {
+    fn hop_by_hop_fields_and_fields_listed_in_connection_are_removed() {
         let mut headers = map(&[
             ("connection", "close, X-Private"),
             ("connection", "x-other ,,  host, cookie"),
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_fits_into_a_field_stays_as_it_is() {
+    fn a_valid_text_is_unchanged() {
         assert_eq!(header_text("Bearer a%2Cb, c"), "Bearer a%2Cb, c");
         assert_eq!(header_text("M\u{fc}ller\n"), "M%C3%BCller%0A");
     }

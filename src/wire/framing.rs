@@ -1,36 +1,36 @@
-//! Request heads that end at the gate: too long, or with a framing that could be lost or misread on the way.
+//! Refuses request heads that are too long, or whose framing another program could read differently.
 
 use http::{HeaderMap, Uri, header};
 
-/// Why a request is refused before anything of it is read.
+/// Why a request is refused because of its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FramingError {
-    /// More than [`HeadLimits`] allow (RFC 6585 §5).
+    /// The head exceeds [`HeadLimits`] (RFC 6585 §5).
     #[error("the head of the request is too long")]
     TooLong,
-    /// A transfer coding besides `chunked`: hop-by-hop, so it would be lost on the way (RFC 9112 §6.1).
-    #[error("the request's transfer coding is not understood")]
+    /// A transfer coding other than `chunked`. It is hop-by-hop and would be lost (RFC 9112 §6.1).
+    #[error("the request's transfer coding is not supported")]
     Coding,
-    /// A body in a request to switch protocols: some servers would take it for the first bytes of the new one.
+    /// A body in a request to switch protocols. Some servers would read it as the first bytes of the new protocol.
     #[error("a request to switch protocols has a body")]
     BodyBeforeSwitch,
-    /// Both `Content-Length` and `Transfer-Encoding` (RFC 9112 §6.3): how requests are smuggled.
-    #[error("the request has two framings")]
+    /// Both `Content-Length` and `Transfer-Encoding` (RFC 9112 §6.3): a sign of request smuggling.
+    #[error("the request has both Content-Length and Transfer-Encoding")]
     TwoFramings,
-    /// A line of the head that ends with LF alone (RFC 9112 §2.2).
+    /// A line of the head that ends with a bare LF (RFC 9112 §2.2).
     #[error("a line of the request's head does not end with CRLF")]
     BareLineFeed,
-    /// A raw `#` in the target, which is no part of any request (RFC 9110 §4.2.5).
+    /// A raw `#` in the target. Clients never send the fragment (RFC 9110 §4.2.5).
     #[error("the request's target holds a fragment")]
     Fragment,
 }
 
-/// What a head may hold. The parsers have coarser limits of their own.
+/// Limits for a request head. The parsers have wider limits of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadLimits {
     /// Bytes of target and fields together.
     pub bytes: usize,
-    /// Fields. Cookies count as one: HTTP/2 clients split them (RFC 9113 §8.2.3).
+    /// Number of fields. All `Cookie` fields count as one, because HTTP/2 clients split them (RFC 9113 §8.2.3).
     pub fields: usize,
 }
 
@@ -64,7 +64,7 @@ pub fn check(target: &Uri, headers: &HeaderMap, limits: &HeadLimits) -> Result<(
     }
 }
 
-/// `: ` and the line's end.
+/// `: ` and CRLF.
 const SEPARATORS: usize = 4;
 
 #[cfg(test)]
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn only_chunked_is_a_coding_that_survives() {
+    fn chunked_is_the_only_transfer_coding() {
         for fine in [&[][..], &["chunked"], &["Chunked"]] {
             assert_eq!(checked("transfer-encoding", fine), Ok(()), "{fine:?}");
         }
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_counts_all_fields_and_the_target() {
+    fn the_size_limit_counts_all_fields_and_the_target() {
         const MAX_HEAD: usize = 48 * 1024;
         let cookie = "a".repeat(MAX_HEAD / 2 - 20);
         assert_eq!(checked("cookie", &[&cookie, &cookie]), Ok(()));

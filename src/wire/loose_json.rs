@@ -1,8 +1,8 @@
-//! JSON as IMS writes it: numbers and booleans may be in quotes, and fields that nobody asks for may have any type.
+//! Reads JSON values as IMS writes them: numbers and booleans may be in quotes.
 
 use serde_json::Value;
 
-/// A number, plain or in quotes. Only finite ones count.
+/// A finite number, plain or in quotes.
 pub fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
@@ -22,7 +22,7 @@ pub fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-/// A text that is not empty; a number counts as its digits.
+/// Text that is not empty. A number is converted to text.
 pub fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),

@@ -1,5 +1,4 @@
-//! PEM files (RFC 7468) read to the last line: a certificate chain that is used is the whole chain of the file, and every error
-//! names its line.
+//! Reads PEM files (RFC 7468) strictly, to the last line. So a certificate chain is always complete, and every error names its line.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,26 +7,26 @@ use rustls_pki_types::{
 };
 use zeroize::Zeroizing;
 
-/// What is wrong with a PEM file, and where. Never holds a part of the file but a label.
+/// An error in a PEM file. Holds no part of the file except a label.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PemError {
-    /// Something in this line (from 1) or in the block that begins there.
+    /// An error in this line (from 1), or in the block that begins there.
     #[error("line {line}: {reason}")]
     Line {
-        /// The line.
+        /// Number of the line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The error.
         reason: String,
     },
-    /// Nothing of what is needed.
+    /// The file has no such block.
     #[error("the file holds no PEM {0}")]
     None(&'static str),
 }
 
-/// Every certificate of a file, in order. Private keys and parameters may stand beside them.
+/// All certificates of a file, in order. The file may also hold private keys and parameters.
 ///
 /// # Errors
-/// [`PemError`] when the file holds no certificate, or anything that cannot be read or is not understood.
+/// [`PemError`] when the file holds no certificate, or a line or block that is invalid or unknown.
 pub fn certificates(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError> {
     let mut found = Vec::new();
     for block in blocks(file)? {
@@ -39,10 +38,10 @@ pub fn certificates(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemErro
     if found.is_empty() { Err(PemError::None("certificate")) } else { Ok(found) }
 }
 
-/// The one private key of a file. Certificates and parameters may stand beside it.
+/// The only private key of a file. The file may also hold certificates and parameters.
 ///
 /// # Errors
-/// [`PemError`] when the file holds no key or several, or anything that cannot be read or is not understood.
+/// [`PemError`] when the file holds no key or several keys, or a line or block that is invalid or unknown.
 pub fn private_key(file: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     let mut found: Option<(usize, PrivateKeyDer<'static>)> = None;
     for block in blocks(file)? {
@@ -62,9 +61,9 @@ pub fn private_key(file: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     found.map(|(_, key)| key).ok_or(PemError::None("private key"))
 }
 
-/// What stands between BEGIN and END.
+/// A block from BEGIN to END.
 struct Block {
-    /// Line of BEGIN, from 1.
+    /// Number of the BEGIN line, from 1.
     line: usize,
     label: String,
     der: Zeroizing<Vec<u8>>,
@@ -74,7 +73,7 @@ impl Block {
     fn certificate(&self) -> Result<CertificateDer<'static>, PemError> {
         match x509_parser::parse_x509_certificate(&self.der) {
             Ok(([], _)) => Ok(CertificateDer::from(self.der.to_vec())),
-            Ok(_) => Err(at(self.line, "this certificate has bytes behind its end")),
+            Ok(_) => Err(at(self.line, "this certificate has bytes after its end")),
             Err(error) => Err(at(self.line, format!("this certificate cannot be read ({error})"))),
         }
     }
@@ -84,12 +83,12 @@ impl Block {
             CERTIFICATE | "X509 CERTIFICATE" | "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY"
             | "EC PARAMETERS" | "DH PARAMETERS" => Ok(()),
             "ENCRYPTED PRIVATE KEY" => Err(at(self.line, ENCRYPTED)),
-            label => Err(at(self.line, format!("a block of the type {label:?} has no use here: remove it"))),
+            label => Err(at(self.line, format!("a block of the type {label:?} is not used here: remove it"))),
         }
     }
 }
 
-/// The blocks of a file. Text may stand outside of them (RFC 7468 §2), but nothing that looks like a part of one.
+/// The blocks of a file. Text outside of blocks is allowed (RFC 7468 §2), unless it looks like a part of a block.
 fn blocks(file: &[u8]) -> Result<Vec<Block>, PemError> {
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let mut blocks = Vec::new();
@@ -130,7 +129,7 @@ fn blocks(file: &[u8]) -> Result<Vec<Block>, PemError> {
                 Some((line, label, base64))
             }
             (Some((line, label, _)), _) => {
-                return Err(at(line, format!("the block {label:?} that begins here has no END of its own")));
+                return Err(at(line, format!("the block {label:?} that begins here has no matching END")));
             }
         };
     }
@@ -140,7 +139,7 @@ fn blocks(file: &[u8]) -> Result<Vec<Block>, PemError> {
     }
 }
 
-/// What a line is.
+/// The kind of a line.
 #[derive(PartialEq, Eq)]
 enum Boundary {
     Begin(String),
@@ -150,13 +149,9 @@ enum Boundary {
 
 impl Boundary {
     fn of(line: &[u8]) -> Result<Self, &'static str> {
-        let Some(behind) = line.strip_prefix(HYPHENS) else {
+        let Some(rest) = line.strip_prefix(HYPHENS) else {
             let hidden = line.windows(BEGIN.len()).any(|part| part == BEGIN);
-            return if hidden {
-                Err("BEGIN does not stand at the start of its line")
-            } else {
-                Ok(Self::None)
-            };
+            return if hidden { Err("BEGIN is not at the start of its line") } else { Ok(Self::None) };
         };
         let label = |text: &[u8]| {
             let label = text.strip_suffix(HYPHENS).ok_or("the line must end with its five hyphens")?;
@@ -169,12 +164,12 @@ impl Boundary {
             if is_label {
                 Ok(String::from_utf8_lossy(label).into_owned())
             } else {
-                Err("this is no label of a block")
+                Err("this is not a valid label")
             }
         };
-        if let Some(text) = behind.strip_prefix(b"BEGIN ") {
+        if let Some(text) = rest.strip_prefix(b"BEGIN ") {
             label(text).map(Self::Begin)
-        } else if let Some(text) = behind.strip_prefix(b"END ") {
+        } else if let Some(text) = rest.strip_prefix(b"END ") {
             label(text).map(Self::End)
         } else {
             Err("neither BEGIN nor END")
@@ -194,7 +189,7 @@ const CERTIFICATE: &str = "CERTIFICATE";
 const HYPHENS: &[u8] = b"-----";
 const BEGIN: &[u8] = b"-----BEGIN ";
 const ENCRYPTED: &str = "the private key is encrypted; write it without a password (openssl pkey)";
-/// Characters of a line that is no word any more.
+/// A line of base64 characters with this length is not ordinary text.
 const LONG: usize = 48;
 
 #[cfg(test)]
@@ -216,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn every_certificate_of_a_file_counts() {
+    fn every_certificate_of_a_file_is_read() {
         let (one, key) = pair();
         let (two, _) = pair();
         for file in [
@@ -239,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error_with_its_line() {
+    fn every_error_names_its_line() {
         let (one, key) = pair();
         let lines = one.lines().count();
         let second = lines + 1;
@@ -280,13 +275,13 @@ mod tests {
     }
 
     #[test]
-    fn bytes_behind_a_certificate_within_its_block_are_an_error() {
+    fn bytes_after_a_certificate_in_its_block_are_an_error() {
         let (one, _) = pair();
         let mut der = certificates(one.as_bytes()).unwrap()[0].to_vec();
         der.push(0);
         let file =
             format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der));
-        assert!(wrong(&file).contains("bytes behind its end"));
+        assert!(wrong(&file).contains("bytes after its end"));
     }
 
     proptest! {

@@ -1,43 +1,46 @@
-//! The PROXY protocol, versions 1 and 2 (`proxy-protocol.txt` of `HAProxy`, §2): a load balancer names the client before the
-//! first byte of TLS.
+//! The PROXY protocol, versions 1 and 2 (`proxy-protocol.txt` of `HAProxy`, §2): a load balancer sends the client's address before
+//! the first byte of TLS.
 //!
-//! Nothing is guessed: a connection has a header, whole and right, or is refused.
+//! A connection without a complete and valid header is refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// How far the reading of a header has come.
+/// The progress of reading a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// At least so many bytes more belong to the header.
+    /// At least this many more bytes belong to the header.
     More(usize),
-    /// The header is whole: the client's address; `None` when the sender speaks for itself (`UNKNOWN`, `LOCAL`, or a family
+    /// The header is complete. Holds the client's address; `None` when the sender itself is the client (`UNKNOWN`, `LOCAL`, or a family
     /// without addresses).
     Done(Option<SocketAddr>),
 }
 
-/// The bytes are no header.
+/// Why the bytes are not a valid header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
-    /// Neither version's first bytes.
+    /// The bytes begin like neither version.
     #[error("no PROXY protocol header")]
     None,
-    /// Version 1, and something in the line is wrong.
+    /// The line of version 1 is invalid.
     #[error("a malformed PROXY protocol header of version 1")]
     Line,
-    /// Version 2, and something in it is wrong.
+    /// The header of version 2 is invalid.
     #[error("a malformed PROXY protocol header of version 2")]
     Binary,
-    /// Longer than any header needs to be.
+    /// The header is longer than allowed.
     #[error("a PROXY protocol header that is too long")]
     TooLong,
 }
 
-/// Reads a header from its first bytes. [`Progress::More`] never asks for a byte behind the header, so a reader that reads
-/// no more than that leaves TLS untouched.
+/// Parses the first bytes of a connection. [`Progress::More`] never asks for a byte after the header. So a caller that reads only these
+/// bytes does not consume any TLS data.
+///
+/// # Errors
+/// [`HeaderError`] as soon as the bytes cannot become a valid header.
 pub fn parse(bytes: &[u8]) -> Result<Progress, HeaderError> {
     let start = bytes.len().min(SIGNATURE.len());
     if bytes[..start] == SIGNATURE[..start] {
-        // The signature's first byte is no `P`: none of version 1 begins so, except nothing at all.
+        // The signature does not begin with `P` as version 1 does, so only an empty input fits both.
         return if bytes.is_empty() { Ok(Progress::More(SIGNATURE.len())) } else { binary(bytes) };
     }
     let start = bytes.len().min(WORD.len());
@@ -60,7 +63,7 @@ fn line(bytes: &[u8]) -> Result<Progress, HeaderError> {
     let mut word = || words.next().ok_or(HeaderError::Line);
     let family = word()?;
     if family == "UNKNOWN" {
-        // What follows is to be ignored.
+        // The rest of the line must be ignored.
         return Ok(Progress::Done(None));
     }
     let (source, _) = (address(family, word()?)?, address(family, word()?)?);
@@ -115,7 +118,7 @@ fn binary(bytes: &[u8]) -> Result<Progress, HeaderError> {
             let port = u16::from_be_bytes([rest[32], rest[33]]);
             Ok(Progress::Done(Some((Ipv6Addr::from(source), port).into())))
         }
-        // UNSPEC, and Unix sockets at the other side.
+        // UNSPEC and Unix sockets.
         (0x00 | 0x31, _) => Ok(Progress::Done(None)),
         _ => Err(HeaderError::Binary),
     }
@@ -123,10 +126,10 @@ fn binary(bytes: &[u8]) -> Result<Progress, HeaderError> {
 
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 const BINARY_HEAD: usize = 16;
-/// Addresses need 36 bytes, or 216 for Unix sockets; the rest is for extensions, of which some balancers send a few.
+/// Addresses take 36 bytes, or 216 for Unix sockets. The rest is for extensions, which some load balancers send.
 const MAX_BINARY: usize = 2048;
 const WORD: &[u8; 6] = b"PROXY ";
-/// With the line's end.
+/// Including CRLF.
 const MAX_LINE: usize = 107;
 /// `PROXY UNKNOWN\r\n`.
 const SHORTEST_LINE: usize = 15;
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn both_versions_name_the_client() {
+    fn both_versions_give_the_address_of_the_client() {
         assert_eq!(done(b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n"), "192.0.2.1:56324");
         assert_eq!(done(b"PROXY TCP6 2001:db8::1 ::1 1 0\r\n"), "[2001:db8::1]:1");
         assert_eq!(done(b"PROXY UNKNOWN\r\n"), "itself");
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_refused() {
+    fn invalid_headers_are_refused() {
         for bytes in [
             &b"\x16\x03\x01\x02\x00"[..],
             b"GET / HTTP/1.1\r\n",
@@ -203,7 +206,7 @@ mod tests {
         }
     }
 
-    /// Reads as the listener does: exactly what is asked for.
+    /// Reads like the listener: only the bytes that the parser asks for.
     fn read(mut bytes: &[u8]) -> Result<(Option<SocketAddr>, usize), HeaderError> {
         let (all, mut read) = (bytes.len(), Vec::new());
         loop {
@@ -223,7 +226,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic_or_are_asked_for_without_end(bytes in any::<Vec<u8>>(), start in 0..3_usize) {
+        fn the_number_of_requested_bytes_is_limited(bytes in any::<Vec<u8>>(), start in 0..3_usize) {
             let start: &[u8] = [&b""[..], SIGNATURE, WORD][start];
             let bytes = [start, &bytes, &[b'x'; 4096]].concat();
             if let Ok((_, used)) = read(&bytes) {
@@ -232,7 +235,7 @@ mod tests {
         }
 
         #[test]
-        fn a_header_is_read_to_its_end_and_not_a_byte_further(
+        fn a_header_is_read_exactly_to_its_end(
             address in any::<SocketAddr>(),
             tls in any::<Vec<u8>>(),
             extensions in prop::collection::vec(any::<u8>(), 0..64),

@@ -1,13 +1,12 @@
-//! Bytes in a query that the HTTP/1.1 parser refuses and old mail clients send raw: `"`, `<`, `>` and bytes outside ASCII.
-//! They are percent-encoded (RFC 3986 §2.1) before the parser reads them, so that links in e-mails are served as nginx serves
-//! them. In a path they stay refused.
+//! Percent-encodes raw bytes in a query (RFC 3986 §2.1): `"`, `<`, `>` and bytes outside ASCII. Old mail clients send them and the
+//! HTTP/1.1 parser refuses them. So links in e-mails work as behind nginx. In a path, these bytes are still refused.
 
 use std::fmt::Write as _;
 
 use memchr::{memchr2, memchr3};
 
-/// The next bytes of a connection with such bytes encoded; `None` when there are none. `begun` is what came of the request
-/// line before, and `next` may go on behind it. Only GET and HEAD: links are nothing else.
+/// The next bytes of a connection, encoded; `None` when nothing changes. `begun` is the part of the request line that has arrived
+/// before. `next` may hold more than the request line. Only for GET and HEAD, as links use them.
 pub fn encoded(begun: &[u8], next: &[u8]) -> Option<Vec<u8>> {
     let from = if begun.contains(&b'?') { 0 } else { query_start(next)? };
     let query = &next[from..];
@@ -30,7 +29,7 @@ pub fn encoded(begun: &[u8], next: &[u8]) -> Option<Vec<u8>> {
     Some([&next[..from], text.as_bytes(), &next[from + query.len()..]].concat())
 }
 
-/// Behind the `?` of a request line.
+/// Start of the query in a request line.
 fn query_start(line: &[u8]) -> Option<usize> {
     let at = memchr2(b'?', b'\n', line)?;
     (line[at] == b'?').then_some(at + 1)
@@ -47,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_parser_refuses_in_a_query_is_encoded() {
+    fn bytes_that_the_parser_refuses_in_a_query_are_encoded() {
         for (begun, next, expected) in [
             (
                 "",
@@ -73,7 +72,7 @@ mod tests {
     proptest! {
         /// Nothing but the encoding changes: decoded, the line is the same, and the parser takes the query.
         #[test]
-        fn a_query_means_the_same_as_before(query in proptest::collection::vec(prop::sample::select(b"a\"<>=&'\xe9\xc3\x80%".to_vec()), 0..20), cut in 0..40_usize) {
+        fn an_encoded_query_has_the_same_meaning(query in proptest::collection::vec(prop::sample::select(b"a\"<>=&'\xe9\xc3\x80%".to_vec()), 0..20), cut in 0..40_usize) {
             let line = [b"GET /r/?", query.as_slice(), b" HTTP/1.1\r\n"].concat();
             let (begun, next) = line.split_at(cut.min(line.len()));
             let first = encoded(b"", begun).unwrap_or_else(|| begun.to_vec());

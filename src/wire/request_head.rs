@@ -1,13 +1,13 @@
-//! The head of a request as Campaign gets it, written line by line (RFC 9112 §3, §5).
+//! Writes the head of an upstream request line by line (RFC 9112 §3, §5).
 //!
-//! Names and values come as the types that cannot hold a line end, so that no field can become two, and lines that are the
-//! same for every request of a session are written once.
+//! Names and values have types that cannot hold a line end, so one field cannot become two. Lines that are the same for every request of
+//! a session are written once.
 
 use std::fmt;
 
 use http::{HeaderName, HeaderValue, Method, Uri, header};
 
-/// Field lines, each with its end.
+/// Field lines, each with CRLF.
 #[derive(Clone, Default)]
 pub struct HeaderLines(Vec<u8>);
 
@@ -17,19 +17,19 @@ impl HeaderLines {
         self.line(name, value.as_bytes());
     }
 
-    /// Adds a field whose value is this text; what does not fit into a field is left out.
+    /// Adds a field with a text as its value. A text with other characters than visible ASCII and spaces is skipped.
     pub fn add_text(&mut self, name: &HeaderName, text: &str) {
         if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             self.line(name, text.as_bytes());
         }
     }
 
-    /// Adds lines that stand in the source as they go over the wire.
+    /// Adds constant lines in wire format, each with CRLF.
     pub fn add_fixed(&mut self, lines: &'static str) {
         self.0.extend_from_slice(lines.as_bytes());
     }
 
-    /// Adds a field whose value is a list, which has a line once it has a part.
+    /// Begins a field with a list as its value. The line is only written if the list gets a part.
     pub fn list<'a>(&'a mut self, name: &'a HeaderName, separator: &'static [u8]) -> List<'a> {
         List { lines: self, name, separator, begun: false }
     }
@@ -43,18 +43,18 @@ impl HeaderLines {
         self.0.extend_from_slice(b"\r\n");
     }
 
-    /// As they go over the wire.
+    /// The lines in wire format.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Adds lines that were written before.
+    /// Adds other lines.
     pub fn extend(&mut self, lines: &Self) {
         self.0.extend_from_slice(&lines.0);
     }
 }
 
-/// A list that is being written; its line ends when this is dropped.
+/// Writes a list. Dropping it ends the line.
 pub struct List<'a> {
     lines: &'a mut HeaderLines,
     name: &'a HeaderName,
@@ -63,7 +63,7 @@ pub struct List<'a> {
 }
 
 impl List<'_> {
-    /// Adds a part of a field value.
+    /// Adds a part to the list.
     pub fn push(&mut self, part: &[u8]) {
         let text = &mut self.lines.0;
         if std::mem::replace(&mut self.begun, true) {
@@ -84,32 +84,32 @@ impl Drop for List<'_> {
     }
 }
 
-/// Some of it is secret.
+/// Shows only the size: some fields are secret.
 impl fmt::Debug for HeaderLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HeaderLines({} bytes)", self.0.len())
     }
 }
 
-/// A head that fields can be added to.
+/// An unfinished head: fields can be added.
 #[derive(Debug)]
 pub struct RequestHead {
     lines: HeaderLines,
     client_host: Option<HeaderValue>,
-    wants_no_answer_body: bool,
+    is_head: bool,
     is_safe: bool,
     wants_length: bool,
 }
 
 impl RequestHead {
-    /// Begins with the request line. Of the target, path and query count.
+    /// Writes the request line, with path and query of the target.
     pub fn begin(method: &Method, target: &Uri) -> Self {
         let mut text = Vec::with_capacity(USUAL);
         text.extend_from_slice(method.as_str().as_bytes());
         text.push(b' ');
         let target = target.path_and_query().map_or("/", |target| target.as_str());
         if !target.starts_with('/') {
-            // Of an absolute target or `:path` without a path (RFC 9112 §3.2.1).
+            // The target is absolute and has no path (RFC 9112 §3.2.1).
             text.push(b'/');
         }
         text.extend_from_slice(target.as_bytes());
@@ -117,26 +117,26 @@ impl RequestHead {
         Self {
             lines: HeaderLines(text),
             client_host: None,
-            wants_no_answer_body: *method == Method::HEAD,
+            is_head: *method == Method::HEAD,
             is_safe: matches!(*method, Method::GET | Method::HEAD),
             wants_length: matches!(*method, Method::POST | Method::PUT | Method::PATCH),
         }
     }
 
-    /// Where fields are added. The framing is none of them: it comes with [`end`](Self::end).
+    /// The lines, for adding fields. [`end`](Self::end) adds the framing field.
     pub fn lines(&mut self) -> &mut HeaderLines {
         &mut self.lines
     }
 
-    /// Notes the host that the client used, which URLs of the response must lead to. It is not written.
+    /// Sets the host that the client used. It is not written; URLs in the response are rewritten to it.
     pub fn set_client_host(&mut self, host: HeaderValue) {
         self.client_host = Some(host);
     }
 
-    /// Adds the field that says where the body ends, and ends the head.
+    /// Adds the framing field and ends the head.
     pub fn end(mut self, body: &BodyLength) -> FinishedHead {
         match body {
-            // RFC 9110 §8.6: where a body is expected, "none" has to be said.
+            // RFC 9110 §8.6: methods that expect a body need `Content-Length: 0`.
             BodyLength::None if self.wants_length => {
                 self.lines.add(&header::CONTENT_LENGTH, &HeaderValue::from_static("0"));
             }
@@ -153,36 +153,36 @@ impl RequestHead {
         FinishedHead {
             bytes: self.lines.0,
             client_host: self.client_host,
-            is_head: self.wants_no_answer_body,
+            is_head: self.is_head,
             is_repeatable,
         }
     }
 }
 
-/// What a request's head says of its body (RFC 9112 §6).
+/// The length of a request body (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyLength {
-    /// There is none.
+    /// No body.
     None,
-    /// So many bytes.
+    /// This many bytes.
     Known(u64),
-    /// Nobody knows yet.
+    /// Unknown: the body is sent in chunks.
     Chunked,
 }
 
-/// A head as it goes out.
+/// A finished head.
 pub struct FinishedHead {
-    /// With the empty line at its end.
+    /// The head in wire format, with the empty line.
     pub bytes: Vec<u8>,
     /// The host that the client used.
     pub client_host: Option<HeaderValue>,
-    /// True for HEAD, whose answer has no body.
+    /// True for HEAD: the response has no body.
     pub is_head: bool,
-    /// True for what may go out twice (RFC 9110 §9.2.2): a GET or HEAD without a body.
+    /// True when the request may be sent again (RFC 9110 §9.2.2): GET or HEAD without a body.
     pub is_repeatable: bool,
 }
 
-/// Room for the request of a browser with its identity, so that it is written without another allocation.
+/// Initial capacity in bytes: enough for an ordinary browser request with identity headers.
 const USUAL: usize = 3 * 1024;
 
 #[cfg(test)]
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_says_where_its_body_ends() {
+    fn a_head_declares_the_length_of_its_body() {
         let with = |method: &str, framing: &str| {
             format!("{method} /a?b=c HTTP/1.1\r\nhost: x\r\ncookie: a=b; c=d\r\n{framing}\r\n")
         };
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_begins_with_a_slash() {
+    fn the_written_target_begins_with_a_slash() {
         for (target, line) in [
             ("https://x?a=b", "GET /?a=b HTTP/1.1"),
             ("https://x", "GET / HTTP/1.1"),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_line_shows_in_debug_output() {
+    fn debug_output_shows_no_line() {
         let mut lines = HeaderLines::default();
         lines.add(&header::AUTHORIZATION, &HeaderValue::from_static("Bearer secret"));
         assert_eq!(format!("{lines:?}"), "HeaderLines(30 bytes)");

@@ -2,23 +2,24 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-/// How long to wait from `now` (seconds since the Unix epoch): at least [`SHORTEST`], at most [`LONGEST`]. `None` when the
-/// field has neither form.
-pub fn parse(field: &str, now: i64) -> Option<Duration> {
+use crate::unix_time::UnixTime;
+
+/// How long to wait from `now` on: at least [`SHORTEST`], at most [`LONGEST`]. `None` when the field has neither form.
+pub fn parse(field: &str, now: UnixTime) -> Option<Duration> {
     let field = field.trim();
     let wait = if !field.is_empty() && field.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than fit are more than the longest wait.
+        // A number that does not fit is longer than the longest wait.
         Duration::from_secs(field.parse().unwrap_or(u64::MAX))
     } else {
         let at = httpdate::parse_http_date(field).ok()?.duration_since(UNIX_EPOCH).ok()?;
-        at.saturating_sub(Duration::from_secs(u64::try_from(now).unwrap_or(0)))
+        UnixTime(0).plus(at).since(now)
     };
     Some(wait.clamp(SHORTEST, LONGEST))
 }
 
 /// The shortest pause.
 pub const SHORTEST: Duration = Duration::from_secs(1);
-/// The longest pause: a mistaken field must not stop sign-ins for hours.
+/// The longest pause: a wrong field must not stop sign-ins for hours.
 pub const LONGEST: Duration = Duration::from_mins(5);
 
 #[cfg(test)]
@@ -28,10 +29,10 @@ mod tests {
     use super::*;
 
     /// Sun, 06 Nov 1994 08:49:37 GMT
-    const NOW: i64 = 784_111_777;
+    const NOW: UnixTime = UnixTime(784_111_777);
 
     #[test]
-    fn both_forms_are_read_and_bounded() {
+    fn seconds_and_dates_are_read_and_limited() {
         for (field, seconds) in [
             ("77", Some(77)),
             (" 77 ", Some(77)),
@@ -56,8 +57,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_wait_is_within_the_bounds(field in ".{0,40}", now in any::<i64>()) {
-            if let Some(wait) = parse(&field, now) {
+        fn every_wait_is_within_the_limits(field in ".{0,40}", now in any::<i64>()) {
+            if let Some(wait) = parse(&field, UnixTime(now)) {
                 prop_assert!((SHORTEST..=LONGEST).contains(&wait));
             }
         }

@@ -1,10 +1,9 @@
-//! Reads along with the HTTP/1.1 parser, for the few things of a head that the parser mends in silence and that have to be
-//! refused: two framings, a line without CR, a fragment.
+//! Reads the bytes of a connection beside the HTTP/1.1 parser, to refuse flaws of a head that the parser silently corrects: two
+//! framings, a line without CR, a fragment.
 //!
-//! hyper drops `Content-Length` where there is `Transfer-Encoding`, takes LF for CRLF and cuts a fragment off, all before
-//! anybody sees the request. Each is safe by itself; each is also how a message looks that another program reads in another
-//! way. Nothing is decided here about where a message ends: what is found only adds a refusal. Where this reader and the
-//! parser disagree, the parser counts.
+//! hyper drops `Content-Length` beside `Transfer-Encoding`, accepts LF instead of CRLF, and removes a fragment, all before the gateway
+//! sees the request. Other programs may read such a message differently (request smuggling). This reader only adds refusals. It never
+//! decides where a message ends: the parser does.
 
 use memchr::memchr;
 
@@ -14,54 +13,54 @@ use super::framing::FramingError;
 #[derive(Debug)]
 pub struct StrictHead {
     place: Place,
-    /// Of a line whose end has not come yet.
+    /// The incomplete line at the end of the bytes read so far.
     begun: Vec<u8>,
-    /// A longer line the parser does not take either.
+    /// Longest line in bytes. The parser refuses longer lines too.
     longest: usize,
     count: u32,
 }
 
-/// A head to be refused; everything after it as well.
+/// A head that must be refused, with everything after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlawedHead {
-    /// Which head of the connection, from 1.
+    /// Number of the head on the connection, from 1.
     pub head: u32,
-    /// What is wrong with it.
+    /// The flaw.
     pub why: FramingError,
 }
 
-/// Where in a message the next byte belongs.
+/// The part of a message to which the next byte belongs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Place {
     #[default]
     RequestLine,
-    /// With what the fields so far say of the body.
+    /// With the framing that the fields so far declare.
     Fields {
         length: Option<u64>,
         coded: bool,
     },
-    /// So many bytes are left.
+    /// Number of bytes left.
     Body(u64),
     ChunkSize,
-    /// With the line end behind it.
+    /// Number of bytes left, including the CRLF after the chunk.
     Chunk(u64),
     Trailers,
-    /// Nothing is read any more: a flaw was found, or the parser will end the connection.
+    /// Reading has stopped: a flaw was found, or the parser will close the connection.
     Over,
 }
 
 impl StrictHead {
-    /// At the beginning of a connection, of which the parser takes heads of `longest` bytes.
+    /// A reader for a new connection. The parser accepts heads of up to `longest` bytes.
     pub fn new(longest: usize) -> Self {
         Self { place: Place::default(), begun: Vec::new(), longest, count: 0 }
     }
 
-    /// What has come of a request line so far, where the next bytes belong to one.
+    /// The incomplete request line, if the next bytes belong to a request line.
     pub fn request_line(&self) -> Option<&[u8]> {
         (self.place == Place::RequestLine).then_some(&self.begun)
     }
 
-    /// Takes in the next bytes of the connection; gives the first flaw, once.
+    /// Reads the next bytes of the connection. Returns the first flaw, once.
     pub fn read(&mut self, mut bytes: &[u8]) -> Option<FlawedHead> {
         while !bytes.is_empty() {
             match self.place {
@@ -114,10 +113,10 @@ impl StrictHead {
         self.line(&line)
     }
 
-    /// One line with its end.
+    /// Reads one line, including its line end.
     fn line(&mut self, line: &[u8]) -> Result<(), FramingError> {
         let Some(line) = line.strip_suffix(b"\r\n") else {
-            // Of the next head, if this is behind a body.
+            // After a body, the line belongs to the next head.
             self.count += u32::from(!matches!(self.place, Place::Fields { .. }));
             return Err(FramingError::BareLineFeed);
         };
@@ -149,19 +148,19 @@ impl StrictHead {
     }
 }
 
-/// True for the first byte of a method (RFC 9110 §5.6.2), or of an empty line. What is none belongs to a tunnel, or is
-/// nothing that the parser takes.
+/// True for the first byte of a method (RFC 9110 §5.6.2) or of an empty line. Other bytes belong to a tunnel, or the parser refuses
+/// them.
 fn begins_request(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~\r\n".contains(&byte)
 }
 
-/// `#` is an ordinary character of a method, and in a target begins what is never sent (RFC 9110 §4.2.5).
+/// True when the target holds a fragment (RFC 9110 §4.2.5). In a method, `#` is an ordinary character.
 fn has_fragment(line: &[u8]) -> bool {
     memchr(b'#', line).is_some_and(|place| line[..place].contains(&b' '))
 }
 
 fn field(line: &[u8], length: Option<u64>, coded: bool) -> Place {
-    // Most names are told by their first byte.
+    // The first byte already excludes most names.
     if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T')) {
         return Place::Fields { length, coded };
     }
@@ -176,7 +175,7 @@ fn field(line: &[u8], length: Option<u64>, coded: bool) -> Place {
     Place::Fields { length, coded: coded || named(b"transfer-encoding:").is_some() }
 }
 
-/// RFC 9112 §7.1: hexadecimal digits, then perhaps extensions.
+/// The size in a chunk line (RFC 9112 §7.1): hexadecimal digits, optionally followed by extensions.
 fn chunk_size(line: &[u8]) -> Option<u64> {
     let digits = line.split(|b| *b == b';').next()?.trim_ascii();
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
@@ -194,7 +193,7 @@ mod tests {
         StrictHead::new(LONGEST).read(text.as_bytes()).map(|flawed| (flawed.head, flawed.why))
     }
 
-    /// Heads and bodies one after the other, the flaw in the last.
+    /// Several heads and bodies; the last head has the flaw.
     const BEFORE: &str = "\r\nGET /a HTTP/1.1\r\nHost: a\r\n\r\n\
         POST /b HTTP/1.1\r\ncontent-LENGTH:\t 12 \r\n\r\nGET /# X\n\n\n\n\
         POST /c HTTP/1.1\r\nContent-Length: 0\r\nConnection: transfer-encoding\r\n\r\n\
@@ -202,7 +201,7 @@ mod tests {
         G#T /e HTTP/1.1\r\nX: y#z\r\nX-Content-Length: 4\r\nContent-Lengthy: 4\r\n\r\n";
 
     #[test]
-    fn what_the_parser_would_mend_is_found() {
+    fn flaws_that_the_parser_corrects_are_found() {
         for (last, why) in [
             ("GET /a#b HTTP/1.1\r\n", FramingError::Fragment),
             ("GET /a?b#c HTTP/1.1\r\n", FramingError::Fragment),
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tunnel_is_neither_kept_nor_judged() {
+    fn a_tunnel_is_neither_stored_nor_checked() {
         let mut heads = StrictHead::new(LONGEST);
         let upgrade = "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
         assert_eq!(heads.read(upgrade.as_bytes()), None);
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_given_up() {
+    fn reading_stops_at_a_line_without_end() {
         let mut heads = StrictHead::new(LONGEST);
         for _ in 0..10 {
             heads.read(&[b'x'; 16 * 1024]);
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_that_the_parser_takes_is_followed_to_its_end() {
+    fn a_long_line_that_the_parser_accepts_is_read_to_its_end() {
         let mut heads = StrictHead::new(LONGEST);
         let long = ["POST / HTTP/1.1\r\nContent-Length: 1\r\nCookie: ", &"x".repeat(LONGEST - 1000)].concat();
         for piece in long.as_bytes().chunks(1000) {
@@ -259,7 +258,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_not_matter_how_the_bytes_come(
+        fn the_result_does_not_depend_on_how_the_bytes_are_split(
             last in "[GPOST /#:a0-3\r\n]{0,60}",
             cuts in prop::collection::vec(1..40_usize, 0..60),
         ) {

@@ -129,7 +129,7 @@ fn values_that_cannot_work_are_refused() {
         ("campaign.helth", "check = \"on\"", "unknown section"),
         ("campaign.health", "check = \"maybe\"", "must be one of"),
         ("campaign.health", "intervall = \"5s\"", "unknown key"),
-        ("campaign", "public_paths = [\"*\"]", "opens every path"),
+        ("campaign", "public_paths = [\"*\"]", "makes every path public"),
         ("campaign", "hosts = [\"t.example.com:443\"]", "not a host name"),
         ("listen", "https = \"443\"", "not an address with a port"),
         ("listen", "http_redirect = \"127.0.0.1:443\"", "also an address of listen.https"),

@@ -1,4 +1,4 @@
-//! The spellings of a cookie's name.
+//! Recognizes the names of session cookies in every spelling.
 
 use memchr::{memchr_iter, memchr3_iter};
 
@@ -6,14 +6,15 @@ use super::{CAMPAIGN_COOKIE, SESSION_COOKIE};
 use crate::policy::path::unicode::ascii_only;
 use crate::policy::readings::{decode, decode_wide, fold};
 
-/// True when one of our names is anywhere in the pair, in any spelling that a lenient server could read as it: it may split the
-/// pair at a comma, a quote or a space, decode percent-encoding, remove quotes, and ignore case.
-pub(super) fn is_ours(pair: &[u8]) -> bool {
-    is_named(pair) || (is_coded_oddly(pair) && is_named_once_decoded(pair))
+/// True when the name of a gateway cookie or of Campaign's session cookie is anywhere in the pair, in any spelling that a lenient
+/// server accepts. Such a server may split the pair at a comma, a quote or a space, decode percent-encoding, remove quotes, and
+/// ignore case.
+pub(super) fn names_session(pair: &[u8]) -> bool {
+    holds_name(pair) || (needs_full_decoding(pair) && holds_name_once_decoded(pair))
 }
 
-/// True when a spelling of a name begins somewhere in the text.
-fn is_named(text: &[u8]) -> bool {
+/// True when a spelling of a name begins anywhere in the text.
+fn holds_name(text: &[u8]) -> bool {
     // Every spelling of a name begins with one of these.
     memchr3_iter(b'_', b'%', b'.', text).any(|place| {
         let text = &text[place..];
@@ -30,22 +31,22 @@ fn begins_with(mut text: &[u8], name: &str) -> bool {
     })
 }
 
-/// PHP reads these in the name of a variable as `_` (CVE-2020-7070, CVE-2022-31629).
+/// PHP replaces these characters in variable names by `_` (CVE-2020-7070, CVE-2022-31629).
 fn is_read_as_underscore(letter: u8) -> bool {
     matches!(letter, b'.' | b' ' | b'[' | b'+')
 }
 
-/// The next letter as a lenient server reads it: percent-decoded, as often as that goes, and without quotes and backslashes.
+/// The next letter as a lenient server reads it: percent-decoded repeatedly, without quotes and backslashes.
 fn next_letter(mut text: &[u8]) -> Option<(u8, &[u8])> {
     loop {
         let (&first, mut rest) = text.split_first()?;
         let mut letter = first;
         while letter == b'%'
-            && let [high, low, behind @ ..] = rest
+            && let [high, low, next @ ..] = rest
             && let (Some(high), Some(low)) = (hex(*high), hex(*low))
         {
             letter = high << 4 | low;
-            rest = behind;
+            rest = next;
         }
         if !matches!(letter, b'"' | b'\\' | b'\'') {
             return Some((letter, rest));
@@ -58,9 +59,9 @@ fn hex(digit: u8) -> Option<u8> {
     (digit as char).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// True for text that [`next_letter`] does not decode as far as some servers do: one with characters outside ASCII, plain or encoded, an encoded
-/// `%`, or a `%` without two hexadecimal digits.
-fn is_coded_oddly(text: &[u8]) -> bool {
+/// True when some servers decode more of the text than [`next_letter`] does: it holds characters outside ASCII (plain or encoded), an
+/// encoded `%`, or a `%` without two hexadecimal digits.
+fn needs_full_decoding(text: &[u8]) -> bool {
     !text.is_ascii()
         || memchr_iter(b'%', text).any(|place| match text[place + 1..] {
             [high, low, ..] => {
@@ -70,22 +71,23 @@ fn is_coded_oddly(text: &[u8]) -> bool {
         })
 }
 
-/// True when decoding the whole text, a few times and in every way known (see `policy::readings`), gives a spelling of a name.
-fn is_named_once_decoded(text: &[u8]) -> bool {
+/// True when the fully decoded text holds a spelling of a name. The whole text is decoded several times, by every known method (see
+/// `policy::readings`).
+fn holds_name_once_decoded(text: &[u8]) -> bool {
     let mut text = text.to_vec();
     for _ in 0..DECODINGS {
         for step in [decode_wide, decode, fold] {
             if let Some(decoded) = step(&text) {
                 text = decoded;
-                if is_named(&text) {
+                if holds_name(&text) {
                     return true;
                 }
             }
         }
     }
-    // Some programs drop what is not ASCII.
-    is_named(ascii_only(&String::from_utf8_lossy(&text)).as_bytes())
+    // Some programs drop characters outside ASCII.
+    holds_name(ascii_only(&String::from_utf8_lossy(&text)).as_bytes())
 }
 
-/// More than servers do.
+/// More decodings than any server does.
 const DECODINGS: usize = 4;

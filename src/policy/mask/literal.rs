@@ -1,9 +1,9 @@
-//! The literal text that every name matching a pattern begins with, but for case where the pattern ignores it.
+//! Finds the literal text at the start of every name that matches a pattern, without regard to case if the pattern ignores case.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// The literal text before the capture group, empty when the expression does not begin with one; and whether some of its
-/// letters may stand in either case.
+/// The literal text before the capture group, empty when the expression does not begin with literal text; and whether some of its
+/// letters match in any case.
 pub(super) fn before_group(hir: &Hir) -> (String, bool) {
     let mut bytes = Vec::new();
     let mut any_case = false;
@@ -12,7 +12,7 @@ pub(super) fn before_group(hir: &Hir) -> (String, bool) {
     (String::from_utf8(bytes).unwrap_or_default(), any_case)
 }
 
-/// Adds the leading literal of `hir`; true when all of it was literal, so that what follows counts too.
+/// Adds the leading literal text of `hir`. True when all of `hir` is literal: then the next part may continue the text.
 fn collect(hir: &Hir, into: &mut Vec<u8>, any_case: &mut bool) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => true,
@@ -30,7 +30,7 @@ fn collect(hir: &Hir, into: &mut Vec<u8>, any_case: &mut bool) -> bool {
     }
 }
 
-/// The letter that `(?i)` made a class of: all its members are the same but for case.
+/// The letter of a class that `(?i)` created: all members are forms of one letter.
 fn letter_in_any_case(class: &Class) -> Option<char> {
     let Class::Unicode(class) = class else { return None };
     let letters: Vec<char> =
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_every_name_begins_with_counts() {
+    fn the_literal_text_is_the_common_start_of_all_names() {
         for (mask, literal) in [
             ("Campaign - acme - (.*)", "Campaign - acme - "),
             (r"^Campaign \(EU\) - (.*)", "Campaign (EU) - "),

@@ -1,20 +1,19 @@
-//! Why a configuration name that was probably meant for the mask does not match it: what differs, and where.
+//! Explains why a configuration name nearly matches the mask: what differs, and where.
 
-use super::{Mask, is_blank, is_group};
+use super::{Mask, is_group, is_space};
 
 mod align;
 mod segments;
 
-/// What keeps `name` from matching; `None` when the two have nothing to do with each other. Only for names without a
-/// group.
+/// The reason why `name` does not match; `None` for an unrelated name. Only for names without a group.
 pub(super) fn reason(mask: &Mask, name: &str) -> Option<String> {
-    if name.len() > LONGEST_NAME || name.chars().all(is_blank) {
+    if name.len() > LONGEST_NAME || name.chars().all(is_space) {
         return None;
     }
     by_literal(mask, name).or_else(|| by_pattern(mask, name)).map(readable)
 }
 
-/// Names come from elsewhere; what they hold must neither steer a terminal nor break a line of the log.
+/// Escapes control characters: a name from outside must not control a terminal or break a log line.
 fn readable(reason: String) -> String {
     if !reason.contains(char::is_control) {
         return reason;
@@ -25,17 +24,17 @@ fn readable(reason: String) -> String {
         .collect()
 }
 
-/// Lays the name beside the literal text the mask begins with.
+/// Compares the name with the literal text at the start of the mask.
 fn by_literal(mask: &Mask, name: &str) -> Option<String> {
     let literal = mask.literal.as_str();
-    if literal.chars().all(is_blank) {
+    if literal.chars().all(is_space) {
         return None;
     }
     let Some(aligned) = align::align(literal, name, !mask.literal_in_any_case) else {
         return segments::compare(literal, name);
     };
-    // `Campaign - acme-emea - x` follows `Campaign - acme - ` but for blanks, and still is another tenant's.
-    if aligned.lacks_blanks
+    // Without regard to spaces `Campaign - acme-emea - x` begins with `Campaign - acme - `, but it is the name of another tenant.
+    if aligned.lacks_spaces
         && let Some(other) = segments::by_parts(literal, name)
     {
         return Some(other);
@@ -43,17 +42,17 @@ fn by_literal(mask: &Mask, name: &str) -> Option<String> {
     let mut differences = aligned.differences;
     let place = align::context(literal);
     let rest = &name[aligned.rest..];
-    let group = rest.trim_matches(is_blank);
+    let group = rest.trim_matches(is_space);
     if group.is_empty() {
         let place = align::context(&literal[..aligned.literal_used]);
         differences.push(format!("empty group: nothing follows `{place}`"));
         return Some(differences.join("; "));
     }
-    if rest.starts_with(is_blank) {
-        differences.push(format!("blank after `{place}`, where the mask has none"));
+    if rest.starts_with(is_space) {
+        differences.push(format!("space after `{place}`, where the mask has none"));
     }
-    if rest.ends_with(is_blank) {
-        differences.push(format!("blank at the end, after `{}`", align::context(group)));
+    if rest.ends_with(is_space) {
+        differences.push(format!("space at the end, after `{}`", align::context(group)));
     }
     let corrected = format!("{literal}{group}");
     if mask.group(&corrected).is_none() {
@@ -64,20 +63,20 @@ fn by_literal(mask: &Mask, name: &str) -> Option<String> {
         });
     }
     if differences.is_empty() {
-        // Some letters of the literal text may stand in either case, but not these.
+        // The mask ignores the case of some letters, but not of these.
         differences.push("differs in case".to_owned());
     }
     Some(differences.join("; "))
 }
 
-/// For masks that begin with something else than literal text: what would make the name match?
+/// For masks that do not begin with literal text: tries changes that would make the name match.
 fn by_pattern(mask: &Mask, name: &str) -> Option<String> {
     if let Some(capture) = mask.capture(name) {
-        let blank_edge = !is_group(capture) && !capture.chars().all(is_blank);
-        return Some(if blank_edge {
-            "the group begins or ends with a blank".to_owned()
+        let has_space_at_edge = !is_group(capture) && !capture.chars().all(is_space);
+        return Some(if has_space_at_edge {
+            "the group begins or ends with a space".to_owned()
         } else {
-            "empty group: nothing stands where the mask has it".to_owned()
+            "empty group: the name has no text where the mask has the group".to_owned()
         });
     }
     if mask.matches_in_any_case(name) {
@@ -85,8 +84,8 @@ fn by_pattern(mask: &Mask, name: &str) -> Option<String> {
     }
     let tidy = align::tidy(name);
     (tidy != name && (mask.group(&tidy).is_some() || mask.matches_in_any_case(&tidy)))
-        .then(|| "differs in blanks or dashes".to_owned())
+        .then(|| "differs in spaces or dashes".to_owned())
 }
 
-/// Bytes; longer names are not worth a comparison.
+/// Longer names (in bytes) are not compared.
 const LONGEST_NAME: usize = 512;

@@ -1,4 +1,4 @@
-//! From the text of a mask to a [`Mask`], or to an error that points into the text.
+//! Parses the text of a mask. Errors name the wrong part of the text.
 
 use std::ops::Range;
 
@@ -10,66 +10,66 @@ use thiserror::Error;
 
 use super::{Kind, Mask, literal};
 
-/// Why a text is no association mask.
+/// Why a text is not a valid association mask.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum MaskError {
-    /// An empty mask would make a group of every configuration name.
+    /// An empty mask: it would turn every configuration name into a group.
     #[error("the mask is empty: every configuration name would be a Campaign group")]
-    Blank,
+    Empty,
     /// Not a regular expression.
     #[error("the mask is not a valid regular expression: {message}")]
     Syntax {
-        /// What the expression lacks.
+        /// The error of the regular expression parser.
         message: String,
-        /// Where, in bytes of the mask.
+        /// Position of the error, in bytes.
         span: Range<usize>,
     },
-    /// More than one capture group: which one would be the Campaign group?
+    /// More than one capture group: it is unclear which one is the Campaign group.
     #[error("the mask has {count} capture groups, and only one can be the Campaign group")]
     Groups {
-        /// How many there are, named ones included.
+        /// Number of capture groups, including named ones.
         count: usize,
-        /// The second one, in bytes of the mask.
+        /// Position of the second capture group, in bytes.
         second: Range<usize>,
     },
-    /// The compiled expression would exceed the limit.
+    /// The compiled expression exceeds the size limit.
     #[error("the mask is too large once compiled")]
     TooLarge,
-    /// The expression cannot be held to the whole name, as with a trailing comment in `(?x)` mode.
-    #[error("the mask cannot be held to the whole configuration name")]
-    NotWhole,
+    /// The expression cannot be anchored to the whole name, for example because of a trailing comment in `(?x)` mode.
+    #[error("the mask cannot be anchored to the whole configuration name")]
+    NotAnchored,
 }
 
 impl MaskError {
-    /// The part of the mask that is wrong, in bytes, where one part can be named.
+    /// The wrong part of the mask, in bytes, if the error has one position.
     pub fn span(&self) -> Option<Range<usize>> {
         match self {
             Self::Syntax { span, .. } => Some(span.clone()),
             Self::Groups { second, .. } => Some(second.clone()),
-            Self::Blank | Self::TooLarge | Self::NotWhole => None,
+            Self::Empty | Self::TooLarge | Self::NotAnchored => None,
         }
     }
 
-    /// What to do about it.
+    /// How to fix the mask.
     pub fn fix(&self) -> &'static str {
         match self {
-            Self::Blank => "write the mask of the external account, for example `Campaign - acme - (.*)`",
+            Self::Empty => "write the mask of the external account, for example `Campaign - acme - (.*)`",
             Self::Syntax { .. } => {
-                "correct the expression; to use one of the characters \\ . + * ? ( ) | [ ] { } ^ $ as itself, write \\ before it"
+                "fix the expression; to use one of the characters \\ . + * ? ( ) | [ ] { } ^ $ as itself, write \\ before it"
             }
             Self::Groups { .. } => {
                 "keep ( ) around the Campaign group alone and write (?:…) for every other group"
             }
             Self::TooLarge => "shorten the expression; large repetitions such as {1000} multiply",
-            Self::NotWhole => "remove the comment or the (?x) mode",
+            Self::NotAnchored => "remove the comment or the (?x) mode",
         }
     }
 }
 
-/// Reads a mask. The expression is compiled alone first, so that `a)|(b` cannot escape from the wrapping group.
+/// Parses a mask. The expression is first compiled alone, so that `a)|(b` cannot break out of the group that anchors it.
 pub(super) fn parse(text: &str) -> Result<Mask, MaskError> {
     if text.trim().is_empty() {
-        return Err(MaskError::Blank);
+        return Err(MaskError::Empty);
     }
     let ast = Parser::new().parse(text).map_err(|error| syntax(error.kind(), *error.span()))?;
     let hir = Translator::new().translate(text, &ast).map_err(|error| syntax(error.kind(), *error.span()))?;
@@ -81,7 +81,7 @@ pub(super) fn parse(text: &str) -> Result<Mask, MaskError> {
         [_] => {
             let whole = format!(r"\A(?:{text})\z");
             Kind::Pattern {
-                exact: compile(&whole, false).ok_or(MaskError::NotWhole)?,
+                exact: compile(&whole, false).ok_or(MaskError::NotAnchored)?,
                 any_case: compile(&whole, true),
             }
         }
@@ -127,5 +127,5 @@ fn capture_groups(ast: &Ast) -> Vec<Range<usize>> {
     groups
 }
 
-/// Bytes of the compiled expression: ample for any configuration name.
+/// Largest compiled expression, in bytes: ample for any configuration name.
 const SIZE_LIMIT: usize = 1 << 20;

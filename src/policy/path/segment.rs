@@ -1,4 +1,4 @@
-//! One segment of a path: may it be forwarded, and does it have one meaning?
+//! Checks one segment of a path.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use percent_encoding::percent_decode;
 
 use super::{PathError, unicode};
 
-/// Checks one segment as it came; true when it is ambiguous (see [`super::CanonicalPath::is_ambiguous`]).
+/// Checks one raw segment. True when it is ambiguous (see [`super::CanonicalPath::is_ambiguous`]).
 pub(super) fn check(raw: &[u8]) -> Result<bool, PathError> {
     for (at, &byte) in raw.iter().enumerate() {
         match byte {
@@ -22,7 +22,7 @@ pub(super) fn check(raw: &[u8]) -> Result<bool, PathError> {
     Ok(once.contains(&b';') || (matches!(twice, Cow::Owned(_)) && !is_clear(&twice)))
 }
 
-/// True when a doubly encoded segment still has one meaning after its second decoding.
+/// True when a doubly encoded segment is still unambiguous after the second decoding.
 fn is_clear(twice: &[u8]) -> bool {
     check_name(twice).is_ok() && !twice.contains(&b';') && matches!(decoded(twice), Cow::Borrowed(_))
 }
@@ -60,7 +60,7 @@ fn check_name(name: &[u8]) -> Result<(), PathError> {
     Ok(())
 }
 
-/// True for dots among characters that some programs drop: then a dot segment is left.
+/// True for dots and characters that some programs drop: such a program sees a dot segment.
 fn is_hidden_dots(text: &str) -> bool {
     !text.is_ascii() && text.contains('.') && text.chars().all(|c| c == '.' || unicode::is_ignorable(c))
 }
@@ -69,7 +69,7 @@ fn decoded(bytes: &[u8]) -> Cow<'_, [u8]> {
     percent_decode(bytes).into()
 }
 
-/// True when two hexadecimal digits come first.
+/// True when the text begins with two hexadecimal digits.
 fn is_encoding(rest: &[u8]) -> bool {
     matches!(rest, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }

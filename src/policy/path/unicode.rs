@@ -1,17 +1,17 @@
-//! Characters outside ASCII that programs turn into ASCII: by compatibility decomposition (NFKD, Unicode Standard Annex 15)
-//! or by the "best fit" tables with which Windows converts to a code page.
+//! Characters outside ASCII that programs convert to ASCII: by compatibility decomposition (NFKD, Unicode Standard Annex 15), or by
+//! the "best fit" tables of Windows code pages.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-/// True when some program reads `c` as `.`, `/` or `\`, or as text that holds one of them.
+/// True when some program converts `c` to text with `.`, `/` or `\`.
 pub(super) fn is_dot_or_slash(c: char) -> bool {
     dot_or_slash(c).is_some() || compatible(c).is_some_and(|text| text.contains(['.', '/', '\\']))
 }
 
-/// The ASCII text that some program makes of `c`.
+/// The ASCII text to which some program converts `c`.
 pub(in crate::policy) fn ascii_form(c: char) -> Option<String> {
     let one = dot_or_slash(c).or(match c {
-        // The place of the backslash in the Japanese and Korean code pages.
+        // These replace the backslash in the Japanese and Korean code pages.
         '¥' | '₩' | '\u{ffe5}' | '\u{ffe6}' => Some('\\'),
         '\u{2236}' | '\u{a789}' => Some(':'),
         _ => None,
@@ -19,7 +19,7 @@ pub(in crate::policy) fn ascii_form(c: char) -> Option<String> {
     one.map(String::from).or_else(|| compatible(c))
 }
 
-/// True for a character that is not shown (Unicode's `Default_Ignorable_Code_Point`): some programs drop it from names.
+/// True for an invisible character (Unicode's `Default_Ignorable_Code_Point`). Some programs drop it from names.
 pub(super) fn is_ignorable(c: char) -> bool {
     matches!(
         c,
@@ -43,19 +43,19 @@ pub(super) fn is_ignorable(c: char) -> bool {
     )
 }
 
-/// The ASCII characters of the decomposed text: letters lose their accents, all other characters go.
+/// The ASCII characters of the decomposed text: letters lose their accents, other characters are removed.
 pub(in crate::policy) fn ascii_only(text: &str) -> String {
     NFKD.normalize_iter(text.chars()).filter(char::is_ascii).collect()
 }
 
-/// What Unicode does not decompose, and programs still convert.
+/// Conversions that programs do although Unicode has no decomposition.
 fn dot_or_slash(c: char) -> Option<char> {
     match c {
         // The full stops of internationalized domain names (Unicode Technical Standard 46).
         '\u{3002}' | '\u{ff61}' | '\u{fe12}' => Some('.'),
-        // Fraction and division slash, box drawing, the big and the mathematical ones.
+        // Fraction slash, division slash, box drawing diagonal, mathematical and big slash.
         '\u{2044}' | '\u{2215}' | '\u{2571}' | '\u{27cb}' | '\u{29f8}' => Some('/'),
-        // Set minus and its relatives, and the combining one.
+        // Set minus, box drawing diagonal, mathematical, reverse solidus operator, big, combining.
         '\u{2216}' | '\u{2572}' | '\u{27cd}' | '\u{29f5}' | '\u{29f9}' | '\u{20e5}' => Some('\\'),
         _ => None,
     }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_a_dot_or_a_slash_is_known() {
+    fn every_form_of_a_dot_or_a_slash_is_recognized() {
         let forms = "\u{ff0e}\u{2024}\u{fe52}\u{3002}\u{ff61}\u{fe12}\u{2025}\u{2026}\u{fe19}\u{2488}\u{249b}\
                      \u{ff0f}\u{2044}\u{2215}\u{29f8}\u{2571}\u{27cb}\u{2100}\u{2101}\u{2105}\u{2106}\
                      \u{ff3c}\u{fe68}\u{2216}\u{29f5}\u{29f9}\u{2572}\u{27cd}\u{20e5}";
@@ -88,9 +88,9 @@ mod tests {
         }
     }
 
-    /// The whole of Unicode, against the decomposition itself.
+    /// Compares all of Unicode with the decomposition.
     #[test]
-    fn no_character_decomposes_to_a_dot_or_a_slash_unseen() {
+    fn every_character_that_decomposes_to_a_dot_or_a_slash_is_recognized() {
         for c in (0x80..=0x0010_ffff).filter_map(char::from_u32) {
             let text: String = NFKD.normalize_iter(std::iter::once(c)).collect();
             if text.is_ascii() && text.contains(['.', '/', '\\']) {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_lose_what_ascii_does_not_have() {
+    fn letters_are_reduced_to_ascii() {
         assert_eq!(ascii_only("réſ\u{200b}Ｋ\u{212a}日"), "resKK");
         assert_eq!(ascii_form('ｊ').as_deref(), Some("j"));
         assert_eq!(ascii_form('é'), None);

@@ -1,4 +1,4 @@
-//! One path pattern: literal pieces with `*` between them.
+//! A path pattern: literal pieces with `*` between them.
 
 use memchr::memmem;
 use percent_encoding::percent_decode;
@@ -6,29 +6,29 @@ use thiserror::Error;
 
 use crate::policy::readings::is_script;
 
-/// Why a text is no path pattern.
+/// Why a text is not a valid path pattern.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum PatternError {
-    /// A path always begins with a slash.
+    /// The pattern must begin like a path.
     #[error("the pattern `{0}` must begin with `/` or `*`")]
     Start(String),
-    /// Everything would be open.
-    #[error("the pattern `{0}` opens every path to everybody")]
+    /// The pattern would make every path public.
+    #[error("the pattern `{0}` makes every path public")]
     Everything(String),
-    /// Compared with the path alone, which never holds these.
-    #[error("the pattern `{0}` holds {1:?}, which no path that is compared with it holds")]
+    /// The pattern holds a character that no path holds.
+    #[error("the pattern `{0}` holds {1:?}, so it cannot match a path")]
     NotAPath(String, char),
 }
 
-/// One pattern, split at its stars once.
+/// A pattern, split at its stars.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     text: Box<str>,
-    /// As it was written, and decoded where that differs: a decoded reading of a path is compared with it too.
+    /// The pattern as configured, and its decoded form if that differs. Decoded readings of a path are compared too.
     forms: Vec<Pieces>,
 }
 
-/// The pieces between the stars; one piece alone is the whole path.
+/// The pieces between the stars. A single piece is the whole path.
 type Pieces = Box<[Box<[u8]>]>;
 
 impl Pattern {
@@ -56,14 +56,13 @@ impl Pattern {
         &self.text
     }
 
-    /// True when a reading of a path is what this pattern means.
+    /// True when a reading of a path matches this pattern.
     pub(super) fn matches(&self, reading: &[u8]) -> bool {
         self.forms.iter().any(|pieces| is_match(pieces, reading))
     }
 }
 
-/// First and last piece stand at the ends; those between are found one after the other, leftmost first, which
-/// never has to go back.
+/// The first and the last piece must be at the ends of the path. The others are searched from left to right, without backtracking.
 fn is_match(pieces: &[Box<[u8]>], path: &[u8]) -> bool {
     match pieces {
         [] => false,
@@ -73,7 +72,7 @@ fn is_match(pieces: &[Box<[u8]>], path: &[u8]) -> bool {
             else {
                 return false;
             };
-            // How much the first star stands for.
+            // Length of the text for the first star.
             let mut starred = between.is_empty().then_some(rest.len());
             for piece in between {
                 let Some(at) = memmem::find(rest, piece) else { return false };
@@ -85,8 +84,7 @@ fn is_match(pieces: &[Box<[u8]>], path: &[u8]) -> bool {
     }
 }
 
-/// True when a script stands in the first `starred` bytes of a path and something follows it: that would be path info for the
-/// script, not an address of its own.
+/// True when the first `starred` bytes of a path hold a script and more text. Then the rest of the path is path info for that script.
 fn crosses_script(path: &[u8], starred: usize) -> bool {
     let end = path.len().min(starred + 1);
     let names = path[..end].iter().rposition(|&byte| byte == b'/').unwrap_or_default();
@@ -98,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_that_cannot_be_meant_are_refused() {
+    fn invalid_patterns_are_refused() {
         assert_eq!(Pattern::parse("r/*").unwrap_err(), PatternError::Start("r/*".into()));
         assert_eq!(Pattern::parse("").unwrap_err(), PatternError::Start(String::new()));
         for all in ["*", "/*", "**", "*/", "*/*"] {

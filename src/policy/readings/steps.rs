@@ -1,4 +1,4 @@
-//! What programs do to a path, one step each. `None`: the step changes nothing.
+//! The steps with which programs change a path. A step returns `None` when it changes nothing.
 
 use percent_encoding::percent_decode;
 
@@ -7,7 +7,7 @@ use crate::policy::path::unicode::{ascii_form, ascii_only};
 /// One step.
 pub(super) type Step = fn(&[u8]) -> Option<Vec<u8>>;
 
-/// Decodes each `%XX` once; an incomplete one stays as it is (RFC 3986 §2.1).
+/// Decodes each `%XX` once. Incomplete encodings stay unchanged (RFC 3986 §2.1).
 pub(in crate::policy) fn decode(path: &[u8]) -> Option<Vec<u8>> {
     match percent_decode(path).into() {
         std::borrow::Cow::Owned(decoded) => Some(decoded),
@@ -41,7 +41,7 @@ fn wide(text: &[u8]) -> Option<(char, &[u8])> {
     Some((char::from_u32(code)?, rest))
 }
 
-/// Turns characters outside ASCII that have an ASCII form into that form, and overlong UTF-8 into what it stands for.
+/// Replaces characters by their ASCII form, if they have one, and overlong UTF-8 by the ASCII character that it encodes.
 pub(in crate::policy) fn fold(path: &[u8]) -> Option<Vec<u8>> {
     if path.is_ascii() {
         return None;
@@ -64,7 +64,7 @@ pub(in crate::policy) fn fold(path: &[u8]) -> Option<Vec<u8>> {
     changed(path, folded)
 }
 
-/// The code point at the start, as decoders read it that do not ask for the shortest form (RFC 3629 §3), and the rest.
+/// The first code point and the rest. Accepts overlong forms, as lenient decoders do (against RFC 3629 §3).
 fn lenient_utf8(text: &[u8]) -> Option<(u32, &[u8])> {
     let (&first, tail) = text.split_first()?;
     let (more, bits) = match first {
@@ -95,7 +95,7 @@ pub(super) fn turn_backslashes(path: &[u8]) -> Option<Vec<u8>> {
     path.contains(&b'\\').then(turned)
 }
 
-/// Shortens names as Windows does: without a stream (`:…`), and without dots and spaces at the end.
+/// Shortens names as Windows does: removes a stream (`:…`), and dots and spaces at the end.
 pub(in crate::policy) fn shorten_names(path: &[u8]) -> Option<Vec<u8>> {
     changed(path, each_segment(path, short_name))
 }
@@ -110,7 +110,7 @@ fn short_name(name: &[u8]) -> &[u8] {
     &name[..end(|byte| matches!(byte, b' ' | b'.'))]
 }
 
-/// Reads a run of slashes as one.
+/// Merges runs of slashes.
 pub(super) fn merge_slashes(path: &[u8]) -> Option<Vec<u8>> {
     let merged = || {
         let mut merged = path.to_vec();
@@ -141,13 +141,13 @@ pub(super) fn resolve_dots(path: &[u8]) -> Option<Vec<u8>> {
     Some([b"/", kept.join(&b'/').as_slice()].concat())
 }
 
-/// Ends the path at `?` or `#`, as the next program does that gets a decoded path, or at NUL, as C strings do.
+/// Cuts the path at `?` or `#`, as a program does that receives a decoded path, or at NUL, as C strings do.
 pub(super) fn cut_at_query(path: &[u8]) -> Option<Vec<u8>> {
     let at = path.iter().position(|byte| matches!(byte, b'?' | b'#' | 0))?;
     Some(path[..at].to_vec())
 }
 
-/// Ends the path after the first script: what follows is path info for it.
+/// Cuts the path after the first script. The rest is path info for the script.
 pub(in crate::policy) fn cut_path_info(path: &[u8]) -> Option<Vec<u8>> {
     let mut begin = 0;
     while let Some(len) = path[begin..].iter().position(|&byte| byte == b'/') {
@@ -159,8 +159,8 @@ pub(in crate::policy) fn cut_path_info(path: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// True for a segment that looks like a script: `.jsp` or `.jssp` in it (`.jss` in a short name of Windows), in any letter case, and also
-/// when a program drops what is not ASCII.
+/// True for the name of a script: it holds `.jsp` or `.jssp` (`.jss` in a Windows short name), in any letter case, also after
+/// characters outside ASCII are dropped.
 pub(in crate::policy) fn is_script(segment: &[u8]) -> bool {
     let holds =
         |text: &[u8], name: &[u8]| text.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name));
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn each_step_does_one_thing() {
+    fn each_step_changes_one_thing() {
         let steps: [(Step, &str, Option<&str>); 25] = [
             (decode, "/%41%2e%252e%4%zz%", Some("/A.%2e%4%zz%")),
             (decode, "/a%zz%", None),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn overlong_forms_stand_for_what_they_hide() {
+    fn overlong_utf8_is_decoded() {
         for dot in [&b"\xc0\xae"[..], b"\xe0\x80\xae", b"\xf0\x80\x80\xae", b"\xf8\x80\x80\x80\xae"] {
             assert_eq!(fold(dot).as_deref(), Some(&b"."[..]), "{dot:x?}");
         }

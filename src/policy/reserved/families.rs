@@ -1,6 +1,6 @@
 //! The families of reserved names.
 
-/// Families by prefix, for names with this first letter. A family with `-` at its end ends with a word.
+/// Prefix families for names with this first letter. After a `-` at the end of a family, another word may follow.
 pub(super) const fn prefixes(first: u8) -> &'static [&'static str] {
     match first {
         b'a' => &["authorization", "auth-", "authenticat", "ajp-", "akamai-"],
@@ -22,10 +22,10 @@ pub(super) const fn prefixes(first: u8) -> &'static [&'static str] {
         b'j' => &["jwt-"],
         b'l' => &["login", "logon"],
         b'm' => &["mellon-"],
-        // Campaign judges by `NLSSLURL` whether a request came over HTTPS.
+        // Campaign reads from `NLSSLURL` whether a request came over HTTPS.
         b'n' => &["nl-", "nlssl"],
         b'o' => &["oidc-", "oam-", "oauth-", "on-behalf-", "operator", "override-"],
-        // CGI makes `Proxy` the environment variable HTTP_PROXY (httpoxy, CVE-2016-5385).
+        // CGI converts `Proxy` to the environment variable HTTP_PROXY (httpoxy, CVE-2016-5385).
         b'p' => &["proxy", "path-info", "path-translated", "peer-", "principal"],
         b'r' => &["remote-", "request-uri", "request-method", "role-", "roles-"],
         b's' => &["ssl", "shib-", "sm-", "script-name", "script-filename"],
@@ -36,7 +36,7 @@ pub(super) const fn prefixes(first: u8) -> &'static [&'static str] {
     }
 }
 
-/// The same for names that begin with `X-`, by what follows.
+/// Prefix families for names that begin with `X-`, by the first letter after it.
 pub(super) const fn x_prefixes(first: u8) -> &'static [&'static str] {
     match first {
         b'a' => &[
@@ -93,7 +93,7 @@ pub(super) const fn x_prefixes(first: u8) -> &'static [&'static str] {
     }
 }
 
-/// Families by suffix, for names with this last letter: whole words at the end of a name, or the whole name.
+/// Suffix families for names with this last letter. They match whole words at the end of a name, or the whole name.
 pub(super) const fn suffixes(last: u8) -> &'static [&'static str] {
     match last {
         b'4' => &["ipv4"],

@@ -30,7 +30,7 @@ fn location(value: &str) -> String {
 }
 
 #[test]
-fn an_upstream_is_found_in_every_spelling() {
+fn a_url_of_an_upstream_is_rewritten_in_every_spelling() {
     for value in [
         "http://10.0.0.1:8080/x",
         "HTTP://10.0.0.1:8080/x",
@@ -65,7 +65,7 @@ fn an_upstream_is_found_in_every_spelling() {
 }
 
 #[test]
-fn path_query_and_fragment_stay_to_the_byte() {
+fn path_query_and_fragment_are_unchanged() {
     for rest in ["", "/", "?a=b", "#c", "/%2F/../x?u=http://10.0.0.1:8080/#\u{e9}", "\\x"] {
         let value = format!("http://10.0.0.1:8080{rest}");
         assert_eq!(location(&value), format!("https://campaign.example.com{rest}"));
@@ -73,7 +73,7 @@ fn path_query_and_fragment_stay_to_the_byte() {
 }
 
 #[test]
-fn the_origin_is_the_one_that_the_client_used() {
+fn a_url_is_rewritten_to_the_origin_that_the_client_used() {
     for (value, client, expected) in [
         ("http://10.0.0.1:8080/x", "Campaign.example.com:8443", "https://Campaign.example.com:8443/x"),
         ("http://10.0.0.1:8080/x", "track.example.com", "https://track.example.com/x"),
@@ -88,7 +88,7 @@ fn the_origin_is_the_one_that_the_client_used() {
 }
 
 #[test]
-fn other_urls_stay_to_the_byte() {
+fn other_urls_are_unchanged() {
     for value in [
         "http://shop.example.com/?u=http://10.0.0.1:8080/",
         "HTTP://10.0.0.1:8080@Shop.example.com",
@@ -152,7 +152,7 @@ fn a_refresh_keeps_its_time_and_quotes() {
 }
 
 #[test]
-fn only_domains_of_inner_hosts_are_inner() {
+fn only_domains_of_internal_hosts_are_removed() {
     let inner =
         |domain: &str| urls().is_inner_domain(domain, &HeaderValue::from_static("campaign.example.com:8443"));
     for domain in [
@@ -180,7 +180,7 @@ fn only_domains_of_inner_hosts_are_inner() {
 }
 
 #[test]
-fn nothing_changes_when_it_is_off() {
+fn without_rewriting_nothing_changes() {
     let urls = ResponseUrls::new(&[Url::parse("http://10.0.0.1:8080").unwrap()], PUBLIC, false);
     let sent = HeaderMap::from_iter([(header::LOCATION, HeaderValue::from_static("http://10.0.0.1:8080/x"))]);
     let mut fields = sent.clone();
@@ -188,7 +188,7 @@ fn nothing_changes_when_it_is_off() {
     assert_eq!(fields, sent);
 }
 
-/// The pieces that confuse readers of URLs, in any order.
+/// Pieces that confuse URL parsers, in any order.
 fn tricky() -> impl Strategy<Value = String> {
     let pieces = proptest::sample::select(vec![
         "http:",
@@ -221,9 +221,9 @@ fn tricky() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// A browser, for which the `url` crate stands, ends where it would have ended, but for the hosts that are ours.
+    /// Rewriting changes the destination of a browser (modelled by the `url` crate) only for hosts of the gateway and of upstreams.
     #[test]
-    fn a_browser_is_led_elsewhere_only_from_our_hosts(value in tricky()) {
+    fn only_urls_of_own_hosts_change_their_destination(value in tricky()) {
         let page = Url::parse("https://campaign.example.com/a/b").unwrap();
         let after = location(&value);
         match page.join(&value) {

@@ -100,7 +100,7 @@ fn full() -> SessionData {
         original: Some(Original {
             issuer: "https://ims.example.com".to_owned(),
             audience: vec!["Campaign1".to_owned()],
-            auth_time: Some(WRITTEN.0),
+            auth_time: Some(WRITTEN),
             nonce: Some("nonce".to_owned()),
         }),
         ..super::data("full", WRITTEN).identity

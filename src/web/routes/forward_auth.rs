@@ -57,7 +57,7 @@ fn may_learn_identity(call: Call<'_>, headers: &HeaderMap) -> bool {
 
 /// All identity headers, empty without a session: a proxy that copies only present headers must not forward the client's own.
 fn add_identity(fields: &mut HeaderMap, session: Option<&Auth>, call: Call<'_>) {
-    let nobody = IdentityFields::nobody();
+    let nobody = IdentityFields::anonymous();
     let identity = session.map_or(&nobody, |session| &session.credentials.identity);
     for (name, value) in identity.iter() {
         fields.insert(name, value.clone());

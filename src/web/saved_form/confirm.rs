@@ -11,7 +11,7 @@ use crate::auth::{Authenticator, BeginLogin, Destination};
 use crate::pages::{self, Problem, Text, Waiting};
 use crate::policy::origin::is_same_origin;
 use crate::policy::return_to::ReturnTo;
-use crate::policy::saved_form::{self, MARK};
+use crate::policy::saved_form::{self, REPLAY_FIELD};
 use crate::session::{Auth, FormId, SavedForm};
 use crate::telemetry::audit::FormEvent;
 use crate::web::addresses::{RESUME, resume_address};
@@ -114,7 +114,8 @@ pub async fn discard(Extension(call): Extension<OwnedCall>, headers: HeaderMap, 
         Ok(None) => return see_other(RESUME),
         Err(error) => return reject(call, error, false),
     };
-    let mark = url::form_urlencoded::parse(&body).find(|(name, _)| name == MARK).map(|(_, value)| value);
+    let mark =
+        url::form_urlencoded::parse(&body).find(|(name, _)| name == REPLAY_FIELD).map(|(_, value)| value);
     let Some(id) = mark.and_then(|mark| opened(auth, &session, &mark)) else { return see_other(RESUME) };
     let taken = match auth.services.saved_forms.take(id, &session.data.identity.user).await {
         Ok(taken) => taken,
@@ -146,7 +147,7 @@ pub fn renewed_target(session: &Auth, form: &SavedForm) -> String {
 pub fn renewed(session: &Auth, form: &SavedForm, bytes: &[u8]) -> Vec<u8> {
     match (&form.security_token, &session.data.campaign) {
         (Some(old), Some(now)) => {
-            saved_form::renew(bytes, old.expose_secret(), now.security_token.expose_secret())
+            saved_form::replace_security_token(bytes, old.expose_secret(), now.security_token.expose_secret())
         }
         _ => bytes.to_vec(),
     }

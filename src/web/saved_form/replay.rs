@@ -15,7 +15,7 @@ use super::confirm;
 use super::save::note;
 use crate::pages::{Problem, Text};
 use crate::policy::origin::is_same_origin;
-use crate::policy::saved_form::{self, MARK_LENGTH};
+use crate::policy::saved_form::{self, REPLAY_LENGTH};
 use crate::proxy::{Body, Caller, ClientBody, Proxy, ProxyError};
 use crate::session::{Auth, FormId, SavedForm};
 use crate::telemetry::audit::FormEvent;
@@ -49,9 +49,9 @@ async fn replay(
     let auth = &call.site.auth;
     let from_own_page = is_same_origin(request.headers(), &auth.origin);
     let (head, body) = request.into_parts();
-    let body = read_body::read(body, MARK_LENGTH, call.snapshot.limits.upload_timeout).await?;
+    let body = read_body::read(body, REPLAY_LENGTH, call.snapshot.limits.upload_timeout).await?;
     let body = body.ok_or(Rejection::BodyTooLarge)?;
-    let Some(mark) = saved_form::mark(&body) else {
+    let Some(mark) = saved_form::sealed_id(&body) else {
         let request = Request::from_parts(head, Full::new(body));
         return send(call, proxy, request, host, session).await.map_err(Rejection::from);
     };

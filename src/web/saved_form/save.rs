@@ -29,7 +29,7 @@ pub async fn form(
     target: &str,
 ) -> Result<Response, Rejection> {
     let auth = &call.site.auth;
-    let page = saved_form::page_of(headers, &auth.origin);
+    let page = saved_form::form_page(headers, &auth.origin);
     match save(call, headers, &mut body, target, &page).await? {
         Ok(kept) => {
             let to = Destination { return_to: page, has_form: true };
@@ -64,10 +64,10 @@ async fn save(
 ) -> Result<Result<Option<(FormId, Vec<Key>)>, NotSaved>, Rejection> {
     let auth = &call.site.auth;
     let Some(last_user) = auth.last_user(headers, call.context.now) else {
-        return Ok(Err(NotSaved::Stranger));
+        return Ok(Err(NotSaved::NotSignedIn));
     };
     let length = body.size_hint().exact();
-    let target = match saved_form::judge(headers, &auth.origin, length, target) {
+    let target = match saved_form::check(headers, &auth.origin, length, target) {
         Ok(target) => target,
         Err(why) => return Ok(Err(why)),
     };
@@ -81,11 +81,11 @@ async fn save(
         return Ok(Err(NotSaved::TooLarge));
     };
     // The confirmation button was pressed after the session had ended: the form itself is saved already.
-    if saved_form::mark(&body).is_some() {
+    if saved_form::sealed_id(&body).is_some() {
         return Ok(Ok(None));
     }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let Some(content_type) = content_type.map(str::to_owned) else { return Ok(Err(NotSaved::Odd)) };
+    let Some(content_type) = content_type.map(str::to_owned) else { return Ok(Err(NotSaved::Unsupported)) };
     let LastUser { user, security_token, .. } = last_user;
     let form = SavedForm {
         user,

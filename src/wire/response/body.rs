@@ -1,4 +1,4 @@
-//! How the body of an answer ends (RFC 9112 §6.3).
+//! The framing of a response body (RFC 9112 §6.3).
 
 use std::mem;
 
@@ -8,23 +8,23 @@ use http_body::{Frame, SizeHint};
 use super::ResponseError;
 use super::chunks::{Chunks, Step};
 
-/// How the rest of an answer's body ends.
+/// How the rest of a response body ends.
 #[derive(Debug)]
 pub enum Framing {
-    /// After so many bytes.
+    /// After this many bytes.
     Length(u64),
-    /// With the last chunk.
+    /// After the last chunk.
     Chunked(Box<Chunks>),
-    /// With the connection.
+    /// When the connection closes.
     Closing,
 }
 
-/// What the next bytes of a body are.
+/// The next step of reading a body.
 #[derive(Debug)]
 pub enum Next {
-    /// A piece of it, or what comes behind it.
+    /// A piece of the body, or the trailers.
     Frame(Frame<Bytes>),
-    /// It is over.
+    /// The body is complete.
     End,
     /// More bytes are needed.
     More,
@@ -34,12 +34,12 @@ impl Framing {
     /// No body.
     pub const NONE: Self = Self::Length(0);
 
-    /// Chunks from the first one on.
+    /// The framing of a chunked body, before its first chunk.
     pub fn chunked() -> Self {
         Self::Chunked(Box::default())
     }
 
-    /// Takes what is next out of `bytes`.
+    /// Takes the next piece from `bytes`.
     ///
     /// # Errors
     /// [`ResponseError::Chunk`].
@@ -63,7 +63,7 @@ impl Framing {
         })
     }
 
-    /// The connection has ended: so has a body that ends with it, and no other.
+    /// Reports that the connection has closed. Only a body with the framing `Closing` is complete then.
     ///
     /// # Errors
     /// [`ResponseError::Incomplete`].
@@ -77,7 +77,7 @@ impl Framing {
         }
     }
 
-    /// True when nothing more belongs to the body.
+    /// True when the body is complete.
     pub fn is_over(&self) -> bool {
         match self {
             Self::Length(left) => *left == 0,
@@ -86,7 +86,7 @@ impl Framing {
         }
     }
 
-    /// What is known of the rest's length.
+    /// The known length of the rest.
     pub fn size_hint(&self) -> SizeHint {
         match self {
             Self::Length(left) => SizeHint::with_exact(*left),

@@ -1,4 +1,4 @@
-//! The chunked coding (RFC 9112 §7.1), byte by byte where it frames, piece by piece where it carries.
+//! Decodes the chunked transfer coding (RFC 9112 §7.1).
 
 use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -6,38 +6,38 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::ResponseError;
 use crate::wire::fields::may_trail;
 
-/// Where in a chunked body the next byte belongs.
+/// A decoder for one chunked body.
 #[derive(Debug)]
 pub struct Chunks {
     place: Place,
-    /// Bytes of extensions and trailers that may still come.
-    room: usize,
+    /// Number of bytes that extensions and trailers may still have.
+    spare: usize,
 }
 
 #[derive(Debug)]
 enum Place {
-    /// In the digits of a size; `None` before the first.
+    /// In the digits of a size; `None` before the first digit.
     Size(Option<u64>),
-    /// Between the size and the line's end: blanks, then perhaps extensions.
-    Behind(u64),
+    /// Spaces and tabs after the size.
+    AfterSize(u64),
     Extension(u64),
     SizeLineFeed(u64),
     Data(u64),
     DataReturn,
     DataLineFeed,
-    /// What has come of the trailers.
+    /// The trailers received so far.
     Trailers(Vec<u8>),
     End,
 }
 
-/// What the next bytes are.
+/// The next step of decoding.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Of the body.
+    /// A piece of the body.
     Data(Bytes),
-    /// Behind the body.
+    /// The trailers after the body.
     Trailers(HeaderMap),
-    /// The body is over.
+    /// The body is complete.
     End,
     /// More bytes are needed.
     More,
@@ -50,17 +50,17 @@ impl Default for Chunks {
 }
 
 impl Chunks {
-    /// At the beginning of a body.
+    /// A decoder at the start of a body.
     pub fn new() -> Self {
-        Self { place: Place::Size(None), room: ROOM }
+        Self { place: Place::Size(None), spare: MAX_EXTRA }
     }
 
-    /// True when nothing more belongs to the body.
+    /// True when the body is complete.
     pub fn is_over(&self) -> bool {
         matches!(self.place, Place::End)
     }
 
-    /// Takes the next step with these bytes; what it does not need is left in them.
+    /// Takes the next step. Bytes that it does not need stay in `bytes`.
     ///
     /// # Errors
     /// [`ResponseError::Chunk`].
@@ -77,7 +77,7 @@ impl Chunks {
             }
             let byte = bytes.get_u8();
             if let Place::Trailers(text) = &mut self.place {
-                if text.len() >= self.room {
+                if text.len() >= self.spare {
                     return Err(ResponseError::Chunk);
                 }
                 text.push(byte);
@@ -104,21 +104,21 @@ impl Chunks {
         Step::Data(bytes.split_to(count))
     }
 
-    /// The place after a byte of framing; `None` where it does not belong.
+    /// The next place after a byte of framing; `None` for an invalid byte.
     fn framing(&mut self, byte: u8) -> Option<Place> {
         Some(match (&self.place, byte) {
             (Place::Size(size), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 let digit = u64::from((byte as char).to_digit(16)?);
                 Place::Size(Some(size.unwrap_or(0).checked_mul(16)?.checked_add(digit)?))
             }
-            (Place::Size(Some(size)) | Place::Behind(size) | Place::Extension(size), b'\r') => {
+            (Place::Size(Some(size)) | Place::AfterSize(size) | Place::Extension(size), b'\r') => {
                 Place::SizeLineFeed(*size)
             }
-            (Place::Size(Some(size)) | Place::Behind(size), b' ' | b'\t') => {
-                Place::Behind(self.counted(*size)?)
+            (Place::Size(Some(size)) | Place::AfterSize(size), b' ' | b'\t') => {
+                Place::AfterSize(self.counted(*size)?)
             }
-            (Place::Size(Some(size)) | Place::Behind(size), b';') => Place::Extension(*size),
-            // A bare LF is a line's end to some (CVE-2025-4366 and its kind): here it is nothing.
+            (Place::Size(Some(size)) | Place::AfterSize(size), b';') => Place::Extension(*size),
+            // Some programs treat a bare LF as a line end (CVE-2025-4366 and similar). Here it is invalid.
             (Place::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => Place::Extension(self.counted(*size)?),
             (Place::SizeLineFeed(0), b'\n') => Place::Trailers(Vec::new()),
             (Place::SizeLineFeed(size), b'\n') => Place::Data(*size),
@@ -128,9 +128,9 @@ impl Chunks {
         })
     }
 
-    /// The size behind which one byte more is spent on what nobody reads.
+    /// Counts one byte that is ignored; `None` when there are too many.
     fn counted(&mut self, size: u64) -> Option<u64> {
-        self.room = self.room.checked_sub(1)?;
+        self.spare = self.spare.checked_sub(1)?;
         Some(size)
     }
 }
@@ -153,8 +153,8 @@ fn trailers(text: &[u8]) -> Result<HeaderMap, ResponseError> {
     }
 }
 
-/// Bytes of extensions and trailers in one body, at most.
-const ROOM: usize = 16 * 1024;
+/// Most bytes of extensions and trailers in one body.
+const MAX_EXTRA: usize = 16 * 1024;
 const MAX_TRAILERS: usize = 64;
 
 #[cfg(test)]
@@ -163,7 +163,7 @@ mod tests {
 
     use super::*;
 
-    /// What a body in these pieces is: its content, its trailers, what is left; or nothing.
+    /// Decodes a body in these pieces: its content, its number of trailers and the bytes left; `None` for an invalid or incomplete body.
     fn read(pieces: &[&[u8]]) -> Option<(Vec<u8>, usize, Vec<u8>)> {
         let (mut chunks, mut content, mut fields, mut rest) = (Chunks::new(), Vec::new(), 0, Vec::new());
         for piece in pieces {
@@ -187,7 +187,7 @@ mod tests {
         b"4\r\nfine\r\nA ;x=\"y\"\r\n0123456789\r\n00\r\nX-Sum: 42\r\nConnection: close\r\nX-Other: 1\r\n\r\nHTTP/1.1";
 
     #[test]
-    fn content_trailers_and_what_comes_behind_are_told_apart() {
+    fn content_trailers_and_following_bytes_are_separated() {
         let whole = Some((b"fine0123456789".to_vec(), 2, b"HTTP/1.1".to_vec()));
         assert_eq!(read(&[GOOD]), whole);
         assert_eq!(read(&[b"0\r\n\r\n"]), Some((Vec::new(), 0, Vec::new())));
@@ -195,9 +195,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_chunk_is_refused() {
-        let long_extension = [b"1;".as_slice(), &vec![b'x'; ROOM + 1], b"\r\na\r\n0\r\n\r\n"].concat();
-        let long_trailers = [b"0\r\nX: ".as_slice(), &vec![b'x'; ROOM], b"\r\n\r\n"].concat();
+    fn invalid_chunks_are_refused() {
+        let long_extension = [b"1;".as_slice(), &vec![b'x'; MAX_EXTRA + 1], b"\r\na\r\n0\r\n\r\n"].concat();
+        let long_trailers = [b"0\r\nX: ".as_slice(), &vec![b'x'; MAX_EXTRA], b"\r\n\r\n"].concat();
         let mut cases: Vec<&[u8]> = vec![&long_extension, &long_trailers];
         cases.extend::<[&[u8]; 14]>([
             b"\r\n",
@@ -230,18 +230,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_not_matter_how_the_bytes_come(cuts in prop::collection::vec(1..20_usize, 0..40)) {
+        fn the_result_does_not_depend_on_how_the_bytes_are_split(cuts in prop::collection::vec(1..20_usize, 0..40)) {
             let (mut pieces, mut rest) = (Vec::new(), GOOD);
             for cut in cuts.into_iter().chain([usize::MAX]) {
-                let (piece, behind) = rest.split_at(cut.min(rest.len()));
+                let (piece, next) = rest.split_at(cut.min(rest.len()));
                 pieces.push(piece);
-                rest = behind;
+                rest = next;
             }
             prop_assert_eq!(read(&pieces), read(&[GOOD]));
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_decoded_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             read(&[&bytes]);
         }
     }

@@ -1,21 +1,21 @@
-//! What the fields of an answer say of its body's end (RFC 9112 §6).
+//! The framing that the fields of a response declare (RFC 9112 §6).
 
 use super::ResponseError;
 
-/// What the fields of an answer say of its body's end, taken in one by one.
+/// The framing that the fields of a response declare. Fields are added one by one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Declared {
     /// `Content-Length`.
     pub length: Option<u64>,
-    /// True for chunks.
-    pub coded: bool,
+    /// True for `Transfer-Encoding: chunked`.
+    pub chunked: bool,
 }
 
 impl Declared {
-    /// Takes in a `Content-Length`.
+    /// Adds a `Content-Length` field.
     ///
     /// # Errors
-    /// [`ResponseError::Length`] for the second one, and for what is no number.
+    /// [`ResponseError::Length`] for a second field, or a value that is not a number.
     pub fn length(&mut self, value: &[u8]) -> Result<(), ResponseError> {
         let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
         let length = std::str::from_utf8(value).ok().filter(|_| is_number).and_then(|text| text.parse().ok());
@@ -25,27 +25,27 @@ impl Declared {
         }
     }
 
-    /// Takes in a `Transfer-Encoding`.
+    /// Adds a `Transfer-Encoding` field.
     ///
     /// # Errors
-    /// [`ResponseError::Coding`] for the second one, and for any besides `chunked`.
+    /// [`ResponseError::Coding`] for a second field, or a coding other than `chunked`.
     pub fn coding(&mut self, value: &[u8]) -> Result<(), ResponseError> {
-        if self.coded || !value.eq_ignore_ascii_case(b"chunked") {
+        if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
             return Err(ResponseError::Coding);
         }
-        self.coded = true;
+        self.chunked = true;
         Ok(())
     }
 
-    /// All of it, once every field was taken in.
+    /// Checks the result after all fields were added.
     ///
     /// # Errors
-    /// [`ResponseError::TwoFramings`]; [`ResponseError::Coding`] for chunks from a server that does not know them (RFC 9112 §6.1).
-    pub fn whole(self, is_http11: bool) -> Result<Self, ResponseError> {
+    /// [`ResponseError::TwoFramings`]; [`ResponseError::Coding`] for chunks in HTTP/1.0 (RFC 9112 §6.1).
+    pub fn checked(self, is_http11: bool) -> Result<Self, ResponseError> {
         match self {
-            Self { length: Some(_), coded: true } => Err(ResponseError::TwoFramings),
-            Self { coded: true, .. } if !is_http11 => Err(ResponseError::Coding),
-            whole => Ok(whole),
+            Self { length: Some(_), chunked: true } => Err(ResponseError::TwoFramings),
+            Self { chunked: true, .. } if !is_http11 => Err(ResponseError::Coding),
+            declared => Ok(declared),
         }
     }
 }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_ends_at_one_place() {
+    fn contradictory_framing_is_refused() {
         let checked = |fields: &[(&str, &str)]| {
             let mut framing = Declared::default();
             for (name, value) in fields {
@@ -64,7 +64,7 @@ mod tests {
                     _ => framing.coding(value.as_bytes())?,
                 }
             }
-            framing.whole(true).map(drop)
+            framing.checked(true).map(drop)
         };
         for fine in [&[][..], &[("content-length", "0")], &[("transfer-encoding", "Chunked")]] {
             assert_eq!(checked(fine), Ok(()), "{fine:?}");
@@ -78,6 +78,6 @@ mod tests {
         for coding in ["gzip, chunked", "identity", "chunked, chunked"] {
             assert_eq!(checked(&[("transfer-encoding", coding)]), Err(ResponseError::Coding), "{coding}");
         }
-        assert_eq!(Declared { length: None, coded: true }.whole(false), Err(ResponseError::Coding));
+        assert_eq!(Declared { length: None, chunked: true }.checked(false), Err(ResponseError::Coding));
     }
 }

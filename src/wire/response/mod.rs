@@ -1,5 +1,5 @@
-//! An upstream's answer as it comes over HTTP/1.1 (RFC 9112): its head, and where its body ends. httparse reads the head; here
-//! is decided what may be believed of it.
+//! Reads upstream responses over HTTP/1.1 (RFC 9112): the head and the framing of the body. httparse parses the head; this module
+//! checks it.
 
 mod body;
 mod chunks;
@@ -16,53 +16,53 @@ use super::fields::is_hop_by_hop;
 pub use body::{Framing, Next};
 pub use declared::Declared;
 
-/// Why an answer is not passed on: it is none, or where it ends is in doubt, or would be for the client.
+/// Why a response is not forwarded: it is invalid, or its end is ambiguous.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseError {
-    /// A head that is none.
-    #[error("the answer's head cannot be read: {0}")]
+    /// The head is invalid.
+    #[error("the response head is invalid: {0}")]
     Head(#[from] httparse::Error),
-    /// Both `Content-Length` and `Transfer-Encoding`: perhaps somebody split an answer in two (RFC 9112 §6.3).
-    #[error("the answer has two framings")]
+    /// Both `Content-Length` and `Transfer-Encoding`: a sign of response splitting (RFC 9112 §6.3).
+    #[error("the response has both Content-Length and Transfer-Encoding")]
     TwoFramings,
-    /// A transfer coding besides `chunked`: nobody asked for it (RFC 9112 §7.4), and the client would not hear of it.
-    #[error("the answer's transfer coding is not understood")]
+    /// A transfer coding other than `chunked`. The request did not allow it (RFC 9112 §7.4), and it would be lost on the way to the client.
+    #[error("the response's transfer coding is not supported")]
     Coding,
-    /// Two lengths, or one that is no number (RFC 9110 §8.6).
-    #[error("the answer's length is not one number")]
+    /// More than one `Content-Length`, or one that is not a number (RFC 9110 §8.6).
+    #[error("the response has more than one Content-Length, or an invalid one")]
     Length,
-    /// A chunk, or a trailer, that is none (RFC 9112 §7.1).
-    #[error("the answer's chunks cannot be read")]
+    /// An invalid chunk or trailer (RFC 9112 §7.1).
+    #[error("the response has an invalid chunk or trailer")]
     Chunk,
-    /// The connection ended in the middle of it.
-    #[error("the connection was closed within an answer")]
+    /// The connection closed before the end of the response.
+    #[error("the connection closed before the end of the response")]
     Incomplete,
 }
 
-/// An answer's head.
+/// The head of a response.
 #[derive(Debug)]
 pub struct ResponseHead {
     /// The status.
     pub status: StatusCode,
-    /// What the upstream calls it, when that is not the usual name.
+    /// The reason phrase, if it is not the usual one.
     pub reason: Option<ReasonPhrase>,
-    /// Its fields as they came, but for a `Connection` that says no more than how long this one lasts.
+    /// The fields as received, except a `Connection` field that is only `close` or `keep-alive`.
     pub fields: HeaderMap,
-    /// True when all of them may go on: none is hop-by-hop, none sets a cookie.
+    /// True when all fields can be forwarded unchanged: none is hop-by-hop and none sets a cookie.
     pub plain: bool,
-    /// True when one of them holds a URL that may name an upstream.
+    /// True when a field holds a URL that may name an upstream.
     pub has_urls: bool,
-    /// How the body ends.
+    /// The framing of the body.
     pub framing: Framing,
-    /// False when the connection ends with this answer.
+    /// False when the connection cannot be used again after this response.
     pub persists: bool,
 }
 
 impl ResponseHead {
-    /// Takes one head out of `bytes`; `None` when it has not come whole. `to_head` for an answer to HEAD.
+    /// Takes one head from `bytes`; `None` when it is incomplete. `to_head` is true for a response to HEAD.
     ///
     /// # Errors
-    /// [`ResponseError`], for what never will be a head, or none with one end.
+    /// [`ResponseError`] for an invalid head or ambiguous framing.
     pub fn parse(bytes: &mut Bytes, to_head: bool) -> Result<Option<Self>, ResponseError> {
         let mut room = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let mut response = httparse::Response::new(&mut []);
@@ -75,16 +75,16 @@ impl ResponseHead {
         let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
         let status = status.ok_or(httparse::Error::Status)?;
         let is_http11 = response.version == Some(1);
-        let never_has_body = status_without_body(status);
+        let never_has_body = is_without_body(status);
 
-        // And room for one of the gateway's.
+        // One more, for a field that the gateway adds.
         let mut fields = HeaderMap::with_capacity(response.headers.len() + 1);
         let mut declared = Declared::default();
         let (mut keeps, mut closes, mut plain, mut has_urls) = (is_http11, false, true, false);
         for field in response.headers.iter() {
             let name =
                 HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| httparse::Error::HeaderName)?;
-            // A slice of what came, not a copy.
+            // A slice of the received bytes, not a copy.
             let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value))
                 .map_err(|_| httparse::Error::HeaderValue)?;
             match name {
@@ -104,20 +104,20 @@ impl ResponseHead {
                 _ => {}
             }
             if never_has_body && matches!(name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING) {
-                // A framing of a body that does not exist: over HTTP/2 some clients take the response for a broken one.
+                // These fields describe a body that does not exist. Over HTTP/2 some clients refuse such a response.
                 continue;
             }
             plain &= name != header::SET_COOKIE && !is_hop_by_hop(&name);
             fields.append(name, value);
         }
-        let declared = declared.whole(is_http11)?;
+        let declared = declared.checked(is_http11)?;
         let reason = response.reason.filter(|reason| Some(*reason) != status.canonical_reason());
         let reason = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
         bytes.advance(length);
 
         let framing = match declared {
             _ if to_head || never_has_body => Framing::NONE,
-            Declared { coded: true, .. } => Framing::chunked(),
+            Declared { chunked: true, .. } => Framing::chunked(),
             Declared { length: Some(length), .. } => Framing::Length(length),
             Declared { .. } => Framing::Closing,
         };
@@ -127,10 +127,10 @@ impl ResponseHead {
     }
 }
 
-/// True for a response that has no body, whatever its fields say (RFC 9112 §6.3). Its `Content-Length` and `Transfer-Encoding` do not
-/// go on: 1xx and 204 must not have them (RFC 9110 §8.6, RFC 9112 §6.1), and a 304 may do without. A response to HEAD keeps its
-/// length, which is that of GET.
-fn status_without_body(status: StatusCode) -> bool {
+/// True for a status without a body, regardless of the fields (RFC 9112 §6.3). `Content-Length` and `Transfer-Encoding` are removed:
+/// 1xx and 204 must not have them (RFC 9110 §8.6, RFC 9112 §6.1), and 304 does not need them. A response to HEAD keeps the length that
+/// GET would give.
+fn is_without_body(status: StatusCode) -> bool {
     status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
@@ -138,7 +138,7 @@ fn lists(field: &[u8], option: &[u8]) -> bool {
     field.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(option))
 }
 
-/// Fields an answer may have.
+/// Most fields of a response.
 const MAX_FIELDS: usize = 100;
 
 #[cfg(test)]
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_says_how_its_body_ends_and_whether_the_connection_stays() {
+    fn a_head_gives_the_framing_and_whether_the_connection_persists() {
         for (text, to_head, framing, persists) in [
             ("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nrest", false, "Length(4)", true),
             ("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nrest", true, "Length(0)", true),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_head_is_none_yet_and_a_wrong_one_never() {
+    fn an_incomplete_head_waits_and_an_invalid_head_fails() {
         let mut half = Bytes::from_static(b"HTTP/1.1 200 OK\r\nX: y\r\n");
         assert!(ResponseHead::parse(&mut half, false).unwrap().is_none());
         assert_eq!(half.len(), 23, "nothing is lost");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_without_a_body_keeps_no_framing() {
+    fn a_status_without_a_body_loses_its_framing_fields() {
         for (status, to_head, framing) in [
             (103, false, false),
             (204, false, false),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unusual_reason_is_kept() {
+    fn an_unusual_reason_phrase_is_kept() {
         let mut bytes = Bytes::from_static(b"HTTP/1.1 200 Fine\r\nContent-Length: 0\r\n\r\n");
         let answer = ResponseHead::parse(&mut bytes, false).unwrap().unwrap();
         assert_eq!(answer.reason.unwrap().as_bytes(), b"Fine");

@@ -1,21 +1,21 @@
-//! Walks along the mask's literal text and a name together, forgiving case, blanks and dashes, and notes each place
-//! where it had to.
+//! Compares the literal text of a mask with a name character by character. Differences in case, spaces and dashes are tolerated and
+//! recorded.
 
-use crate::policy::mask::{is_blank, is_invisible};
+use crate::policy::mask::{is_invisible, is_space};
 
-/// A name that follows the literal text but for the differences.
+/// A name that matches the literal text except for the recorded differences.
 pub(super) struct Aligned {
     /// What differs and where, in order.
     pub(super) differences: Vec<String>,
-    /// True when a blank of the literal text is missing.
-    pub(super) lacks_blanks: bool,
-    /// Where in the name (bytes) the literal text ends.
+    /// True when a space of the literal text is missing.
+    pub(super) lacks_spaces: bool,
+    /// Byte offset in the name at which the literal text ends.
     pub(super) rest: usize,
-    /// How much of the literal text (bytes) the name holds; less than all when the name ends before its dash or blank.
+    /// Number of bytes of the literal text that the name holds. Less than its length when the name ends before the last dash or space.
     pub(super) literal_used: usize,
 }
 
-/// Lays `name` beside `literal`; `None` when a letter differs by more than case. Case is noted when it counts.
+/// Compares `name` with `literal`; `None` when a letter differs by more than case. Case is recorded if `case_counts`.
 pub(super) fn align(literal: &str, name: &str, case_counts: bool) -> Option<Aligned> {
     let mut walk = Walk {
         literal: literal.char_indices().collect(),
@@ -24,13 +24,13 @@ pub(super) fn align(literal: &str, name: &str, case_counts: bool) -> Option<Alig
         at: 0,
         seen: 0,
         cased_word: None,
-        lacks_blanks: false,
+        lacks_spaces: false,
         case_counts,
     };
-    walk.skip_leading_blanks();
+    walk.skip_leading_spaces();
     while walk.at < walk.literal.len() {
         if walk.name_ended() {
-            let rest_is_punctuation = walk.literal[walk.at..].iter().all(|&(_, c)| is_blank(c) || is_dash(c));
+            let rest_is_punctuation = walk.literal[walk.at..].iter().all(|&(_, c)| is_space(c) || is_dash(c));
             if !rest_is_punctuation {
                 return None;
             }
@@ -44,19 +44,19 @@ pub(super) fn align(literal: &str, name: &str, case_counts: bool) -> Option<Alig
         rest: offset(&walk.name, walk.seen, name.len()),
         literal_used: offset(&walk.literal, walk.at, literal.len()),
         differences: walk.differences,
-        lacks_blanks: walk.lacks_blanks,
+        lacks_spaces: walk.lacks_spaces,
     })
 }
 
-/// The last word before a place, with the dash that follows it: `acme -`.
+/// The last word before a position, with the dash after it: `acme -`.
 pub(super) fn context(before: &str) -> &str {
-    let before = before.trim_matches(is_blank);
-    let word = before.trim_end_matches(|c| is_blank(c) || is_dash(c));
-    let start = word.char_indices().rev().find(|&(_, c)| is_blank(c)).map_or(0, |(at, c)| at + c.len_utf8());
+    let before = before.trim_matches(is_space);
+    let word = before.trim_end_matches(|c| is_space(c) || is_dash(c));
+    let start = word.char_indices().rev().find(|&(_, c)| is_space(c)).map_or(0, |(at, c)| at + c.len_utf8());
     &before[start..]
 }
 
-/// The name with plain hyphens, single blanks, and none at its ends.
+/// The name with plain hyphens, single spaces, and no spaces at its ends.
 pub(super) fn tidy(name: &str) -> String {
     let plain: String = name
         .chars()
@@ -64,7 +64,7 @@ pub(super) fn tidy(name: &str) -> String {
         .map(|c| {
             if is_dash(c) {
                 '-'
-            } else if is_blank(c) {
+            } else if is_space(c) {
                 ' '
             } else {
                 c
@@ -74,12 +74,12 @@ pub(super) fn tidy(name: &str) -> String {
     plain.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// Hyphen, and what word processors make of one.
+/// True for a hyphen and the dashes that word processors put in its place.
 pub(super) fn is_dash(c: char) -> bool {
     matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
 }
 
-/// True when two characters are the same letter but for case.
+/// True when two characters are the same letter, in any case.
 pub(super) fn same_letter(a: char, b: char) -> bool {
     a == b || a.to_lowercase().eq(b.to_lowercase())
 }
@@ -92,28 +92,28 @@ struct Walk {
     at: usize,
     /// Position in `name`.
     seen: usize,
-    /// Start of the word whose case was already noted.
+    /// Start of the word whose case was already recorded.
     cased_word: Option<usize>,
-    lacks_blanks: bool,
+    lacks_spaces: bool,
     case_counts: bool,
 }
 
 impl Walk {
-    /// True when only blanks are left, which the caller judges as a missing group.
+    /// True when only spaces are left. The caller reports this as a missing group.
     fn name_ended(&self) -> bool {
-        self.name[self.seen..].iter().all(|&(_, c)| is_blank(c))
+        self.name[self.seen..].iter().all(|&(_, c)| is_space(c))
     }
 
-    fn skip_leading_blanks(&mut self) {
-        if self.literal.first().is_some_and(|&(_, c)| is_blank(c)) {
+    fn skip_leading_spaces(&mut self) {
+        if self.literal.first().is_some_and(|&(_, c)| is_space(c)) {
             return;
         }
-        while let Some(&(_, c)) = self.name.get(self.seen).filter(|&&(_, c)| is_blank(c)) {
+        while let Some(&(_, c)) = self.name.get(self.seen).filter(|&&(_, c)| is_space(c)) {
             if self.seen == 0 {
                 self.differences.push(if c == ' ' {
-                    "blank at the beginning".to_owned()
+                    "space at the beginning".to_owned()
                 } else {
-                    format!("{} at the beginning", blank_name(c))
+                    format!("{} at the beginning", space_name(c))
                 });
             }
             self.seen += 1;
@@ -124,16 +124,16 @@ impl Walk {
         let (offset, wanted) = self.literal[self.at];
         let (_, found) = self.name[self.seen];
         let place = context(&literal[..offset]);
-        if wanted == found && !is_blank(wanted) {
+        if wanted == found && !is_space(wanted) {
             self.at += 1;
             self.seen += 1;
         } else if is_invisible(found) && !is_invisible(wanted) {
-            self.differences.push(format!("{} after `{place}`", blank_name(found)));
+            self.differences.push(format!("{} after `{place}`", space_name(found)));
             self.seen += 1;
-        } else if is_blank(wanted) {
-            self.blanks(place)?;
-        } else if is_blank(found) {
-            self.differences.push(format!("{} after `{place}`, where the mask has none", blank_name(found)));
+        } else if is_space(wanted) {
+            self.spaces(place)?;
+        } else if is_space(found) {
+            self.differences.push(format!("{} after `{place}`, where the mask has none", space_name(found)));
             self.seen += run(&self.name[self.seen..]);
         } else if is_dash(wanted) && is_dash(found) {
             self.differences.push(format!(
@@ -154,8 +154,8 @@ impl Walk {
         Some(())
     }
 
-    /// The mask has blanks here: compares the whole runs.
-    fn blanks(&mut self, place: &str) -> Option<()> {
+    /// Compares a run of spaces in the mask with the name.
+    fn spaces(&mut self, place: &str) -> Option<()> {
         let wanted = run(&self.literal[self.at..]);
         let found = run(&self.name[self.seen..]);
         let same = self.literal[self.at..self.at + wanted]
@@ -169,16 +169,16 @@ impl Walk {
             if !next_to_dash && self.literal.len() < 5 {
                 return None;
             }
-            self.lacks_blanks = true;
-            self.differences.push(format!("missing blank after `{place}`"));
+            self.lacks_spaces = true;
+            self.differences.push(format!("missing space after `{place}`"));
         } else if let Some(odd) = odd {
-            self.differences.push(format!("{} after `{place}`", blank_name(odd)));
+            self.differences.push(format!("{} after `{place}`", space_name(odd)));
         } else {
             self.differences.push(match (found, wanted) {
-                (2, 1) => format!("double blank after `{place}`"),
-                (found, 1) => format!("{found} blanks instead of one after `{place}`"),
-                (1, wanted) => format!("one blank instead of {wanted} after `{place}`"),
-                (found, wanted) => format!("{found} blanks instead of {wanted} after `{place}`"),
+                (2, 1) => format!("double space after `{place}`"),
+                (found, 1) => format!("{found} spaces instead of one after `{place}`"),
+                (1, wanted) => format!("one space instead of {wanted} after `{place}`"),
+                (found, wanted) => format!("{found} spaces instead of {wanted} after `{place}`"),
             });
         }
         self.at += wanted;
@@ -197,12 +197,12 @@ impl Walk {
     }
 }
 
-/// How many blanks stand at the beginning.
+/// Number of leading spaces.
 fn run(chars: &[(usize, char)]) -> usize {
-    chars.iter().take_while(|&&(_, c)| is_blank(c)).count()
+    chars.iter().take_while(|&&(_, c)| is_space(c)).count()
 }
 
-/// The word around a position, and where it starts.
+/// The start of the word at a position, and the word.
 fn word<'a>(chars: &[(usize, char)], at: usize, text: &'a str) -> (usize, &'a str) {
     let is_part = |&&(_, c): &&(usize, char)| c.is_alphanumeric();
     let before = chars[..at].iter().rev().take_while(is_part).count();
@@ -212,15 +212,15 @@ fn word<'a>(chars: &[(usize, char)], at: usize, text: &'a str) -> (usize, &'a st
     (start, &text[start..end])
 }
 
-fn blank_name(c: char) -> String {
+fn space_name(c: char) -> String {
     let name = match c {
-        ' ' => return "blank".to_owned(),
+        ' ' => return "space".to_owned(),
         '\t' => "tab",
         '\n' | '\r' => "line break",
-        '\u{a0}' | '\u{202f}' => "non-breaking blank",
+        '\u{a0}' | '\u{202f}' => "non-breaking space",
         c if is_invisible(c) => "invisible character",
         c if c.is_control() => "control character",
-        _ => "unusual blank",
+        _ => "unusual space",
     };
     format!("{name} (U+{:04X})", u32::from(c))
 }

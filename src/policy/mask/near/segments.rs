@@ -1,19 +1,19 @@
-//! Compares a name with the mask's literal text part by part: another tenant, or a misspelt word.
+//! Compares a name with the literal text of a mask part by part. Finds another tenant or a misspelled word.
 
 use strsim::osa_distance;
 
 use super::align::{is_dash, same_letter};
-use crate::policy::mask::is_blank;
+use crate::policy::mask::is_space;
 
-/// `Campaign - globex - x` beside `Campaign - acme - `: the one part that differs, if the others agree.
+/// Reports the one part or word that differs, as in `Campaign - globex - x` for the mask `Campaign - acme - `.
 pub(super) fn compare(literal: &str, name: &str) -> Option<String> {
     by_parts(literal, name).or_else(|| by_words(literal, name))
 }
 
-/// The one part between loose dashes that differs, if the others agree.
+/// Reports the one part between loose dashes that differs, if all others agree.
 pub(super) fn by_parts(literal: &str, name: &str) -> Option<String> {
     let mut wanted = parts(literal);
-    // The literal text must end with a dash, or its last part would run into the group.
+    // The literal text must end with a dash. Otherwise its last part and the group would be one part.
     if !wanted.pop()?.is_empty() || wanted.is_empty() {
         return None;
     }
@@ -31,7 +31,7 @@ pub(super) fn by_parts(literal: &str, name: &str) -> Option<String> {
         (0, true) => Some(format!("spelling: `{found}` where the mask has `{wanted}`")),
         (0, false) => None,
         (_, _) if found.is_empty() => {
-            Some(format!("missing tenant: nothing stands where the mask has `{wanted}`"))
+            Some(format!("missing tenant: the name has no text where the mask has `{wanted}`"))
         }
         (_, true) => {
             Some(format!("other tenant: `{found}` where the mask has `{wanted}` (or a misspelling of it)"))
@@ -40,30 +40,30 @@ pub(super) fn by_parts(literal: &str, name: &str) -> Option<String> {
     }
 }
 
-/// For literal text such as `Campaign `: as many words of the name as it has itself.
+/// For literal text such as `Campaign `: compares it with the same number of words of the name.
 fn by_words(literal: &str, name: &str) -> Option<String> {
     let words = |text: &str, count: usize| {
-        text.split(is_blank).filter(|word| !word.is_empty()).take(count).collect::<Vec<_>>().join(" ")
+        text.split(is_space).filter(|word| !word.is_empty()).take(count).collect::<Vec<_>>().join(" ")
     };
     let wanted = words(literal, usize::MAX);
     let found = words(name, wanted.split(' ').count());
     is_close(&wanted, &found).then(|| format!("spelling: `{found}` where the mask has `{wanted}`"))
 }
 
-/// The text split at dashes that have a blank (or an end) beside them, without the blanks.
+/// The text split at dashes that have a space (or an end) beside them, without the spaces.
 fn parts(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
     for (at, dash) in text.char_indices().filter(|&(_, c)| is_dash(c)) {
         let end = at + dash.len_utf8();
-        let loose = text[..at].chars().next_back().is_none_or(is_blank)
-            || text[end..].chars().next().is_none_or(is_blank);
+        let loose = text[..at].chars().next_back().is_none_or(is_space)
+            || text[end..].chars().next().is_none_or(is_space);
         if loose {
-            parts.push(text[start..at].trim_matches(is_blank));
+            parts.push(text[start..at].trim_matches(is_space));
             start = end;
         }
     }
-    parts.push(text[start..].trim_matches(is_blank));
+    parts.push(text[start..].trim_matches(is_space));
     parts
 }
 
@@ -72,7 +72,7 @@ fn same_text(a: &str, b: &str) -> bool {
     a.chars().all(|a| b.next().is_some_and(|b| same_letter(a, b))) && b.next().is_none()
 }
 
-/// One or two letters apart, by the length of the word.
+/// True when the words differ in one or two letters, depending on their length.
 fn is_close(wanted: &str, found: &str) -> bool {
     let allowed = match wanted.chars().count() {
         0..=2 => return false,
