@@ -120,7 +120,7 @@ async fn an_outage_of_ims_ends_the_session_only_after_the_grace_time() {
         assert_eq!(groups(&world, &alice).await, "delivery,workflow");
     }
     world.clock.advance(INTERVAL);
-    world.eventually(|| logs::say("groups could not be asked for in the grace time")).await;
+    world.eventually(|| logs::say("IMS did not say the groups within the grace time")).await;
     world.eventually(|| !world.campaign.logoffs().is_empty()).await;
     assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);
     world.stop().await;
