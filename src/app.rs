@@ -5,34 +5,28 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::HeaderValue;
 use rustls::ServerConfig;
 use rustls_pki_types::ServerName;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 mod handler;
+mod snapshot;
 
 use crate::admin::{self, Admin};
-use crate::auth::{self, Authenticator, Services, Tasks};
-use crate::campaign::CampaignClient;
+use crate::auth::{self, Authenticator};
 use crate::clock::Clock;
 use crate::config::{self, Config, ListenAddress, UpstreamAddress};
-use crate::crypto::KeyPurpose;
-use crate::http_client::{self, Dialer, Endpoint, HttpClient, Target};
-use crate::ims::ImsClient;
-use crate::policy::cookies::CookieNames;
+use crate::http_client::{self, Dialer, Endpoint, Target};
 use crate::policy::response_urls::ResponseUrls;
 use crate::proxy::{Proxy, Upstreams};
 use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
-use crate::session::{
-    self, Attempts, EndedSession, Lifetimes, SavedForms, Sessions, Signer, StoreStartError,
-};
+use crate::session::StoreStartError;
 use crate::telemetry::{AccessLog, Metrics};
-use crate::web::{Gate, HostLines, RateLimiter, SignInLimiter, Site, Snapshot, Stopping, WorkerView};
-use crate::wire::fields::header_text;
+use crate::web::{Gate, Snapshot, Stopping, WorkerView};
 
 /// The gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +60,8 @@ pub struct Gateway {
     files: Vec<SocketFile>,
     auth: Arc<Authenticator>,
     stopping: Arc<Stopping>,
+    /// What the next request of each worker is served with.
+    views: Vec<Arc<ArcSwap<WorkerView>>>,
     workers: Workers,
     control: JoinSet<()>,
     /// Tells the cleanup of ended sessions to finish, and when it has.
@@ -78,8 +74,9 @@ impl Gateway {
         let campaign = &config.instance.campaign;
         let endpoints = endpoints(campaign)?;
         let (ended, to_clean_up) = mpsc::channel(auth::QUEUE);
-        let auth = Arc::new(authenticator(config, endpoints.clone(), clock.clone(), ended)?);
-        let snapshot = Arc::new(snapshot(config, &auth));
+        let services = Arc::new(snapshot::services(config, &clock, ended)?);
+        let auth = Arc::new(snapshot::authenticator(config, endpoints.clone(), services)?);
+        let snapshot = Arc::new(snapshot::snapshot(config, &auth, None));
         let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
         let upstreams = Arc::new(Upstreams::new(endpoints.into_iter().zip(weights).collect(), campaign));
         let mut bound = listen(config)?;
@@ -117,12 +114,25 @@ impl Gateway {
         let https = bound.iter().filter_map(|bound| bound.address).collect();
         let names = bound.iter().map(|bound| bound.name.clone()).collect();
         let files = bound.iter_mut().filter_map(|bound| bound.file.take()).collect();
-        let workers = Workers::start(workers(config, &snapshot, &clock, &upstreams, &tls, bound, &metrics)?)?;
+        let (workers, views) = workers(config, &snapshot, &clock, &upstreams, &tls, bound, &metrics)?;
+        let workers = Workers::start(workers)?;
         let closing = CancellationToken::new();
         let cleanup = tokio::spawn(auth::run_cleanup(auth.clone(), to_clean_up, closing.clone()));
         let cleanup = (closing, cleanup);
         let stopping = snapshot.stopping.clone();
-        Ok(Self { https, http_redirect, admin, names, files, auth, stopping, workers, control, cleanup })
+        Ok(Self {
+            https,
+            http_redirect,
+            admin,
+            names,
+            files,
+            auth,
+            stopping,
+            views,
+            workers,
+            control,
+            cleanup,
+        })
     }
 
     /// True once logins can begin.
@@ -157,67 +167,6 @@ impl Gateway {
     }
 }
 
-/// Opens the store, and builds what signs people in.
-fn authenticator(
-    config: &Config,
-    campaign: Vec<Endpoint>,
-    clock: Clock,
-    ended: mpsc::Sender<EndedSession>,
-) -> Result<Authenticator, StartError> {
-    let instance = config.instance.clone();
-    let ims_connector = ims_connector(&instance.ims)?;
-    let ims_http = HttpClient::new(ims_connector, instance.ims.timeout);
-    let lifetimes =
-        Lifetimes { idle: config.session.idle_timeout, absolute: config.session.absolute_timeout };
-    let origin = instance.ims.origin();
-    let opened = session::open(&config.session.store, &origin, lifetimes, &clock)?;
-    let saved_forms = SavedForms::new(opened.vault.clone(), config.session.login_timeout, clock.clone());
-    let services = Services {
-        saved_forms,
-        sessions: Sessions::new(opened.vault, opened.cached, lifetimes, clock.clone()).reporting(ended),
-        signer: Signer::new(origin.clone())?,
-        sealer: opened.keys.sealer(KeyPurpose::LoginCookie),
-        attempts: Attempts::default(),
-        tasks: Tasks::new(Handle::current()),
-        clock: clock.clone(),
-    };
-    Ok(Authenticator {
-        ims: ImsClient::new(instance.clone(), ims_http, clock),
-        campaign: CampaignClient::new(campaign, SOAP_DEADLINE),
-        cookies: CookieNames::new(config.session.cookie_suffix.as_ref()),
-        max_per_user: config.session.max_per_user,
-        login_timeout: config.session.login_timeout,
-        absolute_timeout: config.session.absolute_timeout,
-        services: Arc::new(services),
-        origin,
-        instance,
-    })
-}
-
-/// All that the configuration decides for requests.
-fn snapshot(config: &Config, auth: &Arc<Authenticator>) -> Snapshot {
-    let host = auth.origin.split_once("://").map_or("", |(_, host)| host);
-    let site = Site {
-        instance: config.instance.clone(),
-        auth: auth.clone(),
-        host: HostLines::new(header_text(host)),
-        forward_auth_secret: config.listen.forward_auth_secret.clone(),
-    };
-    Snapshot {
-        sites: vec![Arc::new(site)],
-        limits: config.limits,
-        hsts: config.listen.hsts.map(hsts),
-        rate: config.limits.requests().map(|rate| Arc::new(RateLimiter::new(rate))),
-        sign_ins: config.limits.sign_ins().map(|rate| Arc::new(SignInLimiter::new(rate))),
-        stopping: Arc::default(),
-    }
-}
-
-/// RFC 6797 §6.1, for this host alone: what the others of its domain speak is not known here.
-fn hsts(lasts: Duration) -> HeaderValue {
-    header_text(&format!("max-age={}", lasts.as_secs()))
-}
-
 /// Every place that the configuration names.
 fn listen(config: &Config) -> io::Result<Vec<Bound>> {
     let (listen, download) = (&config.listen, config.limits.download_timeout);
@@ -248,8 +197,8 @@ fn workers(
     tls: &Arc<ServerConfig>,
     bound: Vec<Bound>,
     metrics: &Metrics,
-) -> io::Result<Vec<Worker<Gate>>> {
-    let mut workers = Vec::new();
+) -> io::Result<(Vec<Worker<Gate>>, Vec<Arc<ArcSwap<WorkerView>>>)> {
+    let (mut workers, mut views) = (Vec::new(), Vec::new());
     let admission = Arc::new(Admission::new(&config.limits));
     let mut limits = config.limits;
     limits.buffer_bytes /= u64::try_from(config.listen.workers.max(1)).unwrap_or(1);
@@ -257,6 +206,8 @@ fn workers(
     for counters in metrics.workers() {
         let proxy = Arc::new(Proxy::new(upstreams, &urls, &config.limits, counters));
         let view = WorkerView { snapshot: snapshot.clone(), proxies: Box::new([proxy]) };
+        let view = Arc::new(ArcSwap::from_pointee(view));
+        views.push(view.clone());
         workers.push(Worker {
             sockets: Vec::new(),
             tls: tls.clone(),
@@ -274,7 +225,7 @@ fn workers(
             worker.sockets.push(socket);
         }
     }
-    Ok(workers)
+    Ok((workers, views))
 }
 
 /// The way to IMS.

@@ -38,7 +38,7 @@ use crate::wire::framing::{self, FramingError};
 #[derive(Debug)]
 pub struct Gate {
     /// What the next request is served with.
-    view: ArcSwap<WorkerView>,
+    view: Arc<ArcSwap<WorkerView>>,
     routes: Router,
     clock: Clock,
     access: AccessLog,
@@ -46,9 +46,14 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate that serves requests with this view.
-    pub fn new(view: WorkerView, clock: Clock, access: AccessLog, counters: Arc<Counters>) -> Self {
-        Self { view: ArcSwap::from_pointee(view), routes: routes(), clock, access, counters }
+    /// A gate that serves each request with the view of that moment.
+    pub fn new(
+        view: Arc<ArcSwap<WorkerView>>,
+        clock: Clock,
+        access: AccessLog,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self { view, routes: routes(), clock, access, counters }
     }
 
     /// Writes the lines of the access log that are still buffered; to be called from time to time, and at the end.

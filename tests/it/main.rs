@@ -69,6 +69,7 @@ mod sign_out_everywhere;
 mod silent_sign_in;
 mod single_connection;
 mod slow_readers;
+mod snapshots;
 mod stale_callbacks;
 mod stalled_uploads;
 mod streaming;

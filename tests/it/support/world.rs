@@ -154,6 +154,13 @@ impl World {
         Gateway::start(&config, self.tls.clone(), self.clock.clone()).await.unwrap()
     }
 
+    /// The gateway's configuration with this change. The gateway does not use it yet.
+    pub fn changed(&self, change: impl FnOnce(&mut Config)) -> Config {
+        let mut config = self.config.clone();
+        change(&mut config);
+        config
+    }
+
     /// The same world after the gateway was stopped and, some time later, started again.
     pub async fn restarted_after(self, pause: Duration) -> Self {
         self.gateway.stop().await;

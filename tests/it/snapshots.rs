@@ -1,0 +1,66 @@
+//! One configuration in place of another while requests are served.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use imsgate::internal::PublicPaths;
+
+use crate::support::World;
+
+/// A path that is public in one of the two configurations only.
+const PATH: &str = "/demo/echo";
+
+fn public(world: &World, is_public: bool) -> imsgate::config::Config {
+    world.changed(|config| {
+        let mut instance = (*config.instance).clone();
+        if is_public {
+            instance.campaign.public_paths = PublicPaths::parse([PATH]).unwrap();
+        }
+        config.instance = Arc::new(instance);
+    })
+}
+
+#[tokio::test]
+async fn a_request_is_served_with_one_configuration_while_another_replaces_it() {
+    let world = World::start().await;
+    let (closed, open) = (public(&world, false), public(&world, true));
+    let alice = world.signed_in("alice").await;
+    let stranger = world.browser();
+    assert_eq!(stranger.get_json(PATH).await.status, StatusCode::UNAUTHORIZED);
+
+    // A request in progress ends as it began.
+    let slow = alice.get("/demo/slow/600");
+    let swap = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        world.gateway.apply(&open).unwrap();
+        stranger.get_json(PATH).await.status
+    };
+    let (slow, status) = tokio::join!(slow, swap);
+    assert_eq!((slow.status, status), (StatusCode::OK, StatusCode::OK));
+
+    // Under load every response belongs to one of the two, and the session lives on in both.
+    let load = async {
+        for _ in 0..100 {
+            let status = stranger.get_json(PATH).await.status;
+            assert!([StatusCode::OK, StatusCode::UNAUTHORIZED].contains(&status), "{status}");
+            assert_eq!(alice.get_json(PATH).await.status, StatusCode::OK);
+        }
+    };
+    let swaps = async {
+        loop {
+            world.gateway.apply(&closed).unwrap();
+            tokio::time::sleep(Duration::from_millis(3)).await;
+            world.gateway.apply(&open).unwrap();
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    };
+    tokio::select! {
+        () = load => {}
+        () = swaps => {}
+    }
+    world.gateway.apply(&closed).unwrap();
+    assert_eq!(stranger.get_json(PATH).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(alice.get_json("/ims/me").await.status, StatusCode::OK);
+    world.stop().await;
+}
