@@ -40,7 +40,7 @@ fn a_promise_without_a_test_and_a_test_that_is_gone_are_found() {
     let compiled = compiled_tests();
     for name in [
         "promises::every_named_test_exists",
-        "policy::path::tests::ordinary_paths_stay_as_they_came",
+        "policy::path::tests::ordinary_paths_are_unchanged",
         "policy::cookies::tests::no_spelling_brings_a_gateway_or_campaign_session_through",
         "session::tests::redis::one_server_fulfils_the_contract",
         "e2e/wire.test.mjs: Campaign gets no byte of a request that needs a login",
@@ -51,8 +51,8 @@ fn a_promise_without_a_test_and_a_test_that_is_gone_are_found() {
         "promises::promises",
         "promises::every_named_test",
         "policy::path::tests::no_such_test",
-        "policy::path::other::ordinary_paths_stay_as_they_came",
-        "policy::nothing::tests::ordinary_paths_stay_as_they_came",
+        "policy::path::other::ordinary_paths_are_unchanged",
+        "policy::nothing::tests::ordinary_paths_are_unchanged",
         "every_named_test_exists",
         "e2e/wire.test.mjs: Campaign gets no byte",
         "e2e/none.test.mjs: a title",

@@ -8,15 +8,13 @@ use imsgate::internal::PublicPaths;
 
 use crate::support::World;
 
-/// A path that is public in one of the two configurations only.
-const PATH: &str = "/demo/echo";
+/// A path that is public in one of the two configurations only. Campaign itself serves it to everybody.
+const PATH: &str = "/r/test";
 
 fn public(world: &World, is_public: bool) -> imsgate::config::Config {
     world.changed(|config| {
         let mut instance = (*config.instance).clone();
-        if is_public {
-            instance.campaign.public_paths = PublicPaths::parse([PATH]).unwrap();
-        }
+        instance.campaign.public_paths = PublicPaths::parse(is_public.then_some(PATH)).unwrap();
         config.instance = Arc::new(instance);
     })
 }
@@ -27,6 +25,7 @@ async fn a_request_is_served_with_one_configuration_while_another_replaces_it() 
     let (closed, open) = (public(&world, false), public(&world, true));
     let alice = world.signed_in("alice").await;
     let stranger = world.browser();
+    world.gateway.apply(&closed).unwrap();
     assert_eq!(stranger.get_json(PATH).await.status, StatusCode::UNAUTHORIZED);
 
     // A request in progress ends as it began.
