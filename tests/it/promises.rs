@@ -41,7 +41,7 @@ fn a_promise_without_a_test_and_a_test_that_is_gone_are_found() {
     for name in [
         "promises::every_named_test_exists",
         "policy::path::tests::ordinary_paths_are_unchanged",
-        "policy::cookies::tests::no_spelling_brings_a_gateway_or_campaign_session_through",
+        "policy::cookies::tests::no_spelling_of_a_gateway_or_campaign_session_cookie_passes",
         "session::tests::redis::one_server_fulfils_the_contract",
         "e2e/wire.test.mjs: Campaign gets no byte of a request that needs a login",
     ] {
