@@ -45,6 +45,9 @@ pub enum StartError {
     Store(#[from] StoreStartError),
 }
 
+/// What the next request of one worker is served with; shared with its gate.
+type SharedView = Arc<ArcSwap<WorkerView>>;
+
 /// A running gateway.
 #[derive(Debug)]
 pub struct Gateway {
@@ -61,7 +64,7 @@ pub struct Gateway {
     auth: Arc<Authenticator>,
     stopping: Arc<Stopping>,
     /// What the next request of each worker is served with.
-    views: Vec<Arc<ArcSwap<WorkerView>>>,
+    views: Vec<SharedView>,
     workers: Workers,
     control: JoinSet<()>,
     /// Tells the cleanup of ended sessions to finish, and when it has.
@@ -197,7 +200,7 @@ fn workers(
     tls: &Arc<ServerConfig>,
     bound: Vec<Bound>,
     metrics: &Metrics,
-) -> io::Result<(Vec<Worker<Gate>>, Vec<Arc<ArcSwap<WorkerView>>>)> {
+) -> io::Result<(Vec<Worker<Gate>>, Vec<SharedView>)> {
     let (mut workers, mut views) = (Vec::new(), Vec::new());
     let admission = Arc::new(Admission::new(&config.limits));
     let mut limits = config.limits;

@@ -49,7 +49,7 @@ pub mod internal {
     pub use crate::policy::return_to::ReturnTo;
     pub use crate::server::server_config_from_pem;
     pub use crate::session::{
-        Auth, CampaignSession, Embedded, Identity, Key, Lifetimes, Sessions, Tokens, Vault,
+        CampaignSession, Embedded, Identity, Key, Lifetimes, LiveSession, Sessions, Tokens, Vault,
     };
     pub use crate::wire::framing::FramingError;
     pub use crate::wire::proxy_protocol::{Progress, parse as parse_proxy_protocol};

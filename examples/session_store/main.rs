@@ -24,7 +24,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use imsgate::clock::Clock;
-use imsgate::internal::{Auth, CampaignSession, Embedded, Identity, Lifetimes, Sessions, Tokens, Vault};
+use imsgate::internal::{
+    CampaignSession, Embedded, Identity, Lifetimes, LiveSession, Sessions, Tokens, Vault,
+};
 use imsgate::internal::{KeyRing, random_text};
 
 use bounds::Bounds;
@@ -131,7 +133,7 @@ fn open(directory: &Path, clock: &Clock, bounds: &mut Bounds) -> Outcome<Opened>
 }
 
 /// A login as it is after IMS and Campaign have answered. Who has no refresh token lives as long as the access token.
-async fn login(sessions: &Sessions, clock: &Clock, is_short: bool) -> Outcome<Arc<Auth>> {
+async fn login(sessions: &Sessions, clock: &Clock, is_short: bool) -> Outcome<Arc<LiveSession>> {
     let name = random_text::<8>();
     let identity = Identity {
         user: format!("{}@{}.e", random_text::<16>(), random_text::<16>()),

@@ -16,7 +16,7 @@ use crate::ims::{ImsError, Profile, Tokens as ImsTokens};
 use crate::policy::access::{Granted, Refusal};
 use crate::policy::cookies;
 use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, Prompt, State as LoginState};
-use crate::session::{Auth, CampaignSession, EndReason, Identity, OneTime, StoreError, Tokens};
+use crate::session::{CampaignSession, EndReason, Identity, LiveSession, OneTime, StoreError, Tokens};
 use crate::telemetry::audit::{self, Who};
 use crate::unix_time::UnixTime;
 
@@ -202,7 +202,7 @@ impl Callback<'_> {
         person: Profile,
         granted: Granted,
         tokens: ImsTokens,
-        old: Option<Arc<Auth>>,
+        old: Option<Arc<LiveSession>>,
         to: Destination,
     ) -> Result<LoginOutcome, StoreError> {
         let (auth, id) = (self.auth, self.request.id);
@@ -264,11 +264,11 @@ impl Callback<'_> {
     /// Each session has a new id: a cookie planted before the login is worthless afterwards.
     async fn replace_session(
         &self,
-        old: Option<Arc<Auth>>,
+        old: Option<Arc<LiveSession>>,
         identity: Identity,
         tokens: &Tokens,
         campaign: Option<&CampaignSession>,
-    ) -> Result<Arc<Auth>, StoreError> {
+    ) -> Result<Arc<LiveSession>, StoreError> {
         let sessions = &self.auth.services.sessions;
         if let Some(old) = old {
             sessions.end_key(old.key(), EndReason::Replaced).await?;
@@ -345,7 +345,7 @@ impl Callback<'_> {
 /// True when the browser's session was created after this login began, for the same person with the same groups: another tab was
 /// faster. Its session is kept, because the pages of that tab carry its Campaign security token.
 fn is_of_another_tab(
-    session: &Auth,
+    session: &LiveSession,
     began: UnixTime,
     replaces: Option<&str>,
     person: &Profile,

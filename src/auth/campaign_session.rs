@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Authenticator;
 use crate::campaign::CampaignError;
-use crate::session::{Auth, CampaignSession, SessionData, StoreError};
+use crate::session::{CampaignSession, LiveSession, SessionData, StoreError};
 use crate::telemetry::RequestId;
 use crate::unix_time::UnixTime;
 
@@ -37,8 +37,8 @@ impl Authenticator {
     pub async fn reopen_campaign_session(
         self: &Arc<Self>,
         request: RequestId,
-        session: &Arc<Auth>,
-    ) -> Result<Option<Arc<Auth>>, StoreError> {
+        session: &Arc<LiveSession>,
+    ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let (auth, old) = (self.clone(), session.clone());
         // Not dropped with the request: a session that is opened at Campaign and saved nowhere would stay open.
         let work = async move { auth.reopen(request, &old).await };
@@ -46,7 +46,11 @@ impl Authenticator {
         done.unwrap_or_else(|| Ok(Some(session.clone())))
     }
 
-    async fn reopen(&self, request: RequestId, session: &Arc<Auth>) -> Result<Option<Arc<Auth>>, StoreError> {
+    async fn reopen(
+        &self,
+        request: RequestId,
+        session: &Arc<LiveSession>,
+    ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let mut asked = session.campaign_logon.lock().await;
         let Some(current) = self.services.sessions.latest(session).await? else { return Ok(None) };
         let now = self.services.clock.now();
@@ -71,9 +75,9 @@ impl Authenticator {
     async fn save_campaign_session(
         &self,
         request: RequestId,
-        session: &Auth,
+        session: &LiveSession,
         campaign: CampaignSession,
-    ) -> Result<Option<Arc<Auth>>, StoreError> {
+    ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let changed = self.services.sessions.change(session, |data| {
             // Another instance may have been faster: one is enough.
             if token(data) == token(&session.data) {
@@ -81,7 +85,8 @@ impl Authenticator {
             }
         });
         let changed = changed.await;
-        let is_saved = |saved: &Arc<Auth>| token(&saved.data) == Some(campaign.session_token.expose_secret());
+        let is_saved =
+            |saved: &Arc<LiveSession>| token(&saved.data) == Some(campaign.session_token.expose_secret());
         // When the store did not answer it may hold this one.
         if matches!(&changed, Ok(saved) if !saved.as_ref().is_some_and(is_saved)) {
             let (token, security) = (&campaign.session_token, &campaign.security_token);
@@ -94,7 +99,7 @@ impl Authenticator {
 }
 
 /// True when both hold the same Campaign session.
-pub fn is_same_campaign_session(one: &Auth, other: &Auth) -> bool {
+pub fn is_same_campaign_session(one: &LiveSession, other: &LiveSession) -> bool {
     token(&one.data) == token(&other.data)
 }
 

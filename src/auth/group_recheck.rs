@@ -12,7 +12,7 @@ use super::Authenticator;
 use super::token_refresh::Refresh;
 use crate::policy::access::{Granted, Refusal};
 use crate::policy::token_times::recheck_grace;
-use crate::session::{Auth, EndReason, StoreError};
+use crate::session::{EndReason, LiveSession, StoreError};
 use crate::telemetry::RequestId;
 use crate::telemetry::audit;
 use crate::unix_time::UnixTime;
@@ -27,7 +27,7 @@ pub async fn keep_checking(auth: Arc<Authenticator>, interval: Duration) {
         let due = auth.services.sessions.due_for_recheck(interval);
         // Going through many sessions takes at most a hundredth of the time.
         pause = TICK.max(begun.elapsed() * 100);
-        let check = async |session: Arc<Auth>| {
+        let check = async |session: Arc<LiveSession>| {
             let check = Check { auth: &auth, id: RequestId::random(), interval };
             let done =
                 auth.services.sessions.exclusively("recheck", session.key(), check.run(&session)).await;
@@ -60,7 +60,7 @@ enum Verdict {
 }
 
 impl Check<'_> {
-    async fn run(&self, session: &Arc<Auth>) -> Result<(), StoreError> {
+    async fn run(&self, session: &Arc<LiveSession>) -> Result<(), StoreError> {
         let services = &self.auth.services;
         let (sessions, now) = (&services.sessions, services.clock.now());
         // Another instance may have asked meanwhile.
@@ -90,12 +90,12 @@ impl Check<'_> {
         Ok(())
     }
 
-    async fn end(&self, session: &Auth, why: EndReason, reason: &str) {
+    async fn end(&self, session: &LiveSession, why: EndReason, reason: &str) {
         self.auth.end_session(self.id, session, why, reason).await;
     }
 
     /// Asks IMS; with new tokens when the present ones have expired or are refused.
-    async fn ask(&self, session: &Arc<Auth>) -> Verdict {
+    async fn ask(&self, session: &Arc<LiveSession>) -> Verdict {
         let (ims, user) = (&self.auth.ims, &session.data.identity.user);
         let mut membership = Ok(None);
         if !session.has_expired(self.auth.services.clock.now()) {
@@ -128,7 +128,12 @@ impl Check<'_> {
     }
 
     /// Saves that IMS was asked `now`, and the groups. Headers and assertion follow.
-    async fn keep(&self, session: &Arc<Auth>, granted: &Granted, now: UnixTime) -> Result<(), StoreError> {
+    async fn keep(
+        &self,
+        session: &Arc<LiveSession>,
+        granted: &Granted,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
         let changed = self.auth.services.sessions.change(session, |data| {
             data.identity.groups.clone_from(&granted.groups);
             if granted.organization_name.is_some() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::Authenticator;
-use crate::session::{Auth, StoreError};
+use crate::session::{LiveSession, StoreError};
 use crate::telemetry::{Counters, Lookup, RequestId};
 use crate::unix_time::UnixTime;
 
@@ -43,12 +43,12 @@ pub enum Caller {
     /// Nobody that the gateway knows.
     Anonymous,
     /// The owner of a live session.
-    Session(Arc<Auth>),
+    Session(Arc<LiveSession>),
 }
 
 impl Caller {
     /// The caller's session.
-    pub fn session(self) -> Option<Arc<Auth>> {
+    pub fn session(self) -> Option<Arc<LiveSession>> {
         match self {
             Self::Anonymous => None,
             Self::Session(session) => Some(session),
@@ -90,7 +90,10 @@ impl Authenticator {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn live_session(&self, request: AuthRequest<'_>) -> Result<Option<Arc<Auth>>, StoreError> {
+    pub async fn live_session(
+        &self,
+        request: AuthRequest<'_>,
+    ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         self.look_up(request, Purpose::Route).await
     }
 
@@ -98,7 +101,7 @@ impl Authenticator {
         &self,
         request: AuthRequest<'_>,
         purpose: Purpose,
-    ) -> Result<Option<Arc<Auth>>, StoreError> {
+    ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let Some(cookie) = self.cookies.session_cookie(request.headers) else { return Ok(None) };
         let sessions = &self.services.sessions;
         let found = match purpose {

@@ -6,12 +6,12 @@ use super::Authenticator;
 use crate::policy::cookies;
 use crate::policy::last_user::{GRACE, LastUser};
 use crate::policy::login::Prompt;
-use crate::session::Auth;
+use crate::session::LiveSession;
 use crate::unix_time::UnixTime;
 
 impl Authenticator {
     /// The cookie value that names the owner of this session. `None` when it cannot be sealed: then the next login asks the person.
-    pub fn seal_last_user(&self, session: &Auth) -> Option<String> {
+    pub fn seal_last_user(&self, session: &LiveSession) -> Option<String> {
         let data = &session.data;
         let last_user = LastUser {
             user: data.identity.user.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::login::{Destination, LoginFailure, LoginStart};
 use crate::ims::Profile;
 use crate::policy::access::Refusal;
-use crate::session::{Auth, StoreError};
+use crate::session::{LiveSession, StoreError};
 
 /// The result of a callback.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct FinishedLogin {
 #[derive(Debug)]
 pub enum LoginOutcome {
     /// The person has a new session.
-    SignedIn(Arc<Auth>, Destination),
+    SignedIn(Arc<LiveSession>, Destination),
     /// The browser has a live session already.
     AlreadySignedIn(Destination),
     /// The login begins again.

@@ -2,19 +2,25 @@
 
 use super::Authenticator;
 use crate::policy::access::{Refusal, RefusalReason, TooManyGroups};
-use crate::session::{Auth, EndReason};
+use crate::session::{EndReason, LiveSession};
 use crate::telemetry::RequestId;
 use crate::telemetry::audit::{self, Seen, TooMany};
 
 impl Authenticator {
     /// Ends a session; `reason` is for the operator.
-    pub(super) async fn end_session(&self, id: RequestId, session: &Auth, why: EndReason, reason: &str) {
+    pub(super) async fn end_session(
+        &self,
+        id: RequestId,
+        session: &LiveSession,
+        why: EndReason,
+        reason: &str,
+    ) {
         tracing::warn!(request = %id, sid = session.sid, why = why.word(), reason, "session ended");
         self.dismiss(id, session, why).await;
     }
 
     /// Ends the session of a person who has lost access.
-    pub(super) async fn end_refused(&self, id: RequestId, session: &Auth, refusal: &Refusal) {
+    pub(super) async fn end_refused(&self, id: RequestId, session: &LiveSession, refusal: &Refusal) {
         let near = near_misses(refusal);
         let who = session.data.identity.subject();
         audit::expelled(id, who, &session.sid, refusal.reason.code(), seen(refusal, &near));
@@ -25,7 +31,7 @@ impl Authenticator {
         self.dismiss(id, session, why).await;
     }
 
-    async fn dismiss(&self, id: RequestId, session: &Auth, why: EndReason) {
+    async fn dismiss(&self, id: RequestId, session: &LiveSession, why: EndReason) {
         if let Err(error) = self.services.sessions.end_key(session.key(), why).await {
             tracing::warn!(request = %id, %error, "the session has ended here; the store is told when it answers again");
         }

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::{Authenticator, IdentifyError};
 use crate::config::SessionMode;
 use crate::ims::{RefreshedTokens, TokenRefreshError};
-use crate::session::{Auth, EndReason, ExchangeError, Flight, RefreshError, Tokens};
+use crate::session::{EndReason, ExchangeError, Flight, LiveSession, RefreshError, Tokens};
 use crate::telemetry::RequestId;
 use crate::unix_time::UnixTime;
 
@@ -16,7 +16,7 @@ use crate::unix_time::UnixTime;
 #[derive(Clone, Debug)]
 pub(super) enum Refresh {
     /// The session with its new tokens.
-    Done(Arc<Auth>),
+    Done(Arc<LiveSession>),
     /// The session has ended.
     Ended,
     /// Not possible now: the session is as it was.
@@ -25,12 +25,12 @@ pub(super) enum Refresh {
 
 impl Authenticator {
     /// The session of a request with tokens that are good enough for it; `None` when the session has ended. To be called when
-    /// [`Auth::is_refresh_due`] says so.
+    /// [`LiveSession::is_refresh_due`] says so.
     pub(super) async fn refresh_before_use(
         self: &Arc<Self>,
-        session: Arc<Auth>,
+        session: Arc<LiveSession>,
         now: UnixTime,
-    ) -> Result<Option<Arc<Auth>>, IdentifyError> {
+    ) -> Result<Option<Arc<LiveSession>>, IdentifyError> {
         let needs_token = self.instance.campaign.session == SessionMode::Bearer;
         if !session.has_expired(now) {
             // The next requests do not come here until the token has expired or another attempt is due.
@@ -60,19 +60,19 @@ impl Authenticator {
     }
 
     /// Refreshes the tokens whether they have expired or not.
-    pub(super) async fn refresh_now(self: &Arc<Self>, session: &Arc<Auth>) -> Refresh {
+    pub(super) async fn refresh_now(self: &Arc<Self>, session: &Arc<LiveSession>) -> Refresh {
         let done = tokio::time::timeout(PATIENCE, self.start_refresh(session).result()).await;
         done.ok().flatten().unwrap_or(Refresh::Later)
     }
 
     /// Joins the refresh of this session, or begins it. It continues when nobody waits for it.
-    fn start_refresh(self: &Arc<Self>, session: &Arc<Auth>) -> Flight<Refresh> {
+    fn start_refresh(self: &Arc<Self>, session: &Arc<LiveSession>) -> Flight<Refresh> {
         let work = || refresh(self.clone(), session.clone());
         self.services.tasks.join_refresh(session.key(), work)
     }
 }
 
-async fn refresh(auth: Arc<Authenticator>, session: Arc<Auth>) -> Refresh {
+async fn refresh(auth: Arc<Authenticator>, session: Arc<LiveSession>) -> Refresh {
     let id = RequestId::random();
     let exchange = async |refresh: SecretString| {
         let identity = &session.data.identity;

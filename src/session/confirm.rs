@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use moka::ops::compute::{CompResult, Op};
 
-use super::{Auth, Key, Sessions, StoreError};
+use super::{Key, LiveSession, Sessions, StoreError};
 use crate::unix_time::UnixTime;
 
 impl Sessions {
@@ -19,9 +19,9 @@ impl Sessions {
     /// A cached session, if it is still in the store. A store that is not shared is not asked: nobody else ends sessions there.
     pub(super) async fn confirmed(
         &self,
-        auth: Arc<Auth>,
+        auth: Arc<LiveSession>,
         now: UnixTime,
-    ) -> Result<Option<Arc<Auth>>, StoreError> {
+    ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         if !self.store().is_shared() {
             return Ok(Some(auth));
         }
@@ -43,7 +43,7 @@ impl Sessions {
     }
 
     /// Asks the store about a cached session, and updates it.
-    pub(super) async fn ask(&self, auth: &Arc<Auth>) -> Result<Option<Arc<Auth>>, StoreError> {
+    pub(super) async fn ask(&self, auth: &Arc<LiveSession>) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let asked = self.clock.now();
         let Some(data) = self.stored(auth.key).await? else {
             self.forget(auth.key);
@@ -58,20 +58,20 @@ impl Sessions {
     }
 
     /// The current state of a session; `None` when it has ended.
-    pub async fn latest(&self, auth: &Arc<Auth>) -> Result<Option<Arc<Auth>>, StoreError> {
+    pub async fn latest(&self, auth: &Arc<LiveSession>) -> Result<Option<Arc<LiveSession>>, StoreError> {
         self.ask(auth).await
     }
 
     /// The sessions in use here whose groups must be checked again; each at most `interval` after its last check.
-    pub fn due_for_recheck(&self, interval: Duration) -> Vec<Arc<Auth>> {
+    pub fn due_for_recheck(&self, interval: Duration) -> Vec<Arc<LiveSession>> {
         let now = self.clock.now();
-        let due = |auth: &Arc<Auth>| auth.is_recheck_due(now, interval) && !self.is_over(auth, now);
+        let due = |auth: &Arc<LiveSession>| auth.is_recheck_due(now, interval) && !self.is_over(auth, now);
         // Iterating over the cache does not count as use.
         self.live.iter().map(|(_, auth)| auth).filter(due).collect()
     }
 
     /// Puts a session into the cache, unless the cache has a newer revision or the session has ended.
-    pub(super) fn replace(&self, fresh: Auth) -> Arc<Auth> {
+    pub(super) fn replace(&self, fresh: LiveSession) -> Arc<LiveSession> {
         let (key, fresh) = (fresh.key, Arc::new(fresh));
         let done = self.live.entry(key).and_compute_with(|held| match held {
             Some(held) if held.value().data.revision >= fresh.data.revision => Op::Nop,

@@ -1,10 +1,9 @@
 //! Sessions: created at login, found on every request, ended at all instances.
 //!
-//! tower-sessions defines ids, records and the store trait. A cache of ready-to-use [`Auth`] values is in front of the store,
+//! tower-sessions defines ids, records and the store trait. A cache of ready-to-use [`LiveSession`] values is in front of the store,
 //! so a proxied request needs one look-up and no write. docs/sessions.md says what is promised.
 
 mod assertion;
-mod auth;
 mod confirm;
 mod data;
 mod embedded;
@@ -12,6 +11,7 @@ mod ended;
 mod key;
 mod lease;
 mod lifetimes;
+mod live_session;
 mod memory;
 mod one_time;
 mod open;
@@ -37,13 +37,13 @@ use tower_sessions::SessionStore as _;
 use tower_sessions::session::{Id, Record};
 
 pub use assertion::{KeyError, Signer};
-pub use auth::Auth;
 pub use data::{AsOf, CampaignSession, Identity, Owner, SessionData, Tokens};
 pub use embedded::Embedded;
 pub use ended::{EndReason, EndedSession};
 pub use key::Key;
 pub use lifetimes::Lifetimes;
 use lifetimes::TOUCH_INTERVAL;
+pub use live_session::LiveSession;
 pub use one_time::{Attempts, OneTime};
 pub use open::{StoreStartError, open};
 pub use operate::Listed;
@@ -80,7 +80,7 @@ pub struct StoreError(#[from] tower_sessions::session_store::Error);
 #[derive(Clone, Debug)]
 pub struct Sessions {
     vault: Arc<Vault>,
-    live: Cache<Key, Arc<Auth>, BuildHasherDefault<KeyHasher>>,
+    live: Cache<Key, Arc<LiveSession>, BuildHasherDefault<KeyHasher>>,
     registry: Arc<Registry>,
     undeleted: Arc<ended::Undeleted>,
     ended: Arc<EndedQueue>,
@@ -115,7 +115,7 @@ impl Sessions {
         identity: Identity,
         tokens: Tokens,
         campaign: Option<CampaignSession>,
-    ) -> Result<Arc<Auth>, StoreError> {
+    ) -> Result<Arc<LiveSession>, StoreError> {
         let now = self.clock.now();
         let absolute = now.plus(self.lifetimes.absolute);
         let ends = if tokens.refresh.is_some() { absolute } else { absolute.min(tokens.access_expires) };
@@ -133,12 +133,12 @@ impl Sessions {
 
     /// The session with this cookie value; counts as use. `None` when it is unknown, has ended or timed out, or the value is
     /// no id.
-    pub async fn find(&self, cookie: &str) -> Result<Option<Arc<Auth>>, StoreError> {
+    pub async fn find(&self, cookie: &str) -> Result<Option<Arc<LiveSession>>, StoreError> {
         self.find_at(cookie, self.clock.now()).await
     }
 
     /// The same as [`find`](Self::find), at a time that the caller knows.
-    pub async fn find_at(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<Auth>>, StoreError> {
+    pub async fn find_at(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let found = self.seek(cookie, now).await?;
         if let Some(auth) = &found {
             self.touch(auth, now);
@@ -147,11 +147,11 @@ impl Sessions {
     }
 
     /// The same as [`find`](Self::find), but does not count as use.
-    pub async fn look(&self, cookie: &str) -> Result<Option<Arc<Auth>>, StoreError> {
+    pub async fn look(&self, cookie: &str) -> Result<Option<Arc<LiveSession>>, StoreError> {
         self.seek(cookie, self.clock.now()).await
     }
 
-    async fn seek(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<Auth>>, StoreError> {
+    async fn seek(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let Ok(id) = cookie.parse::<Id>() else { return Ok(None) };
         let key = Key::cached(id);
         let auth = match self.live.get(&key) {
@@ -172,7 +172,7 @@ impl Sessions {
     }
 
     /// When a session ends unless it is used again.
-    pub fn idle_end(&self, auth: &Auth) -> UnixTime {
+    pub fn idle_end(&self, auth: &LiveSession) -> UnixTime {
         self.lifetimes.end(&auth.data, UnixTime(auth.seen.load(Ordering::Relaxed)))
     }
 
@@ -181,8 +181,8 @@ impl Sessions {
     ///
     /// Returns the data of the session for the session cleanup, which is then the caller's duty; `None` when somebody else
     /// ended it.
-    pub async fn end(&self, auth: &Auth) -> Result<Option<SessionData>, StoreError> {
-        // A request may hold an older `Auth` that the registry does not know any more.
+    pub async fn end(&self, auth: &LiveSession) -> Result<Option<SessionData>, StoreError> {
+        // A request may hold an older `LiveSession` that the registry does not know any more.
         auth.ended.cancel();
         self.take(auth.key, EndReason::SignedOut).await
     }
@@ -198,7 +198,7 @@ impl Sessions {
     }
 
     /// Ends a session that has timed out when it is asked for. A session that has ended needs nothing more.
-    async fn time_out(&self, auth: &Auth) -> Result<(), StoreError> {
+    async fn time_out(&self, auth: &LiveSession) -> Result<(), StoreError> {
         if auth.ended.is_cancelled() {
             self.forget(auth.key);
             return Ok(());
@@ -210,13 +210,13 @@ impl Sessions {
     }
 
     /// Puts a session into the cache, ready to use.
-    fn ready(&self, id: Id, data: SessionData) -> Arc<Auth> {
+    fn ready(&self, id: Id, data: SessionData) -> Arc<LiveSession> {
         let key = Key::of(id);
         let ended = self.registry.register(key, self.lifetimes.end(&data, data.seen));
-        self.live.get_with(key, || Arc::new(Auth::new(id, data, ended, self.clock.now())))
+        self.live.get_with(key, || Arc::new(LiveSession::new(id, data, ended, self.clock.now())))
     }
 
-    async fn load(&self, id: Id) -> Result<Option<Arc<Auth>>, StoreError> {
+    async fn load(&self, id: Id) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let key = Key::of(id);
         if self.undeleted.contains(key) {
             return Ok(None);
@@ -250,13 +250,13 @@ impl Sessions {
     }
 
     /// True when the session has timed out or ended.
-    fn is_over(&self, auth: &Auth, now: UnixTime) -> bool {
+    fn is_over(&self, auth: &LiveSession, now: UnixTime) -> bool {
         let seen = UnixTime(auth.seen.load(Ordering::Relaxed));
         now >= self.lifetimes.end(&auth.data, seen) || auth.ended.is_cancelled()
     }
 
     /// Notes the use. The store learns of it at most once in a touch interval, in a task of its own.
-    fn touch(&self, auth: &Arc<Auth>, now: UnixTime) {
+    fn touch(&self, auth: &Arc<LiveSession>, now: UnixTime) {
         auth.seen.store(now.0, Ordering::Relaxed);
         let stored = auth.stored.load(Ordering::Relaxed);
         let due = now.since(UnixTime(stored)) >= self.lifetimes.touch_interval();

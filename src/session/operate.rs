@@ -11,7 +11,7 @@ use super::data::{Owner, SessionData};
 use super::ended::EndReason;
 use super::store::Cursor;
 use super::vault::expiry_date;
-use super::{Auth, Key, Sessions, StoreError};
+use super::{Key, LiveSession, Sessions, StoreError};
 use crate::unix_time::UnixTime;
 
 /// A session in a list for operators or its owner.
@@ -38,9 +38,9 @@ impl Sessions {
     /// undoes another.
     pub async fn change(
         &self,
-        auth: &Auth,
+        auth: &LiveSession,
         mut change: impl FnMut(&mut SessionData) + Send,
-    ) -> Result<Option<Arc<Auth>>, StoreError> {
+    ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let mut data = auth.data.clone();
         for _ in 0..MAX_TRIES {
             let (was, now) = (data.revision, self.clock.now());
@@ -118,7 +118,7 @@ impl Sessions {
     }
 
     /// Ends the oldest sessions of the owner of this new one until `most` are left, the new one included; returns how many.
-    pub async fn limit_sessions(&self, newest: &Auth, most: usize) -> Result<usize, StoreError> {
+    pub async fn limit_sessions(&self, newest: &LiveSession, most: usize) -> Result<usize, StoreError> {
         let owner = Owner::User(&newest.data.identity.user);
         // Usually there are few, and no session must be read.
         if self.vault.keys_of(owner).await?.len() <= most {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::data::Tokens;
 use super::lease::SessionLease;
-use super::{AsOf, Auth, Sessions, StoreError};
+use super::{AsOf, LiveSession, Sessions, StoreError};
 
 /// Why IMS gave no tokens.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +52,9 @@ impl Sessions {
     /// for the refresh token. The result is saved. The caller makes one call at a time for each session in this process.
     pub async fn refresh<F>(
         &self,
-        auth: &Arc<Auth>,
+        auth: &Arc<LiveSession>,
         exchange: impl FnOnce(SecretString) -> F + Send,
-    ) -> Result<Arc<Auth>, RefreshError>
+    ) -> Result<Arc<LiveSession>, RefreshError>
     where
         F: Future<Output = Result<Tokens, ExchangeError>> + Send,
     {
@@ -78,9 +78,9 @@ impl Sessions {
     /// The exchange, under the lease.
     async fn exchange<F>(
         &self,
-        auth: &Arc<Auth>,
+        auth: &Arc<LiveSession>,
         exchange: impl FnOnce(SecretString) -> F + Send,
-    ) -> Result<Arc<Auth>, RefreshError>
+    ) -> Result<Arc<LiveSession>, RefreshError>
     where
         F: Future<Output = Result<Tokens, ExchangeError>> + Send,
     {
@@ -113,10 +113,10 @@ impl Sessions {
     /// saved.
     async fn save(
         &self,
-        current: &Arc<Auth>,
+        current: &Arc<LiveSession>,
         used: &SecretString,
         tokens: Tokens,
-    ) -> Result<Arc<Auth>, RefreshError> {
+    ) -> Result<Arc<LiveSession>, RefreshError> {
         let now = self.clock.now();
         // Without a new refresh token the old one stays valid (RFC 6749 §6).
         let refresh = tokens.refresh.clone().unwrap_or_else(|| used.clone());
@@ -142,7 +142,10 @@ impl Sessions {
     }
 
     /// IMS refused the refresh token. An instance that lost its lease may have used it and may be about to save the result.
-    async fn await_others(&self, current: &Arc<Auth>) -> Result<Option<Arc<Auth>>, RefreshError> {
+    async fn await_others(
+        &self,
+        current: &Arc<LiveSession>,
+    ) -> Result<Option<Arc<LiveSession>>, RefreshError> {
         let begun = Instant::now();
         loop {
             if let Some(fresh) = self.refreshed_by_others(current).await? {
@@ -155,7 +158,10 @@ impl Sessions {
         }
     }
 
-    async fn refreshed_by_others(&self, auth: &Arc<Auth>) -> Result<Option<Arc<Auth>>, RefreshError> {
+    async fn refreshed_by_others(
+        &self,
+        auth: &Arc<LiveSession>,
+    ) -> Result<Option<Arc<LiveSession>>, RefreshError> {
         let current = self.ask(auth).await?.ok_or(RefreshError::Ended(None))?;
         Ok(Some(current).filter(|current| !is_same(&current.data.tokens.access, &auth.data.tokens.access)))
     }

@@ -9,7 +9,7 @@ use super::rejection::Rejection;
 use super::site::{Site, without_port};
 use crate::policy::client_kind::ClientKind;
 use crate::policy::origin::{Source, is_unsafe, source};
-use crate::session::Auth;
+use crate::session::LiveSession;
 use crate::telemetry::audit;
 
 /// True for a request that may change something, or opens a WebSocket, and that a page of another origin sent, as the browser says.
@@ -33,7 +33,7 @@ fn is_cross_origin(site: &Site, headers: &HeaderMap, host: &HeaderValue) -> bool
 }
 
 /// 403 in the client's format, and a line in the audit trail.
-pub fn refuse<B>(call: Call<'_>, request: &Request<B>, session: &Auth) -> Response {
+pub fn refuse<B>(call: Call<'_>, request: &Request<B>, session: &LiveSession) -> Response {
     let context = call.context;
     let (method, headers, path) = (request.method(), request.headers(), request.uri().path());
     let sent = |name| headers.get(name).map_or("", |value: &HeaderValue| value.to_str().unwrap_or("?"));

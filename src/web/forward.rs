@@ -14,17 +14,20 @@ use crate::auth::is_same_campaign_session;
 use crate::campaign::session_report;
 use crate::policy::session_fault::Report;
 use crate::proxy::{Body, Forwarded, Proxy};
-use crate::session::Auth;
+use crate::session::LiveSession;
 use crate::unix_time::UnixTime;
 use crate::wire::request_head::RequestHead;
 
 /// True when the Campaign session of this session has expired.
-pub fn has_expired(session: &Auth, now: UnixTime) -> bool {
+pub fn has_expired(session: &LiveSession, now: UnixTime) -> bool {
     session.data.campaign.as_ref().is_some_and(|campaign| now >= campaign.ends)
 }
 
 /// The session with another Campaign session; see [`Authenticator::reopen_campaign_session`](crate::auth::Authenticator).
-pub async fn reopen(call: Call<'_>, session: &Arc<Auth>) -> Result<Option<Arc<Auth>>, Rejection> {
+pub async fn reopen(
+    call: Call<'_>,
+    session: &Arc<LiveSession>,
+) -> Result<Option<Arc<LiveSession>>, Rejection> {
     Ok(call.site.auth.reopen_campaign_session(call.context.id, session).await?)
 }
 
@@ -33,9 +36,9 @@ pub async fn reopen(call: Call<'_>, session: &Arc<Auth>) -> Result<Option<Arc<Au
 pub async fn check_response(
     call: Call<'_>,
     proxy: &Proxy,
-    session: &Arc<Auth>,
+    session: &Arc<LiveSession>,
     forwarded: Forwarded,
-    head_again: impl FnOnce(&Auth) -> RequestHead,
+    head_again: impl FnOnce(&LiveSession) -> RequestHead,
 ) -> Result<Response<Body>, Rejection> {
     let Forwarded { response, again } = forwarded;
     let (is_expired, mut response) = reports_expired(response).await;
@@ -59,7 +62,7 @@ pub async fn check_response(
 /// Then a new one is open.
 pub async fn accepted(
     call: Call<'_>,
-    session: &Arc<Auth>,
+    session: &Arc<LiveSession>,
     response: Response<Body>,
 ) -> Result<Option<Response<Body>>, Rejection> {
     if response.status() != StatusCode::FORBIDDEN {
@@ -83,7 +86,7 @@ async fn reports_expired(response: Response<Body>) -> (bool, Response<Body>) {
 }
 
 /// True for a response that may report an ended Campaign session: a 403, or, on builds before 2021, a 200 of the SOAP router.
-pub fn may_report_expired<B>(response: &Response<B>, is_soap: bool, session: &Auth) -> bool {
+pub fn may_report_expired<B>(response: &Response<B>, is_soap: bool, session: &LiveSession) -> bool {
     let is_xml = || {
         let kind = response.headers().get(header::CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
         kind.windows(3).any(|part| part.eq_ignore_ascii_case(b"xml"))

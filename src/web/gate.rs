@@ -29,7 +29,7 @@ use crate::policy::client_kind::SOAP_ROUTER;
 use crate::policy::path::{CanonicalPath, PathError};
 use crate::policy::{public, saved_form};
 use crate::proxy::{Body, ClientBody, Proxy, WebSocketRequest, is_websocket};
-use crate::session::Auth;
+use crate::session::LiveSession;
 use crate::telemetry::{AccessLog, Counters, Limit, Line, RequestId};
 use crate::wire::fields::{EXPIRES_IN, REQUEST_ID, hops_left};
 use crate::wire::framing::{self, FramingError};
@@ -216,7 +216,8 @@ impl Gate {
         let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
         let Some(session) = session else { return Ok(forwarded.response) };
         let mut response = if forward::may_report_expired(&forwarded.response, is_soap, &session) {
-            let again = |fresh: &Auth| upstream_request::head_again(call, &request, &host, (&session, fresh));
+            let again =
+                |fresh: &LiveSession| upstream_request::head_again(call, &request, &host, (&session, fresh));
             let checked = forward::check_response(call, proxy, &session, forwarded, again);
             Box::pin(checked).await.map_err(|rejection| (rejection, true))?
         } else {

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::auth::Authenticator;
 use crate::policy::cookies::{self, CookieNames};
-use crate::session::{Auth, FormId, Key};
+use crate::session::{FormId, Key, LiveSession};
 use crate::unix_time::UnixTime;
 
 /// How long a browser keeps the cookie of an open login, in seconds: longer than the login may take, so that a late
@@ -36,7 +36,7 @@ pub fn remove_session(headers: &mut HeaderMap, names: &CookieNames) {
 }
 
 /// Tells the browser who is signed in, until the browser is closed.
-pub fn set_last_user(headers: &mut HeaderMap, auth: &Authenticator, session: &Auth) {
+pub fn set_last_user(headers: &mut HeaderMap, auth: &Authenticator, session: &LiveSession) {
     // Without this cookie the next sign-in asks the person; nothing else is lost.
     if let Some(sealed) = auth.seal_last_user(session) {
         append(headers, &auth.cookies.last_user, &sealed, "");

@@ -9,7 +9,7 @@ use crate::policy::cookies;
 use crate::policy::forwardable::Forwardable;
 use crate::policy::forwarded_headers::ForwardedHeaders;
 use crate::policy::origin::is_same_origin;
-use crate::session::Auth;
+use crate::session::LiveSession;
 use crate::wire::fields::{
     FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT, TRACESTATE,
     hops_left, identity,
@@ -21,7 +21,7 @@ pub fn head(
     call: Call<'_>,
     request: &request::Parts,
     host: &HeaderValue,
-    session: Option<&Auth>,
+    session: Option<&LiveSession>,
 ) -> RequestHead {
     let sent = request.headers.get(SECURITY_TOKEN);
     write(call, request, host, session, sent)
@@ -33,7 +33,7 @@ pub fn head_again(
     call: Call<'_>,
     request: &request::Parts,
     host: &HeaderValue,
-    (old, fresh): (&Auth, &Auth),
+    (old, fresh): (&LiveSession, &LiveSession),
 ) -> RequestHead {
     let sent = request.headers.get(SECURITY_TOKEN);
     let exchanged = if sent.is_some() && sent == old.credentials.security_token.as_ref() {
@@ -49,7 +49,7 @@ fn write(
     call: Call<'_>,
     request: &request::Parts,
     host: &HeaderValue,
-    session: Option<&Auth>,
+    session: Option<&LiveSession>,
     sent: Option<&HeaderValue>,
 ) -> RequestHead {
     let Call { site, context, .. } = call;

@@ -129,7 +129,10 @@ fn blocks(file: &[u8]) -> Result<Vec<Block>, PemError> {
                 Some((line, label, base64))
             }
             (Some((line, label, _)), _) => {
-                return Err(at(line, format!("the block {label:?} that begins here has no END with the same label")));
+                return Err(at(
+                    line,
+                    format!("the block {label:?} that begins here has no END with the same label"),
+                ));
             }
         };
     }

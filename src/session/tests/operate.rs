@@ -7,7 +7,7 @@ fn maintained(sessions: &Sessions) {
     tokio::spawn(async move { keeper.maintain().await });
 }
 
-async fn login(sessions: &Sessions, user: &str) -> Arc<Auth> {
+async fn login(sessions: &Sessions, user: &str) -> Arc<LiveSession> {
     let data = data(user, sessions.clock.now());
     sessions.create(data.identity, tokens(&sessions.clock), None).await.unwrap()
 }
@@ -73,7 +73,7 @@ async fn a_time_out_reaches_waiters_without_a_request() {
     let sessions = sessions(&clock);
     maintained(&sessions);
     let (idle, busy) = (login(&sessions, "alice").await, login(&sessions, "bob").await);
-    let waited = async |auth: &Auth| {
+    let waited = async |auth: &LiveSession| {
         tokio::time::timeout(Duration::from_secs(1), auth.ended.cancelled()).await.is_ok()
     };
     clock.advance(Duration::from_mins(29));

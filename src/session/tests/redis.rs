@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tower_sessions::SessionStore as _;
 
-use super::super::{Auth, Redis, Sessions, Vault};
+use super::super::{LiveSession, Redis, Sessions, Vault};
 use super::contract::{self, record};
 use super::servers::{Server, installed};
 use super::{LIFETIMES, identity, tokens};
@@ -44,7 +44,7 @@ fn instance(url: &str, keys: &KeyRing, clock: &Clock) -> Sessions {
     sessions
 }
 
-async fn created(sessions: &Sessions) -> Arc<Auth> {
+async fn created(sessions: &Sessions) -> Arc<LiveSession> {
     sessions.create(identity(), tokens(&sessions.clock), None).await.unwrap()
 }
 

@@ -10,7 +10,7 @@ pub(super) fn renewed(clock: &Clock) -> Tokens {
     Tokens { access: "renewed".into(), refresh: Some("refresh-2".into()), ..tokens(clock) }
 }
 
-fn refresh_token(auth: &Auth) -> &str {
+fn refresh_token(auth: &LiveSession) -> &str {
     use secrecy::ExposeSecret as _;
     auth.data.tokens.refresh.as_ref().unwrap().expose_secret()
 }

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::auth::{IdentifyError, Purpose};
 use crate::policy::identity::IdentityFields;
-use crate::session::Auth;
+use crate::session::LiveSession;
 use crate::web::call::{Call, OwnedCall};
 use crate::web::rejection::reject;
 use crate::web::responses::login_required;
@@ -56,7 +56,7 @@ fn may_learn_identity(call: Call<'_>, headers: &HeaderMap) -> bool {
 }
 
 /// All identity headers, empty without a session: a proxy that copies only present headers must not forward the client's own.
-fn add_identity(fields: &mut HeaderMap, session: Option<&Auth>, call: Call<'_>) {
+fn add_identity(fields: &mut HeaderMap, session: Option<&LiveSession>, call: Call<'_>) {
     let nobody = IdentityFields::anonymous();
     let identity = session.map_or(&nobody, |session| &session.credentials.identity);
     for (name, value) in identity.iter() {

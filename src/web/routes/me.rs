@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::auth::Purpose;
 use crate::pages::{self, OwnSession};
-use crate::session::{Auth, Owner};
+use crate::session::{LiveSession, Owner};
 use crate::web::addresses::ME;
 use crate::web::auth_challenge;
 use crate::web::call::{Call, OwnedCall};
@@ -58,7 +58,7 @@ pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) 
 }
 
 /// All sessions of this person; `None` while the store does not answer: the rest of the page is shown anyway.
-async fn own_sessions(call: Call<'_>, own: &Auth) -> Option<Vec<OwnSession>> {
+async fn own_sessions(call: Call<'_>, own: &LiveSession) -> Option<Vec<OwnSession>> {
     let sessions = call.site.auth.services.sessions.of(Owner::User(&own.data.identity.user)).await;
     let sessions = sessions.inspect_err(|error| tracing::warn!(%error, "own sessions are not shown")).ok()?;
     let shown = sessions.iter().rev().take(MOST_SHOWN).map(|session| OwnSession {

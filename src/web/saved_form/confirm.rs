@@ -12,7 +12,7 @@ use crate::pages::{self, Problem, Text, Waiting};
 use crate::policy::origin::is_same_origin;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form::{self, REPLAY_FIELD};
-use crate::session::{Auth, FormId, SavedForm};
+use crate::session::{FormId, LiveSession, SavedForm};
 use crate::telemetry::audit::FormEvent;
 use crate::web::addresses::{RESUME, resume_address};
 use crate::web::auth_challenge::lost_session;
@@ -52,7 +52,7 @@ pub async fn page(
 async fn ask(
     call: Call<'_>,
     headers: &HeaderMap,
-    session: &Auth,
+    session: &LiveSession,
     return_to: &ReturnTo,
 ) -> Result<Response, Rejection> {
     let auth = &call.site.auth;
@@ -92,7 +92,12 @@ async fn ask(
     Ok(response)
 }
 
-fn shown(auth: &Authenticator, session: &Auth, id: FormId, form: &SavedForm) -> Result<Waiting, Rejection> {
+fn shown(
+    auth: &Authenticator,
+    session: &LiveSession,
+    id: FormId,
+    form: &SavedForm,
+) -> Result<Waiting, Rejection> {
     // A form without a mark could not be sent later.
     let mark = auth.services.sealer.seal(&context_of(session), &id.to_string());
     let mark = mark.map_err(|_| Rejection::Internal)?;
@@ -133,18 +138,18 @@ pub async fn discard(Extension(call): Extension<OwnedCall>, headers: HeaderMap, 
 }
 
 /// The form that a mark names, if the mark was made for this session.
-pub fn opened(auth: &Authenticator, session: &Auth, mark: &str) -> Option<FormId> {
+pub fn opened(auth: &Authenticator, session: &LiveSession, mark: &str) -> Option<FormId> {
     FormId::parse(&auth.services.sealer.open::<String>(&context_of(session), mark)?)
 }
 
 /// Where a form goes, with the security token of this session if its address holds the old one.
-pub fn renewed_target(session: &Auth, form: &SavedForm) -> String {
+pub fn renewed_target(session: &LiveSession, form: &SavedForm) -> String {
     let renewed = renewed(session, form, form.target.as_str().as_bytes());
     String::from_utf8(renewed).unwrap_or_else(|_| form.target.as_str().to_owned())
 }
 
 /// `bytes` of a form with the security token of this session instead of the one that ended.
-pub fn renewed(session: &Auth, form: &SavedForm, bytes: &[u8]) -> Vec<u8> {
+pub fn renewed(session: &LiveSession, form: &SavedForm, bytes: &[u8]) -> Vec<u8> {
     match (&form.security_token, &session.data.campaign) {
         (Some(old), Some(now)) => {
             saved_form::replace_security_token(bytes, old.expose_secret(), now.security_token.expose_secret())
@@ -153,6 +158,6 @@ pub fn renewed(session: &Auth, form: &SavedForm, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-fn context_of(session: &Auth) -> String {
+fn context_of(session: &LiveSession) -> String {
     format!("kept form of {}", session.sid)
 }

@@ -17,7 +17,7 @@ use crate::pages::{Problem, Text};
 use crate::policy::origin::is_same_origin;
 use crate::policy::saved_form::{self, REPLAY_LENGTH};
 use crate::proxy::{Body, Caller, ClientBody, Proxy, ProxyError};
-use crate::session::{Auth, FormId, SavedForm};
+use crate::session::{FormId, LiveSession, SavedForm};
 use crate::telemetry::audit::FormEvent;
 use crate::web::addresses::RESUME;
 use crate::web::call::{Call, OwnedCall};
@@ -32,7 +32,7 @@ pub async fn replay_to_end(
     proxy: Arc<Proxy>,
     request: Request<ClientBody>,
     host: HeaderValue,
-    session: Arc<Auth>,
+    session: Arc<LiveSession>,
 ) -> Result<Response<Body>, Rejection> {
     let work = async move { replay(call.get(), &proxy, request, host, &session).await };
     tokio::spawn(work).await.unwrap_or(Err(Rejection::Stopping))
@@ -44,7 +44,7 @@ async fn replay(
     proxy: &Proxy,
     request: Request<ClientBody>,
     host: HeaderValue,
-    session: &Arc<Auth>,
+    session: &Arc<LiveSession>,
 ) -> Result<Response<Body>, Rejection> {
     let auth = &call.site.auth;
     let from_own_page = is_same_origin(request.headers(), &auth.origin);
@@ -89,7 +89,7 @@ async fn replay(
 fn rebuilt(
     call: Call<'_>,
     mut head: http::request::Parts,
-    session: &Auth,
+    session: &LiveSession,
     form: &SavedForm,
 ) -> Option<Request<Full<Bytes>>> {
     head.method = Method::POST;
@@ -108,7 +108,7 @@ async fn send(
     proxy: &Proxy,
     request: Request<Full<Bytes>>,
     host: HeaderValue,
-    session: &Arc<Auth>,
+    session: &Arc<LiveSession>,
 ) -> Result<Response<Body>, ProxyError> {
     let (request, body) = request.into_parts();
     let head = upstream_request::head(call, &request, &host, Some(session));

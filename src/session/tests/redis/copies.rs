@@ -69,7 +69,7 @@ async fn a_session_without_a_replica_does_not_count() {
     eventually_created(&careful).await;
 }
 
-async fn eventually_created(sessions: &Sessions) -> Arc<Auth> {
+async fn eventually_created(sessions: &Sessions) -> Arc<LiveSession> {
     let mut made = None;
     within(Duration::from_secs(10), "a session is made", async || {
         made = sessions.create(identity(), tokens(&sessions.clock), None).await.ok();

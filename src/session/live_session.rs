@@ -20,7 +20,7 @@ use crate::unix_time::UnixTime;
 
 /// A session ready to use.
 #[derive(Debug)]
-pub struct Auth {
+pub struct LiveSession {
     pub(super) id: Id,
     pub(super) key: Key,
     /// The data of the session.
@@ -53,7 +53,7 @@ pub struct Auth {
 /// The absolute time-out is near from this long before it.
 const SOON: Duration = Duration::from_mins(5);
 
-impl Auth {
+impl LiveSession {
     /// Prepares a session that the store confirmed at `asked`; `ended` is cancelled at its end.
     pub(super) fn new(id: Id, data: SessionData, ended: Arc<CancellationToken>, asked: UnixTime) -> Self {
         let identity = &data.identity;
