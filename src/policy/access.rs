@@ -15,7 +15,7 @@ pub struct AccessPolicy<'a> {
     pub mask: &'a Mask,
     /// When set, only product profiles with this `serviceCode` count.
     pub product_context: Option<&'a str>,
-    /// Most bytes that a person's groups may take in the head of a request, see [`bytes_of_groups`].
+    /// Most bytes that a person's groups may take in the head of a request, see `bytes_of_groups`.
     pub groups_bytes: usize,
 }
 

@@ -5,7 +5,7 @@ use http::{HeaderMap, Uri, header};
 /// Why a request is refused because of its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FramingError {
-    /// The head exceeds [`HeadLimits`] (RFC 6585 §5).
+    /// The head exceeds `HeadLimits` (RFC 6585 §5).
     #[error("the head of the request is too long")]
     TooLong,
     /// A transfer coding other than `chunked`. It is hop-by-hop and would be lost (RFC 9112 §6.1).

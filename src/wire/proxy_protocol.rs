@@ -36,7 +36,7 @@ pub enum HeaderError {
 /// bytes does not consume any TLS data.
 ///
 /// # Errors
-/// [`HeaderError`] as soon as the bytes cannot become a valid header.
+/// `HeaderError` as soon as the bytes cannot become a valid header.
 pub fn parse(bytes: &[u8]) -> Result<Progress, HeaderError> {
     let start = bytes.len().min(SIGNATURE.len());
     if bytes[..start] == SIGNATURE[..start] {
