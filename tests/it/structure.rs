@@ -145,6 +145,22 @@ fn imports_go_in_one_direction() {
 }
 
 #[test]
+fn test_modules_share_only_what_is_in_support() {
+    let own = Regex::new(r"\bcrate::(\w+)").unwrap();
+    let mut wrong = Vec::new();
+    // This file has imports as examples.
+    let files =
+        rust_files("tests/it").into_iter().filter(|file| !file.to_string_lossy().contains("structure"));
+    for file in files {
+        let code = code(&file);
+        let foreign =
+            own.captures_iter(&code).map(|name| name[1].to_owned()).filter(|name| name != "support");
+        wrong.extend(foreign.map(|name| format!("{}: `crate::{name}`", file.display())));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn every_spelling_of_an_import_is_seen() {
     let source = "use crate::ims;\nuse crate::{\n    clock::Clock,\n    web::{self, Gate},\n};\n\
                   fn f() { super::super::session::x(); super::pool::y(); }";
