@@ -57,9 +57,9 @@ impl ImsClient {
         let reason = match parts.jws.verify(&self.provider, parts.kid.as_deref(), Budget::SignIn).await? {
             Verdict::Valid => return Ok(()),
             Verdict::Invalid => "the signature does not match IMS's key",
-            Verdict::NoSuchKey => "IMS publishes no key with the key id (kid) of the token",
+            Verdict::NoSuchKey => "signature: IMS publishes no key with the key id (kid) of the token",
             Verdict::Ambiguous => {
-                "the token has no key id (kid), and IMS does not publish exactly one RS256 key"
+                "signature: the token has no key id (kid), and IMS does not publish exactly one RS256 key"
             }
         };
         Err(ImsError::IdToken(reason.to_owned()))
