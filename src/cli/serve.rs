@@ -137,7 +137,7 @@ fn handle_signal(request: SignalRequest) {
         SignalRequest::Reload => {
             telemetry::reopen_files();
             tracing::warn!(
-                "SIGHUP: log files will be reopened; the configuration cannot be reloaded yet, restart to apply changes"
+                "SIGHUP: log files will be reopened; to reload the configuration is not yet supported, restart to apply changes"
             );
         }
     }
