@@ -42,7 +42,7 @@ pub struct RefusedLogin {
     pub to: Destination,
 }
 
-/// The session store does not answer. Whoever loads the address of the callback again continues from here.
+/// The session store does not answer. A browser that loads the address of the callback again continues from here.
 #[derive(Debug)]
 pub struct LoginInterrupted {
     /// What happened.

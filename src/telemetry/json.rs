@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn only_list_fields_of_audit_lines_become_json_lists() {
         let who = Who { user: "[1]", email: "a\"b\\@x", organization: "o" };
-        let near = [("Campaign - acme -  x".to_owned(), "a double blank\n".to_owned())];
+        let near = [("Campaign - acme -  x".to_owned(), "a double space\n".to_owned())];
         let organizations = ["o".to_owned()];
         let names = ["Campaign - acme -  x".to_owned()];
         let lines = lines(|| {
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(lines[0]["seen"], json!(["Campaign - acme -  x"]));
         assert_eq!(
             lines[0]["near_misses"],
-            json!([{ "name": "Campaign - acme -  x", "why": "a double blank\n" }])
+            json!([{ "name": "Campaign - acme -  x", "why": "a double space\n" }])
         );
         assert_eq!((&lines[0]["user"], &lines[0]["email"]), (&json!("[1]"), &json!("a\"b\\@x")));
         assert_eq!((&lines[0]["level"], &lines[0]["target"]), (&json!("WARN"), &json!("audit")));

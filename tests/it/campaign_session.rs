@@ -268,7 +268,7 @@ async fn other_refusals_and_other_texts_are_left_alone() {
     let page = RawRequest::get("/view/home").session(&alice);
     let refused = page.send_to(&world).await;
     assert_eq!((refused.status(), &refused.json()["error"]), (403, &"server_error".into()));
-    let text = format!("how to mend {EXPIRED} {}", "x".repeat(100_000));
+    let text = format!("how to fix {EXPIRED} {}", "x".repeat(100_000));
     world.campaign.faults().answer(Times::Once, Substitute::Text("text/html", text.clone()));
     assert_eq!(page.send_to(&world).await.text(), text);
     assert_eq!((logons(&world), requests(&world, "/view/home").len()), (0, 2));

@@ -40,13 +40,13 @@ async fn session_cookies_without_the_host_prefix_are_ignored() {
     let login = OpenLogin::begin(&attacker, "/view/home").await;
     let name = login.cookie();
     let value = attacker.cookie(&name).unwrap();
-    for blank in ["\u{a0}", "\u{2000}", "\u{85}"] {
-        let planted = format!("{blank}__Host-imsgate={dave}; {blank}{name}={value}");
+    for space in ["\u{a0}", "\u{2000}", "\u{85}"] {
+        let planted = format!("{space}__Host-imsgate={dave}; {space}{name}={value}");
         let victim = world.browser();
         let me = victim.request(raw("/ims/me", &planted)).await;
-        assert_eq!(me.status, 401, "{blank:?}");
+        assert_eq!(me.status, 401, "{space:?}");
         let callback = victim.request(raw(&login.callback(), &planted)).await;
-        assert_eq!(callback.session_cookie(), None, "{blank:?}");
+        assert_eq!(callback.session_cookie(), None, "{space:?}");
     }
     world.stop().await;
 }

@@ -20,8 +20,8 @@ async fn no_log_line_of_a_complete_visit_has_a_secret() {
     assert_eq!(browser.get("/view/home").await.status, StatusCode::OK);
     let assertion = world.last_request().header("x-ims-assertion").unwrap().to_owned();
     let verifier = world.ims.token_requests()[0].field("code_verifier").unwrap().to_owned();
-    let goodbye = browser.post_form("/ims/logout", &[]).await;
-    let access = goodbye.parameter("access_token").unwrap();
+    let signed_out = browser.post_form("/ims/logout", &[]).await;
+    let access = signed_out.parameter("access_token").unwrap();
     let refresh = world.ims.revoked().remove(0);
     // A replay after the sign-out is logged as well.
     browser.plant("__Host-imsgate", &session);
@@ -81,9 +81,9 @@ async fn no_secret_is_in_a_page_an_error_or_a_metric() {
         assert_eq!(answer.status(), 200, "{path}");
         pages.push(answer.text());
     }
-    let goodbye = browser.post_form("/ims/logout", &[]).await;
-    pages.push(goodbye.text());
-    let access = goodbye.parameter("access_token").unwrap();
+    let signed_out = browser.post_form("/ims/logout", &[]).await;
+    pages.push(signed_out.text());
+    let access = signed_out.parameter("access_token").unwrap();
     let refresh = world.ims.revoked().remove(0);
 
     assert!(pages.iter().any(|page| page.contains("alice@example.com")), "the pages are read");

@@ -44,7 +44,7 @@ async fn a_message_with_two_framings_or_a_broken_head_is_refused() {
         ),
         get("X: a\r\n folded: b\r\n"),
         get("X: a\r\n\tfolded\r\n"),
-        get(" X: leading blank\r\n"),
+        get(" X: leading space\r\n"),
         get("X : y\r\n"),
         get("X\t: y\r\n"),
         get("X Y: z\r\n"),

@@ -55,7 +55,7 @@ async fn ends_everywhere(what: &str, end: impl AsyncFnOnce(&World, &Browser)) {
     // Both instances have had the time to say it: what they are asked now comes later.
     assert_eq!(status(&world, &other, &bystander.session().unwrap()).await, 200);
     other.stop().await;
-    assert_eq!(world.campaign.logoffs().len(), 1, "{what}: one goodbye");
+    assert_eq!(world.campaign.logoffs().len(), 1, "{what}: one Logoff");
     assert_eq!(world.ims.revoked().len(), 1, "{what}: the refresh token takes its access token with it");
     assert_eq!(world.campaign.sessions().len(), 1);
     world.stop().await;
@@ -123,7 +123,7 @@ async fn sessions_of_a_stopped_instance_are_cleaned_up_by_another() {
     clock.advance(Duration::from_hours(13));
     let begun = Instant::now();
     while campaign.logoffs().is_empty() || ims.revoked().is_empty() {
-        assert!(begun.elapsed() < PATIENCE, "nobody says goodbye");
+        assert!(begun.elapsed() < PATIENCE, "no Logoff came");
         // The instance may have loaded the session just now, and checks it again within the idle time-out.
         clock.advance(Duration::from_mins(1));
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -63,8 +63,8 @@ async fn no_silent_sign_in_after_a_sign_out_or_a_refusal() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     let planted = browser.cookie("__Host-imsgate-was").unwrap();
-    let goodbye = browser.post_form("/ims/logout", &[]).await;
-    assert!(goodbye.set_cookies().iter().any(|cookie| {
+    let signed_out = browser.post_form("/ims/logout", &[]).await;
+    assert!(signed_out.set_cookies().iter().any(|cookie| {
         cookie.starts_with("__Host-imsgate-was=;")
             && cookie.contains("Secure")
             && cookie.contains("Max-Age=0")

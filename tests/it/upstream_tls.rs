@@ -221,7 +221,7 @@ async fn one_tls_connection_serves_request_after_request() {
 /// (RFC 8446 §6.1, RFC 9112 §9.8).
 #[tokio::test]
 async fn a_response_that_ends_without_close_notify_is_incomplete() {
-    for goodbye in [true, false] {
+    for close_notify in [true, false] {
         let secured = Secured::serving(move |mut stream, _| async move {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
@@ -229,7 +229,7 @@ async fn a_response_that_ends_without_close_notify_is_incomplete() {
             }
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nten euros").await.unwrap();
             stream.flush().await.unwrap();
-            if goodbye {
+            if close_notify {
                 stream.shutdown().await.unwrap();
             } else {
                 stream.get_mut().0.shutdown().await.unwrap();
@@ -239,7 +239,7 @@ async fn a_response_that_ends_without_close_notify_is_incomplete() {
         .await;
         let world = &secured.world;
         let whole = |body: std::io::Result<Vec<u8>>| body.ok().map(|body| String::from_utf8(body).unwrap());
-        let expected = goodbye.then(|| "ten euros".to_owned());
+        let expected = close_notify.then(|| "ten euros".to_owned());
 
         let mut line = request::connect(world).await;
         line.send(RawRequest::get("/r/x").keep_alive(request::host(world))).await;
@@ -257,7 +257,7 @@ async fn a_response_that_ends_without_close_notify_is_incomplete() {
         let mut sender = request::http2::<Empty<Bytes>>(world).await;
         let request = http::Request::get(format!("{}/r/x", world.origin)).body(Empty::new()).unwrap();
         let body = sender.send_request(request).await.unwrap().into_body().collect().await;
-        assert_eq!(body.is_ok(), goodbye, "in a stream");
+        assert_eq!(body.is_ok(), close_notify, "in a stream");
         secured.stop().await;
     }
 }
