@@ -179,7 +179,7 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// A stream beyond this limit is refused by h2, which tells nobody: `http2_floods::streams_beyond_the_limit_are_refused`.
+/// h2 refuses a stream beyond this limit and does not report it: `http2_floods::streams_beyond_the_limit_are_refused`.
 const UNCOUNTED: &[&str] = &["http2_streams"];
 
 /// Changes the limits of the connection pool for Campaign.
