@@ -57,7 +57,7 @@ impl Client {
 }
 
 impl Connection {
-    /// Closes the connection as a browser does: it sends close_notify and does not wait for the gateway's.
+    /// Closes the connection as a browser does: it sends `close_notify` and does not wait for the gateway's.
     pub fn close(mut self) -> Outcome<()> {
         self.0.conn.send_close_notify();
         Ok(self.0.flush()?)
