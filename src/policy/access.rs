@@ -120,7 +120,7 @@ impl AccessPolicy<'_> {
     /// Decides whether a person may sign in.
     ///
     /// # Errors
-    /// [`Refusal`] when the person is not a member of the organisation, has no group that matches the mask, or has too many groups.
+    /// `Refusal` when the person is not a member of the organisation, has no group that matches the mask, or has too many groups.
     pub fn decide(&self, membership: &Membership) -> Result<Granted, Refusal> {
         if !self.is_member(membership) {
             return Err(Refusal {

@@ -57,7 +57,7 @@ impl Mask {
     /// Reads a mask.
     ///
     /// # Errors
-    /// [`MaskError`] for an empty mask, an invalid expression, more than one capture group, or an expression that is too large or
+    /// `MaskError` for an empty mask, an invalid expression, more than one capture group, or an expression that is too large or
     /// cannot be anchored to the whole name.
     pub fn parse(text: &str) -> Result<Self, MaskError> {
         parse::parse(text)

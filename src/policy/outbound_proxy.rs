@@ -38,7 +38,7 @@ impl OutboundProxy {
     /// Parses `[http://][user:password@]host[:port]`. `named_by` is the configuration key or the variable that holds it.
     ///
     /// # Errors
-    /// [`NotAProxy`] when the text is not such an address.
+    /// `NotAProxy` when the text is not such an address.
     pub fn parse(text: &str, named_by: &'static str) -> Result<Self, NotAProxy> {
         let text = text.trim();
         let address = match text.split_once("://") {

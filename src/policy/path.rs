@@ -57,7 +57,7 @@ impl<'a> CanonicalPath<'a> {
     /// Checks a raw path and merges runs of slashes. Nothing else changes.
     ///
     /// # Errors
-    /// [`PathError`] when two programs could read the path differently.
+    /// `PathError` when two programs could read the path differently.
     pub fn parse(raw: &'a str) -> Result<Self, PathError> {
         let inner = raw.strip_prefix('/').ok_or(PathError::NotAbsolute)?;
         if is_plain(raw) {

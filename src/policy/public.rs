@@ -29,7 +29,7 @@ impl PublicPaths {
     /// Parses patterns such as `/r/*`.
     ///
     /// # Errors
-    /// [`PatternError`] for a pattern that can never match, or that would make every path public.
+    /// `PatternError` for a pattern that can never match, or that would make every path public.
     pub fn parse<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, PatternError> {
         Ok(Self { patterns: patterns.into_iter().map(Pattern::parse).collect::<Result<_, _>>()? })
     }
