@@ -18,6 +18,7 @@ mod snapshot;
 
 use crate::admin::{self, Admin};
 use crate::auth::{self, Authenticator};
+use crate::campaign::CampaignClient;
 use crate::clock::Clock;
 use crate::config::{self, Config, ListenAddress, UpstreamAddress};
 use crate::http_client::{self, Dialer, Endpoint, Target};
@@ -78,7 +79,9 @@ impl Gateway {
         let endpoints = endpoints(campaign)?;
         let (ended, to_clean_up) = mpsc::channel(auth::QUEUE);
         let services = Arc::new(snapshot::services(config, &clock, ended)?);
-        let auth = Arc::new(snapshot::authenticator(config, endpoints.clone(), services)?);
+        let ims = Arc::new(snapshot::ims_client(config, &clock)?);
+        let soap = Arc::new(CampaignClient::new(endpoints.clone(), SOAP_DEADLINE));
+        let auth = Arc::new(snapshot::authenticator(config, ims, soap, services));
         let snapshot = Arc::new(snapshot::snapshot(config, &auth, None));
         let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
         let upstreams = Arc::new(Upstreams::new(endpoints.into_iter().zip(weights).collect(), campaign));

@@ -7,13 +7,13 @@ use http::HeaderValue;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::{Gateway, SOAP_DEADLINE, StartError, endpoints, ims_connector};
+use super::{Gateway, StartError, ims_connector};
 use crate::auth::{Authenticator, Services, Tasks};
 use crate::campaign::CampaignClient;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::KeyPurpose;
-use crate::http_client::{Endpoint, HttpClient};
+use crate::http_client::HttpClient;
 use crate::ims::ImsClient;
 use crate::policy::cookies::CookieNames;
 use crate::session::{self, Attempts, EndedSession, Lifetimes, SavedForms, Sessions, Signer};
@@ -22,22 +22,18 @@ use crate::wire::fields::header_text;
 
 impl Gateway {
     /// Serves the next requests as `config` says. Requests in progress finish with the configuration that they began with. Sessions,
-    /// sockets, counters and connections to Campaign stay.
+    /// sockets, counters, and the connections to IMS and Campaign stay.
     ///
-    /// Listeners, TLS, the session store, session lifetimes, the servers of Campaign and the background work change with a restart only.
-    ///
-    /// # Errors
-    /// When a file that the configuration names cannot be used; then nothing changes.
-    pub fn apply(&self, config: &Config) -> Result<(), StartError> {
-        let services = self.auth.services.clone();
-        let auth = Arc::new(authenticator(config, endpoints(&config.instance.campaign)?, services)?);
+    /// Only a restart changes listeners, TLS, the session store, session lifetimes, the way to IMS and Campaign, and background work.
+    pub fn apply(&self, config: &Config) {
+        let (ims, campaign) = (self.auth.ims.clone(), self.auth.campaign.clone());
+        let auth = Arc::new(authenticator(config, ims, campaign, self.auth.services.clone()));
         let previous = self.views.first().map(|view| view.load().snapshot.clone());
         let snapshot = Arc::new(snapshot(config, &auth, previous.as_deref()));
         for view in &self.views {
             let proxies = view.load().proxies.clone();
             view.store(Arc::new(WorkerView { snapshot: snapshot.clone(), proxies }));
         }
-        Ok(())
     }
 }
 
@@ -63,17 +59,24 @@ pub(super) fn services(
     })
 }
 
+/// The relying party of the configured instance.
+pub(super) fn ims_client(config: &Config, clock: &Clock) -> Result<ImsClient, StartError> {
+    let ims = &config.instance.ims;
+    let http = HttpClient::new(ims_connector(ims)?, ims.timeout);
+    Ok(ImsClient::new(config.instance.clone(), http, clock.clone()))
+}
+
 /// What signs people in.
 pub(super) fn authenticator(
     config: &Config,
-    campaign: Vec<Endpoint>,
+    ims: Arc<ImsClient>,
+    campaign: Arc<CampaignClient>,
     services: Arc<Services>,
-) -> Result<Authenticator, StartError> {
+) -> Authenticator {
     let instance = config.instance.clone();
-    let ims_http = HttpClient::new(ims_connector(&instance.ims)?, instance.ims.timeout);
-    Ok(Authenticator {
-        ims: ImsClient::new(instance.clone(), ims_http, services.clock.clone()),
-        campaign: CampaignClient::new(campaign, SOAP_DEADLINE),
+    Authenticator {
+        ims,
+        campaign,
         cookies: CookieNames::new(config.session.cookie_suffix.as_ref()),
         max_per_user: config.session.max_per_user,
         login_timeout: config.session.login_timeout,
@@ -81,7 +84,7 @@ pub(super) fn authenticator(
         origin: instance.ims.origin(),
         services,
         instance,
-    })
+    }
 }
 
 /// All that the configuration decides for requests. What outlives configurations is taken from the `previous` one.

@@ -66,9 +66,9 @@ pub struct Authenticator {
     /// The instance and its external account.
     pub instance: Arc<Instance>,
     /// The relying party.
-    pub ims: ImsClient,
+    pub ims: Arc<ImsClient>,
     /// Campaign's SOAP router.
-    pub campaign: CampaignClient,
+    pub campaign: Arc<CampaignClient>,
     /// The names of the gateway's cookies.
     pub cookies: CookieNames,
     /// The gateway's origin, as in an `Origin` header.
