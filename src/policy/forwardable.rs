@@ -39,19 +39,7 @@ mod tests {
 
     use super::*;
     use crate::wire::fields::identity;
-
-    fn map(pairs: &[(&str, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(n, v)| (n.parse::<HeaderName>().unwrap(), HeaderValue::from_str(v).unwrap()))
-            .collect()
-    }
-
-    fn names(headers: &HeaderMap) -> Vec<&str> {
-        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
-        names.sort_unstable();
-        names
-    }
+    use crate::wire::fields::tests::{map, names};
 
     fn forwarded(headers: &HeaderMap) -> Vec<&str> {
         let rule = Forwardable::of(headers);

@@ -135,17 +135,17 @@ pub fn named_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn map(pairs: &[(&str, &str)]) -> HeaderMap {
+    pub(crate) fn map(pairs: &[(&str, &str)]) -> HeaderMap {
         pairs
             .iter()
             .map(|(n, v)| (n.parse::<HeaderName>().unwrap(), HeaderValue::from_str(v).unwrap()))
             .collect()
     }
 
-    fn names(headers: &HeaderMap) -> Vec<&str> {
+    pub(crate) fn names(headers: &HeaderMap) -> Vec<&str> {
         let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         names

@@ -31,21 +31,45 @@ use crate::unix_time::UnixTime;
 
 #[tokio::test]
 async fn a_session_file_of_an_earlier_build_opens() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("sessions.redb");
-    let mut bytes = Vec::new();
-    GzDecoder::new(&*std::fs::read(file("sessions.redb.gz")).unwrap()).read_to_end(&mut bytes).unwrap();
-    std::fs::write(&path, bytes).unwrap();
-    everything_is_there(embedded(&path)).await;
+    opens_file_of(&fixtures()).await;
 }
 
 #[tokio::test]
 async fn redis_records_of_an_earlier_build_open() {
-    if !installed() {
-        return;
+    if installed() {
+        opens_redis_of(&fixtures()).await;
     }
+}
+
+/// With `IMSGATE_WRITE_RECORDS=1`, what this build writes replaces the files in `records/`: for a new format.
+#[tokio::test]
+async fn records_of_this_build_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = match std::env::var_os("IMSGATE_WRITE_RECORDS") {
+        Some(_) => fixtures(),
+        None => directory.path().to_owned(),
+    };
+    write_file(&folder).await;
+    opens_file_of(&folder).await;
+    if installed() {
+        write_redis(&folder).await;
+        opens_redis_of(&folder).await;
+    }
+}
+
+async fn opens_file_of(folder: &Path) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sessions.redb");
+    let mut bytes = Vec::new();
+    let packed = std::fs::read(folder.join("sessions.redb.gz")).unwrap();
+    GzDecoder::new(&*packed).read_to_end(&mut bytes).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    everything_is_there(embedded(&path)).await;
+}
+
+async fn opens_redis_of(folder: &Path) {
     let server = Server::start(&[]);
-    for command in std::fs::read_to_string(file("redis.txt")).unwrap().lines() {
+    for command in std::fs::read_to_string(folder.join("redis.txt")).unwrap().lines() {
         let answer = server.ask(command);
         assert!(answer.starts_with("+OK") || answer.starts_with(':'), "{command}: {answer}");
     }
@@ -134,17 +158,17 @@ fn form() -> SavedForm {
     }
 }
 
-#[tokio::test]
-#[ignore = "writes the files for a new format"]
-async fn write_records() {
+async fn write_file(folder: &Path) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sessions.redb");
     write(&embedded(&path)).await;
     redb::Database::open(&path).unwrap().compact().unwrap();
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
     packed.write_all(&std::fs::read(&path).unwrap()).unwrap();
-    std::fs::write(file("sessions.redb.gz"), packed.finish().unwrap()).unwrap();
+    std::fs::write(folder.join("sessions.redb.gz"), packed.finish().unwrap()).unwrap();
+}
 
+async fn write_redis(folder: &Path) {
     let server = Server::start(&[]);
     write(&redis(&server)).await;
     let dump = "local lines = {} \
@@ -160,7 +184,7 @@ async fn write_records() {
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let text: String = redis::cmd("EVAL").arg(dump).arg(0).query_async(&mut connection).await.unwrap();
-    std::fs::write(file("redis.txt"), text + "\n").unwrap();
+    std::fs::write(folder.join("redis.txt"), text + "\n").unwrap();
 }
 
 async fn write(store: &Vault) {
@@ -193,7 +217,7 @@ fn redis(server: &Server) -> Arc<Vault> {
     Arc::new(Vault::new(redis, &keys(), Clock::system()))
 }
 
-/// No secret: these records are nobody's.
+/// Not a secret: these records belong to no person.
 fn keys() -> KeyRing {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("key");
@@ -203,8 +227,8 @@ fn keys() -> KeyRing {
     KeyRing::read(&path).unwrap()
 }
 
-fn file(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "src", "session", "tests", "records", name].iter().collect()
+fn fixtures() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "src", "session", "tests", "records"].iter().collect()
 }
 
 const FULL: Id = Id(1);
