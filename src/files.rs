@@ -12,12 +12,12 @@ pub struct FileError {
     /// The path as configured.
     pub path: PathBuf,
     /// What is wrong.
-    pub problem: Problem,
+    pub problem: FileProblem,
 }
 
 /// What is wrong with a file.
 #[derive(Debug)]
-pub enum Problem {
+pub enum FileProblem {
     /// It does not exist.
     Missing,
     /// The gateway's user may not read it.
@@ -53,7 +53,7 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
     String::from_utf8(read(path)?).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = memchr::memchr_iter(b'\n', valid).count() + 1;
-        FileError { path: path.to_owned(), problem: Problem::NotUtf8(line) }
+        FileError { path: path.to_owned(), problem: FileProblem::NotUtf8(line) }
     })
 }
 
@@ -64,24 +64,24 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
 /// [`FileError`], also when the file does not exist.
 pub fn check_private(path: &Path) -> Result<(), FileError> {
     let failed = |problem| FileError { path: path.to_owned(), problem };
-    let metadata = fs::metadata(path).map_err(|error| failed(Problem::from(error)))?;
+    let metadata = fs::metadata(path).map_err(|error| failed(FileProblem::from(error)))?;
     match metadata.permissions().mode() & 0o777 {
-        mode if mode & OPEN != 0 => Err(failed(Problem::Open(mode))),
+        mode if mode & OPEN != 0 => Err(failed(FileProblem::Open(mode))),
         _ => Ok(()),
     }
 }
 
-fn read_whole(path: &Path) -> Result<Vec<u8>, Problem> {
+fn read_whole(path: &Path) -> Result<Vec<u8>, FileProblem> {
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {
-        return Err(Problem::Folder);
+        return Err(FileProblem::Folder);
     }
     let mut bytes = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LONGEST {
-        return Err(Problem::TooLong);
+        return Err(FileProblem::TooLong);
     }
-    if is_wide(&bytes) { Err(Problem::WideText) } else { Ok(without_marks(bytes)) }
+    if is_wide(&bytes) { Err(FileProblem::WideText) } else { Ok(without_marks(bytes)) }
 }
 
 /// True for text in UTF-16 or UTF-32: it begins with a byte-order mark, or its first character has a zero byte. Files of other formats
@@ -119,32 +119,34 @@ impl FileError {
     pub fn fix(&self) -> String {
         let path = self.path.display();
         match &self.problem {
-            Problem::Missing => "relative paths start at the working directory".to_owned(),
-            Problem::Denied => format!(
+            FileProblem::Missing => "relative paths start at the working directory".to_owned(),
+            FileProblem::Denied => format!(
                 "the gateway's user must be able to read it: check owner and mode of {path} and of its folders"
             ),
-            Problem::Folder => "name a file in it".to_owned(),
-            Problem::TooLong => "check that it is the right file".to_owned(),
-            Problem::WideText | Problem::NotUtf8(_) => "save it as UTF-8".to_owned(),
-            Problem::Open(_) => format!("chmod 600 {path}, owned by the gateway's user"),
-            Problem::Other(_) => "the gateway's user must be able to read it".to_owned(),
+            FileProblem::Folder => "name a file in it".to_owned(),
+            FileProblem::TooLong => "check that it is the right file".to_owned(),
+            FileProblem::WideText | FileProblem::NotUtf8(_) => "save it as UTF-8".to_owned(),
+            FileProblem::Open(_) => format!("chmod 600 {path}, owned by the gateway's user"),
+            FileProblem::Other(_) => "the gateway's user must be able to read it".to_owned(),
         }
     }
 
     /// What is wrong, without the file's name.
     pub fn reason(&self) -> String {
         match &self.problem {
-            Problem::Missing => "there is no such file".to_owned(),
-            Problem::Denied => "permission denied".to_owned(),
-            Problem::Folder => "it is a folder".to_owned(),
-            Problem::TooLong => format!("it is larger than {} MiB", LONGEST >> 20),
-            Problem::WideText => "it is text in UTF-16 or UTF-32".to_owned(),
-            Problem::NotUtf8(line) => format!("line {line} is not UTF-8"),
-            Problem::Open(mode) if mode & 0o7 != 0 => {
+            FileProblem::Missing => "there is no such file".to_owned(),
+            FileProblem::Denied => "permission denied".to_owned(),
+            FileProblem::Folder => "it is a folder".to_owned(),
+            FileProblem::TooLong => format!("it is larger than {} MiB", LONGEST >> 20),
+            FileProblem::WideText => "it is text in UTF-16 or UTF-32".to_owned(),
+            FileProblem::NotUtf8(line) => format!("line {line} is not UTF-8"),
+            FileProblem::Open(mode) if mode & 0o7 != 0 => {
                 format!("it holds a secret, but every user of this machine has access to it (mode {mode:o})")
             }
-            Problem::Open(mode) => format!("it holds a secret, but its group can change it (mode {mode:o})"),
-            Problem::Other(error) => error.to_string(),
+            FileProblem::Open(mode) => {
+                format!("it holds a secret, but its group can change it (mode {mode:o})")
+            }
+            FileProblem::Other(error) => error.to_string(),
         }
     }
 }
@@ -157,7 +159,7 @@ impl Display for FileError {
 
 impl std::error::Error for FileError {}
 
-impl From<io::Error> for Problem {
+impl From<io::Error> for FileProblem {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound => Self::Missing,

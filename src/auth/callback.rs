@@ -12,7 +12,7 @@ use super::login::{BeginLogin, Destination, LoginFailure, failed};
 use super::login_outcome::{FinishedLogin, LoginInterrupted, LoginOutcome, RefusedLogin};
 use super::session_end::{near_misses, seen};
 use crate::config::SessionMode;
-use crate::ims::{ImsError, Profile, Tokens as ImsTokens};
+use crate::ims::{ImsError, ImsTokens, Profile};
 use crate::policy::access::{Granted, Refusal};
 use crate::policy::cookies;
 use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, Prompt, State as LoginState};

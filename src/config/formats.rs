@@ -16,7 +16,7 @@ use super::address::{ListenAddress, UpstreamAddress};
 use super::redis::RedisAddress;
 use super::value_error::ValueError;
 use super::{proxy, values};
-use crate::files::{self, Problem};
+use crate::files::{self, FileProblem};
 use crate::policy::cookies::CookieSuffix as Suffix;
 use crate::policy::mask::Mask;
 use crate::policy::public::{PatternError, PublicPaths};
@@ -170,7 +170,7 @@ fn file(text: &str) -> Result<Option<Value>, ValueError> {
 fn private_file(text: &str) -> Result<Option<Value>, ValueError> {
     let checked = file(text)?;
     match files::check_private(Path::new(text)) {
-        Err(error) if matches!(error.problem, Problem::Open(_)) => Err(ValueError::from(&error)),
+        Err(error) if matches!(error.problem, FileProblem::Open(_)) => Err(ValueError::from(&error)),
         _ => Ok(checked),
     }
 }

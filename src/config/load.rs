@@ -10,7 +10,7 @@ use super::tree::{self, Tree};
 use super::value_error::ValueError;
 use super::{Campaign, ExperienceCloud, Ims, Limits, Listen, Log, Session};
 use super::{env, rules, secret_files};
-use crate::files::{self, Problem};
+use crate::files::{self, FileProblem};
 use crate::policy::mask::Mask;
 
 /// The checked configuration.
@@ -181,7 +181,7 @@ fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     };
     let text = files::read_text(path).map_err(|error| {
         let fix = match error.problem {
-            Problem::Missing => {
+            FileProblem::Missing => {
                 "name it with --config FILE or IMSGATE_CONFIG; config/imsgate.toml of the source is a commented example"
                     .to_owned()
             }

@@ -13,7 +13,7 @@ use secrecy::{SecretBox, SecretString};
 
 use super::keys::KeyRing;
 use super::seal::KEY_LENGTH;
-use crate::files::{self, FileError, Problem};
+use crate::files::{self, FileError, FileProblem};
 
 /// Why a key file cannot be used. Messages never contain its content.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +42,7 @@ impl KeyRing {
     pub fn read(path: &Path) -> Result<Self, KeyFileError> {
         let text = files::check_private(path).and_then(|()| files::read_text(path));
         let text = SecretString::from(text.map_err(|error| match error.problem {
-            Problem::Missing => KeyFileError::Missing(path.into()),
+            FileProblem::Missing => KeyFileError::Missing(path.into()),
             _ => KeyFileError::File(error),
         })?);
         let mut keys = Vec::new();

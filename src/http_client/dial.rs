@@ -38,7 +38,7 @@ pub enum Target {
 
 /// An open connection.
 #[derive(Debug)]
-pub enum Wire {
+pub enum DialedStream {
     /// TCP or a Unix socket, without TLS.
     Plain(Socket),
     /// TLS over TCP.
@@ -61,14 +61,14 @@ impl Dialer {
     ///
     /// # Errors
     /// When the name does not resolve, the connection or the TLS handshake fails, or the time limit passes.
-    pub async fn dial(&self) -> io::Result<Wire> {
+    pub async fn dial(&self) -> io::Result<DialedStream> {
         tokio::time::timeout(self.limit, self.open()).await.unwrap_or_else(|_| {
             let message = format!("no connection within {:?}", self.limit);
             Err(io::Error::new(io::ErrorKind::TimedOut, message))
         })
     }
 
-    async fn open(&self) -> io::Result<Wire> {
+    async fn open(&self) -> io::Result<DialedStream> {
         let stream = match &self.target {
             Target::Unix(path) => return Ok(UnixStream::connect(path).await?.into()),
             Target::Tcp(host, port) => {
@@ -82,9 +82,9 @@ impl Dialer {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
         let stream = Socket::Tcp(stream);
-        let Some((connector, name)) = &self.tls else { return Ok(Wire::Plain(stream)) };
+        let Some((connector, name)) = &self.tls else { return Ok(DialedStream::Plain(stream)) };
         let stream = connector.connect(name.clone(), stream).await?;
-        Ok(Wire::Tls(Box::new(stream)))
+        Ok(DialedStream::Tls(Box::new(stream)))
     }
 }
 
@@ -99,7 +99,7 @@ impl std::fmt::Debug for Dialer {
 
 const KEEPALIVE: Duration = Duration::from_mins(1);
 
-impl From<UnixStream> for Wire {
+impl From<UnixStream> for DialedStream {
     fn from(stream: UnixStream) -> Self {
         Self::Plain(Socket::Unix(stream))
     }
@@ -109,11 +109,11 @@ impl From<UnixStream> for Wire {
 macro_rules! each {
     ($wire:expr, $stream:ident => $call:expr) => {
         match $wire.get_mut() {
-            Wire::Plain(stream) => {
+            DialedStream::Plain(stream) => {
                 let $stream = Pin::new(stream);
                 $call
             }
-            Wire::Tls(stream) => {
+            DialedStream::Tls(stream) => {
                 let $stream = Pin::new(&mut **stream);
                 $call
             }
@@ -121,13 +121,13 @@ macro_rules! each {
     };
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for DialedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => stream.poll_read(cx, into))
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for DialedStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         each!(self, stream => stream.poll_write(cx, bytes))
     }

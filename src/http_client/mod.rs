@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use crate::files;
 
 pub use connect::RacingConnector;
-pub use dial::{Dialer, Target, Wire};
+pub use dial::{DialedStream, Dialer, Target};
 pub use endpoint::Endpoint;
 
 use crate::policy::outbound_proxy::OutboundProxy;

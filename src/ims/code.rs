@@ -43,7 +43,7 @@ pub struct Authorization {
 
 /// The result of a code exchange: the subject and the tokens.
 #[derive(Debug)]
-pub struct Tokens {
+pub struct ImsTokens {
     /// Subject of the validated `id_token`.
     pub subject: String,
     /// Claims that the `id_token` of refreshed tokens must repeat.
@@ -100,7 +100,7 @@ impl ImsClient {
         verifier: &str,
         nonce: &str,
         address: IpAddr,
-    ) -> Result<Tokens, ImsError> {
+    ) -> Result<ImsTokens, ImsError> {
         let client = self.client().await?;
         let request = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
@@ -120,7 +120,7 @@ impl ImsClient {
             let reason = "the access token has already expired (expires_in 0)".to_owned();
             return Err(ImsError::Answer { endpoint: TOKEN, reason });
         }
-        Ok(Tokens {
+        Ok(ImsTokens {
             subject: id_token.subject,
             session: id_token.session,
             original: id_token.original,

@@ -22,7 +22,7 @@ pub(super) struct Jws<'a> {
 
 /// The result of a signature check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum SignatureCheck {
     /// The signature matches a key.
     Valid,
     /// The signature matches no key with the token's key id.
@@ -52,22 +52,22 @@ impl<'a> Jws<'a> {
         provider: &Provider,
         kid: Option<&str>,
         budget: Budget,
-    ) -> Result<Verdict, ImsError> {
+    ) -> Result<SignatureCheck, ImsError> {
         let keys = provider.keys().await?;
         let verdict = self.verdict(&keys, kid);
-        if verdict == Verdict::Valid {
+        if verdict == SignatureCheck::Valid {
             return Ok(verdict);
         }
         match provider.newer_keys(&keys, budget).await {
             Ok(newer) if !Arc::ptr_eq(&newer, &keys) => Ok(self.verdict(&newer, kid)),
             Ok(_) => Ok(verdict),
             // IMS is unavailable: the result of the known key counts.
-            Err(_) if verdict == Verdict::Invalid => Ok(verdict),
+            Err(_) if verdict == SignatureCheck::Invalid => Ok(verdict),
             Err(error) => Err(error),
         }
     }
 
-    fn verdict(&self, keys: &CoreJsonWebKeySet, kid: Option<&str>) -> Verdict {
+    fn verdict(&self, keys: &CoreJsonWebKeySet, kid: Option<&str>) -> SignatureCheck {
         // The provider keeps only keys for RS256.
         let is_valid = |key: &CoreJsonWebKey| {
             let algorithm = CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256;
@@ -75,19 +75,19 @@ impl<'a> Jws<'a> {
         };
         let Some(kid) = kid else {
             return match keys.keys().as_slice() {
-                [key] if is_valid(key) => Verdict::Valid,
-                [_] => Verdict::Invalid,
-                _ => Verdict::Ambiguous,
+                [key] if is_valid(key) => SignatureCheck::Valid,
+                [_] => SignatureCheck::Invalid,
+                _ => SignatureCheck::Ambiguous,
             };
         };
         let mut named =
             keys.keys().iter().filter(|key| key.key_id().is_some_and(|id| id.as_str() == kid)).peekable();
         if named.peek().is_none() {
-            Verdict::NoSuchKey
+            SignatureCheck::NoSuchKey
         } else if named.any(is_valid) {
-            Verdict::Valid
+            SignatureCheck::Valid
         } else {
-            Verdict::Invalid
+            SignatureCheck::Invalid
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::ImsClient;
 use super::error::ImsError;
-use super::jws::{Jws, Verdict};
+use super::jws::{Jws, SignatureCheck};
 use super::provider::Budget;
 use crate::policy::id_token::Expected;
 use crate::policy::logout_token::{self, InvalidLogoutToken, LogoutToken};
@@ -28,7 +28,7 @@ impl ImsClient {
         let jws = Jws::parse(token).ok_or(InvalidLogoutToken::Malformed)?;
         let kid = logout_token::key_id(&jws.header)?;
         let issuers = self.accepted_issuers().await?;
-        if jws.verify(&self.provider, Some(&kid), Budget::Logout).await? != Verdict::Valid {
+        if jws.verify(&self.provider, Some(&kid), Budget::Logout).await? != SignatureCheck::Valid {
             return Err(LogoutTokenError::Signature);
         }
         let ims = &self.instance.ims;

@@ -22,7 +22,7 @@ mod token_limit;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use code::Tokens;
+pub use code::ImsTokens;
 pub use error::ImsError;
 pub use logout_token::LogoutTokenError;
 pub use profile::{Profile, read_membership};

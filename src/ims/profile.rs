@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::error::{ImsError, debug_id};
-use super::{ImsClient, Tokens};
+use super::{ImsClient, ImsTokens};
 use crate::policy::access::{Membership, Organization, ProductProfile};
 use crate::policy::email::{EmailClaim, identity_email, is_unverified};
 use crate::wire::loose_json;
@@ -31,7 +31,7 @@ pub struct Profile {
 impl ImsClient {
     /// Fetches the profile of the tokens' owner: up to three requests at once, each only if its scope is configured. Every
     /// response that names a person must name the `id_token`'s subject (OIDC Core §5.3.2).
-    pub async fn fetch_profile(&self, tokens: &Tokens) -> Result<Profile, ImsError> {
+    pub async fn fetch_profile(&self, tokens: &ImsTokens) -> Result<Profile, ImsError> {
         let token = &tokens.access_token;
         let (info, organizations, profile) =
             tokio::try_join!(self.user_info(token), self.organizations(token), self.raw_profile(token))?;

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::error::ImsError;
-use super::jws::{Jws, Verdict};
+use super::jws::{Jws, SignatureCheck};
 use super::provider::Budget;
 use super::{ImsClient, TOKEN};
 use crate::policy::id_token::{self, Expected, IdToken, InvalidIdToken};
@@ -55,10 +55,10 @@ impl ImsClient {
 
     async fn check_signature(&self, parts: &Parts<'_>) -> Result<(), ImsError> {
         let reason = match parts.jws.verify(&self.provider, parts.kid.as_deref(), Budget::SignIn).await? {
-            Verdict::Valid => return Ok(()),
-            Verdict::Invalid => "the signature does not match IMS's key",
-            Verdict::NoSuchKey => "signature: IMS publishes no key with the key id (kid) of the token",
-            Verdict::Ambiguous => {
+            SignatureCheck::Valid => return Ok(()),
+            SignatureCheck::Invalid => "the signature does not match IMS's key",
+            SignatureCheck::NoSuchKey => "signature: IMS publishes no key with the key id (kid) of the token",
+            SignatureCheck::Ambiguous => {
                 "signature: the token has no key id (kid), and IMS does not publish exactly one RS256 key"
             }
         };

@@ -12,7 +12,7 @@ use crate::telemetry::Limit;
 
 /// Who makes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
+pub enum QuotaUser {
     /// A person with a session.
     SignedIn,
     /// Without a session, from this address group; `None` when the address does not tell the caller, as behind a trusted proxy.

@@ -7,7 +7,7 @@ use super::deadline::Deadline;
 use super::http1::{Http1Stream, RequestWriter, SendError, WireError};
 use super::outgoing::Outgoing;
 use super::upload_error::UploadError;
-use crate::http_client::Wire;
+use crate::http_client::DialedStream;
 use crate::wire::response::ResponseHead;
 
 /// A connection to Campaign. Dropping it closes it at once, also during an exchange.
@@ -32,7 +32,7 @@ pub(super) enum ExchangeError {
 }
 
 impl Connection {
-    pub fn new(wire: Wire, limit: Duration) -> Self {
+    pub fn new(wire: DialedStream, limit: Duration) -> Self {
         Self { stream: Http1Stream::new(wire), deadline: Deadline::new(limit), used: Instant::now() }
     }
 
@@ -70,7 +70,7 @@ impl Connection {
                 Poll::Ready(Err(SendError::Upload(error))) => {
                     return Poll::Ready(Err(ExchangeError::Upload(error)));
                 }
-                Poll::Ready(Err(SendError::Wire(error))) => *unsendable = Some(error),
+                Poll::Ready(Err(SendError::DialedStream(error))) => *unsendable = Some(error),
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }

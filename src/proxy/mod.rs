@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use tokio_util::sync::CancellationToken;
 
-pub use anonymous_quota::Caller;
+pub use anonymous_quota::QuotaUser;
 pub use body::Body;
 pub use client_body::ClientBody;
 pub use error::{BodyError, ProxyError};
@@ -101,21 +101,21 @@ impl Proxy {
     /// Sends a request and returns the response without hop-by-hop fields.
     ///
     /// `websocket` is set for a WebSocket handshake. `ended` returns a token that ends responses without an end of their own: WebSockets and
-    /// event streams. `caller` decides how many connections the request may use.
+    /// event streams. `quota_user` decides how many connections the request may use.
     pub async fn forward(
         &self,
         head: RequestHead,
         body: impl IntoUpload,
         websocket: Option<WebSocketRequest>,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
-        caller: Caller,
+        quota_user: QuotaUser,
     ) -> Result<Forwarded, ProxyError> {
         let mut upload = body.into_upload(self.upload);
         if !matches!(upload, Upload::Empty) {
             // Boxed: most requests have no body.
             Box::pin(upload.begin()).await?;
         }
-        let mut outgoing = Outgoing { caller, ..Outgoing::new(head, upload) };
+        let mut outgoing = Outgoing { quota_user, ..Outgoing::new(head, upload) };
         let (mut response, connection, writer) = self.send(&mut outgoing).await?;
         let switches = websocket.as_ref().is_some_and(|websocket| websocket.would_switch(&response));
         if response.status == StatusCode::SWITCHING_PROTOCOLS || switches {

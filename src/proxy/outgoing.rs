@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::HeaderValue;
 
-use super::anonymous_quota::Caller;
+use super::anonymous_quota::QuotaUser;
 use super::upload::Upload;
 use crate::wire::request_head::{BodyLength, RequestHead};
 
@@ -17,7 +17,7 @@ pub(super) struct Outgoing {
     pub client_host: Option<HeaderValue>,
     /// True while the request may be sent again although Campaign may have received a part of it.
     pub repeatable: bool,
-    pub caller: Caller,
+    pub quota_user: QuotaUser,
 }
 
 impl Outgoing {
@@ -27,6 +27,6 @@ impl Outgoing {
         let head = head.end(&length);
         let (is_head, repeatable, client_host) = (head.is_head, head.is_repeatable, head.client_host);
         let head = Bytes::from(head.bytes);
-        Self { head, length, upload, is_head, client_host, repeatable, caller: Caller::SignedIn }
+        Self { head, length, upload, is_head, client_host, repeatable, quota_user: QuotaUser::SignedIn }
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ProxyError;
-use super::anonymous_quota::{AnonymousQuota, AnonymousSlot, Caller};
+use super::anonymous_quota::{AnonymousQuota, AnonymousSlot, QuotaUser};
 use super::connection::{Connection, ExchangeError};
 use super::http1::RequestWriter;
 use super::outgoing::Outgoing;
 use super::pool_state::PoolState;
 use super::pooled_connection::{PooledConnection, Timeouts};
-use super::upstreams::{Limits, Upstream};
+use super::upstreams::{PoolSettings, Upstream};
 use crate::http_client::{Endpoint, chain};
 use crate::net::AddressGroup;
 use crate::telemetry::{Counters, Limit};
@@ -20,7 +20,7 @@ use crate::wire::response::ResponseHead;
 #[derive(Debug)]
 pub struct Pool {
     upstream: Upstream,
-    limits: Limits,
+    limits: PoolSettings,
     upload_idle: Duration,
     state: Arc<PoolState>,
 }
@@ -41,7 +41,7 @@ impl Pool {
     /// A pool without connections.
     pub(super) fn new(
         upstream: Upstream,
-        limits: Limits,
+        limits: PoolSettings,
         upload_idle: Duration,
         counters: Arc<Counters>,
     ) -> Self {
@@ -71,9 +71,9 @@ impl Pool {
     }
 
     async fn exchange(&self, outgoing: &mut Outgoing) -> Result<Started, Failure> {
-        let anonymous = match outgoing.caller {
-            Caller::SignedIn => None,
-            Caller::Anonymous(group) => {
+        let anonymous = match outgoing.quota_user {
+            QuotaUser::SignedIn => None,
+            QuotaUser::Anonymous(group) => {
                 Some(match AnonymousQuota::try_acquire(&self.state.anonymous, group) {
                     Some(slot) => slot,
                     // Boxed like the wait below: it is rare, and its timer is large.

@@ -10,7 +10,7 @@ use super::BodyError;
 use super::anonymous_quota::AnonymousQuota;
 use super::connection::Connection;
 use super::health::Health;
-use super::upstreams::{Limits, Upstream};
+use super::upstreams::{PoolSettings, Upstream};
 use crate::telemetry::{Counters, Trouble};
 
 /// The state of one worker's pool.
@@ -32,7 +32,7 @@ pub(super) struct PoolState {
 type IdleConnections = Vec<Box<Connection>>;
 
 impl PoolState {
-    pub fn new(upstream: &Upstream, limits: Limits, counters: Arc<Counters>) -> Self {
+    pub fn new(upstream: &Upstream, limits: PoolSettings, counters: Arc<Counters>) -> Self {
         Self {
             name: upstream.endpoint.name().clone(),
             body_idle: limits.body_idle,

@@ -16,7 +16,7 @@ use super::outgoing::Outgoing;
 use super::pool_state::PoolState;
 use super::upload::Upload;
 use super::upload_error::UploadError;
-use crate::http_client::Wire;
+use crate::http_client::DialedStream;
 use crate::telemetry::Limit;
 use crate::wire::response::{Framing, ResponseHead};
 
@@ -179,7 +179,7 @@ impl PooledConnection {
     }
 
     /// Frees the slot. The connection goes on without HTTP.
-    pub(super) fn detach(mut self) -> Option<(Wire, Vec<u8>)> {
+    pub(super) fn detach(mut self) -> Option<(DialedStream, Vec<u8>)> {
         self.pool.health.answered();
         self.connection.take().map(|connection| connection.stream.into_parts())
     }

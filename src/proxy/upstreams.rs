@@ -15,7 +15,7 @@ pub struct Upstreams {
     pub(super) servers: Vec<Upstream>,
     /// Indices of `servers`, each as often as its weight, evenly mixed.
     schedule: Vec<usize>,
-    pub(super) limits: Limits,
+    pub(super) limits: PoolSettings,
     pub(super) check: Option<config::HealthCheck>,
     /// Number of workers so far.
     workers: AtomicUsize,
@@ -31,7 +31,7 @@ pub(super) struct Upstream {
 
 /// Limits of connections and exchanges.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct PoolSettings {
     pub response: Duration,
     pub body_idle: Duration,
     pub pool: config::PoolLimits,
@@ -50,7 +50,7 @@ impl Upstreams {
                 Upstream { endpoint, weight: weight.max(1), health: Arc::new(health) }
             })
             .collect();
-        let limits = Limits {
+        let limits = PoolSettings {
             response: campaign.response_timeout,
             body_idle: campaign.body_idle_timeout,
             pool: campaign.pool,
@@ -172,7 +172,7 @@ mod tests {
         Upstreams {
             servers: weights.iter().enumerate().map(upstream).collect(),
             schedule: schedule(weights),
-            limits: Limits { response: second, body_idle: second, pool },
+            limits: PoolSettings { response: second, body_idle: second, pool },
             check: None,
             workers: AtomicUsize::default(),
         }

@@ -33,7 +33,7 @@ pub struct Permit {
 
 /// What becomes of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AdmissionDecision {
     /// It is served.
     Served,
     /// Its requests are refused with this limit.
@@ -67,7 +67,7 @@ impl Admission {
         admission: &Arc<Self>,
         counters: &Arc<Counters>,
         token: TaskTrackerToken,
-    ) -> (Permit, Verdict) {
+    ) -> (Permit, AdmissionDecision) {
         let open = admission.open.fetch_add(1, Ordering::Relaxed) + 1;
         counters.opened();
         let permit =
@@ -78,8 +78,8 @@ impl Admission {
 
 impl Permit {
     /// Counts the connection for its address, once the address is known.
-    pub fn of(&mut self, address: IpAddr) -> Verdict {
-        let Some(per_ip) = &self.admission.per_ip else { return Verdict::Served };
+    pub fn of(&mut self, address: IpAddr) -> AdmissionDecision {
+        let Some(per_ip) = &self.admission.per_ip else { return AdmissionDecision::Served };
         let group = AddressGroup::of(address);
         let cells = [0, 1].map(|row| {
             row * ROW + usize::try_from(per_ip.hashes[row].hash_one(group) % ROW as u64).unwrap_or(0)
@@ -103,13 +103,13 @@ impl Drop for Permit {
     }
 }
 
-fn verdict(open: usize, most: usize, limit: Limit) -> Verdict {
+fn verdict(open: usize, most: usize, limit: Limit) -> AdmissionDecision {
     if open <= most {
-        Verdict::Served
+        AdmissionDecision::Served
     } else if open <= most + most / 8 + REFUSED {
-        Verdict::Refused(limit)
+        AdmissionDecision::Refused(limit)
     } else {
-        Verdict::Closed(limit)
+        AdmissionDecision::Closed(limit)
     }
 }
 
@@ -132,18 +132,26 @@ mod tests {
         let enter = |address: &str| {
             let token = TaskTracker::new().token();
             let (mut permit, total) = Admission::enter(&admission, &metrics.workers()[0], token);
-            assert_eq!(total, Verdict::Served);
+            assert_eq!(total, AdmissionDecision::Served);
             let verdict = permit.of(address.parse().unwrap());
             (permit, verdict)
         };
         let all: Vec<_> = (0..30).map(|_| enter("192.0.2.1")).collect();
-        assert!(all[..8].iter().all(|(_, verdict)| *verdict == Verdict::Served));
-        assert!(all[8..25].iter().all(|(_, verdict)| *verdict == Verdict::Refused(Limit::ConnectionsPerIp)));
-        assert!(all[25..].iter().all(|(_, verdict)| *verdict == Verdict::Closed(Limit::ConnectionsPerIp)));
-        assert_eq!(enter("192.0.2.2").1, Verdict::Served);
+        assert!(all[..8].iter().all(|(_, verdict)| *verdict == AdmissionDecision::Served));
+        assert!(
+            all[8..25]
+                .iter()
+                .all(|(_, verdict)| *verdict == AdmissionDecision::Refused(Limit::ConnectionsPerIp))
+        );
+        assert!(
+            all[25..]
+                .iter()
+                .all(|(_, verdict)| *verdict == AdmissionDecision::Closed(Limit::ConnectionsPerIp))
+        );
+        assert_eq!(enter("192.0.2.2").1, AdmissionDecision::Served);
         assert_eq!(metrics.connections(), 30);
         drop(all);
-        assert_eq!(enter("192.0.2.1").1, Verdict::Served);
+        assert_eq!(enter("192.0.2.1").1, AdmissionDecision::Served);
         assert_eq!(metrics.connections(), 0);
     }
 }

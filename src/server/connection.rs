@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::admission::Verdict;
+use super::admission::AdmissionDecision;
 use super::client_socket::ClientSocket;
 use super::handler::Handler;
 use super::http::{http1, http2};
@@ -74,12 +74,12 @@ async fn open<H>(
     peer.over = over;
     if !peer.trusted {
         match socket.permit.of(peer.ip) {
-            Verdict::Served => {}
-            Verdict::Refused(limit) => {
+            AdmissionDecision::Served => {}
+            AdmissionDecision::Refused(limit) => {
                 state.counters.hit(limit, Some(peer.ip));
                 peer.over = Some(limit);
             }
-            Verdict::Closed(limit) => {
+            AdmissionDecision::Closed(limit) => {
                 state.counters.hit(limit, Some(peer.ip));
                 return Ok(None);
             }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::wire::pem::{self, PemError};
 
-use crate::files::{self, Problem};
+use crate::files::{self, FileProblem};
 
 /// Certificate or key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,8 @@ pub enum TlsError {
 pub fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     let read = |path: &Path| {
         files::read(path).map_err(|error| {
-            let fix = if matches!(error.problem, Problem::Missing) { NO_CERTIFICATE } else { &error.fix() };
+            let fix =
+                if matches!(error.problem, FileProblem::Missing) { NO_CERTIFICATE } else { &error.fix() };
             TlsError::File { path: path.to_owned(), reason: format!("{}; {fix}", error.reason()) }
         })
     };

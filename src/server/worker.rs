@@ -16,7 +16,7 @@ use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::admission::{Admission, Verdict};
+use super::admission::{Admission, AdmissionDecision};
 use super::client_socket::ClientSocket;
 use super::connection;
 use super::handler::Handler;
@@ -201,13 +201,13 @@ impl<H: Handler> Acceptor<H> {
         let token = self.connections.token();
         let (permit, verdict) = Admission::enter(&self.admission, &self.state.counters, token);
         let over = match verdict {
-            Verdict::Served => None,
-            Verdict::Refused(limit) | Verdict::Closed(limit) => {
+            AdmissionDecision::Served => None,
+            AdmissionDecision::Refused(limit) | AdmissionDecision::Closed(limit) => {
                 self.state.counters.hit(limit, Some(address.ip()));
                 Some(limit)
             }
         };
-        if !matches!(verdict, Verdict::Closed(_)) {
+        if !matches!(verdict, AdmissionDecision::Closed(_)) {
             let socket = ClientSocket::new(stream, permit, self.state.limits.download_timeout + SPARE);
             self.connections.spawn(connection::serve(socket, address, over, self.state.clone()));
         }

@@ -8,7 +8,7 @@ use memchr::memmem;
 
 use crate::net::AddressGroup;
 use crate::peer::Peer;
-use crate::proxy::Caller;
+use crate::proxy::QuotaUser;
 use crate::telemetry::RequestId;
 use crate::unix_time::UnixTime;
 use crate::wire::fields::{FORWARDED_FOR, REQUEST_ID};
@@ -46,11 +46,11 @@ impl Context {
     }
 
     /// Whose share of the connections to Campaign the request uses. A trusted proxy sends requests of many people.
-    pub fn caller(&self, signed_in: bool) -> Caller {
+    pub fn quota_user(&self, signed_in: bool) -> QuotaUser {
         if signed_in {
-            return Caller::SignedIn;
+            return QuotaUser::SignedIn;
         }
-        Caller::Anonymous((!self.peer.trusted).then(|| AddressGroup::of(self.peer.ip)))
+        QuotaUser::Anonymous((!self.peer.trusted).then(|| AddressGroup::of(self.peer.ip)))
     }
 
     /// The address of the client: as the nearest trusted proxy names it, otherwise the peer's.

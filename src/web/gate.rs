@@ -212,7 +212,7 @@ impl Gate {
             WebSocketRequest::add_fields(head.lines());
         }
         let ended = || session.as_ref().map(|session| session.ended.clone());
-        let forwarded = proxy.forward(head, body, wanted, ended, context.caller(signed_in)).await;
+        let forwarded = proxy.forward(head, body, wanted, ended, context.quota_user(signed_in)).await;
         let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
         let Some(session) = session else { return Ok(forwarded.response) };
         let mut response = if forward::may_report_expired(&forwarded.response, is_soap, &session) {

@@ -12,7 +12,7 @@ use x509_parser::parse_x509_certificate;
 
 use super::report::Item;
 use crate::config::{Config, Places};
-use crate::files::{self, Problem};
+use crate::files::{self, FileProblem};
 use crate::server::NO_CERTIFICATE;
 use crate::unix_time::UnixTime;
 use crate::wire::pem;
@@ -72,7 +72,7 @@ fn read_key(places: &Places, path: &Path) -> Result<PrivateKeyDer<'static>, Item
 
 fn read(places: &Places, key: &str, path: &Path) -> Result<Vec<u8>, Item> {
     files::read(path).map_err(|error| {
-        let is_missing = matches!(error.problem, Problem::Missing) && key.starts_with("listen.");
+        let is_missing = matches!(error.problem, FileProblem::Missing) && key.starts_with("listen.");
         let fix = if is_missing { NO_CERTIFICATE } else { &error.fix() };
         Item::stops(places, key, format!("cannot read {}: {}", path.display(), error.reason()), fix)
     })

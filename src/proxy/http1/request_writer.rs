@@ -8,7 +8,7 @@ use bytes::{Buf as _, Bytes};
 use http_body::Body as _;
 use tokio::io::AsyncWrite as _;
 
-use crate::http_client::Wire;
+use crate::http_client::DialedStream;
 use crate::proxy::upload::Upload;
 use crate::proxy::upload_error::UploadError;
 use crate::wire::request_head::BodyLength;
@@ -35,7 +35,7 @@ pub enum SendError {
     /// The client did not send the body.
     Upload(UploadError),
     /// The connection failed.
-    Wire(io::Error),
+    DialedStream(io::Error),
 }
 
 impl RequestWriter {
@@ -86,7 +86,7 @@ impl RequestWriter {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        wire: &mut Wire,
+        wire: &mut DialedStream,
         upload: &mut Upload,
     ) -> Poll<Result<(), SendError>> {
         loop {
@@ -95,7 +95,7 @@ impl RequestWriter {
                 self.take(cx, upload)?;
             }
             if self.queue.count == 0 {
-                ready!(Pin::new(&mut *wire).poll_flush(cx)).map_err(SendError::Wire)?;
+                ready!(Pin::new(&mut *wire).poll_flush(cx)).map_err(SendError::DialedStream)?;
                 self.flushed = true;
                 if self.body.is_none() {
                     return Poll::Ready(Ok(()));
@@ -107,7 +107,7 @@ impl RequestWriter {
                 continue;
             }
             self.flushed = false;
-            let written = ready!(self.write(cx, wire)).map_err(SendError::Wire)?;
+            let written = ready!(self.write(cx, wire)).map_err(SendError::DialedStream)?;
             self.progress += 1;
             self.started = true;
             self.queue.advance(written);
@@ -147,7 +147,7 @@ impl RequestWriter {
         Ok(())
     }
 
-    fn write(&self, cx: &mut Context<'_>, wire: &mut Wire) -> Poll<io::Result<usize>> {
+    fn write(&self, cx: &mut Context<'_>, wire: &mut DialedStream) -> Poll<io::Result<usize>> {
         let parts = self.queue.parts.each_ref().map(|bytes| IoSlice::new(bytes));
         let written = ready!(Pin::new(wire).poll_write_vectored(cx, &parts[..self.queue.count]))?;
         Poll::Ready(if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) })
@@ -199,7 +199,7 @@ mod tests {
     async fn sent(writer: &mut RequestWriter, upload: &mut Upload, peer: bool) -> Option<Vec<u8>> {
         let (near, far) = UnixStream::pair().unwrap();
         let far = peer.then_some(far);
-        let mut wire = Wire::from(near);
+        let mut wire = DialedStream::from(near);
         let outcome = poll_fn(|cx| writer.poll(cx, &mut wire, upload)).await;
         assert_eq!(outcome.is_ok(), peer);
         let mut heard = vec![0; 100];

@@ -12,14 +12,14 @@ use tokio_util::io::poll_read_buf;
 
 use super::read_buffer::{MOST, ReadBuffer};
 use super::{RequestWriter, SendError, WireError};
-use crate::http_client::Wire;
+use crate::http_client::DialedStream;
 use crate::proxy::upload::Upload;
 use crate::wire::response::{Framing, Next, ResponseError, ResponseHead};
 
 /// A connection. Dropping it closes it.
 #[derive(Debug)]
 pub struct Http1Stream {
-    wire: Wire,
+    wire: DialedStream,
     /// Bytes that were read but not used.
     buffer: ReadBuffer,
     /// Interim responses to the current request.
@@ -28,7 +28,7 @@ pub struct Http1Stream {
 
 impl Http1Stream {
     /// An open connection.
-    pub fn new(wire: Wire) -> Self {
+    pub fn new(wire: DialedStream) -> Self {
         Self { wire, buffer: ReadBuffer::new(), interim: 0 }
     }
 
@@ -118,7 +118,7 @@ impl Http1Stream {
     }
 
     /// The connection and its unused bytes, for another protocol.
-    pub fn into_parts(self) -> (Wire, Vec<u8>) {
+    pub fn into_parts(self) -> (DialedStream, Vec<u8>) {
         (self.wire, self.buffer.bytes.to_vec())
     }
 
@@ -126,14 +126,14 @@ impl Http1Stream {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Self { wire, buffer, .. } = self;
         match wire {
-            Wire::Plain(socket) => loop {
+            DialedStream::Plain(socket) => loop {
                 // First, so that memory is only allocated when bytes have arrived.
                 ready!(socket.poll_readable(cx))?;
                 if let Poll::Ready(read) = buffer.fill(|space| socket.try_read(space)) {
                     return Poll::Ready(read);
                 }
             },
-            Wire::Tls(stream) => buffer.fill(|space| poll_read_buf(Pin::new(stream), cx, space)),
+            DialedStream::Tls(stream) => buffer.fill(|space| poll_read_buf(Pin::new(stream), cx, space)),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::save::note;
 use crate::pages::{Problem, Text};
 use crate::policy::origin::is_same_origin;
 use crate::policy::saved_form::{self, REPLAY_LENGTH};
-use crate::proxy::{Body, Caller, ClientBody, Proxy, ProxyError};
+use crate::proxy::{Body, ClientBody, Proxy, ProxyError, QuotaUser};
 use crate::session::{FormId, LiveSession, SavedForm};
 use crate::telemetry::audit::FormEvent;
 use crate::web::addresses::RESUME;
@@ -113,7 +113,7 @@ async fn send(
     let (request, body) = request.into_parts();
     let head = upstream_request::head(call, &request, &host, Some(session));
     let ended = || Some(session.ended.clone());
-    let mut response = proxy.forward(head, body, None, ended, Caller::SignedIn).await?.response;
+    let mut response = proxy.forward(head, body, None, ended, QuotaUser::SignedIn).await?.response;
     if let Some(seconds) = session.ends_soon(call.context.now) {
         response.headers_mut().insert(EXPIRES_IN, seconds.into());
     }
