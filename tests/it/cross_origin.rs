@@ -1,5 +1,7 @@
 //! Which pages may change something with a person's session: those of the same origin, and clients that send no origin.
 
+use std::time::Duration;
+
 use imsgate::config::SessionMode;
 use serde_json::json;
 
@@ -55,6 +57,20 @@ async fn a_write_from_another_origin_is_refused_in_every_mode() {
         }
         world.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_refused_write_does_not_count_as_use_of_the_session() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await;
+    let session = alice.session().unwrap();
+    let left = async || alice.get_json("/ims/me").await.json()["idle_expires_in"].as_u64().unwrap();
+    let before = left().await;
+    world.clock.advance(Duration::from_mins(10));
+    let evil = RawRequest::post(ECHO, "a=b").session(&session).with("Origin: https://evil.example.com");
+    assert_eq!(evil.send_to(&world).await.status(), 403);
+    assert_eq!(left().await, before - 600);
+    world.stop().await;
 }
 
 #[tokio::test]
