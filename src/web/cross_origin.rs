@@ -6,11 +6,12 @@ use http::{HeaderMap, HeaderValue, Request, header};
 use super::call::Call;
 use super::context::Context;
 use super::rejection::Rejection;
-use super::site::{Site, without_port};
+use super::site::Site;
 use crate::policy::client_kind::ClientKind;
 use crate::policy::origin::{Source, is_unsafe, source};
 use crate::session::LiveSession;
 use crate::telemetry::audit;
+use crate::wire::host::without_port;
 
 /// True for a request that may change something, or opens a WebSocket, and that a page of another origin sent, as the browser says.
 /// `host` is the request's own host: another host of this gateway (`campaign.hosts`) is another origin.

@@ -14,12 +14,11 @@ use super::addresses::CALLBACK;
 use super::call::Call;
 use super::context::Context;
 use super::rejection::Rejection;
-use super::request_host::{host, with_host};
+use super::request_host::with_host;
 use super::request_log::RequestLog;
 use super::responses::options;
 use super::routes::routes;
 use super::saved_form::replay;
-use super::site::without_port;
 use super::snapshot::WorkerView;
 use super::{auth_challenge, cross_origin, forward, read_body, upstream_request};
 use crate::auth::Purpose;
@@ -33,6 +32,7 @@ use crate::session::LiveSession;
 use crate::telemetry::{AccessLog, Counters, Limit, Line, RequestId};
 use crate::wire::fields::{EXPIRES_IN, REQUEST_ID, hops_left};
 use crate::wire::framing::{self, FramingError};
+use crate::wire::host::{HostError, host};
 
 /// One worker's gate.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Gate {
             path: target.path(),
             began,
         };
-        let index = snapshot.site_of(request.headers().get(header::HOST));
+        let index = snapshot.site_of(&request);
         let call =
             Call { snapshot, site: &snapshot.sites[index], context: &context, counters: &self.counters };
         let mut response = match self.pass(request, call, &proxies[index], began).await {
@@ -285,10 +285,10 @@ fn served_host(
     request: &Request<ClientBody>,
     path: &CanonicalPath<'_>,
 ) -> Result<Option<HeaderValue>, Rejection> {
-    let host = host(request)?;
+    let host = host(request).map_err(|HostError| Rejection::Host)?;
     if !path.as_str().starts_with("/ims/health/") {
         let host = host.as_ref().ok_or(Rejection::Host)?;
-        if !call.site.host.is(host) && !call.site.serves_host(without_port(host)) {
+        if !call.site.serves(host) {
             return Err(Rejection::UnknownHost);
         }
     }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use crate::auth::Authenticator;
 use crate::config::Instance;
 use crate::wire::fields::FORWARDED_HOST;
+use crate::wire::host::without_port;
 use crate::wire::request_head::HeaderLines;
 
 /// One Campaign instance.
@@ -55,19 +56,14 @@ impl HostLines {
 }
 
 impl Site {
-    /// True for a host name (without port, in any case) that this gateway serves.
-    pub fn serves_host(&self, name: &str) -> bool {
+    /// True for a host that this site serves, in any case and with any port.
+    pub fn serves(&self, host: &HeaderValue) -> bool {
+        self.host.is(host) || self.serves_name(without_port(host))
+    }
+
+    fn serves_name(&self, name: &str) -> bool {
         let callback = self.instance.ims.callback_server.host_str().unwrap_or_default();
         name.eq_ignore_ascii_case(callback)
             || self.instance.campaign.hosts.iter().any(|host| name.eq_ignore_ascii_case(host))
-    }
-}
-
-/// A host without its port.
-pub fn without_port(host: &HeaderValue) -> &str {
-    let host = host.to_str().unwrap_or_default();
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.parse::<u16>().is_ok_and(|port| port > 0) => name,
-        _ => host,
     }
 }

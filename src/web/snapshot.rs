@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::HeaderValue;
+use http::{HeaderValue, Request};
 
 use super::rate_limit::{RateLimiter, SignInLimiter};
-use super::site::{Site, without_port};
+use super::site::Site;
 use crate::config::Limits;
 use crate::proxy::Proxy;
+use crate::wire::host::host;
 
 /// One configuration. Immutable; sessions, stores, counters and sockets outlive it.
 #[derive(Debug)]
@@ -28,14 +29,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The index of the site that serves this host; of the first one for other hosts, which answers that it does not serve them.
-    pub fn site_of(&self, host: Option<&HeaderValue>) -> usize {
+    /// The index of the site that serves the host of this request; of the first one for other hosts, which answers that it does not
+    /// serve them.
+    pub fn site_of<B>(&self, request: &Request<B>) -> usize {
         if self.sites.len() == 1 {
             return 0;
         }
-        let serves = |site: &Arc<Site>| {
-            host.is_some_and(|host| site.host.is(host) || site.serves_host(without_port(host)))
-        };
+        let host = host(request).ok().flatten();
+        let serves = |site: &Arc<Site>| host.as_ref().is_some_and(|host| site.serves(host));
         self.sites.iter().position(serves).unwrap_or(0)
     }
 }

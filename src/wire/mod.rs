@@ -2,6 +2,7 @@
 
 pub mod fields;
 pub mod framing;
+pub mod host;
 pub mod loose_json;
 pub mod pem;
 pub mod proxy_protocol;
