@@ -1,22 +1,30 @@
 //! An HTTP/1.1 listener without TLS on its own tasks. It stops when dropped.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::extract::Request;
 use axum::{Extension, Router};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use super::random::lock;
 
 /// Tells long-lived handlers (upgraded connections) that the simulator stops.
 #[derive(Clone, Debug)]
 pub(super) struct Stopping(pub(super) CancellationToken);
+
+/// The address of the peer of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PeerAddress(pub(super) IpAddr);
 
 /// A running listener. Dropping it ends the listener and every connection.
 #[derive(Debug)]
@@ -65,13 +73,19 @@ async fn accept(listener: TcpListener, router: Router, stopping: CancellationTok
             Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             // Probably no free file descriptor: wait until one is free.
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let peer = PeerAddress(peer.ip());
+        let service = router.clone().map_request(move |request: http::Request<Incoming>| {
+            let mut request: Request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            request
+        });
+        let service = TowerToHyperService::new(service);
         connections.spawn(async move {
             // An error affects only this client.
             let _ = hyper::server::conn::http1::Builder::new()

@@ -28,6 +28,25 @@ impl Campaign {
         let email = json(&userinfo).ok().and_then(|info| info["email"].as_str().map(str::to_owned));
         Ok(email.or_else(|| validated["token"]["user_id"].as_str().map(str::to_owned)))
     }
+
+    /// The operator groups that a logon takes over from IMS; empty if the instance does not.
+    pub(super) async fn groups_of(&self, token: &str) -> Vec<String> {
+        let Some(ims) = self.options.ims.as_deref().filter(|_| self.options.group_rights) else {
+            return Vec::new();
+        };
+        let authorization = format!("Bearer {token}");
+        let url = format!("{ims}/ims/organizations/v6");
+        let Ok(answer) = self.client.get(&url, &[("authorization", &authorization)]).await else {
+            return Vec::new();
+        };
+        let organizations = json(&answer).unwrap_or_default();
+        let all = organizations.as_array().into_iter().flatten();
+        let names = all
+            .flat_map(|organization| organization["groups"].as_array().into_iter().flatten())
+            .filter_map(|group| group["groupName"].as_str().or(group["groupDisplayName"].as_str()));
+        let mask = format!("Campaign - {} - ", crate::demo::TENANT);
+        names.filter_map(|name| name.strip_prefix(&mask)).map(str::to_owned).collect()
+    }
 }
 
 fn json(response: &Response<Bytes>) -> io::Result<Value> {

@@ -11,7 +11,8 @@ use percent_encoding::percent_decode;
 
 use super::Campaign;
 use super::sessions::LiveSession;
-use crate::demo::wire::{bearer, cookie};
+use super::zones::RequestOrigin;
+use crate::demo::wire::{Form, bearer, cookie};
 
 /// An identified caller.
 #[derive(Clone)]
@@ -51,11 +52,23 @@ impl Caller {
 
 impl Campaign {
     /// The caller, if authenticated. `in_body` is the session token of a SOAP body.
-    pub(super) async fn caller(&self, headers: &HeaderMap, in_body: Option<&str>) -> Option<Caller> {
+    pub(super) async fn caller(
+        &self,
+        headers: &HeaderMap,
+        (query, in_body): (Option<&str>, Option<&str>),
+        origin: &RequestOrigin,
+    ) -> Option<Caller> {
+        let in_query = Form::parse(query.unwrap_or_default().as_bytes());
+        let in_query = in_query.get("__sessiontoken");
         let header = || headers.get("x-session-token").and_then(|value| value.to_str().ok());
-        let token =
-            cookie(headers, "__sessiontoken").or_else(header).or(in_body).filter(|token| !token.is_empty());
-        if let Some(session) = token.and_then(|token| self.sessions.find(token)) {
+        let cookie = cookie(headers, "__sessiontoken").or_else(header);
+        // With `sessionTokenOnly` the query comes before the cookie.
+        let token = if self.options.session_token_only { in_query.or(cookie) } else { cookie.or(in_query) };
+        let token = token.or(in_body).filter(|token| !token.is_empty());
+        let session = token.and_then(|token| self.sessions.find(token));
+        let is_here =
+            |session: &LiveSession| !self.options.check_ip_consistent || session.address == origin.address;
+        if let Some(session) = session.filter(is_here) {
             return Some(Caller { login: session.login.clone(), method: AuthMethod::Session(session) });
         }
         if let Some(token) = bearer(headers).filter(|_| self.options.bearer_on_every_call) {
@@ -72,19 +85,26 @@ impl Campaign {
     }
 }
 
-/// Forwards requests of authenticated callers. All others get "session has expired".
+/// Forwards requests of authenticated callers. All others are refused as `CampaignOptions::page_refusal` says.
 pub(super) async fn require(
     State(campaign): State<Arc<Campaign>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = campaign.caller(request.headers(), None).await;
+    let Some(origin) = request.extensions().get::<RequestOrigin>().cloned() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    if let Err(refusal) = origin.check_address() {
+        return refusal.into_response();
+    }
+    let query = request.uri().query();
+    let caller = campaign.caller(request.headers(), (query, None), &origin).await;
     match caller {
         Some(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        None => session_expired(),
+        None => campaign.refuse_page(request.uri()),
     }
 }
 

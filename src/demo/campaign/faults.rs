@@ -18,12 +18,19 @@ pub enum LogonRefusal {
     InvalidLoginAsText,
     /// XSV-350013 as a SOAP fault, 403: the address or security zone is refused.
     Zone,
+    /// XSV-350014 as a SOAP fault, 500: the client address is in no security zone.
+    Address,
 }
 
 impl Faults {
     /// While `true`, every request is answered with 503.
     pub fn down(&self, down: bool) {
         self.0.down.store(down, Ordering::Relaxed);
+    }
+
+    /// While `true`, logons fail as during the daily restart. Sessions stay.
+    pub fn restarting(&self, restarting: bool) {
+        self.0.restarting.store(restarting, Ordering::Relaxed);
     }
 
     /// Replaces the response to any request.
@@ -44,6 +51,7 @@ impl Faults {
     /// Removes all faults. Sessions and records stay.
     pub fn clear(&self) {
         self.down(false);
+        self.restarting(false);
         self.0.answer.clear();
         self.0.soap_answer.clear();
         self.0.logon.clear();
@@ -55,6 +63,10 @@ impl Faults {
 impl Faults {
     pub(super) fn is_down(&self) -> bool {
         self.0.down.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_restarting(&self) -> bool {
+        self.0.restarting.load(Ordering::Relaxed)
     }
 
     pub(super) fn take_answer(&self) -> Option<Arc<Answer>> {
@@ -73,6 +85,7 @@ impl Faults {
 #[derive(Default)]
 struct State {
     down: AtomicBool,
+    restarting: AtomicBool,
     answer: Slot<Answer>,
     soap_answer: Slot<Answer>,
     logon: Slot<LogonRefusal>,

@@ -2,13 +2,14 @@
 //! request.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
+use ipnet::IpNet;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
@@ -30,14 +31,18 @@ mod pages;
 mod public;
 mod record;
 mod sessions;
+mod sign_in;
 mod soap;
 #[cfg(test)]
 mod tests;
 mod websocket;
+mod zones;
 
 pub use faults::{Faults, LogonRefusal};
 pub use record::Recorded;
 pub use sessions::LiveSession;
+pub use sign_in::PageRefusal;
+pub use zones::Zone;
 
 /// The setup of the simulated instance.
 #[derive(Clone, Debug)]
@@ -51,8 +56,10 @@ pub struct CampaignOptions {
     pub ims_client_id: String,
     /// Lifetime of a session and its security token.
     pub session_timeout: Duration,
-    /// Sends the SOAP fault XSV-350008 with status 200 instead of 403, as builds before 2021 do.
+    /// Sends every SOAP fault but a refused logon with status 200, as builds before 2021 and 7.4.3 do.
     pub legacy_fault_status: bool,
+    /// What a page without a valid session is answered.
+    pub page_refusal: PageRefusal,
     /// Accepts `Authorization: Bearer` on every call, as Campaign 8.5 and newer do.
     pub bearer_on_every_call: bool,
     /// Trusts `X-Ims-User`, for the gateway's mode `headers`. Otherwise identity headers are only shown.
@@ -61,6 +68,18 @@ pub struct CampaignOptions {
     pub gzip: bool,
     /// SOAP calls need no security token (`sessionTokenOnly` of a Campaign security zone).
     pub session_token_only: bool,
+    /// The security zones, in order. An address in no zone is refused with XSV-350014.
+    pub zones: Vec<Zone>,
+    /// Peers whose `X-Forwarded-For` counts (`proxy` of the `subNetwork` "all").
+    pub proxies: Vec<IpNet>,
+    /// The hosts of the instance: a name that may end with `*`. Every other host gets 404.
+    pub dns_mask: String,
+    /// Binds a session to the client address of its logon (`checkIPConsistent`).
+    pub check_ip_consistent: bool,
+    /// Takes over operator groups from IMS at every logon, which costs one request to IMS.
+    pub group_rights: bool,
+    /// Serves `/r/*`. The module of Apache or IIS does; Tomcat on port 8080 does not.
+    pub redirection_module: bool,
     /// Password of the native login `admin`.
     pub admin_password: SecretString,
     /// The oldest accepted console build, published in serverInfo.
@@ -77,10 +96,17 @@ impl Default for CampaignOptions {
             ims_client_id: super::CLIENT_ID.to_owned(),
             session_timeout: Duration::from_hours(24),
             legacy_fault_status: false,
+            page_refusal: PageRefusal::PlainText,
             bearer_on_every_call: true,
             identity_headers: false,
             gzip: false,
             session_token_only: false,
+            zones: vec![Zone::everywhere("public")],
+            proxies: vec![IpAddr::from(Ipv4Addr::LOCALHOST).into(), IpAddr::from(Ipv6Addr::LOCALHOST).into()],
+            dns_mask: "*".to_owned(),
+            check_ip_consistent: false,
+            group_rights: false,
+            redirection_module: true,
             admin_password: "demo-admin-password".into(),
             min_client_build: 8969,
             clock: Clock::system(),
@@ -174,20 +200,28 @@ fn router(campaign: &Arc<Campaign>) -> Router {
         .route("/demo/drop", any(media::half_then_close))
         .fallback(pages::missing)
         .layer(from_fn_with_state(Arc::clone(campaign), caller::require));
-    Router::new()
+    let mut router = Router::new()
         // Authenticates its callers itself, because it reports errors as SOAP faults.
         .route("/nl/jsp/soaprouter.jsp", post(soap::soap))
-        .route("/r/test", get(public::test))
-        .route("/r/config", any(public::no_such_page))
-        .route("/r/", any(public::tracking))
-        .route("/r/{*rest}", any(public::tracking))
+        .route("/nl/jsp/logon.jsp", any(sign_in::logon_page))
+        .route("/nms/imslogin.jssp", get(sign_in::ims_page))
+        .route("/webApp/approval", any(public::with_access_control))
         .route("/nms/jsp/webForm.jsp", any(public::web_form))
         .route("/webApp/{*name}", any(public::web_form))
         .route("/res/{name}", get(media::asset))
         .route("/xtk/jsp/zoneinfo.jsp", get(public::zone_info))
         .route("/favicon.ico", get(public::favicon))
         .route("/robots.txt", get(public::robots))
-        .merge(with_session)
+        .merge(with_session);
+    if campaign.options.redirection_module {
+        router = router
+            .route("/r/test", get(public::test))
+            .route("/r/config", any(public::no_such_page))
+            .route("/r/", any(public::tracking))
+            .route("/r/{*rest}", any(public::tracking));
+    }
+    router
+        .layer(from_fn_with_state(Arc::clone(campaign), zones::find_origin))
         .layer(from_fn_with_state(Arc::clone(campaign), gzip::gzip))
         .layer(from_fn_with_state(Arc::clone(campaign), record::record))
         .with_state(Arc::clone(campaign))

@@ -1,22 +1,34 @@
 //! Pages that need a session.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 
 use super::Campaign;
-use super::caller::{AuthMethod, Caller, session_expired};
+use super::caller::{AuthMethod, Caller};
+use super::zones::RequestOrigin;
 use crate::demo::html::{CampaignMessage, page};
-use crate::demo::wire::Form;
+use crate::demo::wire::{Form, found};
 
-/// The home page. Like Campaign, it renews the session cookie and sets a language cookie.
-pub(super) async fn home(Extension(caller): Extension<Caller>, headers: HeaderMap) -> Response {
+/// The home page. Like Campaign, it renews the session cookie and sets a language cookie. With `disconnect=true` it signs out.
+pub(super) async fn home(
+    State(campaign): State<Arc<Campaign>>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let disconnect = Form::parse(query.unwrap_or_default().as_bytes()).get("disconnect") == Some("true");
+    if let (true, AuthMethod::Session(session)) = (disconnect, &caller.method) {
+        campaign.sessions.log_off(&session.session_token);
+        return found("/nl/jsp/logon.jsp?target=%2Fview%2Fhome");
+    }
     let session = match &caller.method {
         AuthMethod::Session(session) => Some(session),
         AuthMethod::Bearer | AuthMethod::IdentityHeaders => None,
@@ -39,21 +51,39 @@ pub(super) async fn home(Extension(caller): Extension<Caller>, headers: HeaderMa
 }
 
 /// Accepts the form of the home page, if it has the security token as a field or a header.
-pub(super) async fn form(Extension(caller): Extension<Caller>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn form(
+    State(campaign): State<Arc<Campaign>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let form = Form::parse(&body);
     let header = headers.get("x-security-token").and_then(|value| value.to_str().ok());
     if !caller.has_security_token(form.get("__securitytoken").or(header)) {
-        return session_expired();
+        return campaign.refuse_page(&uri);
     }
     let saved =
         format!("The delivery \u{201c}{}\u{201d} is saved.", form.get("label").unwrap_or("without a label"));
     page(StatusCode::OK, &CampaignMessage { title: "Saved", paragraphs: &[&saved], home: true })
 }
 
-/// `OK`, then the server's time.
-pub(super) async fn ping(State(campaign): State<Arc<Campaign>>) -> Response {
-    let now = httpdate_of(&campaign);
-    ([(header::CONTENT_TYPE, "text/plain")], format!("OK\n{now}\n")).into_response()
+/// `OK`, then the server's time; with `zones=true` also the zone of the caller and its attributes.
+pub(super) async fn ping(
+    State(campaign): State<Arc<Campaign>>,
+    Extension(origin): Extension<RequestOrigin>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let mut text = format!("OK\n{}\n", httpdate_of(&campaign));
+    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    if let (Some("true"), Some(zone)) = (query.get("zones"), &origin.zone) {
+        let _ = writeln!(
+            text,
+            "sourceIP={} zone={} allowHTTP={} allowDebug={} sessionTokenOnly={}",
+            origin.address, zone.name, zone.allow_http, zone.allow_debug, campaign.options.session_token_only
+        );
+    }
+    ([(header::CONTENT_TYPE, "text/plain")], text).into_response()
 }
 
 /// Tells authenticated callers that a page does not exist.

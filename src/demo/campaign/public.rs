@@ -2,21 +2,34 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::Extension;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 
 use super::Campaign;
 use super::pages::httpdate_of;
+use super::sign_in::to_sign_in;
+use super::zones::RequestOrigin;
 use crate::demo::html::{CampaignMessage, page};
 use crate::demo::wire::found;
 
 /// The health page of the redirection server.
-pub(super) async fn test(State(campaign): State<Arc<Campaign>>) -> Response {
+pub(super) async fn test(
+    State(campaign): State<Arc<Campaign>>,
+    Extension(origin): Extension<RequestOrigin>,
+) -> Response {
     let date = httpdate_of(&campaign);
-    let xml = format!(
-        "<redir status='OK' date='{date}' build='9219' host='localhost' localHost='campaign-simulator'/>"
-    );
+    let RequestOrigin { address, host, zone, .. } = &origin;
+    let xml = if zone.as_ref().is_some_and(|zone| zone.allow_debug) {
+        format!(
+            "<redir status='OK' date='{date}' version='6.7.0' build='9219' sha1='a1b2c3d' instance='acme' \
+             sourceIP='{address}' host='{}' localHost='campaign-simulator'/>",
+            quick_xml::escape::escape(host)
+        )
+    } else {
+        format!("<redir status='OK' date='{date}' sourceIP='{address}'/>")
+    };
     ([(header::CONTENT_TYPE, "text/xml")], xml).into_response()
 }
 
@@ -36,6 +49,20 @@ pub(super) async fn web_form() -> Response {
         StatusCode::OK,
         &CampaignMessage { title: "A page for recipients", paragraphs: &paragraphs, home: false },
     )
+}
+
+/// A web application with access control, such as the page behind an approval link: public, but it leads to the sign-in page.
+pub(super) async fn with_access_control(State(campaign): State<Arc<Campaign>>, request: Request) -> Response {
+    let Some(origin) = request.extensions().get::<RequestOrigin>().cloned() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let query = request.uri().query();
+    let Some(caller) = campaign.caller(request.headers(), (query, None), &origin).await else {
+        return to_sign_in(request.uri());
+    };
+    let paragraph = format!("{} may approve this delivery.", caller.login);
+    let message = CampaignMessage { title: "Approval", paragraphs: &[&paragraph], home: true };
+    page(StatusCode::OK, &message)
 }
 
 /// The security zone of the caller. The client console requests it before it logs on.

@@ -1,6 +1,7 @@
 //! Campaign's own sessions: a session token and a security token for a login.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -17,6 +18,10 @@ pub struct LiveSession {
     pub security_token: String,
     /// The login of the session.
     pub login: String,
+    /// The operator groups taken over from IMS at the logon; empty without `CampaignOptions::group_rights`.
+    pub groups: Vec<String>,
+    /// The client address of the logon.
+    pub address: IpAddr,
 }
 
 pub(super) struct Sessions {
@@ -31,11 +36,13 @@ impl Sessions {
         Self { clock, timeout, live: Mutex::default(), logoffs: Mutex::default() }
     }
 
-    pub(super) fn begin(&self, login: &str) -> LiveSession {
+    pub(super) fn begin(&self, login: &str, groups: Vec<String>, address: IpAddr) -> LiveSession {
         let session = LiveSession {
             session_token: session_token(),
             security_token: security_token(),
             login: login.to_owned(),
+            groups,
+            address,
         };
         let now = self.clock.now();
         let mut live = lock(&self.live);

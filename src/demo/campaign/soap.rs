@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use secrecy::ExposeSecret as _;
 
 use super::Campaign;
@@ -13,9 +14,12 @@ use super::caller::{AuthMethod, Caller, XSV_350008};
 use super::envelope::{Call, answer, fault, soap_action};
 use super::faults::LogonRefusal;
 use super::methods;
+use super::sign_in::session_cookie;
+use super::zones::{RequestOrigin, XSV_350013};
 
 pub(super) async fn soap(
     State(campaign): State<Arc<Campaign>>,
+    Extension(origin): Extension<RequestOrigin>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
@@ -24,13 +28,16 @@ pub(super) async fn soap(
         return substitute.respond().await;
     }
     let Some(call) = std::str::from_utf8(&body).ok().and_then(Call::parse) else {
-        return fault(StatusCode::INTERNAL_SERVER_ERROR, "SOP-330011 The body is not a SOAP call.");
+        return campaign.fault(StatusCode::INTERNAL_SERVER_ERROR, "SOP-330011 The body is not a SOAP call.");
     };
+    if let Err((status, text)) = origin.check_address() {
+        return campaign.fault(status, &text);
+    }
     let action = soap_action(&headers, query.as_deref()).unwrap_or_else(|| call.action.clone());
     match action.as_str() {
-        "xtk:session#Logon" => campaign.logon(&call),
-        "xtk:session#BearerTokenLogon" => campaign.bearer_token_logon(&call).await,
-        _ => match campaign.soap_caller(&headers, &call).await {
+        "xtk:session#Logon" => campaign.logon(&call, &origin),
+        "xtk:session#BearerTokenLogon" => campaign.bearer_token_logon(&call, &origin).await,
+        _ => match campaign.soap_caller(&headers, query.as_deref(), &call, &origin).await {
             Some(caller) => campaign.dispatch(&action, &call, &caller),
             None => campaign.session_fault(),
         },
@@ -39,8 +46,14 @@ pub(super) async fn soap(
 
 impl Campaign {
     /// The caller of a method other than a logon. Needs a session token with its security token, or a bearer token.
-    async fn soap_caller(&self, headers: &HeaderMap, call: &Call) -> Option<Caller> {
-        let caller = self.caller(headers, Some(call.parameter(0))).await?;
+    async fn soap_caller(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        call: &Call,
+        origin: &RequestOrigin,
+    ) -> Option<Caller> {
+        let caller = self.caller(headers, (query, Some(call.parameter(0))), origin).await?;
         let security_token = headers.get("x-security-token").and_then(|value| value.to_str().ok());
         (self.options.session_token_only || caller.has_security_token(security_token)).then_some(caller)
     }
@@ -58,65 +71,83 @@ impl Campaign {
             "xtk:session#GetEntityIfMoreRecent" | "xtk:persist#GetEntityIfMoreRecent" => {
                 match methods::entity(call.parameter(1)) {
                     Some(entity) => answer(action, &entity),
-                    None => fault(StatusCode::INTERNAL_SERVER_ERROR, "SOP-330011 No such entity."),
+                    None => self.fault(StatusCode::INTERNAL_SERVER_ERROR, "SOP-330011 No such entity."),
                 }
             }
             "xtk:persist#GetDirtyCacheEntities" => answer(action, methods::DIRTY_CACHE_ENTITIES),
             "xtk:queryDef#ExecuteQuery" => answer(action, methods::RECIPIENTS),
             _ => {
                 let message = format!("SOP-330006 The method '{action}' has not been defined.");
-                fault(StatusCode::INTERNAL_SERVER_ERROR, &message)
+                self.fault(StatusCode::INTERNAL_SERVER_ERROR, &message)
             }
         }
     }
 
-    fn logon(&self, call: &Call) -> Response {
+    fn logon(&self, call: &Call, origin: &RequestOrigin) -> Response {
+        if self.faults.is_restarting() {
+            return self.fault(StatusCode::INTERNAL_SERVER_ERROR, EMPTY_RETURN);
+        }
         let known =
             call.parameter(1) == "admin" && call.parameter(2) == self.options.admin_password.expose_secret();
         if known {
-            self.begin("xtk:session#Logon", "admin")
+            self.begin("xtk:session#Logon", "admin", Vec::new(), origin)
         } else {
             fault(StatusCode::FORBIDDEN, XSV_350012)
         }
     }
 
-    async fn bearer_token_logon(&self, call: &Call) -> Response {
+    async fn bearer_token_logon(&self, call: &Call, origin: &RequestOrigin) -> Response {
+        if self.faults.is_restarting() {
+            return self.fault(StatusCode::INTERNAL_SERVER_ERROR, EMPTY_RETURN);
+        }
         match self.faults.take_logon_refusal() {
             Some(LogonRefusal::InvalidLogin) => return fault(StatusCode::FORBIDDEN, XSV_350012),
             Some(LogonRefusal::InvalidLoginAsText) => {
                 return (StatusCode::FORBIDDEN, XSV_350012).into_response();
             }
             Some(LogonRefusal::Zone) => return fault(StatusCode::FORBIDDEN, XSV_350013),
+            Some(LogonRefusal::Address) => {
+                return fault(StatusCode::INTERNAL_SERVER_ERROR, XSV_350014);
+            }
             None => {}
         }
-        match self.login_of(call.parameter(1)).await {
-            Ok(Some(login)) => self.begin("xtk:session#BearerTokenLogon", &login),
+        let token = call.parameter(1);
+        match self.login_of(token).await {
+            Ok(Some(login)) => {
+                let groups = self.groups_of(token).await;
+                self.begin("xtk:session#BearerTokenLogon", &login, groups, origin)
+            }
             Ok(None) => fault(StatusCode::FORBIDDEN, XSV_350012),
             Err(_) => {
-                fault(StatusCode::INTERNAL_SERVER_ERROR, "IMS-000001 The IMS server cannot be reached.")
+                self.fault(StatusCode::INTERNAL_SERVER_ERROR, "IMS-000001 The IMS server cannot be reached.")
             }
         }
     }
 
     /// Begins a session. The response has its tokens in the body and in a cookie.
-    fn begin(&self, action: &str, login: &str) -> Response {
-        let session = self.sessions.begin(login);
+    fn begin(&self, action: &str, login: &str, groups: Vec<String>, origin: &RequestOrigin) -> Response {
+        if let Err((status, text)) = origin.check_logon() {
+            return fault(status, &text);
+        }
+        let session = self.sessions.begin(login, groups, origin.address);
         let mut response = answer(action, &methods::logon(self, &session));
-        if let Ok(cookie) =
-            HeaderValue::from_str(&format!("__sessiontoken={}; Path=/; HttpOnly", session.session_token))
-        {
+        if let Some(cookie) = session_cookie(&session, origin) {
             response.headers_mut().insert(header::SET_COOKIE, cookie);
         }
         response
     }
 
     fn session_fault(&self) -> Response {
-        fault(
-            if self.options.legacy_fault_status { StatusCode::OK } else { StatusCode::FORBIDDEN },
-            XSV_350008,
-        )
+        self.fault(StatusCode::FORBIDDEN, XSV_350008)
+    }
+
+    /// A fault other than a refused logon: some builds send all of these with status 200.
+    fn fault(&self, status: StatusCode, text: &str) -> Response {
+        fault(if self.options.legacy_fault_status { StatusCode::OK } else { status }, text)
     }
 }
 
-const XSV_350012: &str = "XSV-350012 Invalid login or password. Connection denied.";
-const XSV_350013: &str = "XSV-350013 The IP address or the security zone is not allowed to connect.";
+pub(super) const XSV_350012: &str = "XSV-350012 Invalid login or password. Connection denied.";
+const XSV_350014: &str = "XSV-350014 The '198.51.100.7' IP address via which you are accessing the server is not accepted. Connection refused.";
+/// What a logon answers while Campaign restarts.
+const EMPTY_RETURN: &str = "Empty return for method 'Logon' of service 'xtk:session'";

@@ -10,6 +10,8 @@ use crate::demo::client::request;
 use crate::demo::faults::{Answer, Times};
 use crate::demo::ims::{ImsOptions, ImsSimulator};
 
+mod web;
+
 struct World {
     ims: ImsSimulator,
     sim: CampaignSimulator,
