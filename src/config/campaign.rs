@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::formats::{self, OneOrMany};
+use super::technical_account::TechnicalAccount;
 use super::upstream::{Upstream, UpstreamEntry};
 use crate::policy::public::{DEFAULT_CAMPAIGN, PublicPaths};
 use crate::policy::shares::ShareLimits;
@@ -74,8 +75,18 @@ pub struct Campaign {
     /// Whom people should contact when they are refused; shown on pages.
     #[schemars(extend("default" = ""))]
     pub support_contact: String,
+    /// SOAP methods, as `schema#Method`, that anybody may call without a session.
+    #[schemars(with = "Vec<formats::SoapMethod>", extend("default" = ["xtk:session#GetServerTime"]))]
+    pub anonymous_soap: Vec<String>,
+    /// Origins of other web applications whose scripts may call with the token of a technical account (CORS).
+    /// Cookies of another origin are never accepted.
+    #[schemars(with = "Vec<formats::Origin>", extend("default" = []))]
+    pub cors_origins: Vec<String>,
     /// When requests avoid an upstream.
     pub health: HealthSettings,
+    /// Programs that call with an IMS access token of their own.
+    #[serde(rename = "technical_account")]
+    pub technical_accounts: Vec<TechnicalAccount>,
 }
 
 /// Certificate and key for an https upstream that asks for them: PEM files.

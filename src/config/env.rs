@@ -23,8 +23,8 @@ pub(super) fn apply(tree: &mut Tree, environment: impl IntoIterator<Item = (Stri
         .collect();
     overrides.sort();
     for (variable, path, value) in overrides {
-        match schema::key(&path) {
-            Some(key) => override_key(tree, key, variable, &value),
+        match tree.keys().into_iter().find(|(known, _)| *known == path) {
+            Some((path, key)) => override_key(tree, &path, key, variable, &value),
             None => unknown(tree, &path, variable),
         }
     }
@@ -39,16 +39,17 @@ fn is_slip(name: &str) -> bool {
         .any(|section| name.strip_prefix(section).is_some_and(|rest| rest.starts_with('_')))
 }
 
-fn override_key(tree: &mut Tree, key: &Key, variable: String, value: &str) {
+fn override_key(tree: &mut Tree, path: &str, key: &Key, variable: String, value: &str) {
     // The value replaces that of the file, and so findings about that one go.
-    tree.findings.retain(|finding| finding.key != key.path);
-    tree.put(&key.path, None);
-    tree.places.keys.insert(key.path.clone(), Position::Environment(variable));
-    tree.set(key, check::from_environment(key, value));
+    tree.findings.retain(|finding| finding.key != path);
+    tree.put(path, None);
+    tree.places.keys.insert(path.to_owned(), Position::Environment(variable));
+    tree.set(path, key, check::from_environment(key, value));
 }
 
 fn unknown(tree: &mut Tree, path: &str, variable: String) {
-    let fix = nearest(path, schema::keys().iter().map(|key| key.path.as_str()))
+    let keys = tree.keys();
+    let fix = nearest(path, keys.iter().map(|(path, _)| path.as_str()))
         .map_or_else(|| "unset it".to_owned(), |meant| format!("did you mean {}?", variable_of(meant)));
     tree.error(
         path,
@@ -57,14 +58,24 @@ fn unknown(tree: &mut Tree, path: &str, variable: String) {
     );
 }
 
-/// `IMSGATE_IMS__CLIENT_ID` → `ims.client_id`.
+/// `IMSGATE_IMS__CLIENT_ID` → `ims.client_id`, and `…TECHNICAL_ACCOUNT__0__CLIENT_ID` → `….technical_account[0].client_id`.
 fn path_of(variable: &str) -> String {
-    variable.trim_start_matches(PREFIX).to_lowercase().replace("__", ".")
+    let name = variable.trim_start_matches(PREFIX).to_lowercase();
+    let mut path = String::new();
+    for step in name.split("__") {
+        let is_index = !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
+        match path.is_empty() {
+            false if is_index => path.extend(["[", step, "]"]),
+            false => path.extend([".", step]),
+            true => path.push_str(step),
+        }
+    }
+    path
 }
 
 /// `ims.client_id` → `IMSGATE_IMS__CLIENT_ID`.
 pub(super) fn variable_of(path: &str) -> String {
-    format!("{PREFIX}{}", path.replace('.', "__").to_uppercase())
+    format!("{PREFIX}{}", path.replace(['.', '['], "__").replace(']', "").to_uppercase())
 }
 
 const PREFIX: &str = "IMSGATE_";

@@ -96,6 +96,14 @@ formats! {
     AssociationMask = "association-mask", mask;
     /// A path pattern.
     PublicPath = "path-pattern", public_path;
+    /// A path pattern of an account.
+    AccountPath = "account-path-pattern", account_path;
+    /// OAuth scopes of an account; serde reads a list.
+    AccountScopes = "account-scopes", |text| Ok(Some(Value::from(values::scope_list(text)?)));
+    /// An origin of a web application, as browsers write it.
+    Origin = "origin", |text| Ok(Some(Value::from(values::web_origin(text)?)));
+    /// A SOAP method, `schema#Method`.
+    SoapMethod = "soap-method", |text| same(text, values::soap_method(text));
     /// A file name; relative ones are relative to the working directory.
     File = "file", file;
     /// A file that only its owner can read. One that is not there is named when it is read.
@@ -158,6 +166,16 @@ fn public_path(text: &str) -> Result<Option<Value>, ValueError> {
         ValueError::new(error.to_string(), fix)
     };
     same(text, PublicPaths::parse([text]).map_err(wrong))
+}
+
+fn account_path(text: &str) -> Result<Option<Value>, ValueError> {
+    match PublicPaths::parse([text]) {
+        Err(PatternError::Everything(_)) => Err(ValueError::new(
+            "allows every path",
+            "leave the list out, or name the paths that the account calls",
+        )),
+        _ => public_path(text),
+    }
 }
 
 fn file(text: &str) -> Result<Option<Value>, ValueError> {

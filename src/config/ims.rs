@@ -77,6 +77,10 @@ pub struct Ims {
     /// Tolerated difference between the clocks of IMS and this machine.
     #[schemars(with = "formats::Span", extend("default" = "60s"))]
     pub clock_skew: Duration,
+    /// Asks IMS (`/ims/validate_token`) whether an access token of a technical account is still valid, once for
+    /// each token. The signature is checked in any case.
+    #[schemars(extend("default" = false))]
+    pub validate_token: bool,
     /// Most calls to the token endpoint at the same time: half for sign-ins, half for refreshes. Raise it
     /// when `imsgate_ims_token_refused_total` grows and IMS does not answer 429.
     #[schemars(range(min = 2, max = 1000), extend("default" = 16))]

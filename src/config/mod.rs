@@ -4,6 +4,7 @@
 //! Schema follows from it, and `check` checks each value of file and environment against it. `rules` compares keys with each
 //! other. All findings come at once, with file, line, column and fix; serde reads only values without an error.
 
+mod account_rules;
 mod address;
 mod campaign;
 mod check;
@@ -24,6 +25,9 @@ mod schema;
 mod secret_files;
 mod session;
 mod source;
+mod table_list;
+mod table_path;
+mod technical_account;
 mod tree;
 mod upstream;
 mod value_error;
@@ -48,6 +52,7 @@ pub use redis::{NotAnAddress, RedisAccount, RedisAddress, RedisLayout};
 pub use schema::json_schema;
 pub use session::{Session, Store};
 pub use source::{Location, Places};
+pub use technical_account::{AccountSession, TechnicalAccount};
 pub use upstream::{Upstream, UpstreamError};
 pub use values::is_loopback;
 

@@ -9,7 +9,6 @@ use toml::Value;
 use url::Url;
 
 use super::address::ListenAddress;
-use super::proxy;
 use super::redis::RedisAddress;
 use super::schema::TWIN;
 use super::session::StoreKind;
@@ -18,6 +17,7 @@ use super::tree::Tree;
 use super::upstream::{MOST_UPSTREAMS, Upstream};
 use super::value_error::ValueError;
 use super::values;
+use super::{account_rules, proxy};
 use crate::policy::outbound_proxy::{OutboundProxy, is_never_proxied};
 
 /// Applies every rule. A rule about a key that is wrong by itself says nothing.
@@ -26,6 +26,7 @@ pub(super) fn apply(tree: &mut Tree) {
     upstreams(tree);
     client_identity(tree);
     health(tree);
+    account_rules::apply(tree);
     addresses(tree);
     trusted_proxies(tree);
     limits(tree);

@@ -14,6 +14,7 @@ use super::limits::Limits;
 use super::listen::Listen;
 use super::log::Log;
 use super::session::Session;
+use super::table_path;
 
 /// Configuration of imsgate, the login gateway that puts Adobe ID in front of Adobe Campaign.
 #[derive(Deserialize, JsonSchema)]
@@ -68,6 +69,14 @@ pub(super) struct Key {
     pub add: Option<String>,
 }
 
+/// Tables of which a file may hold several.
+pub(super) struct TableList {
+    /// `campaign.technical_account`.
+    pub path: String,
+    /// What each table may hold: `campaign.technical_account[].client_id` and so on.
+    pub keys: Vec<Key>,
+}
+
 /// What a value may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -82,9 +91,17 @@ pub(super) fn keys() -> &'static [Key] {
     &KEYS
 }
 
-/// The key at `path`.
+/// The key at `path`, also in a table of a list.
 pub(super) fn key(path: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.path == path)
+    KEYS.iter().find(|key| key.path == path).or_else(|| {
+        let declared = table_path::declared(path)?;
+        LISTS.iter().flat_map(|list| &list.keys).find(|key| key.path == declared)
+    })
+}
+
+/// The lists of tables, `[[campaign.technical_account]]`.
+pub(super) fn lists() -> &'static [TableList] {
+    &LISTS
 }
 
 /// The sections in order of the schema; a section within another has a dotted name.
@@ -114,8 +131,24 @@ static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     SECTIONS.iter().flat_map(|(section, schema)| read_keys(Some(section), schema)).collect()
 });
 
+static LISTS: LazyLock<Vec<TableList>> = LazyLock::new(|| {
+    let lists = SECTIONS.iter().flat_map(|(section, schema)| {
+        properties(schema).filter(|(_, list)| is_table_list(list)).map(move |(name, list)| {
+            let path = format!("{section}.{name}");
+            let keys = read_keys(Some(&format!("{path}[]")), &list["items"]).collect();
+            TableList { path, keys }
+        })
+    });
+    lists.collect()
+});
+
 fn is_table(schema: &Value) -> bool {
     schema["properties"].is_object()
+}
+
+/// True when nothing but tables may stand in the list.
+fn is_table_list(schema: &Value) -> bool {
+    schema["type"] == "array" && is_table(&schema["items"])
 }
 
 fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -124,7 +157,7 @@ fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 /// The keys of a section, or the entries of a table in a list.
 fn read_keys<'s>(section: Option<&'s str>, table: &'s Value) -> impl Iterator<Item = Key> + 's {
-    let keys = properties(table).filter(|(_, schema)| !is_table(schema));
+    let keys = properties(table).filter(|(_, schema)| !is_table(schema) && !is_table_list(schema));
     keys.map(move |(name, schema)| {
         let required = texts(&table["required"]).any(|required| required == name);
         Key {
@@ -235,6 +268,7 @@ fn tidy_table(table: &mut Map<String, Value>) {
         let key = &keys[name.as_str().unwrap_or_default()];
         key.get("default").is_none()
             && key["writeOnly"] != true
+            && !is_table_list(key)
             && (!is_table(key) || key.get("required").is_some())
     });
     let secrets = keys.iter().filter(|(_, key)| key["writeOnly"] == true).map(|(name, _)| name);

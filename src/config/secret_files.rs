@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use super::schema::{self, TWIN};
+use super::schema::TWIN;
 use super::tree::Tree;
 use super::value_error::ValueError;
 use crate::files;
 
 /// Reads the file of every secret that has one; a secret is set in one way only.
 pub(super) fn read(tree: &mut Tree) {
-    for key in schema::keys().iter().filter(|key| key.secret) {
-        let path = &key.path;
+    for (path, key) in tree.keys().into_iter().filter(|(_, key)| key.secret) {
+        let path = &path;
         let twin = format!("{path}{TWIN}");
         if !tree.is_set(&twin) {
             continue;
@@ -23,7 +23,8 @@ pub(super) fn read(tree: &mut Tree) {
             );
             tree.fail(&twin, wrong);
         } else if let Some(file) = tree.get::<String>(&twin)
-            && let Err(wrong) = read_one(Path::new(&file)).and_then(|secret| tree.set_secret(key, &secret))
+            && let Err(wrong) =
+                read_one(Path::new(&file)).and_then(|secret| tree.set_secret(path, key, &secret))
         {
             tree.fail(&twin, wrong);
         }

@@ -220,7 +220,8 @@ fn is_plain(line: &str) -> bool {
     let mut sides = line.split('=');
     let (Some(name), Some(_), None) = (sides.next(), sides.next(), sides.next()) else { return false };
     let name = name.trim().rsplit('.').next().unwrap_or_default();
-    let mut named = schema::keys().iter().filter(|key| key.path.rsplit('.').next() == Some(name)).peekable();
+    let keys = schema::keys().iter().chain(schema::lists().iter().flat_map(|list| &list.keys));
+    let mut named = keys.filter(|key| key.path.rsplit('.').next() == Some(name)).peekable();
     named.peek().is_some() && named.all(|key| !key.secret)
 }
 

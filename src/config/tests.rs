@@ -4,6 +4,7 @@ mod mistakes;
 mod overrides;
 mod reference;
 mod secrets;
+mod table_lists;
 
 use super::finding::{ConfigErrors, Finding, Level};
 use super::load::{Loaded, from_text};

@@ -12,6 +12,7 @@ use super::nearest::nearest;
 use super::proxy::ProxyVariables;
 use super::schema::{self, Key, Kind, TWIN};
 use super::source::{Location, Places, Position, Unknown};
+use super::table_path::{is_table_list, step, step_mut};
 use super::value_error::ValueError;
 
 /// The values of file and environment, with their places and all that is wrong with them.
@@ -42,6 +43,9 @@ pub(super) fn read(file: &str, text: &str) -> Tree {
                 }
             }
         }
+    }
+    for list in schema::lists() {
+        tree.put(&list.path, Some(Value::Array(Vec::new())));
     }
     let (root, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
@@ -111,7 +115,7 @@ impl Tree {
     /// The value at `path`; `None` when there is none or it is wrong.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
         let (section, name) = path.rsplit_once('.')?;
-        let table = section.split('.').try_fold(&self.values, |table, name| table.get(name)?.as_table())?;
+        let table = section.split('.').try_fold(&self.values, step)?;
         table.get(name)?.clone().try_into().ok()
     }
 
@@ -126,8 +130,7 @@ impl Tree {
     }
 
     /// Checks a value of file or environment; sets it, or adds an error for each mistake.
-    pub(super) fn set(&mut self, key: &Key, value: Result<Value, ValueError>) {
-        let path = &key.path;
+    pub(super) fn set(&mut self, path: &str, key: &Key, value: Result<Value, ValueError>) {
         match value.map_err(|wrong| vec![(None, wrong)]).and_then(|value| check(key, &value)) {
             Ok(value) => self.put(path, value),
             Err(mistakes) => {
@@ -144,11 +147,11 @@ impl Tree {
     }
 
     /// Checks and sets a secret that was read from its file.
-    pub(super) fn set_secret(&mut self, key: &Key, secret: &str) -> Result<(), ValueError> {
+    pub(super) fn set_secret(&mut self, path: &str, key: &Key, secret: &str) -> Result<(), ValueError> {
         let value = check(key, &Value::from(secret));
         let first = |mistakes: Vec<Mistake>| mistakes.into_iter().next().map(|(_, wrong)| wrong);
         match value.map_err(first) {
-            Ok(value) => self.put(&key.path, value),
+            Ok(value) => self.put(path, value),
             Err(wrong) => return wrong.map_or(Ok(()), Err),
         }
         Ok(())
@@ -156,13 +159,13 @@ impl Tree {
 
     /// Sets the default of every key that is not set, and adds an error for each required one.
     pub(super) fn complete(&mut self) {
-        for key in schema::keys() {
-            let (path, twin) = (&key.path, format!("{}{TWIN}", key.path));
+        for (path, key) in self.keys() {
+            let (path, twin) = (&path, format!("{path}{TWIN}"));
             if self.is_set(path) || self.is_set(&twin) {
                 continue;
             }
             if let Some(default) = &key.default {
-                self.set(key, Ok(default.clone()));
+                self.set(path, key, Ok(default.clone()));
             } else if let Some(add) = &key.add
                 && !self.is_misspelt(path)
                 && !self.is_misspelt(&twin)
@@ -178,8 +181,8 @@ impl Tree {
     }
 
     /// The values of a section, also of one within another.
-    fn table(&mut self, section: &str) -> Option<&mut Table> {
-        section.split('.').try_fold(&mut self.values, |table, name| table.get_mut(name)?.as_table_mut())
+    pub(super) fn table(&mut self, section: &str) -> Option<&mut Table> {
+        section.split('.').try_fold(&mut self.values, step_mut)
     }
 
     fn root(&mut self, root: &DeTable<'_>) {
@@ -224,15 +227,21 @@ impl Tree {
         );
     }
 
-    fn section(&mut self, section: &str, table: &DeTable<'_>) {
+    /// Reads the keys of a section, or of a table in a list.
+    pub(super) fn section(&mut self, section: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let path = format!("{section}.{}", name.get_ref());
+            if schema::lists().iter().any(|list| list.path == path) {
+                self.read_list(&path, name.span(), value);
+                continue;
+            }
             if schema::sections().any(|section| section == path) {
                 self.known_section(&path, name.span(), value);
                 continue;
             }
             let Some(key) = schema::key(&path) else {
-                let is_section = value.get_ref().is_table() && nearest(&path, schema::sections()).is_some();
+                let is_table = value.get_ref().is_table() || is_table_list(value.get_ref());
+                let is_section = is_table && nearest(&path, tables()).is_some();
                 self.unknown(&path, name.span(), value.span(), is_section);
                 continue;
             };
@@ -241,17 +250,20 @@ impl Tree {
             self.places
                 .keys
                 .insert(path.clone(), Position::File { key: name.span(), value: value.span(), items });
-            self.set(key, Ok(plain(value.get_ref())));
+            self.set(&path, key, Ok(plain(value.get_ref())));
         }
     }
 
     fn unknown(&mut self, path: &str, key: Range<usize>, value: Range<usize>, is_section: bool) {
+        let keys = self.keys();
         let meant = if is_section {
-            nearest(path, schema::sections())
+            nearest(path, tables())
         } else {
-            nearest(path, schema::keys().iter().map(|key| key.path.as_str()))
+            nearest(path, keys.iter().map(|(path, _)| path.as_str()))
         };
+        let is_list = |path: &str| schema::lists().iter().any(|list| list.path == path);
         let fix = match meant {
+            Some(meant) if is_section && is_list(meant) => format!("did you mean [[{meant}]]?"),
             Some(meant) if is_section => format!("did you mean [{meant}]?"),
             Some(meant) => format!("did you mean `{meant}`?"),
             None if is_section => {
@@ -264,6 +276,11 @@ impl Tree {
         let what = if is_section { "unknown section" } else { "unknown key" };
         self.error(path, location, ValueError::new(what, fix));
     }
+}
+
+/// Every section, and every list of tables.
+fn tables() -> impl Iterator<Item = &'static str> {
+    schema::sections().chain(schema::lists().iter().map(|list| list.path.as_str()))
 }
 
 /// The value without its place.

@@ -81,6 +81,12 @@ pub(super) fn origin(text: &str) -> Result<Url, ValueError> {
     }
 }
 
+/// The origin of a web application, as browsers write it in `Origin` (RFC 6454 §6.2): https, or http on loopback.
+pub(super) fn web_origin(text: &str) -> Result<String, ValueError> {
+    server(text)?;
+    origin(text).map(|url| url.origin().ascii_serialization())
+}
+
 /// The public origin of the gateway.
 pub(super) fn callback_server(text: &str) -> Result<Url, ValueError> {
     let url = origin(text)?;
@@ -129,21 +135,9 @@ fn web_address(text: &str) -> Result<Url, ValueError> {
     Ok(url)
 }
 
-/// Scopes, separated by commas or spaces, without duplicates.
+/// The scopes of a sign-in, separated by commas or spaces, without duplicates.
 pub(super) fn scopes(text: &str) -> Result<Vec<String>, ValueError> {
-    let mut scopes: Vec<String> = Vec::new();
-    for scope in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|scope| !scope.is_empty()) {
-        // RFC 6749 §3.3: %x21 / %x23-5B / %x5D-7E
-        if let Some(c) = scope.chars().find(|c| !matches!(c, '!' | '#'..='[' | ']'..='~')) {
-            return Err(ValueError::new(
-                format!("contains {c:?}, which no scope may contain"),
-                "remove the character",
-            ));
-        }
-        if !scopes.iter().any(|known| known == scope) {
-            scopes.push(scope.to_owned());
-        }
-    }
+    let scopes = scope_list(text)?;
     let has = |name: &str| scopes.iter().any(|scope| scope == name);
     if !has("openid") {
         return Err(ValueError::new(
@@ -158,6 +152,24 @@ pub(super) fn scopes(text: &str) -> Result<Vec<String>, ValueError> {
                 "add {READ_ORGANIZATIONS} or {PRODUCT_CONTEXT}, whichever Adobe provisioned for the client"
             ),
         ));
+    }
+    Ok(scopes)
+}
+
+/// Scopes, separated by commas or spaces, without duplicates.
+pub(super) fn scope_list(text: &str) -> Result<Vec<String>, ValueError> {
+    let mut scopes: Vec<String> = Vec::new();
+    for scope in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|scope| !scope.is_empty()) {
+        // RFC 6749 §3.3: %x21 / %x23-5B / %x5D-7E
+        if let Some(c) = scope.chars().find(|c| !matches!(c, '!' | '#'..='[' | ']'..='~')) {
+            return Err(ValueError::new(
+                format!("contains {c:?}, which no scope may contain"),
+                "remove the character",
+            ));
+        }
+        if !scopes.iter().any(|known| known == scope) {
+            scopes.push(scope.to_owned());
+        }
     }
     Ok(scopes)
 }
@@ -219,6 +231,20 @@ pub(super) fn mode(text: &str) -> Result<u32, ValueError> {
     let octal = matches!(text.len(), 3 | 4) && text.bytes().all(|b| matches!(b, b'0'..=b'7'));
     let mode = u32::from_str_radix(text, 8).ok().filter(|mode| octal && *mode <= 0o777);
     mode.ok_or_else(wrong)
+}
+
+/// A SOAP method as the header `SoapAction` names it: `xtk:session#GetServerTime`.
+pub(super) fn soap_method(text: &str) -> Result<&str, ValueError> {
+    let is_word = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+    };
+    let parts = text.split_once('#').and_then(|(schema, method)| Some((schema.split_once(':')?, method)));
+    if parts.is_some_and(|((namespace, name), method)| is_word(namespace) && is_word(name) && is_word(method))
+    {
+        return Ok(text);
+    }
+    Err(ValueError::new("is not a SOAP method", "write schema#Method, such as \"xtk:session#GetServerTime\""))
 }
 
 /// A text that is not empty and neither begins nor ends with a space.

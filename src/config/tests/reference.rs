@@ -38,6 +38,25 @@ fn the_reference_file_has_every_key_and_the_defaults_of_the_code() {
 }
 
 #[test]
+fn the_reference_file_shows_every_key_of_the_tables_in_lists() {
+    let text = reference();
+    assert!(!schema::lists().is_empty());
+    for list in schema::lists() {
+        let example =
+            text.split(&format!("\n# [[{}]]\n", list.path)).nth(1).unwrap().split("\n\n").next().unwrap();
+        for key in &list.keys {
+            let name = key.path.rsplit('.').next().unwrap();
+            let line = example.lines().find_map(|line| line.strip_prefix(&format!("# {name} = ")));
+            assert!(line.is_some(), "{} is not in the reference", key.path);
+        }
+        let keys = example.lines().filter(|line| line.contains(" = ")).map(|line| &line[2..]);
+        let keys = keys.filter(|line| !line.starts_with("client_secret_file")).collect::<Vec<_>>().join("\n");
+        let loaded = load(&format!("{GOOD}\n[[{}]]\n{keys}\n", list.path)).unwrap();
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    }
+}
+
+#[test]
 fn the_defaults_of_the_types_are_those_of_the_file() {
     let config = load(GOOD).unwrap().config;
     assert_eq!(config.limits, crate::config::Limits::default());

@@ -297,6 +297,7 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             token_auth: TokenAuth::Post,
             timeout: Duration::from_secs(10),
             clock_skew: Duration::from_mins(1),
+            validate_token: false,
             token_calls: 16,
             ca_file: None,
             proxy: None,
@@ -321,6 +322,9 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             pool: PoolLimits::default(),
             health: HealthSettings { mode: CheckMode::Off, ..HealthSettings::default() },
             groups_bytes: 8192,
+            anonymous_soap: vec!["xtk:session#GetServerTime".to_owned()],
+            cors_origins: Vec::new(),
+            technical_accounts: Vec::new(),
             support_contact: SUPPORT.to_owned(),
         },
     }
