@@ -152,7 +152,7 @@ mod tests {
         ] {
             let path = match Cli::try_parse_from(words).unwrap().chosen() {
                 Command::Serve(args) => args.path(),
-                Command::Check(args) => args.path(),
+                Command::Check(args) => args.file(),
                 _ => unreachable!(),
             };
             assert_eq!(path, std::path::Path::new("/x.toml"), "{words:?}");

@@ -27,6 +27,8 @@ pub enum Times {
 pub enum Answer {
     /// This status with a small JSON body.
     Status(u16),
+    /// This status with this OAuth error (RFC 6749 §5.2).
+    Error(u16, &'static str),
     /// 429 with `Retry-After` in seconds (RFC 9110 §10.2.3).
     RetryAfter(u64),
     /// 302 to this location.
@@ -53,6 +55,10 @@ impl Answer {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 let body = serde_json::json!({ "error": "server_error", "error_description": "on demand" });
                 (status, axum::Json(body)).into_response()
+            }
+            Self::Error(status, error) => {
+                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST);
+                (status, axum::Json(serde_json::json!({ "error": error }))).into_response()
             }
             Self::RetryAfter(seconds) => {
                 let body = serde_json::json!({ "error": "too_many_requests" });

@@ -77,6 +77,11 @@ impl ImsClient {
         self.provider.load().await.map(drop)
     }
 
+    /// The number of usable keys that IMS publishes.
+    pub async fn key_count(&self) -> Result<usize, ImsError> {
+        Ok(self.provider.keys().await?.keys().len())
+    }
+
     /// Checks `iss` of an authorization response (RFC 9207 §2.4). A present `iss` must equal the issuer of the discovery document.
     /// An absent `iss` is accepted unless the document promises it.
     ///

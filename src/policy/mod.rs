@@ -1,7 +1,9 @@
 //! Decisions without I/O: no async, no clock, no socket, no store. Imports only `wire` and `unix_time`.
 
 pub mod access;
+pub mod authorize_answer;
 pub mod buffers;
+pub mod campaign_version;
 pub mod client_kind;
 pub mod cookies;
 pub mod credentials;

@@ -1,7 +1,9 @@
 //! Public paths and denied paths, checked in all readings of a path (see `policy::readings`).
 
+mod explain;
 mod pattern;
 
+pub use explain::PathRule;
 pub use pattern::PatternError;
 
 use super::path::unicode::ascii_only;

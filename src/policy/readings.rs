@@ -68,6 +68,11 @@ impl Readings {
     pub(super) fn any(&self, test: impl Fn(&[u8]) -> bool) -> bool {
         !self.complete || self.all.iter().any(|reading| test(reading))
     }
+
+    /// The first known reading for which `test` is true.
+    pub(super) fn find(&self, test: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {
+        self.all.iter().map(Vec::as_slice).find(|reading| test(reading))
+    }
 }
 
 /// The result of a program; `None` when it leaves the path unchanged.

@@ -2,6 +2,7 @@
 
 pub mod fields;
 pub mod framing;
+pub mod health_page;
 pub mod host;
 pub mod loose_json;
 pub mod pem;

@@ -9,6 +9,7 @@ mod backchannel_logout;
 mod callbacks;
 mod campaign_failures;
 mod campaign_session;
+mod check_ims;
 mod client_disconnect;
 mod code_exchange;
 mod concurrent_logins;

@@ -50,7 +50,7 @@ pub(super) fn authorities(places: &Places, key: &str, path: &Path) -> Item {
                 path.display(),
                 index + 1
             );
-            return Item::stops(places, key, message, FIX_PEM);
+            return Item::error(places, key, message, FIX_PEM);
         }
     }
     Item::ok(places, key, format!("{count} certificate authorities"))
@@ -59,14 +59,14 @@ pub(super) fn authorities(places: &Places, key: &str, path: &Path) -> Item {
 fn read_chain(places: &Places, key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Item> {
     let bytes = read(places, key, path)?;
     pem::certificates(&bytes)
-        .map_err(|error| Item::stops(places, key, format!("{}: {error}", path.display()), FIX_PEM))
+        .map_err(|error| Item::error(places, key, format!("{}: {error}", path.display()), FIX_PEM))
 }
 
 fn read_key(places: &Places, path: &Path) -> Result<PrivateKeyDer<'static>, Item> {
     let bytes = read(places, PRIVATE_KEY, path)?;
     pem::private_key(&bytes).map_err(|error| {
         let fix = "write an unencrypted PKCS #8, PKCS #1 or SEC 1 key in PEM form";
-        Item::stops(places, PRIVATE_KEY, format!("{}: {error}", path.display()), fix)
+        Item::error(places, PRIVATE_KEY, format!("{}: {error}", path.display()), fix)
     })
 }
 
@@ -74,7 +74,7 @@ fn read(places: &Places, key: &str, path: &Path) -> Result<Vec<u8>, Item> {
     files::read(path).map_err(|error| {
         let is_missing = matches!(error.problem, FileProblem::Missing) && key.starts_with("listen.");
         let fix = if is_missing { NO_CERTIFICATE } else { &error.fix() };
-        Item::stops(places, key, format!("cannot read {}: {}", path.display(), error.reason()), fix)
+        Item::error(places, key, format!("cannot read {}: {}", path.display(), error.reason()), fix)
     })
 }
 
@@ -87,15 +87,15 @@ fn dates(places: &Places, chain: &[CertificateDer<'_>], now: UnixTime) -> Item {
             format!("certificate {} of the chain", number + 1)
         };
         let Ok((_, parsed)) = parse_x509_certificate(certificate) else {
-            return Item::stops(places, CERTIFICATE, format!("{which} is not an X.509 certificate"), FIX_PEM);
+            return Item::error(places, CERTIFICATE, format!("{which} is not an X.509 certificate"), FIX_PEM);
         };
         let (from, until) = (parsed.validity.not_before.timestamp(), parsed.validity.not_after.timestamp());
         if now.0 > until {
-            return Item::stops(places, CERTIFICATE, format!("{which} expired on {}", day(until)), renew);
+            return Item::error(places, CERTIFICATE, format!("{which} expired on {}", day(until)), renew);
         }
         if now.0 < from {
             let message = format!("{which} is not valid before {}", day(from));
-            return Item::stops(places, CERTIFICATE, message, "check the clock of this machine, or wait");
+            return Item::error(places, CERTIFICATE, message, "check the clock of this machine, or wait");
         }
         if until - now.0 < SOON {
             return Item::warning(places, CERTIFICATE, format!("{which} expires on {}", day(until)), renew);
@@ -106,14 +106,14 @@ fn dates(places: &Places, chain: &[CertificateDer<'_>], now: UnixTime) -> Item {
             return Item::ok(places, CERTIFICATE, format!("valid until {}", day(until)));
         }
     }
-    Item::stops(places, CERTIFICATE, "the chain is empty", FIX_PEM)
+    Item::error(places, CERTIFICATE, "the chain is empty", FIX_PEM)
 }
 
 fn hosts(config: &Config, places: &Places, certificate: &CertificateDer<'_>) -> Vec<Item> {
     let parsed = match ParsedCertificate::try_from(certificate) {
         Ok(parsed) => parsed,
         Err(error) => {
-            return vec![Item::stops(places, CERTIFICATE, format!("rustls cannot use it: {error}"), FIX_PEM)];
+            return vec![Item::error(places, CERTIFICATE, format!("rustls cannot use it: {error}"), FIX_PEM)];
         }
     };
     let covers = |host: &str| {
@@ -126,7 +126,7 @@ fn hosts(config: &Config, places: &Places, certificate: &CertificateDer<'_>) -> 
         Item::ok(places, CERTIFICATE, format!("covers {callback}"))
     } else {
         let message = format!("does not cover {callback}, the host of ims.callback_server");
-        Item::stops(places, CERTIFICATE, message, fix)
+        Item::error(places, CERTIFICATE, message, fix)
     }];
     let uncovered = config.instance.campaign.hosts.iter().filter(|host| !covers(host));
     items.extend(uncovered.map(|host| {
@@ -138,7 +138,7 @@ fn hosts(config: &Config, places: &Places, certificate: &CertificateDer<'_>) -> 
 fn pair(places: &Places, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Item {
     let Ok(key) = aws_lc_rs::default_provider().key_provider.load_private_key(key) else {
         let message = "rustls cannot use this kind of key";
-        return Item::stops(
+        return Item::error(
             places,
             PRIVATE_KEY,
             message,
@@ -146,7 +146,7 @@ fn pair(places: &Places, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer
         );
     };
     match CertifiedKey::new(chain, key).keys_match() {
-        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Item::stops(
+        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Item::error(
             places,
             PRIVATE_KEY,
             "does not belong to the first certificate of listen.certificate",
@@ -176,7 +176,7 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair};
     use tempfile::TempDir;
 
-    use super::super::report::Status;
+    use super::super::report::Severity;
     use super::*;
     use crate::config::read;
 
@@ -195,7 +195,7 @@ mod tests {
         folder
     }
 
-    fn findings(folder: &TempDir, now: i64) -> Vec<(Status, String)> {
+    fn findings(folder: &TempDir, now: i64) -> Vec<(Severity, String)> {
         let at = |name: &str| folder.path().join(name).display().to_string();
         let text = format!(
             "[ims]\nserver = \"https://ims.example.com\"\nclient_id = \"a\"\nclient_secret = \"b\"\n\
@@ -209,11 +209,11 @@ mod tests {
         fs::write(folder.path().join("imsgate.toml"), text).unwrap();
         let loaded = read(&folder.path().join("imsgate.toml"), []).unwrap();
         let items = check(&loaded.config, &loaded.places, UnixTime(now));
-        items.into_iter().map(|item| (item.status, item.message)).collect()
+        items.into_iter().map(|item| (item.severity, item.message)).collect()
     }
 
     fn stops(folder: &TempDir, now: i64) -> Vec<String> {
-        let stopping = findings(folder, now).into_iter().filter(|(status, _)| *status == Status::StopsLogins);
+        let stopping = findings(folder, now).into_iter().filter(|(severity, _)| *severity == Severity::Error);
         stopping.map(|(_, message)| message).collect()
     }
 
@@ -228,7 +228,7 @@ mod tests {
         assert!(findings(&folder, MID_2026).iter().any(|(_, message)| message == "valid until 2027-01-01"));
         let late = findings(&folder, LATE_2026);
         assert!(
-            late.contains(&(Status::Warning, "the certificate expires on 2027-01-01".to_owned())),
+            late.contains(&(Severity::Warning, "the certificate expires on 2027-01-01".to_owned())),
             "{late:?}"
         );
     }

@@ -17,11 +17,11 @@ pub(super) fn appendable(places: &Places, key: &str, path: &Path) -> Item {
     let name = path.display();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if path.is_dir() {
-        return Item::stops(places, key, format!("{name} is a folder"), "name a file");
+        return Item::error(places, key, format!("{name} is a folder"), "name a file");
     }
     if !folder.is_dir() {
         let message = format!("the folder {} does not exist", folder.display());
-        return Item::stops(places, key, message, format!("mkdir -p {}", folder.display()));
+        return Item::error(places, key, message, format!("mkdir -p {}", folder.display()));
     }
     Item::ok(places, key, format!("appended to {name}"))
 }

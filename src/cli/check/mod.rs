@@ -5,6 +5,7 @@ mod files;
 mod mask;
 mod offline;
 mod online;
+mod path;
 mod report;
 mod store;
 
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use self::report::Status;
+use self::path::Decision;
 use super::config_file::{NamedConfigFile, print_errors};
 use super::{STOPS_LOGINS, UNUSABLE, output};
 use crate::clock::Clock;
@@ -27,12 +28,15 @@ pub(super) struct CheckArgs {
     /// Write JSON instead of a table
     #[arg(long)]
     json: bool,
+    /// Only say whether this path is public, closed or signed-in, and by which rule
+    #[arg(long, value_name = "PATH", conflicts_with = "offline")]
+    path: Option<String>,
 }
 
 #[cfg(test)]
 impl CheckArgs {
     /// The configuration file.
-    pub(super) fn path(&self) -> std::path::PathBuf {
+    pub(super) fn file(&self) -> std::path::PathBuf {
         self.config.path()
     }
 }
@@ -41,6 +45,7 @@ pub(super) const AFTER_HELP: &str = "\
 Examples:
   imsgate check --offline
   imsgate check --config /etc/imsgate.toml --json
+  imsgate check --path '/nl/jsp/m.jsp?id=1'   public, closed or signed-in, and by which rule
 
 Exit codes: 0 all good, 1 a finding that stops logins, 2 unusable configuration";
 
@@ -60,15 +65,16 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
             return ExitCode::from(UNUSABLE);
         }
     };
+    if let Some(path) = &args.path {
+        let decision = Decision::of(path, &loaded.config.instance.campaign.public_paths);
+        output::out(&if args.json { decision.json() } else { decision.text() });
+        return ExitCode::SUCCESS;
+    }
     let clock = Clock::system();
     let mut items = offline::check(&loaded, &args.config.path(), &clock);
     if !args.offline {
         items.extend(online::check(&loaded, &clock));
     }
     output::out(&if args.json { report::json(&items) } else { report::table(&items, output::paint()) });
-    if items.iter().any(|item| item.status == Status::StopsLogins) {
-        ExitCode::from(STOPS_LOGINS)
-    } else {
-        ExitCode::SUCCESS
-    }
+    if report::has_errors(&items) { ExitCode::from(STOPS_LOGINS) } else { ExitCode::SUCCESS }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::report::{Item, place};
+use super::report::{CONFIGURATION, Item, place};
 use super::{certificate, files, mask, store};
 use crate::clock::Clock;
 use crate::config::{ClientIdentity, Config, Ims, Loaded, Places, SessionMode};
@@ -12,7 +12,7 @@ use crate::http_client::tls_config;
 /// Every finding, in the order of the configuration file.
 pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
     let Loaded { config, places, warnings } = loaded;
-    let mut items = vec![Item::ok(places, "configuration", "read, no errors")];
+    let mut items = vec![Item::ok(places, CONFIGURATION, "read, no errors")];
     items[0].place = file.display().to_string();
     items.extend(warnings.findings().iter().map(|finding| {
         let mut item = Item::warning(places, &finding.key, &finding.message, &finding.fix);
@@ -52,8 +52,8 @@ fn ims(items: &mut Vec<Item>, config: &Config, places: &Places) {
     items.push(proxy(ims, places));
     // A key with a warning gets no second, good finding.
     let warned: Vec<String> =
-        items.iter().filter(|item| !item.fix.is_empty()).map(|item| item.key.clone()).collect();
-    items.retain(|item| !item.fix.is_empty() || !warned.contains(&item.key));
+        items.iter().filter(|item| !item.fix.is_empty()).map(|item| item.subject.clone()).collect();
+    items.retain(|item| !item.fix.is_empty() || !warned.contains(&item.subject));
 }
 
 /// Whether IMS is reached through a proxy, and which key or variable names it.
@@ -105,7 +105,7 @@ fn scope(scopes: &[String], places: &Places) -> Item {
 
 fn campaign(items: &mut Vec<Item>, config: &Config, places: &Places) {
     let campaign = &config.instance.campaign;
-    if !items.iter().any(|item| item.key == "campaign.upstream") {
+    if !items.iter().any(|item| item.subject == "campaign.upstream") {
         let upstreams: Vec<_> = campaign.upstreams.iter().map(ToString::to_string).collect();
         items.push(Item::ok(places, "campaign.upstream", upstreams.join(", ")));
     }
@@ -124,7 +124,7 @@ fn campaign(items: &mut Vec<Item>, config: &Config, places: &Places) {
     if let Some(ClientIdentity { certificate, key }) = &campaign.client_identity {
         items.push(match tls_config(None, Some((certificate, key))) {
             Ok(_) => Item::ok(places, "campaign.client_certificate", "belongs to campaign.client_key"),
-            Err(error) => Item::stops(
+            Err(error) => Item::error(
                 places,
                 "campaign.client_certificate",
                 error.to_string(),

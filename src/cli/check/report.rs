@@ -10,29 +10,33 @@ use crate::config::{ConfigErrors, Level, Location, Places};
 /// One finding.
 #[derive(Debug, Serialize)]
 pub(super) struct Item {
-    pub(super) status: Status,
+    /// The check that made it. It never changes, so programs can rely on it.
+    pub(super) id: Box<str>,
+    pub(super) severity: Severity,
     /// The key it is about.
-    pub(super) key: String,
+    pub(super) subject: String,
     /// `file:line`, or the environment variable.
     pub(super) place: String,
     pub(super) message: String,
     /// Empty when there is nothing to fix.
-    pub(super) fix: String,
+    pub(super) fix: Box<str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Status {
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Severity {
     Ok,
+    /// Sign-ins work, but something is probably not meant.
     Warning,
-    StopsLogins,
-    /// The configuration cannot be used at all.
+    /// Stops sign-ins, or lets somebody in who must stay out.
     Error,
+    /// It could not be found out. The message says why.
+    NotChecked,
 }
 
 impl Item {
     pub(super) fn ok(places: &Places, key: &str, message: impl Into<String>) -> Self {
-        Self::new(Status::Ok, places, key, message, "")
+        Self::new(Severity::Ok, places, key, message, "")
     }
 
     pub(super) fn warning(
@@ -41,43 +45,69 @@ impl Item {
         message: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Self::new(Status::Warning, places, key, message, fix)
+        Self::new(Severity::Warning, places, key, message, fix)
     }
 
-    pub(super) fn stops(
+    pub(super) fn error(
         places: &Places,
         key: &str,
         message: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Self::new(Status::StopsLogins, places, key, message, fix)
+        Self::new(Severity::Error, places, key, message, fix)
+    }
+
+    /// `reason` says why it could not be found out; `fix` what makes it possible, or nothing.
+    pub(super) fn not_checked(
+        places: &Places,
+        key: &str,
+        reason: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self::new(Severity::NotChecked, places, key, reason, fix)
+    }
+
+    /// The same finding with an id of its own. Without it, the id is the key.
+    pub(super) fn named(mut self, id: &str) -> Self {
+        self.id = id.into();
+        self
     }
 
     fn new(
-        status: Status,
+        severity: Severity,
         places: &Places,
         key: &str,
         message: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
         let place = if places.is_set(key) { place(&places.location(key)) } else { "default".to_owned() };
-        Self { status, key: key.to_owned(), place, message: message.into(), fix: fix.into() }
+        let (id, subject) = (key.into(), key.to_owned());
+        Self { id, severity, subject, place, message: message.into(), fix: fix.into().into() }
     }
 }
 
 /// The findings of a configuration that cannot be used.
 pub(super) fn unusable(errors: &ConfigErrors) -> Vec<Item> {
     let item = |finding: &crate::config::Finding| Item {
-        status: match finding.level {
-            Level::Error => Status::Error,
-            Level::Warning => Status::Warning,
+        id: CONFIGURATION.into(),
+        severity: match finding.level {
+            Level::Error => Severity::Error,
+            Level::Warning => Severity::Warning,
         },
-        key: finding.key.clone(),
+        subject: finding.key.clone(),
         place: finding.location.to_string(),
         message: finding.message.clone(),
-        fix: finding.fix.clone(),
+        fix: finding.fix.as_str().into(),
     };
     errors.findings().iter().map(item).collect()
+}
+
+/// The id of every finding of the configuration reader.
+pub(super) const CONFIGURATION: &str = "configuration";
+
+/// True if a finding stops logins.
+pub(super) fn has_errors(items: &[Item]) -> bool {
+    items.iter().any(|item| item.severity == Severity::Error)
 }
 
 /// `file:line`.
@@ -97,48 +127,54 @@ pub(super) fn json(items: &[Item]) -> String {
         ok: bool,
         findings: &'a [Item],
     }
-    let ok = items.iter().all(|item| matches!(item.status, Status::Ok | Status::Warning));
+    let ok = !has_errors(items);
     let mut text = serde_json::to_string_pretty(&Report { ok, findings: items }).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// One line per finding, a second one for its fix, and the count.
+/// One line per finding, a second one for its fix, and the count. What was not checked comes last.
 pub(super) fn table(items: &[Item], paint: Paint) -> String {
-    let keys = items.iter().map(|item| width(&item.key)).max().unwrap_or_default();
+    let keys = items.iter().map(|item| width(&item.subject)).max().unwrap_or_default();
     let places = items.iter().map(|item| width(&item.place)).max().unwrap_or_default().min(WIDEST_PLACE);
-    let mut text = String::new();
-    for item in items {
-        let status = match item.status {
-            Status::Ok => paint.green("✓ ok          "),
-            Status::Warning => paint.yellow("! warning     "),
-            Status::StopsLogins => paint.red("✗ stops logins"),
-            Status::Error => paint.red("✗ error       "),
+    let row = |item: &Item| {
+        let severity = match item.severity {
+            Severity::Ok => paint.green("✓ ok     "),
+            Severity::Warning => paint.yellow("! warning"),
+            Severity::Error => paint.red("✗ error  "),
+            Severity::NotChecked => paint.yellow("? unknown"),
         };
-        let key_gap = " ".repeat(keys - width(&item.key));
+        let key_gap = " ".repeat(keys - width(&item.subject));
         let place_gap = " ".repeat(places.saturating_sub(width(&item.place)));
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "{status}  {}{key_gap}  {}{place_gap}  {}",
-            paint.bold(&item.key),
+        let mut text = format!(
+            "{severity}  {}{key_gap}  {}{place_gap}  {}\n",
+            paint.bold(&item.subject),
             paint.dim(&item.place),
             line(&item.message)
         );
         if !item.fix.is_empty() {
+            // Writing to a String cannot fail.
             let _ = writeln!(text, "{}fix: {}", " ".repeat(INDENT), line(&item.fix));
         }
-    }
-    let count = |status| items.iter().filter(|item| item.status == status).count();
-    let (stops, warnings) = (count(Status::StopsLogins), count(Status::Warning));
-    let summary = match (stops, warnings) {
-        (0, 0) => paint.green("All good."),
-        (0, 1) => paint.yellow("Nothing stops logins; 1 warning."),
-        (0, _) => paint.yellow(&format!("Nothing stops logins; {warnings} warnings.")),
+        text
+    };
+    let is_open = |item: &&Item| item.severity == Severity::NotChecked;
+    let mut text: String = items.iter().filter(|item| !is_open(item)).map(row).collect();
+    let open: String = items.iter().filter(is_open).map(row).collect();
+    let count = |severity| items.iter().filter(|item| item.severity == severity).count();
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let proved = if open.is_empty() { "Nothing" } else { "Nothing that was checked" };
+    let summary = match (errors, warnings) {
+        (0, 0) => paint.green(&format!("{proved} stops logins.")),
+        (0, _) => paint.yellow(&format!("{proved} stops logins; {warnings} warning{}.", plural(warnings))),
         (1, _) => paint.red("1 finding stops logins."),
-        (_, _) => paint.red(&format!("{stops} findings stop logins.")),
+        (_, _) => paint.red(&format!("{errors} findings stop logins.")),
     };
     let _ = writeln!(text, "\n{summary}");
+    if !open.is_empty() {
+        let _ = write!(text, "\nNot checked, with the reason:\n{open}");
+    }
     text
 }
 
@@ -148,5 +184,38 @@ fn line(text: &str) -> String {
 }
 
 /// Columns of the status and the spaces after it.
-const INDENT: usize = 16;
+const INDENT: usize = 11;
 const WIDEST_PLACE: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_checked_comes_after_the_verdict_about_what_was() {
+        let places = Places::default();
+        let mut items = vec![
+            Item::not_checked(&places, "campaign.upstream", "it needs a session", "").named("campaign.zone"),
+            Item::ok(&places, "ims.server", "read"),
+        ];
+        assert_eq!(
+            table(&items, Paint::none()),
+            "✓ ok       ims.server         default  read\n\n\
+             Nothing that was checked stops logins.\n\n\
+             Not checked, with the reason:\n\
+             ? unknown  campaign.upstream  default  it needs a session\n"
+        );
+        let report: serde_json::Value = serde_json::from_str(&json(&items)).unwrap();
+        assert_eq!(report["ok"], true);
+        assert_eq!(report["findings"][0]["id"], "campaign.zone");
+        assert_eq!(report["findings"][0]["severity"], "not-checked");
+        assert_eq!(report["findings"][0]["subject"], "campaign.upstream");
+        items.push(Item::error(&places, "ims.scope", "refused", "remove it"));
+        let text = table(&items[1..], Paint::none());
+        assert!(text.contains("\n           fix: remove it\n\n1 finding stops logins.\n"), "{text}");
+        assert!(json(&items).contains("\"ok\": false"));
+        items.truncate(2);
+        items.remove(0);
+        assert!(table(&items, Paint::none()).ends_with("\nNothing stops logins.\n"));
+    }
+}

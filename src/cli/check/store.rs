@@ -25,7 +25,7 @@ pub(super) fn check(store: &Store, places: &Places) -> Vec<Item> {
                 let name = folder.display();
                 let message = format!("the folder {name} does not exist");
                 let fix = format!("mkdir -p {name}, owned by the gateway's user");
-                items.push(Item::stops(places, "session.path", message, fix));
+                items.push(Item::error(places, "session.path", message, fix));
             }
             match KeyRing::read(key_file) {
                 Err(KeyFileError::Missing(_)) => {}
@@ -61,7 +61,7 @@ fn keys(read: Result<KeyRing, KeyFileError>, places: &Places) -> Item {
         Err(error) => {
             let text = error.to_string();
             let (message, fix) = text.split_once("; ").unwrap_or((&text, "make a new key file"));
-            Item::stops(places, "session.key_file", message, fix)
+            Item::error(places, "session.key_file", message, fix)
         }
     }
 }

@@ -6,6 +6,7 @@ mod answer;
 pub mod assertion;
 pub mod bodies;
 mod browser;
+mod checked;
 pub mod corpus;
 mod eventually;
 mod front;
@@ -39,6 +40,7 @@ pub mod redis_servers;
 
 pub use answer::Answer;
 pub use browser::Browser;
+pub use checked::Checked;
 pub use eventually::eventually;
 pub use front::Front;
 pub use instance::Instance;

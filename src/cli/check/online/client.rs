@@ -19,6 +19,10 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// The `Date` header.
     pub(super) date: Option<SystemTime>,
+    /// The `Location` header.
+    pub(super) location: Option<String>,
+    /// The `x-debug-id` that Adobe support asks for.
+    pub(super) debug_id: String,
     pub(super) body: Vec<u8>,
 }
 
@@ -34,11 +38,13 @@ impl Client {
             let uri = url.as_str().parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
             let response = self.0.get(uri).await.map_err(|error| chain(&error))?;
             let status = response.status().as_u16();
-            let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
-            let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+            let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+            let date = text("date").and_then(|date| httpdate::parse_http_date(date).ok());
+            let location = text("location").map(str::to_owned);
+            let debug_id = text("x-debug-id").unwrap_or("-").to_owned();
             let body = Limited::new(response.into_body(), LARGEST_BODY).collect().await;
             let body = body.map_err(|error| chain(&*error))?.to_bytes().to_vec();
-            Ok(Answer { status, date, body })
+            Ok(Answer { status, date, location, debug_id, body })
         };
         tokio::time::timeout(deadline, exchange)
             .await

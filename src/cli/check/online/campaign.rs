@@ -1,0 +1,202 @@
+//! Campaign: whether each upstream is Campaign, and what it makes of a request that comes through the gateway.
+
+mod origin;
+mod probe;
+
+use http::StatusCode;
+
+use self::probe::{Probe, is_soap};
+use super::super::report::Item;
+use crate::campaign::fault;
+use crate::config::{Campaign, Instance, Places, SessionMode};
+use crate::policy::campaign_version::{BearerSupport, bearer_support};
+use crate::wire::health_page::HealthPage;
+
+/// Findings about every Campaign server.
+pub(super) async fn check(instance: &Instance, places: &Places) -> Vec<Item> {
+    let endpoints = match crate::app::endpoints(&instance.campaign) {
+        Ok(endpoints) => endpoints,
+        Err(error) => {
+            let fix = "correct campaign.ca_file, campaign.client_certificate or campaign.client_key";
+            return vec![Item::error(places, UPSTREAM, error.to_string(), fix).named("campaign.health")];
+        }
+    };
+    let mut servers = Vec::new();
+    for endpoint in &endpoints {
+        servers.push(Server::ask(instance, Probe::new(instance, endpoint)).await);
+    }
+    let all_down = servers.iter().all(|server| server.health.is_err());
+    let mut items = Vec::new();
+    for server in &servers {
+        items.extend(server.findings(places, all_down).await);
+    }
+    items.push(
+        Item::not_checked(
+            places,
+            UPSTREAM,
+            "whether Campaign sees HTTPS (NLSSLURL) shows only at a logon, which needs an IMS token",
+            "",
+        )
+        .named("campaign.secure_header"),
+    );
+    items
+}
+
+/// One Campaign server and its answers.
+struct Server<'a> {
+    campaign: &'a Campaign,
+    probe: Probe,
+    /// The answer to `/r/test`.
+    health: Result<(StatusCode, Option<HealthPage>), String>,
+}
+
+impl<'a> Server<'a> {
+    async fn ask(instance: &'a Instance, probe: Probe) -> Self {
+        let answer = probe.get(HEALTH).await;
+        let health = answer.map(|answer| (answer.status(), HealthPage::parse(answer.body())));
+        Self { campaign: &instance.campaign, probe, health }
+    }
+
+    async fn findings(&self, places: &Places, all_down: bool) -> Vec<Item> {
+        let name = self.probe.name();
+        let (status, page) = match &self.health {
+            Ok((status, page)) => (*status, page),
+            Err(error) => {
+                let message = format!("cannot reach {name}{HEALTH}: {error}");
+                let fix =
+                    "check that Campaign runs at this address and that its firewall allows this machine";
+                let item = if all_down {
+                    Item::error(places, UPSTREAM, message, fix)
+                } else {
+                    Item::warning(places, UPSTREAM, message, fix)
+                };
+                return vec![item.named("campaign.health")];
+            }
+        };
+        let soap = self.soap(places).await;
+        let is_campaign = page.is_some() || soap.fix.is_empty();
+        let mut items = vec![self.health(places, status, page.as_ref())];
+        match page {
+            Some(page) => {
+                items.push(origin::proxy(&self.probe, places, page));
+                items.push(origin::host(&self.probe, places, page));
+                items.push(self.build(places, page));
+            }
+            None if is_campaign => {
+                let reason = format!("{name}{HEALTH} says it, and this server has no such page");
+                for id in ["campaign.proxy", "campaign.host", "campaign.build"] {
+                    items.push(Item::not_checked(places, UPSTREAM, &*reason, "").named(id));
+                }
+            }
+            None => items.extend(origin::other_host(&self.probe, places).await),
+        }
+        items.push(soap);
+        if is_campaign {
+            items.push(origin::zone(&self.probe, places).await);
+        }
+        items
+    }
+
+    fn health(&self, places: &Places, status: StatusCode, page: Option<&HealthPage>) -> Item {
+        let url = format!("{}{HEALTH}", self.probe.name());
+        let item = match page {
+            Some(page) if page.is_ok() && status == StatusCode::OK => {
+                let build = page.build.as_ref().map_or_else(String::new, |build| format!(", build {build}"));
+                Item::ok(places, UPSTREAM, format!("{url} answers OK{build}"))
+            }
+            Some(page) => Item::warning(
+                places,
+                UPSTREAM,
+                format!("{url} says status='{}' (HTTP status {})", page.status, status.as_u16()),
+                "look into Campaign's own logs",
+            ),
+            None => Item::not_checked(
+                places,
+                UPSTREAM,
+                format!(
+                    "{url} answers with status {}, but it is not Campaign's health page",
+                    status.as_u16()
+                ),
+                "name the port of the web server with Campaign's redirection module, not Tomcat's own port, if there is one",
+            ),
+        };
+        item.named("campaign.health")
+    }
+
+    /// An anonymous call that changes nothing. Every Campaign answers it with SOAP, if only with a fault.
+    async fn soap(&self, places: &Places) -> Item {
+        let name = self.probe.name();
+        let item = match self.probe.server_time().await {
+            Err(error) => Item::error(
+                places,
+                UPSTREAM,
+                format!("the SOAP router of {name} did not answer: {error}"),
+                "check that Campaign runs at this address",
+            ),
+            Ok(answer) if !is_soap(answer.body()) => Item::error(
+                places,
+                UPSTREAM,
+                format!(
+                    "{name} is not Campaign: /nl/jsp/soaprouter.jsp answers a SOAP call with status {} and no SOAP",
+                    answer.status().as_u16()
+                ),
+                "correct campaign.upstream; it names the web server of the Campaign instance",
+            ),
+            Ok(answer) => {
+                let text = match fault(answer.body()) {
+                    Some(fault) if ZONE_CODES.iter().any(|code| fault.contains(code)) => {
+                        return Item::warning(
+                            places,
+                            UPSTREAM,
+                            format!("{name} refuses people from an address of the internet: {fault}"),
+                            "if people sign in from outside, add their networks to a security zone in serverConf.xml",
+                        )
+                        .named("campaign.soap");
+                    }
+                    _ => format!("the SOAP router of {name} answers"),
+                };
+                Item::ok(places, UPSTREAM, text)
+            }
+        };
+        item.named("campaign.soap")
+    }
+
+    fn build(&self, places: &Places, page: &HealthPage) -> Item {
+        const KEY: &str = "campaign.session";
+        let known = match (&page.version, &page.build) {
+            (Some(version), Some(build)) => format!("version {version}, build {build}"),
+            (Some(version), None) => format!("version {version}"),
+            (None, Some(build)) => format!("build {build}"),
+            (None, None) => {
+                let reason = "the health page does not show the build (allowDebug is off in this zone)";
+                return Item::not_checked(places, KEY, reason, "").named("campaign.build");
+            }
+        };
+        let item = match (
+            self.campaign.session,
+            bearer_support(page.version.as_deref(), page.build.as_deref()),
+        ) {
+            (SessionMode::Bearer, BearerSupport::No) => Item::error(
+                places,
+                KEY,
+                format!("{known} is too old for \"bearer\", which needs 8.5.1, 7.4.1 or 7.3.5"),
+                "write session = \"bearer-logon\"",
+            ),
+            (SessionMode::Bearer, BearerSupport::Unknown) => Item::not_checked(
+                places,
+                KEY,
+                format!(
+                    "{known} does not say whether it knows \"bearer\" (8.5.1, 7.4.1, 7.3.5, 7.3.2.IMS, 7.3.3.IMS)"
+                ),
+                "if Campaign refuses people after their sign-in, write session = \"bearer-logon\"",
+            ),
+            _ => Item::ok(places, KEY, format!("{known} fits this mode")),
+        };
+        item.named("campaign.build")
+    }
+}
+
+const UPSTREAM: &str = "campaign.upstream";
+const HEALTH: &str = "/r/test";
+/// The client's address is in no security zone, or the zone does not allow it.
+const ZONE_CODES: [&str; 2] = ["XSV-350013", "XSV-350014"];

@@ -1,0 +1,174 @@
+//! What Campaign believes about a request: the client's address, the host and instance, the security zone.
+
+use std::net::IpAddr;
+
+use super::super::super::report::Item;
+use super::probe::{Probe, SENTINEL};
+use super::{HEALTH, UPSTREAM};
+use crate::config::Places;
+use crate::wire::health_page::HealthPage;
+
+/// Whether Campaign takes the client's address from the gateway (`proxy=` in serverConf.xml).
+pub(super) fn proxy(probe: &Probe, places: &Places, page: &HealthPage) -> Item {
+    let name = probe.name();
+    let address = page.source_ip.as_deref().map(|text| text.trim_matches(['[', ']']));
+    let address = address.and_then(|text| text.parse::<IpAddr>().ok()).map(|address| address.to_canonical());
+    let item = match address {
+        None => Item::not_checked(places, UPSTREAM, format!("{name}{HEALTH} has no sourceIP"), ""),
+        Some(SENTINEL) => {
+            Item::ok(places, UPSTREAM, format!("{name} takes the client's address from this gateway"))
+        }
+        Some(address) => {
+            let whose = if probe.own_address == Some(address) {
+                "this gateway's own address"
+            } else {
+                "the address of a machine between"
+            };
+            Item::error(
+                places,
+                UPSTREAM,
+                format!(
+                    "{name} takes {address}, {whose}, for the address of every client: everybody gets its security zone"
+                ),
+                format!(
+                    "add {address} to proxy= of the matching subNetwork and of <subNetwork name=\"all\"> in serverConf.xml, and restart Campaign"
+                ),
+            )
+        }
+    };
+    item.named("campaign.proxy")
+}
+
+/// Whether Campaign receives the public host and chooses an instance by it.
+pub(super) fn host(probe: &Probe, places: &Places, page: &HealthPage) -> Item {
+    let name = probe.name();
+    let public = &probe.host;
+    let item = match (&page.host, &page.instance) {
+        (None, _) => Item::not_checked(
+            places,
+            UPSTREAM,
+            format!("{name}{HEALTH} shows neither host nor instance (allowDebug is off in this zone)"),
+            "",
+        ),
+        (Some(host), _) if !without_port(host).eq_ignore_ascii_case(without_port(public)) => Item::error(
+            places,
+            UPSTREAM,
+            format!("{name} receives the host {host} instead of {public}: something between changes it"),
+            "let the machine between pass the Host header unchanged (nginx: proxy_set_header Host $host; Apache: ProxyPreserveHost On)",
+        ),
+        (Some(_), None) => no_instance(probe, places),
+        (Some(_), Some(instance)) if instance == "default" => no_instance(probe, places),
+        (Some(_), Some(instance)) => {
+            Item::ok(places, UPSTREAM, format!("{name} chooses the instance {instance} for {public}"))
+        }
+    };
+    item.named("campaign.host")
+}
+
+/// Whether a server without a health page has one under its own name.
+pub(super) async fn other_host(probe: &Probe, places: &Places) -> Option<Item> {
+    let answer = probe.get_inside(HEALTH).await.ok()?;
+    HealthPage::parse(answer.body())?;
+    Some(no_instance(probe, places).named("campaign.host"))
+}
+
+fn no_instance(probe: &Probe, places: &Places) -> Item {
+    let (name, host) = (probe.name(), without_port(&probe.host));
+    Item::error(
+        places,
+        UPSTREAM,
+        format!("{name} has no instance for the host {host}"),
+        format!(
+            "add {host} to the DNS masks of the instance, or name the server of that instance in campaign.upstream"
+        ),
+    )
+}
+
+/// The security zone of a client from the internet.
+pub(super) async fn zone(probe: &Probe, places: &Places) -> Item {
+    let name = probe.name();
+    let answer = probe.get(ZONES).await;
+    let item = match answer {
+        Ok(answer) if answer.status() == http::StatusCode::OK && !flags(answer.body()).is_empty() => {
+            let flags = flags(answer.body());
+            let open: Vec<&str> = flags
+                .iter()
+                .filter(|(name, on)| *on && RISKY.contains(&&**name))
+                .map(|(name, _)| &**name)
+                .collect();
+            if open.is_empty() {
+                Item::ok(
+                    places,
+                    UPSTREAM,
+                    format!("{name}: the security zone of the internet has no risky switch on"),
+                )
+            } else {
+                let open = open.join(", ");
+                Item::warning(
+                    places,
+                    UPSTREAM,
+                    format!("{name}: the security zone of the internet has {open} on"),
+                    "turn it off in serverConf.xml for zones that hold addresses of the internet",
+                )
+            }
+        }
+        Ok(answer) => Item::not_checked(
+            places,
+            UPSTREAM,
+            format!("{name}{ZONES} needs a session (status {})", answer.status().as_u16()),
+            "",
+        ),
+        Err(error) => Item::not_checked(places, UPSTREAM, format!("{name}{ZONES}: {error}"), ""),
+    };
+    item.named("campaign.zone")
+}
+
+/// The switches `name=true` or `name="false"` in a text.
+fn flags(body: &[u8]) -> Vec<(String, bool)> {
+    let text = String::from_utf8_lossy(body);
+    let words = text.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '/' | ',' | ';'));
+    words
+        .filter_map(|word| {
+            let (name, value) = word.split_once('=')?;
+            let value = value.trim_matches(['"', '\'']).parse().ok()?;
+            Some((name.to_owned(), value))
+        })
+        .collect()
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
+        _ => host,
+    }
+}
+
+const ZONES: &str = "/nl/jsp/ping.jsp?zones=true";
+/// Switches of a zone that nobody on the internet should have.
+const RISKY: [&str; 5] = ["allowHTTP", "allowDebug", "allowEmptyPassword", "sessionTokenOnly", "showErrors"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_switches_of_a_zone_are_read_from_text_and_from_xml() {
+        let on = ("allowHTTP".to_owned(), true);
+        let off = ("sessionTokenOnly".to_owned(), false);
+        assert_eq!(
+            flags(b"OK\nsourceIP=192.0.2.1 zone=public allowHTTP=true sessionTokenOnly=false\n"),
+            [on.clone(), off.clone()]
+        );
+        assert_eq!(flags(b"<zone name='public' allowHTTP=\"true\" sessionTokenOnly='false'/>"), [on, off]);
+        assert!(flags(b"<html>no</html>").is_empty());
+    }
+
+    #[test]
+    fn a_port_is_no_part_of_the_host() {
+        for (host, name) in
+            [("a.example:443", "a.example"), ("a.example", "a.example"), ("[::1]:8443", "[::1]")]
+        {
+            assert_eq!(without_port(host), name);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! IMS: the discovery document, the keys and the clocks.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Deserialize;
+use url::Url;
+
+use super::super::report::Item;
+use super::client::{Answer, Client};
+use super::registration;
+use crate::clock::Clock;
+use crate::config::{Ims, Instance, Places};
+use crate::http_client::HttpClient;
+use crate::ims::ImsClient;
+use crate::policy::issuer;
+
+/// Everything that IMS tells without a person.
+pub(super) async fn check(instance: &Instance, places: &Places, clock: &Clock) -> Vec<Item> {
+    let ims = &instance.ims;
+    let url = &ims.discovery_url;
+    let connector = match crate::app::ims_connector(ims) {
+        Ok(connector) => connector,
+        Err(error) => return unreachable(places, url, &error.to_string()),
+    };
+    let client = Client::new(connector.clone());
+    let answer = match client.get(url, ims.timeout).await {
+        Ok(answer) => answer,
+        Err(error) => return unreachable(places, url, &error),
+    };
+    let mut items = vec![discovery(ims, places, &answer)];
+    items.extend(clocks(ims, places, &answer, clock));
+    if super::super::report::has_errors(&items[..1]) {
+        items.extend(registration::not_checked(places, "the discovery document of IMS cannot be used"));
+        return items;
+    }
+    let http = HttpClient::new(connector, ims.timeout);
+    let relying_party = |instance: &Instance| {
+        ImsClient::new(std::sync::Arc::new(instance.clone()), http.clone(), clock.clone())
+    };
+    items.push(keys(&relying_party(instance), places).await);
+    items.extend(registration::check(instance, places, &client, relying_party).await);
+    items
+}
+
+fn unreachable(places: &Places, url: &Url, error: &str) -> Vec<Item> {
+    let fix = if error.contains("the proxy ") {
+        "correct ims.proxy, or the variable HTTPS_PROXY if ims.proxy is not set"
+    } else {
+        "check ims.server and the firewall; if this machine needs a proxy, set ims.proxy"
+    };
+    let message = format!("cannot read {url}: {error}");
+    let mut items = vec![Item::error(places, DISCOVERY, message, fix).named(DISCOVERY_ID)];
+    items.extend(registration::not_checked(places, "IMS was not reached"));
+    items
+}
+
+async fn keys(ims: &ImsClient, places: &Places) -> Item {
+    let item = match ims.key_count().await {
+        Ok(0) => Item::error(
+            places,
+            DISCOVERY,
+            "IMS publishes no RS256 key, so no id_token can be verified",
+            "correct ims.server or ims.discovery_url",
+        ),
+        Ok(count) => {
+            let s = if count == 1 { "" } else { "s" };
+            Item::ok(places, DISCOVERY, format!("{count} key{s} for id_tokens read"))
+        }
+        Err(error) => Item::error(
+            places,
+            DISCOVERY,
+            error.to_string(),
+            "correct ims.server or ims.discovery_url, and allow the addresses of the discovery document in the firewall",
+        ),
+    };
+    item.named("ims.keys")
+}
+
+fn discovery(ims: &Ims, places: &Places, answer: &Answer) -> Item {
+    read(ims, places, answer).named(DISCOVERY_ID)
+}
+
+fn read(ims: &Ims, places: &Places, answer: &Answer) -> Item {
+    /// The fields that a login needs (`OpenID` Connect Discovery §3).
+    #[derive(Deserialize)]
+    struct Document {
+        issuer: String,
+        #[serde(rename = "authorization_endpoint")]
+        _authorization: Url,
+        #[serde(rename = "token_endpoint")]
+        _token: Url,
+        #[serde(rename = "jwks_uri")]
+        _keys: Url,
+    }
+
+    let url = &ims.discovery_url;
+    if answer.status != 200 {
+        let server = ims.server.as_str().trim_end_matches('/');
+        return Item::error(
+            places,
+            DISCOVERY,
+            format!("{url} answers with status {}", answer.status),
+            format!(
+                "correct ims.server, or set ims.discovery_url = \"{server}/ims/.well-known/openid-configuration\""
+            ),
+        );
+    }
+    let document: Document = match serde_json::from_slice(&answer.body) {
+        Ok(document) => document,
+        Err(error) => {
+            let message = format!("{url} is not a discovery document: {error}");
+            return Item::error(places, DISCOVERY, message, "correct ims.server or ims.discovery_url");
+        }
+    };
+    if let Err(error) = issuer::check(&document.issuer, [&ims.server, url], &ims.id_token_issuers) {
+        let fix = "correct ims.server, or add the issuer to ims.id_token_issuers";
+        return Item::error(places, DISCOVERY, format!("{url} is not the document of IMS: {error}"), fix);
+    }
+    let accepted = match ims.id_token_issuers.as_slice() {
+        [] => String::new(),
+        issuers => format!("; accepted in an id_token: {}", issuers.join(", ")),
+    };
+    Item::ok(places, DISCOVERY, format!("read; issuer {}{accepted}", document.issuer))
+}
+
+/// Compares the clocks. With a wrong clock, every login fails or starts again in a loop.
+fn clocks(ims: &Ims, places: &Places, answer: &Answer, clock: &Clock) -> Option<Item> {
+    let theirs = answer.date?.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    let apart = theirs.abs_diff(u64::try_from(clock.now().0).ok()?);
+    let key = "ims.clock_skew";
+    let item = if Duration::from_secs(apart) > ims.clock_skew {
+        let message = format!("the clocks of IMS and this machine are {apart} s apart");
+        Item::error(places, key, message, "synchronize this machine's clock with NTP")
+    } else {
+        Item::ok(places, key, format!("the clocks of IMS and this machine are {apart} s apart"))
+    };
+    Some(item.named("ims.clock"))
+}
+
+const DISCOVERY: &str = "ims.discovery_url";
+const DISCOVERY_ID: &str = "ims.discovery";

@@ -1,0 +1,292 @@
+//! What Adobe registered for the client, proved without a person: the client id, its secret, the redirect URI and the scopes.
+//!
+//! The authorization endpoint is asked with `prompt=none`, so it answers with an error instead of a page. The token endpoint gets
+//! a code that cannot be valid: it refuses the client before the code, or the code.
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::super::report::Item;
+use super::client::Client;
+use crate::config::{Instance, Places, TokenAuth};
+use crate::crypto::random_text;
+use crate::ims::{ImsClient, ImsError};
+use crate::policy::authorize_answer::{self, AuthorizeAnswer};
+use crate::policy::login::Prompt;
+
+/// The findings when IMS cannot be asked.
+pub(super) fn not_checked(places: &Places, reason: &str) -> Vec<Item> {
+    [(CLIENT, CLIENT), (SECRET, SECRET), (CALLBACK, CALLBACK_ID), (SCOPE, SCOPE)]
+        .map(|(key, id)| Item::not_checked(places, key, reason, "").named(id))
+        .into()
+}
+
+/// Asks the authorization endpoint and the token endpoint.
+pub(super) async fn check(
+    instance: &Instance,
+    places: &Places,
+    client: &Client,
+    relying_party: impl Fn(&Instance) -> ImsClient,
+) -> Vec<Item> {
+    let party = relying_party(instance);
+    let asked = Authorize { instance, places, client };
+    let mut items = asked.check(&party).await;
+    items.push(secret(instance, places, relying_party).await);
+    items
+}
+
+/// The authorization endpoint.
+struct Authorize<'a> {
+    instance: &'a Instance,
+    places: &'a Places,
+    client: &'a Client,
+}
+
+/// An answer and the `x-debug-id` that Adobe support asks for.
+struct Asked {
+    answer: AuthorizeAnswer,
+    debug_id: String,
+}
+
+impl Authorize<'_> {
+    /// Findings about the client id, the redirect URI and the scopes.
+    async fn check(&self, party: &ImsClient) -> Vec<Item> {
+        let url = match party.authorize("imsgate-check", Prompt::Silent).await {
+            Ok(authorization) => authorization.url,
+            Err(error) => return self.unknown(&error.to_string()),
+        };
+        let asked = match self.ask(&url).await {
+            Ok(asked) => asked,
+            Err(error) => {
+                return self.unknown(&format!("the authorization endpoint did not answer: {error}"));
+            }
+        };
+        let Self { instance, places, .. } = self;
+        let (id, uri) = (&instance.ims.client_id, instance.ims.redirect_uri());
+        let known = Item::ok(places, CLIENT, format!("IMS knows the client {id}"));
+        let registered = Item::ok(places, CALLBACK, format!("IMS accepts the redirect URI {uri}"));
+        let (client, callback, scope) = match &asked.answer {
+            AuthorizeAnswer::ToClient(None) => (known, registered, self.accepted()),
+            AuthorizeAnswer::ToClient(Some(error)) if authorize_answer::needs_person(error) => {
+                (known, registered, self.accepted())
+            }
+            AuthorizeAnswer::ToClient(Some(error)) if error == INVALID_SCOPE => {
+                (known, registered, self.refused_scopes(&url).await)
+            }
+            AuthorizeAnswer::ToClient(Some(error)) => {
+                let client = Item::error(
+                    places,
+                    CLIENT,
+                    format!("IMS refuses the authorization request: {error}; x-debug-id {}", asked.debug_id),
+                    format!("ask Adobe to allow the authorization code flow for the client {id}"),
+                );
+                (client, registered, self.open(SCOPE, "IMS refused the request for another reason"))
+            }
+            AuthorizeAnswer::Elsewhere(_, Some(error)) if error == INVALID_SCOPE => {
+                let reason = "IMS refused a scope before it looked at the redirect URI";
+                (known, self.open(CALLBACK, reason), self.refused_scopes(&url).await)
+            }
+            AuthorizeAnswer::Elsewhere(address, _) => {
+                let callback = Item::error(
+                    places,
+                    CALLBACK,
+                    format!("{uri} is not registered: IMS sends the browser to {address} instead"),
+                    format!("ask Adobe to register exactly {uri} as a redirect URI of the client {id}"),
+                );
+                (
+                    known,
+                    callback,
+                    self.open(SCOPE, "IMS looks at the scopes only with a registered redirect URI"),
+                )
+            }
+            AuthorizeAnswer::OwnPage(page) => {
+                let reason = format!("IMS leads to its page {page} first and says no more without a person");
+                (known, self.open(CALLBACK, &reason), self.open(SCOPE, &reason))
+            }
+            AuthorizeAnswer::Status(status) if (400..500).contains(status) => {
+                let client = Item::error(
+                    places,
+                    CLIENT,
+                    format!(
+                        "IMS refuses the authorization request with status {status}: it does not know the client {id}; x-debug-id {}",
+                        asked.debug_id
+                    ),
+                    "correct ims.client_id, or ims.server if Adobe issued the client for another environment",
+                );
+                let reason = "IMS does not know the client";
+                (client, self.open(CALLBACK, reason), self.open(SCOPE, reason))
+            }
+            AuthorizeAnswer::Status(status) => {
+                return self
+                    .unknown(&format!("the authorization endpoint answers with a page, status {status}"));
+            }
+        };
+        vec![client.named(CLIENT), callback.named(CALLBACK_ID), scope.named(SCOPE)]
+    }
+
+    async fn ask(&self, url: &Url) -> Result<Asked, String> {
+        let answer = self.client.get(url, self.instance.ims.timeout).await?;
+        let uri = self.instance.ims.redirect_uri();
+        let debug_id = answer.debug_id;
+        Ok(Asked {
+            answer: authorize_answer::read(answer.status, answer.location.as_deref(), &uri),
+            debug_id,
+        })
+    }
+
+    fn accepted(&self) -> Item {
+        let count = self.instance.ims.scopes.len();
+        Item::ok(self.places, SCOPE, format!("IMS accepts all {count} scopes"))
+    }
+
+    /// Tries each scope alone, with `openid`, and names those that IMS refuses.
+    async fn refused_scopes(&self, url: &Url) -> Item {
+        let mut refused = Vec::new();
+        for scope in &self.instance.ims.scopes {
+            let wanted = if scope == OPENID { OPENID.to_owned() } else { format!("{OPENID} {scope}") };
+            let asked = match self.ask(&with_scope(url, &wanted)).await {
+                Ok(asked) => asked,
+                Err(error) => {
+                    return self.open(SCOPE, &format!("IMS refuses a scope; asked which one: {error}"));
+                }
+            };
+            let (AuthorizeAnswer::ToClient(error) | AuthorizeAnswer::Elsewhere(_, error)) = asked.answer
+            else {
+                continue;
+            };
+            if error.as_deref() == Some(INVALID_SCOPE) {
+                refused.push(scope.as_str());
+            }
+        }
+        if refused.is_empty() || refused.contains(&OPENID) {
+            let message = "IMS refuses the scopes together (invalid_scope), but does not say which one";
+            let fix = "ask Adobe which scopes are provisioned for the client, and write only those";
+            return Item::error(self.places, SCOPE, message, fix);
+        }
+        let names = refused.join(", ");
+        Item::error(
+            self.places,
+            SCOPE,
+            format!("IMS refuses {names} (invalid_scope): not provisioned for this client"),
+            format!("remove {names} from ims.scope, or ask Adobe to provision it for the client"),
+        )
+    }
+
+    fn open(&self, key: &str, reason: &str) -> Item {
+        Item::not_checked(self.places, key, reason, "")
+    }
+
+    /// Nothing is known about client id, redirect URI and scopes.
+    fn unknown(&self, reason: &str) -> Vec<Item> {
+        not_checked(self.places, reason).into_iter().filter(|item| *item.id != *SECRET).collect()
+    }
+}
+
+fn with_scope(url: &Url, scope: &str) -> Url {
+    let mut changed = url.clone();
+    let pairs = url.query_pairs().filter(|(name, _)| name != "scope");
+    changed.query_pairs_mut().clear().extend_pairs(pairs).append_pair("scope", scope);
+    changed
+}
+
+/// What the token endpoint says about a code that cannot be valid.
+enum Verdict {
+    /// `invalid_grant`: client and secret are right, the code is not.
+    CodeRefused,
+    /// `invalid_client`
+    ClientRefused,
+    Other(ImsError),
+    /// A token for a made-up code.
+    Accepted,
+}
+
+async fn secret(instance: &Instance, places: &Places, party: impl Fn(&Instance) -> ImsClient) -> Item {
+    let key = if places.is_set("ims.client_secret_file") { "ims.client_secret_file" } else { SECRET };
+    let made_up = |change: &dyn Fn(&mut Instance)| {
+        let mut changed = instance.clone();
+        change(&mut changed);
+        changed
+    };
+    let other_auth = |instance: &mut Instance| {
+        instance.ims.token_auth = match instance.ims.token_auth {
+            TokenAuth::Post => TokenAuth::Basic,
+            TokenAuth::Basic => TokenAuth::Post,
+        };
+    };
+    let item = match token(&party(instance)).await {
+        Verdict::CodeRefused => {
+            let wrong_secret = |instance: &mut Instance| {
+                instance.ims.client_secret = SecretString::from(random_text::<24>());
+            };
+            match token(&party(&made_up(&wrong_secret))).await {
+                Verdict::ClientRefused => Item::ok(places, key, "IMS accepts client id and secret"),
+                _ => Item::not_checked(
+                    places,
+                    key,
+                    "IMS gives the same answer for a made-up secret, so it does not say whether this one is right",
+                    "",
+                ),
+            }
+        }
+        Verdict::ClientRefused => {
+            if matches!(token(&party(&made_up(&other_auth))).await, Verdict::CodeRefused) {
+                let other = if instance.ims.token_auth == TokenAuth::Post { "basic" } else { "post" };
+                Item::error(
+                    places,
+                    "ims.token_auth",
+                    "IMS accepts client id and secret only in the other way (client authentication)",
+                    format!("write token_auth = \"{other}\""),
+                )
+            } else {
+                Item::error(
+                    places,
+                    key,
+                    "IMS refuses client id and secret (invalid_client)",
+                    "copy ims.client_id and the secret again from Adobe: they must belong to one client, without spaces or line breaks",
+                )
+            }
+        }
+        Verdict::Other(error) if error.is_temporary() => Item::not_checked(
+            places,
+            key,
+            format!("the token endpoint did not answer: {error}"),
+            "try again later",
+        ),
+        Verdict::Other(error) if matches!(&error, ImsError::Refused { code, .. } if code == INVALID_SCOPE) => {
+            let fix = "write only scopes that Adobe provisioned for the client";
+            return Item::error(places, SCOPE, error.to_string(), fix).named(SECRET);
+        }
+        Verdict::Other(error) => Item::warning(
+            places,
+            key,
+            format!("not the answer that was expected for a made-up code (invalid_grant): {error}"),
+            "send the x-debug-id to Adobe support if sign-ins fail",
+        ),
+        Verdict::Accepted => Item::warning(
+            places,
+            key,
+            "IMS accepted a made-up authorization code",
+            "check that ims.server is Adobe IMS",
+        ),
+    };
+    item.named(SECRET)
+}
+
+async fn token(party: &ImsClient) -> Verdict {
+    let code = format!("imsgate-check-{}", random_text::<8>());
+    let here = std::net::Ipv4Addr::LOCALHOST.into();
+    match party.exchange(&code, &random_text::<32>(), "none", here).await {
+        Ok(_) => Verdict::Accepted,
+        Err(ImsError::Refused { code, .. }) if code == "invalid_grant" => Verdict::CodeRefused,
+        Err(ImsError::Refused { code, .. }) if code == "invalid_client" => Verdict::ClientRefused,
+        Err(error) => Verdict::Other(error),
+    }
+}
+
+const CLIENT: &str = "ims.client_id";
+const SECRET: &str = "ims.client_secret";
+const CALLBACK: &str = "ims.callback_server";
+const CALLBACK_ID: &str = "ims.callback";
+const SCOPE: &str = "ims.scope";
+const OPENID: &str = "openid";
+const INVALID_SCOPE: &str = "invalid_scope";
