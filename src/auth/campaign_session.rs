@@ -81,7 +81,7 @@ impl Authenticator {
         let changed = self.services.sessions.change(session, |data| {
             // Another instance may have been faster: one is enough.
             if token(data) == token(&session.data) {
-                data.campaign = Some(campaign.clone());
+                data.replace_campaign(campaign.clone());
             }
         });
         let changed = changed.await;

@@ -10,6 +10,7 @@ use crate::wire::request_head::HeaderLines;
 mod spelling;
 mod suffix;
 use spelling::names_session;
+pub use spelling::spells;
 pub use suffix::CookieSuffix;
 
 /// The start of the name of every gateway cookie, and without a suffix the name of the session cookie. Browsers refuse a

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod authorize_answer;
 pub mod buffers;
+pub mod campaign_tokens;
 pub mod campaign_version;
 pub mod client_kind;
 pub mod cookies;
@@ -32,6 +33,7 @@ pub mod saved_form;
 pub mod session_fault;
 pub mod set_cookie;
 pub mod shares;
+pub mod soap_envelope;
 pub mod token_response;
 pub mod token_times;
 pub mod windows;

@@ -1,9 +1,11 @@
 //! The body of a request as the client sends it. An incomplete body is never taken for a complete one.
 
+use std::fmt::Debug;
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -20,19 +22,155 @@ pub struct ClientBody {
     incoming: Incoming,
     /// Over HTTP/1.1, hyper ends a body without an error only if it is complete.
     over_http2: bool,
+    /// What the gateway does with the body on its way. Boxed: most requests have none of it.
+    inspected: Option<Box<Inspected>>,
 }
+
+/// A body that the gateway looks into.
+#[derive(Debug, Default)]
+struct Inspected {
+    /// Bytes that were already read, and come first.
+    front: Bytes,
+    filter: Option<Box<dyn BodyFilter>>,
+}
+
+/// Checks, and may change, a body while it passes.
+pub trait BodyFilter: Debug + Send + Sync {
+    /// The next bytes as they are forwarded.
+    ///
+    /// # Errors
+    /// When the body must not be forwarded.
+    fn push(&mut self, bytes: Bytes) -> Result<Bytes, Refused>;
+
+    /// The rest, after the last bytes.
+    ///
+    /// # Errors
+    /// When the body must not be forwarded.
+    fn finish(&mut self) -> Result<Bytes, Refused>;
+
+    /// False when the body keeps its length.
+    fn may_change_length(&self) -> bool;
+}
+
+/// A filter refuses the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused;
 
 impl ClientBody {
     /// Wraps the body of a request.
     pub fn of(request: Request<Incoming>) -> Request<Self> {
         let over_http2 = request.version() == Version::HTTP_2;
-        request.map(|incoming| Self { incoming, over_http2 })
+        request.map(|incoming| Self { incoming, over_http2, inspected: None })
     }
 
     /// True when only the next frame tells whether there is a body: an HTTP/2 request may end after its head (RFC 9113 §8.1).
     pub(super) fn may_be_empty(&self) -> bool {
         self.over_http2 && self.incoming.size_hint().exact().is_none()
     }
+
+    /// Lets the body pass through this filter.
+    pub fn filter(&mut self, filter: Box<dyn BodyFilter>) {
+        self.inspected.get_or_insert_default().filter = Some(filter);
+    }
+
+    /// Reads until `is_enough` is true for the bytes and whether they are all, or until there are `most` bytes. They still come first when
+    /// the body is forwarded.
+    ///
+    /// # Errors
+    /// The client broke off.
+    pub async fn read_front(
+        &mut self,
+        most: usize,
+        mut is_enough: impl FnMut(&[u8], bool) -> bool,
+    ) -> Result<Front, UploadError> {
+        let mut front = BytesMut::from(std::mem::take(&mut self.inspected.get_or_insert_default().front));
+        let is_complete = loop {
+            let is_complete = self.incoming.is_end_stream();
+            if is_enough(&front, is_complete) || is_complete || front.len() >= most {
+                break is_complete;
+            }
+            match poll_fn(|cx| self.poll_incoming(cx)).await {
+                Some(frame) => front.extend_from_slice(&frame?.into_data().unwrap_or_default()),
+                None => break true,
+            }
+        };
+        let front = front.freeze();
+        self.set_front(front.clone());
+        Ok(Front { bytes: front, is_complete })
+    }
+
+    /// Replaces the bytes that were already read.
+    pub fn set_front(&mut self, front: Bytes) {
+        self.inspected.get_or_insert_default().front = front;
+    }
+
+    fn poll_incoming(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        Pin::new(&mut self.incoming).poll_frame(cx).map(|frame| match frame {
+            Some(frame) => Some(frame.map_err(UploadError::Client)),
+            None if self.over_http2 && !self.incoming.is_end_stream() => Some(Err(UploadError::Reset)),
+            None => None,
+        })
+    }
+
+    /// The next frame of a body that the gateway looks into.
+    fn poll_inspected(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        loop {
+            let front = self.inspected.as_mut().map(|inspected| std::mem::take(&mut inspected.front));
+            let frame = match front.filter(|front| !front.is_empty()) {
+                Some(front) => Some(Ok(Frame::data(front))),
+                None => ready!(self.poll_incoming(cx)),
+            };
+            let is_over = self.incoming.is_end_stream() || self.incoming.size_hint().exact() == Some(0);
+            let Some(inspected) = &mut self.inspected else { return Poll::Ready(frame) };
+            let Some(filter) = &mut inspected.filter else { return Poll::Ready(frame) };
+            let passed = match frame {
+                None => filter.finish().map(Frame::data),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Some(Ok(frame)) => match frame.into_data() {
+                    // The last bytes are judged before they are forwarded: with them, the body would be complete.
+                    Ok(bytes) => filter.push(bytes).and_then(|bytes| {
+                        let rest = if is_over { filter.finish()? } else { Bytes::new() };
+                        Ok(Frame::data(joined(bytes, rest)))
+                    }),
+                    // The end of the body. If the filter still holds bytes, they are forwarded in place of the trailers.
+                    Err(trailers) => filter.finish().map(|rest| {
+                        if rest.is_empty() { trailers } else { Frame::data(rest) }
+                    }),
+                },
+            };
+            if is_over {
+                inspected.filter = None;
+            }
+            match passed {
+                Ok(frame) if frame.data_ref().is_some_and(Bytes::is_empty) => {
+                    if self.is_end_stream() {
+                        return Poll::Ready(None);
+                    }
+                }
+                Ok(frame) => return Poll::Ready(Some(Ok(frame))),
+                Err(Refused) => return Poll::Ready(Some(Err(UploadError::Refused))),
+            }
+        }
+    }
+}
+
+/// The beginning of a body.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// Its first bytes.
+    pub bytes: Bytes,
+    /// True when they are all.
+    pub is_complete: bool,
+}
+
+fn joined(bytes: Bytes, rest: Bytes) -> Bytes {
+    if rest.is_empty() { bytes } else { [bytes, rest].concat().into() }
 }
 
 impl Body for ClientBody {
@@ -43,18 +181,24 @@ impl Body for ClientBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
-        Pin::new(&mut self.incoming).poll_frame(cx).map(|frame| match frame {
-            Some(frame) => Some(frame.map_err(UploadError::Client)),
-            None if self.over_http2 && !self.incoming.is_end_stream() => Some(Err(UploadError::Reset)),
-            None => None,
-        })
+        if self.inspected.is_some() { self.poll_inspected(cx) } else { self.poll_incoming(cx) }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        let is_inspected = self
+            .inspected
+            .as_ref()
+            .is_some_and(|inspected| !inspected.front.is_empty() || inspected.filter.is_some());
+        !is_inspected && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        let Some(inspected) = &self.inspected else { return self.incoming.size_hint() };
+        if inspected.filter.as_ref().is_some_and(|filter| filter.may_change_length()) {
+            return SizeHint::new();
+        }
+        let front = inspected.front.len() as u64;
+        let hint = self.incoming.size_hint();
+        hint.exact().map_or(hint, |left| SizeHint::with_exact(left + front))
     }
 }

@@ -75,6 +75,9 @@ pub enum ProxyError {
         /// The limit.
         limit: u64,
     },
+    /// The client's body holds a session token that is not of this session. Campaign never got a complete request.
+    #[error("the request's body holds a session token that is not of this session")]
+    ForeignToken,
     /// The upstream switched protocols unasked, or to another one (RFC 9110 §7.8), or answered a WebSocket over HTTP/2 with a success
     /// that is no switch (RFC 8441 §5).
     #[error(
@@ -91,6 +94,7 @@ impl From<UploadError> for ProxyError {
         match error {
             UploadError::TooLarge(limit) => Self::TooLarge { limit },
             UploadError::TooSlow(least) => Self::TooSlow { per_second: least.per_second },
+            UploadError::Refused => Self::ForeignToken,
             error @ UploadError::Stalled(_) => Self::Client { reason: chain(&error), stalled: true },
             error => Self::Client { reason: chain(&error), stalled: false },
         }

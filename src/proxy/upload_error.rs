@@ -25,4 +25,7 @@ pub enum UploadError {
     /// Not as long as its head says.
     #[error("not as long as its Content-Length")]
     Length,
+    /// A filter refuses it.
+    #[error("it holds a session token that is not of this session")]
+    Refused,
 }

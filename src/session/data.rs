@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::refreshed::Original;
 use crate::telemetry::audit::Who;
 use crate::unix_time::UnixTime;
@@ -19,6 +20,12 @@ pub struct SessionData {
     pub tokens: Tokens,
     /// The session at Campaign (mode `bearer-logon`).
     pub campaign: Option<CampaignSession>,
+    /// Earlier sessions at Campaign, the latest first. Pages that are still open carry their tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_campaign: Vec<CampaignSession>,
+    /// The password with which the client console may log on as this person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console_password: Option<ConsolePassword>,
     /// When its owner signed in.
     pub created: UnixTime,
     /// The absolute time-out.
@@ -141,11 +148,37 @@ pub struct CampaignSession {
     pub ends: UnixTime,
 }
 
+impl CampaignSession {
+    /// Its two tokens.
+    pub fn tokens(&self) -> TokenPair {
+        TokenPair { session: self.session_token.clone(), security: self.security_token.clone() }
+    }
+}
+
+/// A password for the client console, as the session remembers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsolePassword {
+    /// Its SHA-256, as base64url. The password has too many values to be found by trying.
+    pub hash: String,
+    /// When it can be used no more.
+    pub ends: UnixTime,
+    /// True when it is good for one logon.
+    pub once: bool,
+}
+
 fn never() -> UnixTime {
     UnixTime::MAX
 }
 
 impl SessionData {
+    /// Puts another Campaign session in the place of the present one, whose tokens are remembered.
+    pub fn replace_campaign(&mut self, fresh: CampaignSession) {
+        if let Some(old) = self.campaign.replace(fresh) {
+            self.earlier_campaign.insert(0, old);
+            self.earlier_campaign.truncate(MAX_EARLIER);
+        }
+    }
+
     /// The data for a record.
     pub fn to_record(&self) -> HashMap<String, Value> {
         let value = serde_json::to_value(self).unwrap_or(Value::Null);
@@ -175,6 +208,8 @@ impl SessionData {
 }
 
 const KEY: &str = "imsgate/1";
+/// Earlier Campaign sessions that are remembered: a page that is older than so many is reloaded.
+const MAX_EARLIER: usize = 8;
 
 fn expose<S: Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(secret.expose_secret())

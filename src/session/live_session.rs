@@ -11,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tower_sessions::session::Id;
 
 use super::assertion::Signer;
-use super::data::SessionData;
+use super::data::{CampaignSession, SessionData};
+use super::given_tokens::GivenTokens;
 use super::key::Key;
+use crate::policy::campaign_tokens::{OwnTokens, TokenPair};
 use crate::policy::credentials::{CampaignTokens, Credentials};
 use crate::policy::identity::IdentityFields;
 use crate::policy::token_times::{recheck_due, refresh_due};
@@ -29,6 +31,11 @@ pub struct LiveSession {
     pub sid: String,
     /// What its requests to Campaign carry.
     pub credentials: Credentials,
+    /// The tokens of its present and its earlier Campaign sessions.
+    current_tokens: Option<TokenPair>,
+    earlier_tokens: Vec<TokenPair>,
+    /// Digests of session tokens that Campaign has given out to this session otherwise.
+    given_tokens: Arc<GivenTokens>,
     /// Cancelled when the session ends.
     pub ended: Arc<CancellationToken>,
     /// The last use, in seconds since the Unix epoch, as the other times here.
@@ -71,6 +78,9 @@ impl LiveSession {
         Self {
             sid: key.to_string(),
             credentials: Credentials::new(fields, campaign, &data.tokens.access),
+            current_tokens: data.campaign.as_ref().map(CampaignSession::tokens),
+            earlier_tokens: data.earlier_campaign.iter().map(CampaignSession::tokens).collect(),
+            given_tokens: Arc::default(),
             ended,
             seen: AtomicI64::new(data.seen.0),
             stored: AtomicI64::new(data.seen.0),
@@ -95,11 +105,22 @@ impl LiveSession {
         let ended = self.ended.clone();
         // Both values share the times of postponed work.
         Self {
+            given_tokens: self.given_tokens.clone(),
             campaign_logon: self.campaign_logon.clone(),
             refresh_from: self.refresh_from.clone(),
             recheck_from: self.recheck_from.clone(),
             ..Self::new(self.id, data, ended, asked)
         }
+    }
+
+    /// The Campaign tokens that its requests may hold.
+    pub fn own_tokens(&self) -> OwnTokens<'_> {
+        OwnTokens { current: self.current_tokens.as_ref(), earlier: &self.earlier_tokens }
+    }
+
+    /// Session tokens that Campaign has given out to this session otherwise than by the gateway's logon.
+    pub fn given_tokens(&self) -> &GivenTokens {
+        &self.given_tokens
     }
 
     /// Seconds until the absolute time-out, if it is near.

@@ -8,6 +8,7 @@ mod confirm;
 mod data;
 mod embedded;
 mod ended;
+mod given_tokens;
 mod key;
 mod lease;
 mod lifetimes;
@@ -37,7 +38,7 @@ use tower_sessions::SessionStore as _;
 use tower_sessions::session::{Id, Record};
 
 pub use assertion::{KeyError, Signer};
-pub use data::{AsOf, CampaignSession, Identity, Owner, SessionData, Tokens};
+pub use data::{AsOf, CampaignSession, ConsolePassword, Identity, Owner, SessionData, Tokens};
 pub use embedded::Embedded;
 pub use ended::{EndReason, EndedSession};
 pub use key::Key;
@@ -121,7 +122,7 @@ impl Sessions {
         let ends = if tokens.refresh.is_some() { absolute } else { absolute.min(tokens.access_expires) };
         let as_of = AsOf::now(now);
         let data =
-            SessionData { identity, tokens, campaign, created: now, ends, seen: now, revision: 0, as_of };
+            SessionData { identity, tokens, campaign, earlier_campaign: Vec::new(), console_password: None, created: now, ends, seen: now, revision: 0, as_of };
         let mut record = Record {
             id: new_id(),
             data: data.to_record(),

@@ -22,13 +22,26 @@ fn holds_name(text: &[u8]) -> bool {
     })
 }
 
+/// True when the text is a spelling of the name, and nothing else.
+pub fn spells(text: &[u8], name: &str) -> bool {
+    after_name(text, name).is_some_and(|rest| next_letter(rest).is_none())
+}
+
 /// True when the text begins with a spelling of the name.
-fn begins_with(mut text: &[u8], name: &str) -> bool {
-    name.bytes().all(|wanted| {
-        let Some((letter, rest)) = next_letter(text) else { return false };
+fn begins_with(text: &[u8], name: &str) -> bool {
+    after_name(text, name).is_some()
+}
+
+/// What follows a spelling of the name at the beginning of the text.
+fn after_name<'t>(mut text: &'t [u8], name: &str) -> Option<&'t [u8]> {
+    for wanted in name.bytes() {
+        let (letter, rest) = next_letter(text)?;
         text = rest;
-        letter.eq_ignore_ascii_case(&wanted) || (wanted == b'_' && is_read_as_underscore(letter))
-    })
+        if !letter.eq_ignore_ascii_case(&wanted) && !(wanted == b'_' && is_read_as_underscore(letter)) {
+            return None;
+        }
+    }
+    Some(text)
 }
 
 /// PHP replaces these characters in variable names by `_` (CVE-2020-7070, CVE-2022-31629).

@@ -1,0 +1,65 @@
+//! Campaign's tokens inside a request: where they can stand, and what happens to each value.
+//!
+//! Campaign accepts its session token in more places than the cookie: as the field `__sessiontoken` of a query, a form or a multipart
+//! body, in the header of a SOAP envelope, and as the first parameter of a SOAP call. In all of these places it also accepts
+//! `login/password`. So each value is judged before it reaches Campaign.
+
+mod field;
+mod form;
+mod multipart;
+mod owned;
+mod query;
+
+pub use form::FormScanner;
+pub use multipart::{MultipartScanner, boundary};
+pub use owned::{OwnTokens, TokenPair, account_of};
+pub use query::exchange_query;
+
+/// Which token a value is offered as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// The session token. Its value decides who the caller is.
+    Session,
+    /// The security token, Campaign's protection against cross-site requests. A wrong one gives nobody access.
+    Security,
+}
+
+/// What happens to a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is forwarded unchanged.
+    Keep,
+    /// This value is forwarded in its place.
+    Replace(String),
+    /// The request is refused.
+    Refuse,
+}
+
+/// Judges one value. It may remember what it saw.
+pub trait Judge {
+    /// Judges a decoded value.
+    fn judge(&mut self, kind: TokenKind, value: &str) -> Verdict;
+}
+
+impl<F: FnMut(TokenKind, &str) -> Verdict> Judge for F {
+    fn judge(&mut self, kind: TokenKind, value: &str) -> Verdict {
+        self(kind, value)
+    }
+}
+
+/// A value in the request may not be forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the request holds a session token, or a login with its password, that is not of this session")]
+pub struct ForeignToken;
+
+/// Where a scanner writes the body as it is forwarded. `None`: nothing can be replaced, so the caller forwards the original.
+type Output<'a> = Option<&'a mut Vec<u8>>;
+
+fn emit(output: &mut Output<'_>, bytes: &[u8]) {
+    if let Some(output) = output {
+        output.extend_from_slice(bytes);
+    }
+}
+
+/// Longest value of a token field. A Campaign token has less than 100 bytes, one of the gateway about 400. A longer one is foreign.
+const MAX_VALUE: usize = 4096;

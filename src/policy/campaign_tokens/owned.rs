@@ -1,0 +1,110 @@
+//! The tokens of one caller.
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{TokenKind, Verdict};
+
+/// A Campaign session's two tokens, or what stands for them.
+#[derive(Clone, Debug)]
+pub struct TokenPair {
+    /// Value of the cookie `__sessiontoken`.
+    pub session: SecretString,
+    /// Value of the header `X-Security-Token`.
+    pub security: SecretString,
+}
+
+/// The tokens that a caller may use.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnTokens<'a> {
+    /// Those of the present Campaign session, if there is one.
+    pub current: Option<&'a TokenPair>,
+    /// Those of earlier Campaign sessions, which open pages still hold, and those that the gateway gave out in their place.
+    pub earlier: &'a [TokenPair],
+}
+
+impl OwnTokens<'_> {
+    /// Judges a value. `Refuse` means that it is not one of these tokens.
+    pub fn judge(&self, kind: TokenKind, value: &str) -> Verdict {
+        let token = |pair: &TokenPair| match kind {
+            TokenKind::Session => value == pair.session.expose_secret(),
+            TokenKind::Security => value == pair.security.expose_secret(),
+        };
+        if value.is_empty() || self.current.is_some_and(token) {
+            return Verdict::Keep;
+        }
+        if self.earlier.iter().any(token) {
+            // Without a Campaign session Campaign identifies the caller in another way.
+            let current = self.current.map(|pair| match kind {
+                TokenKind::Session => pair.session.expose_secret(),
+                TokenKind::Security => pair.security.expose_secret(),
+            });
+            return Verdict::Replace(current.unwrap_or_default().to_owned());
+        }
+        match kind {
+            TokenKind::Session => Verdict::Refuse,
+            TokenKind::Security => Verdict::Keep,
+        }
+    }
+
+    /// True for a security token that Campaign will refuse: it is neither empty nor of the present session.
+    pub fn is_wrong_security_token(&self, value: &str) -> bool {
+        !value.is_empty() && self.current.is_some_and(|pair| value != pair.security.expose_secret())
+    }
+}
+
+/// The native account that a value names: `login/password`, or a login alone. `None` for a token. Never holds the password.
+///
+/// `_ims_/user/serviceToken` names the account `_ims_`.
+pub fn account_of(value: &str) -> Option<&str> {
+    if value.is_empty() || value.starts_with("___") {
+        return None;
+    }
+    let login = value.split('/').next().unwrap_or_default();
+    (!login.is_empty() && login.len() <= MAX_LOGIN).then_some(login)
+}
+
+/// Longest login that is reported.
+const MAX_LOGIN: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_tokens_are_kept_earlier_ones_exchanged_and_others_refused() {
+        let pair =
+            |session: &str, security: &str| TokenPair { session: session.into(), security: security.into() };
+        let (current, earlier) =
+            (pair("___now", "@now"), [pair("___old", "@old"), pair("___older", "@older")]);
+        let own = OwnTokens { current: Some(&current), earlier: &earlier };
+        let session = |value| own.judge(TokenKind::Session, value);
+        let security = |value| own.judge(TokenKind::Security, value);
+        assert_eq!(
+            [session(""), session("___now"), security("@now"), security("")],
+            [const { Verdict::Keep }; 4]
+        );
+        assert_eq!(session("___older"), Verdict::Replace("___now".to_owned()));
+        assert_eq!(security("@old"), Verdict::Replace("@now".to_owned()));
+        for foreign in ["___other", "admin/password", "monitoring", "_ims_/user/token", "@now", "___NOW", " "]
+        {
+            assert_eq!(session(foreign), Verdict::Refuse, "{foreign}");
+        }
+        assert_eq!(security("@other"), Verdict::Keep, "Campaign refuses it itself");
+        assert!(own.is_wrong_security_token("@other") && own.is_wrong_security_token("@old"));
+        assert!(!own.is_wrong_security_token("@now") && !own.is_wrong_security_token(""));
+        let none = OwnTokens { current: None, earlier: &earlier };
+        assert_eq!(none.judge(TokenKind::Session, "___old"), Verdict::Replace(String::new()));
+        assert_eq!(none.judge(TokenKind::Session, "___now"), Verdict::Refuse);
+    }
+
+    #[test]
+    fn an_account_is_named_without_its_password() {
+        assert_eq!(account_of("admin/secret/x"), Some("admin"));
+        assert_eq!(account_of("monitoring"), Some("monitoring"));
+        assert_eq!(account_of("_ims_/user/token"), Some("_ims_"));
+        assert_eq!(account_of("mc/"), Some("mc"));
+        for token in ["", "___C8B4A541", "/x"] {
+            assert_eq!(account_of(token), None, "{token}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Session tokens that Campaign has given out to one caller in its responses: to a logon of the caller's own, or as a cookie that the
+//! gateway withheld. A page may print such a token, and sends it back.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use crate::crypto::sha256_text;
+
+/// Digests of the latest tokens. Known only in this process: after a restart the caller logs on again.
+#[derive(Debug, Default)]
+pub struct GivenTokens(Mutex<VecDeque<String>>);
+
+impl GivenTokens {
+    /// Remembers a token.
+    pub fn add(&self, token: &str) {
+        let digest = sha256_text(token.as_bytes());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(&digest) {
+            known.push_front(digest);
+            known.truncate(MAX_KNOWN);
+        }
+    }
+
+    /// True for a remembered token.
+    pub fn contains(&self, token: &str) -> bool {
+        let digest = sha256_text(token.as_bytes());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&digest)
+    }
+}
+
+/// More logons than a client has open at a time.
+const MAX_KNOWN: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_tokens_are_known() {
+        let given = GivenTokens::default();
+        assert!(!given.contains("___A"));
+        for number in 0..=MAX_KNOWN {
+            given.add(&format!("___{number}"));
+        }
+        assert!(given.contains("___1") && given.contains("___8"));
+        assert!(!given.contains("___0"), "the oldest is forgotten");
+    }
+}
