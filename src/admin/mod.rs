@@ -1,5 +1,6 @@
 //! The admin listener: metrics, detailed health and live sessions. It uses plain HTTP and is only for the operator's machines.
 
+mod foreign_tokens;
 mod health;
 mod listener;
 mod sessions;
@@ -38,6 +39,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/health", get(health::handler))
+        .route("/foreign-tokens", get(foreign_tokens::list))
         .route("/sessions", get(sessions::list).delete(sessions::revoke_all))
         .route("/sessions/{sid}", delete(sessions::revoke))
         .layer(middleware::from_fn(reject_browser_pages))

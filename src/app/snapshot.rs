@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::{Gateway, StartError, ims_connector};
-use crate::auth::{Authenticator, Services, Tasks};
+use crate::auth::{Authenticator, Guesses, Services, Tasks};
 use crate::campaign::CampaignClient;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -17,6 +17,7 @@ use crate::http_client::HttpClient;
 use crate::ims::ImsClient;
 use crate::policy::cookies::CookieNames;
 use crate::session::{self, Attempts, EndedSession, Lifetimes, SavedForms, Sessions, Signer};
+use crate::telemetry::ForeignTokenUses;
 use crate::web::{HostLines, RateLimiter, SignInLimiter, Site, Snapshot, WorkerView};
 use crate::wire::fields::header_text;
 
@@ -54,6 +55,8 @@ pub(super) fn services(
         signer: Signer::new(origin)?,
         sealer: opened.keys.sealer(KeyPurpose::LoginCookie),
         attempts: Attempts::default(),
+        guesses: Guesses::default(),
+        foreign_tokens: ForeignTokenUses::default(),
         tasks: Tasks::new(Handle::current()),
         clock: clock.clone(),
     })

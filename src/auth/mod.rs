@@ -7,13 +7,16 @@ mod backchannel_logout;
 mod callback;
 mod campaign_session;
 mod cleanup;
+mod console_password;
 mod group_recheck;
+mod guesses;
 mod identify;
 mod last_user;
 mod login;
 mod login_outcome;
 mod session_end;
 mod sign_out;
+mod soap_ticket;
 mod tasks;
 mod token_refresh;
 
@@ -30,15 +33,19 @@ use crate::ims::ImsClient;
 use crate::policy::access::AccessPolicy;
 use crate::policy::cookies::{self, CookieNames};
 use crate::session::{Attempts, FormId, SavedForms, Sessions, Signer};
+use crate::telemetry::ForeignTokenUses;
 
 pub use backchannel_logout::BackchannelError;
 pub use campaign_session::is_same_campaign_session;
 pub use cleanup::{QUEUE, run_cleanup};
+pub use console_password::{ConsoleLogon, ConsoleLogonOutcome};
 pub use group_recheck::keep_checking;
+pub use guesses::Guesses;
 pub use identify::{AuthRequest, IdentifyError, Purpose};
 pub use login::{BeginLogin, Destination, LoginFailure, LoginStart};
 pub use login_outcome::{FinishedLogin, LoginInterrupted, LoginOutcome, RefusedLogin};
 pub use sign_out::Extent;
+pub use soap_ticket::PREFIX as TICKET_PREFIX;
 pub use tasks::Tasks;
 
 /// What outlives every configuration.
@@ -54,6 +61,10 @@ pub struct Services {
     pub sealer: Sealer,
     /// The states whose codes this process has exchanged lately.
     pub attempts: Attempts,
+    /// Wrong console passwords of the last minutes.
+    pub guesses: Guesses,
+    /// Who used tokens that are not of their session.
+    pub foreign_tokens: ForeignTokenUses,
     /// Work that must not stop when a client goes away.
     pub tasks: Tasks,
     /// The clock.

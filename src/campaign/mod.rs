@@ -2,6 +2,7 @@
 
 mod decompress;
 mod fault;
+mod logon_response;
 mod soap;
 
 use std::sync::Arc;
@@ -11,7 +12,9 @@ use bytes::Bytes;
 use http::{Request, header};
 use secrecy::{ExposeSecret, SecretString};
 
+pub use decompress::decompress;
 pub use fault::{session_expired_fault, session_report, soap_fault};
+pub use logon_response::logon_response;
 pub use soap::{LogonAnswer, escape, fault, logon_answer};
 
 use crate::http_client::{Endpoint, HttpError};
@@ -74,7 +77,10 @@ impl CampaignClient {
             let reason = format!("status {} without a SOAP fault", answer.status());
             return Err(CampaignError::Answer { upstream, reason });
         }
-        soap::logon_answer(answer.body()).map_err(|reason| CampaignError::Answer { upstream, reason })
+        match soap::logon_answer(answer.body()) {
+            Ok(logon) => Ok(LogonAnswer { body: answer.into_body(), upstream, ..logon }),
+            Err(reason) => Err(CampaignError::Answer { upstream, reason }),
+        }
     }
 
     /// Ends the Campaign session (`xtk:session#Logoff`). The IMS token stays valid.

@@ -1,7 +1,9 @@
 //! Writes and reads SOAP envelopes. Namespace prefixes vary between Campaign builds, so elements are found by their local name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use secrecy::SecretString;
@@ -17,6 +19,14 @@ pub struct LogonAnswer {
     pub login: Option<String>,
     /// How long both tokens are valid, if present: the shorter of `sessionTimeOut` and `securityTimeOut`.
     pub lifetime: Option<Duration>,
+    /// The oldest build of the client console that Campaign accepts, if present.
+    pub min_client_build: Option<u32>,
+    /// True when this person may not use the client console (`noConsoleCnx`).
+    pub no_console: bool,
+    /// The whole response.
+    pub body: Bytes,
+    /// Which upstream sent it.
+    pub upstream: Arc<str>,
 }
 
 /// The body of `xtk:session#BearerTokenLogon`.
@@ -43,11 +53,18 @@ pub fn escape(text: &str) -> String {
 /// Reads the response of a logon.
 pub fn logon_answer(body: &[u8]) -> Result<LogonAnswer, String> {
     let (mut session, mut security, mut login, mut lifetime) = (None, None, None, None);
+    let (mut min_client_build, mut no_console) = (None, false);
     walk(body, |element, text, attributes| match element {
         "pstrSessionToken" => session = Some(text.to_owned()),
         "pstrSecurityToken" => security = Some(text.to_owned()),
-        "userInfo" => login = attributes("login"),
-        "serverInfo" => lifetime = shortest(attributes("sessionTimeOut"), attributes("securityTimeOut")),
+        "userInfo" => {
+            login = attributes("login");
+            no_console = attributes("noConsoleCnx").is_some_and(|value| matches!(&*value, "true" | "1"));
+        }
+        "serverInfo" => {
+            lifetime = shortest(attributes("sessionTimeOut"), attributes("securityTimeOut"));
+            min_client_build = attributes("minClientBuildNumber").and_then(|build| build.trim().parse().ok());
+        }
         _ => {}
     })?;
     let filled = |value: Option<String>, name: &str| {
@@ -58,6 +75,10 @@ pub fn logon_answer(body: &[u8]) -> Result<LogonAnswer, String> {
         security_token: filled(security, "pstrSecurityToken").and_then(header_safe)?.into(),
         login,
         lifetime,
+        min_client_build: min_client_build.filter(|build| *build > 0),
+        no_console,
+        body: Bytes::new(),
+        upstream: Arc::from(""),
     })
 }
 

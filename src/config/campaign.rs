@@ -46,8 +46,7 @@ pub struct Campaign {
     /// trackers and mirror pages.
     #[schemars(with = "Vec<formats::Host>", extend("default" = []))]
     pub hosts: Vec<String>,
-    /// Oldest build of the client console that may sign in. Default: what Campaign advertises. No effect in
-    /// this version.
+    /// Oldest build of the client console that may sign in. Default: what Campaign advertises.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub min_console_build: Option<u32>,
     /// Rewrites `Location`, `Content-Location` and `Refresh` of a response to the public origin when they
@@ -72,6 +71,15 @@ pub struct Campaign {
     /// together. People with more are refused at sign-in. Raise it only together with Campaign's own limit.
     #[schemars(range(min = 64, max = 1_048_576), extend("default" = 8192))]
     pub groups_bytes: usize,
+    /// What happens to a request with a session token, or a login and password in the place of one, that is not of
+    /// this session: `refuse`, or `report`, which forwards it and lists it in the audit trail and in `imsgate
+    /// check`. Use `report` only while you move over.
+    #[schemars(extend("default" = "refuse"))]
+    pub foreign_tokens: ForeignTokens,
+    /// Whether people can make a password for the client console on `/ims/me`: `off`, `once` (one logon within
+    /// 10 minutes), or `session` (any number while they are signed in).
+    #[schemars(extend("default" = "once"))]
+    pub console_password: ConsolePasswordMode,
     /// Whom people should contact when they are refused; shown on pages.
     #[schemars(extend("default" = ""))]
     pub support_contact: String,
@@ -176,6 +184,28 @@ pub enum CheckMode {
     On,
     /// Never.
     Off,
+}
+
+/// `campaign.foreign_tokens`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForeignTokens {
+    /// The request is refused.
+    Refuse,
+    /// The request is forwarded and reported.
+    Report,
+}
+
+/// `campaign.console_password`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsolePasswordMode {
+    /// There is none.
+    Off,
+    /// One logon within 10 minutes.
+    Once,
+    /// Any number of logons during the session.
+    Session,
 }
 
 /// `campaign.session`.

@@ -38,7 +38,8 @@ mod tests;
 
 pub use address::{ListenAddress, UpstreamAddress};
 pub use campaign::{
-    Campaign, CheckMode, ClientIdentity, HealthCheck, HealthSettings, PoolLimits, SessionMode,
+    Campaign, CheckMode, ClientIdentity, ConsolePasswordMode, ForeignTokens, HealthCheck, HealthSettings,
+    PoolLimits, SessionMode,
 };
 pub use finding::{ConfigErrors, Finding, Level, Look, Warnings};
 pub use ims::{ExperienceCloud, Ims, TokenAuth};

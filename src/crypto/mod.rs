@@ -23,6 +23,18 @@ pub fn random_text<const N: usize>() -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// `N` random letters of an alphabet.
+///
+/// # Panics
+/// As [`random_text`].
+#[must_use]
+pub fn random_letters<const N: usize>(alphabet: &[u8; 32]) -> String {
+    let mut bytes = [0_u8; N];
+    fill(&mut bytes);
+    // 256 is a multiple of 32, so every letter is equally likely.
+    bytes.iter().map(|byte| char::from(alphabet[usize::from(byte % 32)])).collect()
+}
+
 /// The nonce of a WebSocket handshake: 16 random bytes as base64 (RFC 6455 §4.1).
 ///
 /// # Panics

@@ -21,6 +21,10 @@ pub struct Me<'a> {
     pub groups: &'a [String],
     /// The person's sessions, the newest first; `None` when the store does not answer.
     pub sessions: Option<&'a [OwnSession]>,
+    /// True when the person can make a password for the client console.
+    pub console: bool,
+    /// True when there is such a password, or a console that used one.
+    pub console_used: bool,
     /// When the session ends at the latest, as people read it (see [`super::utc`]).
     pub expires_at: &'a str,
     /// What every page shows.

@@ -3,6 +3,7 @@
 //! Each page has one constructor. It takes borrowed, plain data and returns a [`Page`]. The response has headers that forbid caching,
 //! framing, scripts and referrers.
 
+mod console_password;
 pub(crate) mod format;
 mod framed;
 mod me;
@@ -21,6 +22,7 @@ use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+pub use self::console_password::{ConsolePassword, console_password};
 pub use self::format::utc;
 pub use self::framed::framed;
 pub use self::me::{Me, OwnSession, me};

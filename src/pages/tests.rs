@@ -112,6 +112,8 @@ fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
     let own = |is_this| OwnSession { created: utc(NOW), seen: utc(NOW), is_this };
     let sessions = [own(true), own(false)];
     let who = Me {
+        console: true,
+        console_used: true,
         user: words.user,
         email: words.person,
         name: words.name,

@@ -15,6 +15,12 @@ pub enum Text {
     UnknownHost,
     /// A page of another origin sent the request.
     ForeignOrigin,
+    /// The request holds a session token that is not of its session.
+    ForeignToken,
+    /// There are no console passwords here, or not for this person.
+    NoConsolePassword,
+    /// A SOAP envelope cannot be read reliably.
+    BadEnvelope,
     /// The head of the request is too long.
     HeadTooLarge,
     /// The framing of the request is ambiguous.
@@ -124,6 +130,26 @@ impl Text {
                     "A page of another site tried to change something here in your name. Nothing was changed. If you \
                    meant to do this, please open this site and do it there.",
                 ],
+                "",
+            ),
+            Self::ForeignToken => words(
+                "This request carries another sign-in",
+                &[
+                    "The address or the form holds a session token, or a name with a password, that does not belong to \
+                   your sign-in here. Nothing was changed. Open the page again from the start, without that part.",
+                ],
+                "",
+            ),
+            Self::NoConsolePassword => words(
+                "No password for the client console",
+                &[
+                    "Your administrator has turned these passwords off, or Adobe sent no e-mail address for you.",
+                ],
+                "Back to your sign-in",
+            ),
+            Self::BadEnvelope => words(
+                "This call cannot be understood",
+                &["The program you use sent a SOAP envelope that this site does not forward."],
                 "",
             ),
             Self::HeadTooLarge => words(

@@ -20,6 +20,11 @@ pub enum ClientKind {
 /// Campaign's SOAP router.
 pub const SOAP_ROUTER: &str = "/nl/jsp/soaprouter.jsp";
 
+/// True for the path of the SOAP router, in any letter case: Campaign on Windows ignores it.
+pub fn is_soap_router(path: &str) -> bool {
+    path.eq_ignore_ascii_case(SOAP_ROUTER)
+}
+
 impl ClientKind {
     /// Classifies a request by its method, headers and canonical path.
     pub fn of(method: &Method, headers: &HeaderMap, path: &str) -> Self {

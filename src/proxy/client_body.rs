@@ -73,20 +73,15 @@ impl ClientBody {
         self.inspected.get_or_insert_default().filter = Some(filter);
     }
 
-    /// Reads until `is_enough` is true for the bytes and whether they are all, or until there are `most` bytes. They still come first when
-    /// the body is forwarded.
+    /// Reads the whole body, or its first `most` bytes. They still come first when the body is forwarded.
     ///
     /// # Errors
     /// The client broke off.
-    pub async fn read_front(
-        &mut self,
-        most: usize,
-        mut is_enough: impl FnMut(&[u8], bool) -> bool,
-    ) -> Result<Front, UploadError> {
+    pub async fn read_front(&mut self, most: usize) -> Result<Front, UploadError> {
         let mut front = BytesMut::from(std::mem::take(&mut self.inspected.get_or_insert_default().front));
         let is_complete = loop {
             let is_complete = self.incoming.is_end_stream();
-            if is_enough(&front, is_complete) || is_complete || front.len() >= most {
+            if is_complete || front.len() >= most {
                 break is_complete;
             }
             match poll_fn(|cx| self.poll_incoming(cx)).await {
@@ -94,9 +89,9 @@ impl ClientBody {
                 None => break true,
             }
         };
-        let front = front.freeze();
-        self.set_front(front.clone());
-        Ok(Front { bytes: front, is_complete })
+        let bytes = front.freeze();
+        self.set_front(bytes.clone());
+        Ok(Front { bytes, is_complete })
     }
 
     /// Replaces the bytes that were already read.
@@ -104,10 +99,7 @@ impl ClientBody {
         self.inspected.get_or_insert_default().front = front;
     }
 
-    fn poll_incoming(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         Pin::new(&mut self.incoming).poll_frame(cx).map(|frame| match frame {
             Some(frame) => Some(frame.map_err(UploadError::Client)),
             None if self.over_http2 && !self.incoming.is_end_stream() => Some(Err(UploadError::Reset)),
@@ -116,10 +108,7 @@ impl ClientBody {
     }
 
     /// The next frame of a body that the gateway looks into.
-    fn poll_inspected(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+    fn poll_inspected(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         loop {
             let front = self.inspected.as_mut().map(|inspected| std::mem::take(&mut inspected.front));
             let frame = match front.filter(|front| !front.is_empty()) {
@@ -139,9 +128,9 @@ impl ClientBody {
                         Ok(Frame::data(joined(bytes, rest)))
                     }),
                     // The end of the body. If the filter still holds bytes, they are forwarded in place of the trailers.
-                    Err(trailers) => filter.finish().map(|rest| {
-                        if rest.is_empty() { trailers } else { Frame::data(rest) }
-                    }),
+                    Err(trailers) => {
+                        filter.finish().map(|rest| if rest.is_empty() { trailers } else { Frame::data(rest) })
+                    }
                 },
             };
             if is_over {

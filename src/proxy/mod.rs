@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use anonymous_quota::QuotaUser;
 pub use body::Body;
-pub use client_body::{BodyFilter, ClientBody, Front, Refused};
+pub use client_body::{BodyFilter, ClientBody, Refused};
 pub use error::{BodyError, ProxyError};
 pub use health::HealthState;
 pub use upload::IntoUpload;

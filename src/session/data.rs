@@ -23,9 +23,9 @@ pub struct SessionData {
     /// Earlier sessions at Campaign, the latest first. Pages that are still open carry their tokens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier_campaign: Vec<CampaignSession>,
-    /// The password with which the client console may log on as this person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub console_password: Option<ConsolePassword>,
+    /// How the client console may act as this person.
+    #[serde(default, skip_serializing_if = "ConsoleAccess::is_none")]
+    pub console: ConsoleAccess,
     /// When its owner signed in.
     pub created: UnixTime,
     /// The absolute time-out.
@@ -155,8 +155,19 @@ impl CampaignSession {
     }
 }
 
-/// A password for the client console, as the session remembers it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How the client console may act as the owner of a session.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ConsoleAccess {
+    /// The password for the next logon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<ConsolePassword>,
+    /// The names of passwords that were used, the latest first. Their tickets are valid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub used: Vec<String>,
+}
+
+/// A password for the client console.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConsolePassword {
     /// Its SHA-256, as base64url. The password has too many values to be found by trying.
     pub hash: String,
@@ -164,6 +175,38 @@ pub struct ConsolePassword {
     pub ends: UnixTime,
     /// True when it is good for one logon.
     pub once: bool,
+    /// The cookie value of the session: who has only the password finds the session by it.
+    #[serde(serialize_with = "expose")]
+    pub session: SecretString,
+}
+
+impl ConsoleAccess {
+    fn is_none(&self) -> bool {
+        !self.is_in_use()
+    }
+
+    /// True when there is a password, or a console that used one.
+    pub fn is_in_use(&self) -> bool {
+        self.password.is_some() || !self.used.is_empty()
+    }
+
+    /// True for the hash of the present password before its end.
+    pub fn accepts(&self, hash: &str, now: UnixTime) -> bool {
+        self.password.as_ref().is_some_and(|password| password.hash == hash && now < password.ends)
+    }
+
+    /// Uses the password with this hash; false when it is not the present one. `name` is that of its tickets.
+    pub fn use_up(&mut self, hash: &str, name: &str) -> bool {
+        if self.password.take_if(|password| password.hash == hash && password.once).is_none()
+            && self.password.as_ref().is_none_or(|password| password.hash != hash)
+        {
+            return false;
+        }
+        self.used.retain(|used| used != name);
+        self.used.insert(0, name.to_owned());
+        self.used.truncate(MAX_USED);
+        true
+    }
 }
 
 fn never() -> UnixTime {
@@ -208,6 +251,8 @@ impl SessionData {
 }
 
 const KEY: &str = "imsgate/1";
+/// Consoles that a person has open at a time.
+const MAX_USED: usize = 4;
 /// Earlier Campaign sessions that are remembered: a page that is older than so many is reloaded.
 const MAX_EARLIER: usize = 8;
 

@@ -38,7 +38,7 @@ use tower_sessions::SessionStore as _;
 use tower_sessions::session::{Id, Record};
 
 pub use assertion::{KeyError, Signer};
-pub use data::{AsOf, CampaignSession, ConsolePassword, Identity, Owner, SessionData, Tokens};
+pub use data::{AsOf, CampaignSession, ConsoleAccess, ConsolePassword, Identity, Owner, SessionData, Tokens};
 pub use embedded::Embedded;
 pub use ended::{EndReason, EndedSession};
 pub use key::Key;
@@ -121,8 +121,18 @@ impl Sessions {
         let absolute = now.plus(self.lifetimes.absolute);
         let ends = if tokens.refresh.is_some() { absolute } else { absolute.min(tokens.access_expires) };
         let as_of = AsOf::now(now);
-        let data =
-            SessionData { identity, tokens, campaign, earlier_campaign: Vec::new(), console_password: None, created: now, ends, seen: now, revision: 0, as_of };
+        let data = SessionData {
+            identity,
+            tokens,
+            campaign,
+            earlier_campaign: Vec::new(),
+            console: ConsoleAccess::default(),
+            created: now,
+            ends,
+            seen: now,
+            revision: 0,
+            as_of,
+        };
         let mut record = Record {
             id: new_id(),
             data: data.to_record(),

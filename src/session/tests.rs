@@ -58,6 +58,8 @@ pub(super) fn data(user: &str, now: UnixTime) -> SessionData {
         identity,
         tokens,
         campaign: None,
+        earlier_campaign: Vec::new(),
+        console: ConsoleAccess::default(),
         created: now,
         ends,
         seen: now,

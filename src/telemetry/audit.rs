@@ -150,3 +150,44 @@ pub enum FormEvent {
     /// Another person signed in, so the form was deleted.
     Dropped,
 }
+
+/// A person made a console password, or withdrew it.
+pub fn console_password(request: RequestId, peer: &str, who: Who<'_>, sid: &str, made: bool) {
+    let Who { user, email, organization } = who;
+    let (event, what) = if made {
+        ("console_password_made", "console password made")
+    } else {
+        ("console_password_withdrawn", "console password withdrawn, and consoles signed out")
+    };
+    tracing::info!(target: TARGET, event, %request, peer, user, email, organization, sid, "{what}");
+}
+
+/// A client console signed in with a console password. `build` is the build it names.
+pub fn console_logon(request: RequestId, peer: &str, who: Who<'_>, sid: &str, build: Option<u32>) {
+    let Who { user, email, organization } = who;
+    tracing::info!(target: TARGET, event = "console_logon", %request, peer, user, email, organization, sid, build, "client console signed in");
+}
+
+/// A logon with a login and a password was refused.
+pub fn console_logon_refused(request: RequestId, peer: &str, login: &str, reason: &str) {
+    tracing::warn!(target: TARGET, event = "console_logon_refused", %request, peer, login, reason, "client console refused");
+}
+
+/// A request held a session token, or a login with a password, that is not of its session.
+pub fn foreign_token(request: RequestId, peer: &str, user: &str, found: ForeignToken<'_>) {
+    let ForeignToken { account, method, path, refused } = found;
+    tracing::warn!(target: TARGET, event = "foreign_token", %request, peer, user, account, method, path, refused, "a session token that is not of this session");
+}
+
+/// The request in a [`foreign_token`] line. It has neither the token nor the password.
+#[derive(Clone, Copy, Debug)]
+pub struct ForeignToken<'a> {
+    /// The native account that the value names; empty for a token.
+    pub account: &'a str,
+    /// The method.
+    pub method: &'a str,
+    /// The path.
+    pub path: &'a str,
+    /// False when it was forwarded (`campaign.foreign_tokens = "report"`).
+    pub refused: bool,
+}

@@ -6,6 +6,7 @@
 mod access;
 pub mod audit;
 mod escape;
+mod foreign_tokens;
 mod human;
 mod ims_usage;
 mod json;
@@ -24,6 +25,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
 
 pub use access::{AccessLog, Line};
+pub use foreign_tokens::ForeignTokenUses;
 pub use ims_usage::ImsUsage;
 pub use limit::Limit;
 pub use metrics::{Counters, Lookup, Metrics, Trouble};

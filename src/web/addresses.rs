@@ -13,6 +13,8 @@ pub const RESUME: &str = "/ims/resume";
 pub const SIGNED_OUT: &str = "/ims/signed-out";
 /// Who is signed in.
 pub const ME: &str = "/ims/me";
+/// Makes a password for the client console.
+pub const CONSOLE_PASSWORD: &str = "/ims/me/console-password";
 
 /// The address that begins a login for this return address.
 pub fn login_address(return_to: &ReturnTo) -> String {

@@ -45,6 +45,12 @@ impl Context {
         Self { id, peer, now, wants_page, wants_fault }
     }
 
+    /// The same for a request whose client understands nothing but SOAP.
+    #[must_use]
+    pub fn of_soap_client(&self) -> Self {
+        Self { wants_page: false, wants_fault: true, ..self.clone() }
+    }
+
     /// Whose share of the connections to Campaign the request uses. A trusted proxy sends requests of many people.
     pub fn quota_user(&self, signed_in: bool) -> QuotaUser {
         if signed_in {

@@ -38,7 +38,7 @@ pub async fn check_response(
     proxy: &Proxy,
     session: &Arc<LiveSession>,
     forwarded: Forwarded,
-    head_again: impl FnOnce(&LiveSession) -> RequestHead,
+    head_again: impl FnOnce(&Arc<LiveSession>) -> RequestHead,
 ) -> Result<Response<Body>, Rejection> {
     let Forwarded { response, again } = forwarded;
     let (is_expired, mut response) = reports_expired(response).await;

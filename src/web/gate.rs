@@ -20,11 +20,15 @@ use super::responses::options;
 use super::routes::routes;
 use super::saved_form::replay;
 use super::snapshot::WorkerView;
-use super::{auth_challenge, cross_origin, forward, read_body, upstream_request};
+use super::soap_call::SoapCall;
+use super::token_check::{TokenHolder, exchange_again};
+use super::{
+    auth_challenge, cross_origin, forward, read_body, soap_call, soap_logon, token_check, upstream_request,
+};
 use crate::auth::Purpose;
 use crate::clock::Clock;
 use crate::peer::Peer;
-use crate::policy::client_kind::SOAP_ROUTER;
+use crate::policy::client_kind::is_soap_router;
 use crate::policy::path::{CanonicalPath, PathError};
 use crate::policy::{public, saved_form};
 use crate::proxy::{Body, ClientBody, Proxy, WebSocketRequest, is_websocket};
@@ -86,7 +90,12 @@ impl Gate {
             Ok(response) => response,
             Err((rejection, signed_in)) => {
                 rejection.count(&self.counters, context.peer.ip);
-                rejection.response(call, signed_in).map(Body::from)
+                if is_soap_router(target.path()) {
+                    let context = context.of_soap_client();
+                    rejection.response(Call { context: &context, ..call }, signed_in).map(Body::from)
+                } else {
+                    rejection.response(call, signed_in).map(Body::from)
+                }
             }
         };
         if method == Method::HEAD {
@@ -177,6 +186,22 @@ impl Gate {
             // What anybody may send is forwarded without the person's identity.
             session = None;
         }
+        let mut ticket = None;
+        let mut soap = None;
+        if *request.method() == Method::POST && is_soap_router(path.as_str()) {
+            // Boxed: only a part of the requests are SOAP calls.
+            soap = Box::pin(soap_call::read(call, &mut request)).await.map_err(|e| (e, session.is_some()))?;
+            if let (Some(soap), None, false) = (&soap, &session, is_foreign) {
+                let owner = Box::pin(soap.owner(call, &request)).await.map_err(anonymous)?;
+                (session, ticket) = (owner.session, owner.ticket);
+                if session.is_none() {
+                    let logon = Box::pin(soap_logon::respond(call, request.headers(), soap)).await;
+                    if let Some(response) = logon.map_err(anonymous)? {
+                        return Ok(response.map(Body::from));
+                    }
+                }
+            }
+        }
         if session.is_none() && !is_public() {
             // Boxed: a login's many states are not carried by every request.
             let request = with_host(request, Some(&host));
@@ -203,7 +228,14 @@ impl Gate {
                 replay::replay_to_end(call.to_owned(), proxy.clone(), request, host, session.clone());
             return Box::pin(replayed).await.map_err(|rejection| (rejection, true));
         }
-        let (signed_in, is_soap) = (session.is_some(), path.as_str() == SOAP_ROUTER);
+        let (signed_in, is_soap) = (session.is_some(), is_soap_router(path.as_str()));
+        let holder = TokenHolder { session: session.as_ref(), ticket: ticket.as_ref() };
+        let mut tokens =
+            token_check::check(call, &mut request, holder).map_err(|rejection| (rejection, signed_in))?;
+        if let Some(soap) = &soap {
+            let in_envelope = soap.check(call, &mut request, holder);
+            tokens = tokens.and(&in_envelope.map_err(|rejection| (rejection, signed_in))?);
+        }
         let wanted = websocket.then(|| wanted(&mut request)).transpose();
         let wanted = wanted.map_err(|rejection| (rejection, signed_in))?;
         let (request, body) = request.into_parts();
@@ -215,9 +247,14 @@ impl Gate {
         let forwarded = proxy.forward(head, body, wanted, ended, context.quota_user(signed_in)).await;
         let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
         let Some(session) = session else { return Ok(forwarded.response) };
-        let mut response = if forward::may_report_expired(&forwarded.response, is_soap, &session) {
-            let again =
-                |fresh: &LiveSession| upstream_request::head_again(call, &request, &host, (&session, fresh));
+        let mut response = if soap.as_ref().is_some_and(SoapCall::is_logon) {
+            Box::pin(soap_logon::learn(&session, forwarded.response)).await
+        } else if forward::may_report_expired(&forwarded.response, is_soap, &session)
+            && !tokens.has_wrong_security_token()
+        {
+            let again = |fresh: &Arc<LiveSession>| {
+                upstream_request::head(call, &exchange_again(&request, fresh), &host, Some(fresh))
+            };
             let checked = forward::check_response(call, proxy, &session, forwarded, again);
             Box::pin(checked).await.map_err(|rejection| (rejection, true))?
         } else {

@@ -18,6 +18,9 @@ mod saved_form;
 mod set_cookies;
 mod site;
 mod snapshot;
+mod soap_call;
+mod soap_logon;
+mod token_check;
 mod upstream_request;
 
 pub use gate::Gate;

@@ -13,6 +13,7 @@ use crate::auth::IdentifyError;
 use crate::campaign::soap_fault;
 use crate::pages::{Problem, Text};
 use crate::policy::path::PathError;
+use crate::policy::soap_envelope::EnvelopeError;
 use crate::proxy::ProxyError;
 use crate::session::StoreError;
 use crate::telemetry::{Counters, Limit, Trouble};
@@ -42,6 +43,12 @@ pub enum Rejection {
     /// A write or a WebSocket with a session, from a page of another origin.
     #[error("a page of another origin sent this request")]
     ForeignOrigin,
+    /// A session token, or a login with its password, that is not of this session.
+    #[error("the request holds a session token that is not of its session")]
+    ForeignToken,
+    /// A SOAP envelope that two programs may read differently.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
     /// More connections or requests than allowed (RFC 6585 §4, RFC 9110 §15.6.4).
     #[error("a limit was reached: {}", .0.name())]
     Limit(Limit),
@@ -135,6 +142,8 @@ impl Rejection {
             Self::Method => Row::new(S::METHOD_NOT_ALLOWED, "method_not_allowed", Text::Method).closing(),
             Self::Denied => Row::new(S::FORBIDDEN, "closed", Text::Closed),
             Self::ForeignOrigin => Row::new(S::FORBIDDEN, "foreign_origin", Text::ForeignOrigin),
+            Self::ForeignToken => Row::new(S::FORBIDDEN, "foreign_token", Text::ForeignToken),
+            Self::Envelope(_) => bad(Text::BadEnvelope),
             Self::Limit(limit @ (Limit::Requests | Limit::SignIns)) => {
                 Row::new(S::TOO_MANY_REQUESTS, "too_many_requests", Text::TooMany).limit(*limit)
             }
@@ -158,6 +167,9 @@ impl Rejection {
                 let away = |status| Row::new(status, "campaign_unavailable", text);
                 match error {
                     ProxyError::TooLarge { .. } => too_large,
+                    ProxyError::ForeignToken => {
+                        Row::new(S::FORBIDDEN, "foreign_token", Text::ForeignToken).closing()
+                    }
                     ProxyError::Client { stalled: true, .. } => {
                         incomplete(S::REQUEST_TIMEOUT).limit(Limit::Upload)
                     }

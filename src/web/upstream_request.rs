@@ -24,34 +24,6 @@ pub fn head(
     session: Option<&LiveSession>,
 ) -> RequestHead {
     let sent = request.headers.get(SECURITY_TOKEN);
-    write(call, request, host, session, sent)
-}
-
-/// As [`head`], for the Campaign session of `fresh` in the place of that of `old`. A security token is exchanged only where that
-/// of `old` stood: who sent none, or a wrong one, gets none.
-pub fn head_again(
-    call: Call<'_>,
-    request: &request::Parts,
-    host: &HeaderValue,
-    (old, fresh): (&LiveSession, &LiveSession),
-) -> RequestHead {
-    let sent = request.headers.get(SECURITY_TOKEN);
-    let exchanged = if sent.is_some() && sent == old.credentials.security_token.as_ref() {
-        fresh.credentials.security_token.as_ref()
-    } else {
-        sent
-    };
-    write(call, request, host, Some(fresh), exchanged)
-}
-
-/// `sent` is the security token that the request comes with.
-fn write(
-    call: Call<'_>,
-    request: &request::Parts,
-    host: &HeaderValue,
-    session: Option<&LiveSession>,
-    sent: Option<&HeaderValue>,
-) -> RequestHead {
     let Call { site, context, .. } = call;
     let headers = &request.headers;
     let mut head = RequestHead::begin(&request.method, &request.uri);

@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("http_client", &["files", "net", "policy", "wire"]),
     ("config", &["files", "policy", "wire"]),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "unix_time"]),
     ("pages", &["policy", "unix_time"]),
     // These know the same foundations and never each other, nor what joins them.
     ("ims", FOUNDATIONS),
@@ -40,6 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "crypto",
             "http_client",
             "ims",
+            "net",
             "policy",
             "session",
             "telemetry",

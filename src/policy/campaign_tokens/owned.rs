@@ -33,17 +33,20 @@ impl OwnTokens<'_> {
             return Verdict::Keep;
         }
         if self.earlier.iter().any(token) {
-            // Without a Campaign session Campaign identifies the caller in another way.
-            let current = self.current.map(|pair| match kind {
-                TokenKind::Session => pair.session.expose_secret(),
-                TokenKind::Security => pair.security.expose_secret(),
-            });
-            return Verdict::Replace(current.unwrap_or_default().to_owned());
+            return Verdict::Replace(self.current_text(kind).to_owned());
         }
         match kind {
             TokenKind::Session => Verdict::Refuse,
             TokenKind::Security => Verdict::Keep,
         }
+    }
+
+    /// The present token. Empty without a Campaign session: Campaign identifies the caller in another way.
+    pub fn current_text(&self, kind: TokenKind) -> &str {
+        self.current.map_or("", |pair| match kind {
+            TokenKind::Session => pair.session.expose_secret(),
+            TokenKind::Security => pair.security.expose_secret(),
+        })
     }
 
     /// True for a security token that Campaign will refuse: it is neither empty nor of the present session.

@@ -23,6 +23,8 @@ pub struct Counters {
     pub(super) limits: [Hits; Limit::ALL.len()],
     pub(super) upstream: [Counter; Trouble::ALL.len()],
     pub(super) lookups: [Counter; Lookup::ALL.len()],
+    /// Refused, reported.
+    pub(super) foreign_tokens: [Counter; 2],
     /// Bytes of responses that clients have not read yet.
     buffered: AtomicU64,
     began: Instant,
@@ -84,6 +86,7 @@ impl Counters {
             limits: Default::default(),
             upstream: Default::default(),
             lookups: Default::default(),
+            foreign_tokens: Default::default(),
             buffered: AtomicU64::new(0),
             began,
         }
@@ -130,6 +133,11 @@ impl Counters {
     /// Counts a session look-up.
     pub fn lookup(&self, lookup: Lookup) {
         self.lookups[lookup as usize].add();
+    }
+
+    /// Counts a session token that is not of its session.
+    pub fn foreign_token(&self, refused: bool) {
+        self.foreign_tokens[usize::from(!refused)].add();
     }
 
     /// Adds to the bytes that clients have not read yet; `by` may be negative.

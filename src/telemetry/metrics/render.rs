@@ -65,6 +65,15 @@ impl Metrics {
             let lookups = self.sum(|c| &c.lookups[lookup as usize]);
             text.line("imsgate_session_lookups_total", &[("outcome", lookup.name())], lookups);
         }
+        text.head(
+            "imsgate_foreign_tokens_total",
+            "counter",
+            "Session tokens or passwords in requests that are not of their session, by what happened.",
+        );
+        for (index, outcome) in ["refused", "reported"].into_iter().enumerate() {
+            let found = self.sum(|c| &c.foreign_tokens[index]);
+            text.line("imsgate_foreign_tokens_total", &[("outcome", outcome)], found);
+        }
         text.head("imsgate_buffered_bytes", "gauge", "Bytes of responses that clients have not read yet.");
         text.line("imsgate_buffered_bytes", &[], self.workers.iter().map(|worker| worker.buffered()).sum());
         if let Some(bytes) = resident() {

@@ -6,6 +6,7 @@ use http::{HeaderMap, Method, StatusCode};
 use serde_json::json;
 
 use crate::auth::Purpose;
+use crate::config::ConsolePasswordMode;
 use crate::pages::{self, OwnSession};
 use crate::session::{LiveSession, Owner};
 use crate::web::addresses::ME;
@@ -51,6 +52,9 @@ pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) 
         organization: identity.organization_name.as_deref().unwrap_or(&identity.organization),
         groups: &identity.groups,
         sessions: sessions.as_deref(),
+        console: identity.email.is_some()
+            && call.site.instance.campaign.console_password != ConsolePasswordMode::Off,
+        console_used: session.data.console.is_in_use(),
         expires_at: &pages::utc(ends),
         page: call.page(),
     })

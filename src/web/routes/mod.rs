@@ -2,6 +2,7 @@
 
 mod backchannel_logout;
 mod callback;
+mod console_password;
 mod forward_auth;
 mod health;
 pub mod login;
@@ -15,7 +16,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use http::{HeaderValue, StatusCode, header};
 
-use super::addresses::{CALLBACK, LOGIN, ME, RESUME, SIGNED_OUT};
+use super::addresses::{CALLBACK, CONSOLE_PASSWORD, LOGIN, ME, RESUME, SIGNED_OUT};
 use super::call::OwnedCall;
 use super::responses::json_response;
 use super::saved_form::confirm;
@@ -33,6 +34,8 @@ pub fn routes() -> Router {
         .route("/ims/resume/discard", post(confirm::discard))
         .route("/ims/backchannel-logout", post(backchannel_logout::handler))
         .route(ME, get(me::handler))
+        .route(CONSOLE_PASSWORD, post(console_password::make))
+        .route("/ims/me/console-password/withdraw", post(console_password::withdraw))
         .route("/ims/auth", any(forward_auth::handler))
         .route("/ims/jwks.json", get(jwks))
         .route("/ims/health/live", get(health::live))

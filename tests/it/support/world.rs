@@ -9,8 +9,8 @@ use std::time::Duration;
 use imsgate::app::Gateway;
 use imsgate::clock::Clock;
 use imsgate::config::{
-    Campaign, CheckMode, Config, ExperienceCloud, HealthSettings, Ims, Instance, Limits, Listen, Log,
-    LogFormat, PoolLimits, Session, SessionMode, Store, TokenAuth,
+    Campaign, CheckMode, Config, ConsolePasswordMode, ExperienceCloud, ForeignTokens, HealthSettings, Ims,
+    Instance, Limits, Listen, Log, LogFormat, PoolLimits, Session, SessionMode, Store, TokenAuth,
 };
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Recorded};
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
@@ -325,6 +325,8 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             anonymous_soap: vec!["xtk:session#GetServerTime".to_owned()],
             cors_origins: Vec::new(),
             technical_accounts: Vec::new(),
+            foreign_tokens: ForeignTokens::Refuse,
+            console_password: ConsolePasswordMode::Once,
             support_contact: SUPPORT.to_owned(),
         },
     }

@@ -1,0 +1,14 @@
+//! `GET /foreign-tokens`: who used session tokens or passwords that are not of their session since the start.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::Admin;
+
+/// `{"uses":[{"account","address","method","path","refused","times","last"}]}`. An empty account means a token.
+pub async fn list(State(admin): State<Arc<Admin>>) -> Json<Value> {
+    Json(json!({"uses": admin.auth.services.foreign_tokens.all()}))
+}

@@ -1,0 +1,77 @@
+//! Limits wrong console passwords, for each person and for each address.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+
+use crate::net::AddressGroup;
+
+/// Wrong passwords of the last minutes. Known only in this process.
+#[derive(Clone, Debug)]
+pub struct Guesses {
+    /// By person and address: who guesses cannot keep the person from signing in elsewhere.
+    people: Cache<(String, AddressGroup), Arc<AtomicU32>>,
+    addresses: Cache<AddressGroup, Arc<AtomicU32>>,
+}
+
+impl Guesses {
+    /// True while neither the person at this address nor the address has made too many wrong attempts.
+    pub fn may_try(&self, login: &str, address: IpAddr) -> bool {
+        let group = AddressGroup::of(address);
+        let count = |count: Option<Arc<AtomicU32>>| count.map_or(0, |count| count.load(Ordering::Relaxed));
+        count(self.people.get(&(login.to_lowercase(), group))) < OF_PERSON
+            && count(self.addresses.get(&group)) < OF_ADDRESS
+    }
+
+    /// Counts a wrong attempt.
+    pub fn note_failure(&self, login: &str, address: IpAddr) {
+        let group = AddressGroup::of(address);
+        self.people.get_with((login.to_lowercase(), group), Arc::default).fetch_add(1, Ordering::Relaxed);
+        self.addresses.get_with(group, Arc::default).fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Default for Guesses {
+    fn default() -> Self {
+        Self { people: counts(), addresses: counts() }
+    }
+}
+
+fn counts<K: std::hash::Hash + Eq + Send + Sync + 'static>() -> Cache<K, Arc<AtomicU32>> {
+    let counts = Cache::builder().max_capacity(MAX_KNOWN).eviction_policy(EvictionPolicy::lru());
+    counts.time_to_live(PERIOD).build()
+}
+
+/// Wrong attempts of one person from one address within [`PERIOD`].
+const OF_PERSON: u32 = 5;
+/// Wrong attempts from one address.
+const OF_ADDRESS: u32 = 30;
+const PERIOD: Duration = Duration::from_mins(10);
+/// About 1 MB.
+const MAX_KNOWN: u64 = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_and_an_address_have_a_number_of_attempts() {
+        let guesses = Guesses::default();
+        let (here, there): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        for _ in 0..OF_PERSON {
+            assert!(guesses.may_try("Alice@example.com", here));
+            guesses.note_failure("alice@example.com", here);
+        }
+        assert!(!guesses.may_try("ALICE@example.com", here));
+        assert!(guesses.may_try("alice@example.com", there), "an attacker elsewhere does not lock her out");
+        assert!(guesses.may_try("bob@example.com", here));
+        for number in 0..OF_ADDRESS {
+            guesses.note_failure(&format!("person{number}"), here);
+        }
+        assert!(!guesses.may_try("bob@example.com", here));
+    }
+}

@@ -1,0 +1,108 @@
+//! Who used session tokens or passwords that are not of their session, for `imsgate check` while a site moves over to the gateway.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+use super::audit::ForeignToken;
+use crate::unix_time::UnixTime;
+
+/// The uses since the start, at most [`MAX_KINDS`] different ones.
+#[derive(Debug, Default)]
+pub struct ForeignTokenUses(Mutex<HashMap<Use, Count>>);
+
+/// One kind of use.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+struct Use {
+    /// The native account; empty for a token.
+    account: String,
+    address: IpAddr,
+    method: String,
+    path: String,
+    refused: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    times: u64,
+    last: UnixTime,
+}
+
+/// One kind of use, and how often.
+#[derive(Clone, Debug, Serialize)]
+pub struct ForeignTokenUse {
+    #[serde(flatten)]
+    used: Use,
+    /// How often since the start.
+    times: u64,
+    /// When last.
+    last: Option<String>,
+}
+
+impl ForeignTokenUses {
+    /// Adds a use.
+    pub fn add(&self, now: UnixTime, address: IpAddr, found: ForeignToken<'_>) {
+        let used = Use {
+            account: found.account.to_owned(),
+            address,
+            method: found.method.to_owned(),
+            path: found.path.chars().take(MAX_PATH).collect(),
+            refused: found.refused,
+        };
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if uses.len() >= MAX_KINDS && !uses.contains_key(&used) {
+            // A flood of different paths must not hide what came last.
+            if let Some(oldest) =
+                uses.iter().min_by_key(|(_, count)| count.last).map(|(used, _)| used.clone())
+            {
+                uses.remove(&oldest);
+            }
+        }
+        let count = uses.entry(used).or_insert(Count { times: 0, last: now });
+        *count = Count { times: count.times + 1, last: now };
+    }
+
+    /// All uses, ordered.
+    pub fn all(&self) -> Vec<ForeignTokenUse> {
+        let uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = uses
+            .iter()
+            .map(|(used, count)| ForeignTokenUse {
+                used: used.clone(),
+                times: count.times,
+                last: count.last.rfc3339(),
+            })
+            .collect();
+        all.sort_by(|one, other| one.used.cmp(&other.used));
+        all
+    }
+}
+
+/// Different uses that are remembered: about 100 kB.
+const MAX_KINDS: usize = 512;
+const MAX_PATH: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uses_are_counted_and_bounded() {
+        let uses = ForeignTokenUses::default();
+        let found = |path| ForeignToken { account: "admin", method: "POST", path, refused: true };
+        let address = "192.0.2.1".parse().unwrap();
+        uses.add(UnixTime(1), address, found("/a"));
+        uses.add(UnixTime(5), address, found("/a"));
+        let all = serde_json::to_value(uses.all()).unwrap();
+        assert_eq!(all[0]["times"], 2);
+        assert_eq!(all[0]["last"], "1970-01-01T00:00:05Z");
+        assert_eq!(all[0]["account"], "admin");
+        for number in 0..2 * MAX_KINDS {
+            let path = format!("/{number}");
+            uses.add(UnixTime(10), address, found(&path));
+        }
+        assert_eq!(uses.all().len(), MAX_KINDS);
+    }
+}

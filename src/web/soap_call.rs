@@ -1,0 +1,115 @@
+//! SOAP calls: the gateway reads the beginning of the envelope, finds the caller by the tokens in it, and exchanges them for Campaign's.
+//!
+//! Most envelopes are small and are read whole. Of a large one only the beginning is read, and the rest passes untouched.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Request;
+
+use super::call::Call;
+use super::rejection::Rejection;
+use super::token_check::{Checked, TokenHolder, TokenJudge};
+use crate::auth::TICKET_PREFIX;
+use crate::policy::campaign_tokens::{Judge as _, TokenPair, Verdict};
+use crate::policy::cookies::{self, CAMPAIGN_COOKIE};
+use crate::policy::soap_envelope::{BEARER_LOGON, Envelope, EnvelopeError, LOGON};
+use crate::proxy::{ClientBody, ProxyError};
+use crate::session::LiveSession;
+
+/// A call that was read.
+#[derive(Debug)]
+pub struct SoapCall {
+    /// What concerns the gateway.
+    pub envelope: Envelope,
+    /// The bytes that were read.
+    pub bytes: Bytes,
+}
+
+/// Reads the beginning of the body. `None` when it is no SOAP envelope; then Campaign answers that.
+///
+/// # Errors
+/// When the client broke off or was too slow, and when two programs may read the envelope differently.
+pub async fn read(call: Call<'_>, request: &mut Request<ClientBody>) -> Result<Option<SoapCall>, Rejection> {
+    let limit = call.snapshot.limits.upload_timeout;
+    let front = match tokio::time::timeout(limit, request.body_mut().read_front(MOST)).await {
+        Ok(front) => front.map_err(ProxyError::from)?,
+        Err(_) => {
+            let reason = format!("the envelope did not arrive within {limit:?}");
+            return Err(ProxyError::Client { reason, stalled: true }.into());
+        }
+    };
+    match Envelope::read(&front.bytes, front.is_complete) {
+        Ok(envelope) => Ok(Some(SoapCall { envelope, bytes: front.bytes })),
+        Err(EnvelopeError::NotSoap) => Ok(None),
+        Err(EnvelopeError::Incomplete) => {
+            Err(EnvelopeError::Refused("no method and session token in its first 64 kB").into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whose call it is.
+#[derive(Debug, Default)]
+pub struct SoapOwner {
+    /// The caller's session.
+    pub session: Option<Arc<LiveSession>>,
+    /// The ticket that it was found by.
+    pub ticket: Option<TokenPair>,
+}
+
+impl SoapCall {
+    /// The session of a client that holds a ticket of the gateway: in a header field, the cookie, or the envelope.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn owner(&self, call: Call<'_>, request: &Request<ClientBody>) -> Result<SoapOwner, Rejection> {
+        let headers = request.headers();
+        let in_field = headers.get("x-session-token").and_then(|value| value.to_str().ok());
+        let in_cookie = cookies::pairs(headers)
+            .filter(|(name, _)| *name == CAMPAIGN_COOKIE)
+            // Tomcat may have quoted it.
+            .map(|(_, value)| value.trim_matches('"'));
+        let in_envelope = self.envelope.tokens.iter().map(|place| place.value.as_str());
+        let mut all = in_field.into_iter().chain(in_cookie).chain(in_envelope);
+        let Some(ticket) = all.find(|token| token.starts_with(TICKET_PREFIX)) else {
+            return Ok(SoapOwner::default());
+        };
+        let found = call.site.auth.session_of_ticket(call.auth_request(headers), ticket).await?;
+        let (session, ticket) = found.unzip();
+        Ok(SoapOwner { session, ticket })
+    }
+
+    /// Checks the tokens in the envelope, and exchanges those that the gateway or an earlier Campaign session gave out.
+    ///
+    /// # Errors
+    /// When the envelope holds a value that is not forwarded.
+    pub fn check(
+        &self,
+        call: Call<'_>,
+        request: &mut Request<ClientBody>,
+        holder: TokenHolder<'_>,
+    ) -> Result<Checked, Rejection> {
+        let mut judge = TokenJudge::new(call, request, holder);
+        let mut exchanged = Vec::new();
+        for (index, place) in self.envelope.tokens.iter().enumerate() {
+            match judge.judge(place.kind, &place.value) {
+                Verdict::Keep => {}
+                Verdict::Replace(token) => exchanged.push((index, token)),
+                Verdict::Refuse => return Err(Rejection::ForeignToken),
+            }
+        }
+        if !exchanged.is_empty() {
+            request.body_mut().set_front(self.envelope.with_tokens(&self.bytes, &exchanged).into());
+        }
+        Ok(Checked::of(judge.found_wrong_security_token()))
+    }
+
+    /// True for a logon, whose response holds new tokens.
+    pub fn is_logon(&self) -> bool {
+        [LOGON, BEARER_LOGON].contains(&self.envelope.method.as_str())
+    }
+}
+
+/// Envelopes up to this length are read whole.
+const MOST: usize = 64 * 1024;

@@ -1,0 +1,81 @@
+//! `xtk:session#Logon` with a login and a password.
+//!
+//! Campaign never gets the console password of a person. Guessing reaches it neither, so it locks nobody.
+
+use http::{HeaderMap, Response, StatusCode};
+use secrecy::ExposeSecret as _;
+
+use super::call::Call;
+use super::rejection::Rejection;
+use super::responses::fault;
+use super::soap_call::SoapCall;
+use crate::auth::{ConsoleLogon, ConsoleLogonOutcome as Outcome};
+use crate::campaign::{CampaignError, decompress, logon_answer, soap_fault};
+use crate::config::ConsolePasswordMode;
+use crate::policy::soap_envelope::LOGON;
+use crate::proxy::Body;
+use crate::session::LiveSession;
+
+/// The response to a logon of a client without a session. `None` for every other call, and when the gateway has no console passwords.
+///
+/// # Errors
+/// When the session store does not answer.
+pub async fn respond(
+    call: Call<'_>,
+    headers: &HeaderMap,
+    soap: &SoapCall,
+) -> Result<Option<Response<axum::body::Body>>, Rejection> {
+    let (site, envelope) = (call.site, &soap.envelope);
+    if envelope.method != LOGON || site.instance.campaign.console_password == ConsolePasswordMode::Off {
+        return Ok(None);
+    }
+    let login = envelope.parameter(&soap.bytes, 1);
+    let password = envelope.parameter(&soap.bytes, 2).into();
+    let logon = ConsoleLogon { login: &login, password: &password, build: envelope.client_build };
+    let outcome = site.auth.console_logon(call.auth_request(headers), logon).await?;
+    Ok(Some(match outcome {
+        Outcome::SignedIn(envelope) => fault(StatusCode::OK, &envelope),
+        Outcome::Refused => refused(INVALID_LOGIN),
+        Outcome::TooOld(least) => refused(&format!(
+            "Your client console is too old. Install build {least} or newer: open Campaign in the browser and download the console \
+             there, or ask your administrator."
+        )),
+        Outcome::NoConsole => refused(
+            "XSV-350016 You may not use the client console. Ask your Campaign administrator to allow it, or use Campaign in the browser.",
+        ),
+        Outcome::Campaign(error) => campaign_failed(call, &error),
+    }))
+}
+
+fn campaign_failed(call: Call<'_>, error: &CampaignError) -> Response<axum::body::Body> {
+    let request = call.context.id;
+    tracing::warn!(%request, %error, "Campaign opened no session for a client console");
+    match error {
+        CampaignError::Refused { fault, .. } => refused(fault),
+        CampaignError::Unreachable { .. } | CampaignError::Answer { .. } => {
+            let text =
+                format!("Campaign does not answer at the moment. Try again in a minute. (request {request})");
+            fault(StatusCode::SERVICE_UNAVAILABLE, &soap_fault(&text))
+        }
+    }
+}
+
+fn refused(text: &str) -> Response<axum::body::Body> {
+    fault(StatusCode::FORBIDDEN, &soap_fault(text))
+}
+
+/// Campaign's words.
+const INVALID_LOGIN: &str = "XSV-350012 Invalid login or password. Connection denied.";
+
+/// Reads the response to a logon that a caller with a session sent, and remembers the token in it: the caller may use it.
+pub async fn learn(session: &LiveSession, response: Response<Body>) -> Response<Body> {
+    let (head, body) = response.into_parts();
+    let (beginning, body) = body.peek(MAX_RESPONSE, |_| false).await;
+    if let Ok(answer) = logon_answer(&decompress(&head.headers, &beginning)) {
+        session.given_tokens().add(answer.session_token.expose_secret());
+    }
+    Response::from_parts(head, body)
+}
+
+/// A response with the rights of an administrator has some 50 kB.
+const MAX_RESPONSE: usize = 512 * 1024;

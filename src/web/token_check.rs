@@ -1,0 +1,286 @@
+//! Checks the Campaign tokens that a request holds, before it is forwarded, and exchanges those of earlier Campaign sessions.
+//!
+//! Campaign takes the caller's identity from these values, also from `login/password`. So only this session's own tokens pass.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request, Uri, header};
+use secrecy::ExposeSecret as _;
+
+use super::call::{Call, OwnedCall};
+use super::rejection::Rejection;
+use crate::config::ForeignTokens;
+use crate::policy::campaign_tokens::{
+    ForeignToken, FormScanner, Judge, MultipartScanner, OwnTokens, TokenKind, TokenPair, Verdict, account_of,
+    boundary, exchange_query,
+};
+use crate::policy::client_kind::is_soap_router;
+use crate::proxy::{BodyFilter, ClientBody, Refused};
+use crate::session::LiveSession;
+use crate::telemetry::audit;
+use crate::wire::fields::{SECURITY_TOKEN, header_text};
+
+/// Who may hold which tokens in a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokenHolder<'a> {
+    /// The caller's session.
+    pub session: Option<&'a Arc<LiveSession>>,
+    /// The tokens that the gateway gave to this client in the place of Campaign's.
+    pub ticket: Option<&'a TokenPair>,
+}
+
+/// What the check found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    wrong_security_token: bool,
+    in_body: Option<Arc<AtomicBool>>,
+}
+
+impl Checked {
+    /// What a check of an envelope found.
+    pub fn of(wrong_security_token: bool) -> Self {
+        Self { wrong_security_token, in_body: None }
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        Self { wrong_security_token: self.wrong_security_token || other.wrong_security_token, ..self }
+    }
+
+    /// True when the request holds a security token that Campaign refuses. The refusal then says nothing about the session.
+    pub fn has_wrong_security_token(&self) -> bool {
+        self.wrong_security_token || self.in_body.as_ref().is_some_and(|found| found.load(Ordering::Relaxed))
+    }
+}
+
+/// Checks and exchanges the tokens in query, header and form. A body is checked while it is forwarded.
+///
+/// # Errors
+/// When the query holds a value that is not forwarded.
+pub fn check(
+    call: Call<'_>,
+    request: &mut Request<ClientBody>,
+    holder: TokenHolder<'_>,
+) -> Result<Checked, Rejection> {
+    let mut checked = Checked::default();
+    if let Some(query) = request.uri().query()
+        && let Some(query) = exchanged(call, request, query, holder, &mut checked)?
+    {
+        *request.uri_mut() = with_query(request.uri(), &query).ok_or(Rejection::Internal)?;
+    }
+    check_header(request.headers_mut(), holder, &mut checked);
+    if let Some(scanner) = Scanner::of(request) {
+        let judge = TokenJudge::new(call, request, holder);
+        checked.in_body = Some(judge.wrong_security_token.clone());
+        request.body_mut().filter(Box::new(TokenFilter { judge, scanner }));
+    }
+    Ok(checked)
+}
+
+/// The head of a request that was checked before, for the Campaign session of `fresh`.
+pub fn exchange_again(head: &Parts, fresh: &Arc<LiveSession>) -> Parts {
+    let mut head = head.clone();
+    let holder = TokenHolder { session: Some(fresh), ticket: None };
+    let mut judge = |kind, value: &str| match holder.judge(kind, value) {
+        // It was judged before.
+        Verdict::Refuse => Verdict::Keep,
+        verdict => verdict,
+    };
+    if let Some(query) = head.uri.query()
+        && let Ok(Some(query)) = exchange_query(query, &mut judge)
+        && let Some(uri) = with_query(&head.uri, &query)
+    {
+        head.uri = uri;
+    }
+    check_header(&mut head.headers, holder, &mut Checked::default());
+    head
+}
+
+fn exchanged(
+    call: Call<'_>,
+    request: &Request<ClientBody>,
+    query: &str,
+    holder: TokenHolder<'_>,
+    checked: &mut Checked,
+) -> Result<Option<String>, Rejection> {
+    // Made only for a query with a token.
+    let mut judge: Option<TokenJudge> = None;
+    let mut judged = |kind, value: &str| {
+        judge.get_or_insert_with(|| TokenJudge::new(call, request, holder)).judge(kind, value)
+    };
+    let query = exchange_query(query, &mut judged).map_err(|ForeignToken| Rejection::ForeignToken)?;
+    checked.wrong_security_token |=
+        judge.is_some_and(|judge| judge.wrong_security_token.load(Ordering::Relaxed));
+    Ok(query)
+}
+
+/// Exchanges the security token in the header field.
+fn check_header(headers: &mut HeaderMap, holder: TokenHolder<'_>, checked: &mut Checked) {
+    let Some(sent) = headers.get(SECURITY_TOKEN) else { return };
+    let sent = sent.to_str().unwrap_or("?");
+    match holder.judge(TokenKind::Security, sent) {
+        Verdict::Replace(token) => {
+            headers.insert(SECURITY_TOKEN, header_text(&token));
+        }
+        Verdict::Keep | Verdict::Refuse => {
+            checked.wrong_security_token |= holder.is_wrong_security_token(sent)
+        }
+    }
+}
+
+/// The address with another query.
+fn with_query(uri: &Uri, query: &str) -> Option<Uri> {
+    let target = PathAndQuery::from_maybe_shared(Bytes::from(format!("{}?{query}", uri.path()))).ok()?;
+    Some(Uri::from(target))
+}
+
+impl<'a> TokenHolder<'a> {
+    fn own(self) -> OwnTokens<'a> {
+        self.session.map_or(OwnTokens { current: None, earlier: &[] }, |session| session.own_tokens())
+    }
+
+    fn judge(self, kind: TokenKind, value: &str) -> Verdict {
+        if let Some(ticket) = self.ticket {
+            let token = match kind {
+                TokenKind::Session => &ticket.session,
+                TokenKind::Security => &ticket.security,
+            };
+            if value == token.expose_secret() {
+                return Verdict::Replace(self.own().current_text(kind).to_owned());
+            }
+        }
+        self.own().judge(kind, value)
+    }
+
+    fn is_wrong_security_token(self, value: &str) -> bool {
+        self.own().is_wrong_security_token(value)
+    }
+}
+
+/// Judges the values of one request, and reports those that are not of its session.
+#[derive(Debug)]
+pub struct TokenJudge {
+    call: OwnedCall,
+    method: Method,
+    path: String,
+    session: Option<Arc<LiveSession>>,
+    ticket: Option<TokenPair>,
+    wrong_security_token: Arc<AtomicBool>,
+}
+
+impl TokenJudge {
+    /// The judge of this request.
+    pub fn new<B>(call: Call<'_>, request: &Request<B>, holder: TokenHolder<'_>) -> Self {
+        Self {
+            call: call.to_owned(),
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            session: holder.session.cloned(),
+            ticket: holder.ticket.cloned(),
+            wrong_security_token: Arc::default(),
+        }
+    }
+
+    fn holder(&self) -> TokenHolder<'_> {
+        TokenHolder { session: self.session.as_ref(), ticket: self.ticket.as_ref() }
+    }
+
+    /// True when a value was a security token that Campaign refuses.
+    pub fn found_wrong_security_token(&self) -> bool {
+        self.wrong_security_token.load(Ordering::Relaxed)
+    }
+
+    /// Whether a value that is not of this session is forwarded all the same.
+    fn foreign(&self, value: &str) -> Verdict {
+        let session = self.session.as_ref();
+        if session.is_some_and(|session| session.given_tokens().contains(value)) {
+            return Verdict::Keep;
+        }
+        let call = self.call.get();
+        let refused = call.site.instance.campaign.foreign_tokens == ForeignTokens::Refuse;
+        let peer = call.context.peer_text();
+        let user = session.map_or("", |session| session.data.identity.user.as_str());
+        let account = account_of(value).unwrap_or_default();
+        let found = audit::ForeignToken { account, method: self.method.as_str(), path: &self.path, refused };
+        audit::foreign_token(call.context.id, &peer, user, found);
+        call.counters.foreign_token(refused);
+        call.site.auth.services.foreign_tokens.add(call.context.now, call.context.peer.ip, found);
+        if refused { Verdict::Refuse } else { Verdict::Keep }
+    }
+}
+
+impl Judge for TokenJudge {
+    fn judge(&mut self, kind: TokenKind, value: &str) -> Verdict {
+        match self.holder().judge(kind, value) {
+            Verdict::Refuse => self.foreign(value),
+            Verdict::Keep if kind == TokenKind::Security && self.holder().is_wrong_security_token(value) => {
+                self.wrong_security_token.store(true, Ordering::Relaxed);
+                Verdict::Keep
+            }
+            verdict => verdict,
+        }
+    }
+}
+
+/// Reads the fields of a body.
+#[derive(Debug)]
+enum Scanner {
+    Form(FormScanner),
+    Multipart(MultipartScanner),
+}
+
+impl Scanner {
+    /// A reader for this body; `None` for a body without fields. SOAP envelopes are read elsewhere.
+    fn of(request: &Request<ClientBody>) -> Option<Self> {
+        let kind = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+        if http_body::Body::is_end_stream(request.body()) || is_soap_router(request.uri().path()) {
+            return None;
+        }
+        if let Some(boundary) = boundary(kind) {
+            return Some(Self::Multipart(MultipartScanner::new(boundary)));
+        }
+        let is_form = kind.trim_start().get(..FORM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(FORM));
+        is_form.then(|| Self::Form(FormScanner::default()))
+    }
+}
+
+/// Checks a body while it passes.
+#[derive(Debug)]
+struct TokenFilter {
+    judge: TokenJudge,
+    scanner: Scanner,
+}
+
+impl BodyFilter for TokenFilter {
+    fn push(&mut self, bytes: Bytes) -> Result<Bytes, Refused> {
+        let mut output = self.may_change_length().then(Vec::new);
+        let scanned = match &mut self.scanner {
+            Scanner::Form(form) => form.push(&bytes, &mut self.judge, output.as_mut()),
+            Scanner::Multipart(parts) => parts.push(&bytes, &mut self.judge, output.as_mut()),
+        };
+        scanned.map_err(|ForeignToken| Refused)?;
+        Ok(output.map_or(bytes, Bytes::from))
+    }
+
+    fn finish(&mut self) -> Result<Bytes, Refused> {
+        let mut output = self.may_change_length().then(Vec::new);
+        let scanned = match &mut self.scanner {
+            Scanner::Form(form) => form.finish(&mut self.judge, output.as_mut()),
+            Scanner::Multipart(parts) => parts.finish(&mut self.judge, output.as_mut()),
+        };
+        scanned.map_err(|ForeignToken| Refused)?;
+        Ok(output.unwrap_or_default().into())
+    }
+
+    /// Only who holds other tokens than the present ones can have them exchanged.
+    fn may_change_length(&self) -> bool {
+        self.judge.ticket.is_some() || !self.judge.holder().own().earlier.is_empty()
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
