@@ -13,7 +13,7 @@ use super::identify::AuthRequest;
 use crate::campaign::{CampaignError, LogonAnswer, logon_response};
 use crate::config::ConsolePasswordMode;
 use crate::crypto::{random_letters, sha256_text};
-use crate::session::{ConsolePassword, Listed, LiveSession, Owner, StoreError};
+use crate::session::{ConsoleAccess, ConsolePassword, Listed, LiveSession, Owner, StoreError};
 use crate::telemetry::audit;
 
 /// A new password, to be shown once.
@@ -100,7 +100,7 @@ impl Authenticator {
         request: AuthRequest<'_>,
         session: &LiveSession,
     ) -> Result<(), StoreError> {
-        self.services.sessions.change(session, |data| data.console = Default::default()).await?;
+        self.services.sessions.change(session, |data| data.console = ConsoleAccess::default()).await?;
         let who = session.data.identity.subject();
         audit::console_password(request.id, &request.peer.to_string(), who, &session.sid, false);
         Ok(())
@@ -119,16 +119,16 @@ impl Authenticator {
         if self.instance.campaign.console_password == ConsolePasswordMode::Off {
             return Ok(Outcome::Refused);
         }
-        let (peer, login) = (request.peer.to_string(), logon.login);
+        let (peer, name) = (request.peer.to_string(), logon.login);
         let guesses = &self.services.guesses;
-        if !guesses.may_try(login, request.peer) {
-            audit::console_logon_refused(request.id, &peer, login, "too many wrong passwords");
+        if !guesses.may_try(name, request.peer) {
+            audit::console_logon_refused(request.id, &peer, name, "too many wrong passwords");
             return Ok(Outcome::Refused);
         }
         let hash = hash(secrecy::ExposeSecret::expose_secret(logon.password));
-        let Some(session) = self.session_of_password(request, login, &hash).await? else {
-            guesses.note_failure(login, request.peer);
-            audit::console_logon_refused(request.id, &peer, login, "wrong, used or expired password");
+        let Some(session) = self.session_of_password(request, name, &hash).await? else {
+            guesses.note_failure(name, request.peer);
+            audit::console_logon_refused(request.id, &peer, name, "wrong, used or expired password");
             return Ok(Outcome::Refused);
         };
         if let Some(least) =
@@ -151,15 +151,15 @@ impl Authenticator {
         if answer.no_console && logon.build.is_some() {
             return Ok(Outcome::NoConsole);
         }
-        let (name, mut was_used) = (&hash[..NAME_LENGTH], false);
+        let (password, mut was_used) = (&hash[..NAME_LENGTH], false);
         let change =
-            self.services.sessions.change(&session, |data| was_used = data.console.use_up(&hash, name));
+            self.services.sessions.change(&session, |data| was_used = data.console.use_up(&hash, password));
         let Some(session) = change.await?.filter(|_| was_used) else {
-            audit::console_logon_refused(request.id, &peer, login, "the password was used meanwhile");
+            audit::console_logon_refused(request.id, &peer, name, "the password was used meanwhile");
             return Ok(Outcome::Refused);
         };
         let response =
-            self.ticket_of(&session, name).and_then(|ticket| logon_response(&answer.body, &ticket));
+            self.ticket_of(&session, password).and_then(|ticket| logon_response(&answer.body, &ticket));
         let Some(response) = response else {
             let reason = "it has no session token to replace".to_owned();
             return Ok(Outcome::Campaign(CampaignError::Answer { upstream: answer.upstream, reason }));

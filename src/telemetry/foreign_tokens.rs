@@ -44,7 +44,7 @@ pub struct ForeignTokenUse {
 impl ForeignTokenUses {
     /// Adds a use.
     pub fn add(&self, now: UnixTime, address: IpAddr, found: ForeignToken<'_>) {
-        let used = Use {
+        let kind = Use {
             account: found.account.to_owned(),
             address,
             method: found.method.to_owned(),
@@ -52,7 +52,7 @@ impl ForeignTokenUses {
             refused: found.refused,
         };
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.len() >= MAX_KINDS && !uses.contains_key(&used) {
+        if uses.len() >= MAX_KINDS && !uses.contains_key(&kind) {
             // A flood of different paths must not hide what came last.
             if let Some(oldest) =
                 uses.iter().min_by_key(|(_, count)| count.last).map(|(used, _)| used.clone())
@@ -60,7 +60,7 @@ impl ForeignTokenUses {
                 uses.remove(&oldest);
             }
         }
-        let count = uses.entry(used).or_insert(Count { times: 0, last: now });
+        let count = uses.entry(kind).or_insert(Count { times: 0, last: now });
         *count = Count { times: count.times + 1, last: now };
     }
 
@@ -91,17 +91,18 @@ mod tests {
     #[test]
     fn uses_are_counted_and_bounded() {
         let uses = ForeignTokenUses::default();
-        let found = |path| ForeignToken { account: "admin", method: "POST", path, refused: true };
+        let found = ForeignToken { account: "admin", method: "POST", path: "/a", refused: true };
         let address = "192.0.2.1".parse().unwrap();
-        uses.add(UnixTime(1), address, found("/a"));
-        uses.add(UnixTime(5), address, found("/a"));
+        uses.add(UnixTime(1), address, found);
+        uses.add(UnixTime(5), address, found);
         let all = serde_json::to_value(uses.all()).unwrap();
         assert_eq!(all[0]["times"], 2);
         assert_eq!(all[0]["last"], "1970-01-01T00:00:05Z");
         assert_eq!(all[0]["account"], "admin");
         for number in 0..2 * MAX_KINDS {
             let path = format!("/{number}");
-            uses.add(UnixTime(10), address, found(&path));
+            let found = ForeignToken { account: "admin", method: "POST", path: &path, refused: true };
+            uses.add(UnixTime(10), address, found);
         }
         assert_eq!(uses.all().len(), MAX_KINDS);
     }

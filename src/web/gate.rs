@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use super::addresses::CALLBACK;
+use super::admitted::{Admitted, forward_admitted};
 use super::call::Call;
 use super::context::Context;
 use super::rejection::Rejection;
@@ -18,24 +19,18 @@ use super::request_host::with_host;
 use super::request_log::RequestLog;
 use super::responses::options;
 use super::routes::routes;
-use super::saved_form::replay;
 use super::snapshot::WorkerView;
-use super::soap_call::SoapCall;
-use super::token_check::{TokenHolder, exchange_again};
-use super::{
-    auth_challenge, cross_origin, forward, read_body, soap_call, soap_logon, token_check, upstream_request,
-};
+use super::{auth_challenge, cross_origin, read_body};
 use crate::auth::Purpose;
 use crate::clock::Clock;
 use crate::peer::Peer;
 use crate::policy::client_kind::is_soap_router;
 use crate::policy::path::{CanonicalPath, PathError};
-use crate::policy::{public, saved_form};
-use crate::proxy::{Body, ClientBody, Proxy, WebSocketRequest, is_websocket};
-use crate::session::LiveSession;
+use crate::policy::public;
+use crate::proxy::{Body, ClientBody, Proxy, is_websocket};
 use crate::telemetry::{AccessLog, Counters, Limit, Line, RequestId};
-use crate::wire::fields::{EXPIRES_IN, REQUEST_ID, hops_left};
-use crate::wire::framing::{self, FramingError};
+use crate::wire::fields::{REQUEST_ID, hops_left};
+use crate::wire::framing;
 use crate::wire::host::{HostError, host};
 
 /// One worker's gate.
@@ -186,25 +181,17 @@ impl Gate {
             // What anybody may send is forwarded without the person's identity.
             session = None;
         }
-        let mut ticket = None;
-        let mut soap = None;
+        let mut admitted = Admitted { host, websocket, session, ticket: None, soap: None };
         if *request.method() == Method::POST && is_soap_router(path.as_str()) {
             // Boxed: only a part of the requests are SOAP calls.
-            soap = Box::pin(soap_call::read(call, &mut request)).await.map_err(|e| (e, session.is_some()))?;
-            if let (Some(soap), None, false) = (&soap, &session, is_foreign) {
-                let owner = Box::pin(soap.owner(call, &request)).await.map_err(anonymous)?;
-                (session, ticket) = (owner.session, owner.ticket);
-                if session.is_none() {
-                    let logon = Box::pin(soap_logon::respond(call, request.headers(), soap)).await;
-                    if let Some(response) = logon.map_err(anonymous)? {
-                        return Ok(response.map(Body::from));
-                    }
-                }
+            let answered = Box::pin(admitted.read_soap(call, &mut request, is_foreign)).await;
+            if let Some(answered) = answered.map_err(|rejection| (rejection, admitted.session.is_some()))? {
+                return Ok(answered);
             }
         }
-        if session.is_none() && !is_public() {
+        if admitted.session.is_none() && !is_public() {
             // Boxed: a login's many states are not carried by every request.
-            let request = with_host(request, Some(&host));
+            let request = with_host(request, Some(&admitted.host));
             let response = Box::pin(auth_challenge::respond(call, request, path.as_str())).await;
             return response.map(|response| response.map(Body::from)).map_err(anonymous);
         }
@@ -212,61 +199,7 @@ impl Gate {
         if hops_left(request.method(), request.headers()) == Some(0) {
             return Ok(options().map(Body::from));
         }
-
-        // 4. The upstream request, with a Campaign session that has not expired.
-        let expired = session.as_ref().filter(|session| forward::has_expired(session, context.now));
-        let reopened = expired.is_some();
-        if let Some(expired) = expired {
-            let fresh = Box::pin(forward::reopen(call, expired)).await;
-            // A session that ends at this very moment may still be used.
-            session = fresh.map_err(|rejection| (rejection, true))?.or(session);
-        }
-        if let Some(session) = &session
-            && saved_form::may_be_replay(&request)
-        {
-            let replayed =
-                replay::replay_to_end(call.to_owned(), proxy.clone(), request, host, session.clone());
-            return Box::pin(replayed).await.map_err(|rejection| (rejection, true));
-        }
-        let (signed_in, is_soap) = (session.is_some(), is_soap_router(path.as_str()));
-        let holder = TokenHolder { session: session.as_ref(), ticket: ticket.as_ref() };
-        let mut tokens =
-            token_check::check(call, &mut request, holder).map_err(|rejection| (rejection, signed_in))?;
-        if let Some(soap) = &soap {
-            let in_envelope = soap.check(call, &mut request, holder);
-            tokens = tokens.and(&in_envelope.map_err(|rejection| (rejection, signed_in))?);
-        }
-        let wanted = websocket.then(|| wanted(&mut request)).transpose();
-        let wanted = wanted.map_err(|rejection| (rejection, signed_in))?;
-        let (request, body) = request.into_parts();
-        let mut head = upstream_request::head(call, &request, &host, session.as_deref());
-        if wanted.is_some() {
-            WebSocketRequest::add_fields(head.lines());
-        }
-        let ended = || session.as_ref().map(|session| session.ended.clone());
-        let forwarded = proxy.forward(head, body, wanted, ended, context.quota_user(signed_in)).await;
-        let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
-        let Some(session) = session else { return Ok(forwarded.response) };
-        let mut response = if soap.as_ref().is_some_and(SoapCall::is_logon) {
-            Box::pin(soap_logon::learn(&session, forwarded.response)).await
-        } else if forward::may_report_expired(&forwarded.response, is_soap, &session)
-            && !tokens.has_wrong_security_token()
-        {
-            let again = |fresh: &Arc<LiveSession>| {
-                upstream_request::head(call, &exchange_again(&request, fresh), &host, Some(fresh))
-            };
-            let checked = forward::check_response(call, proxy, &session, forwarded, again);
-            Box::pin(checked).await.map_err(|rejection| (rejection, true))?
-        } else {
-            forwarded.response
-        };
-        if reopened {
-            super::set_cookies::set_last_user(response.headers_mut(), &site.auth, &session);
-        }
-        if let Some(seconds) = session.ends_soon(context.now) {
-            response.headers_mut().insert(EXPIRES_IN, seconds.into());
-        }
-        Ok(response)
+        forward_admitted(call, proxy, request, admitted).await
     }
 
     /// The response of one of the gateway's own routes.
@@ -342,14 +275,6 @@ fn take_body(response: &mut Response<Body>) {
 
 /// Routes read small forms and tokens.
 const MAX_ROUTE_BODY: usize = 64 * 1024;
-
-/// The WebSocket that a request asks for.
-fn wanted(request: &mut Request<ClientBody>) -> Result<WebSocketRequest, Rejection> {
-    if !request.body().is_end_stream() {
-        return Err(FramingError::BodyBeforeSwitch.into());
-    }
-    Ok(WebSocketRequest::of(request))
-}
 
 /// Path and query as Campaign gets them: the canonical path, the query unchanged.
 fn target(raw: &Uri, path: &CanonicalPath<'_>) -> Option<Uri> {

@@ -1,6 +1,7 @@
 //! HTTP: the gate that every request passes, and the gateway's own routes under `/ims/`. Turns outcomes into responses.
 
 mod addresses;
+mod admitted;
 mod auth_challenge;
 mod call;
 mod context;

@@ -32,13 +32,11 @@ pub struct SoapCall {
 /// When the client broke off or was too slow, and when two programs may read the envelope differently.
 pub async fn read(call: Call<'_>, request: &mut Request<ClientBody>) -> Result<Option<SoapCall>, Rejection> {
     let limit = call.snapshot.limits.upload_timeout;
-    let front = match tokio::time::timeout(limit, request.body_mut().read_front(MOST)).await {
-        Ok(front) => front.map_err(ProxyError::from)?,
-        Err(_) => {
-            let reason = format!("the envelope did not arrive within {limit:?}");
-            return Err(ProxyError::Client { reason, stalled: true }.into());
-        }
+    let Ok(front) = tokio::time::timeout(limit, request.body_mut().read_front(MOST)).await else {
+        let reason = format!("the envelope did not arrive within {limit:?}");
+        return Err(ProxyError::Client { reason, stalled: true }.into());
     };
+    let front = front.map_err(ProxyError::from)?;
     match Envelope::read(&front.bytes, front.is_complete) {
         Ok(envelope) => Ok(Some(SoapCall { envelope, bytes: front.bytes })),
         Err(EnvelopeError::NotSoap) => Ok(None),

@@ -29,9 +29,9 @@ pub async fn respond(
     if envelope.method != LOGON || site.instance.campaign.console_password == ConsolePasswordMode::Off {
         return Ok(None);
     }
-    let login = envelope.parameter(&soap.bytes, 1);
+    let name = envelope.parameter(&soap.bytes, 1);
     let password = envelope.parameter(&soap.bytes, 2).into();
-    let logon = ConsoleLogon { login: &login, password: &password, build: envelope.client_build };
+    let logon = ConsoleLogon { login: &name, password: &password, build: envelope.client_build };
     let outcome = site.auth.console_logon(call.auth_request(headers), logon).await?;
     Ok(Some(match outcome {
         Outcome::SignedIn(envelope) => fault(StatusCode::OK, &envelope),

@@ -128,7 +128,7 @@ fn check_header(headers: &mut HeaderMap, holder: TokenHolder<'_>, checked: &mut 
             headers.insert(SECURITY_TOKEN, header_text(&token));
         }
         Verdict::Keep | Verdict::Refuse => {
-            checked.wrong_security_token |= holder.is_wrong_security_token(sent)
+            checked.wrong_security_token |= holder.is_wrong_security_token(sent);
         }
     }
 }

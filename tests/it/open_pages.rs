@@ -89,7 +89,7 @@ fn upload_hash(body: &str, world: &World, (session, security): (&str, &str)) -> 
     let now = world.campaign.sessions().pop().unwrap();
     let body = body.replace(session, &now.session_token).replace(security, &now.security_token);
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[tokio::test]

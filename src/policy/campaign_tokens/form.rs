@@ -56,17 +56,15 @@ impl FormScanner {
                     }
                     rest.get(1..).unwrap_or_default()
                 }
-                State::Skip => match memchr2(b'&', b';', piece) {
-                    Some(end) => {
-                        emit(&mut output, &piece[..=end]);
-                        self.0 = State::default();
-                        &piece[end + 1..]
-                    }
-                    None => {
+                State::Skip => {
+                    let Some(end) = memchr2(b'&', b';', piece) else {
                         emit(&mut output, piece);
-                        &[]
-                    }
-                },
+                        return Ok(());
+                    };
+                    emit(&mut output, &piece[..=end]);
+                    self.0 = State::default();
+                    &piece[end + 1..]
+                }
                 State::Value(_, held) => {
                     let end = memchr2(b'&', b';', piece);
                     let (more, rest) = piece.split_at(end.unwrap_or(piece.len()));

@@ -37,7 +37,8 @@ fn after_name<'t>(mut text: &'t [u8], name: &str) -> Option<&'t [u8]> {
     for wanted in name.bytes() {
         let (letter, rest) = next_letter(text)?;
         text = rest;
-        if !letter.eq_ignore_ascii_case(&wanted) && !(wanted == b'_' && is_read_as_underscore(letter)) {
+        let is_it = letter.eq_ignore_ascii_case(&wanted) || (wanted == b'_' && is_read_as_underscore(letter));
+        if !is_it {
             return None;
         }
     }

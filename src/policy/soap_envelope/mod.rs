@@ -82,7 +82,7 @@ impl Envelope {
                 }
                 Event::End(_) => position.end(start),
                 Event::Text(text) => position.text(&text)?,
-                Event::GeneralRef(name) => position.reference(&name)?,
+                Event::GeneralRef(name) => position::check_reference(&name)?,
                 Event::DocType(_) => return Err(EnvelopeError::Refused("a document type")),
                 Event::Decl(declaration) => encoding::check(&declaration)?,
                 Event::CData(_) | Event::Comment(_) | Event::PI(_) => {}

@@ -175,15 +175,6 @@ impl<'b> Position<'b> {
         Ok(())
     }
 
-    /// A reference: only the five of XML and characters by number. Others need a document type.
-    pub(super) fn reference(&self, name: &str) -> Result<(), EnvelopeError> {
-        if name.starts_with('#') || ["amp", "lt", "gt", "quot", "apos"].contains(&name) {
-            Ok(())
-        } else {
-            Err(EnvelopeError::Refused("an entity"))
-        }
-    }
-
     fn is_logon(&self) -> bool {
         [LOGON, BEARER_LOGON].contains(&self.found.method.as_str())
     }
@@ -205,6 +196,15 @@ impl<'b> Position<'b> {
     /// What was found so far, if it is enough.
     pub(super) fn into_early_result(self) -> Option<Envelope> {
         self.is_enough().then_some(self.found)
+    }
+}
+
+/// A reference: only the five of XML and characters by number. Others need a document type.
+pub(super) fn check_reference(name: &str) -> Result<(), EnvelopeError> {
+    if name.starts_with('#') || ["amp", "lt", "gt", "quot", "apos"].contains(&name) {
+        Ok(())
+    } else {
+        Err(EnvelopeError::Refused("an entity"))
     }
 }
 

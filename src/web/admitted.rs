@@ -1,0 +1,134 @@
+//! A request that may go to Campaign: its tokens are checked, it is forwarded, and the response is looked into.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Request, Response};
+use http_body::Body as _;
+
+use super::call::Call;
+use super::rejection::Rejection;
+use super::saved_form::replay;
+use super::soap_call::SoapCall;
+use super::token_check::{TokenHolder, exchange_again};
+use super::{forward, soap_call, soap_logon, token_check, upstream_request};
+use crate::policy::campaign_tokens::TokenPair;
+use crate::policy::client_kind::is_soap_router;
+use crate::policy::saved_form;
+use crate::proxy::{Body, ClientBody, Proxy, WebSocketRequest};
+use crate::session::LiveSession;
+use crate::wire::fields::EXPIRES_IN;
+use crate::wire::framing::FramingError;
+
+/// A request that may go to Campaign.
+pub struct Admitted {
+    /// Its checked host.
+    pub host: HeaderValue,
+    /// True for a WebSocket handshake.
+    pub websocket: bool,
+    /// The caller's session.
+    pub session: Option<Arc<LiveSession>>,
+    /// The ticket by which a SOAP client named its session.
+    pub ticket: Option<TokenPair>,
+    /// The SOAP call in its body.
+    pub soap: Option<SoapCall>,
+}
+
+impl Admitted {
+    /// Reads the SOAP call in the body. Without a session, finds it by the ticket of the client, or signs a client console in: then the
+    /// response is ready.
+    ///
+    /// # Errors
+    /// When the envelope cannot be read, or the session store does not answer.
+    pub async fn read_soap(
+        &mut self,
+        call: Call<'_>,
+        request: &mut Request<ClientBody>,
+        is_foreign: bool,
+    ) -> Result<Option<Response<Body>>, Rejection> {
+        self.soap = soap_call::read(call, request).await?;
+        if let (Some(soap), None, false) = (&self.soap, &self.session, is_foreign) {
+            let owner = soap.owner(call, request).await?;
+            (self.session, self.ticket) = (owner.session, owner.ticket);
+            if self.session.is_none() {
+                let response = soap_logon::respond(call, request.headers(), soap).await?;
+                return Ok(response.map(|response| response.map(Body::from)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Forwards a request and gives Campaign's response.
+///
+/// # Errors
+/// The rejection, and whether the caller is signed in.
+pub async fn forward_admitted(
+    call: Call<'_>,
+    proxy: &Arc<Proxy>,
+    mut request: Request<ClientBody>,
+    admitted: Admitted,
+) -> Result<Response<Body>, (Rejection, bool)> {
+    let Call { site, context, .. } = call;
+    let Admitted { host, websocket, mut session, ticket, soap } = admitted;
+    // 4. The upstream request, with a Campaign session that has not expired.
+    let expired = session.as_ref().filter(|session| forward::has_expired(session, context.now));
+    let reopened = expired.is_some();
+    if let Some(expired) = expired {
+        let fresh = Box::pin(forward::reopen(call, expired)).await;
+        // A session that ends at this very moment may still be used.
+        session = fresh.map_err(|rejection| (rejection, true))?.or(session);
+    }
+    if let Some(session) = &session
+        && saved_form::may_be_replay(&request)
+    {
+        let replayed = replay::replay_to_end(call.to_owned(), proxy.clone(), request, host, session.clone());
+        return Box::pin(replayed).await.map_err(|rejection| (rejection, true));
+    }
+    let (signed_in, is_soap) = (session.is_some(), is_soap_router(request.uri().path()));
+    let holder = TokenHolder { session: session.as_ref(), ticket: ticket.as_ref() };
+    let mut tokens =
+        token_check::check(call, &mut request, holder).map_err(|rejection| (rejection, signed_in))?;
+    if let Some(soap) = &soap {
+        let in_envelope = soap.check(call, &mut request, holder);
+        tokens = tokens.and(&in_envelope.map_err(|rejection| (rejection, signed_in))?);
+    }
+    let wanted = websocket.then(|| wanted(&mut request)).transpose();
+    let wanted = wanted.map_err(|rejection| (rejection, signed_in))?;
+    let (request, body) = request.into_parts();
+    let mut head = upstream_request::head(call, &request, &host, session.as_deref());
+    if wanted.is_some() {
+        WebSocketRequest::add_fields(head.lines());
+    }
+    let ended = || session.as_ref().map(|session| session.ended.clone());
+    let forwarded = proxy.forward(head, body, wanted, ended, context.quota_user(signed_in)).await;
+    let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
+    let Some(session) = session else { return Ok(forwarded.response) };
+    let mut response = if soap.as_ref().is_some_and(SoapCall::is_logon) {
+        Box::pin(soap_logon::learn(&session, forwarded.response)).await
+    } else if forward::may_report_expired(&forwarded.response, is_soap, &session)
+        && !tokens.has_wrong_security_token()
+    {
+        let again = |fresh: &Arc<LiveSession>| {
+            upstream_request::head(call, &exchange_again(&request, fresh), &host, Some(fresh))
+        };
+        let checked = forward::check_response(call, proxy, &session, forwarded, again);
+        Box::pin(checked).await.map_err(|rejection| (rejection, true))?
+    } else {
+        forwarded.response
+    };
+    if reopened {
+        super::set_cookies::set_last_user(response.headers_mut(), &site.auth, &session);
+    }
+    if let Some(seconds) = session.ends_soon(context.now) {
+        response.headers_mut().insert(EXPIRES_IN, seconds.into());
+    }
+    Ok(response)
+}
+
+/// The WebSocket that a request asks for.
+fn wanted(request: &mut Request<ClientBody>) -> Result<WebSocketRequest, Rejection> {
+    if !request.body().is_end_stream() {
+        return Err(FramingError::BodyBeforeSwitch.into());
+    }
+    Ok(WebSocketRequest::of(request))
+}
