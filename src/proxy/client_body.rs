@@ -115,35 +115,37 @@ impl ClientBody {
                 Some(front) => Some(Ok(Frame::data(front))),
                 None => ready!(self.poll_incoming(cx)),
             };
-            let is_over = self.incoming.is_end_stream() || self.incoming.size_hint().exact() == Some(0);
+            // A chunked body tells its end only by `None` or trailers.
+            let is_last = !matches!(&frame, Some(Ok(frame)) if frame.is_data())
+                || self.incoming.is_end_stream()
+                || self.incoming.size_hint().exact() == Some(0);
             let Some(inspected) = &mut self.inspected else { return Poll::Ready(frame) };
             let Some(filter) = &mut inspected.filter else { return Poll::Ready(frame) };
             let passed = match frame {
-                None => filter.finish().map(Frame::data),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => filter.finish().map(Frame::data),
                 Some(Ok(frame)) => match frame.into_data() {
                     // The last bytes are judged before they are forwarded: with them, the body would be complete.
                     Ok(bytes) => filter.push(bytes).and_then(|bytes| {
-                        let rest = if is_over { filter.finish()? } else { Bytes::new() };
+                        let rest = if is_last { filter.finish()? } else { Bytes::new() };
                         Ok(Frame::data(joined(bytes, rest)))
                     }),
-                    // The end of the body. If the filter still holds bytes, they are forwarded in place of the trailers.
+                    // If the filter still holds bytes, they are forwarded in place of the trailers.
                     Err(trailers) => {
                         filter.finish().map(|rest| if rest.is_empty() { trailers } else { Frame::data(rest) })
                     }
                 },
             };
-            if is_over {
+            if is_last {
                 inspected.filter = None;
             }
             match passed {
-                Ok(frame) if frame.data_ref().is_some_and(Bytes::is_empty) => {
-                    if self.is_end_stream() {
-                        return Poll::Ready(None);
-                    }
-                }
-                Ok(frame) => return Poll::Ready(Some(Ok(frame))),
                 Err(Refused) => return Poll::Ready(Some(Err(UploadError::Refused))),
+                Ok(frame) if !frame.data_ref().is_some_and(Bytes::is_empty) => {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                Ok(_) if is_last => return Poll::Ready(None),
+                Ok(_) => {}
             }
         }
     }

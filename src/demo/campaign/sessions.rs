@@ -24,6 +24,14 @@ pub struct LiveSession {
     pub address: IpAddr,
 }
 
+impl LiveSession {
+    /// The cookie of the session; `Secure` only over HTTPS.
+    pub(super) fn cookie(&self, is_https: bool) -> Option<http::HeaderValue> {
+        let secure = if is_https { "; Secure" } else { "" };
+        format!("__sessiontoken={}; Path=/; HttpOnly{secure}", self.session_token).parse().ok()
+    }
+}
+
 pub(super) struct Sessions {
     clock: Clock,
     timeout: Duration,

@@ -11,7 +11,6 @@ use secrecy::ExposeSecret as _;
 
 use super::Campaign;
 use super::caller::session_expired;
-use super::sessions::LiveSession;
 use super::soap::XSV_350012;
 use super::zones::RequestOrigin;
 use crate::demo::html::{CampaignMessage, page};
@@ -66,7 +65,7 @@ pub(super) async fn logon_page(
     } else {
         found(target)
     };
-    if let Some(cookie) = session_cookie(&session, &origin) {
+    if let Some(cookie) = session.cookie(origin.is_https) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     response
@@ -106,12 +105,6 @@ impl Campaign {
 pub(super) fn to_sign_in(uri: &Uri) -> Response {
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     found(&with_target("/nl/jsp/logon.jsp", target))
-}
-
-/// The cookie of a session; `Secure` only over HTTPS.
-pub(super) fn session_cookie(session: &LiveSession, origin: &RequestOrigin) -> Option<http::HeaderValue> {
-    let secure = if origin.is_https { "; Secure" } else { "" };
-    format!("__sessiontoken={}; Path=/; HttpOnly{secure}", session.session_token).parse().ok()
 }
 
 fn with_target(path: &str, target: &str) -> String {

@@ -14,7 +14,6 @@ use super::caller::{AuthMethod, Caller, XSV_350008};
 use super::envelope::{Call, answer, fault, soap_action};
 use super::faults::LogonRefusal;
 use super::methods;
-use super::sign_in::session_cookie;
 use super::zones::{RequestOrigin, XSV_350013};
 
 pub(super) async fn soap(
@@ -131,7 +130,7 @@ impl Campaign {
         }
         let session = self.sessions.begin(login, groups, origin.address);
         let mut response = answer(action, &methods::logon(self, &session));
-        if let Some(cookie) = session_cookie(&session, origin) {
+        if let Some(cookie) = session.cookie(origin.is_https) {
             response.headers_mut().insert(header::SET_COOKIE, cookie);
         }
         response
