@@ -4,6 +4,8 @@ mod check;
 mod config_file;
 #[cfg(feature = "demo")]
 mod demo;
+mod init;
+mod key;
 mod mask;
 mod output;
 mod serve;
@@ -35,6 +37,8 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Key(args) => key::run(&args),
         Command::Mask(args) => mask::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Schema => {
@@ -82,6 +86,12 @@ enum Command {
     /// Check the configuration and what it names: what stops sign-ins, and how to fix it
     #[command(after_help = check::AFTER_HELP)]
     Check(check::CheckArgs),
+    /// Ask for the fields of the external account, and write a complete configuration
+    #[command(after_help = init::AFTER_HELP)]
+    Init(init::InitArgs),
+    /// Make session key files
+    #[command(after_help = key::AFTER_HELP)]
+    Key(key::KeyArgs),
     /// Try the association mask on configuration names
     #[command(after_help = mask::AFTER_HELP)]
     Mask(mask::MaskArgs),
@@ -104,6 +114,7 @@ enum Command {
 const AFTER_HELP: &str = "\
 Examples:
   imsgate demo                              try it at https://localhost:8443/view/home
+  imsgate init --output /etc/imsgate.toml   write a configuration from questions and answers
   imsgate check --offline                   check the configuration
   imsgate serve --config /etc/imsgate.toml  run the gateway
   imsgate mask 'Campaign - acme - delivery' show the Campaign group of this name

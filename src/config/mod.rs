@@ -6,6 +6,7 @@
 
 mod account_rules;
 mod address;
+mod answer;
 mod campaign;
 mod check;
 mod defaults;
@@ -37,6 +38,7 @@ mod values;
 mod tests;
 
 pub use address::{ListenAddress, UpstreamAddress};
+pub use answer::check_answer;
 pub use campaign::{
     Campaign, CheckMode, ClientIdentity, ConsolePasswordMode, ForeignTokens, HealthCheck, HealthSettings,
     PoolLimits, SessionMode,

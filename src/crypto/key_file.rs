@@ -21,6 +21,9 @@ pub enum KeyFileError {
     /// The file does not exist.
     #[error("there is no key file {0}; make one: {make}", make = make_command(.0))]
     Missing(PathBuf),
+    /// The file exists, and a new one was asked for.
+    #[error("the key file {0} exists and stays as it is; name another file")]
+    Exists(PathBuf),
     /// The file cannot be created.
     #[error("cannot create the key file {0}: {1}; the gateway's user must be able to write to its folder")]
     Create(PathBuf, io::Error),
@@ -60,6 +63,18 @@ impl KeyRing {
         Self::new(keys).ok_or_else(|| KeyFileError::Empty(path.into()))
     }
 
+    /// Creates a file with one new key and mode 0600.
+    ///
+    /// # Errors
+    /// Also when the file exists: it is never replaced.
+    pub fn create(path: &Path) -> Result<(), KeyFileError> {
+        match create(path) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(KeyFileError::Exists(path.into())),
+            Err(error) => Err(KeyFileError::Create(path.into(), error)),
+        }
+    }
+
     /// Reads the keys in `path`. If the file does not exist, first creates it with one new key and mode 0600, and returns true.
     pub fn read_or_create(path: &Path) -> Result<(Self, bool), KeyFileError> {
         match Self::read(path) {
@@ -96,8 +111,7 @@ fn create(path: &Path) -> io::Result<bool> {
 
 /// A shell command that makes a key file.
 fn make_command(path: &Path) -> String {
-    let path = path.display();
-    format!("(umask 077; head -c 32 /dev/urandom | base64 > {path})")
+    format!("imsgate key new {}", path.display())
 }
 
 #[cfg(test)]
@@ -156,7 +170,10 @@ mod tests {
         let path = directory.path().join("key");
         let key = STANDARD.encode([7; 32]);
         let missing = KeyRing::read(&path).unwrap_err().to_string();
-        assert!(missing.contains("there is no key file") && missing.contains("umask 077"), "{missing}");
+        assert!(
+            missing.contains("there is no key file") && missing.contains("imsgate key new "),
+            "{missing}"
+        );
         for (text, mode, says) in [
             (key.as_str(), 0o644, "chmod 600"),
             (&key, 0o660, "mode 660"),

@@ -7,7 +7,7 @@ mod registration;
 
 use super::report::Item;
 use crate::clock::Clock;
-use crate::config::Loaded;
+use crate::config::{Config, Loaded, Places};
 
 /// Asks IMS and each Campaign server.
 pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
@@ -20,7 +20,36 @@ pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
     };
     runtime.block_on(async {
         let mut items = discovery::check(&loaded.config.instance, &loaded.places, clock).await;
+        items.push(resolution(&loaded.config, &loaded.places).await);
         items.extend(campaign::check(&loaded.config.instance, &loaded.places).await);
         items
     })
+}
+
+/// Whether this machine finds the callback server by name, as the machines of people must.
+async fn resolution(config: &Config, places: &Places) -> Item {
+    const KEY: &str = "ims.callback_server";
+    let url = &config.instance.ims.callback_server;
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or(443);
+    let found = tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await;
+    let item = match found.map(|found| found.map(|address| address.ip().to_string()).collect::<Vec<_>>()) {
+        Ok(mut addresses) if !addresses.is_empty() => {
+            addresses.dedup();
+            addresses.truncate(4);
+            Item::ok(places, KEY, format!("{host} is {} here", addresses.join(", ")))
+        }
+        other => {
+            let reason = other.err().map_or_else(String::new, |error| format!(": {error}"));
+            Item::warning(
+                places,
+                KEY,
+                format!("this machine finds no address for {host}{reason}"),
+                format!(
+                    "add {host} to DNS; if only this machine cannot resolve it, people can sign in all the same"
+                ),
+            )
+        }
+    };
+    item.named("dns.callback_server")
 }

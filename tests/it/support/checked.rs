@@ -1,13 +1,17 @@
 //! `imsgate check` as a command, with simulators of IMS and Campaign in the process of the test.
 
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator};
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
 use imsgate::demo::{self, CLIENT_ID, ORGANIZATION_ID, TENANT};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use super::{Browser, wire};
 
 /// A configuration that fits its simulators.
 pub struct Checked {
@@ -16,6 +20,17 @@ pub struct Checked {
     /// The port of `listen.https`; free.
     pub port: u16,
     folder: TempDir,
+    trust: wire::Trust,
+}
+
+/// `imsgate serve` with this configuration; ended when dropped.
+pub struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// One finding of `imsgate check --json`.
@@ -61,7 +76,7 @@ impl Checked {
         let campaign = CampaignSimulator::start(options).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (certificate, key) = demo::certificate(&["localhost"]);
-        std::fs::write(folder.path().join("cert.pem"), certificate).unwrap();
+        std::fs::write(folder.path().join("cert.pem"), &certificate).unwrap();
         super::write_secret(&folder.path().join("key.pem"), &key);
         let config = format!(
             "[ims]\nserver = \"{ims}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = \"demo-client-secret\"\n\
@@ -77,7 +92,7 @@ impl Checked {
             campaign = campaign.url(),
         );
         super::write_secret(&folder.path().join("imsgate.toml"), &config);
-        Self { ims, campaign, port, folder }
+        Self { ims, campaign, port, folder, trust: wire::trust(&certificate) }
     }
 
     /// As [`start`](Self::start), without changes.
@@ -98,15 +113,53 @@ impl Checked {
         std::fs::write(path, text.replace(old, new)).unwrap();
     }
 
+    /// A browser for the gateway of this configuration.
+    pub fn browser(&self) -> Browser {
+        Browser::new(format!("https://localhost:{}", self.port), self.trust.clone())
+    }
+
+    /// Starts the gateway, and waits until people can sign in.
+    pub async fn serve(&self) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imsgate"));
+        let log = std::fs::File::create(self.path("log")).unwrap();
+        command
+            .args(["serve", "imsgate.toml"])
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stderr(log);
+        let running = Running(command.spawn().unwrap());
+        let begun = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err()
+            || self.browser().get("/ims/health/sign-in").await.status != http::StatusCode::OK
+        {
+            let log = std::fs::read_to_string(self.path("log")).unwrap();
+            assert!(begun.elapsed() < Duration::from_mins(1), "{log}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        running
+    }
+
     /// Runs `imsgate` in the folder of the configuration.
     pub async fn run(&self, words: &[&str]) -> (Option<i32>, String, String) {
+        self.run_with(words, "").await
+    }
+
+    /// The same with this text as standard input.
+    pub async fn run_with(&self, words: &[&str], input: &str) -> (Option<i32>, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_imsgate"));
-        command.args(words).current_dir(self.folder.path()).stdin(Stdio::null()).env_remove("IMSGATE_CONFIG");
+        command.args(words).current_dir(self.folder.path()).env_remove("IMSGATE_CONFIG");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for variable in ["HTTPS_PROXY", "https_proxy"] {
             command.env_remove(variable);
         }
-        let Output { status, stdout, stderr } =
-            tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let input = input.to_owned();
+        let run = move || {
+            let mut child = command.spawn().unwrap();
+            // A command that does not read its input closes the pipe.
+            let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+            child.wait_with_output().unwrap()
+        };
+        let Output { status, stdout, stderr } = tokio::task::spawn_blocking(run).await.unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (status.code(), text(stdout), text(stderr))
     }

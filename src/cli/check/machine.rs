@@ -1,0 +1,145 @@
+//! This machine: whether the gateway can listen, and whether its user can read and write its files.
+
+mod listen;
+
+use std::path::{Path, PathBuf};
+
+use super::account::{Account, Wish};
+use super::report::Item;
+use crate::config::{Config, Places, Store};
+
+/// Findings about sockets and files, for this user. `is_given`: the command line names the user.
+pub(super) fn check(
+    config: &Config,
+    places: &Places,
+    file: &Path,
+    user: &Account,
+    is_given: bool,
+) -> Vec<Item> {
+    let mut items = listen::check(config, places, user);
+    items.extend(files(config, places, file, user, is_given));
+    items
+}
+
+fn files(config: &Config, places: &Places, file: &Path, user: &Account, is_given: bool) -> Vec<Item> {
+    if user.is_root() && !is_given {
+        let mut item = Item::not_checked(
+            places,
+            FILES,
+            "this check runs as root, who may read and write everything",
+            "name the user that runs the service: imsgate check --user imsgate",
+        );
+        item.place.clear();
+        return vec![item];
+    }
+    let read = readable(config, file);
+    let write = writable(config);
+    let mut items = Vec::new();
+    for (key, path) in &read {
+        // A missing file is a finding of its own.
+        if path.exists()
+            || std::fs::symlink_metadata(path)
+                .is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound)
+        {
+            items.extend(user.check(path, &[Wish::Read]).err().map(|(at, why)| {
+                let message = format!("{} cannot be read: {}: {why}", path.display(), at.display());
+                Item::error(places, key, message, fix(&at, &user.name, path, "r"))
+            }));
+        }
+    }
+    for (key, path) in &write {
+        items.extend(unwritable(user, path).map(|(at, why)| {
+            let message = format!("{} cannot be written: {}: {why}", path.display(), at.display());
+            Item::error(places, key, message, fix(&at, &user.name, path, "w"))
+        }));
+    }
+    if items.is_empty() {
+        let message = format!(
+            "user {} can read {} files and write {}; access control lists and security modules are not considered",
+            user.name,
+            read.len(),
+            write.len()
+        );
+        let mut item = Item::ok(places, FILES, message);
+        item.place.clear();
+        items.push(item);
+    }
+    items.into_iter().map(|item| item.named(FILES)).collect()
+}
+
+fn fix(at: &Path, user: &str, path: &Path, kind: &str) -> String {
+    if !at.exists() {
+        return format!("mkdir -p {0} && chown {user} {0}", at.display());
+    }
+    if at == path || kind == "w" {
+        return format!("chown {user} {}", at.display());
+    }
+    format!("chmod a+x {}", at.display())
+}
+
+/// The files that the gateway reads, each with its key.
+fn readable(config: &Config, file: &Path) -> Vec<(String, PathBuf)> {
+    let campaign = &config.instance.campaign;
+    let mut files = vec![
+        ("configuration".to_owned(), file.to_owned()),
+        ("listen.certificate".to_owned(), config.listen.certificate.clone()),
+        ("listen.private_key".to_owned(), config.listen.private_key.clone()),
+    ];
+    let mut add = |key: &str, path: Option<&PathBuf>| {
+        files.extend(path.map(|path| (key.to_owned(), path.clone())));
+    };
+    add("ims.ca_file", config.instance.ims.ca_file.as_ref());
+    add("campaign.ca_file", campaign.ca_file.as_ref());
+    add(
+        "campaign.client_certificate",
+        campaign.client_identity.as_ref().map(|identity| &identity.certificate),
+    );
+    add("campaign.client_key", campaign.client_identity.as_ref().map(|identity| &identity.key));
+    match &config.session.store {
+        Store::Memory { .. } => {}
+        Store::Embedded { key_file, .. } => add("session.key_file", Some(key_file)),
+        Store::Redis { ca_file, key_file, .. } => {
+            add("session.redis_ca_file", ca_file.as_ref());
+            add("session.key_file", Some(key_file));
+        }
+    }
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let table: toml::Table = toml::from_str(&text).unwrap_or_default();
+    for (section, values) in &table {
+        let names = ["client_secret_file", "proxy_file", "redis_url_file", "forward_auth_secret_file"];
+        let values = names.iter().filter_map(|name| Some((*name, values.get(name)?.as_str()?)));
+        files.extend(values.map(|(name, path)| (format!("{section}.{name}"), PathBuf::from(path))));
+    }
+    files
+}
+
+/// The files that the gateway makes or changes, each with its key.
+fn writable(config: &Config) -> Vec<(&'static str, PathBuf)> {
+    let mut files = Vec::new();
+    if let Store::Embedded { path, key_file } = &config.session.store {
+        files.push(("session.path", path.clone()));
+        if !key_file.exists() {
+            files.push(("session.key_file", key_file.clone()));
+        }
+    }
+    files.extend(config.log.audit_file.clone().map(|path| ("log.audit_file", path)));
+    files.extend(config.log.access_file.clone().map(|path| ("log.access_file", path)));
+    files
+}
+
+/// Why the user cannot make or change a file.
+fn unwritable(user: &Account, path: &Path) -> Option<(PathBuf, String)> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if absolute.exists() {
+        return user.check(&absolute, &[Wish::Write]).err();
+    }
+    let folder = absolute.parent().unwrap_or(&absolute);
+    let wishes = [Wish::Write, Wish::Search];
+    if folder.exists() {
+        return user.check(folder, &wishes).err();
+    }
+    // The gateway makes one missing folder for its sessions.
+    folder.parent().and_then(|above| user.check(above, &wishes).err())
+}
+
+const FILES: &str = "files";

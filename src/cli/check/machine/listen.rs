@@ -1,0 +1,136 @@
+//! Whether the gateway's addresses are free, or used by the gateway itself.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode};
+use rustls::pki_types::ServerName;
+
+use super::super::account::{Account, Wish};
+use super::super::report::Item;
+use crate::config::{Config, ListenAddress, Places};
+use crate::http_client::{Dialer, Endpoint, Target, tls_config};
+
+/// Findings about every address of `[listen]`.
+pub(super) fn check(config: &Config, places: &Places, user: &Account) -> Vec<Item> {
+    let mut items = Vec::new();
+    // Who holds the HTTPS port holds the others.
+    let mut is_running = false;
+    for address in &config.listen.https {
+        items.push(match address {
+            ListenAddress::Tcp(address) => {
+                let is_ours = |address| {
+                    is_running |= answers(config, address);
+                    is_running
+                };
+                port(places, "listen.https", *address, user, is_ours)
+            }
+            ListenAddress::Unix(path) => socket(places, path, user),
+            ListenAddress::Systemd(_) => {
+                Item::not_checked(places, "listen.https", "systemd opens this socket", "")
+            }
+        });
+    }
+    for address in &config.listen.http_redirect {
+        items.push(port(places, "listen.http_redirect", *address, user, |_| is_running));
+    }
+    if let Some(address) = config.listen.admin {
+        items.push(port(places, "listen.admin", address, user, |_| is_running));
+    }
+    items
+}
+
+fn port(
+    places: &Places,
+    key: &str,
+    address: SocketAddr,
+    user: &Account,
+    is_ours: impl FnOnce(SocketAddr) -> bool,
+) -> Item {
+    let privileged = format!(
+        "add AmbientCapabilities=CAP_NET_BIND_SERVICE to the unit of the service, or use a port from {} on",
+        first_free_port()
+    );
+    let error = match TcpListener::bind(address) {
+        Ok(_) if address.port() != 0 && address.port() < first_free_port() && !user.is_root() => {
+            let message = format!("{address} is free, but user {} needs a capability for it", user.name);
+            return Item::warning(places, key, message, privileged);
+        }
+        Ok(_) => return Item::ok(places, key, format!("{address} is free")),
+        Err(error) => error,
+    };
+    match error.kind() {
+        io::ErrorKind::AddrInUse if is_ours(address) => {
+            Item::ok(places, key, format!("{address} is in use by a running imsgate"))
+        }
+        io::ErrorKind::AddrInUse => Item::error(
+            places,
+            key,
+            format!("{address} is in use by another program"),
+            format!(
+                "stop that program (`ss -ltnp 'sport = :{}'` names it), or write another address",
+                address.port()
+            ),
+        ),
+        io::ErrorKind::AddrNotAvailable => Item::error(
+            places,
+            key,
+            format!("this machine has no address {}", address.ip()),
+            "write an address of this machine, or 0.0.0.0 for all",
+        ),
+        io::ErrorKind::PermissionDenied => {
+            Item::error(places, key, format!("user {} may not listen on {address}", user.name), privileged)
+        }
+        _ => {
+            Item::error(places, key, format!("cannot listen on {address}: {error}"), "write another address")
+        }
+    }
+}
+
+fn socket(places: &Places, path: &Path, user: &Account) -> Item {
+    const KEY: &str = "listen.https";
+    let folder = path.parent().unwrap_or(path);
+    match user.check(folder, &[Wish::Write, Wish::Search]) {
+        Ok(()) => Item::ok(places, KEY, format!("{} can be made", path.display())),
+        Err((at, why)) => Item::error(
+            places,
+            KEY,
+            format!("the socket {} cannot be made: {}: {why}", path.display(), at.display()),
+            "write RuntimeDirectory= in the unit of the service, or name another folder",
+        ),
+    }
+}
+
+/// The lowest port that needs no capability.
+fn first_free_port() -> u16 {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(1024)
+}
+
+/// True if the gateway of this configuration answers there.
+fn answers(config: &Config, address: SocketAddr) -> bool {
+    let ask = async {
+        let host = config.instance.ims.callback_server.host_str().unwrap_or_default().to_owned();
+        let here = match address.ip() {
+            ip if !ip.is_unspecified() => ip,
+            ip if ip.is_ipv4() => std::net::Ipv4Addr::LOCALHOST.into(),
+            _ => std::net::Ipv6Addr::LOCALHOST.into(),
+        };
+        // The gateway's own certificate is trusted, whoever issued it.
+        let tls = Arc::new(tls_config(Some(&config.listen.certificate), None).ok()?);
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).ok()?;
+        let dialer = Dialer::new(Target::Tcp(here.to_string(), address.port()), WAIT).with_tls(tls, name);
+        let endpoint = Endpoint::new("the gateway", HeaderValue::from_str(&host).ok()?, dialer);
+        let request = Request::get("/ims/health/live").body(Bytes::new()).ok()?;
+        let answer = endpoint.send(request, WAIT).await.ok()?;
+        Some(answer.status() == StatusCode::OK && answer.body().as_ref() == b"ok\n")
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.is_ok_and(|runtime| runtime.block_on(ask) == Some(true))
+}
+
+const WAIT: Duration = Duration::from_secs(3);

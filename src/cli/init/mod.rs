@@ -1,0 +1,79 @@
+//! `imsgate init`: asks for the fields of the external account, checks each answer, and writes a complete configuration.
+
+mod files;
+mod prompt;
+mod questions;
+mod template;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use self::files::Files;
+use self::prompt::Prompt;
+use super::output::{err, out};
+use super::{STOPS_LOGINS, UNUSABLE, check};
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// The configuration file to write; secrets and the session key are written beside it
+    #[arg(short, long, value_name = "FILE", default_value = "imsgate.toml")]
+    output: PathBuf,
+    /// Replace an existing configuration and its secrets; a session key is never replaced
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) const AFTER_HELP: &str = "\
+Examples:
+  imsgate init --output /etc/imsgate/imsgate.toml
+  imsgate init --output imsgate.toml < answers.txt   one answer a line; an empty line takes the default
+
+Exit codes: 0 written and usable, 1 written but `imsgate check --offline` finds an error, 2 nothing written";
+
+pub(super) fn run(args: &InitArgs) -> ExitCode {
+    match ask_and_write(args) {
+        Ok(files) => finish(&files),
+        Err(error) => {
+            err(&format!("imsgate init: {error}\nNothing was written.\n"));
+            ExitCode::from(UNUSABLE)
+        }
+    }
+}
+
+fn ask_and_write(args: &InitArgs) -> io::Result<Files> {
+    let files = Files::beside(&args.output, args.force)?;
+    let mut prompt = Prompt::of_stdin();
+    out(&format!(
+        "The fields are those of the external account (Administration > Platform > External accounts), then this machine's.\n\
+         [text in brackets] is the answer if you press Enter. {} is written at the end.\n\n",
+        files.config.display()
+    ));
+    let answers = questions::ask(&mut prompt, &files.session_file())?;
+    files.write(&answers)?;
+    Ok(files)
+}
+
+/// Reports what was written and what `imsgate check --offline` finds in it.
+fn finish(files: &Files) -> ExitCode {
+    let config = files.config.display();
+    out(&format!("\n{}", files.written()));
+    let (problems, redirect) = check::problems(&files.config);
+    out(&problems.text);
+    out(&format!(
+        "\nNext:\n\
+         \x20 1. Ask Adobe to register {redirect} as a redirect URI of the client.\n\
+         \x20 2. Give the files to the user that runs the service: chown imsgate {}\n\
+         \x20 3. imsgate check --config {config} --user imsgate\n\
+         \x20 4. imsgate serve --config {config}\n",
+        files.all()
+    ));
+    if problems.has_errors { STOPS_LOGINS.into() } else { ExitCode::SUCCESS }
+}
+
+/// An absolute path, because relative ones start at the working directory of the gateway.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

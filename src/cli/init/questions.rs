@@ -1,0 +1,253 @@
+//! The questions: what is asked, its default, and how an answer is checked.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use toml::Value;
+
+use super::absolute;
+use super::prompt::Prompt;
+use crate::cli::output::{out, paint, visible};
+use crate::config::check_answer;
+use crate::policy::mask::Mask;
+use crate::{files, server};
+
+/// Every answer.
+pub(super) struct Answers {
+    /// Keys with their values, in the order of the questions.
+    pub(super) values: Vec<(&'static str, Value)>,
+    pub(super) client_secret: SecretString,
+}
+
+/// One question.
+struct Question {
+    key: &'static str,
+    /// The label on the form of the external account, or what it is.
+    label: &'static str,
+    help: &'static str,
+    default: Option<&'static str>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    /// An empty answer leaves the key out.
+    Optional,
+    Secret,
+    Certificate,
+    PrivateKey,
+    SessionFile,
+}
+
+/// Asks every question until its answer is right. `session_file` is the usual one.
+///
+/// # Errors
+/// When the input ends.
+pub(super) fn ask(prompt: &mut Prompt, session_file: &str) -> io::Result<Answers> {
+    let mut answers = Answers { values: Vec::new(), client_secret: SecretString::default() };
+    for question in QUESTIONS {
+        let default = if question.kind == Kind::SessionFile { Some(session_file) } else { question.default };
+        out(&format!("{}\n   {}\n", paint().bold(question.label), paint().dim(question.help)));
+        let text = line(question, default);
+        loop {
+            let typed = prompt.ask(&text, question.kind == Kind::Secret)?;
+            let typed = typed.trim();
+            let answer = if typed.is_empty() { default.unwrap_or_default() } else { typed };
+            match accept(question, answer, &mut answers) {
+                Ok(()) => break,
+                Err((message, fix)) => {
+                    let fix = if fix.is_empty() { fix } else { format!("\n     fix: {fix}") };
+                    out(&paint().red(&format!("   ✗ {message}{fix}\n")));
+                }
+            }
+        }
+    }
+    Ok(answers)
+}
+
+/// The key and the default.
+fn line(question: &Question, default: Option<&str>) -> String {
+    let default = match (default, question.kind) {
+        (Some(default), _) => format!(" [{default}]"),
+        (None, Kind::Optional) => " [none]".to_owned(),
+        (None, _) => String::new(),
+    };
+    format!("   {}{default}: ", question.key)
+}
+
+/// Checks an answer and keeps it.
+fn accept(question: &Question, answer: &str, answers: &mut Answers) -> Result<(), (String, String)> {
+    let key = question.key;
+    if answer.is_empty() {
+        if question.kind == Kind::Optional {
+            return Ok(());
+        }
+        return Err(("an answer is needed".to_owned(), String::new()));
+    }
+    let is_path = matches!(question.kind, Kind::Certificate | Kind::PrivateKey | Kind::SessionFile);
+    let answer = if is_path { absolute(Path::new(answer)).display().to_string() } else { answer.to_owned() };
+    let value = check_answer(key, &answer)?;
+    match question.kind {
+        Kind::Secret => {
+            answers.client_secret = answer.into();
+            return Ok(());
+        }
+        Kind::Certificate => certificate(Path::new(&answer))?,
+        Kind::PrivateKey => {
+            let certificate = answers.path("listen.certificate");
+            server::server_config(&certificate, Path::new(&answer)).map_err(|error| {
+                (
+                    error.to_string(),
+                    "name the private key of the certificate, readable only by its owner".to_owned(),
+                )
+            })?;
+        }
+        Kind::SessionFile | Kind::Text | Kind::Optional => {}
+    }
+    if key == "ims.association_mask" {
+        explain_mask(&answer);
+    }
+    answers.values.push((key, value));
+    Ok(())
+}
+
+impl Answers {
+    fn path(&self, wanted: &str) -> PathBuf {
+        let found = self.values.iter().find(|(key, _)| *key == wanted);
+        found.and_then(|(_, value)| value.as_str()).unwrap_or_default().into()
+    }
+}
+
+fn certificate(path: &Path) -> Result<(), (String, String)> {
+    let bytes = files::read(path)
+        .map_err(|error| (format!("cannot read {}: {}", path.display(), error.reason()), error.fix()))?;
+    crate::wire::pem::certificates(&bytes).map(drop).map_err(|error| {
+        let fix = "name a PEM file with the certificate chain, the gateway's own certificate first";
+        (format!("{}: {error}", path.display()), fix.to_owned())
+    })
+}
+
+fn explain_mask(text: &str) {
+    let Ok(mask) = Mask::parse(text) else { return };
+    if mask.is_prefix() {
+        out(&format!(
+            "   the name {} gives the Campaign group delivery\n",
+            visible(&format!("{text}delivery"))
+        ));
+    } else if text.contains("(.*)") {
+        let name = text.replace("(.*)", "delivery");
+        if mask.group(&name) == Some("delivery") {
+            out(&format!("   the name {} gives the Campaign group delivery\n", visible(&name)));
+        }
+    }
+}
+
+const QUESTIONS: &[Question] = &[
+    Question {
+        key: "ims.server",
+        label: "IMS server",
+        help: "Base URL of Adobe IMS.",
+        default: Some("https://ims-na1.adobelogin.com"),
+        kind: Kind::Text,
+    },
+    Question {
+        key: "ims.scope",
+        label: "IMS scope",
+        help: "Separated by commas. Adobe must have provisioned each for the client.",
+        default: Some("openid,AdobeID,read_organizations,session,additional_info.projectedProductContext"),
+        kind: Kind::Text,
+    },
+    Question {
+        key: "ims.client_id",
+        label: "IMS client identifier",
+        help: "Issued by Adobe, such as Campaign1.",
+        default: None,
+        kind: Kind::Text,
+    },
+    Question {
+        key: "ims.client_secret",
+        label: "IMS client secret",
+        help: "Issued by Adobe. It is not shown, and goes into a file of its own.",
+        default: None,
+        kind: Kind::Secret,
+    },
+    Question {
+        key: "ims.callback_server",
+        label: "Callback server",
+        help: "The https address of this gateway as people type it, such as https://campaign.example.com.",
+        default: None,
+        kind: Kind::Text,
+    },
+    Question {
+        key: "ims.organization_id",
+        label: "IMS organization ID",
+        help: "24 hexadecimal digits and @AdobeOrg.",
+        default: None,
+        kind: Kind::Text,
+    },
+    Question {
+        key: "ims.association_mask",
+        label: "Association mask",
+        help: "Which part of a configuration name is the Campaign group, such as Campaign - acme - (.*).",
+        default: None,
+        kind: Kind::Text,
+    },
+    Question {
+        key: "ims.product_context",
+        label: "Product context",
+        help: "If the form has it, such as dma_campaign_classic.",
+        default: None,
+        kind: Kind::Optional,
+    },
+    Question {
+        key: "experience_cloud.tenant",
+        label: "Tenant",
+        help: "The name of the Experience Cloud tenant.",
+        default: None,
+        kind: Kind::Optional,
+    },
+    Question {
+        key: "campaign.upstream",
+        label: "Campaign server",
+        help: "Address of the Campaign web server behind this gateway.",
+        default: Some("http://127.0.0.1:8080"),
+        kind: Kind::Text,
+    },
+    Question {
+        key: "campaign.session",
+        label: "Session mode",
+        help: "bearer-logon: a Campaign session for each person (all builds). bearer: the IMS token with each request (8.5.1, 7.4.1, 7.3.5 and newer). headers: identity headers only.",
+        default: Some("bearer-logon"),
+        kind: Kind::Text,
+    },
+    Question {
+        key: "listen.https",
+        label: "Address of the gateway",
+        help: "IP address and port; 0.0.0.0 stands for all addresses of this machine.",
+        default: Some("0.0.0.0:443"),
+        kind: Kind::Text,
+    },
+    Question {
+        key: "listen.certificate",
+        label: "Certificate",
+        help: "PEM file with the chain, the gateway's own certificate first. It must cover the callback server.",
+        default: None,
+        kind: Kind::Certificate,
+    },
+    Question {
+        key: "listen.private_key",
+        label: "Private key of the certificate",
+        help: "PEM file that only its owner can read.",
+        default: None,
+        kind: Kind::PrivateKey,
+    },
+    Question {
+        key: "session.path",
+        label: "Session file",
+        help: "Sessions survive a restart in this file. The gateway makes it.",
+        default: None,
+        kind: Kind::SessionFile,
+    },
+];
