@@ -33,6 +33,9 @@ for (const session of ['bearer-logon', 'bearer']) {
       ofSecurityToken: (options) => ofSecurityToken(world.gateway.url, '@old', options),
     };
 
+    // After signing in again, a client drops its old session token: a token of another session is refused.
+    const renewed = { ...connections, ofSessionToken: connections.ofImsBearerToken };
+
     for (const [name, connect] of Object.entries(connections)) {
       it(`${name} without a session of the gateway gets the session-expired fault`, async () => {
         world.campaign.forget();
@@ -56,7 +59,7 @@ for (const session of ['bearer-logon', 'bearer']) {
         async function refreshClient(client) {
           expirations += 1;
           jar.cookie = await gatewayCookie(world);
-          client.reinit(connections[name](options));
+          client.reinit(renewed[name](options));
           await client.logon();
           return client;
         }
@@ -71,6 +74,25 @@ for (const session of ['bearer-logon', 'bearer']) {
         assert.equal(expirations, 1);
       });
     }
+
+    it('ofUserAndPassword signs in with a console password, works, and signs out', async () => {
+      const browser = world.browser();
+      await browser.signIn(`${world.gateway.url}/view/home`, 'alice');
+      const made = await browser.request(`${world.gateway.url}/ims/me/console-password`, {
+        method: 'POST',
+        headers: { accept: 'application/json', 'sec-fetch-site': 'same-origin' },
+      });
+      const { login, password } = made.json();
+      const connection = ConnectionParameters.ofUserAndPassword(world.gateway.url, login, password, { noStorage: true });
+      const client = await sdk.init(connection);
+      await client.logon();
+      assert.equal(client.isLogged(), true);
+      assert.equal(await client.getOption('XtkDatabaseId'), DATABASE_ID);
+      world.campaign.forget();
+      const again = await sdk.init(ConnectionParameters.ofUserAndPassword(world.gateway.url, login, password, { noStorage: true }));
+      await assert.rejects(again.logon(), /Invalid login or password/);
+      assert.deepEqual(world.campaign.requests, [], 'Campaign never sees the password');
+    });
 
     it('the public health page answers without any session', async () => {
       const client = await sdk.init(ConnectionParameters.ofAnonymousUser(world.gateway.url, { noStorage: true }));

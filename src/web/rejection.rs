@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use super::call::Call;
-use super::responses::{METHODS, fault, json_response};
+use super::responses::{METHODS, fault, json_response, soap_session_expired};
 use crate::auth::IdentifyError;
 use crate::campaign::soap_fault;
 use crate::pages::{Problem, Text};
@@ -46,6 +46,9 @@ pub enum Rejection {
     /// A session token, or a login with its password, that is not of this session.
     #[error("the request holds a session token that is not of its session")]
     ForeignToken,
+    /// A session token in a SOAP call that is not of this session. Its client understands that the session has expired.
+    #[error("the call holds a session token that is not of its session")]
+    StaleToken,
     /// A SOAP envelope that two programs may read differently.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
@@ -142,7 +145,9 @@ impl Rejection {
             Self::Method => Row::new(S::METHOD_NOT_ALLOWED, "method_not_allowed", Text::Method).closing(),
             Self::Denied => Row::new(S::FORBIDDEN, "closed", Text::Closed),
             Self::ForeignOrigin => Row::new(S::FORBIDDEN, "foreign_origin", Text::ForeignOrigin),
-            Self::ForeignToken => Row::new(S::FORBIDDEN, "foreign_token", Text::ForeignToken),
+            Self::ForeignToken | Self::StaleToken => {
+                Row::new(S::FORBIDDEN, "foreign_token", Text::ForeignToken)
+            }
             Self::Envelope(_) => bad(Text::BadEnvelope),
             Self::Limit(limit @ (Limit::Requests | Limit::SignIns)) => {
                 Row::new(S::TOO_MANY_REQUESTS, "too_many_requests", Text::TooMany).limit(*limit)
@@ -218,6 +223,8 @@ impl Rejection {
         }
         let mut response = if context.wants_page {
             Problem::new(status, row.text).page(call.page()).into_response()
+        } else if matches!(self, Self::StaleToken) {
+            soap_session_expired()
         } else if context.wants_fault {
             fault(status, &soap_fault(&format!("imsgate: {code} (request {})", context.id)))
         } else {

@@ -11,10 +11,10 @@ use super::call::Call;
 use super::rejection::Rejection;
 use super::token_check::{Checked, TokenHolder, TokenJudge};
 use crate::auth::TICKET_PREFIX;
-use crate::policy::campaign_tokens::{Judge as _, TokenPair, Verdict};
+use crate::policy::campaign_tokens::{Judge as _, TokenPair, Verdict, account_of};
 use crate::policy::cookies::{self, CAMPAIGN_COOKIE};
-use crate::policy::soap_envelope::{BEARER_LOGON, Envelope, EnvelopeError, LOGON};
-use crate::proxy::{ClientBody, ProxyError};
+use crate::policy::soap_envelope::{BEARER_LOGON, Envelope, EnvelopeError, EnvelopeRest, LOGON};
+use crate::proxy::{BodyFilter, ClientBody, ProxyError, Refused};
 use crate::session::LiveSession;
 
 /// A call that was read.
@@ -38,7 +38,12 @@ pub async fn read(call: Call<'_>, request: &mut Request<ClientBody>) -> Result<O
     };
     let front = front.map_err(ProxyError::from)?;
     match Envelope::read(&front.bytes, front.is_complete) {
-        Ok(envelope) => Ok(Some(SoapCall { envelope, bytes: front.bytes })),
+        Ok(envelope) => {
+            if !front.is_complete {
+                request.body_mut().filter(Box::<RestFilter>::default());
+            }
+            Ok(Some(SoapCall { envelope, bytes: front.bytes }))
+        }
         Err(EnvelopeError::NotSoap) => Ok(None),
         Err(EnvelopeError::Incomplete) => {
             Err(EnvelopeError::Refused("no method and session token in its first 64 kB").into())
@@ -94,6 +99,8 @@ impl SoapCall {
             match judge.judge(place.kind, &place.value) {
                 Verdict::Keep => {}
                 Verdict::Replace(token) => exchanged.push((index, token)),
+                // A token of an earlier sign-in: the client signs in again.
+                Verdict::Refuse if account_of(&place.value).is_none() => return Err(Rejection::StaleToken),
                 Verdict::Refuse => return Err(Rejection::ForeignToken),
             }
         }
@@ -106,6 +113,24 @@ impl SoapCall {
     /// True for a logon, whose response holds new tokens.
     pub fn is_logon(&self) -> bool {
         [LOGON, BEARER_LOGON].contains(&self.envelope.method.as_str())
+    }
+}
+
+/// Watches the rest of a large envelope.
+#[derive(Debug, Default)]
+struct RestFilter(EnvelopeRest);
+
+impl BodyFilter for RestFilter {
+    fn push(&mut self, bytes: Bytes) -> Result<Bytes, Refused> {
+        self.0.push(&bytes).map(|()| bytes).map_err(|_| Refused)
+    }
+
+    fn finish(&mut self) -> Result<Bytes, Refused> {
+        Ok(Bytes::new())
+    }
+
+    fn may_change_length(&self) -> bool {
+        false
     }
 }
 

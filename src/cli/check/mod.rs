@@ -3,6 +3,7 @@
 mod account;
 mod certificate;
 mod files;
+mod foreign_tokens;
 mod machine;
 mod mask;
 mod offline;
@@ -94,6 +95,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
     items.extend(machine::check(&loaded.config, &loaded.places, &file, &user, args.user.is_some()));
     if !args.offline {
         items.extend(online::check(&loaded, &clock));
+        items.extend(foreign_tokens::check(&loaded));
     }
     output::out(&if args.json { report::json(&items) } else { report::table(&items, output::paint()) });
     if report::has_errors(&items) { ExitCode::from(STOPS_LOGINS) } else { ExitCode::SUCCESS }

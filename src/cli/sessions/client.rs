@@ -13,7 +13,7 @@ use crate::http_client::{HttpClient, HttpError, connector};
 use crate::server;
 
 /// A client of one admin listener.
-pub(super) struct Client {
+pub(in crate::cli) struct Client {
     http: HttpClient,
     runtime: Runtime,
     address: SocketAddr,
@@ -21,7 +21,7 @@ pub(super) struct Client {
 
 /// Why a call to the admin listener failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AdminError {
+pub(in crate::cli) enum AdminError {
     #[error("cannot start: {0}")]
     Start(#[from] std::io::Error),
     #[error(
@@ -37,7 +37,7 @@ pub(super) enum AdminError {
 }
 
 impl Client {
-    pub(super) fn new(address: SocketAddr) -> Result<Self, AdminError> {
+    pub(in crate::cli) fn new(address: SocketAddr) -> Result<Self, AdminError> {
         let http = HttpClient::new(connector(None, CONNECT, None)?, DEADLINE);
         Ok(Self { http, runtime: server::control_runtime()?, address })
     }
@@ -59,6 +59,14 @@ impl Client {
         Ok((sessions, answer["next"].as_str().map(str::to_owned)))
     }
 
+    /// Who used session tokens or passwords that are not of their session.
+    pub(in crate::cli) fn foreign_tokens(&self) -> Result<Vec<Value>, AdminError> {
+        match self.request(Method::GET, self.url("foreign-tokens")?)?["uses"].take() {
+            Value::Array(uses) => Ok(uses),
+            _ => Err(AdminError::NotAdmin(self.address)),
+        }
+    }
+
     /// Ends a session. Returns how many sessions ended.
     pub(super) fn revoke(&self, id: &str) -> Result<u64, AdminError> {
         self.ended(&self.call(Method::DELETE, Some(id), &[])?)
@@ -74,15 +82,23 @@ impl Client {
     }
 
     fn call(&self, method: Method, id: Option<&str>, query: &[(&str, &str)]) -> Result<Value, AdminError> {
-        let not_admin = || AdminError::NotAdmin(self.address);
-        let mut url: Url = format!("http://{}/sessions", self.address).parse().map_err(|_| not_admin())?;
+        let mut url = self.url("sessions")?;
         if let (Some(id), Ok(mut path)) = (id, url.path_segments_mut()) {
             path.push(id);
         }
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let request = Request::builder().method(method).uri(url.as_str()).body(Bytes::new());
+        self.request(method, url)
+    }
+
+    fn url(&self, path: &str) -> Result<Url, AdminError> {
+        format!("http://{}/{path}", self.address).parse().map_err(|_| AdminError::NotAdmin(self.address))
+    }
+
+    fn request(&self, method: Method, url: Url) -> Result<Value, AdminError> {
+        let not_admin = || AdminError::NotAdmin(self.address);
+        let request = Request::builder().method(method).uri(String::from(url)).body(Bytes::new());
         let request = request.map_err(|_| not_admin())?;
         let answer = self.runtime.block_on(self.http.send(request));
         let answer: Response<Bytes> = answer.map_err(|error| AdminError::NoAnswer(self.address, error))?;

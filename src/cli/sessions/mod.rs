@@ -13,6 +13,8 @@ use self::client::{AdminError, Client};
 use super::config_file::{ConfigFile, print_errors};
 use super::{UNUSABLE, output};
 
+pub(super) use self::client::Client as AdminClient;
+
 #[derive(Debug, Args)]
 pub(super) struct SessionsArgs {
     #[command(subcommand)]

@@ -5,6 +5,7 @@
 
 mod encoding;
 mod position;
+mod rest;
 
 use std::ops::Range;
 
@@ -14,6 +15,7 @@ use quick_xml::events::Event;
 use self::encoding::ascii_image;
 use self::position::Position;
 pub use self::position::{BEARER_LOGON, LOGON};
+pub use self::rest::EnvelopeRest;
 use super::campaign_tokens::TokenKind;
 
 /// The part of a call that concerns the gateway.
