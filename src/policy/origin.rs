@@ -1,6 +1,6 @@
 //! Determines the origin of the page that sent a request, to refuse cross-site requests with a session.
 
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 
 /// The origin of the page that sent a request, as the browser reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +38,29 @@ pub fn is_same_origin(headers: &HeaderMap, origin: &str) -> bool {
     source(headers, &[origin]) == Source::SameOrigin
 }
 
-/// True when a page of this origin sent the browser here, by Fetch Metadata and `Origin`, or by `Referer` if an older browser sends
-/// neither. False for a typed address.
-pub fn comes_from_own_page(headers: &HeaderMap, origin: &str) -> bool {
-    if headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN) {
-        return is_same_origin(headers, origin);
+/// As [`source`], for the gateway's own addresses: without `Origin` and `Sec-Fetch-Site`, `Referer` decides, which older browsers send
+/// (RFC 9110 §10.1.3). All fields must name the same origin. An empty one, as some proxies leave it, names none.
+pub fn source_or_referrer(headers: &HeaderMap, own: &str) -> Source {
+    let source = source(headers, &[own]);
+    let mut pages = headers.get_all(header::REFERER).iter().filter(|page| !page.is_empty()).peekable();
+    if source != Source::Unknown || pages.peek().is_none() {
+        return source;
     }
-    let page = headers.get(header::REFERER).and_then(|page| page.as_bytes().strip_prefix(origin.as_bytes()));
-    page.is_some_and(|path| path.starts_with(b"/"))
+    let is_own =
+        |page: &HeaderValue| origin_of(page.as_bytes()).is_some_and(|sent| is_equal(sent, own.as_bytes()));
+    if pages.all(is_own) { Source::SameOrigin } else { Source::OtherOrigin }
+}
+
+/// True when a page of this origin sent the browser here. False for a typed address.
+pub fn comes_from_own_page(headers: &HeaderMap, origin: &str) -> bool {
+    source_or_referrer(headers, origin) == Source::SameOrigin
+}
+
+/// The origin of an address: what is in front of its path. Text before `@` stays in it, so that it equals no origin.
+fn origin_of(address: &[u8]) -> Option<&[u8]> {
+    let host = memchr::memmem::find(address, b"://")? + 3;
+    let end = address[host..].iter().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'))?;
+    (address[host + end] == b'/').then_some(&address[..host + end])
 }
 
 /// True for every method except the safe ones (RFC 9110 §9.2.1).
@@ -67,7 +82,6 @@ const HTTPS: &[u8] = b"https://";
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
@@ -147,6 +161,35 @@ mod tests {
             (&[("referer", "https://evil.example/https://campaign.example.com/")], false),
         ] {
             assert_eq!(comes_from_own_page(&headers(pairs), own), expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn without_other_fields_the_referrer_names_the_origin() {
+        use Source::{OtherOrigin, SameOrigin, Unknown};
+        let (referer, page) = ("referer", "https://campaign.example.com/ims/logout");
+        for (pairs, expected) in [
+            (&[][..], Unknown),
+            (&[(referer, "")], Unknown),
+            (&[(referer, page)], SameOrigin),
+            (&[(referer, "HTTPS://Campaign.Example.com:443/?x=//evil.example/")], SameOrigin),
+            (&[(referer, page), (referer, "https://evil.example/")], OtherOrigin),
+            (&[(referer, "https://evil.example/")], OtherOrigin),
+            (&[(referer, "https://evil.example")], OtherOrigin),
+            (&[(referer, "https://sub.campaign.example.com/")], OtherOrigin),
+            (&[(referer, "https://campaign.example.com:8443/")], OtherOrigin),
+            (&[(referer, "http://campaign.example.com/")], OtherOrigin),
+            (&[(referer, "https://campaign.example.com\\@evil.example/")], OtherOrigin),
+            (&[(referer, "https://campaign.example.com?@evil.example/")], OtherOrigin),
+            (&[(referer, "//campaign.example.com/")], OtherOrigin),
+            (&[(referer, "/ims/logout")], OtherOrigin),
+            (&[(referer, "about:blank")], OtherOrigin),
+            (&[(referer, "android-app://com.example.mail/")], OtherOrigin),
+            (&[(referer, "null")], OtherOrigin),
+            (&[("origin", OWN), (referer, "https://evil.example/")], SameOrigin),
+            (&[("sec-fetch-site", "cross-site"), (referer, page)], OtherOrigin),
+        ] {
+            assert_eq!(source_or_referrer(&headers(pairs), OWN), expected, "{pairs:?}");
         }
     }
 

@@ -73,6 +73,9 @@ async fn a_page_of_another_site_cannot_sign_anybody_out() {
         &[("sec-fetch-site", "same-site")],
         &[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example.com")],
         &[("sec-fetch-site", "cross-site"), ("origin", &world.origin)],
+        // Older browsers send neither, but name the page.
+        &[("referer", "https://evil.example.com/sign-out.html")],
+        &[("referer", "https://evil.example.com")],
     ] {
         let mut request = Request::post("/ims/logout").header("accept", "text/html");
         for (name, value) in headers {

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::auth::Extent;
 use crate::pages;
-use crate::policy::origin::{Source, source};
+use crate::policy::origin::{Source, source_or_referrer};
 use crate::web::addresses::SIGNED_OUT;
 use crate::web::call::{Call, OwnedCall};
 use crate::web::rejection::{Rejection, reject};
@@ -42,7 +42,7 @@ pub async fn signed_out(Extension(call): Extension<OwnedCall>) -> Response {
 
 async fn sign_out(call: Call<'_>, headers: &HeaderMap, extent: Extent) -> Response {
     let auth = &call.site.auth;
-    if source(headers, &[&auth.origin]) == Source::OtherOrigin {
+    if source_or_referrer(headers, &auth.origin) == Source::OtherOrigin {
         return reject(call, Rejection::ForeignOrigin, true);
     }
     match auth.sign_out(call.auth_request(headers), extent).await {
