@@ -1,14 +1,15 @@
 //! Public paths and denied paths, checked in all readings of a path (see `policy::readings`).
 
+mod denied;
 mod explain;
 mod pattern;
 
+pub use denied::is_denied;
 pub use explain::PathRule;
 pub use pattern::PatternError;
 
-use super::path::unicode::ascii_only;
 use super::path::{CanonicalPath, is_plain};
-use super::readings::{Readings, cut_path_info, decode, decode_wide, fold, shorten_names};
+use super::readings::{Readings, cut_path_info};
 use pattern::Pattern;
 use serde::Deserialize;
 
@@ -68,74 +69,6 @@ impl PublicPaths {
     }
 }
 
-/// True when `path` is denied to all clients, with or without a session: some program could read it as `*ooconv.jsp*` or
-/// `/res/*.jsp*`, in any letter case.
-pub fn is_denied(path: &str) -> bool {
-    // Runs for every request. Both patterns hold `.jsp`. Its dot is in the path, is encoded, or comes from a character outside ASCII.
-    if memchr::memchr2(b'.', b'%', path.as_bytes()).is_none() && path.is_ascii() {
-        return false;
-    }
-    if is_plain(path) {
-        return holds_jsp(path.as_bytes()) && is_denied_reading(path.as_bytes());
-    }
-    let may_hold_jsp = |text: &[u8]| holds_jsp(text) || holds_jsp(&as_ascii(text));
-    may_hold_jsp(&last_reading(path)) && Readings::of(path).any(is_denied_reading)
-}
-
-/// The fully decoded path. If it does not hold `.jsp`, no reading does: the steps of programs decode, or cut the end of a segment or of
-/// the path, but never create these characters otherwise.
-fn last_reading(path: &str) -> Vec<u8> {
-    let mut text = path.as_bytes().to_vec();
-    for _ in 0..DECODINGS {
-        for step in [decode_wide, decode, fold] {
-            text = step(&text).unwrap_or(text);
-        }
-    }
-    text
-}
-
-/// One more than any program does.
-const DECODINGS: usize = 3;
-
-fn holds_jsp(text: &[u8]) -> bool {
-    text.windows(4).any(|window| window.eq_ignore_ascii_case(b".jsp"))
-}
-
-/// True when a reading is denied: as it is, reduced to ASCII, or as a short name of Windows.
-fn is_denied_reading(reading: &[u8]) -> bool {
-    let is_named = |text: &[u8]| {
-        let below_res = text.len() > UPLOADS.len() && text[..UPLOADS.len()].eq_ignore_ascii_case(UPLOADS);
-        (below_res && holds_jsp(&text[UPLOADS.len()..]))
-            || text.windows(CONVERTER.len()).any(|window| window.eq_ignore_ascii_case(CONVERTER))
-    };
-    let is_named_in_ascii =
-        |text: Vec<u8>| is_named(&text) || shorten_names(&text).is_some_and(|short| is_named(&short));
-    is_named(reading)
-        || (!reading.is_ascii() && is_named_in_ascii(as_ascii(reading)))
-        || (reading.contains(&b'~') && is_named(&without_numbers(reading)))
-}
-
-fn as_ascii(reading: &[u8]) -> Vec<u8> {
-    ascii_only(&String::from_utf8_lossy(reading)).into_bytes()
-}
-
-/// Removes the numbers of Windows short names (`OOCONV~1.JSP`).
-fn without_numbers(reading: &[u8]) -> Vec<u8> {
-    let mut parts = reading.split(|&byte| byte == b'~');
-    let mut text = parts.next().unwrap_or_default().to_vec();
-    for part in parts {
-        let digits = part.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        text.extend(&part[digits..]);
-    }
-    text
-}
-
-/// The folder of uploaded assets.
-const UPLOADS: &[u8] = b"/res/";
-
-/// The script that converts documents.
-const CONVERTER: &[u8] = b"ooconv.jsp";
-
 /// The paths that Campaign's own security zones leave open.
 pub const DEFAULT_CAMPAIGN: &[&str] = &[
     "/r/*",
@@ -166,6 +99,7 @@ pub const DEFAULT_CAMPAIGN: &[&str] = &[
 mod tests {
     use proptest::prelude::*;
 
+    use super::denied::is_denied_reading;
     use super::*;
 
     #[test]
@@ -291,6 +225,15 @@ mod tests {
             "/res%20%E2%80%8B/x.jsp",
             "/r\u{e9}s/x.jsp",
             "/res/x%25u002ejsp",
+            "/res/x.jssp",
+            "/res/a/B.JSSP",
+            "/res/x.jssp/y.png",
+            "/res/x%2ejssp",
+            "/res/x.jss%70",
+            "/res/x.js\u{200b}sp",
+            "/res./x.jssp",
+            "/res/acme/DELIVE~1.JSS",
+            "/res/sc.jssp",
             "/nl/jsp/OOCONV~1.JSP",
             "/nl/jsp/ooconv.jsp%3fx",
         ] {
@@ -301,6 +244,9 @@ mod tests {
             "/",
             "/res/x.js",
             "/res/jsp",
+            "/res/jssp",
+            "/res/x.js%20sp",
+            "/nms/x.jssp",
             "/nl/jsp/m.jsp",
             "/res",
             "/x/res/y.jsp",

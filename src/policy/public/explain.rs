@@ -1,7 +1,8 @@
 //! Why a path is denied, public or needs a session, for operators. The decisions themselves are [`is_denied`] and
 //! [`PublicPaths::is_public`]; tests compare the two.
 
-use super::{PublicPaths, is_denied, is_denied_reading};
+use super::denied::is_denied_reading;
+use super::{PublicPaths, is_denied};
 use crate::policy::path::{CanonicalPath, is_plain};
 use crate::policy::readings::{Readings, cut_path_info};
 
