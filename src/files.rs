@@ -71,6 +71,13 @@ pub fn check_private(path: &Path) -> Result<(), FileError> {
     }
 }
 
+/// The permissions of a log file, if other users have access to it or its group can change it. Log lines have names and addresses of
+/// people. `None` for a file that does not exist yet, and for pipes and devices.
+pub fn open_log(path: &Path) -> Option<u32> {
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some(metadata.permissions().mode() & 0o777).filter(|mode| mode & OPEN != 0)
+}
+
 fn read_whole(path: &Path) -> Result<Vec<u8>, FileProblem> {
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {

@@ -88,7 +88,30 @@ pub fn read(
             shown: None,
         });
     }
+    warn_of_open_logs(&mut loaded);
     Ok(loaded)
+}
+
+/// Adds a warning for each log file that exists and that other users can read or change. A new one is created with mode 640.
+fn warn_of_open_logs(loaded: &mut Loaded) {
+    let log = &loaded.config.log;
+    for (key, path) in [("log.audit_file", &log.audit_file), ("log.access_file", &log.access_file)] {
+        if let Some(path) = path
+            && let Some(mode) = files::open_log(path)
+        {
+            loaded.warnings.0.push(Finding {
+                level: Level::Warning,
+                message: format!(
+                    "other users of this machine have access to {} (mode {mode:o})",
+                    path.display()
+                ),
+                fix: format!("chmod 640 {}", path.display()),
+                key: key.to_owned(),
+                location: loaded.places.location(key),
+                shown: None,
+            });
+        }
+    }
 }
 
 /// Reads only the association mask, so that it can be tried while the rest is unfinished.

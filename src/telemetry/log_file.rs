@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
+
 /// An append-only file at a path.
 #[derive(Debug)]
 pub(super) struct LogFile {
@@ -68,11 +71,22 @@ impl Open {
     }
 }
 
+/// Opens without waiting: a named pipe waits for its reader otherwise. Writes wait as usual, so that no line is cut.
 fn open(path: &Path) -> io::Result<(File, (u64, u64))> {
-    let file = OpenOptions::new().create(true).append(true).mode(MODE).open(path)?;
+    let file = OpenOptions::new().create(true).append(true).mode(MODE).custom_flags(DO_NOT_WAIT).open(path);
+    let file = file.map_err(|error| match error.raw_os_error() {
+        Some(code) if code == Errno::NXIO.raw_os_error() => io::Error::new(
+            error.kind(),
+            "it is a named pipe or a socket without a reader: start the reader of the pipe first, or name a file",
+        ),
+        _ => error,
+    })?;
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
     let metadata = file.metadata()?;
     Ok((file, (metadata.dev(), metadata.ino())))
 }
+
+const DO_NOT_WAIT: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// Makes every log file check its path before its next line.
 pub(super) fn reopen() {
@@ -121,6 +135,27 @@ mod tests {
         assert_eq!(fs::read_to_string(&old).unwrap(), "one\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "three\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o137, 0);
+    }
+
+    #[test]
+    fn a_named_pipe_without_a_reader_is_an_error_and_with_one_gets_every_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let error = LogFile::open("log.audit_file", &path).unwrap_err().to_string();
+        assert!(error.starts_with("log.audit_file /") && error.contains("start the reader"), "{error}");
+
+        // Open for both, which on Linux waits for nobody.
+        let mut reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let log = LogFile::open("log.audit_file", &path).unwrap();
+        // More than a pipe holds.
+        let line = [vec![b'x'; 100_000], b"\n".to_vec()].concat();
+        let written = line.clone();
+        let writer = std::thread::spawn(move || log.append(&written).unwrap());
+        let mut read = vec![0; line.len()];
+        io::Read::read_exact(&mut reader, &mut read).unwrap();
+        writer.join().unwrap();
+        assert!(read == line, "a write waits for the reader");
     }
 
     #[test]

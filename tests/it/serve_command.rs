@@ -188,6 +188,26 @@ fn a_secret_in_an_open_configuration_file_is_a_warning() {
     assert!(!said.contains("chmod"), "{said}");
 }
 
+#[test]
+fn a_log_file_that_others_can_read_is_a_warning() {
+    let folder = Folder::new(&[(
+        "access_file = \"/dev/null\"",
+        "access_file = \"access.log\"\naudit_file = \"audit.log\"",
+    )]);
+    folder.chmod("imsgate.toml", 0o600);
+    for (key, name) in [("log.access_file", "access.log"), ("log.audit_file", "audit.log")] {
+        fs::write(folder.path(name), "").unwrap();
+        for (mode, is_open) in [(0o640, false), (0o600, false), (0o644, true), (0o660, true), (0o666, true)] {
+            folder.chmod(name, mode);
+            let (_, said) = folder.run(&["check", "--offline", "imsgate.toml"]);
+            let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(words.contains(&format!("chmod 640 {name}")), is_open, "{mode:o}: {said}");
+            assert!(words.contains(key), "{said}");
+        }
+        folder.chmod(name, 0o640);
+    }
+}
+
 #[tokio::test]
 async fn byte_order_marks_in_every_file_are_removed_and_utf16_is_named() {
     let (folder, _) = secret_file("ims.client_secret_file");

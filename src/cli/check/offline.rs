@@ -29,6 +29,10 @@ pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
     if let Some(access) = &config.log.access_file {
         items.push(files::appendable(places, "log.access_file", access));
     }
+    // A key with a warning gets no second, good finding.
+    let warned: Vec<String> =
+        items.iter().filter(|item| !item.fix.is_empty()).map(|item| item.subject.clone()).collect();
+    items.retain(|item| !item.fix.is_empty() || !warned.contains(&item.subject));
     items
 }
 
@@ -50,10 +54,6 @@ fn ims(items: &mut Vec<Item>, config: &Config, places: &Places) {
         items.push(certificate::authorities(places, "ims.ca_file", ca_file));
     }
     items.push(proxy(ims, places));
-    // A key with a warning gets no second, good finding.
-    let warned: Vec<String> =
-        items.iter().filter(|item| !item.fix.is_empty()).map(|item| item.subject.clone()).collect();
-    items.retain(|item| !item.fix.is_empty() || !warned.contains(&item.subject));
 }
 
 /// Whether IMS is reached through a proxy, and which key or variable names it.
