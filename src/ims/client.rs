@@ -1,5 +1,6 @@
 //! All calls to IMS. After a 429 all of them pause. Calls to the token endpoint are limited.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::token_limit::{Share, TokenLimit};
 use crate::clock::Clock;
 use crate::http_client::HttpClient;
 use crate::telemetry::ImsUsage;
-use crate::wire::retry_after;
+use crate::wire::{loose_json, retry_after};
 
 /// The HTTP client for IMS.
 #[derive(Debug)]
@@ -67,7 +68,10 @@ impl ImsHttp {
             tracing::warn!(endpoint, seconds = wait.as_secs(), "IMS answered 429: all calls to IMS pause");
             return Err(ImsError::status(endpoint, &response, self.clock.now()).with_retry_after(wait));
         }
-        Ok(response)
+        Ok(response.map(|body| match loose_json::readable(&body) {
+            Cow::Borrowed(text) => body.slice_ref(text),
+            Cow::Owned(text) => text.into(),
+        }))
     }
 
     /// Sends a request to the token endpoint once the share has a slot. When the body breaks off, `partial` holds the bytes

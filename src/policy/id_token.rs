@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::email::EmailClaim;
@@ -178,8 +179,10 @@ impl IdToken {
 }
 
 /// Parses a JSON object. Without the check for `{`, serde would accept a list of the fields in order.
-fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
-    json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(json).ok())?
+fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    json.trim_ascii_start()
+        .starts_with(b"{")
+        .then(|| serde_json::from_slice(&loose_json::readable(json)).ok())?
 }
 
 fn check_times(claims: &Claims, expected: &Expected<'_>) -> Result<(), InvalidIdToken> {

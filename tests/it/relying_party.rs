@@ -6,6 +6,7 @@ use http::StatusCode;
 use imsgate::config::SessionMode;
 use imsgate::demo::faults::{Answer, Times};
 use imsgate::demo::ims::{Endpoint, Signing};
+use imsgate::demo::people::people;
 use serde_json::{Value, json};
 
 use crate::support::{OpenLogin, World, logs};
@@ -329,6 +330,24 @@ async fn malformed_elements_of_the_profile_are_ignored() {
         all.splice(0..0, odd);
     });
     world.signed_in("alice").await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn text_that_ims_cut_in_a_character_stops_no_sign_in() {
+    let world = World::start().await;
+    let alice = people("", "").remove(0).sub;
+    for (text, name) in [
+        // As a program leaves it that shortens text in UTF-16; the second field is not used.
+        (r#""name":"Alice \ud83d","nickname":"\ude00""#, "Alice \u{fffd}"),
+        (r#""name":"Alice","\ud83d":["\ud83d"]"#, "Alice"),
+    ] {
+        let info = format!("\u{feff}{{\"sub\":\"{alice}\",\"email\":\"alice@example.com\",{text}}}");
+        world.ims.faults().answer(Endpoint::UserInfo, Times::Once, Answer::Text("application/json", info));
+        let browser = world.signed_in("alice").await;
+        let me = browser.get_json("/ims/me").await.json();
+        assert_eq!(me["name"], name, "{me}");
+    }
     world.stop().await;
 }
 
