@@ -9,8 +9,9 @@ use crate::wire::fields::{is_hop_by_hop, named_in_connection};
 /// Decides for each field of one request whether it is forwarded to Campaign.
 ///
 /// These fields are not forwarded: hop-by-hop fields, reserved names in any spelling, `Expect`, which the gateway answers itself
-/// (RFC 9110 §10.1.1), and the host and the framing, which the gateway writes itself.
-#[derive(Debug)]
+/// (RFC 9110 §10.1.1), and the host, the framing and the cookies, which the gateway writes itself. `Default` is for a request without
+/// `Connection`.
+#[derive(Debug, Default)]
 pub struct Forwardable {
     /// The fields that the request's `Connection` field lists.
     named: Vec<HeaderName>,
@@ -22,13 +23,42 @@ impl Forwardable {
         Self { named: named_in_connection(headers) }
     }
 
-    /// True when a field of this name is forwarded.
+    /// True when a field of this name is forwarded. Runs for every field of every request.
     pub fn allows(&self, name: &HeaderName) -> bool {
-        let own = [header::HOST, header::CONTENT_LENGTH, header::EXPECT];
-        !own.contains(name)
-            && !is_hop_by_hop(name)
-            && !is_reserved(name.as_str())
-            && !self.named.contains(name)
+        let passes = match *name {
+            header::HOST | header::CONTENT_LENGTH | header::EXPECT | header::COOKIE => false,
+            _ => is_usual(name) || !(is_hop_by_hop(name) || is_reserved(name.as_str())),
+        };
+        passes && !self.named.contains(name)
+    }
+}
+
+/// True for the names that browsers and Campaign's clients send most often. None of them is hop-by-hop or reserved, which takes longer
+/// to find out.
+fn is_usual(name: &HeaderName) -> bool {
+    match *name {
+        header::ACCEPT
+        | header::ACCEPT_ENCODING
+        | header::ACCEPT_LANGUAGE
+        | header::CACHE_CONTROL
+        | header::CONTENT_TYPE
+        | header::ORIGIN
+        | header::REFERER
+        | header::UPGRADE_INSECURE_REQUESTS
+        | header::USER_AGENT => true,
+        _ => matches!(
+            name.as_str(),
+            "priority"
+                | "sec-ch-ua"
+                | "sec-ch-ua-mobile"
+                | "sec-ch-ua-platform"
+                | "sec-fetch-dest"
+                | "sec-fetch-mode"
+                | "sec-fetch-site"
+                | "sec-fetch-user"
+                | "soapaction"
+                | "x-security-token"
+        ),
     }
 }
 
@@ -66,6 +96,37 @@ mod tests {
             ("accept-language", "en"),
         ]);
         assert_eq!(forwarded(&headers), ["accept-language", "x-security-token"]);
+    }
+
+    #[test]
+    fn a_usual_name_is_forwarded_unless_connection_lists_it() {
+        for name in [
+            "accept",
+            "accept-encoding",
+            "accept-language",
+            "cache-control",
+            "content-type",
+            "origin",
+            "referer",
+            "upgrade-insecure-requests",
+            "user-agent",
+            "priority",
+            "sec-ch-ua",
+            "sec-ch-ua-mobile",
+            "sec-ch-ua-platform",
+            "sec-fetch-dest",
+            "sec-fetch-mode",
+            "sec-fetch-site",
+            "sec-fetch-user",
+            "soapaction",
+            "x-security-token",
+        ] {
+            let name = HeaderName::from_static(name);
+            assert!(is_usual(&name) && !is_hop_by_hop(&name) && !is_reserved(name.as_str()), "{name}");
+            assert!(Forwardable::of(&HeaderMap::new()).allows(&name), "{name}");
+            let listed = map(&[("connection", &format!("close, {name}"))]);
+            assert_eq!(Forwardable::of(&listed).allows(&name), name == header::CONTENT_TYPE, "{name}");
+        }
     }
 
     proptest! {

@@ -9,43 +9,9 @@ use families::{prefixes, suffixes, x_prefixes};
 
 /// True for a name that only the gateway may send, in any spelling that a lenient server accepts.
 ///
-/// Runs for every field of every request. The usual names are recognised at once; for nearly all others, the two letters at each end
-/// already exclude all families.
+/// For nearly all names, the two letters at each end already exclude all families.
 pub fn is_reserved(name: &str) -> bool {
     let name = name.as_bytes();
-    !is_usual(name) && is_in_a_family(name)
-}
-
-/// True for the names that browsers and Campaign's clients send most often. None of them is reserved.
-fn is_usual(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"accept"
-            | b"accept-encoding"
-            | b"accept-language"
-            | b"cache-control"
-            | b"connection"
-            | b"content-length"
-            | b"content-type"
-            | b"cookie"
-            | b"origin"
-            | b"priority"
-            | b"referer"
-            | b"sec-ch-ua"
-            | b"sec-ch-ua-mobile"
-            | b"sec-ch-ua-platform"
-            | b"sec-fetch-dest"
-            | b"sec-fetch-mode"
-            | b"sec-fetch-site"
-            | b"sec-fetch-user"
-            | b"soapaction"
-            | b"upgrade-insecure-requests"
-            | b"user-agent"
-            | b"x-security-token"
-    )
-}
-
-fn is_in_a_family(name: &[u8]) -> bool {
     let (Some(&first), Some(&last)) = (name.first(), name.last()) else { return true };
     // No ordinary name begins or ends with a separator. A server that drops the separator would read another name.
     if !first.is_ascii_alphanumeric() || !last.is_ascii_alphanumeric() {
@@ -193,25 +159,6 @@ mod tests {
         for name in ORDINARY.split_ascii_whitespace() {
             assert!(!is_reserved(&name.to_ascii_lowercase()), "{name}");
         }
-    }
-
-    proptest! {
-        /// The short way gives the same result as the families.
-        #[test]
-        fn usual_names_are_in_no_family(name in "[a-z-]{1,26}") {
-            prop_assert_eq!(is_reserved(&name), is_in_a_family(name.as_bytes()));
-        }
-    }
-
-    #[test]
-    fn the_usual_names_are_in_no_family() {
-        let usual = ORDINARY.split_ascii_whitespace().map(str::to_ascii_lowercase);
-        let usual: Vec<String> =
-            usual.chain(EXACT.map(str::to_owned)).filter(|name| is_usual(name.as_bytes())).collect();
-        for name in &usual {
-            assert!(!is_in_a_family(name.as_bytes()), "{name}");
-        }
-        assert!(usual.len() >= 22, "every usual name is in the list of ordinary names: {usual:?}");
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::{HeaderMap, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio_util::sync::CancellationToken;
@@ -75,16 +74,6 @@ impl Body {
         Self::Own(axum::body::Body::empty())
     }
 }
-
-/// True for server-sent events, a response without an end (HTML Standard §9.2).
-pub(super) fn is_event_stream(fields: &HeaderMap) -> bool {
-    let value = fields.get(header::CONTENT_TYPE);
-    value
-        .and_then(|value| value.as_bytes().get(..EVENTS.len()))
-        .is_some_and(|v| v.eq_ignore_ascii_case(EVENTS))
-}
-
-const EVENTS: &[u8] = b"text/event-stream";
 
 impl From<axum::body::Body> for Body {
     fn from(body: axum::body::Body) -> Self {

@@ -33,7 +33,7 @@ pub(super) struct EarlyResponse {
 struct Exchange {
     connection: PooledConnection,
     framing: Framing,
-    writer: RequestWriter,
+    writer: Box<RequestWriter>,
     upload: Upload,
     /// The writer's progress at the last poll: while the request makes progress, the response may pause.
     progress: u64,
@@ -45,7 +45,7 @@ impl EarlyResponse {
     pub fn new(
         connection: PooledConnection,
         framing: Framing,
-        writer: RequestWriter,
+        writer: Box<RequestWriter>,
         upload: Upload,
     ) -> Self {
         let (sender, pieces) = mpsc::channel(1);

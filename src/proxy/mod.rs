@@ -56,7 +56,7 @@ use crate::policy::{cookies, set_cookie};
 use crate::telemetry::Counters;
 use crate::wire::fields;
 use crate::wire::request_head::RequestHead;
-use crate::wire::response::ResponseHead;
+use crate::wire::response::{Content, ResponseHead};
 
 /// Forwards requests to the servers of one Campaign instance. Each worker has one.
 #[derive(Debug)]
@@ -115,8 +115,8 @@ impl Proxy {
             // Boxed: most requests have no body.
             Box::pin(upload.begin()).await?;
         }
-        let mut outgoing = Outgoing { quota_user, ..Outgoing::new(head, upload) };
-        let (mut response, connection, writer) = self.send(&mut outgoing).await?;
+        let mut outgoing = Outgoing::new(head, upload, quota_user);
+        let (mut response, connection, rest) = self.send(&mut outgoing).await?;
         let switches = websocket.as_ref().is_some_and(|websocket| websocket.would_switch(&response));
         if response.status == StatusCode::SWITCHING_PROTOCOLS || switches {
             let Some(websocket) = websocket.filter(|websocket| websocket.is_accepted_by(&response)) else {
@@ -130,7 +130,7 @@ impl Proxy {
         }
         let again = response.status == StatusCode::FORBIDDEN && websocket.is_none() && outgoing.repeatable;
         clean(&mut response, &self.urls, outgoing.client_host.as_ref());
-        Ok(Forwarded { response: streamed(response, connection, writer, outgoing.upload, ended), again })
+        Ok(Forwarded { response: streamed(response, connection, rest, outgoing.upload, ended), again })
     }
 
     /// Sends a refused request once more, with a new head.
@@ -139,13 +139,14 @@ impl Proxy {
         head: RequestHead,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
     ) -> Result<Response<Body>, ProxyError> {
-        let mut outgoing = Outgoing { repeatable: false, ..Outgoing::new(head, Upload::Empty) };
-        let (mut response, connection, writer) = self.send(&mut outgoing).await?;
+        let mut outgoing = Outgoing::new(head, Upload::Empty, QuotaUser::SignedIn);
+        outgoing.repeatable = false;
+        let (mut response, connection, rest) = self.send(&mut outgoing).await?;
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::Upgrade { upstream: connection.upstream().clone() });
         }
         clean(&mut response, &self.urls, outgoing.client_host.as_ref());
-        Ok(streamed(response, connection, writer, Upload::Empty, ended))
+        Ok(streamed(response, connection, rest, Upload::Empty, ended))
     }
 
     /// Tries one server after the other, each once, as long as the request may be sent again.
@@ -178,19 +179,17 @@ impl Proxy {
 fn streamed(
     response: ResponseHead,
     mut connection: PooledConnection,
-    writer: RequestWriter,
+    rest: Option<Box<RequestWriter>>,
     upload: Upload,
     ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
-    let ResponseHead { status, reason, fields, framing, .. } = response;
-    let is_event_stream = body::is_event_stream(&fields);
-    if is_event_stream {
+    let ResponseHead { status, reason, fields, content, framing, .. } = response;
+    if content == Content::Events {
         connection.set_endless();
     }
-    let body = if writer.is_over() {
-        Body::of_connection(connection, framing)
-    } else {
-        Body::early(EarlyResponse::new(connection, framing, writer, upload))
+    let body = match rest {
+        None => Body::of_connection(connection, framing),
+        Some(writer) => Body::early(EarlyResponse::new(connection, framing, writer, upload)),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -198,7 +197,9 @@ fn streamed(
     if let Some(reason) = reason {
         response.extensions_mut().insert(reason);
     }
-    if is_event_stream && let Some(ended) = ended() {
+    if content == Content::Events
+        && let Some(ended) = ended()
+    {
         return response.map(|body| body.until(ended));
     }
     response

@@ -21,12 +21,12 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// A request of a signed-in caller.
-    pub fn new(head: RequestHead, upload: Upload) -> Self {
+    /// Ends the head with the framing of the body.
+    pub fn new(head: RequestHead, upload: Upload, quota_user: QuotaUser) -> Self {
         let length = upload.length();
         let head = head.end(&length);
         let (is_head, repeatable, client_host) = (head.is_head, head.is_repeatable, head.client_host);
         let head = Bytes::from(head.bytes);
-        Self { head, length, upload, is_head, client_host, repeatable, quota_user: QuotaUser::SignedIn }
+        Self { head, length, upload, is_head, client_host, repeatable, quota_user }
     }
 }

@@ -34,8 +34,8 @@ pub(super) struct Failure {
     pub blamed: bool,
 }
 
-/// A response's head, the connection of its body, and the unsent rest of the request.
-pub(super) type Started = (ResponseHead, PooledConnection, RequestWriter);
+/// A response's head, the connection of its body, and the unsent rest of the request, if any. Boxed: it is rare.
+pub(super) type Started = (ResponseHead, PooledConnection, Option<Box<RequestWriter>>);
 
 impl Pool {
     /// A pool without connections.
@@ -102,7 +102,7 @@ impl Pool {
                 connected.map_err(|error| Failure { error, again: true, blamed: true })?
             };
             match pooled.exchange(connection, outgoing, self.timeouts(), now).await {
-                Ok((response, writer)) => return Ok((response, pooled, writer)),
+                Ok((response, rest)) => return Ok((response, pooled, rest)),
                 Err(failed) => {
                     let failure = self.judge(failed, outgoing, is_new);
                     if is_new || !failure.again {

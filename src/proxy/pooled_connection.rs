@@ -65,7 +65,7 @@ impl PooledConnection {
         outgoing: &mut Outgoing,
         timeouts: Timeouts,
         now: Instant,
-    ) -> Result<(ResponseHead, RequestWriter), ExchangeError> {
+    ) -> Result<(ResponseHead, Option<Box<RequestWriter>>), ExchangeError> {
         let mut writer = RequestWriter::new(outgoing.head.clone(), outgoing.length);
         let mut unsendable = None;
         let mut armed = None;
@@ -90,7 +90,8 @@ impl PooledConnection {
         .await?;
         self.persists = response.persists && unsendable.is_none();
         self.connection = Some(connection);
-        Ok((response, writer))
+        let rest = (!writer.is_over()).then(|| Box::new(writer));
+        Ok((response, rest))
     }
 
     /// The next piece of the response's body. `waits` is true while the timer runs.

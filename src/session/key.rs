@@ -26,18 +26,20 @@ impl Key {
         Self(key)
     }
 
-    /// The same as [`of`](Self::of), with a cache of the latest ids of this thread.
-    pub(super) fn cached(id: Id) -> Self {
+    /// The id that is the value of a cookie, and its key, with a cache of the latest values of this thread. `None` when it is no id.
+    pub(super) fn of_cookie(value: &str) -> Option<(Id, Self)> {
         thread_local! {
-            static RECENT: RefCell<Vec<Option<(Id, Key)>>> = RefCell::new(vec![None; RECENT_IDS]);
+            static RECENT: RefCell<Vec<Option<(IdText, Id, Key)>>> = RefCell::new(vec![None; RECENT_IDS]);
         }
-        let slot = usize::from(id.0.to_le_bytes()[0]) % RECENT_IDS;
+        let text: IdText = value.as_bytes().try_into().ok()?;
+        let slot = (usize::from(text[0]) << 2 ^ usize::from(text[1])) % RECENT_IDS;
         RECENT.with_borrow_mut(|recent| match recent[slot] {
-            Some((known, key)) if known == id => key,
+            Some((known, id, key)) if known == text => Some((id, key)),
             _ => {
+                let id = value.parse().ok()?;
                 let key = Self::of(id);
-                recent[slot] = Some((id, key));
-                key
+                recent[slot] = Some((text, id, key));
+                Some((id, key))
             }
         })
     }
@@ -69,6 +71,9 @@ pub(super) fn new_id() -> Id {
     rand::fill(&mut bytes).expect("the system's random generator works");
     Id(i128::from_le_bytes(bytes))
 }
+
+/// An id as text: 128 bits in base64url.
+type IdText = [u8; 22];
 
 /// Ids in the cache of a thread.
 const RECENT_IDS: usize = 256;
@@ -109,7 +114,18 @@ mod tests {
         assert_ne!(key.to_string(), id.to_string());
         assert_ne!(Key::of(Id(id.0 ^ 1)), key);
         for other in [id, id, Id(id.0 ^ (1 << 64)), id] {
-            assert_eq!(Key::cached(other), Key::of(other));
+            assert_eq!(Key::of_cookie(&other.to_string()), Some((other, Key::of(other))));
+        }
+        let text = id.to_string();
+        for junk in [
+            "",
+            "A",
+            &text[1..],
+            &format!("{text}A"),
+            &format!("{}=", &text[1..]),
+            &format!("{}\u{e9}", &text[2..]),
+        ] {
+            assert_eq!(Key::of_cookie(junk), None, "{junk}");
         }
         for junk in ["", "A", "AAAAAAAAAAAAAAAAAAAAAAA", "====", "AAAAAAAAAAAAAAAAAAAAA\u{e9}"] {
             assert_eq!(Key::parse(junk), None);

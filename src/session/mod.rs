@@ -163,8 +163,7 @@ impl Sessions {
     }
 
     async fn seek(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<LiveSession>>, StoreError> {
-        let Ok(id) = cookie.parse::<Id>() else { return Ok(None) };
-        let key = Key::cached(id);
+        let Some((id, key)) = Key::of_cookie(cookie) else { return Ok(None) };
         let auth = match self.live.get(&key) {
             Some(auth) => self.confirmed(auth, now).await?,
             // Boxed because it is rare: the future of a request stays small.

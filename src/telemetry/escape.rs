@@ -1,14 +1,21 @@
 //! Escapes untrusted text in log lines. Non-printable characters are escaped as in JSON (RFC 8259 §7). So the text cannot end the
 //! line, send control sequences to a terminal, or change the reading order.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Appends `text` escaped. With `in_quotes`, `"` and `\` are escaped too.
 pub(super) fn push(to: &mut String, text: &str, in_quotes: bool) {
+    to.push_str(&escaped(text, in_quotes));
+}
+
+/// `text` escaped as by [`push`]. Allocates only when something must be escaped.
+pub(super) fn escaped(text: &str, in_quotes: bool) -> Cow<'_, str> {
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !(in_quotes && matches!(byte, b'"' | b'\\'));
     if text.bytes().all(is_plain) {
-        return to.push_str(text);
+        return Cow::Borrowed(text);
     }
+    let mut to = String::with_capacity(text.len() * 2);
     for c in text.chars() {
         match c {
             '"' | '\\' if in_quotes => to.extend(['\\', c]),
@@ -23,6 +30,7 @@ pub(super) fn push(to: &mut String, text: &str, in_quotes: bool) {
             }
         }
     }
+    Cow::Owned(to)
 }
 
 /// `text` as a JSON string.

@@ -55,19 +55,20 @@ impl RequestId {
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(self.bytes()).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
     /// The value of `X-Request-Id`. Marked as sensitive, so HTTP/2 does not add it to the dynamic table (RFC 7541 §6.2.3). The value
     /// never repeats and would evict fields that do.
     pub fn header(&self) -> HeaderValue {
         let mut value =
-            HeaderValue::from_bytes(self.bytes()).unwrap_or_else(|_| HeaderValue::from_static("-"));
+            HeaderValue::from_bytes(self.as_bytes()).unwrap_or_else(|_| HeaderValue::from_static("-"));
         value.set_sensitive(true);
         value
     }
 
-    fn bytes(&self) -> &[u8] {
+    /// The id in visible ASCII characters.
+    pub fn as_bytes(&self) -> &[u8] {
         self.given.as_ref().map_or(&self.trace, |given| &given.0[..given.1])
     }
 
@@ -85,9 +86,9 @@ impl RequestId {
 pub struct TraceParent([u8; 55]);
 
 impl TraceParent {
-    /// The value as text.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+    /// The value in visible ASCII characters.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -135,7 +136,8 @@ mod tests {
         assert!(id.as_str().bytes().all(|b| b.is_ascii_hexdigit()));
         assert_ne!(id, RequestId::random());
         let parent = id.traceparent();
-        assert_eq!(parent.as_str(), format!("00-{id}-{}-01", &id.as_str()[16..]));
+        let expected = format!("00-{id}-{}-01", &id.as_str()[16..]);
+        assert_eq!(parent.as_bytes(), expected.as_bytes());
     }
 
     #[test]
@@ -146,7 +148,7 @@ mod tests {
         {
             let taken = given(id).unwrap();
             assert_eq!((taken.as_str(), taken.header().to_str().unwrap()), (id, id));
-            assert_eq!(taken.traceparent().as_str().len(), 55);
+            assert_eq!(taken.traceparent().as_bytes().len(), 55);
         }
         let long = "a".repeat(MAX_GIVEN + 1);
         for wrong in ["", "<script>", "a b", "a\"b", &long] {

@@ -29,20 +29,38 @@ pub struct Context {
     pub wants_page: bool,
     /// True when the client understands nothing but SOAP.
     pub wants_fault: bool,
+    /// Which of the fields that few requests have are there.
+    pub has: RareFields,
+}
+
+/// Fields that few requests have. Without them, nobody needs to look for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RareFields {
+    /// `Connection`.
+    pub connection: bool,
+    /// `Upgrade`.
+    pub upgrade: bool,
 }
 
 impl Context {
     /// Reads the facts from a request's headers.
     pub fn new(now: UnixTime, headers: &HeaderMap, peer: Peer) -> Self {
         let given = if peer.trusted { headers.get(REQUEST_ID).and_then(RequestId::from_peer) } else { None };
-        let accept = headers.get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
-        let wants_page = match (PAGE.find(accept), JSON.find(accept)) {
-            (Some(page), Some(json)) => page < json,
-            (page, _) => page.is_some(),
-        };
+        // One pass: a look-up for each takes longer.
+        let (mut accept, mut has) = (None, RareFields::default());
+        for (name, value) in headers {
+            match *name {
+                header::ACCEPT => accept = accept.or(Some(value)),
+                header::CONNECTION => has.connection = true,
+                header::UPGRADE => has.upgrade = true,
+                _ => {}
+            }
+        }
+        let accept = accept.map(HeaderValue::as_bytes).unwrap_or_default();
+        let wants_page = PAGE.find(accept).is_some_and(|page| JSON.find(&accept[..page]).is_none());
         let wants_fault = !wants_page && headers.contains_key("soapaction");
         let id = given.unwrap_or_else(RequestId::random);
-        Self { id, peer, now, wants_page, wants_fault }
+        Self { id, peer, now, wants_page, wants_fault, has }
     }
 
     /// The same for a request whose client understands nothing but SOAP.

@@ -81,7 +81,7 @@ impl Gate {
         let index = snapshot.site_of(&request);
         let call =
             Call { snapshot, site: &snapshot.sites[index], context: &context, counters: &self.counters };
-        let mut response = match self.pass(request, call, &proxies[index], began).await {
+        let mut response = match self.pass(request, &target, call, &proxies[index], began).await {
             Ok(response) => response,
             Err((rejection, signed_in)) => {
                 rejection.count(&self.counters, context.peer.ip);
@@ -120,9 +120,11 @@ impl Gate {
         });
     }
 
+    /// The response to a request whose target is `raw`, or the reason to refuse it and whether its sender is signed in.
     async fn pass(
         &self,
         mut request: Request<ClientBody>,
+        raw: &Uri,
         call: Call<'_>,
         proxy: &Arc<Proxy>,
         now: Instant,
@@ -133,8 +135,9 @@ impl Gate {
         // 0. The limits of one client.
         over_limit(call, now).map_or(Ok(()), |limit| Err(anonymous(Rejection::Limit(limit))))?;
 
-        let websocket = is_websocket(&request);
-        if *request.method() == Method::TRACE || (*request.method() == Method::CONNECT && !websocket) {
+        let is_connect = *request.method() == Method::CONNECT;
+        let websocket = (context.has.upgrade || is_connect) && is_websocket(&request);
+        if *request.method() == Method::TRACE || (is_connect && !websocket) {
             return Err((Rejection::Method, false));
         }
 
@@ -149,11 +152,10 @@ impl Gate {
         if request.body().size_hint().lower() > snapshot.limits.body_bytes.unwrap_or(u64::MAX) {
             return Err((Rejection::BodyTooLarge, false));
         }
-        let raw = request.uri().clone();
         let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
         let host = served_host(call, &request, &path).map_err(anonymous)?;
         if raw.authority().is_some() || !path.is_unchanged() {
-            *request.uri_mut() = target(&raw, &path).ok_or((Rejection::Path(PathError::Control), false))?;
+            *request.uri_mut() = target(raw, &path).ok_or((Rejection::Path(PathError::Control), false))?;
         }
 
         // 2. The gateway's own addresses.

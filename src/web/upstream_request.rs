@@ -23,7 +23,6 @@ pub fn head(
     host: &HeaderValue,
     session: Option<&LiveSession>,
 ) -> RequestHead {
-    let sent = request.headers.get(SECURITY_TOKEN);
     let Call { site, context, .. } = call;
     let headers = &request.headers;
     let mut head = RequestHead::begin(&request.method, &request.uri);
@@ -37,13 +36,13 @@ pub fn head(
         }
         None => site.host.write(host, lines),
     }
-    let forwardable = Forwardable::of(headers);
+    let forwardable = if context.has.connection { Forwardable::of(headers) } else { Forwardable::default() };
     let hops = hops_left(&request.method, headers);
+    let mut sent = None;
     for (name, value) in headers {
-        let is_rewritten = *name == header::COOKIE
-            || *name == SECURITY_TOKEN
-            || (hops.is_some() && *name == header::MAX_FORWARDS);
-        if !is_rewritten && forwardable.allows(name) {
+        if *name == SECURITY_TOKEN {
+            sent = sent.or(Some(value));
+        } else if forwardable.allows(name) && !(hops.is_some() && *name == header::MAX_FORWARDS) {
             lines.add(name, value);
         }
     }
@@ -55,7 +54,7 @@ pub fn head(
     } else {
         lines.extend(&context.peer.prepared.forwarded_lines);
     }
-    lines.add_text(&REQUEST_ID, context.id.as_str());
+    lines.add_text(&REQUEST_ID, context.id.as_bytes());
     match &forwarded.trace {
         Some((parent, state)) => {
             lines.add(&TRACEPARENT, parent);
@@ -63,7 +62,7 @@ pub fn head(
                 lines.add(&TRACESTATE, state);
             }
         }
-        None => lines.add_text(&TRACEPARENT, context.id.traceparent().as_str()),
+        None => lines.add_text(&TRACEPARENT, context.id.traceparent().as_bytes()),
     }
     lines.add_fixed(match request.version {
         Version::HTTP_2 => "via: 2.0 imsgate\r\n",
@@ -75,7 +74,8 @@ pub fn head(
     }
 
     let mode = site.instance.campaign.session;
-    let ours = session.and_then(|session| session.credentials.security_token.as_ref()).filter(|_| {
+    let token = session.and_then(|session| session.credentials.security_token.as_ref());
+    let ours = token.filter(|_| {
         // Campaign's protection against cross-site requests must remain: only our own pages get the token added.
         mode == SessionMode::BearerLogon
             // Campaign's SDK sends the header empty when it has no token.

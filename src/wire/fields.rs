@@ -37,19 +37,6 @@ pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-pro
 /// The host that the client requested.
 pub const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Fields for a single connection.
-const HOP_BY_HOP: [HeaderName; 9] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
-
 /// How often the request may still be forwarded (`Max-Forwards`, RFC 9110 §7.6.2). `None` without the field, when it is not a number,
 /// and for methods other than OPTIONS, because the gateway does not support TRACE.
 pub fn hops_left(method: &Method, headers: &HeaderMap) -> Option<u32> {
@@ -62,7 +49,16 @@ pub fn hops_left(method: &Method, headers: &HeaderMap) -> Option<u32> {
 
 /// True for a hop-by-hop field. It is never forwarded.
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
-    HOP_BY_HOP.contains(name)
+    match *name {
+        header::CONNECTION
+        | header::PROXY_AUTHENTICATE
+        | header::PROXY_AUTHORIZATION
+        | header::TE
+        | header::TRAILER
+        | header::TRANSFER_ENCODING
+        | header::UPGRADE => true,
+        _ => matches!(name.as_str(), "keep-alive" | "proxy-connection"),
+    }
 }
 
 /// True for a field that may be sent as a trailer. Fields for framing, routing, credentials, state and the body's type may not: a
@@ -90,18 +86,12 @@ pub fn may_trail(name: &HeaderName) -> bool {
 /// Removes the hop-by-hop fields of a response, and the fields that its `Connection` names.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     // One pass over the headers instead of one look-up for each name: most messages hold at most one of them.
-    let which = |name: &HeaderName| HOP_BY_HOP.iter().position(|known| known == name);
-    let present = headers.keys().filter_map(which).fold(0_u16, |present, index| present | 1 << index);
-    if present == 0 {
+    let present: Vec<_> = headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
+    if present.is_empty() {
         return;
     }
-    for name in named_in_connection(headers) {
+    for name in named_in_connection(headers).into_iter().chain(present) {
         headers.remove(name);
-    }
-    for (index, name) in HOP_BY_HOP.iter().enumerate() {
-        if present >> index & 1 == 1 {
-            headers.remove(name);
-        }
     }
 }
 

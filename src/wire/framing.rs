@@ -51,14 +51,20 @@ pub fn check(target: &Uri, headers: &HeaderMap, limits: &HeadLimits) -> Result<(
         return Err(FramingError::TooLong);
     }
     let target = target.path().len() + target.query().map_or(0, str::len);
-    let fields: usize =
-        headers.iter().map(|(name, value)| name.as_str().len() + value.len() + SEPARATORS).sum();
+    let (mut fields, mut has_coding) = (0, false);
+    for (name, value) in headers {
+        fields += name.as_str().len() + value.len() + SEPARATORS;
+        has_coding |= *name == header::TRANSFER_ENCODING;
+    }
     if target + fields > limits.bytes {
         return Err(FramingError::TooLong);
     }
+    if has_coding { check_coding(headers) } else { Ok(()) }
+}
+
+fn check_coding(headers: &HeaderMap) -> Result<(), FramingError> {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
         (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
         _ => Err(FramingError::Coding),
     }

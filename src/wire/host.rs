@@ -29,10 +29,14 @@ pub fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, HostError> {
         (None, None) => return Ok(None),
     };
     let bytes = host.as_bytes();
-    if !bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(b)) {
+    if !bytes.iter().copied().all(is_host_byte) {
         return Err(HostError);
     }
     Ok(Some(host).filter(|host| !host.is_empty()))
+}
+
+fn is_host_byte(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b':' | b'[' | b']')
 }
 
 /// A host without its port.

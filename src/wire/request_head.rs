@@ -18,9 +18,9 @@ impl HeaderLines {
     }
 
     /// Adds a field with a text as its value. A text with other characters than visible ASCII and spaces is skipped.
-    pub fn add_text(&mut self, name: &HeaderName, text: &str) {
-        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            self.line(name, text.as_bytes());
+    pub fn add_text(&mut self, name: &HeaderName, text: &[u8]) {
+        if text.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+            self.line(name, text);
         }
     }
 

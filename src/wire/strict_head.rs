@@ -75,6 +75,9 @@ impl StrictHead {
                     };
                     let (line, rest) = bytes.split_at(end + 1);
                     bytes = rest;
+                    if self.is_other_field(line) {
+                        continue;
+                    }
                     if let Err(why) = self.whole_line(line) {
                         self.stop();
                         return Some(FlawedHead { head: self.count, why });
@@ -102,6 +105,14 @@ impl StrictHead {
     fn stop(&mut self) {
         self.place = Place::Over;
         self.begun = Vec::new();
+    }
+
+    /// True for most lines: a complete field that says nothing about the framing.
+    fn is_other_field(&self, line: &[u8]) -> bool {
+        matches!(self.place, Place::Fields { .. })
+            && self.begun.is_empty()
+            && line.ends_with(b"\r\n")
+            && !matches!(line[0], b'c' | b'C' | b't' | b'T' | b'\r')
     }
 
     fn whole_line(&mut self, end: &[u8]) -> Result<(), FramingError> {
@@ -160,10 +171,6 @@ fn has_fragment(line: &[u8]) -> bool {
 }
 
 fn field(line: &[u8], length: Option<u64>, coded: bool) -> Place {
-    // The first byte already excludes most names.
-    if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T')) {
-        return Place::Fields { length, coded };
-    }
     let named = |name: &[u8]| {
         let (start, value) = line.split_at_checked(name.len())?;
         start.eq_ignore_ascii_case(name).then_some(value)

@@ -10,7 +10,10 @@ use crate::policy::readings::{decode, decode_wide, fold};
 /// server accepts. Such a server may split the pair at a comma, a quote or a space, decode percent-encoding, remove quotes, and
 /// ignore case.
 pub(super) fn names_session(pair: &[u8]) -> bool {
-    holds_name(pair) || (needs_full_decoding(pair) && holds_name_once_decoded(pair))
+    // The usual spelling of the one cookie that nearly every request has.
+    pair.starts_with(SESSION_COOKIE.as_bytes())
+        || holds_name(pair)
+        || (needs_full_decoding(pair) && holds_name_once_decoded(pair))
 }
 
 /// True when a spelling of a name begins anywhere in the text.

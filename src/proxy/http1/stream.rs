@@ -35,6 +35,14 @@ impl Http1Stream {
     /// True when it is open and the server has sent nothing, as it must be between two exchanges. Needs no system call unless something
     /// has arrived.
     pub fn is_quiet(&mut self) -> bool {
+        if !self.buffer.bytes.is_empty() {
+            return false;
+        }
+        if let DialedStream::Plain(socket) = &self.wire
+            && !socket.is_readable()
+        {
+            return true;
+        }
         // Unconstrained: a task that has used up its budget would find every connection silent.
         let look = pin!(unconstrained(poll_fn(|cx| Poll::Ready(self.poll_fill(cx).is_pending()))));
         let quiet = look.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(true);

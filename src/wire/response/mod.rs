@@ -52,10 +52,21 @@ pub struct ResponseHead {
     pub plain: bool,
     /// True when a field holds a URL that may name an upstream.
     pub has_urls: bool,
+    /// The kind of content.
+    pub content: Content,
     /// The framing of the body.
     pub framing: Framing,
     /// False when the connection cannot be used again after this response.
     pub persists: bool,
+}
+
+/// The kind of content of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// It has an end.
+    Finite,
+    /// Server-sent events, which have no end (HTML Standard §9.2).
+    Events,
 }
 
 impl ResponseHead {
@@ -77,10 +88,10 @@ impl ResponseHead {
         let is_http11 = response.version == Some(1);
         let never_has_body = is_without_body(status);
 
-        // One more, for a field that the gateway adds.
-        let mut fields = HeaderMap::with_capacity(response.headers.len() + 1);
+        let mut fields = HeaderMap::with_capacity(response.headers.len() + ADDED);
         let mut declared = Declared::default();
         let (mut keeps, mut closes, mut plain, mut has_urls) = (is_http11, false, true, false);
+        let mut content = Content::Finite;
         for field in response.headers.iter() {
             let name =
                 HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| httparse::Error::HeaderName)?;
@@ -90,6 +101,7 @@ impl ResponseHead {
             match name {
                 header::CONTENT_LENGTH => declared.length(field.value)?,
                 header::TRANSFER_ENCODING => declared.coding(field.value)?,
+                header::CONTENT_TYPE if is_event_stream(field.value) => content = Content::Events,
                 header::LOCATION | header::CONTENT_LOCATION | header::REFRESH => has_urls = true,
                 header::CONNECTION => {
                     closes |= lists(field.value, b"close");
@@ -123,7 +135,7 @@ impl ResponseHead {
         };
         // RFC 9112 §9.3: `close` wins.
         let persists = keeps && !closes && !matches!(framing, Framing::Closing);
-        Ok(Some(Self { status, reason, fields, plain, has_urls, framing, persists }))
+        Ok(Some(Self { status, reason, fields, plain, has_urls, content, framing, persists }))
     }
 }
 
@@ -134,10 +146,18 @@ fn is_without_body(status: StatusCode) -> bool {
     status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
+fn is_event_stream(value: &[u8]) -> bool {
+    value.get(..EVENTS.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENTS))
+}
+
+const EVENTS: &[u8] = b"text/event-stream";
+
 fn lists(field: &[u8], option: &[u8]) -> bool {
     field.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(option))
 }
 
+/// Fields that the gateway adds: the request id, `Strict-Transport-Security`, and the remaining time of the session.
+const ADDED: usize = 3;
 /// Most fields of a response.
 const MAX_FIELDS: usize = 100;
 
