@@ -34,6 +34,21 @@ pub struct Admitted {
 }
 
 impl Admitted {
+    /// Finds the session that a ticket of the gateway stands for.
+    ///
+    /// # Errors
+    /// When the session store does not answer.
+    pub async fn use_ticket(
+        &mut self,
+        call: Call<'_>,
+        request: &Request<ClientBody>,
+        ticket: &str,
+    ) -> Result<(), Rejection> {
+        let found = call.site.auth.session_of_ticket(call.auth_request(request.headers()), ticket).await?;
+        (self.session, self.ticket) = found.unzip();
+        Ok(())
+    }
+
     /// Reads the SOAP call in the body. Without a session, finds it by the ticket of the client, or signs a client console in: then the
     /// response is ready.
     ///
@@ -47,9 +62,11 @@ impl Admitted {
     ) -> Result<Option<Response<Body>>, Rejection> {
         self.soap = soap_call::read(call, request).await?;
         if let (Some(soap), None, false) = (&self.soap, &self.session, is_foreign) {
-            let owner = soap.owner(call, request).await?;
-            (self.session, self.ticket) = (owner.session, owner.ticket);
-            if self.session.is_none() {
+            let ticket = soap.ticket().map(str::to_owned);
+            if let Some(ticket) = ticket {
+                self.use_ticket(call, request, &ticket).await?;
+            }
+            if let (Some(soap), None) = (&self.soap, &self.session) {
                 let response = soap_logon::respond(call, request.headers(), soap).await?;
                 return Ok(response.map(|response| response.map(Body::from)));
             }

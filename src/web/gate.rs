@@ -20,7 +20,7 @@ use super::request_log::RequestLog;
 use super::responses::options;
 use super::routes::routes;
 use super::snapshot::WorkerView;
-use super::{auth_challenge, cross_origin, read_body};
+use super::{auth_challenge, cross_origin, read_body, ticket};
 use crate::auth::Purpose;
 use crate::clock::Clock;
 use crate::peer::Peer;
@@ -184,6 +184,13 @@ impl Gate {
             session = None;
         }
         let mut admitted = Admitted { host, websocket, session, ticket: None, soap: None };
+        if admitted.session.is_none()
+            && !is_foreign
+            && let Some(ticket) = ticket::in_head(&request)
+        {
+            let used = Box::pin(admitted.use_ticket(call, &request, &ticket)).await;
+            used.map_err(anonymous)?;
+        }
         if *request.method() == Method::POST && is_soap_router(path.as_str()) {
             // Boxed: only a part of the requests are SOAP calls.
             let answered = Box::pin(admitted.read_soap(call, &mut request, is_foreign)).await;

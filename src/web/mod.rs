@@ -21,6 +21,7 @@ mod site;
 mod snapshot;
 mod soap_call;
 mod soap_logon;
+mod ticket;
 mod token_check;
 mod upstream_request;
 

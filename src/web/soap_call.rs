@@ -2,20 +2,16 @@
 //!
 //! Most envelopes are small and are read whole. Of a large one only the beginning is read, and the rest passes untouched.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::Request;
 
 use super::call::Call;
 use super::rejection::Rejection;
+use super::ticket::is_ticket;
 use super::token_check::{Checked, TokenHolder, TokenJudge};
-use crate::auth::TICKET_PREFIX;
-use crate::policy::campaign_tokens::{Judge as _, TokenPair, Verdict, account_of};
-use crate::policy::cookies::{self, CAMPAIGN_COOKIE};
+use crate::policy::campaign_tokens::{Judge as _, Verdict, account_of};
 use crate::policy::soap_envelope::{BEARER_LOGON, Envelope, EnvelopeError, EnvelopeRest, LOGON};
 use crate::proxy::{BodyFilter, ClientBody, ProxyError, Refused};
-use crate::session::LiveSession;
 
 /// A call that was read.
 #[derive(Debug)]
@@ -52,35 +48,10 @@ pub async fn read(call: Call<'_>, request: &mut Request<ClientBody>) -> Result<O
     }
 }
 
-/// Whose call it is.
-#[derive(Debug, Default)]
-pub struct SoapOwner {
-    /// The caller's session.
-    pub session: Option<Arc<LiveSession>>,
-    /// The ticket that it was found by.
-    pub ticket: Option<TokenPair>,
-}
-
 impl SoapCall {
-    /// The session of a client that holds a ticket of the gateway: in a header field, the cookie, or the envelope.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn owner(&self, call: Call<'_>, request: &Request<ClientBody>) -> Result<SoapOwner, Rejection> {
-        let headers = request.headers();
-        let in_field = headers.get("x-session-token").and_then(|value| value.to_str().ok());
-        let in_cookie = cookies::pairs(headers)
-            .filter(|(name, _)| *name == CAMPAIGN_COOKIE)
-            // Tomcat may have quoted it.
-            .map(|(_, value)| value.trim_matches('"'));
-        let in_envelope = self.envelope.tokens.iter().map(|place| place.value.as_str());
-        let mut all = in_field.into_iter().chain(in_cookie).chain(in_envelope);
-        let Some(ticket) = all.find(|token| token.starts_with(TICKET_PREFIX)) else {
-            return Ok(SoapOwner::default());
-        };
-        let found = call.site.auth.session_of_ticket(call.auth_request(headers), ticket).await?;
-        let (session, ticket) = found.unzip();
-        Ok(SoapOwner { session, ticket })
+    /// The ticket of the gateway in the envelope.
+    pub fn ticket(&self) -> Option<&str> {
+        self.envelope.tokens.iter().map(|place| place.value.as_str()).find(|token| is_ticket(token))
     }
 
     /// Checks the tokens in the envelope, and exchanges those that the gateway or an earlier Campaign session gave out.

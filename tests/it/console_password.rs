@@ -111,6 +111,65 @@ async fn the_console_works_as_the_person_until_she_signs_out() {
 }
 
 #[tokio::test]
+async fn views_inside_the_console_are_open_with_its_cookie() {
+    let world = World::start().await;
+    let console = console(&world, &password(&world.signed_in("alice").await).await).await;
+    let cookie = format!("Cookie: _console=1; __sessiontoken=\"{}\"", console.session);
+    let view = RawRequest::get("/view/home").with(&cookie).with("Accept: text/html").send_to(&world).await;
+    assert_eq!(view.status(), 200, "{}", view.text());
+    let target = format!("/demo/echo?a=1&__sessiontoken={}", console.session);
+    let echo = RawRequest::get(&target).echo(&world).await;
+    assert_eq!(echo.field("x-ims-email"), Some(ALICE));
+    let sent = world.last_request();
+    let own = &world.campaign.sessions()[0].session_token;
+    let query = url::form_urlencoded::parse(sent.path_and_query.split_once('?').unwrap().1.as_bytes());
+    let sent_tokens: Vec<_> =
+        query.filter(|(name, _)| name == "__sessiontoken").map(|(_, value)| value.into_owned()).collect();
+    assert_eq!(sent_tokens.concat(), *own);
+    // A page of another site cannot use the cookie of the console's browser.
+    let write = RawRequest::post("/demo/upload", "a=b").with(&cookie).with("Origin: https://evil.example");
+    assert_eq!(write.send_to(&world).await.status(), 401);
+    let other =
+        RawRequest::get("/view/home").with("Cookie: __sessiontoken=___ims.forged").send_to(&world).await;
+    assert_eq!(other.status(), 401);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_published_first_calls_of_the_console_work() {
+    let world = World::start().await;
+    let password = password(&world.signed_in("alice").await).await;
+    let config = RawRequest::get("/r/config").send_to(&world).await;
+    assert_eq!(config.status(), 404, "as Campaign answers it");
+    let console = console(&world, &password).await;
+    let call = |schema: &str, method: &str, parameters: &str| {
+        let call = format!(
+            "<{method} xmlns='urn:{schema}'><__sessiontoken>{}</__sessiontoken>{parameters}</{method}>",
+            console.session
+        );
+        RawRequest::post(SOAP, &envelope(&call))
+            .with("Content-Type: application/soap+xml;charset=UTF-8")
+            .with(&format!("SoapAction: \"{schema}#{method}\""))
+            .with(&format!("X-Security-Token: {}", console.security))
+    };
+    for (schema, method, parameters) in [
+        ("xtk:persist", "GetDirtyCacheEntities", "<entities/>"),
+        ("xtk:session", "GetOption", "<name>XtkDatabaseId</name>"),
+        (
+            "xtk:queryDef",
+            "ExecuteQuery",
+            "<entity><queryDef schema='nms:recipient' operation='select'/></entity>",
+        ),
+    ] {
+        let answer = call(schema, method, parameters).send_to(&world).await;
+        assert_eq!(answer.status(), 200, "{method}: {}", answer.text());
+        let zone = RawRequest::get("/xtk/jsp/zoneinfo.jsp?name=public").send_to(&world).await;
+        assert_eq!(zone.status(), 200);
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn one_logon_within_ten_minutes() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await;
