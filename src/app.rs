@@ -114,6 +114,7 @@ impl Gateway {
         control.spawn(prepare(auth.clone()));
         control.spawn(rotate(auth.clone()));
         control.spawn(auth::keep_checking(auth.clone(), config.session.recheck_groups));
+        control.spawn(auth::keep_service_accounts(auth.clone()));
         upstreams.watch(&mut control);
         let sessions = auth.services.sessions.clone();
         control.spawn(async move { sessions.maintain().await });
@@ -159,6 +160,7 @@ impl Gateway {
         let workers = self.workers;
         // Joining threads blocks; the control runtime has other work to finish meanwhile.
         let _ = tokio::task::spawn_blocking(move || workers.stop()).await;
+        self.auth.services.service_accounts.end_all();
         // Before the cleanup: a refresh that fails for good ends a session.
         self.auth.services.tasks.settle().await;
         let (closing, cleanup) = self.cleanup;

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::{Gateway, StartError, ims_connector};
-use crate::auth::{Authenticator, Guesses, Services, Tasks};
+use crate::auth::{Authenticator, Guesses, ServiceAccounts, Services, Tasks};
 use crate::campaign::CampaignClient;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -57,6 +57,7 @@ pub(super) fn services(
         attempts: Attempts::default(),
         guesses: Guesses::default(),
         foreign_tokens: ForeignTokenUses::default(),
+        service_accounts: ServiceAccounts::default(),
         tasks: Tasks::new(Handle::current()),
         clock: clock.clone(),
     })

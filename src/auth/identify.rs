@@ -7,6 +7,8 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::Authenticator;
+use super::bearer_refusal::BearerRefusal;
+use super::service_account::ServiceAccount;
 use crate::session::{LiveSession, StoreError};
 use crate::telemetry::{Counters, Lookup, RequestId};
 use crate::unix_time::UnixTime;
@@ -44,13 +46,17 @@ pub enum Caller {
     Anonymous,
     /// The owner of a live session.
     Session(Arc<LiveSession>),
+    /// A technical account, by its access token.
+    Service(Arc<ServiceAccount>),
+    /// Somebody with an access token that is not accepted.
+    Refused(BearerRefusal),
 }
 
 impl Caller {
     /// The caller's session.
     pub fn session(self) -> Option<Arc<LiveSession>> {
         match self {
-            Self::Anonymous => None,
+            Self::Anonymous | Self::Service(_) | Self::Refused(_) => None,
             Self::Session(session) => Some(session),
         }
     }
@@ -68,7 +74,8 @@ pub enum IdentifyError {
 }
 
 impl Authenticator {
-    /// The caller of a request.
+    /// The caller of a request: the owner of the session in its cookie; without a session cookie, the technical account whose access
+    /// token it carries.
     ///
     /// # Errors
     /// When the store does not answer, or ([`Purpose::Forward`] only) when Campaign needs the access token and it cannot be refreshed.
@@ -77,7 +84,13 @@ impl Authenticator {
         request: AuthRequest<'_>,
         purpose: Purpose,
     ) -> Result<Caller, IdentifyError> {
-        let Some(session) = self.look_up(request, purpose).await? else { return Ok(Caller::Anonymous) };
+        let Some(session) = self.look_up(request, purpose).await? else {
+            // A browser sends the cookie by itself. Whoever has one is asked to sign in, whatever token comes with it.
+            if !self.has_accounts() || self.cookies.session_cookie(request.headers).is_some() {
+                return Ok(Caller::Anonymous);
+            }
+            return Ok(self.service(request).await);
+        };
         if purpose == Purpose::Forward && session.is_refresh_due(request.now) {
             // Boxed: rare, and its states would make every request's future larger.
             let refreshed = Box::pin(self.refresh_before_use(session, request.now)).await?;

@@ -4,6 +4,8 @@
 //! Campaign instance.
 
 mod backchannel_logout;
+mod bearer;
+mod bearer_refusal;
 mod callback;
 mod campaign_session;
 mod cleanup;
@@ -14,6 +16,10 @@ mod identify;
 mod last_user;
 mod login;
 mod login_outcome;
+mod service_account;
+mod service_accounts;
+mod service_logon;
+mod service_session;
 mod session_end;
 mod sign_out;
 mod soap_ticket;
@@ -36,14 +42,20 @@ use crate::session::{Attempts, FormId, SavedForms, Sessions, Signer};
 use crate::telemetry::ForeignTokenUses;
 
 pub use backchannel_logout::BackchannelError;
+pub use bearer::keep_service_accounts;
+pub use bearer_refusal::BearerRefusal;
 pub use campaign_session::is_same_campaign_session;
 pub use cleanup::{QUEUE, run_cleanup};
 pub use console_password::{ConsoleLogon, ConsoleLogonOutcome};
 pub use group_recheck::keep_checking;
 pub use guesses::Guesses;
-pub use identify::{AuthRequest, IdentifyError, Purpose};
+pub use identify::{AuthRequest, Caller, IdentifyError, Purpose};
 pub use login::{BeginLogin, Destination, LoginFailure, LoginStart};
 pub use login_outcome::{FinishedLogin, LoginInterrupted, LoginOutcome, RefusedLogin};
+pub use service_account::ServiceAccount;
+pub use service_accounts::ServiceAccounts;
+pub use service_logon::ServiceLogonError;
+pub use service_session::ServiceSession;
 pub use sign_out::Extent;
 pub use soap_ticket::PREFIX as TICKET_PREFIX;
 pub use tasks::Tasks;
@@ -65,6 +77,8 @@ pub struct Services {
     pub guesses: Guesses,
     /// Who used tokens that are not of their session.
     pub foreign_tokens: ForeignTokenUses,
+    /// Verified tokens of technical accounts.
+    pub service_accounts: ServiceAccounts,
     /// Work that must not stop when a client goes away.
     pub tasks: Tasks,
     /// The clock.

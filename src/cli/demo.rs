@@ -10,7 +10,7 @@ use crate::app::Gateway;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::demo::campaign::{CampaignOptions, CampaignSimulator};
-use crate::demo::ims::{ImsOptions, ImsSimulator};
+use crate::demo::ims::{ImsOptions, ImsSimulator, TechnicalClient};
 use crate::demo::people::people;
 use crate::demo::{CLIENT_ID, ORGANIZATION_ID, SCOPES, TENANT, banner, certificate};
 use crate::{crypto, server, telemetry};
@@ -54,6 +54,7 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
         client_secret: secret.clone().into(),
         redirect_uris: vec![format!("{url}/ims/callback"), format!("{url}/ims/signed-out")],
         people: people.clone(),
+        technical_clients: vec![TechnicalClient::new(ROBOT, ORGANIZATION_ID, TENANT, &["report"])],
         ..ImsOptions::default()
     })
     .await?;
@@ -104,6 +105,8 @@ product_context = "dma_campaign_classic"
 tenant = "{TENANT}"
 [campaign]
 upstream = "{campaign}"
+[[campaign.technical_account]]
+client_id = "{ROBOT}"
 [listen]
 https = [{}]
 certificate = "(in memory)"
@@ -120,6 +123,9 @@ level = "warn,audit=info"
     let loaded = config::from_text("the demo's configuration", &text, []);
     loaded.map(|loaded| loaded.config).map_err(|errors| errors.render(config::Look::Plain).into())
 }
+
+/// The technical account of the demo.
+const ROBOT: &str = "demo-robot";
 
 /// Removes `::1` on a machine without IPv6.
 fn usable(listen: &[SocketAddr]) -> Vec<SocketAddr> {

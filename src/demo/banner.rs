@@ -19,6 +19,7 @@ pub fn banner(gateway_url: &str, ims_url: &str, campaign_url: &str, people: &[Pe
     for person in people {
         let _ = writeln!(text, "    {:width$}  {}", person.username, person.one_line);
     }
+    text.push_str("\n  A program can call with a token of the technical account demo-robot: docs/technical-accounts.md\n");
     text.push_str("\n  To sign in as another person, sign out first, or use a private window.\n");
     text.push_str("  Nothing is stored on disk. Stop with Ctrl+C.\n\n");
     text

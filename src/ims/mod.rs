@@ -3,10 +3,12 @@
 //! * `client` sends every request, limits calls (`token_limit`) and pauses after a 429.
 //! * `provider` loads the discovery document and the keys.
 //! * `code` runs the authorization code flow; `refresh` refreshes tokens.
-//! * `token` validates an `id_token`, `logout_token` a logout token, and `jws` their signatures.
+//! * `token` validates an `id_token`, `logout_token` a logout token, `access_token` the token of a technical account, and `jws` their
+//!   signatures.
 //! * `profile` asks for a person's profile and organisations.
 //! * `revocation` revokes tokens and builds the logout address.
 
+mod access_token;
 mod client;
 mod code;
 mod error;
@@ -22,6 +24,7 @@ mod token_limit;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use access_token::AccessTokenError;
 pub use code::ImsTokens;
 pub use error::ImsError;
 pub use logout_token::LogoutTokenError;

@@ -64,6 +64,18 @@ impl ImsClient {
         Ok(membership(organizations, profile))
     }
 
+    /// Fetches the memberships of a technical account. Its token may lack the scope of one source, which then counts as not asked.
+    pub async fn account_membership(
+        &self,
+        token: &SecretString,
+        subject: &str,
+    ) -> Result<Membership, ImsError> {
+        let (organizations, profile) = tokio::join!(self.organizations(token), self.raw_profile(token));
+        let (organizations, profile) = (if_allowed(organizations)?, if_allowed(profile)?);
+        check_owner(profile.as_ref(), subject)?;
+        Ok(membership(organizations, profile))
+    }
+
     async fn user_info(&self, token: &SecretString) -> Result<Option<UserInfo>, ImsError> {
         let metadata = self.provider.metadata().await?;
         let Some(url) = metadata.userinfo_endpoint() else { return Ok(None) };
@@ -118,6 +130,14 @@ impl ImsClient {
                 endpoint,
                 reason: format!("{:?} error at {}:{}", e.classify(), e.line(), e.column()),
             })
+    }
+}
+
+/// `None` when the token lacks the scope of this source (403, RFC 6750 §3.1).
+fn if_allowed<T>(answer: Result<Option<T>, ImsError>) -> Result<Option<T>, ImsError> {
+    match answer {
+        Err(ImsError::Refused { code, .. }) if code == StatusCode::FORBIDDEN.as_str() => Ok(None),
+        answer => answer,
     }
 }
 

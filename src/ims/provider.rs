@@ -63,6 +63,8 @@ pub enum Budget {
     SignIn,
     /// A logout token.
     Logout,
+    /// An access token of a technical account.
+    TechnicalAccount,
 }
 
 /// IMS's metadata and keys.
@@ -76,7 +78,7 @@ pub struct Provider {
     /// Merges simultaneous loads into one. Holds the time and the error of the latest failure.
     loading: Mutex<Option<(Instant, ImsError)>>,
     /// When newer keys were last fetched, for each budget.
-    refetched: [Mutex<Option<UnixTime>>; 2],
+    refetched: [Mutex<Option<UnixTime>>; 3],
 }
 
 impl Provider {

@@ -1,12 +1,16 @@
 //! Decisions without I/O: no async, no clock, no socket, no store. Imports only `wire` and `unix_time`.
 
 pub mod access;
+pub mod access_token;
+pub mod account_limits;
+pub mod anonymous_soap;
 pub mod authorize_answer;
 pub mod buffers;
 pub mod campaign_tokens;
 pub mod campaign_version;
 pub mod client_kind;
 pub mod cookies;
+pub mod cors;
 pub mod credentials;
 pub mod email;
 pub mod forwardable;

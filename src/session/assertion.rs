@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -98,6 +98,24 @@ impl Signer {
         let mut value = HeaderValue::from_str(&token).unwrap_or_else(|_| HeaderValue::from_static(""));
         value.set_sensitive(true);
         value
+    }
+}
+
+/// The last assertion of one caller.
+#[derive(Debug, Default)]
+pub struct CachedAssertion(ArcSwapOption<(UnixTime, HeaderValue)>);
+
+impl CachedAssertion {
+    /// `X-Ims-Assertion`, signed at most once in [`Signer::REUSE`].
+    pub fn get(&self, signer: &Signer, identity: &Identity, sid: &str, now: UnixTime) -> HeaderValue {
+        if let Some(cached) = self.0.load().as_deref()
+            && now.since(cached.0) < Signer::REUSE
+        {
+            return cached.1.clone();
+        }
+        let fresh = signer.sign(identity, sid, now);
+        self.0.store(Some(Arc::new((now, fresh.clone()))));
+        fresh
     }
 }
 

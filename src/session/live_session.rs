@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tower_sessions::session::Id;
 
-use super::assertion::Signer;
+use super::assertion::{CachedAssertion, Signer};
 use super::data::{CampaignSession, SessionData};
 use super::given_tokens::GivenTokens;
 use super::key::Key;
@@ -54,7 +53,7 @@ pub struct LiveSession {
     refresh_from: Arc<AtomicI64>,
     /// The groups are not checked before this time.
     recheck_from: Arc<AtomicI64>,
-    assertion: ArcSwapOption<(UnixTime, HeaderValue)>,
+    assertion: CachedAssertion,
 }
 
 /// The absolute time-out is near from this long before it.
@@ -93,7 +92,7 @@ impl LiveSession {
             }),
             refresh_from: Arc::new(AtomicI64::new(i64::MIN)),
             recheck_from: Arc::new(AtomicI64::new(i64::MIN)),
-            assertion: ArcSwapOption::empty(),
+            assertion: CachedAssertion::default(),
             id,
             key,
             data,
@@ -177,13 +176,6 @@ impl LiveSession {
 
     /// `X-Ims-Assertion`, signed at most once a minute.
     pub fn assertion(&self, signer: &Signer, now: UnixTime) -> HeaderValue {
-        if let Some(cached) = self.assertion.load().as_deref()
-            && now.since(cached.0) < Signer::REUSE
-        {
-            return cached.1.clone();
-        }
-        let fresh = signer.sign(&self.data.identity, &self.sid, now);
-        self.assertion.store(Some(Arc::new((now, fresh.clone()))));
-        fresh
+        self.assertion.get(signer, &self.data.identity, &self.sid, now)
     }
 }

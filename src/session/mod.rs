@@ -37,7 +37,7 @@ use tokio::sync::mpsc;
 use tower_sessions::SessionStore as _;
 use tower_sessions::session::{Id, Record};
 
-pub use assertion::{KeyError, Signer};
+pub use assertion::{CachedAssertion, KeyError, Signer};
 pub use data::{AsOf, CampaignSession, ConsoleAccess, ConsolePassword, Identity, Owner, SessionData, Tokens};
 pub use embedded::Embedded;
 pub use ended::{EndReason, EndedSession};

@@ -93,6 +93,36 @@ pub struct CrossOrigin<'a> {
     pub path: &'a str,
 }
 
+/// The technical account in an audit line.
+#[derive(Clone, Copy, Debug)]
+pub struct Account<'a> {
+    /// Client ID at IMS.
+    pub client_id: &'a str,
+    /// IMS user id, empty when the token is refused.
+    pub user: &'a str,
+    /// Names the token in every line about it: a part of its digest.
+    pub sid: &'a str,
+}
+
+/// A token of a technical account was accepted for the first time.
+pub fn account(request: RequestId, peer: &str, account: Account<'_>, organization: &str, groups: &[String]) {
+    let Account { client_id, user, sid } = account;
+    tracing::info!(target: TARGET, event = "account", %request, peer, client_id, user, organization, groups = %json!(groups), sid, "token of a technical account accepted");
+}
+
+/// A request with a Bearer token was refused. `reason` is a code, `detail` a sentence without any part of the token.
+pub fn account_refused(
+    request: RequestId,
+    peer: &str,
+    account: Account<'_>,
+    path: &str,
+    reason: &str,
+    detail: &str,
+) {
+    let Account { client_id, user, sid } = account;
+    tracing::warn!(target: TARGET, event = "account_refused", %request, peer, client_id, user, sid, path, reason, detail, "technical account refused");
+}
+
 /// A person signed out everywhere. `ended` counts the sessions that ended beside the requesting one.
 pub fn everywhere(request: RequestId, peer: &str, who: Who<'_>, ended: usize) {
     let Who { user, email, organization } = who;

@@ -28,7 +28,7 @@ pub use access::{AccessLog, Line};
 pub use foreign_tokens::ForeignTokenUses;
 pub use ims_usage::ImsUsage;
 pub use limit::Limit;
-pub use metrics::{Counters, Lookup, Metrics, Trouble};
+pub use metrics::{BearerResult, Counters, Lookup, Metrics, Trouble};
 pub use request_id::RequestId;
 
 use human::HumanFields;

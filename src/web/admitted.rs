@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Request, Response};
-use http_body::Body as _;
 
 use super::call::Call;
 use super::rejection::Rejection;
@@ -11,13 +10,13 @@ use super::saved_form::replay;
 use super::soap_call::SoapCall;
 use super::token_check::{TokenHolder, exchange_again};
 use super::{forward, soap_call, soap_logon, token_check, upstream_request};
+use crate::policy::anonymous_soap;
 use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::client_kind::is_soap_router;
 use crate::policy::saved_form;
 use crate::proxy::{Body, ClientBody, Proxy, WebSocketRequest};
 use crate::session::LiveSession;
 use crate::wire::fields::EXPIRES_IN;
-use crate::wire::framing::FramingError;
 
 /// A request that may go to Campaign.
 pub struct Admitted {
@@ -75,6 +74,17 @@ impl Admitted {
     }
 }
 
+impl Admitted {
+    /// True for a SOAP call that anybody may make.
+    pub fn is_open_call<B>(&self, call: Call<'_>, request: &Request<B>) -> bool {
+        let allowed = &call.site.instance.campaign.anonymous_soap;
+        let (headers, query) = (request.headers(), request.uri().query());
+        let is_open =
+            |soap: &SoapCall| anonymous_soap::is_open(allowed, headers, query, &soap.envelope.method);
+        self.soap.as_ref().is_some_and(is_open)
+    }
+}
+
 /// Forwards a request and gives Campaign's response.
 ///
 /// # Errors
@@ -109,8 +119,7 @@ pub async fn forward_admitted(
         let in_envelope = soap.check(call, &mut request, holder);
         tokens = tokens.and(&in_envelope.map_err(|rejection| (rejection, signed_in))?);
     }
-    let wanted = websocket.then(|| wanted(&mut request)).transpose();
-    let wanted = wanted.map_err(|rejection| (rejection, signed_in))?;
+    let wanted = forward::wanted(&mut request, websocket).map_err(|e| (e.into(), signed_in))?;
     let (request, body) = request.into_parts();
     let mut head = upstream_request::head(call, &request, &host, session.as_deref());
     if wanted.is_some() {
@@ -140,12 +149,4 @@ pub async fn forward_admitted(
         response.headers_mut().insert(EXPIRES_IN, seconds.into());
     }
     Ok(response)
-}
-
-/// The WebSocket that a request asks for.
-fn wanted(request: &mut Request<ClientBody>) -> Result<WebSocketRequest, Rejection> {
-    if !request.body().is_end_stream() {
-        return Err(FramingError::BodyBeforeSwitch.into());
-    }
-    Ok(WebSocketRequest::of(request))
 }

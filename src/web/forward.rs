@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use http::{Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
+use http_body::Body as _;
 
 use super::call::Call;
 use super::rejection::Rejection;
@@ -13,10 +14,25 @@ use super::set_cookies;
 use crate::auth::is_same_campaign_session;
 use crate::campaign::session_report;
 use crate::policy::session_fault::Report;
-use crate::proxy::{Body, Forwarded, Proxy};
+use crate::proxy::{Body, ClientBody, Forwarded, Proxy, WebSocketRequest};
 use crate::session::LiveSession;
 use crate::unix_time::UnixTime;
+use crate::wire::framing::FramingError;
 use crate::wire::request_head::RequestHead;
+
+/// The WebSocket that a request asks for, if it does.
+///
+/// # Errors
+/// When the request has a body.
+pub fn wanted(
+    request: &mut Request<ClientBody>,
+    websocket: bool,
+) -> Result<Option<WebSocketRequest>, FramingError> {
+    if websocket && !request.body().is_end_stream() {
+        return Err(FramingError::BodyBeforeSwitch);
+    }
+    Ok(websocket.then(|| WebSocketRequest::of(request)))
+}
 
 /// True when the Campaign session of this session has expired.
 pub fn has_expired(session: &LiveSession, now: UnixTime) -> bool {
@@ -78,7 +94,7 @@ pub async fn accepted(
 
 /// Whether a response reports that the Campaign session has ended, and the response unchanged. A good response is passed on as soon as
 /// its first element has arrived.
-async fn reports_expired(response: Response<Body>) -> (bool, Response<Body>) {
+pub async fn reports_expired(response: Response<Body>) -> (bool, Response<Body>) {
     let (head, body) = response.into_parts();
     let report = |seen: &[u8]| session_report(&head.headers, seen);
     let (beginning, body) = body.peek(FAULT_BYTES, |seen| report(seen) != Report::Undecided).await;
@@ -87,13 +103,17 @@ async fn reports_expired(response: Response<Body>) -> (bool, Response<Body>) {
 
 /// True for a response that may report an ended Campaign session: a 403, or, on builds before 2021, a 200 of the SOAP router.
 pub fn may_report_expired<B>(response: &Response<B>, is_soap: bool, session: &LiveSession) -> bool {
+    session.data.campaign.is_some() && looks_expired(response, is_soap)
+}
+
+/// The same for any response to a request with a Campaign session.
+pub fn looks_expired<B>(response: &Response<B>, is_soap: bool) -> bool {
     let is_xml = || {
         let kind = response.headers().get(header::CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
         kind.windows(3).any(|part| part.eq_ignore_ascii_case(b"xml"))
     };
     let status = response.status();
-    session.data.campaign.is_some()
-        && (status == StatusCode::FORBIDDEN || (is_soap && status == StatusCode::OK && is_xml()))
+    status == StatusCode::FORBIDDEN || (is_soap && status == StatusCode::OK && is_xml())
 }
 
 /// Bytes of a response in which a fault must show.

@@ -19,8 +19,9 @@ use super::request_host::with_host;
 use super::request_log::RequestLog;
 use super::responses::options;
 use super::routes::routes;
+use super::service_call::{self, Sender};
 use super::snapshot::WorkerView;
-use super::{auth_challenge, cross_origin, read_body, ticket};
+use super::{auth_challenge, cors, cross_origin, read_body, ticket};
 use crate::auth::Purpose;
 use crate::clock::Clock;
 use crate::peer::Peer;
@@ -129,7 +130,7 @@ impl Gate {
         proxy: &Arc<Proxy>,
         now: Instant,
     ) -> Result<Response<Body>, (Rejection, bool)> {
-        let Call { snapshot, site, context, .. } = call;
+        let Call { site, context, .. } = call;
         let anonymous = |rejection| (rejection, false);
 
         // 0. The limits of one client.
@@ -143,17 +144,7 @@ impl Gate {
 
         // 1. A head that is short and unambiguous; one host, which is served here; one reading of the path, put back into the request for
         //    everything below.
-        context
-            .peer
-            .flaw
-            .map_or(Ok(()), Err)
-            .and_then(|()| framing::check(request.uri(), request.headers(), &snapshot.limits.head()))
-            .map_err(|e| (e.into(), false))?;
-        if request.body().size_hint().lower() > snapshot.limits.body_bytes.unwrap_or(u64::MAX) {
-            return Err((Rejection::BodyTooLarge, false));
-        }
-        let path = CanonicalPath::parse(raw.path()).map_err(|e| (e.into(), false))?;
-        let host = served_host(call, &request, &path).map_err(anonymous)?;
+        let (path, host) = read_head(call, &request, raw).map_err(anonymous)?;
         if raw.authority().is_some() || !path.is_unchanged() {
             *request.uri_mut() = target(raw, &path).ok_or((Rejection::Path(PathError::Control), false))?;
         }
@@ -171,11 +162,21 @@ impl Gate {
         }
         let is_public =
             || !path.is_ambiguous() && site.instance.campaign.public_paths.is_public(path.as_str());
+        if let Some(preflight) = cors::preflight(site, &request) {
+            return Ok(preflight.map(Body::from));
+        }
         let is_foreign = cross_origin::is_foreign(site, &request, &host, websocket);
         // A page of another origin neither uses a session nor has its tokens refreshed.
         let purpose = if is_foreign { Purpose::Peek } else { Purpose::Forward };
         let caller = site.auth.identify(call.auth_request(request.headers()), purpose).await;
-        let mut session = caller.map_err(|e| anonymous(e.into()))?.session();
+        let caller = caller.map_err(|e| anonymous(e.into()))?;
+        let (mut session, refused) = match service_call::admit(call, caller, &request, path.as_str()) {
+            Sender::Account(account) => {
+                let response = service_call::forward(call, proxy, request, &host, &account, websocket);
+                return Box::pin(response).await.map_err(|rejection| (rejection, true));
+            }
+            Sender::Other(session, refused) => (session, refused),
+        };
         if let Some(signed_in) = session.as_ref().filter(|_| is_foreign) {
             if !is_public() {
                 return Ok(cross_origin::refuse(call, &request, signed_in).map(Body::from));
@@ -198,7 +199,10 @@ impl Gate {
                 return Ok(answered);
             }
         }
-        if admitted.session.is_none() && !is_public() {
+        if admitted.session.is_none() && !is_public() && !admitted.is_open_call(call, &request) {
+            if let Some(refusal) = refused {
+                return Ok(service_call::refuse(call, &request, &refusal).map(Body::from));
+            }
             // Boxed: a login's many states are not carried by every request.
             let request = with_host(request, Some(&admitted.host));
             let response = Box::pin(auth_challenge::respond(call, request, path.as_str())).await;
@@ -255,6 +259,26 @@ fn over_limit(call: Call<'_>, now: Instant) -> Option<Limit> {
         (!rate.allows(peer.ip, now)).then_some(Limit::Requests)
     };
     peer.over.or_else(too_fast)
+}
+
+/// The path of a request and its host. Refuses a head that is too long or that two programs could read differently.
+fn read_head<'r>(
+    call: Call<'_>,
+    request: &Request<ClientBody>,
+    raw: &'r Uri,
+) -> Result<(CanonicalPath<'r>, Option<HeaderValue>), Rejection> {
+    let Call { snapshot, context, .. } = call;
+    context
+        .peer
+        .flaw
+        .map_or(Ok(()), Err)
+        .and_then(|()| framing::check(request.uri(), request.headers(), &snapshot.limits.head()))?;
+    if request.body().size_hint().lower() > snapshot.limits.body_bytes.unwrap_or(u64::MAX) {
+        return Err(Rejection::BodyTooLarge);
+    }
+    let path = CanonicalPath::parse(raw.path())?;
+    let host = served_host(call, request, &path)?;
+    Ok((path, host))
 }
 
 /// The host of a request, which must be one of the site's. `None` only for a health probe without one: probes name an address, another

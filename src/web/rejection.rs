@@ -70,6 +70,15 @@ pub enum Rejection {
     /// The person's tokens have expired, and IMS gives no new ones now. Holds how long IMS asks to wait.
     #[error("the tokens of this session cannot be refreshed now")]
     TokenExpired(Option<Duration>),
+    /// The token of a technical account cannot be checked, because IMS does not answer. Holds how long IMS asks to wait.
+    #[error("the token of a technical account cannot be checked now")]
+    TokenUnchecked(Option<Duration>),
+    /// Campaign refuses to open a session for a technical account.
+    #[error("Campaign refuses to log a technical account on")]
+    LogonRefused,
+    /// Campaign opens no session for a technical account now.
+    #[error("Campaign opens no session for a technical account now")]
+    LogonFailed,
     /// Campaign gave no response.
     #[error(transparent)]
     Upstream(#[from] ProxyError),
@@ -163,9 +172,13 @@ impl Rejection {
             }
             Self::Internal => Row::new(S::INTERNAL_SERVER_ERROR, "internal_error", Text::Internal),
             Self::Stopping => Row::new(S::SERVICE_UNAVAILABLE, "stopping", Text::Restarting),
-            Self::TokenExpired(pause) => {
+            Self::TokenExpired(pause) | Self::TokenUnchecked(pause) => {
                 let row = Row::new(S::SERVICE_UNAVAILABLE, "ims_unavailable", Text::TokenExpired);
                 Row { retry_after: pause.or(row.retry_after), ..row }
+            }
+            Self::LogonRefused => Row::new(S::FORBIDDEN, "campaign_logon_refused", Text::CampaignRefused),
+            Self::LogonFailed => {
+                Row::new(S::SERVICE_UNAVAILABLE, "campaign_unavailable", Text::CampaignUnavailable)
             }
             Self::Upstream(error) => {
                 let text = if signed_in { Text::CampaignUnavailable } else { Text::PublicPageUnavailable };

@@ -4,8 +4,10 @@ use http::{HeaderMap, HeaderValue, Version, header, request};
 
 use super::call::Call;
 use super::context::Context;
-use crate::config::SessionMode;
+use crate::auth::{ServiceAccount, ServiceSession};
+use crate::config::{AccountSession, SessionMode};
 use crate::policy::cookies;
+use crate::policy::credentials::Credentials;
 use crate::policy::forwardable::Forwardable;
 use crate::policy::forwarded_headers::ForwardedHeaders;
 use crate::policy::origin::is_same_origin;
@@ -23,6 +25,57 @@ pub fn head(
     host: &HeaderValue,
     session: Option<&LiveSession>,
 ) -> RequestHead {
+    let own = session.map(|session| Own::of_session(call, session));
+    write(call, request, host, own)
+}
+
+/// As [`head`], for a technical account; with a Campaign session in mode `bearer-logon`.
+pub fn head_of_account(
+    call: Call<'_>,
+    request: &request::Parts,
+    host: &HeaderValue,
+    account: &ServiceAccount,
+    session: Option<&ServiceSession>,
+) -> RequestHead {
+    let forwards_token =
+        account.account().session == AccountSession::Bearer || request.uri.path() == AEM_ASSET_DOWNLOAD;
+    let own = Own {
+        credentials: session.map_or(&account.credentials, |session| &session.credentials),
+        assertion: account.assertion(&call.site.auth.services.signer, call.context.now),
+        is_account: true,
+        security_token: session.and_then(|session| session.credentials.security_token.as_ref()),
+        authorization: request.headers.get(header::AUTHORIZATION).filter(|_| forwards_token),
+    };
+    write(call, request, host, Some(own))
+}
+
+/// What the gateway adds for a known caller.
+struct Own<'a> {
+    credentials: &'a Credentials,
+    assertion: HeaderValue,
+    /// A technical account: no cookie identifies it, so no page of another origin can use its session.
+    is_account: bool,
+    /// May be sent in the place of the client's.
+    security_token: Option<&'a HeaderValue>,
+    authorization: Option<&'a HeaderValue>,
+}
+
+impl<'a> Own<'a> {
+    fn of_session(call: Call<'_>, session: &'a LiveSession) -> Self {
+        let (auth, mode) = (&call.site.auth, call.site.instance.campaign.session);
+        let credentials = &session.credentials;
+        let (is_logon, is_bearer) = (mode == SessionMode::BearerLogon, mode == SessionMode::Bearer);
+        Self {
+            credentials,
+            assertion: session.assertion(&auth.services.signer, call.context.now),
+            is_account: false,
+            security_token: credentials.security_token.as_ref().filter(|_| is_logon),
+            authorization: is_bearer.then_some(&credentials.authorization),
+        }
+    }
+}
+
+fn write(call: Call<'_>, request: &request::Parts, host: &HeaderValue, own: Option<Own<'_>>) -> RequestHead {
     let Call { site, context, .. } = call;
     let headers = &request.headers;
     let mut head = RequestHead::begin(&request.method, &request.uri);
@@ -46,7 +99,7 @@ pub fn head(
             lines.add(name, value);
         }
     }
-    cookies::write(lines, headers, session.and_then(|session| session.credentials.campaign_cookie.as_ref()));
+    cookies::write(lines, headers, own.as_ref().and_then(|own| own.credentials.campaign_cookie.as_ref()));
 
     if context.peer.trusted {
         lines.add(&FORWARDED_FOR, &forwarded_for(context, headers));
@@ -73,28 +126,29 @@ pub fn head(
         lines.add(&header::MAX_FORWARDS, &hops.saturating_sub(1).into());
     }
 
-    let mode = site.instance.campaign.session;
-    let token = session.and_then(|session| session.credentials.security_token.as_ref());
-    let ours = token.filter(|_| {
-        // Campaign's protection against cross-site requests must remain: only our own pages get the token added.
-        mode == SessionMode::BearerLogon
+    let may_add = |own: &Own<'_>| {
+        // Campaign's protection against cross-site requests must remain: only our own pages get a person's token added.
+        own.is_account
             // Campaign's SDK sends the header empty when it has no token.
-            && sent.is_none_or(HeaderValue::is_empty)
-            && is_same_origin(headers, &site.auth.origin)
-    });
-    if let Some(token) = ours.or(sent) {
+            || (sent.is_none_or(HeaderValue::is_empty) && is_same_origin(headers, &site.auth.origin))
+    };
+    let ours = own.as_ref().filter(|own| own.security_token.is_some() && may_add(own));
+    if let Some(token) = ours.and_then(|own| own.security_token).or(sent) {
         lines.add(&SECURITY_TOKEN, token);
     }
-    if let Some(session) = session {
-        lines.extend(&session.credentials.lines);
-        lines.add(&identity::ASSERTION, &session.assertion(&site.auth.services.signer, context.now));
-        if mode == SessionMode::Bearer {
-            lines.add(&header::AUTHORIZATION, &session.credentials.authorization);
+    if let Some(own) = own {
+        lines.extend(&own.credentials.lines);
+        lines.add(&identity::ASSERTION, &own.assertion);
+        if let Some(authorization) = own.authorization {
+            lines.add(&header::AUTHORIZATION, authorization);
         }
     }
     head.set_client_host(forwarded.host.unwrap_or_else(|| host.clone()));
     head
 }
+
+/// The address where Campaign itself uses the access token of the request, at AEM.
+const AEM_ASSET_DOWNLOAD: &str = "/nms/aemAssetDownload.jssp";
 
 /// What a trusted proxy says of where the request comes from, and its own address.
 fn forwarded_for(context: &Context, headers: &HeaderMap) -> HeaderValue {

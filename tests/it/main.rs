@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 mod access_rules;
+mod access_tokens;
 mod admin_sessions;
 mod anonymous;
+mod anonymous_soap;
 mod backchannel_logout;
 mod callbacks;
 mod campaign_failures;
@@ -19,6 +21,7 @@ mod connection_memory;
 mod connection_shares;
 mod console_password;
 mod cookies;
+mod cors;
 mod cross_origin;
 mod drain;
 mod early_refusals;
@@ -83,6 +86,7 @@ mod streaming;
 mod structure;
 mod support;
 mod systemd;
+mod technical_accounts;
 mod third_party_clients;
 mod tls_handshakes;
 mod token_refresh;

@@ -37,7 +37,7 @@ pub(super) async fn upload(request: Request) -> Response {
 }
 
 /// Length and SHA-256; `None` if the body broke off.
-async fn measure(mut body: Body) -> Option<(u64, String)> {
+pub(super) async fn measure(mut body: Body) -> Option<(u64, String)> {
     let mut hash = Context::new(&SHA256);
     let mut length = 0;
     while let Some(frame) = body.frame().await {

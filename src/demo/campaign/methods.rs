@@ -26,6 +26,12 @@ pub(super) fn user_info(campaign: &Campaign, login: &str) -> String {
     )
 }
 
+/// The time of the server, which anybody may ask for.
+pub(super) fn server_time(campaign: &Campaign) -> String {
+    let now = campaign.options.clock.now().rfc3339().unwrap_or_default();
+    format!("<ptsServerTime xsi:type='xsd:dateTime'>{now}</ptsServerTime>")
+}
+
 /// Value and data type (6: string) of an option. An unknown option is empty with type 0.
 pub(super) fn option(name: &str) -> String {
     let (value, kind) = match name {

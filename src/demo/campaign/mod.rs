@@ -24,6 +24,7 @@ mod caller;
 mod echo;
 mod envelope;
 mod faults;
+mod files;
 mod gzip;
 mod media;
 mod methods;
@@ -191,6 +192,12 @@ fn router(campaign: &Arc<Campaign>) -> Router {
         .route("/view/home", get(pages::home))
         .route("/xtk/demo/form", post(pages::form))
         .route("/nl/jsp/ping.jsp", get(pages::ping))
+        .route("/nl/jsp/mcPing.jsp", get(files::message_center_ping))
+        .route("/nl/jsp/uploadFile.jsp", post(files::upload))
+        .route("/nl/jsp/downloadFile.jsp", get(files::download))
+        .route("/nl/jsp/schemawsdl.jsp", get(files::wsdl).post(files::wsdl))
+        .route("/nms/aemAssetDownload.jssp", post(files::aem_asset))
+        .route("/report/{name}", get(files::report).post(files::report))
         .route("/demo/echo", any(echo::echo))
         .route("/demo/echo/{*rest}", any(echo::echo))
         .route("/demo/upload", any(echo::upload))

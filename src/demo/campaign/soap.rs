@@ -36,6 +36,7 @@ pub(super) async fn soap(
     match action.as_str() {
         "xtk:session#Logon" => campaign.logon(&call, &origin),
         "xtk:session#BearerTokenLogon" => campaign.bearer_token_logon(&call, &origin).await,
+        "xtk:session#GetServerTime" => answer(&action, &methods::server_time(&campaign)),
         _ => match campaign.soap_caller(&headers, query.as_deref(), &call, &origin).await {
             Some(caller) => campaign.dispatch(&action, &call, &caller),
             None => campaign.session_fault(),

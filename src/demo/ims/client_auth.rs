@@ -10,17 +10,30 @@ use super::Ims;
 use super::error::Error;
 use crate::demo::wire::Form;
 
-/// Succeeds if the caller is the registered client. Both methods in one request are an error (RFC 6749 §2.3).
+/// Succeeds if the caller is the registered client.
 pub(super) fn authenticate(ims: &Ims, headers: &HeaderMap, form: &Form) -> Result<(), Error> {
+    match client(ims, headers, form)? {
+        None => Ok(()),
+        Some(_) => Err(Error::InvalidClient),
+    }
+}
+
+/// The technical client of a request; `None` for the registered client. Both methods in one request are an error (RFC 6749 §2.3).
+pub(super) fn client(ims: &Ims, headers: &HeaderMap, form: &Form) -> Result<Option<String>, Error> {
     let (id, secret) = match (headers.get(header::AUTHORIZATION), form.get("client_secret")) {
         (Some(_), Some(_)) => return Err(Error::InvalidRequest("two ways of client authentication")),
         (Some(authorization), None) => basic(authorization).ok_or(Error::InvalidClient)?,
         (None, Some(secret)) => (form.get("client_id").unwrap_or_default().to_owned(), secret.to_owned()),
         (None, None) => return Err(Error::InvalidClient),
     };
-    let expected = ims.options.client_secret.expose_secret();
+    let technical = ims.technical_client(&id);
+    let expected =
+        technical.map_or(&ims.options.client_secret, |client| &client.client_secret).expose_secret();
     let same_secret = verify_slices_are_equal(secret.as_bytes(), expected.as_bytes()).is_ok();
-    if id == ims.options.client_id && same_secret { Ok(()) } else { Err(Error::InvalidClient) }
+    if !same_secret || (technical.is_none() && id != ims.options.client_id) {
+        return Err(Error::InvalidClient);
+    }
+    Ok(technical.map(|client| client.client_id.clone()))
 }
 
 /// Identifier and secret of `Basic` credentials (RFC 7617 §2).

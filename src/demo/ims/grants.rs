@@ -20,6 +20,8 @@ pub(super) struct Grant {
     pub(super) family: String,
     /// `None`: a technical account.
     pub(super) username: Option<String>,
+    /// A technical account's own client.
+    pub(super) client: Option<String>,
     pub(super) scopes: Vec<String>,
     /// When the person signed in.
     pub(super) auth_time: UnixTime,
@@ -29,7 +31,7 @@ pub(super) struct Grant {
 
 impl Grant {
     pub(super) fn new(username: Option<String>, scopes: Vec<String>, auth_time: UnixTime) -> Self {
-        Self { family: opaque(), username, scopes, auth_time, session: None }
+        Self { family: opaque(), username, client: None, scopes, auth_time, session: None }
     }
 
     pub(super) fn has(&self, scope: &str) -> bool {

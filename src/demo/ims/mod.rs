@@ -34,6 +34,7 @@ mod profile;
 mod recorded;
 mod revoke;
 mod sign_in;
+mod technical;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -41,6 +42,7 @@ mod tokens;
 
 pub use faults::{Endpoint, Faults, Signing};
 pub use recorded::RecordedRequest;
+pub use technical::TechnicalClient;
 
 /// The setup of the simulator: the registered client and the people.
 #[derive(Clone, Debug)]
@@ -57,6 +59,8 @@ pub struct ImsOptions {
     pub organization_id: String,
     /// Who can sign in.
     pub people: Vec<Person>,
+    /// Other clients, which get tokens by `client_credentials`.
+    pub technical_clients: Vec<TechnicalClient>,
     /// The clock of every token and code.
     pub clock: Clock,
     /// Whether a token response with the scope `offline_access` has a refresh token. `scopes` decides whether the client may
@@ -81,6 +85,7 @@ impl Default for ImsOptions {
             redirect_uris: vec!["https://localhost:8443/ims/callback".to_owned()],
             organization_id: super::ORGANIZATION_ID.to_owned(),
             people: people(super::ORGANIZATION_ID, super::TENANT),
+            technical_clients: Vec::new(),
             clock: Clock::system(),
             refresh_tokens: true,
             scopes: super::SCOPES.iter().map(ToString::to_string).collect(),

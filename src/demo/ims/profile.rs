@@ -8,6 +8,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::error::Error;
+use super::grants::Access;
 use super::{Endpoint, Ims};
 use crate::demo::people::Person;
 use crate::demo::wire::bearer;
@@ -33,7 +34,13 @@ pub(super) async fn organizations(
     State(ims): State<Arc<Ims>>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Error> {
-    let answer = bearer_of(&ims, &headers, "read_organizations")?.organizations.clone();
+    let access = access(&ims, &headers, "read_organizations")?;
+    let technical = access.grant.client.as_deref().and_then(|client| ims.technical_client(client));
+    let answer = match (technical, ims.person(&access.grant)) {
+        (Some(client), _) => client.organizations.clone(),
+        (None, Some(person)) => person.organizations.clone(),
+        (None, None) => return Err(Error::InsufficientScope("read_organizations")),
+    };
     Ok(response(&ims, Endpoint::Organizations, answer))
 }
 
@@ -52,13 +59,18 @@ pub(super) async fn profile(State(ims): State<Arc<Ims>>, headers: HeaderMap) -> 
 
 /// The person of the bearer token, if the token is valid and has the scope.
 fn bearer_of<'i>(ims: &'i Ims, headers: &HeaderMap, scope: &'static str) -> Result<&'i Person, Error> {
+    // A technical account has no person.
+    ims.person(&access(ims, headers, scope)?.grant).ok_or(Error::InsufficientScope(scope))
+}
+
+/// The bearer token, if it is valid and has the scope.
+fn access(ims: &Ims, headers: &HeaderMap, scope: &'static str) -> Result<Access, Error> {
     let token = bearer(headers).ok_or(Error::InvalidToken)?;
     let access = ims.grants.access(token, ims.options.clock.now()).ok_or(Error::InvalidToken)?;
     if !access.grant.has(scope) {
         return Err(Error::InsufficientScope(scope));
     }
-    // A technical account has no person.
-    ims.person(&access.grant).ok_or(Error::InsufficientScope(scope))
+    Ok(access)
 }
 
 fn response(ims: &Ims, endpoint: Endpoint, mut answer: Value) -> Json<Value> {

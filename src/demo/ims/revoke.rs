@@ -16,7 +16,8 @@ use crate::demo::wire::Form;
 /// Answers 200 for valid and invalid tokens. Campaign calls this endpoint.
 pub(super) async fn validate_token(State(ims): State<Arc<Ims>>, body: Bytes) -> Result<Json<Value>, Error> {
     let form = Form::parse(&body);
-    if form.get("client_id") != Some(&ims.options.client_id) {
+    let is_known = |id: &str| id == ims.options.client_id || ims.technical_client(id).is_some();
+    if !form.get("client_id").is_some_and(is_known) {
         return Err(Error::InvalidClient);
     }
     if form.get("type") != Some("access_token") {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Ims;
 use super::authorize::split_scopes;
-use super::client_auth::authenticate;
+use super::client_auth::client;
 use super::error::Error;
 use super::grants::Grant;
 use crate::demo::wire::Form;
@@ -32,9 +32,14 @@ fn answer(ims: &Ims, headers: &HeaderMap, body: &[u8]) -> Result<Value, Error> {
     let form = Form::parse(body);
     let required = |name, error| form.get(name).ok_or(Error::InvalidRequest(error));
     let grant_type = required("grant_type", "grant_type is missing")?;
-    authenticate(ims, headers, &form)?;
+    let technical = client(ims, headers, &form)?;
     let now = ims.options.clock.now();
     match grant_type {
+        "client_credentials" => {
+            let scopes = provisioned(ims, form.get("scope"))?;
+            Ok(ims.token_answer(&Grant { client: technical, ..Grant::new(None, scopes, now) }, None)?)
+        }
+        _ if technical.is_some() => Err(Error::UnsupportedGrantType),
         "authorization_code" => {
             let code = required("code", "code is missing")?;
             let code = ims.grants.redeem(code, form.get("redirect_uri"), form.get("code_verifier"), now)?;
@@ -49,10 +54,6 @@ fn answer(ims: &Ims, headers: &HeaderMap, body: &[u8]) -> Result<Value, Error> {
                 grant.scopes.retain(|scope| scopes.contains(scope));
             }
             Ok(ims.token_answer(&grant, None)?)
-        }
-        "client_credentials" => {
-            let scopes = provisioned(ims, form.get("scope"))?;
-            Ok(ims.token_answer(&Grant::new(None, scopes, now), None)?)
         }
         _ => Err(Error::UnsupportedGrantType),
     }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::grants::{Access, Grant};
-use super::{Endpoint, Ims};
+use super::{Endpoint, Ims, Signing};
 use crate::demo::people::Person;
 use crate::demo::random::{bytes, hex};
 
@@ -70,19 +70,26 @@ impl Ims {
     }
 
     /// As at IMS: no `iss`, `aud` and `exp`; times are milliseconds in strings; `x5u` is a file name without a path.
-    fn issue_access_token(&self, grant: &Grant) -> io::Result<String> {
+    pub(super) fn issue_access_token(&self, grant: &Grant) -> io::Result<String> {
+        let (mut header, claims) = self.access_token_parts(grant);
+        let token = self.keys.sign_as(&Signing::Honest, &mut header, &claims)?;
+        let expires_at = self.options.clock.now().plus(self.options.token_lifetime);
+        self.grants.add_access(&token, Access { grant: grant.clone(), claims, expires_at });
+        Ok(token)
+    }
+
+    /// Header and claims of an access token.
+    pub(super) fn access_token_parts(&self, grant: &Grant) -> (Value, Value) {
         let key = self.keys.current();
         let now = self.options.clock.now();
-        let user_id = match self.person(grant) {
-            Some(person) => person.sub.clone(),
-            None => format!("{TECHNICAL_ACCOUNT}@techacct.adobe.com"),
-        };
+        let (client_id, technical_user) = self.client_of(grant);
+        let user_id = self.person(grant).map_or(technical_user, |person| person.sub.clone());
         let header =
             json!({ "alg": "RS256", "x5u": format!("{}.cer", key.kid()), "kid": key.kid(), "itt": "at" });
         let claims = json!({
             "id": format!("{}_ue1", hex(&bytes::<16>())),
             "type": "access_token",
-            "client_id": self.options.client_id,
+            "client_id": client_id,
             "user_id": user_id,
             "as": "ims-na1",
             "aa_id": user_id,
@@ -97,10 +104,7 @@ impl Ims {
             "created_at": (now.0 * 1000).to_string(),
             "expires_in": self.options.token_lifetime.as_millis().to_string(),
         });
-        let token = key.sign(&header, &claims)?;
-        let expires_at = now.plus(self.options.token_lifetime);
-        self.grants.add_access(&token, Access { grant: grant.clone(), claims, expires_at });
-        Ok(token)
+        (header, claims)
     }
 }
 
@@ -112,4 +116,3 @@ fn at_hash(access_token: &str) -> String {
 
 /// Adobe documents 14 days.
 const REFRESH_LIFETIME: Duration = Duration::from_hours(336);
-const TECHNICAL_ACCOUNT: &str = "1B2F0A7C5E9D48A60A49400F";

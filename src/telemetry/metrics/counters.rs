@@ -25,6 +25,7 @@ pub struct Counters {
     pub(super) lookups: [Counter; Lookup::ALL.len()],
     /// Refused, reported.
     pub(super) foreign_tokens: [Counter; 2],
+    pub(super) accounts: [Counter; BearerResult::ALL.len()],
     /// Bytes of responses that clients have not read yet.
     buffered: AtomicU64,
     began: Instant,
@@ -74,6 +75,17 @@ pub enum Lookup {
     Failed,
 }
 
+/// What became of a request with the token of a technical account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BearerResult {
+    /// Forwarded for the account.
+    Accepted,
+    /// The token, the address or the path is refused.
+    Refused,
+    /// IMS did not answer.
+    Failed,
+}
+
 impl Counters {
     pub(super) fn new(began: Instant) -> Self {
         Self {
@@ -87,6 +99,7 @@ impl Counters {
             upstream: Default::default(),
             lookups: Default::default(),
             foreign_tokens: Default::default(),
+            accounts: Default::default(),
             buffered: AtomicU64::new(0),
             began,
         }
@@ -138,6 +151,11 @@ impl Counters {
     /// Counts a session token that is not of its session.
     pub fn foreign_token(&self, refused: bool) {
         self.foreign_tokens[usize::from(!refused)].add();
+    }
+
+    /// Counts a request with the token of a technical account.
+    pub fn account(&self, result: BearerResult) {
+        self.accounts[result as usize].add();
     }
 
     /// Adds to the bytes that clients have not read yet; `by` may be negative.
@@ -208,6 +226,19 @@ impl Lookup {
         match self {
             Self::Found => "found",
             Self::Unknown => "unknown",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl BearerResult {
+    /// All results, in declaration order.
+    pub const ALL: [Self; 3] = [Self::Accepted, Self::Refused, Self::Failed];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
             Self::Failed => "failed",
         }
     }

@@ -9,7 +9,7 @@ mod render;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use counters::{Counters, Lookup, Trouble};
+pub use counters::{BearerResult, Counters, Lookup, Trouble};
 
 use counters::Counter;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Metrics;
-use super::counters::{Lookup, Trouble};
+use super::counters::{BearerResult, Lookup, Trouble};
 use crate::telemetry::Limit;
 
 impl Metrics {
@@ -73,6 +73,15 @@ impl Metrics {
         for (index, outcome) in ["refused", "reported"].into_iter().enumerate() {
             let found = self.sum(|c| &c.foreign_tokens[index]);
             text.line("imsgate_foreign_tokens_total", &[("outcome", outcome)], found);
+        }
+        text.head(
+            "imsgate_technical_account_requests_total",
+            "counter",
+            "Requests with a Bearer token where technical accounts are configured, by outcome.",
+        );
+        for result in BearerResult::ALL {
+            let requests = self.sum(|c| &c.accounts[result as usize]);
+            text.line("imsgate_technical_account_requests_total", &[("outcome", result.name())], requests);
         }
         text.head("imsgate_buffered_bytes", "gauge", "Bytes of responses that clients have not read yet.");
         text.line("imsgate_buffered_bytes", &[], self.workers.iter().map(|worker| worker.buffered()).sum());

@@ -1,6 +1,7 @@
 //! What the tests share: [`World`] runs the gateway and its simulators, [`Browser`] is a person's browser, [`logs`] records
 //! the log lines of the gateway. Test modules import from here and never from each other.
 
+pub mod account;
 pub mod admin;
 mod answer;
 pub mod assertion;

@@ -43,6 +43,11 @@ impl RawRequest {
         self.with(&format!("Cookie: __Host-imsgate={session}"))
     }
 
+    /// Adds an access token.
+    pub fn bearer(self, token: &str) -> Self {
+        self.with(&format!("Authorization: Bearer {token}"))
+    }
+
     /// Adds the fields of a person's navigation.
     pub fn navigation(self) -> Self {
         self.with("Accept: text/html,*/*;q=0.8")

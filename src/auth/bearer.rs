@@ -1,0 +1,150 @@
+//! Identifies technical accounts by the IMS access token in `Authorization: Bearer`.
+//!
+//! A token is verified once: signature, claims, and what IMS says if the configuration asks for it. Later requests cost one look-up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, header};
+use secrecy::SecretString;
+
+use super::Authenticator;
+use super::bearer_refusal::BearerRefusal;
+use super::identify::{AuthRequest, Caller};
+use super::service_account::ServiceAccount;
+use super::service_accounts::TokenDigest;
+use crate::policy::access::AccessPolicy;
+use crate::policy::access_token::{AccessToken, InvalidAccessToken};
+use crate::telemetry::BearerResult;
+use crate::telemetry::audit::{self, Account};
+
+impl Authenticator {
+    /// The technical account that sends this request, which has no session cookie.
+    pub(super) async fn service(self: &Arc<Self>, request: AuthRequest<'_>) -> Caller {
+        let Some(token) = bearer(request.headers) else { return Caller::Anonymous };
+        let digest = TokenDigest::of(token);
+        let known = &self.services.service_accounts;
+        if let Some(account) = known.find(&digest, &self.instance, request.now) {
+            request.counters.account(BearerResult::Accepted);
+            return Caller::Service(account);
+        }
+        // Boxed: rare, and its states would make every request's future larger.
+        let verified = match known.refusal(&digest, &self.instance, request.now) {
+            Some(refusal) => Err(refusal),
+            None => Box::pin(self.verify(request, token, digest)).await,
+        };
+        let result = match &verified {
+            Ok(_) => BearerResult::Accepted,
+            Err(BearerRefusal::Unavailable(_)) => BearerResult::Failed,
+            Err(_) => BearerResult::Refused,
+        };
+        request.counters.account(result);
+        verified.map_or_else(Caller::Refused, Caller::Service)
+    }
+
+    /// True when a technical account is configured.
+    pub fn has_accounts(&self) -> bool {
+        !self.instance.campaign.technical_accounts.is_empty()
+    }
+
+    /// Verifies a token that is not known here, and remembers the result.
+    async fn verify(
+        self: &Arc<Self>,
+        request: AuthRequest<'_>,
+        token: &str,
+        digest: TokenDigest,
+    ) -> Result<Arc<ServiceAccount>, BearerRefusal> {
+        let (known, peer, sid) = (&self.services.service_accounts, request.peer.to_string(), digest.shown());
+        let mut client = String::new();
+        let verified = self.verified(request, token, digest, &mut client).await;
+        match &verified {
+            Ok((account, true)) => {
+                let identity = &account.identity;
+                audit::account(
+                    request.id,
+                    &peer,
+                    account.subject(),
+                    &identity.organization,
+                    &identity.groups,
+                );
+            }
+            Ok((_, false)) => {}
+            Err(refusal) => {
+                known.refuse(digest, refusal.clone(), self.instance.clone(), request.now);
+                let account = Account { client_id: &client, user: "", sid: &sid };
+                audit::account_refused(request.id, &peer, account, "", refusal.code(), &refusal.to_string());
+            }
+        }
+        verified.map(|(account, _)| account)
+    }
+
+    /// The account, and whether this call has verified it. `client` becomes the client ID once the signature is good.
+    async fn verified(
+        self: &Arc<Self>,
+        request: AuthRequest<'_>,
+        token: &str,
+        digest: TokenDigest,
+        client: &mut String,
+    ) -> Result<(Arc<ServiceAccount>, bool), BearerRefusal> {
+        let accounts = &self.instance.campaign.technical_accounts;
+        let is_listed = |client: &str| accounts.iter().any(|account| account.client_id == client);
+        let claims = self.ims.access_token(token, is_listed).await?;
+        client.clone_from(&claims.client_id);
+        let known = &self.services.service_accounts;
+        let _alone = known.ask_alone(&digest).await;
+        if let Some(account) = known.find(&digest, &self.instance, request.now) {
+            return Ok((account, false));
+        }
+        let index = accounts.iter().position(|account| account.client_id == claims.client_id);
+        let index = index.ok_or_else(|| InvalidAccessToken::Client(claims.client_id.clone()))?;
+        let token = SecretString::from(token);
+        if self.instance.ims.validate_token {
+            self.ims.validate_access_token(&token, &claims.client_id).await?;
+        }
+        let groups = match &accounts[index].groups {
+            Some(groups) => groups.clone(),
+            None => self.account_groups(&token, &claims, &accounts[index].organization_id).await?,
+        };
+        let account = ServiceAccount::new(self, (token, claims), index, groups, digest.shown());
+        let account = Arc::new(account);
+        known.accept(digest, account.clone());
+        Ok((account, true))
+    }
+
+    /// The groups that the association mask gives the owner of this token.
+    async fn account_groups(
+        &self,
+        token: &SecretString,
+        claims: &AccessToken,
+        organization_id: &str,
+    ) -> Result<Vec<String>, BearerRefusal> {
+        let membership = self.ims.account_membership(token, &claims.user).await?;
+        let policy = AccessPolicy { organization_id, ..self.access_policy() };
+        match policy.decide(&membership) {
+            Ok(granted) => Ok(granted.groups),
+            Err(refusal) => Err(BearerRefusal::NoRight(refusal.reason)),
+        }
+    }
+}
+
+/// Ends the accounts whose tokens have expired. Runs for ever, once, on the control runtime.
+pub async fn keep_service_accounts(auth: Arc<Authenticator>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        auth.services.service_accounts.sweep(auth.services.clock.now());
+    }
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750 §2.1). `None` for another scheme, and for several fields.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
+    let field = fields.next().filter(|_| fields.next().is_none())?.to_str().ok()?;
+    let (scheme, token) = field.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= LONGEST).then_some(token)
+}
+
+/// Characters of a token; those of IMS have up to 2,000.
+const LONGEST: usize = 8 * 1024;
+/// How exactly the end of a token is noticed without a request.
+const SWEEP: Duration = Duration::from_secs(1);

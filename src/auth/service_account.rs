@@ -1,0 +1,103 @@
+//! A technical account in use: a verified access token, and what its requests to Campaign carry.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use http::HeaderValue;
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::Authenticator;
+use super::service_session::ServiceSession;
+use crate::config::{Instance, TechnicalAccount};
+use crate::policy::access_token::AccessToken;
+use crate::policy::credentials::Credentials;
+use crate::policy::identity::IdentityFields;
+use crate::session::{CachedAssertion, Identity, Signer};
+use crate::telemetry::audit::Account;
+use crate::unix_time::UnixTime;
+
+/// A verified access token of a technical account.
+#[derive(Debug)]
+pub struct ServiceAccount {
+    /// The owner of the token, as identity headers and assertion name it.
+    pub identity: Identity,
+    /// Names the token in log lines: a part of its digest.
+    pub sid: String,
+    /// What its requests carry, without a Campaign session.
+    pub credentials: Credentials,
+    /// Cancelled when the token has expired.
+    pub ended: Arc<CancellationToken>,
+    /// When the token expires, without clock skew.
+    pub expires: UnixTime,
+    /// The configuration for which it was verified, and the number of the account there.
+    pub(super) instance: Arc<Instance>,
+    pub(super) index: usize,
+    pub(super) token: SecretString,
+    /// The session at Campaign, in mode `bearer-logon`.
+    pub(super) campaign: ArcSwapOption<ServiceSession>,
+    /// Locked while a Campaign session is requested; holds the time of the last failed request.
+    pub(super) logon: Mutex<Option<UnixTime>>,
+    assertion: CachedAssertion,
+}
+
+impl ServiceAccount {
+    /// An account with the groups that configuration or IMS give it.
+    pub(super) fn new(
+        auth: &Authenticator,
+        (token, claims): (SecretString, AccessToken),
+        index: usize,
+        groups: Vec<String>,
+        sid: String,
+    ) -> Self {
+        let instance = auth.instance.clone();
+        let organization = instance.campaign.technical_accounts[index].organization_id.clone();
+        let fields = IdentityFields::new(&claims.user, None, &organization, &groups);
+        Self {
+            credentials: Credentials::new(fields, None, &token),
+            identity: Identity {
+                user: claims.user,
+                email: None,
+                name: None,
+                organization,
+                organization_name: None,
+                groups,
+                ims_session: None,
+                original: None,
+            },
+            sid,
+            ended: Arc::default(),
+            expires: claims.expires,
+            instance,
+            index,
+            token,
+            campaign: ArcSwapOption::empty(),
+            logon: Mutex::default(),
+            assertion: CachedAssertion::default(),
+        }
+    }
+
+    /// Its configuration.
+    pub fn account(&self) -> &TechnicalAccount {
+        &self.instance.campaign.technical_accounts[self.index]
+    }
+
+    /// Whom an audit line is about.
+    pub fn subject(&self) -> Account<'_> {
+        Account { client_id: &self.account().client_id, user: &self.identity.user, sid: &self.sid }
+    }
+
+    /// `X-Ims-Assertion`, signed at most once a minute.
+    pub fn assertion(&self, signer: &Signer, now: UnixTime) -> HeaderValue {
+        self.assertion.get(signer, &self.identity, &self.sid, now)
+    }
+
+    /// Ends what hangs on the token: WebSockets, event streams, the session at Campaign.
+    pub(super) fn end(&self) {
+        self.ended.cancel();
+        if let Some(session) = self.campaign.swap(None) {
+            session.log_off();
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! A session at Campaign of a technical account (mode `bearer-logon`).
+
+use std::sync::Arc;
+
+use super::Tasks;
+use crate::campaign::CampaignClient;
+use crate::policy::credentials::Credentials;
+use crate::session::CampaignSession;
+use crate::telemetry::RequestId;
+
+/// A session at Campaign, with what requests carry in it.
+#[derive(Debug)]
+pub struct ServiceSession {
+    /// Identity headers, session cookie and security token.
+    pub credentials: Credentials,
+    pub(super) tokens: CampaignSession,
+    pub(super) client: Arc<CampaignClient>,
+    pub(super) tasks: Tasks,
+}
+
+impl ServiceSession {
+    /// Ends the session at Campaign, in the background.
+    pub(super) fn log_off(&self) {
+        let (client, tokens) = (self.client.clone(), self.tokens.clone());
+        self.tasks.spawn(async move {
+            let request = RequestId::random();
+            let (session, security) = (&tokens.session_token, &tokens.security_token);
+            if let Err(error) = client.logoff(session, security, request.as_str()).await {
+                tracing::warn!(%request, %error, "Campaign session of a technical account not ended; it expires by itself");
+            }
+        });
+    }
+}

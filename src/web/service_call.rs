@@ -1,0 +1,183 @@
+//! Requests of technical accounts, which come with an IMS access token in place of a session.
+
+use std::sync::Arc;
+
+use axum::response::Response as OwnResponse;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use serde_json::json;
+
+use super::call::Call;
+use super::cors;
+use super::forward::{looks_expired, reports_expired, wanted};
+use super::rejection::Rejection;
+use super::responses::{fault, json_response, options, soap_session_expired};
+use super::token_check::TokenHolder;
+use super::{soap_call, token_check, upstream_request};
+use crate::auth::{BearerRefusal, Caller, ServiceAccount, ServiceLogonError};
+use crate::campaign::soap_fault;
+use crate::policy::account_limits;
+use crate::policy::client_kind::{ClientKind, is_soap_router};
+use crate::proxy::{Body, ClientBody, Forwarded, Proxy, WebSocketRequest};
+use crate::session::LiveSession;
+use crate::telemetry::{BearerResult, audit};
+use crate::wire::fields::hops_left;
+
+/// Why a request with a Bearer token is not forwarded.
+#[derive(Debug)]
+pub enum ServiceRefusal {
+    /// The token.
+    Token(BearerRefusal),
+    /// The address or the path.
+    OutOfBounds,
+}
+
+/// Who may send a request.
+pub enum Sender {
+    /// A technical account, from its networks and to its paths.
+    Account(Arc<ServiceAccount>),
+    /// A person, or nobody; with the refusal of a token that came instead of a session.
+    Other(Option<Arc<LiveSession>>, Option<ServiceRefusal>),
+}
+
+/// Decides whether the caller of a request is a technical account that may send it.
+pub fn admit<B>(call: Call<'_>, caller: Caller, request: &Request<B>, path: &str) -> Sender {
+    match caller {
+        Caller::Anonymous => Sender::Other(None, None),
+        Caller::Session(session) => Sender::Other(Some(session), None),
+        Caller::Refused(refusal) => Sender::Other(None, Some(ServiceRefusal::Token(refusal))),
+        Caller::Service(account) => match check(call, &account, request, path) {
+            Ok(()) => Sender::Account(account),
+            Err(refusal) => Sender::Other(None, Some(refusal)),
+        },
+    }
+}
+
+/// Checks address and path of a request against the account's networks and paths. What does not fit goes to the audit trail.
+fn check<B>(
+    call: Call<'_>,
+    account: &ServiceAccount,
+    request: &Request<B>,
+    path: &str,
+) -> Result<(), ServiceRefusal> {
+    let (limits, client) = (account.account(), call.context.client_address(request.headers()));
+    account_limits::check(&limits.networks, &limits.paths, client, path).map_err(|wrong| {
+        call.counters.account(BearerResult::Refused);
+        let (subject, peer) = (account.subject(), client.to_string());
+        audit::account_refused(call.context.id, &peer, subject, path, wrong.code(), &wrong.to_string());
+        ServiceRefusal::OutOfBounds
+    })
+}
+
+/// Forwards the request of an account.
+pub async fn forward(
+    call: Call<'_>,
+    proxy: &Proxy,
+    mut request: Request<ClientBody>,
+    host: &HeaderValue,
+    account: &Arc<ServiceAccount>,
+    websocket: bool,
+) -> Result<Response<Body>, Rejection> {
+    if hops_left(request.method(), request.headers()) == Some(0) {
+        return Ok(options().map(Body::from));
+    }
+    let auth = &call.site.auth;
+    let (id, is_soap) = (call.context.id, is_soap_router(request.uri().path()));
+    check_tokens(call, &mut request, is_soap).await?;
+    let session = auth.service_session(id, account, None).await?;
+    let websocket = wanted(&mut request, websocket)?;
+    let (request, body) = request.into_parts();
+    let mut head = upstream_request::head_of_account(call, &request, host, account, session.as_deref());
+    if websocket.is_some() {
+        WebSocketRequest::add_fields(head.lines());
+    }
+    let ended = || Some(account.ended.clone());
+    let quota_user = call.context.quota_user(true);
+    let Forwarded { response, again } = proxy.forward(head, body, websocket, ended, quota_user).await?;
+    let mut response = match &session {
+        Some(used) if looks_expired(&response, is_soap) => {
+            let (is_expired, response) = reports_expired(response).await;
+            // Opened also when this request cannot be sent again: the next one needs it.
+            let fresh = if is_expired {
+                auth.service_session(id, account, Some(used)).await.ok().flatten()
+            } else {
+                None
+            };
+            match fresh {
+                Some(fresh) if again => {
+                    // Frees the connection of the first response: the repetition needs one too.
+                    drop(response);
+                    let head = upstream_request::head_of_account(call, &request, host, account, Some(&fresh));
+                    proxy.repeat(head, ended).await?
+                }
+                _ => response,
+            }
+        }
+        _ => response,
+    };
+    cors::allow(call.site, &request.headers, response.headers_mut());
+    Ok(response)
+}
+
+/// Refuses session tokens and logins in the request: they are of somebody else, because the account's own session is added here.
+async fn check_tokens(
+    call: Call<'_>,
+    request: &mut Request<ClientBody>,
+    is_soap: bool,
+) -> Result<(), Rejection> {
+    let nobody = TokenHolder::default();
+    if is_soap
+        && *request.method() == Method::POST
+        && let Some(soap) = soap_call::read(call, request).await?
+    {
+        soap.check(call, request, nobody)?;
+    }
+    token_check::check(call, request, nobody).map(drop)
+}
+
+/// The response to a refused request: RFC 6750 §3, or a SOAP fault that Campaign's clients understand.
+pub fn refuse<B>(call: Call<'_>, request: &Request<B>, refusal: &ServiceRefusal) -> OwnResponse {
+    let (method, headers, path) = (request.method(), request.headers(), request.uri().path());
+    let is_soap = ClientKind::of(method, headers, path) == ClientKind::Soap;
+    let mut response = match refusal {
+        ServiceRefusal::Token(BearerRefusal::Unavailable(pause)) => {
+            Rejection::TokenUnchecked(*pause).response(call, true)
+        }
+        ServiceRefusal::Token(BearerRefusal::Invalid(_)) => {
+            let answer = if is_soap { soap_session_expired() } else { refused(call, INVALID_TOKEN) };
+            challenging(answer, "Bearer realm=\"imsgate\", error=\"invalid_token\"")
+        }
+        ServiceRefusal::Token(BearerRefusal::NoRight(_)) | ServiceRefusal::OutOfBounds => {
+            let text = format!("imsgate: {} (request {})", INSUFFICIENT_SCOPE.1, call.context.id);
+            let answer = if is_soap {
+                fault(INSUFFICIENT_SCOPE.0, &soap_fault(&text))
+            } else {
+                refused(call, INSUFFICIENT_SCOPE)
+            };
+            challenging(answer, "Bearer realm=\"imsgate\", error=\"insufficient_scope\"")
+        }
+    };
+    cors::allow(call.site, headers, response.headers_mut());
+    response
+}
+
+fn refused(call: Call<'_>, (status, code): (StatusCode, &str)) -> OwnResponse {
+    json_response(status, &json!({"error": code, "request_id": call.context.id.as_str()}))
+}
+
+fn challenging(mut response: OwnResponse, challenge: &'static str) -> OwnResponse {
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    response
+}
+
+impl From<ServiceLogonError> for Rejection {
+    fn from(error: ServiceLogonError) -> Self {
+        match error {
+            ServiceLogonError::Refused(_) => Self::LogonRefused,
+            ServiceLogonError::Unavailable(_) | ServiceLogonError::JustFailed => Self::LogonFailed,
+        }
+    }
+}
+
+/// RFC 6750 §3.1.
+const INVALID_TOKEN: (StatusCode, &str) = (StatusCode::UNAUTHORIZED, "invalid_token");
+const INSUFFICIENT_SCOPE: (StatusCode, &str) = (StatusCode::FORBIDDEN, "insufficient_scope");
