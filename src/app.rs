@@ -18,7 +18,7 @@ mod snapshot;
 
 use crate::admin::{self, Admin};
 use crate::auth::{self, Authenticator};
-use crate::campaign::CampaignClient;
+use crate::campaign::{CampaignClient, ChooseServer};
 use crate::clock::Clock;
 use crate::config::{self, Config, ListenAddress, UpstreamAddress};
 use crate::http_client::{self, Dialer, Endpoint, Target};
@@ -76,15 +76,15 @@ impl Gateway {
     /// Starts everything; must be called on the control runtime, which lives as long as the gateway.
     pub async fn start(config: &Config, tls: Arc<ServerConfig>, clock: Clock) -> Result<Self, StartError> {
         let campaign = &config.instance.campaign;
-        let endpoints = endpoints(campaign)?;
+        let endpoints = with_public_host(endpoints(campaign)?, &config.instance)?;
         let (ended, to_clean_up) = mpsc::channel(auth::QUEUE);
         let services = Arc::new(snapshot::services(config, &clock, ended)?);
         let ims = Arc::new(snapshot::ims_client(config, &clock)?);
-        let soap = Arc::new(CampaignClient::new(endpoints.clone(), SOAP_DEADLINE));
+        let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
+        let upstreams = Arc::new(Upstreams::new(endpoints.iter().cloned().zip(weights).collect(), campaign));
+        let soap = Arc::new(campaign_client(config, endpoints, &upstreams));
         let auth = Arc::new(snapshot::authenticator(config, ims, soap, services));
         let snapshot = Arc::new(snapshot::snapshot(config, &auth, None));
-        let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
-        let upstreams = Arc::new(Upstreams::new(endpoints.into_iter().zip(weights).collect(), campaign));
         let mut bound = listen(config)?;
         let metrics = Arc::new(Metrics::new(config.listen.workers));
         let mut control = JoinSet::new();
@@ -284,6 +284,41 @@ pub fn endpoints(campaign: &config::Campaign) -> io::Result<Vec<Endpoint>> {
         Ok(Endpoint::new(&upstream.to_string(), host, dialer))
     };
     campaign.upstreams.iter().map(endpoint).collect()
+}
+
+/// The same servers for requests with the public host: Campaign chooses the instance by it.
+fn with_public_host(endpoints: Vec<Endpoint>, instance: &config::Instance) -> io::Result<Vec<Endpoint>> {
+    let host = HeaderValue::from_str(&public_host(instance)).map_err(io::Error::other)?;
+    let with_host =
+        |endpoint: Endpoint| Endpoint::new(endpoint.name(), host.clone(), endpoint.dialer().clone());
+    Ok(endpoints.into_iter().map(with_host).collect())
+}
+
+/// Host and port of the callback server, as in a `Host` header.
+fn public_host(instance: &config::Instance) -> String {
+    let origin = instance.ims.origin();
+    origin.split_once("://").map_or("", |(_, host)| host).to_owned()
+}
+
+/// Opens and ends Campaign sessions. A new one is opened at a server that `upstreams` chooses.
+fn campaign_client(config: &Config, endpoints: Vec<Endpoint>, upstreams: &Arc<Upstreams>) -> CampaignClient {
+    let client =
+        CampaignClient::new(endpoints, SOAP_DEADLINE).with_balance(Arc::new(Balance(upstreams.clone())));
+    if config.instance.campaign.secure_header {
+        client.with_secure_address(&public_host(&config.instance))
+    } else {
+        client
+    }
+}
+
+/// Weights and health of the servers decide where a Campaign session is opened.
+#[derive(Debug)]
+struct Balance(Arc<Upstreams>);
+
+impl ChooseServer for Balance {
+    fn choose(&self, tried: u64) -> Option<usize> {
+        self.0.choose_for_session(tried)
+    }
 }
 
 /// Loads what logins need before the first person comes, keeps trying while IMS is away, and keeps it fresh.

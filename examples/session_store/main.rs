@@ -156,6 +156,8 @@ async fn login(sessions: &Sessions, clock: &Clock, is_short: bool) -> Outcome<Ar
         session_token: random_text::<30>().into(),
         security_token: random_text::<40>().into(),
         ends,
+        upstream: None,
+        client: None,
     };
     Ok(sessions.create(identity, tokens, Some(campaign)).await?)
 }

@@ -206,8 +206,8 @@ impl Callback<'_> {
         to: Destination,
     ) -> Result<LoginOutcome, StoreError> {
         let (auth, id) = (self.auth, self.request.id);
-        let campaign = match self.campaign_logon(&tokens).await {
-            Ok(campaign) => campaign,
+        let (campaign, restarting) = match self.campaign_logon(&tokens).await {
+            Ok(opened) => opened,
             Err(failure) => {
                 self.discard(&tokens).await;
                 return Ok(LoginOutcome::Failed(failure, to));
@@ -244,15 +244,27 @@ impl Callback<'_> {
         let identity = &session.data.identity;
         let peer = self.request.peer.to_string();
         audit::login(id, &peer, identity.subject(), &identity.groups, &session.sid);
-        Ok(LoginOutcome::SignedIn(session, to))
+        Ok(if restarting {
+            LoginOutcome::CampaignRestarting(session, to)
+        } else {
+            LoginOutcome::SignedIn(session, to)
+        })
     }
 
-    async fn campaign_logon(&self, tokens: &ImsTokens) -> Result<Option<CampaignSession>, LoginFailure> {
+    /// The new Campaign session, and whether there is none because Campaign is being restarted.
+    async fn campaign_logon(
+        &self,
+        tokens: &ImsTokens,
+    ) -> Result<(Option<CampaignSession>, bool), LoginFailure> {
         if self.auth.instance.campaign.session != SessionMode::BearerLogon {
-            return Ok(None);
+            return Ok((None, false));
         }
-        match self.auth.open_campaign_session(self.request.id, &tokens.access_token).await {
-            Ok(campaign) => Ok(Some(campaign)),
+        match self.auth.open_campaign_session(self.request.id, self.client, &tokens.access_token).await {
+            Ok(campaign) => Ok((Some(campaign), false)),
+            Err(error) if error.is_restarting() => {
+                tracing::warn!(request = %self.request.id, %error, "signed in without a Campaign session");
+                Ok((None, true))
+            }
             Err(error) => {
                 audit::login_failed(self.request.id, &self.request.peer.to_string(), &error.to_string());
                 tracing::warn!(request = %self.request.id, %error, "Campaign logon failed");

@@ -3,72 +3,196 @@
 //! Campaign tells how long its sessions live, so an expected end is handled before a request is forwarded. An unexpected end (a restart
 //! of Campaign) shows in a response; `web::forward` finds it there.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Authenticator;
-use crate::campaign::CampaignError;
-use crate::session::{CampaignSession, LiveSession, SessionData, StoreError};
-use crate::telemetry::RequestId;
+use crate::campaign::{CallFor, CampaignError};
+use crate::config::SessionMode;
+use crate::session::{CampaignSession, LastLogon, LiveSession, SessionData, StoreError};
+use crate::telemetry::{RequestId, audit};
 use crate::unix_time::UnixTime;
 
+/// Why a Campaign session is opened anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReopenReason {
+    /// There is none that may be used: it was withdrawn, or could not be opened at the login.
+    Missing,
+    /// It has lived as long as Campaign announced.
+    Expired,
+    /// Campaign answered a call with XSV-350008.
+    Fault,
+    /// Campaign led a page to its sign-in page, or refused it.
+    Page,
+}
+
+impl ReopenReason {
+    /// No other session is opened for this reason for so long after the last one was opened.
+    fn pause(self) -> Duration {
+        match self {
+            Self::Missing => Duration::ZERO,
+            Self::Expired | Self::Fault => PAUSE,
+            // A page that is refused again so soon would be refused for ever.
+            Self::Page => Duration::from_mins(1),
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Expired => "expired",
+            Self::Fault => "refused",
+            Self::Page => "page_refused",
+        }
+    }
+}
+
+/// Whether a session has a Campaign session that its requests may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CampaignState {
+    /// It has, or needs none.
+    Usable,
+    /// It may have expired. Campaign decides, if it opens no other one.
+    Expired,
+    /// It has none, or one with rights that the person has no more.
+    Missing,
+}
+
 impl Authenticator {
-    /// Opens a Campaign session for the owner of this access token.
+    /// Whether `session` has a Campaign session that may be used.
+    pub fn campaign_state(&self, session: &LiveSession, now: UnixTime) -> CampaignState {
+        match &session.data.campaign {
+            Some(campaign) if now < campaign.ends => CampaignState::Usable,
+            Some(campaign) if campaign.ends > CampaignSession::WITHDRAWN => CampaignState::Expired,
+            Some(_) => CampaignState::Missing,
+            None if self.instance.campaign.session == SessionMode::BearerLogon => CampaignState::Missing,
+            None => CampaignState::Usable,
+        }
+    }
+
+    /// Opens a Campaign session for the owner of this access token, who calls from `client`. While Campaign restarts, this is tried again
+    /// for up to [`RESTART_PATIENCE`].
     pub(super) async fn open_campaign_session(
         &self,
         request: RequestId,
+        client: IpAddr,
         access: &SecretString,
     ) -> Result<CampaignSession, CampaignError> {
-        let logon = self.campaign.bearer_token_logon(access, request.as_str()).await?;
+        let clock = &self.services.clock;
+        let begun = clock.now();
+        let call = CallFor { request_id: request.as_str(), client: Some(client), upstream: None };
+        let logon = loop {
+            match self.campaign.bearer_token_logon(access, call).await {
+                Err(error) if error.is_restarting() && clock.now().since(begun) < RESTART_PATIENCE => {
+                    tracing::info!(%request, %error, "the Campaign logon is tried again");
+                    tokio::time::sleep(RESTART_PAUSE).await;
+                }
+                outcome => break outcome?,
+            }
+        };
         let ends = logon.lifetime.map_or(UnixTime::MAX, |lifetime| {
             // A little early: the token has to be good when the request arrives.
-            self.services.clock.now().plus(lifetime.saturating_sub(EARLY.min(lifetime / 10)))
+            clock.now().plus(lifetime.saturating_sub(EARLY.min(lifetime / 10)))
         });
-        Ok(CampaignSession { session_token: logon.session_token, security_token: logon.security_token, ends })
+        Ok(CampaignSession {
+            session_token: logon.session_token,
+            security_token: logon.security_token,
+            ends,
+            upstream: Some(logon.upstream.to_string()),
+            client: Some(client),
+        })
     }
 
     /// The session with another Campaign session than `session` has: opened here, or by another request meanwhile. The same as before
-    /// when Campaign opens none; then nobody asks again for a while. `None` when the session has ended meanwhile.
+    /// when Campaign opens none, or when one was opened for the same reason a moment ago. `None` when the session has ended meanwhile.
+    /// `client` is the address of the person.
     ///
     /// # Errors
     /// When the store does not answer.
     pub async fn reopen_campaign_session(
         self: &Arc<Self>,
         request: RequestId,
+        client: IpAddr,
         session: &Arc<LiveSession>,
+        reason: ReopenReason,
     ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let (auth, old) = (self.clone(), session.clone());
         // Not dropped with the request: a session that is opened at Campaign and saved nowhere would stay open.
-        let work = async move { auth.reopen(request, &old).await };
+        let work = async move { auth.reopen(request, client, &old, reason).await };
         let done = self.services.tasks.run_to_end(work).await;
         done.unwrap_or_else(|| Ok(Some(session.clone())))
     }
 
     async fn reopen(
-        &self,
+        self: &Arc<Self>,
         request: RequestId,
+        client: IpAddr,
         session: &Arc<LiveSession>,
+        reason: ReopenReason,
     ) -> Result<Option<Arc<LiveSession>>, StoreError> {
-        let mut asked = session.campaign_logon.lock().await;
+        let mut last = session.campaign_logon.lock().await;
         let Some(current) = self.services.sessions.latest(session).await? else { return Ok(None) };
         let now = self.services.clock.now();
-        if !is_same_campaign_session(&current, session) || now.since(*asked) < PAUSE {
+        let pause = if last.failed { PAUSE } else { reason.pause() };
+        let is_too_early = last.at.is_some_and(|at| now.since(at) < pause);
+        if !is_same_campaign_session(&current, session) || is_too_early {
             return Ok(Some(current));
         }
-        let opened = self.open_campaign_session(request, &current.data.tokens.access).await;
-        *asked = now;
+        let opened = self.open_campaign_session(request, client, &current.data.tokens.access).await;
+        *last = LastLogon { at: Some(self.services.clock.now()), failed: opened.is_err() };
         match opened {
             Ok(campaign) => {
-                tracing::info!(%request, sid = current.sid, "the Campaign session had ended; a new one is open");
-                self.save_campaign_session(request, &current, campaign).await
+                let saved = self.save_campaign_session(request, &current, campaign).await?;
+                if let Some(saved) = saved.as_ref().filter(|saved| !is_same_campaign_session(saved, &current))
+                {
+                    audit::campaign_session(
+                        request,
+                        saved.data.identity.subject(),
+                        &saved.sid,
+                        reason.word(),
+                    );
+                    self.log_off_replaced(request, &current);
+                }
+                Ok(saved)
             }
             Err(error) => {
                 tracing::warn!(%request, sid = current.sid, %error, "the Campaign session has ended, and Campaign opens no new one");
                 Ok(Some(current))
             }
         }
+    }
+
+    /// Logs off the Campaign session of `old`, in whose place another one is open. Campaign may have ended it already.
+    fn log_off_replaced(self: &Arc<Self>, request: RequestId, old: &LiveSession) {
+        let Some(campaign) = old.data.campaign.clone() else { return };
+        // A withdrawn session was logged off when it was withdrawn.
+        if campaign.ends > CampaignSession::WITHDRAWN {
+            self.log_off_later(request, campaign);
+        }
+    }
+
+    /// Logs off in the background, with one attempt.
+    pub(super) fn log_off_later(self: &Arc<Self>, request: RequestId, campaign: CampaignSession) {
+        let auth = self.clone();
+        self.services.tasks.spawn(async move {
+            if let Err(error) = auth.log_off(request, &campaign).await {
+                tracing::debug!(%request, %error, "Campaign had ended the replaced session, or it expires by itself");
+            }
+        });
+    }
+
+    /// Logs off at the server of the session, with the client address of its logon.
+    pub(super) async fn log_off(
+        &self,
+        request: RequestId,
+        campaign: &CampaignSession,
+    ) -> Result<(), CampaignError> {
+        let CampaignSession { session_token, security_token, upstream, client, .. } = campaign;
+        let call = CallFor { request_id: request.as_str(), client: *client, upstream: upstream.as_deref() };
+        self.campaign.logoff(session_token, security_token, call).await
     }
 
     /// Saves the new Campaign session; one that cannot be saved is logged off.
@@ -88,11 +212,10 @@ impl Authenticator {
         let is_saved =
             |saved: &Arc<LiveSession>| token(&saved.data) == Some(campaign.session_token.expose_secret());
         // When the store did not answer it may hold this one.
-        if matches!(&changed, Ok(saved) if !saved.as_ref().is_some_and(is_saved)) {
-            let (token, security) = (&campaign.session_token, &campaign.security_token);
-            if let Err(error) = self.campaign.logoff(token, security, request.as_str()).await {
-                tracing::warn!(%request, %error, "Campaign session not ended; it expires by itself");
-            }
+        if matches!(&changed, Ok(saved) if !saved.as_ref().is_some_and(is_saved))
+            && let Err(error) = self.log_off(request, &campaign).await
+        {
+            tracing::warn!(%request, %error, "Campaign session not ended; it expires by itself");
         }
         changed
     }
@@ -109,5 +232,8 @@ fn token(data: &SessionData) -> Option<&str> {
 
 /// How long before its end a Campaign session counts as ended.
 const EARLY: Duration = Duration::from_mins(1);
-/// Campaign is asked for a new session at most this often for one person.
+/// After a failed logon, and after one because of a fault, Campaign is asked for no new session of this person for so long.
 const PAUSE: Duration = Duration::from_secs(10);
+/// How long a logon is tried again while Campaign restarts, and the pause between two attempts.
+const RESTART_PATIENCE: Duration = Duration::from_secs(20);
+const RESTART_PAUSE: Duration = Duration::from_secs(1);

@@ -103,9 +103,9 @@ struct Cleanup<'a> {
 impl Cleanup<'_> {
     async fn run(&self, tokens: &Tokens, campaign: Option<&CampaignSession>) -> bool {
         let logoff = async {
-            let Some(CampaignSession { session_token, security_token, .. }) = campaign else { return };
-            let id = self.request.as_str();
-            let call = || self.auth.campaign.logoff(session_token, security_token, id);
+            let logged_off = |campaign: &&CampaignSession| campaign.ends == CampaignSession::WITHDRAWN;
+            let Some(campaign) = campaign.filter(|campaign| !logged_off(campaign)) else { return };
+            let call = || self.auth.log_off(self.request, campaign);
             let is_passing = |error: &CampaignError| matches!(error, CampaignError::Unreachable { .. });
             if let Err(error) = self.retry(call, is_passing).await {
                 self.warn(&error, "Campaign session not ended; it expires by itself");

@@ -3,6 +3,7 @@
 //! The person makes it on `/ims/me` and types it into the console. Campaign never sees it: the gateway checks it, logs on with the person's
 //! IMS token, and gives the console a ticket for the person's session.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,14 @@ use secrecy::SecretString;
 
 use super::Authenticator;
 use super::identify::AuthRequest;
-use crate::campaign::{CampaignError, LogonAnswer, logon_response};
+use crate::campaign::{CallFor, CampaignError, LogonAnswer, logon_response};
 use crate::config::ConsolePasswordMode;
 use crate::crypto::{random_letters, sha256_text};
-use crate::session::{ConsoleAccess, ConsolePassword, Listed, LiveSession, Owner, StoreError};
+use crate::session::{
+    CampaignSession, ConsoleAccess, ConsolePassword, Listed, LiveSession, Owner, StoreError,
+};
 use crate::telemetry::audit;
+use crate::unix_time::UnixTime;
 
 /// A new password, to be shown once.
 #[derive(Debug)]
@@ -36,6 +40,8 @@ pub struct ConsoleLogon<'a> {
     pub login: &'a str,
     /// The password.
     pub password: &'a SecretString,
+    /// The address of the person.
+    pub client: IpAddr,
     /// The build that the console names.
     pub build: Option<u32>,
 }
@@ -137,12 +143,17 @@ impl Authenticator {
             return Ok(Outcome::TooOld(least));
         }
         let access = &session.data.tokens.access;
-        let answer = match self.campaign.bearer_token_logon(access, request.id.as_str()).await {
+        let for_person = CallFor {
+            request_id: request.id.as_str(),
+            client: Some(logon.client),
+            upstream: session.upstream(),
+        };
+        let answer = match self.campaign.bearer_token_logon(access, for_person).await {
             Ok(answer) => answer,
             Err(error) => return Ok(Outcome::Campaign(error)),
         };
         // The console uses the Campaign session that the person has. This one was for the description of the person.
-        self.log_off_later(request, &answer);
+        self.log_off_later(request.id, campaign_session(&answer, logon.client));
         let advertised =
             answer.min_client_build.filter(|_| self.instance.campaign.min_console_build.is_none());
         if let Some(least) = advertised.filter(|least| is_older(logon.build, *least)) {
@@ -189,15 +200,16 @@ impl Authenticator {
         // With an expired token Campaign refuses the logon, and says so.
         Ok(self.refresh_before_use(session.clone(), request.now).await.unwrap_or(Some(session)))
     }
+}
 
-    fn log_off_later(self: &Arc<Self>, request: AuthRequest<'_>, answer: &LogonAnswer) {
-        let (auth, id) = (self.clone(), request.id);
-        let (session, security) = (answer.session_token.clone(), answer.security_token.clone());
-        self.services.tasks.spawn(async move {
-            if let Err(error) = auth.campaign.logoff(&session, &security, id.as_str()).await {
-                tracing::warn!(request = %id, %error, "Campaign session not ended; it expires by itself");
-            }
-        });
+/// The Campaign session that a logon opened.
+fn campaign_session(answer: &LogonAnswer, client: IpAddr) -> CampaignSession {
+    CampaignSession {
+        session_token: answer.session_token.clone(),
+        security_token: answer.security_token.clone(),
+        ends: UnixTime::MAX,
+        upstream: Some(answer.upstream.to_string()),
+        client: Some(client),
     }
 }
 

@@ -12,7 +12,7 @@ use super::Authenticator;
 use super::token_refresh::Refresh;
 use crate::policy::access::{Granted, Refusal};
 use crate::policy::token_times::recheck_grace;
-use crate::session::{EndReason, LiveSession, StoreError};
+use crate::session::{CampaignSession, EndReason, LiveSession, StoreError};
 use crate::telemetry::RequestId;
 use crate::telemetry::audit;
 use crate::unix_time::UnixTime;
@@ -134,8 +134,16 @@ impl Check<'_> {
         granted: &Granted,
         now: UnixTime,
     ) -> Result<(), StoreError> {
+        let mut withdrawn = None;
         let changed = self.auth.services.sessions.change(session, |data| {
+            let has_other_groups = data.identity.groups != granted.groups;
             data.identity.groups.clone_from(&granted.groups);
+            // Campaign takes over groups at a logon only: this session keeps the rights of the old ones.
+            withdrawn = data.campaign.as_mut().filter(|_| has_other_groups).map(|campaign| {
+                let used = campaign.clone();
+                campaign.ends = CampaignSession::WITHDRAWN;
+                used
+            });
             if granted.organization_name.is_some() {
                 data.identity.organization_name.clone_from(&granted.organization_name);
             }
@@ -150,6 +158,9 @@ impl Check<'_> {
                 before,
                 &granted.groups,
             );
+            if let Some(used) = withdrawn {
+                self.auth.log_off_later(self.id, used);
+            }
         }
         Ok(())
     }

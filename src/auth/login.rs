@@ -13,6 +13,7 @@ use crate::policy::cookies;
 use crate::policy::login::{
     LoginTransaction, MAX_OPEN_BYTES, MAX_OPEN_LOGINS, MIN_OPEN_LOGINS, Prompt, State as LoginState,
 };
+use crate::policy::logon_refusal::LogonRefusal;
 use crate::policy::return_to::ReturnTo;
 use crate::telemetry::audit;
 use crate::unix_time::UnixTime;
@@ -70,7 +71,7 @@ pub enum LoginFailure {
     /// Too many logins wait for IMS; one is possible after this time.
     Busy(Duration),
     /// Campaign opened no session for the person.
-    CampaignRefused,
+    CampaignRefused(LogonRefusal),
     /// Campaign does not answer.
     CampaignUnavailable,
     /// The gateway's own fault.
@@ -92,7 +93,7 @@ impl From<&ImsError> for LoginFailure {
 impl From<&CampaignError> for LoginFailure {
     fn from(error: &CampaignError) -> Self {
         match error {
-            CampaignError::Refused { .. } => Self::CampaignRefused,
+            CampaignError::Refused { why, .. } => Self::CampaignRefused(*why),
             CampaignError::Unreachable { .. } | CampaignError::Answer { .. } => Self::CampaignUnavailable,
         }
     }

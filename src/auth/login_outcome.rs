@@ -21,6 +21,8 @@ pub struct FinishedLogin {
 pub enum LoginOutcome {
     /// The person has a new session.
     SignedIn(Arc<LiveSession>, Destination),
+    /// The person has a new session without a Campaign session: Campaign is being restarted.
+    CampaignRestarting(Arc<LiveSession>, Destination),
     /// The browser has a live session already.
     AlreadySignedIn(Destination),
     /// The login begins again.

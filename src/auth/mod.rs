@@ -44,7 +44,7 @@ use crate::telemetry::ForeignTokenUses;
 pub use backchannel_logout::BackchannelError;
 pub use bearer::keep_service_accounts;
 pub use bearer_refusal::BearerRefusal;
-pub use campaign_session::is_same_campaign_session;
+pub use campaign_session::{CampaignState, ReopenReason, is_same_campaign_session};
 pub use cleanup::{QUEUE, run_cleanup};
 pub use console_password::{ConsoleLogon, ConsoleLogonOutcome};
 pub use group_recheck::keep_checking;

@@ -1,6 +1,7 @@
 //! Opens the session at Campaign of a technical account (mode `bearer-logon`): one for all requests with the same token. It is opened when
 //! the first request needs it, opened again when it ends before the token, and logged off when the token expires or the gateway stops.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ impl From<CampaignError> for ServiceLogonError {
 }
 
 impl Authenticator {
-    /// The Campaign session for a request of this account; `None` in mode `bearer`. `ended` is the one that Campaign has just reported as
+    /// The Campaign session for a request of this account, which comes from `client`; `None` in mode `bearer`. `ended` is the one that Campaign has just reported as
     /// ended.
     ///
     /// # Errors
@@ -45,6 +46,7 @@ impl Authenticator {
     pub async fn service_session(
         self: &Arc<Self>,
         request: RequestId,
+        client: IpAddr,
         account: &Arc<ServiceAccount>,
         ended: Option<&Arc<ServiceSession>>,
     ) -> Result<Option<Arc<ServiceSession>>, ServiceLogonError> {
@@ -56,7 +58,7 @@ impl Authenticator {
         }
         let (auth, account, ended) = (self.clone(), account.clone(), ended.cloned());
         // Not dropped with the request: a session that is opened at Campaign and kept nowhere would stay open.
-        let work = async move { auth.open_service_session(request, &account, ended.as_ref()).await };
+        let work = async move { auth.open_service_session(request, client, &account, ended.as_ref()).await };
         let opened = self.services.tasks.run_to_end(Box::pin(work)).await;
         opened.unwrap_or(Err(ServiceLogonError::JustFailed)).map(Some)
     }
@@ -64,6 +66,7 @@ impl Authenticator {
     async fn open_service_session(
         &self,
         request: RequestId,
+        client: IpAddr,
         account: &Arc<ServiceAccount>,
         ended: Option<&Arc<ServiceSession>>,
     ) -> Result<Arc<ServiceSession>, ServiceLogonError> {
@@ -76,7 +79,7 @@ impl Authenticator {
         if failed.is_some_and(|at| now.since(at) < PAUSE) {
             return Err(ServiceLogonError::JustFailed);
         }
-        let tokens = match self.open_campaign_session(request, &account.token).await {
+        let tokens = match self.open_campaign_session(request, client, &account.token).await {
             Ok(tokens) => tokens,
             Err(error) => {
                 *failed = Some(now);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Tasks;
-use crate::campaign::CampaignClient;
+use crate::campaign::{CallFor, CampaignClient};
 use crate::policy::credentials::Credentials;
 use crate::session::CampaignSession;
 use crate::telemetry::RequestId;
@@ -19,13 +19,23 @@ pub struct ServiceSession {
 }
 
 impl ServiceSession {
+    /// The server that opened it.
+    pub fn upstream(&self) -> Option<&str> {
+        self.tokens.upstream.as_deref()
+    }
+
     /// Ends the session at Campaign, in the background.
     pub(super) fn log_off(&self) {
         let (client, tokens) = (self.client.clone(), self.tokens.clone());
         self.tasks.spawn(async move {
             let request = RequestId::random();
             let (session, security) = (&tokens.session_token, &tokens.security_token);
-            if let Err(error) = client.logoff(session, security, request.as_str()).await {
+            let call = CallFor {
+                request_id: request.as_str(),
+                client: tokens.client,
+                upstream: tokens.upstream.as_deref(),
+            };
+            if let Err(error) = client.logoff(session, security, call).await {
                 tracing::warn!(%request, %error, "Campaign session of a technical account not ended; it expires by itself");
             }
         });

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
 use super::Authenticator;
@@ -44,6 +45,23 @@ impl Authenticator {
         let session = self.services.sessions.find_at(&ticket.session, request.now).await?;
         let session = session.filter(|session| session.data.console.used.contains(&ticket.password));
         Ok(session.map(|session| (session, pair(token.to_owned()))))
+    }
+
+    /// Ends a ticket of this session: its client has logged off.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn end_ticket(&self, session: &LiveSession, ticket: &TokenPair) -> Result<(), StoreError> {
+        let sealed = ticket.session.expose_secret().strip_prefix(PREFIX);
+        let Some(ticket) = sealed.and_then(|sealed| self.services.sealer.open::<Ticket>(CONTEXT, sealed))
+        else {
+            return Ok(());
+        };
+        let change = self
+            .services
+            .sessions
+            .change(session, |data| data.console.used.retain(|used| *used != ticket.password));
+        change.await.map(drop)
     }
 }
 

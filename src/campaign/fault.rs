@@ -1,4 +1,4 @@
-//! SOAP faults as Campaign sends them.
+//! SOAP responses of the gateway's own, as Campaign sends them.
 
 use http::HeaderMap;
 
@@ -14,6 +14,13 @@ pub fn session_report(headers: &HeaderMap, beginning: &[u8]) -> Report {
 /// The response to a SOAP call without a valid session. Campaign's clients look for the code in the text.
 pub fn session_expired_fault() -> String {
     soap_fault(&format!("{SESSION_EXPIRED} Session has expired or is invalid. Please reconnect."))
+}
+
+/// The response to `xtk:session#Logoff`.
+pub fn logoff_response() -> String {
+    "<?xml version='1.0'?><SOAP-ENV:Envelope xmlns:SOAP-ENV='http://schemas.xmlsoap.org/soap/envelope/'>\
+     <SOAP-ENV:Body><LogoffResponse xmlns='urn:xtk:session'></LogoffResponse></SOAP-ENV:Body></SOAP-ENV:Envelope>"
+        .to_owned()
 }
 
 /// A fault with this text (SOAP 1.1 §4.4).

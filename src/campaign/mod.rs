@@ -1,30 +1,49 @@
 //! The client for Campaign's SOAP interface: logon with an IMS token, and logoff.
 
+mod balance;
 mod decompress;
 mod fault;
 mod logon_response;
 mod soap;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::{HeaderValue, Request, header};
 use secrecy::{ExposeSecret, SecretString};
 
+pub use balance::{ChooseServer, InOrder};
 pub use decompress::decompress;
-pub use fault::{session_expired_fault, session_report, soap_fault};
+pub use fault::{logoff_response, session_expired_fault, session_report, soap_fault};
 pub use logon_response::logon_response;
 pub use soap::{LogonAnswer, escape, fault, logon_answer};
 
 use crate::http_client::{Endpoint, HttpError};
 use crate::policy::client_kind::SOAP_ROUTER;
+use crate::policy::logon_refusal::LogonRefusal;
+use crate::wire::fields::{FORWARDED_FOR, SECURE_ADDRESS};
 
 /// Calls the SOAP router of one Campaign instance.
 #[derive(Clone, Debug)]
 pub struct CampaignClient {
     upstreams: Vec<Endpoint>,
+    balance: Arc<dyn ChooseServer>,
     deadline: Duration,
+    /// The https address of the SOAP router, when Campaign is told that clients use HTTPS.
+    secure_address: Option<HeaderValue>,
+}
+
+/// One call: for whom, and where it goes.
+#[derive(Clone, Copy, Debug)]
+pub struct CallFor<'a> {
+    /// The id of the request that caused the call.
+    pub request_id: &'a str,
+    /// The address of the person, from which Campaign takes the security zone.
+    pub client: Option<IpAddr>,
+    /// The server to try first; `None`: any.
+    pub upstream: Option<&'a str>,
 }
 
 /// Why a call to Campaign failed. Messages never contain a token.
@@ -39,12 +58,14 @@ pub enum CampaignError {
         source: HttpError,
     },
     /// Campaign answered with a SOAP fault.
-    #[error("Campaign at {upstream} refused: {fault}")]
+    #[error("Campaign at {upstream} refused: {fault}{}", .why.advice())]
     Refused {
         /// Which upstream.
         upstream: Arc<str>,
         /// The text of the fault, shortened.
         fault: String,
+        /// What the fault means.
+        why: LogonRefusal,
     },
     /// The response does not have the documented format.
     #[error("Campaign at {upstream}: unexpected response: {reason}")]
@@ -56,22 +77,52 @@ pub enum CampaignError {
     },
 }
 
+impl CampaignError {
+    /// The fault of a call.
+    fn refused(upstream: Arc<str>, fault: String) -> Self {
+        let why = LogonRefusal::of(&fault);
+        Self::Refused { upstream, fault, why }
+    }
+
+    /// True when Campaign answers as it does while it is being restarted.
+    pub fn is_restarting(&self) -> bool {
+        matches!(self, Self::Refused { why: LogonRefusal::Restarting, .. })
+    }
+}
+
 impl CampaignClient {
-    /// A client that tries these upstreams in order. `deadline` limits each attempt.
+    /// A client for these upstreams. `deadline` limits each attempt.
     pub fn new(upstreams: Vec<Endpoint>, deadline: Duration) -> Self {
-        Self { upstreams, deadline }
+        let balance = Arc::new(InOrder(upstreams.len()));
+        Self { upstreams, balance, deadline, secure_address: None }
+    }
+
+    /// Chooses the server of a new session in this way.
+    #[must_use]
+    pub fn with_balance(self, balance: Arc<dyn ChooseServer>) -> Self {
+        Self { balance, ..self }
+    }
+
+    /// Tells Campaign with every call that clients reach this host over HTTPS.
+    #[must_use]
+    pub fn with_secure_address(self, host: &str) -> Self {
+        let secure_address = HeaderValue::try_from(format!("https://{host}{SOAP_ROUTER}")).ok();
+        Self { secure_address, ..self }
     }
 
     /// Opens a Campaign session for the owner of this IMS access token (`xtk:session#BearerTokenLogon`).
+    ///
+    /// # Errors
+    /// When Campaign does not answer, refuses, or answers in another format.
     pub async fn bearer_token_logon(
         &self,
         token: &SecretString,
-        request_id: &str,
+        call: CallFor<'_>,
     ) -> Result<LogonAnswer, CampaignError> {
         let body = soap::bearer_token_logon(token.expose_secret());
-        let (upstream, answer) = self.call("xtk:session#BearerTokenLogon", body, None, request_id).await?;
+        let (upstream, answer) = self.call("xtk:session#BearerTokenLogon", body, None, call).await?;
         if let Some(fault) = soap::fault(answer.body()) {
-            return Err(CampaignError::Refused { upstream, fault });
+            return Err(CampaignError::refused(upstream, fault));
         }
         if !answer.status().is_success() {
             let reason = format!("status {} without a SOAP fault", answer.status());
@@ -84,17 +135,20 @@ impl CampaignClient {
     }
 
     /// Ends the Campaign session (`xtk:session#Logoff`). The IMS token stays valid.
+    ///
+    /// # Errors
+    /// When Campaign does not answer or refuses.
     pub async fn logoff(
         &self,
         session: &SecretString,
         security: &SecretString,
-        request_id: &str,
+        call: CallFor<'_>,
     ) -> Result<(), CampaignError> {
         let tokens = (session.expose_secret(), security.expose_secret());
         let (upstream, answer) =
-            self.call("xtk:session#Logoff", soap::logoff(tokens.0), Some(tokens), request_id).await?;
+            self.call("xtk:session#Logoff", soap::logoff(tokens.0), Some(tokens), call).await?;
         match soap::fault(answer.body()) {
-            Some(fault) => Err(CampaignError::Refused { upstream, fault }),
+            Some(fault) => Err(CampaignError::refused(upstream, fault)),
             None if answer.status().is_success() => Ok(()),
             None => Err(CampaignError::Answer { upstream, reason: format!("status {}", answer.status()) }),
         }
@@ -106,13 +160,18 @@ impl CampaignClient {
         action: &str,
         body: String,
         tokens: Option<(&str, &str)>,
-        request_id: &str,
+        call: CallFor<'_>,
     ) -> Result<(Arc<str>, http::Response<Bytes>), CampaignError> {
         let body = Bytes::from(body);
         let mut failure = None;
-        for upstream in &self.upstreams {
+        let is_first = |upstream: &Endpoint| call.upstream == Some(upstream.name());
+        let mut first = self.upstreams.iter().position(is_first);
+        let mut tried = 0_u64;
+        while let Some(index) = first.take().or_else(|| self.balance.choose(tried)) {
+            let Some(upstream) = self.upstreams.get(index) else { break };
+            tried |= 1 << index;
             let name = upstream.name().clone();
-            let request = match request(action, body.clone(), tokens, request_id) {
+            let request = match self.request(action, body.clone(), tokens, call) {
                 Ok(request) => request,
                 Err(e) => return Err(CampaignError::Answer { upstream: name, reason: e.to_string() }),
             };
@@ -127,23 +186,30 @@ impl CampaignClient {
         };
         Err(failure.unwrap_or_else(none))
     }
-}
 
-fn request(
-    action: &str,
-    body: Bytes,
-    tokens: Option<(&str, &str)>,
-    request_id: &str,
-) -> http::Result<Request<Bytes>> {
-    let mut request = Request::post(SOAP_ROUTER)
-        .header(header::CONTENT_TYPE, "application/soap+xml;charset=UTF-8")
-        .header("SoapAction", action)
-        .header("X-Request-Id", request_id);
-    if let Some((session, security)) = tokens {
-        request = request
-            .header("X-Session-Token", session)
-            .header("X-Security-Token", security)
-            .header(header::COOKIE, format!("{}={session}", crate::policy::cookies::CAMPAIGN_COOKIE));
+    fn request(
+        &self,
+        action: &str,
+        body: Bytes,
+        tokens: Option<(&str, &str)>,
+        call: CallFor<'_>,
+    ) -> http::Result<Request<Bytes>> {
+        let mut request = Request::post(SOAP_ROUTER)
+            .header(header::CONTENT_TYPE, "application/soap+xml;charset=UTF-8")
+            .header("SoapAction", action)
+            .header("X-Request-Id", call.request_id);
+        if let Some(client) = call.client {
+            request = request.header(FORWARDED_FOR, client.to_string());
+        }
+        if let Some(address) = &self.secure_address {
+            request = request.header(SECURE_ADDRESS, address);
+        }
+        if let Some((session, security)) = tokens {
+            request = request
+                .header("X-Session-Token", session)
+                .header("X-Security-Token", security)
+                .header(header::COOKIE, format!("{}={session}", crate::policy::cookies::CAMPAIGN_COOKIE));
+        }
+        request.body(body)
     }
-    request.body(body)
 }

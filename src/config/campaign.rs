@@ -80,6 +80,15 @@ pub struct Campaign {
     /// 10 minutes), or `session` (any number while they are signed in).
     #[schemars(extend("default" = "once"))]
     pub console_password: ConsolePasswordMode,
+    /// Tells Campaign with the header `NLSSLURL` that the client used HTTPS: the https address of the request, without its query. Without
+    /// it, Campaign opens no session unless `allowHTTP` is set in the security zone. Turn it off when a web server
+    /// between the gateway and Campaign sets it.
+    #[schemars(extend("default" = true))]
+    pub secure_header: bool,
+    /// Signing out in Campaign's own pages (`/view/home?disconnect=true`) or by `xtk:session#Logoff` ends the
+    /// session of the gateway too. When off, it ends only Campaign's session, and the next request opens another.
+    #[schemars(extend("default" = true))]
+    pub logoff_ends_session: bool,
     /// Whom people should contact when they are refused; shown on pages.
     #[schemars(extend("default" = ""))]
     pub support_contact: String,
@@ -135,9 +144,9 @@ pub struct PoolLimits {
 }
 
 /// `[campaign.health]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct HealthSettings {
-    /// Whether the gateway requests `/r/test` from every upstream at an interval: `on`, `off`, or `auto`,
+    /// Whether the gateway requests a health page from every upstream at an interval: `on`, `off`, or `auto`,
     /// which is on with several upstreams.
     #[serde(rename = "check")]
     #[schemars(extend("default" = "auto"))]
@@ -157,9 +166,13 @@ pub struct HealthSettings {
     pub max_ejection: Duration,
 }
 
-/// How upstreams are asked for `/r/test`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+/// How upstreams are checked.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct HealthCheck {
+    /// Path of the health page; it must answer with status 200, and `/r/test` also with `status='OK'`. Default:
+    /// `/r/test`, where any HTTP response counts as alive, because Tomcat on port 8080 does not have this page.
+    #[schemars(with = "Option<formats::UrlPath>")]
+    pub path: Option<String>,
     /// Pause between two checks of an upstream.
     #[schemars(with = "formats::Timeout", extend("default" = "5s"))]
     pub interval: Duration,
@@ -221,7 +234,7 @@ pub enum SessionMode {
 }
 
 impl Campaign {
-    /// How upstreams are asked for `/r/test`; `None`: they are not asked. A check of the only upstream changes nothing, because
+    /// How upstreams are checked; `None`: they are not. A check of the only upstream changes nothing, because
     /// requests go there whatever the check says.
     pub fn health_check(&self) -> Option<HealthCheck> {
         let wanted = match self.health.mode {
@@ -229,7 +242,7 @@ impl Campaign {
             CheckMode::On => true,
             CheckMode::Off => false,
         };
-        wanted.then_some(self.health.check)
+        wanted.then(|| self.health.check.clone())
     }
 }
 

@@ -96,6 +96,8 @@ formats! {
     AssociationMask = "association-mask", mask;
     /// A path pattern.
     PublicPath = "path-pattern", public_path;
+    /// A path of a URL, perhaps with a query.
+    UrlPath = "url-path", url_path;
     /// A path pattern of an account.
     AccountPath = "account-path-pattern", account_path;
     /// OAuth scopes of an account; serde reads a list.
@@ -154,6 +156,15 @@ fn mask(text: &str) -> Result<Option<Value>, ValueError> {
             ..ValueError::new(error.to_string(), error.fix())
         }),
     )
+}
+
+fn url_path(text: &str) -> Result<Option<Value>, ValueError> {
+    let is_path = text.starts_with('/')
+        && !text.starts_with("//")
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    let wrong =
+        || ValueError::new("is not a path", "begin with `/` and write it as in a URL, such as \"/r/test\"");
+    if is_path { Ok(Some(Value::from(text))) } else { Err(wrong()) }
 }
 
 fn public_path(text: &str) -> Result<Option<Value>, ValueError> {

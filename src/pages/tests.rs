@@ -61,7 +61,7 @@ impl<'a> Words<'a> {
 }
 
 /// Every text, by name.
-const TEXTS: [(&str, Text); 33] = [
+const TEXTS: [(&str, Text); 40] = [
     ("bad-address", Text::BadAddress),
     ("not-found", Text::NotFound),
     ("closed", Text::Closed),
@@ -80,6 +80,13 @@ const TEXTS: [(&str, Text); 33] = [
     ("campaign-unavailable", Text::CampaignUnavailable),
     ("public-page-unavailable", Text::PublicPageUnavailable),
     ("campaign-refused", Text::CampaignRefused),
+    ("campaign-operator", Text::CampaignOperator),
+    ("campaign-zone", Text::CampaignZone),
+    ("campaign-address", Text::CampaignAddress),
+    ("campaign-restarting", Text::CampaignRestarting),
+    ("no-campaign-session", Text::NoCampaignSession),
+    ("not-processed", Text::NotProcessed),
+    ("stale-page", Text::StalePage),
     ("ims-unavailable", Text::ImsUnavailable),
     ("sign-ins-busy", Text::SignInsBusy),
     ("login-declined", Text::LoginDeclined),

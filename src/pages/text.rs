@@ -1,6 +1,11 @@
 //! The texts of all pages that say what happened and what to do next.
 
+mod campaign;
+mod words;
+
+use self::words::{WAIT, words};
 use crate::policy::saved_form::NotSaved;
+pub use words::Words;
 
 /// What such a page says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +52,20 @@ pub enum Text {
     PublicPageUnavailable,
     /// Campaign refused to open a session.
     CampaignRefused,
+    /// Campaign does not know the person (XSV-350012).
+    CampaignOperator,
+    /// The security zone refuses the logon (XSV-350013).
+    CampaignZone,
+    /// Campaign does not accept the person's address (XSV-350014).
+    CampaignAddress,
+    /// Campaign is being restarted; the person is signed in.
+    CampaignRestarting,
+    /// Campaign opens no session for a signed-in person, or has ended it again within a minute.
+    NoCampaignSession,
+    /// Campaign's session had ended, and what was sent was not processed.
+    NotProcessed,
+    /// A page holds a security token that is not of this session.
+    StalePage,
     /// IMS cannot be reached for a sign-in.
     ImsUnavailable,
     /// Too many sign-ins wait for IMS.
@@ -73,22 +92,6 @@ pub enum Text {
     FormUnknown,
 }
 
-/// The words of one page.
-#[derive(Clone, Copy, Debug)]
-pub struct Words {
-    /// What happened, in a few words.
-    pub headline: &'static str,
-    /// What it means and what to do.
-    pub paragraphs: &'static [&'static str],
-    /// The label of the button, on pages that have one.
-    pub button: &'static str,
-}
-
-const fn words(headline: &'static str, paragraphs: &'static [&'static str], button: &'static str) -> Words {
-    Words { headline, paragraphs, button }
-}
-
-const WAIT: &str = "Wait a moment, then try again.";
 const COME_BACK: &str = "Wait a moment, then try again. You will come back to the page you wanted.";
 
 impl Text {
@@ -226,14 +229,14 @@ impl Text {
                 &["The server is busy or being restarted.", WAIT],
                 "Try again",
             ),
-            Self::CampaignRefused => words(
-                "Campaign did not open a session for you",
-                &[
-                    "You are signed in at Adobe, and your groups give access, but Campaign itself refused. Ask your \
-                   Campaign administrator to look for the request below in the gateway's log.",
-                ],
-                "",
-            ),
+            Self::CampaignRefused => campaign::REFUSED,
+            Self::CampaignOperator => campaign::OPERATOR,
+            Self::CampaignZone => campaign::ZONE,
+            Self::CampaignAddress => campaign::ADDRESS,
+            Self::CampaignRestarting => campaign::RESTARTING,
+            Self::NoCampaignSession => campaign::NO_SESSION,
+            Self::NotProcessed => campaign::NOT_PROCESSED,
+            Self::StalePage => campaign::STALE_PAGE,
             Self::ImsUnavailable => words(
                 "Adobe sign-in is not available",
                 &[

@@ -1,10 +1,13 @@
 //! Public paths and denied paths, checked in all readings of a path (see `policy::readings`).
 
+mod default_paths;
 mod denied;
 mod explain;
 mod pattern;
 
+pub use default_paths::DEFAULT_CAMPAIGN;
 pub use denied::is_denied;
+pub(super) use denied::may_hold;
 pub use explain::PathRule;
 pub use pattern::PatternError;
 
@@ -69,32 +72,6 @@ impl PublicPaths {
     }
 }
 
-/// The paths that Campaign's own security zones leave open.
-pub const DEFAULT_CAMPAIGN: &[&str] = &[
-    "/r/*",
-    "/nl/jsp/m.jsp",
-    "/nl/jsp/s.jsp",
-    "/nms/jsp/webForm.jsp",
-    "/nms/jsp/barcode.jsp",
-    "/nms/jsp/captcha.jsp",
-    "/xtk/jsp/zoneinfo.jsp",
-    "*/sc.jssp",
-    "*/interactionProposal.jssp",
-    "*/zoneJson.jssp",
-    "*/facebookCallback.jssp",
-    "/webApp/*",
-    "/jssp/pub*",
-    "/strings/*",
-    "/interaction/*",
-    "/barcode/*",
-    "/lineImage/*",
-    "/res/*",
-    "/nms/mobile/1/registerIOS.jssp",
-    "/nms/mobile/1/registerAndroid.jssp",
-    "/favicon.*",
-    "/robots.txt",
-];
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -120,6 +97,11 @@ mod tests {
             "/res/a%20b.png",
             "/favicon.ico",
             "/robots.txt",
+            "/strings/pubx/y",
+            "/nl/interactionProposal.js",
+            "/nl/webForms/a/b.css",
+            "/nl/core/shared/webTracking.js",
+            "/xtk/img/a.png",
             "/r/foo/secret%23/bar",
             "/webApp/what%3f",
             "/webApp/x.jssp/more",
@@ -136,6 +118,9 @@ mod tests {
     fn all_other_paths_need_a_session() {
         let public = PublicPaths::default_campaign();
         for path in [
+            "/strings/x",
+            "/nl/core/shared/other.js",
+            "/nl/webFormsX",
             "",
             "/",
             "/r",

@@ -1,4 +1,5 @@
-//! Detects from the beginning of a Campaign response that its session has expired (XSV-350008).
+//! Detects from the beginning of a Campaign response that its session has expired: XSV-350008, or "Authentication failure", which a page
+//! answers when its URL holds a token.
 //!
 //! The code counts only inside a SOAP fault (SOAP 1.1 §4.4, SOAP 1.2 part 1 §5.4), or at the start of a plain-text response. Anywhere
 //! else it is data: journals, delivery logs and query results quote it.
@@ -10,11 +11,16 @@ use quick_xml::name::ResolveResult;
 /// The code of the error.
 pub const SESSION_EXPIRED: &str = "XSV-350008";
 
+/// The text of a refused page.
+const AUTHENTICATION_FAILURE: &str = "Authentication failure";
+
 /// The result for the beginning of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
     /// The Campaign session has expired.
     SessionExpired,
+    /// A page was refused because of its session.
+    PageRefused,
     /// The response reports something else.
     Other,
     /// More of the response is needed.
@@ -32,7 +38,9 @@ pub fn report(beginning: &[u8]) -> Report {
         xml(text)
     } else if is_code(text) {
         Report::SessionExpired
-    } else if SESSION_EXPIRED.starts_with(text) {
+    } else if text.starts_with(AUTHENTICATION_FAILURE) {
+        Report::PageRefused
+    } else if SESSION_EXPIRED.starts_with(text) || AUTHENTICATION_FAILURE.starts_with(text) {
         Report::Undecided
     } else {
         Report::Other
@@ -185,6 +193,9 @@ mod tests {
         for case in cases {
             assert_eq!(report(case.as_bytes()), Report::SessionExpired, "{case}");
         }
+        assert_eq!(report(b"\r\nAuthentication failure"), Report::PageRefused);
+        assert_eq!(report(b"Authentication fail"), Report::Undecided);
+        assert_eq!(report(b"<p>Authentication failure</p>"), Report::Other);
     }
 
     #[test]
@@ -210,6 +221,7 @@ mod tests {
             format!("How to fix {EXPIRED}"),
             format!("{{\"message\":\"{EXPIRED}\"}}"),
             "XSV-3500081".to_owned(),
+            "Authentication".repeat(3),
             "XSV-350012 Invalid login or password".to_owned(),
         ];
         for case in cases {

@@ -1,4 +1,5 @@
-//! The health check: asks every server for `/r/test`, Campaign's anonymous health page, at an interval.
+//! The health check: asks every server for a health page at an interval. `/r/test` is Campaign's anonymous one; the module of Apache or
+//! IIS serves it, Tomcat does not.
 
 use std::time::Duration;
 
@@ -13,9 +14,9 @@ use crate::http_client::Endpoint;
 impl Upstreams {
     /// Starts the check if it is configured, one task for each server. Call it on the control runtime.
     pub fn watch(&self, tasks: &mut JoinSet<()>) {
-        let Some(check) = self.check else { return };
+        let Some(check) = &self.check else { return };
         for (index, upstream) in self.servers.iter().enumerate() {
-            tasks.spawn(watch(upstream.clone(), check, index));
+            tasks.spawn(watch(upstream.clone(), check.clone(), index));
         }
     }
 }
@@ -25,7 +26,7 @@ async fn watch(upstream: Upstream, check: HealthCheck, index: usize) {
     tokio::time::sleep(STAGGER * u32::try_from(index).unwrap_or(0)).await;
     let (mut good, mut bad) = (0_u32, 0_u32);
     loop {
-        match ask(&upstream.endpoint, check.timeout).await {
+        match ask(&upstream.endpoint, &check).await {
             Ok(()) => (good, bad) = (good.saturating_add(1), 0),
             Err(reason) => {
                 (good, bad) = (0, bad.saturating_add(1));
@@ -41,16 +42,21 @@ async fn watch(upstream: Upstream, check: HealthCheck, index: usize) {
     }
 }
 
-async fn ask(endpoint: &Endpoint, limit: Duration) -> Result<(), String> {
-    let mut request = Request::new(Bytes::new());
-    *request.uri_mut() = http::Uri::from_static("/r/test");
-    judge(&endpoint.send(request, limit).await.map_err(|error| error.to_string())?)
+async fn ask(endpoint: &Endpoint, check: &HealthCheck) -> Result<(), String> {
+    let request = Request::get(check.path.as_deref().unwrap_or(HEALTH_PAGE)).body(Bytes::new());
+    let request = request.map_err(|error| error.to_string())?;
+    let response = endpoint.send(request, check.timeout).await.map_err(|error| error.to_string())?;
+    // Without a path of its own, any response proves that the server is alive.
+    check.path.as_deref().map_or(Ok(()), |path| judge(path, &response))
 }
 
-/// A healthy Campaign answers `<redir status='OK' date='…' build='9236' host='…' localHost='…'/>`.
-fn judge(response: &Response<Bytes>) -> Result<(), String> {
+/// A healthy Campaign answers `<redir status='OK' date='…' build='9236' host='…' localHost='…'/>` at `/r/test`.
+fn judge(path: &str, response: &Response<Bytes>) -> Result<(), String> {
     if response.status() != StatusCode::OK {
-        return Err(format!("/r/test answers with status {}", response.status().as_u16()));
+        return Err(format!("{path} answers with status {}", response.status().as_u16()));
+    }
+    if path != HEALTH_PAGE {
+        return Ok(());
     }
     let body = response.body();
     let says_ok = [b" status='OK'".as_slice(), b" status=\"OK\""]
@@ -59,6 +65,8 @@ fn judge(response: &Response<Bytes>) -> Result<(), String> {
     if says_ok { Ok(()) } else { Err("/r/test does not say status='OK'".to_owned()) }
 }
 
+/// Campaign's health page.
+const HEALTH_PAGE: &str = "/r/test";
 const STAGGER: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
@@ -66,7 +74,7 @@ mod tests {
     use super::*;
 
     fn judged(status: u16, body: &'static str) -> Result<(), String> {
-        judge(&Response::builder().status(status).body(Bytes::from(body)).unwrap())
+        judge(HEALTH_PAGE, &Response::builder().status(status).body(Bytes::from(body)).unwrap())
     }
 
     #[test]
@@ -82,5 +90,8 @@ mod tests {
         ] {
             assert!(judged(status, body).is_err(), "{status} {body}");
         }
+        let other =
+            |status: u16| judge("/up", &Response::builder().status(status).body(Bytes::new()).unwrap());
+        assert!(other(200).is_ok() && other(404).is_err());
     }
 }

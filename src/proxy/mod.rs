@@ -22,6 +22,7 @@ mod peek;
 mod pool;
 mod pool_state;
 mod pooled_connection;
+mod sent_by;
 mod tunnel;
 mod upload;
 mod upload_error;
@@ -39,6 +40,7 @@ pub use body::Body;
 pub use client_body::{BodyFilter, ClientBody, Refused};
 pub use error::{BodyError, ProxyError};
 pub use health::HealthState;
+pub use sent_by::SentBy;
 pub use upload::IntoUpload;
 pub use upstreams::Upstreams;
 pub use websocket::{WebSocketRequest, is_websocket};
@@ -73,7 +75,7 @@ pub struct Proxy {
 pub struct Forwarded {
     /// The response.
     pub response: Response<Body>,
-    /// True when the request may be sent once more with other credentials: a GET or HEAD without a body, refused with 403.
+    /// True when the request may be sent once more with other credentials: a GET or HEAD without a body.
     pub again: bool,
 }
 
@@ -101,22 +103,22 @@ impl Proxy {
     /// Sends a request and returns the response without hop-by-hop fields.
     ///
     /// `websocket` is set for a WebSocket handshake. `ended` returns a token that ends responses without an end of their own: WebSockets and
-    /// event streams. `quota_user` decides how many connections the request may use.
+    /// event streams. `sent_by` decides how many connections the request may use, and which server comes first.
     pub async fn forward(
         &self,
         head: RequestHead,
         body: impl IntoUpload,
         websocket: Option<WebSocketRequest>,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
-        quota_user: QuotaUser,
+        sent_by: SentBy<'_>,
     ) -> Result<Forwarded, ProxyError> {
         let mut upload = body.into_upload(self.upload);
         if !matches!(upload, Upload::Empty) {
             // Boxed: most requests have no body.
             Box::pin(upload.begin()).await?;
         }
-        let mut outgoing = Outgoing::new(head, upload, quota_user);
-        let (mut response, connection, rest) = self.send(&mut outgoing).await?;
+        let mut outgoing = Outgoing::new(head, upload, sent_by.quota_user);
+        let (mut response, connection, rest) = self.send(&mut outgoing, sent_by.upstream).await?;
         let switches = websocket.as_ref().is_some_and(|websocket| websocket.would_switch(&response));
         if response.status == StatusCode::SWITCHING_PROTOCOLS || switches {
             let Some(websocket) = websocket.filter(|websocket| websocket.is_accepted_by(&response)) else {
@@ -128,7 +130,7 @@ impl Proxy {
                 again: false,
             });
         }
-        let again = response.status == StatusCode::FORBIDDEN && websocket.is_none() && outgoing.repeatable;
+        let again = websocket.is_none() && outgoing.repeatable;
         clean(&mut response, &self.urls, outgoing.client_host.as_ref());
         Ok(Forwarded { response: streamed(response, connection, rest, outgoing.upload, ended), again })
     }
@@ -138,10 +140,11 @@ impl Proxy {
         &self,
         head: RequestHead,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
+        upstream: Option<&str>,
     ) -> Result<Response<Body>, ProxyError> {
         let mut outgoing = Outgoing::new(head, Upload::Empty, QuotaUser::SignedIn);
         outgoing.repeatable = false;
-        let (mut response, connection, rest) = self.send(&mut outgoing).await?;
+        let (mut response, connection, rest) = self.send(&mut outgoing, upstream).await?;
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::Upgrade { upstream: connection.upstream().clone() });
         }
@@ -150,11 +153,14 @@ impl Proxy {
     }
 
     /// Tries one server after the other, each once, as long as the request may be sent again.
-    async fn send(&self, outgoing: &mut Outgoing) -> Result<Started, ProxyError> {
+    /// The server `upstream` comes first while it is healthy.
+    async fn send(&self, outgoing: &mut Outgoing, upstream: Option<&str>) -> Result<Started, ProxyError> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut tried = 0_u64;
         let mut failure = None;
-        while let Some(index) = self.upstreams.choose(tried, turn, |index| self.pools[index].in_use()) {
+        let mut first = upstream.and_then(|upstream| self.upstreams.healthy(upstream));
+        let in_use = |index: usize| self.pools[index].in_use();
+        while let Some(index) = first.take().or_else(|| self.upstreams.choose(tried, turn, in_use)) {
             tried |= 1 << index;
             match self.pools[index].send(outgoing).await {
                 Ok(answered) => return Ok(answered),

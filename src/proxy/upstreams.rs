@@ -19,6 +19,8 @@ pub struct Upstreams {
     pub(super) check: Option<config::HealthCheck>,
     /// Number of workers so far.
     workers: AtomicUsize,
+    /// Number of Campaign sessions so far.
+    sessions: AtomicUsize,
 }
 
 /// One server.
@@ -46,7 +48,7 @@ impl Upstreams {
             .take(MOST)
             .map(|(endpoint, weight)| {
                 let name = endpoint.name().clone();
-                let health = Health::new(name, campaign.health, campaign.connect_timeout * 2, alone);
+                let health = Health::new(name, campaign.health.clone(), campaign.connect_timeout * 2, alone);
                 Upstream { endpoint, weight: weight.max(1), health: Arc::new(health) }
             })
             .collect();
@@ -62,6 +64,7 @@ impl Upstreams {
             limits,
             check: campaign.health_check(),
             workers: AtomicUsize::new(0),
+            sessions: AtomicUsize::new(0),
         }
     }
 
@@ -73,6 +76,25 @@ impl Upstreams {
     /// Where a worker begins in the schedule. Workers begin with different servers, so that after a start not all of them choose the same.
     pub(super) fn first_turn(&self) -> usize {
         self.workers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The server of this name if it is healthy; `None` for the only server, which needs no choice.
+    pub(super) fn healthy(&self, name: &str) -> Option<usize> {
+        if let [_] = *self.servers {
+            return None;
+        }
+        let index = self.servers.iter().position(|upstream| **upstream.endpoint.name() == *name)?;
+        (self.servers[index].health.state() == HealthState::Healthy).then_some(index)
+    }
+
+    /// The server for the next Campaign session, except those in the bit set `tried`: by weight among the healthy ones.
+    pub fn choose_for_session(&self, tried: u64) -> Option<usize> {
+        // The same server until one fails: only the first choice takes a turn.
+        let turn = match tried {
+            0 => self.sessions.fetch_add(1, Ordering::Relaxed),
+            _ => self.sessions.load(Ordering::Relaxed),
+        };
+        self.choose(tried, turn, |_| 0)
     }
 
     /// The server for the next request, except those in the bit set `tried`. `turn` grows with every request; `in_use` returns the number
@@ -175,6 +197,7 @@ mod tests {
             limits: PoolSettings { response: second, body_idle: second, pool },
             check: None,
             workers: AtomicUsize::default(),
+            sessions: AtomicUsize::default(),
         }
     }
 
@@ -208,6 +231,23 @@ mod tests {
         assert_eq!(shares(&upstreams(&[2, 1]), &[3, 2]), [600, 0]);
         assert_eq!(shares(&upstreams(&[2, 1]), &[4, 2]), [400, 200]);
         assert_eq!(shares(&upstreams(&[100, 1]), &[10, 1]), [0, 600], "a full one only when all are");
+    }
+
+    #[test]
+    fn new_sessions_are_spread_by_weight_and_stay_with_a_healthy_server() {
+        let upstreams = upstreams(&[2, 1]);
+        let mut shares = [0; 2];
+        for _ in 0..300 {
+            shares[upstreams.choose_for_session(0).unwrap()] += 1;
+        }
+        assert_eq!(shares, [200, 100]);
+        let name = upstreams.servers[1].endpoint.name().clone();
+        assert_eq!(upstreams.healthy(&name), Some(1));
+        assert_eq!(upstreams.healthy("http://other"), None);
+        upstreams.servers[1].health.checked(Err("status 503"));
+        assert_eq!(upstreams.healthy(&name), None);
+        assert!((0..10).all(|_| upstreams.choose_for_session(0) == Some(0)));
+        assert_eq!(upstreams.choose_for_session(0b01), Some(1), "better than none");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The data of a session, as in a record of the store.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -146,6 +147,17 @@ pub struct CampaignSession {
     /// When both end, if Campaign said so.
     #[serde(default = "never")]
     pub ends: UnixTime,
+    /// The server that opened it: its requests go there while it is healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// The client address of its logon. Campaign may bind a session to it, so the Logoff names it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<IpAddr>,
+}
+
+impl CampaignSession {
+    /// The value of `ends` of a session that must not be used any more, though Campaign would accept it.
+    pub const WITHDRAWN: UnixTime = UnixTime::MIN;
 }
 
 impl CampaignSession {

@@ -45,8 +45,8 @@ pub struct LiveSession {
     pub(super) asked: AtomicI64,
     /// True while a question to the store is under way.
     pub(super) asking: AtomicBool,
-    /// Locked while a new Campaign session is requested; holds the time of the last request.
-    pub campaign_logon: Arc<Mutex<UnixTime>>,
+    /// Locked while a new Campaign session is requested; holds the last request.
+    pub campaign_logon: Arc<Mutex<LastLogon>>,
     /// The token refresh is due from this time; never without a refresh token.
     refresh_at: AtomicI64,
     /// No refresh is tried before this time.
@@ -54,6 +54,15 @@ pub struct LiveSession {
     /// The groups are not checked before this time.
     recheck_from: Arc<AtomicI64>,
     assertion: CachedAssertion,
+}
+
+/// The last request for a new Campaign session.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LastLogon {
+    /// When; `None`: never.
+    pub at: Option<UnixTime>,
+    /// True when Campaign opened no session.
+    pub failed: bool,
 }
 
 /// The absolute time-out is near from this long before it.
@@ -85,7 +94,7 @@ impl LiveSession {
             stored: AtomicI64::new(data.seen.0),
             asked: AtomicI64::new(asked.0),
             asking: AtomicBool::new(false),
-            campaign_logon: Arc::new(Mutex::const_new(UnixTime(0))),
+            campaign_logon: Arc::default(),
             refresh_at: AtomicI64::new(match data.tokens.refresh {
                 Some(_) => refresh_due(data.as_of.tokens, data.tokens.access_expires).0,
                 None => i64::MAX,
@@ -120,6 +129,11 @@ impl LiveSession {
     /// Session tokens that Campaign has given out to this session otherwise than by the gateway's logon.
     pub fn given_tokens(&self) -> &GivenTokens {
         &self.given_tokens
+    }
+
+    /// The server at which this session has its Campaign session.
+    pub fn upstream(&self) -> Option<&str> {
+        self.data.campaign.as_ref()?.upstream.as_deref()
     }
 
     /// Seconds until the absolute time-out, if it is near.

@@ -151,6 +151,8 @@ async fn a_session_survives_eviction_and_debug_shows_no_secret() {
         session_token: "___secret".into(),
         security_token: "@secret".into(),
         ends: UnixTime::MAX,
+        upstream: None,
+        client: None,
     };
     let auth = sessions.create(identity(), tokens(&clock), Some(campaign)).await.unwrap();
     sessions.live.invalidate_all();

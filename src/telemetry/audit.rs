@@ -73,6 +73,12 @@ pub fn groups_changed(request: RequestId, who: Who<'_>, sid: &str, before: &[Str
     tracing::info!(target: TARGET, event = "groups_changed", %request, user, email, organization, sid, before = %json!(before), groups = %json!(groups), "groups changed");
 }
 
+/// Campaign opened a new session in the place of the one that a person had. `reason`: why.
+pub fn campaign_session(request: RequestId, who: Who<'_>, sid: &str, reason: &str) {
+    let Who { user, email, organization } = who;
+    tracing::info!(target: TARGET, event = "campaign_session_opened", %request, user, email, organization, sid, reason, "a new Campaign session is open");
+}
+
 /// A request with a session was refused because a page of another origin sent it. The line does not have the query.
 pub fn cross_origin(request: RequestId, peer: &str, who: Who<'_>, sid: &str, from: CrossOrigin<'_>) {
     let Who { user, email, organization } = who;

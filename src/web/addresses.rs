@@ -9,6 +9,8 @@ pub const LOGIN: &str = "/ims/login";
 pub const CALLBACK: &str = "/ims/callback";
 /// Where a person confirms saved forms.
 pub const RESUME: &str = "/ims/resume";
+/// Where a person signs out.
+pub const LOGOUT: &str = "/ims/logout";
 /// The page after signing out.
 pub const SIGNED_OUT: &str = "/ims/signed-out";
 /// Who is signed in.

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use http::{HeaderValue, Request, Response};
 
 use super::call::Call;
+use super::forward::Sent;
 use super::rejection::Rejection;
-use super::saved_form::replay;
+use super::routes::sign_out;
+use super::saved_form::{replay, submit};
 use super::soap_call::SoapCall;
 use super::token_check::{TokenHolder, exchange_again};
 use super::{forward, soap_call, soap_logon, token_check, upstream_request};
+use crate::auth::CampaignState;
 use crate::policy::anonymous_soap;
+use crate::policy::campaign_sign_in::is_disconnect;
 use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::client_kind::is_soap_router;
 use crate::policy::saved_form;
-use crate::proxy::{Body, ClientBody, Proxy, WebSocketRequest};
+use crate::proxy::{Body, ClientBody, Proxy, SentBy, WebSocketRequest};
 use crate::session::LiveSession;
 use crate::wire::fields::EXPIRES_IN;
 
@@ -98,12 +102,33 @@ pub async fn forward_admitted(
     let Call { site, context, .. } = call;
     let Admitted { host, websocket, mut session, ticket, soap } = admitted;
     // 4. The upstream request, with a Campaign session that has not expired.
-    let expired = session.as_ref().filter(|session| forward::has_expired(session, context.now));
-    let reopened = expired.is_some();
-    if let Some(expired) = expired {
-        let fresh = Box::pin(forward::reopen(call, expired)).await;
-        // A session that ends at this very moment may still be used.
-        session = fresh.map_err(|rejection| (rejection, true))?.or(session);
+    let mut reopened = false;
+    if let Some(signed_in) = &session {
+        if site.instance.campaign.logoff_ends_session
+            && is_disconnect(request.uri().path(), request.uri().query())
+        {
+            return Ok(Box::pin(sign_out::in_campaign(call, request.headers())).await.map(Body::from));
+        }
+        if let Some(soap) = soap.as_ref().filter(|soap| soap.is_logoff())
+            && (site.instance.campaign.logoff_ends_session || ticket.is_some())
+        {
+            let done = Box::pin(soap.log_off(call, request.headers(), signed_in, ticket.as_ref())).await;
+            return done.map(|response| response.map(Body::from)).map_err(|rejection| (rejection, true));
+        }
+        let state = site.auth.campaign_state(signed_in, context.now);
+        if state != CampaignState::Usable {
+            reopened = true;
+            session = match Box::pin(forward::renew(call, request.headers(), signed_in, state)).await {
+                Ok(fresh) => Some(fresh),
+                // What anybody may see is shown without the person's identity.
+                Err(Rejection::NoCampaignSession)
+                    if site.instance.campaign.public_paths.is_public(request.uri().path()) =>
+                {
+                    None
+                }
+                Err(rejection) => return Err((rejection, true)),
+            };
+        }
     }
     if let Some(session) = &session
         && saved_form::may_be_replay(&request)
@@ -112,12 +137,17 @@ pub async fn forward_admitted(
         return Box::pin(replayed).await.map_err(|rejection| (rejection, true));
     }
     let (signed_in, is_soap) = (session.is_some(), is_soap_router(request.uri().path()));
+    let form = session.as_ref().and_then(|session| submit::submission(call, &request, session));
     let holder = TokenHolder { session: session.as_ref(), ticket: ticket.as_ref() };
     let mut tokens =
         token_check::check(call, &mut request, holder).map_err(|rejection| (rejection, signed_in))?;
     if let Some(soap) = &soap {
         let in_envelope = soap.check(call, &mut request, holder);
         tokens = tokens.and(&in_envelope.map_err(|rejection| (rejection, signed_in))?);
+    }
+    if let (Some(session), Some(form)) = (&session, form) {
+        let submitted = submit::submit(call, proxy, (request, host), session, (form, &tokens));
+        return Box::pin(submitted).await.map_err(|rejection| (rejection, true));
     }
     let wanted = forward::wanted(&mut request, websocket).map_err(|e| (e.into(), signed_in))?;
     let (request, body) = request.into_parts();
@@ -126,18 +156,21 @@ pub async fn forward_admitted(
         WebSocketRequest::add_fields(head.lines());
     }
     let ended = || session.as_ref().map(|session| session.ended.clone());
-    let forwarded = proxy.forward(head, body, wanted, ended, context.quota_user(signed_in)).await;
+    let upstream = session.as_ref().and_then(|session| session.upstream());
+    let sent_by = SentBy { quota_user: context.quota_user(signed_in), upstream };
+    let forwarded = proxy.forward(head, body, wanted, ended, sent_by).await;
     let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
     let Some(session) = session else { return Ok(forwarded.response) };
     let mut response = if soap.as_ref().is_some_and(SoapCall::is_logon) {
         Box::pin(soap_logon::learn(&session, forwarded.response)).await
-    } else if forward::may_report_expired(&forwarded.response, is_soap, &session)
-        && !tokens.has_wrong_security_token()
-    {
+    } else if tokens.has_wrong_security_token() {
+        forward::check_stale(&session, &host, forwarded.response).map_err(|rejection| (rejection, true))?
+    } else if forward::may_report_expired(&forwarded.response, is_soap, &session, &host) {
         let again = |fresh: &Arc<LiveSession>| {
             upstream_request::head(call, &exchange_again(&request, fresh), &host, Some(fresh))
         };
-        let checked = forward::check_response(call, proxy, &session, forwarded, again);
+        let sent = Sent { headers: &request.headers, host: &host, session: &session };
+        let checked = forward::check_response(call, proxy, sent, forwarded, again);
         Box::pin(checked).await.map_err(|rejection| (rejection, true))?
     } else {
         forwarded.response

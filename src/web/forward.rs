@@ -1,22 +1,23 @@
 //! Campaign sessions that have ended before the gateway's session (mode `bearer-logon`), as requests meet them.
 //!
-//! An expected end is handled before the request is forwarded. An unexpected end shows as XSV-350008 in a response: a new Campaign session
-//! is opened, and the request is sent again if that is safe and none of its body is lost.
+//! An expected end is handled before the request is forwarded. An unexpected end shows in a response: as XSV-350008, as a redirect to
+//! Campaign's sign-in page, or as "Authentication failure". Then a new Campaign session is opened, and the request is sent again if that
+//! is safe and none of its body is lost.
 
 use std::sync::Arc;
 
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as _;
 
 use super::call::Call;
 use super::rejection::Rejection;
 use super::set_cookies;
-use crate::auth::is_same_campaign_session;
+use crate::auth::{CampaignState, ReopenReason, is_same_campaign_session};
 use crate::campaign::session_report;
+use crate::policy::campaign_sign_in::leads_to_sign_in;
 use crate::policy::session_fault::Report;
 use crate::proxy::{Body, ClientBody, Forwarded, Proxy, WebSocketRequest};
 use crate::session::LiveSession;
-use crate::unix_time::UnixTime;
 use crate::wire::framing::FramingError;
 use crate::wire::request_head::RequestHead;
 
@@ -34,17 +35,60 @@ pub fn wanted(
     Ok(websocket.then(|| WebSocketRequest::of(request)))
 }
 
-/// True when the Campaign session of this session has expired.
-pub fn has_expired(session: &LiveSession, now: UnixTime) -> bool {
-    session.data.campaign.as_ref().is_some_and(|campaign| now >= campaign.ends)
+/// The session with a Campaign session that may be used, when the present one has expired or is missing. `headers` are those of the request.
+///
+/// # Errors
+/// When the store does not answer, or the person has no Campaign session that may be used.
+pub async fn renew(
+    call: Call<'_>,
+    headers: &HeaderMap,
+    session: &Arc<LiveSession>,
+    state: CampaignState,
+) -> Result<Arc<LiveSession>, Rejection> {
+    let reason = match state {
+        CampaignState::Usable => return Ok(session.clone()),
+        CampaignState::Expired => ReopenReason::Expired,
+        CampaignState::Missing => ReopenReason::Missing,
+    };
+    // A session that ends at this very moment may still be used.
+    let fresh = reopen(call, headers, session, reason).await?.unwrap_or_else(|| session.clone());
+    match call.site.auth.campaign_state(&fresh, call.context.now) {
+        CampaignState::Missing => Err(Rejection::NoCampaignSession),
+        CampaignState::Usable | CampaignState::Expired => Ok(fresh),
+    }
 }
 
-/// The session with another Campaign session; see [`Authenticator::reopen_campaign_session`](crate::auth::Authenticator).
-pub async fn reopen(
+async fn reopen(
     call: Call<'_>,
+    headers: &HeaderMap,
     session: &Arc<LiveSession>,
+    reason: ReopenReason,
 ) -> Result<Option<Arc<LiveSession>>, Rejection> {
-    Ok(call.site.auth.reopen_campaign_session(call.context.id, session).await?)
+    let client = call.context.client_address(headers);
+    Ok(call.site.auth.reopen_campaign_session(call.context.id, client, session, reason).await?)
+}
+
+/// The request whose response is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// Its header fields.
+    pub headers: &'a HeaderMap,
+    /// Its host.
+    pub host: &'a HeaderValue,
+    /// The session that it was sent with.
+    pub session: &'a Arc<LiveSession>,
+}
+
+/// What has become of a response that reports an ended Campaign session.
+pub enum Outcome {
+    /// The response reports no such thing.
+    Unchanged(Response<Body>),
+    /// Another Campaign session is open. The request was not processed.
+    Renewed(Arc<LiveSession>, Response<Body>),
+    /// No other Campaign session is open. The request was not processed.
+    Refused(Response<Body>),
+    /// The gateway's session has ended meanwhile. The request was not processed.
+    Ended(Response<Body>),
 }
 
 /// Checks whether the response says that the Campaign session has ended. If so, opens a new one and, if the request may be sent again,
@@ -52,68 +96,128 @@ pub async fn reopen(
 pub async fn check_response(
     call: Call<'_>,
     proxy: &Proxy,
-    session: &Arc<LiveSession>,
+    sent: Sent<'_>,
     forwarded: Forwarded,
     head_again: impl FnOnce(&Arc<LiveSession>) -> RequestHead,
 ) -> Result<Response<Body>, Rejection> {
     let Forwarded { response, again } = forwarded;
-    let (is_expired, mut response) = reports_expired(response).await;
-    if !is_expired {
-        return Ok(response);
-    }
-    let Some(fresh) = reopen(call, session).await? else { return Ok(response) };
-    if is_same_campaign_session(&fresh, session) {
-        return Ok(response);
-    }
+    let (report, response) = reported(response, sent.host).await;
+    let (fresh, mut response) = match outcome(call, sent, report, response).await? {
+        Outcome::Refused(_) if report == Report::PageRefused => return Err(Rejection::NoCampaignSession),
+        // The sign-in page of a redirect is the gateway's own.
+        Outcome::Unchanged(response) | Outcome::Refused(response) | Outcome::Ended(response) => {
+            return Ok(response);
+        }
+        Outcome::Renewed(fresh, response) => (fresh, response),
+    };
     if again {
         // Frees the connection of the first response: the repetition needs one too.
         drop(response);
-        response = proxy.repeat(head_again(&fresh), || Some(fresh.ended.clone())).await?;
+        let ended = || Some(fresh.ended.clone());
+        let repeated = proxy.repeat(head_again(&fresh), ended, fresh.upstream()).await?;
+        let (report, repeated) = reported(repeated, sent.host).await;
+        if report == Report::PageRefused {
+            // A third attempt would end in the same way.
+            return Err(Rejection::NoCampaignSession);
+        }
+        response = repeated;
+    } else if report == Report::PageRefused {
+        // A program would follow the redirect and take the page at its end for the result of its request.
+        return Err(Rejection::NotProcessed);
     }
     set_cookies::set_last_user(response.headers_mut(), &call.site.auth, &fresh);
     Ok(response)
 }
 
-/// As [`check_response`], for a request that is not sent again: the response, or `None` when it says that the Campaign session has ended.
-/// Then a new one is open.
-pub async fn accepted(
+/// As [`check_response`], for a request that is not sent again.
+pub async fn check_once(
     call: Call<'_>,
-    session: &Arc<LiveSession>,
+    sent: Sent<'_>,
     response: Response<Body>,
-) -> Result<Option<Response<Body>>, Rejection> {
-    if response.status() != StatusCode::FORBIDDEN {
-        return Ok(Some(response));
+) -> Result<Outcome, Rejection> {
+    if !may_report_expired(&response, false, sent.session, sent.host) {
+        return Ok(Outcome::Unchanged(response));
     }
-    let (is_expired, response) = reports_expired(response).await;
-    if !is_expired {
-        return Ok(Some(response));
-    }
-    reopen(call, session).await?;
-    Ok(None)
+    let (report, response) = reported(response, sent.host).await;
+    outcome(call, sent, report, response).await
 }
 
-/// Whether a response reports that the Campaign session has ended, and the response unchanged. A good response is passed on as soon as
-/// its first element has arrived.
-pub async fn reports_expired(response: Response<Body>) -> (bool, Response<Body>) {
+async fn outcome(
+    call: Call<'_>,
+    sent: Sent<'_>,
+    report: Report,
+    response: Response<Body>,
+) -> Result<Outcome, Rejection> {
+    let reason = match report {
+        Report::SessionExpired => ReopenReason::Fault,
+        Report::PageRefused => ReopenReason::Page,
+        Report::Other | Report::Undecided => return Ok(Outcome::Unchanged(response)),
+    };
+    let fresh = reopen(call, sent.headers, sent.session, reason).await?;
+    Ok(match fresh {
+        Some(fresh) if !is_same_campaign_session(&fresh, sent.session) => Outcome::Renewed(fresh, response),
+        Some(_) => Outcome::Refused(response),
+        None => Outcome::Ended(response),
+    })
+}
+
+/// What a response reports about the Campaign session, and the response unchanged. A good response is passed on as soon as its first
+/// element has arrived.
+pub async fn reported(response: Response<Body>, host: &HeaderValue) -> (Report, Response<Body>) {
+    if is_sign_in_redirect(&response, host) {
+        return (Report::PageRefused, response);
+    }
     let (head, body) = response.into_parts();
     let report = |seen: &[u8]| session_report(&head.headers, seen);
     let (beginning, body) = body.peek(FAULT_BYTES, |seen| report(seen) != Report::Undecided).await;
-    (report(&beginning) == Report::SessionExpired, Response::from_parts(head, body))
+    (report(&beginning), Response::from_parts(head, body))
 }
 
-/// True for a response that may report an ended Campaign session: a 403, or, on builds before 2021, a 200 of the SOAP router.
-pub fn may_report_expired<B>(response: &Response<B>, is_soap: bool, session: &LiveSession) -> bool {
-    session.data.campaign.is_some() && looks_expired(response, is_soap)
+/// True for a response that may report an ended Campaign session: a 403; a redirect to Campaign's sign-in page; or a 200 or 500 of the SOAP
+/// router, as some builds send faults. `host` is the host of the request.
+pub fn may_report_expired<B>(
+    response: &Response<B>,
+    is_soap: bool,
+    session: &LiveSession,
+    host: &HeaderValue,
+) -> bool {
+    session.data.campaign.is_some() && looks_expired(response, is_soap, host)
 }
 
 /// The same for any response to a request with a Campaign session.
-pub fn looks_expired<B>(response: &Response<B>, is_soap: bool) -> bool {
+pub fn looks_expired<B>(response: &Response<B>, is_soap: bool, host: &HeaderValue) -> bool {
     let is_xml = || {
         let kind = response.headers().get(header::CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
         kind.windows(3).any(|part| part.eq_ignore_ascii_case(b"xml"))
     };
     let status = response.status();
-    status == StatusCode::FORBIDDEN || (is_soap && status == StatusCode::OK && is_xml())
+    let may_be_fault = matches!(status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR);
+    status == StatusCode::FORBIDDEN
+        || (is_soap && may_be_fault && is_xml())
+        || is_sign_in_redirect(response, host)
+}
+
+/// The response to a request that holds a wrong security token. A redirect to the sign-in page would lead the client back here for ever.
+///
+/// # Errors
+/// When the response is such a redirect.
+pub fn check_stale(
+    session: &LiveSession,
+    host: &HeaderValue,
+    response: Response<Body>,
+) -> Result<Response<Body>, Rejection> {
+    if session.data.campaign.is_some() && is_sign_in_redirect(&response, host) {
+        return Err(Rejection::StalePage);
+    }
+    Ok(response)
+}
+
+fn is_sign_in_redirect<B>(response: &Response<B>, host: &HeaderValue) -> bool {
+    response.status().is_redirection()
+        && response
+            .headers()
+            .get(header::LOCATION)
+            .is_some_and(|location| leads_to_sign_in(location.as_bytes(), host.as_bytes()))
 }
 
 /// Bytes of a response in which a fault must show.

@@ -21,10 +21,11 @@ use super::responses::options;
 use super::routes::routes;
 use super::service_call::{self, Sender};
 use super::snapshot::WorkerView;
-use super::{auth_challenge, cors, cross_origin, read_body, ticket};
+use super::{auth_challenge, campaign_sign_in, cors, cross_origin, read_body, ticket};
 use crate::auth::Purpose;
 use crate::clock::Clock;
 use crate::peer::Peer;
+use crate::policy::campaign_sign_in::is_sign_in;
 use crate::policy::client_kind::is_soap_router;
 use crate::policy::path::{CanonicalPath, PathError};
 use crate::policy::public;
@@ -159,6 +160,13 @@ impl Gate {
         // 3. Paths that are closed to everybody; paths that are public; all others need a session.
         if public::is_denied(path.as_str()) {
             return Err((Rejection::Denied, false));
+        }
+        if is_sign_in(path.as_str()) {
+            // Here a native account that is allowed to sign in at Campaign itself would be let through.
+            let request = with_host(request, Some(&host));
+            return Box::pin(campaign_sign_in::respond(call, request))
+                .await
+                .map(|response| response.map(Body::from));
         }
         let is_public =
             || !path.is_ambiguous() && site.instance.campaign.public_paths.is_public(path.as_str());

@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use super::call::Call;
-use super::responses::{METHODS, fault, json_response, soap_session_expired};
+use super::responses::{METHODS, json_response, soap_response, soap_session_expired};
 use crate::auth::IdentifyError;
 use crate::campaign::soap_fault;
 use crate::pages::{Problem, Text};
@@ -79,6 +79,15 @@ pub enum Rejection {
     /// Campaign opens no session for a technical account now.
     #[error("Campaign opens no session for a technical account now")]
     LogonFailed,
+    /// Campaign opens no session for a signed-in person, or has ended it again within a minute.
+    #[error("Campaign accepts no session of this person at the moment")]
+    NoCampaignSession,
+    /// Campaign's session had ended. A new one is open, but what was sent cannot be sent again.
+    #[error("the Campaign session had ended; the request was not processed")]
+    NotProcessed,
+    /// Campaign refused a security token that is not of this session. Another session would not help.
+    #[error("the request holds a security token of another session")]
+    StalePage,
     /// Campaign gave no response.
     #[error(transparent)]
     Upstream(#[from] ProxyError),
@@ -180,6 +189,14 @@ impl Rejection {
             Self::LogonFailed => {
                 Row::new(S::SERVICE_UNAVAILABLE, "campaign_unavailable", Text::CampaignUnavailable)
             }
+            Self::NoCampaignSession => {
+                let row = Row::new(S::SERVICE_UNAVAILABLE, "no_campaign_session", Text::NoCampaignSession);
+                Row { retry_after: Some(Duration::from_mins(1)), ..row }
+            }
+            Self::NotProcessed => {
+                Row::new(S::SERVICE_UNAVAILABLE, "campaign_session_ended", Text::NotProcessed)
+            }
+            Self::StalePage => Row::new(S::FORBIDDEN, "stale_page", Text::StalePage),
             Self::Upstream(error) => {
                 let text = if signed_in { Text::CampaignUnavailable } else { Text::PublicPageUnavailable };
                 let away = |status| Row::new(status, "campaign_unavailable", text);
@@ -239,7 +256,7 @@ impl Rejection {
         } else if matches!(self, Self::StaleToken) {
             soap_session_expired()
         } else if context.wants_fault {
-            fault(status, &soap_fault(&format!("imsgate: {code} (request {})", context.id)))
+            soap_response(status, &soap_fault(&format!("imsgate: {code} (request {})", context.id)))
         } else {
             json_response(status, &json!({"error": code, "request_id": context.id.as_str()}))
         };

@@ -37,11 +37,11 @@ pub fn login_required() -> Response {
 
 /// 403 with the fault that Campaign's clients recognise and answer with a new logon.
 pub fn soap_session_expired() -> Response {
-    fault(StatusCode::FORBIDDEN, &session_expired_fault())
+    soap_response(StatusCode::FORBIDDEN, &session_expired_fault())
 }
 
-/// A SOAP fault.
-pub fn fault(status: StatusCode, envelope: &str) -> Response {
+/// A SOAP envelope that no cache stores.
+pub fn soap_response(status: StatusCode, envelope: &str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

@@ -8,16 +8,17 @@ use serde_json::json;
 
 use super::call::Call;
 use super::cors;
-use super::forward::{looks_expired, reports_expired, wanted};
+use super::forward::{looks_expired, reported, wanted};
 use super::rejection::Rejection;
-use super::responses::{fault, json_response, options, soap_session_expired};
+use super::responses::{json_response, options, soap_response, soap_session_expired};
 use super::token_check::TokenHolder;
 use super::{soap_call, token_check, upstream_request};
 use crate::auth::{BearerRefusal, Caller, ServiceAccount, ServiceLogonError};
 use crate::campaign::soap_fault;
 use crate::policy::account_limits;
 use crate::policy::client_kind::{ClientKind, is_soap_router};
-use crate::proxy::{Body, ClientBody, Forwarded, Proxy, WebSocketRequest};
+use crate::policy::session_fault::Report;
+use crate::proxy::{Body, ClientBody, Forwarded, Proxy, SentBy, WebSocketRequest};
 use crate::session::LiveSession;
 use crate::telemetry::{BearerResult, audit};
 use crate::wire::fields::hops_left;
@@ -83,7 +84,8 @@ pub async fn forward(
     let auth = &call.site.auth;
     let (id, is_soap) = (call.context.id, is_soap_router(request.uri().path()));
     check_tokens(call, &mut request, is_soap).await?;
-    let session = auth.service_session(id, account, None).await?;
+    let client = call.context.client_address(request.headers());
+    let session = auth.service_session(id, client, account, None).await?;
     let websocket = wanted(&mut request, websocket)?;
     let (request, body) = request.into_parts();
     let mut head = upstream_request::head_of_account(call, &request, host, account, session.as_deref());
@@ -91,14 +93,15 @@ pub async fn forward(
         WebSocketRequest::add_fields(head.lines());
     }
     let ended = || Some(account.ended.clone());
-    let quota_user = call.context.quota_user(true);
-    let Forwarded { response, again } = proxy.forward(head, body, websocket, ended, quota_user).await?;
+    let sent_by = SentBy::person(session.as_ref().and_then(|session| session.upstream()));
+    let Forwarded { response, again } = proxy.forward(head, body, websocket, ended, sent_by).await?;
     let mut response = match &session {
-        Some(used) if looks_expired(&response, is_soap) => {
-            let (is_expired, response) = reports_expired(response).await;
+        Some(used) if looks_expired(&response, is_soap, host) => {
+            let (report, response) = reported(response, host).await;
+            let is_expired = matches!(report, Report::SessionExpired | Report::PageRefused);
             // Opened also when this request cannot be sent again: the next one needs it.
             let fresh = if is_expired {
-                auth.service_session(id, account, Some(used)).await.ok().flatten()
+                auth.service_session(id, client, account, Some(used)).await.ok().flatten()
             } else {
                 None
             };
@@ -107,7 +110,7 @@ pub async fn forward(
                     // Frees the connection of the first response: the repetition needs one too.
                     drop(response);
                     let head = upstream_request::head_of_account(call, &request, host, account, Some(&fresh));
-                    proxy.repeat(head, ended).await?
+                    proxy.repeat(head, ended, fresh.upstream()).await?
                 }
                 _ => response,
             }
@@ -149,7 +152,7 @@ pub fn refuse<B>(call: Call<'_>, request: &Request<B>, refusal: &ServiceRefusal)
         ServiceRefusal::Token(BearerRefusal::NoRight(_)) | ServiceRefusal::OutOfBounds => {
             let text = format!("imsgate: {} (request {})", INSUFFICIENT_SCOPE.1, call.context.id);
             let answer = if is_soap {
-                fault(INSUFFICIENT_SCOPE.0, &soap_fault(&text))
+                soap_response(INSUFFICIENT_SCOPE.0, &soap_fault(&text))
             } else {
                 refused(call, INSUFFICIENT_SCOPE)
             };

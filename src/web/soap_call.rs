@@ -2,16 +2,21 @@
 //!
 //! Most envelopes are small and are read whole. Of a large one only the beginning is read, and the rest passes untouched.
 
+use axum::response::Response;
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Request, StatusCode};
 
 use super::call::Call;
 use super::rejection::Rejection;
+use super::responses::soap_response;
+use super::routes::sign_out;
 use super::ticket::is_ticket;
 use super::token_check::{Checked, TokenHolder, TokenJudge};
-use crate::policy::campaign_tokens::{Judge as _, Verdict, account_of};
-use crate::policy::soap_envelope::{BEARER_LOGON, Envelope, EnvelopeError, EnvelopeRest, LOGON};
+use crate::campaign::logoff_response;
+use crate::policy::campaign_tokens::{Judge as _, TokenPair, Verdict, account_of};
+use crate::policy::soap_envelope::{BEARER_LOGON, Envelope, EnvelopeError, EnvelopeRest, LOGOFF, LOGON};
 use crate::proxy::{BodyFilter, ClientBody, ProxyError, Refused};
+use crate::session::LiveSession;
 
 /// A call that was read.
 #[derive(Debug)]
@@ -79,6 +84,27 @@ impl SoapCall {
             request.body_mut().set_front(self.envelope.with_tokens(&self.bytes, &exchanged).into());
         }
         Ok(Checked::of(judge.found_wrong_security_token()))
+    }
+
+    /// True for `xtk:session#Logoff`.
+    pub fn is_logoff(&self) -> bool {
+        self.envelope.method == LOGOFF
+    }
+
+    /// Signs the owner of this call out. A client with a ticket loses the ticket, and the person stays signed in.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn log_off(
+        &self,
+        call: Call<'_>,
+        headers: &HeaderMap,
+        session: &LiveSession,
+        ticket: Option<&TokenPair>,
+    ) -> Result<Response, Rejection> {
+        let Some(ticket) = ticket else { return sign_out::by_soap(call, headers).await };
+        call.site.auth.end_ticket(session, ticket).await?;
+        Ok(soap_response(StatusCode::OK, &logoff_response()))
     }
 
     /// True for a logon, whose response holds new tokens.

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::call::Call;
 use super::rejection::Rejection;
-use super::responses::fault;
+use super::responses::soap_response;
 use super::soap_call::SoapCall;
 use crate::auth::{ConsoleLogon, ConsoleLogonOutcome as Outcome};
 use crate::campaign::{CampaignError, decompress, logon_answer, soap_fault};
@@ -31,10 +31,15 @@ pub async fn respond(
     }
     let name = envelope.parameter(&soap.bytes, 1);
     let password = envelope.parameter(&soap.bytes, 2).into();
-    let logon = ConsoleLogon { login: &name, password: &password, build: envelope.client_build };
+    let logon = ConsoleLogon {
+        login: &name,
+        password: &password,
+        client: call.context.client_address(headers),
+        build: envelope.client_build,
+    };
     let outcome = site.auth.console_logon(call.auth_request(headers), logon).await?;
     Ok(Some(match outcome {
-        Outcome::SignedIn(envelope) => fault(StatusCode::OK, &envelope),
+        Outcome::SignedIn(envelope) => soap_response(StatusCode::OK, &envelope),
         Outcome::Refused => refused(INVALID_LOGIN),
         Outcome::TooOld(least) => refused(&format!(
             "Your client console is too old. Install build {least} or newer: open Campaign in the browser and download the console \
@@ -55,13 +60,13 @@ fn campaign_failed(call: Call<'_>, error: &CampaignError) -> Response<axum::body
         CampaignError::Unreachable { .. } | CampaignError::Answer { .. } => {
             let text =
                 format!("Campaign does not answer at the moment. Try again in a minute. (request {request})");
-            fault(StatusCode::SERVICE_UNAVAILABLE, &soap_fault(&text))
+            soap_response(StatusCode::SERVICE_UNAVAILABLE, &soap_fault(&text))
         }
     }
 }
 
 fn refused(text: &str) -> Response<axum::body::Body> {
-    fault(StatusCode::FORBIDDEN, &soap_fault(text))
+    soap_response(StatusCode::FORBIDDEN, &soap_fault(text))
 }
 
 /// Campaign's words.

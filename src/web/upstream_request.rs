@@ -13,8 +13,8 @@ use crate::policy::forwarded_headers::ForwardedHeaders;
 use crate::policy::origin::is_same_origin;
 use crate::session::LiveSession;
 use crate::wire::fields::{
-    FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, SECURITY_TOKEN, TRACEPARENT, TRACESTATE,
-    hops_left, identity,
+    FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID, SECURE_ADDRESS, SECURITY_TOKEN, TRACEPARENT,
+    TRACESTATE, hops_left, identity,
 };
 use crate::wire::request_head::RequestHead;
 
@@ -103,9 +103,13 @@ fn write(call: Call<'_>, request: &request::Parts, host: &HeaderValue, own: Opti
 
     if context.peer.trusted {
         lines.add(&FORWARDED_FOR, &forwarded_for(context, headers));
-        lines.add(&FORWARDED_PROTO, &forwarded.proto.unwrap_or(HeaderValue::from_static("https")));
+        lines.add(&FORWARDED_PROTO, forwarded.proto.as_ref().unwrap_or(&HeaderValue::from_static("https")));
     } else {
         lines.extend(&context.peer.prepared.forwarded_lines);
+    }
+    // A client of a trusted proxy may have used HTTP.
+    if site.instance.campaign.secure_header && forwarded.proto.as_ref().is_none_or(|proto| proto == "https") {
+        lines.add_https_address(&SECURE_ADDRESS, forwarded.host.as_ref().unwrap_or(host), &request.uri);
     }
     lines.add_text(&REQUEST_ID, context.id.as_bytes());
     match &forwarded.trace {

@@ -34,6 +34,8 @@ pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// `https`, unless a trusted proxy sends another scheme.
 pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// The https address of the request, from which Campaign knows that the client used HTTPS. Its web-server module sets it.
+pub const SECURE_ADDRESS: HeaderName = HeaderName::from_static("nlsslurl");
 /// The host that the client requested.
 pub const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 

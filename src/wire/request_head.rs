@@ -24,6 +24,16 @@ impl HeaderLines {
         }
     }
 
+    /// Adds a field with the https address of a request to `host`, without its query: the query is in the request line already, and
+    /// Campaign limits the length of the head.
+    pub fn add_https_address(&mut self, name: &HeaderName, host: &HeaderValue, target: &Uri) {
+        let (name, host, path) = (name.as_str().as_bytes(), host.as_bytes(), target.path().as_bytes());
+        self.0.reserve(name.len() + host.len() + path.len() + HTTPS.len() + 4);
+        for part in [name, b": ", HTTPS, host, path, b"\r\n"] {
+            self.0.extend_from_slice(part);
+        }
+    }
+
     /// Adds constant lines in wire format, each with CRLF.
     pub fn add_fixed(&mut self, lines: &'static str) {
         self.0.extend_from_slice(lines.as_bytes());
@@ -182,6 +192,7 @@ pub struct FinishedHead {
     pub is_repeatable: bool,
 }
 
+const HTTPS: &[u8] = b"https://";
 /// Initial capacity in bytes: enough for an ordinary browser request with identity headers.
 const USUAL: usize = 3 * 1024;
 
@@ -232,6 +243,20 @@ mod tests {
             let whole = RequestHead::begin(&Method::GET, &target.parse().unwrap()).end(&BodyLength::None);
             assert!(whole.bytes.starts_with(line.as_bytes()), "{target}");
         }
+    }
+
+    #[test]
+    fn the_https_address_of_a_request_has_no_query() {
+        let mut lines = HeaderLines::default();
+        let name = HeaderName::from_static("x-address");
+        let host = HeaderValue::from_static("campaign.example.com:8443");
+        for target in ["/nl/jsp/s.jsp?a=b", "https://other?a=b"] {
+            lines.add_https_address(&name, &host, &target.parse().unwrap());
+        }
+        assert_eq!(
+            String::from_utf8_lossy(lines.as_bytes()),
+            "x-address: https://campaign.example.com:8443/nl/jsp/s.jsp\r\nx-address: https://campaign.example.com:8443/\r\n"
+        );
     }
 
     #[test]

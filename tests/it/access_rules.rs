@@ -90,7 +90,7 @@ async fn public_paths_are_open_and_carry_no_identity() {
         "/x/facebookCallback.jssp",
         "/webApp/landing",
         "/jssp/pubX",
-        "/strings/a",
+        "/strings/pub/a",
         "/interaction/a",
         "/barcode/a",
         "/lineImage/a",

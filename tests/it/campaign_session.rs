@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use imsgate::demo::campaign::{LogonRefusal, Recorded};
+use imsgate::demo::campaign::{LogonRefusal, PageRefusal, Recorded};
 use imsgate::demo::faults::{Answer as Substitute, Times};
 
-use crate::support::World;
 use crate::support::http1::Answer;
 use crate::support::request::RawRequest;
+use crate::support::{Builder, World};
 
 const SOAP: &str = "/nl/jsp/soaprouter.jsp";
 const EXPIRED: &str = "XSV-350008";
@@ -24,6 +24,11 @@ fn requests(world: &World, path: &str) -> Vec<Recorded> {
 fn logons(world: &World) -> usize {
     let is_logon = |request: &Recorded| request.header("soapaction") == Some("xtk:session#BearerTokenLogon");
     requests(world, SOAP).iter().filter(|request| is_logon(request)).count()
+}
+
+/// A Campaign that refuses a page with XSV-350008, not with a redirect.
+fn plain_text_refusals() -> Builder {
+    World::builder().campaign(|options| options.page_refusal = PageRefusal::PlainText)
 }
 
 fn tells_who_was_here(answer: &Answer) -> bool {
@@ -96,7 +101,7 @@ async fn many_requests_at_once_make_one_logon() {
 
 #[tokio::test]
 async fn a_request_with_a_body_is_never_repeated_and_the_next_one_succeeds() {
-    let world = World::start().await;
+    let world = plain_text_refusals().start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();
@@ -127,7 +132,7 @@ async fn an_expired_session_with_status_200_of_an_old_build_is_recognised() {
 
 #[tokio::test]
 async fn an_expired_session_in_a_compressed_response_is_recognised() {
-    let world = World::builder().campaign(|options| options.gzip = true).start().await;
+    let world = plain_text_refusals().campaign(|options| options.gzip = true).start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let page = RawRequest::get("/view/home").session(&alice).navigation().with("Accept-Encoding: gzip");
     for logons_so_far in 0..2 {
@@ -235,7 +240,7 @@ async fn the_announced_lifetime_of_a_campaign_session_avoids_a_refused_request()
 
 #[tokio::test]
 async fn failed_campaign_logons_are_not_repeated_at_once() {
-    let world = World::start().await;
+    let world = plain_text_refusals().start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();

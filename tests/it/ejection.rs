@@ -35,6 +35,7 @@ async fn a_failed_health_check_ejects_a_server_until_a_check_succeeds() {
     let world = in_front_of(&[(&first, 1), (&second, 1)], |campaign| {
         campaign.health.mode = CheckMode::On;
         campaign.health.check = HealthCheck {
+            path: Some("/r/test".to_owned()),
             interval: Duration::from_millis(10),
             timeout: Duration::from_secs(5),
             rise: 2,
@@ -57,11 +58,37 @@ async fn a_failed_health_check_ejects_a_server_until_a_check_succeeds() {
 }
 
 #[tokio::test]
+async fn without_a_path_any_response_proves_that_a_server_is_alive() {
+    // Its health page does not say OK, as on Tomcat's port, where there is none.
+    let (first, second) = (prompt_upstream(Arc::default()).await, prompt_upstream(Arc::default()).await);
+    let world = in_front_of(&[(&first, 1), (&second, 1)], |campaign| {
+        campaign.health.mode = CheckMode::On;
+        campaign.health.check = HealthCheck {
+            path: None,
+            interval: Duration::from_millis(10),
+            timeout: Duration::from_secs(5),
+            rise: 1,
+            fall: 1,
+        };
+    })
+    .await;
+    let checks =
+        |upstream: &Upstream| upstream.seen().iter().filter(|line| line.starts_with("GET /r/test ")).count();
+    eventually(async || checks(&first) > 3 && checks(&second) > 3).await;
+    for _ in 0..10 {
+        assert_eq!(RawRequest::get("/r/x").send_to(&world).await.text(), "ok");
+    }
+    assert!(requests(&first) > 0 && requests(&second) > 0, "both are used");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn if_all_health_checks_fail_servers_are_still_tried() {
     let (first, second) = (prompt_upstream(Arc::default()).await, prompt_upstream(Arc::default()).await);
     let world = in_front_of(&[(&first, 1), (&second, 1)], |campaign| {
         campaign.health.mode = CheckMode::On;
         campaign.health.check = HealthCheck {
+            path: Some("/r/test".to_owned()),
             interval: Duration::from_millis(10),
             timeout: Duration::from_secs(5),
             rise: 1,

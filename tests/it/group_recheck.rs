@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use imsgate::demo::campaign::{LogonRefusal, Recorded};
 use imsgate::demo::faults::{Answer as Fault, Times};
 use imsgate::demo::ims::Endpoint;
 use serde_json::{Value, json};
@@ -21,10 +22,17 @@ fn leave(groups: &[&str]) -> impl Fn(&mut Value) + Send + Sync + 'static {
     move |organizations| organizations[0]["groups"] = groups.clone()
 }
 
+/// The page that was requested last. The gateway's own calls do not count.
+fn last_page(world: &World) -> Recorded {
+    let mut requests = world.campaign.requests();
+    requests.retain(|request| request.path_and_query == "/demo/echo");
+    requests.pop().unwrap()
+}
+
 /// The groups that Campaign receives with a request, which must succeed.
 async fn groups(world: &World, browser: &Browser) -> String {
     assert_eq!(browser.get_json("/demo/echo").await.status, StatusCode::OK);
-    world.last_request().header("x-campaign-groups").unwrap().to_owned()
+    last_page(world).header("x-campaign-groups").unwrap().to_owned()
 }
 
 /// Sends requests until Campaign receives these groups.
@@ -41,12 +49,12 @@ async fn other_groups_change_headers_and_assertion_without_a_new_login() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await;
     assert_eq!(groups(&world, &alice).await, "delivery,workflow");
-    let before = claims(&alice, world.last_request().header("x-ims-assertion").unwrap()).await;
+    let before = claims(&alice, last_page(&world).header("x-ims-assertion").unwrap()).await;
     world.ims.faults().tamper_organizations(Times::Always, leave(&["report"]));
     assert_eq!(groups(&world, &alice).await, "delivery,workflow", "not before it is time");
     world.clock.advance(INTERVAL);
     until_groups(&world, &alice, "report").await;
-    let after = claims(&alice, world.last_request().header("x-ims-assertion").unwrap()).await;
+    let after = claims(&alice, last_page(&world).header("x-ims-assertion").unwrap()).await;
     assert_eq!((&before["groups"], &after["groups"]), (&json!(["delivery", "workflow"]), &json!(["report"])));
     assert_eq!((&after["sub"], &after["sid"]), (&before["sub"], &before["sid"]));
     let line = audit(after["sid"].as_str().unwrap(), "groups_changed").unwrap();
@@ -54,7 +62,49 @@ async fn other_groups_change_headers_and_assertion_without_a_new_login() {
         (line.json("before"), line.json("groups")),
         (before["groups"].clone(), after["groups"].clone())
     );
-    assert_eq!(world.campaign.sessions().len(), 1, "Campaign's session goes on");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn other_groups_count_at_campaign_too_before_the_next_request() {
+    let world = World::builder().campaign(|options| options.group_rights = true).start().await;
+    let alice = world.signed_in("alice").await;
+    let old = world.campaign.sessions().remove(0);
+    assert_eq!(old.groups, ["delivery", "workflow"]);
+    world.ims.faults().tamper_organizations(Times::Always, leave(&["report"]));
+    groups(&world, &alice).await;
+    world.clock.advance(INTERVAL);
+    // The old session ends at Campaign as soon as the gateway knows.
+    world.eventually(|| world.campaign.logoffs() == [old.session_token.clone()]).await;
+    assert!(world.campaign.sessions().is_empty());
+    world.campaign.forget_requests();
+    assert_eq!(groups(&world, &alice).await, "report");
+    let live = world.campaign.sessions();
+    assert_eq!((live.len(), &live[0].groups), (1, &vec!["report".to_owned()]));
+    let pages =
+        world.campaign.requests().into_iter().filter(|request| request.path_and_query == "/demo/echo");
+    assert_eq!(pages.count(), 1, "opened before the request, not after a refusal");
+    let opened = logs::all("audit")
+        .into_iter()
+        .any(|line| line.field("event") == "campaign_session_opened" && line.field("reason") == "missing");
+    assert!(opened);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn rights_of_lost_groups_are_not_used_while_campaign_opens_no_session() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await;
+    world.ims.faults().tamper_organizations(Times::Always, leave(&["report"]));
+    groups(&world, &alice).await;
+    world.campaign.faults().refuse_bearer_logon(Times::Always, LogonRefusal::InvalidLogin);
+    world.clock.advance(INTERVAL);
+    world.eventually(|| world.campaign.logoffs().len() == 1).await;
+    let refused = alice.get_json("/demo/echo").await;
+    assert_eq!(
+        (refused.status, &refused.json()["error"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("no_campaign_session"))
+    );
     world.stop().await;
 }
 
@@ -65,7 +115,7 @@ async fn a_person_without_a_remaining_group_loses_session_websocket_and_tokens()
     let mut socket = open(&world, &alice.session().unwrap(), None).await.unwrap();
     assert_eq!(echoed(&mut socket, Message::text("hello")).await, Message::text("hello"));
     groups(&world, &alice).await;
-    let claims = claims(&alice, world.last_request().header("x-ims-assertion").unwrap()).await;
+    let claims = claims(&alice, last_page(&world).header("x-ims-assertion").unwrap()).await;
     let mine: Vec<String> = world
         .campaign
         .sessions()
@@ -160,7 +210,8 @@ async fn an_access_token_that_ims_refuses_is_refreshed_first() {
     world.ims.invalidate_access_tokens();
     world.ims.invalidate_refresh_tokens();
     world.clock.advance(INTERVAL);
-    world.eventually(|| !world.campaign.logoffs().is_empty()).await;
+    // The first Logoff was for the session with the old groups.
+    world.eventually(|| world.campaign.logoffs().len() == 2).await;
     assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(world.ims.refreshes().len(), 2);
     world.stop().await;

@@ -1,4 +1,4 @@
-//! SECURITY.md names the tests that hold each promise, and those tests exist.
+//! SECURITY.md names the tests that hold each promise, docs/campaign.md those that prove each fact, and those tests exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,6 +25,20 @@ fn every_named_test_exists() {
     assert!(named.len() > 50, "SECURITY.md is read: {named:?}");
     let missing: Vec<&String> = named.iter().filter(|name| !exists(name, &compiled)).collect();
     assert!(missing.is_empty(), "SECURITY.md names tests that do not exist: {missing:#?}");
+}
+
+#[test]
+fn every_fact_about_campaign_has_a_test_or_is_unconfirmed() {
+    let text = fs::read_to_string(root().join("docs/campaign.md")).unwrap();
+    let facts = items(text.lines());
+    assert!(facts.len() > 20, "docs/campaign.md is read");
+    let silent: Vec<&String> =
+        facts.iter().filter(|fact| !names_a_test(fact) && !fact.ends_with(" Unconfirmed.")).collect();
+    assert!(silent.is_empty(), "{silent:#?}");
+    let compiled = compiled_tests();
+    let missing: Vec<String> =
+        named_tests(&text).into_iter().filter(|name| !exists(name, &compiled)).collect();
+    assert!(missing.is_empty(), "docs/campaign.md names tests that do not exist: {missing:#?}");
 }
 
 #[test]
@@ -64,9 +78,14 @@ fn a_promise_without_a_test_and_a_test_that_is_gone_are_found() {
 /// The list items of the section, each on one line.
 fn promises(text: &str) -> Vec<String> {
     let section = text.lines().skip_while(|line| *line != PROMISES).skip(1);
+    items(section.take_while(|line| !line.starts_with("## ")))
+}
+
+/// The list items, each on one line.
+fn items<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut inside = false;
-    for line in section.take_while(|line| !line.starts_with("## ")) {
+    for line in lines {
         if line.starts_with("- ") {
             found.push(line.to_owned());
             inside = true;

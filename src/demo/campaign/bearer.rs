@@ -7,11 +7,12 @@ use http::{Response, StatusCode};
 use serde_json::Value;
 
 use super::Campaign;
+use crate::demo::random::lock;
 
 impl Campaign {
     /// The login of a valid IMS access token; `None` if IMS does not accept it.
     pub(super) async fn login_of(&self, token: &str) -> io::Result<Option<String>> {
-        let Some(ims) = &self.options.ims else {
+        let Some(ims) = lock(&self.ims).clone() else {
             return Ok(None);
         };
         let form =
@@ -31,7 +32,7 @@ impl Campaign {
 
     /// The operator groups that a logon takes over from IMS; empty if the instance does not.
     pub(super) async fn groups_of(&self, token: &str) -> Vec<String> {
-        let Some(ims) = self.options.ims.as_deref().filter(|_| self.options.group_rights) else {
+        let Some(ims) = lock(&self.ims).clone().filter(|_| self.options.group_rights) else {
             return Vec::new();
         };
         let authorization = format!("Bearer {token}");

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +17,7 @@ use self::record::Records;
 use self::sessions::Sessions;
 use super::client::Client;
 use super::listening::Listening;
+use super::random::lock;
 use crate::clock::Clock;
 
 mod bearer;
@@ -97,7 +98,7 @@ impl Default for CampaignOptions {
             ims_client_id: super::CLIENT_ID.to_owned(),
             session_timeout: Duration::from_hours(24),
             legacy_fault_status: false,
-            page_refusal: PageRefusal::PlainText,
+            page_refusal: PageRefusal::SignInPage,
             bearer_on_every_call: true,
             identity_headers: false,
             gzip: false,
@@ -130,6 +131,7 @@ impl CampaignSimulator {
             records: Records::default(),
             faults: Faults::default(),
             client: Client::new(),
+            ims: Mutex::new(options.ims.clone()),
             options,
         });
         let listening = Listening::start(listener, router(&campaign))?;
@@ -139,6 +141,11 @@ impl CampaignSimulator {
     /// `http://127.0.0.1:PORT`
     pub fn url(&self) -> String {
         self.listening.url()
+    }
+
+    /// Validates bearer tokens at this IMS from now on.
+    pub fn ask_ims(&self, url: &str) {
+        *lock(&self.campaign.ims) = Some(url.to_owned());
     }
 
     /// Fault injection. Clones act on the same simulator.
@@ -180,6 +187,7 @@ impl CampaignSimulator {
 /// The state of all endpoints.
 struct Campaign {
     options: CampaignOptions,
+    ims: Mutex<Option<String>>,
     sessions: Sessions,
     records: Records,
     faults: Faults,

@@ -14,6 +14,7 @@ use super::caller::session_expired;
 use super::soap::XSV_350012;
 use super::zones::RequestOrigin;
 use crate::demo::html::{CampaignMessage, page};
+use crate::demo::random::lock;
 use crate::demo::wire::{Form, found};
 
 /// The response to a page without a valid session.
@@ -84,7 +85,7 @@ pub(super) async fn ims_page(
         .append_pair("redirect_uri", &format!("https://{}{back}", origin.host))
         .append_pair("response_type", "token")
         .finish();
-    found(&format!("{}/ims/authorize/v2?{query}", campaign.options.ims.as_deref().unwrap_or_default()))
+    found(&format!("{}/ims/authorize/v2?{query}", lock(&campaign.ims).as_deref().unwrap_or_default()))
 }
 
 impl Campaign {

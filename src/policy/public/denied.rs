@@ -17,6 +17,15 @@ pub fn is_denied(path: &str) -> bool {
     is_script(&last_reading(path)) && Readings::of(path).any(is_denied_reading)
 }
 
+/// True when the fully decoded path holds one of these texts, in any letter case. If it does not, no reading does: see [`last_reading`].
+pub(in crate::policy) fn may_hold(path: &str, texts: &[&[u8]]) -> bool {
+    let holds = |path: &[u8]| {
+        texts.iter().any(|text| path.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text)))
+    };
+    let last = last_reading(path);
+    holds(&last) || holds(&as_ascii(&last))
+}
+
 /// The fully decoded path. If it does not name a script, no reading does: the steps of programs decode, or cut the end of a segment or of
 /// the path, but never create these characters otherwise.
 fn last_reading(path: &str) -> Vec<u8> {

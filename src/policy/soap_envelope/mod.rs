@@ -14,7 +14,7 @@ use quick_xml::events::Event;
 
 use self::encoding::ascii_image;
 use self::position::Position;
-pub use self::position::{BEARER_LOGON, LOGON};
+pub use self::position::{BEARER_LOGON, LOGOFF, LOGON};
 pub use self::rest::EnvelopeRest;
 use super::campaign_tokens::TokenKind;
 

@@ -239,6 +239,8 @@ pub(super) fn text_of(content: &[u8]) -> String {
 
 /// `xtk:session#Logon`.
 pub const LOGON: &str = "xtk:session#Logon";
+/// Ends a session.
+pub const LOGOFF: &str = "xtk:session#Logoff";
 /// `xtk:session#BearerTokenLogon`.
 pub const BEARER_LOGON: &str = "xtk:session#BearerTokenLogon";
 const COOKIE: &[u8] = b"__sessiontoken=";

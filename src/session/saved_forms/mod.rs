@@ -62,7 +62,7 @@ pub struct SavedForms {
 
 /// Reserved quota for one form while its body arrives; released when dropped.
 #[derive(Debug)]
-pub struct Slot {
+pub struct FormSlot {
     quota: Arc<Mutex<Quota>>,
     number: u64,
     is_used: bool,
@@ -75,13 +75,13 @@ impl SavedForms {
     }
 
     /// Reserves quota for a form of at most `bytes`; `None` when the quota is used up.
-    pub fn reserve(&self, user: &str, bytes: usize) -> Option<Slot> {
+    pub fn reserve(&self, user: &str, bytes: usize) -> Option<FormSlot> {
         let number = lock(&self.quota).reserve(user, bytes, self.clock.now())?;
-        Some(Slot { quota: self.quota.clone(), number, is_used: false })
+        Some(FormSlot { quota: self.quota.clone(), number, is_used: false })
     }
 
     /// Saves a form. When this person has too many, the oldest are deleted, and their keys returned.
-    pub async fn save(&self, mut slot: Slot, form: &SavedForm) -> Result<(FormId, Vec<Key>), StoreError> {
+    pub async fn save(&self, mut slot: FormSlot, form: &SavedForm) -> Result<(FormId, Vec<Key>), StoreError> {
         let expires = form.sent.plus(self.lifetime);
         let id = self.write(new_id(), form, expires).await?;
         slot.is_used = true;
@@ -155,7 +155,7 @@ impl Display for FormId {
     }
 }
 
-impl Drop for Slot {
+impl Drop for FormSlot {
     fn drop(&mut self) {
         if !self.is_used {
             lock(&self.quota).release(self.number);

@@ -133,6 +133,8 @@ fn full() -> SessionData {
         session_token: "___session".into(),
         security_token: "@security".into(),
         ends: UnixTime::MAX,
+        upstream: None,
+        client: None,
     };
     let as_of = AsOf { tokens: WRITTEN.plus(Duration::from_secs(1)), groups: WRITTEN };
     let base = SessionData { identity, campaign: Some(campaign), ..super::data("full", WRITTEN) };

@@ -1,11 +1,14 @@
 //! `/ims/callback`: the response to each result of a login.
 
+use std::time::Duration;
+
 use axum::extract::{Extension, RawQuery};
-use axum::response::Response;
-use http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode};
 
 use super::{login, refused};
 use crate::auth::{FinishedLogin, LoginInterrupted, LoginOutcome};
+use crate::pages::{Problem, Text};
 use crate::web::addresses::after_login;
 use crate::web::call::OwnedCall;
 use crate::web::rejection::reject;
@@ -36,6 +39,15 @@ pub async fn handler(
     let mut response = match outcome {
         LoginOutcome::SignedIn(session, to) => {
             let mut response = see_other(&after_login(&to));
+            set_cookies::set_session(response.headers_mut(), auth, &session.cookie_value(), call.context.now);
+            set_cookies::set_last_user(response.headers_mut(), auth, &session);
+            response
+        }
+        LoginOutcome::CampaignRestarting(session, to) => {
+            let address = after_login(&to);
+            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, Text::CampaignRestarting);
+            let problem = problem.with_link(&address).with_retry_after(Duration::from_secs(10));
+            let mut response = problem.page(call.page()).into_response();
             set_cookies::set_session(response.headers_mut(), auth, &session.cookie_value(), call.context.now);
             set_cookies::set_last_user(response.headers_mut(), auth, &session);
             response

@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode};
 use crate::auth::{BeginLogin, Destination, LoginFailure, LoginStart};
 use crate::pages::{Problem, Text};
 use crate::policy::login::Prompt;
+use crate::policy::logon_refusal::LogonRefusal;
 use crate::policy::origin::comes_from_own_page;
 use crate::policy::return_to::ReturnTo;
 use crate::web::addresses::{LOGIN, login_address};
@@ -76,6 +77,15 @@ pub fn to_ims(start: &LoginStart) -> Response {
     response
 }
 
+fn refused_by_campaign(why: LogonRefusal) -> Text {
+    match why {
+        LogonRefusal::Operator => Text::CampaignOperator,
+        LogonRefusal::Zone => Text::CampaignZone,
+        LogonRefusal::Address => Text::CampaignAddress,
+        LogonRefusal::Restarting | LogonRefusal::Other => Text::CampaignRefused,
+    }
+}
+
 /// The page for a failed login. Its button begins another one.
 pub fn failed(call: Call<'_>, failure: LoginFailure, return_to: &ReturnTo) -> Response {
     let retry = login_address(return_to);
@@ -93,9 +103,9 @@ pub fn failed(call: Call<'_>, failure: LoginFailure, return_to: &ReturnTo) -> Re
             unavailable(Text::ImsUnavailable, after.unwrap_or(Duration::from_secs(10)))
         }
         LoginFailure::Busy(after) => unavailable(Text::SignInsBusy, after),
-        LoginFailure::CampaignRefused => {
+        LoginFailure::CampaignRefused(why) => {
             // Another login would end in the same way.
-            return Problem::new(StatusCode::FORBIDDEN, Text::CampaignRefused)
+            return Problem::new(StatusCode::FORBIDDEN, refused_by_campaign(why))
                 .page(call.page())
                 .into_response();
         }

@@ -8,7 +8,7 @@ mod health;
 pub mod login;
 mod me;
 mod refused;
-mod sign_out;
+pub mod sign_out;
 
 use axum::Router;
 use axum::extract::Extension;
@@ -16,7 +16,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use http::{HeaderValue, StatusCode, header};
 
-use super::addresses::{CALLBACK, CONSOLE_PASSWORD, LOGIN, ME, RESUME, SIGNED_OUT};
+use super::addresses::{CALLBACK, CONSOLE_PASSWORD, LOGIN, LOGOUT, ME, RESUME, SIGNED_OUT};
 use super::call::OwnedCall;
 use super::responses::json_response;
 use super::saved_form::confirm;
@@ -27,7 +27,7 @@ pub fn routes() -> Router {
     Router::new()
         .route(LOGIN, get(login::handler))
         .route(CALLBACK, get(callback::handler))
-        .route("/ims/logout", get(sign_out::confirm).post(sign_out::here))
+        .route(LOGOUT, get(sign_out::confirm).post(sign_out::here))
         .route("/ims/sign-out-everywhere", post(sign_out::everywhere))
         .route(SIGNED_OUT, get(sign_out::signed_out))
         .route(RESUME, get(confirm::page))

@@ -2,15 +2,16 @@
 
 use axum::extract::Extension;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::auth::Extent;
+use crate::campaign::logoff_response;
 use crate::pages;
-use crate::policy::origin::{Source, source_or_referrer};
-use crate::web::addresses::SIGNED_OUT;
+use crate::policy::origin::{Source, comes_from_own_page, source_or_referrer};
+use crate::web::addresses::{LOGOUT, SIGNED_OUT};
 use crate::web::call::{Call, OwnedCall};
 use crate::web::rejection::{Rejection, reject};
-use crate::web::responses::see_other;
+use crate::web::responses::{see_other, soap_response};
 use crate::web::set_cookies;
 
 /// `GET /ims/logout`: asks first, so that no image or link of another page can sign a person out.
@@ -38,6 +39,25 @@ pub async fn everywhere(Extension(call): Extension<OwnedCall>, headers: HeaderMa
 /// `GET /ims/signed-out`
 pub async fn signed_out(Extension(call): Extension<OwnedCall>) -> Response {
     pages::signed_out(call.get().page()).into_response()
+}
+
+/// A person signs out in a page of Campaign: ends the session of this browser. A link of another page, or a typed address, is asked
+/// first, as at `/ims/logout`.
+pub async fn in_campaign(call: Call<'_>, headers: &HeaderMap) -> Response {
+    if comes_from_own_page(headers, &call.site.auth.origin) {
+        sign_out(call, headers, Extent::Here).await
+    } else {
+        see_other(LOGOUT)
+    }
+}
+
+/// A person's SOAP client calls `xtk:session#Logoff`: the session ends, here, at Campaign and at IMS.
+pub async fn by_soap(call: Call<'_>, headers: &HeaderMap) -> Result<Response, Rejection> {
+    let auth = &call.site.auth;
+    auth.sign_out(call.auth_request(headers), Extent::Here).await?;
+    let mut response = soap_response(StatusCode::OK, &logoff_response());
+    set_cookies::remove_session(response.headers_mut(), &auth.cookies);
+    Ok(response)
 }
 
 async fn sign_out(call: Call<'_>, headers: &HeaderMap, extent: Extent) -> Response {

@@ -3,3 +3,4 @@
 pub mod confirm;
 pub mod replay;
 pub mod save;
+pub mod submit;

@@ -16,11 +16,12 @@ use super::save::note;
 use crate::pages::{Problem, Text};
 use crate::policy::origin::is_same_origin;
 use crate::policy::saved_form::{self, REPLAY_LENGTH};
-use crate::proxy::{Body, ClientBody, Proxy, ProxyError, QuotaUser};
+use crate::proxy::{Body, ClientBody, Proxy, ProxyError, SentBy};
 use crate::session::{FormId, LiveSession, SavedForm};
 use crate::telemetry::audit::FormEvent;
 use crate::web::addresses::RESUME;
 use crate::web::call::{Call, OwnedCall};
+use crate::web::forward::{Outcome, Sent};
 use crate::web::rejection::Rejection;
 use crate::web::responses::see_other;
 use crate::web::{forward, read_body, set_cookies, upstream_request};
@@ -68,12 +69,13 @@ async fn replay(
         set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, id.key());
         return Ok(response.map(Body::from));
     };
+    let headers = head.headers.clone();
     let Some(request) = rebuilt(call, head, session, &form) else { return Err(Rejection::Internal) };
-    match send(call, proxy, request, host, session).await {
+    match send(call, proxy, request, host.clone(), session).await {
         Ok(response) => {
-            let response = forward::accepted(call, session, response).await?;
+            let sent = Sent { headers: &headers, host: &host, session };
             // Campaign has not processed it: its session had ended.
-            let Some(mut response) = response else {
+            let Outcome::Unchanged(mut response) = forward::check_once(call, sent, response).await? else {
                 auth.services.saved_forms.put_back(id, &form).await?;
                 return Ok(still_saved(StatusCode::SERVICE_UNAVAILABLE, call));
             };
@@ -113,7 +115,8 @@ async fn send(
     let (request, body) = request.into_parts();
     let head = upstream_request::head(call, &request, &host, Some(session));
     let ended = || Some(session.ended.clone());
-    let mut response = proxy.forward(head, body, None, ended, QuotaUser::SignedIn).await?.response;
+    let mut response =
+        proxy.forward(head, body, None, ended, SentBy::person(session.upstream())).await?.response;
     if let Some(seconds) = session.ends_soon(call.context.now) {
         response.headers_mut().insert(EXPIRES_IN, seconds.into());
     }

@@ -257,6 +257,8 @@ impl Builder {
 
         let mut options =
             CampaignOptions { ims: Some(ims.url()), clock: clock.clone(), ..CampaignOptions::default() };
+        // As zones are set up by default: sessions only over HTTPS.
+        options.zones[0].allow_http = false;
         apply(self.campaign, &mut options);
         let campaign = CampaignSimulator::start(options).await.unwrap();
 
@@ -316,6 +318,8 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             hosts: Vec::new(),
             min_console_build: None,
             rewrite_location: true,
+            secure_header: true,
+            logoff_ends_session: true,
             connect_timeout: Duration::from_secs(5),
             response_timeout: Duration::from_secs(30),
             body_idle_timeout: Duration::from_secs(30),

@@ -6,17 +6,13 @@ fn location(answer: &Response<Bytes>) -> &str {
     answer.headers()[header::LOCATION].to_str().unwrap()
 }
 
-fn like_a_web_application(options: CampaignOptions) -> CampaignOptions {
-    CampaignOptions { page_refusal: PageRefusal::SignInPage, ..options }
-}
-
 fn lan(network: &str) -> Zone {
     Zone { networks: vec![network.parse().unwrap()], ..Zone::everywhere("lan") }
 }
 
 #[tokio::test]
 async fn a_page_without_a_session_leads_to_the_sign_in_page() {
-    let world = World::start(like_a_web_application(CampaignOptions::default())).await;
+    let world = World::start(CampaignOptions::default()).await;
     let refused = world.get("/view/home?a=1&b=2", &[]).await;
     assert_eq!(refused.status(), StatusCode::FOUND);
     assert_eq!(location(&refused), "/nl/jsp/logon.jsp?target=%2Fview%2Fhome%3Fa%3D1%26b%3D2");
@@ -94,7 +90,7 @@ async fn the_host_chooses_the_instance_and_a_session_can_be_bound_to_an_address(
         dns_mask: "campaign.example.com".to_owned(),
         check_ip_consistent: true,
         redirection_module: false,
-        ..like_a_web_application(CampaignOptions::default())
+        ..CampaignOptions::default()
     };
     let world = World::start(options).await;
     assert_eq!(world.get("/view/home", &[]).await.status(), StatusCode::NOT_FOUND);

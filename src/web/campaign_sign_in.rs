@@ -1,0 +1,75 @@
+//! Campaign's own sign-in addresses, `/nl/jsp/logon.jsp` and `/nms/imslogin.jssp`, answered by the gateway.
+//!
+//! Campaign's pages, approval links and web applications with access control lead here. A body that is sent here may hold a password: it is
+//! never saved, logged or forwarded.
+
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use secrecy::ExposeSecret as _;
+
+use super::auth_challenge;
+use super::call::Call;
+use super::forward;
+use super::read_body;
+use super::rejection::Rejection;
+use super::responses::see_other;
+use crate::auth::Purpose;
+use crate::policy::campaign_sign_in::SignInRequest;
+use crate::policy::origin::{Source, is_unsafe, source};
+use crate::proxy::ClientBody;
+use crate::session::LiveSession;
+
+/// With a session, to the target, or the security token for the page that opened this window. Without one, to the gateway's sign-in and
+/// back here. The flag of a rejection says whether somebody is signed in.
+pub async fn respond(call: Call<'_>, request: Request<ClientBody>) -> Result<Response, (Rejection, bool)> {
+    let (head, body) = request.into_parts();
+    let form = if is_unsafe(&head.method) {
+        let read = read_body::read(body, MAX_FORM, call.snapshot.limits.upload_timeout).await;
+        read.map_err(|rejection| (rejection, false))?.unwrap_or_default()
+    } else {
+        bytes::Bytes::new()
+    };
+    let wanted = SignInRequest::read(head.uri.query().unwrap_or_default(), &form);
+    drop(form);
+    let headers = &head.headers;
+    let caller = call.site.auth.identify(call.auth_request(headers), Purpose::Forward).await;
+    let Some(session) = caller.map_err(|error| (error.into(), false))?.session() else {
+        // A form is answered like a navigation: what it holds is not needed.
+        let method = if is_unsafe(&head.method) { &Method::GET } else { &head.method };
+        let address = wanted.address();
+        return Ok(auth_challenge::challenge(call, method, headers, head.uri.path(), &address).await);
+    };
+    if !wanted.popup {
+        return Ok(see_other(wanted.target.as_str()));
+    }
+    if source(headers, &[&call.site.auth.origin]) == Source::OtherOrigin && !is_typed(headers) {
+        return Err((Rejection::ForeignOrigin, true));
+    }
+    let state = call.site.auth.campaign_state(&session, call.context.now);
+    let session = Box::pin(forward::renew(call, headers, &session, state)).await;
+    let session = session.map_err(|rejection| (rejection, true))?;
+    Ok(security_token(&session).unwrap_or_else(|| see_other(wanted.target.as_str())))
+}
+
+/// True when the person opened the address, by typing or from a bookmark (Fetch Metadata §2.3).
+fn is_typed(headers: &http::HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "none")
+}
+
+/// The bare security token, as Campaign's own page answers a popup. `None` without a Campaign session.
+fn security_token(session: &LiveSession) -> Option<Response> {
+    let token = &session.data.campaign.as_ref()?.security_token;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (
+            header::HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("same-origin"),
+        ),
+    ];
+    Some((StatusCode::OK, headers, token.expose_secret().to_owned()).into_response())
+}
+
+/// Bytes of a form that are read: a target, a login and a password.
+const MAX_FORM: usize = 64 * 1024;

@@ -1,0 +1,116 @@
+//! A form of a signed-in person goes to Campaign. If Campaign's session has ended, the form is saved, as if the gateway's session had.
+
+use std::sync::Arc;
+
+use axum::response::IntoResponse as _;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response, header};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Full};
+
+use super::save::note;
+use crate::policy::client_kind::ClientKind;
+use crate::policy::return_to::ReturnTo;
+use crate::policy::saved_form;
+use crate::proxy::{Body, ClientBody, Proxy, ProxyError, SentBy};
+use crate::session::{FormSlot, LiveSession, SavedForm};
+use crate::telemetry::audit::FormEvent;
+use crate::web::addresses::resume_address;
+use crate::web::call::Call;
+use crate::web::forward::{self, Outcome, Sent};
+use crate::web::rejection::Rejection;
+use crate::web::responses::see_other;
+use crate::web::token_check::Checked;
+use crate::web::{set_cookies, upstream_request};
+use crate::wire::fields::EXPIRES_IN;
+
+/// A form that can be saved, before its body is read.
+pub struct Submission {
+    slot: FormSlot,
+    target: ReturnTo,
+    page: ReturnTo,
+    content_type: String,
+}
+
+/// The form that a request submits, if it can be saved and there is space for it.
+pub fn submission(
+    call: Call<'_>,
+    request: &Request<ClientBody>,
+    session: &LiveSession,
+) -> Option<Submission> {
+    if *request.method() != Method::POST || session.data.campaign.is_none() {
+        return None;
+    }
+    let (headers, origin) = (request.headers(), &call.site.auth.origin);
+    if ClientKind::of(request.method(), headers, request.uri().path()) != ClientKind::Form {
+        return None;
+    }
+    let length = request.body().size_hint().exact()?;
+    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let target = saved_form::check(headers, origin, Some(length), target).ok()?;
+    let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?.to_owned();
+    let expected = usize::try_from(length).ok()?;
+    let slot = call.site.auth.services.saved_forms.reserve(&session.data.identity.user, expected)?;
+    Some(Submission { slot, target, page: saved_form::form_page(headers, origin), content_type })
+}
+
+/// Sends a form to Campaign. If its session has ended, saves the form and leads to the page that confirms it.
+pub async fn submit(
+    call: Call<'_>,
+    proxy: &Proxy,
+    (request, host): (Request<ClientBody>, HeaderValue),
+    session: &Arc<LiveSession>,
+    (submission, tokens): (Submission, &Checked),
+) -> Result<Response<Body>, Rejection> {
+    let auth = &call.site.auth;
+    let (head, body) = request.into_parts();
+    let limit = call.snapshot.limits.upload_timeout;
+    // Its length is known and was checked.
+    let Ok(body) = tokio::time::timeout(limit, body.collect()).await else {
+        let reason = format!("the form was not complete after {limit:?}");
+        return Err(ProxyError::Client { reason, stalled: true }.into());
+    };
+    let body = body.map_err(ProxyError::from)?.to_bytes();
+    let ended = || Some(session.ended.clone());
+    let outgoing = upstream_request::head(call, &head, &host, Some(session));
+    let sent_by = SentBy::person(session.upstream());
+    let response = proxy.forward(outgoing, Full::new(body.clone()), None, ended, sent_by).await?.response;
+    let sent = Sent { headers: &head.headers, host: &host, session };
+    let outcome = if tokens.has_wrong_security_token() {
+        // Campaign refuses the form for its token, whatever the session.
+        Outcome::Unchanged(forward::check_stale(session, &host, response)?)
+    } else {
+        forward::check_once(call, sent, response).await?
+    };
+    let mut response = match outcome {
+        Outcome::Unchanged(response) => response,
+        Outcome::Renewed(..) | Outcome::Refused(_) | Outcome::Ended(_) => {
+            let Submission { slot, target, page, content_type } = submission;
+            let form = SavedForm {
+                user: session.data.identity.user.clone(),
+                target,
+                page,
+                content_type,
+                body,
+                security_token: session
+                    .data
+                    .campaign
+                    .as_ref()
+                    .map(|campaign| campaign.security_token.clone()),
+                sent: call.context.now,
+            };
+            let (id, gone) = auth.services.saved_forms.save(slot, &form).await?;
+            note(FormEvent::Kept, call, &form);
+            let mut response = see_other(&resume_address(&form.page)).into_response();
+            set_cookies::set_saved_form(response.headers_mut(), &auth.cookies, id, auth.login_timeout);
+            for key in gone {
+                set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, key);
+            }
+            response.map(Body::from)
+        }
+    };
+    if let Some(seconds) = session.ends_soon(call.context.now) {
+        response.headers_mut().insert(EXPIRES_IN, seconds.into());
+    }
+    Ok(response)
+}
