@@ -4,6 +4,7 @@ mod balance;
 mod decompress;
 mod fault;
 mod logon_response;
+pub mod query;
 mod soap;
 
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ pub use balance::{ChooseServer, InOrder};
 pub use decompress::decompress;
 pub use fault::{logoff_response, session_expired_fault, session_report, soap_fault};
 pub use logon_response::logon_response;
+pub use query::ServerFacts;
 pub use soap::{LogonAnswer, escape, fault, logon_answer};
 
 use crate::http_client::{Endpoint, HttpError};

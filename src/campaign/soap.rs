@@ -111,7 +111,7 @@ pub fn fault(body: &[u8]) -> Option<String> {
 struct Element(String, Vec<(String, String)>, String);
 
 /// Calls `visit` for every element with its local name, the text after its start tag, and a function that returns an attribute.
-fn walk(
+pub(super) fn walk(
     body: &[u8],
     mut visit: impl FnMut(&str, &str, &dyn Fn(&str) -> Option<String>),
 ) -> Result<(), String> {
@@ -174,7 +174,7 @@ fn header_safe(token: String) -> Result<String, String> {
     if safe { Ok(token) } else { Err("a token has characters that are not allowed in a header".to_owned()) }
 }
 
-fn envelope(body: &str) -> String {
+pub(super) fn envelope(body: &str) -> String {
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?><SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body>{body}</SOAP-ENV:Body></SOAP-ENV:Envelope>"#
     )

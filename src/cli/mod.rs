@@ -4,12 +4,14 @@ mod check;
 mod config_file;
 #[cfg(feature = "demo")]
 mod demo;
+mod groups;
 mod init;
 mod key;
 mod mask;
 mod output;
 mod serve;
 mod sessions;
+mod technical;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Groups(args) => groups::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Mask(args) => mask::run(&args),
@@ -86,6 +89,9 @@ enum Command {
     /// Check the configuration and what it names: what stops sign-ins, and how to fix it
     #[command(after_help = check::AFTER_HELP)]
     Check(check::CheckArgs),
+    /// Show Campaign's operator groups beside the configuration names seen at IMS
+    #[command(after_help = groups::AFTER_HELP)]
+    Groups(groups::GroupsArgs),
     /// Ask for the fields of the external account, and write a complete configuration
     #[command(after_help = init::AFTER_HELP)]
     Init(init::InitArgs),

@@ -10,6 +10,7 @@
 
 mod access_token;
 mod client;
+mod client_credentials;
 mod code;
 mod error;
 mod jws;

@@ -16,6 +16,7 @@ mod campaign_restart;
 mod campaign_session;
 mod campaign_sign_in;
 mod campaign_sign_out;
+mod check_account;
 mod check_campaign;
 mod check_ims;
 mod check_machine;

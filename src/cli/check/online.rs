@@ -3,6 +3,7 @@
 mod campaign;
 mod client;
 mod discovery;
+mod external_account;
 mod registration;
 
 use super::report::Item;
@@ -22,6 +23,7 @@ pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
         let mut items = discovery::check(&loaded.config.instance, &loaded.places, clock).await;
         items.push(resolution(&loaded.config, &loaded.places).await);
         items.extend(campaign::check(&loaded.config.instance, &loaded.places).await);
+        items.extend(external_account::check(&loaded.config, &loaded.places, clock).await);
         items
     })
 }

@@ -13,6 +13,8 @@ use quick_xml::events::Event;
 pub(super) struct Call {
     pub(super) action: String,
     pub(super) parameters: Vec<String>,
+    /// The schema of a query.
+    pub(super) queried: Option<String>,
 }
 
 impl Call {
@@ -24,11 +26,13 @@ impl Call {
         loop {
             match reader.read_event().ok()? {
                 Event::Start(start) => {
+                    note_query(&start, &mut call);
                     let name = start.local_name().as_ref().to_owned();
                     path.push(name);
                     call = open(&path, namespace(&start), call);
                 }
                 Event::Empty(start) => {
+                    note_query(&start, &mut call);
                     path.push(start.local_name().as_ref().to_owned());
                     call = open(&path, namespace(&start), call);
                     path.pop();
@@ -100,13 +104,21 @@ fn open(path: &[String], namespace: Option<String>, call: Option<Call>) -> Optio
         ([envelope, body, method], None) if envelope == "Envelope" && body == "Body" => {
             let namespace = namespace.unwrap_or_default();
             let schema = namespace.strip_prefix("urn:").unwrap_or(&namespace);
-            Some(Call { action: format!("{schema}#{method}"), parameters: Vec::new() })
+            Some(Call { action: format!("{schema}#{method}"), parameters: Vec::new(), queried: None })
         }
         ([_, body, _, _], Some(mut call)) if body == "Body" => {
             call.parameters.push(String::new());
             Some(call)
         }
         (_, call) => call,
+    }
+}
+
+/// Keeps the schema of `<queryDef schema="…">`.
+fn note_query(tag: &quick_xml::events::BytesStart<'_>, call: &mut Option<Call>) {
+    if let Some(call) = call.as_mut().filter(|_| tag.local_name().as_ref() == "queryDef") {
+        let schema = tag.attributes().flatten().find(|attribute| attribute.key.as_ref() == "schema");
+        call.queried = schema.map(|attribute| attribute.value.clone().into_owned());
     }
 }
 
@@ -145,7 +157,10 @@ mod tests {
              </urn:elemParameters></urn:Logon>",
         );
         let expected = ["", "a&b", "<p>", ""].map(str::to_owned).to_vec();
-        assert_eq!(logon, Some(Call { action: "xtk:session#Logon".into(), parameters: expected }));
+        assert_eq!(
+            logon,
+            Some(Call { action: "xtk:session#Logon".into(), parameters: expected, queried: None })
+        );
         let bare = call(
             "<Logoff xmlns='urn:xtk:session'><sessiontoken xsi:type='xsd:string'>___1</sessiontoken></Logoff>",
         );

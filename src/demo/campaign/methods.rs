@@ -51,9 +51,14 @@ pub(super) fn entity(key: &str) -> Option<String> {
         "xtk:schema|xtk:queryDef" => QUERY_SCHEMA,
         _ => return None,
     };
-    Some(format!(
-        "<pdomDoc xsi:type='ns:Element' SOAP-ENV:encodingStyle='http://xml.apache.org/xml-soap/literalxml'>{schema}</pdomDoc>"
-    ))
+    Some(document(schema))
+}
+
+/// A document as result.
+pub(super) fn document(xml: &str) -> String {
+    format!(
+        "<pdomDoc xsi:type='ns:Element' SOAP-ENV:encodingStyle='http://xml.apache.org/xml-soap/literalxml'>{xml}</pdomDoc>"
+    )
 }
 
 fn session_info(campaign: &Campaign, login: &str) -> String {

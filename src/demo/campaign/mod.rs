@@ -22,6 +22,7 @@ use crate::clock::Clock;
 
 mod bearer;
 mod caller;
+mod catalog;
 mod echo;
 mod envelope;
 mod faults;
@@ -40,6 +41,7 @@ mod tests;
 mod websocket;
 mod zones;
 
+pub use catalog::ExternalAccount;
 pub use faults::{Faults, LogonRefusal};
 pub use record::Recorded;
 pub use sessions::LiveSession;
@@ -86,6 +88,12 @@ pub struct CampaignOptions {
     pub admin_password: SecretString,
     /// The oldest accepted console build, published in serverInfo.
     pub min_client_build: u32,
+    /// Its external accounts of the Experience Cloud.
+    pub external_accounts: Vec<ExternalAccount>,
+    /// Internal names of its operator groups.
+    pub groups: Vec<String>,
+    /// Whether "Integration with the Adobe Experience Cloud" is installed.
+    pub integration_package: bool,
     /// The clock of every session.
     pub clock: Clock,
 }
@@ -111,6 +119,9 @@ impl Default for CampaignOptions {
             redirection_module: true,
             admin_password: "demo-admin-password".into(),
             min_client_build: 8969,
+            external_accounts: vec![ExternalAccount::default()],
+            groups: catalog::built_in_groups(),
+            integration_package: true,
             clock: Clock::system(),
         }
     }

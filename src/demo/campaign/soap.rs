@@ -9,12 +9,12 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
 use secrecy::ExposeSecret as _;
 
-use super::Campaign;
 use super::caller::{AuthMethod, Caller, XSV_350008};
 use super::envelope::{Call, answer, fault, soap_action};
 use super::faults::LogonRefusal;
 use super::methods;
 use super::zones::{RequestOrigin, XSV_350013};
+use super::{Campaign, catalog};
 
 pub(super) async fn soap(
     State(campaign): State<Arc<Campaign>>,
@@ -69,13 +69,19 @@ impl Campaign {
             "xtk:session#GetOption" => answer(action, &methods::option(call.parameter(1))),
             "xtk:session#GetUserInfo" => answer(action, &methods::user_info(self, &caller.login)),
             "xtk:session#GetEntityIfMoreRecent" | "xtk:persist#GetEntityIfMoreRecent" => {
-                match methods::entity(call.parameter(1)) {
+                let key = call.parameter(1);
+                let entity = catalog::schema(&self.options, key).map(|schema| methods::document(&schema));
+                match entity.or_else(|| methods::entity(key)) {
                     Some(entity) => answer(action, &entity),
                     None => self.fault(StatusCode::INTERNAL_SERVER_ERROR, "SOP-330011 No such entity."),
                 }
             }
             "xtk:persist#GetDirtyCacheEntities" => answer(action, methods::DIRTY_CACHE_ENTITIES),
-            "xtk:queryDef#ExecuteQuery" => answer(action, methods::RECIPIENTS),
+            "xtk:queryDef#ExecuteQuery" => {
+                let schema = call.queried.as_deref().unwrap_or_default();
+                let found = catalog::query(&self.options, schema);
+                answer(action, found.as_deref().unwrap_or(methods::RECIPIENTS))
+            }
             _ => {
                 let message = format!("SOP-330006 The method '{action}' has not been defined.");
                 self.fault(StatusCode::INTERNAL_SERVER_ERROR, &message)

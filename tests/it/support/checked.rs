@@ -72,6 +72,7 @@ impl Checked {
         change_ims(&mut options);
         let ims = ImsSimulator::start(options).await.unwrap();
         let mut options = CampaignOptions { ims: Some(ims.url()), ..CampaignOptions::default() };
+        options.external_accounts[0].callback_server.clone_from(&origin);
         change_campaign(&mut options);
         let campaign = CampaignSimulator::start(options).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -103,6 +104,17 @@ impl Checked {
     /// A path in the folder of the configuration.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Adds a technical account, with its secret in the file `robot`.
+    pub fn with_technical_account(&self) {
+        super::write_secret(&self.path("robot"), "demo-client-secret");
+        let path = self.path("imsgate.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let account = format!(
+            "[[campaign.technical_account]]\nclient_id = \"{CLIENT_ID}\"\nclient_secret_file = \"robot\"\n"
+        );
+        std::fs::write(path, text + &account).unwrap();
     }
 
     /// Replaces a part of the configuration.

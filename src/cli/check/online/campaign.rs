@@ -30,15 +30,6 @@ pub(super) async fn check(instance: &Instance, places: &Places) -> Vec<Item> {
     for server in &servers {
         items.extend(server.findings(places, all_down).await);
     }
-    items.push(
-        Item::not_checked(
-            places,
-            UPSTREAM,
-            "whether Campaign sees HTTPS (NLSSLURL) shows only at a logon, which needs an IMS token",
-            "",
-        )
-        .named("campaign.secure_header"),
-    );
     items
 }
 

@@ -1,0 +1,280 @@
+//! With a technical account: what Campaign says about itself, and its external account beside the configuration. Read only.
+
+use super::super::report::Item;
+use crate::cli::groups::Comparison;
+use crate::cli::technical::{TechnicalCaller, Unavailable};
+use crate::clock::Clock;
+use crate::config::{Config, Places};
+
+/// Findings that need a technical account.
+pub(super) async fn check(config: &Config, places: &Places, clock: &Clock) -> Vec<Item> {
+    let caller = match TechnicalCaller::connect(config, clock).await {
+        Ok(caller) => caller,
+        Err(unavailable) => return not_checked(places, &unavailable),
+    };
+    let mut items = vec![
+        Item::ok(places, ACCOUNT, format!("Campaign accepts the technical account {}", caller.client_id))
+            .named("campaign.technical_account"),
+        secure_header(&caller, places),
+        console(config, &caller, places),
+    ];
+    items.extend(external_account(config, &caller, places).await);
+    items.push(groups(config, &caller, places).await);
+    caller.end().await;
+    items
+}
+
+fn not_checked(places: &Places, unavailable: &Unavailable) -> Vec<Item> {
+    let (reason, fix) = (unavailable.reason(), unavailable.fix());
+    let open = |id| Item::not_checked(places, ACCOUNT, &*reason, "").named(id);
+    let first = match unavailable {
+        Unavailable::NoAccount => Item::not_checked(places, ACCOUNT, &*reason, fix),
+        Unavailable::Failed(_) => Item::warning(places, ACCOUNT, &*reason, fix),
+    };
+    let ids = ["campaign.secure_header", "campaign.external_account", "campaign.groups"];
+    [first.named("campaign.technical_account")].into_iter().chain(ids.map(open)).collect()
+}
+
+/// Campaign marks its cookie `Secure` only if it sees HTTPS.
+fn secure_header(caller: &TechnicalCaller, places: &Places) -> Item {
+    const KEY: &str = "campaign.upstream";
+    let item = match caller.is_secure {
+        Some(true) => Item::ok(places, KEY, "Campaign sees HTTPS (NLSSLURL): its session cookie is Secure"),
+        Some(false) => Item::warning(
+            places,
+            KEY,
+            "Campaign does not see HTTPS: its session cookie is not Secure, and a zone without allowHTTP opens no session",
+            "let the machine between pass the header NLSSLURL",
+        ),
+        None => Item::not_checked(
+            places,
+            KEY,
+            "whether Campaign sees HTTPS shows only with a Campaign session",
+            "",
+        ),
+    };
+    item.named("campaign.secure_header")
+}
+
+fn console(config: &Config, caller: &TechnicalCaller, places: &Places) -> Item {
+    const KEY: &str = "campaign.min_console_build";
+    let item = match (config.instance.campaign.min_console_build, caller.facts.min_console_build) {
+        (_, None) => {
+            Item::not_checked(places, KEY, "Campaign does not say which console builds it accepts", "")
+        }
+        (Some(ours), Some(theirs)) if ours < theirs => Item::warning(
+            places,
+            KEY,
+            format!("is below {theirs}, the oldest console build that Campaign accepts"),
+            format!("write {theirs}, or leave the key out"),
+        ),
+        (_, Some(theirs)) => {
+            Item::ok(places, KEY, format!("Campaign accepts console builds from {theirs} on"))
+        }
+    };
+    item.named("campaign.console_build")
+}
+
+async fn external_account(config: &Config, caller: &TechnicalCaller, places: &Places) -> Vec<Item> {
+    let open = |reason: String| {
+        vec![Item::not_checked(places, ACCOUNT, reason, FIX_RIGHTS).named("campaign.external_account")]
+    };
+    let declared = match caller.attributes(SCHEMA).await {
+        Ok(declared) => declared,
+        Err(error) => return open(error),
+    };
+    if !declared.contains("imsOrgId") {
+        let packages: Vec<&str> = caller.facts.packages.iter().map(String::as_str).collect();
+        let message = format!(
+            "external accounts have no field for an IMS organisation; packages: {}",
+            packages.join(", ")
+        );
+        let fix = "install the package \"Integration with the Adobe Experience Cloud\" (Tools > Advanced > Import package)";
+        return vec![Item::warning(places, ACCOUNT, message, fix).named("campaign.integration_package")];
+    }
+    let installed = Item::ok(
+        places,
+        ACCOUNT,
+        "the integration package is installed: external accounts have fields for IMS",
+    )
+    .named("campaign.integration_package");
+    // Older builds do not have every field.
+    let wanted: Vec<&str> = FIELDS.iter().copied().filter(|name| declared.contains(*name)).collect();
+    let rows = match caller.records(SCHEMA, "extAccount", &wanted).await {
+        Ok(rows) => rows,
+        Err(error) => return open(error),
+    };
+    let accounts: Vec<ExternalAccount<'_>> = rows
+        .iter()
+        .map(|values| ExternalAccount { names: &wanted, values })
+        .filter(|account| !account.field("imsOrgId").is_empty() || NAMES.contains(&account.field("name")))
+        .collect();
+    let active: Vec<_> = accounts.iter().filter(|account| account.is_active()).collect();
+    let mut items = vec![installed];
+    if let [account] = active.as_slice() {
+        let name = account.field("name");
+        items.push(
+            Item::ok(
+                places,
+                ACCOUNT,
+                format!("exactly one external account of the Experience Cloud is active: {name}"),
+            )
+            .named("campaign.external_account"),
+        );
+        items.extend(account.compare(config, places));
+    } else {
+        let message = format!(
+            "{} external accounts of the Experience Cloud are active; there must be exactly one",
+            active.len()
+        );
+        let fix = "Administration > Platform > External accounts: enable one, disable the others";
+        items.push(Item::warning(places, ACCOUNT, message, fix).named("campaign.external_account"));
+    }
+    items.push(
+        Item::not_checked(
+            places,
+            ACCOUNT,
+            "who may edit the external account is not part of its record",
+            "look at Administration > Platform > External accounts > Properties > Security: only the administrator",
+        )
+        .named("campaign.external_account.rights"),
+    );
+    items
+}
+
+/// Key, end of the id, field of Campaign, our value, and how values are compared.
+type Row<'a> = (&'a str, &'a str, &'a str, String, fn(&str, &str) -> bool);
+
+/// One external account.
+struct ExternalAccount<'a> {
+    names: &'a [&'a str],
+    values: &'a [String],
+}
+
+impl ExternalAccount<'_> {
+    fn field(&self, name: &str) -> &str {
+        let at = self.names.iter().position(|known| *known == name);
+        at.and_then(|at| self.values.get(at)).map_or("", String::as_str)
+    }
+
+    fn is_active(&self) -> bool {
+        matches!(self.field("active"), "1" | "true")
+    }
+
+    /// Field by field beside the configuration. An empty field of Campaign says nothing.
+    fn compare(&self, config: &Config, places: &Places) -> Vec<Item> {
+        let ims = &config.instance.ims;
+        let same_text = |ours: &str, theirs: &str| ours == theirs;
+        let rows: [Row<'_>; 6] = [
+            ("ims.organization_id", "organization_id", "imsOrgId", ims.organization_id.clone(), same_text),
+            (
+                "ims.association_mask",
+                "association_mask",
+                "imsRightsMask",
+                ims.association_mask.as_str().to_owned(),
+                same_text,
+            ),
+            ("ims.scope", "scope", "userScope", ims.scopes.join(","), same_scopes),
+            ("ims.callback_server", "callback_server", "callbackServer", ims.origin(), same_origin),
+            (
+                "experience_cloud.tenant",
+                "tenant",
+                "tenant",
+                config.instance.experience_cloud.tenant.clone(),
+                same_text,
+            ),
+            ("ims.client_id", "client_id", self.client_field(), ims.client_id.clone(), same_text),
+        ];
+        let mut items = Vec::new();
+        for (key, id, field, ours, is_same) in rows {
+            let theirs = self.field(field);
+            let id = format!("campaign.external_account.{id}");
+            if theirs.is_empty() || ours.is_empty() {
+                continue;
+            }
+            items.push(if is_same(&ours, theirs) {
+                Item::ok(places, key, "as in Campaign's external account").named(&id)
+            } else {
+                let message = format!("`{ours}` here, but `{theirs}` in Campaign's external account");
+                let fix = "make both the same: Campaign maps groups by its own external account";
+                let item = if key == "ims.organization_id" { Item::error } else { Item::warning };
+                item_of(item, places, key, message, fix).named(&id)
+            });
+        }
+        items
+    }
+
+    /// The field of the IMS client: unconfirmed, so both are looked at.
+    fn client_field(&self) -> &'static str {
+        if self.field("clientId").is_empty() { "account" } else { "clientId" }
+    }
+}
+
+/// Makes an error or a warning.
+fn item_of(
+    make: fn(&Places, &str, String, String) -> Item,
+    places: &Places,
+    key: &str,
+    message: String,
+    fix: &str,
+) -> Item {
+    make(places, key, message, fix.to_owned())
+}
+
+fn same_scopes(ours: &str, theirs: &str) -> bool {
+    fn set(text: &str) -> std::collections::BTreeSet<&str> {
+        text.split([',', ' ']).filter(|scope| !scope.is_empty()).collect()
+    }
+    set(ours) == set(theirs)
+}
+
+fn same_origin(ours: &str, theirs: &str) -> bool {
+    ours.trim_end_matches('/').eq_ignore_ascii_case(theirs.trim_end_matches('/'))
+}
+
+async fn groups(config: &Config, caller: &TechnicalCaller, places: &Places) -> Item {
+    const KEY: &str = "ims.association_mask";
+    let item = match Comparison::read(config, caller).await {
+        Err(error) => Item::not_checked(places, KEY, error, FIX_RIGHTS),
+        Ok(comparison) => {
+            let missing = comparison.missing_in_campaign();
+            if missing.is_empty() {
+                let count = comparison.in_campaign();
+                Item::ok(
+                    places,
+                    KEY,
+                    format!(
+                        "every group of the names seen so far is one of Campaign's {count} operator groups"
+                    ),
+                )
+            } else {
+                let groups = missing.join(", ");
+                Item::warning(
+                    places,
+                    KEY,
+                    format!("gives groups that Campaign does not have: {groups}"),
+                    "create these operator groups in Campaign, or correct the names in the Admin Console; `imsgate groups` shows both sides",
+                )
+            }
+        }
+    };
+    item.named("campaign.groups")
+}
+
+const ACCOUNT: &str = "campaign.technical_account";
+const SCHEMA: &str = "nms:extAccount";
+const FIX_RIGHTS: &str =
+    "give the operator of the technical account the right to read external accounts and groups";
+/// Internal names of the built-in account.
+const NAMES: [&str; 2] = ["Adobe_Marketing_Cloud", "Adobe_Experience_Cloud"];
+const FIELDS: [&str; 9] = [
+    "name",
+    "active",
+    "imsOrgId",
+    "imsRightsMask",
+    "userScope",
+    "callbackServer",
+    "tenant",
+    "clientId",
+    "account",
+];

@@ -1,0 +1,199 @@
+//! A technical account of the configuration, for commands that read from Campaign: its token, one session, and queries.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::campaign::{ServerFacts, fault, logon_answer, query};
+use crate::clock::Clock;
+use crate::config::{AccountSession, Config, Instance, SessionMode, TechnicalAccount};
+use crate::http_client::{Endpoint, HttpClient};
+use crate::ims::ImsClient;
+use crate::policy::client_kind::SOAP_ROUTER;
+
+/// Why nothing could be read.
+#[derive(Debug)]
+pub(super) enum Unavailable {
+    /// No account of the configuration has a secret.
+    NoAccount,
+    /// IMS or Campaign refused.
+    Failed(String),
+}
+
+impl Unavailable {
+    /// The reason, for people.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::NoAccount => "it needs a technical account with a secret".to_owned(),
+            Self::Failed(reason) => reason.clone(),
+        }
+    }
+
+    /// What makes it available.
+    pub(super) fn fix(&self) -> &'static str {
+        match self {
+            Self::NoAccount => "add [[campaign.technical_account]] with client_id and client_secret_file",
+            Self::Failed(_) => {
+                "correct client_id, client_secret and scope of campaign.technical_account, and create its operator in Campaign"
+            }
+        }
+    }
+}
+
+/// A technical account that Campaign has accepted.
+pub(super) struct TechnicalCaller {
+    pub(super) client_id: String,
+    /// What Campaign said about itself.
+    pub(super) facts: ServerFacts,
+    /// Whether the session cookie has `Secure`; `None` without a session.
+    pub(super) is_secure: Option<bool>,
+    endpoint: Endpoint,
+    origin: String,
+    proof: Proof,
+    party: ImsClient,
+    token: SecretString,
+    organization_id: String,
+}
+
+/// What proves the account at each call.
+enum Proof {
+    Bearer(SecretString),
+    Session { session: SecretString, security: SecretString },
+}
+
+impl TechnicalCaller {
+    /// Gets a token and shows it to Campaign.
+    pub(super) async fn connect(config: &Config, clock: &Clock) -> Result<Self, Unavailable> {
+        let instance = &config.instance;
+        let mut accounts = instance.campaign.technical_accounts.iter();
+        let with_secret = accounts.find_map(|account| Some((account, account.client_secret.clone()?)));
+        let (account, secret) = with_secret.ok_or(Unavailable::NoAccount)?;
+        let failed = |error: &dyn std::fmt::Display| Unavailable::Failed(error.to_string());
+        let party = relying_party(instance, account, secret, clock).map_err(|error| failed(&error))?;
+        let token = party.client_credentials().await.map_err(|error| failed(&error))?;
+        let endpoints = crate::app::endpoints(&instance.campaign).map_err(|error| failed(&error))?;
+        let inner = endpoints.first().ok_or_else(|| failed(&"no upstream is configured"))?;
+        let origin = instance.ims.origin();
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        let host = HeaderValue::from_str(host).map_err(|error| failed(&error))?;
+        let mut caller = Self {
+            client_id: account.client_id.clone(),
+            facts: ServerFacts::default(),
+            is_secure: None,
+            endpoint: Endpoint::new(inner.name(), host, inner.dialer().clone()),
+            origin,
+            proof: Proof::Bearer(token.clone()),
+            party,
+            token,
+            organization_id: account.organization_id.clone(),
+        };
+        let has_session = instance.campaign.session == SessionMode::BearerLogon
+            || account.session == AccountSession::BearerLogon;
+        caller.begin(has_session).await.map_err(Unavailable::Failed)?;
+        Ok(caller)
+    }
+
+    async fn begin(&mut self, has_session: bool) -> Result<(), String> {
+        if !has_session {
+            let answer = self.call("xtk:session#GetUserInfo", query::user_info()).await?;
+            self.facts = query::server_facts(answer.body());
+            return Ok(());
+        }
+        let body = query::bearer_token_logon(self.token.expose_secret());
+        let answer = self.call("xtk:session#BearerTokenLogon", body).await?;
+        self.facts = query::server_facts(answer.body());
+        let mut cookies =
+            answer.headers().get_all(header::SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
+        let cookie = cookies.rfind(|cookie| cookie.starts_with("__sessiontoken="));
+        self.is_secure = cookie
+            .map(|cookie| cookie.split(';').any(|attribute| attribute.trim().eq_ignore_ascii_case("secure")));
+        let logon = logon_answer(answer.body())?;
+        self.proof = Proof::Session { session: logon.session_token, security: logon.security_token };
+        Ok(())
+    }
+
+    /// The values of these attributes for every record of a schema whose name ends in `element`.
+    pub(super) async fn records(
+        &self,
+        schema: &str,
+        element: &str,
+        attributes: &[&str],
+    ) -> Result<Vec<Vec<String>>, String> {
+        let answer = self.call("xtk:queryDef#ExecuteQuery", query::query(schema, attributes)).await?;
+        query::records(answer.body(), element, attributes)
+    }
+
+    /// The attributes that a schema of this Campaign has.
+    pub(super) async fn attributes(&self, schema: &str) -> Result<BTreeSet<String>, String> {
+        let answer = self.call("xtk:session#GetEntityIfMoreRecent", query::schema_request(schema)).await?;
+        query::declared_attributes(answer.body())
+    }
+
+    /// The configuration names of the account's organisation that IMS tells this account.
+    pub(super) async fn names(&self) -> Result<BTreeSet<String>, String> {
+        let membership = self.party.membership(&self.token, "").await.map_err(|error| error.to_string())?;
+        let organizations = membership.organizations.unwrap_or_default().into_iter();
+        let own = organizations.filter(|organization| organization.id == self.organization_id);
+        Ok(own.flat_map(|organization| organization.groups).flatten().collect())
+    }
+
+    /// Ends the session, if there is one.
+    pub(super) async fn end(self) {
+        if let Proof::Session { session, .. } = &self.proof {
+            let body = query::logoff(session.expose_secret());
+            // A session that stays expires by itself.
+            let _ = self.call("xtk:session#Logoff", body).await;
+        }
+    }
+
+    async fn call(&self, action: &str, body: String) -> Result<Response<Bytes>, String> {
+        let mut request = Request::post(SOAP_ROUTER)
+            .header(header::CONTENT_TYPE, "application/soap+xml;charset=UTF-8")
+            .header("SoapAction", action)
+            .header("X-Forwarded-Proto", "https")
+            .header("NLSSLURL", format!("{}{SOAP_ROUTER}", self.origin));
+        request = match &self.proof {
+            _ if action.ends_with("#BearerTokenLogon") => request,
+            Proof::Bearer(token) => {
+                request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()))
+            }
+            Proof::Session { session, security } => {
+                let session = session.expose_secret();
+                request
+                    .header("X-Session-Token", session)
+                    .header("X-Security-Token", security.expose_secret())
+                    .header(header::COOKIE, format!("__sessiontoken={session}"))
+            }
+        };
+        let request = request.body(Bytes::from(body)).map_err(|error| error.to_string())?;
+        let method = action.rsplit('#').next().unwrap_or(action);
+        let answer = self.endpoint.send(request, WAIT).await.map_err(|error| format!("{method}: {error}"))?;
+        match fault(answer.body()) {
+            Some(fault) => Err(format!("Campaign refuses {method}: {fault}")),
+            None if answer.status().is_success() => Ok(answer),
+            None => Err(format!("Campaign answers {method} with status {}", answer.status().as_u16())),
+        }
+    }
+}
+
+/// A client of IMS with the id, secret and scopes of the account.
+fn relying_party(
+    instance: &Instance,
+    account: &TechnicalAccount,
+    secret: SecretString,
+    clock: &Clock,
+) -> std::io::Result<ImsClient> {
+    let mut changed = instance.clone();
+    changed.ims.client_id.clone_from(&account.client_id);
+    changed.ims.client_secret = secret;
+    changed.ims.scopes.clone_from(&account.scopes);
+    let http = HttpClient::new(crate::app::ims_connector(&changed.ims)?, changed.ims.timeout);
+    Ok(ImsClient::new(Arc::new(changed), http, clock.clone()))
+}
+
+/// Campaign may be slow to start a session.
+const WAIT: Duration = Duration::from_secs(30);
