@@ -28,6 +28,13 @@ describe('a technical account of the demo', () => {
     assert.equal((await client.mcPing()).status, 'Ok');
   });
 
+  it('the SDK logs on with ofBearerToken and uses the tokens of Campaign', async () => {
+    const client = await sdk.init(ConnectionParameters.ofBearerToken(demo.url, token, { noStorage: true }));
+    await client.logon();
+    assert.equal(await client.getOption('XtkDatabaseId'), DATABASE_ID);
+    await client.logoff();
+  });
+
   it('the SDK gets the fault of an expired session for a token that is not accepted, and its callback helps', async () => {
     let expirations = 0;
     const options = { noStorage: true, refreshClient };

@@ -21,7 +21,14 @@ use crate::telemetry::audit::{self, Account};
 impl Authenticator {
     /// The technical account that sends this request, which has no session cookie.
     pub(super) async fn service(self: &Arc<Self>, request: AuthRequest<'_>) -> Caller {
-        let Some(token) = bearer(request.headers) else { return Caller::Anonymous };
+        match bearer(request.headers) {
+            Some(token) => self.account_of(request, token).await,
+            None => self.given_session(request.headers, request.now).map_or(Caller::Anonymous, Caller::Given),
+        }
+    }
+
+    /// The technical account with this access token.
+    pub async fn account_of(self: &Arc<Self>, request: AuthRequest<'_>, token: &str) -> Caller {
         let digest = TokenDigest::of(token);
         let known = &self.services.service_accounts;
         if let Some(account) = known.find(&digest, &self.instance, request.now) {

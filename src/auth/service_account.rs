@@ -12,6 +12,7 @@ use super::Authenticator;
 use super::service_session::ServiceSession;
 use crate::config::{Instance, TechnicalAccount};
 use crate::policy::access_token::AccessToken;
+use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::credentials::Credentials;
 use crate::policy::identity::IdentityFields;
 use crate::session::{CachedAssertion, Identity, Signer};
@@ -40,6 +41,17 @@ pub struct ServiceAccount {
     /// Locked while a Campaign session is requested; holds the time of the last failed request.
     pub(super) logon: Mutex<Option<UnixTime>>,
     assertion: CachedAssertion,
+}
+
+/// A Campaign session of a technical account, whose tokens the client holds.
+#[derive(Debug)]
+pub struct GivenSession {
+    /// Whose session it is.
+    pub account: Arc<ServiceAccount>,
+    /// Campaign's tokens.
+    pub tokens: TokenPair,
+    /// Identity headers and session cookie.
+    pub credentials: Credentials,
 }
 
 impl ServiceAccount {

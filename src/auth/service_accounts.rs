@@ -8,7 +8,7 @@ use moka::sync::Cache;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::bearer_refusal::BearerRefusal;
-use super::service_account::ServiceAccount;
+use super::service_account::{GivenSession, ServiceAccount};
 use crate::config::Instance;
 use crate::policy::access_token::has_expired;
 use crate::unix_time::UnixTime;
@@ -36,6 +36,8 @@ impl TokenDigest {
 pub struct ServiceAccounts {
     accepted: Cache<TokenDigest, Arc<ServiceAccount>>,
     refused: Cache<TokenDigest, Arc<Refused>>,
+    /// Campaign sessions that accounts opened by themselves, by their session tokens.
+    given: Cache<TokenDigest, Arc<GivenSession>>,
     /// One of them is held while IMS is asked about a token.
     asking: [Mutex<()>; 16],
 }
@@ -53,6 +55,7 @@ impl Default for ServiceAccounts {
         Self {
             accepted: Cache::builder().max_capacity(MOST_ACCEPTED).eviction_listener(end).build(),
             refused: Cache::new(MOST_REFUSED),
+            given: Cache::new(MOST_ACCEPTED),
             asking: Default::default(),
         }
     }
@@ -67,13 +70,26 @@ impl ServiceAccounts {
         now: UnixTime,
     ) -> Option<Arc<ServiceAccount>> {
         let account = self.accepted.get(token)?;
-        let is_current = Arc::ptr_eq(&account.instance, instance)
-            && !has_expired(account.expires, now, instance.ims.clock_skew);
-        if !is_current {
+        if !is_current(&account, instance, now) {
             self.remove(token);
             return None;
         }
         Some(account)
+    }
+
+    /// Remembers a session that Campaign gave to an account.
+    pub(super) fn give(&self, token: TokenDigest, session: Arc<GivenSession>) {
+        self.given.insert(token, session);
+    }
+
+    /// The session with this session token, as long as the access token behind it is good.
+    pub(super) fn given(
+        &self,
+        token: &TokenDigest,
+        instance: &Arc<Instance>,
+        now: UnixTime,
+    ) -> Option<Arc<GivenSession>> {
+        self.given.get(token).filter(|given| is_current(&given.account, instance, now))
     }
 
     /// Why a token was refused a moment ago.
@@ -116,6 +132,11 @@ impl ServiceAccounts {
                 self.remove(&token);
             }
         }
+        for (token, given) in &self.given {
+            if has_expired(given.account.expires, now, given.account.instance.ims.clock_skew) {
+                self.given.invalidate(&*token);
+            }
+        }
         self.accepted.run_pending_tasks();
         self.refused.run_pending_tasks();
     }
@@ -132,6 +153,11 @@ impl ServiceAccounts {
             account.end();
         }
     }
+}
+
+/// True while the token is good, under the configuration that it was verified for.
+fn is_current(account: &ServiceAccount, instance: &Arc<Instance>, now: UnixTime) -> bool {
+    Arc::ptr_eq(&account.instance, instance) && !has_expired(account.expires, now, instance.ims.clock_skew)
 }
 
 /// Verified tokens, about 6 kB each.

@@ -11,8 +11,9 @@ use super::routes::sign_out;
 use super::saved_form::{replay, submit};
 use super::soap_call::SoapCall;
 use super::token_check::{TokenHolder, exchange_again};
-use super::{forward, soap_call, soap_logon, token_check, upstream_request};
+use super::{forward, service_call, soap_call, soap_logon, token_check, upstream_request};
 use crate::auth::CampaignState;
+use crate::auth::ServiceAccount;
 use crate::policy::anonymous_soap;
 use crate::policy::campaign_sign_in::is_disconnect;
 use crate::policy::campaign_tokens::TokenPair;
@@ -34,6 +35,8 @@ pub struct Admitted {
     pub ticket: Option<TokenPair>,
     /// The SOAP call in its body.
     pub soap: Option<SoapCall>,
+    /// The technical account that logs on with its access token in the envelope.
+    pub account: Option<Arc<ServiceAccount>>,
 }
 
 impl Admitted {
@@ -70,6 +73,7 @@ impl Admitted {
                 self.use_ticket(call, request, &ticket).await?;
             }
             if let (Some(soap), None) = (&self.soap, &self.session) {
+                self.account = service_call::logging_on(call, request, soap).await;
                 let response = soap_logon::respond(call, request.headers(), soap).await?;
                 return Ok(response.map(|response| response.map(Body::from)));
             }
@@ -79,13 +83,13 @@ impl Admitted {
 }
 
 impl Admitted {
-    /// True for a SOAP call that anybody may make.
+    /// True for a SOAP call that anybody may make, and for the logon of a technical account.
     pub fn is_open_call<B>(&self, call: Call<'_>, request: &Request<B>) -> bool {
         let allowed = &call.site.instance.campaign.anonymous_soap;
         let (headers, query) = (request.headers(), request.uri().query());
         let is_open =
             |soap: &SoapCall| anonymous_soap::is_open(allowed, headers, query, &soap.envelope.method);
-        self.soap.as_ref().is_some_and(is_open)
+        self.account.is_some() || self.soap.as_ref().is_some_and(is_open)
     }
 }
 
@@ -100,7 +104,7 @@ pub async fn forward_admitted(
     admitted: Admitted,
 ) -> Result<Response<Body>, (Rejection, bool)> {
     let Call { site, context, .. } = call;
-    let Admitted { host, websocket, mut session, ticket, soap } = admitted;
+    let Admitted { host, websocket, mut session, ticket, soap, account } = admitted;
     // 4. The upstream request, with a Campaign session that has not expired.
     let mut reopened = false;
     if let Some(signed_in) = &session {
@@ -138,7 +142,7 @@ pub async fn forward_admitted(
     }
     let (signed_in, is_soap) = (session.is_some(), is_soap_router(request.uri().path()));
     let form = session.as_ref().and_then(|session| submit::submission(call, &request, session));
-    let holder = TokenHolder { session: session.as_ref(), ticket: ticket.as_ref() };
+    let holder = TokenHolder { session: session.as_ref(), ticket: ticket.as_ref(), given: None };
     let mut tokens =
         token_check::check(call, &mut request, holder).map_err(|rejection| (rejection, signed_in))?;
     if let Some(soap) = &soap {
@@ -160,7 +164,10 @@ pub async fn forward_admitted(
     let sent_by = SentBy { quota_user: context.quota_user(signed_in), upstream };
     let forwarded = proxy.forward(head, body, wanted, ended, sent_by).await;
     let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
-    let Some(session) = session else { return Ok(forwarded.response) };
+    let Some(session) = session else {
+        let Some(account) = account else { return Ok(forwarded.response) };
+        return Ok(Box::pin(service_call::learn(call, &account, forwarded.response)).await);
+    };
     let mut response = if soap.as_ref().is_some_and(SoapCall::is_logon) {
         Box::pin(soap_logon::learn(&session, forwarded.response)).await
     } else if tokens.has_wrong_security_token() {

@@ -179,8 +179,9 @@ impl Gate {
         let caller = site.auth.identify(call.auth_request(request.headers()), purpose).await;
         let caller = caller.map_err(|e| anonymous(e.into()))?;
         let (mut session, refused) = match service_call::admit(call, caller, &request, path.as_str()) {
-            Sender::Account(account) => {
-                let response = service_call::forward(call, proxy, request, &host, &account, websocket);
+            Sender::Account(account, given) => {
+                let sender = (&account, given.as_deref());
+                let response = service_call::forward(call, proxy, request, &host, sender, websocket);
                 return Box::pin(response).await.map_err(|rejection| (rejection, true));
             }
             Sender::Other(session, refused) => (session, refused),
@@ -192,7 +193,7 @@ impl Gate {
             // What anybody may send is forwarded without the person's identity.
             session = None;
         }
-        let mut admitted = Admitted { host, websocket, session, ticket: None, soap: None };
+        let mut admitted = Admitted { host, websocket, session, ticket: None, soap: None, account: None };
         if admitted.session.is_none()
             && !is_foreign
             && let Some(ticket) = ticket::in_head(&request)

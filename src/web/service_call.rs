@@ -11,13 +11,16 @@ use super::cors;
 use super::forward::{looks_expired, reported, wanted};
 use super::rejection::Rejection;
 use super::responses::{json_response, options, soap_response, soap_session_expired};
+use super::soap_call::SoapCall;
 use super::token_check::TokenHolder;
 use super::{soap_call, token_check, upstream_request};
-use crate::auth::{BearerRefusal, Caller, ServiceAccount, ServiceLogonError};
-use crate::campaign::soap_fault;
+use crate::auth::{BearerRefusal, Caller, GivenSession, ServiceAccount, ServiceLogonError, ServiceSession};
+use crate::campaign::{decompress, logon_answer, soap_fault};
 use crate::policy::account_limits;
+use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::client_kind::{ClientKind, is_soap_router};
 use crate::policy::session_fault::Report;
+use crate::policy::soap_envelope::BEARER_LOGON;
 use crate::proxy::{Body, ClientBody, Forwarded, Proxy, SentBy, WebSocketRequest};
 use crate::session::LiveSession;
 use crate::telemetry::{BearerResult, audit};
@@ -34,8 +37,8 @@ pub enum ServiceRefusal {
 
 /// Who may send a request.
 pub enum Sender {
-    /// A technical account, from its networks and to its paths.
-    Account(Arc<ServiceAccount>),
+    /// A technical account, from its networks and to its paths; with the Campaign session that it opened by itself.
+    Account(Arc<ServiceAccount>, Option<Arc<GivenSession>>),
     /// A person, or nobody; with the refusal of a token that came instead of a session.
     Other(Option<Arc<LiveSession>>, Option<ServiceRefusal>),
 }
@@ -47,7 +50,11 @@ pub fn admit<B>(call: Call<'_>, caller: Caller, request: &Request<B>, path: &str
         Caller::Session(session) => Sender::Other(Some(session), None),
         Caller::Refused(refusal) => Sender::Other(None, Some(ServiceRefusal::Token(refusal))),
         Caller::Service(account) => match check(call, &account, request, path) {
-            Ok(()) => Sender::Account(account),
+            Ok(()) => Sender::Account(account, None),
+            Err(refusal) => Sender::Other(None, Some(refusal)),
+        },
+        Caller::Given(given) => match check(call, &given.account, request, path) {
+            Ok(()) => Sender::Account(given.account.clone(), Some(given)),
             Err(refusal) => Sender::Other(None, Some(refusal)),
         },
     }
@@ -75,7 +82,7 @@ pub async fn forward(
     proxy: &Proxy,
     mut request: Request<ClientBody>,
     host: &HeaderValue,
-    account: &Arc<ServiceAccount>,
+    (account, given): (&Arc<ServiceAccount>, Option<&GivenSession>),
     websocket: bool,
 ) -> Result<Response<Body>, Rejection> {
     if hops_left(request.method(), request.headers()) == Some(0) {
@@ -83,12 +90,17 @@ pub async fn forward(
     }
     let auth = &call.site.auth;
     let (id, is_soap) = (call.context.id, is_soap_router(request.uri().path()));
-    check_tokens(call, &mut request, is_soap).await?;
+    check_tokens(call, &mut request, is_soap, given).await?;
     let client = call.context.client_address(request.headers());
-    let session = auth.service_session(id, client, account, None).await?;
+    let session =
+        if given.is_some() { None } else { auth.service_session(id, client, account, None).await? };
     let websocket = wanted(&mut request, websocket)?;
     let (request, body) = request.into_parts();
-    let mut head = upstream_request::head_of_account(call, &request, host, account, session.as_deref());
+    let head_with = |session: Option<&ServiceSession>| {
+        let credentials = given.map(|given| &given.credentials);
+        upstream_request::head_of_account(call, &request, host, account, (session, credentials))
+    };
+    let mut head = head_with(session.as_deref());
     if websocket.is_some() {
         WebSocketRequest::add_fields(head.lines());
     }
@@ -109,8 +121,7 @@ pub async fn forward(
                 Some(fresh) if again => {
                     // Frees the connection of the first response: the repetition needs one too.
                     drop(response);
-                    let head = upstream_request::head_of_account(call, &request, host, account, Some(&fresh));
-                    proxy.repeat(head, ended, fresh.upstream()).await?
+                    proxy.repeat(head_with(Some(&fresh)), ended, fresh.upstream()).await?
                 }
                 _ => response,
             }
@@ -121,20 +132,57 @@ pub async fn forward(
     Ok(response)
 }
 
+/// The technical account whose access token is in this `xtk:session#BearerTokenLogon`.
+pub async fn logging_on<B>(
+    call: Call<'_>,
+    request: &Request<B>,
+    soap: &SoapCall,
+) -> Option<Arc<ServiceAccount>> {
+    let auth = &call.site.auth;
+    if soap.envelope.method != BEARER_LOGON || !auth.has_accounts() {
+        return None;
+    }
+    let token = soap.envelope.parameter(&soap.bytes, 1);
+    let caller = auth.account_of(call.auth_request(request.headers()), &token).await;
+    match admit(call, caller, request, request.uri().path()) {
+        Sender::Account(account, _) => Some(account),
+        Sender::Other(..) => None,
+    }
+}
+
+/// Reads the response to that logon, and remembers the tokens in it: the account may use them.
+pub async fn learn(
+    call: Call<'_>,
+    account: &Arc<ServiceAccount>,
+    response: Response<Body>,
+) -> Response<Body> {
+    let (head, body) = response.into_parts();
+    let (beginning, body) = body.peek(MAX_LOGON, |_| false).await;
+    if let Ok(answer) = logon_answer(&decompress(&head.headers, &beginning)) {
+        let tokens = TokenPair { session: answer.session_token, security: answer.security_token };
+        call.site.auth.remember_given(account, tokens);
+    }
+    Response::from_parts(head, body)
+}
+
+/// A response with the rights of an administrator has some 50 kB.
+const MAX_LOGON: usize = 512 * 1024;
+
 /// Refuses session tokens and logins in the request: they are of somebody else, because the account's own session is added here.
 async fn check_tokens(
     call: Call<'_>,
     request: &mut Request<ClientBody>,
     is_soap: bool,
+    given: Option<&GivenSession>,
 ) -> Result<(), Rejection> {
-    let nobody = TokenHolder::default();
+    let holder = TokenHolder { given: given.map(|given| &given.tokens), ..TokenHolder::default() };
     if is_soap
         && *request.method() == Method::POST
         && let Some(soap) = soap_call::read(call, request).await?
     {
-        soap.check(call, request, nobody)?;
+        soap.check(call, request, holder)?;
     }
-    token_check::check(call, request, nobody).map(drop)
+    token_check::check(call, request, holder).map(drop)
 }
 
 /// The response to a refused request: RFC 6750 §3, or a SOAP fault that Campaign's clients understand.

@@ -31,6 +31,8 @@ pub struct TokenHolder<'a> {
     pub session: Option<&'a Arc<LiveSession>>,
     /// The tokens that the gateway gave to this client in the place of Campaign's.
     pub ticket: Option<&'a TokenPair>,
+    /// Campaign's tokens, when a technical account opened its session by itself.
+    pub given: Option<&'a TokenPair>,
 }
 
 /// What the check found.
@@ -85,7 +87,7 @@ pub fn check(
 /// The head of a request that was checked before, for the Campaign session of `fresh`.
 pub fn exchange_again(head: &Parts, fresh: &Arc<LiveSession>) -> Parts {
     let mut head = head.clone();
-    let holder = TokenHolder { session: Some(fresh), ticket: None };
+    let holder = TokenHolder { session: Some(fresh), ..TokenHolder::default() };
     let mut judge = |kind, value: &str| match holder.judge(kind, value) {
         // It was judged before.
         Verdict::Refuse => Verdict::Keep,
@@ -141,7 +143,7 @@ fn with_query(uri: &Uri, query: &str) -> Option<Uri> {
 
 impl<'a> TokenHolder<'a> {
     fn own(self) -> OwnTokens<'a> {
-        self.session.map_or(OwnTokens { current: None, earlier: &[] }, |session| session.own_tokens())
+        self.session.map_or(OwnTokens { current: self.given, earlier: &[] }, |session| session.own_tokens())
     }
 
     fn judge(self, kind: TokenKind, value: &str) -> Verdict {
@@ -170,6 +172,7 @@ pub struct TokenJudge {
     path: String,
     session: Option<Arc<LiveSession>>,
     ticket: Option<TokenPair>,
+    given: Option<TokenPair>,
     wrong_security_token: Arc<AtomicBool>,
 }
 
@@ -182,12 +185,17 @@ impl TokenJudge {
             path: request.uri().path().to_owned(),
             session: holder.session.cloned(),
             ticket: holder.ticket.cloned(),
+            given: holder.given.cloned(),
             wrong_security_token: Arc::default(),
         }
     }
 
     fn holder(&self) -> TokenHolder<'_> {
-        TokenHolder { session: self.session.as_ref(), ticket: self.ticket.as_ref() }
+        TokenHolder {
+            session: self.session.as_ref(),
+            ticket: self.ticket.as_ref(),
+            given: self.given.as_ref(),
+        }
     }
 
     /// True when a value was a security token that Campaign refuses.

@@ -29,18 +29,19 @@ pub fn head(
     write(call, request, host, own)
 }
 
-/// As [`head`], for a technical account; with a Campaign session in mode `bearer-logon`.
+/// As [`head`], for a technical account; with a Campaign session in mode `bearer-logon`, or the credentials of one that the account
+/// opened by itself.
 pub fn head_of_account(
     call: Call<'_>,
     request: &request::Parts,
     host: &HeaderValue,
     account: &ServiceAccount,
-    session: Option<&ServiceSession>,
+    (session, given): (Option<&ServiceSession>, Option<&Credentials>),
 ) -> RequestHead {
     let forwards_token =
         account.account().session == AccountSession::Bearer || request.uri.path() == AEM_ASSET_DOWNLOAD;
     let own = Own {
-        credentials: session.map_or(&account.credentials, |session| &session.credentials),
+        credentials: session.map(|session| &session.credentials).or(given).unwrap_or(&account.credentials),
         assertion: account.assertion(&call.site.auth.services.signer, call.context.now),
         is_account: true,
         security_token: session.and_then(|session| session.credentials.security_token.as_ref()),

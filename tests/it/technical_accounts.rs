@@ -9,7 +9,7 @@ use imsgate::demo::ims::Endpoint;
 use imsgate::internal::PublicPaths;
 use serde_json::json;
 
-use crate::support::account::{CLIENT, USER, soap, token, with_account};
+use crate::support::account::{CLIENT, USER, bearer_logon, soap, token, with_account};
 use crate::support::assertion;
 use crate::support::request::RawRequest;
 use crate::support::{World, logs};
@@ -209,6 +209,60 @@ async fn session_tokens_and_logins_of_others_are_refused() {
         let answer = request.bearer(&token).send_to(&world).await;
         assert_eq!(answer.status(), 403, "{}", answer.text());
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_may_log_on_by_itself_and_use_campaigns_tokens() {
+    let world = with_account(|account| account.paths = PublicPaths::parse(["/nl/jsp/*"]).unwrap());
+    let world = world.campaign(|campaign| campaign.session_timeout = Duration::from_hours(100)).start().await;
+    let token = token(&world);
+    let logon = bearer_logon(&token).send_to(&world).await;
+    assert_eq!(logon.status(), 200, "{}", logon.text());
+    let session = world.campaign.sessions().remove(0);
+    assert!(logon.text().contains(&session.session_token), "Campaign's own response");
+    let with_tokens = |request: RawRequest| {
+        request
+            .with(&format!("X-Session-Token: {}", session.session_token))
+            .with(&format!("X-Security-Token: {}", session.security_token))
+            .with(&format!("Cookie: __sessiontoken={}", session.session_token))
+    };
+    let answer = with_tokens(soap("xtk:session#GetUserInfo")).send_to(&world).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let seen = world.last_request();
+    assert_eq!(seen.header("x-ims-user"), Some(USER));
+    assert_eq!(seen.header("cookie"), Some(format!("__sessiontoken={}", session.session_token).as_str()));
+    let outside = with_tokens(RawRequest::get("/demo/echo")).send_to(&world).await;
+    assert_eq!(outside.status(), 403, "the account's paths count");
+    // The cookie alone is nothing: a browser would send it by itself.
+    let cookie = format!("Cookie: __sessiontoken={}", session.session_token);
+    assert_eq!(soap("xtk:session#GetUserInfo").with(&cookie).send_to(&world).await.status(), 403);
+
+    // The access token expires: Campaign's tokens open nothing any more.
+    world.clock.advance(Duration::from_hours(24) + Duration::from_mins(2));
+    assert_eq!(with_tokens(soap("xtk:session#GetUserInfo")).send_to(&world).await.status(), 403);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn only_tokens_of_listed_clients_log_on() {
+    let world = with_account(|_| {}).start().await;
+    for token in [world.ims.technical_token("stranger").unwrap(), "a.b.c".to_owned(), String::new()] {
+        let answer = bearer_logon(&token).send_to(&world).await;
+        assert_eq!(answer.status(), 403, "{}", answer.text());
+    }
+    assert!(world.campaign.requests().is_empty(), "Campaign saw nothing");
+    // Tokens that no account was given.
+    world.signed_in("alice").await;
+    let hers = world.campaign.sessions().remove(0);
+    world.campaign.forget_requests();
+    let answer = soap("xtk:session#GetUserInfo")
+        .with(&format!("X-Session-Token: {}", hers.session_token))
+        .with(&format!("X-Security-Token: {}", hers.security_token))
+        .send_to(&world)
+        .await;
+    assert_eq!(answer.status(), 403);
+    assert!(world.campaign.requests().is_empty());
     world.stop().await;
 }
 

@@ -48,6 +48,17 @@ pub fn token(world: &World) -> String {
     world.ims.technical_token(CLIENT).unwrap()
 }
 
+/// A logon by which a client opens a Campaign session with this access token.
+pub fn bearer_logon(token: &str) -> RawRequest {
+    let body = format!(
+        "<E:Envelope xmlns:E='http://schemas.xmlsoap.org/soap/envelope/'><E:Body><BearerTokenLogon xmlns='urn:xtk:session'>\
+         <sessiontoken/><bearerToken>{token}</bearerToken></BearerTokenLogon></E:Body></E:Envelope>"
+    );
+    RawRequest::post("/nl/jsp/soaprouter.jsp", &body)
+        .with("Content-Type: text/xml; charset=utf-8")
+        .with("SoapAction: xtk:session#BearerTokenLogon")
+}
+
 /// A SOAP call, to be completed with credentials.
 pub fn soap(action: &str) -> RawRequest {
     let (schema, method) = action.split_once('#').unwrap();
