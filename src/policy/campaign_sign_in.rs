@@ -16,6 +16,10 @@ const HOME: &str = "/view/home";
 
 /// True when some program behind the gateway may read `path` as one of Campaign's two sign-in addresses, in any letter case.
 pub fn is_sign_in(path: &str) -> bool {
+    // Runs for every request. Both addresses hold a dot, which is in the path, is encoded, or comes from a character outside ASCII.
+    if memchr::memchr2(b'.', b'%', path.as_bytes()).is_none() && path.is_ascii() {
+        return false;
+    }
     if is_plain(path) {
         return is_sign_in_reading(path.as_bytes());
     }

@@ -44,6 +44,30 @@ async fn logon_and_logoff_carry_the_public_host_the_persons_address_and_https() 
 }
 
 #[tokio::test]
+async fn a_session_that_campaign_binds_to_an_address_is_used_from_there_and_replaced_elsewhere() {
+    let world = World::builder()
+        .campaign(|options| options.check_ip_consistent = true)
+        .config(|config| config.listen.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()])
+        .start()
+        .await;
+    let browser = world.browser();
+    let to_ims = browser.get("/view/home").await;
+    let callback = browser.at_ims(&to_ims, "alice").await;
+    let request = http::Request::get(callback.target().as_str()).header("x-forwarded-for", "203.0.113.7");
+    browser.request(request.body(bytes::Bytes::new()).unwrap()).await;
+    let session = browser.session().unwrap();
+    for (address, logons) in
+        [("203.0.113.7", 1), ("203.0.113.7", 1), ("198.51.100.9", 2), ("198.51.100.9", 2)]
+    {
+        let page = RawRequest::get("/view/home").session(&session).navigation();
+        let answer = page.with(&format!("X-Forwarded-For: {address}")).send_to(&world).await;
+        assert_eq!(answer.status(), 200, "{address}");
+        assert_eq!(calls(&world, "xtk:session#BearerTokenLogon").len(), logons, "{address}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn only_the_gateway_says_that_a_request_came_over_https() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();

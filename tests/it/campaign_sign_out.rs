@@ -61,6 +61,48 @@ async fn a_soap_logoff_ends_the_session_and_is_answered_as_campaign_does() {
 }
 
 #[tokio::test]
+async fn a_console_that_logs_off_loses_its_ticket_and_the_person_stays_signed_in() {
+    let world = World::start().await;
+    let browser = world.signed_in("alice").await;
+    let request = http::Request::post("/ims/me/console-password")
+        .header("accept", "application/json")
+        .header("sec-fetch-site", "same-origin");
+    let made = browser.request(request.body(bytes::Bytes::new()).unwrap()).await.json();
+    let password = made["password"].as_str().unwrap();
+    let call = |inner: &str, action: &str| {
+        let body = format!(
+            "<E:Envelope xmlns:E='http://schemas.xmlsoap.org/soap/envelope/'><E:Body>{inner}</E:Body></E:Envelope>"
+        );
+        RawRequest::post("/nl/jsp/soaprouter.jsp", &body)
+            .with("Content-Type: text/xml")
+            .with(&format!("SoapAction: xtk:session#{action}"))
+    };
+    let logon = format!(
+        "<Logon xmlns='urn:xtk:session'><sessiontoken/><a>alice@example.com</a><b>{password}</b><c/></Logon>"
+    );
+    let answer = call(&logon, "Logon").send_to(&world).await.text();
+    let element = |name: &str| {
+        let rest = answer.split_once(&format!("<{name}")).unwrap().1.split_once('>').unwrap().1;
+        rest.split_once('<').unwrap().0.to_owned()
+    };
+    let (token, security) = (element("pstrSessionToken"), element("pstrSecurityToken"));
+    let with_ticket = |method: &str| {
+        let inner = format!(
+            "<{method} xmlns='urn:xtk:session'><sessiontoken>{token}</sessiontoken><n>x</n></{method}>"
+        );
+        call(&inner, method).with(&format!("X-Security-Token: {security}"))
+    };
+    assert_eq!(with_ticket("GetOption").send_to(&world).await.status(), 200);
+    let before = world.campaign.logoffs().len();
+    assert!(with_ticket("Logoff").send_to(&world).await.text().contains("LogoffResponse"));
+    let after = with_ticket("GetOption").send_to(&world).await;
+    assert!(after.text().contains("XSV-350008"), "{}", after.text());
+    assert_eq!(browser.get("/view/home").await.status, StatusCode::OK);
+    assert_eq!(world.campaign.logoffs().len(), before, "the Campaign session goes on");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_setting_leaves_the_session_of_the_gateway_alone() {
     let world =
         World::builder().instance(|instance| instance.campaign.logoff_ends_session = false).start().await;
