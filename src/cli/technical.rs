@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::{AccountSession, Config, Instance, SessionMode, TechnicalAccount};
 use crate::http_client::{Endpoint, HttpClient};
 use crate::ims::ImsClient;
+use crate::policy::access::Organization;
 use crate::policy::client_kind::SOAP_ROUTER;
 
 /// Why nothing could be read.
@@ -133,12 +134,21 @@ impl TechnicalCaller {
         query::declared_attributes(answer.body())
     }
 
+    /// The IDs of the account's organisations.
+    pub(super) async fn organizations(&self) -> Result<Vec<String>, String> {
+        Ok(self.membership().await?.into_iter().map(|organization| organization.id).collect())
+    }
+
     /// The configuration names of the account's organisation that IMS tells this account.
     pub(super) async fn names(&self) -> Result<BTreeSet<String>, String> {
-        let membership = self.party.membership(&self.token, "").await.map_err(|error| error.to_string())?;
-        let organizations = membership.organizations.unwrap_or_default().into_iter();
-        let own = organizations.filter(|organization| organization.id == self.organization_id);
+        let own = self.membership().await?.into_iter();
+        let own = own.filter(|organization| organization.id == self.organization_id);
         Ok(own.flat_map(|organization| organization.groups).flatten().collect())
+    }
+
+    async fn membership(&self) -> Result<Vec<Organization>, String> {
+        let membership = self.party.membership(&self.token, "").await.map_err(|error| error.to_string())?;
+        Ok(membership.organizations.unwrap_or_default())
     }
 
     /// Ends the session, if there is one.

@@ -21,6 +21,7 @@ async fn a_fitting_external_account_is_proved_field_by_field_and_the_session_end
     let findings = world.findings(&[]).await;
     for id in [
         "campaign.technical_account",
+        "ims.organization",
         "campaign.secure_header",
         "campaign.console_build",
         "campaign.integration_package",
@@ -70,6 +71,15 @@ async fn a_wrong_organisation_is_an_error_and_other_differences_are_warnings() {
 }
 
 #[tokio::test]
+async fn an_organisation_that_ims_does_not_know_for_the_account_is_an_error() {
+    let world = world(|_| {}).await;
+    world.replace(imsgate::demo::ORGANIZATION_ID, "9B8C7D6E5F4A3B2C1D0E9F8A@AdobeOrg");
+    let finding = world.finding("ims.organization", "error").await;
+    assert!(finding.message().contains(imsgate::demo::ORGANIZATION_ID), "{finding:?}");
+    world.finding("campaign.external_account.organization_id", "error").await;
+}
+
+#[tokio::test]
 async fn there_must_be_exactly_one_active_external_account() {
     for (count, active) in [(2, true), (1, false)] {
         let world = world(move |options| {
@@ -114,6 +124,7 @@ async fn groups_lists_both_sides_and_what_is_missing() {
     assert_eq!(code, Some(1), "{said}{error}");
     for line in [
         "✓ delivery ",
+        "Campaign - acme - delivery",
         "✗ content ",
         "✗ sales ",
         "missing in Campaign, named by Campaign - acme - sales",

@@ -39,8 +39,8 @@ pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
 fn ims(items: &mut Vec<Item>, config: &Config, places: &Places) {
     let ims = &config.instance.ims;
     items.push(Item::ok(places, "ims.server", ims.server.as_str()));
-    items.push(files::secret(places, "ims.client_secret"));
-    items.push(scope(&ims.scopes, places));
+    items.push(files::secret(places, "ims.client_secret").named("ims.client_secret.set"));
+    items.push(scope(&ims.scopes, places).named("ims.scope.sources"));
     let redirect = ims.callback_server.join("/ims/callback");
     let redirect = redirect.as_ref().map_or("", url::Url::as_str);
     items.push(Item::ok(

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator};
-use imsgate::demo::ims::{ImsOptions, ImsSimulator};
+use imsgate::demo::ims::{ImsOptions, ImsSimulator, TechnicalClient};
 use imsgate::demo::{self, CLIENT_ID, ORGANIZATION_ID, TENANT};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -69,6 +69,8 @@ impl Checked {
         let origin = format!("https://localhost:{port}");
         let mut options =
             ImsOptions { redirect_uris: vec![format!("{origin}/ims/callback")], ..ImsOptions::default() };
+        options.technical_clients =
+            vec![TechnicalClient::new("robot", ORGANIZATION_ID, TENANT, &["delivery"])];
         change_ims(&mut options);
         let ims = ImsSimulator::start(options).await.unwrap();
         let mut options = CampaignOptions { ims: Some(ims.url()), ..CampaignOptions::default() };
@@ -108,13 +110,12 @@ impl Checked {
 
     /// Adds a technical account, with its secret in the file `robot`.
     pub fn with_technical_account(&self) {
-        super::write_secret(&self.path("robot"), "demo-client-secret");
+        super::write_secret(&self.path("robot"), "secret-of-robot");
         let path = self.path("imsgate.toml");
         let text = std::fs::read_to_string(&path).unwrap();
-        let account = format!(
-            "[[campaign.technical_account]]\nclient_id = \"{CLIENT_ID}\"\nclient_secret_file = \"robot\"\n"
-        );
-        std::fs::write(path, text + &account).unwrap();
+        let account =
+            "[[campaign.technical_account]]\nclient_id = \"robot\"\nclient_secret_file = \"robot\"\n";
+        std::fs::write(path, text + account).unwrap();
     }
 
     /// Replaces a part of the configuration.

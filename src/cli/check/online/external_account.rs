@@ -15,6 +15,7 @@ pub(super) async fn check(config: &Config, places: &Places, clock: &Clock) -> Ve
     let mut items = vec![
         Item::ok(places, ACCOUNT, format!("Campaign accepts the technical account {}", caller.client_id))
             .named("campaign.technical_account"),
+        organization(config, &caller, places).await,
         secure_header(&caller, places),
         console(config, &caller, places),
     ];
@@ -26,13 +27,55 @@ pub(super) async fn check(config: &Config, places: &Places, clock: &Clock) -> Ve
 
 fn not_checked(places: &Places, unavailable: &Unavailable) -> Vec<Item> {
     let (reason, fix) = (unavailable.reason(), unavailable.fix());
-    let open = |id| Item::not_checked(places, ACCOUNT, &*reason, "").named(id);
+    let open = |(id, what): (&str, &str)| {
+        let reason = match unavailable {
+            Unavailable::NoAccount => format!("{what}: {reason}"),
+            Unavailable::Failed(_) => format!("{what}: the technical account was refused"),
+        };
+        Item::not_checked(places, ACCOUNT, reason, "").named(id)
+    };
     let first = match unavailable {
-        Unavailable::NoAccount => Item::not_checked(places, ACCOUNT, &*reason, fix),
+        Unavailable::NoAccount => Item::not_checked(
+            places,
+            ACCOUNT,
+            "what only a session with Campaign shows: no account is configured for it",
+            fix,
+        ),
         Unavailable::Failed(_) => Item::warning(places, ACCOUNT, &*reason, fix),
     };
-    let ids = ["campaign.secure_header", "campaign.external_account", "campaign.groups"];
-    [first.named("campaign.technical_account")].into_iter().chain(ids.map(open)).collect()
+    let rest = [
+        ("ims.organization", "whether IMS knows the organisation"),
+        ("campaign.secure_header", "whether Campaign sees HTTPS (NLSSLURL)"),
+        ("campaign.console_build", "which console builds Campaign accepts"),
+        ("campaign.external_account", "Campaign's external account beside this configuration"),
+        ("campaign.groups", "whether Campaign has the groups that the mask gives"),
+    ];
+    [first.named("campaign.technical_account")].into_iter().chain(rest.map(open)).collect()
+}
+
+/// Whether the organisation is one of those that IMS names for the account.
+async fn organization(config: &Config, caller: &TechnicalCaller, places: &Places) -> Item {
+    const KEY: &str = "ims.organization_id";
+    let wanted = &config.instance.ims.organization_id;
+    let item = match caller.organizations().await {
+        Err(error) => Item::not_checked(places, KEY, format!("IMS names no organisation: {error}"), ""),
+        Ok(known) if known.contains(wanted) => {
+            Item::ok(places, KEY, "is an organisation of the technical account at IMS")
+        }
+        Ok(known) if known.is_empty() => {
+            Item::not_checked(places, KEY, "IMS names no organisation of the technical account", "")
+        }
+        Ok(known) => Item::error(
+            places,
+            KEY,
+            format!(
+                "is no organisation of the technical account at IMS, which belongs to {}",
+                known.join(", ")
+            ),
+            "write the organisation in which people have their groups, or use a technical account of that organisation",
+        ),
+    };
+    item.named("ims.organization")
 }
 
 /// Campaign marks its cookie `Secure` only if it sees HTTPS.
