@@ -58,7 +58,7 @@ pub use service_accounts::ServiceAccounts;
 pub use service_logon::ServiceLogonError;
 pub use service_session::ServiceSession;
 pub use sign_out::Extent;
-pub use soap_ticket::PREFIX as TICKET_PREFIX;
+pub use soap_ticket::{NativeSession, PREFIX as TICKET_PREFIX, TicketOwner};
 pub use tasks::Tasks;
 
 /// What outlives every configuration.

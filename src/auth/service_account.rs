@@ -15,7 +15,7 @@ use crate::policy::access_token::AccessToken;
 use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::credentials::Credentials;
 use crate::policy::identity::IdentityFields;
-use crate::session::{CachedAssertion, Identity, Signer};
+use crate::session::{CachedAssertion, GivenTokens, Identity, Signer};
 use crate::telemetry::audit::Account;
 use crate::unix_time::UnixTime;
 
@@ -28,6 +28,8 @@ pub struct ServiceAccount {
     pub sid: String,
     /// What its requests carry, without a Campaign session.
     pub credentials: Credentials,
+    /// Session tokens that Campaign has given out to this account.
+    pub given_tokens: GivenTokens,
     /// Cancelled when the token has expired.
     pub ended: Arc<CancellationToken>,
     /// When the token expires, without clock skew.
@@ -79,6 +81,7 @@ impl ServiceAccount {
                 original: None,
             },
             sid,
+            given_tokens: GivenTokens::default(),
             ended: Arc::default(),
             expires: claims.expires,
             instance,

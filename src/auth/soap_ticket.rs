@@ -1,6 +1,6 @@
 //! Tokens that the gateway gives to a SOAP client after a logon. They stand for a session and are exchanged for Campaign's own.
 //!
-//! A ticket is sealed and names its session, so any instance understands it, and nothing more is stored.
+//! A ticket is sealed and names or holds its session, so any instance understands it, and nothing more is stored.
 
 use std::sync::Arc;
 
@@ -15,36 +15,86 @@ use crate::session::{LiveSession, StoreError};
 
 /// What a ticket holds.
 #[derive(Serialize, Deserialize)]
-struct Ticket {
-    /// The cookie value of the session.
-    session: String,
-    /// The name of the password that was used.
-    password: String,
+enum Ticket {
+    /// A person's session.
+    Person {
+        /// The cookie value of the session.
+        session: String,
+        /// The name of the password that was used.
+        password: String,
+    },
+    /// A session of a native account at Campaign.
+    Native {
+        login: String,
+        /// Campaign's session token and security token.
+        session: String,
+        security: String,
+    },
+}
+
+/// Whose ticket it is.
+#[derive(Debug)]
+pub enum TicketOwner {
+    /// A person's live session, and the ticket with its security token.
+    Person(Arc<LiveSession>, TokenPair),
+    /// A native account.
+    Native(Arc<NativeSession>, TokenPair),
+}
+
+/// A session of a native account at Campaign.
+#[derive(Debug)]
+pub struct NativeSession {
+    /// The login of the account.
+    pub login: String,
+    /// Campaign's tokens.
+    pub tokens: TokenPair,
 }
 
 impl Authenticator {
     /// Session token and security token that stand for this session, after a logon with the password of this name.
     pub(super) fn ticket_of(&self, session: &LiveSession, password: &str) -> Option<TokenPair> {
-        let ticket = Ticket { session: session.cookie_value(), password: password.to_owned() };
-        let sealed = self.services.sealer.seal(CONTEXT, &ticket).ok()?;
+        self.ticket(&Ticket::Person { session: session.cookie_value(), password: password.to_owned() })
+    }
+
+    /// Session token and security token that stand for this session of a native account.
+    pub fn native_ticket(&self, session: &NativeSession) -> Option<TokenPair> {
+        self.ticket(&Ticket::Native {
+            login: session.login.clone(),
+            session: session.tokens.session.expose_secret().to_owned(),
+            security: session.tokens.security.expose_secret().to_owned(),
+        })
+    }
+
+    fn ticket(&self, ticket: &Ticket) -> Option<TokenPair> {
+        let sealed = self.services.sealer.seal(CONTEXT, ticket).ok()?;
         Some(pair(format!("{PREFIX}{sealed}")))
     }
 
-    /// The session that a ticket stands for, and the ticket with its security token. `None` for another value, when the session has
-    /// ended, and when its owner has withdrawn the password. Counts as use.
+    /// The owner of a ticket. `None` for another value, when the person's session has ended, and when its owner has withdrawn the password.
+    /// Counts as use.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn session_of_ticket(
+    pub async fn owner_of_ticket(
         &self,
         request: AuthRequest<'_>,
         token: &str,
-    ) -> Result<Option<(Arc<LiveSession>, TokenPair)>, StoreError> {
-        let Some(sealed) = token.strip_prefix(PREFIX) else { return Ok(None) };
-        let Some(ticket) = self.services.sealer.open::<Ticket>(CONTEXT, sealed) else { return Ok(None) };
-        let session = self.services.sessions.find_at(&ticket.session, request.now).await?;
-        let session = session.filter(|session| session.data.console.used.contains(&ticket.password));
-        Ok(session.map(|session| (session, pair(token.to_owned()))))
+    ) -> Result<Option<TicketOwner>, StoreError> {
+        let sealed = token.strip_prefix(PREFIX);
+        let ticket = sealed.and_then(|sealed| self.services.sealer.open::<Ticket>(CONTEXT, sealed));
+        Ok(match ticket {
+            None => None,
+            Some(Ticket::Person { session, password }) => {
+                let session = self.services.sessions.find_at(&session, request.now).await?;
+                let session = session.filter(|session| session.data.console.used.contains(&password));
+                session.map(|session| TicketOwner::Person(session, pair(token.to_owned())))
+            }
+            Some(Ticket::Native { login, session, security }) => {
+                let tokens = TokenPair { session: session.into(), security: security.into() };
+                let session = Arc::new(NativeSession { login, tokens });
+                Some(TicketOwner::Native(session, pair(token.to_owned())))
+            }
+        })
     }
 
     /// Ends a ticket of this session: its client has logged off.
@@ -53,14 +103,10 @@ impl Authenticator {
     /// When the store does not answer.
     pub async fn end_ticket(&self, session: &LiveSession, ticket: &TokenPair) -> Result<(), StoreError> {
         let sealed = ticket.session.expose_secret().strip_prefix(PREFIX);
-        let Some(ticket) = sealed.and_then(|sealed| self.services.sealer.open::<Ticket>(CONTEXT, sealed))
-        else {
-            return Ok(());
-        };
-        let change = self
-            .services
-            .sessions
-            .change(session, |data| data.console.used.retain(|used| *used != ticket.password));
+        let opened = sealed.and_then(|sealed| self.services.sealer.open::<Ticket>(CONTEXT, sealed));
+        let Some(Ticket::Person { password, .. }) = opened else { return Ok(()) };
+        let change =
+            self.services.sessions.change(session, |data| data.console.used.retain(|used| *used != password));
         change.await.map(drop)
     }
 }

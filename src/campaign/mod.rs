@@ -16,7 +16,6 @@ use http::{HeaderValue, Request, header};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use balance::{ChooseServer, InOrder};
-pub use decompress::decompress;
 pub use fault::{logoff_response, session_expired_fault, session_report, soap_fault};
 pub use logon_response::logon_response;
 pub use query::ServerFacts;

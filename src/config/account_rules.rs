@@ -1,4 +1,4 @@
-//! Rules about `[[campaign.technical_account]]` and the keys that only count with one.
+//! Rules about `[[campaign.technical_account]]`, `[[campaign.native_account]]` and the keys that only count with one.
 
 use toml::Value;
 
@@ -8,6 +8,7 @@ use crate::policy::identity::bytes_of_groups;
 
 /// Applies the rules.
 pub(super) fn apply(tree: &mut Tree) {
+    native(tree);
     let accounts: Vec<String> = tree.elements(ACCOUNTS).collect();
     let mut known: Vec<String> = Vec::new();
     for account in &accounts {
@@ -36,6 +37,20 @@ pub(super) fn apply(tree: &mut Tree) {
     }
 }
 
+/// Each native account once.
+fn native(tree: &mut Tree) {
+    let mut known: Vec<String> = Vec::new();
+    for account in tree.elements(NATIVE).collect::<Vec<_>>() {
+        let key = format!("{account}.login");
+        let Some(login) = tree.get::<String>(&key) else { continue };
+        if known.contains(&login) {
+            let fix = "keep one [[campaign.native_account]] for each login";
+            tree.fail(&key, ValueError::new("is the login of another native account too", fix));
+        }
+        known.push(login);
+    }
+}
+
 /// Groups that fit into a request head. With the client ID of the gateway, the tokens of people would count as the account.
 fn groups(tree: &mut Tree, account: &str) {
     let key = format!("{account}.groups");
@@ -55,4 +70,5 @@ fn groups(tree: &mut Tree, account: &str) {
     }
 }
 
+const NATIVE: &str = "campaign.native_account";
 const ACCOUNTS: &str = "campaign.technical_account";

@@ -1,5 +1,6 @@
 //! `[campaign]`: the Campaign servers behind the gateway.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,8 +8,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::formats::{self, OneOrMany};
+use super::native_account::NativeAccount;
 use super::technical_account::TechnicalAccount;
 use super::upstream::{Upstream, UpstreamEntry};
+use crate::policy::account_limits;
 use crate::policy::public::{DEFAULT_CAMPAIGN, PublicPaths};
 use crate::policy::shares::ShareLimits;
 
@@ -104,6 +107,9 @@ pub struct Campaign {
     /// Programs that call with an IMS access token of their own.
     #[serde(rename = "technical_account")]
     pub technical_accounts: Vec<TechnicalAccount>,
+    /// Programs that sign in with a login and a password of Campaign's own.
+    #[serde(rename = "native_account")]
+    pub native_accounts: Vec<NativeAccount>,
 }
 
 /// Certificate and key for an https upstream that asks for them: PEM files.
@@ -243,6 +249,16 @@ impl Campaign {
             CheckMode::Off => false,
         };
         wanted.then(|| self.health.check.clone())
+    }
+}
+
+impl Campaign {
+    /// True when this native account may send a request from this address to this path.
+    pub fn allows_native(&self, login: &str, client: IpAddr, path: &str) -> bool {
+        let fits = |networks, paths| account_limits::check(networks, paths, client, path).is_ok();
+        self.native_accounts
+            .iter()
+            .any(|account| account.login == login && fits(&account.networks, &account.paths))
     }
 }
 

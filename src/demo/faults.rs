@@ -37,6 +37,8 @@ pub enum Answer {
     Html,
     /// 200 with this content type and text.
     Text(&'static str, String),
+    /// 200 with this `Set-Cookie`.
+    SetCookie(&'static str),
     /// 200, `application/json`, of this many MiB.
     Megabytes(usize),
     /// The head and half of a JSON body. Then the connection closes.
@@ -74,6 +76,7 @@ impl Answer {
                 let content_type = HeaderValue::from_static(content_type);
                 ([(header::CONTENT_TYPE, content_type)], text.clone()).into_response()
             }
+            Self::SetCookie(cookie) => ([(header::SET_COOKIE, *cookie)], "a page").into_response(),
             Self::Megabytes(count) => {
                 let blanks = Bytes::from(vec![b' '; 1 << 20]);
                 let body = stream::iter((0..*count).map(move |_| Ok::<_, io::Error>(blanks.clone())));

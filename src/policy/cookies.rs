@@ -121,6 +121,14 @@ pub fn is_withheld(set_cookie: &HeaderValue) -> bool {
     names_session(pair.split(|b| *b == b'=').next().unwrap_or_default())
 }
 
+/// The session token that a `Set-Cookie` of Campaign holds.
+pub fn campaign_token(set_cookie: &HeaderValue) -> Option<&str> {
+    let pair = set_cookie.as_bytes().split(|byte| *byte == b';').next()?;
+    let (name, value) = name_and_value(pair)?;
+    let value = value.trim_matches('"');
+    (name == CAMPAIGN_COOKIE && !value.is_empty()).then_some(value)
+}
+
 const SPACES: [char; 2] = [' ', '\t'];
 
 /// Name and value of a pair.

@@ -42,12 +42,16 @@ impl Credentials {
         Self {
             lines: identity.lines(),
             identity,
-            campaign_cookie: campaign
-                .map(|tokens| secret(&format!("{CAMPAIGN_COOKIE}={}", tokens.session.expose_secret()))),
+            campaign_cookie: campaign.map(|tokens| campaign_cookie(tokens.session)),
             security_token: campaign.map(|tokens| secret(tokens.security.expose_secret())),
             authorization: secret(&format!("Bearer {}", access.expose_secret())),
         }
     }
+}
+
+/// `__sessiontoken=…`.
+pub fn campaign_cookie(session: &SecretString) -> HeaderValue {
+    secret(&format!("{CAMPAIGN_COOKIE}={}", session.expose_secret()))
 }
 
 /// A value that `Debug` does not show and HPACK does not index (RFC 7541 §7.1.3).

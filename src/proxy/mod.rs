@@ -33,6 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 pub use anonymous_quota::QuotaUser;
@@ -69,6 +70,10 @@ pub struct Proxy {
     urls: Arc<ResponseUrls>,
     upload: UploadLimits,
 }
+
+/// A session token that Campaign set as a cookie and that the client does not get; an extension of the response. No `Debug`: a secret.
+#[derive(Clone)]
+pub struct GivenToken(pub SecretString);
 
 /// Campaign's response.
 #[derive(Debug)]
@@ -131,8 +136,13 @@ impl Proxy {
             });
         }
         let again = websocket.is_none() && outgoing.repeatable;
+        let given = given_token(&response);
         clean(&mut response, &self.urls, outgoing.client_host.as_ref());
-        Ok(Forwarded { response: streamed(response, connection, rest, outgoing.upload, ended), again })
+        let mut response = streamed(response, connection, rest, outgoing.upload, ended);
+        if let Some(given) = given {
+            response.extensions_mut().insert(given);
+        }
+        Ok(Forwarded { response, again })
     }
 
     /// Sends a refused request once more, with a new head.
@@ -209,6 +219,15 @@ fn streamed(
         return response.map(|body| body.until(ended));
     }
     response
+}
+
+/// The session token that Campaign sets as a cookie. Nearly all responses set none.
+fn given_token(response: &ResponseHead) -> Option<GivenToken> {
+    if response.plain {
+        return None;
+    }
+    let token = response.fields.get_all(header::SET_COOKIE).iter().find_map(cookies::campaign_token)?;
+    Some(GivenToken(token.into()))
 }
 
 /// Removes fields that must not reach the client, and rewrites URLs that would bypass the gateway.

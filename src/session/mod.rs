@@ -41,6 +41,7 @@ pub use assertion::{CachedAssertion, KeyError, Signer};
 pub use data::{AsOf, CampaignSession, ConsoleAccess, ConsolePassword, Identity, Owner, SessionData, Tokens};
 pub use embedded::Embedded;
 pub use ended::{EndReason, EndedSession};
+pub use given_tokens::GivenTokens;
 pub use key::Key;
 pub use lifetimes::Lifetimes;
 use lifetimes::TOUCH_INTERVAL;

@@ -227,3 +227,8 @@ pub struct ForeignToken<'a> {
     /// False when it was forwarded (`campaign.foreign_tokens = "report"`).
     pub refused: bool,
 }
+
+/// A native account sent a logon to Campaign.
+pub fn native_logon(request: RequestId, peer: &str, login: &str, signed_in: bool) {
+    tracing::info!(target: TARGET, event = "native_logon", %request, peer, login, signed_in, "logon of a native account");
+}

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, header};
+use secrecy::ExposeSecret as _;
 
 use super::call::Call;
 use super::forward::Sent;
@@ -11,15 +12,14 @@ use super::routes::sign_out;
 use super::saved_form::{replay, submit};
 use super::soap_call::SoapCall;
 use super::token_check::{TokenHolder, exchange_again};
-use super::{forward, service_call, soap_call, soap_logon, token_check, upstream_request};
-use crate::auth::CampaignState;
-use crate::auth::ServiceAccount;
+use super::{forward, native_call, service_call, soap_call, soap_logon, token_check, upstream_request};
+use crate::auth::{CampaignState, NativeSession, ServiceAccount, TicketOwner};
 use crate::policy::anonymous_soap;
 use crate::policy::campaign_sign_in::is_disconnect;
 use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::client_kind::is_soap_router;
 use crate::policy::saved_form;
-use crate::proxy::{Body, ClientBody, Proxy, SentBy, WebSocketRequest};
+use crate::proxy::{Body, ClientBody, GivenToken, Proxy, SentBy, WebSocketRequest};
 use crate::session::LiveSession;
 use crate::wire::fields::EXPIRES_IN;
 
@@ -37,6 +37,16 @@ pub struct Admitted {
     pub soap: Option<SoapCall>,
     /// The technical account that logs on with its access token in the envelope.
     pub account: Option<Arc<ServiceAccount>>,
+    /// The native account that sends it.
+    pub native: Option<Native>,
+}
+
+/// How a native account of Campaign calls.
+pub enum Native {
+    /// With its login and password in this request.
+    Password(String),
+    /// With the ticket of an earlier logon.
+    Session(Arc<NativeSession>),
 }
 
 impl Admitted {
@@ -50,8 +60,19 @@ impl Admitted {
         request: &Request<ClientBody>,
         ticket: &str,
     ) -> Result<(), Rejection> {
-        let found = call.site.auth.session_of_ticket(call.auth_request(request.headers()), ticket).await?;
-        (self.session, self.ticket) = found.unzip();
+        match call.site.auth.owner_of_ticket(call.auth_request(request.headers()), ticket).await? {
+            None => {}
+            Some(TicketOwner::Person(session, ticket)) => {
+                (self.session, self.ticket) = (Some(session), Some(ticket));
+            }
+            Some(TicketOwner::Native(session, ticket)) => {
+                let client = call.context.client_address(request.headers());
+                let campaign = &call.site.instance.campaign;
+                if campaign.allows_native(&session.login, client, request.uri().path()) {
+                    (self.native, self.ticket) = (Some(Native::Session(session)), Some(ticket));
+                }
+            }
+        }
         Ok(())
     }
 
@@ -72,7 +93,8 @@ impl Admitted {
             if let Some(ticket) = ticket {
                 self.use_ticket(call, request, &ticket).await?;
             }
-            if let (Some(soap), None) = (&self.soap, &self.session) {
+            self.find_native(call, request);
+            if let (Some(soap), None, None) = (&self.soap, &self.session, &self.native) {
                 self.account = service_call::logging_on(call, request, soap).await;
                 let response = soap_logon::respond(call, request.headers(), soap).await?;
                 return Ok(response.map(|response| response.map(Body::from)));
@@ -83,6 +105,18 @@ impl Admitted {
 }
 
 impl Admitted {
+    /// Finds the native account that the request names.
+    pub fn find_native<B>(&mut self, call: Call<'_>, request: &Request<B>) {
+        if self.native.is_none() {
+            self.native = native_call::account(call, request, self.soap.as_ref()).map(Native::Password);
+        }
+    }
+
+    /// True when the gateway knows the caller.
+    pub fn is_known(&self) -> bool {
+        self.session.is_some() || self.native.is_some()
+    }
+
     /// True for a SOAP call that anybody may make, and for the logon of a technical account.
     pub fn is_open_call<B>(&self, call: Call<'_>, request: &Request<B>) -> bool {
         let allowed = &call.site.instance.campaign.anonymous_soap;
@@ -90,6 +124,45 @@ impl Admitted {
         let is_open =
             |soap: &SoapCall| anonymous_soap::is_open(allowed, headers, query, &soap.envelope.method);
         self.account.is_some() || self.soap.as_ref().is_some_and(is_open)
+    }
+}
+
+impl Admitted {
+    /// Renews an expired Campaign session; then `renewed` is true. Signs out who signs out in Campaign; then the response is ready.
+    async fn renew(
+        &mut self,
+        call: Call<'_>,
+        request: &Request<ClientBody>,
+        renewed: &mut bool,
+    ) -> Result<Option<Response<Body>>, Rejection> {
+        let (site, headers, uri) = (call.site, request.headers(), request.uri());
+        let Some(signed_in) = &self.session else { return Ok(None) };
+        let ends_session = site.instance.campaign.logoff_ends_session;
+        if ends_session && is_disconnect(uri.path(), uri.query()) {
+            return Ok(Some(Box::pin(sign_out::in_campaign(call, headers)).await.map(Body::from)));
+        }
+        if let Some(soap) = self.soap.as_ref().filter(|soap| soap.is_logoff())
+            && (ends_session || self.ticket.is_some())
+        {
+            let done = Box::pin(soap.log_off(call, headers, signed_in, self.ticket.as_ref())).await?;
+            return Ok(Some(done.map(Body::from)));
+        }
+        let state = site.auth.campaign_state(signed_in, call.context.now);
+        if state == CampaignState::Usable {
+            return Ok(None);
+        }
+        *renewed = true;
+        self.session = match Box::pin(forward::renew(call, headers, signed_in, state)).await {
+            Ok(fresh) => Some(fresh),
+            // What anybody may see is shown without the person's identity.
+            Err(Rejection::NoCampaignSession)
+                if site.instance.campaign.public_paths.is_public(uri.path()) =>
+            {
+                None
+            }
+            Err(rejection) => return Err(rejection),
+        };
+        Ok(None)
     }
 }
 
@@ -101,48 +174,34 @@ pub async fn forward_admitted(
     call: Call<'_>,
     proxy: &Arc<Proxy>,
     mut request: Request<ClientBody>,
-    admitted: Admitted,
+    mut admitted: Admitted,
 ) -> Result<Response<Body>, (Rejection, bool)> {
     let Call { site, context, .. } = call;
-    let Admitted { host, websocket, mut session, ticket, soap, account } = admitted;
     // 4. The upstream request, with a Campaign session that has not expired.
     let mut reopened = false;
-    if let Some(signed_in) = &session {
-        if site.instance.campaign.logoff_ends_session
-            && is_disconnect(request.uri().path(), request.uri().query())
-        {
-            return Ok(Box::pin(sign_out::in_campaign(call, request.headers())).await.map(Body::from));
-        }
-        if let Some(soap) = soap.as_ref().filter(|soap| soap.is_logoff())
-            && (site.instance.campaign.logoff_ends_session || ticket.is_some())
-        {
-            let done = Box::pin(soap.log_off(call, request.headers(), signed_in, ticket.as_ref())).await;
-            return done.map(|response| response.map(Body::from)).map_err(|rejection| (rejection, true));
-        }
-        let state = site.auth.campaign_state(signed_in, context.now);
-        if state != CampaignState::Usable {
-            reopened = true;
-            session = match Box::pin(forward::renew(call, request.headers(), signed_in, state)).await {
-                Ok(fresh) => Some(fresh),
-                // What anybody may see is shown without the person's identity.
-                Err(Rejection::NoCampaignSession)
-                    if site.instance.campaign.public_paths.is_public(request.uri().path()) =>
-                {
-                    None
-                }
-                Err(rejection) => return Err((rejection, true)),
-            };
-        }
+    let answered = admitted.renew(call, &request, &mut reopened).await;
+    if let Some(answered) = answered.map_err(|rejection| (rejection, true))? {
+        return Ok(answered);
     }
+    let Admitted { host, websocket, session, ticket, soap, native, account } = admitted;
     if let Some(session) = &session
         && saved_form::may_be_replay(&request)
     {
         let replayed = replay::replay_to_end(call.to_owned(), proxy.clone(), request, host, session.clone());
         return Box::pin(replayed).await.map_err(|rejection| (rejection, true));
     }
-    let (signed_in, is_soap) = (session.is_some(), is_soap_router(request.uri().path()));
+    let (signed_in, is_soap) = (session.is_some() || native.is_some(), is_soap_router(request.uri().path()));
+    let native_session = match &native {
+        Some(Native::Session(session)) => Some(session),
+        Some(Native::Password(_)) | None => None,
+    };
     let form = session.as_ref().and_then(|session| submit::submission(call, &request, session));
-    let holder = TokenHolder { session: session.as_ref(), ticket: ticket.as_ref(), given: None };
+    let holder = TokenHolder {
+        session: session.as_ref(),
+        ticket: ticket.as_ref(),
+        given: native_session.map(|native| &native.tokens),
+        ..TokenHolder::default()
+    };
     let mut tokens =
         token_check::check(call, &mut request, holder).map_err(|rejection| (rejection, signed_in))?;
     if let Some(soap) = &soap {
@@ -154,8 +213,16 @@ pub async fn forward_admitted(
         return Box::pin(submitted).await.map_err(|rejection| (rejection, true));
     }
     let wanted = forward::wanted(&mut request, websocket).map_err(|e| (e.into(), signed_in))?;
+    let is_logon = soap.as_ref().is_some_and(SoapCall::is_logon);
+    if is_logon {
+        // The gateway reads the response.
+        request.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
     let (request, body) = request.into_parts();
-    let mut head = upstream_request::head(call, &request, &host, session.as_deref());
+    let mut head = match native_session {
+        Some(native) => upstream_request::head_of_native(call, &request, &host, native),
+        None => upstream_request::head(call, &request, &host, session.as_deref()),
+    };
     if wanted.is_some() {
         WebSocketRequest::add_fields(head.lines());
     }
@@ -164,12 +231,20 @@ pub async fn forward_admitted(
     let sent_by = SentBy { quota_user: context.quota_user(signed_in), upstream };
     let forwarded = proxy.forward(head, body, wanted, ended, sent_by).await;
     let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
+    if let (Some(Native::Password(login)), true) = (native, is_logon) {
+        return Ok(Box::pin(native_call::with_ticket(call, login, forwarded.response)).await);
+    }
     let Some(session) = session else {
         let Some(account) = account else { return Ok(forwarded.response) };
         return Ok(Box::pin(service_call::learn(call, &account, forwarded.response)).await);
     };
-    let mut response = if soap.as_ref().is_some_and(SoapCall::is_logon) {
-        Box::pin(soap_logon::learn(&session, forwarded.response)).await
+    let mut forwarded = forwarded;
+    if let Some(GivenToken(token)) = forwarded.response.extensions_mut().remove() {
+        // A page that Campaign made with this token may send it back.
+        session.given_tokens().add(token.expose_secret());
+    }
+    let mut response = if is_logon {
+        Box::pin(soap_logon::learn(session.given_tokens(), forwarded.response)).await
     } else if tokens.has_wrong_security_token() {
         forward::check_stale(&session, &host, forwarded.response).map_err(|rejection| (rejection, true))?
     } else if forward::may_report_expired(&forwarded.response, is_soap, &session, &host) {

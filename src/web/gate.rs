@@ -193,7 +193,8 @@ impl Gate {
             // What anybody may send is forwarded without the person's identity.
             session = None;
         }
-        let mut admitted = Admitted { host, websocket, session, ticket: None, soap: None, account: None };
+        let mut admitted =
+            Admitted { host, websocket, session, ticket: None, soap: None, native: None, account: None };
         if admitted.session.is_none()
             && !is_foreign
             && let Some(ticket) = ticket::in_head(&request)
@@ -208,7 +209,10 @@ impl Gate {
                 return Ok(answered);
             }
         }
-        if admitted.session.is_none() && !is_public() && !admitted.is_open_call(call, &request) {
+        if !admitted.is_known() && !is_foreign {
+            admitted.find_native(call, &request);
+        }
+        if !admitted.is_known() && !is_public() && !admitted.is_open_call(call, &request) {
             if let Some(refusal) = refused {
                 return Ok(service_call::refuse(call, &request, &refusal).map(Body::from));
             }

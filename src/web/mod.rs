@@ -10,6 +10,7 @@ mod cors;
 mod cross_origin;
 mod forward;
 mod gate;
+mod native_call;
 mod rate_limit;
 mod read_body;
 mod rejection;

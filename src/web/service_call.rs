@@ -13,9 +13,9 @@ use super::rejection::Rejection;
 use super::responses::{json_response, options, soap_response, soap_session_expired};
 use super::soap_call::SoapCall;
 use super::token_check::TokenHolder;
-use super::{soap_call, token_check, upstream_request};
+use super::{soap_call, soap_logon, token_check, upstream_request};
 use crate::auth::{BearerRefusal, Caller, GivenSession, ServiceAccount, ServiceLogonError, ServiceSession};
-use crate::campaign::{decompress, logon_answer, soap_fault};
+use crate::campaign::{logon_answer, soap_fault};
 use crate::policy::account_limits;
 use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::client_kind::{ClientKind, is_soap_router};
@@ -90,7 +90,11 @@ pub async fn forward(
     }
     let auth = &call.site.auth;
     let (id, is_soap) = (call.context.id, is_soap_router(request.uri().path()));
-    check_tokens(call, &mut request, is_soap, given).await?;
+    let is_logon = check_tokens(call, &mut request, is_soap, (account, given)).await?;
+    if is_logon {
+        // The gateway reads the response.
+        request.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
     let client = call.context.client_address(request.headers());
     let session =
         if given.is_some() { None } else { auth.service_session(id, client, account, None).await? };
@@ -108,6 +112,7 @@ pub async fn forward(
     let sent_by = SentBy::person(session.as_ref().and_then(|session| session.upstream()));
     let Forwarded { response, again } = proxy.forward(head, body, websocket, ended, sent_by).await?;
     let mut response = match &session {
+        _ if is_logon => soap_logon::learn(&account.given_tokens, response).await,
         Some(used) if looks_expired(&response, is_soap, host) => {
             let (report, response) = reported(response, host).await;
             let is_expired = matches!(report, Report::SessionExpired | Report::PageRefused);
@@ -158,7 +163,7 @@ pub async fn learn(
 ) -> Response<Body> {
     let (head, body) = response.into_parts();
     let (beginning, body) = body.peek(MAX_LOGON, |_| false).await;
-    if let Ok(answer) = logon_answer(&decompress(&head.headers, &beginning)) {
+    if let Ok(answer) = logon_answer(&beginning) {
         let tokens = TokenPair { session: answer.session_token, security: answer.security_token };
         call.site.auth.remember_given(account, tokens);
     }
@@ -168,21 +173,26 @@ pub async fn learn(
 /// A response with the rights of an administrator has some 50 kB.
 const MAX_LOGON: usize = 512 * 1024;
 
-/// Refuses session tokens and logins in the request: they are of somebody else, because the account's own session is added here.
+/// Refuses session tokens and logins of others in the request: the account's own session is added here. True for a logon, whose response
+/// holds a token that the account may use.
 async fn check_tokens(
     call: Call<'_>,
     request: &mut Request<ClientBody>,
     is_soap: bool,
-    given: Option<&GivenSession>,
-) -> Result<(), Rejection> {
-    let holder = TokenHolder { given: given.map(|given| &given.tokens), ..TokenHolder::default() };
+    (account, given): (&Arc<ServiceAccount>, Option<&GivenSession>),
+) -> Result<bool, Rejection> {
+    let given = given.map(|given| &given.tokens);
+    let holder = TokenHolder { account: Some(account), given, ..TokenHolder::default() };
+    let mut is_logon = false;
     if is_soap
         && *request.method() == Method::POST
         && let Some(soap) = soap_call::read(call, request).await?
     {
         soap.check(call, request, holder)?;
+        is_logon = soap.is_logon();
     }
-    token_check::check(call, request, holder).map(drop)
+    token_check::check(call, request, holder)?;
+    Ok(is_logon)
 }
 
 /// The response to a refused request: RFC 6750 §3, or a SOAP fault that Campaign's clients understand.

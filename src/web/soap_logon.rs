@@ -10,11 +10,11 @@ use super::rejection::Rejection;
 use super::responses::soap_response;
 use super::soap_call::SoapCall;
 use crate::auth::{ConsoleLogon, ConsoleLogonOutcome as Outcome};
-use crate::campaign::{CampaignError, decompress, logon_answer, soap_fault};
+use crate::campaign::{CampaignError, logon_answer, soap_fault};
 use crate::config::ConsolePasswordMode;
 use crate::policy::soap_envelope::LOGON;
 use crate::proxy::Body;
-use crate::session::LiveSession;
+use crate::session::GivenTokens;
 
 /// The response to a logon of a client without a session. `None` for every other call, and when the gateway has no console passwords.
 ///
@@ -72,12 +72,12 @@ fn refused(text: &str) -> Response<axum::body::Body> {
 /// Campaign's words.
 const INVALID_LOGIN: &str = "XSV-350012 Invalid login or password. Connection denied.";
 
-/// Reads the response to a logon that a caller with a session sent, and remembers the token in it: the caller may use it.
-pub async fn learn(session: &LiveSession, response: Response<Body>) -> Response<Body> {
+/// Reads the response to a logon that a known caller sent, and remembers the token in it: the caller may use it.
+pub async fn learn(given: &GivenTokens, response: Response<Body>) -> Response<Body> {
     let (head, body) = response.into_parts();
     let (beginning, body) = body.peek(MAX_RESPONSE, |_| false).await;
-    if let Ok(answer) = logon_answer(&decompress(&head.headers, &beginning)) {
-        session.given_tokens().add(answer.session_token.expose_secret());
+    if let Ok(answer) = logon_answer(&beginning) {
+        given.add(answer.session_token.expose_secret());
     }
     Response::from_parts(head, body)
 }

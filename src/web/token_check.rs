@@ -2,6 +2,7 @@
 //!
 //! Campaign takes the caller's identity from these values, also from `login/password`. So only this session's own tokens pass.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +14,7 @@ use secrecy::ExposeSecret as _;
 
 use super::call::{Call, OwnedCall};
 use super::rejection::Rejection;
+use crate::auth::ServiceAccount;
 use crate::config::ForeignTokens;
 use crate::policy::campaign_tokens::{
     ForeignToken, FormScanner, Judge, MultipartScanner, OwnTokens, TokenKind, TokenPair, Verdict, account_of,
@@ -20,7 +22,7 @@ use crate::policy::campaign_tokens::{
 };
 use crate::policy::client_kind::is_soap_router;
 use crate::proxy::{BodyFilter, ClientBody, Refused};
-use crate::session::LiveSession;
+use crate::session::{GivenTokens, LiveSession};
 use crate::telemetry::audit;
 use crate::wire::fields::{SECURITY_TOKEN, header_text};
 
@@ -29,9 +31,11 @@ use crate::wire::fields::{SECURITY_TOKEN, header_text};
 pub struct TokenHolder<'a> {
     /// The caller's session.
     pub session: Option<&'a Arc<LiveSession>>,
+    /// The technical account that calls.
+    pub account: Option<&'a Arc<ServiceAccount>>,
     /// The tokens that the gateway gave to this client in the place of Campaign's.
     pub ticket: Option<&'a TokenPair>,
-    /// Campaign's tokens, when a technical account opened its session by itself.
+    /// Campaign's tokens, when a technical or a native account opened its session by itself.
     pub given: Option<&'a TokenPair>,
 }
 
@@ -143,7 +147,14 @@ fn with_query(uri: &Uri, query: &str) -> Option<Uri> {
 
 impl<'a> TokenHolder<'a> {
     fn own(self) -> OwnTokens<'a> {
-        self.session.map_or(OwnTokens { current: self.given, earlier: &[] }, |session| session.own_tokens())
+        let of_others = OwnTokens { current: self.given, earlier: &[] };
+        self.session.map_or(of_others, |session| session.own_tokens())
+    }
+
+    /// Session tokens that Campaign has given out to this caller otherwise.
+    fn given_otherwise(self) -> Option<&'a GivenTokens> {
+        let of_account = || self.account.map(|account| &account.given_tokens);
+        self.session.map(|session| session.given_tokens()).or_else(of_account)
     }
 
     fn judge(self, kind: TokenKind, value: &str) -> Verdict {
@@ -170,7 +181,10 @@ pub struct TokenJudge {
     call: OwnedCall,
     method: Method,
     path: String,
+    /// The address of the client.
+    client: IpAddr,
     session: Option<Arc<LiveSession>>,
+    account: Option<Arc<ServiceAccount>>,
     ticket: Option<TokenPair>,
     given: Option<TokenPair>,
     wrong_security_token: Arc<AtomicBool>,
@@ -183,7 +197,9 @@ impl TokenJudge {
             call: call.to_owned(),
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
+            client: call.context.client_address(request.headers()),
             session: holder.session.cloned(),
+            account: holder.account.cloned(),
             ticket: holder.ticket.cloned(),
             given: holder.given.cloned(),
             wrong_security_token: Arc::default(),
@@ -193,6 +209,7 @@ impl TokenJudge {
     fn holder(&self) -> TokenHolder<'_> {
         TokenHolder {
             session: self.session.as_ref(),
+            account: self.account.as_ref(),
             ticket: self.ticket.as_ref(),
             given: self.given.as_ref(),
         }
@@ -205,17 +222,22 @@ impl TokenJudge {
 
     /// Whether a value that is not of this session is forwarded all the same.
     fn foreign(&self, value: &str) -> Verdict {
-        let session = self.session.as_ref();
-        if session.is_some_and(|session| session.given_tokens().contains(value)) {
+        let holder = self.holder();
+        if holder.given_otherwise().is_some_and(|given| given.contains(value)) {
             return Verdict::Keep;
         }
         let call = self.call.get();
+        let account = account_of(value).unwrap_or_default();
+        if call.site.instance.campaign.allows_native(account, self.client, &self.path) {
+            return Verdict::Keep;
+        }
         let refused = call.site.instance.campaign.foreign_tokens == ForeignTokens::Refuse;
         let peer = call.context.peer_text();
-        let user = session.map_or("", |session| session.data.identity.user.as_str());
-        let account = account_of(value).unwrap_or_default();
+        let of_account = || self.account.as_ref().map(|account| account.identity.user.as_str());
+        let user =
+            self.session.as_ref().map(|session| session.data.identity.user.as_str()).or_else(of_account);
         let found = audit::ForeignToken { account, method: self.method.as_str(), path: &self.path, refused };
-        audit::foreign_token(call.context.id, &peer, user, found);
+        audit::foreign_token(call.context.id, &peer, user.unwrap_or_default(), found);
         call.counters.foreign_token(refused);
         call.site.auth.services.foreign_tokens.add(call.context.now, call.context.peer.ip, found);
         if refused { Verdict::Refuse } else { Verdict::Keep }

@@ -4,10 +4,10 @@ use http::{HeaderMap, HeaderValue, Version, header, request};
 
 use super::call::Call;
 use super::context::Context;
-use crate::auth::{ServiceAccount, ServiceSession};
+use crate::auth::{NativeSession, ServiceAccount, ServiceSession};
 use crate::config::{AccountSession, SessionMode};
 use crate::policy::cookies;
-use crate::policy::credentials::Credentials;
+use crate::policy::credentials::{Credentials, campaign_cookie};
 use crate::policy::forwardable::Forwardable;
 use crate::policy::forwarded_headers::ForwardedHeaders;
 use crate::policy::origin::is_same_origin;
@@ -26,7 +26,18 @@ pub fn head(
     session: Option<&LiveSession>,
 ) -> RequestHead {
     let own = session.map(|session| Own::of_session(call, session));
-    write(call, request, host, own)
+    let cookie = session.and_then(|session| session.credentials.campaign_cookie.as_ref());
+    write(call, request, host, own, cookie)
+}
+
+/// As [`head`], for a native account: with its session at Campaign, and without identity.
+pub fn head_of_native(
+    call: Call<'_>,
+    request: &request::Parts,
+    host: &HeaderValue,
+    session: &NativeSession,
+) -> RequestHead {
+    write(call, request, host, None, Some(&campaign_cookie(&session.tokens.session)))
 }
 
 /// As [`head`], for a technical account; with a Campaign session in mode `bearer-logon`, or the credentials of one that the account
@@ -40,14 +51,15 @@ pub fn head_of_account(
 ) -> RequestHead {
     let forwards_token =
         account.account().session == AccountSession::Bearer || request.uri.path() == AEM_ASSET_DOWNLOAD;
+    let credentials = session.map(|session| &session.credentials).or(given).unwrap_or(&account.credentials);
     let own = Own {
-        credentials: session.map(|session| &session.credentials).or(given).unwrap_or(&account.credentials),
+        credentials,
         assertion: account.assertion(&call.site.auth.services.signer, call.context.now),
         is_account: true,
         security_token: session.and_then(|session| session.credentials.security_token.as_ref()),
         authorization: request.headers.get(header::AUTHORIZATION).filter(|_| forwards_token),
     };
-    write(call, request, host, Some(own))
+    write(call, request, host, Some(own), credentials.campaign_cookie.as_ref())
 }
 
 /// What the gateway adds for a known caller.
@@ -76,7 +88,13 @@ impl<'a> Own<'a> {
     }
 }
 
-fn write(call: Call<'_>, request: &request::Parts, host: &HeaderValue, own: Option<Own<'_>>) -> RequestHead {
+fn write(
+    call: Call<'_>,
+    request: &request::Parts,
+    host: &HeaderValue,
+    own: Option<Own<'_>>,
+    campaign_cookie: Option<&HeaderValue>,
+) -> RequestHead {
     let Call { site, context, .. } = call;
     let headers = &request.headers;
     let mut head = RequestHead::begin(&request.method, &request.uri);
@@ -100,7 +118,7 @@ fn write(call: Call<'_>, request: &request::Parts, host: &HeaderValue, own: Opti
             lines.add(name, value);
         }
     }
-    cookies::write(lines, headers, own.as_ref().and_then(|own| own.credentials.campaign_cookie.as_ref()));
+    cookies::write(lines, headers, campaign_cookie);
 
     if context.peer.trusted {
         lines.add(&FORWARDED_FOR, &forwarded_for(context, headers));

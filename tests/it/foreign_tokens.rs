@@ -2,6 +2,7 @@
 
 use imsgate::config::{ForeignTokens, SessionMode};
 use imsgate::demo::campaign::Recorded;
+use imsgate::demo::faults::{Answer as Substitute, Times};
 use serde_json::Value;
 
 use crate::support::http1::Answer;
@@ -218,6 +219,24 @@ async fn without_a_campaign_session_no_token_is_the_callers_own() {
         assert_refused(&world, &request.send_to(&world).await, "a token");
         world.stop().await;
     }
+}
+
+#[tokio::test]
+async fn what_campaign_gave_out_to_this_session_is_accepted_back() {
+    let world = World::builder().session_mode(SessionMode::Bearer).start().await;
+    let (alice, other) = (
+        world.signed_in("alice").await.session().unwrap(),
+        world.signed_in("alice").await.session().unwrap(),
+    );
+    let page = |session: &str| RawRequest::get("/demo/echo?__sessiontoken=___FROM-A-PAGE").session(session);
+    assert_eq!(page(&alice).send_to(&world).await.status(), 403);
+    let cookie = Substitute::SetCookie("__sessiontoken=___FROM-A-PAGE; Path=/; HttpOnly");
+    world.campaign.faults().answer(Times::Once, cookie);
+    let given = RawRequest::get("/view/home").session(&alice).send_to(&world).await;
+    assert_eq!((given.status(), given.field("set-cookie")), (200, None));
+    assert_eq!(page(&alice).send_to(&world).await.status(), 200);
+    assert_eq!(page(&other).send_to(&world).await.status(), 403, "it is of another session");
+    world.stop().await;
 }
 
 #[tokio::test]

@@ -329,6 +329,7 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             anonymous_soap: vec!["xtk:session#GetServerTime".to_owned()],
             cors_origins: Vec::new(),
             technical_accounts: Vec::new(),
+            native_accounts: Vec::new(),
             foreign_tokens: ForeignTokens::Refuse,
             console_password: ConsolePasswordMode::Once,
             support_contact: SUPPORT.to_owned(),
