@@ -8,6 +8,7 @@ use imsgate::config::{PoolLimits, SessionMode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 
+use crate::support::account;
 use crate::support::admin::{hits, with_admin};
 use crate::support::http1::{PATIENCE, RawConnection};
 use crate::support::http2_frames::{self, END_HEADERS, HEADERS, SETTINGS};
@@ -76,6 +77,24 @@ async fn uploads(world: &World, count: usize, length: usize, begun: &str) -> Vec
 async fn reached(world: &World, limit: &str) {
     let reached = async { while hits(world, limit).await == 0 {} };
     tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{limit} was never reached"));
+}
+
+#[tokio::test]
+async fn a_technical_account_is_not_held_to_the_share_of_callers_without_a_session() {
+    let world = account::with_account(|_| {})
+        .config(|config| config.listen.workers = 1)
+        .instance(|instance| {
+            let queue_timeout = Duration::from_millis(300);
+            instance.campaign.pool =
+                PoolLimits { max_connections: 2, queue_timeout, ..PoolLimits::default() };
+        })
+        .start()
+        .await;
+    let token = account::token(&world);
+    let slow = RawRequest::get("/demo/slow/1500").bearer(&token);
+    let (one, two) = tokio::join!(slow.send_to(&world), slow.send_to(&world));
+    assert_eq!((one.status(), two.status()), (200, 200), "callers without a session may use one connection");
+    world.stop().await;
 }
 
 /// A person with a session gets every response, over several connections.

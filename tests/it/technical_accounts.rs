@@ -52,6 +52,8 @@ async fn a_token_opens_every_address_in_both_modes() {
         }
         let logons = usize::from(session == AccountSession::BearerLogon);
         assert_eq!(world.campaign.sessions().len(), logons, "one Campaign session for all requests");
+        let signature = token.rsplit('.').next().unwrap();
+        assert!(!logs::say(signature), "the token is in the log");
         world.stop().await;
     }
 }
