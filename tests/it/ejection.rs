@@ -59,8 +59,9 @@ async fn a_failed_health_check_ejects_a_server_until_a_check_succeeds() {
 
 #[tokio::test]
 async fn without_a_path_any_response_proves_that_a_server_is_alive() {
-    // Its health page does not say OK, as on Tomcat's port, where there is none.
-    let (first, second) = (prompt_upstream(Arc::default()).await, prompt_upstream(Arc::default()).await);
+    // The health page of the first does not say OK, as on Tomcat's port, where there is none.
+    let (first, second) =
+        (prompt_upstream(Arc::default()).await, prompt_upstream(Arc::new(AtomicBool::new(true))).await);
     let world = in_front_of(&[(&first, 1), (&second, 1)], |campaign| {
         campaign.health.mode = CheckMode::On;
         campaign.health.check = HealthCheck {
