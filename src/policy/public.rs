@@ -244,6 +244,21 @@ mod tests {
     }
 
     #[test]
+    fn text_after_a_script_does_not_make_it_public() {
+        let public = PublicPaths::parse(["/a/*.png"]).unwrap();
+        assert!(public.is_public("/a/x.png") && public.is_public("/a/b/x.png"));
+        for path in [
+            "/a/x.jsp/y.png",
+            "/a/x.JSSP/b/y.png",
+            "/a/X~1.JSS/y.png",
+            "/a/x.jsp%2f/y.png",
+            "/a/x%2ejsp/y.png",
+        ] {
+            assert!(!public.is_public(path), "{path}");
+        }
+    }
+
+    #[test]
     fn a_long_path_with_many_stars_is_matched_fast() {
         let public = PublicPaths::parse(["/*a*a*a*a*a*a*a*a*a*b"]).unwrap();
         let path = format!("/{}", "a".repeat(60_000));
