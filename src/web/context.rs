@@ -11,7 +11,7 @@ use crate::peer::Peer;
 use crate::proxy::QuotaUser;
 use crate::telemetry::RequestId;
 use crate::unix_time::UnixTime;
-use crate::wire::fields::{FORWARDED_FOR, REQUEST_ID};
+use crate::wire::fields::{FORWARDED_FOR, REQUEST_ID, SECURITY_TOKEN};
 
 static PAGE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("text/html"));
 static JSON: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("application/json"));
@@ -40,6 +40,8 @@ pub struct RareFields {
     pub connection: bool,
     /// `Upgrade`.
     pub upgrade: bool,
+    /// `X-Security-Token`.
+    pub security_token: bool,
 }
 
 impl Context {
@@ -53,7 +55,7 @@ impl Context {
                 header::ACCEPT => accept = accept.or(Some(value)),
                 header::CONNECTION => has.connection = true,
                 header::UPGRADE => has.upgrade = true,
-                _ => {}
+                _ => has.security_token |= *name == SECURITY_TOKEN,
             }
         }
         let accept = accept.map(HeaderValue::as_bytes).unwrap_or_default();

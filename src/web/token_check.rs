@@ -79,7 +79,9 @@ pub fn check(
     {
         *request.uri_mut() = with_query(request.uri(), &query).ok_or(Rejection::Internal)?;
     }
-    check_header(request.headers_mut(), holder, &mut checked);
+    if call.context.has.security_token {
+        check_header(request.headers_mut(), holder, &mut checked);
+    }
     if let Some(scanner) = Scanner::of(request) {
         let judge = TokenJudge::new(call, request, holder);
         checked.in_body = Some(judge.wrong_security_token.clone());
@@ -267,10 +269,10 @@ enum Scanner {
 impl Scanner {
     /// A reader for this body; `None` for a body without fields. SOAP envelopes are read elsewhere.
     fn of(request: &Request<ClientBody>) -> Option<Self> {
-        let kind = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
         if http_body::Body::is_end_stream(request.body()) || is_soap_router(request.uri().path()) {
             return None;
         }
+        let kind = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
         if let Some(boundary) = boundary(kind) {
             return Some(Self::Multipart(MultipartScanner::new(boundary)));
         }
