@@ -56,6 +56,8 @@ async fn a_folder_that_the_user_of_the_service_cannot_write_is_named() {
     }
     let key = findings.iter().find(|f| f.id() == "files" && f.0["subject"] == "listen.private_key").unwrap();
     assert!(key.message().contains("may not read it (mode 600)"), "{key:?}");
+    let offline = world.findings(&["--offline"]).await;
+    assert!(offline.iter().any(|finding| finding.id() == "online" && finding.severity() == "not-checked"));
     let (code, _, error) = world.run(&["check", "--user", "no-such-user", "imsgate.toml"]).await;
     assert!(code == Some(2) && error.contains("no user no-such-user"), "{error}");
 }

@@ -19,7 +19,7 @@ use clap::Args;
 
 use self::account::Account;
 use self::path::Decision;
-use self::report::Severity;
+use self::report::{Item, Severity};
 use super::config_file::{NamedConfigFile, print_errors};
 use super::{STOPS_LOGINS, UNUSABLE, output};
 use crate::clock::Clock;
@@ -93,7 +93,11 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
     let mut items = offline::check(&loaded, &file, &clock);
     items.push(seen::check(&loaded.config, &loaded.places));
     items.extend(machine::check(&loaded.config, &loaded.places, &file, &user, args.user.is_some()));
-    if !args.offline {
+    if args.offline {
+        let reason = "IMS and Campaign were not asked (--offline)";
+        let item = Item::not_checked(&loaded.places, "ims.server", reason, "leave out --offline");
+        items.push(item.named("online"));
+    } else {
         items.extend(online::check(&loaded, &clock));
         items.extend(foreign_tokens::check(&loaded));
     }
@@ -121,6 +125,10 @@ pub(super) fn problems(file: &std::path::Path) -> (Problems, String) {
     items.extend(machine::check(&loaded.config, &loaded.places, file, &Account::current(), true));
     items.retain(|item| matches!(item.severity, Severity::Error | Severity::Warning));
     let has_errors = report::has_errors(&items);
-    let text = format!("\n{}", report::table(&items, output::paint()));
+    let text = if items.is_empty() {
+        "\nThe configuration is complete, and its files and ports are fine.\n".to_owned()
+    } else {
+        format!("\n{}", report::table(&items, output::paint()))
+    };
     (Problems { text, has_errors }, loaded.config.instance.ims.redirect_uri())
 }
