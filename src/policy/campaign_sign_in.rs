@@ -91,6 +91,28 @@ impl SignInRequest {
     }
 }
 
+/// The login in a form for Campaign's sign-in page. `None` when the page may be asked for anything but a sign-in with a login and a password:
+/// another path, a field twice, or a field that it would read first, such as `tokenLogon`.
+pub fn login_of(path: &str, query: &str, form: &[u8]) -> Option<String> {
+    if path != LOGON || form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name != "target") {
+        return None;
+    }
+    let (mut login, mut seen) = (None, Vec::new());
+    for (name, value) in form_urlencoded::parse(form) {
+        if !FORM_FIELDS.contains(&&*name) || seen.contains(&name) {
+            return None;
+        }
+        if name == "login" {
+            login = Some(value.into_owned());
+        }
+        seen.push(name);
+    }
+    login.filter(|login| !login.is_empty() && seen.iter().any(|name| name == "password"))
+}
+
+/// The fields of a sign-in with a login and a password.
+const FORM_FIELDS: [&str; 6] = ["target", "login", "password", "action", "rememberMe", "popup"];
+
 /// True when a page of Campaign signs the person out: `/view/home?disconnect=true`.
 pub fn is_disconnect(path: &str, query: Option<&str>) -> bool {
     path == HOME
@@ -105,6 +127,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn only_a_plain_sign_in_form_names_a_login() {
+        let form = b"target=%2Fview%2Fhome&login=monitoring&password=x&action=submit";
+        assert_eq!(login_of(LOGON, "target=/view/home", form).as_deref(), Some("monitoring"));
+        for (path, query, form) in [
+            ("/nl/jsp/Logon.jsp", "", &form[..]),
+            (LOGON, "tokenLogon=ey", form),
+            (LOGON, "login=admin", form),
+            (LOGON, "", b"login=monitoring&password=x&tokenLogon=ey"),
+            (LOGON, "", b"login=monitoring&login=admin&password=x"),
+            (LOGON, "", b"login=monitoring&password=x&__sessiontoken=admin/x"),
+            (LOGON, "", b"login=monitoring"),
+            (LOGON, "", b"password=x"),
+            (LOGON, "", b""),
+        ] {
+            assert_eq!(login_of(path, query, form), None, "{path} {query} {}", String::from_utf8_lossy(form));
+        }
+    }
 
     #[test]
     fn sign_in_addresses_are_found_in_every_reading() {

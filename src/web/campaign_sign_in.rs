@@ -1,27 +1,34 @@
 //! Campaign's own sign-in addresses, `/nl/jsp/logon.jsp` and `/nms/imslogin.jssp`, answered by the gateway.
 //!
 //! Campaign's pages, approval links and web applications with access control lead here. A body that is sent here may hold a password: it is
-//! never saved, logged or forwarded.
+//! never saved or logged, and forwarded only for a native account that is listed.
 
 use axum::response::{IntoResponse as _, Response};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use secrecy::ExposeSecret as _;
 
 use super::auth_challenge;
 use super::call::Call;
 use super::forward;
+use super::native_sign_in;
 use super::read_body;
 use super::rejection::Rejection;
 use super::responses::see_other;
 use crate::auth::Purpose;
 use crate::policy::campaign_sign_in::SignInRequest;
 use crate::policy::origin::{Source, is_unsafe, source};
-use crate::proxy::ClientBody;
+use crate::proxy::{Body, ClientBody, Proxy};
 use crate::session::LiveSession;
 
 /// With a session, to the target, or the security token for the page that opened this window. Without one, to the gateway's sign-in and
 /// back here. The flag of a rejection says whether somebody is signed in.
-pub async fn respond(call: Call<'_>, request: Request<ClientBody>) -> Result<Response, (Rejection, bool)> {
+pub async fn respond(
+    call: Call<'_>,
+    proxy: &Proxy,
+    request: Request<ClientBody>,
+    host: &HeaderValue,
+) -> Result<http::Response<Body>, (Rejection, bool)> {
     let (head, body) = request.into_parts();
     let form = if is_unsafe(&head.method) {
         let read = read_body::read(body, MAX_FORM, call.snapshot.limits.upload_timeout).await;
@@ -29,8 +36,17 @@ pub async fn respond(call: Call<'_>, request: Request<ClientBody>) -> Result<Res
     } else {
         bytes::Bytes::new()
     };
+    if let Some(login) = native_sign_in::login(call, &head, &form) {
+        let forwarded = native_sign_in::forward(call, proxy, (&head, form), host, login).await;
+        return forwarded.map_err(|rejection| (rejection, false));
+    }
     let wanted = SignInRequest::read(head.uri.query().unwrap_or_default(), &form);
     drop(form);
+    answer(call, &head, &wanted).await.map(|response| response.map(Body::from))
+}
+
+/// The gateway's own answer.
+async fn answer(call: Call<'_>, head: &Parts, wanted: &SignInRequest) -> Result<Response, (Rejection, bool)> {
     let headers = &head.headers;
     let caller = call.site.auth.identify(call.auth_request(headers), Purpose::Forward).await;
     let Some(session) = caller.map_err(|error| (error.into(), false))?.session() else {

@@ -162,11 +162,8 @@ impl Gate {
             return Err((Rejection::Denied, false));
         }
         if is_sign_in(path.as_str()) {
-            // Here a native account that is allowed to sign in at Campaign itself would be let through.
             let request = with_host(request, Some(&host));
-            return Box::pin(campaign_sign_in::respond(call, request))
-                .await
-                .map(|response| response.map(Body::from));
+            return Box::pin(campaign_sign_in::respond(call, proxy, request, &host)).await;
         }
         let is_public =
             || !path.is_ambiguous() && site.instance.campaign.public_paths.is_public(path.as_str());

@@ -11,6 +11,7 @@ mod cross_origin;
 mod forward;
 mod gate;
 mod native_call;
+mod native_sign_in;
 mod rate_limit;
 mod read_body;
 mod rejection;

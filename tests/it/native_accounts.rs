@@ -108,3 +108,26 @@ async fn a_ticket_is_worth_nothing_where_the_account_may_not_call() {
     assert_eq!(page.send_to(&world).await.status(), 401);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn the_sign_in_page_of_campaign_takes_a_listed_account_and_gives_a_ticket() {
+    let world = with_account("127.0.0.0/8", &[]).start().await;
+    let form = |login: &str| {
+        let body = format!("target=%2Fview%2Fhome&login={login}&password={PASSWORD}&action=submit");
+        RawRequest::post("/nl/jsp/logon.jsp", &body).with("Content-Type: application/x-www-form-urlencoded")
+    };
+    let answer = form("admin").with("Sec-Fetch-Site: same-origin").send_to(&world).await;
+    assert_eq!((answer.status(), answer.field("location")), (302, Some("/view/home")), "{}", answer.text());
+    let cookie = answer.field("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    assert!(!cookie.contains(&world.campaign.sessions()[0].session_token), "{cookie}");
+    let page = RawRequest::get("/view/home").with(&format!("Cookie: {cookie}"));
+    assert_eq!(page.send_to(&world).await.status(), 200);
+    world.campaign.forget_requests();
+    let foreign = form("admin").with("Origin: https://evil.example").send_to(&world).await;
+    assert_eq!(foreign.status(), 403);
+    let unlisted = form("internal").send_to(&world).await;
+    assert_ne!(unlisted.status(), 302, "to the gateway's own sign-in");
+    assert!(world.campaign.requests().is_empty(), "no password reached Campaign");
+    assert!(!logs::say(PASSWORD));
+    world.stop().await;
+}

@@ -1,0 +1,70 @@
+//! `/nl/jsp/logon.jsp` with the login and the password of a native account that is listed: Campaign checks the password, and the browser
+//! gets a ticket of the gateway in the place of Campaign's cookie.
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, header, request};
+use http_body_util::Full;
+
+use super::call::Call;
+use super::rejection::Rejection;
+use super::upstream_request;
+use crate::auth::NativeSession;
+use crate::policy::campaign_sign_in::login_of;
+use crate::policy::campaign_tokens::TokenPair;
+use crate::policy::cookies::CAMPAIGN_COOKIE;
+use crate::policy::origin::{Source, source};
+use crate::proxy::{Body, GivenToken, Proxy, SentBy};
+use crate::telemetry::audit;
+
+/// The login in this form, if its account may sign in from the client's address.
+pub fn login(call: Call<'_>, head: &request::Parts, form: &Bytes) -> Option<String> {
+    let campaign = &call.site.instance.campaign;
+    if campaign.native_accounts.is_empty() || head.method != Method::POST {
+        return None;
+    }
+    let login = login_of(head.uri.path(), head.uri.query().unwrap_or_default(), form)?;
+    let client = call.context.client_address(&head.headers);
+    campaign.allows_native(&login, client, head.uri.path()).then_some(login)
+}
+
+/// Forwards the form, and exchanges the session that Campaign opens for a ticket.
+///
+/// # Errors
+/// When a page of another origin sent the form, and when Campaign does not answer.
+pub async fn forward(
+    call: Call<'_>,
+    proxy: &Proxy,
+    (head, form): (&request::Parts, Bytes),
+    host: &HeaderValue,
+    login: String,
+) -> Result<Response<Body>, Rejection> {
+    // Nobody is signed in as somebody else by a page of another site.
+    if source(&head.headers, &[&call.site.auth.origin]) == Source::OtherOrigin {
+        return Err(Rejection::ForeignOrigin);
+    }
+    let upstream = upstream_request::head(call, head, host, None);
+    let sent_by = SentBy::person(None);
+    let forwarded = proxy.forward(upstream, Full::new(form), None, || None, sent_by).await?;
+    let mut response = forwarded.response;
+    let given = response.extensions_mut().remove::<GivenToken>();
+    let (peer, signed_in) = (call.context.peer_text(), given.is_some());
+    audit::native_logon(call.context.id, &peer, &login, signed_in);
+    let ticket = given.and_then(|GivenToken(session)| {
+        // Campaign's pages carry the security token themselves.
+        let tokens = TokenPair { session, security: String::new().into() };
+        call.site.auth.native_ticket(&NativeSession { login, tokens })
+    });
+    if let Some(cookie) = ticket.and_then(|ticket| cookie(&ticket)) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// The ticket in Campaign's cookie. It ends with the browser, and at Campaign.
+fn cookie(ticket: &TokenPair) -> Option<HeaderValue> {
+    let ticket = secrecy::ExposeSecret::expose_secret(&ticket.session);
+    let text = format!("{CAMPAIGN_COOKIE}={ticket}; Path=/; Secure; HttpOnly; SameSite=Lax");
+    let mut cookie = HeaderValue::try_from(text).ok()?;
+    cookie.set_sensitive(true);
+    Some(cookie)
+}
