@@ -15,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 mod handler;
 mod snapshot;
+mod technical;
+
+pub(crate) use technical::{TechnicalCaller, Unavailable};
 
 use crate::admin::{self, Admin};
 use crate::auth::{self, Authenticator};
@@ -115,6 +118,8 @@ impl Gateway {
         control.spawn(rotate(auth.clone()));
         control.spawn(auth::keep_checking(auth.clone(), config.session.recheck_groups));
         control.spawn(auth::keep_service_accounts(auth.clone()));
+        let services = auth.services.clone();
+        control.spawn(technical::keep_campaign_groups(config.clone(), clock.clone(), services));
         upstreams.watch(&mut control);
         let sessions = auth.services.sessions.clone();
         control.spawn(async move { sessions.maintain().await });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -57,6 +58,7 @@ pub(super) fn services(
         attempts: Attempts::default(),
         guesses: Guesses::default(),
         foreign_tokens: ForeignTokenUses::default(),
+        campaign_groups: ArcSwapOption::empty(),
         service_accounts: ServiceAccounts::default(),
         tasks: Tasks::new(Handle::current()),
         clock: clock.clone(),

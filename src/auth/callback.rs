@@ -243,7 +243,9 @@ impl Callback<'_> {
         }
         let identity = &session.data.identity;
         let peer = self.request.peer.to_string();
-        audit::login(id, &peer, identity.subject(), &identity.groups, &session.sid);
+        let missing = auth.services.groups_not_in_campaign(&identity.groups);
+        let groups = audit::Groups { mapped: &identity.groups, not_in_campaign: missing.as_deref() };
+        audit::login(id, &peer, identity.subject(), groups, &session.sid);
         Ok(if restarting {
             LoginOutcome::CampaignRestarting(session, to)
         } else {

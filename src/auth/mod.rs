@@ -27,9 +27,11 @@ mod soap_ticket;
 mod tasks;
 mod token_refresh;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use http::HeaderMap;
 
 use crate::campaign::CampaignClient;
@@ -80,6 +82,8 @@ pub struct Services {
     pub foreign_tokens: ForeignTokenUses,
     /// Verified tokens of technical accounts.
     pub service_accounts: ServiceAccounts,
+    /// The names of Campaign's operator groups, when a technical account can read them.
+    pub campaign_groups: ArcSwapOption<BTreeSet<String>>,
     /// Work that must not stop when a client goes away.
     pub tasks: Tasks,
     /// The clock.
@@ -107,6 +111,15 @@ pub struct Authenticator {
     pub absolute_timeout: Duration,
     /// What outlives this configuration.
     pub services: Arc<Services>,
+}
+
+impl Services {
+    /// Which of these groups Campaign does not have; `None` when its groups are not known.
+    fn groups_not_in_campaign(&self, groups: &[String]) -> Option<Vec<String>> {
+        let known = self.campaign_groups.load();
+        let known = known.as_ref()?;
+        Some(groups.iter().filter(|group| !known.contains(*group)).cloned().collect())
+    }
 }
 
 impl Authenticator {

@@ -9,8 +9,8 @@ use clap::Args;
 use super::check::seen::Seen;
 use super::config_file::{ConfigFile, print_errors};
 use super::output::{Paint, err, out, paint, visible, width};
-use super::technical::TechnicalCaller;
 use super::{STOPS_LOGINS, UNUSABLE};
+use crate::app::TechnicalCaller;
 use crate::clock::Clock;
 use crate::config::Config;
 

@@ -11,7 +11,6 @@ mod mask;
 mod output;
 mod serve;
 mod sessions;
-mod technical;
 
 use std::process::ExitCode;
 

@@ -18,10 +18,20 @@ pub struct Who<'a> {
     pub organization: &'a str,
 }
 
+/// The groups of a person at sign-in.
+#[derive(Clone, Copy, Debug)]
+pub struct Groups<'a> {
+    /// The Campaign groups that the association mask gives.
+    pub mapped: &'a [String],
+    /// Those that Campaign does not have; `None` when its groups are not known.
+    pub not_in_campaign: Option<&'a [String]>,
+}
+
 /// A person signed in.
-pub fn login(request: RequestId, peer: &str, who: Who<'_>, groups: &[String], sid: &str) {
+pub fn login(request: RequestId, peer: &str, who: Who<'_>, groups: Groups<'_>, sid: &str) {
     let Who { user, email, organization } = who;
-    tracing::info!(target: TARGET, event = "login", %request, peer, user, email, organization, groups = %json!(groups), sid, "signed in");
+    let missing = groups.not_in_campaign.map(|groups| json!(groups).to_string());
+    tracing::info!(target: TARGET, event = "login", %request, peer, user, email, organization, groups = %json!(groups.mapped), groups_not_in_campaign = missing, sid, "signed in");
 }
 
 /// What IMS reported about a person who was refused.

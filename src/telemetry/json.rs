@@ -132,7 +132,9 @@ mod tests {
         let lines = lines(|| {
             let seen = Seen { organizations: &organizations, names: &names, near: &near, too_many: None };
             audit::refusal(RequestId::random(), "127.0.0.1", who, "no group", seen);
-            audit::login(RequestId::random(), "127.0.0.1", who, &["a,b".to_owned(), "ü".to_owned()], "sid");
+            let groups =
+                audit::Groups { mapped: &["a,b".to_owned(), "ü".to_owned()], not_in_campaign: None };
+            audit::login(RequestId::random(), "127.0.0.1", who, groups, "sid");
         });
         assert_eq!(lines[0]["seen"], json!(["Campaign - acme -  x"]));
         assert_eq!(

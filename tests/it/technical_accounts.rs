@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use imsgate::config::AccountSession;
-use imsgate::demo::campaign::LogonRefusal;
+use imsgate::demo::campaign::{LogonRefusal, Recorded};
 use imsgate::demo::faults::Times;
 use imsgate::demo::ims::Endpoint;
 use imsgate::internal::PublicPaths;
@@ -333,5 +333,34 @@ async fn websockets_of_an_account_end_with_its_token() {
     let closed =
         tokio::time::timeout(Duration::from_secs(10), async { while let Ok(Some(_)) = line.next().await {} });
     assert!(closed.await.is_ok(), "the WebSocket is still open");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_audit_line_of_a_login_names_groups_that_campaign_does_not_have() {
+    let with_secret = |account: &mut imsgate::config::TechnicalAccount| {
+        account.client_secret = Some(format!("secret-of-{CLIENT}").into());
+        account.scopes = ["openid", "AdobeID", "read_organizations"].map(str::to_owned).to_vec();
+    };
+    let world = with_account(with_secret)
+        .campaign(|options| options.groups.retain(|group| group != "workflow"))
+        .start()
+        .await;
+    let asks = |request: &Recorded| request.header("soapaction") == Some("xtk:session#Logoff");
+    world.eventually(|| world.campaign.requests().iter().any(&asks)).await;
+    let mut missing = String::new();
+    for _ in 0..50 {
+        let answer = world.browser().sign_in("alice", "/view/home").await;
+        let line = logs::audit(&answer.request_id())
+            .into_iter()
+            .find(|line| line.field("event") == "login")
+            .unwrap();
+        line.field("groups_not_in_campaign").clone_into(&mut missing);
+        if !missing.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(missing, "[\"workflow\"]");
     world.stop().await;
 }

@@ -24,7 +24,7 @@ pub enum PathRule<'a> {
 }
 
 impl PublicPaths {
-    /// Says what [`is_denied`] and [`PublicPaths::is_public`] decide about this path, and why.
+    /// Says what `is_denied` and [`PublicPaths::is_public`] decide about this path, and why.
     pub fn explain(&self, path: &str) -> PathRule<'_> {
         let shown = |reading: &[u8]| String::from_utf8_lossy(reading).into_owned();
         let readings = Readings::of(path);

@@ -1,8 +1,8 @@
 //! With a technical account: what Campaign says about itself, and its external account beside the configuration. Read only.
 
 use super::super::report::Item;
+use crate::app::{TechnicalCaller, Unavailable};
 use crate::cli::groups::Comparison;
-use crate::cli::technical::{TechnicalCaller, Unavailable};
 use crate::clock::Clock;
 use crate::config::{Config, Places};
 

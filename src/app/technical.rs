@@ -1,4 +1,5 @@
-//! A technical account of the configuration, for commands that read from Campaign: its token, one session, and queries.
+//! A technical account of the configuration, to read from Campaign: its token, one session, and queries. For commands, and for the names of
+//! Campaign's groups in the audit trail.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::auth::Services;
 use crate::campaign::{ServerFacts, fault, logon_answer, query};
 use crate::clock::Clock;
 use crate::config::{AccountSession, Config, Instance, SessionMode, TechnicalAccount};
@@ -18,7 +20,7 @@ use crate::policy::client_kind::SOAP_ROUTER;
 
 /// Why nothing could be read.
 #[derive(Debug)]
-pub(super) enum Unavailable {
+pub(crate) enum Unavailable {
     /// No account of the configuration has a secret.
     NoAccount,
     /// IMS or Campaign refused.
@@ -27,7 +29,7 @@ pub(super) enum Unavailable {
 
 impl Unavailable {
     /// The reason, for people.
-    pub(super) fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         match self {
             Self::NoAccount => "it needs a technical account with a secret".to_owned(),
             Self::Failed(reason) => reason.clone(),
@@ -35,7 +37,7 @@ impl Unavailable {
     }
 
     /// What makes it available.
-    pub(super) fn fix(&self) -> &'static str {
+    pub(crate) fn fix(&self) -> &'static str {
         match self {
             Self::NoAccount => "add [[campaign.technical_account]] with client_id and client_secret_file",
             Self::Failed(_) => {
@@ -46,12 +48,12 @@ impl Unavailable {
 }
 
 /// A technical account that Campaign has accepted.
-pub(super) struct TechnicalCaller {
-    pub(super) client_id: String,
+pub(crate) struct TechnicalCaller {
+    pub(crate) client_id: String,
     /// What Campaign said about itself.
-    pub(super) facts: ServerFacts,
+    pub(crate) facts: ServerFacts,
     /// Whether the session cookie has `Secure`; `None` without a session.
-    pub(super) is_secure: Option<bool>,
+    pub(crate) is_secure: Option<bool>,
     endpoint: Endpoint,
     origin: String,
     proof: Proof,
@@ -68,7 +70,7 @@ enum Proof {
 
 impl TechnicalCaller {
     /// Gets a token and shows it to Campaign.
-    pub(super) async fn connect(config: &Config, clock: &Clock) -> Result<Self, Unavailable> {
+    pub(crate) async fn connect(config: &Config, clock: &Clock) -> Result<Self, Unavailable> {
         let instance = &config.instance;
         let mut accounts = instance.campaign.technical_accounts.iter();
         let with_secret = accounts.find_map(|account| Some((account, account.client_secret.clone()?)));
@@ -76,7 +78,7 @@ impl TechnicalCaller {
         let failed = |error: &dyn std::fmt::Display| Unavailable::Failed(error.to_string());
         let party = relying_party(instance, account, secret, clock).map_err(|error| failed(&error))?;
         let token = party.client_credentials().await.map_err(|error| failed(&error))?;
-        let endpoints = crate::app::endpoints(&instance.campaign).map_err(|error| failed(&error))?;
+        let endpoints = super::endpoints(&instance.campaign).map_err(|error| failed(&error))?;
         let inner = endpoints.first().ok_or_else(|| failed(&"no upstream is configured"))?;
         let origin = instance.ims.origin();
         let host = origin.split_once("://").map_or("", |(_, host)| host);
@@ -118,7 +120,7 @@ impl TechnicalCaller {
     }
 
     /// The values of these attributes for every record of a schema whose name ends in `element`.
-    pub(super) async fn records(
+    pub(crate) async fn records(
         &self,
         schema: &str,
         element: &str,
@@ -129,18 +131,18 @@ impl TechnicalCaller {
     }
 
     /// The attributes that a schema of this Campaign has.
-    pub(super) async fn attributes(&self, schema: &str) -> Result<BTreeSet<String>, String> {
+    pub(crate) async fn attributes(&self, schema: &str) -> Result<BTreeSet<String>, String> {
         let answer = self.call("xtk:session#GetEntityIfMoreRecent", query::schema_request(schema)).await?;
         query::declared_attributes(answer.body())
     }
 
     /// The IDs of the account's organisations.
-    pub(super) async fn organizations(&self) -> Result<Vec<String>, String> {
+    pub(crate) async fn organizations(&self) -> Result<Vec<String>, String> {
         Ok(self.membership().await?.into_iter().map(|organization| organization.id).collect())
     }
 
     /// The configuration names of the account's organisation that IMS tells this account.
-    pub(super) async fn names(&self) -> Result<BTreeSet<String>, String> {
+    pub(crate) async fn names(&self) -> Result<BTreeSet<String>, String> {
         let own = self.membership().await?.into_iter();
         let own = own.filter(|organization| organization.id == self.organization_id);
         Ok(own.flat_map(|organization| organization.groups).flatten().collect())
@@ -152,7 +154,7 @@ impl TechnicalCaller {
     }
 
     /// Ends the session, if there is one.
-    pub(super) async fn end(self) {
+    pub(crate) async fn end(self) {
         if let Proof::Session { session, .. } = &self.proof {
             let body = query::logoff(session.expose_secret());
             // A session that stays expires by itself.
@@ -190,6 +192,30 @@ impl TechnicalCaller {
     }
 }
 
+/// Keeps the names of Campaign's operator groups up to date, for the audit trail. Runs for ever when an account has a secret.
+pub(super) async fn keep_campaign_groups(config: Config, clock: Clock, services: Arc<Services>) {
+    let accounts = &config.instance.campaign.technical_accounts;
+    if accounts.iter().all(|account| account.client_secret.is_none()) {
+        return;
+    }
+    loop {
+        match campaign_groups(&config, &clock).await {
+            Ok(groups) => services.campaign_groups.store(Some(Arc::new(groups))),
+            Err(reason) => {
+                tracing::debug!(reason, "the groups of Campaign are not known for the audit trail");
+            }
+        }
+        tokio::time::sleep(GROUPS_INTERVAL).await;
+    }
+}
+
+async fn campaign_groups(config: &Config, clock: &Clock) -> Result<BTreeSet<String>, String> {
+    let caller = TechnicalCaller::connect(config, clock).await.map_err(|error| error.reason())?;
+    let names = caller.records("xtk:group", "group", &["name"]).await;
+    caller.end().await;
+    Ok(names?.into_iter().flatten().filter(|name| !name.is_empty()).collect())
+}
+
 /// A client of IMS with the id, secret and scopes of the account.
 fn relying_party(
     instance: &Instance,
@@ -201,9 +227,11 @@ fn relying_party(
     changed.ims.client_id.clone_from(&account.client_id);
     changed.ims.client_secret = secret;
     changed.ims.scopes.clone_from(&account.scopes);
-    let http = HttpClient::new(crate::app::ims_connector(&changed.ims)?, changed.ims.timeout);
+    let http = HttpClient::new(super::ims_connector(&changed.ims)?, changed.ims.timeout);
     Ok(ImsClient::new(Arc::new(changed), http, clock.clone()))
 }
 
+/// How old the names of the groups may be.
+const GROUPS_INTERVAL: Duration = Duration::from_mins(10);
 /// Campaign may be slow to start a session.
 const WAIT: Duration = Duration::from_secs(30);
