@@ -63,6 +63,12 @@ impl Envelope {
     /// [`EnvelopeError::Incomplete`] when more bytes are needed; otherwise see there.
     pub fn read(bytes: &[u8], complete: bool) -> Result<Self, EnvelopeError> {
         let image = ascii_image(bytes)?;
+        if image.trim_start().starts_with(|first: char| first != '<') {
+            // A multipart body with an envelope in it: no client of Campaign sends one, and its tokens would not be seen.
+            let hides_envelope = image.contains(":Envelope") || image.contains("<Envelope");
+            let refused = EnvelopeError::Refused("other text in front of it");
+            return Err(if hides_envelope { refused } else { EnvelopeError::NotSoap });
+        }
         let mut reader = NsReader::from_str(&image);
         reader.config_mut().check_end_names = true;
         let mut position = Position::new(bytes);

@@ -97,6 +97,7 @@ fn what_two_programs_may_read_differently_is_refused() {
     let plain = envelope("", &call("<t/>"));
     assert!(refused(&format!("<!DOCTYPE x [<!ENTITY a 'b'>]>{plain}")));
     assert!(refused(&envelope("", &call("<t>&own;</t>"))));
+    assert!(refused(&format!("--x\r\nContent-Type: text/xml\r\n\r\n{plain}\r\n--x--")));
     assert!(refused(
         &plain
             .replace("</E:Envelope>", "<E:Header><Cookie>__sessiontoken=x</Cookie></E:Header></E:Envelope>")
@@ -114,17 +115,17 @@ fn what_two_programs_may_read_differently_is_refused() {
 
 #[test]
 fn what_is_no_envelope_is_told_apart() {
-    for text in [
-        "",
-        "hello",
-        "<html/>",
-        "{}",
-        "<Envelope>",
-        "<Envelope><Header/></Envelope>",
-        "x<Envelope><Body><a/></Body></Envelope>",
-    ] {
+    for text in
+        ["", "hello", "<html/>", "{}", "<Envelope>", "<Envelope><Header/></Envelope>", "--x\r\n\r\ndata"]
+    {
         assert_eq!(read(text), Err(EnvelopeError::NotSoap), "{text}");
     }
+}
+
+#[test]
+fn a_body_that_is_no_xml_is_told_apart_by_its_beginning() {
+    assert_eq!(Envelope::read(b"0123456789", false), Err(EnvelopeError::NotSoap));
+    assert_eq!(Envelope::read(b" \r\n", false), Err(EnvelopeError::Incomplete));
 }
 
 #[test]
