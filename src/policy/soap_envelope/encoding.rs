@@ -7,7 +7,11 @@ use super::EnvelopeError;
 /// The bytes as text of the same length: each byte outside ASCII becomes a letter, so that positions stay the same. Names and tokens
 /// are ASCII; the decoded text of a parameter comes from the bytes themselves.
 pub(super) fn ascii_image(bytes: &[u8]) -> Result<String, EnvelopeError> {
-    if bytes.contains(&0) || bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+    // UTF-16 and UTF-32, with a mark or without (XML 1.0 appendix F). Elsewhere a zero byte is no XML.
+    let has_mark = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    let beginning = bytes.get(..4).unwrap_or(bytes);
+    let is_xml = beginning.contains(&b'<') || bytes.trim_ascii_start().starts_with(b"<");
+    if has_mark || (is_xml && bytes.contains(&0)) {
         return Err(EnvelopeError::Refused("an encoding other than UTF-8"));
     }
     let (mark, rest) = if bytes.starts_with(BYTE_ORDER_MARK) { (3, &bytes[3..]) } else { (0, bytes) };

@@ -125,6 +125,10 @@ fn what_is_no_envelope_is_told_apart() {
 #[test]
 fn a_body_that_is_no_xml_is_told_apart_by_its_beginning() {
     assert_eq!(Envelope::read(b"0123456789", false), Err(EnvelopeError::NotSoap));
+    assert_eq!(Envelope::read(&[0; 100], false), Err(EnvelopeError::NotSoap));
+    for wide in [&b"\0<\0E"[..], b"<\0E\0", b"\0\0\0<", b"<\0\0\0", b" <E>\0"] {
+        assert!(matches!(Envelope::read(wide, true), Err(EnvelopeError::Refused(_))), "{wide:?}");
+    }
     assert_eq!(Envelope::read(b" \r\n", false), Err(EnvelopeError::Incomplete));
 }
 
