@@ -1,6 +1,6 @@
 //! `xtk:session#Logon` with a login and a password.
 //!
-//! Campaign never gets the console password of a person. Guessing reaches it neither, so it locks nobody.
+//! Campaign never gets the console password of a person. Wrong passwords do not reach Campaign either, so it locks nobody.
 
 use http::{HeaderMap, Response, StatusCode};
 use secrecy::ExposeSecret as _;
@@ -46,7 +46,7 @@ pub async fn respond(
              there, or ask your administrator."
         )),
         Outcome::NoConsole => refused(
-            "XSV-350016 You may not use the client console. Ask your Campaign administrator to allow it, or use Campaign in the browser.",
+            "You may not use the client console. Ask your Campaign administrator to allow it, or use Campaign in the browser.",
         ),
         Outcome::Campaign(error) => campaign_failed(call, &error),
     }))

@@ -241,7 +241,7 @@ impl TokenJudge {
         let found = audit::ForeignToken { account, method: self.method.as_str(), path: &self.path, refused };
         audit::foreign_token(call.context.id, &peer, user.unwrap_or_default(), found);
         call.counters.foreign_token(refused);
-        call.site.auth.services.foreign_tokens.add(call.context.now, call.context.peer.ip, found);
+        call.site.auth.services.foreign_tokens.add(call.context.now, self.client, found);
         if refused { Verdict::Refuse } else { Verdict::Keep }
     }
 }

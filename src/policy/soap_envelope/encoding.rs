@@ -15,8 +15,8 @@ pub(super) fn ascii_image(bytes: &[u8]) -> Result<String, EnvelopeError> {
         return Err(EnvelopeError::Refused("an encoding other than UTF-8"));
     }
     let (mark, rest) = if bytes.starts_with(BYTE_ORDER_MARK) { (3, &bytes[3..]) } else { (0, bytes) };
-    let blank = std::iter::repeat_n(' ', mark);
-    Ok(blank.chain(rest.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { 'x' })).collect())
+    let spaces = std::iter::repeat_n(' ', mark);
+    Ok(spaces.chain(rest.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { 'x' })).collect())
 }
 
 /// Refuses encodings that are not supersets of ASCII.
