@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use ipnet::IpNet;
 
-use crate::telemetry::Limit;
+use crate::config::Limit;
 use crate::wire::fields::{FORWARDED_FOR, header_text};
 use crate::wire::framing::FramingError;
 use crate::wire::request_head::HeaderLines;

@@ -23,6 +23,7 @@ mod service_logon;
 mod service_session;
 mod session_end;
 mod sign_out;
+mod singleflight;
 mod soap_ticket;
 mod tasks;
 mod token_refresh;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::singleflight::{Flight, Singleflight};
 use super::token_refresh::Refresh;
-use crate::session::{Flight, Key, Singleflight};
+use crate::session::Key;
 
 /// Background work on the control runtime. Cloning shares it.
 #[derive(Clone, Debug)]

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::singleflight::Flight;
 use super::{Authenticator, IdentifyError};
 use crate::config::SessionMode;
 use crate::ims::{RefreshedTokens, TokenRefreshError};
-use crate::session::{EndReason, ExchangeError, Flight, LiveSession, RefreshError, Tokens};
+use crate::session::{EndReason, ExchangeError, LiveSession, RefreshError, Tokens};
 use crate::telemetry::RequestId;
 use crate::unix_time::UnixTime;
 

@@ -108,10 +108,10 @@ pub enum TokenAuth {
 /// `[experience_cloud]`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct ExperienceCloud {
-    /// Address of the Experience Cloud server. No effect in this version.
+    /// Experience Cloud server of the external account. `imsgate check` compares it with Campaign.
     #[schemars(with = "formats::ServerUrl", extend("default" = "https://marketing.adobe.com"))]
     pub server: Url,
-    /// Name of the tenant. No effect in this version.
+    /// Tenant of the external account. `imsgate check` compares it with Campaign.
     #[schemars(extend("default" = ""))]
     pub tenant: String,
 }

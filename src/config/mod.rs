@@ -14,6 +14,7 @@ mod env;
 mod finding;
 mod formats;
 mod ims;
+mod limit;
 mod limits;
 mod listen;
 mod load;
@@ -46,6 +47,7 @@ pub use campaign::{
 };
 pub use finding::{ConfigErrors, Finding, Level, Look, Warnings};
 pub use ims::{ExperienceCloud, Ims, TokenAuth};
+pub use limit::Limit;
 pub use limits::{Limits, Rate};
 pub use listen::Listen;
 #[cfg(feature = "demo")]

@@ -22,7 +22,7 @@ use super::table_path;
 pub(super) struct Sections {
     /// The external account, field by field.
     pub ims: Ims,
-    /// The Experience Cloud part of the external account. No effect in this version.
+    /// The Experience Cloud part of the external account.
     pub experience_cloud: ExperienceCloud,
     /// The Campaign server behind the gateway.
     pub campaign: Campaign,

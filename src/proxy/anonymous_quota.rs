@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::config::Limit;
 use crate::net::AddressGroup;
 use crate::policy::shares::{ShareLimits, UsedUp};
-use crate::telemetry::Limit;
 
 /// Who makes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

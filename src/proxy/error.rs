@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::http1::WireError;
 use super::upload_error::UploadError;
+use crate::config::Limit;
 use crate::http_client::chain;
-use crate::telemetry::Limit;
 
 /// Why there is no response of Campaign.
 #[derive(Debug, thiserror::Error)]

@@ -11,9 +11,10 @@ use super::outgoing::Outgoing;
 use super::pool_state::PoolState;
 use super::pooled_connection::{PooledConnection, Timeouts};
 use super::upstreams::{PoolSettings, Upstream};
+use crate::config::Limit;
 use crate::http_client::{Endpoint, chain};
 use crate::net::AddressGroup;
-use crate::telemetry::{Counters, Limit};
+use crate::telemetry::Counters;
 use crate::wire::response::ResponseHead;
 
 /// One worker's connections to one server.

@@ -16,8 +16,8 @@ use super::outgoing::Outgoing;
 use super::pool_state::PoolState;
 use super::upload::Upload;
 use super::upload_error::UploadError;
+use crate::config::Limit;
 use crate::http_client::DialedStream;
-use crate::telemetry::Limit;
 use crate::wire::response::{Framing, ResponseHead};
 
 /// A slot of the pool and its connection. Dropping it closes the connection and frees the slot.

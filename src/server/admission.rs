@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::config::Limits;
+use crate::config::{Limit, Limits};
 use crate::net::AddressGroup;
-use crate::telemetry::{Counters, Limit};
+use crate::telemetry::Counters;
 
 /// Counts the connections of the process.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use super::handler::Handler;
 use super::http::{http1, http2};
 use super::proxy_header;
 use super::worker_state::WorkerState;
+use crate::config::Limit;
 use crate::peer::Peer;
-use crate::telemetry::Limit;
 
 /// Serves one connection to its end. `over` is a limit that it exceeds: each of its requests is refused with it.
 pub async fn serve<H: Handler>(

@@ -25,9 +25,10 @@ use super::http2_streams::StreamExecutor;
 use super::linger::linger;
 use super::memory::copy_values;
 use super::worker_state::WorkerState;
+use crate::config::Limit;
 use crate::peer::{Peer, TunnelGuard};
 use crate::policy::windows::Windows;
-use crate::telemetry::{Counters, Limit};
+use crate::telemetry::Counters;
 
 /// Serves HTTP/1.1. An idle connection keeps only its TLS state: hyper's buffers are dropped, and made again when the client sends.
 pub async fn http1<H: Handler>(

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 
+use crate::config::Limit;
 use crate::policy::buffers::{BufferLimits, Full};
-use crate::telemetry::{Counters, Limit};
+use crate::telemetry::Counters;
 
 /// The limits of one worker, and its counters.
 #[derive(Debug)]

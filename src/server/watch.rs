@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::activity::{Activity, Command};
 use super::http2_streams::StallLimits;
 use super::unread_bytes::WorkerBuffers;
-use crate::config::Limits;
+use crate::config::{Limit, Limits};
 use crate::policy::min_rate::Pace;
-use crate::telemetry::{Counters, Limit};
+use crate::telemetry::Counters;
 
 /// All connections of one worker.
 #[derive(Debug)]

@@ -21,7 +21,6 @@ mod redis;
 mod refresh;
 mod registry;
 mod saved_forms;
-mod singleflight;
 mod store;
 mod upkeep;
 mod vault;
@@ -51,7 +50,6 @@ pub use open::{StoreStartError, open};
 pub use operate::Listed;
 pub use refresh::{ExchangeError, RefreshError};
 pub use saved_forms::{FormId, FormSlot, SavedForm, SavedForms};
-pub use singleflight::{Flight, Singleflight};
 pub use store::Cursor;
 use store::RecordStore;
 

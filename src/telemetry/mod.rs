@@ -10,7 +10,6 @@ mod foreign_tokens;
 mod human;
 mod ims_usage;
 mod json;
-mod limit;
 mod log_file;
 mod metrics;
 mod request_id;
@@ -27,7 +26,6 @@ use tracing_subscriber::{Registry, fmt};
 pub use access::{AccessLog, Line};
 pub use foreign_tokens::ForeignTokenUses;
 pub use ims_usage::ImsUsage;
-pub use limit::Limit;
 pub use metrics::{BearerResult, Counters, Lookup, Metrics, Trouble};
 pub use request_id::RequestId;
 

@@ -11,12 +11,13 @@ use super::call::Call;
 use super::responses::{METHODS, json_response, soap_response, soap_session_expired};
 use crate::auth::IdentifyError;
 use crate::campaign::soap_fault;
+use crate::config::Limit;
 use crate::pages::{Problem, Text};
 use crate::policy::path::PathError;
 use crate::policy::soap_envelope::EnvelopeError;
 use crate::proxy::ProxyError;
 use crate::session::StoreError;
-use crate::telemetry::{Counters, Limit, Trouble};
+use crate::telemetry::{Counters, Trouble};
 use crate::wire::framing::FramingError;
 
 /// Why a request is not forwarded.

@@ -30,6 +30,7 @@ async fn a_fitting_external_account_is_proved_field_by_field_and_the_session_end
         "campaign.external_account.association_mask",
         "campaign.external_account.scope",
         "campaign.external_account.callback_server",
+        "campaign.external_account.server",
         "campaign.external_account.tenant",
         "campaign.external_account.client_id",
         "campaign.groups",
@@ -53,6 +54,7 @@ async fn a_wrong_organisation_is_an_error_and_other_differences_are_warnings() {
         account.scope = "openid,AdobeID".to_owned();
         account.callback_server = "https://campaign.example.com/".to_owned();
         account.tenant = "other".to_owned();
+        account.server = "https://experience.adobe.com".to_owned();
     }))
     .await;
     let findings = world.findings(&[]).await;
@@ -62,6 +64,7 @@ async fn a_wrong_organisation_is_an_error_and_other_differences_are_warnings() {
         ("scope", "warning", "openid,AdobeID"),
         ("callback_server", "warning", "https://campaign.example.com/"),
         ("tenant", "warning", "other"),
+        ("server", "warning", "https://experience.adobe.com"),
     ] {
         let id = format!("campaign.external_account.{field}");
         let finding = findings.iter().find(|finding| finding.id() == id).unwrap();

@@ -67,7 +67,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("peer", &["telemetry", "wire"]),
+    ("peer", &["config", "wire"]),
     ("server", &["config", "files", "net", "peer", "policy", "telemetry", "wire"]),
     ("admin", &["auth", "proxy", "session", "telemetry", "web"]),
     // The simulators share only the clock with the gateway, or a mistake would be made on both sides.

@@ -28,6 +28,8 @@ pub struct ExternalAccount {
     pub callback_server: String,
     /// Tenant.
     pub tenant: String,
+    /// Experience Cloud server.
+    pub server: String,
 }
 
 impl Default for ExternalAccount {
@@ -43,13 +45,14 @@ impl Default for ExternalAccount {
             mask: format!("Campaign - {TENANT} - (.*)"),
             callback_server: "https://localhost:8443".to_owned(),
             tenant: TENANT.to_owned(),
+            server: "https://marketing.adobe.com".to_owned(),
         }
     }
 }
 
 impl ExternalAccount {
     /// Attributes as the schema `nms:extAccount` names them.
-    fn attributes(&self) -> [(&'static str, &str); 11] {
+    fn attributes(&self) -> [(&'static str, &str); 12] {
         [
             ("name", &self.name),
             ("label", "Adobe Experience Cloud (MAC)"),
@@ -61,6 +64,7 @@ impl ExternalAccount {
             ("imsRightsMask", &self.mask),
             ("callbackServer", &self.callback_server),
             ("tenant", &self.tenant),
+            ("server", &self.server),
             ("type", "13"),
         ]
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use http::StatusCode;
 
-use crate::telemetry::Limit;
+use crate::config::Limit;
 
 /// One worker's counters; only that worker's thread may add to them.
 #[derive(Debug)]

@@ -54,7 +54,7 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::telemetry::Limit;
+    use crate::config::Limit;
 
     #[test]
     fn counters_of_all_workers_are_added() {

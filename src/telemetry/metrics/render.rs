@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Metrics;
 use super::counters::{BearerResult, Lookup, Trouble};
-use crate::telemetry::Limit;
+use crate::config::Limit;
 
 impl Metrics {
     /// All metrics in the Prometheus text format 0.0.4.

@@ -208,7 +208,8 @@ impl ExternalAccount<'_> {
     fn compare(&self, config: &Config, places: &Places) -> Vec<Item> {
         let ims = &config.instance.ims;
         let same_text = |ours: &str, theirs: &str| ours == theirs;
-        let rows: [Row<'_>; 6] = [
+        let experience_cloud = &config.instance.experience_cloud;
+        let rows: [Row<'_>; 7] = [
             ("ims.organization_id", "organization_id", "imsOrgId", ims.organization_id.clone(), same_text),
             (
                 "ims.association_mask",
@@ -219,13 +220,8 @@ impl ExternalAccount<'_> {
             ),
             ("ims.scope", "scope", "userScope", ims.scopes.join(","), same_scopes),
             ("ims.callback_server", "callback_server", "callbackServer", ims.origin(), same_origin),
-            (
-                "experience_cloud.tenant",
-                "tenant",
-                "tenant",
-                config.instance.experience_cloud.tenant.clone(),
-                same_text,
-            ),
+            ("experience_cloud.server", "server", "server", experience_cloud.server.to_string(), same_origin),
+            ("experience_cloud.tenant", "tenant", "tenant", experience_cloud.tenant.clone(), same_text),
             ("ims.client_id", "client_id", self.client_field(), ims.client_id.clone(), same_text),
         ];
         let mut items = Vec::new();
@@ -240,8 +236,12 @@ impl ExternalAccount<'_> {
             } else {
                 let message = format!("`{ours}` here, but `{theirs}` in Campaign's external account");
                 let fix = "make both the same: Campaign maps groups by its own external account";
-                let item = if key == "ims.organization_id" { Item::error } else { Item::warning };
-                item_of(item, places, key, message, fix).named(&id)
+                if key == "ims.organization_id" {
+                    Item::error(places, key, message, fix)
+                } else {
+                    Item::warning(places, key, message, fix)
+                }
+                .named(&id)
             });
         }
         items
@@ -251,17 +251,6 @@ impl ExternalAccount<'_> {
     fn client_field(&self) -> &'static str {
         if self.field("clientId").is_empty() { "account" } else { "clientId" }
     }
-}
-
-/// Makes an error or a warning.
-fn item_of(
-    make: fn(&Places, &str, String, String) -> Item,
-    places: &Places,
-    key: &str,
-    message: String,
-    fix: &str,
-) -> Item {
-    make(places, key, message, fix.to_owned())
 }
 
 fn same_scopes(ours: &str, theirs: &str) -> bool {
@@ -310,13 +299,14 @@ const FIX_RIGHTS: &str =
     "give the operator of the technical account the right to read external accounts and groups";
 /// Internal names of the built-in account.
 const NAMES: [&str; 2] = ["Adobe_Marketing_Cloud", "Adobe_Experience_Cloud"];
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "name",
     "active",
     "imsOrgId",
     "imsRightsMask",
     "userScope",
     "callbackServer",
+    "server",
     "tenant",
     "clientId",
     "account",

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::Key;
+use crate::session::Key;
 
 /// Work in progress, by session. Clones share it.
 #[derive(Clone)]
