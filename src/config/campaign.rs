@@ -12,6 +12,7 @@ use super::native_account::NativeAccount;
 use super::technical_account::TechnicalAccount;
 use super::upstream::{Upstream, UpstreamEntry};
 use crate::policy::account_limits;
+use crate::policy::decision::SiteRules;
 use crate::policy::public::{DEFAULT_CAMPAIGN, PublicPaths};
 use crate::policy::shares::ShareLimits;
 
@@ -259,6 +260,20 @@ impl Campaign {
         self.native_accounts
             .iter()
             .any(|account| account.login == login && fits(&account.networks, &account.paths))
+    }
+}
+
+impl SiteRules for Campaign {
+    fn public_paths(&self) -> &PublicPaths {
+        &self.public_paths
+    }
+
+    fn refuses_foreign_tokens(&self) -> bool {
+        self.foreign_tokens == ForeignTokens::Refuse
+    }
+
+    fn allows_native(&self, login: &str, client: IpAddr, path: &str) -> bool {
+        self.allows_native(login, client, path)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod client_kind;
 pub mod cookies;
 pub mod cors;
 pub mod credentials;
+pub mod decision;
 pub mod email;
 pub mod forwardable;
 pub mod forwarded_headers;

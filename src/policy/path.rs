@@ -16,7 +16,7 @@ pub struct CanonicalPath<'a> {
 }
 
 /// Why a path is refused with status 400.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum PathError {
     /// The path is `*`, an authority or empty.
     #[error("the path must start with a slash")]

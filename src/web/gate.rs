@@ -26,10 +26,9 @@ use crate::auth::Purpose;
 use crate::clock::Clock;
 use crate::config::Limit;
 use crate::peer::Peer;
-use crate::policy::campaign_sign_in::is_sign_in;
 use crate::policy::client_kind::is_soap_router;
+use crate::policy::decision::{self, Route, is_refused_method};
 use crate::policy::path::{CanonicalPath, PathError};
-use crate::policy::public;
 use crate::proxy::{Body, ClientBody, Proxy, is_websocket};
 use crate::telemetry::{AccessLog, Counters, Line, RequestId};
 use crate::wire::fields::{REQUEST_ID, hops_left};
@@ -140,7 +139,7 @@ impl Gate {
 
         let is_connect = *request.method() == Method::CONNECT;
         let websocket = (context.has.upgrade || is_connect) && is_websocket(&request);
-        if *request.method() == Method::TRACE || (is_connect && !websocket) {
+        if is_refused_method(request.method(), websocket) {
             return Err((Rejection::Method, false));
         }
 
@@ -152,22 +151,22 @@ impl Gate {
         }
 
         // 2. The gateway's own addresses.
-        if path.as_str() == "/ims" || path.as_str().starts_with("/ims/") {
+        let route = Route::of(&path);
+        if route == Route::Gateway {
             return Box::pin(self.route(with_host(request, host.as_ref()), call)).await.map_err(anonymous);
         }
         // Nothing below is a probe.
         let host = host.ok_or((Rejection::Host, false))?;
 
         // 3. Paths that are closed to everybody; paths that are public; all others need a session.
-        if public::is_denied(path.as_str()) {
+        if route == Route::Closed {
             return Err((Rejection::Denied, false));
         }
-        if is_sign_in(path.as_str()) {
+        if route == Route::SignIn {
             let request = with_host(request, Some(&host));
             return Box::pin(campaign_sign_in::respond(call, proxy, request, &host)).await;
         }
-        let is_public =
-            || !path.is_ambiguous() && site.instance.campaign.public_paths.is_public(path.as_str());
+        let is_public = || decision::is_public(&path, &site.instance.campaign.public_paths);
         if let Some(preflight) = cors::preflight(site, &request) {
             return Ok(preflight.map(Body::from));
         }

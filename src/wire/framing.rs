@@ -3,7 +3,7 @@
 use http::{HeaderMap, Uri, header};
 
 /// Why a request is refused because of its head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum FramingError {
     /// The head exceeds `HeadLimits` (RFC 6585 §5).
     #[error("the head of the request is too long")]

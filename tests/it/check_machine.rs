@@ -121,6 +121,8 @@ async fn check_path_says_what_the_gateway_does() {
         "/ims/signed-out",
         "//r//test",
         "/webApp/APP1",
+        "/nl/jsp/logon.jsp?target=/view/home",
+        "/r/test?__sessiontoken=admin/x",
     ] {
         let (code, said, _) = world.run(&["check", "--json", "--path", path, "imsgate.toml"]).await;
         assert_eq!(code, Some(0), "{said}");
@@ -128,9 +130,10 @@ async fn check_path_says_what_the_gateway_does() {
         gateway.campaign.forget_requests();
         let answer = browser.get(path).await;
         let expected = match answer.status.as_u16() {
-            _ if path.starts_with("/ims/") => "gateway",
+            _ if path.starts_with("/ims/") || path.contains("logon.jsp") => "gateway",
             _ if !gateway.campaign.requests().is_empty() => "public",
             400 => "refused",
+            403 if path.contains("__sessiontoken") => "refused",
             403 => "closed",
             _ => "signed-in",
         };

@@ -76,7 +76,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
         }
     };
     if let Some(path) = &args.path {
-        let decision = Decision::of(path, &loaded.config.instance.campaign.public_paths);
+        let decision = Decision::of(path, &loaded.config.instance.campaign, loaded.config.limits.head_bytes);
         output::out(&if args.json { decision.json() } else { decision.text() });
         return ExitCode::SUCCESS;
     }

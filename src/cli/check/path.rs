@@ -1,10 +1,10 @@
 //! `imsgate check --path`: what the gateway does with a path, and by which rule. It asks the functions that the gateway itself uses.
 
+use http::Method;
 use serde::Serialize;
 
 use crate::cli::output::visible;
-use crate::policy::path::CanonicalPath;
-use crate::policy::public::{PathRule, PublicPaths};
+use crate::policy::decision::{Access, Asked, AskedHost, SiteRules, explain};
 
 /// What happens to a request without a session.
 #[derive(Debug, Serialize)]
@@ -16,40 +16,16 @@ pub(super) struct Decision {
     rule: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Access {
-    /// Everybody gets it.
-    Public,
-    /// Nobody gets it.
-    Closed,
-    /// People who are signed in get it.
-    SignedIn,
-    /// The gateway answers it itself.
-    Gateway,
-    /// Refused with status 400.
-    Refused,
-}
-
 impl Decision {
     /// The decision about an address: a path, with or without a query, or a whole URL.
-    pub(super) fn of(address: &str, public: &PublicPaths) -> Self {
-        let path = without_origin(address);
-        let path = path.split(['?', '#']).next().unwrap_or_default();
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        let canonical = match CanonicalPath::parse(&path) {
-            Ok(canonical) => canonical,
-            Err(error) => {
-                return Self { rule: format!("{error}: status 400"), access: Access::Refused, path };
-            }
-        };
-        let text = canonical.as_str();
-        let (access, rule) = if text == "/ims" || text.starts_with("/ims/") {
-            (Access::Gateway, "addresses below /ims/ belong to the gateway".to_owned())
-        } else {
-            explained(&public.explain(text))
-        };
-        Self { path: text.to_owned(), access, rule }
+    pub(super) fn of(address: &str, rules: &impl SiteRules, longest_head: usize) -> Self {
+        let target = without_origin(address);
+        let target = target.split('#').next().unwrap_or_default();
+        let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
+        let asked = Asked { method: &Method::GET, target: &target, host: AskedHost::Served, client: None };
+        let explained = explain(&asked, rules, longest_head);
+        let (access, rule) = (explained.access(), explained.rule.to_string());
+        Self { path: explained.path, access, rule }
     }
 
     /// One line for the decision, one for the rule.
@@ -59,7 +35,8 @@ impl Decision {
             Access::Closed => "closed: nobody gets it, signed in or not",
             Access::SignedIn => "signed-in: people sign in first",
             Access::Gateway => "gateway: it never reaches Campaign",
-            Access::Refused => "refused: two programs could read it differently",
+            Access::Account => "account: a program sends it with a login of Campaign",
+            Access::Refused => "refused, whoever sends it",
         };
         format!("{}  {access}\n    rule: {}\n", visible(&self.path), visible(&self.rule))
     }
@@ -67,37 +44,6 @@ impl Decision {
     /// As JSON with a final line break.
     pub(super) fn json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
-    }
-}
-
-fn explained(rule: &PathRule<'_>) -> (Access, String) {
-    let reads = |pattern: &str, reading: &str| {
-        format!(
-            "`{pattern}` of campaign.public_paths matches, but some program may read `{reading}`, which no pattern matches"
-        )
-    };
-    match rule {
-        PathRule::Denied(reading) => (
-            Access::Closed,
-            format!("*ooconv.jsp* and /res/*.jsp* are always denied, and some program may read `{reading}`"),
-        ),
-        PathRule::Public(pattern) => {
-            (Access::Public, format!("`{pattern}` of campaign.public_paths matches"))
-        }
-        PathRule::NoPattern => (Access::SignedIn, "no pattern of campaign.public_paths matches".to_owned()),
-        PathRule::Reading(pattern, reading) => (Access::SignedIn, reads(pattern, reading)),
-        PathRule::Ambiguous(pattern) => (
-            Access::SignedIn,
-            format!(
-                "`{pattern}` of campaign.public_paths matches, but the path has parameters or is encoded twice"
-            ),
-        ),
-        PathRule::TooManyReadings(pattern) => (
-            Access::SignedIn,
-            format!(
-                "`{pattern}` of campaign.public_paths matches, but programs may read the path in too many ways"
-            ),
-        ),
     }
 }
 
@@ -112,14 +58,33 @@ fn without_origin(address: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
+    use crate::policy::public::PublicPaths;
+
+    struct Rules(PublicPaths);
+
+    impl SiteRules for Rules {
+        fn public_paths(&self) -> &PublicPaths {
+            &self.0
+        }
+
+        fn refuses_foreign_tokens(&self) -> bool {
+            true
+        }
+
+        fn allows_native(&self, _: &str, _: IpAddr, _: &str) -> bool {
+            false
+        }
+    }
 
     #[test]
     fn a_query_or_an_origin_does_not_change_the_decision() {
-        let public = PublicPaths::default_campaign();
+        let rules = Rules(PublicPaths::default_campaign());
         for address in ["/nl/jsp/m.jsp?id=1", "nl/jsp/m.jsp", "https://campaign.example.com/nl/jsp/m.jsp?x#y"]
         {
-            let decision = Decision::of(address, &public);
+            let decision = Decision::of(address, &rules, 1000);
             assert_eq!((decision.access, &*decision.path), (Access::Public, "/nl/jsp/m.jsp"), "{address}");
             assert!(decision.text().contains("rule: `/nl/jsp/m.jsp` of campaign.public_paths"));
         }
@@ -128,11 +93,13 @@ mod tests {
             ("/view/home", Access::SignedIn),
             ("/res/a.jsp", Access::Closed),
             ("/r/../x", Access::Refused),
+            ("/r/x?__sessiontoken=admin/x", Access::Refused),
+            ("/nl/jsp/logon.jsp?target=/view/home", Access::Gateway),
             ("/r/x;y", Access::SignedIn),
             ("//r//x", Access::Public),
         ] {
-            assert_eq!(Decision::of(address, &public).access, access, "{address}");
+            assert_eq!(Decision::of(address, &rules, 1000).access, access, "{address}");
         }
-        assert!(Decision::of("/view/home", &public).json().contains("\"access\": \"signed-in\""));
+        assert!(Decision::of("/view/home", &rules, 1000).json().contains("\"access\": \"signed-in\""));
     }
 }

@@ -27,8 +27,8 @@ impl PublicPaths {
     /// Says what `is_denied` and [`PublicPaths::is_public`] decide about this path, and why.
     pub fn explain(&self, path: &str) -> PathRule<'_> {
         let shown = |reading: &[u8]| String::from_utf8_lossy(reading).into_owned();
-        let readings = Readings::of(path);
         if is_denied(path) {
+            let readings = Readings::of(path);
             let reading = readings.find(is_denied_reading).unwrap_or(path.as_bytes());
             return PathRule::Denied(shown(reading));
         }
@@ -45,6 +45,7 @@ impl PublicPaths {
         if !CanonicalPath::parse(path).is_ok_and(|path| path.is_unchanged() && !path.is_ambiguous()) {
             return PathRule::Ambiguous(pattern);
         }
+        let readings = Readings::of(path);
         match readings.find(|reading| !self.matches(reading)) {
             Some(reading) => PathRule::Reading(pattern, shown(reading)),
             None if readings.all(|_| true) => PathRule::Public(pattern),
