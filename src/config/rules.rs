@@ -80,10 +80,6 @@ fn ims(tree: &mut Tree) {
 
 fn upstreams(tree: &mut Tree) {
     const KEY: &str = "campaign.upstream";
-    if tree.is_set("campaign.min_console_build") {
-        let fix = "remove it";
-        tree.warn("campaign.min_console_build", "has no effect yet in this version", fix);
-    }
     let Some(upstreams) = tree.get::<Vec<Upstream>>(KEY) else { return };
     let is_known = |(index, upstream): &(usize, &Upstream)| {
         upstreams[..*index].iter().any(|known| known.address == upstream.address)
