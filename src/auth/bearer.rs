@@ -23,7 +23,9 @@ impl Authenticator {
     pub(super) async fn service(self: &Arc<Self>, request: AuthRequest<'_>) -> Caller {
         match bearer(request.headers) {
             Some(token) => self.account_of(request, token).await,
-            None => self.given_session(request.headers, request.now).map_or(Caller::Anonymous, Caller::Given),
+            None => self
+                .client_held_session(request.headers, request.now)
+                .map_or(Caller::Anonymous, Caller::ClientHeld),
         }
     }
 

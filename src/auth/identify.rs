@@ -8,7 +8,7 @@ use http::HeaderMap;
 
 use super::Authenticator;
 use super::bearer_refusal::BearerRefusal;
-use super::service_account::{GivenSession, ServiceAccount};
+use super::service_account::{ClientHeldSession, ServiceAccount};
 use crate::session::{LiveSession, StoreError};
 use crate::telemetry::{Counters, Lookup, RequestId};
 use crate::unix_time::UnixTime;
@@ -49,7 +49,7 @@ pub enum Caller {
     /// A technical account, by its access token.
     Service(Arc<ServiceAccount>),
     /// A technical account, by the token of a Campaign session that it opened by itself.
-    Given(Arc<GivenSession>),
+    ClientHeld(Arc<ClientHeldSession>),
     /// Somebody with an access token that is not accepted.
     Refused(BearerRefusal),
 }
@@ -58,7 +58,7 @@ impl Caller {
     /// The caller's session.
     pub fn session(self) -> Option<Arc<LiveSession>> {
         match self {
-            Self::Anonymous | Self::Service(_) | Self::Given(_) | Self::Refused(_) => None,
+            Self::Anonymous | Self::Service(_) | Self::ClientHeld(_) | Self::Refused(_) => None,
             Self::Session(session) => Some(session),
         }
     }

@@ -15,7 +15,7 @@ use crate::policy::access_token::AccessToken;
 use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::credentials::Credentials;
 use crate::policy::identity::IdentityFields;
-use crate::session::{CachedAssertion, GivenTokens, Identity, Signer};
+use crate::session::{CachedAssertion, Identity, IssuedTokens, Signer};
 use crate::telemetry::audit::Account;
 use crate::unix_time::UnixTime;
 
@@ -29,7 +29,7 @@ pub struct ServiceAccount {
     /// What its requests carry, without a Campaign session.
     pub credentials: Credentials,
     /// Session tokens that Campaign has given out to this account.
-    pub given_tokens: GivenTokens,
+    pub issued_tokens: IssuedTokens,
     /// Cancelled when the token has expired.
     pub ended: Arc<CancellationToken>,
     /// When the token expires, without clock skew.
@@ -47,7 +47,7 @@ pub struct ServiceAccount {
 
 /// A Campaign session of a technical account, whose tokens the client holds.
 #[derive(Debug)]
-pub struct GivenSession {
+pub struct ClientHeldSession {
     /// Whose session it is.
     pub account: Arc<ServiceAccount>,
     /// Campaign's tokens.
@@ -81,7 +81,7 @@ impl ServiceAccount {
                 original: None,
             },
             sid,
-            given_tokens: GivenTokens::default(),
+            issued_tokens: IssuedTokens::default(),
             ended: Arc::default(),
             expires: claims.expires,
             instance,

@@ -8,7 +8,7 @@ use moka::sync::Cache;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::bearer_refusal::BearerRefusal;
-use super::service_account::{GivenSession, ServiceAccount};
+use super::service_account::{ClientHeldSession, ServiceAccount};
 use crate::config::Instance;
 use crate::policy::access_token::has_expired;
 use crate::unix_time::UnixTime;
@@ -37,7 +37,7 @@ pub struct ServiceAccounts {
     accepted: Cache<TokenDigest, Arc<ServiceAccount>>,
     refused: Cache<TokenDigest, Arc<Refused>>,
     /// Campaign sessions that accounts opened by themselves, by their session tokens.
-    given: Cache<TokenDigest, Arc<GivenSession>>,
+    client_held: Cache<TokenDigest, Arc<ClientHeldSession>>,
     /// One of them is held while IMS is asked about a token.
     asking: [Mutex<()>; 16],
 }
@@ -55,7 +55,7 @@ impl Default for ServiceAccounts {
         Self {
             accepted: Cache::builder().max_capacity(MOST_ACCEPTED).eviction_listener(end).build(),
             refused: Cache::new(MOST_REFUSED),
-            given: Cache::new(MOST_ACCEPTED),
+            client_held: Cache::new(MOST_ACCEPTED),
             asking: Default::default(),
         }
     }
@@ -78,18 +78,18 @@ impl ServiceAccounts {
     }
 
     /// Remembers a session that Campaign gave to an account.
-    pub(super) fn give(&self, token: TokenDigest, session: Arc<GivenSession>) {
-        self.given.insert(token, session);
+    pub(super) fn add_client_held(&self, token: TokenDigest, session: Arc<ClientHeldSession>) {
+        self.client_held.insert(token, session);
     }
 
     /// The session with this session token, as long as the access token behind it is good.
-    pub(super) fn given(
+    pub(super) fn client_held(
         &self,
         token: &TokenDigest,
         instance: &Arc<Instance>,
         now: UnixTime,
-    ) -> Option<Arc<GivenSession>> {
-        self.given.get(token).filter(|given| is_current(&given.account, instance, now))
+    ) -> Option<Arc<ClientHeldSession>> {
+        self.client_held.get(token).filter(|client_held| is_current(&client_held.account, instance, now))
     }
 
     /// Why a token was refused a moment ago.
@@ -132,9 +132,9 @@ impl ServiceAccounts {
                 self.remove(&token);
             }
         }
-        for (token, given) in &self.given {
-            if has_expired(given.account.expires, now, given.account.instance.ims.clock_skew) {
-                self.given.invalidate(&*token);
+        for (token, client_held) in &self.client_held {
+            if has_expired(client_held.account.expires, now, client_held.account.instance.ims.clock_skew) {
+                self.client_held.invalidate(&*token);
             }
         }
         self.accepted.run_pending_tasks();

@@ -79,7 +79,7 @@ pub enum CampaignError {
 }
 
 impl CampaignError {
-    /// The fault of a call.
+    /// The error for this SOAP fault.
     fn refused(upstream: Arc<str>, fault: String) -> Self {
         let why = LogonRefusal::of(&fault);
         Self::Refused { upstream, fault, why }

@@ -2,7 +2,7 @@
 //! sealed for one purpose does not open for another.
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
-use aws_lc_rs::{hmac, rand};
+use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretBox};
 use zeroize::Zeroizing;
 
@@ -34,11 +34,10 @@ impl KeyRing {
     ///
     /// # Panics
     /// When the system's random generator fails.
-    #[expect(clippy::expect_used, reason = "without random numbers there is no key")]
     #[must_use]
     pub fn random() -> Self {
         let mut key = Box::new([0_u8; KEY_LENGTH]);
-        rand::fill(&mut *key).expect("the system's random generator works");
+        super::fill(&mut *key);
         Self(vec![SecretBox::new(key)])
     }
 
@@ -48,15 +47,9 @@ impl KeyRing {
     }
 
     /// A sealer that seals with the newest key and opens with all keys.
-    ///
-    /// # Panics
-    /// Never: a ring has at least one key.
-    #[expect(clippy::expect_used, reason = "a ring has at least one key")]
     #[must_use]
     pub fn sealer(&self, purpose: KeyPurpose) -> Sealer {
-        let keys: Vec<_> = self.0.iter().map(|key| derive(key, purpose)).collect();
-        let (first, older) = keys.split_first().expect("a key");
-        Sealer::with_older(first, older.iter().map(|key| &**key))
+        Sealer::new(self.0.iter().map(|key| derive(key, purpose)))
     }
 
     /// A tagger with all keys of the ring.

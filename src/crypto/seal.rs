@@ -3,11 +3,11 @@
 //! Uses AES-256-GCM-SIV with a random nonce (RFC 8452). A repeated nonce would reveal only that two values are equal.
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
-use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 /// Seals with one key and opens with several, so that keys can be rotated.
 pub struct Sealer {
@@ -16,38 +16,16 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// A sealer with a random key that only this process knows.
-    ///
-    /// # Panics
-    /// When the system's random generator fails.
-    #[expect(clippy::expect_used, reason = "without random numbers there is no key")]
-    #[must_use]
-    pub fn random() -> Self {
-        let mut bytes = [0_u8; KEY_LENGTH];
-        rand::fill(&mut bytes).expect("the system's random generator works");
-        Self::new(&bytes)
-    }
-
-    /// A sealer with this key.
-    #[must_use]
-    pub fn new(key: &[u8; KEY_LENGTH]) -> Self {
-        Self::with_older(key, [])
-    }
-
-    /// A sealer that seals with `key` and opens with `key` and the `older` keys.
+    /// A sealer with these keys, the newest first.
     ///
     /// # Panics
     /// Never: the type guarantees the key length.
     #[expect(clippy::expect_used, reason = "the array has the key length of the algorithm")]
-    #[must_use]
-    pub fn with_older<'a>(
-        key: &'a [u8; KEY_LENGTH],
-        older: impl IntoIterator<Item = &'a [u8; KEY_LENGTH]>,
-    ) -> Self {
-        let all = std::iter::once(key).chain(older);
-        let key =
-            |key: &[u8; KEY_LENGTH]| RandomizedNonceKey::new(&AES_256_GCM_SIV, key).expect("a 256-bit key");
-        Self { keys: all.map(key).collect() }
+    pub(super) fn new(keys: impl IntoIterator<Item = Zeroizing<[u8; KEY_LENGTH]>>) -> Self {
+        let key = |key: Zeroizing<[u8; KEY_LENGTH]>| {
+            RandomizedNonceKey::new(&AES_256_GCM_SIV, &*key).expect("a 256-bit key")
+        };
+        Self { keys: keys.into_iter().map(key).collect() }
     }
 
     /// Seals a value; `open` needs the same `context`. The result is base64url.
@@ -103,29 +81,33 @@ const NONCE_LENGTH: usize = 12;
 mod tests {
     use super::*;
 
+    fn sealer<const N: usize>(keys: [u8; N]) -> Sealer {
+        Sealer::new(keys.map(|key| Zeroizing::new([key; KEY_LENGTH])))
+    }
+
     #[test]
     fn a_sealed_value_opens_only_with_its_key_and_context() {
-        let sealer = Sealer::random();
+        let (sealer, other) = (sealer([1]), sealer([2]));
         let text = sealer.seal("a", &"secret").unwrap();
         assert_eq!(sealer.open::<String>("a", &text).as_deref(), Some("secret"));
         assert_eq!(sealer.open::<String>("b", &text), None);
-        assert_eq!(Sealer::random().open::<String>("a", &text), None);
+        assert_eq!(other.open::<String>("a", &text), None);
     }
 
     #[test]
     fn after_a_rotation_the_old_key_opens_and_the_new_one_seals() {
-        let (old, new) = ([1; KEY_LENGTH], [2; KEY_LENGTH]);
-        let before = Sealer::new(&old).seal("a", &"secret").unwrap();
-        let rotated = Sealer::with_older(&new, [&old]);
+        let (old, new) = (1, 2);
+        let before = sealer([old]).seal("a", &"secret").unwrap();
+        let rotated = sealer([new, old]);
         assert_eq!(rotated.open::<String>("a", &before).as_deref(), Some("secret"));
         let after = rotated.seal("a", &"secret").unwrap();
-        assert_eq!(Sealer::new(&old).open::<String>("a", &after), None);
-        assert_eq!(Sealer::new(&new).open::<String>("a", &after).as_deref(), Some("secret"));
+        assert_eq!(sealer([old]).open::<String>("a", &after), None);
+        assert_eq!(sealer([new]).open::<String>("a", &after).as_deref(), Some("secret"));
     }
 
     #[test]
     fn changed_or_invalid_text_does_not_open() {
-        let sealer = Sealer::random();
+        let sealer = sealer([1]);
         let text = sealer.seal("a", &"secret").unwrap();
         for i in 0..text.len() {
             let mut bytes = text.clone().into_bytes();

@@ -107,8 +107,8 @@ impl From<UnixStream> for DialedStream {
 
 /// Makes the same call on either variant.
 macro_rules! each {
-    ($wire:expr, $stream:ident => $call:expr) => {
-        match $wire.get_mut() {
+    ($dialed:expr, $stream:ident => $call:expr) => {
+        match $dialed.get_mut() {
             DialedStream::Plain(stream) => {
                 let $stream = Pin::new(stream);
                 $call

@@ -49,9 +49,9 @@ impl Endpoint {
         headers.insert(header::HOST, self.host.clone());
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         let exchange = async {
-            let wire = self.dialer.dial().await.map_err(|e| HttpError::Connection(chain(&e)))?;
+            let stream = self.dialer.dial().await.map_err(|e| HttpError::Connection(chain(&e)))?;
             let broken = |e: hyper::Error| HttpError::Connection(chain(&e));
-            let (mut sender, connection) = http1::handshake(TokioIo::new(wire)).await.map_err(broken)?;
+            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
             // Closes the connection when this request ends or is cancelled.
             let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
             let answer = sender.send_request(request.map(Full::new)).await.map_err(broken)?;

@@ -24,15 +24,16 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
         request.extend_from_slice(b"\r\n");
     }
     request.extend_from_slice(b"\r\n");
-    let broken = |error: io::Error| refused(proxy, &to, &format!("broke the connection ({error})"), STRANGE);
+    let broken =
+        |error: io::Error| refused(proxy, &to, &format!("broke the connection ({error})"), FIX_PROXY);
     stream.write_all(&request).await.map_err(broken)?;
     let mut head = Vec::with_capacity(1024);
     loop {
         if stream.read_buf(&mut head).await.map_err(broken)? == 0 {
-            return Err(refused(proxy, &to, "closed the connection without a response", STRANGE));
+            return Err(refused(proxy, &to, "closed the connection without a response", FIX_PROXY));
         }
         while let Some((status, length)) = parse(&head)
-            .ok_or_else(|| refused(proxy, &to, "did not answer as an HTTP proxy does", STRANGE))?
+            .ok_or_else(|| refused(proxy, &to, "did not answer as an HTTP proxy does", FIX_PROXY))?
         {
             head.drain(..length);
             match status {
@@ -41,7 +42,7 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
                 // TLS and HTTP servers send nothing before the client does.
                 200..300 => {
                     let what = "sent content into a tunnel that was not in use";
-                    return Err(refused(proxy, &to, what, STRANGE));
+                    return Err(refused(proxy, &to, what, FIX_PROXY));
                 }
                 _ => {
                     let what = format!("answered with status {status}");
@@ -50,7 +51,7 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
             }
         }
         if head.len() > LONGEST_HEAD {
-            return Err(refused(proxy, &to, "answered with a head that is too long", STRANGE));
+            return Err(refused(proxy, &to, "answered with a head that is too long", FIX_PROXY));
         }
     }
 }
@@ -82,11 +83,11 @@ fn fix(status: u16, proxy: &OutboundProxy, to: &str) -> String {
         407 => format!("write a user and a password into {named_by}: http://user:password@host:port"),
         403 | 405 => format!("allow CONNECT to {to} at the proxy"),
         502..=504 => format!("the proxy does not reach {to}; check its DNS and firewall"),
-        _ => STRANGE.to_owned(),
+        _ => FIX_PROXY.to_owned(),
     }
 }
 
-const STRANGE: &str = "check that it is an HTTP proxy that allows CONNECT";
+const FIX_PROXY: &str = "check that it is an HTTP proxy that allows CONNECT";
 const LONGEST_HEAD: usize = 16 * 1024;
 const MOST_FIELDS: usize = 100;
 

@@ -1,14 +1,14 @@
 //! Verification of the access token of a technical account. This file checks the signature; `policy::access_token` checks the claims.
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Request, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
 use super::ImsClient;
-use super::error::{ImsError, debug_id};
+use super::error::ImsError;
 use super::jws::{Jws, SignatureCheck};
 use super::provider::Budget;
 use crate::policy::access_token::{self, AccessToken, InvalidAccessToken};
@@ -56,26 +56,21 @@ impl ImsClient {
         client_id: &str,
     ) -> Result<(), AccessTokenError> {
         const ENDPOINT: &str = "validate_token";
-        let wrong = |reason: String| ImsError::Answer { endpoint: ENDPOINT, reason };
         let fields = [("type", "access_token"), ("client_id", client_id), ("token", token.expose_secret())];
         let form = Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::post(self.endpoint("ims/validate_token/v1"))
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(header::ACCEPT, "application/json")
-            .body(Bytes::from(form))
-            .map_err(|error| wrong(error.to_string()))?;
-        let answer = self.http.send(ENDPOINT, request).await?;
-        tracing::debug!(endpoint = ENDPOINT, status = %answer.status(), debug_id = debug_id(&answer), "IMS answered");
-        if answer.status() != StatusCode::OK {
-            return Err(ImsError::status(ENDPOINT, &answer, self.clock.now()).into());
-        }
-        // Only line and column: the answer repeats claims of the token.
-        let answer: Answer = serde_json::from_slice(answer.body())
-            .map_err(|e| wrong(format!("{:?} error at {}:{}", e.classify(), e.line(), e.column())))?;
+            .body(Bytes::from(form));
+        let body = self.http.send(ENDPOINT, request).await?;
+        let answer: Answer =
+            serde_json::from_slice(&body).map_err(|error| ImsError::json(ENDPOINT, &error))?;
         match loose_json::boolean(&answer.valid) {
             Some(true) => Ok(()),
             Some(false) => Err(InvalidAccessToken::Revoked.into()),
-            None => Err(wrong("`valid` is missing".to_owned()).into()),
+            None => {
+                Err(ImsError::Answer { endpoint: ENDPOINT, reason: "`valid` is missing".to_owned() }.into())
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
-use super::error::{ImsError, retry_after};
+use super::error::{ImsError, debug_id, retry_after};
 use super::token_limit::{Share, TokenLimit};
 use crate::clock::Clock;
 use crate::http_client::HttpClient;
@@ -33,19 +33,27 @@ impl ImsHttp {
         Self { http, clock, paused_until, throttled, limit: TokenLimit::new(token_calls) }
     }
 
-    /// Sends one request and reads the whole response. A 429 is an error and starts a pause for all calls.
+    /// Sends one request and returns the body of the response, whose status must be 200.
     ///
     /// # Errors
-    /// `Unavailable` during a pause (nothing is sent), after a 429, and when the response is incomplete.
+    /// `Unavailable` during a pause (nothing is sent), after a 429 or 5xx, and when the response is incomplete. `Refused` for other
+    /// statuses.
     pub async fn send(
         &self,
         endpoint: &'static str,
-        request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, ImsError> {
-        self.send_keeping_partial(endpoint, request, &mut Vec::new()).await
+        request: http::Result<Request<Bytes>>,
+    ) -> Result<Bytes, ImsError> {
+        let request = request.map_err(|error| ImsError::Answer { endpoint, reason: error.to_string() })?;
+        let response = self.send_keeping_partial(endpoint, request, &mut Vec::new()).await?;
+        tracing::debug!(endpoint, status = %response.status(), debug_id = debug_id(&response), "IMS answered");
+        if response.status() != StatusCode::OK {
+            return Err(ImsError::status(endpoint, &response, self.clock.now()));
+        }
+        Ok(response.into_body())
     }
 
-    /// Like [`send`](Self::send). When the body breaks off, `partial` holds the bytes that arrived.
+    /// Sends one request and reads the whole response. A 429 is an error and starts a pause for all calls. When the body breaks off,
+    /// `partial` holds the bytes that arrived.
     async fn send_keeping_partial(
         &self,
         endpoint: &'static str,
@@ -78,7 +86,7 @@ impl ImsHttp {
     /// that arrived.
     ///
     /// # Errors
-    /// `Busy` when no slot is free in time; otherwise as [`send`](Self::send).
+    /// `Busy` when no slot is free in time. `Unavailable` as for [`send`](Self::send), except for a 5xx.
     pub async fn send_to_token(
         &self,
         share: Share,

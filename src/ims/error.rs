@@ -87,6 +87,12 @@ impl ImsError {
         }
     }
 
+    /// The error for a body that is not the expected JSON. Names only line and column, because the text may hold personal data.
+    pub fn json(endpoint: &'static str, error: &serde_json::Error) -> Self {
+        let reason = format!("{:?} error at {}:{}", error.classify(), error.line(), error.column());
+        Self::Answer { endpoint, reason }
+    }
+
     /// True when IMS rejects the access token (401).
     pub fn is_token_refused(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if code == StatusCode::UNAUTHORIZED.as_str())

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::error::{ImsError, debug_id};
+use super::error::ImsError;
 use super::{ImsClient, ImsTokens};
 use crate::policy::access::{Membership, Organization, ProductProfile};
 use crate::policy::email::{EmailClaim, identity_email, is_unverified};
@@ -117,19 +117,9 @@ impl ImsClient {
         let request = Request::get(url)
             .header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()))
             .header(header::ACCEPT, "application/json")
-            .body(Bytes::new())
-            .map_err(|e| ImsError::Answer { endpoint, reason: e.to_string() })?;
-        let answer = self.http.send(endpoint, request).await?;
-        tracing::debug!(endpoint, status = %answer.status(), debug_id = debug_id(&answer), "IMS answered");
-        if answer.status() != StatusCode::OK {
-            return Err(ImsError::status(endpoint, &answer, self.clock.now()));
-        }
-        serde_json::from_slice(answer.body())
-            // Only line and column: the text is personal data.
-            .map_err(|e| ImsError::Answer {
-                endpoint,
-                reason: format!("{:?} error at {}:{}", e.classify(), e.line(), e.column()),
-            })
+            .body(Bytes::new());
+        let body = self.http.send(endpoint, request).await?;
+        serde_json::from_slice(&body).map_err(|error| ImsError::json(endpoint, &error))
     }
 }
 

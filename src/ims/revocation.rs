@@ -3,33 +3,23 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Request, header};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::ImsClient;
-use super::error::{ImsError, debug_id};
+use super::error::ImsError;
 use crate::config::TokenAuth;
 
 impl ImsClient {
     /// Revokes one token.
     pub async fn revoke(&self, token: &SecretString) -> Result<(), ImsError> {
-        const ENDPOINT: &str = "revoke";
         let metadata = self.provider.metadata().await?;
         let default = || self.endpoint("ims/revoke");
         let url =
             metadata.additional_metadata().revocation_endpoint.as_ref().map_or_else(default, Url::to_string);
-        let request = self
-            .revocation(&url, token)
-            .map_err(|e| ImsError::Answer { endpoint: ENDPOINT, reason: e.to_string() })?;
-        let answer = self.http.send(ENDPOINT, request).await?;
-        tracing::debug!(endpoint = ENDPOINT, status = %answer.status(), debug_id = debug_id(&answer), "IMS answered");
-        if answer.status() == StatusCode::OK {
-            Ok(())
-        } else {
-            Err(ImsError::status(ENDPOINT, &answer, self.clock.now()))
-        }
+        self.http.send("revoke", self.revocation(&url, token)).await.map(drop)
     }
 
     fn revocation(&self, url: &str, token: &SecretString) -> http::Result<Request<Bytes>> {

@@ -1,4 +1,4 @@
-//! Sockets, and addresses that count as one.
+//! Sockets, and groups of addresses that limits count as one client.
 
 mod address_group;
 mod socket;

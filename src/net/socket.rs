@@ -1,9 +1,8 @@
-//! A TCP or Unix socket, read from and written to by the system calls themselves wherever that is often: into memory that is a
-//! vector's or was filled before, and from one slice. The rest is left to tokio.
+//! A TCP or Unix socket. The frequent reads and writes are direct system calls through rustix: reads into a vector or into initialized
+//! memory, and writes from one slice. tokio does the rest, and says when the socket is ready.
 //!
-//! A small exchange is four of these calls and little else. The C library's `recv` and `send` make each a point where a thread can
-//! be cancelled, which costs atomic operations before and after it, and which nobody here uses. So the runtime says when a
-//! socket is ready, and rustix makes the call.
+//! A small exchange consists of little more than four of these calls. The C library's `recv` and `send` are cancellation points, which
+//! cost atomic operations before and after each call. Nothing here cancels threads.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -24,7 +23,7 @@ pub enum Socket {
     Unix(UnixStream),
 }
 
-/// The same call on whichever it is.
+/// Makes the same call on either variant.
 macro_rules! each {
     ($socket:expr, $stream:ident => $call:expr) => {
         match $socket {
@@ -35,55 +34,55 @@ macro_rules! each {
 }
 
 impl Socket {
-    /// Waits until there is something to read, or the other side is gone. Needs no buffer.
+    /// Waits until bytes or the end of the stream can be read. Needs no buffer.
     ///
     /// # Errors
-    /// The runtime is ending.
+    /// When the runtime is stopping.
     pub async fn readable(&self) -> io::Result<()> {
         each!(self, stream => stream.readable().await)
     }
 
-    /// True when there may be something to read, or the end. Costs no system call, and nobody is woken later.
+    /// True when bytes or the end of the stream may be readable. Makes no system call and registers no waker.
     pub fn is_readable(&self) -> bool {
         each!(self, stream => stream.try_io(Interest::READABLE, || Ok(()))).is_ok()
     }
 
-    /// Ready when there may be something to read, or the end. Costs no system call.
+    /// Ready when bytes or the end of the stream may be readable. Makes no system call.
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => stream.poll_read_ready(cx))
     }
 
-    /// Reads what there is into the room behind `space`, of which there must be some; gives the count, 0 at the end. Pending,
-    /// when there was nothing: nobody is woken for that, but [`Socket::poll_readable`] tells when to try again.
+    /// Reads available bytes into the spare capacity of `space`, which must not be empty. Returns their number, 0 at the end of the
+    /// stream. `Pending` registers no waker; [`Socket::poll_readable`] says when to try again.
     pub fn try_read(&self, space: &mut Vec<u8>) -> Poll<io::Result<usize>> {
-        let room = space.capacity() - space.len();
-        self.attempt(Interest::READABLE, room, |fd| {
+        let spare = space.capacity() - space.len();
+        self.attempt(Interest::READABLE, spare, |fd| {
             recv(fd, spare_capacity(space), RecvFlags::empty()).map(|(_, count)| count)
         })
     }
 
-    /// Makes a call that moves `wanted` bytes at most, when the socket is ready for it.
+    /// Makes a call that transfers at most `wanted` bytes, if the socket is ready for it.
     ///
-    /// Moving fewer shows that there is no more to be had, so the runtime is told what it would else learn from one call more.
+    /// If it transfers fewer, the socket is no longer ready. The runtime is told so, which saves another call.
     fn attempt(
         &self,
         interest: Interest,
         wanted: usize,
         mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let mut moved = None;
+        let mut transferred = None;
         let call = || loop {
             match call(self.as_fd()) {
                 Err(rustix::io::Errno::INTR) => {}
                 Ok(count @ 1..) if count < wanted => {
-                    moved = Some(count);
+                    transferred = Some(count);
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
                 outcome => return outcome.map_err(io::Error::from),
             }
         };
         let outcome = each!(self, stream => stream.try_io(interest, call));
-        match (moved, outcome) {
+        match (transferred, outcome) {
             (Some(count), _) => Poll::Ready(Ok(count)),
             (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             (None, outcome) => Poll::Ready(outcome),
@@ -105,7 +104,7 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if buffer.initialized().len() < buffer.capacity() {
-            // To fill it with zeros first would cost more than is saved.
+            // Filling it with zeros first would cost more than the direct call saves.
             return each!(this, stream => Pin::new(stream).poll_read(cx, buffer));
         }
         let space = buffer.initialize_unfilled();
@@ -125,13 +124,13 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         loop {
-            // Whose other side is gone is told so, and nobody signalled.
+            // NOSIGNAL: a closed peer is an error, not a SIGPIPE.
             let sent =
                 self.attempt(Interest::WRITABLE, bytes.len(), |fd| send(fd, bytes, SendFlags::NOSIGNAL));
             if sent.is_ready() {
                 return sent;
             }
-            // Only now: a socket is nearly always writable, and registering a waker takes as long as the rest.
+            // Not earlier: a socket is nearly always writable, and registering a waker takes as long as the write.
             ready!(each!(&*self, stream => stream.poll_write_ready(cx)))?;
         }
     }
@@ -142,7 +141,7 @@ impl AsyncWrite for Socket {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match slices {
-            // One is the rule, and `send` costs the kernel less than `writev`.
+            // The usual case, and `send` costs the kernel less than `writev`.
             [only] => self.poll_write(cx, only),
             _ => each!(self.get_mut(), stream => Pin::new(stream).poll_write_vectored(cx, slices)),
         }
@@ -153,7 +152,7 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What was taken, the kernel has.
+        // The kernel has everything that was written.
         Poll::Ready(Ok(()))
     }
 

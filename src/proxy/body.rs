@@ -94,7 +94,7 @@ impl Download {
         }
         let polled = self.poll_source(cx);
         if let Poll::Ready(Some(Err(error))) = polled {
-            tracing::warn!(%error, "an answer of Campaign is cut");
+            tracing::warn!(%error, "Campaign's response broke off");
             // Returned at the next poll: with the error HTTP drops everything unsent, but the client should get what came before.
             self.broken = Some(error);
             cx.waker().wake_by_ref();

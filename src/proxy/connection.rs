@@ -20,20 +20,20 @@ pub(super) struct Connection {
 
 /// Why there was no response.
 #[derive(Debug)]
-pub(super) enum ExchangeError {
+pub(super) enum ExchangeFailure {
     /// Campaign did not read the request, or did not answer it, in time.
     Deadline,
     /// The client paused for too long in its body.
     Stalled,
     /// The client's body broke off.
     Upload(UploadError),
-    /// The connection broke. `unsent`: nothing of the request was sent. `clients_turn`: the gateway waited for the client's body.
-    Broken { error: WireError, unsent: bool, clients_turn: bool },
+    /// The connection broke. `unsent`: nothing of the request was sent. `waits_for_client`: the gateway was waiting for the client's body.
+    Broken { error: WireError, unsent: bool, waits_for_client: bool },
 }
 
 impl Connection {
-    pub fn new(wire: DialedStream, limit: Duration) -> Self {
-        Self { stream: Http1Stream::new(wire), deadline: Deadline::new(limit), used: Instant::now() }
+    pub fn new(stream: DialedStream, limit: Duration) -> Self {
+        Self { stream: Http1Stream::new(stream), deadline: Deadline::new(limit), used: Instant::now() }
     }
 
     /// True when it is open and silent, and was used within `limit`.
@@ -64,13 +64,13 @@ impl Connection {
         outgoing: &mut Outgoing,
         writer: &mut RequestWriter,
         unsendable: &mut Option<std::io::Error>,
-    ) -> Poll<Result<ResponseHead, ExchangeError>> {
+    ) -> Poll<Result<ResponseHead, ExchangeFailure>> {
         if unsendable.is_none() && !writer.is_over() {
             match self.stream.poll_send(cx, writer, &mut outgoing.upload) {
                 Poll::Ready(Err(SendError::Upload(error))) => {
-                    return Poll::Ready(Err(ExchangeError::Upload(error)));
+                    return Poll::Ready(Err(ExchangeFailure::Upload(error)));
                 }
-                Poll::Ready(Err(SendError::DialedStream(error))) => *unsendable = Some(error),
+                Poll::Ready(Err(SendError::Connection(error))) => *unsendable = Some(error),
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
@@ -79,7 +79,11 @@ impl Connection {
             let Some(error) = unsendable.take() else { return Poll::Pending };
             writer.return_body(&mut outgoing.upload);
             let error = error.into();
-            return Poll::Ready(Err(ExchangeError::Broken { error, unsent: true, clients_turn: false }));
+            return Poll::Ready(Err(ExchangeFailure::Broken {
+                error,
+                unsent: true,
+                waits_for_client: false,
+            }));
         }
         self.stream.poll_response(cx, outgoing.is_head).map(|response| {
             response.map_err(|error| {
@@ -87,7 +91,7 @@ impl Connection {
                     Some(first) if !error.is_response() => first.into(),
                     _ => error,
                 };
-                ExchangeError::Broken { error, unsent: false, clients_turn: writer.waits_for_client() }
+                ExchangeFailure::Broken { error, unsent: false, waits_for_client: writer.waits_for_client() }
             })
         })
     }

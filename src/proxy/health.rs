@@ -115,7 +115,7 @@ impl Health {
             tracing::warn!(upstream = %self.name, failures, %reason, "Campaign does not answer");
         } else {
             let seconds = time.as_secs_f32();
-            tracing::warn!(upstream = %self.name, failures, seconds, %reason, "Campaign server is passed over");
+            tracing::warn!(upstream = %self.name, failures, seconds, %reason, "Campaign server gets no requests for a while");
         }
     }
 
@@ -124,10 +124,10 @@ impl Health {
         let was_down = self.checked_down.swap(outcome.is_err(), Ordering::Relaxed);
         match outcome {
             Ok(()) if was_down => {
-                tracing::info!(upstream = %self.name, "Campaign server is back: its health page is good again");
+                tracing::info!(upstream = %self.name, "Campaign server gets requests again: its health page is good");
             }
             Err(reason) if !was_down => {
-                tracing::warn!(upstream = %self.name, reason, "Campaign server is away: its health page is not good");
+                tracing::warn!(upstream = %self.name, reason, "Campaign server gets no requests: its health page is not good");
             }
             _ => {}
         }

@@ -73,7 +73,7 @@ pub struct Proxy {
 
 /// A session token that Campaign set as a cookie and that the client does not get; an extension of the response. No `Debug`: a secret.
 #[derive(Clone)]
-pub struct GivenToken(pub SecretString);
+pub struct IssuedToken(pub SecretString);
 
 /// Campaign's response.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ pub struct Forwarded {
     /// The response.
     pub response: Response<Body>,
     /// True when the request may be sent once more with other credentials: a GET or HEAD without a body.
-    pub again: bool,
+    pub may_repeat: bool,
 }
 
 impl Proxy {
@@ -132,17 +132,17 @@ impl Proxy {
             clean(&mut response, &self.urls, outgoing.client_host.as_ref());
             return Ok(Forwarded {
                 response: websocket::join(response, connection, websocket, ended()),
-                again: false,
+                may_repeat: false,
             });
         }
-        let again = websocket.is_none() && outgoing.repeatable;
-        let given = given_token(&response);
+        let may_repeat = websocket.is_none() && outgoing.repeatable;
+        let issued = issued_token(&response);
         clean(&mut response, &self.urls, outgoing.client_host.as_ref());
         let mut response = streamed(response, connection, rest, outgoing.upload, ended);
-        if let Some(given) = given {
-            response.extensions_mut().insert(given);
+        if let Some(issued) = issued {
+            response.extensions_mut().insert(issued);
         }
-        Ok(Forwarded { response, again })
+        Ok(Forwarded { response, may_repeat })
     }
 
     /// Sends a refused request once more, with a new head.
@@ -177,11 +177,11 @@ impl Proxy {
                 // If all servers are full, this was the one with the shortest wait.
                 Err(
                     Failure { error: error @ (ProxyError::Busy { .. } | ProxyError::Share { .. }), .. }
-                    | Failure { error, again: false, .. },
+                    | Failure { error, may_repeat: false, .. },
                 ) => {
                     return Err(error);
                 }
-                Err(Failure { error, again: true, .. }) => failure = Some(error),
+                Err(Failure { error, may_repeat: true, .. }) => failure = Some(error),
             }
         }
         Err(failure.unwrap_or_else(|| ProxyError::Connect {
@@ -222,12 +222,12 @@ fn streamed(
 }
 
 /// The session token that Campaign sets as a cookie. Nearly all responses set none.
-fn given_token(response: &ResponseHead) -> Option<GivenToken> {
+fn issued_token(response: &ResponseHead) -> Option<IssuedToken> {
     if response.plain {
         return None;
     }
     let token = response.fields.get_all(header::SET_COOKIE).iter().find_map(cookies::campaign_token)?;
-    Some(GivenToken(token.into()))
+    Some(IssuedToken(token.into()))
 }
 
 /// Removes fields that must not reach the client, and rewrites URLs that would bypass the gateway.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::ProxyError;
 use super::anonymous_quota::{AnonymousQuota, AnonymousSlot, QuotaUser};
-use super::connection::{Connection, ExchangeError};
+use super::connection::{Connection, ExchangeFailure};
 use super::http1::RequestWriter;
 use super::outgoing::Outgoing;
 use super::pool_state::PoolState;
@@ -30,7 +30,7 @@ pub struct Pool {
 pub(super) struct Failure {
     pub error: ProxyError,
     /// True when the request may be sent again: nothing of it was sent, or repeating it is safe.
-    pub again: bool,
+    pub may_repeat: bool,
     /// True when it counts against the health of the server.
     pub blamed: bool,
 }
@@ -100,13 +100,13 @@ impl Pool {
                 // Boxed: rare.
                 let connected = Box::pin(self.connect()).await;
                 now = Instant::now();
-                connected.map_err(|error| Failure { error, again: true, blamed: true })?
+                connected.map_err(|error| Failure { error, may_repeat: true, blamed: true })?
             };
             match pooled.exchange(connection, outgoing, self.timeouts(), now).await {
                 Ok((response, rest)) => return Ok((response, pooled, rest)),
                 Err(failed) => {
                     let failure = self.judge(failed, outgoing, is_new);
-                    if is_new || !failure.again {
+                    if is_new || !failure.may_repeat {
                         return Err(failure);
                     }
                     now = Instant::now();
@@ -120,25 +120,25 @@ impl Pool {
     }
 
     /// What a failed exchange means, over a new or an idle connection.
-    fn judge(&self, failed: ExchangeError, outgoing: &mut Outgoing, is_new: bool) -> Failure {
+    fn judge(&self, failed: ExchangeFailure, outgoing: &mut Outgoing, is_new: bool) -> Failure {
         let (upstream, limit) = (self.state.name.clone(), self.limits.response);
-        let by_client = |error| Failure { error, again: false, blamed: false };
+        let by_client = |error| Failure { error, may_repeat: false, blamed: false };
         match failed {
-            ExchangeError::Deadline => {
-                Failure { error: ProxyError::Deadline { upstream, limit }, again: false, blamed: true }
+            ExchangeFailure::Deadline => {
+                Failure { error: ProxyError::Deadline { upstream, limit }, may_repeat: false, blamed: true }
             }
-            ExchangeError::Stalled => {
+            ExchangeFailure::Stalled => {
                 let reason = format!("nothing came for {:?}", self.upload_idle);
                 by_client(ProxyError::Client { reason, stalled: true })
             }
-            ExchangeError::Upload(error) => by_client(error.into()),
-            ExchangeError::Broken { error, unsent, clients_turn } => {
+            ExchangeFailure::Upload(error) => by_client(error.into()),
+            ExchangeFailure::Broken { error, unsent, waits_for_client } => {
                 // A response that cannot be parsed is a response: repeating the request would bring the same.
                 let is_response = error.is_response();
-                let again = unsent || (!is_response && std::mem::take(&mut outgoing.repeatable));
+                let may_repeat = unsent || (!is_response && std::mem::take(&mut outgoing.repeatable));
                 // A healthy server may close an idle connection, or give up a client that sends nothing.
-                let blamed = is_response || (is_new && !clients_turn);
-                Failure { error: ProxyError::Broken { upstream, reason: chain(&error) }, again, blamed }
+                let blamed = is_response || (is_new && !waits_for_client);
+                Failure { error: ProxyError::Broken { upstream, reason: chain(&error) }, may_repeat, blamed }
             }
         }
     }
@@ -155,7 +155,7 @@ impl Pool {
             } else {
                 ProxyError::Share { upstream, limit, connections }
             };
-            Failure { error, again: false, blamed: false }
+            Failure { error, may_repeat: false, blamed: false }
         })
     }
 
@@ -167,13 +167,17 @@ impl Pool {
             return Ok(());
         }
         let (upstream, connections) = (self.state.name.clone(), self.limits.pool.max_connections);
-        Err(Failure { error: ProxyError::Busy { upstream, connections, limit }, again: true, blamed: false })
+        Err(Failure {
+            error: ProxyError::Busy { upstream, connections, limit },
+            may_repeat: true,
+            blamed: false,
+        })
     }
 
     async fn connect(&self) -> Result<Box<Connection>, ProxyError> {
         let failed = |reason| ProxyError::Connect { upstream: self.state.name.clone(), reason };
         let endpoint: &Endpoint = &self.upstream.endpoint;
-        let wire = endpoint.dialer().dial().await.map_err(|e| failed(chain(&e)))?;
-        Ok(Box::new(Connection::new(wire, self.limits.response)))
+        let stream = endpoint.dialer().dial().await.map_err(|e| failed(chain(&e)))?;
+        Ok(Box::new(Connection::new(stream, self.limits.response)))
     }
 }

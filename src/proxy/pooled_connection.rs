@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::Frame;
 
 use super::anonymous_quota::AnonymousSlot;
-use super::connection::{Connection, ExchangeError};
+use super::connection::{Connection, ExchangeFailure};
 use super::error::BodyError;
 use super::http1::{RequestWriter, SendError};
 use super::outgoing::Outgoing;
@@ -65,7 +65,7 @@ impl PooledConnection {
         outgoing: &mut Outgoing,
         timeouts: Timeouts,
         now: Instant,
-    ) -> Result<(ResponseHead, Option<Box<RequestWriter>>), ExchangeError> {
+    ) -> Result<(ResponseHead, Option<Box<RequestWriter>>), ExchangeFailure> {
         let mut writer = RequestWriter::new(outgoing.head.clone(), outgoing.length);
         let mut unsendable = None;
         let mut armed = None;
@@ -84,7 +84,7 @@ impl PooledConnection {
                 armed = Some(state);
             }
             connection.deadline.poll(cx).map(|()| {
-                Err(if waits_for_client { ExchangeError::Stalled } else { ExchangeError::Deadline })
+                Err(if waits_for_client { ExchangeFailure::Stalled } else { ExchangeFailure::Deadline })
             })
         })
         .await?;

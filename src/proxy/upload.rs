@@ -22,12 +22,12 @@ pub enum Upload {
     /// A complete body.
     Whole(Option<Bytes>),
     /// A body of the client, and a piece that was put back. Boxed: rare.
-    Client(Box<FromClient>, Option<Box<Bytes>>),
+    Client(Box<LimitedBody>, Option<Box<Bytes>>),
 }
 
 /// A client's body with its limits.
 #[derive(Debug)]
-pub struct FromClient {
+pub struct LimitedBody {
     body: ClientBody,
     quota: ByteQuota,
     wait: ClientWait,
@@ -53,7 +53,7 @@ impl IntoUpload for ClientBody {
         }
         let all = limits.bytes.unwrap_or(u64::MAX);
         let wait = ClientWait::new(limits);
-        Upload::Client(Box::new(FromClient { body: self, quota: ByteQuota { left: all, all }, wait }), None)
+        Upload::Client(Box::new(LimitedBody { body: self, quota: ByteQuota { left: all, all }, wait }), None)
     }
 }
 
@@ -155,7 +155,7 @@ impl Upload {
     }
 }
 
-impl FromClient {
+impl LimitedBody {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => {

@@ -16,7 +16,7 @@ use super::http2_streams::WatchedStream;
 pub struct Exchange {
     activity: Arc<Activity>,
     /// True while the client waits for the gateway or Campaign.
-    owes: bool,
+    client_waits: bool,
 }
 
 impl Exchange {
@@ -29,12 +29,12 @@ impl Exchange {
     /// A WebSocket over HTTP/2, one stream among others: neither side has to send anything, and the connection is in use.
     pub fn tunnel(activity: &Arc<Activity>) -> Self {
         activity.exchange_begins();
-        Self { activity: activity.clone(), owes: true }
+        Self { activity: activity.clone(), client_waits: true }
     }
 
     /// Goes on until the response's body has ended.
     pub fn with_body<B>(mut self, body: B) -> CountedBody<B> {
-        self.set_owes(false);
+        self.set_client_waits(false);
         CountedBody { body, exchange: self, stream: None }
     }
 
@@ -43,17 +43,17 @@ impl Exchange {
         &self.activity
     }
 
-    fn set_owes(&mut self, owes: bool) {
-        if owes != self.owes {
-            self.owes = owes;
-            self.activity.change_unanswered(owes);
+    fn set_client_waits(&mut self, client_waits: bool) {
+        if client_waits != self.client_waits {
+            self.client_waits = client_waits;
+            self.activity.change_unanswered(client_waits);
         }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.set_owes(false);
+        self.set_client_waits(false);
         self.activity.exchange_ends();
     }
 }
@@ -71,7 +71,7 @@ impl<B> CountedBody<B> {
     /// Nothing moves until the client has read something.
     #[cold]
     fn wait_for_client(&mut self, cx: &Context<'_>) {
-        self.exchange.set_owes(false);
+        self.exchange.set_client_waits(false);
         let activity = &self.exchange.activity;
         if activity.is_http2() {
             self.stream.get_or_insert_with(|| activity.streams.watch(cx.waker())).set_waiting();
@@ -92,7 +92,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for CountedBody<B> {
             return Poll::Pending;
         }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        self.exchange.set_owes(polled.is_pending());
+        self.exchange.set_client_waits(polled.is_pending());
         let activity = &self.exchange.activity;
         activity.progressed();
         if let Some(stream) = &self.stream {

@@ -19,55 +19,51 @@ impl Sessions {
     /// A cached session, if it is still in the store. A store that is not shared is not asked: nobody else ends sessions there.
     pub(super) async fn confirmed(
         &self,
-        auth: Arc<LiveSession>,
+        session: Arc<LiveSession>,
         now: UnixTime,
     ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         if !self.store().is_shared() {
-            return Ok(Some(auth));
+            return Ok(Some(session));
         }
-        let age = now.since(UnixTime(auth.asked.load(Ordering::Relaxed)));
+        let age = now.since(UnixTime(session.asked.load(Ordering::Relaxed)));
         if age >= Self::CACHE_TIME {
-            return Box::pin(self.ask(&auth)).await;
+            return Box::pin(self.latest(&session)).await;
         }
         // Early and in a task of its own: requests of a session in use do not wait for the store.
-        if age >= Self::CACHE_TIME / 2 && !auth.asking.swap(true, Ordering::Relaxed) {
-            let (sessions, auth) = (self.clone(), auth.clone());
+        if age >= Self::CACHE_TIME / 2 && !session.asking.swap(true, Ordering::Relaxed) {
+            let (sessions, session) = (self.clone(), session.clone());
             tokio::spawn(async move {
-                if let Err(error) = sessions.ask(&auth).await {
+                if let Err(error) = sessions.latest(&session).await {
                     tracing::debug!(%error, "a cached session could not be confirmed");
                 }
-                auth.asking.store(false, Ordering::Relaxed);
+                session.asking.store(false, Ordering::Relaxed);
             });
         }
-        Ok(Some(auth))
+        Ok(Some(session))
     }
 
-    /// Asks the store about a cached session, and updates it.
-    pub(super) async fn ask(&self, auth: &Arc<LiveSession>) -> Result<Option<Arc<LiveSession>>, StoreError> {
+    /// The current state of a session, from the store; `None` when it has ended.
+    pub async fn latest(&self, session: &Arc<LiveSession>) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let asked = self.clock.now();
-        let Some(data) = self.stored(auth.key).await? else {
-            self.forget(auth.key);
+        let Some(data) = self.stored(session.key).await? else {
+            self.forget(session.key);
             return Ok(None);
         };
-        auth.seen.fetch_max(data.seen.0, Ordering::Relaxed);
-        if data.revision == auth.data.revision {
-            auth.asked.store(asked.0, Ordering::Relaxed);
-            return Ok(Some(auth.clone()));
+        session.seen.fetch_max(data.seen.0, Ordering::Relaxed);
+        if data.revision == session.data.revision {
+            session.asked.store(asked.0, Ordering::Relaxed);
+            return Ok(Some(session.clone()));
         }
-        Ok(Some(self.replace(auth.with(data, asked))))
-    }
-
-    /// The current state of a session; `None` when it has ended.
-    pub async fn latest(&self, auth: &Arc<LiveSession>) -> Result<Option<Arc<LiveSession>>, StoreError> {
-        self.ask(auth).await
+        Ok(Some(self.replace(session.with(data, asked))))
     }
 
     /// The sessions in use here whose groups must be checked again; each at most `interval` after its last check.
     pub fn due_for_recheck(&self, interval: Duration) -> Vec<Arc<LiveSession>> {
         let now = self.clock.now();
-        let due = |auth: &Arc<LiveSession>| auth.is_recheck_due(now, interval) && !self.is_over(auth, now);
+        let due =
+            |session: &Arc<LiveSession>| session.is_recheck_due(now, interval) && !self.is_over(session, now);
         // Iterating over the cache does not count as use.
-        self.live.iter().map(|(_, auth)| auth).filter(due).collect()
+        self.live.iter().map(|(_, session)| session).filter(due).collect()
     }
 
     /// Puts a session into the cache, unless the cache has a newer revision or the session has ended.
@@ -91,8 +87,8 @@ impl Sessions {
 
     /// Makes the next request ask the store.
     pub(super) fn expire_cached(&self, key: Key) {
-        if let Some(auth) = self.live.get(&key) {
-            auth.asked.store(0, Ordering::Relaxed);
+        if let Some(session) = self.live.get(&key) {
+            session.asked.store(0, Ordering::Relaxed);
         }
     }
 
@@ -100,7 +96,7 @@ impl Sessions {
     pub(super) async fn ask_about_all(&self) {
         let ask = async |key: Key| {
             let answer = match self.live.get(&key) {
-                Some(auth) => self.ask(&auth).await.map(drop),
+                Some(session) => self.latest(&session).await.map(drop),
                 None => self.check_time_outs(key).await,
             };
             if answer.is_err() {

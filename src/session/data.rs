@@ -158,9 +158,7 @@ pub struct CampaignSession {
 impl CampaignSession {
     /// The value of `ends` of a session that must not be used any more, though Campaign would accept it.
     pub const WITHDRAWN: UnixTime = UnixTime::MIN;
-}
 
-impl CampaignSession {
     /// Its two tokens.
     pub fn tokens(&self) -> TokenPair {
         TokenPair { session: self.session_token.clone(), security: self.security_token.clone() }

@@ -11,7 +11,7 @@ use tower_sessions::session::Id;
 
 use super::assertion::{CachedAssertion, Signer};
 use super::data::{CampaignSession, SessionData};
-use super::given_tokens::GivenTokens;
+use super::issued_tokens::IssuedTokens;
 use super::key::Key;
 use crate::policy::campaign_tokens::{OwnTokens, TokenPair};
 use crate::policy::credentials::{CampaignTokens, Credentials};
@@ -34,7 +34,7 @@ pub struct LiveSession {
     current_tokens: Option<TokenPair>,
     earlier_tokens: Vec<TokenPair>,
     /// Digests of session tokens that Campaign has given out to this session otherwise.
-    given_tokens: Arc<GivenTokens>,
+    issued_tokens: Arc<IssuedTokens>,
     /// Cancelled when the session ends.
     pub ended: Arc<CancellationToken>,
     /// The last use, in seconds since the Unix epoch, as the other times here.
@@ -88,7 +88,7 @@ impl LiveSession {
             credentials: Credentials::new(fields, campaign, &data.tokens.access),
             current_tokens: data.campaign.as_ref().map(CampaignSession::tokens),
             earlier_tokens: data.earlier_campaign.iter().map(CampaignSession::tokens).collect(),
-            given_tokens: Arc::default(),
+            issued_tokens: Arc::default(),
             ended,
             seen: AtomicI64::new(data.seen.0),
             stored: AtomicI64::new(data.seen.0),
@@ -113,7 +113,7 @@ impl LiveSession {
         let ended = self.ended.clone();
         // Both values share the times of postponed work.
         Self {
-            given_tokens: self.given_tokens.clone(),
+            issued_tokens: self.issued_tokens.clone(),
             campaign_logon: self.campaign_logon.clone(),
             refresh_from: self.refresh_from.clone(),
             recheck_from: self.recheck_from.clone(),
@@ -127,8 +127,8 @@ impl LiveSession {
     }
 
     /// Session tokens that Campaign has given out to this session otherwise than by the gateway's logon.
-    pub fn given_tokens(&self) -> &GivenTokens {
-        &self.given_tokens
+    pub fn issued_tokens(&self) -> &IssuedTokens {
+        &self.issued_tokens
     }
 
     /// The server at which this session has its Campaign session.

@@ -8,7 +8,7 @@ mod confirm;
 mod data;
 mod embedded;
 mod ended;
-mod given_tokens;
+mod issued_tokens;
 mod key;
 mod lease;
 mod lifetimes;
@@ -40,7 +40,7 @@ pub use assertion::{CachedAssertion, KeyError, Signer};
 pub use data::{AsOf, CampaignSession, ConsoleAccess, ConsolePassword, Identity, Owner, SessionData, Tokens};
 pub use embedded::Embedded;
 pub use ended::{EndReason, EndedSession};
-pub use given_tokens::GivenTokens;
+pub use issued_tokens::IssuedTokens;
 pub use key::Key;
 pub use lifetimes::Lifetimes;
 use lifetimes::TOUCH_INTERVAL;
@@ -150,8 +150,8 @@ impl Sessions {
     /// The same as [`find`](Self::find), at a time that the caller knows.
     pub async fn find_at(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let found = self.seek(cookie, now).await?;
-        if let Some(auth) = &found {
-            self.touch(auth, now);
+        if let Some(session) = &found {
+            self.touch(session, now);
         }
         Ok(found)
     }
@@ -163,17 +163,17 @@ impl Sessions {
 
     async fn seek(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let Some((id, key)) = Key::of_cookie(cookie) else { return Ok(None) };
-        let auth = match self.live.get(&key) {
-            Some(auth) => self.confirmed(auth, now).await?,
+        let session = match self.live.get(&key) {
+            Some(session) => self.confirmed(session, now).await?,
             // Boxed because it is rare: the future of a request stays small.
             None => Box::pin(self.load(id)).await?,
         };
-        let Some(auth) = auth else { return Ok(None) };
-        if self.is_over(&auth, now) {
-            self.time_out(&auth).await?;
+        let Some(session) = session else { return Ok(None) };
+        if self.is_over(&session, now) {
+            self.time_out(&session).await?;
             return Ok(None);
         }
-        Ok(Some(auth))
+        Ok(Some(session))
     }
 
     fn store(&self) -> &dyn RecordStore {
@@ -181,8 +181,8 @@ impl Sessions {
     }
 
     /// When a session ends unless it is used again.
-    pub fn idle_end(&self, auth: &LiveSession) -> UnixTime {
-        self.lifetimes.end(&auth.data, UnixTime(auth.seen.load(Ordering::Relaxed)))
+    pub fn idle_end(&self, session: &LiveSession) -> UnixTime {
+        self.lifetimes.end(&session.data, UnixTime(session.seen.load(Ordering::Relaxed)))
     }
 
     /// Ends a session at every instance: removes it from cache and store, and closes its WebSockets. When the store does not
@@ -190,10 +190,10 @@ impl Sessions {
     ///
     /// Returns the data of the session for the session cleanup, which is then the caller's duty; `None` when somebody else
     /// ended it.
-    pub async fn end(&self, auth: &LiveSession) -> Result<Option<SessionData>, StoreError> {
+    pub async fn end(&self, session: &LiveSession) -> Result<Option<SessionData>, StoreError> {
         // A request may hold an older `LiveSession` that the registry does not know any more.
-        auth.ended.cancel();
-        self.take(auth.key, EndReason::SignedOut).await
+        session.ended.cancel();
+        self.take(session.key, EndReason::SignedOut).await
     }
 
     /// Uses up a name; true for exactly one caller of all instances within `lifetime`.
@@ -207,13 +207,13 @@ impl Sessions {
     }
 
     /// Ends a session that has timed out when it is asked for. A session that has ended needs nothing more.
-    async fn time_out(&self, auth: &LiveSession) -> Result<(), StoreError> {
-        if auth.ended.is_cancelled() {
-            self.forget(auth.key);
+    async fn time_out(&self, session: &LiveSession) -> Result<(), StoreError> {
+        if session.ended.is_cancelled() {
+            self.forget(session.key);
             return Ok(());
         }
         // A task of its own: the client may hang up, and the session cleanup must happen.
-        let (sessions, key) = (self.clone(), auth.key);
+        let (sessions, key) = (self.clone(), session.key);
         let done = tokio::spawn(async move { sessions.end_key(key, EndReason::TimedOut).await });
         done.await.map_or(Ok(()), |ended| ended.map(drop))
     }
@@ -232,13 +232,13 @@ impl Sessions {
         }
         let ends = self.registry.ends();
         let Some(data) = self.stored(key).await? else { return Ok(None) };
-        let auth = self.ready(id, data);
+        let session = self.ready(id, data);
         // A logout may have happened between the question and the registration: ask again before the session is used.
         if self.registry.ends() != ends && self.stored(key).await?.is_none() {
             self.forget(key);
             return Ok(None);
         }
-        Ok(Some(auth))
+        Ok(Some(session))
     }
 
     /// The session in the store.
@@ -259,27 +259,28 @@ impl Sessions {
     }
 
     /// True when the session has timed out or ended.
-    fn is_over(&self, auth: &LiveSession, now: UnixTime) -> bool {
-        let seen = UnixTime(auth.seen.load(Ordering::Relaxed));
-        now >= self.lifetimes.end(&auth.data, seen) || auth.ended.is_cancelled()
+    fn is_over(&self, session: &LiveSession, now: UnixTime) -> bool {
+        let seen = UnixTime(session.seen.load(Ordering::Relaxed));
+        now >= self.lifetimes.end(&session.data, seen) || session.ended.is_cancelled()
     }
 
     /// Notes the use. The store learns of it at most once in a touch interval, in a task of its own.
-    fn touch(&self, auth: &Arc<LiveSession>, now: UnixTime) {
-        auth.seen.store(now.0, Ordering::Relaxed);
-        let stored = auth.stored.load(Ordering::Relaxed);
+    fn touch(&self, session: &Arc<LiveSession>, now: UnixTime) {
+        session.seen.store(now.0, Ordering::Relaxed);
+        let stored = session.stored.load(Ordering::Relaxed);
         let due = now.since(UnixTime(stored)) >= self.lifetimes.touch_interval();
-        if due && auth.stored.compare_exchange(stored, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            let (sessions, auth) = (self.clone(), auth.clone());
-            let expires = self.lifetimes.kept_until(&auth.data, now);
+        if due && session.stored.compare_exchange(stored, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
+            let (sessions, session) = (self.clone(), session.clone());
+            let expires = self.lifetimes.kept_until(&session.data, now);
             tokio::spawn(async move {
-                match sessions.store().touch(auth.key, expires).await {
+                match sessions.store().touch(session.key, expires).await {
                     Ok(true) => {}
-                    Ok(false) => sessions.forget(auth.key),
+                    Ok(false) => sessions.forget(session.key),
                     Err(error) => {
                         tracing::warn!(%error, "the time of last use was not written to the session store");
                         // The next request tries again.
-                        auth.stored.store(stored, Ordering::Relaxed);
+                        session.stored.store(stored, Ordering::Relaxed);
                     }
                 }
             });

@@ -38,27 +38,27 @@ impl Sessions {
     /// undoes another.
     pub async fn change(
         &self,
-        auth: &LiveSession,
+        session: &LiveSession,
         mut change: impl FnMut(&mut SessionData) + Send,
     ) -> Result<Option<Arc<LiveSession>>, StoreError> {
-        let mut data = auth.data.clone();
+        let mut data = session.data.clone();
         for _ in 0..MAX_TRIES {
             let (was, now) = (data.revision, self.clock.now());
             change(&mut data);
             data.revision = was + 1;
             // A change does not count as use.
-            data.seen = data.seen.max(UnixTime(auth.seen.load(Ordering::Relaxed)));
+            data.seen = data.seen.max(UnixTime(session.seen.load(Ordering::Relaxed)));
             let expires = expiry_date(self.lifetimes.kept_until(&data, data.seen));
-            let record = Record { id: auth.id, data: data.to_record(), expiry_date: expires };
+            let record = Record { id: session.id, data: data.to_record(), expiry_date: expires };
             if self.vault.replace(&record, was).await? {
-                let fresh = self.replace(auth.with(data, now));
+                let fresh = self.replace(session.with(data, now));
                 // Timed out here may not mean timed out elsewhere: another instance may have seen a later use.
-                let lives = !fresh.ended.is_cancelled() || self.stored(auth.key).await?.is_some();
+                let lives = !fresh.ended.is_cancelled() || self.stored(session.key).await?.is_some();
                 return Ok(lives.then_some(fresh));
             }
-            let Some(current) = self.stored(auth.key).await? else {
-                auth.ended.cancel();
-                self.forget(auth.key);
+            let Some(current) = self.stored(session.key).await? else {
+                session.ended.cancel();
+                self.forget(session.key);
                 return Ok(None);
             };
             data = current;
@@ -142,11 +142,11 @@ impl Sessions {
     }
 
     async fn read_one(&self, key: Key) -> Result<Option<SessionData>, StoreError> {
-        match self.live.get(&key).filter(|auth| !self.is_over(auth, self.clock.now())) {
+        match self.live.get(&key).filter(|session| !self.is_over(session, self.clock.now())) {
             // The last use here may be later than in the store.
-            Some(auth) => {
-                let seen = auth.seen.load(Ordering::Relaxed);
-                Ok(Some(SessionData { seen: UnixTime(seen), ..auth.data.clone() }))
+            Some(session) => {
+                let seen = session.seen.load(Ordering::Relaxed);
+                Ok(Some(SessionData { seen: UnixTime(seen), ..session.data.clone() }))
             }
             None => self.stored_alive(key).await,
         }

@@ -48,20 +48,20 @@ impl From<StoreError> for RefreshError {
 }
 
 impl Sessions {
-    /// Replaces the tokens of `auth`: by those that another instance has saved meanwhile, or by those that `exchange` gives
+    /// Replaces the tokens of `session`: by those that another instance has saved meanwhile, or by those that `exchange` gives
     /// for the refresh token. The result is saved. The caller makes one call at a time for each session in this process.
     pub async fn refresh<F>(
         &self,
-        auth: &Arc<LiveSession>,
+        session: &Arc<LiveSession>,
         exchange: impl FnOnce(SecretString) -> F + Send,
     ) -> Result<Arc<LiveSession>, RefreshError>
     where
         F: Future<Output = Result<Tokens, ExchangeError>> + Send,
     {
-        let lease = SessionLease::new("renew", auth.key);
+        let lease = SessionLease::new("renew", session.key);
         let begun = Instant::now();
         while !self.store().lease(&lease).await.map_err(StoreError::from)? {
-            if let Some(fresh) = self.refreshed_by_others(auth).await? {
+            if let Some(fresh) = self.refreshed_by_others(session).await? {
                 return Ok(fresh);
             }
             if begun.elapsed() > MAX_WAIT {
@@ -72,21 +72,21 @@ impl Sessions {
             }
             tokio::time::sleep(POLL).await;
         }
-        self.under_lease(&lease, self.exchange(auth, exchange)).await
+        self.under_lease(&lease, self.exchange(session, exchange)).await
     }
 
     /// The exchange, under the lease.
     async fn exchange<F>(
         &self,
-        auth: &Arc<LiveSession>,
+        session: &Arc<LiveSession>,
         exchange: impl FnOnce(SecretString) -> F + Send,
     ) -> Result<Arc<LiveSession>, RefreshError>
     where
         F: Future<Output = Result<Tokens, ExchangeError>> + Send,
     {
         // Another instance may have finished just before this one got the lease.
-        let current = self.ask(auth).await?.ok_or(RefreshError::Ended(None))?;
-        if !is_same(&current.data.tokens.access, &auth.data.tokens.access) {
+        let current = self.latest(session).await?.ok_or(RefreshError::Ended(None))?;
+        if !is_same(&current.data.tokens.access, &session.data.tokens.access) {
             return Ok(current);
         }
         let Some(used) = current.data.tokens.refresh.clone() else {
@@ -160,10 +160,10 @@ impl Sessions {
 
     async fn refreshed_by_others(
         &self,
-        auth: &Arc<LiveSession>,
+        session: &Arc<LiveSession>,
     ) -> Result<Option<Arc<LiveSession>>, RefreshError> {
-        let current = self.ask(auth).await?.ok_or(RefreshError::Ended(None))?;
-        Ok(Some(current).filter(|current| !is_same(&current.data.tokens.access, &auth.data.tokens.access)))
+        let current = self.latest(session).await?.ok_or(RefreshError::Ended(None))?;
+        Ok(Some(current).filter(|current| !is_same(&current.data.tokens.access, &session.data.tokens.access)))
     }
 }
 

@@ -80,8 +80,8 @@ fn tokens(clock: &Clock) -> Tokens {
 async fn a_session_is_found_by_its_cookie_and_by_nothing_else() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let auth = sessions.create(identity(), tokens(&clock), None).await.unwrap();
-    let cookie = auth.cookie_value();
+    let session = sessions.create(identity(), tokens(&clock), None).await.unwrap();
+    let cookie = session.cookie_value();
     assert_eq!(cookie.len(), 22);
     assert!(sessions.find(&cookie).await.unwrap().is_some());
     for wrong in ["", "=", "AAAAAAAAAAAAAAAAAAAAAA", &cookie[1..], &format!("{cookie}A")] {
@@ -93,12 +93,12 @@ async fn a_session_is_found_by_its_cookie_and_by_nothing_else() {
 async fn an_ended_session_is_gone_and_a_late_touch_does_not_restore_it() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let auth = sessions.create(identity(), tokens(&clock), None).await.unwrap();
-    let cookie = auth.cookie_value();
-    sessions.end(&auth).await.unwrap();
-    assert!(auth.ended.is_cancelled());
+    let session = sessions.create(identity(), tokens(&clock), None).await.unwrap();
+    let cookie = session.cookie_value();
+    sessions.end(&session).await.unwrap();
+    assert!(session.ended.is_cancelled());
     clock.advance(TOUCH_INTERVAL);
-    sessions.touch(&auth, clock.now());
+    sessions.touch(&session, clock.now());
     tokio::task::yield_now().await;
     assert!(sessions.find(&cookie).await.unwrap().is_none());
 }
@@ -127,8 +127,8 @@ async fn look_does_not_count_as_use() {
     let sessions = sessions(&clock);
     let cookie = sessions.create(identity(), tokens(&clock), None).await.unwrap().cookie_value();
     clock.advance(LIFETIMES.idle.checked_sub(Duration::from_secs(10)).unwrap());
-    let auth = sessions.look(&cookie).await.unwrap().unwrap();
-    assert!(sessions.idle_end(&auth).since(clock.now()) <= Duration::from_secs(10));
+    let session = sessions.look(&cookie).await.unwrap().unwrap();
+    assert!(sessions.idle_end(&session).since(clock.now()) <= Duration::from_secs(10));
     clock.advance(Duration::from_secs(10));
     assert!(sessions.look(&cookie).await.unwrap().is_none());
 }
@@ -154,9 +154,9 @@ async fn a_session_survives_eviction_and_debug_shows_no_secret() {
         upstream: None,
         client: None,
     };
-    let auth = sessions.create(identity(), tokens(&clock), Some(campaign)).await.unwrap();
+    let session = sessions.create(identity(), tokens(&clock), Some(campaign)).await.unwrap();
     sessions.live.invalidate_all();
-    let again = sessions.find(&auth.cookie_value()).await.unwrap().unwrap();
+    let again = sessions.find(&session.cookie_value()).await.unwrap().unwrap();
     assert_eq!(again.credentials.campaign_cookie.as_ref().unwrap(), "__sessiontoken=___secret");
     assert_eq!(again.credentials.identity.user, "A1@B2.e");
     assert!(!format!("{again:?}").contains("secret"), "{again:?}");

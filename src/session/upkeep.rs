@@ -74,13 +74,13 @@ impl Sessions {
     /// instances may have seen a later one.
     pub(super) async fn check_time_outs(&self, key: Key) -> Result<(), StoreError> {
         let now = self.clock.now();
-        if let Some(auth) = self.live.get(&key) {
-            let asked = self.is_over(&auth, now) && self.store().is_shared();
-            let auth = if asked { self.ask(&auth).await? } else { Some(auth) };
-            let Some(auth) = auth else { return Ok(()) };
-            if !self.is_over(&auth, now) {
-                let seen = UnixTime(auth.seen.load(Ordering::Relaxed));
-                self.registry.schedule(key, self.lifetimes.end(&auth.data, seen));
+        if let Some(session) = self.live.get(&key) {
+            let asked = self.is_over(&session, now) && self.store().is_shared();
+            let session = if asked { self.latest(&session).await? } else { Some(session) };
+            let Some(session) = session else { return Ok(()) };
+            if !self.is_over(&session, now) {
+                let seen = UnixTime(session.seen.load(Ordering::Relaxed));
+                self.registry.schedule(key, self.lifetimes.end(&session.data, seen));
                 return Ok(());
             }
         }

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret as _;
 use super::call::Call;
 use super::forward::Sent;
 use super::rejection::Rejection;
+use super::responses::announce_end;
 use super::routes::sign_out;
 use super::saved_form::{replay, submit};
 use super::soap_call::SoapCall;
@@ -19,9 +20,8 @@ use crate::policy::campaign_sign_in::is_disconnect;
 use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::client_kind::is_soap_router;
 use crate::policy::saved_form;
-use crate::proxy::{Body, ClientBody, GivenToken, Proxy, SentBy, WebSocketRequest};
+use crate::proxy::{Body, ClientBody, IssuedToken, Proxy, SentBy, WebSocketRequest};
 use crate::session::LiveSession;
-use crate::wire::fields::EXPIRES_IN;
 
 /// A request that may go to Campaign.
 pub struct Admitted {
@@ -102,9 +102,7 @@ impl Admitted {
         }
         Ok(None)
     }
-}
 
-impl Admitted {
     /// Finds the native account that the request names.
     pub fn find_native<B>(&mut self, call: Call<'_>, request: &Request<B>) {
         if self.native.is_none() {
@@ -125,9 +123,7 @@ impl Admitted {
             |soap: &SoapCall| anonymous_soap::is_open(allowed, headers, query, &soap.envelope.method);
         self.account.is_some() || self.soap.as_ref().is_some_and(is_open)
     }
-}
 
-impl Admitted {
     /// Renews an expired Campaign session; then `renewed` is true. Signs out who signs out in Campaign; then the response is ready.
     async fn renew(
         &mut self,
@@ -199,7 +195,7 @@ pub async fn forward_admitted(
     let holder = TokenHolder {
         session: session.as_ref(),
         ticket: ticket.as_ref(),
-        given: native_session.map(|native| &native.tokens),
+        client_held: native_session.map(|native| &native.tokens),
         ..TokenHolder::default()
     };
     let mut tokens =
@@ -239,20 +235,20 @@ pub async fn forward_admitted(
         return Ok(Box::pin(service_call::learn(call, &account, forwarded.response)).await);
     };
     let mut forwarded = forwarded;
-    if let Some(GivenToken(token)) = forwarded.response.extensions_mut().remove() {
+    if let Some(IssuedToken(token)) = forwarded.response.extensions_mut().remove() {
         // A page that Campaign made with this token may send it back.
-        session.given_tokens().add(token.expose_secret());
+        session.issued_tokens().add(token.expose_secret());
     }
     let mut response = if is_logon {
-        Box::pin(soap_logon::learn(session.given_tokens(), forwarded.response)).await
+        Box::pin(soap_logon::learn(session.issued_tokens(), forwarded.response)).await
     } else if tokens.has_wrong_security_token() {
         forward::check_stale(&session, &host, forwarded.response).map_err(|rejection| (rejection, true))?
     } else if forward::may_report_expired(&forwarded.response, is_soap, &session, &host) {
-        let again = |fresh: &Arc<LiveSession>| {
+        let head_again = |fresh: &Arc<LiveSession>| {
             upstream_request::head(call, &exchange_again(&request, fresh), &host, Some(fresh))
         };
         let sent = Sent { headers: &request.headers, host: &host, session: &session };
-        let checked = forward::check_response(call, proxy, sent, forwarded, again);
+        let checked = forward::check_response(call, proxy, sent, forwarded, head_again);
         Box::pin(checked).await.map_err(|rejection| (rejection, true))?
     } else {
         forwarded.response
@@ -260,8 +256,6 @@ pub async fn forward_admitted(
     if reopened {
         super::set_cookies::set_last_user(response.headers_mut(), &site.auth, &session);
     }
-    if let Some(seconds) = session.ends_soon(context.now) {
-        response.headers_mut().insert(EXPIRES_IN, seconds.into());
-    }
+    announce_end(response.headers_mut(), &session, context.now);
     Ok(response)
 }

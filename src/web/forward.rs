@@ -100,7 +100,7 @@ pub async fn check_response(
     forwarded: Forwarded,
     head_again: impl FnOnce(&Arc<LiveSession>) -> RequestHead,
 ) -> Result<Response<Body>, Rejection> {
-    let Forwarded { response, again } = forwarded;
+    let Forwarded { response, may_repeat } = forwarded;
     let (report, response) = reported(response, sent.host).await;
     let (fresh, mut response) = match outcome(call, sent, report, response).await? {
         Outcome::Refused(_) if report == Report::PageRefused => return Err(Rejection::NoCampaignSession),
@@ -110,7 +110,7 @@ pub async fn check_response(
         }
         Outcome::Renewed(fresh, response) => (fresh, response),
     };
-    if again {
+    if may_repeat {
         // Frees the connection of the first response: the repetition needs one too.
         drop(response);
         let ended = || Some(fresh.ended.clone());

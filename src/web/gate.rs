@@ -176,8 +176,8 @@ impl Gate {
         let caller = site.auth.identify(call.auth_request(request.headers()), purpose).await;
         let caller = caller.map_err(|e| anonymous(e.into()))?;
         let (mut session, refused) = match service_call::admit(call, caller, &request, path.as_str()) {
-            Sender::Account(account, given) => {
-                let sender = (&account, given.as_deref());
+            Sender::Account(account, held) => {
+                let sender = (&account, held.as_deref());
                 let response = service_call::forward(call, proxy, request, &host, sender, websocket);
                 return Box::pin(response).await.map_err(|rejection| (rejection, true));
             }

@@ -13,7 +13,7 @@ use crate::policy::campaign_sign_in::login_of;
 use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::cookies::CAMPAIGN_COOKIE;
 use crate::policy::origin::{Source, source};
-use crate::proxy::{Body, GivenToken, Proxy, SentBy};
+use crate::proxy::{Body, IssuedToken, Proxy, SentBy};
 use crate::telemetry::audit;
 
 /// The login in this form, if its account may sign in from the client's address.
@@ -46,10 +46,10 @@ pub async fn forward(
     let sent_by = SentBy::person(None);
     let forwarded = proxy.forward(upstream, Full::new(form), None, || None, sent_by).await?;
     let mut response = forwarded.response;
-    let given = response.extensions_mut().remove::<GivenToken>();
-    let (peer, signed_in) = (call.context.peer_text(), given.is_some());
+    let issued = response.extensions_mut().remove::<IssuedToken>();
+    let (peer, signed_in) = (call.context.peer_text(), issued.is_some());
     audit::native_logon(call.context.id, &peer, &login, signed_in);
-    let ticket = given.and_then(|GivenToken(session)| {
+    let ticket = issued.and_then(|IssuedToken(session)| {
         // Campaign's pages carry the security token themselves.
         let tokens = TokenPair { session, security: String::new().into() };
         call.site.auth.native_ticket(&NativeSession { login, tokens })

@@ -1,10 +1,13 @@
 //! Small responses of the gateway itself: JSON, SOAP faults, redirects.
 
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::campaign::session_expired_fault;
+use crate::session::LiveSession;
+use crate::unix_time::UnixTime;
+use crate::wire::fields::EXPIRES_IN;
 
 /// The methods that are forwarded.
 pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -60,4 +63,11 @@ pub fn see_other(location: &str) -> Response {
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+/// Tells the client in how many seconds its session ends, if that is soon.
+pub fn announce_end(headers: &mut HeaderMap, session: &LiveSession, now: UnixTime) {
+    if let Some(seconds) = session.ends_soon(now) {
+        headers.insert(EXPIRES_IN, seconds.into());
+    }
 }

@@ -14,7 +14,9 @@ use super::responses::{json_response, options, soap_response, soap_session_expir
 use super::soap_call::SoapCall;
 use super::token_check::TokenHolder;
 use super::{soap_call, soap_logon, token_check, upstream_request};
-use crate::auth::{BearerRefusal, Caller, GivenSession, ServiceAccount, ServiceLogonError, ServiceSession};
+use crate::auth::{
+    BearerRefusal, Caller, ClientHeldSession, ServiceAccount, ServiceLogonError, ServiceSession,
+};
 use crate::campaign::{logon_answer, soap_fault};
 use crate::policy::account_limits;
 use crate::policy::campaign_tokens::TokenPair;
@@ -38,7 +40,7 @@ pub enum ServiceRefusal {
 /// Who may send a request.
 pub enum Sender {
     /// A technical account, from its networks and to its paths; with the Campaign session that it opened by itself.
-    Account(Arc<ServiceAccount>, Option<Arc<GivenSession>>),
+    Account(Arc<ServiceAccount>, Option<Arc<ClientHeldSession>>),
     /// A person, or nobody; with the refusal of a token that came instead of a session.
     Other(Option<Arc<LiveSession>>, Option<ServiceRefusal>),
 }
@@ -53,8 +55,8 @@ pub fn admit<B>(call: Call<'_>, caller: Caller, request: &Request<B>, path: &str
             Ok(()) => Sender::Account(account, None),
             Err(refusal) => Sender::Other(None, Some(refusal)),
         },
-        Caller::Given(given) => match check(call, &given.account, request, path) {
-            Ok(()) => Sender::Account(given.account.clone(), Some(given)),
+        Caller::ClientHeld(held) => match check(call, &held.account, request, path) {
+            Ok(()) => Sender::Account(held.account.clone(), Some(held)),
             Err(refusal) => Sender::Other(None, Some(refusal)),
         },
     }
@@ -82,7 +84,7 @@ pub async fn forward(
     proxy: &Proxy,
     mut request: Request<ClientBody>,
     host: &HeaderValue,
-    (account, given): (&Arc<ServiceAccount>, Option<&GivenSession>),
+    (account, held): (&Arc<ServiceAccount>, Option<&ClientHeldSession>),
     websocket: bool,
 ) -> Result<Response<Body>, Rejection> {
     if hops_left(request.method(), request.headers()) == Some(0) {
@@ -90,18 +92,17 @@ pub async fn forward(
     }
     let auth = &call.site.auth;
     let (id, is_soap) = (call.context.id, is_soap_router(request.uri().path()));
-    let is_logon = check_tokens(call, &mut request, is_soap, (account, given)).await?;
+    let is_logon = check_tokens(call, &mut request, is_soap, (account, held)).await?;
     if is_logon {
         // The gateway reads the response.
         request.headers_mut().remove(header::ACCEPT_ENCODING);
     }
     let client = call.context.client_address(request.headers());
-    let session =
-        if given.is_some() { None } else { auth.service_session(id, client, account, None).await? };
+    let session = if held.is_some() { None } else { auth.service_session(id, client, account, None).await? };
     let websocket = wanted(&mut request, websocket)?;
     let (request, body) = request.into_parts();
     let head_with = |session: Option<&ServiceSession>| {
-        let credentials = given.map(|given| &given.credentials);
+        let credentials = held.map(|held| &held.credentials);
         upstream_request::head_of_account(call, &request, host, account, (session, credentials))
     };
     let mut head = head_with(session.as_deref());
@@ -110,9 +111,9 @@ pub async fn forward(
     }
     let ended = || Some(account.ended.clone());
     let sent_by = SentBy::person(session.as_ref().and_then(|session| session.upstream()));
-    let Forwarded { response, again } = proxy.forward(head, body, websocket, ended, sent_by).await?;
+    let Forwarded { response, may_repeat } = proxy.forward(head, body, websocket, ended, sent_by).await?;
     let mut response = match &session {
-        _ if is_logon => soap_logon::learn(&account.given_tokens, response).await,
+        _ if is_logon => soap_logon::learn(&account.issued_tokens, response).await,
         Some(used) if looks_expired(&response, is_soap, host) => {
             let (report, response) = reported(response, host).await;
             let is_expired = matches!(report, Report::SessionExpired | Report::PageRefused);
@@ -123,7 +124,7 @@ pub async fn forward(
                 None
             };
             match fresh {
-                Some(fresh) if again => {
+                Some(fresh) if may_repeat => {
                     // Frees the connection of the first response: the repetition needs one too.
                     drop(response);
                     proxy.repeat(head_with(Some(&fresh)), ended, fresh.upstream()).await?
@@ -165,7 +166,7 @@ pub async fn learn(
     let (beginning, body) = body.peek(MAX_LOGON, |_| false).await;
     if let Ok(answer) = logon_answer(&beginning) {
         let tokens = TokenPair { session: answer.session_token, security: answer.security_token };
-        call.site.auth.remember_given(account, tokens);
+        call.site.auth.remember_client_held(account, tokens);
     }
     Response::from_parts(head, body)
 }
@@ -179,10 +180,10 @@ async fn check_tokens(
     call: Call<'_>,
     request: &mut Request<ClientBody>,
     is_soap: bool,
-    (account, given): (&Arc<ServiceAccount>, Option<&GivenSession>),
+    (account, held): (&Arc<ServiceAccount>, Option<&ClientHeldSession>),
 ) -> Result<bool, Rejection> {
-    let given = given.map(|given| &given.tokens);
-    let holder = TokenHolder { account: Some(account), given, ..TokenHolder::default() };
+    let client_held = held.map(|held| &held.tokens);
+    let holder = TokenHolder { account: Some(account), client_held, ..TokenHolder::default() };
     let mut is_logon = false;
     if is_soap
         && *request.method() == Method::POST

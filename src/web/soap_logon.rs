@@ -14,7 +14,7 @@ use crate::campaign::{CampaignError, logon_answer, soap_fault};
 use crate::config::ConsolePasswordMode;
 use crate::policy::soap_envelope::LOGON;
 use crate::proxy::Body;
-use crate::session::GivenTokens;
+use crate::session::IssuedTokens;
 
 /// The response to a logon of a client without a session. `None` for every other call, and when the gateway has no console passwords.
 ///
@@ -73,11 +73,11 @@ fn refused(text: &str) -> Response<axum::body::Body> {
 const INVALID_LOGIN: &str = "XSV-350012 Invalid login or password. Connection denied.";
 
 /// Reads the response to a logon that a known caller sent, and remembers the token in it: the caller may use it.
-pub async fn learn(given: &GivenTokens, response: Response<Body>) -> Response<Body> {
+pub async fn learn(issued: &IssuedTokens, response: Response<Body>) -> Response<Body> {
     let (head, body) = response.into_parts();
     let (beginning, body) = body.peek(MAX_RESPONSE, |_| false).await;
     if let Ok(answer) = logon_answer(&beginning) {
-        given.add(answer.session_token.expose_secret());
+        issued.add(answer.session_token.expose_secret());
     }
     Response::from_parts(head, body)
 }

@@ -22,7 +22,7 @@ use crate::policy::campaign_tokens::{
 };
 use crate::policy::client_kind::is_soap_router;
 use crate::proxy::{BodyFilter, ClientBody, Refused};
-use crate::session::{GivenTokens, LiveSession};
+use crate::session::{IssuedTokens, LiveSession};
 use crate::telemetry::audit;
 use crate::wire::fields::{SECURITY_TOKEN, header_text};
 
@@ -36,7 +36,7 @@ pub struct TokenHolder<'a> {
     /// The tokens that the gateway gave to this client in the place of Campaign's.
     pub ticket: Option<&'a TokenPair>,
     /// Campaign's tokens, when a technical or a native account opened its session by itself.
-    pub given: Option<&'a TokenPair>,
+    pub client_held: Option<&'a TokenPair>,
 }
 
 /// What the check found.
@@ -149,14 +149,14 @@ fn with_query(uri: &Uri, query: &str) -> Option<Uri> {
 
 impl<'a> TokenHolder<'a> {
     fn own(self) -> OwnTokens<'a> {
-        let of_others = OwnTokens { current: self.given, earlier: &[] };
+        let of_others = OwnTokens { current: self.client_held, earlier: &[] };
         self.session.map_or(of_others, |session| session.own_tokens())
     }
 
     /// Session tokens that Campaign has given out to this caller otherwise.
-    fn given_otherwise(self) -> Option<&'a GivenTokens> {
-        let of_account = || self.account.map(|account| &account.given_tokens);
-        self.session.map(|session| session.given_tokens()).or_else(of_account)
+    fn given_otherwise(self) -> Option<&'a IssuedTokens> {
+        let of_account = || self.account.map(|account| &account.issued_tokens);
+        self.session.map(|session| session.issued_tokens()).or_else(of_account)
     }
 
     fn judge(self, kind: TokenKind, value: &str) -> Verdict {
@@ -188,7 +188,7 @@ pub struct TokenJudge {
     session: Option<Arc<LiveSession>>,
     account: Option<Arc<ServiceAccount>>,
     ticket: Option<TokenPair>,
-    given: Option<TokenPair>,
+    client_held: Option<TokenPair>,
     wrong_security_token: Arc<AtomicBool>,
 }
 
@@ -203,7 +203,7 @@ impl TokenJudge {
             session: holder.session.cloned(),
             account: holder.account.cloned(),
             ticket: holder.ticket.cloned(),
-            given: holder.given.cloned(),
+            client_held: holder.client_held.cloned(),
             wrong_security_token: Arc::default(),
         }
     }
@@ -213,7 +213,7 @@ impl TokenJudge {
             session: self.session.as_ref(),
             account: self.account.as_ref(),
             ticket: self.ticket.as_ref(),
-            given: self.given.as_ref(),
+            client_held: self.client_held.as_ref(),
         }
     }
 

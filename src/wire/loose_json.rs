@@ -8,7 +8,7 @@ use serde_json::Value;
 /// pairs (RFC 8259 §8.2), which programs leave that shorten text in UTF-16. Otherwise one such field, even one that nobody uses, would
 /// make the whole response unreadable.
 pub fn readable(json: &[u8]) -> Cow<'_, [u8]> {
-    let json = json.strip_prefix(MARK).unwrap_or(json);
+    let json = json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json);
     let text = match String::from_utf8_lossy(json) {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
@@ -81,7 +81,7 @@ fn code_unit(text: &[u8]) -> Option<u16> {
 /// Length of `\uXXXX` in bytes.
 const ESCAPE_LENGTH: usize = 6;
 /// U+FEFF in UTF-8.
-const MARK: &[u8] = b"\xef\xbb\xbf";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A finite number, plain or in quotes.
 pub fn number(value: &Value) -> Option<f64> {

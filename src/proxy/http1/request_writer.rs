@@ -19,7 +19,7 @@ pub struct RequestWriter {
     queue: Queue,
     /// The framing of the body, until its end was queued.
     body: Option<BodyLength>,
-    /// Changes with every event.
+    /// Grows with every piece that arrives or is sent.
     progress: u64,
     /// True once a byte was sent.
     started: bool,
@@ -35,7 +35,7 @@ pub enum SendError {
     /// The client did not send the body.
     Upload(UploadError),
     /// The connection failed.
-    DialedStream(io::Error),
+    Connection(io::Error),
 }
 
 impl RequestWriter {
@@ -73,7 +73,7 @@ impl RequestWriter {
         upload.put_back(std::mem::take(&mut self.queue.parts[index]));
     }
 
-    /// A number that changes with every event.
+    /// A number that grows with every piece that arrives or is sent.
     pub fn progress(&self) -> u64 {
         self.progress
     }
@@ -86,7 +86,7 @@ impl RequestWriter {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        wire: &mut DialedStream,
+        stream: &mut DialedStream,
         upload: &mut Upload,
     ) -> Poll<Result<(), SendError>> {
         loop {
@@ -95,7 +95,7 @@ impl RequestWriter {
                 self.take(cx, upload)?;
             }
             if self.queue.count == 0 {
-                ready!(Pin::new(&mut *wire).poll_flush(cx)).map_err(SendError::DialedStream)?;
+                ready!(Pin::new(&mut *stream).poll_flush(cx)).map_err(SendError::Connection)?;
                 self.flushed = true;
                 if self.body.is_none() {
                     return Poll::Ready(Ok(()));
@@ -107,7 +107,7 @@ impl RequestWriter {
                 continue;
             }
             self.flushed = false;
-            let written = ready!(self.write(cx, wire)).map_err(SendError::DialedStream)?;
+            let written = ready!(self.write(cx, stream)).map_err(SendError::Connection)?;
             self.progress += 1;
             self.started = true;
             self.queue.advance(written);
@@ -147,9 +147,9 @@ impl RequestWriter {
         Ok(())
     }
 
-    fn write(&self, cx: &mut Context<'_>, wire: &mut DialedStream) -> Poll<io::Result<usize>> {
+    fn write(&self, cx: &mut Context<'_>, stream: &mut DialedStream) -> Poll<io::Result<usize>> {
         let parts = self.queue.parts.each_ref().map(|bytes| IoSlice::new(bytes));
-        let written = ready!(Pin::new(wire).poll_write_vectored(cx, &parts[..self.queue.count]))?;
+        let written = ready!(Pin::new(stream).poll_write_vectored(cx, &parts[..self.queue.count]))?;
         Poll::Ready(if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) })
     }
 }

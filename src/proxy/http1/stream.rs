@@ -19,7 +19,7 @@ use crate::wire::response::{Framing, Next, ResponseError, ResponseHead};
 /// A connection. Dropping it closes it.
 #[derive(Debug)]
 pub struct Http1Stream {
-    wire: DialedStream,
+    stream: DialedStream,
     /// Bytes that were read but not used.
     buffer: ReadBuffer,
     /// Interim responses to the current request.
@@ -28,8 +28,8 @@ pub struct Http1Stream {
 
 impl Http1Stream {
     /// An open connection.
-    pub fn new(wire: DialedStream) -> Self {
-        Self { wire, buffer: ReadBuffer::new(), interim: 0 }
+    pub fn new(stream: DialedStream) -> Self {
+        Self { stream, buffer: ReadBuffer::new(), interim: 0 }
     }
 
     /// True when it is open and the server has sent nothing, as it must be between two exchanges. Needs no system call unless something
@@ -38,7 +38,7 @@ impl Http1Stream {
         if !self.buffer.bytes.is_empty() {
             return false;
         }
-        if let DialedStream::Plain(socket) = &self.wire
+        if let DialedStream::Plain(socket) = &self.stream
             && !socket.is_readable()
         {
             return true;
@@ -68,7 +68,7 @@ impl Http1Stream {
         writer: &mut RequestWriter,
         upload: &mut Upload,
     ) -> Poll<Result<(), SendError>> {
-        writer.poll(cx, &mut self.wire, upload)
+        writer.poll(cx, &mut self.stream, upload)
     }
 
     /// The head of the response. Interim responses before it (RFC 9110 §15.2) are read and dropped, except a switch of protocols.
@@ -127,13 +127,13 @@ impl Http1Stream {
 
     /// The connection and its unused bytes, for another protocol.
     pub fn into_parts(self) -> (DialedStream, Vec<u8>) {
-        (self.wire, self.buffer.bytes.to_vec())
+        (self.stream, self.buffer.bytes.to_vec())
     }
 
     /// Reads more bytes into the buffer; returns their number, 0 at the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Self { wire, buffer, .. } = self;
-        match wire {
+        let Self { stream, buffer, .. } = self;
+        match stream {
             DialedStream::Plain(socket) => loop {
                 // First, so that memory is only allocated when bytes have arrived.
                 ready!(socket.poll_readable(cx))?;

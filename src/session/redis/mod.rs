@@ -201,20 +201,19 @@ impl RecordStore for Redis {
     }
 
     async fn first_use(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool> {
-        // The command may be sent twice: the mark shows that the first try was this one.
-        let mark = random_text::<16>();
+        // The command may be sent twice: a random value shows whether this call was the first.
+        let value = random_text::<16>();
         let mut set = cmd("SET");
-        set.arg(self.used(what, name)).arg(&mark).arg("NX").arg("GET");
+        set.arg(self.used(what, name)).arg(&value).arg("NX").arg("GET");
         set.arg("PX").arg(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).max(1));
         let before: Option<String> = self.ask(set).await?;
-        Ok(before.is_none_or(|before| before == mark))
+        Ok(before.is_none_or(|before| before == value))
     }
 
     async fn was_used(&self, what: OneTime, name: &str) -> Result<bool> {
         let mut get = cmd("GET");
         get.arg(self.used(what, name));
-        let mark: Option<String> = self.ask(get).await?;
-        Ok(mark.is_some())
+        Ok(self.ask::<Option<String>>(get).await?.is_some())
     }
 
     async fn tagged(&self, tag: Tag) -> Result<Vec<Key>> {

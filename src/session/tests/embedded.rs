@@ -37,8 +37,8 @@ async fn a_session_survives_a_restart_and_its_file_is_private() {
     drop(first);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let second = sessions();
-    let auth = second.find(&cookie).await.unwrap().unwrap();
-    assert_eq!(auth.data.identity, identity());
+    let session = second.find(&cookie).await.unwrap().unwrap();
+    assert_eq!(session.data.identity, identity());
     assert!(second.find(&ended.cookie_value()).await.unwrap().is_none());
     clock.advance(LIFETIMES.idle);
     assert!(second.find(&cookie).await.unwrap().is_none());

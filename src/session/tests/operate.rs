@@ -34,14 +34,14 @@ async fn all_sessions_of_an_owner_end_except_one() {
 async fn a_session_ends_by_the_sid_of_its_assertion() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let auth = login(&sessions, "alice").await;
-    for wrong in ["", "x", &auth.cookie_value()] {
+    let session = login(&sessions, "alice").await;
+    for wrong in ["", "x", &session.cookie_value()] {
         assert!(!sessions.end_sid(wrong, EndReason::Operator).await.unwrap(), "{wrong}");
     }
-    assert!(sessions.end_sid(&auth.sid, EndReason::Operator).await.unwrap());
-    assert!(auth.ended.is_cancelled());
-    assert!(sessions.find(&auth.cookie_value()).await.unwrap().is_none());
-    assert!(!sessions.end_sid(&auth.sid, EndReason::Operator).await.unwrap());
+    assert!(sessions.end_sid(&session.sid, EndReason::Operator).await.unwrap());
+    assert!(session.ended.is_cancelled());
+    assert!(sessions.find(&session.cookie_value()).await.unwrap().is_none());
+    assert!(!sessions.end_sid(&session.sid, EndReason::Operator).await.unwrap());
 }
 
 #[tokio::test]
@@ -73,8 +73,8 @@ async fn a_time_out_reaches_waiters_without_a_request() {
     let sessions = sessions(&clock);
     maintained(&sessions);
     let (idle, busy) = (login(&sessions, "alice").await, login(&sessions, "bob").await);
-    let waited = async |auth: &LiveSession| {
-        tokio::time::timeout(Duration::from_secs(1), auth.ended.cancelled()).await.is_ok()
+    let waited = async |session: &LiveSession| {
+        tokio::time::timeout(Duration::from_secs(1), session.ended.cancelled()).await.is_ok()
     };
     clock.advance(Duration::from_mins(29));
     sessions.find(&busy.cookie_value()).await.unwrap();

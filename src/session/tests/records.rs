@@ -81,9 +81,9 @@ async fn everything_is_there(store: Arc<Vault>) {
     let lifetimes = Lifetimes { idle: CENTURY, absolute: CENTURY };
     let sessions = Sessions::new(store.clone(), 100, lifetimes, clock.clone());
     for (id, expected) in [(FULL, full()), (BARE, bare())] {
-        let auth = sessions.find(&id.to_string()).await.unwrap().expect("a session");
+        let session = sessions.find(&id.to_string()).await.unwrap().expect("a session");
         // When it was last used is known from its expiry.
-        let held = SessionData { seen: expected.seen, ..auth.data.clone() };
+        let held = SessionData { seen: expected.seen, ..session.data.clone() };
         assert_eq!(held.to_record(), expected.to_record());
     }
     let old = sessions.find(&OLD.to_string()).await.unwrap().expect("a session");

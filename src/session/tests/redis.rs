@@ -77,13 +77,13 @@ async fn an_end_at_one_instance_is_an_end_at_every_other_within_a_second() {
     let server = Server::start(&[]);
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let (here, there) = (instance(&server.url(), &keys, &clock), instance(&server.url(), &keys, &clock));
-    let auth = created(&here).await;
-    let cookie = auth.cookie_value();
+    let session = created(&here).await;
+    let cookie = session.cookie_value();
     let other = there.find(&cookie).await.unwrap().unwrap();
-    assert_eq!((&other.data.identity, &other.sid), (&identity(), &auth.sid));
+    assert_eq!((&other.data.identity, &other.sid), (&identity(), &session.sid));
     // Evicted from the cache: a WebSocket is still closed at the end.
     there.live.invalidate_all();
-    here.end(&auth).await.unwrap();
+    here.end(&session).await.unwrap();
     within(Duration::from_secs(1), "the end at the other", async || other.ended.is_cancelled()).await;
     assert!(there.find(&cookie).await.unwrap().is_none());
 }
@@ -96,11 +96,11 @@ async fn a_change_at_one_instance_is_seen_at_the_other_within_a_second() {
     let server = Server::start(&[]);
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let (here, there) = (instance(&server.url(), &keys, &clock), instance(&server.url(), &keys, &clock));
-    let auth = created(&here).await;
-    let cookie = auth.cookie_value();
+    let session = created(&here).await;
+    let cookie = session.cookie_value();
     let before = there.find(&cookie).await.unwrap().unwrap();
     let changed =
-        here.change(&auth, |data| data.identity.groups = vec!["admin".to_owned()]).await.unwrap().unwrap();
+        here.change(&session, |data| data.identity.groups = vec!["admin".to_owned()]).await.unwrap().unwrap();
     assert_eq!(changed.credentials.identity.groups, "admin");
     within(Duration::from_secs(1), "the new groups at the other", async || {
         there.find(&cookie).await.unwrap().unwrap().credentials.identity.groups == "admin"
@@ -121,13 +121,13 @@ async fn missed_notices_are_made_up_for() {
     let server = Server::start(&[]);
     let (keys, clock) = (KeyRing::random(), Clock::movable());
     let sessions = instance(&server.url(), &keys, &clock);
-    let (auth, silent) = (created(&sessions).await, created(&sessions).await);
+    let (session, silent) = (created(&sessions).await, created(&sessions).await);
     tokio::time::sleep(Duration::from_millis(300)).await;
     // Ended elsewhere without a notice.
-    assert_eq!(server.ask(&format!("DEL {PREFIX}s:{}", auth.sid)).trim(), ":1");
-    assert!(sessions.find(&auth.cookie_value()).await.unwrap().is_some());
+    assert_eq!(server.ask(&format!("DEL {PREFIX}s:{}", session.sid)).trim(), ":1");
+    assert!(sessions.find(&session.cookie_value()).await.unwrap().is_some());
     assert_eq!(server.ask("CLIENT KILL TYPE pubsub").trim(), ":1");
-    within(Duration::from_secs(2), "asked again", async || auth.ended.is_cancelled()).await;
+    within(Duration::from_secs(2), "asked again", async || session.ended.is_cancelled()).await;
     // Without notices, it ends within the cache time.
     assert_eq!(server.ask(&format!("DEL {PREFIX}s:{}", silent.sid)).trim(), ":1");
     clock.advance(Sessions::CACHE_TIME);
@@ -142,8 +142,8 @@ async fn an_outage_is_an_error_within_a_second_and_needs_no_restart() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let (keys, clock) = (KeyRing::random(), Clock::movable());
     let sessions = instance(&server.url(), &keys, &clock);
-    let (auth, other) = (created(&sessions).await, created(&sessions).await);
-    let cookie = auth.cookie_value();
+    let (session, other) = (created(&sessions).await, created(&sessions).await);
+    let cookie = session.cookie_value();
     server.kill();
     // Sessions in use go on for the cache time.
     clock.advance(Sessions::CACHE_TIME.saturating_sub(Duration::from_secs(1)));
@@ -158,10 +158,10 @@ async fn an_outage_is_an_error_within_a_second_and_needs_no_restart() {
     // A logout is valid here, and is repeated in the store.
     assert!(sessions.end(&other).await.is_err());
     assert!(sessions.find(&other.cookie_value()).await.unwrap().is_none());
-    assert!(!auth.ended.is_cancelled());
+    assert!(!session.ended.is_cancelled());
     server.restart();
     within(Duration::from_secs(3), "found again", async || {
-        sessions.find(&cookie).await.is_ok_and(|auth| auth.is_some())
+        sessions.find(&cookie).await.is_ok_and(|session| session.is_some())
     })
     .await;
     within(Duration::from_secs(3), "the logout is repeated", async || {

@@ -10,9 +10,9 @@ pub(super) fn renewed(clock: &Clock) -> Tokens {
     Tokens { access: "renewed".into(), refresh: Some("refresh-2".into()), ..tokens(clock) }
 }
 
-fn refresh_token(auth: &LiveSession) -> &str {
+fn refresh_token(session: &LiveSession) -> &str {
     use secrecy::ExposeSecret as _;
-    auth.data.tokens.refresh.as_ref().unwrap().expose_secret()
+    session.data.tokens.refresh.as_ref().unwrap().expose_secret()
 }
 
 #[tokio::test]
@@ -20,12 +20,12 @@ async fn a_session_with_a_refresh_token_outlives_its_access_token() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let short = Tokens { access_expires: clock.now().plus(Duration::from_mins(5)), ..renewable(&clock) };
-    let auth = sessions.create(identity(), short, None).await.unwrap();
-    assert!(!auth.is_refresh_due(clock.now()));
+    let session = sessions.create(identity(), short, None).await.unwrap();
+    assert!(!session.is_refresh_due(clock.now()));
     clock.advance(Duration::from_secs(270));
-    assert!(auth.is_refresh_due(clock.now()) && !auth.has_expired(clock.now()));
+    assert!(session.is_refresh_due(clock.now()) && !session.has_expired(clock.now()));
     clock.advance(Duration::from_secs(30));
-    let found = sessions.find(&auth.cookie_value()).await.unwrap().unwrap();
+    let found = sessions.find(&session.cookie_value()).await.unwrap().unwrap();
     assert!(found.is_refresh_due(clock.now()) && found.has_expired(clock.now()));
 }
 
@@ -33,20 +33,20 @@ async fn a_session_with_a_refresh_token_outlives_its_access_token() {
 async fn new_tokens_are_saved_when_refresh_returns_and_the_rest_stays() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let auth = sessions.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), renewable(&clock), None).await.unwrap();
     clock.advance(Duration::from_secs(10));
-    let fresh = sessions.refresh(&auth, async |_| Ok(renewed(&clock))).await.unwrap();
+    let fresh = sessions.refresh(&session, async |_| Ok(renewed(&clock))).await.unwrap();
     assert_eq!(fresh.credentials.authorization, "Bearer renewed");
-    assert_eq!((&fresh.data.identity, fresh.data.ends), (&auth.data.identity, auth.data.ends));
-    assert!(fresh.data.as_of.tokens > auth.data.as_of.tokens);
+    assert_eq!((&fresh.data.identity, fresh.data.ends), (&session.data.identity, session.data.ends));
+    assert!(fresh.data.as_of.tokens > session.data.as_of.tokens);
     sessions.live.invalidate_all();
-    let loaded = sessions.find(&auth.cookie_value()).await.unwrap().unwrap();
+    let loaded = sessions.find(&session.cookie_value()).await.unwrap().unwrap();
     assert_eq!(
         (refresh_token(&loaded), &loaded.credentials.authorization),
         ("refresh-2", &fresh.credentials.authorization)
     );
     // A caller with the old tokens gets the new ones without another exchange.
-    let again = sessions.refresh(&auth, async |_| panic!("there is nothing to renew")).await.unwrap();
+    let again = sessions.refresh(&session, async |_| panic!("there is nothing to renew")).await.unwrap();
     assert_eq!(again.credentials.authorization, fresh.credentials.authorization);
 }
 
@@ -54,9 +54,9 @@ async fn new_tokens_are_saved_when_refresh_returns_and_the_rest_stays() {
 async fn a_response_without_a_refresh_token_keeps_the_old_one() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let auth = sessions.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), renewable(&clock), None).await.unwrap();
     let without = Tokens { refresh: None, ..renewed(&clock) };
-    let fresh = sessions.refresh(&auth, async |_| Ok(without)).await.unwrap();
+    let fresh = sessions.refresh(&session, async |_| Ok(without)).await.unwrap();
     assert_eq!(
         (refresh_token(&fresh), fresh.credentials.authorization.to_str().unwrap()),
         ("refresh-1", "Bearer renewed")
@@ -67,13 +67,13 @@ async fn a_response_without_a_refresh_token_keeps_the_old_one() {
 async fn concurrent_changes_do_not_undo_each_other() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let auth = sessions.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), renewable(&clock), None).await.unwrap();
     // Groups change during the exchange; both began with the same data.
     let exchange = async |_| {
-        sessions.change(&auth, |data| data.identity.groups = vec!["admin".to_owned()]).await.unwrap();
+        sessions.change(&session, |data| data.identity.groups = vec!["admin".to_owned()]).await.unwrap();
         Ok(renewed(&clock))
     };
-    let fresh = sessions.refresh(&auth, exchange).await.unwrap();
+    let fresh = sessions.refresh(&session, exchange).await.unwrap();
     assert_eq!(
         (
             fresh.credentials.identity.groups.to_str().unwrap(),
@@ -82,7 +82,7 @@ async fn concurrent_changes_do_not_undo_each_other() {
         ("admin", "Bearer renewed")
     );
     let add = |data: &mut SessionData| data.identity.groups.push("late".to_owned());
-    let late = sessions.change(&auth, add).await.unwrap().unwrap();
+    let late = sessions.change(&session, add).await.unwrap().unwrap();
     assert_eq!(
         (
             late.credentials.identity.groups.to_str().unwrap(),
@@ -90,7 +90,7 @@ async fn concurrent_changes_do_not_undo_each_other() {
         ),
         ("admin,late", "Bearer renewed")
     );
-    let loaded = sessions.latest(&auth).await.unwrap().unwrap();
+    let loaded = sessions.latest(&session).await.unwrap().unwrap();
     assert_eq!(
         (&loaded.credentials.identity.groups, &loaded.credentials.authorization),
         (&late.credentials.identity.groups, &late.credentials.authorization)
@@ -101,14 +101,14 @@ async fn concurrent_changes_do_not_undo_each_other() {
 async fn a_temporary_error_changes_nothing_and_a_permanent_one_is_reported() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let auth = sessions.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), renewable(&clock), None).await.unwrap();
     let away =
-        sessions.refresh(&auth, async |_| Err(ExchangeError::Temporary("away".to_owned(), None))).await;
+        sessions.refresh(&session, async |_| Err(ExchangeError::Temporary("away".to_owned(), None))).await;
     assert!(matches!(away, Err(RefreshError::Unavailable(..))), "{away:?}");
     let over =
-        sessions.refresh(&auth, async |_| Err(ExchangeError::Permanent("invalid_grant".to_owned()))).await;
+        sessions.refresh(&session, async |_| Err(ExchangeError::Permanent("invalid_grant".to_owned()))).await;
     assert!(matches!(over, Err(RefreshError::Refused(_))), "{over:?}");
-    let found = sessions.find(&auth.cookie_value()).await.unwrap().unwrap();
+    let found = sessions.find(&session.cookie_value()).await.unwrap().unwrap();
     assert_eq!(refresh_token(&found), "refresh-1");
 }
 
@@ -116,26 +116,26 @@ async fn a_temporary_error_changes_nothing_and_a_permanent_one_is_reported() {
 async fn tokens_after_the_end_are_returned_and_restore_nothing() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let auth = sessions.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), renewable(&clock), None).await.unwrap();
     let exchange = async |_| {
-        sessions.end(&auth).await.unwrap();
+        sessions.end(&session).await.unwrap();
         Ok(renewed(&clock))
     };
-    assert!(matches!(sessions.refresh(&auth, exchange).await, Err(RefreshError::Ended(Some(_)))));
-    assert!(sessions.vault.get(auth.key).await.unwrap().is_none());
-    assert!(sessions.find(&auth.cookie_value()).await.unwrap().is_none());
+    assert!(matches!(sessions.refresh(&session, exchange).await, Err(RefreshError::Ended(Some(_)))));
+    assert!(sessions.vault.get(session.key).await.unwrap().is_none());
+    assert!(sessions.find(&session.cookie_value()).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_change_does_not_count_as_use() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let auth = sessions.create(identity(), tokens(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), tokens(&clock), None).await.unwrap();
     for _ in 0..3 {
         clock.advance(LIFETIMES.idle / 3);
-        sessions.change(&auth, |data| data.as_of.groups = clock.now()).await.unwrap().unwrap();
+        sessions.change(&session, |data| data.as_of.groups = clock.now()).await.unwrap().unwrap();
     }
-    assert!(sessions.find(&auth.cookie_value()).await.unwrap().is_none(), "nobody used it for 30 minutes");
+    assert!(sessions.find(&session.cookie_value()).await.unwrap().is_none(), "nobody used it for 30 minutes");
 }
 
 #[test]
@@ -152,7 +152,7 @@ async fn groups_are_due_once_an_interval_and_a_failed_check_is_postponed() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let interval = Duration::from_mins(10);
-    let auth = sessions.create(identity(), tokens(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), tokens(&clock), None).await.unwrap();
     assert!(sessions.due_for_recheck(interval).is_empty());
     clock.advance(interval);
     let due = sessions.due_for_recheck(interval);
@@ -161,6 +161,6 @@ async fn groups_are_due_once_an_interval_and_a_failed_check_is_postponed() {
     assert!(sessions.due_for_recheck(interval).is_empty());
     clock.advance(Duration::from_mins(1));
     assert_eq!(sessions.due_for_recheck(interval).len(), 1);
-    sessions.change(&auth, |data| data.as_of.groups = clock.now()).await.unwrap();
+    sessions.change(&session, |data| data.as_of.groups = clock.now()).await.unwrap();
     assert!(sessions.due_for_recheck(interval).is_empty());
 }

@@ -14,9 +14,9 @@ use crate::policy::identity::IdentityFields;
 use crate::session::LiveSession;
 use crate::web::call::{Call, OwnedCall};
 use crate::web::rejection::reject;
-use crate::web::responses::login_required;
+use crate::web::responses::{announce_end, login_required};
+use crate::wire::fields::FORWARD_AUTH_SECRET;
 use crate::wire::fields::identity::ASSERTION;
-use crate::wire::fields::{EXPIRES_IN, FORWARD_AUTH_SECRET};
 
 /// 200, with the identity headers for proxies; 401 without a session; 503 when the session cannot be looked up.
 pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) -> Response {
@@ -36,8 +36,8 @@ pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) 
     if may_learn_identity(call, &headers) {
         add_identity(fields, session.as_deref(), call);
     }
-    if let Some(seconds) = session.as_ref().and_then(|session| session.ends_soon(call.context.now)) {
-        fields.insert(EXPIRES_IN, seconds.into());
+    if let Some(session) = &session {
+        announce_end(fields, session, call.context.now);
     }
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

@@ -98,9 +98,9 @@ fn shown(
     id: FormId,
     form: &SavedForm,
 ) -> Result<Waiting, Rejection> {
-    // A form without a mark could not be sent later.
-    let mark = auth.services.sealer.seal(&context_of(session), &id.to_string());
-    let mark = mark.map_err(|_| Rejection::Internal)?;
+    // Without its sealed id a form could not be sent later.
+    let sealed = auth.services.sealer.seal(&context_of(session), &id.to_string());
+    let mark = sealed.map_err(|_| Rejection::Internal)?;
     let bytes = u64::try_from(form.body.len()).unwrap_or(u64::MAX);
     let sent = form.sent;
     let until = sent.plus(auth.login_timeout);
@@ -119,9 +119,11 @@ pub async fn discard(Extension(call): Extension<OwnedCall>, headers: HeaderMap, 
         Ok(None) => return see_other(RESUME),
         Err(error) => return reject(call, error, false),
     };
-    let mark =
+    let sealed =
         url::form_urlencoded::parse(&body).find(|(name, _)| name == REPLAY_FIELD).map(|(_, value)| value);
-    let Some(id) = mark.and_then(|mark| opened(auth, &session, &mark)) else { return see_other(RESUME) };
+    let Some(id) = sealed.and_then(|sealed| opened(auth, &session, &sealed)) else {
+        return see_other(RESUME);
+    };
     let taken = match auth.services.saved_forms.take(id, &session.data.identity.user).await {
         Ok(taken) => taken,
         Err(error) => return reject(call, error, true),
@@ -137,9 +139,9 @@ pub async fn discard(Extension(call): Extension<OwnedCall>, headers: HeaderMap, 
     response
 }
 
-/// The form that a mark names, if the mark was made for this session.
-pub fn opened(auth: &Authenticator, session: &LiveSession, mark: &str) -> Option<FormId> {
-    FormId::parse(&auth.services.sealer.open::<String>(&context_of(session), mark)?)
+/// The id of a form, if it was sealed for this session.
+pub fn opened(auth: &Authenticator, session: &LiveSession, sealed: &str) -> Option<FormId> {
+    FormId::parse(&auth.services.sealer.open::<String>(&context_of(session), sealed)?)
 }
 
 /// Where a form goes, with the security token of this session if its address holds the old one.

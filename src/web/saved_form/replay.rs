@@ -1,7 +1,7 @@
 //! A saved form is sent to Campaign: once, to the address it was meant for.
 //!
-//! The page at `/ims/resume` posts a mark to the form's own address. Here the form takes the place of the mark, so that the address bar,
-//! the history and relative links are those of the form.
+//! The page at `/ims/resume` posts the sealed id of the form to the form's own address. Here the form replaces the id, so that the address
+//! bar, the history and relative links are those of the form.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,9 +23,8 @@ use crate::web::addresses::RESUME;
 use crate::web::call::{Call, OwnedCall};
 use crate::web::forward::{Outcome, Sent};
 use crate::web::rejection::Rejection;
-use crate::web::responses::see_other;
+use crate::web::responses::{announce_end, see_other};
 use crate::web::{forward, read_body, set_cookies, upstream_request};
-use crate::wire::fields::EXPIRES_IN;
 
 /// As [`replay`], to its end whether the client stays or not: a form is sent or saved, never lost in between.
 pub async fn replay_to_end(
@@ -39,7 +38,7 @@ pub async fn replay_to_end(
     tokio::spawn(work).await.unwrap_or(Err(Rejection::Stopping))
 }
 
-/// Sends the form that the mark names; a body that is no mark is forwarded as it is.
+/// Sends the form whose sealed id is the body. Any other body is forwarded unchanged.
 async fn replay(
     call: Call<'_>,
     proxy: &Proxy,
@@ -52,15 +51,15 @@ async fn replay(
     let (head, body) = request.into_parts();
     let body = read_body::read(body, REPLAY_LENGTH, call.snapshot.limits.upload_timeout).await?;
     let body = body.ok_or(Rejection::BodyTooLarge)?;
-    let Some(mark) = saved_form::sealed_id(&body) else {
+    let Some(sealed) = saved_form::sealed_id(&body) else {
         let request = Request::from_parts(head, Full::new(body));
         return send(call, proxy, request, host, session).await.map_err(Rejection::from);
     };
     if !from_own_page {
         return Err(Rejection::ForeignOrigin);
     }
-    // A mark of another session, or no valid one: the page shows what there is.
-    let Some(id) = confirm::opened(auth, session, mark) else {
+    // An invalid id, or one sealed for another session: the page shows the forms of this session.
+    let Some(id) = confirm::opened(auth, session, sealed) else {
         return Ok(see_other(RESUME).map(Body::from));
     };
     let Some(form) = auth.services.saved_forms.take(id, &session.data.identity.user).await? else {
@@ -87,7 +86,7 @@ async fn replay(
     }
 }
 
-/// The request of the mark, with the address, type and body of the form.
+/// The request with the address, type and body of the form.
 fn rebuilt(
     call: Call<'_>,
     mut head: http::request::Parts,
@@ -117,9 +116,7 @@ async fn send(
     let ended = || Some(session.ended.clone());
     let mut response =
         proxy.forward(head, body, None, ended, SentBy::person(session.upstream())).await?.response;
-    if let Some(seconds) = session.ends_soon(call.context.now) {
-        response.headers_mut().insert(EXPIRES_IN, seconds.into());
-    }
+    announce_end(response.headers_mut(), session, call.context.now);
     Ok(response)
 }
 

@@ -31,15 +31,12 @@ pub async fn form(
     let auth = &call.site.auth;
     let page = saved_form::form_page(headers, &auth.origin);
     match save(call, headers, &mut body, target, &page).await? {
-        Ok(kept) => {
+        Ok(saved) => {
             let to = Destination { return_to: page, has_form: true };
             let begin = BeginLogin { to, prompt: Prompt::Silent, attempt: 0 };
             let mut response = login::begin(call, headers, begin).await;
-            if let Some((id, gone)) = kept {
-                set_cookies::set_saved_form(response.headers_mut(), &auth.cookies, id, auth.login_timeout);
-                for key in gone {
-                    set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, key);
-                }
+            if let Some(saved) = saved {
+                set_cookies::set_saved_form(response.headers_mut(), auth, saved);
             }
             Ok(response)
         }
@@ -97,9 +94,9 @@ async fn save(
         sent: call.context.now,
     };
     match auth.services.saved_forms.save(slot, &form).await {
-        Ok(kept) => {
+        Ok(saved) => {
             note(FormEvent::Kept, call, &form);
-            Ok(Ok(Some(kept)))
+            Ok(Ok(Some(saved)))
         }
         Err(error) => {
             tracing::warn!(request = %call.context.id, %error, "a form is not saved");

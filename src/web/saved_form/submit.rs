@@ -19,10 +19,9 @@ use crate::web::addresses::resume_address;
 use crate::web::call::Call;
 use crate::web::forward::{self, Outcome, Sent};
 use crate::web::rejection::Rejection;
-use crate::web::responses::see_other;
+use crate::web::responses::{announce_end, see_other};
 use crate::web::token_check::Checked;
 use crate::web::{set_cookies, upstream_request};
-use crate::wire::fields::EXPIRES_IN;
 
 /// A form that can be saved, before its body is read.
 pub struct Submission {
@@ -99,18 +98,13 @@ pub async fn submit(
                     .map(|campaign| campaign.security_token.clone()),
                 sent: call.context.now,
             };
-            let (id, gone) = auth.services.saved_forms.save(slot, &form).await?;
+            let saved = auth.services.saved_forms.save(slot, &form).await?;
             note(FormEvent::Kept, call, &form);
             let mut response = see_other(&resume_address(&form.page)).into_response();
-            set_cookies::set_saved_form(response.headers_mut(), &auth.cookies, id, auth.login_timeout);
-            for key in gone {
-                set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, key);
-            }
+            set_cookies::set_saved_form(response.headers_mut(), auth, saved);
             response.map(Body::from)
         }
     };
-    if let Some(seconds) = session.ends_soon(call.context.now) {
-        response.headers_mut().insert(EXPIRES_IN, seconds.into());
-    }
+    announce_end(response.headers_mut(), session, call.context.now);
     Ok(response)
 }

@@ -75,12 +75,12 @@ impl ResponseHead {
     /// # Errors
     /// [`ResponseError`] for an invalid head or ambiguous framing.
     pub fn parse(bytes: &mut Bytes, to_head: bool) -> Result<Option<Self>, ResponseError> {
-        let mut room = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+        let mut field_space = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let mut response = httparse::Response::new(&mut []);
         let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
             &mut response,
             bytes,
-            &mut room,
+            &mut field_space,
         )?;
         let httparse::Status::Complete(length) = parsed else { return Ok(None) };
         let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());

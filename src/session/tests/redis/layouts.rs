@@ -25,9 +25,9 @@ async fn a_cluster_of_three_fulfils_the_contract_and_delivers_notices() {
     let (here, there) = (instance(&url, &keys, &clock), instance(&url, &keys, &clock));
     tokio::time::sleep(Duration::from_millis(500)).await;
     for _ in 0..5 {
-        let auth = created(&here).await;
-        let other = there.find(&auth.cookie_value()).await.unwrap().unwrap();
-        here.end(&auth).await.unwrap();
+        let session = created(&here).await;
+        let other = there.find(&session.cookie_value()).await.unwrap().unwrap();
+        here.end(&session).await.unwrap();
         within(Duration::from_secs(1), "the end at the other", async || other.ended.is_cancelled()).await;
     }
 }
@@ -81,9 +81,9 @@ async fn a_sentinel_failover_takes_seconds_and_loses_no_session() {
         replica.ask(&format!("PUBSUB NUMSUB {PREFIX}news")).contains(":2")
     })
     .await;
-    let auth = created(&here).await;
-    let other = there.find(&auth.cookie_value()).await.unwrap().unwrap();
-    here.end(&auth).await.unwrap();
+    let session = created(&here).await;
+    let other = there.find(&session.cookie_value()).await.unwrap().unwrap();
+    here.end(&session).await.unwrap();
     within(Duration::from_secs(1), "the end at the other", async || other.ended.is_cancelled()).await;
 }
 
@@ -106,7 +106,7 @@ async fn the_documented_rights_are_enough_over_tls() {
         cert.to_str().unwrap(),
         "--tls-key-file",
         key.to_str().unwrap(),
-        "--tls-auth-clients",
+        "--tls-session-clients",
         "no",
     ]);
     assert!(server.ask(&format!("ACL SETUSER {USER}")).starts_with("+OK"));

@@ -1,4 +1,4 @@
-//! Session tokens that Campaign has given out to one caller in its responses: to a logon of the caller's own, or as a cookie that the
+//! Session tokens that Campaign has issued to one caller in its responses: to a logon of the caller's own, or as a cookie that the
 //! gateway withheld. A page may print such a token, and sends it back.
 
 use std::collections::VecDeque;
@@ -8,9 +8,9 @@ use crate::crypto::sha256_text;
 
 /// Digests of the latest tokens. Known only in this process: after a restart the caller logs on again.
 #[derive(Debug, Default)]
-pub struct GivenTokens(Mutex<VecDeque<String>>);
+pub struct IssuedTokens(Mutex<VecDeque<String>>);
 
-impl GivenTokens {
+impl IssuedTokens {
     /// Remembers a token.
     pub fn add(&self, token: &str) {
         let digest = sha256_text(token.as_bytes());
@@ -37,12 +37,12 @@ mod tests {
 
     #[test]
     fn the_latest_tokens_are_known() {
-        let given = GivenTokens::default();
-        assert!(!given.contains("___A"));
+        let issued = IssuedTokens::default();
+        assert!(!issued.contains("___A"));
         for number in 0..=MAX_KNOWN {
-            given.add(&format!("___{number}"));
+            issued.add(&format!("___{number}"));
         }
-        assert!(given.contains("___1") && given.contains("___8"));
-        assert!(!given.contains("___0"), "the oldest is forgotten");
+        assert!(issued.contains("___1") && issued.contains("___8"));
+        assert!(!issued.contains("___0"), "the oldest is forgotten");
     }
 }

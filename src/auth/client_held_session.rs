@@ -7,7 +7,7 @@ use http::HeaderMap;
 use secrecy::ExposeSecret as _;
 
 use super::Authenticator;
-use super::service_account::{GivenSession, ServiceAccount};
+use super::service_account::{ClientHeldSession, ServiceAccount};
 use super::service_accounts::TokenDigest;
 use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::credentials::{CampaignTokens, Credentials};
@@ -16,20 +16,24 @@ use crate::unix_time::UnixTime;
 
 impl Authenticator {
     /// Remembers the session that Campaign has given to this account.
-    pub fn remember_given(&self, account: &Arc<ServiceAccount>, tokens: TokenPair) {
+    pub fn remember_client_held(&self, account: &Arc<ServiceAccount>, tokens: TokenPair) {
         let identity = &account.identity;
         let fields = IdentityFields::new(&identity.user, None, &identity.organization, &identity.groups);
         let campaign = CampaignTokens { session: &tokens.session, security: &tokens.security };
         let credentials = Credentials::new(fields, Some(campaign), &account.token);
         let digest = TokenDigest::of(tokens.session.expose_secret());
-        let given = GivenSession { account: account.clone(), tokens, credentials };
-        self.services.service_accounts.give(digest, Arc::new(given));
+        let held = ClientHeldSession { account: account.clone(), tokens, credentials };
+        self.services.service_accounts.add_client_held(digest, Arc::new(held));
     }
 
     /// The session whose token is in `X-Session-Token`. The cookie of that name is not looked at: a browser would send it by itself.
-    pub(super) fn given_session(&self, headers: &HeaderMap, now: UnixTime) -> Option<Arc<GivenSession>> {
+    pub(super) fn client_held_session(
+        &self,
+        headers: &HeaderMap,
+        now: UnixTime,
+    ) -> Option<Arc<ClientHeldSession>> {
         let mut fields = headers.get_all("x-session-token").iter();
         let token = fields.next().filter(|_| fields.next().is_none())?.to_str().ok()?;
-        self.services.service_accounts.given(&TokenDigest::of(token), &self.instance, now)
+        self.services.service_accounts.client_held(&TokenDigest::of(token), &self.instance, now)
     }
 }
