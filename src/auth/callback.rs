@@ -14,8 +14,8 @@ use super::session_end::{near_misses, seen};
 use crate::config::SessionMode;
 use crate::ims::{ImsError, ImsTokens, Profile};
 use crate::policy::access::{Granted, Refusal};
-use crate::policy::cookies;
 use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, Prompt, State as LoginState};
+use crate::policy::{authorize_answer, cookies};
 use crate::session::{CampaignSession, EndReason, Identity, LiveSession, OneTime, StoreError, Tokens};
 use crate::telemetry::audit::{self, Who};
 use crate::unix_time::UnixTime;
@@ -319,9 +319,7 @@ impl Callback<'_> {
 
     /// IMS sent an error instead of a code (RFC 6749 §4.1.2.1). The error code is logged only when it has the RFC's form.
     fn declined(&self, error: &str) -> LoginFailure {
-        let is_code = !error.is_empty()
-            && error.len() <= 60
-            && error.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let is_code = (1..=60).contains(&error.len()) && authorize_answer::is_error_code(error);
         let shown = if is_code { error } else { "(not an OAuth error code)" };
         if matches!(error, "temporarily_unavailable" | "server_error") {
             let error =

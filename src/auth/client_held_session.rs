@@ -10,17 +10,12 @@ use super::Authenticator;
 use super::service_account::{ClientHeldSession, ServiceAccount};
 use super::service_accounts::TokenDigest;
 use crate::policy::campaign_tokens::TokenPair;
-use crate::policy::credentials::{CampaignTokens, Credentials};
-use crate::policy::identity::IdentityFields;
 use crate::unix_time::UnixTime;
 
 impl Authenticator {
     /// Remembers the session that Campaign has given to this account.
     pub fn remember_client_held(&self, account: &Arc<ServiceAccount>, tokens: TokenPair) {
-        let identity = &account.identity;
-        let fields = IdentityFields::new(&identity.user, None, &identity.organization, &identity.groups);
-        let campaign = CampaignTokens { session: &tokens.session, security: &tokens.security };
-        let credentials = Credentials::new(fields, Some(campaign), &account.token);
+        let credentials = account.identity.credentials(Some(&tokens), &account.token);
         let digest = TokenDigest::of(tokens.session.expose_secret());
         let held = ClientHeldSession { account: account.clone(), tokens, credentials };
         self.services.service_accounts.add_client_held(digest, Arc::new(held));

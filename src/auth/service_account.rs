@@ -14,7 +14,6 @@ use crate::config::{Instance, TechnicalAccount};
 use crate::policy::access_token::AccessToken;
 use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::credentials::Credentials;
-use crate::policy::identity::IdentityFields;
 use crate::session::{CachedAssertion, Identity, IssuedTokens, Signer};
 use crate::telemetry::audit::Account;
 use crate::unix_time::UnixTime;
@@ -67,19 +66,19 @@ impl ServiceAccount {
     ) -> Self {
         let instance = auth.instance.clone();
         let organization = instance.campaign.technical_accounts[index].organization_id.clone();
-        let fields = IdentityFields::new(&claims.user, None, &organization, &groups);
+        let identity = Identity {
+            user: claims.user,
+            email: None,
+            name: None,
+            organization,
+            organization_name: None,
+            groups,
+            ims_session: None,
+            original: None,
+        };
         Self {
-            credentials: Credentials::new(fields, None, &token),
-            identity: Identity {
-                user: claims.user,
-                email: None,
-                name: None,
-                organization,
-                organization_name: None,
-                groups,
-                ims_session: None,
-                original: None,
-            },
+            credentials: identity.credentials(None, &token),
+            identity,
             sid,
             issued_tokens: IssuedTokens::default(),
             ended: Arc::default(),

@@ -10,8 +10,6 @@ use super::service_account::ServiceAccount;
 use super::service_session::ServiceSession;
 use crate::campaign::CampaignError;
 use crate::config::AccountSession;
-use crate::policy::credentials::{CampaignTokens, Credentials};
-use crate::policy::identity::IdentityFields;
 use crate::telemetry::RequestId;
 
 /// Campaign opens no session for a technical account.
@@ -87,11 +85,8 @@ impl Authenticator {
                 return Err(error.into());
             }
         };
-        let identity = &account.identity;
-        let fields = IdentityFields::new(&identity.user, None, &identity.organization, &identity.groups);
-        let campaign = CampaignTokens { session: &tokens.session_token, security: &tokens.security_token };
         let session = Arc::new(ServiceSession {
-            credentials: Credentials::new(fields, Some(campaign), &account.token),
+            credentials: account.identity.credentials(Some(&tokens.tokens()), &account.token),
             tokens,
             client: self.campaign.clone(),
             tasks: self.services.tasks.clone(),

@@ -24,6 +24,7 @@ use super::token_limit::Share;
 use super::{ImsClient, TOKEN};
 use crate::config::TokenAuth;
 use crate::crypto::random_text;
+use crate::policy::authorize_answer;
 use crate::policy::email::EmailClaim;
 use crate::policy::login::Prompt;
 use crate::policy::refreshed::Original;
@@ -300,8 +301,7 @@ fn log_and_check(answer: Response<Bytes>, now: UnixTime) -> Result<Response<Byte
 fn redirect_error(answer: &Response<Bytes>) -> Option<String> {
     let location = answer.headers().get(http::header::LOCATION)?.to_str().ok()?;
     let (_, query) = location.split_once('?')?;
-    let (_, code) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "error")?;
-    code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then(|| code.into_owned())
+    authorize_answer::error(query)
 }
 
 /// IMS access tokens live 24 hours. This is the default for a response without `expires_in`, and the maximum.

@@ -21,7 +21,7 @@ use url::Url;
 use super::client::ImsHttp;
 use super::error::ImsError;
 use crate::clock::Clock;
-use crate::config::Instance;
+use crate::config::{self, Instance};
 use crate::policy::issuer;
 use crate::unix_time::UnixTime;
 use crate::wire::loose_json;
@@ -241,13 +241,7 @@ fn check(metadata: &Metadata) -> Result<(), ImsError> {
 }
 
 fn is_safe(url: &Url) -> bool {
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && loopback)
+    url.scheme() == "https" || (url.scheme() == "http" && config::is_loopback(url))
 }
 
 const ISS_SUPPORTED: &str = "authorization_response_iss_parameter_supported";

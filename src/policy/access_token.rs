@@ -99,7 +99,7 @@ struct Claims {
 /// # Errors
 /// When it is not the header of a token signed with RS256.
 pub fn key_id(header: &[u8]) -> Result<String, InvalidAccessToken> {
-    let header: Header = object(header).ok_or(InvalidAccessToken::Malformed)?;
+    let header: Header = loose_json::object(header).ok_or(InvalidAccessToken::Malformed)?;
     if header.alg != "RS256" || header.crit.is_some() {
         return Err(InvalidAccessToken::Algorithm);
     }
@@ -117,7 +117,7 @@ pub fn read(
     now: UnixTime,
     skew: Duration,
 ) -> Result<AccessToken, InvalidAccessToken> {
-    let claims: Claims = object(claims).ok_or(InvalidAccessToken::Malformed)?;
+    let claims: Claims = loose_json::object(claims).ok_or(InvalidAccessToken::Malformed)?;
     if claims.r#type != "access_token" {
         return Err(InvalidAccessToken::Type);
     }
@@ -143,11 +143,6 @@ pub fn has_expired(expires: UnixTime, now: UnixTime, skew: Duration) -> bool {
     now >= expires.plus(skew)
 }
 
-/// Parses a JSON object. Without the check for `{`, serde would accept a list of the fields in order.
-fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
-    json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(json).ok())?
-}
-
 /// A text that is not empty and has no control character: it goes into header fields and log lines.
 fn text(claim: &Value) -> Option<String> {
     claim.as_str().filter(|text| !text.is_empty() && !text.contains(char::is_control)).map(str::to_owned)
@@ -157,11 +152,9 @@ fn text(claim: &Value) -> Option<String> {
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
 fn seconds(claim: &Value) -> Option<i64> {
     let seconds = loose_json::number(claim)? / 1000.0;
-    (0.0..=END_OF_TIME).contains(&seconds).then_some(seconds as i64)
+    (0.0..=loose_json::END_OF_TIME).contains(&seconds).then_some(seconds as i64)
 }
 
-/// The end of the year 9999, in seconds since the Unix epoch.
-const END_OF_TIME: f64 = 253_402_300_799.0;
 /// Characters of an unknown client ID in the audit trail.
 const SHOWN: usize = 100;
 

@@ -47,9 +47,15 @@ fn split(location: &str) -> (&str, &str) {
     location.split_once(['?', '#']).unwrap_or((location, ""))
 }
 
-fn error(query: &str) -> Option<String> {
+/// The `error` parameter of a query, if it looks like an OAuth error code.
+pub fn error(query: &str) -> Option<String> {
     let (_, code) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "error")?;
-    code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_').then(|| code.into_owned())
+    is_error_code(&code).then(|| code.into_owned())
+}
+
+/// True for a text in the form of the error codes of OAuth and OpenID Connect (RFC 6749 §4.1.2.1). Other text is not logged.
+pub fn is_error_code(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 /// True if the text has the address, encoded up to [`LEVELS`] times.

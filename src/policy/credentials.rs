@@ -3,6 +3,7 @@
 use http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::campaign_tokens::TokenPair;
 use super::cookies::CAMPAIGN_COOKIE;
 use super::identity::IdentityFields;
 use crate::wire::fields::header_text;
@@ -23,26 +24,13 @@ pub struct Credentials {
     pub authorization: HeaderValue,
 }
 
-/// The tokens of a session at Campaign.
-#[derive(Clone, Copy, Debug)]
-pub struct CampaignTokens<'a> {
-    /// Value of the cookie `__sessiontoken`.
-    pub session: &'a SecretString,
-    /// Value of the header `X-Security-Token`.
-    pub security: &'a SecretString,
-}
-
 impl Credentials {
     /// Renders the fields; `access` is the access token of IMS.
-    pub fn new(
-        identity: IdentityFields,
-        campaign: Option<CampaignTokens<'_>>,
-        access: &SecretString,
-    ) -> Self {
+    pub fn new(identity: IdentityFields, campaign: Option<&TokenPair>, access: &SecretString) -> Self {
         Self {
             lines: identity.lines(),
             identity,
-            campaign_cookie: campaign.map(|tokens| campaign_cookie(tokens.session)),
+            campaign_cookie: campaign.map(|tokens| campaign_cookie(&tokens.session)),
             security_token: campaign.map(|tokens| secret(tokens.security.expose_secret())),
             authorization: secret(&format!("Bearer {}", access.expose_secret())),
         }
@@ -68,9 +56,8 @@ mod tests {
     #[test]
     fn tokens_are_rendered_and_hidden_from_debug_output() {
         let identity = IdentityFields::new("A1@B2.e", Some("alice@example.com"), "O@AdobeOrg", &[]);
-        let (session, security) = ("___secret".into(), "@secret".into());
-        let campaign = CampaignTokens { session: &session, security: &security };
-        let credentials = Credentials::new(identity, Some(campaign), &"secret-access".into());
+        let campaign = TokenPair { session: "___secret".into(), security: "@secret".into() };
+        let credentials = Credentials::new(identity, Some(&campaign), &"secret-access".into());
         assert_eq!(credentials.campaign_cookie.as_ref().unwrap(), "__sessiontoken=___secret");
         assert_eq!(credentials.security_token.as_ref().unwrap(), "@secret");
         assert_eq!(credentials.authorization, "Bearer secret-access");

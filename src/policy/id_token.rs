@@ -178,17 +178,14 @@ impl IdToken {
     }
 }
 
-/// Parses a JSON object. Without the check for `{`, serde would accept a list of the fields in order.
 fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
-    json.trim_ascii_start()
-        .starts_with(b"{")
-        .then(|| serde_json::from_slice(&loose_json::readable(json)).ok())?
+    loose_json::object(&loose_json::readable(json))
 }
 
 fn check_times(claims: &Claims, expected: &Expected<'_>) -> Result<(), InvalidIdToken> {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit into 52 bits")]
     let (now, skew) = (expected.now.0 as f64, expected.skew.as_secs() as f64);
-    let expires = loose_json::number(&claims.exp).filter(|time| *time <= END_OF_TIME);
+    let expires = loose_json::number(&claims.exp).filter(|time| *time <= loose_json::END_OF_TIME);
     if expires.ok_or(InvalidIdToken::Unreadable("exp"))? <= now - skew {
         return Err(InvalidIdToken::Expired);
     }
@@ -234,8 +231,6 @@ fn shortened(text: &str) -> String {
     text.chars().take(200).collect()
 }
 
-/// The end of the year 9999, in seconds since the Unix epoch. A later `exp` is invalid.
-const END_OF_TIME: f64 = 253_402_300_799.0;
 /// Longest session id in bytes. A longer one is ignored.
 const LONGEST_SESSION: usize = 512;
 

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::policy::campaign_tokens::TokenPair;
+use crate::policy::credentials::Credentials;
+use crate::policy::identity::IdentityFields;
 use crate::policy::refreshed::Original;
 use crate::telemetry::audit::Who;
 use crate::unix_time::UnixTime;
@@ -91,6 +93,12 @@ impl Identity {
     /// The name to show: e-mail address, name, or user id.
     pub fn display(&self) -> &str {
         self.email.as_deref().or(self.name.as_deref()).unwrap_or(&self.user)
+    }
+
+    /// What requests in this name carry to Campaign; `access` is the access token of IMS.
+    pub fn credentials(&self, campaign: Option<&TokenPair>, access: &SecretString) -> Credentials {
+        let fields = IdentityFields::new(&self.user, self.email.as_deref(), &self.organization, &self.groups);
+        Credentials::new(fields, campaign, access)
     }
 
     /// Whom an audit line is about.

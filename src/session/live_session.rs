@@ -14,8 +14,7 @@ use super::data::{CampaignSession, SessionData};
 use super::issued_tokens::IssuedTokens;
 use super::key::Key;
 use crate::policy::campaign_tokens::{OwnTokens, TokenPair};
-use crate::policy::credentials::{CampaignTokens, Credentials};
-use crate::policy::identity::IdentityFields;
+use crate::policy::credentials::Credentials;
 use crate::policy::token_times::{recheck_due, refresh_due};
 use crate::unix_time::UnixTime;
 
@@ -71,22 +70,12 @@ const SOON: Duration = Duration::from_mins(5);
 impl LiveSession {
     /// Prepares a session that the store confirmed at `asked`; `ended` is cancelled at its end.
     pub(super) fn new(id: Id, data: SessionData, ended: Arc<CancellationToken>, asked: UnixTime) -> Self {
-        let identity = &data.identity;
-        let fields = IdentityFields::new(
-            &identity.user,
-            identity.email.as_deref(),
-            &identity.organization,
-            &identity.groups,
-        );
-        let campaign = data.campaign.as_ref().map(|campaign| CampaignTokens {
-            session: &campaign.session_token,
-            security: &campaign.security_token,
-        });
+        let current_tokens = data.campaign.as_ref().map(CampaignSession::tokens);
         let key = Key::of(id);
         Self {
             sid: key.to_string(),
-            credentials: Credentials::new(fields, campaign, &data.tokens.access),
-            current_tokens: data.campaign.as_ref().map(CampaignSession::tokens),
+            credentials: data.identity.credentials(current_tokens.as_ref(), &data.tokens.access),
+            current_tokens,
             earlier_tokens: data.earlier_campaign.iter().map(CampaignSession::tokens).collect(),
             issued_tokens: Arc::default(),
             ended,

@@ -160,14 +160,8 @@ impl<'a> TokenHolder<'a> {
     }
 
     fn judge(self, kind: TokenKind, value: &str) -> Verdict {
-        if let Some(ticket) = self.ticket {
-            let token = match kind {
-                TokenKind::Session => &ticket.session,
-                TokenKind::Security => &ticket.security,
-            };
-            if value == token.expose_secret() {
-                return Verdict::Replace(self.own().current_text(kind).to_owned());
-            }
+        if self.ticket.is_some_and(|ticket| value == ticket.text(kind)) {
+            return Verdict::Replace(self.own().current_text(kind).to_owned());
         }
         self.own().judge(kind, value)
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// JSON that the parser can read: without a byte-order mark, with U+FFFD in place of bytes that are not UTF-8, and of halves of surrogate
@@ -82,6 +83,14 @@ fn code_unit(text: &[u8]) -> Option<u16> {
 const ESCAPE_LENGTH: usize = 6;
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Parses a JSON object. Without the check for `{`, serde would accept a list of the fields in order.
+pub fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(json).ok())?
+}
+
+/// The end of the year 9999, in seconds since the Unix epoch. No token has a later time.
+pub const END_OF_TIME: f64 = 253_402_300_799.0;
 
 /// A finite number, plain or in quotes.
 pub fn number(value: &Value) -> Option<f64> {

@@ -13,6 +13,16 @@ pub struct TokenPair {
     pub security: SecretString,
 }
 
+impl TokenPair {
+    /// The token of this kind.
+    pub fn text(&self, kind: TokenKind) -> &str {
+        match kind {
+            TokenKind::Session => self.session.expose_secret(),
+            TokenKind::Security => self.security.expose_secret(),
+        }
+    }
+}
+
 /// The tokens that a caller may use.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnTokens<'a> {
@@ -25,10 +35,7 @@ pub struct OwnTokens<'a> {
 impl OwnTokens<'_> {
     /// Judges a value. `Refuse` means that it is not one of these tokens.
     pub fn judge(&self, kind: TokenKind, value: &str) -> Verdict {
-        let token = |pair: &TokenPair| match kind {
-            TokenKind::Session => value == pair.session.expose_secret(),
-            TokenKind::Security => value == pair.security.expose_secret(),
-        };
+        let token = |pair: &TokenPair| value == pair.text(kind);
         if value.is_empty() || self.current.is_some_and(token) {
             return Verdict::Keep;
         }
@@ -43,10 +50,7 @@ impl OwnTokens<'_> {
 
     /// The present token. Empty without a Campaign session: Campaign identifies the caller in another way.
     pub fn current_text(&self, kind: TokenKind) -> &str {
-        self.current.map_or("", |pair| match kind {
-            TokenKind::Session => pair.session.expose_secret(),
-            TokenKind::Security => pair.security.expose_secret(),
-        })
+        self.current.map_or("", |pair| pair.text(kind))
     }
 
     /// True for a security token that Campaign will refuse: it is neither empty nor of the present session.
