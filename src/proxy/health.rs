@@ -179,8 +179,9 @@ mod tests {
         for _ in 0..10 {
             health.failed(&"refused");
         }
-        std::thread::sleep(Duration::from_millis(5));
-        assert_eq!(health.state(), HealthState::ProbeDue);
+        while health.state() != HealthState::ProbeDue {
+            std::thread::yield_now();
+        }
         assert!(health.claim_probe());
         assert!(!health.claim_probe());
         assert!(matches!(health.state(), HealthState::Ejected(_)));

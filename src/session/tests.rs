@@ -10,12 +10,22 @@ mod refresh;
 mod servers;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::crypto::KeyRing;
 
 const LIFETIMES: Lifetimes = Lifetimes { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
+
+/// Waits until something happens; fails after `limit`.
+async fn within(limit: Duration, what: &str, mut happened: impl AsyncFnMut() -> bool) -> Duration {
+    let begun = Instant::now();
+    while !happened().await {
+        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    begun.elapsed()
+}
 
 fn sessions(clock: &Clock) -> Sessions {
     Sessions::new(memory(100, clock), 100, LIFETIMES, clock.clone())

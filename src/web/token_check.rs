@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri, header};
-use secrecy::ExposeSecret as _;
 
 use super::call::{Call, OwnedCall};
 use super::rejection::Rejection;

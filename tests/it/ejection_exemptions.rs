@@ -11,8 +11,8 @@ use crate::support::http1::{PATIENCE, RawConnection};
 use crate::support::request::{self, RawRequest};
 use crate::support::upstream::{Seen, Upstream};
 use crate::support::upstreams::{
-    OK, ejected_for_an_hour, gated_upstream, in_front_of, prompt_upstream, request_page, request_path,
-    requests,
+    OK, ejected_for_an_hour, gated_upstream, gets_half_of_the_requests, half_an_upload, in_front_of,
+    prompt_upstream, request_path, requests,
 };
 
 #[tokio::test]
@@ -52,11 +52,7 @@ async fn a_slow_reader_does_not_count_as_a_server_failure() {
             cut += 1;
         }
     }
-    let before = requests(&impatient);
-    for _ in 0..10 {
-        request_page(&world).await;
-    }
-    assert_eq!(requests(&impatient), before + 5, "it gets its share");
+    gets_half_of_the_requests(&world, &impatient).await;
     world.stop().await;
 }
 
@@ -78,12 +74,7 @@ async fn an_incomplete_upload_does_not_count_as_a_server_failure() {
     let world = in_front_of(&[(&hasty, 1), (&good, 1)], ejected_for_an_hour).await;
     for number in 1..=6 {
         let before = requests(&hasty);
-        let mut line = request::connect(&world).await;
-        let head = format!(
-            "POST /r/x HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
-            request::host(&world)
-        );
-        line.send(head).await;
+        let mut line = half_an_upload(&world).await;
         eventually(async || requests(&hasty) + requests(&good) == number).await;
         if requests(&hasty) > before {
             let head = line.head().await.unwrap();
@@ -95,11 +86,7 @@ async fn an_incomplete_upload_does_not_count_as_a_server_failure() {
         }
     }
     assert_eq!(requests(&hasty), 3);
-    let before = requests(&hasty);
-    for _ in 0..10 {
-        request_page(&world).await;
-    }
-    assert_eq!(requests(&hasty), before + 5, "it gets its share");
+    gets_half_of_the_requests(&world, &hasty).await;
     world.stop().await;
 }
 
@@ -107,11 +94,11 @@ async fn an_incomplete_upload_does_not_count_as_a_server_failure() {
 async fn an_event_stream_is_neither_success_nor_failure() {
     // Reset, as a middlebox does with silent connections, or ended properly.
     for end in ["", "0\r\n\r\n"] {
-        neither_for_nor_against(end).await;
+        event_streams_that_end_with(end).await;
     }
 }
 
-async fn neither_for_nor_against(end: &'static str) {
+async fn event_streams_that_end_with(end: &'static str) {
     let broken = Arc::new(AtomicBool::new(false));
     let flag = broken.clone();
     // Pages break off only while the server is broken.
@@ -145,7 +132,7 @@ async fn neither_for_nor_against(end: &'static str) {
     for path in ["/r/page", "/r/page", "/r/events", "/r/events"].iter().cycle().take(40) {
         request_path(&world, path).await;
     }
-    assert_eq!(count("/r/page"), 5 + 3, "whatever came in between");
+    assert_eq!(count("/r/page"), 5 + 3, "event streams in between change nothing");
     world.stop().await;
 }
 
@@ -167,23 +154,14 @@ async fn a_stalled_client_does_not_count_as_a_server_failure() {
     let world = in_front_of(&[(&impatient, 1), (&good, 1)], ejected_for_an_hour).await;
     for number in 1..=8 {
         let before = requests(&impatient);
-        let mut line = request::connect(&world).await;
-        let host = request::host(&world);
-        line.send(format!(
-            "POST /r/x HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"
-        ))
-        .await;
+        let mut line = half_an_upload(&world).await;
         eventually(async || requests(&impatient) + requests(&good) == number).await;
         if requests(&impatient) > before {
             assert_eq!(line.answer(false).await.unwrap().status(), 502);
         }
     }
     assert_eq!(requests(&impatient), 4);
-    let before = requests(&impatient);
-    for _ in 0..10 {
-        request_page(&world).await;
-    }
-    assert_eq!(requests(&impatient), before + 5, "it gets its share");
+    gets_half_of_the_requests(&world, &impatient).await;
     world.stop().await;
 }
 

@@ -179,36 +179,6 @@ async fn a_stalled_upload_gets_408() {
 }
 
 #[tokio::test]
-async fn a_connection_closed_after_the_request_repeats_a_get_and_fails_a_post() {
-    // Every connection answers one request. It reads the second one and closes without a response. The
-    // second request follows at once.
-    let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
-        let head = seen.request(&mut line).await?;
-        line.body(&head).await.ok()?;
-        line.send(OK).await;
-        let head = seen.request(&mut line).await?;
-        line.body(&head).await.ok()?;
-        None
-    })
-    .await;
-    let world = in_front_of(&upstream, |_| ()).await;
-    let mut line = request::connect(&world).await;
-    let host = request::host(&world).to_owned();
-    for (ask, status) in [
-        (RawRequest::get("/r/1"), 200),
-        (RawRequest::get("/r/again"), 200),
-        (RawRequest::post("/r/order", "one"), 502),
-        (RawRequest::get("/r/2"), 200),
-    ] {
-        line.send(ask.keep_alive(&host)).await;
-        assert_eq!(line.answer(false).await.unwrap().status(), status);
-    }
-    let sent = |path: &str| upstream.seen().iter().filter(|line| line.contains(path)).count();
-    assert_eq!((sent("/r/again"), sent("/r/order")), (2, 1));
-    world.stop().await;
-}
-
-#[tokio::test]
 async fn a_get_is_repeated_only_once() {
     let upstream = Upstream::start(|number, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;

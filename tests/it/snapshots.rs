@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use imsgate::internal::PublicPaths;
 
-use crate::support::World;
+use crate::support::{World, eventually};
 
 /// A path that is public in one of the two configurations only. Campaign itself serves it to everybody.
 const PATH: &str = "/r/test";
@@ -29,9 +29,10 @@ async fn a_request_is_served_with_one_configuration_while_another_replaces_it() 
     assert_eq!(stranger.get_json(PATH).await.status, StatusCode::UNAUTHORIZED);
 
     // A request in progress ends as it began.
-    let slow = alice.get("/demo/slow/600");
+    const SLOW: &str = "/demo/slow/600";
+    let slow = alice.get(SLOW);
     let swap = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        eventually(async || world.campaign.requests().iter().any(|r| r.path_and_query == SLOW)).await;
         world.gateway.apply(&open);
         stranger.get_json(PATH).await.status
     };

@@ -13,7 +13,7 @@ use tower_sessions::SessionStore as _;
 use super::super::{LiveSession, Redis, Sessions, Vault};
 use super::contract::{self, record};
 use super::servers::{Server, installed};
-use super::{LIFETIMES, identity, tokens};
+use super::{LIFETIMES, identity, tokens, within};
 use crate::clock::Clock;
 use crate::config::RedisAddress;
 use crate::crypto::KeyRing;
@@ -46,16 +46,6 @@ fn instance(url: &str, keys: &KeyRing, clock: &Clock) -> Sessions {
 
 async fn created(sessions: &Sessions) -> Arc<LiveSession> {
     sessions.create(identity(), tokens(&sessions.clock), None).await.unwrap()
-}
-
-/// Waits until something happens; fails after `limit`.
-async fn within(limit: Duration, what: &str, mut happened: impl AsyncFnMut() -> bool) -> Duration {
-    let begun = Instant::now();
-    while !happened().await {
-        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    begun.elapsed()
 }
 
 #[tokio::test]
@@ -122,6 +112,7 @@ async fn missed_notices_are_made_up_for() {
     let (keys, clock) = (KeyRing::random(), Clock::movable());
     let sessions = instance(&server.url(), &keys, &clock);
     let (session, silent) = (created(&sessions).await, created(&sessions).await);
+    // Nothing shows when the question after the first subscription is answered.
     tokio::time::sleep(Duration::from_millis(300)).await;
     // Ended elsewhere without a notice.
     assert_eq!(server.ask(&format!("DEL {PREFIX}s:{}", session.sid)).trim(), ":1");

@@ -94,3 +94,23 @@ pub async fn request_path(world: &World, path: &str) {
     let head = line.head().await.unwrap();
     _ = line.body(&head).await;
 }
+
+/// Ten requests are shared evenly: this server of two was not ejected.
+pub async fn gets_half_of_the_requests(world: &World, upstream: &Upstream) {
+    let before = requests(upstream);
+    for _ in 0..10 {
+        request_page(world).await;
+    }
+    assert_eq!(requests(upstream), before + 5, "it gets its share");
+}
+
+/// A connection on which half of a chunked upload was sent.
+pub async fn half_an_upload(world: &World) -> RawConnection {
+    let mut line = request::connect(world).await;
+    let host = request::host(world);
+    line.send(format!(
+        "POST /r/x HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"
+    ))
+    .await;
+    line
+}

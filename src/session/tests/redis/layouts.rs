@@ -59,8 +59,10 @@ async fn a_sentinel_failover_takes_seconds_and_loses_no_session() {
     for _ in 0..50 {
         cookies.push(created(&here).await.cookie_value());
     }
-    // What the master acknowledges is on the replica a moment later.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    within(Duration::from_secs(10), "the sessions are on the replica", async || {
+        replica.ask("DBSIZE") == master.ask("DBSIZE")
+    })
+    .await;
     master.kill();
     let mut slowest = Duration::ZERO;
     let took = within(Duration::from_secs(30), "logins go on at the new master", async || {
