@@ -55,8 +55,8 @@ impl Socket {
     /// Reads available bytes into the spare capacity of `space`, which must not be empty. Returns their number, 0 at the end of the
     /// stream. `Pending` registers no waker; [`Socket::poll_readable`] says when to try again.
     pub fn try_read(&self, space: &mut Vec<u8>) -> Poll<io::Result<usize>> {
-        let spare = space.capacity() - space.len();
-        self.attempt(Interest::READABLE, spare, |fd| {
+        let free = space.capacity() - space.len();
+        self.attempt(Interest::READABLE, free, |fd| {
             recv(fd, spare_capacity(space), RecvFlags::empty()).map(|(_, count)| count)
         })
     }

@@ -55,8 +55,8 @@ pub fn admit<B>(call: Call<'_>, caller: Caller, request: &Request<B>, path: &str
             Ok(()) => Sender::Account(account, None),
             Err(refusal) => Sender::Other(None, Some(refusal)),
         },
-        Caller::ClientHeld(held) => match check(call, &held.account, request, path) {
-            Ok(()) => Sender::Account(held.account.clone(), Some(held)),
+        Caller::ClientHeld(own_session) => match check(call, &own_session.account, request, path) {
+            Ok(()) => Sender::Account(own_session.account.clone(), Some(own_session)),
             Err(refusal) => Sender::Other(None, Some(refusal)),
         },
     }
@@ -84,7 +84,7 @@ pub async fn forward(
     proxy: &Proxy,
     mut request: Request<ClientBody>,
     host: &HeaderValue,
-    (account, held): (&Arc<ServiceAccount>, Option<&ClientHeldSession>),
+    (account, own_session): (&Arc<ServiceAccount>, Option<&ClientHeldSession>),
     websocket: bool,
 ) -> Result<Response<Body>, Rejection> {
     if hops_left(request.method(), request.headers()) == Some(0) {
@@ -92,17 +92,18 @@ pub async fn forward(
     }
     let auth = &call.site.auth;
     let (id, is_soap) = (call.context.id, is_soap_router(request.uri().path()));
-    let is_logon = check_tokens(call, &mut request, is_soap, (account, held)).await?;
+    let is_logon = check_tokens(call, &mut request, is_soap, (account, own_session)).await?;
     if is_logon {
         // The gateway reads the response.
         request.headers_mut().remove(header::ACCEPT_ENCODING);
     }
     let client = call.context.client_address(request.headers());
-    let session = if held.is_some() { None } else { auth.service_session(id, client, account, None).await? };
+    let session =
+        if own_session.is_some() { None } else { auth.service_session(id, client, account, None).await? };
     let websocket = wanted(&mut request, websocket)?;
     let (request, body) = request.into_parts();
     let head_with = |session: Option<&ServiceSession>| {
-        let credentials = held.map(|held| &held.credentials);
+        let credentials = own_session.map(|own_session| &own_session.credentials);
         upstream_request::head_of_account(call, &request, host, account, (session, credentials))
     };
     let mut head = head_with(session.as_deref());
@@ -180,9 +181,9 @@ async fn check_tokens(
     call: Call<'_>,
     request: &mut Request<ClientBody>,
     is_soap: bool,
-    (account, held): (&Arc<ServiceAccount>, Option<&ClientHeldSession>),
+    (account, own_session): (&Arc<ServiceAccount>, Option<&ClientHeldSession>),
 ) -> Result<bool, Rejection> {
-    let client_held = held.map(|held| &held.tokens);
+    let client_held = own_session.map(|own_session| &own_session.tokens);
     let holder = TokenHolder { account: Some(account), client_held, ..TokenHolder::default() };
     let mut is_logon = false;
     if is_soap
