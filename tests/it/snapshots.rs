@@ -8,6 +8,8 @@ use imsgate::internal::PublicPaths;
 
 use crate::support::{World, eventually};
 
+/// A path whose response takes 600 ms.
+const SLOW: &str = "/demo/slow/600";
 /// A path that is public in one of the two configurations only. Campaign itself serves it to everybody.
 const PATH: &str = "/r/test";
 
@@ -29,7 +31,6 @@ async fn a_request_is_served_with_one_configuration_while_another_replaces_it() 
     assert_eq!(stranger.get_json(PATH).await.status, StatusCode::UNAUTHORIZED);
 
     // A request in progress ends as it began.
-    const SLOW: &str = "/demo/slow/600";
     let slow = alice.get(SLOW);
     let swap = async {
         eventually(async || world.campaign.requests().iter().any(|r| r.path_and_query == SLOW)).await;
