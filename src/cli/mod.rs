@@ -7,6 +7,7 @@ mod demo;
 mod groups;
 mod init;
 mod key;
+mod man;
 mod mask;
 mod output;
 mod serve;
@@ -57,6 +58,7 @@ fn dispatch(command: Command) -> ExitCode {
             output::out(&String::from_utf8_lossy(&script));
             ExitCode::SUCCESS
         }
+        Command::Man(args) => man::run(&args),
     }
 }
 
@@ -114,6 +116,9 @@ enum Command {
         /// For this shell
         shell: Shell,
     },
+    /// Write the man pages into a folder
+    #[command(after_help = man::AFTER_HELP)]
+    Man(man::ManArgs),
 }
 
 const AFTER_HELP: &str = "\
