@@ -51,6 +51,7 @@ pub mod internal {
     pub use crate::session::{
         CampaignSession, Embedded, Identity, Key, Lifetimes, LiveSession, Sessions, Tokens, Vault,
     };
+    pub use crate::wire::access_log::{LogLine, parse as parse_log_line};
     pub use crate::wire::framing::FramingError;
     pub use crate::wire::proxy_protocol::{Progress, parse as parse_proxy_protocol};
     pub use crate::wire::request_head::HeaderLines;

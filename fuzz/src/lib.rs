@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use imsgate::internal::{
     AccessPolicy, CanonicalPath, CookieNames, FlawedHead, Forwardable, ForwardedHeaders, FramingError,
     HeaderLines, Mask, Next, Progress, ResponseError, ResponseHead, ReturnTo, StrictHead, Verdict, escape,
-    fault, group_list, is_withheld, logon_answer, parse_proxy_protocol, read_membership, write_cookies,
+    fault, group_list, is_withheld, logon_answer, parse_log_line, parse_proxy_protocol, read_membership,
+    write_cookies,
 };
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -17,7 +18,7 @@ use url::Url;
 pub type Target = fn(&[u8]);
 
 /// All targets with their names.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("path", path),
     ("headers", headers),
     ("forwarded", forwarded),
@@ -28,6 +29,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("mask", mask),
     ("membership", membership),
     ("soap", soap),
+    ("log_line", log_line),
 ];
 
 /// An accepted path has one reading, for the gateway and for parsers that follow the WHATWG URL standard.
@@ -358,6 +360,15 @@ pub fn soap(data: &[u8]) {
         );
         let read = logon_answer(response.as_bytes()).expect("a logon response");
         assert_eq!((read.session_token.expose_secret(), read.security_token.expose_secret()), (token, token));
+    }
+}
+
+/// A line of an access log is read or refused. A request has a method and a target.
+pub fn log_line(data: &[u8]) {
+    let Ok(Some(line)) = parse_log_line(data) else { return };
+    if let Some(request) = line.request {
+        assert!(!request.method.is_empty() && !request.target.is_empty(), "{request:?}");
+        assert!(!request.method.contains(' '), "{request:?}");
     }
 }
 

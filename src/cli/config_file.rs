@@ -1,6 +1,6 @@
 //! The option `--config` of all commands that read a configuration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -62,6 +62,11 @@ impl NamedConfigFile {
     pub(super) fn read(&self) -> Result<Loaded, ConfigErrors> {
         config::read(&self.path(), environment())
     }
+}
+
+/// Reads another configuration. The environment overrides it too.
+pub(super) fn read_file(path: &Path) -> Result<Loaded, ConfigErrors> {
+    config::read(path, environment())
 }
 
 /// Writes to standard error why the configuration is unusable.

@@ -10,6 +10,7 @@ mod key;
 mod man;
 mod mask;
 mod output;
+mod rehearse;
 mod serve;
 mod sessions;
 
@@ -20,7 +21,7 @@ use clap_complete::Shell;
 
 /// Parses the arguments and runs the command.
 ///
-/// Exit codes: 0 success, 1 a finding that stops logins (or no matching name, or nothing to revoke), 2 unusable configuration or
+/// Exit codes: 0 success, 1 a finding that stops logins (or no matching name, nothing to revoke, or a request decided in another way), 2 unusable configuration or
 /// wrong usage, 3 no response from the running gateway.
 pub fn run() -> ExitCode {
     match Cli::try_parse() {
@@ -43,6 +44,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Init(args) => init::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Mask(args) => mask::run(&args),
+        Command::Rehearse(args) => rehearse::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Schema => {
             output::out(&crate::config::json_schema());
@@ -102,6 +104,9 @@ enum Command {
     /// Try the association mask on configuration names
     #[command(after_help = mask::AFTER_HELP)]
     Mask(mask::MaskArgs),
+    /// Say what a configuration would do with the requests of an access log, and what another one changes
+    #[command(after_help = rehearse::AFTER_HELP)]
+    Rehearse(rehearse::RehearseArgs),
     /// List live sessions of a running gateway, or end them
     #[command(after_help = sessions::AFTER_HELP)]
     Sessions(sessions::SessionsArgs),
@@ -128,6 +133,7 @@ Examples:
   imsgate check --offline                   check the configuration
   imsgate serve --config /etc/imsgate.toml  run the gateway
   imsgate mask 'Campaign - acme - delivery' show the Campaign group of this name
+  imsgate rehearse access.log               show what happens to the requests of a log
   imsgate sessions list                     show who is signed in
 
 Environment:
@@ -137,7 +143,7 @@ Environment:
 
 Exit codes:
   0  success
-  1  a finding that stops logins; no name matches; nothing to revoke
+  1  a finding that stops logins; no name matches; nothing to revoke; a rehearsed request is decided in another way
   2  unusable configuration; wrong usage
   3  the running gateway does not answer";
 
@@ -145,6 +151,8 @@ Exit codes:
 const STOPS_LOGINS: u8 = 1;
 /// Exit code of an unusable configuration, and of wrong usage.
 const UNUSABLE: u8 = 2;
+/// Exit code when two configurations decide differently.
+const CHANGES: u8 = 1;
 
 #[cfg(test)]
 mod tests {

@@ -5,8 +5,8 @@
 mod explain;
 mod rule;
 
-pub use explain::{Asked, AskedHost, SiteRules, explain};
-pub use rule::Access;
+pub use explain::{Asked, AskedHost, Explained, SiteRules, explain};
+pub use rule::{Access, RuleKind};
 
 use http::Method;
 

@@ -28,11 +28,15 @@ pub fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, HostError> {
         (Some(authority), None) => HeaderValue::from_str(authority.as_str()).map_err(|_| HostError)?,
         (None, None) => return Ok(None),
     };
-    let bytes = host.as_bytes();
-    if !bytes.iter().copied().all(is_host_byte) {
+    if !is_host(host.as_bytes()) {
         return Err(HostError);
     }
     Ok(Some(host).filter(|host| !host.is_empty()))
+}
+
+/// True for bytes that a host may have.
+pub fn is_host(host: &[u8]) -> bool {
+    host.iter().all(|byte| is_host_byte(*byte))
 }
 
 fn is_host_byte(byte: u8) -> bool {
@@ -41,7 +45,11 @@ fn is_host_byte(byte: u8) -> bool {
 
 /// A host without its port.
 pub fn without_port(host: &HeaderValue) -> &str {
-    let host = host.to_str().unwrap_or_default();
+    name_of(host.to_str().unwrap_or_default())
+}
+
+/// The same of a text.
+pub fn name_of(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.parse::<u16>().is_ok_and(|port| port > 0) => name,
         _ => host,

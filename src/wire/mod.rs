@@ -1,5 +1,6 @@
 //! Codecs without I/O: what is read from and written to a connection. Imports only `unix_time`.
 
+pub mod access_log;
 pub mod fields;
 pub mod framing;
 pub mod health_page;

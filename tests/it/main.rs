@@ -70,6 +70,7 @@ mod paths;
 mod promises;
 mod query_bytes;
 mod redis_failover;
+mod rehearse;
 mod relying_party;
 mod request_corpus;
 mod request_smuggling;

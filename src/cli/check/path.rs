@@ -22,7 +22,13 @@ impl Decision {
         let target = without_origin(address);
         let target = target.split('#').next().unwrap_or_default();
         let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-        let asked = Asked { method: &Method::GET, target: &target, host: AskedHost::Served, client: None };
+        let asked = Asked {
+            method: &Method::GET,
+            target: &target,
+            host: AskedHost::Served,
+            client: None,
+            is_http1: false,
+        };
         let explained = explain(&asked, rules, longest_head);
         let (access, rule) = (explained.access(), explained.rule.to_string());
         Self { path: explained.path, access, rule }

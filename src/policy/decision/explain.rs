@@ -22,10 +22,11 @@ pub struct Asked<'a> {
     pub host: AskedHost,
     /// The client's address.
     pub client: Option<IpAddr>,
+    /// True for HTTP/1, where `CONNECT` opens no WebSocket.
+    pub is_http1: bool,
 }
 
 /// The host of a request.
-#[cfg_attr(not(test), expect(dead_code, reason = "`check --path` takes every host for one that is served"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AskedHost {
     /// The configuration serves it, or it is not known and taken for one that is served.
@@ -49,7 +50,7 @@ pub trait SiteRules {
 /// A decision and its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explained<'r> {
-    /// The path as it is decided on and sent to Campaign; the target, when it has no such path.
+    /// The path as it is decided on and sent to Campaign. If there is none, the target without its query, which may hold a password.
     pub path: String,
     /// The rule that decides.
     pub rule: Rule<'r>,
@@ -65,10 +66,10 @@ impl Explained<'_> {
 /// Says what the gateway does with a request that has no session, in the order of the gate. Fields of the head and the body are not
 /// known: they can only add refusals, or name an account. `longest_head` is `limits.head_bytes`.
 pub fn explain<'r>(asked: &Asked<'_>, rules: &'r impl SiteRules, longest_head: usize) -> Explained<'r> {
-    let refused = |kind: RuleKind<'r>| Explained { path: asked.target.to_owned(), rule: kind.into() };
+    let refused = |kind: RuleKind<'r>| Explained { path: without_query(asked.target), rule: kind.into() };
     let Ok(uri) = Uri::try_from(asked.target) else { return refused(RuleKind::Target) };
     // Only the extended CONNECT of HTTP/2 has a path.
-    let is_websocket = *asked.method == Method::CONNECT && asked.target.starts_with('/');
+    let is_websocket = *asked.method == Method::CONNECT && !asked.is_http1 && asked.target.starts_with('/');
     if is_refused_method(asked.method, is_websocket) {
         return refused(RuleKind::Method);
     }
@@ -89,6 +90,10 @@ pub fn explain<'r>(asked: &Asked<'_>, rules: &'r impl SiteRules, longest_head: u
         AskedHost::Served | AskedHost::Unknown => routed(asked, &path, uri.query(), rules),
     };
     Explained { path: path.as_str().to_owned(), rule }
+}
+
+fn without_query(target: &str) -> String {
+    target.split('?').next().unwrap_or_default().to_owned()
 }
 
 fn routed<'r>(
@@ -182,7 +187,7 @@ mod tests {
     fn kind<'r>(method: &str, target: &str, host: AskedHost, rules: &'r Rules) -> RuleKind<'r> {
         let method = method.parse().unwrap();
         let client = Some(IpAddr::from([127, 0, 0, 1]));
-        explain(&Asked { method: &method, target, host, client }, rules, 1000).rule.kind
+        explain(&Asked { method: &method, target, host, client, is_http1: false }, rules, 1000).rule.kind
     }
 
     #[test]
@@ -227,7 +232,7 @@ mod tests {
         }
         let method = Method::GET;
         let target = "/r/x?__sessiontoken=admin/secret";
-        let asked = Asked { method: &method, target, host: AskedHost::Served, client: None };
+        let asked = Asked { method: &method, target, host: AskedHost::Served, client: None, is_http1: false };
         let text = explain(&asked, &refuses, 1000).rule.to_string();
         assert!(text.contains("`admin`") && !text.contains("secret"), "{text}");
     }
@@ -243,7 +248,7 @@ mod tests {
             let rules = RULES(true);
             let target = format!("{head}{middle}{tail}");
             let method = Method::GET;
-            let asked = Asked { method: &method, target: &target, host: AskedHost::Served, client: None };
+            let asked = Asked { method: &method, target: &target, host: AskedHost::Served, client: None, is_http1: false };
             let access = explain(&asked, &rules, 1000).access();
             if let Ok(uri) = Uri::try_from(&target) && let Ok(path) = CanonicalPath::parse(uri.path()) {
                 let wanted = match Route::of(&path) {

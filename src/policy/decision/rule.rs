@@ -25,12 +25,26 @@ pub enum Access {
     Refused,
 }
 
+impl Access {
+    /// The name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::SignedIn => "signed-in",
+            Self::Account => "account",
+            Self::Gateway => "gateway",
+            Self::Closed => "closed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// The rule that decides, without what belongs to one request only. `'r` is the lifetime of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RuleKind<'r> {
     /// Status 405.
     Method,
-    /// Status 400: the target is no address.
+    /// Status 400: no request line, or a target that is no address.
     Target,
     /// Status 400 or 431.
     Framing(FramingError),
@@ -99,7 +113,7 @@ impl RuleKind<'_> {
     fn write(self, detail: Option<&str>, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Method => to.write_str("this method is not forwarded: status 405"),
-            Self::Target => to.write_str("the target is not a valid address: status 400"),
+            Self::Target => to.write_str("the request line or its address is not valid: status 400"),
             Self::Framing(error @ FramingError::TooLong) => write!(to, "{error}: status 431"),
             Self::Framing(error) => write!(to, "{error}: status 400"),
             Self::Path(error) => write!(to, "{error}: status 400"),

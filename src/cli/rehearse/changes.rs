@@ -1,0 +1,76 @@
+//! Requests about which two configurations decide differently, grouped by the two rules.
+
+use std::collections::HashMap;
+
+use super::tally::{Count, Paths};
+use crate::policy::decision::{Access, Explained, RuleKind};
+
+/// All groups.
+#[derive(Default)]
+pub(super) struct Changes<'r> {
+    groups: HashMap<(RuleKind<'r>, RuleKind<'r>), Group>,
+}
+
+/// Requests that one rule decided before, and another decides now.
+#[derive(Default)]
+pub(super) struct Group {
+    pub(super) count: Count,
+    pub(super) paths: Paths,
+    /// File and line of the first request.
+    pub(super) first: (String, u64),
+}
+
+/// A group with its rules.
+pub(super) struct Change<'c, 'r> {
+    pub(super) before: RuleKind<'r>,
+    pub(super) now: RuleKind<'r>,
+    pub(super) group: &'c Group,
+}
+
+impl<'r> Changes<'r> {
+    /// Counts a request if its decision changes. Another rule with the same decision is no change, except among refusals: their status
+    /// changes.
+    pub(super) fn add(
+        &mut self,
+        (file, line): (&str, u64),
+        status: Option<u16>,
+        before: &Explained<'r>,
+        now: &Explained<'r>,
+    ) {
+        let is_other_refusal = before.access() == Access::Refused && before.rule.kind != now.rule.kind;
+        if before.access() == now.access() && !is_other_refusal {
+            return;
+        }
+        let group = self.groups.entry((before.rule.kind, now.rule.kind)).or_default();
+        if group.count.requests == 0 {
+            group.first = (file.to_owned(), line);
+        }
+        group.count.add(status);
+        group.paths.add(now.path.clone());
+    }
+
+    /// All requests that change.
+    pub(super) fn count(&self) -> Count {
+        let mut sum = Count::default();
+        for group in self.groups.values() {
+            sum.requests += group.count.requests;
+            sum.answered += group.count.answered;
+        }
+        sum
+    }
+
+    /// The groups: first what anybody could send before, the most frequent first.
+    pub(super) fn sorted(&self) -> Vec<Change<'_, 'r>> {
+        let mut all: Vec<_> = self
+            .groups
+            .iter()
+            .map(|((before, now), group)| Change { before: *before, now: *now, group })
+            .collect();
+        all.sort_by_cached_key(|change| {
+            let accesses = (change.before.access(), change.now.access());
+            let rules = (change.before.to_string(), change.now.to_string());
+            (accesses, u64::MAX - change.group.count.requests, rules)
+        });
+        all
+    }
+}

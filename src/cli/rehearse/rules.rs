@@ -1,0 +1,65 @@
+//! The decisions of one configuration about the lines of a log.
+
+use http::Method;
+
+use crate::config::{Campaign, Config};
+use crate::policy::decision::{Asked, AskedHost, Explained, RuleKind, explain};
+use crate::wire::access_log::LogLine;
+use crate::wire::host::{is_host, name_of};
+
+/// One configuration.
+pub(super) struct Rules<'c> {
+    sites: Vec<Site<'c>>,
+    longest_head: usize,
+    /// The host of lines that name none.
+    host: Option<&'c str>,
+}
+
+/// A Campaign instance and its hosts.
+struct Site<'c> {
+    hosts: Vec<&'c str>,
+    campaign: &'c Campaign,
+}
+
+impl<'c> Rules<'c> {
+    pub(super) fn of(config: &'c Config, host: Option<&'c str>) -> Self {
+        let instance = &config.instance;
+        let callback = instance.ims.callback_server.host_str().unwrap_or_default();
+        let hosts =
+            std::iter::once(callback).chain(instance.campaign.hosts.iter().map(String::as_str)).collect();
+        let sites = vec![Site { hosts, campaign: &instance.campaign }];
+        Self { sites, longest_head: config.limits.head_bytes, host }
+    }
+
+    /// What the gateway does with the request of a line.
+    pub(super) fn decide(&self, line: &LogLine<'_>) -> Explained<'_> {
+        let read =
+            line.request.as_ref().and_then(|read| Some((read.method.parse::<Method>().ok()?, &*read.target)));
+        let Some((method, target)) = read else {
+            return Explained { path: "-".to_owned(), rule: RuleKind::Target.into() };
+        };
+        let named = authority(target).or(line.host.as_deref()).or(self.host);
+        let (host, site) = self.site_of(named);
+        let asked = Asked { method: &method, target, host, client: line.client };
+        explain(&asked, site.campaign, self.longest_head)
+    }
+
+    /// The instance that serves this host; the first one for others.
+    fn site_of(&self, host: Option<&str>) -> (AskedHost, &Site<'c>) {
+        let first = &self.sites[0];
+        let Some(host) = host else { return (AskedHost::Served, first) };
+        if !is_host(host.as_bytes()) {
+            return (AskedHost::Malformed, first);
+        }
+        let name = name_of(host);
+        let serves = |site: &&Site<'_>| site.hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
+        self.sites.iter().find(serves).map_or((AskedHost::Unknown, first), |site| (AskedHost::Served, site))
+    }
+}
+
+/// The host of an absolute target.
+fn authority(target: &str) -> Option<&str> {
+    let (scheme, rest) = target.split_once("://")?;
+    let is_http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    is_http.then(|| rest.split(['/', '?', '#']).next().unwrap_or_default())
+}

@@ -1,0 +1,157 @@
+//! Counts decisions.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::changes::Changes;
+use crate::cli::output::visible;
+use crate::policy::decision::{Access, Explained, RuleKind};
+use crate::wire::access_log::LineError;
+
+/// What was read, and the decisions about it. `'r` is the lifetime of the configurations.
+pub(super) struct Tally<'r> {
+    /// Lines without a request.
+    pub(super) other: u64,
+    /// Lines that were not understood.
+    pub(super) misread: u64,
+    /// The first of them.
+    pub(super) examples: Vec<Misread>,
+    /// Lines with a request.
+    pub(super) requests: u64,
+    pub(super) rules: HashMap<RuleKind<'r>, Count>,
+    pub(super) paths: BTreeMap<Access, Paths>,
+    /// With two configurations.
+    pub(super) changes: Option<Changes<'r>>,
+}
+
+/// A line that was not understood.
+pub(super) struct Misread {
+    pub(super) file: String,
+    pub(super) line: u64,
+    pub(super) error: LineError,
+    /// Its beginning.
+    pub(super) text: String,
+}
+
+/// A number of requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Count {
+    pub(super) requests: u64,
+    /// Those that were answered with 2xx or 3xx, as the log says.
+    pub(super) answered: u64,
+}
+
+/// Requests for each path. Of many different paths only the first ones are counted.
+#[derive(Default)]
+pub(super) struct Paths {
+    counts: HashMap<String, u64>,
+    /// Requests for paths that are not counted.
+    pub(super) others: u64,
+}
+
+impl<'r> Tally<'r> {
+    pub(super) fn new(compares: bool) -> Self {
+        Self {
+            other: 0,
+            misread: 0,
+            examples: Vec::new(),
+            requests: 0,
+            rules: HashMap::new(),
+            paths: BTreeMap::new(),
+            changes: compares.then(Changes::default),
+        }
+    }
+
+    /// Counts a request.
+    pub(super) fn add(
+        &mut self,
+        at: (&str, u64),
+        status: Option<u16>,
+        decided: Explained<'r>,
+        before: Option<Explained<'r>>,
+    ) {
+        self.requests += 1;
+        self.rules.entry(decided.rule.kind).or_default().add(status);
+        if let (Some(changes), Some(before)) = (&mut self.changes, before) {
+            changes.add(at, status, &before, &decided);
+        }
+        self.paths.entry(decided.access()).or_default().add(decided.path);
+    }
+
+    /// Counts a line that was not understood.
+    pub(super) fn misread(&mut self, file: &str, line: u64, error: LineError, bytes: &[u8]) {
+        self.misread += 1;
+        if self.examples.len() < EXAMPLES {
+            let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * SHOWN)]);
+            let text = visible(&text.chars().take(SHOWN).collect::<String>());
+            self.examples.push(Misread { file: file.to_owned(), line, error, text });
+        }
+    }
+
+    /// True when no line was understood: this is no access log.
+    pub(super) fn is_no_log(&self) -> bool {
+        self.requests == 0 && self.misread > 0
+    }
+
+    /// True when two configurations decide about a request in different ways.
+    pub(super) fn has_changes(&self) -> bool {
+        self.changes.as_ref().is_some_and(|changes| changes.count().requests > 0)
+    }
+
+    /// The requests of each decision.
+    pub(super) fn by_access(&self) -> BTreeMap<Access, Count> {
+        let mut all = BTreeMap::new();
+        for (rule, count) in &self.rules {
+            let sum: &mut Count = all.entry(rule.access()).or_default();
+            sum.requests += count.requests;
+            sum.answered += count.answered;
+        }
+        all
+    }
+
+    /// The rules of a decision, the most frequent first.
+    pub(super) fn rules_of(&self, access: Access) -> Vec<(RuleKind<'r>, Count)> {
+        let mut rules: Vec<_> = self.rules.iter().map(|(rule, count)| (*rule, *count)).collect();
+        rules.retain(|(rule, _)| rule.access() == access);
+        rules.sort_by_cached_key(|(rule, count)| (u64::MAX - count.requests, rule.to_string()));
+        rules
+    }
+}
+
+impl Count {
+    pub(super) fn add(&mut self, status: Option<u16>) {
+        self.requests += 1;
+        self.answered += u64::from(status.is_some_and(|status| (200..400).contains(&status)));
+    }
+}
+
+impl Paths {
+    pub(super) fn add(&mut self, path: String) {
+        if let Some(count) = self.counts.get_mut(&path) {
+            *count += 1;
+        } else if self.counts.len() < MAX_PATHS {
+            self.counts.insert(path, 1);
+        } else {
+            self.others += 1;
+        }
+    }
+
+    /// The most frequent paths.
+    pub(super) fn top(&self, count: usize) -> Vec<(&str, u64)> {
+        let mut all: Vec<_> = self.counts.iter().map(|(path, count)| (path.as_str(), *count)).collect();
+        all.sort_by_key(|(path, count)| (u64::MAX - count, *path));
+        all.truncate(count);
+        all
+    }
+
+    /// How many different paths were counted.
+    pub(super) fn different(&self) -> usize {
+        self.counts.len()
+    }
+}
+
+/// Lines that are shown because they were not understood.
+const EXAMPLES: usize = 5;
+/// Characters that are shown of such a line.
+const SHOWN: usize = 100;
+/// Different paths that are counted for each decision.
+const MAX_PATHS: usize = 100_000;
