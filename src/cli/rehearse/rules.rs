@@ -4,7 +4,7 @@ use http::Method;
 
 use crate::config::{Campaign, Config};
 use crate::policy::decision::{Asked, AskedHost, Explained, RuleKind, explain};
-use crate::wire::access_log::LogLine;
+use crate::wire::access_log::{LogLine, RequestLine};
 use crate::wire::host::{is_host, name_of};
 
 /// One configuration.
@@ -33,14 +33,13 @@ impl<'c> Rules<'c> {
 
     /// What the gateway does with the request of a line.
     pub(super) fn decide(&self, line: &LogLine<'_>) -> Explained<'_> {
-        let read =
-            line.request.as_ref().and_then(|read| Some((read.method.parse::<Method>().ok()?, &*read.target)));
-        let Some((method, target)) = read else {
+        let read = line.request.as_ref().and_then(|read| Some((read.method.parse::<Method>().ok()?, read)));
+        let Some((method, RequestLine { target, is_http1, .. })) = read else {
             return Explained { path: "-".to_owned(), rule: RuleKind::Target.into() };
         };
         let named = authority(target).or(line.host.as_deref()).or(self.host);
         let (host, site) = self.site_of(named);
-        let asked = Asked { method: &method, target, host, client: line.client };
+        let asked = Asked { method: &method, target, host, client: line.client, is_http1: *is_http1 };
         explain(&asked, site.campaign, self.longest_head)
     }
 

@@ -81,7 +81,9 @@ impl<'r> Tally<'r> {
     pub(super) fn misread(&mut self, file: &str, line: u64, error: LineError, bytes: &[u8]) {
         self.misread += 1;
         if self.examples.len() < EXAMPLES {
-            let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * SHOWN)]);
+            // A query may hold a password.
+            let text = bytes.split(|byte| *byte == b'?').next().unwrap_or_default();
+            let text = String::from_utf8_lossy(&text[..text.len().min(4 * SHOWN)]);
             let text = visible(&text.chars().take(SHOWN).collect::<String>());
             self.examples.push(Misread { file: file.to_owned(), line, error, text });
         }

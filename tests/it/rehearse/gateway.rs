@@ -164,7 +164,7 @@ async fn what_rehearse_says_is_what_the_gateway_does() {
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), lines.len(), wrong.join("\n"));
     // Each decision is tried.
-    assert!(lines.len() > 700 && seen.len() == 6 && seen.values().all(|count| *count > 2), "{seen:?}");
+    assert!(lines.len() > 700 && seen.len() == 6 && seen.values().all(|count| *count > 1), "{seen:?}");
     world.stop().await;
 }
 
