@@ -81,15 +81,16 @@ impl Gateway {
         let campaign = &config.instance.campaign;
         let endpoints = with_public_host(endpoints(campaign)?, &config.instance)?;
         let (ended, to_clean_up) = mpsc::channel(auth::QUEUE);
-        let services = Arc::new(snapshot::services(config, &clock, ended)?);
-        let ims = Arc::new(snapshot::ims_client(config, &clock)?);
+        let metrics = Arc::new(Metrics::new(config.listen.workers));
+        metrics.configuration_loaded(clock.now());
+        let services = Arc::new(snapshot::services(config, &clock, ended, &metrics)?);
+        let ims = Arc::new(snapshot::ims_client(config, &clock, &metrics)?);
         let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
         let upstreams = Arc::new(Upstreams::new(endpoints.iter().cloned().zip(weights).collect(), campaign));
-        let soap = Arc::new(campaign_client(config, endpoints, &upstreams));
+        let soap = Arc::new(campaign_client(config, endpoints, &upstreams, &metrics));
         let auth = Arc::new(snapshot::authenticator(config, ims, soap, services));
         let snapshot = Arc::new(snapshot::snapshot(config, &auth, None));
         let mut bound = listen(config)?;
-        let metrics = Arc::new(Metrics::new(config.listen.workers));
         let mut control = JoinSet::new();
         let mut http_redirect = Vec::new();
         for address in &config.listen.http_redirect {
@@ -306,9 +307,15 @@ fn public_host(instance: &config::Instance) -> String {
 }
 
 /// Opens and ends Campaign sessions. A new one is opened at a server that `upstreams` chooses.
-fn campaign_client(config: &Config, endpoints: Vec<Endpoint>, upstreams: &Arc<Upstreams>) -> CampaignClient {
-    let client =
-        CampaignClient::new(endpoints, SOAP_DEADLINE).with_balance(Arc::new(Balance(upstreams.clone())));
+fn campaign_client(
+    config: &Config,
+    endpoints: Vec<Endpoint>,
+    upstreams: &Arc<Upstreams>,
+    metrics: &Metrics,
+) -> CampaignClient {
+    let client = CampaignClient::new(endpoints, SOAP_DEADLINE)
+        .with_balance(Arc::new(Balance(upstreams.clone())))
+        .with_metrics(metrics.instance(&config.instance.name));
     if config.instance.campaign.secure_header {
         client.with_secure_address(&public_host(&config.instance))
     } else {

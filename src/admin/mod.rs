@@ -3,12 +3,13 @@
 mod foreign_tokens;
 mod health;
 mod listener;
+mod metrics;
 mod sessions;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get};
@@ -37,18 +38,13 @@ pub struct Admin {
 /// All routes of the admin listener.
 pub fn router(admin: Arc<Admin>) -> Router {
     Router::new()
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics::handler))
         .route("/health", get(health::handler))
         .route("/foreign-tokens", get(foreign_tokens::list))
         .route("/sessions", get(sessions::list).delete(sessions::revoke_all))
         .route("/sessions/{sid}", delete(sessions::revoke))
         .layer(middleware::from_fn(reject_browser_pages))
         .with_state(admin)
-}
-
-async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
-    let text = admin.metrics.render() + &admin.auth.ims.usage().render();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
 /// Rejects requests of web pages, which could otherwise act through the operator's browser.

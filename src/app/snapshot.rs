@@ -18,7 +18,7 @@ use crate::http_client::HttpClient;
 use crate::ims::ImsClient;
 use crate::policy::cookies::CookieNames;
 use crate::session::{self, Attempts, EndedSession, Lifetimes, SavedForms, Sessions, Signer};
-use crate::telemetry::ForeignTokenUses;
+use crate::telemetry::{ForeignTokenUses, Metrics};
 use crate::web::{HostLines, RateLimiter, SignInLimiter, Site, Snapshot, WorkerView};
 use crate::wire::fields::header_text;
 
@@ -36,6 +36,8 @@ impl Gateway {
             let proxies = view.load().proxies.clone();
             view.store(Arc::new(WorkerView { snapshot: snapshot.clone(), proxies }));
         }
+        let services = &self.auth.services;
+        services.metrics.reload_succeeded(services.clock.now());
     }
 }
 
@@ -44,11 +46,12 @@ pub(super) fn services(
     config: &Config,
     clock: &Clock,
     ended: mpsc::Sender<EndedSession>,
+    metrics: &Arc<Metrics>,
 ) -> Result<Services, StartError> {
     let lifetimes =
         Lifetimes { idle: config.session.idle_timeout, absolute: config.session.absolute_timeout };
     let origin = config.instance.ims.origin();
-    let opened = session::open(&config.session.store, &origin, lifetimes, clock)?;
+    let opened = session::open(&config.session.store, &origin, lifetimes, clock, metrics.store())?;
     let saved_forms = SavedForms::new(opened.vault.clone(), config.session.login_timeout, clock.clone());
     Ok(Services {
         saved_forms,
@@ -61,15 +64,17 @@ pub(super) fn services(
         campaign_groups: ArcSwapOption::empty(),
         service_accounts: ServiceAccounts::default(),
         tasks: Tasks::new(Handle::current()),
+        metrics: metrics.clone(),
         clock: clock.clone(),
     })
 }
 
 /// The relying party of the configured instance.
-pub(super) fn ims_client(config: &Config, clock: &Clock) -> Result<ImsClient, StartError> {
+pub(super) fn ims_client(config: &Config, clock: &Clock, metrics: &Metrics) -> Result<ImsClient, StartError> {
     let ims = &config.instance.ims;
     let http = HttpClient::new(ims_connector(ims)?, ims.timeout);
-    Ok(ImsClient::new(config.instance.clone(), http, clock.clone()))
+    let metrics = metrics.instance(&config.instance.name);
+    Ok(ImsClient::new(config.instance.clone(), http, clock.clone(), metrics))
 }
 
 /// What signs people in.
@@ -88,6 +93,7 @@ pub(super) fn authenticator(
         login_timeout: config.session.login_timeout,
         absolute_timeout: config.session.absolute_timeout,
         origin: instance.ims.origin(),
+        metrics: services.metrics.instance(&instance.name),
         services,
         instance,
     }

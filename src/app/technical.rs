@@ -17,6 +17,7 @@ use crate::http_client::{Endpoint, HttpClient};
 use crate::ims::ImsClient;
 use crate::policy::access::Organization;
 use crate::policy::client_kind::SOAP_ROUTER;
+use crate::telemetry::InstanceMetrics;
 
 /// Why nothing could be read.
 #[derive(Debug)]
@@ -228,7 +229,7 @@ fn relying_party(
     changed.ims.client_secret = secret;
     changed.ims.scopes.clone_from(&account.scopes);
     let http = HttpClient::new(super::ims_connector(&changed.ims)?, changed.ims.timeout);
-    Ok(ImsClient::new(Arc::new(changed), http, clock.clone()))
+    Ok(ImsClient::new(Arc::new(changed), http, clock.clone(), InstanceMetrics::default()))
 }
 
 /// How old the names of the groups may be.

@@ -17,6 +17,7 @@ use crate::policy::access::{Granted, Refusal};
 use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, Prompt, State as LoginState};
 use crate::policy::{authorize_answer, cookies};
 use crate::session::{CampaignSession, EndReason, Identity, LiveSession, OneTime, StoreError, Tokens};
+use crate::telemetry::SignIn;
 use crate::telemetry::audit::{self, Who};
 use crate::unix_time::UnixTime;
 
@@ -29,6 +30,17 @@ impl Authenticator {
     /// # Errors
     /// When the session store does not answer.
     pub async fn finish_login(
+        self: &Arc<Self>,
+        request: AuthRequest<'_>,
+        query: &str,
+        client: IpAddr,
+    ) -> Result<FinishedLogin, LoginInterrupted> {
+        let finished = self.answer_callback(request, query, client).await;
+        self.metrics.sign_in(finished.as_ref().map_or(SignIn::StoreUnavailable, FinishedLogin::metric));
+        finished
+    }
+
+    async fn answer_callback(
         self: &Arc<Self>,
         request: AuthRequest<'_>,
         query: &str,
@@ -311,7 +323,7 @@ impl Callback<'_> {
     /// Begins a new login, in which IMS may show a page.
     async fn begin(&self, to: Destination, attempt: u8) -> LoginOutcome {
         let begin = BeginLogin { to: to.clone(), attempt, prompt: Prompt::AsUsual };
-        match self.auth.begin_login(self.request, begin).await {
+        match self.auth.start_login(self.request, begin).await {
             Ok(start) => LoginOutcome::Restart(start),
             Err(failure) => LoginOutcome::Failed(failure, to),
         }

@@ -13,8 +13,7 @@ use super::token_refresh::Refresh;
 use crate::policy::access::{Granted, Refusal};
 use crate::policy::token_times::recheck_grace;
 use crate::session::{CampaignSession, EndReason, LiveSession, StoreError};
-use crate::telemetry::RequestId;
-use crate::telemetry::audit;
+use crate::telemetry::{GroupRecheck, RequestId, audit};
 use crate::unix_time::UnixTime;
 
 /// Asks for the groups of every session in use here, each within `interval` after the last time. Runs for ever, once, on the control
@@ -59,6 +58,19 @@ enum Verdict {
     Silent(String, Option<Duration>),
 }
 
+impl Verdict {
+    /// The verdict as it is counted.
+    fn metric(&self) -> GroupRecheck {
+        match self {
+            Self::Granted(_) => GroupRecheck::Granted,
+            Self::Refused(_) => GroupRecheck::Refused,
+            Self::NoToken => GroupRecheck::NoToken,
+            Self::Over => GroupRecheck::Ended,
+            Self::Silent(..) => GroupRecheck::Unavailable,
+        }
+    }
+}
+
 impl Check<'_> {
     async fn run(&self, session: &Arc<LiveSession>) -> Result<(), StoreError> {
         let services = &self.auth.services;
@@ -69,7 +81,9 @@ impl Check<'_> {
             return Ok(());
         };
         session.postpone_recheck(now.plus(PAUSE));
-        match self.ask(&session).await {
+        let verdict = self.ask(&session).await;
+        self.auth.metrics.group_recheck(verdict.metric());
+        match verdict {
             Verdict::Granted(granted) => self.keep(&session, &granted, now).await?,
             Verdict::Refused(refusal) => self.auth.end_refused(self.id, &session, &refusal).await,
             Verdict::NoToken => {

@@ -15,7 +15,7 @@ use crate::policy::login::{
 };
 use crate::policy::logon_refusal::LogonRefusal;
 use crate::policy::return_to::ReturnTo;
-use crate::telemetry::audit;
+use crate::telemetry::{SignIn, audit};
 use crate::unix_time::UnixTime;
 
 /// Where a person goes after the login.
@@ -99,12 +99,45 @@ impl From<&CampaignError> for LoginFailure {
     }
 }
 
+impl LoginFailure {
+    /// The failure as it is counted.
+    pub(super) fn metric(self) -> SignIn {
+        match self {
+            Self::Declined => SignIn::Declined,
+            Self::CookieMissing => SignIn::CookieMissing,
+            Self::TooManyAttempts => SignIn::TooManyAttempts,
+            Self::Malformed => SignIn::Malformed,
+            Self::AnswerInvalid => SignIn::AnswerInvalid,
+            Self::AnswerRefused => SignIn::AnswerRefused,
+            Self::Clock => SignIn::Clock,
+            Self::ImsUnavailable(_) => SignIn::ImsUnavailable,
+            Self::Busy(_) => SignIn::ImsBusy,
+            Self::CampaignRefused(_) => SignIn::CampaignRefused,
+            Self::CampaignUnavailable => SignIn::CampaignUnavailable,
+            Self::Internal => SignIn::Internal,
+        }
+    }
+}
+
 impl Authenticator {
-    /// Begins a login.
+    /// Begins a login, and counts a failure to do so.
     ///
     /// # Errors
     /// When IMS cannot be asked.
     pub async fn begin_login(
+        &self,
+        request: AuthRequest<'_>,
+        begin: BeginLogin,
+    ) -> Result<LoginStart, LoginFailure> {
+        let started = self.start_login(request, begin).await;
+        if let Err(failure) = started {
+            self.metrics.sign_in(failure.metric());
+        }
+        started
+    }
+
+    /// Begins a login. The caller counts a failure.
+    pub(super) async fn start_login(
         &self,
         request: AuthRequest<'_>,
         begin: BeginLogin,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::login::{Destination, LoginFailure, LoginStart};
 use crate::ims::Profile;
-use crate::policy::access::Refusal;
+use crate::policy::access::{Refusal, RefusalReason};
 use crate::session::{LiveSession, StoreError};
+use crate::telemetry::SignIn;
 
 /// The result of a callback.
 #[derive(Debug)]
@@ -51,6 +52,24 @@ pub struct LoginInterrupted {
     pub error: StoreError,
     /// Name and value of the cookie to continue with; `None`: the one that the browser has.
     pub cookie: Option<(String, String)>,
+}
+
+impl FinishedLogin {
+    /// The result as it is counted.
+    pub(super) fn metric(&self) -> SignIn {
+        match &self.outcome {
+            LoginOutcome::SignedIn(..) => SignIn::SignedIn,
+            LoginOutcome::CampaignRestarting(..) => SignIn::CampaignRestarting,
+            LoginOutcome::AlreadySignedIn(_) => SignIn::AlreadySignedIn,
+            LoginOutcome::Restart(_) => SignIn::BegunAgain,
+            LoginOutcome::Refused(refused) => match refused.refusal.reason {
+                RefusalReason::OtherOrganization => SignIn::OtherOrganization,
+                RefusalReason::NoGroup => SignIn::NoGroup,
+                RefusalReason::TooManyGroups(_) => SignIn::TooManyGroups,
+            },
+            LoginOutcome::Failed(failure, _) => failure.metric(),
+        }
+    }
 }
 
 impl From<StoreError> for LoginInterrupted {

@@ -43,7 +43,7 @@ use crate::ims::ImsClient;
 use crate::policy::access::AccessPolicy;
 use crate::policy::cookies::{self, CookieNames};
 use crate::session::{Attempts, FormId, SavedForms, Sessions, Signer};
-use crate::telemetry::ForeignTokenUses;
+use crate::telemetry::{ForeignTokenUses, InstanceMetrics, Metrics};
 
 pub use backchannel_logout::BackchannelError;
 pub use bearer::keep_service_accounts;
@@ -87,6 +87,8 @@ pub struct Services {
     pub campaign_groups: ArcSwapOption<BTreeSet<String>>,
     /// Work that must not stop when a client goes away.
     pub tasks: Tasks,
+    /// The metrics of the process.
+    pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: Clock,
 }
@@ -110,6 +112,8 @@ pub struct Authenticator {
     pub login_timeout: Duration,
     /// How long after the login a session ends at the latest.
     pub absolute_timeout: Duration,
+    /// Counts what happens at this instance.
+    pub metrics: InstanceMetrics,
     /// What outlives this configuration.
     pub services: Arc<Services>,
 }

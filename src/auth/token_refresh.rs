@@ -10,7 +10,7 @@ use super::{Authenticator, IdentifyError};
 use crate::config::SessionMode;
 use crate::ims::{RefreshedTokens, TokenRefreshError};
 use crate::session::{EndReason, ExchangeError, LiveSession, RefreshError, Tokens};
-use crate::telemetry::RequestId;
+use crate::telemetry::{RequestId, TokenRefresh};
 use crate::unix_time::UnixTime;
 
 /// The result of a token refresh.
@@ -74,6 +74,12 @@ impl Authenticator {
 }
 
 async fn refresh(auth: Arc<Authenticator>, session: Arc<LiveSession>) -> Refresh {
+    let (metrics, result) = (auth.metrics.clone(), exchange(auth, session).await);
+    metrics.token_refresh(result.1);
+    result.0
+}
+
+async fn exchange(auth: Arc<Authenticator>, session: Arc<LiveSession>) -> (Refresh, TokenRefresh) {
     let id = RequestId::random();
     let exchange = async |refresh: SecretString| {
         let identity = &session.data.identity;
@@ -92,17 +98,17 @@ async fn refresh(auth: Arc<Authenticator>, session: Arc<LiveSession>) -> Refresh
     match Box::pin(auth.services.sessions.refresh(&session, exchange)).await {
         Ok(fresh) => {
             tracing::info!(request = %id, sid = session.sid, "tokens refreshed");
-            Refresh::Done(fresh)
+            (Refresh::Done(fresh), TokenRefresh::Refreshed)
         }
         Err(RefreshError::Unavailable(why, wait)) => {
             tracing::warn!(request = %id, sid = session.sid, why, "tokens not refreshed");
             let wait = wait.unwrap_or(SHORT_PAUSE).clamp(SHORT_PAUSE, LONGEST_PAUSE);
             session.note_failed_refresh(auth.services.clock.now().plus(wait));
-            Refresh::Later
+            (Refresh::Later, TokenRefresh::Unavailable)
         }
         Err(RefreshError::Refused(why)) => {
             auth.end_session(id, &session, EndReason::TokensRefused, &why).await;
-            Refresh::Ended
+            (Refresh::Ended, TokenRefresh::Refused)
         }
         Err(RefreshError::Ended(late)) => {
             if let Some(tokens) = late {
@@ -112,7 +118,7 @@ async fn refresh(auth: Arc<Authenticator>, session: Arc<LiveSession>) -> Refresh
                     to.clean_up(id, &tokens, None).await;
                 });
             }
-            Refresh::Ended
+            (Refresh::Ended, TokenRefresh::Ended)
         }
     }
 }

@@ -9,7 +9,7 @@ mod soap;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
@@ -24,6 +24,7 @@ pub use soap::{LogonAnswer, escape, fault, logon_answer};
 use crate::http_client::{Endpoint, HttpError};
 use crate::policy::client_kind::SOAP_ROUTER;
 use crate::policy::logon_refusal::LogonRefusal;
+use crate::telemetry::{CallOutcome, InstanceMetrics};
 use crate::wire::fields::{FORWARDED_FOR, SECURE_ADDRESS};
 
 /// Calls the SOAP router of one Campaign instance.
@@ -34,6 +35,7 @@ pub struct CampaignClient {
     deadline: Duration,
     /// The https address of the SOAP router, when Campaign is told that clients use HTTPS.
     secure_address: Option<HeaderValue>,
+    metrics: InstanceMetrics,
 }
 
 /// One call: for whom, and where it goes.
@@ -95,7 +97,7 @@ impl CampaignClient {
     /// A client for these upstreams. `deadline` limits each attempt.
     pub fn new(upstreams: Vec<Endpoint>, deadline: Duration) -> Self {
         let balance = Arc::new(InOrder(upstreams.len()));
-        Self { upstreams, balance, deadline, secure_address: None }
+        Self { upstreams, balance, deadline, secure_address: None, metrics: InstanceMetrics::default() }
     }
 
     /// Chooses the server of a new session in this way.
@@ -111,11 +113,28 @@ impl CampaignClient {
         Self { secure_address, ..self }
     }
 
+    /// Notes the time of every call.
+    #[must_use]
+    pub fn with_metrics(self, metrics: InstanceMetrics) -> Self {
+        Self { metrics, ..self }
+    }
+
     /// Opens a Campaign session for the owner of this IMS access token (`xtk:session#BearerTokenLogon`).
     ///
     /// # Errors
     /// When Campaign does not answer, refuses, or answers in another format.
     pub async fn bearer_token_logon(
+        &self,
+        token: &SecretString,
+        call: CallFor<'_>,
+    ) -> Result<LogonAnswer, CampaignError> {
+        let began = Instant::now();
+        let logon = self.open_session(token, call).await;
+        self.metrics.soap_call("BearerTokenLogon", outcome(&logon), began.elapsed());
+        logon
+    }
+
+    async fn open_session(
         &self,
         token: &SecretString,
         call: CallFor<'_>,
@@ -140,6 +159,18 @@ impl CampaignClient {
     /// # Errors
     /// When Campaign does not answer or refuses.
     pub async fn logoff(
+        &self,
+        session: &SecretString,
+        security: &SecretString,
+        call: CallFor<'_>,
+    ) -> Result<(), CampaignError> {
+        let began = Instant::now();
+        let done = self.end_session(session, security, call).await;
+        self.metrics.soap_call("Logoff", outcome(&done), began.elapsed());
+        done
+    }
+
+    async fn end_session(
         &self,
         session: &SecretString,
         security: &SecretString,
@@ -212,5 +243,13 @@ impl CampaignClient {
                 .header(header::COOKIE, format!("{}={session}", crate::policy::cookies::CAMPAIGN_COOKIE));
         }
         request.body(body)
+    }
+}
+
+fn outcome<T>(called: &Result<T, CampaignError>) -> CallOutcome {
+    match called {
+        Ok(_) => CallOutcome::Answered,
+        Err(CampaignError::Refused { .. }) => CallOutcome::Refused,
+        Err(CampaignError::Unreachable { .. } | CampaignError::Answer { .. }) => CallOutcome::Failed,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -10,8 +10,8 @@ use http::{Request, Response, StatusCode};
 use super::error::{ImsError, debug_id, retry_after};
 use super::token_limit::{Share, TokenLimit};
 use crate::clock::Clock;
-use crate::http_client::HttpClient;
-use crate::telemetry::ImsUsage;
+use crate::http_client::{HttpClient, HttpError};
+use crate::telemetry::{CallOutcome, ImsUsage, InstanceMetrics};
 use crate::wire::{loose_json, retry_after};
 
 /// The HTTP client for IMS.
@@ -24,13 +24,14 @@ pub struct ImsHttp {
     /// 429 responses so far.
     throttled: AtomicU64,
     limit: TokenLimit,
+    metrics: InstanceMetrics,
 }
 
 impl ImsHttp {
     /// A client that makes at most `token_calls` calls to the token endpoint at once.
-    pub fn new(http: HttpClient, clock: Clock, token_calls: usize) -> Self {
+    pub fn new(http: HttpClient, clock: Clock, token_calls: usize, metrics: InstanceMetrics) -> Self {
         let (paused_until, throttled) = (AtomicI64::new(i64::MIN), AtomicU64::new(0));
-        Self { http, clock, paused_until, throttled, limit: TokenLimit::new(token_calls) }
+        Self { http, clock, paused_until, throttled, limit: TokenLimit::new(token_calls), metrics }
     }
 
     /// Sends one request and returns the body of the response, whose status must be 200.
@@ -67,7 +68,9 @@ impl ImsHttp {
                 retry_after: Some(remaining),
             });
         }
+        let began = Instant::now();
         let sent = self.http.send_keeping_partial(request, partial).await;
+        self.metrics.ims_call(endpoint, outcome(&sent), began.elapsed());
         let response = sent.map_err(|e| ImsError::transport(endpoint, &e))?;
         if response.status() == StatusCode::TOO_MANY_REQUESTS {
             let wait = retry_after(&response, self.clock.now()).unwrap_or(DEFAULT_PAUSE);
@@ -110,6 +113,17 @@ impl ImsHttp {
         let throttled = self.throttled.load(Ordering::Relaxed);
         let paused = self.pause().map_or(0, |pause| pause.as_secs());
         ImsUsage { calls: self.limit.calls(), refused: self.limit.refused(), throttled, paused }
+    }
+}
+
+/// A call that IMS refuses has an OAuth error, whose status is 400 or 401.
+fn outcome(sent: &Result<Response<Bytes>, HttpError>) -> CallOutcome {
+    let Ok(response) = sent else { return CallOutcome::Failed };
+    match response.status() {
+        StatusCode::TOO_MANY_REQUESTS => CallOutcome::Failed,
+        status if status.is_client_error() => CallOutcome::Refused,
+        status if status.is_server_error() => CallOutcome::Failed,
+        _ => CallOutcome::Answered,
     }
 }
 

@@ -35,7 +35,7 @@ pub use refresh::{RefreshedTokens, TokenRefreshError};
 use crate::clock::Clock;
 use crate::config::Instance;
 use crate::http_client::HttpClient;
-use crate::telemetry::ImsUsage;
+use crate::telemetry::{ImsUsage, InstanceMetrics};
 use client::ImsHttp;
 use provider::Provider;
 
@@ -50,8 +50,8 @@ pub struct ImsClient {
 
 impl ImsClient {
     /// A client that has sent no request yet.
-    pub fn new(instance: Arc<Instance>, http: HttpClient, clock: Clock) -> Self {
-        let http = Arc::new(ImsHttp::new(http, clock.clone(), instance.ims.token_calls));
+    pub fn new(instance: Arc<Instance>, http: HttpClient, clock: Clock, metrics: InstanceMetrics) -> Self {
+        let http = Arc::new(ImsHttp::new(http, clock.clone(), instance.ims.token_calls, metrics));
         let provider = Provider::new(instance.clone(), http.clone(), clock.clone());
         Self { instance, http, clock, provider }
     }

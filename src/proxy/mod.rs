@@ -1,7 +1,7 @@
 //! Forwards requests to Campaign: sends one request, receives one response, and streams both bodies.
 //!
 //! The caller has made all decisions and has written the head of the request. `upstreams` chooses a server by load and by its `health`, which
-//! `check` asks for too. A `pool` keeps connections to one server, in its `pool_state`; the `anonymous_quota` limits callers without a
+//! `check` asks for too. A `pool` keeps connections to one server, in its `pool_state`; `pools` has those of all workers; the `anonymous_quota` limits callers without a
 //! session. A `pooled_connection` sends an `outgoing` request over a `connection`, which speaks `http1`. `client_body`, `upload` and `body`
 //! carry bytes; `client_wait` limits the time of an upload. `early_response` handles a response that arrives before its request is
 //! complete. `peek` reads the first bytes of a body. `websocket` joins two connections with a `tunnel`.
@@ -22,6 +22,7 @@ mod peek;
 mod pool;
 mod pool_state;
 mod pooled_connection;
+mod pools;
 mod sent_by;
 mod tunnel;
 mod upload;

@@ -10,6 +10,7 @@ use super::http1::RequestWriter;
 use super::outgoing::Outgoing;
 use super::pool_state::PoolState;
 use super::pooled_connection::{PooledConnection, Timeouts};
+use super::pools::InUse as _;
 use super::upstreams::{PoolSettings, Upstream};
 use crate::config::Limit;
 use crate::http_client::{Endpoint, chain};
@@ -47,12 +48,13 @@ impl Pool {
         counters: Arc<Counters>,
     ) -> Self {
         let state = Arc::new(PoolState::new(&upstream, limits, counters));
+        upstream.pools.add(&state);
         Self { upstream, limits, upload_idle, state }
     }
 
     /// Connections in use.
     pub(super) fn in_use(&self) -> usize {
-        self.limits.pool.max_connections.saturating_sub(self.state.slots.available_permits())
+        self.state.in_use()
     }
 
     /// Sends a request and waits for the head of the response.

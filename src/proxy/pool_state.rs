@@ -10,6 +10,7 @@ use super::BodyError;
 use super::anonymous_quota::AnonymousQuota;
 use super::connection::Connection;
 use super::health::Health;
+use super::pools::InUse;
 use super::upstreams::{PoolSettings, Upstream};
 use crate::telemetry::{Counters, Trouble};
 
@@ -22,6 +23,7 @@ pub(super) struct PoolState {
     pub health: Arc<Health>,
     idle: Mutex<IdleConnections>,
     pub slots: Semaphore,
+    max_connections: usize,
     pub anonymous: Arc<AnonymousQuota>,
     idle_timeout: Duration,
     /// True while a task closes connections that were idle for too long.
@@ -30,6 +32,12 @@ pub(super) struct PoolState {
 
 /// Boxed: they move in and out many times a second.
 type IdleConnections = Vec<Box<Connection>>;
+
+impl InUse for PoolState {
+    fn in_use(&self) -> usize {
+        self.max_connections.saturating_sub(self.slots.available_permits())
+    }
+}
 
 impl PoolState {
     pub fn new(upstream: &Upstream, limits: PoolSettings, counters: Arc<Counters>) -> Self {
@@ -40,6 +48,7 @@ impl PoolState {
             health: upstream.health.clone(),
             idle: Mutex::default(),
             slots: Semaphore::new(limits.pool.max_connections),
+            max_connections: limits.pool.max_connections,
             anonymous: Arc::new(AnonymousQuota::new(limits.pool.shares())),
             idle_timeout: limits.pool.idle_timeout,
             sweeping: AtomicBool::new(false),

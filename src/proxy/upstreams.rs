@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::health::{Health, HealthState};
+use super::pools::Pools;
 use crate::config;
 use crate::http_client::Endpoint;
 
@@ -29,6 +30,8 @@ pub(super) struct Upstream {
     pub endpoint: Endpoint,
     pub weight: u32,
     pub health: Arc<Health>,
+    /// The pools of all workers.
+    pub pools: Arc<Pools>,
 }
 
 /// Limits of connections and exchanges.
@@ -49,7 +52,7 @@ impl Upstreams {
             .map(|(endpoint, weight)| {
                 let name = endpoint.name().clone();
                 let health = Health::new(name, campaign.health.clone(), campaign.connect_timeout * 2, alone);
-                Upstream { endpoint, weight: weight.max(1), health: Arc::new(health) }
+                Upstream { endpoint, weight: weight.max(1), health: Arc::new(health), pools: Arc::default() }
             })
             .collect();
         let limits = PoolSettings {
@@ -71,6 +74,11 @@ impl Upstreams {
     /// The state of each server, by name.
     pub fn states(&self) -> impl Iterator<Item = (&Arc<str>, HealthState)> {
         self.servers.iter().map(|upstream| (upstream.endpoint.name(), upstream.health.state()))
+    }
+
+    /// The connections that carry a request to each server, of all workers, by name.
+    pub fn in_use(&self) -> impl Iterator<Item = (&Arc<str>, u64)> {
+        self.servers.iter().map(|upstream| (upstream.endpoint.name(), upstream.pools.in_use()))
     }
 
     /// Where a worker begins in the schedule. Workers begin with different servers, so that after a start not all of them choose the same.
@@ -188,7 +196,7 @@ mod tests {
             let settings =
                 config::HealthSettings { ejection: second * 60, ..config::HealthSettings::default() };
             let health = Health::new(endpoint.name().clone(), settings, second, false);
-            Upstream { endpoint, weight: *weight, health: Arc::new(health) }
+            Upstream { endpoint, weight: *weight, health: Arc::new(health), pools: Arc::default() }
         };
         let pool = config::PoolLimits { max_connections: 10, ..config::PoolLimits::default() };
         Upstreams {

@@ -22,6 +22,7 @@ mod refresh;
 mod registry;
 mod saved_forms;
 mod store;
+mod timed_store;
 mod upkeep;
 mod vault;
 
@@ -204,6 +205,13 @@ impl Sessions {
     /// True when the name is used up, at any instance. Writes nothing.
     pub async fn was_used(&self, what: OneTime, name: &str) -> Result<bool, StoreError> {
         Ok(self.store().was_used(what, &sha256_text(name.as_bytes())).await?)
+    }
+
+    /// Sessions that were used here within the idle timeout and have not ended, as far as the cache holds them.
+    pub fn active(&self) -> u64 {
+        // Entries that are due to go are still counted otherwise.
+        self.live.run_pending_tasks();
+        self.live.entry_count()
     }
 
     /// Ends a session that has timed out when it is asked for. A session that has ended needs nothing more.

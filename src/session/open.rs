@@ -10,11 +10,13 @@ use super::embedded::{Embedded, OpenError};
 use super::memory::MemoryStore;
 use super::redis::{Redis, RedisError};
 use super::store::RecordStore;
+use super::timed_store::TimedStore;
 use super::vault::Vault;
 use crate::clock::Clock;
 use crate::config;
 use crate::crypto::{KeyFileError, KeyRing};
 use crate::files;
+use crate::telemetry::StoreMetrics;
 use crate::wire::pem;
 
 /// The session store cannot be opened.
@@ -52,12 +54,13 @@ pub fn open(
     origin: &str,
     lifetimes: Lifetimes,
     clock: &Clock,
+    metrics: StoreMetrics,
 ) -> Result<Opened, StoreStartError> {
     match store {
         config::Store::Memory { max_sessions } => {
             let (store, keys) =
                 (MemoryStore::new(*max_sessions, lifetimes, clock.clone()), KeyRing::random());
-            Ok(opened(store, *max_sessions, keys, clock))
+            Ok(opened(store, *max_sessions, keys, clock, metrics))
         }
         config::Store::Embedded { path, key_file } => {
             let is_new = !path.exists();
@@ -69,7 +72,7 @@ pub fn open(
                     "the key file was missing: a new one was made, and earlier sessions cannot be opened"
                 );
             }
-            Ok(opened(file, CACHED, keys, clock))
+            Ok(opened(file, CACHED, keys, clock, metrics))
         }
         config::Store::Redis { address, ca_file, key_file } => {
             let keys = KeyRing::read(key_file)?;
@@ -81,12 +84,19 @@ pub fn open(
             // Readable, because operators grant rights by this pattern.
             let prefix = format!("imsgate:{}:", origin.split_once("://").map_or(origin, |(_, host)| host));
             let redis = Redis::start(address, authorities, prefix, clock.clone(), &Handle::current())?;
-            Ok(opened(redis, CACHED, keys, clock))
+            Ok(opened(redis, CACHED, keys, clock, metrics))
         }
     }
 }
 
-fn opened(store: impl RecordStore, cached: u64, keys: KeyRing, clock: &Clock) -> Opened {
+fn opened(
+    store: impl RecordStore,
+    cached: u64,
+    keys: KeyRing,
+    clock: &Clock,
+    metrics: StoreMetrics,
+) -> Opened {
+    let store = TimedStore::new(store, metrics);
     Opened { vault: Arc::new(Vault::new(store, &keys, clock.clone())), cached, keys }
 }
 

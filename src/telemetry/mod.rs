@@ -26,7 +26,10 @@ use tracing_subscriber::{Registry, fmt};
 pub use access::{AccessLog, Line};
 pub use foreign_tokens::ForeignTokenUses;
 pub use ims_usage::ImsUsage;
-pub use metrics::{BearerResult, Counters, Lookup, Metrics, Trouble};
+pub use metrics::{
+    BearerResult, CallOutcome, Counters, FamilyEncoder, GroupRecheck, InstanceMetrics, Lookup, Metrics, NONE,
+    SavedFormEvent, SignIn, StoreMetrics, TokenRefresh, Trouble, exposition,
+};
 pub use request_id::RequestId;
 
 use human::HumanFields;

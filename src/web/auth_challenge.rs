@@ -18,7 +18,7 @@ use crate::policy::client_kind::ClientKind;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form;
 use crate::proxy::ClientBody;
-use crate::telemetry::audit;
+use crate::telemetry::{SignIn, audit};
 
 /// Responds to a request for Campaign. A form is saved if possible.
 pub async fn respond(
@@ -74,6 +74,7 @@ fn framed(call: Call<'_>, headers: &HeaderMap) -> Response {
 pub fn lost_session(call: Call<'_>, target: &str) -> Response {
     let peer = call.context.peer_text();
     audit::login_failed(call.context.id, &peer, "the browser did not send the new session's cookie back");
+    call.site.auth.metrics.sign_in(SignIn::CookieMissing);
     let retry = login_address(&ReturnTo::parse_or_root(target));
     let problem = Problem::new(StatusCode::BAD_REQUEST, Text::LoginCookieMissing).with_link(&retry);
     let mut response = problem.page(call.page()).into_response();

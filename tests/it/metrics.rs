@@ -34,6 +34,30 @@ async fn requests_connections_sessions_and_errors_are_counted() {
 }
 
 #[tokio::test]
+async fn sign_ins_and_the_calls_that_they_need_are_counted() {
+    let world = with_admin().start().await;
+    let result = |outcome: &str, reason: &str| {
+        format!(
+            "imsgate_sign_ins_total{{campaign_instance=\"default\",outcome=\"{outcome}\",reason=\"{reason}\"}}"
+        )
+    };
+    assert_eq!(value(&world, &result("signed_in", "new_session")).await, 0);
+    world.signed_in("alice").await;
+    world.browser().sign_in("carol", "/view/home").await;
+    assert_eq!(value(&world, &result("signed_in", "new_session")).await, 1);
+    assert_eq!(value(&world, &result("refused", "other_organization")).await, 1);
+    assert_eq!(value(&world, "imsgate_sessions_active").await, 1);
+    for operation in [
+        "imsgate_ims_call_duration_seconds_count{campaign_instance=\"default\",operation=\"token\",outcome=\"answered\"}",
+        "imsgate_campaign_soap_duration_seconds_count{campaign_instance=\"default\",operation=\"BearerTokenLogon\",outcome=\"answered\"}",
+        "imsgate_store_operation_duration_seconds_count{operation=\"create\",outcome=\"answered\"}",
+    ] {
+        assert!(value(&world, operation).await >= 1, "{operation}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn incomplete_responses_are_counted() {
     let upstream = Upstream::answering(["HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf"]).await;
     let url = upstream.url.parse().unwrap();

@@ -80,6 +80,11 @@ impl SavedForms {
         Some(FormSlot { quota: self.quota.clone(), number, is_used: false })
     }
 
+    /// Number and bytes of the forms that this gateway has saved, with those that are arriving.
+    pub fn usage(&self) -> (u64, u64) {
+        lock(&self.quota).usage(self.clock.now())
+    }
+
     /// Saves a form. When this person has too many, the oldest are deleted, and their keys returned.
     pub async fn save(&self, mut slot: FormSlot, form: &SavedForm) -> Result<(FormId, Vec<Key>), StoreError> {
         let expires = form.sent.plus(self.lifetime);

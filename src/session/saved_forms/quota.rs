@@ -38,6 +38,12 @@ impl Quota {
         fits.then(|| self.enter(Use { user: user.to_owned(), bytes, saved: None }))
     }
 
+    /// Number and bytes of all forms that have not expired.
+    pub(super) fn usage(&self, now: UnixTime) -> (u64, u64) {
+        let current = self.uses.values().filter(|slot| slot.saved.is_none_or(|(_, expires)| expires > now));
+        current.fold((0, 0), |(forms, bytes), slot| (forms + 1, bytes + slot.bytes as u64))
+    }
+
     /// Notes that a form was saved. The caller deletes the forms that are returned: the oldest of this person, if there are
     /// too many.
     pub(super) fn saved(&mut self, number: u64, key: Key, bytes: usize, expires: UnixTime) -> Vec<Key> {

@@ -1,30 +1,59 @@
-//! Counters in the Prometheus text format.
+//! Metrics, and their text for Prometheus.
 //!
-//! Every worker has its own counters and is the only one that writes them. So counting is a load, an add and a store without
-//! locks, and no cache line moves between cores. A reader adds up the counters of all workers.
+//! Every worker has its own [`Counters`] and is the only one that writes them. So counting is a load, an add and a store without
+//! locks, and no cache line moves between cores. A scrape adds up the counters of all workers (`workers`). What happens seldom is
+//! counted once for all (`events`). Label values come from closed sets (`outcomes`) and from the configuration, never from a request.
 
 mod counters;
-mod render;
+mod encode;
+mod events;
+mod exposition;
+mod outcomes;
+mod reloads;
+mod workers;
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use prometheus_client::registry::Registry;
+
 pub use counters::{BearerResult, Counters, Lookup, Trouble};
+pub use encode::{FamilyEncoder, NONE};
+pub use events::{InstanceMetrics, StoreMetrics};
+pub use exposition::exposition;
+pub use outcomes::{CallOutcome, GroupRecheck, SavedFormEvent, SignIn, TokenRefresh};
 
+use crate::unix_time::UnixTime;
 use counters::Counter;
+use events::Events;
+use reloads::Reloads;
+use workers::WorkerCounters;
 
-/// Counters of all workers.
+/// The metrics of the process. They outlive every configuration.
 #[derive(Debug)]
 pub struct Metrics {
     workers: Vec<Arc<Counters>>,
+    events: Arc<Events>,
+    reloads: Reloads,
     began: Instant,
 }
 
 impl Metrics {
-    /// Counters for this number of workers.
+    /// Metrics of a process with this number of workers.
     pub fn new(workers: usize) -> Self {
         let began = Instant::now();
-        Self { workers: (0..workers).map(|_| Arc::new(Counters::new(began))).collect(), began }
+        Self {
+            workers: (0..workers).map(|_| Arc::new(Counters::new(began))).collect(),
+            events: Arc::default(),
+            reloads: Reloads::default(),
+            began,
+        }
+    }
+
+    /// Registers everything that is counted here, for one scrape.
+    pub fn register(self: &Arc<Self>, registry: &mut Registry) {
+        registry.register_collector(Box::new(WorkerCounters(self.clone())));
+        self.events.register(registry);
     }
 
     /// Each worker's counters.
@@ -32,11 +61,42 @@ impl Metrics {
         &self.workers
     }
 
+    /// Counts what happens at the Campaign instance of this name; the single instance has an empty name.
+    pub fn instance(&self, name: &str) -> InstanceMetrics {
+        self.events.of_instance(name)
+    }
+
+    /// Times of the session store's operations.
+    pub fn store(&self) -> StoreMetrics {
+        self.events.store()
+    }
+
+    /// Notes when the first configuration was loaded.
+    pub fn configuration_loaded(&self, now: UnixTime) {
+        self.reloads.loaded(now);
+    }
+
+    /// Counts a reload after which the new configuration serves.
+    pub fn reload_succeeded(&self, now: UnixTime) {
+        self.reloads.succeeded(now);
+    }
+
+    /// Counts a reload that kept the running configuration, because the new one is wrong.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the command that loads the configuration again"))]
+    pub fn reload_failed(&self) {
+        self.reloads.failed();
+    }
+
     /// Open client connections.
     pub fn connections(&self) -> u64 {
         // `closed` is read first. Otherwise a connection that closes between the two sums would make the difference negative.
         let closed = self.sum(|c| &c.closed);
         self.sum(|c| &c.opened).saturating_sub(closed)
+    }
+
+    /// Bytes of responses that clients have not read yet.
+    pub fn buffered(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.buffered()).sum()
     }
 
     /// Seconds since the start.
@@ -56,9 +116,15 @@ mod tests {
     use super::*;
     use crate::config::Limit;
 
+    fn text(metrics: &Arc<Metrics>) -> String {
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        exposition(&registry, "").1
+    }
+
     #[test]
     fn counters_of_all_workers_are_added() {
-        let metrics = Metrics::new(2);
+        let metrics = Arc::new(Metrics::new(2));
         for worker in metrics.workers() {
             worker.opened();
             worker.request(StatusCode::OK);
@@ -66,7 +132,7 @@ mod tests {
             worker.hit(Limit::Head, None);
         }
         metrics.workers()[0].closed();
-        let text = metrics.render();
+        let text = text(&metrics);
         for line in [
             "imsgate_requests_total{status=\"2xx\"} 2",
             "imsgate_requests_total{status=\"5xx\"} 0",
@@ -78,14 +144,55 @@ mod tests {
     }
 
     #[test]
-    fn every_value_has_a_type_and_lists_are_in_declaration_order() {
-        let text = Metrics::new(1).render();
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let name = line.split(['{', ' ']).next().unwrap();
-            assert!(text.contains(&format!("# TYPE {name} ")), "{line}");
-        }
+    fn lists_are_in_declaration_order() {
         assert!(Limit::ALL.iter().enumerate().all(|(index, limit)| *limit as usize == index));
         assert!(Trouble::ALL.iter().enumerate().all(|(index, trouble)| *trouble as usize == index));
         assert!(Lookup::ALL.iter().enumerate().all(|(index, lookup)| *lookup as usize == index));
+        assert!(SignIn::ALL.iter().enumerate().all(|(index, result)| *result as usize == index));
+    }
+
+    #[test]
+    fn events_begin_at_zero_and_are_counted_by_instance() {
+        let metrics = Arc::new(Metrics::new(1));
+        let (unnamed, other) = (metrics.instance(""), metrics.instance("other"));
+        unnamed.sign_in(SignIn::NoGroup);
+        other.token_refresh(TokenRefresh::Refreshed);
+        // A reload asks again: nothing begins anew.
+        metrics.instance("").sign_in(SignIn::NoGroup);
+        let text = text(&metrics);
+        for line in [
+            "imsgate_sign_ins_total{campaign_instance=\"default\",outcome=\"refused\",reason=\"no_group\"} 2",
+            "imsgate_sign_ins_total{campaign_instance=\"other\",outcome=\"refused\",reason=\"no_group\"} 0",
+            "imsgate_token_refreshes_total{campaign_instance=\"other\",outcome=\"refreshed\"} 1",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_reload_is_counted_and_a_failed_one_shows_until_the_next_succeeds() {
+        let metrics = Arc::new(Metrics::new(1));
+        let shows = |lines: [&str; 3]| {
+            let text = text(&metrics);
+            assert!(lines.iter().all(|line| text.lines().any(|known| known == *line)), "{lines:?}\n{text}");
+        };
+        metrics.configuration_loaded(UnixTime(1000));
+        shows([
+            "imsgate_reloads_total{outcome=\"succeeded\"} 0",
+            "imsgate_config_last_reload_successful 1",
+            "imsgate_config_loaded_timestamp_seconds 1000",
+        ]);
+        metrics.reload_failed();
+        shows([
+            "imsgate_reloads_total{outcome=\"failed\"} 1",
+            "imsgate_config_last_reload_successful 0",
+            "imsgate_config_loaded_timestamp_seconds 1000",
+        ]);
+        metrics.reload_succeeded(UnixTime(2000));
+        shows([
+            "imsgate_reloads_total{outcome=\"succeeded\"} 1",
+            "imsgate_config_last_reload_successful 1",
+            "imsgate_config_loaded_timestamp_seconds 2000",
+        ]);
     }
 }

@@ -13,6 +13,7 @@ use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form::{self, MAX_FORM_BYTES, NotSaved};
 use crate::proxy::ClientBody;
 use crate::session::{FormId, Key, SavedForm};
+use crate::telemetry::SavedFormEvent;
 use crate::telemetry::audit::{self, FormEvent};
 use crate::web::addresses::login_address;
 use crate::web::call::Call;
@@ -112,8 +113,14 @@ async fn discard(mut body: Limited<ClientBody>) {
 /// Bytes of a form that are read and dropped.
 const MOST_DISCARDED: usize = 64 << 20;
 
-/// Writes an audit line about a form.
+/// Writes an audit line about a form, and counts it.
 pub fn note(event: FormEvent, call: Call<'_>, form: &SavedForm) {
+    call.site.auth.metrics.saved_form(match event {
+        FormEvent::Kept => SavedFormEvent::Saved,
+        FormEvent::Sent => SavedFormEvent::Sent,
+        FormEvent::Discarded => SavedFormEvent::Discarded,
+        FormEvent::Dropped => SavedFormEvent::Dropped,
+    });
     let path = form.target.as_str().split('?').next().unwrap_or_default();
     audit::form(event, call.context.id, &call.context.peer_text(), &form.user, path, form.body.len());
 }

@@ -13,6 +13,7 @@ use crate::config::{Ims, Instance, Places};
 use crate::http_client::HttpClient;
 use crate::ims::ImsClient;
 use crate::policy::issuer;
+use crate::telemetry::InstanceMetrics;
 
 /// Everything that IMS tells without a person.
 pub(super) async fn check(instance: &Instance, places: &Places, clock: &Clock) -> Vec<Item> {
@@ -35,7 +36,12 @@ pub(super) async fn check(instance: &Instance, places: &Places, clock: &Clock) -
     }
     let http = HttpClient::new(connector, ims.timeout);
     let relying_party = |instance: &Instance| {
-        ImsClient::new(std::sync::Arc::new(instance.clone()), http.clone(), clock.clone())
+        ImsClient::new(
+            std::sync::Arc::new(instance.clone()),
+            http.clone(),
+            clock.clone(),
+            InstanceMetrics::default(),
+        )
     };
     items.push(keys(&relying_party(instance), places).await);
     items.extend(registration::check(instance, places, &client, relying_party).await);

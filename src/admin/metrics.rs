@@ -1,0 +1,122 @@
+//! `GET /metrics`: what is counted in [`telemetry`](crate::telemetry), and the state of everything at the time of the scrape.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, header};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::Admin;
+use crate::proxy::HealthState;
+use crate::telemetry::{FamilyEncoder, ImsUsage, NONE, exposition};
+
+/// The metrics, as `OpenMetrics` or in the Prometheus text format.
+pub(super) async fn handler(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let mut registry = Registry::default();
+    admin.metrics.register(&mut registry);
+    registry.register_collector(Box::new(CurrentState(admin)));
+    let (content_type, text) = exposition(&registry, accept);
+    ([(header::CONTENT_TYPE, content_type)], text).into_response()
+}
+
+/// Reads the state at the time of a scrape.
+#[derive(Debug)]
+struct CurrentState(Arc<Admin>);
+
+impl Collector for CurrentState {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut families = FamilyEncoder::new(encoder);
+        self.encode_ims(&mut families)?;
+        self.encode_campaign(&mut families)?;
+        self.encode_sessions(&mut families)
+    }
+}
+
+impl CurrentState {
+    fn encode_ims(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
+        let Self(admin) = self;
+        let instance = ("campaign_instance", &**admin.auth.metrics.name());
+        let ImsUsage { calls, refused, throttled, paused } = admin.auth.ims.usage();
+        let shares = |values: [u64; 2]| {
+            ["sign-in", "refresh"]
+                .into_iter()
+                .zip(values)
+                .map(|(name, value)| ([instance, ("share", name)], value))
+        };
+        families.gauge(
+            "imsgate_ims_ready",
+            None,
+            "1 once the discovery document and the keys of IMS are loaded.",
+            [([instance], u64::from(admin.auth.ims.is_ready()))],
+        )?;
+        families.gauge(
+            "imsgate_ims_token_calls",
+            None,
+            "Calls to the token endpoint of IMS in progress.",
+            shares(calls),
+        )?;
+        families.counter(
+            "imsgate_ims_token_refused",
+            "Calls to the token endpoint not made: no slot was free in time.",
+            shares(refused),
+        )?;
+        families.counter(
+            "imsgate_ims_throttled",
+            "Responses of IMS with status 429.",
+            [([instance], throttled)],
+        )?;
+        families.gauge(
+            "imsgate_ims_pause",
+            Some(&Unit::Seconds),
+            "Seconds until IMS may be called again after a 429.",
+            [([instance], paused)],
+        )
+    }
+
+    fn encode_campaign(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
+        let Self(admin) = self;
+        let instance = ("campaign_instance", &**admin.auth.metrics.name());
+        let up = |state| u64::from(state == HealthState::Healthy);
+        let states = admin.upstreams.states();
+        families.gauge(
+            "imsgate_upstream_up",
+            None,
+            "1 for a Campaign server that is healthy, 0 for one that fails its health check or its requests.",
+            states.map(|(name, state)| ([instance, ("upstream", &**name)], up(state))),
+        )?;
+        families.gauge(
+            "imsgate_upstream_connections",
+            None,
+            "Connections to a Campaign server that carry a request, of all workers.",
+            admin.upstreams.in_use().map(|(name, used)| ([instance, ("upstream", &**name)], used)),
+        )
+    }
+
+    fn encode_sessions(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
+        let services = &self.0.auth.services;
+        families.gauge(
+            "imsgate_sessions_active",
+            None,
+            "Sessions that were used at this gateway within session.idle_timeout and have not ended; at most 10000 are counted.",
+            [(NONE, services.sessions.active())],
+        )?;
+        let (forms, bytes) = services.saved_forms.usage();
+        families.gauge(
+            "imsgate_saved_forms",
+            None,
+            "Saved forms that wait for a sign-in.",
+            [(NONE, forms)],
+        )?;
+        families.gauge(
+            "imsgate_saved_forms",
+            Some(&Unit::Bytes),
+            "Bytes of saved forms that wait for a sign-in.",
+            [(NONE, bytes)],
+        )
+    }
+}

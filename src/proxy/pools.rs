@@ -1,0 +1,28 @@
+//! The pools of all workers to one server, to ask how many connections they use.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// What knows how many of its connections carry a request.
+pub(super) trait InUse: Send + Sync {
+    fn in_use(&self) -> usize;
+}
+
+/// The pools that still exist: a pool goes with its worker's view.
+#[derive(Debug, Default)]
+pub(super) struct Pools(Mutex<Vec<Weak<dyn InUse>>>);
+
+impl Pools {
+    /// Adds a pool.
+    pub fn add<P: InUse + 'static>(&self, pool: &Arc<P>) {
+        let pool: Weak<P> = Arc::downgrade(pool);
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|pool| pool.strong_count() > 0);
+        pools.push(pool);
+    }
+
+    /// Connections in use, of all pools.
+    pub fn in_use(&self) -> u64 {
+        let pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.iter().filter_map(Weak::upgrade).map(|pool| pool.in_use() as u64).sum()
+    }
+}
