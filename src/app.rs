@@ -13,10 +13,12 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+mod certificate_dates;
 mod handler;
 mod snapshot;
 mod technical;
 
+use certificate_dates::certificate_ends;
 pub(crate) use technical::{TechnicalCaller, Unavailable};
 
 use crate::admin::{self, Admin};
@@ -82,7 +84,8 @@ impl Gateway {
         let endpoints = with_public_host(endpoints(campaign)?, &config.instance)?;
         let (ended, to_clean_up) = mpsc::channel(auth::QUEUE);
         let metrics = Arc::new(Metrics::new(config.listen.workers));
-        metrics.configuration_loaded(clock.now());
+        metrics.started(clock.now(), &config.limits);
+        metrics.set_certificates(certificate_ends([config.listen.certificate.as_path()]));
         let services = Arc::new(snapshot::services(config, &clock, ended, &metrics)?);
         let ims = Arc::new(snapshot::ims_client(config, &clock, &metrics)?);
         let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
@@ -219,7 +222,7 @@ fn workers(
     let urls = Arc::new(response_urls(&config.instance));
     for counters in metrics.workers() {
         let proxy = Arc::new(Proxy::new(upstreams, &urls, &config.limits, counters));
-        let view = WorkerView { snapshot: snapshot.clone(), proxies: Box::new([proxy]) };
+        let view = WorkerView::new(snapshot.clone(), Box::new([proxy]), counters);
         let view = Arc::new(ArcSwap::from_pointee(view));
         views.push(view.clone());
         workers.push(Worker {

@@ -23,12 +23,14 @@ export function binary() {
 /**
  * Starts `imsgate serve` on `port` in front of `campaign`, with `ims` as Adobe IMS.
  *
- * `session` is `campaign.session`, `idleTimeout` is `session.idle_timeout`. Returns `url`, `redirectUrl` (the plain listener), `ca`, `pid`, `log()` and `stop()`.
+ * `session` is `campaign.session`, `idleTimeout` is `session.idle_timeout`; with `admin` there is an admin listener, and the
+ * certificate is valid for `days`. Returns `url`, `admin` (host and port), `redirectUrl` (the plain listener), `ca`, `pid`, `log()` and `stop()`.
  */
-export async function startGateway({ port, ims, campaign, session = 'bearer-logon', workers = 2, idleTimeout = '30m' }) {
+export async function startGateway({ port, ims, campaign, session = 'bearer-logon', workers = 2, idleTimeout = '30m', admin = false, days = 1 }) {
   const dir = mkdtempSync(join(tmpdir(), 'imsgate-e2e-'));
   const redirectPort = await freePort();
-  certificate(dir);
+  const adminAddress = admin ? `127.0.0.1:${await freePort()}` : undefined;
+  certificate(dir, days);
   const url = `https://localhost:${port}`;
   writeFileSync(join(dir, 'client_secret'), `${ims.clientSecret}\n`, { mode: 0o600 });
   writeFileSync(
@@ -53,6 +55,7 @@ certificate = "${join(dir, 'gateway.pem')}"
 private_key = "${join(dir, 'gateway.key')}"
 http_redirect = "127.0.0.1:${redirectPort}"
 workers = ${workers}
+${adminAddress ? `admin = "${adminAddress}"` : ''}
 
 [session]
 store = "memory"
@@ -61,9 +64,10 @@ idle_timeout = "${idleTimeout}"
   );
   const ca = readFileSync(join(dir, 'gateway.pem'), 'utf8');
   const program = run(['serve', '--config', join(dir, 'imsgate.toml')], { cwd: dir });
-  await ready(program, url, ca);
+  await ready(program, url, days > 0 ? ca : undefined);
   return {
     url,
+    admin: adminAddress,
     redirectUrl: `http://localhost:${redirectPort}`,
     ca,
     caFile: join(dir, 'gateway.pem'),
@@ -90,12 +94,12 @@ export async function startDemo() {
   };
 }
 
-/** A self-signed certificate for localhost, valid for a day. */
-function certificate(dir) {
+/** A self-signed certificate for localhost, valid for so many days from now. */
+function certificate(dir, days) {
   execFileSync(
     'openssl',
     [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'],
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', `${days}`],
       ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
       ...['-keyout', 'gateway.key', '-out', 'gateway.pem'],
     ],

@@ -7,9 +7,10 @@ import { startProvider } from './provider.mjs';
 
 /**
  * Starts all three; `session` is the gateway's `campaign.session`, `idleTimeout` its `session.idle_timeout`, `accessTtl` as for
- * the provider, as is `logoutVia`; `saveVia` is where Campaign redirects a form that asks for it.
+ * the provider, as is `logoutVia`; `saveVia` is where Campaign redirects a form that asks for it; `admin` and
+ * `days` are as for the gateway.
  */
-export async function startWorld({ session = 'bearer-logon', workers, idleTimeout, accessTtl, logoutVia, saveVia } = {}) {
+export async function startWorld({ session = 'bearer-logon', workers, idleTimeout, accessTtl, logoutVia, saveVia, admin, days } = {}) {
   const port = await freePort();
   const ims = await startProvider({ redirectUris: [`https://localhost:${port}/ims/callback`], accessTtl, logoutVia });
   const campaign = await startCampaign({ ims, trustHeaders: session === 'headers', saveVia });
@@ -20,7 +21,7 @@ export async function startWorld({ session = 'bearer-logon', workers, idleTimeou
     for (const { reason } of results) if (reason) throw reason;
   };
   try {
-    const gateway = await startGateway({ port, ims, campaign, session, workers, idleTimeout });
+    const gateway = await startGateway({ port, ims, campaign, session, workers, idleTimeout, admin, days });
     parts.push(gateway);
     return { ims, campaign, gateway, stop, browser: () => new Browser({ ca: gateway.ca }) };
   } catch (error) {

@@ -93,7 +93,13 @@ impl CurrentState {
             "imsgate_upstream_connections",
             None,
             "Connections to a Campaign server that carry a request, of all workers.",
-            admin.upstreams.in_use().map(|(name, used)| ([instance, ("upstream", &**name)], used)),
+            admin.upstreams.connections().map(|(name, (used, _))| ([instance, ("upstream", &**name)], used)),
+        )?;
+        families.gauge(
+            "imsgate_upstream_connections_max",
+            None,
+            "The most connections to a Campaign server that may carry a request, of all workers.",
+            admin.upstreams.connections().map(|(name, (_, most))| ([instance, ("upstream", &**name)], most)),
         )
     }
 

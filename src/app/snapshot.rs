@@ -32,11 +32,11 @@ impl Gateway {
         let auth = Arc::new(authenticator(config, ims, campaign, self.auth.services.clone()));
         let previous = self.views.first().map(|view| view.load().snapshot.clone());
         let snapshot = Arc::new(snapshot(config, &auth, previous.as_deref()));
-        for view in &self.views {
-            let proxies = view.load().proxies.clone();
-            view.store(Arc::new(WorkerView { snapshot: snapshot.clone(), proxies }));
-        }
         let services = &self.auth.services;
+        for (view, counters) in self.views.iter().zip(services.metrics.workers()) {
+            let proxies = view.load().proxies.clone();
+            view.store(Arc::new(WorkerView::new(snapshot.clone(), proxies, counters)));
+        }
         services.metrics.reload_succeeded(services.clock.now());
     }
 }

@@ -57,7 +57,7 @@ use self::upload::Upload;
 use crate::config;
 use crate::policy::response_urls::ResponseUrls;
 use crate::policy::{cookies, set_cookie};
-use crate::telemetry::Counters;
+use crate::telemetry::{Counters, RequestTimes};
 use crate::wire::fields;
 use crate::wire::request_head::RequestHead;
 use crate::wire::response::{Content, ResponseHead};
@@ -109,7 +109,7 @@ impl Proxy {
     /// Sends a request and returns the response without hop-by-hop fields.
     ///
     /// `websocket` is set for a WebSocket handshake. `ended` returns a token that ends responses without an end of their own: WebSockets and
-    /// event streams. `sent_by` decides how many connections the request may use, and which server comes first.
+    /// event streams. `sent_by` decides how many connections the request may use, and which server comes first, and notes the times.
     pub async fn forward(
         &self,
         head: RequestHead,
@@ -124,7 +124,9 @@ impl Proxy {
             Box::pin(upload.begin()).await?;
         }
         let mut outgoing = Outgoing::new(head, upload, sent_by.quota_user);
-        let (mut response, connection, rest) = self.send(&mut outgoing, sent_by.upstream).await?;
+        let sent = self.send(&mut outgoing, sent_by.upstream).await;
+        sent_by.times.answered(outgoing.times);
+        let (mut response, connection, rest) = sent?;
         let switches = websocket.as_ref().is_some_and(|websocket| websocket.would_switch(&response));
         if response.status == StatusCode::SWITCHING_PROTOCOLS || switches {
             let Some(websocket) = websocket.filter(|websocket| websocket.is_accepted_by(&response)) else {
@@ -152,10 +154,13 @@ impl Proxy {
         head: RequestHead,
         ended: impl FnOnce() -> Option<Arc<CancellationToken>>,
         upstream: Option<&str>,
+        times: &RequestTimes,
     ) -> Result<Response<Body>, ProxyError> {
         let mut outgoing = Outgoing::new(head, Upload::Empty, QuotaUser::SignedIn);
         outgoing.repeatable = false;
-        let (mut response, connection, rest) = self.send(&mut outgoing, upstream).await?;
+        let sent = self.send(&mut outgoing, upstream).await;
+        times.answered(outgoing.times);
+        let (mut response, connection, rest) = sent?;
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::Upgrade { upstream: connection.upstream().clone() });
         }

@@ -5,6 +5,7 @@ use http::HeaderValue;
 
 use super::anonymous_quota::QuotaUser;
 use super::upload::Upload;
+use crate::telemetry::ExchangeTimes;
 use crate::wire::request_head::{BodyLength, RequestHead};
 
 /// A request with its head already written.
@@ -18,6 +19,7 @@ pub(super) struct Outgoing {
     /// True while the request may be sent again although Campaign may have received a part of it.
     pub repeatable: bool,
     pub quota_user: QuotaUser,
+    pub times: ExchangeTimes,
 }
 
 impl Outgoing {
@@ -27,6 +29,7 @@ impl Outgoing {
         let head = head.end(&length);
         let (is_head, repeatable, client_host) = (head.is_head, head.is_repeatable, head.client_host);
         let head = Bytes::from(head.bytes);
-        Self { head, length, upload, is_head, client_host, repeatable, quota_user }
+        let times = ExchangeTimes::default();
+        Self { head, length, upload, is_head, client_host, repeatable, quota_user, times }
     }
 }

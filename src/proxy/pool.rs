@@ -90,6 +90,7 @@ impl Pool {
             Box::pin(self.wait_for_slot()).await?;
         }
         let mut now = Instant::now();
+        outgoing.times.began.get_or_insert(now);
         let mut pooled = PooledConnection::new(self.state.clone(), anonymous);
         // If one idle connection was closed, the next may be closed too: the second try opens a new one.
         let mut idle = self.state.take(now);

@@ -37,6 +37,10 @@ impl InUse for PoolState {
     fn in_use(&self) -> usize {
         self.max_connections.saturating_sub(self.slots.available_permits())
     }
+
+    fn most(&self) -> usize {
+        self.max_connections
+    }
 }
 
 impl PoolState {

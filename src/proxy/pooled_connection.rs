@@ -68,7 +68,7 @@ impl PooledConnection {
     ) -> Result<(ResponseHead, Option<Box<RequestWriter>>), ExchangeFailure> {
         let mut writer = RequestWriter::new(outgoing.head.clone(), outgoing.length);
         let mut unsendable = None;
-        let mut armed = None;
+        let (mut armed, mut progressed) = (None, None);
         let response = poll_fn(|cx| {
             if let Poll::Ready(outcome) = connection.poll_exchange(cx, outgoing, &mut writer, &mut unsendable)
             {
@@ -78,7 +78,7 @@ impl PooledConnection {
             let state = (writer.progress(), waits_for_client);
             if armed != Some(state) {
                 // At the first poll the caller has just read the clock.
-                let now = if armed.is_none() { now } else { Instant::now() };
+                let now = if armed.is_none() { now } else { *progressed.insert(Instant::now()) };
                 let limit = if waits_for_client { timeouts.upload } else { timeouts.response };
                 connection.deadline.arm_at(now.into(), limit);
                 armed = Some(state);
@@ -87,7 +87,9 @@ impl PooledConnection {
                 Err(if waits_for_client { ExchangeFailure::Stalled } else { ExchangeFailure::Deadline })
             })
         })
-        .await?;
+        .await;
+        outgoing.times.sent = progressed;
+        let response = response?;
         self.persists = response.persists && unsendable.is_none();
         self.connection = Some(connection);
         let rest = (!writer.is_over()).then(|| Box::new(writer));

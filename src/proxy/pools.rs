@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// What knows how many of its connections carry a request.
 pub(super) trait InUse: Send + Sync {
     fn in_use(&self) -> usize;
+    /// The most that may carry one.
+    fn most(&self) -> usize;
 }
 
 /// The pools that still exist: a pool goes with its worker's view.
@@ -20,9 +22,10 @@ impl Pools {
         pools.push(pool);
     }
 
-    /// Connections in use, of all pools.
-    pub fn in_use(&self) -> u64 {
+    /// Connections in use and allowed, of all pools.
+    pub fn usage(&self) -> (u64, u64) {
         let pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.iter().filter_map(Weak::upgrade).map(|pool| pool.in_use() as u64).sum()
+        let pools = pools.iter().filter_map(Weak::upgrade);
+        pools.fold((0, 0), |(used, most), pool| (used + pool.in_use() as u64, most + pool.most() as u64))
     }
 }

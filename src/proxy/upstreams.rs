@@ -76,9 +76,9 @@ impl Upstreams {
         self.servers.iter().map(|upstream| (upstream.endpoint.name(), upstream.health.state()))
     }
 
-    /// The connections that carry a request to each server, of all workers, by name.
-    pub fn in_use(&self) -> impl Iterator<Item = (&Arc<str>, u64)> {
-        self.servers.iter().map(|upstream| (upstream.endpoint.name(), upstream.pools.in_use()))
+    /// The connections to each server that carry a request, and how many may, of all workers, by name.
+    pub fn connections(&self) -> impl Iterator<Item = (&Arc<str>, (u64, u64))> {
+        self.servers.iter().map(|upstream| (upstream.endpoint.name(), upstream.pools.usage()))
     }
 
     /// Where a worker begins in the schedule. Workers begin with different servers, so that after a start not all of them choose the same.

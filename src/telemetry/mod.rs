@@ -27,8 +27,9 @@ pub use access::{AccessLog, Line};
 pub use foreign_tokens::ForeignTokenUses;
 pub use ims_usage::ImsUsage;
 pub use metrics::{
-    BearerResult, CallOutcome, Counters, FamilyEncoder, GroupRecheck, InstanceMetrics, Lookup, Metrics, NONE,
-    SavedFormEvent, SignIn, StoreMetrics, TokenRefresh, Trouble, exposition,
+    BearerResult, CallOutcome, CallerKind, CertificateEnd, Counters, ExchangeTimes, FamilyEncoder,
+    GroupRecheck, InstanceMetrics, Lookup, Metrics, NONE, RequestHistograms, RequestTimes, SavedFormEvent,
+    SignIn, StoreMetrics, TokenRefresh, Trouble, exposition,
 };
 pub use request_id::RequestId;
 

@@ -22,6 +22,7 @@ use crate::policy::client_kind::is_soap_router;
 use crate::policy::saved_form;
 use crate::proxy::{Body, ClientBody, IssuedToken, Proxy, SentBy, WebSocketRequest};
 use crate::session::LiveSession;
+use crate::telemetry::CallerKind;
 
 /// A request that may go to Campaign.
 pub struct Admitted {
@@ -115,6 +116,16 @@ impl Admitted {
         self.session.is_some() || self.native.is_some()
     }
 
+    /// Who sends it, as metrics tell it.
+    fn kind(&self) -> CallerKind {
+        match self {
+            Self { session: Some(_), .. } => CallerKind::Person,
+            Self { native: Some(_), .. } => CallerKind::NativeAccount,
+            Self { account: Some(_), .. } => CallerKind::TechnicalAccount,
+            _ => CallerKind::Anonymous,
+        }
+    }
+
     /// True for a SOAP call that anybody may make, and for the logon of a technical account.
     pub fn is_open_call<B>(&self, call: Call<'_>, request: &Request<B>) -> bool {
         let allowed = &call.site.instance.campaign.anonymous_soap;
@@ -173,6 +184,7 @@ pub async fn forward_admitted(
     mut admitted: Admitted,
 ) -> Result<Response<Body>, (Rejection, bool)> {
     let Call { site, context, .. } = call;
+    call.times.set_caller(admitted.kind());
     // 4. The upstream request, with a Campaign session that has not expired.
     let mut reopened = false;
     let answered = admitted.renew(call, &request, &mut reopened).await;
@@ -183,8 +195,12 @@ pub async fn forward_admitted(
     if let Some(session) = &session
         && saved_form::may_be_replay(&request)
     {
-        let replayed = replay::replay_to_end(call.to_owned(), proxy.clone(), request, host, session.clone());
-        return Box::pin(replayed).await.map_err(|rejection| (rejection, true));
+        let call_of_task = call.to_owned();
+        let times = call_of_task.times();
+        let replayed = replay::replay_to_end(call_of_task, proxy.clone(), request, host, session.clone());
+        let replayed = Box::pin(replayed).await;
+        call.times.add(&times);
+        return replayed.map_err(|rejection| (rejection, true));
     }
     let (signed_in, is_soap) = (session.is_some() || native.is_some(), is_soap_router(request.uri().path()));
     let native_session = match &native {
@@ -224,7 +240,7 @@ pub async fn forward_admitted(
     }
     let ended = || session.as_ref().map(|session| session.ended.clone());
     let upstream = session.as_ref().and_then(|session| session.upstream());
-    let sent_by = SentBy { quota_user: context.quota_user(signed_in), upstream };
+    let sent_by = SentBy { quota_user: context.quota_user(signed_in), upstream, times: call.times };
     let forwarded = proxy.forward(head, body, wanted, ended, sent_by).await;
     let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
     if let (Some(Native::Password(login)), true) = (native, is_logon) {

@@ -9,7 +9,7 @@ use super::site::Site;
 use super::snapshot::Snapshot;
 use crate::auth::AuthRequest;
 use crate::pages::PageContext;
-use crate::telemetry::Counters;
+use crate::telemetry::{Counters, RequestTimes};
 
 /// A request in progress.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ pub struct Call<'a> {
     pub context: &'a Context,
     /// The counters of the worker that received it.
     pub counters: &'a Arc<Counters>,
+    /// Where its caller and its times are noted.
+    pub times: &'a RequestTimes,
 }
 
 impl<'a> Call<'a> {
@@ -50,6 +52,7 @@ impl<'a> Call<'a> {
             site: self.site.clone(),
             context: self.context.clone(),
             counters: self.counters.clone(),
+            times: Arc::default(),
         }
     }
 }
@@ -61,11 +64,23 @@ pub struct OwnedCall {
     site: Arc<Site>,
     context: Context,
     counters: Arc<Counters>,
+    times: Arc<RequestTimes>,
 }
 
 impl OwnedCall {
+    /// The times of what is done with this copy.
+    pub fn times(&self) -> Arc<RequestTimes> {
+        self.times.clone()
+    }
+
     /// The call.
     pub fn get(&self) -> Call<'_> {
-        Call { snapshot: &self.snapshot, site: &self.site, context: &self.context, counters: &self.counters }
+        Call {
+            snapshot: &self.snapshot,
+            site: &self.site,
+            context: &self.context,
+            counters: &self.counters,
+            times: &self.times,
+        }
     }
 }

@@ -114,7 +114,7 @@ pub async fn check_response(
         // Frees the connection of the first response: the repetition needs one too.
         drop(response);
         let ended = || Some(fresh.ended.clone());
-        let repeated = proxy.repeat(head_again(&fresh), ended, fresh.upstream()).await?;
+        let repeated = proxy.repeat(head_again(&fresh), ended, fresh.upstream(), call.times).await?;
         let (report, repeated) = reported(repeated, sent.host).await;
         if report == Report::PageRefused {
             // A third attempt would end in the same way.

@@ -30,7 +30,7 @@ use crate::policy::client_kind::is_soap_router;
 use crate::policy::decision::{self, Route, is_refused_method};
 use crate::policy::path::{CanonicalPath, PathError};
 use crate::proxy::{Body, ClientBody, Proxy, is_websocket};
-use crate::telemetry::{AccessLog, Counters, Line, RequestId};
+use crate::telemetry::{AccessLog, CallerKind, Counters, Line, RequestId, RequestTimes};
 use crate::wire::fields::{REQUEST_ID, hops_left};
 use crate::wire::framing;
 use crate::wire::host::{HostError, host};
@@ -68,21 +68,28 @@ impl Gate {
         let began = Instant::now();
         // The one configuration of this request. The count behind it is this worker's own.
         let view = self.view.load_full();
-        let WorkerView { snapshot, proxies } = &*view;
+        let WorkerView { snapshot, proxies, times: histograms } = &*view;
         let context = Context::new(self.clock.now(), request.headers(), peer);
         let (method, target) = (request.method().clone(), request.uri().clone());
+        let (index, times) = (snapshot.site_of(&request), RequestTimes::default());
         // Without the query: a callback's holds the authorization code.
         let log = RequestLog {
             counters: &self.counters,
+            histograms: &histograms[index],
+            times: &times,
             access: &self.access,
             context: &context,
             method: &method,
             path: target.path(),
             began,
         };
-        let index = snapshot.site_of(&request);
-        let call =
-            Call { snapshot, site: &snapshot.sites[index], context: &context, counters: &self.counters };
+        let call = Call {
+            snapshot,
+            site: &snapshot.sites[index],
+            context: &context,
+            counters: &self.counters,
+            times: &times,
+        };
         let mut response = match self.pass(request, &target, call, &proxies[index], began).await {
             Ok(response) => response,
             Err((rejection, signed_in)) => {
@@ -153,6 +160,7 @@ impl Gate {
         // 2. The gateway's own addresses.
         let route = Route::of(&path);
         if route == Route::Gateway {
+            call.times.set_caller(CallerKind::GatewayRoute);
             return Box::pin(self.route(with_host(request, host.as_ref()), call)).await.map_err(anonymous);
         }
         // Nothing below is a probe.
@@ -163,6 +171,7 @@ impl Gate {
             return Err((Rejection::Denied, false));
         }
         if route == Route::SignIn {
+            call.times.set_caller(CallerKind::GatewayRoute);
             let request = with_host(request, Some(&host));
             return Box::pin(campaign_sign_in::respond(call, proxy, request, &host)).await;
         }
@@ -177,6 +186,7 @@ impl Gate {
         let caller = caller.map_err(|e| anonymous(e.into()))?;
         let (mut session, refused) = match service_call::admit(call, caller, &request, path.as_str()) {
             Sender::Account(account, held) => {
+                call.times.set_caller(CallerKind::TechnicalAccount);
                 let sender = (&account, held.as_deref());
                 let response = service_call::forward(call, proxy, request, &host, sender, websocket);
                 return Box::pin(response).await.map_err(|rejection| (rejection, true));

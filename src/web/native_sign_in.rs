@@ -43,7 +43,7 @@ pub async fn forward(
         return Err(Rejection::ForeignOrigin);
     }
     let upstream = upstream_request::head(call, head, host, None);
-    let sent_by = SentBy::person(None);
+    let sent_by = SentBy::person(None, call.times);
     let forwarded = proxy.forward(upstream, Full::new(form), None, || None, sent_by).await?;
     let mut response = forwarded.response;
     let issued = response.extensions_mut().remove::<IssuedToken>();

@@ -6,11 +6,13 @@ use std::time::Instant;
 use http::{Method, StatusCode};
 
 use super::context::Context;
-use crate::telemetry::{AccessLog, Counters, Line};
+use crate::telemetry::{AccessLog, Counters, Line, RequestHistograms, RequestTimes};
 
 /// A request that is counted and logged once: with its response, or when it is dropped without one.
 pub struct RequestLog<'a> {
     pub counters: &'a Counters,
+    pub histograms: &'a RequestHistograms,
+    pub times: &'a RequestTimes,
     pub access: &'a AccessLog,
     pub context: &'a Context,
     pub method: &'a Method,
@@ -28,13 +30,15 @@ impl RequestLog<'_> {
     fn write(&self, status: StatusCode) {
         self.counters.request(status);
         let now = Instant::now();
+        let took = now.saturating_duration_since(self.began);
+        self.histograms.add(self.times, self.method, status, took);
         self.access.line(&Line {
             request: self.context.id,
             peer: self.context.peer.prepared.forwarded_for.to_str().unwrap_or_default(),
             method: self.method,
             path: self.path,
             status,
-            took: now.saturating_duration_since(self.began),
+            took,
             at: now,
         });
     }

@@ -111,7 +111,7 @@ pub async fn forward(
         WebSocketRequest::add_fields(head.lines());
     }
     let ended = || Some(account.ended.clone());
-    let sent_by = SentBy::person(session.as_ref().and_then(|session| session.upstream()));
+    let sent_by = SentBy::person(session.as_ref().and_then(|session| session.upstream()), call.times);
     let Forwarded { response, may_repeat } = proxy.forward(head, body, websocket, ended, sent_by).await?;
     let mut response = match &session {
         _ if is_logon => soap_logon::learn(&account.issued_tokens, response).await,
@@ -128,7 +128,7 @@ pub async fn forward(
                 Some(fresh) if may_repeat => {
                     // Frees the connection of the first response: the repetition needs one too.
                     drop(response);
-                    proxy.repeat(head_with(Some(&fresh)), ended, fresh.upstream()).await?
+                    proxy.repeat(head_with(Some(&fresh)), ended, fresh.upstream(), call.times).await?
                 }
                 _ => response,
             }

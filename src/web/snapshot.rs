@@ -9,6 +9,7 @@ use super::rate_limit::{RateLimiter, SignInLimiter};
 use super::site::Site;
 use crate::config::Limits;
 use crate::proxy::Proxy;
+use crate::telemetry::{Counters, RequestHistograms};
 use crate::wire::host::host;
 
 /// One configuration. Immutable; sessions, stores, counters and sockets outlive it.
@@ -48,6 +49,17 @@ pub struct WorkerView {
     pub snapshot: Arc<Snapshot>,
     /// One for each site, in the same order.
     pub proxies: Box<[Arc<Proxy>]>,
+    /// The times of requests, one for each site, in the same order.
+    pub times: Box<[Arc<RequestHistograms>]>,
+}
+
+impl WorkerView {
+    /// The view of the worker with these counters.
+    pub fn new(snapshot: Arc<Snapshot>, proxies: Box<[Arc<Proxy>]>, counters: &Counters) -> Self {
+        let sites = snapshot.sites.iter();
+        let times = sites.map(|site| counters.request_histograms(site.auth.metrics.name())).collect();
+        Self { snapshot, proxies, times }
+    }
 }
 
 /// Set when the process is told to stop: probes then say that no more traffic should be sent here.

@@ -61,6 +61,7 @@ mod login_failures;
 mod logout;
 mod max_forwards;
 mod metrics;
+mod metrics_pages;
 mod native_accounts;
 mod nginx_upstream;
 mod no_secrets_shown;

@@ -1,11 +1,15 @@
 //! The counters of one worker.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use http::StatusCode;
 
+use super::counter::Counter;
+use super::request_times::RequestHistograms;
 use crate::config::Limit;
 
 /// One worker's counters; only that worker's thread may add to them.
@@ -26,14 +30,12 @@ pub struct Counters {
     /// Refused, reported.
     pub(super) foreign_tokens: [Counter; 2],
     pub(super) accounts: [Counter; BearerResult::ALL.len()],
+    /// Times of requests, by Campaign instance. Each view of the worker holds the entries of its sites.
+    times: Mutex<BTreeMap<Arc<str>, Arc<RequestHistograms>>>,
     /// Bytes of responses that clients have not read yet.
     buffered: AtomicU64,
     began: Instant,
 }
-
-/// A monotonic counter that only one thread writes.
-#[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
 
 /// How often a limit was reached, and what was logged about it.
 #[derive(Debug, Default)]
@@ -100,9 +102,20 @@ impl Counters {
             lookups: Default::default(),
             foreign_tokens: Default::default(),
             accounts: Default::default(),
+            times: Mutex::default(),
             buffered: AtomicU64::new(0),
             began,
         }
+    }
+
+    /// The times of this worker's requests for one Campaign instance. They outlive every configuration.
+    pub fn request_histograms(&self, instance: &Arc<str>) -> Arc<RequestHistograms> {
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        times.entry(instance.clone()).or_default().clone()
+    }
+
+    pub(super) fn all_request_histograms(&self) -> BTreeMap<Arc<str>, Arc<RequestHistograms>> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Counts a response with this status.
@@ -187,16 +200,6 @@ impl Counters {
             peer,
             "a limit was reached; `hits` counts since the last such line, `peer` is the latest client"
         );
-    }
-}
-
-impl Counter {
-    fn add(&self) {
-        self.0.store(self.read().wrapping_add(1), Ordering::Relaxed);
-    }
-
-    pub(super) fn read(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
     }
 }
 

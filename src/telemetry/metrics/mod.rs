@@ -1,15 +1,18 @@
 //! Metrics, and their text for Prometheus.
 //!
 //! Every worker has its own [`Counters`] and is the only one that writes them. So counting is a load, an add and a store without
-//! locks, and no cache line moves between cores. A scrape adds up the counters of all workers (`workers`). What happens seldom is
+//! locks, and no cache line moves between cores. A scrape adds up the counters of all workers (`workers`, `request_times`). What happens seldom is
 //! counted once for all (`events`). Label values come from closed sets (`outcomes`) and from the configuration, never from a request.
 
+mod configuration;
+mod counter;
 mod counters;
 mod encode;
 mod events;
 mod exposition;
+mod histogram;
 mod outcomes;
-mod reloads;
+mod request_times;
 mod workers;
 
 use std::sync::Arc;
@@ -17,16 +20,19 @@ use std::time::Instant;
 
 use prometheus_client::registry::Registry;
 
+pub use configuration::CertificateEnd;
 pub use counters::{BearerResult, Counters, Lookup, Trouble};
 pub use encode::{FamilyEncoder, NONE};
 pub use events::{InstanceMetrics, StoreMetrics};
 pub use exposition::exposition;
 pub use outcomes::{CallOutcome, GroupRecheck, SavedFormEvent, SignIn, TokenRefresh};
+pub use request_times::{CallerKind, ExchangeTimes, RequestHistograms, RequestTimes};
 
+use crate::config::Limits;
 use crate::unix_time::UnixTime;
-use counters::Counter;
+use configuration::Configuration;
+use counter::Counter;
 use events::Events;
-use reloads::Reloads;
 use workers::WorkerCounters;
 
 /// The metrics of the process. They outlive every configuration.
@@ -34,7 +40,7 @@ use workers::WorkerCounters;
 pub struct Metrics {
     workers: Vec<Arc<Counters>>,
     events: Arc<Events>,
-    reloads: Reloads,
+    configuration: Configuration,
     began: Instant,
 }
 
@@ -45,7 +51,7 @@ impl Metrics {
         Self {
             workers: (0..workers).map(|_| Arc::new(Counters::new(began))).collect(),
             events: Arc::default(),
-            reloads: Reloads::default(),
+            configuration: Configuration::default(),
             began,
         }
     }
@@ -71,20 +77,25 @@ impl Metrics {
         self.events.store()
     }
 
-    /// Notes when the first configuration was loaded.
-    pub fn configuration_loaded(&self, now: UnixTime) {
-        self.reloads.loaded(now);
+    /// Notes when the first configuration was loaded, and its limits.
+    pub fn started(&self, now: UnixTime, limits: &Limits) {
+        self.configuration.started(now, limits);
+    }
+
+    /// Notes when the certificates end that new connections get. To be called again when others are loaded.
+    pub fn set_certificates(&self, ends: Vec<CertificateEnd>) {
+        self.configuration.set_certificates(ends);
     }
 
     /// Counts a reload after which the new configuration serves.
     pub fn reload_succeeded(&self, now: UnixTime) {
-        self.reloads.succeeded(now);
+        self.configuration.succeeded(now);
     }
 
     /// Counts a reload that kept the running configuration, because the new one is wrong.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the command that loads the configuration again"))]
     pub fn reload_failed(&self) {
-        self.reloads.failed();
+        self.configuration.failed();
     }
 
     /// Open client connections.
@@ -176,7 +187,7 @@ mod tests {
             let text = text(&metrics);
             assert!(lines.iter().all(|line| text.lines().any(|known| known == *line)), "{lines:?}\n{text}");
         };
-        metrics.configuration_loaded(UnixTime(1000));
+        metrics.started(UnixTime(1000), &Limits::default());
         shows([
             "imsgate_reloads_total{outcome=\"succeeded\"} 0",
             "imsgate_config_last_reload_successful 1",

@@ -10,6 +10,7 @@ use prometheus_client::registry::Unit;
 use super::Metrics;
 use super::counters::{BearerResult, Lookup, Trouble};
 use super::encode::{FamilyEncoder, NONE};
+use super::request_times::STATUS_CLASSES;
 use crate::config::Limit;
 
 /// Reads the counters at the time of a scrape.
@@ -21,8 +22,9 @@ impl Collector for WorkerCounters {
         let mut families = FamilyEncoder::new(encoder);
         self.0.encode_process(&mut families)?;
         self.0.encode_requests(&mut families)?;
+        self.0.encode_request_times(&mut families)?;
         self.0.encode_connections(&mut families)?;
-        self.0.reloads.encode(&mut families)
+        self.0.configuration.encode(&mut families, [self.0.connections(), self.0.buffered()])
     }
 }
 
@@ -123,7 +125,5 @@ fn resident() -> Option<u64> {
     Some(pages.split(' ').nth(1)?.parse::<u64>().ok()? * 4096)
 }
 
-/// By the first digit of the status.
-pub(super) const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// The names of the protocols in ALPN (RFC 7301 §6).
 const PROTOCOLS: [&str; 2] = ["http/1.1", "h2"];

@@ -114,8 +114,8 @@ async fn send(
     let (request, body) = request.into_parts();
     let head = upstream_request::head(call, &request, &host, Some(session));
     let ended = || Some(session.ended.clone());
-    let mut response =
-        proxy.forward(head, body, None, ended, SentBy::person(session.upstream())).await?.response;
+    let sent_by = SentBy::person(session.upstream(), call.times);
+    let mut response = proxy.forward(head, body, None, ended, sent_by).await?.response;
     announce_end(response.headers_mut(), session, call.context.now);
     Ok(response)
 }

@@ -72,7 +72,7 @@ pub async fn submit(
     let body = body.map_err(ProxyError::from)?.to_bytes();
     let ended = || Some(session.ended.clone());
     let outgoing = upstream_request::head(call, &head, &host, Some(session));
-    let sent_by = SentBy::person(session.upstream());
+    let sent_by = SentBy::person(session.upstream(), call.times);
     let response = proxy.forward(outgoing, Full::new(body.clone()), None, ended, sent_by).await?.response;
     let sent = Sent { headers: &head.headers, host: &host, session };
     let outcome = if tokens.has_wrong_security_token() {
