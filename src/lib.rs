@@ -35,6 +35,8 @@ pub mod internal {
     pub use crate::crypto::{KeyRing, random_text};
     pub use crate::http_client::tls_config;
     pub use crate::ims::read_membership;
+    #[cfg(feature = "demo")]
+    pub use crate::pages::samples::{Sample, samples};
     pub use crate::policy::access::AccessPolicy;
     pub use crate::policy::cookies::{CookieNames, CookieSuffix, is_withheld, write as write_cookies};
     pub use crate::policy::forwardable::Forwardable;

@@ -105,7 +105,7 @@ fn session(folder: &Path) -> Outcome<String> {
     let access_expires = clock.now().plus(hours);
     let tokens = Tokens { access: "eyJ".repeat(400).into(), access_expires, refresh: None };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    Ok(runtime.block_on(sessions.create(identity, tokens, None))?.cookie_value())
+    Ok(runtime.block_on(sessions.create(identity, tokens, None, None))?.cookie_value())
 }
 
 fn configuration(folder: &Path, campaign: SocketAddr, address: SocketAddr) -> String {

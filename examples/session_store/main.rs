@@ -159,7 +159,7 @@ async fn login(sessions: &Sessions, clock: &Clock, is_short: bool) -> Outcome<Ar
         upstream: None,
         client: None,
     };
-    Ok(sessions.create(identity, tokens, Some(campaign)).await?)
+    Ok(sessions.create(identity, tokens, Some(campaign), None).await?)
 }
 
 /// The middle and the end of a row of times.

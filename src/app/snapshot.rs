@@ -8,6 +8,7 @@ use http::HeaderValue;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::brand::brand;
 use super::{Gateway, StartError, ims_connector};
 use crate::auth::{Authenticator, Guesses, ServiceAccounts, Services, Tasks};
 use crate::campaign::CampaignClient;
@@ -106,6 +107,7 @@ pub(super) fn snapshot(config: &Config, auth: &Arc<Authenticator>, previous: Opt
         instance: config.instance.clone(),
         auth: auth.clone(),
         host: HostLines::new(header_text(host)),
+        brand: brand(&config.brand),
         forward_auth_secret: config.listen.forward_auth_secret.clone(),
     };
     let requests = config.limits.requests();

@@ -6,6 +6,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::header;
+
 use super::Authenticator;
 use super::identify::AuthRequest;
 use super::login::{BeginLogin, Destination, LoginFailure, failed};
@@ -14,6 +16,7 @@ use super::session_end::{near_misses, seen};
 use crate::config::SessionMode;
 use crate::ims::{ImsError, ImsTokens, Profile};
 use crate::policy::access::{Granted, Refusal};
+use crate::policy::device::Device;
 use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, Prompt, State as LoginState};
 use crate::policy::{authorize_answer, cookies};
 use crate::session::{CampaignSession, EndReason, Identity, LiveSession, OneTime, StoreError, Tokens};
@@ -299,7 +302,8 @@ impl Callback<'_> {
         if let Some(old) = old {
             sessions.end_key(old.key(), EndReason::Replaced).await?;
         }
-        sessions.create(identity, tokens.clone(), campaign.cloned()).await
+        let device = self.request.headers.get(header::USER_AGENT).map(|field| Device::of(field.as_bytes()));
+        sessions.create(identity, tokens.clone(), campaign.cloned(), device).await
     }
 
     /// After a late, replayed or lost callback: a person with a session continues, everybody else begins again.

@@ -12,7 +12,7 @@ use crate::config::{self, Config};
 use crate::demo::campaign::{CampaignOptions, CampaignSimulator};
 use crate::demo::ims::{ImsOptions, ImsSimulator, TechnicalClient};
 use crate::demo::people::people;
-use crate::demo::{CLIENT_ID, ORGANIZATION_ID, SCOPES, TENANT, banner, certificate};
+use crate::demo::{self, CLIENT_ID, ORGANIZATION_ID, SCOPES, Switches, TENANT, banner, certificate};
 use crate::{crypto, server, telemetry};
 
 #[derive(Debug, Args)]
@@ -72,10 +72,18 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
             "warning: other machines can reach this demo, and everybody can sign in without a password\n",
         );
     }
-    output::out(&banner(&url, &ims.url(), &campaign.url(), &people));
+    let switches = Switches::start(&ims, &campaign, &url).await?;
+    let addresses = demo::Addresses {
+        gateway: &url,
+        switches: &switches.url(),
+        ims: &ims.url(),
+        campaign: &campaign.url(),
+    };
+    output::out(&banner(addresses, &people));
     // SIGHUP stops the demo too, so it ends when its terminal closes.
     while signals.received().await == server::SignalRequest::ReopenLogs {}
     gateway.stop().await;
+    switches.stop().await;
     campaign.stop().await;
     ims.stop().await;
     Ok(())

@@ -15,7 +15,7 @@ use toml::{Table, Value};
 use super::address::{ListenAddress, UpstreamAddress};
 use super::redis::RedisAddress;
 use super::value_error::ValueError;
-use super::{proxy, values};
+use super::{brand_values, proxy, values};
 use crate::files::{self, FileProblem};
 use crate::policy::cookies::CookieSuffix as Suffix;
 use crate::policy::mask::Mask;
@@ -116,6 +116,14 @@ formats! {
     HeaderSecret = "header-secret", header_secret;
     /// What tells cookies of two gateways apart.
     CookieSuffix = "cookie-suffix", cookie_suffix;
+    /// A name on pages.
+    BrandName = "brand-name", brand_values::name;
+    /// An image file for pages.
+    Logo = "logo-file", brand_values::logo;
+    /// A colour that is visible as a button.
+    ButtonColor = "button-color", brand_values::button_color;
+    /// A colour that is readable as a link.
+    LinkColor = "link-color", brand_values::link_color;
     /// A filter of log lines.
     LogFilter = "log-filter", log_filter;
 }

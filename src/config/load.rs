@@ -8,7 +8,7 @@ use super::schema::Sections;
 use super::source::{Location, Places};
 use super::tree::{self, Tree};
 use super::value_error::ValueError;
-use super::{Campaign, ExperienceCloud, Ims, Limits, Listen, Log, Session};
+use super::{Brand, Campaign, ExperienceCloud, Ims, Limits, Listen, Log, Session};
 use super::{env, rules, secret_files};
 use crate::files::{self, FileProblem};
 use crate::policy::mask::Mask;
@@ -26,6 +26,8 @@ pub struct Config {
     pub session: Session,
     /// What is logged and where.
     pub log: Log,
+    /// How the pages for people look.
+    pub brand: Brand,
 }
 
 /// One Campaign instance and all that belongs to it.
@@ -158,13 +160,13 @@ pub(crate) fn from_text(
         tree.error("", location, ValueError::new("the configuration does not fit its schema", ""));
         return Err(errors(tree));
     };
-    let Sections { mut ims, experience_cloud, campaign, listen, limits, session, log } = sections;
+    let Sections { mut ims, experience_cloud, campaign, listen, limits, session, log, brand } = sections;
     if tree.is_set(rules::PROXY_FILE) {
         ims.proxy = ims.proxy.map(|proxy| proxy.named(rules::PROXY_FILE));
     }
     ims.proxy = ims.proxy.or(proxy);
     let instance = Arc::new(Instance { name: String::new(), ims, experience_cloud, campaign });
-    let config = Config { instance, listen, limits, session, log };
+    let config = Config { instance, listen, limits, session, log, brand };
     let warnings = Warnings(finish(&mut tree));
     Ok(Loaded { config, warnings, places: tree.places })
 }

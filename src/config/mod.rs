@@ -7,6 +7,8 @@
 mod account_rules;
 mod address;
 mod answer;
+mod brand;
+mod brand_values;
 mod campaign;
 mod check;
 mod defaults;
@@ -41,6 +43,8 @@ mod tests;
 
 pub use address::{ListenAddress, UpstreamAddress};
 pub use answer::check_answer;
+pub use brand::Brand;
+pub use brand_values::logo_type;
 pub use campaign::{
     Campaign, CheckMode, ClientIdentity, ConsolePasswordMode, ForeignTokens, HealthCheck, HealthSettings,
     PoolLimits, SessionMode,

@@ -7,6 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::brand::Brand;
 use super::campaign::Campaign;
 use super::formats::{self, Read};
 use super::ims::{ExperienceCloud, Ims};
@@ -34,6 +35,8 @@ pub(super) struct Sections {
     pub session: Session,
     /// What is logged and where.
     pub log: Log,
+    /// How the pages for people look.
+    pub brand: Brand,
 }
 
 /// JSON Schema (draft 2020-12) of the configuration file, as pretty-printed text with a final line break.

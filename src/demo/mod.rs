@@ -14,10 +14,12 @@ pub mod ims;
 mod listening;
 pub mod people;
 mod random;
+mod switches;
 mod wire;
 
-pub use banner::banner;
+pub use banner::{Addresses, banner};
 pub use certificate::certificate;
+pub use switches::Switches;
 
 /// The organisation of the demo's external account.
 pub const ORGANIZATION_ID: &str = "4E3D60F754C8E5D0A4C98A21@AdobeOrg";

@@ -49,7 +49,7 @@ pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
             ..person("alice", "Alice Martin", 1)
         },
         Person {
-            one_line: "refused: group names almost match the mask (case, spaces, tenant, dash)",
+            one_line: "refused: group names nearly match (case, spaces, tenant, dash)",
             organizations: json!([organization(
                 "Acme",
                 organization_id,
@@ -78,7 +78,7 @@ pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
             ..person("carol", "Carol Ng", 3)
         },
         Person {
-            one_line: "signs in: group content; group admin of another organisation does not count",
+            one_line: "signs in: group content; a group of another organisation is ignored",
             organizations: json!([
                 organization(
                     "Globex",
@@ -102,7 +102,7 @@ pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
             ..person("dave", "Dave O\u{2019}Neill", 4)
         },
         Person {
-            one_line: "signs in: group report, from a product profile; no organisation groups",
+            one_line: "signs in: group report, from a product profile alone",
             organizations: json!([without_groups(organization_id)]),
             product_contexts: json!([product(organization_id, &mask("report"), "dma_campaign_classic")]),
             ..person("erin", "Erin \u{0141}uczak", 5)

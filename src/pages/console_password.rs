@@ -3,7 +3,11 @@
 use askama::Template;
 use http::StatusCode;
 
-use super::{Page, PageContext};
+use super::context::PageContext;
+use super::markup::Markup;
+use super::messages::Arg;
+use super::page::Page;
+use crate::unix_time::UnixTime;
 
 /// A new password. No `Debug`: it is a secret.
 #[derive(Clone, Copy, Template)]
@@ -13,8 +17,8 @@ pub struct ConsolePassword<'a> {
     pub login: &'a str,
     /// What to type as the password.
     pub password: &'a str,
-    /// Until when, as people read it (see [`super::utc`]).
-    pub ends: &'a str,
+    /// Until when it is valid.
+    pub ends: UnixTime,
     /// True when it is good for one logon.
     pub once: bool,
     /// What every page shows.
@@ -23,12 +27,20 @@ pub struct ConsolePassword<'a> {
 
 /// 200: the password.
 pub fn console_password(page: &ConsolePassword<'_>) -> Page {
-    Page::render(StatusCode::OK, page).with_form()
+    Page::render(StatusCode::OK, page.page, page)
 }
 
 impl ConsolePassword<'_> {
-    #[expect(clippy::unused_self, reason = "the base template asks every page in the same way")]
-    fn headline(&self) -> &'static str {
-        "Your password for the client console"
+    fn headline(&self) -> Markup {
+        self.page.say("console-password")
+    }
+
+    fn expires(&self) -> Markup {
+        let time = self.page.relative(self.ends);
+        if self.once {
+            self.page.format("console-ends-once", "", &[("time", Arg::Html(&time))])
+        } else {
+            time
+        }
     }
 }

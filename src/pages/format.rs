@@ -1,25 +1,6 @@
-//! How pages show times, links and the contact.
+//! Links that a page may hold.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use time::OffsetDateTime;
-
-use crate::unix_time::UnixTime;
-
-/// A time as people read it: `2026-11-22 10:29:03 UTC`.
-pub fn utc(at: UnixTime) -> String {
-    let Ok(t) = OffsetDateTime::from_unix_timestamp(at.0) else {
-        return format!("{} s after 1970-01-01 UTC", at.0);
-    };
-    format!(
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC",
-        t.year(),
-        u8::from(t.month()),
-        t.day(),
-        t.hour(),
-        t.minute(),
-        t.second()
-    )
-}
 
 /// A `mailto:` link (RFC 6068) with the reference as subject, when `support` is a plain e-mail address.
 pub(crate) fn mail_link(support: &str, request_id: &str) -> Option<String> {
@@ -46,17 +27,6 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_time_is_shown_in_utc() {
-        let moment = UnixTime(1_795_343_343);
-        assert_eq!(utc(moment), "2026-11-22 10:29:03 UTC");
-    }
-
-    #[test]
-    fn a_moment_beyond_the_calendar_is_still_shown() {
-        assert_eq!(utc(UnixTime::MAX), format!("{} s after 1970-01-01 UTC", i64::MAX));
-    }
 
     #[test]
     fn only_a_plain_address_becomes_a_mail_link() {

@@ -3,7 +3,9 @@
 use askama::Template;
 use http::StatusCode;
 
-use super::{Page, PageContext};
+use super::context::PageContext;
+use super::markup::Markup;
+use super::page::Page;
 
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "framed.html")]
@@ -15,12 +17,11 @@ struct Framed<'a> {
 
 /// 401 for a page in a frame whose session has ended.
 pub fn framed(link: &str, page: PageContext<'_>) -> Page {
-    Page::render(StatusCode::UNAUTHORIZED, &Framed { link, page }).in_frame()
+    Page::render(StatusCode::UNAUTHORIZED, page, &Framed { link, page }).in_frame()
 }
 
 impl Framed<'_> {
-    #[expect(clippy::unused_self, reason = "the base template asks every page in the same way")]
-    fn headline(&self) -> &'static str {
-        "Your session has ended"
+    fn headline(&self) -> Markup {
+        self.page.say("framed")
     }
 }

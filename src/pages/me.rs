@@ -3,14 +3,17 @@
 use askama::Template;
 use http::StatusCode;
 
-use super::{Page, PageContext};
+use super::context::PageContext;
+use super::markup::Markup;
+use super::messages::Arg;
+use super::page::Page;
+use crate::policy::device::Device;
+use crate::unix_time::UnixTime;
 
 /// What Adobe and the association mask say about the signed-in person. No token.
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "me.html")]
 pub struct Me<'a> {
-    /// The IMS user id.
-    pub user: &'a str,
     /// The e-mail address.
     pub email: &'a str,
     /// The display name.
@@ -25,31 +28,53 @@ pub struct Me<'a> {
     pub console: bool,
     /// True when there is such a password, or a console that used one.
     pub console_used: bool,
-    /// When the session ends at the latest, as people read it (see [`super::utc`]).
-    pub expires_at: &'a str,
+    /// When the session ends at the latest.
+    pub ends: UnixTime,
     /// What every page shows.
     pub page: PageContext<'a>,
 }
 
-/// A session as its owner sees it; times as people read them.
-#[derive(Clone, Debug)]
+/// A session as its owner sees it.
+#[derive(Clone, Copy, Debug)]
 pub struct OwnSession {
+    /// The browser it began in; `None` for sessions of earlier versions.
+    pub device: Option<Device>,
     /// When it began.
-    pub created: String,
+    pub created: UnixTime,
     /// When it was last used, to about a minute.
-    pub seen: String,
+    pub seen: UnixTime,
     /// True for the one of this browser.
     pub is_this: bool,
 }
 
 /// 200: who is signed in, with which groups, until when.
 pub fn me(page: &Me<'_>) -> Page {
-    Page::render(StatusCode::OK, page).with_form()
+    Page::render(StatusCode::OK, page.page, page).with_form()
 }
 
 impl Me<'_> {
-    #[expect(clippy::unused_self, reason = "the base template asks every page in the same way")]
-    fn headline(&self) -> &'static str {
-        "Your sign-in"
+    fn headline(&self) -> Markup {
+        self.page.say("me")
+    }
+
+    fn ends(&self) -> Markup {
+        self.page.relative(self.ends)
+    }
+
+    fn device(&self, session: &OwnSession) -> Markup {
+        let device = session.device.unwrap_or_default();
+        let (browser, system) = (device.browser.name(), device.system.name());
+        let (id, browser, system) = match (browser, system) {
+            (Some(browser), Some(system)) => ("session-full", browser, system),
+            (Some(browser), None) => ("session-browser", browser, ""),
+            (None, Some(system)) => ("session-system", "", system),
+            (None, None) => ("session-unknown", "", ""),
+        };
+        self.page.format(id, "", &[("browser", Arg::Plain(browser)), ("system", Arg::Plain(system))])
+    }
+
+    fn times(&self, session: &OwnSession) -> Markup {
+        let (created, seen) = (self.page.relative(session.created), self.page.relative(session.seen));
+        self.page.format("session-times", "", &[("created", Arg::Html(&created)), ("seen", Arg::Html(&seen))])
     }
 }

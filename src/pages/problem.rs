@@ -5,24 +5,27 @@ use std::time::Duration;
 use askama::Template;
 use http::StatusCode;
 
-use super::text::{Text, Words};
-use super::{Page, PageContext};
+use super::context::PageContext;
+use super::format::local;
+use super::markup::Markup;
+use super::page::Page;
+use super::text::Text;
 
-/// A headline, a few sentences and perhaps one button.
+/// A headline, a few sentences and one button.
 #[derive(Clone, Copy, Debug)]
 pub struct Problem<'a> {
     /// The status of the response.
     pub status: StatusCode,
     /// What the page says.
     pub text: Text,
-    /// Where the button leads, a path on this origin; empty: no button.
+    /// Where the button leads, a path on this origin; empty: where the text says.
     pub link: &'a str,
     /// Sent as `Retry-After`.
     pub retry_after: Option<Duration>,
 }
 
 impl<'a> Problem<'a> {
-    /// A problem without a button.
+    /// A problem whose button leads where its text says.
     pub fn new(status: StatusCode, text: Text) -> Self {
         Self { status, text, link: "", retry_after: None }
     }
@@ -42,7 +45,10 @@ impl<'a> Problem<'a> {
     /// The page.
     pub fn page(&self, page: PageContext<'_>) -> Page {
         let &Self { status, text, link, retry_after } = self;
-        let rendered = Page::render(status, &ProblemTemplate { words: text.words(), link, page });
+        let (message, next) = text.message();
+        let link = if link.is_empty() { next.address() } else { local(link) };
+        let template = ProblemTemplate { message, label: next.label(), link, page };
+        let rendered = Page::render(status, page, &template);
         match retry_after {
             Some(after) => rendered.retry_after(after),
             None => rendered,
@@ -53,13 +59,18 @@ impl<'a> Problem<'a> {
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "problem.html")]
 struct ProblemTemplate<'a> {
-    words: Words,
+    message: &'static str,
+    label: &'static str,
     link: &'a str,
     page: PageContext<'a>,
 }
 
 impl ProblemTemplate<'_> {
-    fn headline(&self) -> &'static str {
-        self.words.headline
+    fn headline(&self) -> Markup {
+        self.page.say(self.message)
+    }
+
+    fn paragraphs(&self) -> impl Iterator<Item = Markup> {
+        ["p1", "p2"].into_iter().map_while(|paragraph| self.page.find(self.message, paragraph, &[]))
     }
 }

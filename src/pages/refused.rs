@@ -3,7 +3,10 @@
 use askama::Template;
 use http::StatusCode;
 
-use super::{Page, PageContext};
+use super::context::PageContext;
+use super::markup::Markup;
+use super::messages::Arg;
+use super::page::Page;
 
 /// Who was refused, and whose groups counted.
 ///
@@ -27,17 +30,30 @@ pub struct Refused<'a> {
 
 /// 403: the person is known and has no access.
 pub fn refused(refused: &Refused<'_>) -> Page {
-    Page::render(StatusCode::FORBIDDEN, refused)
+    Page::render(StatusCode::FORBIDDEN, refused.page, refused)
 }
 
 impl Refused<'_> {
-    fn headline(&self) -> &'static str {
+    fn message(&self) -> &'static str {
         if self.too_many_groups.is_some() {
-            "Your account has too many Campaign groups"
+            "refused-groups"
         } else if self.other_organization {
-            "Your account is not in this organisation"
+            "refused-organization"
         } else {
-            "You do not have access to Campaign"
+            "refused"
         }
+    }
+
+    fn headline(&self) -> Markup {
+        self.page.say(self.message())
+    }
+
+    fn reason(&self) -> Markup {
+        let count = self.too_many_groups.and_then(|count| u64::try_from(count).ok()).unwrap_or_default();
+        self.page.format(self.message(), "p1", &[("count", Arg::Number(count))])
+    }
+
+    fn step(&self, attribute: &str) -> Markup {
+        self.page.say_contact(self.message(), attribute)
     }
 }

@@ -3,7 +3,10 @@
 use askama::Template;
 use http::StatusCode;
 
-use super::{Page, PageContext};
+use super::context::PageContext;
+use super::markup::Markup;
+use super::messages::Arg;
+use super::page::Page;
 use crate::unix_time::UnixTime;
 
 /// The saved forms of one person in one browser.
@@ -21,10 +24,10 @@ pub struct ConfirmForms<'a> {
 /// One saved form.
 #[derive(Clone, Debug)]
 pub struct Waiting {
+    /// Path and query of the page that it was filled in on.
+    pub page: String,
     /// Path and query it goes to.
     pub target: String,
-    /// Its size.
-    pub bytes: u64,
     /// When it was sent.
     pub sent: UnixTime,
     /// Until when it is saved.
@@ -35,27 +38,44 @@ pub struct Waiting {
 
 /// 200: asks whether to send the saved forms. Each button posts to the form's own address.
 pub fn confirm_forms(page: &ConfirmForms<'_>) -> Page {
-    Page::render(StatusCode::OK, page).with_form()
+    Page::render(StatusCode::OK, page.page, page).with_form()
 }
 
 impl ConfirmForms<'_> {
-    #[expect(clippy::unused_self, reason = "the base template asks every page in the same way")]
-    fn headline(&self) -> &'static str {
-        "Send what you entered?"
+    fn headline(&self) -> Markup {
+        self.page.say("confirm-forms")
+    }
+
+    fn question(&self) -> Markup {
+        let count = u64::try_from(self.waiting.len()).unwrap_or(u64::MAX);
+        let person = Markup::strong(self.person);
+        self.page.format(
+            "confirm-forms",
+            "p1",
+            &[("count", Arg::Number(count)), ("person", Arg::Html(&person))],
+        )
+    }
+
+    fn sent(&self, form: &Waiting) -> Markup {
+        self.page.relative(form.sent)
+    }
+
+    fn until(&self, form: &Waiting) -> Markup {
+        self.page.relative(form.until)
     }
 }
 
 impl Waiting {
-    /// Without the query, which may hold secrets.
-    fn path(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
+    /// The page, without the query, which may hold secrets. `None` when the browser did not name the page, or the form goes to it.
+    fn page_path(&self) -> Option<&str> {
+        Some(path(&self.page)).filter(|page| *page != "/" && *page != self.target_path())
     }
 
-    fn size(&self) -> String {
-        match self.bytes {
-            1 => "1 byte".to_owned(),
-            bytes @ ..1000 => format!("{bytes} bytes"),
-            bytes => format!("{} kB", bytes.div_ceil(1000)),
-        }
+    fn target_path(&self) -> &str {
+        path(&self.target)
     }
+}
+
+fn path(address: &str) -> &str {
+    address.split('?').next().unwrap_or_default()
 }

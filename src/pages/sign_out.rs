@@ -3,7 +3,9 @@
 use askama::Template;
 use http::StatusCode;
 
-use super::{Page, PageContext};
+use super::context::PageContext;
+use super::markup::Markup;
+use super::page::Page;
 
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "confirm_sign_out.html")]
@@ -14,13 +16,16 @@ struct ConfirmSignOut<'a> {
 
 /// 200: asks whether to sign out. `person` is the e-mail address or name; the form posts to `/ims/logout`.
 pub fn confirm_sign_out(person: &str, page: PageContext<'_>) -> Page {
-    Page::render(StatusCode::OK, &ConfirmSignOut { person, page }).with_form()
+    Page::render(StatusCode::OK, page, &ConfirmSignOut { person, page }).with_form()
 }
 
 impl ConfirmSignOut<'_> {
-    #[expect(clippy::unused_self, reason = "the base template asks every page in the same way")]
-    fn headline(&self) -> &'static str {
-        "Sign out of Campaign?"
+    fn headline(&self) -> Markup {
+        self.page.say("confirm-sign-out")
+    }
+
+    fn signed_in_as(&self) -> Markup {
+        self.page.say_person("confirm-sign-out", "p1", self.person)
     }
 }
 
@@ -32,12 +37,11 @@ struct SignedOut<'a> {
 
 /// 200: the session has ended.
 pub fn signed_out(page: PageContext<'_>) -> Page {
-    Page::render(StatusCode::OK, &SignedOut { page })
+    Page::render(StatusCode::OK, page, &SignedOut { page })
 }
 
 impl SignedOut<'_> {
-    #[expect(clippy::unused_self, reason = "the base template asks every page in the same way")]
-    fn headline(&self) -> &'static str {
-        "You are signed out"
+    fn headline(&self) -> Markup {
+        self.page.say("signed-out")
     }
 }

@@ -1,5 +1,7 @@
 //! Rules that hold for every page and for any content.
 
+mod languages;
+
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -8,152 +10,23 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode, header};
 
+use super::page::Page;
+use super::samples::{TEXTS, Words, every_page};
 use super::*;
-use crate::policy::saved_form::NotSaved;
-use crate::unix_time::UnixTime;
+use crate::policy::contrast::Color;
 
-const NOW: UnixTime = UnixTime(1_795_343_343);
-
-/// What a caller may put on a page.
-#[derive(Clone, Copy)]
-struct Words<'a> {
-    person: &'a str,
-    name: &'a str,
-    user: &'a str,
-    organization: &'a str,
-    group: &'a str,
-    until: &'a str,
-    link: &'a str,
-    request_id: &'a str,
-    support: &'a str,
-}
-
-impl<'a> Words<'a> {
-    const USUAL: Words<'static> = Words {
-        person: "alice@example.com",
-        name: "Alice Example",
-        user: "5F2A1C0E54D3B7A9@0b1c2d3e54f6.e",
-        organization: "4E3D60F754C8E5D0A4C98A2@AdobeOrg",
-        group: "workflowSupervisor",
-        until: "2026-11-22 22:29:03 UTC",
-        link: "/ims/login?return_to=%2Fview%2Fhome",
-        request_id: "0193f2a7-c1d4-7e1f-9a35-6b0c2f11d8e4",
-        support: "campaign-help@example.com",
-    };
-
-    fn all(text: &'a str) -> Self {
-        Self {
-            person: text,
-            name: text,
-            user: text,
-            organization: text,
-            group: text,
-            until: text,
-            link: text,
-            request_id: text,
-            support: text,
-        }
+/// The same text in every place.
+fn all(text: &str) -> Words<'_> {
+    Words {
+        person: text,
+        name: text,
+        organization: text,
+        group: text,
+        link: text,
+        request_id: text,
+        support: text,
+        ..Words::usual()
     }
-
-    fn context(&self) -> PageContext<'a> {
-        PageContext { request_id: self.request_id, support: self.support, now: NOW }
-    }
-}
-
-/// Every text, by name.
-const TEXTS: [(&str, Text); 40] = [
-    ("bad-address", Text::BadAddress),
-    ("not-found", Text::NotFound),
-    ("closed", Text::Closed),
-    ("unknown-host", Text::UnknownHost),
-    ("foreign-origin", Text::ForeignOrigin),
-    ("head-too-large", Text::HeadTooLarge),
-    ("bad-framing", Text::BadFraming),
-    ("method", Text::Method),
-    ("store", Text::StoreUnavailable),
-    ("restarting", Text::Restarting),
-    ("token-expired", Text::TokenExpired),
-    ("too-many", Text::TooMany),
-    ("body-too-large", Text::BodyTooLarge),
-    ("body-incomplete", Text::BodyIncomplete),
-    ("internal", Text::Internal),
-    ("campaign-unavailable", Text::CampaignUnavailable),
-    ("public-page-unavailable", Text::PublicPageUnavailable),
-    ("campaign-refused", Text::CampaignRefused),
-    ("campaign-operator", Text::CampaignOperator),
-    ("campaign-zone", Text::CampaignZone),
-    ("campaign-address", Text::CampaignAddress),
-    ("campaign-restarting", Text::CampaignRestarting),
-    ("no-campaign-session", Text::NoCampaignSession),
-    ("not-processed", Text::NotProcessed),
-    ("stale-page", Text::StalePage),
-    ("ims-unavailable", Text::ImsUnavailable),
-    ("sign-ins-busy", Text::SignInsBusy),
-    ("login-declined", Text::LoginDeclined),
-    ("login-invalid", Text::LoginInvalid),
-    ("login-cookie", Text::LoginCookieMissing),
-    ("login-loop", Text::LoginLoop),
-    ("login-clock", Text::LoginClock),
-    ("form-of-another", Text::FormOfAnother),
-    ("form-gone", Text::FormGone),
-    ("form-still-saved", Text::FormStillSaved),
-    ("form-unknown", Text::FormUnknown),
-    ("form-not-saved-stranger", Text::FormNotSaved(NotSaved::NotSignedIn)),
-    ("form-not-saved-foreign", Text::FormNotSaved(NotSaved::OtherOrigin)),
-    ("form-not-saved-large", Text::FormNotSaved(NotSaved::TooLarge)),
-    ("form-not-saved-full", Text::FormNotSaved(NotSaved::Full)),
-];
-
-/// Every page there is, by name.
-fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
-    let (page, link) = (words.context(), words.link);
-    let groups = [words.group.to_owned(), "delivery".to_owned()];
-    let refusal = Refused {
-        person: words.person,
-        organization: words.organization,
-        another: link,
-        other_organization: false,
-        too_many_groups: None,
-        page,
-    };
-    let own = |is_this| OwnSession { created: utc(NOW), seen: utc(NOW), is_this };
-    let sessions = [own(true), own(false)];
-    let who = Me {
-        console: true,
-        console_used: true,
-        user: words.user,
-        email: words.person,
-        name: words.name,
-        organization: words.organization,
-        groups: &groups,
-        expires_at: words.until,
-        sessions: Some(&sessions),
-        page,
-    };
-    let waiting = |bytes| Waiting {
-        target: words.link.to_owned(),
-        bytes,
-        sent: NOW,
-        until: NOW,
-        mark: words.group.to_owned(),
-    };
-    let waiting = [waiting(312), waiting(1 << 20)];
-    let one = ConfirmForms { waiting: &waiting[..1], person: words.person, page };
-    let mut pages = vec![
-        ("framed", framed(link, page)),
-        ("refused", refused(&refusal)),
-        ("refused-groups", refused(&Refused { too_many_groups: Some(300), ..refusal })),
-        ("refused-organization", refused(&Refused { other_organization: true, ..refusal })),
-        ("signed-out", signed_out(page)),
-        ("confirm-sign-out", confirm_sign_out(words.person, page)),
-        ("me", me(&who)),
-        ("me-without-groups", me(&Me { groups: &[], sessions: None, ..who })),
-        ("confirm-form", confirm_forms(&one)),
-        ("confirm-forms", confirm_forms(&ConfirmForms { waiting: &waiting, ..one })),
-    ];
-    let problem = |text: Text| Problem::new(StatusCode::BAD_GATEWAY, text).with_link(link).page(page);
-    pages.extend(TEXTS.map(|(name, text)| (name, problem(text))));
-    pages
 }
 
 #[test]
@@ -164,7 +37,7 @@ fn hostile_text_stays_text() {
         "</title></style><script>",
         "javascript:alert(1)",
     ] {
-        for (name, page) in every_page(Words::all(hostile)) {
+        for (name, page) in every_page(all(hostile)) {
             let html = page.html.as_str();
             assert!(!html.contains("<script"), "{name}");
             assert!(!html.contains(r#"href="javascript:"#), "{name}");
@@ -178,7 +51,7 @@ fn hostile_text_stays_text() {
 
 #[test]
 fn every_page_has_a_headline_a_reference_and_the_time() {
-    for (name, page) in every_page(Words { request_id: "0193-abc", ..Words::USUAL }) {
+    for (name, page) in every_page(Words { request_id: "0193-abc", ..Words::usual() }) {
         let html = page.html.as_str();
         assert!(html.starts_with("<!doctype html>\n<html lang=\"en\">"), "{name}");
         let headline = between(html, "<h1>", "</h1>");
@@ -186,13 +59,14 @@ fn every_page_has_a_headline_a_reference_and_the_time() {
         assert_eq!(between(html, "<title>", "</title>"), format!("{headline} – Campaign sign-in"), "{name}");
         assert_eq!(html.matches("<h1").count(), 1, "{name}");
         assert!(html.contains("<code>0193-abc</code>"), "{name}");
-        assert!(html.contains("2026-11-22 10:29:03 UTC"), "{name}");
+        assert!(html.contains("datetime=\"2026-11-22T10:29:03Z\""), "{name}");
+        assert!(html.contains("22 November 2026, 10:29 UTC</time>"), "{name}");
     }
 }
 
 #[test]
 fn no_page_loads_or_links_anything_foreign() {
-    for (name, page) in every_page(Words::USUAL) {
+    for (name, page) in every_page(Words::usual()) {
         let html = page.html.as_str();
         assert!(!html.contains("://"), "{name}");
         for attribute in ["src=", "srcset=", "<link", "<img", "<iframe", "http-equiv", " style=", " on"] {
@@ -208,10 +82,10 @@ fn no_page_loads_or_links_anything_foreign() {
 
 #[test]
 fn the_policy_allows_exactly_the_style_in_the_page() {
-    for (name, page) in every_page(Words::USUAL) {
+    for (name, page) in every_page(Words::usual()) {
         let style = between(page.html.as_str(), "<style>", "</style>");
         let hash = STANDARD.encode(digest(&SHA256, style.as_bytes()));
-        let form = page.html.as_str().contains("<form");
+        let form = page.html.contains("<form");
         let ancestors = if name == "framed" { "'self'" } else { "'none'" };
         let action = if form { "'self' https: http:" } else { "'none'" };
         let expected = format!(
@@ -224,8 +98,8 @@ fn the_policy_allows_exactly_the_style_in_the_page() {
 
 #[test]
 fn every_page_keeps_out_of_caches_and_frames() {
-    for (name, page) in every_page(Words::USUAL) {
-        let has_form = page.html.as_str().contains("<form");
+    for (name, page) in every_page(Words::usual()) {
+        let has_form = page.html.contains("<form");
         let headers = headers(page);
         for (header, value) in [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -240,12 +114,14 @@ fn every_page_keeps_out_of_caches_and_frames() {
 }
 
 #[test]
-fn a_button_has_a_label_and_a_page_without_a_link_has_no_button() {
+fn every_page_has_a_next_step_as_a_button() {
+    for (name, page) in every_page(Words::usual()) {
+        assert!(page.html.contains("class=\"button\""), "{name}");
+    }
     for (name, text) in TEXTS {
-        let words = text.words();
-        assert!(!words.headline.is_empty() && !words.paragraphs.is_empty(), "{name}");
-        let page = Problem::new(StatusCode::BAD_REQUEST, text).page(Words::USUAL.context());
-        assert!(!page.html.as_str().contains("class=\"button"), "{name}");
+        let page = Problem::new(StatusCode::BAD_REQUEST, text).page(Words::usual().context());
+        let button = between(page.html.as_str(), "<a class=\"button\" ", "</a>");
+        assert!(!button.ends_with('>'), "{name} has a button without a label");
         assert_eq!(page.status, StatusCode::BAD_REQUEST, "{name}");
     }
 }
@@ -254,7 +130,7 @@ fn a_button_has_a_label_and_a_page_without_a_link_has_no_button() {
 fn retry_after_is_sent_in_whole_seconds_rounded_up() {
     let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, Text::ImsUnavailable);
     let after = |problem: Problem<'_>| {
-        headers(problem.page(Words::USUAL.context())).get(header::RETRY_AFTER).cloned()
+        headers(problem.page(Words::usual().context())).get(header::RETRY_AFTER).cloned()
     };
     assert_eq!(after(problem), None);
     assert_eq!(after(problem.with_retry_after(Duration::from_millis(9_500))).unwrap(), "10");
@@ -264,7 +140,8 @@ fn retry_after_is_sent_in_whole_seconds_rounded_up() {
 fn a_link_to_another_origin_is_replaced() {
     let link = |link: &'static str| {
         let page = Problem::new(StatusCode::BAD_GATEWAY, Text::ImsUnavailable).with_link(link);
-        between(page.page(Words::USUAL.context()).html.as_str(), "class=\"button\" href=\"", "\"").to_owned()
+        between(page.page(Words::usual().context()).html.as_str(), "class=\"button\" href=\"", "\"")
+            .to_owned()
     };
     assert_eq!(link("/ims/login?return_to=%2Fview%2Fhome"), "/ims/login?return_to=%2Fview%2Fhome");
     assert_eq!(link("//evil.example"), "/");
@@ -272,9 +149,9 @@ fn a_link_to_another_origin_is_replaced() {
 
 #[test]
 fn without_a_contact_the_administrator_is_named() {
-    for (name, page) in every_page(Words { support: " ", ..Words::USUAL }) {
-        let asks = page.html.as_str().contains(" ask ") || page.html.as_str().contains("Ask ");
-        assert_eq!(asks, page.html.as_str().contains("sk your Campaign administrator"), "{name}");
+    for (name, page) in every_page(Words { support: " ", ..Words::usual() }) {
+        let asks = page.html.contains(" ask ") || page.html.contains("Ask ");
+        assert_eq!(asks, page.html.contains("sk your Campaign administrator"), "{name}");
     }
 }
 
@@ -287,19 +164,43 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     rest.split_once(end).unwrap().0
 }
 
+/// The text between the first tag and the next.
+fn text_of(html: &str) -> &str {
+    between(html, ">", "<")
+}
+
 fn tags(html: &str) -> impl Iterator<Item = &str> {
     html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or(rest))
 }
 
 #[test]
 fn a_saved_form_is_shown_by_its_path_and_posted_to_its_address() {
-    let words = Words { link: "/view/edit?id=7&token=secret", ..Words::USUAL };
+    let words = Words { link: "/view/edit?id=7&token=secret", ..Words::usual() };
     let pages = every_page(words);
-    let html =
-        |name: &str| pages.iter().find(|(known, _)| *known == name).unwrap().1.html.as_str().to_owned();
+    let html = |name: &str| pages.iter().find(|(known, _)| *known == name).unwrap().1.html.clone();
     let (one, two) = (html("confirm-form"), html("confirm-forms"));
-    assert_eq!(between(&one, "<dt>Goes to</dt><dd>", "</dd>"), "<bdi>/view/edit</bdi>");
+    assert_eq!(between(&one, "<dt>Form</dt><dd>", "</dd>"), "<bdi>/view/edit</bdi>");
     assert!(one.contains("enctype=\"text/plain\" action=\"/view/edit?id=7&#38;token=secret\""), "{one}");
-    assert!(one.contains("312 bytes") && two.contains("1049 kB"));
+    assert_eq!(between(&one, "<dt>Page</dt><dd>", "</dd>"), "<bdi>/view/home</bdi>");
+    assert_eq!(text_of(between(&one, "<dt>Sent</dt><dd>", "</dd>")), "2 minutes ago");
+    assert_eq!(text_of(between(&one, "<dt>Will be deleted</dt><dd>", "</dd>")), "in 28 minutes");
     assert_eq!((one.matches("<form").count(), two.matches("<form").count()), (2, 4));
+}
+
+#[test]
+fn a_brand_has_its_name_its_logo_and_its_colours_on_every_page() {
+    let logo = Logo { media_type: "image/png", bytes: "png".into() };
+    let color = |text| Color::parse(text).unwrap();
+    let brand = Brand::new("Acme & Sons", Some(logo), Some(color("#7a1f5c")), Some(color("#0b6b3a")));
+    for (name, page) in every_page(Words { brand: &brand, ..Words::usual() }) {
+        let html = page.html.clone();
+        assert!(html.contains("– Acme &#38; Sons</title>"), "{name}");
+        assert!(html.contains("<img src=\"/ims/brand/logo?v="), "{name}");
+        assert!(html.contains("alt=\"Acme &#38; Sons\""), "{name}");
+        let style = between(&html, "<style>", "</style>");
+        assert!(style.contains("background: #7a1f5c; background: var(--fill)"), "{style}");
+        let policy = headers(page)[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+        let hash = STANDARD.encode(digest(&SHA256, style.as_bytes()));
+        assert!(policy.contains(&format!("img-src 'self'; style-src 'sha256-{hash}'")), "{name}: {policy}");
+    }
 }

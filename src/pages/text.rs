@@ -1,11 +1,7 @@
 //! The texts of all pages that say what happened and what to do next.
 
-mod campaign;
-mod words;
-
-use self::words::{WAIT, words};
+use super::next_step::NextStep;
 use crate::policy::saved_form::NotSaved;
-pub use words::Words;
 
 /// What such a page says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,268 +88,61 @@ pub enum Text {
     FormUnknown,
 }
 
-const COME_BACK: &str = "Wait a moment, then try again. You will come back to the page you wanted.";
-
 impl Text {
-    /// The words in English.
-    #[expect(clippy::too_many_lines, reason = "a table: one row for each text")]
-    pub fn words(self) -> Words {
+    /// The id of its message in `locales/`, and what a person does next.
+    pub(super) fn message(self) -> (&'static str, NextStep) {
+        use NextStep as N;
         match self {
-            Self::BadAddress => words(
-                "This address cannot be opened",
-                &[
-                    "The address is damaged or holds characters that are not allowed. If you copied it, check that it is \
-                   complete. If you followed a link, tell the person who sent it.",
-                ],
-                "",
-            ),
-            Self::NotFound => words(
-                "There is no page here",
-                &["The address may be mistyped, or the page may have moved."],
-                "",
-            ),
-            Self::Closed => words(
-                "This address is closed",
-                &[
-                    "Nobody can open this address, whatever their rights. Signing in again does not change that.",
-                ],
-                "",
-            ),
-            Self::UnknownHost => words(
-                "Wrong address",
-                &[
-                    "Campaign is not served under this host name. Check the first part of the address, up to the first \
-                   single slash.",
-                ],
-                "",
-            ),
-            Self::ForeignOrigin => words(
-                "This request came from another site",
-                &[
-                    "A page of another site tried to change something here in your name. Nothing was changed. If you \
-                   meant to do this, please open this site and do it there.",
-                ],
-                "",
-            ),
-            Self::ForeignToken => words(
-                "This request carries another sign-in",
-                &[
-                    "The address or the form holds a session token, or a name with a password, that does not belong to \
-                   your sign-in here. Nothing was changed. Open the page again from the start, without that part.",
-                ],
-                "",
-            ),
-            Self::NoConsolePassword => words(
-                "No password for the client console",
-                &[
-                    "Your administrator has turned these passwords off, or Adobe sent no e-mail address for you.",
-                ],
-                "Back to your sign-in",
-            ),
-            Self::BadEnvelope => words(
-                "This call cannot be understood",
-                &["The program you use sent a SOAP envelope that this site does not forward."],
-                "",
-            ),
-            Self::HeadTooLarge => words(
-                "Your browser sent too much",
-                &[
-                    "The address or the cookies for this site are too long. Deleting the cookies of this site helps.",
-                ],
-                "",
-            ),
-            Self::BadFraming => words(
-                "This request cannot be understood",
-                &["The program you use sent a request in a form that this site does not forward."],
-                "",
-            ),
-            Self::Method => words(
-                "This kind of request is not possible here",
-                &["The program you use sent a request that this site does not forward."],
-                "",
-            ),
-            Self::StoreUnavailable => words(
-                "Sign-in is not available at the moment",
-                &[
-                    "We cannot look up your session right now. You have not been signed out. Please try again in a \
-                   moment.",
-                ],
-                "",
-            ),
-            Self::Restarting => words(
-                "This site is being restarted",
-                &["It will be back in a moment. Please try again then."],
-                "",
-            ),
-            Self::TokenExpired => words(
-                "Adobe does not answer at the moment",
-                &[
-                    "Your sign-in has to be renewed at Adobe, which does not work right now. You have not been signed \
-                   out. Please try again in a moment.",
-                ],
-                "",
-            ),
-            Self::TooMany => words(
-                "Too many requests at the moment",
-                &[
-                    "This site has reached its limit of connections or requests, from your network or in all. Please \
-                   try again in a moment.",
-                ],
-                "",
-            ),
-            Self::BodyTooLarge => words(
-                "Your upload is too large",
-                &["What you sent is larger than this site accepts, so nothing was saved."],
-                "",
-            ),
-            Self::BodyIncomplete => words(
-                "Your upload did not arrive",
-                &["The connection broke or was too slow before everything was sent. Please try again."],
-                "",
-            ),
-            Self::Internal => words(
-                "Something went wrong here",
-                &[
-                    "The sign-in service made a mistake. It is not your fault, and it has been logged. Try again in a \
-                   minute.",
-                ],
-                "",
-            ),
-            Self::CampaignUnavailable => words(
-                "Campaign is not answering",
-                &["The Campaign server is busy or being restarted. You are still signed in.", WAIT],
-                "Try again",
-            ),
-            Self::PublicPageUnavailable => words(
-                "This page is not available right now",
-                &["The server is busy or being restarted.", WAIT],
-                "Try again",
-            ),
-            Self::CampaignRefused => campaign::REFUSED,
-            Self::CampaignOperator => campaign::OPERATOR,
-            Self::CampaignZone => campaign::ZONE,
-            Self::CampaignAddress => campaign::ADDRESS,
-            Self::CampaignRestarting => campaign::RESTARTING,
-            Self::NoCampaignSession => campaign::NO_SESSION,
-            Self::NotProcessed => campaign::NOT_PROCESSED,
-            Self::StalePage => campaign::STALE_PAGE,
-            Self::ImsUnavailable => words(
-                "Adobe sign-in is not available",
-                &[
-                    "We cannot reach Adobe’s sign-in service right now, so nobody can be signed in. Your account is \
-                   fine.",
-                    COME_BACK,
-                ],
-                "Try again",
-            ),
-            Self::SignInsBusy => words(
-                "Many people are signing in",
-                &[
-                    "More people are signing in right now than this site can serve at once. Your account is fine.",
-                    COME_BACK,
-                ],
-                "Try again",
-            ),
-            Self::LoginDeclined => words(
-                "Adobe did not sign you in",
-                &[
-                    "Adobe ended the sign-in before it was complete. That happens when you cancel it, or when your \
-                   organisation does not let this account sign in.",
-                    "Try again with the Adobe account that you use for Campaign.",
-                ],
-                "Sign in again",
-            ),
-            Self::LoginInvalid => words(
-                "We could not confirm your sign-in",
-                &[
-                    "Adobe’s answer did not pass our checks, so we did not let it through. Your password and your \
-                   account are not the cause.",
-                    "Try again once.",
-                ],
-                "Sign in again",
-            ),
-            Self::LoginCookieMissing => words(
-                "Your browser did not keep the sign-in cookie",
-                &[
-                    "To sign you in safely, this site sets a cookie before it sends you to Adobe. Your browser did not \
-                   send that cookie back.",
-                    "Allow cookies for this site. Finish the sign-in in the same browser and the same kind of window \
-                   (normal or private) that you started it in.",
-                ],
-                "Sign in again",
-            ),
-            Self::LoginLoop => words(
-                "The sign-in keeps starting over",
-                &[
-                    "Your browser has been sent to Adobe and back several times without getting in, so we stopped.",
-                    "Allow cookies for this site, close its other tabs, and sign in again.",
-                ],
-                "Sign in again",
-            ),
-            Self::LoginClock => words(
-                "The clocks do not agree",
-                &[
-                    "Your sign-in carries a time that is too far from the time on this server, so we cannot accept it.",
-                    "You cannot fix this yourself: an administrator has to check the server’s clock.",
-                ],
-                "Sign in again",
-            ),
-            Self::FormOfAnother => words(
-                "Nothing was sent",
-                &[
-                    "Somebody else was signed in when this was entered. It is not sent in your name and is not kept any \
-                   longer.",
-                ],
-                "Go on",
-            ),
-            Self::FormGone => words(
-                "This was sent already, or is not kept any more",
-                &[
-                    "What you entered is sent once only, and kept for a limited time. It was not sent again now.",
-                    "Look in Campaign whether it is there before you enter it again.",
-                ],
-                "Open Campaign",
-            ),
-            Self::FormStillSaved => words(
-                "Campaign is not answering",
-                &[
-                    "The Campaign server is busy or being restarted. What you entered was not sent and is still kept.",
-                    WAIT,
-                ],
-                "Try again",
-            ),
-            Self::FormUnknown => words(
-                "We do not know whether Campaign has received it",
-                &[
-                    "Campaign broke off before it answered. What you had sent is not kept any more, so that it cannot \
-                   arrive twice.",
-                    "Look in Campaign whether it is there before you enter it again.",
-                ],
-                "Back to the page",
-            ),
-            Self::FormNotSaved(why) => words("What you entered was not sent", not_saved(why), "Sign in"),
+            Self::BadAddress => ("bad-address", N::OpenCampaign),
+            Self::NotFound => ("not-found", N::OpenCampaign),
+            Self::Closed => ("closed", N::OpenCampaign),
+            Self::UnknownHost => ("unknown-host", N::TryAgain),
+            Self::ForeignOrigin => ("foreign-origin", N::OpenCampaign),
+            Self::ForeignToken => ("foreign-token", N::OpenCampaign),
+            Self::NoConsolePassword => ("no-console-password", N::YourSignIn),
+            Self::BadEnvelope => ("bad-envelope", N::OpenCampaign),
+            Self::HeadTooLarge => ("head-too-large", N::TryAgain),
+            Self::BadFraming => ("bad-framing", N::OpenCampaign),
+            Self::Method => ("method", N::OpenCampaign),
+            Self::StoreUnavailable => ("store-unavailable", N::TryAgain),
+            Self::Restarting => ("restarting", N::TryAgain),
+            Self::TokenExpired => ("token-expired", N::TryAgain),
+            Self::TooMany => ("too-many", N::TryAgain),
+            Self::BodyTooLarge => ("body-too-large", N::OpenCampaign),
+            Self::BodyIncomplete => ("body-incomplete", N::OpenCampaign),
+            Self::Internal => ("internal", N::TryAgain),
+            Self::CampaignUnavailable => ("campaign-unavailable", N::TryAgain),
+            Self::PublicPageUnavailable => ("public-page-unavailable", N::TryAgain),
+            Self::CampaignRefused => ("campaign-refused", N::SignInAgain),
+            Self::CampaignOperator => ("campaign-operator", N::OtherAccount),
+            Self::CampaignZone => ("campaign-zone", N::SignInAgain),
+            Self::CampaignAddress => ("campaign-address", N::SignInAgain),
+            Self::CampaignRestarting => ("campaign-restarting", N::TryAgain),
+            Self::NoCampaignSession => ("no-campaign-session", N::TryAgain),
+            Self::NotProcessed => ("not-processed", N::OpenCampaign),
+            Self::StalePage => ("stale-page", N::TryAgain),
+            Self::ImsUnavailable => ("ims-unavailable", N::TryAgain),
+            Self::SignInsBusy => ("sign-ins-busy", N::TryAgain),
+            Self::LoginDeclined => ("login-declined", N::SignInAgain),
+            Self::LoginInvalid => ("login-invalid", N::SignInAgain),
+            Self::LoginCookieMissing => ("login-cookie", N::SignInAgain),
+            Self::LoginLoop => ("login-loop", N::SignInAgain),
+            Self::LoginClock => ("login-clock", N::SignInAgain),
+            Self::FormOfAnother => ("form-of-another", N::Continue),
+            Self::FormGone => ("form-gone", N::OpenCampaign),
+            Self::FormStillSaved => ("form-still-saved", N::TryAgain),
+            Self::FormUnknown => ("form-unknown", N::BackToPage),
+            Self::FormNotSaved(why) => (not_saved(why), N::SignIn),
         }
     }
 }
 
-fn not_saved(why: NotSaved) -> &'static [&'static str] {
-    const COPY: &str = "Your browser may still have what you typed: go back one page and copy it. Then sign in and send \
-                        it again.";
+fn not_saved(why: NotSaved) -> &'static str {
     match why {
-        NotSaved::NotSignedIn => &["You are not signed in, so what you sent went nowhere.", COPY],
-        NotSaved::OtherOrigin => {
-            &["You are not signed in, and what you sent came from another site, so it went nowhere.", COPY]
-        }
-        NotSaved::TooLarge => &[
-            "Your session had ended when you sent this. It is larger than 1 MB, too large to be kept for you.",
-            COPY,
-        ],
-        NotSaved::Unsupported => &[
-            "Your session had ended when you sent this, and it is of a kind that cannot be kept for you.",
-            COPY,
-        ],
-        NotSaved::Full | NotSaved::Store => {
-            &["Your session had ended when you sent this, and it cannot be kept for you at the moment.", COPY]
-        }
+        NotSaved::NotSignedIn => "form-not-signed-in",
+        NotSaved::OtherOrigin => "form-other-origin",
+        NotSaved::TooLarge => "form-too-large",
+        NotSaved::Unsupported => "form-unsupported",
+        NotSaved::Full | NotSaved::Store => "form-not-saved",
     }
 }

@@ -1,5 +1,6 @@
 //! Decisions without I/O: no async, no clock, no socket, no store. Imports only `wire` and `unix_time`.
 
+pub mod accept_language;
 pub mod access;
 pub mod access_token;
 pub mod account_limits;
@@ -10,10 +11,12 @@ pub mod campaign_sign_in;
 pub mod campaign_tokens;
 pub mod campaign_version;
 pub mod client_kind;
+pub mod contrast;
 pub mod cookies;
 pub mod cors;
 pub mod credentials;
 pub mod decision;
+pub mod device;
 pub mod email;
 pub mod forwardable;
 pub mod forwarded_headers;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::credentials::Credentials;
+use crate::policy::device::Device;
 use crate::policy::identity::IdentityFields;
 use crate::policy::refreshed::Original;
 use crate::telemetry::audit::Who;
@@ -29,6 +30,9 @@ pub struct SessionData {
     /// How the client console may act as this person.
     #[serde(default, skip_serializing_if = "ConsoleAccess::is_none")]
     pub console: ConsoleAccess,
+    /// The browser that its owner signed in with; absent in sessions of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
     /// When its owner signed in.
     pub created: UnixTime,
     /// The absolute time-out.

@@ -66,6 +66,7 @@ pub use vault::{Entry, Vault};
 
 use crate::clock::Clock;
 use crate::crypto::sha256_text;
+use crate::policy::device::Device;
 use crate::unix_time::UnixTime;
 use ended::EndedQueue;
 use key::{KeyHasher, new_id};
@@ -116,6 +117,7 @@ impl Sessions {
         identity: Identity,
         tokens: Tokens,
         campaign: Option<CampaignSession>,
+        device: Option<Device>,
     ) -> Result<Arc<LiveSession>, StoreError> {
         let now = self.clock.now();
         let absolute = now.plus(self.lifetimes.absolute);
@@ -127,6 +129,7 @@ impl Sessions {
             campaign,
             earlier_campaign: Vec::new(),
             console: ConsoleAccess::default(),
+            device,
             created: now,
             ends,
             seen: now,

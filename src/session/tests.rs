@@ -70,6 +70,7 @@ pub(super) fn data(user: &str, now: UnixTime) -> SessionData {
         campaign: None,
         earlier_campaign: Vec::new(),
         console: ConsoleAccess::default(),
+        device: None,
         created: now,
         ends,
         seen: now,
@@ -90,7 +91,7 @@ fn tokens(clock: &Clock) -> Tokens {
 async fn a_session_is_found_by_its_cookie_and_by_nothing_else() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), tokens(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), tokens(&clock), None, None).await.unwrap();
     let cookie = session.cookie_value();
     assert_eq!(cookie.len(), 22);
     assert!(sessions.find(&cookie).await.unwrap().is_some());
@@ -103,7 +104,7 @@ async fn a_session_is_found_by_its_cookie_and_by_nothing_else() {
 async fn an_ended_session_is_gone_and_a_late_touch_does_not_restore_it() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), tokens(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), tokens(&clock), None, None).await.unwrap();
     let cookie = session.cookie_value();
     sessions.end(&session).await.unwrap();
     assert!(session.ended.is_cancelled());
@@ -117,13 +118,13 @@ async fn an_ended_session_is_gone_and_a_late_touch_does_not_restore_it() {
 async fn a_session_times_out_idle_and_absolute_to_the_second() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let idle = sessions.create(identity(), tokens(&clock), None).await.unwrap().cookie_value();
+    let idle = sessions.create(identity(), tokens(&clock), None, None).await.unwrap().cookie_value();
     clock.advance(LIFETIMES.idle.checked_sub(Duration::from_secs(2)).unwrap());
     assert!(sessions.find(&idle).await.unwrap().is_some(), "used in time");
     clock.advance(LIFETIMES.idle);
     assert!(sessions.find(&idle).await.unwrap().is_none(), "idle");
 
-    let busy = sessions.create(identity(), tokens(&clock), None).await.unwrap().cookie_value();
+    let busy = sessions.create(identity(), tokens(&clock), None, None).await.unwrap().cookie_value();
     for _ in 0..25 {
         assert!(sessions.find(&busy).await.unwrap().is_some());
         clock.advance(Duration::from_mins(29));
@@ -135,7 +136,7 @@ async fn a_session_times_out_idle_and_absolute_to_the_second() {
 async fn look_does_not_count_as_use() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let cookie = sessions.create(identity(), tokens(&clock), None).await.unwrap().cookie_value();
+    let cookie = sessions.create(identity(), tokens(&clock), None, None).await.unwrap().cookie_value();
     clock.advance(LIFETIMES.idle.checked_sub(Duration::from_secs(10)).unwrap());
     let session = sessions.look(&cookie).await.unwrap().unwrap();
     assert!(sessions.idle_end(&session).since(clock.now()) <= Duration::from_secs(10));
@@ -148,7 +149,7 @@ async fn a_session_ends_with_its_access_token() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let short = Tokens { access_expires: clock.now().plus(Duration::from_mins(5)), ..tokens(&clock) };
-    let cookie = sessions.create(identity(), short, None).await.unwrap().cookie_value();
+    let cookie = sessions.create(identity(), short, None, None).await.unwrap().cookie_value();
     clock.advance(Duration::from_mins(6));
     assert!(sessions.find(&cookie).await.unwrap().is_none());
 }
@@ -164,7 +165,7 @@ async fn a_session_survives_eviction_and_debug_shows_no_secret() {
         upstream: None,
         client: None,
     };
-    let session = sessions.create(identity(), tokens(&clock), Some(campaign)).await.unwrap();
+    let session = sessions.create(identity(), tokens(&clock), Some(campaign), None).await.unwrap();
     sessions.live.invalidate_all();
     let again = sessions.find(&session.cookie_value()).await.unwrap().unwrap();
     assert_eq!(again.credentials.campaign_cookie.as_ref().unwrap(), "__sessiontoken=___secret");

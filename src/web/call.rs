@@ -8,7 +8,7 @@ use super::context::Context;
 use super::site::Site;
 use super::snapshot::Snapshot;
 use crate::auth::AuthRequest;
-use crate::pages::PageContext;
+use crate::pages::{Language, PageContext};
 use crate::telemetry::{Counters, RequestTimes};
 
 /// A request in progress.
@@ -42,6 +42,8 @@ impl<'a> Call<'a> {
             request_id: self.context.id.as_str(),
             support: &self.site.instance.campaign.support_contact,
             now: self.context.now,
+            brand: &self.site.brand,
+            language: Language::preferred(self.context.accept_language.as_ref()),
         }
     }
 

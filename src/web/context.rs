@@ -29,6 +29,8 @@ pub struct Context {
     pub wants_page: bool,
     /// True when the client understands nothing but SOAP.
     pub wants_fault: bool,
+    /// `Accept-Language`, when the client wants a page.
+    pub accept_language: Option<HeaderValue>,
     /// Which of the fields that few requests have are there.
     pub has: RareFields,
 }
@@ -49,10 +51,11 @@ impl Context {
     pub fn new(now: UnixTime, headers: &HeaderMap, peer: Peer) -> Self {
         let given = if peer.trusted { headers.get(REQUEST_ID).and_then(RequestId::from_peer) } else { None };
         // One pass: a look-up for each takes longer.
-        let (mut accept, mut has) = (None, RareFields::default());
+        let (mut accept, mut language, mut has) = (None, None, RareFields::default());
         for (name, value) in headers {
             match *name {
                 header::ACCEPT => accept = accept.or(Some(value)),
+                header::ACCEPT_LANGUAGE => language = language.or(Some(value)),
                 header::CONNECTION => has.connection = true,
                 header::UPGRADE => has.upgrade = true,
                 _ => has.security_token |= *name == SECURITY_TOKEN,
@@ -60,9 +63,10 @@ impl Context {
         }
         let accept = accept.map(HeaderValue::as_bytes).unwrap_or_default();
         let wants_page = PAGE.find(accept).is_some_and(|page| JSON.find(&accept[..page]).is_none());
+        let accept_language = if wants_page { language.cloned() } else { None };
         let wants_fault = !wants_page && headers.contains_key("soapaction");
         let id = given.unwrap_or_else(RequestId::random);
-        Self { id, peer, now, wants_page, wants_fault, has }
+        Self { id, peer, now, wants_page, wants_fault, accept_language, has }
     }
 
     /// The same for a request whose client understands nothing but SOAP.

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use crate::auth::Authenticator;
 use crate::config::Instance;
+use crate::pages::Brand;
 use crate::wire::fields::FORWARDED_HOST;
 use crate::wire::host::without_port;
 use crate::wire::request_head::HeaderLines;
@@ -20,6 +21,8 @@ pub struct Site {
     pub auth: Arc<Authenticator>,
     /// The host of the callback server, as a `Host` header, and the lines that name it to Campaign.
     pub host: HostLines,
+    /// How its pages look.
+    pub brand: Brand,
     /// What a proxy sends to `/ims/auth` to be told the identity; `None`: only trusted proxies are told.
     pub forward_auth_secret: Option<SecretString>,
 }

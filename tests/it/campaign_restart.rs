@@ -30,7 +30,7 @@ async fn a_long_restart_shows_a_page_and_keeps_the_sign_in() {
         world.clock.advance(Duration::from_secs(20));
     });
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(page.text().contains("Campaign is being restarted"), "{}", page.text());
+    assert!(page.text().contains("Campaign is restarting"), "{}", page.text());
     assert!(page.text().contains("/view/home?a=1"), "{}", page.text());
     assert!(world.ims.revoked().is_empty(), "the tokens of IMS are kept");
     assert_eq!(browser.get_json("/ims/me").await.status, StatusCode::OK, "signed in");

@@ -51,7 +51,7 @@ fn assert_refused(world: &World, answer: &Answer, what: &str) {
     // A client with a token of an earlier sign-in signs in again.
     let is_expired = what.ends_with(FOREIGN[3]) && answer.text().contains("XSV-350008");
     assert!(
-        is_expired || answer.text().contains("foreign_token") || answer.text().contains("another sign-in"),
+        is_expired || answer.text().contains("foreign_token") || answer.text().contains("another session"),
         "{what}: {}",
         answer.text()
     );

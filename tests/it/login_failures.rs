@@ -129,7 +129,7 @@ async fn a_refused_campaign_logon_shows_a_page_and_leaves_no_session() {
         let browser = world.browser();
         let page = browser.sign_in("alice", "/view/home").await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{refusal:?}: {}", page.text());
-        assert!(page.text().contains("You are signed in at Adobe"), "{}", page.text());
+        assert!(page.text().contains("Adobe signed you in"), "{}", page.text());
         assert!(!page.text().contains("XSV"), "Campaign's own words are for the operator: {}", page.text());
         assert!(logs::audit(&page.request_id())[0].field("reason").contains("XSV-35001"), "{refusal:?}");
         assert_eq!(browser.session(), None);

@@ -53,6 +53,7 @@ mod init_command;
 mod instances_behind_nginx;
 mod interim_responses;
 mod interrupted_exchanges;
+mod languages;
 mod limits;
 mod listeners;
 mod load_balancing;

@@ -166,7 +166,7 @@ async fn a_form_survives_an_outage_of_campaign_and_of_ims() {
     let answer = send(&world, &browser, &page).await;
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{}", answer.text());
     assert!(
-        answer.text().contains("still kept") && answer.text().contains("href=\"/ims/resume\""),
+        answer.text().contains("still saved") && answer.text().contains("href=\"/ims/resume\""),
         "{}",
         answer.text()
     );
@@ -187,7 +187,11 @@ async fn a_form_that_may_have_arrived_is_never_sent_again() {
     world.campaign.faults().answer(Times::Once, Fault::Never);
     let answer = send(&world, &browser, &page).await;
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
-    assert!(answer.text().contains("We do not know whether Campaign has received it"), "{}", answer.text());
+    assert!(
+        answer.text().contains("We do not know whether Campaign received your form"),
+        "{}",
+        answer.text()
+    );
     assert!(answer.text().contains("href=\"/view/home?draft=7\""), "{}", answer.text());
     assert_eq!(send(&world, &browser, &page).await.status, StatusCode::GONE);
     assert_eq!(received(&world).len(), 1);

@@ -33,15 +33,15 @@ async fn only_a_same_origin_form_of_the_last_user_is_saved() {
         (&browser, with("sec-fetch-site", "same-site"), "another site"),
         (&browser, with("origin", "https://evil.example"), "another site"),
         (&browser, without(&["origin", "sec-fetch-site"]), "another site"),
-        (&browser, with("content-encoding", "gzip"), "cannot be kept"),
-        (&browser, form(&world, &long, URLENCODED, "a=b"), "cannot be kept"),
+        (&browser, with("content-encoding", "gzip"), "cannot be saved"),
+        (&browser, form(&world, &long, URLENCODED, "a=b"), "cannot be saved"),
         (&browser, form(&world, "/demo/echo", URLENCODED, vec![b'x'; (1 << 20) + 1]), "larger than 1 MB"),
         (&world.browser(), usual(), "not signed in"),
     ] {
         let answer = who.request(request).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{word}");
         assert!(answer.text().contains(word), "{word}: {}", answer.text());
-        assert!(answer.text().contains("What you entered was not sent"), "{}", answer.text());
+        assert!(answer.text().contains("Your form was not sent"), "{}", answer.text());
         assert!(answer.set_cookies().is_empty(), "{:?}", answer.set_cookies());
     }
     // Not a navigation: the usual response for programs.
@@ -74,7 +74,7 @@ async fn a_form_of_one_person_is_never_sent_as_another() {
         kept.set_cookies().into_iter().find(|cookie| cookie.starts_with("__Host-imsgate-kept-")).unwrap();
     let page = browser.follow(&arrived).await;
     assert_eq!(page.status, StatusCode::CONFLICT, "{}", page.text());
-    assert!(page.text().contains("Somebody else was signed in"));
+    assert!(page.text().contains("Another person was signed in"));
     assert_eq!(logs::audit(&page.request_id())[0].field("event"), "form_dropped");
     // Nor when the owner signs in again.
     let alice = world.signed_in("alice").await;

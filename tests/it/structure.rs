@@ -84,6 +84,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "crypto",
             "http_client",
             "ims",
+            "pages",
             "peer",
             "policy",
             "proxy",
@@ -115,7 +116,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("main", &["cli"]),
     // Its hidden module `internal` names what tests, fuzz targets and examples use.
-    ("lib", &["campaign", "crypto", "http_client", "ims", "policy", "server", "session", "wire"]),
+    ("lib", &["campaign", "crypto", "http_client", "ims", "pages", "policy", "server", "session", "wire"]),
 ];
 
 const FOUNDATIONS: &[&str] =

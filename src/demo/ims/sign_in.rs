@@ -22,7 +22,8 @@ pub(super) async fn sign_in(State(ims): State<Arc<Ims>>, headers: HeaderMap, bod
     if form.get("cancel").is_some() {
         return request.send_error("access_denied");
     }
-    let typed = form.get("username").unwrap_or_default().trim().to_lowercase();
+    // A button of the list of people, or the name in the field.
+    let typed = form.get("as").or(form.get("username")).unwrap_or_default().trim().to_lowercase();
     let Some(person) = ims.options.people.iter().find(|p| p.username == typed || p.email == typed) else {
         return request.form(&ims, Some("There is no such person. Choose a name from the list below."));
     };

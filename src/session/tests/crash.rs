@@ -64,7 +64,8 @@ fn logins_in_a_process_of_its_own() {
             let sessions = sessions.clone();
             tokio::spawn(async move {
                 loop {
-                    let session = sessions.create(identity(), tokens(&sessions.clock), None).await.unwrap();
+                    let session =
+                        sessions.create(identity(), tokens(&sessions.clock), None, None).await.unwrap();
                     let line = format!("cookie {} .\n", session.cookie_value());
                     std::io::stdout().write_all(line.as_bytes()).unwrap();
                 }

@@ -57,7 +57,7 @@ async fn logins_in_a_process_with_a_small_disk() {
     let sessions = Sessions::new(store, 10, LIFETIMES, clock.clone());
     let login = async || {
         let tokens = Tokens { access: random_text::<9000>().into(), ..tokens(&clock) };
-        sessions.create(identity(), tokens, None).await.map(|session| session.cookie_value())
+        sessions.create(identity(), tokens, None, None).await.map(|session| session.cookie_value())
     };
     let mut cookies = Vec::new();
     let error = loop {

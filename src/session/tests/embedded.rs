@@ -31,8 +31,8 @@ async fn a_session_survives_a_restart_and_its_file_is_private() {
     let (path, clock, keys) = (directory.path().join("sessions.redb"), Clock::movable(), KeyRing::random());
     let sessions = || Sessions::new(Arc::new(open(&path, &keys, &clock)), 100, LIFETIMES, clock.clone());
     let first = sessions();
-    let cookie = first.create(identity(), tokens(&clock), None).await.unwrap().cookie_value();
-    let ended = first.create(identity(), tokens(&clock), None).await.unwrap();
+    let cookie = first.create(identity(), tokens(&clock), None, None).await.unwrap().cookie_value();
+    let ended = first.create(identity(), tokens(&clock), None, None).await.unwrap();
     first.end(&ended).await.unwrap();
     drop(first);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

@@ -9,7 +9,7 @@ fn maintained(sessions: &Sessions) {
 
 async fn login(sessions: &Sessions, user: &str) -> Arc<LiveSession> {
     let data = data(user, sessions.clock.now());
-    sessions.create(data.identity, tokens(&sessions.clock), None).await.unwrap()
+    sessions.create(data.identity, tokens(&sessions.clock), None, None).await.unwrap()
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ fn instance(url: &str, keys: &KeyRing, clock: &Clock) -> Sessions {
 }
 
 async fn created(sessions: &Sessions) -> Arc<LiveSession> {
-    sessions.create(identity(), tokens(&sessions.clock), None).await.unwrap()
+    sessions.create(identity(), tokens(&sessions.clock), None, None).await.unwrap()
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn an_outage_is_an_error_within_a_second_and_needs_no_restart() {
     for _ in 0..3 {
         let begun = Instant::now();
         assert!(sessions.find(&cookie).await.is_err());
-        assert!(sessions.create(identity(), tokens(&clock), None).await.is_err());
+        assert!(sessions.create(identity(), tokens(&clock), None, None).await.is_err());
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     }
     // A logout is valid here, and is repeated in the store.

@@ -20,7 +20,7 @@ async fn a_session_with_a_refresh_token_outlives_its_access_token() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let short = Tokens { access_expires: clock.now().plus(Duration::from_mins(5)), ..renewable(&clock) };
-    let session = sessions.create(identity(), short, None).await.unwrap();
+    let session = sessions.create(identity(), short, None, None).await.unwrap();
     assert!(!session.is_refresh_due(clock.now()));
     clock.advance(Duration::from_secs(270));
     assert!(session.is_refresh_due(clock.now()) && !session.has_expired(clock.now()));
@@ -33,7 +33,7 @@ async fn a_session_with_a_refresh_token_outlives_its_access_token() {
 async fn new_tokens_are_saved_when_refresh_returns_and_the_rest_stays() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), renewable(&clock), None, None).await.unwrap();
     clock.advance(Duration::from_secs(10));
     let fresh = sessions.refresh(&session, async |_| Ok(renewed(&clock))).await.unwrap();
     assert_eq!(fresh.credentials.authorization, "Bearer renewed");
@@ -54,7 +54,7 @@ async fn new_tokens_are_saved_when_refresh_returns_and_the_rest_stays() {
 async fn a_response_without_a_refresh_token_keeps_the_old_one() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), renewable(&clock), None, None).await.unwrap();
     let without = Tokens { refresh: None, ..renewed(&clock) };
     let fresh = sessions.refresh(&session, async |_| Ok(without)).await.unwrap();
     assert_eq!(
@@ -67,7 +67,7 @@ async fn a_response_without_a_refresh_token_keeps_the_old_one() {
 async fn concurrent_changes_do_not_undo_each_other() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), renewable(&clock), None, None).await.unwrap();
     // Groups change during the exchange; both began with the same data.
     let exchange = async |_| {
         sessions.change(&session, |data| data.identity.groups = vec!["admin".to_owned()]).await.unwrap();
@@ -101,7 +101,7 @@ async fn concurrent_changes_do_not_undo_each_other() {
 async fn a_temporary_error_changes_nothing_and_a_permanent_one_is_reported() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), renewable(&clock), None, None).await.unwrap();
     let away =
         sessions.refresh(&session, async |_| Err(ExchangeError::Temporary("away".to_owned(), None))).await;
     assert!(matches!(away, Err(RefreshError::Unavailable(..))), "{away:?}");
@@ -116,7 +116,7 @@ async fn a_temporary_error_changes_nothing_and_a_permanent_one_is_reported() {
 async fn tokens_after_the_end_are_returned_and_restore_nothing() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), renewable(&clock), None, None).await.unwrap();
     let exchange = async |_| {
         sessions.end(&session).await.unwrap();
         Ok(renewed(&clock))
@@ -130,7 +130,7 @@ async fn tokens_after_the_end_are_returned_and_restore_nothing() {
 async fn a_change_does_not_count_as_use() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), tokens(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), tokens(&clock), None, None).await.unwrap();
     for _ in 0..3 {
         clock.advance(LIFETIMES.idle / 3);
         sessions.change(&session, |data| data.as_of.groups = clock.now()).await.unwrap().unwrap();
@@ -152,7 +152,7 @@ async fn groups_are_due_once_an_interval_and_a_failed_check_is_postponed() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let interval = Duration::from_mins(10);
-    let session = sessions.create(identity(), tokens(&clock), None).await.unwrap();
+    let session = sessions.create(identity(), tokens(&clock), None, None).await.unwrap();
     assert!(sessions.due_for_recheck(interval).is_empty());
     clock.advance(interval);
     let due = sessions.due_for_recheck(interval);

@@ -40,7 +40,7 @@ pub async fn make(Extension(call): Extension<OwnedCall>, headers: HeaderMap) -> 
     pages::console_password(&pages::ConsolePassword {
         login: &made.login,
         password,
-        ends: &pages::utc(call.context.now.plus(made.lifetime)),
+        ends: call.context.now.plus(made.lifetime),
         once: made.once,
         page: call.page(),
     })

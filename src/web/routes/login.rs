@@ -88,7 +88,7 @@ fn refused_by_campaign(why: LogonRefusal) -> Text {
 
 /// The page for a failed login. Its button begins another one.
 pub fn failed(call: Call<'_>, failure: LoginFailure, return_to: &ReturnTo) -> Response {
-    let retry = login_address(return_to);
+    let mut retry = login_address(return_to);
     let unavailable =
         |text, after| Problem::new(StatusCode::SERVICE_UNAVAILABLE, text).with_retry_after(after);
     let problem = match failure {
@@ -104,10 +104,11 @@ pub fn failed(call: Call<'_>, failure: LoginFailure, return_to: &ReturnTo) -> Re
         }
         LoginFailure::Busy(after) => unavailable(Text::SignInsBusy, after),
         LoginFailure::CampaignRefused(why) => {
-            // Another login would end in the same way.
-            return Problem::new(StatusCode::FORBIDDEN, refused_by_campaign(why))
-                .page(call.page())
-                .into_response();
+            if why == LogonRefusal::Operator {
+                // The same account would be refused again.
+                retry.push_str("&prompt=login");
+            }
+            Problem::new(StatusCode::FORBIDDEN, refused_by_campaign(why))
         }
         LoginFailure::CampaignUnavailable => {
             Problem::new(StatusCode::BAD_GATEWAY, Text::PublicPageUnavailable)

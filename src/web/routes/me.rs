@@ -46,7 +46,6 @@ pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) 
     }
     let sessions = own_sessions(call, &session).await;
     pages::me(&pages::Me {
-        user: &identity.user,
         email: identity.email.as_deref().unwrap_or_default(),
         name: identity.name.as_deref().unwrap_or_default(),
         organization: identity.organization_name.as_deref().unwrap_or(&identity.organization),
@@ -55,7 +54,7 @@ pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) 
         console: identity.email.is_some()
             && call.site.instance.campaign.console_password != ConsolePasswordMode::Off,
         console_used: session.data.console.is_in_use(),
-        expires_at: &pages::utc(ends),
+        ends,
         page: call.page(),
     })
     .into_response()
@@ -66,8 +65,9 @@ async fn own_sessions(call: Call<'_>, own: &LiveSession) -> Option<Vec<OwnSessio
     let sessions = call.site.auth.services.sessions.of(Owner::User(&own.data.identity.user)).await;
     let sessions = sessions.inspect_err(|error| tracing::warn!(%error, "own sessions are not shown")).ok()?;
     let shown = sessions.iter().rev().take(MOST_SHOWN).map(|session| OwnSession {
-        created: pages::utc(session.data.created),
-        seen: pages::utc(session.data.seen),
+        device: session.data.device,
+        created: session.data.created,
+        seen: session.data.seen,
         is_this: session.key == own.key(),
     });
     Some(shown.collect())

@@ -1,6 +1,7 @@
 //! Every address of the gateway itself. Other paths go to Campaign; their way is in `gate`.
 
 mod backchannel_logout;
+mod brand;
 mod callback;
 mod console_password;
 mod forward_auth;
@@ -20,7 +21,7 @@ use super::addresses::{CALLBACK, CONSOLE_PASSWORD, LOGIN, LOGOUT, ME, RESUME, SI
 use super::call::OwnedCall;
 use super::responses::json_response;
 use super::saved_form::confirm;
-use crate::pages::{Problem, Text};
+use crate::pages::{LOGO, Problem, Text};
 
 /// The routes under `/ims/`.
 pub fn routes() -> Router {
@@ -36,6 +37,7 @@ pub fn routes() -> Router {
         .route(ME, get(me::handler))
         .route(CONSOLE_PASSWORD, post(console_password::make))
         .route("/ims/me/console-password/withdraw", post(console_password::withdraw))
+        .route(LOGO, get(brand::logo))
         .route("/ims/auth", any(forward_auth::handler))
         .route("/ims/jwks.json", get(jwks))
         .route("/ims/health/live", get(health::live))

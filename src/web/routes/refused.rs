@@ -22,17 +22,17 @@ pub fn page(call: Call<'_>, headers: &HeaderMap, login: &RefusedLogin) -> Respon
         .flatten()
         .find(|found| found.id.eq_ignore_ascii_case(organization));
     let name = named.map(|found| found.name.as_str()).filter(|name| !name.is_empty());
-    let organization = name.map_or_else(|| organization.clone(), |name| format!("{name} ({organization})"));
     let email = person.email.as_deref().unwrap_or_default();
+    let another = format!("{}&prompt=login", login_address(&to.return_to));
     let page = pages::refused(&Refused {
         person: if email.is_empty() { person.name.as_deref().unwrap_or(&person.user) } else { email },
-        organization: &organization,
+        organization: name.unwrap_or(organization),
         other_organization: matches!(refusal.reason, RefusalReason::OtherOrganization),
         too_many_groups: match &refusal.reason {
             RefusalReason::TooManyGroups(all) => Some(all.count),
             RefusalReason::OtherOrganization | RefusalReason::NoGroup => None,
         },
-        another: &format!("{}&prompt=login", login_address(&to.return_to)),
+        another: &another,
         page: call.page(),
     });
     let mut response = page.into_response();

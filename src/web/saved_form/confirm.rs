@@ -101,10 +101,10 @@ fn shown(
     // Without its sealed id a form could not be sent later.
     let sealed = auth.services.sealer.seal(&context_of(session), &id.to_string());
     let mark = sealed.map_err(|_| Rejection::Internal)?;
-    let bytes = u64::try_from(form.body.len()).unwrap_or(u64::MAX);
     let sent = form.sent;
     let until = sent.plus(auth.login_timeout);
-    Ok(Waiting { target: renewed_target(session, form), bytes, sent, until, mark })
+    let page = form.page.as_str().to_owned();
+    Ok(Waiting { page, target: renewed_target(session, form), sent, until, mark })
 }
 
 /// `POST /ims/resume/discard`

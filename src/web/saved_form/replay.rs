@@ -63,7 +63,7 @@ async fn replay(
         return Ok(see_other(RESUME).map(Body::from));
     };
     let Some(form) = auth.services.saved_forms.take(id, &session.data.identity.user).await? else {
-        let problem = Problem::new(StatusCode::GONE, Text::FormGone).with_link("/");
+        let problem = Problem::new(StatusCode::GONE, Text::FormGone);
         let mut response = problem.page(call.page()).into_response();
         set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, id.key());
         return Ok(response.map(Body::from));

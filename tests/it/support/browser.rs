@@ -177,6 +177,7 @@ fn navigation(method: Method, address: &str, body: Bytes) -> Request<Bytes> {
         .method(method)
         .uri(address)
         .header(header::ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8")
+        .header(header::USER_AGENT, "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
         .header("sec-fetch-mode", "navigate")
         .header("sec-fetch-dest", "document")
         .header("sec-fetch-site", "none")

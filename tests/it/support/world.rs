@@ -9,8 +9,8 @@ use std::time::Duration;
 use imsgate::app::Gateway;
 use imsgate::clock::Clock;
 use imsgate::config::{
-    Campaign, CheckMode, Config, ConsolePasswordMode, ExperienceCloud, ForeignTokens, HealthSettings, Ims,
-    Instance, Limits, Listen, Log, LogFormat, PoolLimits, Session, SessionMode, Store, TokenAuth,
+    Brand, Campaign, CheckMode, Config, ConsolePasswordMode, ExperienceCloud, ForeignTokens, HealthSettings,
+    Ims, Instance, Limits, Listen, Log, LogFormat, PoolLimits, Session, SessionMode, Store, TokenAuth,
 };
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Recorded};
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
@@ -371,6 +371,7 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             audit_file: None,
             access_file: Some("/dev/null".into()),
         },
+        brand: Brand::default(),
     }
 }
 

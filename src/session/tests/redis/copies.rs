@@ -58,7 +58,7 @@ async fn a_session_without_a_replica_does_not_count() {
     let kept = eventually_created(&careful).await;
     replica.pause();
     let begun = Instant::now();
-    assert!(careful.create(identity(), tokens(&clock), None).await.is_err());
+    assert!(careful.create(identity(), tokens(&clock), None, None).await.is_err());
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     created(&careless).await;
     // Look-ups do not wait behind it, and who signs out is signed out: what the session held is given back at once.
@@ -72,7 +72,7 @@ async fn a_session_without_a_replica_does_not_count() {
 async fn eventually_created(sessions: &Sessions) -> Arc<LiveSession> {
     let mut made = None;
     within(Duration::from_secs(10), "a session is made", async || {
-        made = sessions.create(identity(), tokens(&sessions.clock), None).await.ok();
+        made = sessions.create(identity(), tokens(&sessions.clock), None, None).await.ok();
         made.is_some()
     })
     .await;

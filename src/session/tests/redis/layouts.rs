@@ -67,7 +67,7 @@ async fn a_sentinel_failover_takes_seconds_and_loses_no_session() {
     let mut slowest = Duration::ZERO;
     let took = within(Duration::from_secs(30), "logins go on at the new master", async || {
         let begun = Instant::now();
-        let done = here.create(identity(), tokens(&clock), None).await.is_ok();
+        let done = here.create(identity(), tokens(&clock), None, None).await.is_ok();
         slowest = slowest.max(begun.elapsed());
         done
     })

@@ -19,7 +19,7 @@ async fn one_instance_exchanges_and_the_other_uses_the_saved_tokens() {
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let (here, there) = (instance(&server.url(), &keys, &clock), instance(&server.url(), &keys, &clock));
     for _ in 0..10 {
-        let session = here.create(identity(), renewable(&clock), None).await.unwrap();
+        let session = here.create(identity(), renewable(&clock), None, None).await.unwrap();
         let other = there.find(&session.cookie_value()).await.unwrap().unwrap();
         let exchanges = AtomicU32::new(0);
         let exchange = async |_| {
@@ -46,7 +46,7 @@ async fn when_the_owner_of_the_lease_dies_another_takes_over() {
     let server = Server::start(&[]);
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let there = instance(&server.url(), &keys, &clock);
-    let session = there.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = there.create(identity(), renewable(&clock), None, None).await.unwrap();
     // An instance with its own runtime: when that stops, nothing is released, as with `kill -9`.
     let doomed = Runtime::new().unwrap();
     let doomed_store = store_with(&server.url(), None, &keys, &clock, doomed.handle());
@@ -78,7 +78,7 @@ async fn new_tokens_survive_an_outage_of_the_store_before_they_are_saved() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let here = instance(&server.url(), &keys, &clock);
-    let session = here.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = here.create(identity(), renewable(&clock), None, None).await.unwrap();
     let (gone, go) = (Notify::new(), Notify::new());
     let exchange = async |_| {
         gone.notify_one();
@@ -112,7 +112,7 @@ async fn a_refused_token_that_another_instance_has_just_used_ends_nothing() {
     let server = Server::start(&[]);
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let (here, there) = (instance(&server.url(), &keys, &clock), instance(&server.url(), &keys, &clock));
-    let session = here.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = here.create(identity(), renewable(&clock), None, None).await.unwrap();
     let other = there.find(&session.cookie_value()).await.unwrap().unwrap();
     let (used, refused_there) = (Notify::new(), Notify::new());
     // This instance loses its lease before it saves its tokens.
@@ -135,7 +135,7 @@ async fn a_refused_token_that_another_instance_has_just_used_ends_nothing() {
     assert_eq!(quick.unwrap().credentials.authorization, "Bearer renewed");
 
     // A token that no other instance has used is refused for good.
-    let session = here.create(identity(), renewable(&clock), None).await.unwrap();
+    let session = here.create(identity(), renewable(&clock), None, None).await.unwrap();
     let refused =
         here.refresh(&session, async |_| Err(ExchangeError::Permanent("invalid_grant".to_owned()))).await;
     assert!(matches!(refused, Err(RefreshError::Refused(_))), "{refused:?}");
