@@ -1,4 +1,4 @@
-//! Somebody's browser or program: cookies, one kind of request, one connection for each request.
+//! A browser or another client: its cookies, and one connection for each request.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use super::Outcome;
 use super::wire::{Connection, Message};
 use super::world::{AUTH_SECRET, World};
 
-/// What kind of client asks.
+/// The kind of client that sends a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Page,
@@ -32,7 +32,7 @@ pub enum Protocol {
 pub struct Browser(BTreeMap<String, String>);
 
 impl Browser {
-    /// Asks the gateway at `to`; keeps the cookies of the response.
+    /// Sends a request (`METHOD TARGET BODY`) to the gateway at `to` and keeps the cookies of the response.
     pub async fn ask(
         &mut self,
         world: &World,
@@ -62,7 +62,7 @@ impl Browser {
         Ok(response)
     }
 
-    /// Signs in at this gateway on the way to `return_to`; the response of the callback.
+    /// Signs in at the gateway at `to`; returns the response of the callback.
     pub async fn sign_in(
         &mut self,
         world: &World,
@@ -122,7 +122,8 @@ impl Browser {
     }
 }
 
-/// The part of a login at IMS: from the redirect there to the target of the redirect back. `None`: nobody signs in.
+/// Follows a redirect to IMS, signs in there as `who`, and returns the target of the redirect back. Without `who`, IMS is only asked
+/// whether somebody is signed in.
 pub async fn at_ims(world: &World, to_ims: &Message, who: Option<&str>) -> Outcome<String> {
     let location = to_ims.field("location").ok_or_else(|| format!("no redirect: {}", to_ims.text()))?;
     let ims = format!("http://{}", world.ims);
@@ -149,7 +150,7 @@ pub async fn at_ims(world: &World, to_ims: &Message, who: Option<&str>) -> Outco
     Ok(location.strip_prefix(&origin).ok_or_else(|| format!("not to the gateway: {location}"))?.to_owned())
 }
 
-/// Where the first button of a page posts to, and the value that it posts.
+/// The address that the first form of a page posts to, and the value that it posts.
 pub fn button(page: &Message) -> Outcome<(String, String)> {
     let html = page.text();
     let of = |attribute: &str| -> Outcome<String> {

@@ -1,4 +1,4 @@
-//! The request corpus (tests/corpus/requests), byte for byte.
+//! Sends the request corpus (tests/corpus/requests) byte for byte.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ struct Case {
     head: bool,
 }
 
-/// Sends every case on a connection of its own, and reads as many answers as the corpus expects.
+/// Sends every case on its own connection and reads as many answers as the corpus expects.
 pub async fn run(world: &World, report: &mut Report) -> Outcome<()> {
     let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "corpus", "requests"].iter().collect();
     let mut files: Vec<PathBuf> =

@@ -1,8 +1,8 @@
-//! Writes down what a build of the gateway answers, so that two builds can be compared.
+//! Writes the answers of a build of the gateway to a file, so that two builds can be compared.
 //!
 //! `cargo run --example answers -- --bin target/release/imsgate answers.txt` starts that program with simulators around it and
 //! sends the request corpus, some logins, and every route and several paths for each kind of client and of session. The file
-//! holds every answer and what reached Campaign, without ports, ids, tokens and times.
+//! holds every answer and every request that reached Campaign, without ports, ids, tokens and times.
 //! `cargo run --example answers -- --compare old.txt new.txt` prints what differs. It needs redis-server.
 
 #![expect(clippy::print_stdout, reason = "it prints differences")]
@@ -86,15 +86,15 @@ async fn write(program: &Path, file: &Path) -> Outcome<()> {
     for state in [State::Anonymous, State::SignedIn, State::Expired] {
         every_request(&world, &mut report, state, &[]).await?;
     }
-    // Made at the first gateway: the other one has to ask the store about them.
+    // They sign in at the first gateway, so that the other one has to ask the store for their sessions.
     let mut people = Vec::new();
     for _ in 0..ROUTES.len() + PATHS.len() {
         people.push(signed_in(&world).await?);
     }
     let mut late = Browser::default();
-    let begun = late.ask(&world, world.other, Protocol::Http1, Kind::Page, "GET /ims/login").await?;
+    let login = late.ask(&world, world.other, Protocol::Http1, Kind::Page, "GET /ims/login").await?;
     world.stop_redis()?;
-    let callback = format!("GET {}", at_ims(&world, &begun, Some("alice")).await?);
+    let callback = format!("GET {}", at_ims(&world, &login, Some("alice")).await?);
     report.step(&world, world.other, &mut late, "callback, store down", &callback).await?;
     every_request(&world, &mut report, State::AnonymousStoreDown, &[]).await?;
     every_request(&world, &mut report, State::StoreDown, &people).await?;
@@ -154,11 +154,11 @@ async fn signed_in(world: &World) -> Outcome<Browser> {
     Ok(browser)
 }
 
-/// A browser whose session has ended behind its back.
+/// A browser whose session was ended by another browser with the same cookie.
 async fn expired(world: &World) -> Outcome<Browser> {
     let browser = signed_in(world).await?;
-    let mut other_tab = browser.clone();
-    other_tab.ask(world, world.gateway, Protocol::Http1, Kind::Page, "POST /ims/logout").await?;
+    let mut other = browser.clone();
+    other.ask(world, world.gateway, Protocol::Http1, Kind::Page, "POST /ims/logout").await?;
     Ok(browser)
 }
 
@@ -197,8 +197,8 @@ async fn saved_form(world: &World, report: &mut Report) -> Outcome<()> {
     let resume = report.step(world, gateway, &mut browser, "form: callback", &callback).await?;
     let resume = format!("GET {}", resume.field("location").unwrap_or_default());
     let page = report.step(world, gateway, &mut browser, "form: question", &resume).await?;
-    let (action, mark) = button(&page)?;
-    let send = format!("POST {action} imsgate-kept={mark}");
+    let (action, id) = button(&page)?;
+    let send = format!("POST {action} imsgate-kept={id}");
     report.step(world, gateway, &mut browser, "form: confirmed", &send).await?;
     report.step(world, gateway, &mut browser, "form: confirmed again", &send).await?;
     Ok(())
@@ -209,7 +209,7 @@ async fn saved_form(world: &World, report: &mut Report) -> Outcome<()> {
 struct Report(String);
 
 impl Report {
-    /// One answer and what reached Campaign before it.
+    /// One answer, and the requests that reached Campaign since the last section.
     fn section(&mut self, world: &World, name: &str, response: Outcome<Message>) {
         let mut text = format!("{HEAD}{name}\n");
         match response {
@@ -222,7 +222,7 @@ impl Report {
         self.0.push_str(&world.mask.apply(&text));
     }
 
-    /// A page that a person opens in the course of something.
+    /// One request of a login or of a saved form, sent as a page.
     async fn step(
         &mut self,
         world: &World,
@@ -237,7 +237,7 @@ impl Report {
         Ok(response)
     }
 
-    /// Some are made in the background, so their order differs from run to run.
+    /// The gateway's own SOAP calls with their counts. Their order differs from run to run, because some are made in the background.
     fn soap_calls(&mut self, world: &World) {
         let mut counts = BTreeMap::<String, usize>::new();
         for call in world.campaign.soap_calls() {

@@ -1,4 +1,4 @@
-//! Replaces what differs from run to run: ports, ids, tokens, times.
+//! Replaces the values that differ from run to run: ports, ids, tokens, times.
 
 use regex::{Captures, Regex};
 
@@ -12,7 +12,7 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// Also replaces these ports by their names.
+    /// A mask that replaces these ports by their names, too.
     pub fn new(ports: &[(u16, &str)]) -> Outcome<Self> {
         let port = |(port, name): &(u16, &str)| {
             Ok::<_, regex::Error>((Regex::new(&format!(r"(:|%3A){port}\b"))?, format!("${{1}}{name}")))
@@ -25,7 +25,7 @@ impl Mask {
         })
     }
 
-    /// The text without what differs.
+    /// The text with all such values replaced.
     pub fn apply(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (pattern, by) in &self.ports {

@@ -1,4 +1,4 @@
-//! HTTP/1.1 messages as they are on the wire: fields in order, names in their own case.
+//! HTTP/1.1 messages as they are on the wire: fields in order, names in the case in which they were sent.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -42,14 +42,14 @@ impl Message {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// One line for each field and each line of the body, after `mark`.
-    pub fn print(&self, mark: &str, to: &mut String) {
-        let _ = writeln!(to, "{mark} {}", self.first);
+    /// Writes one line for each field and each line of the body, each after `prefix`.
+    pub fn print(&self, prefix: &str, to: &mut String) {
+        let _ = writeln!(to, "{prefix} {}", self.first);
         for (name, value) in &self.fields {
-            let _ = writeln!(to, "{mark} {name}: {value}");
+            let _ = writeln!(to, "{prefix} {name}: {value}");
         }
         for line in self.text().lines() {
-            let _ = writeln!(to, "{mark}   {line}");
+            let _ = writeln!(to, "{prefix}   {line}");
         }
     }
 
@@ -60,12 +60,12 @@ impl Message {
 }
 
 impl Connection {
-    /// Speaks over this stream.
+    /// A connection over this stream.
     pub fn new(stream: impl Stream + 'static) -> Self {
         Self { stream: Box::new(stream), unread: Vec::new() }
     }
 
-    /// Sends bytes. An error is ignored: the peer may have closed, and its last response tells more.
+    /// Sends bytes. Ignores an error: when the peer has closed, its last response tells more.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref()).await;
         let _ = self.stream.flush().await;
@@ -164,5 +164,5 @@ impl Connection {
     }
 }
 
-/// A response that takes longer does not come.
+/// How long a response may take.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! Everything around the gateway: two processes of it, Redis, IMS, and a Campaign that records.
+//! The surroundings of a run: two gateway processes, Redis, an IMS simulator, and a Campaign that records its requests.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -22,13 +22,13 @@ use super::wire::{Connection, Message};
 pub struct World {
     /// The gateway under test.
     pub gateway: SocketAddr,
-    /// Another instance of it, which has not seen any session yet.
+    /// A second instance, which has not seen any session yet.
     pub other: SocketAddr,
     /// The sign-in form of IMS.
     pub ims: SocketAddr,
-    /// What reached Campaign.
+    /// Records the requests.
     pub campaign: Campaign,
-    /// For everything that is written.
+    /// Applied to everything that is written to the file.
     pub mask: Mask,
     roots: Arc<RootCertStore>,
     redis: Child,
@@ -37,21 +37,21 @@ pub struct World {
     folder: tempfile::TempDir,
 }
 
-/// What reached Campaign: forwarded requests in order, and the gateway's own SOAP calls.
+/// A Campaign that records forwarded requests, in order, and the gateway's own SOAP calls.
 #[derive(Clone, Default)]
 pub struct Campaign(Arc<Mutex<(Vec<Message>, Vec<Message>)>>);
 
 impl World {
-    /// Starts everything around this program.
+    /// Starts two gateways with this program, and everything that they need.
     pub async fn start(program: &Path) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let (certificate, key) = demo::certificate(&["localhost"]);
         std::fs::write(folder.path().join("cert.pem"), &certificate)?;
         secret(&folder.path().join("key.pem"), &key)?;
         secret(&folder.path().join("session.key"), KEY)?;
-        let (gateway, other, redis_at) = (free()?, free()?, free()?);
+        let (gateway, other, redis_address) = (free()?, free()?, free()?);
         let redis = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--port", &redis_at.port().to_string(), "--save", "", "--dir"])
+            .args(["--bind", "127.0.0.1", "--port", &redis_address.port().to_string(), "--save", "", "--dir"])
             .arg(folder.path())
             .stdout(Stdio::null())
             .spawn()?;
@@ -67,7 +67,7 @@ impl World {
             (other.port(), "OTHER"),
             (ims.port(), "IMS"),
             (upstream.port(), "CAMPAIGN"),
-            (redis_at.port(), "REDIS"),
+            (redis_address.port(), "REDIS"),
         ];
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(certificate.as_bytes())?)?;
@@ -83,21 +83,21 @@ impl World {
             _simulator: simulator,
             folder,
         };
-        answers(redis_at, &mut world.redis)?;
+        wait_for(redis_address, &mut world.redis)?;
         for listen in [gateway, other] {
             let path = world.folder.path().join(format!("{}.toml", listen.port()));
-            let text = configuration(world.folder.path(), [gateway, listen, ims, upstream, redis_at]);
+            let text = configuration(world.folder.path(), [gateway, listen, ims, upstream, redis_address]);
             std::fs::write(&path, text)?;
             let log = std::fs::File::create(path.with_extension("log"))?;
             let mut child =
                 Command::new(program).args(["serve", "--config"]).arg(&path).stderr(log).spawn()?;
-            answers(listen, &mut child)?;
+            wait_for(listen, &mut child)?;
             world.gateways.push(child);
         }
         Ok(world)
     }
 
-    /// A TLS connection for this protocol.
+    /// A TLS connection with this protocol.
     pub async fn connect(&self, to: SocketAddr, alpn: &[u8]) -> Outcome<TlsStream<tokio::net::TcpStream>> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -137,7 +137,7 @@ impl Drop for World {
 }
 
 impl Campaign {
-    /// The requests since the last call.
+    /// The forwarded requests since the last call.
     pub fn take(&self) -> Vec<Message> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).0)
     }
@@ -156,7 +156,7 @@ impl Campaign {
             while let Ok((stream, _)) = listener.accept().await {
                 let (campaign, mut connection) = (serving.clone(), Connection::new(stream));
                 tokio::spawn(async move {
-                    // A request that breaks off is none.
+                    // An incomplete request ends the connection and is not recorded.
                     while let Ok(Some(request)) = connection.request().await {
                         let response = campaign.respond(request, address);
                         connection.send(response).await;
@@ -186,7 +186,7 @@ impl Campaign {
             body.len()
         );
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if ["BearerTokenLogon", "Logoff"].iter().any(|own| action.contains(own)) {
+        if ["BearerTokenLogon", "Logoff"].iter().any(|call| action.contains(call)) {
             seen.1.push(request);
         } else {
             seen.0.push(request);
@@ -204,8 +204,8 @@ fn free() -> Outcome<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// Waits until a program listens; gives up when it has ended.
-fn answers(address: SocketAddr, program: &mut Child) -> Outcome<()> {
+/// Waits until a program listens; fails when the program has ended.
+fn wait_for(address: SocketAddr, program: &mut Child) -> Outcome<()> {
     let until = Instant::now() + Duration::from_mins(1);
     while let Err(error) = TcpStream::connect(address) {
         if Instant::now() > until || program.try_wait()?.is_some() {
@@ -254,9 +254,9 @@ access_file = "/dev/null"
     )
 }
 
-/// What a proxy sends to `/ims/auth`.
+/// The secret that a proxy sends to `/ims/auth`.
 pub const AUTH_SECRET: &str = "sixteen-characters-and-more";
-/// 32 bytes, base64.
+/// The session key: 32 bytes, base64.
 const KEY: &str = "c2V2ZW50eSBzZXZlbiBzZWNyZXRzIGFyZSBlbm91Z2g=\n";
 const LOGON: &str = "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body><r>\
     <pstrSessionToken>___session</pstrSessionToken><pstrSecurityToken>@security</pstrSecurityToken></r></e:Body></e:Envelope>";

@@ -1,11 +1,11 @@
-//! What was counted when it was last looked at: `baseline.toml`, beside this file.
+//! The counts to compare with: `baseline.toml`, beside this file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Outcome;
 
-/// Instructions by function, each without those it calls.
+/// Instructions by function, each without the functions that it calls.
 #[derive(Clone, Debug, Default)]
 pub struct Counts(pub BTreeMap<String, u64>);
 
@@ -13,11 +13,11 @@ pub struct Counts(pub BTreeMap<String, u64>);
 #[derive(Default)]
 pub struct Baseline(BTreeMap<String, Counts>);
 
-/// A function, what it was, and what it is.
+/// The name of a function, its instructions in the baseline, and its instructions now.
 pub type Grown = (String, u64, u64);
 
 impl Counts {
-    /// Of one request: what the longer run took more, divided.
+    /// The counts of one request: the difference of the two runs, divided by the difference of their requests.
     pub fn each(few: &Self, many: &Self, times: u32) -> Self {
         let more = |(name, many): (&String, &u64)| {
             let more = many.saturating_sub(few.0.get(name).copied().unwrap_or_default());
@@ -28,12 +28,13 @@ impl Counts {
         Self(many.0.iter().map(more).filter(counts).collect())
     }
 
-    /// All together.
+    /// The instructions of all functions.
     pub fn total(&self) -> u64 {
         self.0.get(TOTAL).copied().unwrap_or_else(|| self.0.values().sum())
     }
 
-    /// What grew by more than the tolerance: a function of ours, or all together; then with those that grew most.
+    /// Our functions that grew by more than the tolerance. When the total grew by more, the total and the functions that grew
+    /// most, also those of libraries.
     pub fn grown(&self, was: &Self) -> Vec<Grown> {
         let too_much = |was: u64, now: u64| now * 100 > was * (100 + TOLERANCE) && now > was + NOISE;
         let mut changes: Vec<Grown> = was
@@ -53,12 +54,12 @@ impl Counts {
         if too_much(all.1, all.2) {
             return [all].into_iter().chain(changes.into_iter().take(MOST)).collect();
         }
-        // One that is new is in the sum; the compiler may have taken it out of another.
+        // A new function counts in the total only: the compiler may have split it off another one.
         let ours = |change: &Grown| change.0.contains(OURS) && change.1 > 0 && too_much(change.1, change.2);
         changes.into_iter().filter(ours).collect()
     }
 
-    /// The sum, and the functions that are worth a line.
+    /// The total, and the functions with enough instructions for a line of the file.
     fn worth_keeping(&self) -> Self {
         let kept = |(name, count): (&String, &u64)| (*count >= WORTH).then(|| (name.clone(), *count));
         let mut kept: BTreeMap<_, _> = self.0.iter().filter_map(kept).collect();
@@ -80,12 +81,12 @@ impl Baseline {
         Ok(std::fs::write(path(), format!("{HEAD}{}", toml::to_string(&all)?))?)
     }
 
-    /// What a request was.
+    /// The counts of the request with this name.
     pub fn of(&self, name: &str) -> Option<&Counts> {
         self.0.get(name)
     }
 
-    /// Notes what it is.
+    /// Replaces the counts of a request.
     pub fn set(&mut self, name: &str, now: &Counts) {
         self.0.insert(name.to_owned(), now.worth_keeping());
     }
@@ -96,20 +97,21 @@ fn path() -> PathBuf {
 }
 
 const HEAD: &str = "\
-# Instructions of one request, by function, each without those it calls.
+# Instructions of one request, by function, each without the functions that it calls.
 # Written by: cargo build --release && cargo run --example instructions -- --renew
 ";
-/// The name of the sum.
+/// The name of the total.
 const TOTAL: &str = "total";
-/// In the names of our own functions.
+/// Part of the names of our own functions.
 const OURS: &str = "imsgate::";
-/// Parts of the names of functions that run once in a while: they count by the time that a run takes, not by its requests.
+/// Parts of the names of functions that are left out: they run at intervals, so their instructions depend on the time of a run and
+/// not on the number of requests.
 const BY_TIME: &[&str] = &["moka::common::iter::ScanningGet"];
-/// Percent.
+/// By how many percent a function may grow.
 const TOLERANCE: u64 = 5;
 /// Instructions by which a function may differ from run to run.
 const NOISE: u64 = 40;
-/// Instructions from which on a function has a line of its own.
+/// A function with fewer instructions has no line in the file.
 const WORTH: u64 = 100;
-/// Functions named when the sum grew.
+/// The number of functions that are named when the total grew.
 const MOST: usize = 12;

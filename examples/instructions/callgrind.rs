@@ -1,4 +1,4 @@
-//! A program under valgrind's callgrind, and what it counted.
+//! Runs a program under valgrind's callgrind and reads its counts.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use super::Outcome;
 use super::baseline::Counts;
 
-/// Starts a program; what valgrind counts and says goes to files in `folder`.
+/// Starts a program. valgrind's counts and messages go to files in `folder`.
 pub fn start(folder: &Path, program: &Path, arguments: &[&str]) -> Outcome<Child> {
     let log = std::fs::File::create(folder.join(LOG))?;
     let child = Command::new("valgrind")
@@ -21,7 +21,7 @@ pub fn start(folder: &Path, program: &Path, arguments: &[&str]) -> Outcome<Child
     child.map_err(|error| format!("valgrind: {error}; apt-get install valgrind").into())
 }
 
-/// Waits for its end; gives the instructions of the whole run, by function.
+/// Waits until the program ends; returns the instructions of the whole run, by function.
 pub fn finish(folder: &Path, mut child: Child) -> Outcome<Counts> {
     let status = child.wait()?;
     if !status.success() {
@@ -31,14 +31,14 @@ pub fn finish(folder: &Path, mut child: Child) -> Outcome<Counts> {
     Ok(read(&String::from_utf8_lossy(&std::fs::read(folder.join(OUT))?)))
 }
 
-/// Reads callgrind's format: `fn=NAME`, then lines of position and cost. The line after `calls=` is what a call cost,
-/// which the called function has already.
+/// Reads callgrind's format: `fn=NAME`, then lines of position and cost. The line after `calls=` is the cost of a call and is
+/// skipped: the called function has counted it.
 fn read(text: &str) -> Counts {
     let mut counts = Counts::default();
     let (mut name, mut after_call) = ("", false);
     for line in text.lines() {
         if let Some(function) = line.strip_prefix("fn=") {
-            // `'2` and so on: the same function, called by itself.
+            // Recursive calls have names that end with `'2` and so on: they count as the same function.
             name = function.split('\'').next().unwrap_or(function);
         } else if line.starts_with("calls=") {
             after_call = true;

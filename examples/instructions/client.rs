@@ -1,4 +1,4 @@
-//! A client that asks one thing after the other, over one TLS connection or over many, and a Campaign that always answers the same.
+//! A client that sends one request at a time, over one TLS connection or over many, and a Campaign whose responses are all the same.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,17 +12,17 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::Outcome;
 
-/// A client, which resumes its TLS sessions as browsers do.
+/// A client that resumes its TLS sessions as browsers do.
 pub struct Client {
     address: SocketAddr,
     config: Arc<ClientConfig>,
 }
 
-/// A client's connection.
+/// A TLS connection to the gateway.
 pub struct Connection(StreamOwned<ClientConnection, TcpStream>);
 
 impl Client {
-    /// Will connect to this address, whose certificate it trusts.
+    /// A client for this address that trusts this certificate.
     pub fn new(address: SocketAddr, certificate: &str) -> Outcome<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(certificate.as_bytes())?)?;
@@ -34,7 +34,7 @@ impl Client {
         Ok(Self { address, config: Arc::new(config) })
     }
 
-    /// Waits until the gateway listens; gives up when it has ended.
+    /// Waits until the gateway listens; fails when the gateway has ended.
     pub fn wait(&self, gateway: &mut Child) -> Outcome<()> {
         let until = Instant::now() + Duration::from_mins(2);
         while let Err(error) = TcpStream::connect(self.address) {
@@ -63,7 +63,7 @@ impl Connection {
         Ok(self.0.flush()?)
     }
 
-    /// Sends a request and reads the answer, which must be a 200 with a body of `length` bytes.
+    /// Sends a request and reads the response, which must be a 200 with a body of `length` bytes.
     pub fn ask(&mut self, request: &str, length: usize) -> Outcome<()> {
         self.0.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
@@ -84,7 +84,7 @@ impl Connection {
     }
 }
 
-/// Starts a Campaign that answers every request with `length` bytes; it lives as long as this program.
+/// Starts a Campaign that answers every request with `length` bytes and stops with this program.
 pub fn campaign(length: usize) -> Outcome<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -92,7 +92,7 @@ pub fn campaign(length: usize) -> Outcome<SocketAddr> {
     let mut answer = head.into_bytes();
     answer.resize(answer.len() + length, b'x');
     std::thread::spawn(move || {
-        // One after the other: the gateway has one connection, for the client asks one thing at a time.
+        // One connection at a time is enough: the client sends one request at a time, so the gateway opens one connection.
         for stream in listener.incoming().flatten() {
             let mut lines = BufReader::new(stream);
             let mut line = String::new();

@@ -1,4 +1,4 @@
-//! Counts the instructions of a proxied request and of a new connection, function by function, and compares them with `baseline.toml`.
+//! Counts the instructions of a proxied request and of a new connection by function and compares them with `baseline.toml`.
 //!
 //! `cargo build --release && cargo run --example instructions` fails when a request, or one of our own functions in it,
 //! grew by more than 5 %, and names what grew; `-- --renew` writes the baseline anew. Time on a shared machine cannot tell
@@ -36,14 +36,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// A proxied GET by the length of its answer, and whether each has a new connection. TLS 1.3 resumes it: no signature is counted.
+/// Proxied GETs: the length of the response, and whether each request has a new connection. New connections resume a TLS 1.3
+/// session, so no signature is counted.
 const REQUESTS: [(&str, usize, bool); 3] =
     [("request-1k", 1024, false), ("request-100k", 102_400, false), ("connection", 1024, true)];
-/// What one request costs is what `MANY` took more than `FEW`: the start of the program is in both.
+/// Requests of the two runs. Their difference is counted, because both runs contain the start of the program.
 const FEW: u32 = 200;
 const MANY: u32 = 1200;
 
-/// True when nothing grew.
+/// Counts and compares; true when nothing grew.
 fn compare() -> Outcome<bool> {
     let baseline = Baseline::read()?;
     let mut good = true;
@@ -75,7 +76,7 @@ fn renew() -> Outcome<bool> {
     Ok(true)
 }
 
-/// Instructions of one request, by function.
+/// The instructions of one request, by function.
 fn count(length: usize, connects: bool) -> Outcome<Counts> {
     let run = |times| World::new(length)?.run(times, connects);
     Ok(Counts::each(&run(FEW)?, &run(MANY)?, MANY - FEW))

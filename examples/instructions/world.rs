@@ -1,4 +1,4 @@
-//! Everything around one run: a folder with certificate, configuration and a store with one session, and a Campaign.
+//! The surroundings of one run: a folder with certificate, configuration and a session store with one session, and a Campaign.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::baseline::Counts;
 use super::client::{Client, campaign};
 use super::{Outcome, callgrind};
 
-/// A gateway to be, somebody signed in to it, and what is in front of and behind it.
+/// All that a run of the gateway needs: its folder, a client with a session cookie, and a Campaign.
 pub struct World {
     folder: tempfile::TempDir,
     address: SocketAddr,
@@ -25,7 +25,7 @@ pub struct World {
 }
 
 impl World {
-    /// With a Campaign whose answers have `length` bytes.
+    /// The responses of its Campaign have `length` bytes.
     pub fn new(length: usize) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let cookie = session(folder.path())?;
@@ -40,14 +40,14 @@ impl World {
         Ok(Self { folder, address, certificate, cookie, length })
     }
 
-    /// Runs the program under valgrind for so many requests, over one connection or each over a new one.
+    /// Runs the program under valgrind for this many requests, over one connection or each over a new one.
     pub fn run(self, times: u32, connects: bool) -> Outcome<Counts> {
         let folder = self.folder.path();
         let config = folder.join(CONFIG);
         let arguments = ["serve", "--config", config.to_str().ok_or("a folder with a readable name")?];
         let mut gateway = callgrind::start(folder, &binary(), &arguments)?;
         let talked = self.talk(&mut gateway, times, connects);
-        // SIGTERM, so that it ends as it does in service and valgrind has the last word.
+        // SIGTERM, so that the gateway stops in order and valgrind writes its counts.
         Command::new("kill").arg(gateway.id().to_string()).status()?;
         let counted = callgrind::finish(folder, gateway);
         talked?;
@@ -70,7 +70,7 @@ impl World {
         Ok(())
     }
 
-    /// As a browser sends it.
+    /// The request as a browser sends it.
     fn request(&self) -> String {
         let (port, cookie) = (self.address.port(), &self.cookie);
         format!(
@@ -79,13 +79,13 @@ impl World {
     }
 }
 
-/// `IMSGATE_BIN`, else the release build.
+/// The program: `IMSGATE_BIN`, or the release build.
 fn binary() -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/imsgate");
     std::env::var_os("IMSGATE_BIN").map_or(built, PathBuf::from)
 }
 
-/// Makes a store with one session; gives its cookie.
+/// Creates a session store with one session; returns its cookie.
 fn session(folder: &Path) -> Outcome<String> {
     let (clock, hours) = (Clock::system(), Duration::from_hours(12));
     let (keys, _) = KeyRing::read_or_create(&folder.join("sessions.key"))?;

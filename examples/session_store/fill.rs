@@ -1,4 +1,4 @@
-//! A file full of sessions.
+//! Fills a new file with sessions.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -14,17 +14,17 @@ use tokio::sync::mpsc;
 use super::bounds::{self, Bounds};
 use super::{Outcome, cookies, file, login, open, process};
 
-/// Logins under way: twice what the store puts into one commit, so that it never waits for us.
+/// Logins in progress: twice as many as the store puts into one commit, so that it never waits for logins.
 const AT_ONCE: usize = 2048;
 
-/// Fills a new file with `count` sessions, a tenth of them short ones, through the door that a login takes.
+/// Fills a new file with `count` sessions through the same call as a login; every tenth session is short.
 pub async fn fill(directory: &Path, count: usize, bounds: &mut Bounds) -> Outcome {
     let clock = Clock::system();
     let (sessions, _) = open(directory, &clock, bounds)?;
     let (next, begun) = (Arc::new(AtomicUsize::new(0)), Instant::now());
-    let (tell, mut told) = mpsc::channel(AT_ONCE);
+    let (sender, mut created) = mpsc::channel(AT_ONCE);
     for _ in 0..AT_ONCE {
-        let (sessions, clock, next, tell) = (sessions.clone(), clock.clone(), next.clone(), tell.clone());
+        let (sessions, clock, next, sender) = (sessions.clone(), clock.clone(), next.clone(), sender.clone());
         tokio::spawn(async move {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
@@ -32,31 +32,31 @@ pub async fn fill(directory: &Path, count: usize, bounds: &mut Bounds) -> Outcom
                     return;
                 }
                 let is_short = number % 10 == 0;
-                let auth = login(&sessions, &clock, is_short).await;
-                if tell.send(auth.map(|auth| (auth, is_short))).await.is_err() {
+                let session = login(&sessions, &clock, is_short).await;
+                if sender.send(session.map(|session| (session, is_short))).await.is_err() {
                     return;
                 }
             }
         });
     }
-    drop(tell);
-    let mut stay = std::io::BufWriter::new(std::fs::File::create(cookies(directory))?);
-    let mut go: Vec<(UnixTime, Key)> = Vec::new();
-    let (mut came, mut resident_at_half) = (0, 0);
-    while let Some(auth) = told.recv().await {
-        match auth? {
-            (auth, true) => go.push((auth.data.ends, auth.key())),
-            (auth, false) => writeln!(stay, "{}", auth.cookie_value())?,
+    drop(sender);
+    let mut long = std::io::BufWriter::new(std::fs::File::create(cookies(directory))?);
+    let mut short: Vec<(UnixTime, Key)> = Vec::new();
+    let (mut received, mut resident_at_half) = (0, 0);
+    while let Some(session) = created.recv().await {
+        match session? {
+            (session, true) => short.push((session.data.ends, session.key())),
+            (session, false) => writeln!(long, "{}", session.cookie_value())?,
         }
-        came += 1;
-        if came == count / 2 {
+        received += 1;
+        if received == count / 2 {
             resident_at_half = process::resident()?;
         }
     }
-    stay.flush()?;
-    // In the order in which the sweep comes by.
-    go.sort_unstable();
-    let lines: Vec<String> = go.iter().map(|(_, key)| key.to_string()).collect();
+    long.flush()?;
+    // In the order in which the sweep deletes them.
+    short.sort_unstable();
+    let lines: Vec<String> = short.iter().map(|(_, key)| key.to_string()).collect();
     std::fs::write(directory.join("short"), lines.join("\n"))?;
     let (seconds, count) = (begun.elapsed().as_secs_f64(), u64::try_from(count)?.max(1));
     println!("filled: {count} sessions in {seconds:.0} s");

@@ -1,4 +1,4 @@
-//! Sessions that are in the file and not in the cache.
+//! Looks up sessions that are in the file but not in the cache.
 
 use std::path::Path;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use imsgate::internal::random_text;
 use super::bounds::{self, Bounds};
 use super::{Outcome, cookies, file, open, process, spread, storm};
 
-/// Looks up sessions that are far from each other, none twice; then what a storm of logins has left.
+/// Looks up sessions that are far apart, each once; then unknown cookies; then the sessions that `storm` created.
 pub async fn read(directory: &Path, bounds: &mut Bounds) -> Outcome {
     process::forget(&file(directory));
     let (sessions, _) = open(directory, &Clock::system(), bounds)?;
@@ -41,5 +41,5 @@ pub async fn read(directory: &Path, bounds: &mut Bounds) -> Outcome {
     process::is_small(bounds, bounds::RESIDENT)
 }
 
-/// Twice what the cache holds.
+/// Twice the number of sessions in the cache.
 const LOOK_UPS: usize = 20_000;

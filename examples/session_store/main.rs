@@ -1,12 +1,12 @@
-//! Figures of the embedded session store, and what docs/sessions.md promises of them.
+//! Measures the embedded session store and compares the figures with the promises of docs/sessions.md.
 //!
-//! `cargo run --release --example session_store -- [--check] 1000000 [DIRECTORY]` fills a file with that many sessions, then
-//! asks processes of their own, each with the file to itself: what a start reads (after a clean stop, and after `kill -9`), how
-//! much memory is resident, what a look-up outside the cache reads, how many logins a second are acknowledged, whether one that
-//! was is lost in a crash, and whether anybody waits while a tenth of all sessions is swept.
+//! `cargo run --release --example session_store -- [--check] 1000000 [DIRECTORY]` fills a file with that many sessions. Then
+//! separate processes measure, one after the other: the bytes that a start reads (after a clean stop, and after `kill -9`), resident
+//! memory, the bytes that a look-up outside the cache reads, logins acknowledged per second, whether a crash loses an acknowledged
+//! login, and how long logins wait while a tenth of all sessions is swept.
 //!
-//! With `--check` it fails when a bound is broken. Bytes, reads and turns are held, time is printed only: a busy machine would
-//! break it. What is held does not depend on the number of sessions; 200,000 show it as well as 1,000,000.
+//! With `--check` it fails when a bound is broken. Bytes, reads and turns have bounds; times are printed only, because they depend on
+//! how busy the machine is. The bounds do not depend on the number of sessions: 200,000 show the same as 1,000,000.
 
 #![expect(clippy::print_stdout, reason = "it is there to print figures")]
 
@@ -33,7 +33,7 @@ use bounds::Bounds;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// As in the gateway: resident memory is the allocator's affair too.
+/// The allocator of the gateway, because resident memory depends on it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -106,8 +106,8 @@ const LIFETIMES: Lifetimes = Lifetimes { idle: Duration::from_hours(12), absolut
 /// How long a session of the tenth that is swept lives; docs/sessions.md says how much longer it is kept.
 const SHORT: Duration = Duration::from_hours(2);
 
-/// Sessions kept ready to use, as in the gateway.
-const READY: u64 = 10_000;
+/// Sessions in the cache, as in the gateway.
+const CACHED: u64 = 10_000;
 
 fn file(directory: &Path) -> PathBuf {
     directory.join("sessions.redb")
@@ -129,10 +129,11 @@ fn open(directory: &Path, clock: &Clock, bounds: &mut Bounds) -> Outcome<Opened>
     let size = std::fs::metadata(file(directory))?.len();
     bounds.at_most("a start reads", "bytes", read.bytes, bounds::START_BYTES + size / bounds::START_SHARE);
     let store = Arc::new(Vault::new(embedded, &keys, clock.clone()));
-    Ok((Sessions::new(store.clone(), READY, LIFETIMES, clock.clone()), store))
+    Ok((Sessions::new(store.clone(), CACHED, LIFETIMES, clock.clone()), store))
 }
 
-/// A login as it is after IMS and Campaign have answered. Who has no refresh token lives as long as the access token.
+/// Creates a session as the callback does once IMS and Campaign have answered. A session without a refresh token lives as long as
+/// its access token.
 async fn login(sessions: &Sessions, clock: &Clock, is_short: bool) -> Outcome<Arc<LiveSession>> {
     let name = random_text::<8>();
     let identity = Identity {
@@ -146,7 +147,7 @@ async fn login(sessions: &Sessions, clock: &Clock, is_short: bool) -> Outcome<Ar
         original: None,
     };
     let ends = clock.now().plus(if is_short { SHORT } else { LIFETIMES.absolute });
-    // As long as those of IMS.
+    // The lengths of the tokens of IMS.
     let tokens = Tokens {
         access: random_text::<1100>().into(),
         access_expires: ends,
@@ -162,7 +163,7 @@ async fn login(sessions: &Sessions, clock: &Clock, is_short: bool) -> Outcome<Ar
     Ok(sessions.create(identity, tokens, Some(campaign), None).await?)
 }
 
-/// The middle and the end of a row of times.
+/// Median and slowest times.
 fn spread(times: &mut [Duration]) -> String {
     times.sort_unstable();
     let at = |share: usize| times.get((times.len() * share / 1000).min(times.len().saturating_sub(1)));

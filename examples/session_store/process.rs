@@ -1,4 +1,4 @@
-//! What the system says about this process (Linux).
+//! Figures of this process from the system (Linux).
 
 use std::fs::read_to_string;
 use std::os::unix::fs::MetadataExt as _;
@@ -8,7 +8,7 @@ use std::process::Command;
 use super::Outcome;
 use super::bounds::Bounds;
 
-/// What was read from files so far, whether or not a disk was needed for it.
+/// What this process has read from files, from the disk or from the system's memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Reads {
     pub bytes: u64,
@@ -16,7 +16,7 @@ pub struct Reads {
 }
 
 impl Reads {
-    /// What came after `before`.
+    /// The reads after `before`.
     pub fn since(self, before: Self) -> Self {
         Self { bytes: self.bytes - before.bytes, calls: self.calls - before.calls }
     }
@@ -28,7 +28,7 @@ pub fn reads() -> Outcome<Reads> {
     Ok(Reads { bytes: number(&text, "rchar: ")?, calls: number(&text, "syscr: ")? })
 }
 
-/// Holds a bound of resident memory.
+/// Compares resident memory with its bound.
 pub fn is_small(bounds: &mut Bounds, most: u64) -> Outcome {
     bounds.at_most("resident", "MB", resident()?, most);
     Ok(())
@@ -39,12 +39,12 @@ pub fn resident() -> Outcome<u64> {
     Ok(number(&read_to_string("/proc/self/status")?, "VmRSS:")? * 1024 / 1_000_000)
 }
 
-/// Bytes of a file on the disk. Its length is more: redb doubles that when there is no room.
+/// Bytes that a file takes on the disk. Its length is more, because redb doubles the length when the file is full.
 pub fn on_disk(file: &Path) -> Outcome<u64> {
     Ok(std::fs::metadata(file)?.blocks() * 512)
 }
 
-/// Asks the system to forget what it keeps of a file in memory, so that reads go to the disk. Where `dd` cannot, they do not.
+/// Asks the system, through `dd`, to drop what it keeps of a file in memory, so that reads go to the disk.
 pub fn forget(file: &Path) {
     let of = format!("of={}", file.display());
     let done = Command::new("dd")

@@ -1,4 +1,4 @@
-//! Many logins at once, also until the process is killed.
+//! Many logins at once, also in a process that is killed.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use imsgate::internal::Sessions;
 use super::bounds::{self, Bounds};
 use super::{Outcome, login, open, process, spread};
 
-/// Logins a second, with one person and with many at the door.
+/// Measures logins per second, with one and with many at once.
 pub async fn write(directory: &Path, bounds: &mut Bounds) -> Outcome {
     let clock = Clock::system();
     let (sessions, _) = open(directory, &clock, bounds)?;
@@ -39,7 +39,7 @@ pub async fn write(directory: &Path, bounds: &mut Bounds) -> Outcome {
     process::is_small(bounds, bounds::RESIDENT)
 }
 
-/// Logins without end; each cookie is printed when its login is acknowledged, as a browser would get it.
+/// Creates sessions until it is killed. Prints each cookie when its login is acknowledged, which is when a browser would get it.
 pub async fn storm(directory: &Path) -> Outcome {
     let clock = Clock::system();
     let (sessions, _) = open(directory, &clock, &mut Bounds::default())?;
@@ -60,13 +60,13 @@ pub async fn storm(directory: &Path) -> Outcome {
     Ok(())
 }
 
-/// Kills a storm after some thousand logins, and notes which were acknowledged.
+/// Kills a process that runs `storm` after some thousand logins, and writes down the acknowledged cookies.
 pub fn kill_in_the_middle(directory: &Path) -> Outcome {
     let mut child =
         Command::new(std::env::current_exe()?).arg("storm").arg(directory).stdout(Stdio::piped()).spawn()?;
     let lines = BufReader::new(child.stdout.take().ok_or("its output")?).lines();
     let mut acknowledged = Vec::new();
-    // What was printed before the kill is in the pipe; the last line may be cut.
+    // The pipe holds everything printed before the kill; the last line may be incomplete.
     for line in lines.map_while(Result::ok) {
         let cookie = line.strip_prefix(ACKNOWLEDGED).and_then(|rest| rest.strip_suffix(" ."));
         acknowledged.extend(cookie.map(str::to_owned));
@@ -78,12 +78,12 @@ pub fn kill_in_the_middle(directory: &Path) -> Outcome {
     if acknowledged.len() < KILLED_AFTER {
         return Err("the storm ended before it was killed".into());
     }
-    Ok(std::fs::write(noted(directory), acknowledged.join("\n"))?)
+    Ok(std::fs::write(acknowledged_file(directory), acknowledged.join("\n"))?)
 }
 
-/// Finds every session of the storm, if there was one.
+/// Checks that every session acknowledged by `storm` is there. Does nothing when there was no storm.
 pub async fn nothing_is_lost(directory: &Path, sessions: &Sessions) -> Outcome {
-    let Ok(acknowledged) = std::fs::read_to_string(noted(directory)) else { return Ok(()) };
+    let Ok(acknowledged) = std::fs::read_to_string(acknowledged_file(directory)) else { return Ok(()) };
     for cookie in acknowledged.lines() {
         if sessions.look(cookie).await?.is_none() {
             return Err("a session that was acknowledged before the kill is lost".into());
@@ -93,7 +93,7 @@ pub async fn nothing_is_lost(directory: &Path, sessions: &Sessions) -> Outcome {
     Ok(())
 }
 
-fn noted(directory: &Path) -> PathBuf {
+fn acknowledged_file(directory: &Path) -> PathBuf {
     directory.join("acknowledged")
 }
 

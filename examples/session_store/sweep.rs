@@ -13,22 +13,22 @@ use imsgate::internal::{Key, Sessions, Vault};
 use super::bounds::{self, Bounds};
 use super::{Outcome, SHORT, cookies, login, open, process, spread};
 
-/// Moves the clock past the end of the short sessions, and waits until the last of them is gone.
+/// Moves the clock past the end of the short sessions and waits until the last of them is deleted.
 pub async fn sweep(directory: &Path, bounds: &mut Bounds) -> Outcome {
     let clock = Clock::movable();
     let (sessions, vault) = open(directory, &clock, bounds)?;
     let short = std::fs::read_to_string(directory.join("short"))?;
     let short: Vec<Key> = short.lines().filter_map(Key::parse).collect();
     let (first, last) = (*short.first().ok_or("no session")?, *short.last().ok_or("no session")?);
-    let stay = BufReader::new(File::open(cookies(directory))?).lines().take(AT_WORK);
-    let stay: Arc<Vec<String>> = Arc::new(stay.collect::<Result<_, _>>()?);
+    let long = BufReader::new(File::open(cookies(directory))?).lines().take(AT_WORK);
+    let long: Arc<Vec<String>> = Arc::new(long.collect::<Result<_, _>>()?);
     clock.advance(SHORT + Duration::from_hours(1));
 
     let crowd = Arc::new(Crowd::default());
     let tasks = (0..AT_ONCE).map(|number| {
-        let (crowd, sessions, clock, stay) = (crowd.clone(), sessions.clone(), clock.clone(), stay.clone());
+        let (crowd, sessions, clock, long) = (crowd.clone(), sessions.clone(), clock.clone(), long.clone());
         tokio::spawn(
-            async move { crowd.work(&sessions, &clock, stay.iter().skip(number).step_by(AT_ONCE)).await },
+            async move { crowd.work(&sessions, &clock, long.iter().skip(number).step_by(AT_ONCE)).await },
         )
     });
     let tasks: Vec<_> = tasks.collect();
@@ -40,9 +40,9 @@ pub async fn sweep(directory: &Path, bounds: &mut Bounds) -> Outcome {
 
     let (mut looks, mut acknowledged) = (Vec::new(), Vec::new());
     for task in tasks {
-        let (looked, entered) = task.await??;
-        looks.extend(looked);
-        acknowledged.extend(entered);
+        let (look_ups, logins) = task.await??;
+        looks.extend(look_ups);
+        acknowledged.extend(logins);
     }
     println!("swept {} sessions in {took:?}; meanwhile:", short.len());
     println!("look-ups: {}", spread(&mut looks));
@@ -57,7 +57,7 @@ pub async fn sweep(directory: &Path, bounds: &mut Bounds) -> Outcome {
     process::is_small(bounds, bounds::RESIDENT_IN_A_STORM)
 }
 
-/// Returns when the file has it no more.
+/// Waits until the session is deleted from the file.
 async fn until_gone(vault: &Vault, key: Key) -> Outcome {
     while vault.store().load(key).await?.is_some() {
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -65,7 +65,7 @@ async fn until_gone(vault: &Vault, key: Key) -> Outcome {
     Ok(())
 }
 
-/// People who work and sign in, one thing after the other, until it is over.
+/// People who look up sessions and sign in, in turn, until the sweep is over.
 #[derive(Debug, Default)]
 struct Crowd {
     logins: AtomicU64,
@@ -77,10 +77,10 @@ impl Crowd {
         &self,
         sessions: &Sessions,
         clock: &Clock,
-        stay: impl Iterator<Item = &String> + Clone,
+        cookies: impl Iterator<Item = &String> + Clone,
     ) -> Outcome<(Vec<Duration>, Vec<Duration>)> {
         let (mut looks, mut logins) = (Vec::new(), Vec::new());
-        for cookie in stay.cycle() {
+        for cookie in cookies.cycle() {
             let begun = Instant::now();
             if sessions.find(cookie).await?.is_none() {
                 return Err("a session that lives was swept".into());
@@ -99,5 +99,5 @@ impl Crowd {
 }
 
 const AT_ONCE: usize = 16;
-/// Sessions whose people are at work: twice what the cache holds.
+/// Sessions that are looked up: twice the number in the cache.
 const AT_WORK: usize = 20_000;

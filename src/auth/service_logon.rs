@@ -36,8 +36,8 @@ impl From<CampaignError> for ServiceLogonError {
 }
 
 impl Authenticator {
-    /// The Campaign session for a request of this account, which comes from `client`; `None` in mode `bearer`. `ended` is the one that Campaign has just reported as
-    /// ended.
+    /// The Campaign session for a request of this account from `client`; `None` in mode `bearer`. `ended` is the session that
+    /// Campaign has just reported as ended.
     ///
     /// # Errors
     /// When Campaign opens no session.

@@ -1,6 +1,6 @@
 //! Limits the number of connections, in all and from one address. Shared by all workers, without a lock.
 //!
-//! Connections above a limit are served as far as a refusal (503 or 429). Far above it they are closed at once, which costs nothing.
+//! A request on a connection above a limit is refused with 503 or 429. Connections far above a limit are closed at once, which costs little.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -31,7 +31,7 @@ pub struct Permit {
     _token: TaskTrackerToken,
 }
 
-/// What becomes of a connection.
+/// What happens to a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdmissionDecision {
     /// It is served.

@@ -13,12 +13,12 @@ pub struct RequestId {
     /// 32 hexadecimal digits.
     trace: [u8; 32],
     /// The id that a trusted peer sent, if it is not a trace id.
-    given: Option<Given>,
+    peer: Option<PeerId>,
 }
 
 /// The text of a peer's id and its length in bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Given([u8; MAX_GIVEN], usize);
+struct PeerId([u8; MAX_PEER_ID], usize);
 
 impl RequestId {
     /// A new id. It is unique but not secret.
@@ -29,7 +29,7 @@ impl RequestId {
         let number = NEXT.get();
         // A Weyl sequence: with an odd step, no number repeats within 2¹²⁸ steps. Each thread starts at a random number.
         NEXT.set(number.wrapping_add(STEP));
-        Self { trace: hex(number.to_be_bytes()), given: None }
+        Self { trace: hex(number.to_be_bytes()), peer: None }
     }
 
     /// The id that a trusted peer sent, unchanged: 1 to 64 letters, digits, `-`, `_`, `.`, `:`. If it is not a trace id,
@@ -37,18 +37,18 @@ impl RequestId {
     pub fn from_peer(value: &HeaderValue) -> Option<Self> {
         let text = value.as_bytes();
         let is_allowed = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:".contains(b);
-        if text.is_empty() || text.len() > MAX_GIVEN || !text.iter().all(is_allowed) {
+        if text.is_empty() || text.len() > MAX_PEER_ID || !text.iter().all(is_allowed) {
             return None;
         }
         let lower_hex = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
         match <[u8; 32]>::try_from(text) {
             Ok(trace) if trace.iter().all(lower_hex) && trace != [b'0'; 32] => {
-                Some(Self { trace, given: None })
+                Some(Self { trace, peer: None })
             }
             _ => {
-                let mut given = Given([0; MAX_GIVEN], text.len());
-                given.0[..text.len()].copy_from_slice(text);
-                Some(Self { given: Some(given), ..Self::random() })
+                let mut peer = PeerId([0; MAX_PEER_ID], text.len());
+                peer.0[..text.len()].copy_from_slice(text);
+                Some(Self { peer: Some(peer), ..Self::random() })
             }
         }
     }
@@ -69,7 +69,7 @@ impl RequestId {
 
     /// The id in visible ASCII characters.
     pub fn as_bytes(&self) -> &[u8] {
-        self.given.as_ref().map_or(&self.trace, |given| &given.0[..given.1])
+        self.peer.as_ref().map_or(&self.trace, |peer| &peer.0[..peer.1])
     }
 
     /// The value of `traceparent`. The gateway is the parent span; its id is the second half of the trace id.
@@ -100,7 +100,7 @@ fn seed() -> u128 {
 }
 
 /// The longest id of a peer, in bytes.
-const MAX_GIVEN: usize = 64;
+const MAX_PEER_ID: usize = 64;
 /// The fractional part of the golden ratio, made odd, so that consecutive ids look different.
 const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
 
@@ -142,17 +142,17 @@ mod tests {
 
     #[test]
     fn a_valid_id_of_a_peer_is_used_unchanged() {
-        let given = |text: &str| RequestId::from_peer(&HeaderValue::from_str(text).unwrap());
+        let peer = |text: &str| RequestId::from_peer(&HeaderValue::from_str(text).unwrap());
         for id in
             ["0af7651916cd43dd8448eb211c80319c", "0AF76519-16cd-43dd-8448-eb211c80319c", "my-id-1", "a:b.c_d"]
         {
-            let taken = given(id).unwrap();
+            let taken = peer(id).unwrap();
             assert_eq!((taken.as_str(), taken.header().to_str().unwrap()), (id, id));
             assert_eq!(taken.traceparent().as_bytes().len(), 55);
         }
-        let long = "a".repeat(MAX_GIVEN + 1);
+        let long = "a".repeat(MAX_PEER_ID + 1);
         for wrong in ["", "<script>", "a b", "a\"b", &long] {
-            assert!(given(wrong).is_none(), "{wrong}");
+            assert!(peer(wrong).is_none(), "{wrong}");
         }
     }
 }

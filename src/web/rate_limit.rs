@@ -39,7 +39,7 @@ impl RateLimiter {
         }
     }
 
-    /// True when the address may ask once more at this moment; then that is taken from its bucket.
+    /// True when the address may send another request at this moment; takes it from the bucket.
     pub fn allows(&self, address: IpAddr, now: Instant) -> bool {
         let now = u64::try_from(now.duration_since(self.began).as_nanos()).unwrap_or(u64::MAX / 2);
         let group = AddressGroup::of(address);
@@ -60,8 +60,8 @@ impl RateLimiter {
     }
 }
 
-/// The buckets of sign-ins: one for the way to IMS, one for the way back, so that requests for the first take nothing from
-/// those who return.
+/// The buckets of sign-ins: one for logins, one for callbacks, so that many logins from an address take nothing from
+/// people who return from IMS.
 #[derive(Debug)]
 pub struct SignInLimiter {
     begin: RateLimiter,
@@ -74,7 +74,7 @@ impl SignInLimiter {
         Self { begin: RateLimiter::new(rate), finish: RateLimiter::new(rate) }
     }
 
-    /// True when the address may ask for this path at this moment. Paths that belong to no sign-in are free.
+    /// True when the address may request this path at this moment. Only the paths of a sign-in have a limit.
     pub fn allows(&self, path: &str, address: IpAddr, now: Instant) -> bool {
         match path {
             LOGIN => self.begin.allows(address, now),
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(let_in(&limiter, "192.0.2.1", 50), 0);
         assert_eq!(let_in(&limiter, "192.0.2.1", 100), 1);
         assert_eq!(let_in(&limiter, "192.0.2.1", 600), 5);
-        assert_eq!(let_in(&limiter, "192.0.2.1", 3_600_000), 20, "no more than the burst is saved up");
+        assert_eq!(let_in(&limiter, "192.0.2.1", 3_600_000), 20, "at most a burst is saved");
     }
 
     #[test]
@@ -117,7 +117,7 @@ mod tests {
         let limiter = RateLimiter::new(Rate { per_second: 1, burst: 5 });
         assert_eq!(let_in(&limiter, "192.0.2.1", 0), 5);
         assert_eq!(let_in(&limiter, "192.0.2.2", 0), 5);
-        assert_eq!(let_in(&limiter, "::ffff:192.0.2.2", 0), 0, "the same in other clothes");
+        assert_eq!(let_in(&limiter, "::ffff:192.0.2.2", 0), 0, "the same address, mapped into IPv6");
         assert_eq!(let_in(&limiter, "2001:db8:0:1::1", 0), 5);
         assert_eq!(let_in(&limiter, "2001:db8:0:1:ffff::2", 0), 0);
         assert_eq!(let_in(&limiter, "2001:db8:0:2::1", 0), 5);

@@ -17,16 +17,16 @@ async fn a_logout_token_ends_the_sessions_it_names_and_no_other() {
     let user = me["user"].as_str().unwrap().to_owned();
     let sessions = world.ims.sessions_of("alice");
     assert_eq!(sessions.len(), 2);
-    let by_session = told(&world, |_, claims| claims["sid"] = sessions[0].as_str().into()).await;
+    let by_session = send_changed(&world, |_, claims| claims["sid"] = sessions[0].as_str().into()).await;
     assert_eq!((by_session.status, by_session.header("cache-control")), (StatusCode::OK, "no-store"));
     assert_ne!(is_alive(&first).await, is_alive(&second).await, "one of them");
     assert_eq!(logs::audit(&by_session.request_id())[0].field("ended"), "1");
 
-    let nobody = told(&world, |_, claims| claims["sub"] = "nobody@B.e".into()).await;
+    let nobody = send_changed(&world, |_, claims| claims["sub"] = "nobody@B.e".into()).await;
     assert_eq!(nobody.status, StatusCode::OK, "over is over (§2.8)");
     assert!(is_alive(&first).await || is_alive(&second).await);
 
-    assert_eq!(told(&world, |_, claims| claims["sub"] = user.into()).await.status, StatusCode::OK);
+    assert_eq!(send_changed(&world, |_, claims| claims["sub"] = user.into()).await.status, StatusCode::OK);
     assert!(!is_alive(&first).await && !is_alive(&second).await);
     assert!(is_alive(&erin).await);
     world.eventually(|| world.campaign.logoffs().len() == 2 && world.ims.revoked().len() == 2).await;
@@ -42,12 +42,12 @@ async fn a_session_whose_id_token_named_none_ends_with_its_user() {
     let user = alice.get_json("/ims/me").await.json()["user"].clone();
     let session = world.ims.sessions_of("alice").remove(0);
     assert_eq!(
-        told(&world, |_, claims| claims["sid"] = session.as_str().into()).await.status,
+        send_changed(&world, |_, claims| claims["sid"] = session.as_str().into()).await.status,
         StatusCode::OK
     );
     assert!(is_alive(&alice).await, "a session of IMS that is not known here");
     assert_eq!(
-        told(&world, |_, claims| {
+        send_changed(&world, |_, claims| {
             claims["sid"] = session.as_str().into();
             claims["sub"] = user;
         })
@@ -89,7 +89,7 @@ async fn tokens_that_are_not_logout_tokens_of_ims_end_nothing() {
         ("claims", "nonce", json!("n")),
         ("claims", "sub", json!(null)),
     ] {
-        let answer = told(&world, |header, claims| {
+        let answer = send_changed(&world, |header, claims| {
             claims["sub"] = user.clone();
             let changed = if place == "header" { header } else { claims };
             changed[name] = value;
@@ -220,13 +220,13 @@ async fn made_up_key_ids_cause_one_key_fetch_a_window_and_a_rotated_key_is_found
         assert_refused(&post(&world, &[("logout_token", &token)]).await, "an unknown key");
     }
     assert_eq!(world.ims.keys_fetches(), before + 1);
-    assert_eq!(told(&world, |_, claims| claims["sub"] = user).await.status, StatusCode::OK);
+    assert_eq!(send_changed(&world, |_, claims| claims["sub"] = user).await.status, StatusCode::OK);
     assert!(!is_alive(&alice).await);
     world.stop().await;
 }
 
-/// Sends a valid token with this change.
-async fn told(world: &World, change: impl FnOnce(&mut Value, &mut Value)) -> Answer {
+/// Sends a logout token that is valid but for this change.
+async fn send_changed(world: &World, change: impl FnOnce(&mut Value, &mut Value)) -> Answer {
     let token = world.ims.logout_token(&Signing::Honest, change).unwrap();
     post(world, &[("logout_token", &token)]).await
 }

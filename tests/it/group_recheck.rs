@@ -15,8 +15,8 @@ use crate::support::{Browser, World, eventually, logs};
 
 const INTERVAL: Duration = Duration::from_mins(10);
 
-/// Leaves alice only these groups.
-fn leave(groups: &[&str]) -> impl Fn(&mut Value) + Send + Sync + 'static {
+/// Answers of IMS in which alice has only these groups.
+fn only_groups(groups: &[&str]) -> impl Fn(&mut Value) + Send + Sync + 'static {
     let names = groups.iter().map(|group| json!({"groupName": format!("Campaign - acme - {group}")}));
     let groups: Value = names.collect();
     move |organizations| organizations[0]["groups"] = groups.clone()
@@ -50,7 +50,7 @@ async fn other_groups_change_headers_and_assertion_without_a_new_login() {
     let alice = world.signed_in("alice").await;
     assert_eq!(groups(&world, &alice).await, "delivery,workflow");
     let before = claims(&alice, last_page(&world).header("x-ims-assertion").unwrap()).await;
-    world.ims.faults().tamper_organizations(Times::Always, leave(&["report"]));
+    world.ims.faults().tamper_organizations(Times::Always, only_groups(&["report"]));
     assert_eq!(groups(&world, &alice).await, "delivery,workflow", "not before it is time");
     world.clock.advance(INTERVAL);
     until_groups(&world, &alice, "report").await;
@@ -71,7 +71,7 @@ async fn other_groups_count_at_campaign_too_before_the_next_request() {
     let alice = world.signed_in("alice").await;
     let old = world.campaign.sessions().remove(0);
     assert_eq!(old.groups, ["delivery", "workflow"]);
-    world.ims.faults().tamper_organizations(Times::Always, leave(&["report"]));
+    world.ims.faults().tamper_organizations(Times::Always, only_groups(&["report"]));
     groups(&world, &alice).await;
     world.clock.advance(INTERVAL);
     // The old session ends at Campaign as soon as the gateway knows.
@@ -95,7 +95,7 @@ async fn other_groups_count_at_campaign_too_before_the_next_request() {
 async fn rights_of_lost_groups_are_not_used_while_campaign_opens_no_session() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await;
-    world.ims.faults().tamper_organizations(Times::Always, leave(&["report"]));
+    world.ims.faults().tamper_organizations(Times::Always, only_groups(&["report"]));
     groups(&world, &alice).await;
     world.campaign.faults().refuse_bearer_logon(Times::Always, LogonRefusal::InvalidLogin);
     world.clock.advance(INTERVAL);
@@ -184,7 +184,7 @@ async fn after_an_outage_in_the_grace_time_the_groups_are_those_of_ims_again() {
     for fault in [Fault::Status(500), Fault::Html, Fault::HalfBody, Fault::RetryAfter(7)] {
         world.ims.faults().answer(Endpoint::Organizations, Times::Once, fault);
     }
-    world.ims.faults().tamper_organizations(Times::Always, leave(&["admin"]));
+    world.ims.faults().tamper_organizations(Times::Always, only_groups(&["admin"]));
     world.clock.advance(INTERVAL);
     for number in 2..=5 {
         world.eventually(|| asked() == number).await;
@@ -200,7 +200,7 @@ async fn after_an_outage_in_the_grace_time_the_groups_are_those_of_ims_again() {
 async fn an_access_token_that_ims_refuses_is_refreshed_first() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await;
-    world.ims.faults().tamper_organizations(Times::Always, leave(&["admin"]));
+    world.ims.faults().tamper_organizations(Times::Always, only_groups(&["admin"]));
     world.ims.invalidate_access_tokens();
     world.clock.advance(INTERVAL);
     until_groups(&world, &alice, "admin").await;

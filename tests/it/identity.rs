@@ -68,7 +68,7 @@ async fn auth(world: &World, session: Option<&str>, secrets: &[&str]) -> Answer 
     ask.send_to(world).await
 }
 
-fn told(answer: &Answer) -> Vec<(&str, &str)> {
+fn identity_fields(answer: &Answer) -> Vec<(&str, &str)> {
     FIELDS.iter().filter_map(|name| Some((*name, answer.field(name)?))).collect()
 }
 
@@ -79,7 +79,7 @@ async fn a_trusted_proxy_gets_every_identity_header() {
     let session = browser.session().unwrap();
     let answer = auth(&world, Some(&session), &[]).await;
     assert_eq!(answer.status(), 200);
-    let fields = told(&answer);
+    let fields = identity_fields(&answer);
     assert_eq!(fields.len(), FIELDS.len(), "{fields:?}");
     assert_eq!(fields[1..2], [("x-ims-email", "alice@example.com")]);
     assert_eq!(fields[3..4], [("x-campaign-groups", "delivery,workflow")]);
@@ -89,12 +89,12 @@ async fn a_trusted_proxy_gets_every_identity_header() {
     for nobody in [None, Some("bm9ib2R5")] {
         let answer = auth(&world, nobody, &[]).await;
         assert_eq!(answer.status(), 401);
-        assert_eq!(told(&answer), FIELDS.map(|name| (name, "")));
+        assert_eq!(identity_fields(&answer), FIELDS.map(|name| (name, "")));
     }
     world.ims.faults().tamper_userinfo(Times::Always, |info| info["email_verified"] = json!(false));
     let unverified = world.signed_in("erin").await.session().unwrap();
     let answer = auth(&world, Some(&unverified), &[]).await;
-    assert_eq!(told(&answer)[1], ("x-ims-email", ""));
+    assert_eq!(identity_fields(&answer)[1], ("x-ims-email", ""));
     world.stop().await;
 }
 
@@ -104,9 +104,13 @@ async fn a_script_of_the_same_origin_gets_only_the_status() {
     let alice = world.signed_in("alice").await.session().unwrap();
     for secrets in [&[][..], &[""], &["x"]] {
         let answer = auth(&world, Some(&alice), secrets).await;
-        assert_eq!((answer.status(), told(&answer), answer.body.len()), (200, vec![], 0), "{secrets:?}");
+        assert_eq!(
+            (answer.status(), identity_fields(&answer), answer.body.len()),
+            (200, vec![], 0),
+            "{secrets:?}"
+        );
         let answer = auth(&world, None, secrets).await;
-        assert_eq!((answer.status(), told(&answer)), (401, vec![]), "{secrets:?}");
+        assert_eq!((answer.status(), identity_fields(&answer)), (401, vec![]), "{secrets:?}");
     }
     world.stop().await;
 }
@@ -120,12 +124,12 @@ async fn a_proxy_that_sends_the_secret_gets_the_identity() {
         .await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let answer = auth(&world, Some(&alice), &[SECRET]).await;
-    assert_eq!((answer.status(), told(&answer).len()), (200, FIELDS.len()));
+    assert_eq!((answer.status(), identity_fields(&answer).len()), (200, FIELDS.len()));
     let prefix = &SECRET[..SECRET.len() - 1];
     let longer = format!("{SECRET}x");
     for wrong in [&[][..], &[""], &[prefix], &[&longer], &[SECRET, SECRET], &["x", SECRET]] {
         let answer = auth(&world, Some(&alice), wrong).await;
-        assert_eq!((answer.status(), told(&answer)), (200, vec![]), "{wrong:?}");
+        assert_eq!((answer.status(), identity_fields(&answer)), (200, vec![]), "{wrong:?}");
     }
     let echo = RawRequest::get(ECHO)
         .session(&alice)

@@ -76,7 +76,7 @@ async fn without_redis_sessions_in_use_go_on_and_nobody_is_signed_out() {
         assert_eq!((login.status, login.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
         assert_eq!(login.set_cookies(), Vec::<String>::new());
         for person in &people {
-            kept_on(person).await;
+            works_or_waits(person).await;
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
@@ -86,7 +86,7 @@ async fn without_redis_sessions_in_use_go_on_and_nobody_is_signed_out() {
     redis.restart();
     for person in &people {
         let begun = Instant::now();
-        while kept_on(person).await != StatusCode::OK {
+        while works_or_waits(person).await != StatusCode::OK {
             assert!(begun.elapsed() < Duration::from_secs(30), "nothing was to be restarted");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -97,7 +97,7 @@ async fn without_redis_sessions_in_use_go_on_and_nobody_is_signed_out() {
     let fresh = site.load("GET", "/demo/echo", &people[1].session().unwrap(), 8);
     site.answers(0, 50).await;
     site.answers(1, 50).await;
-    assert_eq!(spotless(fresh.stop().await), (0, 0));
+    assert_eq!(failures(fresh.stop().await), (0, 0));
     let answer = stranger.get(&open.callback()).await;
     assert_eq!(answer.location(), "/view/home", "{}", answer.text());
     site.signed_in().await;
@@ -158,10 +158,10 @@ async fn sessions_of_a_killed_instance_continue_at_the_other() {
     );
     assert!(passed[before..].iter().any(|passed| passed.path == "/ims/callback" && passed.status == 303));
     for session in sessions {
-        assert_eq!(kept_on(&site.browser_at(1, session)).await, StatusCode::OK);
+        assert_eq!(works_or_waits(&site.browser_at(1, session)).await, StatusCode::OK);
     }
     // nginx sends a GET to the other instance, but never a POST that was in flight. Each connection had at most one.
-    assert_eq!(spotless(reads), (0, 0));
+    assert_eq!(failures(reads), (0, 0));
     assert!(writes.refused + writes.broken <= WRITERS as u64, "{writes:?}");
     assert!(runs.iter().all(|run| run.sessions.len() == 1));
     // An instance that gets SIGTERM as soon as it listens also stops cleanly.
@@ -170,10 +170,10 @@ async fn sessions_of_a_killed_instance_continue_at_the_other() {
     site.stop().await;
 }
 
-/// The status for a person with a session: 200, or 503 without a change of the cookie.
-async fn kept_on(person: &Browser) -> StatusCode {
+/// Asks for a page as a person with a session: 200, or 503 while the store is away. The cookie stays.
+async fn works_or_waits(person: &Browser) -> StatusCode {
     let answer = person.get_json("/view/home").await;
-    assert_eq!(answer.session_cookie(), None, "it is never taken away");
+    assert_eq!(answer.session_cookie(), None, "the cookie is never deleted");
     match answer.status {
         StatusCode::SERVICE_UNAVAILABLE => assert_eq!(answer.header("retry-after"), "5"),
         status => assert_eq!(status, StatusCode::OK, "{}", answer.text()),
@@ -182,7 +182,7 @@ async fn kept_on(person: &Browser) -> StatusCode {
 }
 
 /// The number of failed responses and of failed connections.
-fn spotless(tally: Tally) -> (u64, u64) {
+fn failures(tally: Tally) -> (u64, u64) {
     (tally.refused, tally.broken)
 }
 

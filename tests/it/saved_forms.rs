@@ -106,13 +106,13 @@ async fn a_form_is_still_there_after_an_interactive_sign_in_and_can_be_discarded
     let to_callback = browser.at_ims(&to_ims, "alice").await;
     let arrived = browser.follow(&to_callback).await;
     let page = browser.follow(&arrived).await;
-    let (discard, mark) = buttons(&page).remove(1);
+    let (discard, id) = buttons(&page).remove(1);
     assert_eq!(discard, "/ims/resume/discard");
     let foreign =
         Request::post(&discard).header("origin", "https://evil.example").header("accept", "text/html");
-    let foreign = foreign.body(format!("imsgate-kept={mark}").into()).unwrap();
+    let foreign = foreign.body(format!("imsgate-kept={id}").into()).unwrap();
     assert_eq!(browser.request(foreign).await.status, StatusCode::FORBIDDEN);
-    let back = browser.post_form(&discard, &[("imsgate-kept", &mark)]).await;
+    let back = browser.post_form(&discard, &[("imsgate-kept", &id)]).await;
     assert_eq!(browser.follow(&back).await.location(), "/view/home?draft=7", "back to the page of the form");
     assert_eq!(send(&world, &browser, &page).await.status, StatusCode::GONE);
     assert_eq!(received(&world).len(), 0);

@@ -86,14 +86,14 @@ async fn a_form_of_one_person_is_never_sent_as_another() {
 }
 
 #[tokio::test]
-async fn a_form_mark_works_only_in_the_session_of_its_page() {
+async fn a_form_id_works_only_in_the_session_of_its_page() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
     world.clock.advance(AFTER_IDLE_TIMEOUT);
     let kept = browser.request(form(&world, "/demo/echo", URLENCODED, "a=b")).await;
     let page = confirmation(&browser, kept).await;
-    let (_, mark) = buttons(&page).remove(0);
-    let body = format!("imsgate-kept={mark}\r\n");
+    let (_, id) = buttons(&page).remove(0);
+    let body = format!("imsgate-kept={id}\r\n");
 
     // Another person, and the same person in another browser.
     for who in ["dave", "alice"] {
@@ -101,24 +101,24 @@ async fn a_form_mark_works_only_in_the_session_of_its_page() {
         let answer = other.request(form(&world, "/demo/echo", "text/plain", body.clone())).await;
         assert_eq!(answer.location(), "/ims/resume", "{who}");
     }
-    // A page of another site that knows the mark.
+    // A page of another site that knows the id.
     let mut foreign = form(&world, "/demo/echo", "text/plain", body.clone());
     foreign.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
     assert_eq!(browser.request(foreign).await.status, StatusCode::FORBIDDEN);
-    // An invented mark.
-    let junk = format!("imsgate-kept={}\r\n", "A".repeat(mark.len()));
+    // An invented id.
+    let junk = format!("imsgate-kept={}\r\n", "A".repeat(id.len()));
     assert_eq!(
         browser.request(form(&world, "/demo/echo", "text/plain", junk)).await.location(),
         "/ims/resume"
     );
     assert_eq!(received(&world).len(), 0);
 
-    // The mark may be posted to any address: the form goes to its original one.
+    // The id may be posted to any address: the form goes to its original one.
     let sent = browser.request(form(&world, "/view/home?other=1", "text/plain", body)).await;
     assert_eq!(sent.status, StatusCode::OK);
     assert_eq!(received(&world)[0].path_and_query, "/demo/echo");
     // An ordinary text of the same length goes to Campaign.
-    let same_length = vec![b'x'; "imsgate-kept=\r\n".len() + mark.len()];
+    let same_length = vec![b'x'; "imsgate-kept=\r\n".len() + id.len()];
     let echo = browser.request(form(&world, "/demo/echo", "text/plain", same_length.clone())).await.json();
     assert_eq!(echo["body_sha256"], sha256(&same_length));
     world.stop().await;

@@ -53,7 +53,7 @@ impl Service {
     }
 
     /// The next notification to systemd.
-    fn told(&self) -> String {
+    fn notification(&self) -> String {
         let mut bytes = [0; 256];
         let length = self.notify.recv(&mut bytes).unwrap_or_else(|e| panic!("{e}\n{}", self.log()));
         String::from_utf8_lossy(&bytes[..length]).into_owned()
@@ -74,7 +74,7 @@ impl Service {
     fn stop(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        assert!(self.told().contains("STOPPING=1"));
+        assert!(self.notification().contains("STOPPING=1"));
         assert!(self.child.wait().unwrap().success());
     }
 }
@@ -97,7 +97,7 @@ fn tcp() -> (OwnedFd, SocketAddr) {
 async fn a_socket_of_systemd_is_served_and_readiness_is_notified() {
     let (socket, address) = tcp();
     let service = Service::start("systemd:web", Some("web"), vec![socket]);
-    assert!(service.told().contains("READY=1"));
+    assert!(service.notification().contains("READY=1"));
     for _ in 0..4 {
         service.serves(TcpStream::connect(address).await.unwrap()).await;
     }
@@ -111,7 +111,7 @@ async fn without_a_name_every_socket_of_systemd_is_served() {
     let (socket, address) = tcp();
     let unix = UnixListener::bind(&path).unwrap();
     let service = Service::start("systemd", None, vec![socket, unix.into()]);
-    assert!(service.told().contains("READY=1"));
+    assert!(service.notification().contains("READY=1"));
     for _ in 0..4 {
         service.serves(TcpStream::connect(address).await.unwrap()).await;
         service.serves(UnixStream::connect(&path).await.unwrap()).await;
@@ -124,7 +124,7 @@ async fn without_a_name_every_socket_of_systemd_is_served() {
 async fn of_two_sockets_only_the_named_one_is_served() {
     let ((first, other), (second, address)) = (tcp(), tcp());
     let service = Service::start("systemd:web", Some("other:web"), vec![first, second]);
-    assert!(service.told().contains("READY=1"));
+    assert!(service.notification().contains("READY=1"));
     service.serves(TcpStream::connect(address).await.unwrap()).await;
     assert!(TcpStream::connect(other).await.is_err(), "nobody would ever answer there");
     service.stop();

@@ -11,21 +11,21 @@ use crate::support::{World, logs};
 
 type Mark = fn(&Faults, Value);
 
-/// Adds the mark to the userinfo response.
-fn in_userinfo(faults: &Faults, mark: Value) {
-    faults.tamper_userinfo(Times::Always, move |info| info["email_verified"] = mark.clone());
+/// Sets `email_verified` in the userinfo response.
+fn in_userinfo(faults: &Faults, verified: Value) {
+    faults.tamper_userinfo(Times::Always, move |info| info["email_verified"] = verified.clone());
 }
 
-/// Adds the mark to the profile, in the profile's spelling.
-fn in_profile(faults: &Faults, mark: Value) {
-    faults.tamper_profile(Times::Always, move |profile| profile["emailVerified"] = mark.clone());
+/// Sets `emailVerified`, the spelling of the profile, in the profile.
+fn in_profile(faults: &Faults, verified: Value) {
+    faults.tamper_profile(Times::Always, move |profile| profile["emailVerified"] = verified.clone());
 }
 
-/// Adds an address with the mark to the `id_token`.
-fn in_id_token(faults: &Faults, mark: Value) {
+/// Adds an address and `email_verified` to the `id_token`.
+fn in_id_token(faults: &Faults, verified: Value) {
     faults.tamper_id_token(Times::Always, move |_, claims| {
         claims["email"] = "alice@example.com".into();
-        claims["email_verified"] = mark.clone();
+        claims["email_verified"] = verified.clone();
     });
 }
 
@@ -34,10 +34,10 @@ const PLACES: [(&str, Mark); 3] =
 
 #[tokio::test]
 async fn an_unverified_address_is_not_used_as_identity() {
-    for (place, mark) in PLACES {
+    for (place, tamper) in PLACES {
         for value in [json!(false), json!("false")] {
             let world = with_admin().start().await;
-            mark(&world.ims.faults(), value.clone());
+            tamper(&world.ims.faults(), value.clone());
             let browser = world.browser();
             let answer = browser.sign_in("alice", "/view/home").await;
             assert_eq!(answer.location(), "/view/home", "{place} {value}: {}", answer.text());
@@ -69,11 +69,11 @@ async fn an_unverified_address_is_not_used_as_identity() {
 }
 
 #[tokio::test]
-async fn a_missing_mark_counts_as_verified() {
-    for (place, mark) in PLACES {
+async fn an_address_without_email_verified_counts_as_verified() {
+    for (place, tamper) in PLACES {
         for value in [Value::Null, json!(true), json!("true")] {
             let world = World::start().await;
-            mark(&world.ims.faults(), value.clone());
+            tamper(&world.ims.faults(), value.clone());
             let browser = world.signed_in("alice").await;
             browser.get("/view/home").await;
             assert_eq!(

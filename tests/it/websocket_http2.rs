@@ -24,7 +24,7 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 type Sender = SendRequest<Empty<Bytes>>;
 
 #[tokio::test]
-async fn a_websocket_over_http2_says_back_what_it_hears_beside_other_requests() {
+async fn a_websocket_over_http2_echoes_beside_other_requests() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     let mut sender = connect(&world).await;
@@ -115,7 +115,7 @@ async fn connect_opens_nothing_but_a_websocket() {
 
 /// RFC 8441 §5: any success would tell the client that the WebSocket is open.
 #[tokio::test]
-async fn what_is_no_switch_opens_no_websocket() {
+async fn only_a_valid_101_opens_a_websocket() {
     let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
     let cases = [
         ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno".to_owned(), 502),

@@ -182,7 +182,7 @@ async fn pages_need_a_session_and_forms_its_security_token() {
 }
 
 #[tokio::test]
-async fn identity_headers_are_a_way_in_only_if_set_up_so() {
+async fn identity_headers_identify_a_person_only_if_configured() {
     let world = World::start(CampaignOptions { identity_headers: true, ..CampaignOptions::default() }).await;
     let home = world.get("/view/home", &[("x-ims-email", "erin@example.com")]).await;
     assert!(text(&home).contains("Welcome erin@example.com"));
@@ -210,7 +210,7 @@ async fn the_public_sees_its_pages_and_assets() {
 }
 
 #[tokio::test]
-async fn echo_and_upload_tell_what_arrived() {
+async fn echo_and_upload_describe_the_request() {
     let world = World::start(CampaignOptions::default()).await;
     let session = world.session().await;
     let headers = [("x-session-token", session.session_token.as_str()), ("x-twice", "1"), ("x-twice", "2")];
@@ -233,7 +233,7 @@ async fn echo_and_upload_tell_what_arrived() {
 }
 
 #[tokio::test]
-async fn events_come_one_after_the_other() {
+async fn events_are_numbered() {
     let world = World::start(CampaignOptions::default()).await;
     let session = world.session().await;
     let stream = tokio::net::TcpStream::connect(world.sim.url().trim_start_matches("http://")).await.unwrap();
@@ -250,7 +250,7 @@ async fn events_come_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_websocket_says_back_what_it_hears_until_the_simulator_stops() {
+async fn a_websocket_echoes_until_the_simulator_stops() {
     use futures_util::{SinkExt as _, StreamExt as _};
     use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
 

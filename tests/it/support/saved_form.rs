@@ -36,7 +36,7 @@ pub async fn confirmation(browser: &Browser, saved: Answer) -> Answer {
     browser.follow(&arrived).await
 }
 
-/// The target and the mark of each button on the confirmation page: first "Send now", then "Do not send".
+/// The target and the id of each button on the confirmation page: first "Send now", then "Do not send".
 pub fn buttons(page: &Answer) -> Vec<(String, String)> {
     assert_eq!(page.status, StatusCode::OK, "{}", page.text());
     let html = page.text();
@@ -49,8 +49,8 @@ pub fn buttons(page: &Answer) -> Vec<(String, String)> {
 
 /// Presses "Send now".
 pub async fn send(world: &World, browser: &Browser, page: &Answer) -> Answer {
-    let (target, mark) = buttons(page).remove(0);
-    browser.request(form(world, &target, "text/plain", format!("imsgate-kept={mark}\r\n"))).await
+    let (target, id) = buttons(page).remove(0);
+    browser.request(form(world, &target, "text/plain", format!("imsgate-kept={id}\r\n"))).await
 }
 
 /// The form posts that Campaign received.

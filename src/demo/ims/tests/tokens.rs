@@ -103,7 +103,7 @@ async fn refresh_tokens_rotate_and_revoked_tokens_are_refused() {
 }
 
 #[tokio::test]
-async fn a_token_without_the_scope_is_forbidden_and_an_expired_one_is_said_to_be() {
+async fn a_token_without_the_scope_gets_403_and_an_expired_one_401() {
     let world = World::start().await;
     let technical =
         json(&world.token(&[("grant_type", "client_credentials"), ("scope", "campaign_sdk")]).await);
