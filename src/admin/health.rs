@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use super::Admin;
 use crate::proxy::HealthState;
 
-/// 200 while the gateway serves requests, 503 once it is stopping. The body tells whether people can sign in, and the state of IMS
-/// and of each Campaign server.
+/// 200 while the gateway serves requests, 503 once it is stopping. The body says whether people can sign in, and gives the state of
+/// IMS and of each Campaign server.
 pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Json<Value>) {
     let ims = admin.auth.ims.is_ready();
     let upstreams: Vec<Value> = admin
         .upstreams
         .states()
-        .map(|(name, state)| json!({"upstream": &**name, "standing": word(state)}))
+        .map(|(name, state)| json!({"upstream": &**name, "state": text(state)}))
         .collect();
     let is_ready = admin.stopping.is_ready();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -33,11 +33,11 @@ pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Jso
     (status, Json(health))
 }
 
-fn word(state: HealthState) -> &'static str {
+fn text(state: HealthState) -> &'static str {
     match state {
-        HealthState::Healthy => "good",
-        HealthState::ProbeDue => "due to be tried again",
-        HealthState::Ejected(_) => "passed over: requests failed",
-        HealthState::Down => "away: its health page is not good",
+        HealthState::Healthy => "healthy",
+        HealthState::ProbeDue => "ejected until one request succeeds",
+        HealthState::Ejected(_) => "ejected: requests failed",
+        HealthState::Down => "down: its health page is not good",
     }
 }

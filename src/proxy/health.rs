@@ -1,7 +1,8 @@
 //! The health of one server, shared by all workers: a few numbers without a lock.
 //!
-//! Two sources count: the check by `/r/test` ([`Health::checked`]), and requests ([`Health::failed`], [`Health::answered`]). Failed requests
-//! eject a server for a time that grows with every failed try. Then one request tries it again, and the others wait for the result.
+//! Two sources count: the check by `/r/test` ([`Health::checked`]), and requests ([`Health::failed`], [`Health::answered`]). Failed
+//! requests eject a server for a time that grows with every failed try. Then one request tries it again, and the others wait for the
+//! result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -30,13 +31,13 @@ pub struct Health {
 /// Whether requests may be sent to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HealthState {
-    /// They may.
+    /// It gets requests.
     Healthy,
-    /// One may, to learn whether the server is back: see `Health::claim_probe`.
+    /// Its ejection is over: one request may find out whether it works again ([`Health::claim_probe`]).
     ProbeDue,
-    /// Only after so many milliseconds, if there is a choice.
+    /// Requests failed: for this many milliseconds it gets requests only when no other server can take them.
     Ejected(u64),
-    /// Only if there is no choice: the check fails.
+    /// The health check fails: it gets requests only when no other server can take them.
     Down,
 }
 

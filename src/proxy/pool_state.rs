@@ -12,7 +12,7 @@ use super::connection::Connection;
 use super::health::Health;
 use super::pools::InUse;
 use super::upstreams::{PoolSettings, Upstream};
-use crate::telemetry::{Counters, Trouble};
+use crate::telemetry::{Counters, UpstreamFailure};
 
 /// The state of one worker's pool.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl PoolState {
 
     /// Counts a response that broke off.
     pub fn count_broken(&self, why: BodyError) -> BodyError {
-        self.counters.upstream(Trouble::Cut);
+        self.counters.upstream_failure(UpstreamFailure::Cut);
         why
     }
 

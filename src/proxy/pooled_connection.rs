@@ -144,7 +144,7 @@ impl PooledConnection {
                         _ => None,
                     };
                     if let Some(limit) = limit {
-                        self.pool.counters.hit(limit, None);
+                        self.pool.counters.limit_reached(limit, None);
                     }
                 }
                 sent

@@ -1,6 +1,7 @@
 //! Limits the number of connections, in all and from one address. Shared by all workers, without a lock.
 //!
-//! A request on a connection above a limit is refused with 503 or 429. Connections far above a limit are closed at once, which costs little.
+//! A request on a connection above a limit is refused with 503 or 429. Connections far above a limit are closed at once, which costs
+//! little.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -69,7 +70,7 @@ impl Admission {
         token: TaskTrackerToken,
     ) -> (Permit, AdmissionDecision) {
         let open = admission.open.fetch_add(1, Ordering::Relaxed) + 1;
-        counters.opened();
+        counters.connection_opened();
         let permit =
             Permit { admission: admission.clone(), counters: counters.clone(), cells: None, _token: token };
         (permit, verdict(open, admission.limit, Limit::Connections))
@@ -99,7 +100,7 @@ impl Drop for Permit {
                 per_ip.open[cell].fetch_sub(1, Ordering::Relaxed);
             }
         }
-        self.counters.closed();
+        self.counters.connection_closed();
     }
 }
 

@@ -42,7 +42,7 @@ pub async fn serve<H: Handler>(
         }
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    state.counters.speaks(is_http2);
+    state.counters.connection_protocol(is_http2);
     let outcome = if is_http2 {
         Box::pin(http2(stream, peer, state)).await
     } else {
@@ -64,7 +64,7 @@ async fn open<H>(
     if state.proxy_protocol {
         let named = if peer.trusted { proxy_header::read(&mut socket).await.ok() } else { None };
         let Some(named) = named else {
-            state.counters.hit(Limit::ProxyProtocol, Some(peer.ip));
+            state.counters.limit_reached(Limit::ProxyProtocol, Some(peer.ip));
             return Ok(None);
         };
         if let Some(client) = named {
@@ -76,11 +76,11 @@ async fn open<H>(
         match socket.permit.of(peer.ip) {
             AdmissionDecision::Served => {}
             AdmissionDecision::Refused(limit) => {
-                state.counters.hit(limit, Some(peer.ip));
+                state.counters.limit_reached(limit, Some(peer.ip));
                 peer.over = Some(limit);
             }
             AdmissionDecision::Closed(limit) => {
-                state.counters.hit(limit, Some(peer.ip));
+                state.counters.limit_reached(limit, Some(peer.ip));
                 return Ok(None);
             }
         }

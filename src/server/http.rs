@@ -100,10 +100,10 @@ async fn finish<H: Handler>(
         && is_refused(error)
     {
         let status = if error.is_parse_too_large() {
-            state.counters.hit(Limit::Head, Some(peer.ip));
+            state.counters.limit_reached(Limit::Head, Some(peer.ip));
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
         } else {
-            state.counters.unreadable(false);
+            state.counters.invalid_request(false);
             StatusCode::BAD_REQUEST
         };
         state.handler.parse_error(peer, status);
@@ -178,9 +178,9 @@ fn count_ended(error: &hyper::Error, peer: IpAddr, counters: &Counters) {
     let error = error.source().and_then(<dyn Error>::downcast_ref::<h2::Error>);
     let Some(error) = error.filter(|error| error.is_go_away() && error.is_library()) else { return };
     match error.reason() {
-        Some(Reason::ENHANCE_YOUR_CALM) => counters.hit(Limit::Flood, Some(peer)),
+        Some(Reason::ENHANCE_YOUR_CALM) => counters.limit_reached(Limit::Flood, Some(peer)),
         Some(Reason::NO_ERROR | Reason::INTERNAL_ERROR) | None => {}
-        Some(_) => counters.unreadable(true),
+        Some(_) => counters.invalid_request(true),
     }
 }
 

@@ -74,7 +74,7 @@ impl UnreadBytes {
                 Full::Connection => Limit::ConnectionBuffer,
                 Full::All => Limit::Buffer,
             };
-            worker.counters.hit(limit, self.peer);
+            worker.counters.limit_reached(limit, self.peer);
         }
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if !waiting.iter().any(|known| known.will_wake(task)) {

@@ -123,7 +123,7 @@ impl Watch {
 
     fn check_connection(&self, watched: &mut Watched) {
         if let Some(limit) = self.exceeded_limit(watched) {
-            self.counters.hit(limit, Some(watched.peer));
+            self.counters.limit_reached(limit, Some(watched.peer));
             watched.activity.send(Command::Close);
             return;
         }
@@ -132,10 +132,10 @@ impl Watch {
         activity.unread.retry();
         let ended = activity.end_stalled_streams(&self.stall);
         for _ in 0..ended.stalled {
-            self.counters.hit(Limit::Download, Some(watched.peer));
+            self.counters.limit_reached(Limit::Download, Some(watched.peer));
         }
         for _ in 0..ended.slow {
-            self.counters.hit(Limit::MinRate, Some(watched.peer));
+            self.counters.limit_reached(Limit::MinRate, Some(watched.peer));
         }
         if ended.stalled + ended.slow > 0 {
             // This is progress: the connection may go on without these streams.
@@ -152,7 +152,7 @@ impl Watch {
         if activity.is_idle() {
             if watched.still_rounds == self.idle_rounds {
                 if progress == 0 {
-                    self.counters.hit(Limit::Idle, Some(watched.peer));
+                    self.counters.limit_reached(Limit::Idle, Some(watched.peer));
                 }
                 activity.send(Command::Finish);
             } else if watched.still_rounds == self.idle_rounds.saturating_add(FINISH_ROUNDS) {
@@ -161,7 +161,7 @@ impl Watch {
                 activity.send(Command::ReleaseBuffers);
             }
         } else if watched.still_rounds >= self.stall.rounds && activity.waits_for_client() {
-            self.counters.hit(Limit::Download, Some(watched.peer));
+            self.counters.limit_reached(Limit::Download, Some(watched.peer));
             activity.send(Command::Close);
         }
     }

@@ -203,7 +203,7 @@ impl<H: Handler> Acceptor<H> {
         let over = match verdict {
             AdmissionDecision::Served => None,
             AdmissionDecision::Refused(limit) | AdmissionDecision::Closed(limit) => {
-                self.state.counters.hit(limit, Some(address.ip()));
+                self.state.counters.limit_reached(limit, Some(address.ip()));
                 Some(limit)
             }
         };

@@ -29,7 +29,7 @@ pub use ims_usage::ImsUsage;
 pub use metrics::{
     BearerResult, CallOutcome, CallerKind, CertificateEnd, Counters, ExchangeTimes, FamilyEncoder,
     GroupRecheck, InstanceMetrics, Lookup, Metrics, NONE, RequestHistograms, RequestTimes, SavedFormEvent,
-    SignIn, StoreMetrics, TokenRefresh, Trouble, exposition,
+    SignIn, StoreMetrics, TokenRefresh, UpstreamFailure, exposition,
 };
 pub use request_id::RequestId;
 

@@ -17,7 +17,7 @@ use crate::policy::path::PathError;
 use crate::policy::soap_envelope::EnvelopeError;
 use crate::proxy::ProxyError;
 use crate::session::StoreError;
-use crate::telemetry::{Counters, Trouble};
+use crate::telemetry::{Counters, UpstreamFailure};
 use crate::wire::framing::FramingError;
 
 /// Why a request is not forwarded.
@@ -105,7 +105,7 @@ struct Row {
     closes: bool,
     retry_after: Option<Duration>,
     limit: Option<Limit>,
-    trouble: Option<Trouble>,
+    upstream_failure: Option<UpstreamFailure>,
 }
 
 impl From<IdentifyError> for Rejection {
@@ -123,7 +123,7 @@ impl Row {
             429 | 502 | 503 | 504 => Some(Duration::from_secs(5)),
             _ => None,
         };
-        Self { status, code, text, closes: false, retry_after, limit: None, trouble: None }
+        Self { status, code, text, closes: false, retry_after, limit: None, upstream_failure: None }
     }
 
     /// Closes the connection: it is not certain where the next request begins (RFC 9112 §9.3), or the rest is not worth reading.
@@ -135,8 +135,8 @@ impl Row {
         Self { limit: Some(limit), ..self }
     }
 
-    const fn trouble(self, trouble: Trouble) -> Self {
-        Self { trouble: Some(trouble), ..self }
+    const fn failure(self, failure: UpstreamFailure) -> Self {
+        Self { upstream_failure: Some(failure), ..self }
     }
 }
 
@@ -210,17 +210,19 @@ impl Rejection {
                         incomplete(S::REQUEST_TIMEOUT).limit(Limit::Upload)
                     }
                     ProxyError::Client { stalled: false, .. } => {
-                        incomplete(S::BAD_REQUEST).trouble(Trouble::Client)
+                        incomplete(S::BAD_REQUEST).failure(UpstreamFailure::Client)
                     }
                     ProxyError::TooSlow { .. } => incomplete(S::REQUEST_TIMEOUT).limit(Limit::MinRate),
-                    ProxyError::Busy { .. } => away(S::SERVICE_UNAVAILABLE).trouble(Trouble::Busy),
+                    ProxyError::Busy { .. } => away(S::SERVICE_UNAVAILABLE).failure(UpstreamFailure::Busy),
                     ProxyError::Share { limit, .. } => {
-                        away(S::SERVICE_UNAVAILABLE).trouble(Trouble::Busy).limit(*limit)
+                        away(S::SERVICE_UNAVAILABLE).failure(UpstreamFailure::Busy).limit(*limit)
                     }
-                    ProxyError::Deadline { .. } => away(S::GATEWAY_TIMEOUT).trouble(Trouble::Deadline),
-                    ProxyError::Connect { .. } => away(S::BAD_GATEWAY).trouble(Trouble::Connect),
-                    ProxyError::Broken { .. } => away(S::BAD_GATEWAY).trouble(Trouble::Broken),
-                    ProxyError::Upgrade { .. } => away(S::BAD_GATEWAY).trouble(Trouble::Upgrade),
+                    ProxyError::Deadline { .. } => {
+                        away(S::GATEWAY_TIMEOUT).failure(UpstreamFailure::Deadline)
+                    }
+                    ProxyError::Connect { .. } => away(S::BAD_GATEWAY).failure(UpstreamFailure::Connect),
+                    ProxyError::Broken { .. } => away(S::BAD_GATEWAY).failure(UpstreamFailure::Broken),
+                    ProxyError::Upgrade { .. } => away(S::BAD_GATEWAY).failure(UpstreamFailure::Upgrade),
                 }
             }
         }
@@ -234,11 +236,11 @@ impl Rejection {
     /// Counts the rejection.
     pub fn count(&self, counters: &Counters, peer: IpAddr) {
         let row = self.row(true);
-        if let Some(trouble) = row.trouble {
-            counters.upstream(trouble);
+        if let Some(failure) = row.upstream_failure {
+            counters.upstream_failure(failure);
         }
         if let Some(limit) = row.limit {
-            counters.hit(limit, Some(peer));
+            counters.limit_reached(limit, Some(peer));
         }
     }
 

@@ -75,7 +75,7 @@ async fn health_has_detail_for_the_operator_only() {
     world.signed_in("alice").await;
     let health = admin_get(&world, "/health", "localhost:9090").await;
     assert_eq!((health.status(), health.json()["ims"].as_str()), (200, Some("ready")));
-    assert_eq!(health.json()["campaign"][0]["standing"], "good");
+    assert_eq!(health.json()["campaign"][0]["state"], "healthy");
     for path in ["/metrics", "/health"] {
         assert_eq!(admin_get(&world, path, "evil.example").await.status(), 421, "DNS rebinding");
         let public = RawRequest::get(path).send_to(&world).await;

@@ -23,9 +23,9 @@ pub struct Counters {
     pub(super) protocols: [Counter; 2],
     pub(super) handshakes_failed: Counter,
     /// HTTP/1.1, HTTP/2.
-    pub(super) unreadable: [Counter; 2],
+    pub(super) invalid_requests: [Counter; 2],
     pub(super) limits: [Hits; Limit::ALL.len()],
-    pub(super) upstream: [Counter; Trouble::ALL.len()],
+    pub(super) upstream_failures: [Counter; UpstreamFailure::ALL.len()],
     pub(super) lookups: [Counter; Lookup::ALL.len()],
     /// Refused, reported.
     pub(super) foreign_tokens: [Counter; 2],
@@ -49,7 +49,7 @@ pub(super) struct Hits {
 
 /// Why a request has no complete response from Campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum UpstreamFailure {
     /// No connection.
     Connect,
     /// All connections are in use.
@@ -77,7 +77,7 @@ pub enum Lookup {
     Failed,
 }
 
-/// What became of a request with the token of a technical account.
+/// The result of a request with the token of a technical account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BearerResult {
     /// Forwarded for the account.
@@ -96,9 +96,9 @@ impl Counters {
             closed: Counter::default(),
             protocols: Default::default(),
             handshakes_failed: Counter::default(),
-            unreadable: Default::default(),
+            invalid_requests: Default::default(),
             limits: Default::default(),
-            upstream: Default::default(),
+            upstream_failures: Default::default(),
             lookups: Default::default(),
             foreign_tokens: Default::default(),
             accounts: Default::default(),
@@ -127,17 +127,17 @@ impl Counters {
     }
 
     /// Counts an accepted connection.
-    pub fn opened(&self) {
+    pub fn connection_opened(&self) {
         self.opened.add();
     }
 
     /// Counts a closed connection.
-    pub fn closed(&self) {
+    pub fn connection_closed(&self) {
         self.closed.add();
     }
 
     /// Counts a connection by protocol: HTTP/2 or HTTP/1.1.
-    pub fn speaks(&self, http2: bool) {
+    pub fn connection_protocol(&self, http2: bool) {
         self.protocols[usize::from(http2)].add();
     }
 
@@ -147,13 +147,13 @@ impl Counters {
     }
 
     /// Counts a request that violates the protocol.
-    pub fn unreadable(&self, http2: bool) {
-        self.unreadable[usize::from(http2)].add();
+    pub fn invalid_request(&self, http2: bool) {
+        self.invalid_requests[usize::from(http2)].add();
     }
 
     /// Counts a request without a complete response from Campaign.
-    pub fn upstream(&self, trouble: Trouble) {
-        self.upstream[trouble as usize].add();
+    pub fn upstream_failure(&self, failure: UpstreamFailure) {
+        self.upstream_failures[failure as usize].add();
     }
 
     /// Counts a session look-up.
@@ -182,7 +182,7 @@ impl Counters {
     }
 
     /// Counts a reached limit. Logs it at most once in [`LOG_INTERVAL`], so that a flood does not fill the disk.
-    pub fn hit(&self, limit: Limit, peer: Option<IpAddr>) {
+    pub fn limit_reached(&self, limit: Limit, peer: Option<IpAddr>) {
         let entry = &self.limits[limit as usize];
         entry.count.add();
         let now = self.began.elapsed().as_secs() + 1;
@@ -203,7 +203,7 @@ impl Counters {
     }
 }
 
-impl Trouble {
+impl UpstreamFailure {
     /// All reasons, in declaration order.
     pub const ALL: [Self; 7] =
         [Self::Connect, Self::Busy, Self::Broken, Self::Deadline, Self::Client, Self::Upgrade, Self::Cut];

@@ -21,7 +21,7 @@ use std::time::Instant;
 use prometheus_client::registry::Registry;
 
 pub use configuration::CertificateEnd;
-pub use counters::{BearerResult, Counters, Lookup, Trouble};
+pub use counters::{BearerResult, Counters, Lookup, UpstreamFailure};
 pub use encode::{FamilyEncoder, NONE};
 pub use events::{InstanceMetrics, StoreMetrics};
 pub use exposition::exposition;
@@ -137,12 +137,12 @@ mod tests {
     fn counters_of_all_workers_are_added() {
         let metrics = Arc::new(Metrics::new(2));
         for worker in metrics.workers() {
-            worker.opened();
+            worker.connection_opened();
             worker.request(StatusCode::OK);
             worker.request(StatusCode::NOT_FOUND);
-            worker.hit(Limit::Head, None);
+            worker.limit_reached(Limit::Head, None);
         }
-        metrics.workers()[0].closed();
+        metrics.workers()[0].connection_closed();
         let text = text(&metrics);
         for line in [
             "imsgate_requests_total{status=\"2xx\"} 2",
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn lists_are_in_declaration_order() {
         assert!(Limit::ALL.iter().enumerate().all(|(index, limit)| *limit as usize == index));
-        assert!(Trouble::ALL.iter().enumerate().all(|(index, trouble)| *trouble as usize == index));
+        assert!(UpstreamFailure::ALL.iter().enumerate().all(|(index, failure)| *failure as usize == index));
         assert!(Lookup::ALL.iter().enumerate().all(|(index, lookup)| *lookup as usize == index));
         assert!(SignIn::ALL.iter().enumerate().all(|(index, result)| *result as usize == index));
     }

@@ -8,7 +8,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 
 use super::Metrics;
-use super::counters::{BearerResult, Lookup, Trouble};
+use super::counters::{BearerResult, Lookup, UpstreamFailure};
 use super::encode::{FamilyEncoder, NONE};
 use super::request_times::STATUS_CLASSES;
 use crate::config::Limit;
@@ -53,7 +53,7 @@ impl Metrics {
         families.counter(
             "imsgate_requests_unreadable",
             "Requests or connections that violate HTTP and were rejected before routing, by protocol.",
-            protocols.map(|(index, name)| ([("protocol", name)], self.sum(|c| &c.unreadable[index]))),
+            protocols.map(|(index, name)| ([("protocol", name)], self.sum(|c| &c.invalid_requests[index]))),
         )?;
         families.counter(
             "imsgate_limit_hits",
@@ -63,8 +63,9 @@ impl Metrics {
         families.counter(
             "imsgate_upstream_errors",
             "Requests without a complete response from Campaign, by reason.",
-            Trouble::ALL
-                .map(|reason| ([("reason", reason.name())], self.sum(|c| &c.upstream[reason as usize]))),
+            UpstreamFailure::ALL.map(|reason| {
+                ([("reason", reason.name())], self.sum(|c| &c.upstream_failures[reason as usize]))
+            }),
         )?;
         families.counter(
             "imsgate_session_lookups",
