@@ -75,7 +75,7 @@ describe('a real Prometheus', { skip }, () => {
       const browser = world.browser();
       const begun = await browser.request(`${url}/xtk/echo`, { headers: { accept: 'text/html', 'sec-fetch-mode': 'navigate' } });
       const state = new URL(begun.headers.location).searchParams.get('state');
-      await browser.request(`${url}/ims/callback?code=any&state=${state}`);
+      await browser.request(`${url}/ims/callback?code=any&state=${state}&iss=${encodeURIComponent(world.ims.url)}`);
       return (await prometheus.firing('ImsgateImsDown')) && prometheus.firing('ImsgateSignInsFailing');
     }, 30_000);
   });

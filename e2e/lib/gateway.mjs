@@ -94,17 +94,26 @@ export async function startDemo() {
   };
 }
 
-/** A self-signed certificate for localhost, valid for so many days from now. */
+/** A self-signed certificate for localhost, valid for so many days from now; with 0 it expired years ago. */
 function certificate(dir, days) {
-  execFileSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', `${days}`],
-      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
-      ...['-keyout', 'gateway.key', '-out', 'gateway.pem'],
-    ],
-    { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
+  const openssl = (...args) => execFileSync('openssl', args, { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] });
+  const request = [
+    ...['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', 'gateway.key'],
+    ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+  ];
+  if (days > 0) {
+    openssl(...request, '-x509', '-days', `${days}`, '-out', 'gateway.pem');
+    return;
+  }
+  // Only `openssl ca` sets both dates in every version.
+  openssl(...request, '-out', 'gateway.csr');
+  const lines = ['[ca]', 'default_ca=d', '[d]', 'database=index.txt', 'new_certs_dir=.', 'serial=serial'];
+  const more = ['default_md=sha256', 'policy=p', 'copy_extensions=copy', '[p]', 'commonName=supplied'];
+  writeFileSync(join(dir, 'ca.cnf'), `${[...lines, ...more].join('\n')}\n`);
+  writeFileSync(join(dir, 'index.txt'), '');
+  writeFileSync(join(dir, 'serial'), '01\n');
+  const dates = ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'];
+  openssl(...['ca', '-selfsign', '-batch', '-notext', '-config', 'ca.cnf', '-keyfile', 'gateway.key', ...dates], ...['-in', 'gateway.csr', '-out', 'gateway.pem']);
 }
 
 function run(args, { cwd }) {

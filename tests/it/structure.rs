@@ -91,6 +91,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "server",
             "session",
             "telemetry",
+            "unix_time",
             "web",
             "wire",
         ],
