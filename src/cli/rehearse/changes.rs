@@ -1,4 +1,4 @@
-//! Requests about which two configurations decide differently, grouped by the two rules.
+//! Requests that get another decision from a second configuration, grouped by the two rules.
 
 use std::collections::HashMap;
 
@@ -59,7 +59,7 @@ impl<'r> Changes<'r> {
         sum
     }
 
-    /// The groups: first what anybody could send before, the most frequent first.
+    /// The groups: first those that anybody could send before, then by frequency.
     pub(super) fn sorted(&self) -> Vec<Change<'_, 'r>> {
         let mut all: Vec<_> = self
             .groups

@@ -7,7 +7,7 @@ use crate::cli::output::visible;
 use crate::policy::decision::{Access, Explained, RuleKind};
 use crate::wire::access_log::LineError;
 
-/// What was read, and the decisions about it. `'r` is the lifetime of the configurations.
+/// Counts of the lines and of the decisions about them. `'r` is the lifetime of the configurations.
 pub(super) struct Tally<'r> {
     /// Lines without a request.
     pub(super) other: u64,
@@ -36,7 +36,7 @@ pub(super) struct Misread {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Count {
     pub(super) requests: u64,
-    /// Those that were answered with 2xx or 3xx, as the log says.
+    /// Those that the log shows with status 2xx or 3xx.
     pub(super) answered: u64,
 }
 
@@ -89,7 +89,7 @@ impl<'r> Tally<'r> {
         }
     }
 
-    /// True when no line was understood: this is no access log.
+    /// True when no line was understood: the file is not an access log.
     pub(super) fn is_no_log(&self) -> bool {
         self.requests == 0 && self.misread > 0
     }

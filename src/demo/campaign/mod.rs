@@ -62,7 +62,7 @@ pub struct CampaignOptions {
     pub session_timeout: Duration,
     /// Sends every SOAP fault but a refused logon with status 200, as builds before 2021 and 7.4.3 do.
     pub legacy_fault_status: bool,
-    /// What a page without a valid session is answered.
+    /// The response to a page without a valid session.
     pub page_refusal: PageRefusal,
     /// Accepts `Authorization: Bearer` on every call, as Campaign 8.5 and newer do.
     pub bearer_on_every_call: bool,

@@ -107,7 +107,7 @@ async fn a_bearer_token_logon_gives_both_tokens_and_a_logoff_ends_them() {
 }
 
 #[tokio::test]
-async fn a_soap_call_needs_the_security_token_too_or_a_living_bearer_token() {
+async fn a_soap_call_needs_the_security_token_too_or_a_valid_bearer_token() {
     let world = World::start(CampaignOptions::default()).await;
     let session = world.session().await;
     let header = [("x-session-token", session.session_token.as_str())];
@@ -137,7 +137,7 @@ async fn the_native_login_needs_its_password() {
 }
 
 #[tokio::test]
-async fn faults_and_old_builds_answer_as_asked() {
+async fn injected_faults_and_old_builds_change_the_response() {
     let world =
         World::start(CampaignOptions { legacy_fault_status: true, ..CampaignOptions::default() }).await;
     let legacy = world.soap("xtk:session#GetOption", "", &[]).await;
@@ -189,7 +189,7 @@ async fn identity_headers_identify_a_person_only_if_configured() {
 }
 
 #[tokio::test]
-async fn the_public_sees_its_pages_and_assets() {
+async fn public_pages_and_assets_need_no_session() {
     let world = World::start(CampaignOptions::default()).await;
     assert!(text(&world.get("/r/test", &[]).await).starts_with("<redir status='OK'"));
     assert_eq!(world.get("/r/?id=h1", &[]).await.status(), StatusCode::FOUND);

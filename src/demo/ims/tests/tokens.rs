@@ -1,4 +1,4 @@
-//! What codes and tokens are good for, and for how long.
+//! Where codes and tokens are valid, and how long.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn a_stock_relying_party_accepts_metadata_keys_and_id_token() {
 }
 
 #[tokio::test]
-async fn a_code_is_good_for_one_exchange_with_the_right_verifier_in_time() {
+async fn a_code_is_valid_once_in_time_and_with_the_right_verifier() {
     let world = World::start().await;
     let code = world.code("alice").await;
     let first = json(&world.exchange(&code, VERIFIER).await);
@@ -139,7 +139,7 @@ async fn faults_happen_as_often_as_asked() {
 }
 
 #[tokio::test]
-async fn rotation_publishes_the_new_key_and_keeps_the_one_before() {
+async fn rotation_publishes_the_new_key_and_the_previous_one() {
     let world = World::start().await;
     let keys = || async {
         let answer = world.client.get(&format!("{}/ims/keys", world.sim.url()), &[]).await.unwrap();
