@@ -17,7 +17,7 @@ use crate::config::SessionMode;
 use crate::ims::{ImsError, ImsTokens, Profile};
 use crate::policy::access::{Granted, Refusal};
 use crate::policy::device::Device;
-use crate::policy::login::{CallbackQuery, LoginTransaction, MAX_ATTEMPTS, Prompt, State as LoginState};
+use crate::policy::login::{CallbackQuery, LoginState, LoginTransaction, MAX_ATTEMPTS, Prompt};
 use crate::policy::{authorize_answer, cookies};
 use crate::session::{CampaignSession, EndReason, Identity, LiveSession, OneTime, StoreError, Tokens};
 use crate::telemetry::SignIn;

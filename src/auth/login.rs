@@ -11,7 +11,7 @@ use crate::crypto::random_text;
 use crate::ims::ImsError;
 use crate::policy::cookies;
 use crate::policy::login::{
-    LoginTransaction, MAX_OPEN_BYTES, MAX_OPEN_LOGINS, MIN_OPEN_LOGINS, Prompt, State as LoginState,
+    LoginState, LoginTransaction, MAX_OPEN_BYTES, MAX_OPEN_LOGINS, MIN_OPEN_LOGINS, Prompt,
 };
 use crate::policy::logon_refusal::LogonRefusal;
 use crate::policy::return_to::ReturnTo;

@@ -35,7 +35,7 @@ impl TokenDigest {
 #[derive(Debug)]
 pub struct ServiceAccounts {
     accepted: Cache<TokenDigest, Arc<ServiceAccount>>,
-    refused: Cache<TokenDigest, Arc<Refused>>,
+    refused: Cache<TokenDigest, Arc<RefusedToken>>,
     /// Campaign sessions that accounts opened by themselves, by their session tokens.
     client_held: Cache<TokenDigest, Arc<ClientHeldSession>>,
     /// One of them is held while IMS is asked about a token.
@@ -43,7 +43,7 @@ pub struct ServiceAccounts {
 }
 
 #[derive(Debug)]
-struct Refused {
+struct RefusedToken {
     why: BearerRefusal,
     until: UnixTime,
     instance: Arc<Instance>,
@@ -117,7 +117,7 @@ impl ServiceAccounts {
         now: UnixTime,
     ) {
         let lasts = if matches!(why, BearerRefusal::Unavailable(_)) { SHORT } else { REFUSED };
-        self.refused.insert(token, Arc::new(Refused { why, until: now.plus(lasts), instance }));
+        self.refused.insert(token, Arc::new(RefusedToken { why, until: now.plus(lasts), instance }));
     }
 
     /// Waits until no other request asks IMS about this token.

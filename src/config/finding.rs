@@ -135,7 +135,7 @@ fn render(findings: &[Finding], look: Look) -> String {
                     .with_links(false)
                     .with_context_lines(1)
                     .without_syntax_highlighting();
-                let _ = handler.render_report(&mut text, &Report(finding));
+                let _ = handler.render_report(&mut text, &RenderedFinding(finding));
                 text.push('\n');
             }
         }
@@ -145,9 +145,9 @@ fn render(findings: &[Finding], look: Look) -> String {
 
 /// A finding as a miette diagnostic.
 #[derive(Debug)]
-struct Report<'a>(&'a Finding);
+struct RenderedFinding<'a>(&'a Finding);
 
-impl Display for Report<'_> {
+impl Display for RenderedFinding<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         // With a snippet, miette writes the place above it.
         match (&self.0.location, &self.0.shown) {
@@ -157,9 +157,9 @@ impl Display for Report<'_> {
     }
 }
 
-impl std::error::Error for Report<'_> {}
+impl std::error::Error for RenderedFinding<'_> {}
 
-impl Diagnostic for Report<'_> {
+impl Diagnostic for RenderedFinding<'_> {
     fn severity(&self) -> Option<miette::Severity> {
         Some(match self.0.level {
             Level::Error => miette::Severity::Error,

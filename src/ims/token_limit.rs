@@ -55,7 +55,7 @@ struct Address {
 #[derive(Debug)]
 pub struct Slot {
     _lane: OwnedSemaphorePermit,
-    _address: Option<(OwnedSemaphorePermit, Entry)>,
+    _address: Option<(OwnedSemaphorePermit, AddressRef)>,
 }
 
 impl TokenLimit {
@@ -94,7 +94,7 @@ impl TokenLimit {
         })
     }
 
-    async fn address_slot(&self, address: IpAddr) -> Option<(OwnedSemaphorePermit, Entry)> {
+    async fn address_slot(&self, address: IpAddr) -> Option<(OwnedSemaphorePermit, AddressRef)> {
         let group = AddressGroup::of(address);
         let limits = {
             let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,7 +103,7 @@ impl TokenLimit {
         let (slots, queue) = (limits.slots.clone(), limits.queue.clone());
         // Dropping `entry` removes the address after its last call, even if this call is cancelled.
         let mut entry =
-            Entry { addresses: self.addresses.clone(), group, limits: Some(limits), queued: None };
+            AddressRef { addresses: self.addresses.clone(), group, limits: Some(limits), queued: None };
         entry.queued = Some(queue.try_acquire_owned().ok()?);
         Some((slots.acquire_owned().await.ok()?, entry))
     }
@@ -137,14 +137,14 @@ impl Address {
 
 /// One call's reference to its address in the table.
 #[derive(Debug)]
-struct Entry {
+struct AddressRef {
     addresses: Arc<Mutex<HashMap<AddressGroup, Arc<Address>>>>,
     group: AddressGroup,
     limits: Option<Arc<Address>>,
     queued: Option<OwnedSemaphorePermit>,
 }
 
-impl Drop for Entry {
+impl Drop for AddressRef {
     fn drop(&mut self) {
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         self.limits = None;

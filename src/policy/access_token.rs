@@ -77,7 +77,7 @@ impl InvalidAccessToken {
 
 /// The header fields that are used. `x5u` names a file at IMS and is never followed; only keys of IMS's key set count.
 #[derive(Deserialize)]
-struct Header {
+struct AccessTokenHeader {
     alg: Value,
     #[serde(default)]
     kid: Value,
@@ -86,7 +86,7 @@ struct Header {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Claims {
+struct AccessTokenClaims {
     r#type: Value,
     client_id: Value,
     user_id: Value,
@@ -99,7 +99,7 @@ struct Claims {
 /// # Errors
 /// When it is not the header of a token signed with RS256.
 pub fn key_id(header: &[u8]) -> Result<String, InvalidAccessToken> {
-    let header: Header = loose_json::object(header).ok_or(InvalidAccessToken::Malformed)?;
+    let header: AccessTokenHeader = loose_json::object(header).ok_or(InvalidAccessToken::Malformed)?;
     if header.alg != "RS256" || header.crit.is_some() {
         return Err(InvalidAccessToken::Algorithm);
     }
@@ -117,7 +117,7 @@ pub fn read(
     now: UnixTime,
     skew: Duration,
 ) -> Result<AccessToken, InvalidAccessToken> {
-    let claims: Claims = loose_json::object(claims).ok_or(InvalidAccessToken::Malformed)?;
+    let claims: AccessTokenClaims = loose_json::object(claims).ok_or(InvalidAccessToken::Malformed)?;
     if claims.r#type != "access_token" {
         return Err(InvalidAccessToken::Type);
     }

@@ -76,7 +76,7 @@ pub enum InvalidIdToken {
 
 /// The header fields that are used. A repeated field is an error; `null` counts as absent.
 #[derive(Deserialize)]
-struct Header {
+struct IdTokenHeader {
     alg: Option<Value>,
     kid: Option<Value>,
     typ: Option<Value>,
@@ -87,7 +87,7 @@ struct Header {
 /// The claims that are used.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Claims {
+struct IdTokenClaims {
     iss: Value,
     sub: Value,
     aud: Value,
@@ -111,7 +111,7 @@ struct Claims {
 /// # Errors
 /// When it is not the header of an `id_token` signed with RS256.
 pub fn key_id(header: &[u8]) -> Result<Option<String>, InvalidIdToken> {
-    let header: Header = object(header).ok_or(InvalidIdToken::Unreadable("header"))?;
+    let header: IdTokenHeader = object(header).ok_or(InvalidIdToken::Unreadable("header"))?;
     if header.alg.is_none_or(|alg| alg != "RS256") {
         return Err(InvalidIdToken::Algorithm);
     }
@@ -140,7 +140,7 @@ pub fn key_id(header: &[u8]) -> Result<Option<String>, InvalidIdToken> {
 /// # Errors
 /// Why the token is refused.
 pub fn read(claims: &[u8], expected: &Expected<'_>) -> Result<IdToken, InvalidIdToken> {
-    let claims: Claims = object(claims).ok_or(InvalidIdToken::Unreadable("claims"))?;
+    let claims: IdTokenClaims = object(claims).ok_or(InvalidIdToken::Unreadable("claims"))?;
     let issuer = text(&claims.iss).ok_or(InvalidIdToken::Unreadable("iss"))?;
     if !expected.issuers.contains(&issuer) {
         return Err(InvalidIdToken::Issuer(shortened(&issuer)));
@@ -182,7 +182,7 @@ fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
     loose_json::object(&loose_json::readable(json))
 }
 
-fn check_times(claims: &Claims, expected: &Expected<'_>) -> Result<(), InvalidIdToken> {
+fn check_times(claims: &IdTokenClaims, expected: &Expected<'_>) -> Result<(), InvalidIdToken> {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit into 52 bits")]
     let (now, skew) = (expected.now.0 as f64, expected.skew.as_secs() as f64);
     let expires = loose_json::number(&claims.exp).filter(|time| *time <= loose_json::END_OF_TIME);

@@ -73,9 +73,9 @@ impl LoginTransaction {
 
 /// The `state` parameter: the number of restarts as one digit, then 128 random bits as 22 characters of base64url.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State(String);
+pub struct LoginState(String);
 
-impl State {
+impl LoginState {
     /// Joins the number of restarts (0 for a login that a person began) and the random part.
     pub fn new(attempt: u8, random: &str) -> Self {
         Self(format!("{}{random}", attempt.min(9)))
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn a_state_holds_its_attempt_and_names_its_cookie() {
-        let state = State::new(2, "abcdefghijklmnopqrstuv");
-        assert_eq!(State::parse(state.as_str()), Some(state.clone()));
+        let state = LoginState::new(2, "abcdefghijklmnopqrstuv");
+        assert_eq!(LoginState::parse(state.as_str()), Some(state.clone()));
         assert_eq!(state.attempt(), 2);
         assert_eq!(
             state.cookie_name(&CookieNames::new(None)),
@@ -192,7 +192,7 @@ mod tests {
             "2abcdefghijklmnopqrst;v",
             "2abcdefghijklmnopqrstuvw",
         ] {
-            assert_eq!(State::parse(raw), None, "{raw}");
+            assert_eq!(LoginState::parse(raw), None, "{raw}");
         }
     }
 
@@ -209,7 +209,7 @@ mod tests {
         #[test]
         fn any_query_is_read_without_panic(query in ".{0,80}") {
             let _ = CallbackQuery::parse(&query);
-            let _ = State::parse(&query);
+            let _ = LoginState::parse(&query);
         }
     }
 }

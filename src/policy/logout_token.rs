@@ -63,7 +63,7 @@ pub enum InvalidLogoutToken {
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct LogoutTokenHeader {
     alg: String,
     kid: Option<String>,
     typ: Option<String>,
@@ -72,7 +72,7 @@ struct Header {
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct LogoutTokenClaims {
     iss: Option<String>,
     aud: Option<Audience>,
     #[serde(default, deserialize_with = "seconds")]
@@ -101,7 +101,8 @@ enum Audience {
 /// # Errors
 /// When it is not the header of a logout token signed with RS256.
 pub fn key_id(header: &[u8]) -> Result<String, InvalidLogoutToken> {
-    let header: Header = serde_json::from_slice(header).map_err(|_| InvalidLogoutToken::Malformed)?;
+    let header: LogoutTokenHeader =
+        serde_json::from_slice(header).map_err(|_| InvalidLogoutToken::Malformed)?;
     if header.alg != "RS256" || header.crit {
         return Err(InvalidLogoutToken::Algorithm);
     }
@@ -121,7 +122,8 @@ pub fn key_id(header: &[u8]) -> Result<String, InvalidLogoutToken> {
 /// # Errors
 /// Why the token is refused.
 pub fn read(claims: &[u8], expected: &Expected<'_>) -> Result<LogoutToken, InvalidLogoutToken> {
-    let claims: Claims = serde_json::from_slice(claims).map_err(|_| InvalidLogoutToken::Malformed)?;
+    let claims: LogoutTokenClaims =
+        serde_json::from_slice(claims).map_err(|_| InvalidLogoutToken::Malformed)?;
     if !claims.iss.as_ref().is_some_and(|issuer| expected.issuers.contains(issuer)) {
         return Err(InvalidLogoutToken::Issuer);
     }
@@ -154,7 +156,7 @@ pub fn read(claims: &[u8], expected: &Expected<'_>) -> Result<LogoutToken, Inval
 }
 
 /// True when the token is valid now and not too old. Older versions of the specification have no `exp`.
-fn is_current(claims: &Claims, expected: &Expected<'_>) -> bool {
+fn is_current(claims: &LogoutTokenClaims, expected: &Expected<'_>) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit into 52 bits")]
     let (now, skew, age) = (expected.now.0 as f64, expected.skew.as_secs() as f64, MAX_AGE.as_secs() as f64);
     claims.iat.is_some_and(|iat| iat <= now + skew && iat > now - skew - age)

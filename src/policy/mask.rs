@@ -18,7 +18,7 @@ use serde::Deserialize;
 #[serde(try_from = "String")]
 pub struct Mask {
     text: String,
-    kind: Kind,
+    kind: MaskKind,
     /// The literal text at the start of every matching name; may be empty.
     literal: String,
     /// True when the literal text matches in any letter case, as after `(?i)`.
@@ -27,7 +27,7 @@ pub struct Mask {
 
 /// How a mask matches names.
 #[derive(Clone, Debug)]
-enum Kind {
+enum MaskKind {
     /// The text of the mask, then the group.
     Prefix,
     /// A regular expression for the whole name.
@@ -70,7 +70,7 @@ impl Mask {
 
     /// True when the mask is a literal prefix: it has no capture group.
     pub fn is_prefix(&self) -> bool {
-        matches!(self.kind, Kind::Prefix)
+        matches!(self.kind, MaskKind::Prefix)
     }
 
     /// The Campaign group of a configuration name: not empty, without spaces at its ends.
@@ -89,16 +89,18 @@ impl Mask {
     /// The captured text, even when it cannot be the name of a group.
     fn capture<'a>(&self, name: &'a str) -> Option<&'a str> {
         match &self.kind {
-            Kind::Prefix => name.strip_prefix(self.text.as_str()),
-            Kind::Pattern { exact, .. } => Some(exact.captures(name)?.get(1)?.as_str()),
+            MaskKind::Prefix => name.strip_prefix(self.text.as_str()),
+            MaskKind::Pattern { exact, .. } => Some(exact.captures(name)?.get(1)?.as_str()),
         }
     }
 
     /// True when the whole name matches without regard to letter case.
     fn matches_in_any_case(&self, name: &str) -> bool {
         match &self.kind {
-            Kind::Prefix => false,
-            Kind::Pattern { any_case, .. } => any_case.as_ref().is_some_and(|pattern| pattern.is_match(name)),
+            MaskKind::Prefix => false,
+            MaskKind::Pattern { any_case, .. } => {
+                any_case.as_ref().is_some_and(|pattern| pattern.is_match(name))
+            }
         }
     }
 }

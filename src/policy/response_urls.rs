@@ -9,21 +9,21 @@ use url::{Host, Url};
 /// The hosts of the upstreams and the public hosts of the gateway.
 #[derive(Clone, Debug)]
 pub struct ResponseUrls {
-    upstreams: Vec<Upstream>,
+    upstreams: Vec<UpstreamAddress>,
     public: Vec<Host>,
     is_on: bool,
 }
 
 /// Host and port of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Upstream {
+struct UpstreamAddress {
     host: Host,
     port: u16,
     is_default_port: bool,
 }
 
 /// The host that the client used, with its port.
-struct Client<'a> {
+struct ClientAddress<'a> {
     authority: &'a str,
     port: Option<&'a str>,
     host: Host,
@@ -39,7 +39,11 @@ impl ResponseUrls {
         let upstream = |url: &Url| {
             let host = url.host()?.to_owned();
             // `Url` holds a port only if it is not the default port.
-            Some(Upstream { host, port: url.port_or_known_default()?, is_default_port: url.port().is_none() })
+            Some(UpstreamAddress {
+                host,
+                port: url.port_or_known_default()?,
+                is_default_port: url.port().is_none(),
+            })
         };
         Self {
             upstreams: upstreams.into_iter().filter_map(upstream).collect(),
@@ -50,7 +54,7 @@ impl ResponseUrls {
 
     /// Rewrites the fields of a response. `client` is the host that the client used, in the form of a `Host` field.
     pub fn rewrite(&self, fields: &mut HeaderMap, client: &HeaderValue) {
-        let Some(client) = client.to_str().ok().and_then(Client::parse).filter(|_| self.is_on) else {
+        let Some(client) = client.to_str().ok().and_then(ClientAddress::parse).filter(|_| self.is_on) else {
             return;
         };
         for (name, value) in fields.iter_mut() {
@@ -69,13 +73,13 @@ impl ResponseUrls {
     /// such a cookie.
     pub fn is_inner_domain(&self, domain: &str, client: &HeaderValue) -> bool {
         let Some(domain) = host(domain.strip_prefix('.').unwrap_or(domain)) else { return false };
-        let client = client.to_str().ok().and_then(Client::parse);
+        let client = client.to_str().ok().and_then(ClientAddress::parse);
         self.upstreams.iter().any(|upstream| covers(&domain, &upstream.host))
             && !client.is_some_and(|client| covers(&domain, &client.host))
     }
 
     /// The rewritten URL; `None` when it stays unchanged.
-    fn rewritten(&self, text: &[u8], client: &Client<'_>) -> Option<Vec<u8>> {
+    fn rewritten(&self, text: &[u8], client: &ClientAddress<'_>) -> Option<Vec<u8>> {
         let url = Absolute::parse(text)?;
         let is_public = self.public.contains(&url.host) || url.host == client.host;
         let is_upstream = self.upstreams.iter().any(|upstream| {
@@ -103,14 +107,14 @@ impl ResponseUrls {
     }
 
     /// Rewrites a `Refresh` field: a time, and optionally a URL (HTML §4.2.5.3).
-    fn refreshed(&self, text: &[u8], client: &Client<'_>) -> Option<Vec<u8>> {
+    fn refreshed(&self, text: &[u8], client: &ClientAddress<'_>) -> Option<Vec<u8>> {
         let (start, end) = refresh_url(text)?;
         let rewritten = self.rewritten(&text[start..end], client)?;
         Some([&text[..start], &rewritten, &text[end..]].concat())
     }
 }
 
-impl<'a> Client<'a> {
+impl<'a> ClientAddress<'a> {
     fn parse(authority: &'a str) -> Option<Self> {
         let (name, port) = split_port(authority);
         Some(Self { authority, port, host: host(name)? })

@@ -60,7 +60,7 @@ fn holds_code(text: &str) -> bool {
 /// Reads `Envelope`, `Body` and the first element in it. The text of that element counts if it is `Fault`.
 fn xml(text: &str) -> Report {
     let mut reader = NsReader::from_str(text);
-    let mut position = Position { depth: 0, in_body: false, fault: None };
+    let mut position = FaultPosition { depth: 0, in_body: false, fault: None };
     loop {
         // The XML reader reports an incomplete tag as an error.
         let Ok((namespace, event)) = reader.read_resolved_event() else { return Report::Undecided };
@@ -84,7 +84,7 @@ fn xml(text: &str) -> Report {
 }
 
 /// The position of the reader.
-struct Position {
+struct FaultPosition {
     /// Number of open elements.
     depth: usize,
     /// True inside the `Body` of the envelope.
@@ -93,7 +93,7 @@ struct Position {
     fault: Option<String>,
 }
 
-impl Position {
+impl FaultPosition {
     fn start(&mut self, start: &BytesStart<'_>, namespace: &ResolveResult<'_>) -> Option<Report> {
         if self.fault.is_none() {
             let is = |name: &str| start.local_name().as_ref() == name && is_soap(namespace);

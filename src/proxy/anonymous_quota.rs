@@ -23,11 +23,11 @@ pub enum QuotaUser {
 #[derive(Debug)]
 pub(super) struct AnonymousQuota {
     limits: ShareLimits,
-    state: Mutex<State>,
+    state: Mutex<Counts>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Counts {
     used: usize,
     /// One entry for each connection whose caller has a group.
     groups: Vec<AddressGroup>,
@@ -90,12 +90,12 @@ impl AnonymousQuota {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Counts> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Counts {
     fn admit(&self, limits: &ShareLimits, group: Option<AddressGroup>) -> Result<(), UsedUp> {
         limits.admit(self.used, || {
             group.map_or(0, |group| self.groups.iter().filter(|known| **known == group).count())

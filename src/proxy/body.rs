@@ -28,13 +28,13 @@ pub enum Body {
 /// away.
 #[derive(Debug)]
 pub struct Download {
-    source: Source,
+    source: BodySource,
     /// An error that was logged, but not returned yet.
     broken: Option<BodyError>,
 }
 
 #[derive(Debug)]
-enum Source {
+enum BodySource {
     /// Read when it is polled.
     Connection {
         connection: Option<PooledConnection>,
@@ -53,12 +53,12 @@ impl Body {
         if framing.is_over() {
             return_to_pool(&mut connection);
         }
-        Self::Campaign(Download::from(Source::Connection { connection, framing, waits: false }))
+        Self::Campaign(Download::from(BodySource::Connection { connection, framing, waits: false }))
     }
 
     /// A response that began before the request was complete.
     pub(super) fn early(early: EarlyResponse) -> Self {
-        Self::Campaign(Download::from(Source::EarlyResponse(Box::new(early))))
+        Self::Campaign(Download::from(BodySource::EarlyResponse(Box::new(early))))
     }
 
     /// The same bytes, until `ended`.
@@ -81,8 +81,8 @@ impl From<axum::body::Body> for Body {
     }
 }
 
-impl From<Source> for Download {
-    fn from(source: Source) -> Self {
+impl From<BodySource> for Download {
+    fn from(source: BodySource) -> Self {
         Self { source, broken: None }
     }
 }
@@ -105,9 +105,9 @@ impl Download {
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.source {
-            Source::EarlyResponse(early) => early.poll_frame(cx),
-            Source::Connection { connection: None, .. } => Poll::Ready(None),
-            Source::Connection { connection: slot @ Some(_), framing, waits } => {
+            BodySource::EarlyResponse(early) => early.poll_frame(cx),
+            BodySource::Connection { connection: None, .. } => Poll::Ready(None),
+            BodySource::Connection { connection: slot @ Some(_), framing, waits } => {
                 let polled = match slot {
                     Some(connection) => connection.poll_frame(cx, framing, waits),
                     None => Poll::Ready(None),
@@ -153,18 +153,20 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(body) => body.is_end_stream(),
-            Self::Campaign(Download { source: Source::Connection { framing, .. }, .. }) => framing.is_over(),
-            Self::Campaign(Download { source: Source::EarlyResponse(early), .. }) => early.is_over(),
+            Self::Campaign(Download { source: BodySource::Connection { framing, .. }, .. }) => {
+                framing.is_over()
+            }
+            Self::Campaign(Download { source: BodySource::EarlyResponse(early), .. }) => early.is_over(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(body) => body.size_hint(),
-            Self::Campaign(Download { source: Source::Connection { framing, .. }, .. }) => {
+            Self::Campaign(Download { source: BodySource::Connection { framing, .. }, .. }) => {
                 framing.size_hint()
             }
-            Self::Campaign(Download { source: Source::EarlyResponse(early), .. }) => early.size_hint(),
+            Self::Campaign(Download { source: BodySource::EarlyResponse(early), .. }) => early.size_hint(),
         }
     }
 }

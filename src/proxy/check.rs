@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tokio::task::JoinSet;
 
-use super::upstreams::{Upstream, Upstreams};
+use super::upstreams::{UpstreamServer, Upstreams};
 use crate::config::HealthCheck;
 use crate::http_client::Endpoint;
 
@@ -21,7 +21,7 @@ impl Upstreams {
     }
 }
 
-async fn watch(upstream: Upstream, check: HealthCheck, index: usize) {
+async fn watch(upstream: UpstreamServer, check: HealthCheck, index: usize) {
     // The servers are not asked at the same time.
     tokio::time::sleep(STAGGER * u32::try_from(index).unwrap_or(0)).await;
     let (mut good, mut bad) = (0_u32, 0_u32);

@@ -30,7 +30,7 @@ pub(super) struct EarlyResponse {
 }
 
 /// The exchange that the task goes on with.
-struct Exchange {
+struct EarlyExchange {
     connection: PooledConnection,
     framing: Framing,
     writer: Box<RequestWriter>,
@@ -53,7 +53,7 @@ impl EarlyResponse {
         let stop = CancellationToken::new();
         let guard = stop.clone().drop_guard();
         let progress = writer.progress();
-        let exchange = Exchange { connection, framing, writer, upload, progress, given_up: false };
+        let exchange = EarlyExchange { connection, framing, writer, upload, progress, given_up: false };
         tokio::spawn(exchange.run(PollSender::new(sender), stop));
         Self { pieces, left, _exchange: guard }
     }
@@ -76,7 +76,7 @@ impl EarlyResponse {
     }
 }
 
-impl Exchange {
+impl EarlyExchange {
     async fn run(mut self, mut pieces: PollSender<Piece>, stop: CancellationToken) {
         let (mut waits, is_complete) = (false, self.framing.is_over());
         let response = poll_fn(|cx| self.poll_response(cx, &mut pieces, &mut waits));

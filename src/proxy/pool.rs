@@ -11,7 +11,7 @@ use super::outgoing::Outgoing;
 use super::pool_state::PoolState;
 use super::pooled_connection::{PooledConnection, Timeouts};
 use super::pools::InUse as _;
-use super::upstreams::{PoolSettings, Upstream};
+use super::upstreams::{PoolSettings, UpstreamServer};
 use crate::config::Limit;
 use crate::http_client::{Endpoint, chain};
 use crate::net::AddressGroup;
@@ -21,7 +21,7 @@ use crate::wire::response::ResponseHead;
 /// One worker's connections to one server.
 #[derive(Debug)]
 pub struct Pool {
-    upstream: Upstream,
+    upstream: UpstreamServer,
     limits: PoolSettings,
     upload_idle: Duration,
     state: Arc<PoolState>,
@@ -42,7 +42,7 @@ pub(super) type Started = (ResponseHead, PooledConnection, Option<Box<RequestWri
 impl Pool {
     /// A pool without connections.
     pub(super) fn new(
-        upstream: Upstream,
+        upstream: UpstreamServer,
         limits: PoolSettings,
         upload_idle: Duration,
         counters: Arc<Counters>,

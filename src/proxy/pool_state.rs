@@ -11,7 +11,7 @@ use super::anonymous_quota::AnonymousQuota;
 use super::connection::Connection;
 use super::health::Health;
 use super::pools::InUse;
-use super::upstreams::{PoolSettings, Upstream};
+use super::upstreams::{PoolSettings, UpstreamServer};
 use crate::telemetry::{Counters, UpstreamFailure};
 
 /// The state of one worker's pool.
@@ -44,7 +44,7 @@ impl InUse for PoolState {
 }
 
 impl PoolState {
-    pub fn new(upstream: &Upstream, limits: PoolSettings, counters: Arc<Counters>) -> Self {
+    pub fn new(upstream: &UpstreamServer, limits: PoolSettings, counters: Arc<Counters>) -> Self {
         Self {
             name: upstream.endpoint.name().clone(),
             body_idle: limits.body_idle,

@@ -13,7 +13,7 @@ use crate::http_client::Endpoint;
 #[derive(Debug)]
 pub struct Upstreams {
     /// In the order of the configuration.
-    pub(super) servers: Vec<Upstream>,
+    pub(super) servers: Vec<UpstreamServer>,
     /// Indices of `servers`, each as often as its weight, evenly mixed.
     schedule: Vec<usize>,
     pub(super) limits: PoolSettings,
@@ -26,7 +26,7 @@ pub struct Upstreams {
 
 /// One server.
 #[derive(Clone, Debug)]
-pub(super) struct Upstream {
+pub(super) struct UpstreamServer {
     pub endpoint: Endpoint,
     pub weight: u32,
     pub health: Arc<Health>,
@@ -46,13 +46,18 @@ impl Upstreams {
     /// The servers with their weights; at most 64.
     pub fn new(endpoints: Vec<(Endpoint, u32)>, campaign: &config::Campaign) -> Self {
         let alone = endpoints.len() == 1;
-        let servers: Vec<Upstream> = endpoints
+        let servers: Vec<UpstreamServer> = endpoints
             .into_iter()
             .take(MOST)
             .map(|(endpoint, weight)| {
                 let name = endpoint.name().clone();
                 let health = Health::new(name, campaign.health.clone(), campaign.connect_timeout * 2, alone);
-                Upstream { endpoint, weight: weight.max(1), health: Arc::new(health), pools: Arc::default() }
+                UpstreamServer {
+                    endpoint,
+                    weight: weight.max(1),
+                    health: Arc::new(health),
+                    pools: Arc::default(),
+                }
             })
             .collect();
         let limits = PoolSettings {
@@ -196,7 +201,7 @@ mod tests {
             let settings =
                 config::HealthSettings { ejection: second * 60, ..config::HealthSettings::default() };
             let health = Health::new(endpoint.name().clone(), settings, second, false);
-            Upstream { endpoint, weight: *weight, health: Arc::new(health), pools: Arc::default() }
+            UpstreamServer { endpoint, weight: *weight, health: Arc::new(health), pools: Arc::default() }
         };
         let pool = config::PoolLimits { max_connections: 10, ..config::PoolLimits::default() };
         Upstreams {

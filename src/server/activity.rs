@@ -41,7 +41,7 @@ pub struct Activity {
 
 /// A command to a connection. A later variant overrides an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum ConnectionCommand {
     /// Release buffers until the client sends again.
     ReleaseBuffers,
     /// Finish the requests in progress, then close.
@@ -168,13 +168,13 @@ impl Activity {
     }
 
     /// Sends a command. It replaces one that was not received yet, unless that one is stronger.
-    pub fn send(&self, command: Command) {
+    pub fn send(&self, command: ConnectionCommand) {
         self.command.fetch_max(command as u8 + 1, Ordering::AcqRel);
         self.command_waker.wake();
     }
 
     /// Waits for the next command. Only one task may wait.
-    pub async fn next_command(&self) -> Command {
+    pub async fn next_command(&self) -> ConnectionCommand {
         // Polled with every event on the connection: this is cheaper than a queue of waiters.
         poll_fn(|cx| {
             self.command_waker.register(cx.waker());
@@ -183,9 +183,9 @@ impl Activity {
             }
             match self.command.swap(0, Ordering::Acquire) {
                 0 => Poll::Pending,
-                1 => Poll::Ready(Command::ReleaseBuffers),
-                2 => Poll::Ready(Command::Finish),
-                _ => Poll::Ready(Command::Close),
+                1 => Poll::Ready(ConnectionCommand::ReleaseBuffers),
+                2 => Poll::Ready(ConnectionCommand::Finish),
+                _ => Poll::Ready(ConnectionCommand::Close),
             }
         })
         .await
@@ -209,13 +209,14 @@ mod tests {
     #[tokio::test]
     async fn the_strongest_command_is_received() {
         let activity = Activity::default();
-        for commands in
-            [[Command::ReleaseBuffers, Command::Finish], [Command::Finish, Command::ReleaseBuffers]]
-        {
+        for commands in [
+            [ConnectionCommand::ReleaseBuffers, ConnectionCommand::Finish],
+            [ConnectionCommand::Finish, ConnectionCommand::ReleaseBuffers],
+        ] {
             for command in commands {
                 activity.send(command);
             }
-            assert_eq!(activity.next_command().await, Command::Finish);
+            assert_eq!(activity.next_command().await, ConnectionCommand::Finish);
         }
     }
 }

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::server::TlsStream;
 
-use super::activity::{Activity, Command};
+use super::activity::{Activity, ConnectionCommand};
 use super::client_socket::ClientSocket;
 use super::client_stream::ClientStream;
 use super::exchange::{CountedBody, Exchange};
@@ -54,10 +54,10 @@ pub async fn http1<H: Handler>(
                 biased;
                 outcome = &mut connection => break Some(outcome),
                 command = activity.next_command() => match command {
-                    Command::Close => return Ok(()),
-                    Command::Finish => Pin::new(&mut *connection).graceful_shutdown(),
-                    Command::ReleaseBuffers if activity.may_release_buffers() => break None,
-                    Command::ReleaseBuffers => {}
+                    ConnectionCommand::Close => return Ok(()),
+                    ConnectionCommand::Finish => Pin::new(&mut *connection).graceful_shutdown(),
+                    ConnectionCommand::ReleaseBuffers if activity.may_release_buffers() => break None,
+                    ConnectionCommand::ReleaseBuffers => {}
                 }
             }
         };
@@ -123,7 +123,7 @@ async fn wait_for_client(stream: &mut ClientStream, activity: &Activity) -> bool
         tokio::select! {
             biased;
             readable = stream.readable() => return readable.is_ok(),
-            command = activity.next_command() => if command != Command::ReleaseBuffers {
+            command = activity.next_command() => if command != ConnectionCommand::ReleaseBuffers {
                 // A close_notify of TLS tells the client that nothing is missing (RFC 8446 §6.1).
                 let _ = tokio::time::timeout(CLOSE_NOTIFY, stream.shutdown()).await;
                 return false;
@@ -165,9 +165,9 @@ pub async fn http2<H: Handler>(
             biased;
             outcome = connection.as_mut() => return outcome.inspect_err(|error| count_ended(error, ip, &counters)),
             command = activity.next_command() => match command {
-                Command::Close => return Ok(()),
-                Command::Finish => connection.as_mut().graceful_shutdown(),
-                Command::ReleaseBuffers => {}
+                ConnectionCommand::Close => return Ok(()),
+                ConnectionCommand::Finish => connection.as_mut().graceful_shutdown(),
+                ConnectionCommand::ReleaseBuffers => {}
             }
         }
     }
@@ -210,7 +210,7 @@ fn service<H: Handler>(
                 copy_values(response.headers_mut());
             }
             if over {
-                exchange.activity().send(Command::Finish);
+                exchange.activity().send(ConnectionCommand::Finish);
             }
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 exchange.activity().set_tunnel();

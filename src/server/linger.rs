@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::activity::{Activity, Command};
+use super::activity::{Activity, ConnectionCommand};
 use super::client_stream::ClientStream;
 use crate::policy::linger::{Lingering, PAUSE};
 
@@ -22,7 +22,7 @@ pub async fn linger(stream: &mut ClientStream, activity: &Activity) {
                 Ok(Ok(count @ 1..)) if lingering.read(count, began.elapsed()) => activity.progressed(),
                 _ => return,
             },
-            command = activity.next_command() => if command == Command::Close {
+            command = activity.next_command() => if command == ConnectionCommand::Close {
                 return;
             }
         }

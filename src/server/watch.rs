@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::activity::{Activity, Command};
+use super::activity::{Activity, ConnectionCommand};
 use super::http2_streams::StallLimits;
 use super::unread_bytes::WorkerBuffers;
 use crate::config::{Limit, Limits};
@@ -103,7 +103,7 @@ impl Watch {
     pub fn finish(&self, http2_only: bool) {
         for watched in self.connections().iter() {
             if !http2_only || watched.activity.is_http2() {
-                watched.activity.send(Command::Finish);
+                watched.activity.send(ConnectionCommand::Finish);
             }
         }
     }
@@ -113,7 +113,11 @@ impl Watch {
         self.closed.cancel();
         for watched in self.connections().iter() {
             let is_expendable = watched.activity.is_expendable();
-            watched.activity.send(if is_expendable { Command::Close } else { Command::Finish });
+            watched.activity.send(if is_expendable {
+                ConnectionCommand::Close
+            } else {
+                ConnectionCommand::Finish
+            });
         }
     }
 
@@ -124,7 +128,7 @@ impl Watch {
     fn check_connection(&self, watched: &mut Watched) {
         if let Some(limit) = self.exceeded_limit(watched) {
             self.counters.limit_reached(limit, Some(watched.peer));
-            watched.activity.send(Command::Close);
+            watched.activity.send(ConnectionCommand::Close);
             return;
         }
         let activity = &*watched.activity;
@@ -154,15 +158,15 @@ impl Watch {
                 if progress == 0 {
                     self.counters.limit_reached(Limit::Idle, Some(watched.peer));
                 }
-                activity.send(Command::Finish);
+                activity.send(ConnectionCommand::Finish);
             } else if watched.still_rounds == self.idle_rounds.saturating_add(FINISH_ROUNDS) {
-                activity.send(Command::Close);
+                activity.send(ConnectionCommand::Close);
             } else if watched.still_rounds == RELEASE_ROUNDS && activity.may_release_buffers() {
-                activity.send(Command::ReleaseBuffers);
+                activity.send(ConnectionCommand::ReleaseBuffers);
             }
         } else if watched.still_rounds >= self.stall.rounds && activity.waits_for_client() {
             self.counters.limit_reached(Limit::Download, Some(watched.peer));
-            activity.send(Command::Close);
+            activity.send(ConnectionCommand::Close);
         }
     }
 

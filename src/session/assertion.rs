@@ -26,12 +26,12 @@ pub struct Signer {
 
 /// The current keys.
 struct Keys {
-    signs: Arc<Key>,
-    next: Arc<Key>,
+    signs: Arc<SigningKey>,
+    next: Arc<SigningKey>,
     jwks: Value,
 }
 
-struct Key {
+struct SigningKey {
     signing: EncodingKey,
     header: Header,
     jwk: Value,
@@ -43,7 +43,7 @@ struct Key {
 pub struct KeyError;
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct AssertionClaims<'a> {
     iss: &'a str,
     sub: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,14 +64,14 @@ impl Signer {
 
     /// A signer with new keys; `issuer` is the origin of the callback server.
     pub fn new(issuer: String) -> Result<Self, KeyError> {
-        let keys = Keys::new(Key::new()?, Key::new()?, None);
+        let keys = Keys::new(SigningKey::new()?, SigningKey::new()?, None);
         Ok(Self { issuer, keys: ArcSwap::from_pointee(keys) })
     }
 
     /// Signs with the next key from now on, and publishes a new next key.
     pub fn rotate(&self) -> Result<(), KeyError> {
         let keys = self.keys.load_full();
-        self.keys.store(Arc::new(Keys::new(keys.next.clone(), Key::new()?, Some(&keys.signs))));
+        self.keys.store(Arc::new(Keys::new(keys.next.clone(), SigningKey::new()?, Some(&keys.signs))));
         Ok(())
     }
 
@@ -82,7 +82,7 @@ impl Signer {
 
     /// Signs an identity. The value is empty when signing fails, which only a broken key could cause.
     pub fn sign(&self, identity: &Identity, sid: &str, now: UnixTime) -> HeaderValue {
-        let claims = Claims {
+        let claims = AssertionClaims {
             iss: &self.issuer,
             sub: &identity.user,
             email: identity.email.as_deref(),
@@ -120,14 +120,14 @@ impl CachedAssertion {
 }
 
 impl Keys {
-    fn new(signs: Arc<Key>, next: Arc<Key>, last: Option<&Arc<Key>>) -> Self {
+    fn new(signs: Arc<SigningKey>, next: Arc<SigningKey>, last: Option<&Arc<SigningKey>>) -> Self {
         let all: Vec<&Value> = [&signs, &next].into_iter().chain(last).map(|key| &key.jwk).collect();
         let jwks = json!({ "keys": all });
         Self { signs, next, jwks }
     }
 }
 
-impl Key {
+impl SigningKey {
     fn new() -> Result<Arc<Self>, KeyError> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyError)?;
         let document = pair.to_pkcs8v1().map_err(|_| KeyError)?;

@@ -15,13 +15,13 @@ use crate::unix_time::UnixTime;
 /// Changes when a session begins or ends, never by a request.
 #[derive(Debug)]
 pub(super) struct Registry {
-    inner: Mutex<Inner>,
+    inner: Mutex<Entries>,
     /// True when the store removes expired sessions and reports them.
     store_sweeps: bool,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct Entries {
     sessions: HashMap<Key, Registered>,
     /// Keys by the second of their check. A key in the wrong row is ignored: its session has another row by now, or has ended.
     due: BTreeMap<u32, Vec<Key>>,
@@ -109,12 +109,12 @@ impl Registry {
         awaited.map(|(key, _)| *key).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl Entries {
     /// An earlier check stays: it schedules the next one itself.
     fn schedule(&mut self, key: Key, due: UnixTime) -> &mut Registered {
         let due = seconds(due);

@@ -42,7 +42,7 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
     async fn tagged(&self, tag: Tag) -> Result<Vec<Key>>;
 
     /// About `limit` records after `after`. Some may be gone, and a record may come twice.
-    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page>;
+    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<KeyPage>;
 
     /// Takes a lease, or extends it for its owner; false while it has another owner. A store of one process has nobody to
     /// keep out.
@@ -123,7 +123,7 @@ impl Display for Cursor {
 
 /// Some of the records of a store.
 #[derive(Clone, Debug, Default)]
-pub struct Page {
+pub struct KeyPage {
     /// Their keys.
     pub keys: Vec<Key>,
     /// Where the next page begins; `None` on the last page.

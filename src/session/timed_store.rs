@@ -9,7 +9,7 @@ use tower_sessions::session_store::Result;
 use super::key::Key;
 use super::lease::SessionLease;
 use super::one_time::OneTime;
-use super::store::{Cursor, Notice, Page, RecordStore, SealedRecord, StoredRecord};
+use super::store::{Cursor, KeyPage, Notice, RecordStore, SealedRecord, StoredRecord};
 use crate::crypto::Tag;
 use crate::telemetry::StoreMetrics;
 use crate::unix_time::UnixTime;
@@ -73,7 +73,7 @@ impl<S: RecordStore> RecordStore for TimedStore<S> {
         self.timed("tagged", self.store.tagged(tag)).await
     }
 
-    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page> {
+    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<KeyPage> {
         self.timed("page", self.store.page(after, limit)).await
     }
 

@@ -15,11 +15,11 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
-    open: Mutex<Open>,
+    open: Mutex<OpenFile>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenFile {
     file: File,
     /// Device and inode.
     identity: (u64, u64),
@@ -38,7 +38,7 @@ impl LogFile {
         let (file, identity) = open(path)
             .map_err(|error| io::Error::new(error.kind(), format!("{key} {}: {error}", path.display())))?;
         let reopen_calls = REOPEN_CALLS.load(Ordering::Relaxed);
-        let open = Open { file, identity, checked: Instant::now(), reopen_calls };
+        let open = OpenFile { file, identity, checked: Instant::now(), reopen_calls };
         Ok(Self { path: path.to_owned(), open: Mutex::new(open) })
     }
 
@@ -53,7 +53,7 @@ impl LogFile {
     }
 }
 
-impl Open {
+impl OpenFile {
     /// Reopens the path if its file was renamed or removed. On failure, lines still go to the old file.
     fn reopen_if_replaced(&mut self, path: &Path) {
         let reopen_calls = REOPEN_CALLS.load(Ordering::Relaxed);

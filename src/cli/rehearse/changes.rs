@@ -21,7 +21,7 @@ pub(super) struct Group {
 }
 
 /// A group with its rules.
-pub(super) struct Change<'c, 'r> {
+pub(super) struct DecisionChange<'c, 'r> {
     pub(super) before: RuleKind<'r>,
     pub(super) now: RuleKind<'r>,
     pub(super) group: &'c Group,
@@ -60,11 +60,11 @@ impl<'r> Changes<'r> {
     }
 
     /// The groups: first those that anybody could send before, then by frequency.
-    pub(super) fn sorted(&self) -> Vec<Change<'_, 'r>> {
+    pub(super) fn sorted(&self) -> Vec<DecisionChange<'_, 'r>> {
         let mut all: Vec<_> = self
             .groups
             .iter()
-            .map(|((before, now), group)| Change { before: *before, now: *now, group })
+            .map(|((before, now), group)| DecisionChange { before: *before, now: *now, group })
             .collect();
         all.sort_by_cached_key(|change| {
             let accesses = (change.before.access(), change.now.access());

@@ -7,7 +7,7 @@ use crate::policy::decision::Explained;
 use crate::wire::access_log::LogLine;
 
 /// One line of a log, and what happens to its request.
-pub(super) struct Line<'a> {
+pub(super) struct DecidedLine<'a> {
     pub(super) file: &'a str,
     pub(super) number: u64,
     pub(super) read: &'a LogLine<'a>,
@@ -16,7 +16,7 @@ pub(super) struct Line<'a> {
     pub(super) before: Option<&'a Explained<'a>>,
 }
 
-impl Line<'_> {
+impl DecidedLine<'_> {
     fn method(&self) -> &str {
         self.read.request.as_ref().map_or("-", |request| &request.method)
     }

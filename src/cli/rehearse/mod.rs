@@ -124,7 +124,7 @@ fn read_log<'r>(
         let decided = new.decide(&read);
         let before = old.map(|old| old.decide(&read));
         if args.all {
-            let line = every_line::Line {
+            let line = every_line::DecidedLine {
                 file: &name,
                 number,
                 read: &read,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::changes::{Change, Changes};
+use super::changes::{Changes, DecisionChange};
 use super::tally::{Count, Paths, Tally};
 use crate::cli::output::{Paint, visible};
 use crate::policy::decision::Access;
@@ -57,7 +57,7 @@ fn push_changes(text: &mut String, changes: &Changes<'_>, requests: u64, paint: 
     }
     let _ = writeln!(text, "\n{}", paint.bold("changes"));
     let _ = writeln!(text, "  {}", share(all, requests));
-    for Change { before, now, group } in changes.sorted() {
+    for DecisionChange { before, now, group } in changes.sorted() {
         let heading = format!("{} → {}", before.access().name(), now.access().name());
         let _ = writeln!(text, "\n  {}  {}", paint.yellow(&heading), share(group.count, requests));
         let _ = writeln!(text, "      before: {before}");
@@ -100,8 +100,8 @@ pub(super) fn json(tally: &Tally<'_>) -> String {
     format!("{summary:#}\n")
 }
 
-fn change_json(change: &Change<'_, '_>) -> Value {
-    let Change { before, now, group } = change;
+fn change_json(change: &DecisionChange<'_, '_>) -> Value {
+    let DecisionChange { before, now, group } = change;
     json!({
         "before": {"access": before.access(), "rule": before.to_string()},
         "now": {"access": now.access(), "rule": now.to_string()},

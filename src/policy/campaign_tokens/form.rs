@@ -7,10 +7,10 @@ use super::{ForeignToken, Judge, MAX_VALUE, Output, TokenKind, emit};
 
 /// Reads a form piece by piece. Never holds more than one name or one value of a token field.
 #[derive(Debug, Default)]
-pub struct FormScanner(State);
+pub struct FormScanner(FormState);
 
 #[derive(Debug)]
-enum State {
+enum FormState {
     /// Within a name that may be that of a token field.
     Name(Vec<u8>),
     /// Until the next field.
@@ -19,7 +19,7 @@ enum State {
     Value(TokenKind, Vec<u8>),
 }
 
-impl Default for State {
+impl Default for FormState {
     fn default() -> Self {
         Self::Name(Vec::new())
     }
@@ -38,34 +38,34 @@ impl FormScanner {
     ) -> Result<(), ForeignToken> {
         while !piece.is_empty() {
             piece = match &mut self.0 {
-                State::Name(held) => {
+                FormState::Name(held) => {
                     let end = memchr3(b'=', b'&', b';', piece);
                     let (more, rest) = piece.split_at(end.unwrap_or(piece.len()));
                     held.extend_from_slice(more);
                     emit(&mut output, more);
                     if held.len() > MAX_NAME {
-                        self.0 = State::Skip;
+                        self.0 = FormState::Skip;
                     } else if let Some((separator, _)) = rest.split_first() {
                         let kind = kind_of(held);
                         self.0 = match (separator, kind) {
-                            (b'=', Some(kind)) => State::Value(kind, Vec::new()),
-                            (b'=', None) => State::Skip,
-                            _ => State::default(),
+                            (b'=', Some(kind)) => FormState::Value(kind, Vec::new()),
+                            (b'=', None) => FormState::Skip,
+                            _ => FormState::default(),
                         };
                         emit(&mut output, &rest[..1]);
                     }
                     rest.get(1..).unwrap_or_default()
                 }
-                State::Skip => {
+                FormState::Skip => {
                     let Some(end) = memchr2(b'&', b';', piece) else {
                         emit(&mut output, piece);
                         return Ok(());
                     };
                     emit(&mut output, &piece[..=end]);
-                    self.0 = State::default();
+                    self.0 = FormState::default();
                     &piece[end + 1..]
                 }
-                State::Value(_, held) => {
+                FormState::Value(_, held) => {
                     let end = memchr2(b'&', b';', piece);
                     let (more, rest) = piece.split_at(end.unwrap_or(piece.len()));
                     if held.len() + more.len() > MAX_VALUE {
@@ -96,7 +96,7 @@ impl FormScanner {
     }
 
     fn end_value(&mut self, judge: &mut impl Judge, output: &mut Output<'_>) -> Result<(), ForeignToken> {
-        if let State::Value(kind, value) = std::mem::take(&mut self.0) {
+        if let FormState::Value(kind, value) = std::mem::take(&mut self.0) {
             let exchanged = judge_encoded(kind, &value, judge)?;
             emit(output, exchanged.as_deref().map_or(&value, str::as_bytes));
         }

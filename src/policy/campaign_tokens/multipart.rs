@@ -24,13 +24,13 @@ pub fn boundary(content_type: &str) -> Option<&str> {
 pub struct MultipartScanner {
     /// `--` and the boundary.
     delimiter: Vec<u8>,
-    state: State,
+    state: MultipartState,
     /// Bytes that belong to no complete header, value or delimiter yet.
     held: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum MultipartState {
     /// Before the first delimiter, or inside a part that holds no token.
     Skip,
     /// Inside the header of a part.
@@ -42,7 +42,11 @@ enum State {
 impl MultipartScanner {
     /// A scanner for this boundary.
     pub fn new(boundary: &str) -> Self {
-        Self { delimiter: format!("--{boundary}").into_bytes(), state: State::Skip, held: Vec::new() }
+        Self {
+            delimiter: format!("--{boundary}").into_bytes(),
+            state: MultipartState::Skip,
+            held: Vec::new(),
+        }
     }
 
     /// Reads the next piece. Writes to `output` what can be forwarded so far.
@@ -58,7 +62,7 @@ impl MultipartScanner {
         self.held.extend_from_slice(piece);
         loop {
             match self.state {
-                State::Skip => {
+                MultipartState::Skip => {
                     let Some(end) = memmem::find(&self.held, &self.delimiter) else {
                         // A delimiter may have begun at the end.
                         let sure = self.held.len().saturating_sub(self.delimiter.len() - 1);
@@ -66,26 +70,26 @@ impl MultipartScanner {
                         return Ok(());
                     };
                     self.forward(end + self.delimiter.len(), &mut output);
-                    self.state = State::Header;
+                    self.state = MultipartState::Header;
                 }
                 // After the last delimiter there is no part.
-                State::Header if self.held.starts_with(b"--") => self.state = State::Skip,
-                State::Header => {
+                MultipartState::Header if self.held.starts_with(b"--") => self.state = MultipartState::Skip,
+                MultipartState::Header => {
                     let Some(end) = header_end(&self.held) else {
                         // No part of Campaign has a longer header: it is no multipart body that Campaign can read.
                         return if self.held.len() > MAX_HEADER { Err(ForeignToken) } else { Ok(()) };
                     };
                     let kind = kind_of(&self.held[..end]);
                     self.forward(end, &mut output);
-                    self.state = kind.map_or(State::Skip, State::Value);
+                    self.state = kind.map_or(MultipartState::Skip, MultipartState::Value);
                 }
-                State::Value(kind) => {
+                MultipartState::Value(kind) => {
                     let Some(end) = memmem::find(&self.held, &self.delimiter) else {
                         let most = MAX_VALUE + self.delimiter.len();
                         return if self.held.len() > most { Err(ForeignToken) } else { Ok(()) };
                     };
                     self.end_value(kind, end, judge, &mut output)?;
-                    self.state = State::Skip;
+                    self.state = MultipartState::Skip;
                 }
             }
         }
@@ -100,9 +104,9 @@ impl MultipartScanner {
         judge: &mut impl Judge,
         mut output: Option<&mut Vec<u8>>,
     ) -> Result<(), ForeignToken> {
-        if let State::Value(kind) = self.state {
+        if let MultipartState::Value(kind) = self.state {
             self.end_value(kind, self.held.len(), judge, &mut output)?;
-        } else if self.state == State::Header && kind_of(&self.held).is_some() {
+        } else if self.state == MultipartState::Header && kind_of(&self.held).is_some() {
             // A header without an end: a lenient server may still find a value in it.
             return Err(ForeignToken);
         }

@@ -8,7 +8,7 @@ use regex_syntax::ast::{self, Ast, Visitor};
 use regex_syntax::hir::translate::Translator;
 use thiserror::Error;
 
-use super::{Kind, Mask, literal};
+use super::{Mask, MaskKind, literal};
 
 /// Why a text is not a valid association mask.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -77,10 +77,10 @@ pub(super) fn parse(text: &str) -> Result<Mask, MaskError> {
 
     let groups = capture_groups(&ast);
     let kind = match groups.as_slice() {
-        [] => Kind::Prefix,
+        [] => MaskKind::Prefix,
         [_] => {
             let whole = format!(r"\A(?:{text})\z");
-            Kind::Pattern {
+            MaskKind::Pattern {
                 exact: compile(&whole, false).ok_or(MaskError::NotAnchored)?,
                 any_case: compile(&whole, true),
             }
@@ -88,8 +88,8 @@ pub(super) fn parse(text: &str) -> Result<Mask, MaskError> {
         [_, second, ..] => return Err(MaskError::Groups { count: groups.len(), second: second.clone() }),
     };
     let (literal, literal_in_any_case) = match kind {
-        Kind::Prefix => (text.to_owned(), false),
-        Kind::Pattern { .. } => literal::before_group(&hir),
+        MaskKind::Prefix => (text.to_owned(), false),
+        MaskKind::Pattern { .. } => literal::before_group(&hir),
     };
     Ok(Mask { text: text.to_owned(), kind, literal, literal_in_any_case })
 }

@@ -17,7 +17,7 @@ pub(super) struct Position<'b> {
     depth: usize,
     section: Section,
     /// The element that holds a token or a parameter: its depth, its first byte, what it is.
-    open: Option<Open>,
+    open: Option<OpenElement>,
     /// Set when the method, its token and, for a logon, its parameters were read.
     is_method_read: bool,
 }
@@ -31,7 +31,7 @@ enum Section {
     Method,
 }
 
-struct Open {
+struct OpenElement {
     depth: usize,
     from: usize,
     holds: Holds,
@@ -88,7 +88,7 @@ impl<'b> Position<'b> {
             },
             (Section::Header, _) if self.open.is_none() => {
                 if let Some(holds) = header_token(name) {
-                    self.open = Some(Open { depth: self.depth, from, holds });
+                    self.open = Some(OpenElement { depth: self.depth, from, holds });
                 }
             }
             (Section::Body, 2) if self.is_method_read => return Err(EnvelopeError::Refused("two methods")),
@@ -99,7 +99,7 @@ impl<'b> Position<'b> {
                     schema.map_or_else(|| name.to_owned(), |schema| format!("{schema}#{name}"));
             }
             (Section::Method, 3) if self.wants_parameter() => {
-                self.open = Some(Open { depth: 3, from, holds: Holds::Parameter });
+                self.open = Some(OpenElement { depth: 3, from, holds: Holds::Parameter });
             }
             (Section::Method, _) if name == "client" && self.is_logon() => {
                 let build = tag

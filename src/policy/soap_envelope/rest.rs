@@ -6,7 +6,7 @@ use super::EnvelopeError;
 /// Follows the tags of an envelope from its first byte, without holding more than one name.
 #[derive(Debug, Default)]
 pub struct EnvelopeRest {
-    state: State,
+    state: ScanState,
     /// Number of open elements.
     depth: usize,
     /// True after the end of the first element in `Body`.
@@ -18,7 +18,7 @@ pub struct EnvelopeRest {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum ScanState {
     #[default]
     Text,
     /// After `<`.
@@ -54,10 +54,10 @@ impl EnvelopeRest {
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), EnvelopeError> {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            if self.state == State::Text {
+            if self.state == ScanState::Text {
                 let Some(tag) = memchr::memchr(b'<', rest) else { return Ok(()) };
                 at += tag + 1;
-                self.state = State::Begin;
+                self.state = ScanState::Begin;
                 continue;
             }
             self.step(rest[0])?;
@@ -68,33 +68,35 @@ impl EnvelopeRest {
 
     fn step(&mut self, byte: u8) -> Result<(), EnvelopeError> {
         self.state = match (self.state, byte) {
-            (State::Text, _) => State::Text,
-            (State::Begin, b'/') => State::EndTag,
-            (State::Begin, b'!') => State::Special(Special::Unknown),
-            (State::Begin, b'?') => State::Special(Special::Instruction(0)),
-            (State::Begin, _) => {
+            (ScanState::Text, _) => ScanState::Text,
+            (ScanState::Begin, b'/') => ScanState::EndTag,
+            (ScanState::Begin, b'!') => ScanState::Special(Special::Unknown),
+            (ScanState::Begin, b'?') => ScanState::Special(Special::Instruction(0)),
+            (ScanState::Begin, _) => {
                 self.name.clear();
                 self.add_to_name(byte);
-                State::Name
+                ScanState::Name
             }
-            (State::Name | State::Tag(_), b'>') => {
-                self.start(self.state == State::Tag(true) || self.name.last() == Some(&b'/'))?;
-                State::Text
+            (ScanState::Name | ScanState::Tag(_), b'>') => {
+                self.start(self.state == ScanState::Tag(true) || self.name.last() == Some(&b'/'))?;
+                ScanState::Text
             }
-            (State::Name, b' ' | b'\t' | b'\r' | b'\n') => State::Tag(false),
-            (State::Name, _) => {
+            (ScanState::Name, b' ' | b'\t' | b'\r' | b'\n') => ScanState::Tag(false),
+            (ScanState::Name, _) => {
                 self.add_to_name(byte);
-                State::Name
+                ScanState::Name
             }
-            (State::Tag(_), quote @ (b'"' | b'\'')) => State::Quoted(quote),
-            (State::Tag(_), _) => State::Tag(byte == b'/'),
-            (State::Quoted(quote), _) if byte == quote => State::Tag(false),
-            (State::EndTag, b'>') => {
+            (ScanState::Tag(_), quote @ (b'"' | b'\'')) => ScanState::Quoted(quote),
+            (ScanState::Tag(_), _) => ScanState::Tag(byte == b'/'),
+            (ScanState::Quoted(quote), _) if byte == quote => ScanState::Tag(false),
+            (ScanState::EndTag, b'>') => {
                 self.end();
-                State::Text
+                ScanState::Text
             }
-            (state @ (State::Quoted(_) | State::EndTag), _) => state,
-            (State::Special(special), _) => special.step(byte).map_or(State::Text, State::Special),
+            (state @ (ScanState::Quoted(_) | ScanState::EndTag), _) => state,
+            (ScanState::Special(special), _) => {
+                special.step(byte).map_or(ScanState::Text, ScanState::Special)
+            }
         };
         Ok(())
     }

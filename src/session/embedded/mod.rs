@@ -21,7 +21,7 @@ pub use database::OpenError;
 
 use super::key::Key;
 use super::one_time::{OneTime, UsedNames};
-use super::store::{Cursor, Page, RecordStore, SealedRecord, StoredRecord};
+use super::store::{Cursor, KeyPage, RecordStore, SealedRecord, StoredRecord};
 use crate::clock::Clock;
 use crate::crypto::Tag;
 use crate::unix_time::UnixTime;
@@ -97,11 +97,11 @@ impl RecordStore for Embedded {
         self.read(move |tables| tables.tagged(tag)).await
     }
 
-    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page> {
+    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<KeyPage> {
         let after = after.and_then(|cursor| Key::parse(&cursor.0));
         let keys = self.read(move |tables| tables.keys(after, limit)).await?;
         let next = keys.last().filter(|_| keys.len() == limit).map(|last| Cursor(last.to_string()));
-        Ok(Page { keys, next })
+        Ok(KeyPage { keys, next })
     }
 
     fn sweeps(&self) -> bool {

@@ -7,14 +7,14 @@ use redb::{
 
 use super::super::key::Key;
 use super::super::store::{SealedRecord, StoredRecord};
-use super::times::Times;
+use super::times::RecordTimes;
 use crate::crypto::Tag;
 use crate::unix_time::UnixTime;
 
 /// Sealed data, by key.
 const RECORDS: TableDefinition<'static, &[u8; 16], &[u8]> = TableDefinition::new("records");
 /// Times and tags, by key: small rows, because touch and sweep need only these.
-const TIMES: TableDefinition<'static, &[u8; 16], &[u8; Times::LENGTH]> = TableDefinition::new("times");
+const TIMES: TableDefinition<'static, &[u8; 16], &[u8; RecordTimes::LENGTH]> = TableDefinition::new("times");
 /// When the sweep checks a record: time and key.
 const DUE: TableDefinition<'static, &[u8; 24], ()> = TableDefinition::new("due");
 /// The other tags of a record, one after the other.
@@ -42,7 +42,7 @@ pub(super) fn begin(database: &Database) -> Result<WriteTransaction, Error> {
 /// The tables as of the latest commit.
 pub(super) struct Reading {
     records: ReadOnlyTable<&'static [u8; 16], &'static [u8]>,
-    times: ReadOnlyTable<&'static [u8; 16], &'static [u8; Times::LENGTH]>,
+    times: ReadOnlyTable<&'static [u8; 16], &'static [u8; RecordTimes::LENGTH]>,
     tags: ReadOnlyTable<&'static [u8; 32], ()>,
 }
 
@@ -65,7 +65,7 @@ impl Reading {
     pub(super) fn record(&self, key: Key) -> Result<Option<StoredRecord>, Error> {
         let (times, record) = (self.times.get(key.as_bytes())?, self.records.get(key.as_bytes())?);
         Ok(times.zip(record).map(|(times, record)| StoredRecord {
-            expires: Times::read(times.value()).expires,
+            expires: RecordTimes::read(times.value()).expires,
             sealed: record.value().to_vec(),
         }))
     }
@@ -93,7 +93,7 @@ impl Reading {
 /// The tables within a write transaction.
 pub(super) struct Writing<'t> {
     records: Table<'t, &'static [u8; 16], &'static [u8]>,
-    times: Table<'t, &'static [u8; 16], &'static [u8; Times::LENGTH]>,
+    times: Table<'t, &'static [u8; 16], &'static [u8; RecordTimes::LENGTH]>,
     due: Table<'t, &'static [u8; 24], ()>,
     tags: Table<'t, &'static [u8; 32], ()>,
     more_tags: Table<'t, &'static [u8; 16], &'static [u8]>,
@@ -101,7 +101,7 @@ pub(super) struct Writing<'t> {
 
 /// One step of the sweep.
 #[derive(Debug, Default)]
-pub(super) struct Step {
+pub(super) struct SweepStep {
     /// How many records it checked.
     pub(super) checked: usize,
     /// The records that it removed.
@@ -125,7 +125,7 @@ impl<'t> Writing<'t> {
             return Ok(false);
         }
         self.records.insert(record.key.as_bytes(), &*record.sealed)?;
-        let times = Times::new(record);
+        let times = RecordTimes::new(record);
         self.times.insert(record.key.as_bytes(), &times.write())?;
         self.due.insert(&due(times.check_at, record.key), ())?;
         self.add_tags(record)?;
@@ -147,7 +147,7 @@ impl<'t> Writing<'t> {
             self.add_tags(record)?;
         }
         self.records.insert(key.as_bytes(), &*record.sealed)?;
-        let mut times = Times::new(record);
+        let mut times = RecordTimes::new(record);
         times.expires = record.expires.max(held.expires);
         times.check_at = held.check_at;
         self.set(key, times)
@@ -171,14 +171,14 @@ impl<'t> Writing<'t> {
     }
 
     /// Deletes expired records; checks at most `most` records.
-    pub(super) fn sweep(&mut self, now: UnixTime, most: usize) -> Result<Step, Error> {
+    pub(super) fn sweep(&mut self, now: UnixTime, most: usize) -> Result<SweepStep, Error> {
         let mut end = [0; 24];
         end[..8].copy_from_slice(&now.0.saturating_add(1).to_be_bytes());
         let mut rows = Vec::with_capacity(most);
         for entry in self.due.range::<&[u8; 24]>(..&end)?.take(most) {
             rows.push(*entry?.0.value());
         }
-        let mut step = Step { checked: rows.len(), removed: Vec::new() };
+        let mut step = SweepStep { checked: rows.len(), removed: Vec::new() };
         for entry in &rows {
             let Some(key) = Key::from_bytes(&entry[8..]) else { continue };
             match self.times(key)? {
@@ -203,13 +203,13 @@ impl<'t> Writing<'t> {
         for tag in &record.tags {
             self.tags.insert(&join(*tag, *record.key.as_bytes()), ())?;
         }
-        if let Some(more) = record.tags.get(Times::TAGS..).filter(|more| !more.is_empty()) {
+        if let Some(more) = record.tags.get(RecordTimes::TAGS..).filter(|more| !more.is_empty()) {
             self.more_tags.insert(record.key.as_bytes(), more.as_flattened())?;
         }
         Ok(())
     }
 
-    fn remove_tags(&mut self, key: Key, times: &Times) -> Result<(), Error> {
+    fn remove_tags(&mut self, key: Key, times: &RecordTimes) -> Result<(), Error> {
         for tag in self.tags_of(key, times)? {
             self.tags.remove(&join(tag, *key.as_bytes()))?;
         }
@@ -217,7 +217,7 @@ impl<'t> Writing<'t> {
         Ok(())
     }
 
-    fn tags_of(&self, key: Key, times: &Times) -> Result<Vec<Tag>, Error> {
+    fn tags_of(&self, key: Key, times: &RecordTimes) -> Result<Vec<Tag>, Error> {
         let mut tags = times.tags().to_vec();
         if let Some(more) = self.more_tags.get(key.as_bytes())? {
             tags.extend(more.value().as_chunks().0);
@@ -226,17 +226,17 @@ impl<'t> Writing<'t> {
     }
 
     /// The times of a record that has not expired. An expired one cannot be changed, even before the sweep removes it.
-    fn alive(&self, key: Key, now: UnixTime) -> Result<Option<Times>, Error> {
+    fn alive(&self, key: Key, now: UnixTime) -> Result<Option<RecordTimes>, Error> {
         Ok(self.times(key)?.filter(|times| times.expires > now))
     }
 
-    fn times(&self, key: Key) -> Result<Option<Times>, Error> {
-        Ok(self.times.get(key.as_bytes())?.map(|times| Times::read(times.value())))
+    fn times(&self, key: Key) -> Result<Option<RecordTimes>, Error> {
+        Ok(self.times.get(key.as_bytes())?.map(|times| RecordTimes::read(times.value())))
     }
 
     /// Writes the times, and moves the check when the record now expires before it. A later expiry is left to the sweep, so a
     /// touch writes one row.
-    fn set(&mut self, key: Key, mut times: Times) -> Result<bool, Error> {
+    fn set(&mut self, key: Key, mut times: RecordTimes) -> Result<bool, Error> {
         if times.expires < times.check_at {
             self.due.remove(&due(times.check_at, key))?;
             times.check_at = times.expires;

@@ -6,15 +6,15 @@ use crate::unix_time::UnixTime;
 
 /// Times and tags have a row of their own because they change more often than the sealed data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Times {
+pub(super) struct RecordTimes {
     pub(super) expires: UnixTime,
     /// When the sweep checks the record: its row in the table of checks.
     pub(super) check_at: UnixTime,
     tag_count: u8,
-    all_tags: [Tag; Times::TAGS],
+    all_tags: [Tag; RecordTimes::TAGS],
 }
 
-impl Times {
+impl RecordTimes {
     /// Tags in this row; more tags are in another table.
     pub(super) const TAGS: usize = 2;
     pub(super) const LENGTH: usize = 8 + 8 + 1 + 16 * Self::TAGS;
@@ -64,11 +64,16 @@ mod tests {
         for tags in [vec![], vec![[1; 16]], vec![[1; 16], [2; 16]], vec![[1; 16], [2; 16], [3; 16]]] {
             let key = Key::of(tower_sessions::session::Id(1));
             let (expires, ends) = (UnixTime(1_800_000_000), UnixTime(1_900_000_000));
-            let times =
-                Times::new(&SealedRecord { key, expires, ends, tags: tags.clone(), sealed: Vec::new() });
-            let read = Times::read(&times.write());
+            let times = RecordTimes::new(&SealedRecord {
+                key,
+                expires,
+                ends,
+                tags: tags.clone(),
+                sealed: Vec::new(),
+            });
+            let read = RecordTimes::read(&times.write());
             assert_eq!(read, times);
-            assert_eq!(read.tags(), &tags[..tags.len().min(Times::TAGS)]);
+            assert_eq!(read.tags(), &tags[..tags.len().min(RecordTimes::TAGS)]);
             assert_eq!((read.expires, read.check_at), (expires, expires));
         }
     }

@@ -15,7 +15,7 @@ use tower_sessions::session_store::Result;
 use super::key::Key;
 use super::lifetimes::{GRACE, Lifetimes};
 use super::one_time::{OneTime, UsedNames};
-use super::store::{Cursor, Page, RecordStore, SealedRecord, StoredRecord};
+use super::store::{Cursor, KeyPage, RecordStore, SealedRecord, StoredRecord};
 use crate::clock::Clock;
 use crate::crypto::Tag;
 use crate::unix_time::UnixTime;
@@ -106,7 +106,7 @@ impl RecordStore for MemoryStore {
         Ok(self.tags.keys(tag))
     }
 
-    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page> {
+    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<KeyPage> {
         let after = after.and_then(|cursor| Key::parse(&cursor.0));
         let mut keys: Vec<Key> =
             self.records.iter().map(|(key, _)| *key).filter(|key| Some(*key) > after).collect();
@@ -114,7 +114,7 @@ impl RecordStore for MemoryStore {
         let more = keys.len() > limit;
         keys.truncate(limit);
         let next = keys.last().filter(|_| more).map(|last| Cursor(last.to_string()));
-        Ok(Page { keys, next })
+        Ok(KeyPage { keys, next })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::{RedisResult, cmd};
 use tokio::sync::Mutex;
 
-use super::wire::{Command, Wire};
+use super::wire::{RedisCommand, Wire};
 
 /// The replication of the writes of one connection. `WAIT` covers the earlier writes of its connection and blocks later
 /// commands there, so one `WAIT` at a time runs for all writes before it.
@@ -41,7 +41,7 @@ impl Copies {
             let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
             let mut wait = cmd("WAIT");
             wait.arg(self.replicas).arg(TIMEOUT.as_millis().to_string());
-            let copies: u8 = redis::from_redis_value(wire.send(&Command::One(wait)).await?)?;
+            let copies: u8 = redis::from_redis_value(wire.send(&RedisCommand::One(wait)).await?)?;
             *last = Last { number, made: copies >= self.replicas };
         }
         Ok(last.made)

@@ -11,16 +11,16 @@ use tower_sessions::session_store::{Error, Result};
 
 use super::copies::Copies;
 use super::dial::Dial;
-use super::wire::{Command, Wire};
+use super::wire::{RedisCommand, Wire};
 
 /// The connection to Redis. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Link(Arc<Inner>);
+pub(super) struct Link(Arc<Shared>);
 
 #[derive(Debug)]
-struct Inner {
+struct Shared {
     dial: Arc<Dial>,
-    state: Mutex<State>,
+    state: Mutex<LinkState>,
     control: Handle,
     /// How many replicas must have each write.
     replicas: u8,
@@ -28,14 +28,14 @@ struct Inner {
 
 /// An open connection and the replication of its writes.
 #[derive(Clone)]
-struct Connection {
+struct RedisConnection {
     wire: Wire,
     copies: Arc<Copies>,
 }
 
 #[derive(Default)]
-struct State {
-    connection: Option<Connection>,
+struct LinkState {
+    connection: Option<RedisConnection>,
     /// Counts connections: a late error of an old connection does not close the new one.
     generation: u64,
     /// When and why the last attempt failed.
@@ -49,17 +49,17 @@ impl Link {
 
     /// A connection for writes that count only when this many replicas have them.
     pub(super) fn with_replicas(dial: Arc<Dial>, control: Handle, replicas: u8) -> Self {
-        Self(Arc::new(Inner { dial, state: Mutex::default(), control, replicas }))
+        Self(Arc::new(Shared { dial, state: Mutex::default(), control, replicas }))
     }
 
     /// Sends a command on the control runtime: a connection belongs to the runtime that opened it, and the runtimes of the
     /// workers serve requests.
-    pub(super) async fn ask(&self, command: Command) -> Result<Value> {
+    pub(super) async fn ask(&self, command: RedisCommand) -> Result<Value> {
         self.ask_and_wait(command).await.map(|(answer, _)| answer)
     }
 
     /// The same; also returns whether enough replicas have the write.
-    pub(super) async fn ask_and_wait(&self, command: Command) -> Result<(Value, bool)> {
+    pub(super) async fn ask_and_wait(&self, command: RedisCommand) -> Result<(Value, bool)> {
         let inner = self.0.clone();
         let answer =
             self.0.control.spawn(async move { tokio::time::timeout(DEADLINE, inner.ask(&command)).await });
@@ -73,22 +73,22 @@ impl Link {
     /// Sends a command to the node with this number, if there are several; also returns the number of nodes.
     pub(super) async fn ask_node(&self, command: Cmd, number: usize) -> Result<(Value, usize)> {
         if !matches!(*self.0.dial, Dial::Cluster { .. }) {
-            return Ok((self.ask(Command::One(command)).await?, 1));
+            return Ok((self.ask(RedisCommand::One(command)).await?, 1));
         }
         let mut slots = cmd("CLUSTER");
         slots.arg("SLOTS");
-        let masters = masters(self.ask(Command::One(slots)).await?);
+        let masters = masters(self.ask(RedisCommand::One(slots)).await?);
         let (host, port) = masters
             .get(number)
             .ok_or_else(|| Error::Backend("Redis: the Cluster has fewer nodes than before".to_owned()))?;
-        Ok((self.ask(Command::Node(command, host.clone(), *port)).await?, masters.len()))
+        Ok((self.ask(RedisCommand::Node(command, host.clone(), *port)).await?, masters.len()))
     }
 }
 
-impl Inner {
+impl Shared {
     /// Sends a command, and again on a new connection when the first was lost: it may have been broken for long. Every command
     /// can be sent twice; a session that is created twice gets another id.
-    async fn ask(&self, command: &Command) -> RedisResult<(Value, bool)> {
+    async fn ask(&self, command: &RedisCommand) -> RedisResult<(Value, bool)> {
         let (connection, generation) = self.connection().await?;
         match connection.send(command).await {
             Err(error) if self.is_lost(&error) => {
@@ -107,7 +107,7 @@ impl Inner {
         answer
     }
 
-    async fn connection(&self) -> RedisResult<(Connection, u64)> {
+    async fn connection(&self) -> RedisResult<(RedisConnection, u64)> {
         // Concurrent callers wait for one attempt.
         let mut state = self.state.lock().await;
         if let Some(connection) = &state.connection {
@@ -123,7 +123,7 @@ impl Inner {
             .unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "cannot be reached in time"))))
         {
             Ok(wire) => {
-                let connection = Connection { wire, copies: Arc::new(Copies::new(self.replicas)) };
+                let connection = RedisConnection { wire, copies: Arc::new(Copies::new(self.replicas)) };
                 state.generation += 1;
                 state.connection = Some(connection.clone());
                 if state.failed.take().is_some() {
@@ -158,16 +158,16 @@ impl Inner {
     }
 }
 
-impl Connection {
-    async fn send(&self, command: &Command) -> RedisResult<(Value, bool)> {
+impl RedisConnection {
+    async fn send(&self, command: &RedisCommand) -> RedisResult<(Value, bool)> {
         let answer = self.wire.send(command).await?;
         Ok((answer, self.copies.made(&self.wire).await?))
     }
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for LinkState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("connected", &self.connection.is_some()).finish_non_exhaustive()
+        f.debug_struct("LinkState").field("connected", &self.connection.is_some()).finish_non_exhaustive()
     }
 }
 

@@ -25,14 +25,14 @@ use tower_sessions::session_store::{Error, Result};
 use super::key::Key;
 use super::lease::SessionLease;
 use super::one_time::OneTime;
-use super::store::{Cursor, Notice, Page, RecordStore, SealedRecord, StoredRecord};
+use super::store::{Cursor, KeyPage, Notice, RecordStore, SealedRecord, StoredRecord};
 use crate::clock::Clock;
 use crate::config::RedisAddress;
 use crate::crypto::{Tag, random_text};
 use crate::unix_time::UnixTime;
 use dial::Dial;
 use link::Link;
-use wire::Command;
+use wire::RedisCommand;
 
 /// Sealed records in Redis.
 #[derive(Debug)]
@@ -91,16 +91,16 @@ impl Redis {
     }
 
     async fn ask<T: FromRedisValue>(&self, command: Cmd) -> Result<T> {
-        read(self.link.ask(Command::One(command)).await?)
+        read(self.link.ask(RedisCommand::One(command)).await?)
     }
 
     async fn ask_all<T: FromRedisValue>(&self, commands: Pipeline) -> Result<T> {
-        read(self.link.ask(Command::Pipe(commands)).await?)
+        read(self.link.ask(RedisCommand::Pipe(commands)).await?)
     }
 
     /// The same as `ask` for writes that must not be lost; also fails when too few replicas have the write.
     async fn ask_safely<T: FromRedisValue>(&self, command: Cmd) -> Result<T> {
-        let (answer, copied) = self.safe.ask_and_wait(Command::One(command)).await?;
+        let (answer, copied) = self.safe.ask_and_wait(RedisCommand::One(command)).await?;
         if !copied {
             return Err(Error::Backend("Redis: too few replicas have the write".to_owned()));
         }
@@ -189,7 +189,7 @@ impl RecordStore for Redis {
     async fn take(&self, key: Key) -> Result<Option<StoredRecord>> {
         let mut take = cmd("GETDEL");
         take.arg(self.session(key));
-        let (taken, copied) = self.safe.ask_and_wait(Command::One(take)).await?;
+        let (taken, copied) = self.safe.ask_and_wait(RedisCommand::One(take)).await?;
         if !copied {
             // No error: only this instance has the data now, and the session cleanup makes a restored session useless.
             tracing::warn!(sid = %key, "too few replicas know that this session has ended; a failover may restore it");
@@ -224,7 +224,7 @@ impl RecordStore for Redis {
     }
 
     /// Goes through a Cluster node by node.
-    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<Page> {
+    async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<KeyPage> {
         let after = after.map_or_else(|| "0 0".to_owned(), |cursor| cursor.0);
         let (node, cursor) = after.split_once(' ').unwrap_or(("0", "0"));
         let node: usize = node.parse().unwrap_or_default();
@@ -243,7 +243,7 @@ impl RecordStore for Redis {
             "0" => Some(Cursor(format!("{} 0", node + 1))),
             cursor => Some(Cursor(format!("{node} {cursor}"))),
         };
-        Ok(Page { keys, next })
+        Ok(KeyPage { keys, next })
     }
 
     fn is_shared(&self) -> bool {

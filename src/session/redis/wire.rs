@@ -14,7 +14,7 @@ pub(super) enum Wire {
 
 /// What is sent to Redis.
 #[derive(Clone, Debug)]
-pub(super) enum Command {
+pub(super) enum RedisCommand {
     One(Cmd),
     /// Commands for one key: a Cluster needs that.
     Pipe(Pipeline),
@@ -24,15 +24,15 @@ pub(super) enum Command {
 
 impl Wire {
     /// Sends a command; returns the answer.
-    pub(super) async fn send(&self, command: &Command) -> RedisResult<Value> {
+    pub(super) async fn send(&self, command: &RedisCommand) -> RedisResult<Value> {
         match (self.clone(), command) {
-            (Self::Node(mut wire), Command::One(one) | Command::Node(one, ..)) => {
+            (Self::Node(mut wire), RedisCommand::One(one) | RedisCommand::Node(one, ..)) => {
                 one.query_async(&mut wire).await
             }
-            (Self::Node(mut wire), Command::Pipe(all)) => all.query_async(&mut wire).await,
-            (Self::Cluster(mut wire), Command::One(one)) => one.query_async(&mut wire).await,
-            (Self::Cluster(mut wire), Command::Pipe(all)) => all.query_async(&mut wire).await,
-            (Self::Cluster(mut wire), Command::Node(one, host, port)) => {
+            (Self::Node(mut wire), RedisCommand::Pipe(all)) => all.query_async(&mut wire).await,
+            (Self::Cluster(mut wire), RedisCommand::One(one)) => one.query_async(&mut wire).await,
+            (Self::Cluster(mut wire), RedisCommand::Pipe(all)) => all.query_async(&mut wire).await,
+            (Self::Cluster(mut wire), RedisCommand::Node(one, host, port)) => {
                 let node = SingleNodeRoutingInfo::ByAddress { host: host.clone(), port: *port };
                 wire.route_command(one.clone(), RoutingInfo::SingleNode(node)).await
             }

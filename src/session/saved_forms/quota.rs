@@ -16,10 +16,10 @@ pub(super) const MAX_BYTES: usize = 64 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Quota {
     next: u64,
-    uses: BTreeMap<u64, Use>,
+    uses: BTreeMap<u64, QuotaUse>,
 }
 
-struct Use {
+struct QuotaUse {
     user: String,
     bytes: usize,
     /// Key and expiry; `None` during the upload.
@@ -35,7 +35,7 @@ impl Quota {
         let fits = uploads < MAX_PER_PERSON
             && self.uses.len() < MAX_FORMS
             && total.checked_add(bytes).is_some_and(|all| all <= MAX_BYTES);
-        fits.then(|| self.enter(Use { user: user.to_owned(), bytes, saved: None }))
+        fits.then(|| self.enter(QuotaUse { user: user.to_owned(), bytes, saved: None }))
     }
 
     /// Number and bytes of all forms that have not expired.
@@ -70,7 +70,7 @@ impl Quota {
 
     /// Notes that a form was put back.
     pub(super) fn restore(&mut self, user: &str, key: Key, bytes: usize, expires: UnixTime) {
-        self.enter(Use { user: user.to_owned(), bytes, saved: Some((key, expires)) });
+        self.enter(QuotaUse { user: user.to_owned(), bytes, saved: Some((key, expires)) });
     }
 
     /// Releases the quota of an upload that was not saved.
@@ -83,14 +83,14 @@ impl Quota {
         self.uses.retain(|_, slot| slot.saved.is_none_or(|(key, _)| key != deleted));
     }
 
-    fn enter(&mut self, slot: Use) -> u64 {
+    fn enter(&mut self, slot: QuotaUse) -> u64 {
         self.next += 1;
         self.uses.insert(self.next, slot);
         self.next
     }
 }
 
-impl std::fmt::Debug for Use {
+impl std::fmt::Debug for QuotaUse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} bytes", self.bytes)
     }

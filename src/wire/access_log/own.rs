@@ -9,7 +9,7 @@ use super::{LineError, LogLine, RequestLine};
 
 /// A line in JSON. Lines of other targets have other fields.
 #[derive(Deserialize)]
-struct Line<'a> {
+struct OwnLine<'a> {
     #[serde(default, borrow)]
     target: Cow<'a, str>,
     #[serde(default, borrow)]
@@ -24,7 +24,7 @@ struct Line<'a> {
 
 /// Reads a line in JSON.
 pub(super) fn json(line: &[u8]) -> Result<Option<LogLine<'_>>, LineError> {
-    let line: Line<'_> = serde_json::from_slice(line).map_err(|_| LineError::Json)?;
+    let line: OwnLine<'_> = serde_json::from_slice(line).map_err(|_| LineError::Json)?;
     match &*line.target {
         "access" => Ok(Some(LogLine {
             client: line.peer.parse().ok(),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use super::ResponseError;
-use super::chunks::{Chunks, Step};
+use super::chunks::{ChunkStep, Chunks};
 
 /// How the rest of a response body ends.
 #[derive(Debug)]
@@ -55,10 +55,10 @@ impl Framing {
             }
             Self::Closing => Next::Frame(Frame::data(mem::take(bytes))),
             Self::Chunked(chunks) => match chunks.step(bytes)? {
-                Step::Data(piece) => Next::Frame(Frame::data(piece)),
-                Step::Trailers(fields) => Next::Frame(Frame::trailers(fields)),
-                Step::End => Next::End,
-                Step::More => Next::More,
+                ChunkStep::Data(piece) => Next::Frame(Frame::data(piece)),
+                ChunkStep::Trailers(fields) => Next::Frame(Frame::trailers(fields)),
+                ChunkStep::End => Next::End,
+                ChunkStep::More => Next::More,
             },
         })
     }

@@ -9,13 +9,13 @@ use crate::wire::fields::may_trail;
 /// A decoder for one chunked body.
 #[derive(Debug)]
 pub struct Chunks {
-    place: Place,
+    place: ChunkPlace,
     /// Number of bytes that extensions and trailers may still have.
     spare: usize,
 }
 
 #[derive(Debug)]
-enum Place {
+enum ChunkPlace {
     /// In the digits of a size; `None` before the first digit.
     Size(Option<u64>),
     /// Spaces and tabs after the size.
@@ -32,7 +32,7 @@ enum Place {
 
 /// The next step of decoding.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ChunkStep {
     /// A piece of the body.
     Data(Bytes),
     /// The trailers after the body.
@@ -52,41 +52,45 @@ impl Default for Chunks {
 impl Chunks {
     /// A decoder at the start of a body.
     pub fn new() -> Self {
-        Self { place: Place::Size(None), spare: MAX_EXTRA }
+        Self { place: ChunkPlace::Size(None), spare: MAX_EXTRA }
     }
 
     /// True when the body is complete.
     pub fn is_over(&self) -> bool {
-        matches!(self.place, Place::End)
+        matches!(self.place, ChunkPlace::End)
     }
 
     /// Takes the next step. Bytes that it does not need stay in `bytes`.
     ///
     /// # Errors
     /// [`ResponseError::Chunk`].
-    pub fn step(&mut self, bytes: &mut Bytes) -> Result<Step, ResponseError> {
+    pub fn step(&mut self, bytes: &mut Bytes) -> Result<ChunkStep, ResponseError> {
         loop {
-            if let Place::Data(left) = self.place {
+            if let ChunkPlace::Data(left) = self.place {
                 return Ok(self.data(left, bytes));
             }
-            if matches!(self.place, Place::End) {
-                return Ok(Step::End);
+            if matches!(self.place, ChunkPlace::End) {
+                return Ok(ChunkStep::End);
             }
             if !bytes.has_remaining() {
-                return Ok(Step::More);
+                return Ok(ChunkStep::More);
             }
             let byte = bytes.get_u8();
-            if let Place::Trailers(text) = &mut self.place {
+            if let ChunkPlace::Trailers(text) = &mut self.place {
                 if text.len() >= self.spare {
                     return Err(ResponseError::Chunk);
                 }
                 text.push(byte);
                 if text.as_slice() == b"\r\n" {
-                    self.place = Place::End;
+                    self.place = ChunkPlace::End;
                 } else if text.ends_with(b"\r\n\r\n") {
                     let trailers = trailers(text)?;
-                    self.place = Place::End;
-                    return Ok(if trailers.is_empty() { Step::End } else { Step::Trailers(trailers) });
+                    self.place = ChunkPlace::End;
+                    return Ok(if trailers.is_empty() {
+                        ChunkStep::End
+                    } else {
+                        ChunkStep::Trailers(trailers)
+                    });
                 }
                 continue;
             }
@@ -94,36 +98,41 @@ impl Chunks {
         }
     }
 
-    fn data(&mut self, left: u64, bytes: &mut Bytes) -> Step {
+    fn data(&mut self, left: u64, bytes: &mut Bytes) -> ChunkStep {
         if bytes.is_empty() {
-            return Step::More;
+            return ChunkStep::More;
         }
         let count = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
         let left = left - count as u64;
-        self.place = if left == 0 { Place::DataReturn } else { Place::Data(left) };
-        Step::Data(bytes.split_to(count))
+        self.place = if left == 0 { ChunkPlace::DataReturn } else { ChunkPlace::Data(left) };
+        ChunkStep::Data(bytes.split_to(count))
     }
 
     /// The next place after a byte of framing; `None` for an invalid byte.
-    fn framing(&mut self, byte: u8) -> Option<Place> {
+    fn framing(&mut self, byte: u8) -> Option<ChunkPlace> {
         Some(match (&self.place, byte) {
-            (Place::Size(size), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+            (ChunkPlace::Size(size), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 let digit = u64::from((byte as char).to_digit(16)?);
-                Place::Size(Some(size.unwrap_or(0).checked_mul(16)?.checked_add(digit)?))
+                ChunkPlace::Size(Some(size.unwrap_or(0).checked_mul(16)?.checked_add(digit)?))
             }
-            (Place::Size(Some(size)) | Place::AfterSize(size) | Place::Extension(size), b'\r') => {
-                Place::SizeLineFeed(*size)
+            (
+                ChunkPlace::Size(Some(size)) | ChunkPlace::AfterSize(size) | ChunkPlace::Extension(size),
+                b'\r',
+            ) => ChunkPlace::SizeLineFeed(*size),
+            (ChunkPlace::Size(Some(size)) | ChunkPlace::AfterSize(size), b' ' | b'\t') => {
+                ChunkPlace::AfterSize(self.counted(*size)?)
             }
-            (Place::Size(Some(size)) | Place::AfterSize(size), b' ' | b'\t') => {
-                Place::AfterSize(self.counted(*size)?)
+            (ChunkPlace::Size(Some(size)) | ChunkPlace::AfterSize(size), b';') => {
+                ChunkPlace::Extension(*size)
             }
-            (Place::Size(Some(size)) | Place::AfterSize(size), b';') => Place::Extension(*size),
             // Some programs treat a bare LF as a line end (CVE-2025-4366 and similar). Here it is invalid.
-            (Place::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => Place::Extension(self.counted(*size)?),
-            (Place::SizeLineFeed(0), b'\n') => Place::Trailers(Vec::new()),
-            (Place::SizeLineFeed(size), b'\n') => Place::Data(*size),
-            (Place::DataReturn, b'\r') => Place::DataLineFeed,
-            (Place::DataLineFeed, b'\n') => Place::Size(None),
+            (ChunkPlace::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => {
+                ChunkPlace::Extension(self.counted(*size)?)
+            }
+            (ChunkPlace::SizeLineFeed(0), b'\n') => ChunkPlace::Trailers(Vec::new()),
+            (ChunkPlace::SizeLineFeed(size), b'\n') => ChunkPlace::Data(*size),
+            (ChunkPlace::DataReturn, b'\r') => ChunkPlace::DataLineFeed,
+            (ChunkPlace::DataLineFeed, b'\n') => ChunkPlace::Size(None),
             _ => return None,
         })
     }
@@ -170,10 +179,10 @@ mod tests {
             let mut bytes = Bytes::copy_from_slice(piece);
             loop {
                 match chunks.step(&mut bytes).ok()? {
-                    Step::Data(data) => content.extend_from_slice(&data),
-                    Step::Trailers(trailers) => fields += trailers.len(),
-                    Step::More => break,
-                    Step::End => {
+                    ChunkStep::Data(data) => content.extend_from_slice(&data),
+                    ChunkStep::Trailers(trailers) => fields += trailers.len(),
+                    ChunkStep::More => break,
+                    ChunkStep::End => {
                         rest.extend_from_slice(&bytes);
                         break;
                     }
@@ -220,7 +229,7 @@ mod tests {
             let mut chunks = Chunks::new();
             let outcome = loop {
                 match chunks.step(&mut bytes) {
-                    Ok(Step::Data(_)) => {}
+                    Ok(ChunkStep::Data(_)) => {}
                     other => break other,
                 }
             };
