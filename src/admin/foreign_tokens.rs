@@ -10,5 +10,5 @@ use super::Admin;
 
 /// `{"uses":[{"account","address","method","path","refused","times","last"}]}`. An empty account means a token.
 pub async fn list(State(admin): State<Arc<Admin>>) -> Json<Value> {
-    Json(json!({"uses": admin.auth.services.foreign_tokens.all()}))
+    Json(json!({"uses": admin.services.foreign_tokens.all()}))
 }

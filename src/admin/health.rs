@@ -8,17 +8,17 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Admin;
-use crate::proxy::HealthState;
+use crate::proxy::{HealthState, Upstreams};
 
 /// 200 while the gateway serves requests, 503 once it is stopping. The body says whether people can sign in, and gives the state of
 /// IMS and of each Campaign server.
 pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Json<Value>) {
-    let ims = admin.auth.ims.is_ready();
-    let upstreams: Vec<Value> = admin
-        .upstreams
-        .states()
-        .map(|(name, state)| json!({"upstream": &**name, "state": text(state)}))
-        .collect();
+    let ims = admin.authenticators.all().iter().all(|auth| auth.ims.is_ready());
+    let of_instance = |(instance, upstreams): &(Arc<str>, Arc<Upstreams>)| {
+        let states = upstreams.states();
+        states.map(|(name, state)| state_json(instance, name, state)).collect::<Vec<_>>()
+    };
+    let upstreams: Vec<Value> = admin.upstreams.iter().flat_map(of_instance).collect();
     let is_ready = admin.stopping.is_ready();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let health = json!({
@@ -31,6 +31,14 @@ pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Jso
         "campaign": upstreams,
     });
     (status, Json(health))
+}
+
+/// One Campaign server. The single, unnamed instance is not mentioned.
+fn state_json(instance: &str, upstream: &str, state: HealthState) -> Value {
+    if instance.is_empty() {
+        return json!({"upstream": upstream, "state": text(state)});
+    }
+    json!({"instance": instance, "upstream": upstream, "state": text(state)})
 }
 
 fn text(state: HealthState) -> &'static str {

@@ -11,6 +11,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Admin;
+use crate::auth::Authenticator;
 use crate::proxy::HealthState;
 use crate::telemetry::{FamilyEncoder, ImsUsage, NONE, exposition};
 
@@ -40,71 +41,84 @@ impl Collector for CurrentState {
 impl CurrentState {
     fn encode_ims(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
         let Self(admin) = self;
-        let instance = ("campaign_instance", &**admin.auth.metrics.name());
-        let ImsUsage { calls, refused, throttled, paused } = admin.auth.ims.usage();
-        let shares = |values: [u64; 2]| {
-            ["sign-in", "refresh"]
-                .into_iter()
-                .zip(values)
-                .map(|(name, value)| ([instance, ("share", name)], value))
+        let authenticators = admin.authenticators.all();
+        let usage =
+            |auth: &Arc<Authenticator>| (auth.metrics.name().clone(), auth.ims.is_ready(), auth.ims.usage());
+        let usages: Vec<_> = authenticators.iter().map(usage).collect();
+        let each = |value: fn(&ImsUsage) -> u64| {
+            usages.iter().map(move |(name, _, usage)| ([(INSTANCE, &**name)], value(usage)))
+        };
+        let shares = |values: fn(&ImsUsage) -> [u64; 2]| {
+            usages.iter().flat_map(move |(name, _, usage)| {
+                let both = ["sign-in", "refresh"].into_iter().zip(values(usage));
+                both.map(move |(share, value)| ([(INSTANCE, &**name), ("share", share)], value))
+            })
         };
         families.gauge(
             "imsgate_ims_ready",
             None,
             "1 once the discovery document and the keys of IMS are loaded.",
-            [([instance], u64::from(admin.auth.ims.is_ready()))],
+            usages.iter().map(|(name, is_ready, _)| ([(INSTANCE, &**name)], u64::from(*is_ready))),
         )?;
         families.gauge(
             "imsgate_ims_token_calls",
             None,
             "Calls to the token endpoint of IMS in progress.",
-            shares(calls),
+            shares(|usage| usage.calls),
         )?;
         families.counter(
             "imsgate_ims_token_refused",
             "Calls to the token endpoint not made: no slot was free in time.",
-            shares(refused),
+            shares(|usage| usage.refused),
         )?;
         families.counter(
             "imsgate_ims_throttled",
             "Responses of IMS with status 429.",
-            [([instance], throttled)],
+            each(|usage| usage.throttled),
         )?;
         families.gauge(
             "imsgate_ims_pause",
             Some(&Unit::Seconds),
             "Seconds until IMS may be called again after a 429.",
-            [([instance], paused)],
+            each(|usage| usage.paused),
         )
     }
 
     fn encode_campaign(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
         let Self(admin) = self;
-        let instance = ("campaign_instance", &**admin.auth.metrics.name());
         let up = |state| u64::from(state == HealthState::Healthy);
-        let states = admin.upstreams.states();
+        let labels = |instance: &Arc<str>, upstream: &Arc<str>| {
+            [(INSTANCE, instance.to_string()), ("upstream", upstream.to_string())]
+        };
+        let all = || admin.upstreams.iter();
         families.gauge(
             "imsgate_upstream_up",
             None,
             "1 for a Campaign server that is healthy, 0 for one that fails its health check or its requests.",
-            states.map(|(name, state)| ([instance, ("upstream", &**name)], up(state))),
+            all().flat_map(|(instance, servers)| {
+                servers.states().map(move |(name, state)| (labels(instance, name), up(state)))
+            }),
         )?;
         families.gauge(
             "imsgate_upstream_connections",
             None,
             "Connections to a Campaign server that carry a request, of all workers.",
-            admin.upstreams.connections().map(|(name, (used, _))| ([instance, ("upstream", &**name)], used)),
+            all().flat_map(|(instance, servers)| {
+                servers.connections().map(move |(name, (used, _))| (labels(instance, name), used))
+            }),
         )?;
         families.gauge(
             "imsgate_upstream_connections_max",
             None,
             "The most connections to a Campaign server that may carry a request, of all workers.",
-            admin.upstreams.connections().map(|(name, (_, most))| ([instance, ("upstream", &**name)], most)),
+            all().flat_map(|(instance, servers)| {
+                servers.connections().map(move |(name, (_, most))| (labels(instance, name), most))
+            }),
         )
     }
 
     fn encode_sessions(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
-        let services = &self.0.auth.services;
+        let services = &self.0.services;
         families.gauge(
             "imsgate_sessions_active",
             None,
@@ -126,3 +140,6 @@ impl CurrentState {
         )
     }
 }
+
+/// The label that names the Campaign instance.
+const INSTANCE: &str = "campaign_instance";

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get};
 use http::{HeaderMap, StatusCode, header};
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticators, Services};
 use crate::proxy::Upstreams;
 use crate::telemetry::Metrics;
 use crate::web::Stopping;
@@ -27,12 +27,14 @@ pub use listener::{bind, serve};
 pub struct Admin {
     /// Counters of all workers.
     pub metrics: Arc<Metrics>,
-    /// Sessions and IMS.
-    pub auth: Arc<Authenticator>,
+    /// Sessions of all instances.
+    pub services: Arc<Services>,
+    /// The instances where people sign in.
+    pub authenticators: Arc<Authenticators>,
     /// Whether the process is stopping.
     pub stopping: Arc<Stopping>,
-    /// The Campaign servers.
-    pub upstreams: Arc<Upstreams>,
+    /// The Campaign servers of each instance, with its name.
+    pub upstreams: Vec<(Arc<str>, Arc<Upstreams>)>,
 }
 
 /// All routes of the admin listener.

@@ -33,7 +33,7 @@ pub(super) struct RevokeQuery {
 
 /// `GET /sessions?user=&after=&limit=`
 pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(query): Query<ListQuery>) -> Response {
-    let sessions = &admin.auth.services.sessions;
+    let sessions = &admin.services.sessions;
     let after = query.after.filter(|after| !after.is_empty());
     let Ok(after) = after.map(|text| Cursor::parse(&text).ok_or(())).transpose() else {
         return answer(
@@ -60,7 +60,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(query): Query<Li
 
 /// `DELETE /sessions/{sid}`
 pub(super) async fn revoke(State(admin): State<Arc<Admin>>, Path(sid): Path<String>) -> Response {
-    match admin.auth.services.sessions.end_sid(&sid, EndReason::Operator).await {
+    match admin.services.sessions.end_sid(&sid, EndReason::Operator).await {
         Ok(true) => {
             audit::revoked(RequestId::random(), None, Some(&sid), 1);
             answer(StatusCode::OK, json!({"ended": 1}))
@@ -75,7 +75,7 @@ pub(super) async fn revoke_all(
     State(admin): State<Arc<Admin>>,
     Query(RevokeQuery { user }): Query<RevokeQuery>,
 ) -> Response {
-    let sessions = &admin.auth.services.sessions;
+    let sessions = &admin.services.sessions;
     let ended = async {
         let keys = sessions_of(sessions, &user).await?.into_iter().map(|session| session.key).collect();
         sessions.end_all(keys, EndReason::Operator).await
@@ -102,7 +102,7 @@ async fn sessions_of(sessions: &Sessions, user: &str) -> Result<Vec<Listed>, Sto
 
 fn session_json(session: &Listed) -> Value {
     let data = &session.data;
-    json!({
+    let mut shown = json!({
         "sid": session.key.to_string(),
         "user": data.identity.user,
         "email": data.identity.email,
@@ -112,7 +112,12 @@ fn session_json(session: &Listed) -> Value {
         "created": data.created.rfc3339(),
         "seen": data.seen.rfc3339(),
         "ends": data.ends.rfc3339(),
-    })
+    });
+    // The single, unnamed instance is not mentioned.
+    if !data.instance.is_empty() {
+        shown["instance"] = data.instance.as_str().into();
+    }
+    shown
 }
 
 fn store_unavailable(error: &StoreError) -> Response {

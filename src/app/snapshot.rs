@@ -3,24 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::brand::brand;
-use super::{Gateway, StartError, ims_connector};
-use crate::auth::{Authenticator, Guesses, ServiceAccounts, Services, Tasks};
-use crate::campaign::CampaignClient;
+use super::{Gateway, StartError, sites};
+use crate::auth::{InstanceStates, Services, Tasks};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::KeyPurpose;
-use crate::http_client::HttpClient;
-use crate::ims::ImsClient;
-use crate::policy::cookies::CookieNames;
-use crate::session::{self, Attempts, EndedSession, Lifetimes, SavedForms, Sessions, Signer};
+use crate::session::{self, Attempts, EndedSession, Lifetimes, SavedForms, Sessions};
 use crate::telemetry::{ForeignTokenUses, Metrics};
-use crate::web::{HostLines, RateLimiter, SignInLimiter, Site, Snapshot, WorkerView};
+use crate::web::{RateLimiter, SignInLimiter, Site, Snapshot, WorkerView};
 use crate::wire::fields::header_text;
 
 impl Gateway {
@@ -29,16 +23,35 @@ impl Gateway {
     ///
     /// Only a restart changes listeners, TLS, the session store, session lifetimes, the way to IMS and Campaign, and background work.
     pub fn apply(&self, config: &Config) {
-        let (ims, campaign) = (self.auth.ims.clone(), self.auth.campaign.clone());
-        let auth = Arc::new(authenticator(config, ims, campaign, self.auth.services.clone()));
         let previous = self.views.first().map(|view| view.load().snapshot.clone());
-        let snapshot = Arc::new(snapshot(config, &auth, previous.as_deref()));
-        let services = &self.auth.services;
+        let services = &self.services;
+        let Some(sites) = previous.as_deref().and_then(|previous| self.same_sites(config, previous)) else {
+            tracing::warn!("the new configuration has other instances: restart to use it");
+            return;
+        };
+        self.authenticators.replace(sites.iter().filter_map(|site| site.auth.clone()).collect());
+        let snapshot = Arc::new(snapshot(config, sites, services, previous.as_deref()));
         for (view, counters) in self.views.iter().zip(services.metrics.workers()) {
             let proxies = view.load().proxies.clone();
             view.store(Arc::new(WorkerView::new(snapshot.clone(), proxies, counters)));
         }
         services.metrics.reload_succeeded(services.clock.now());
+    }
+
+    /// The sites of `previous` as this configuration wants them, in the same order. `None` when it names other instances.
+    fn same_sites(&self, config: &Config, previous: &Snapshot) -> Option<Vec<Arc<Site>>> {
+        let known = config.instances.len() + config.public_instances.len();
+        let sites = previous.sites.iter().map(|old| {
+            let Some(auth) = &old.auth else {
+                let instance = config.public_instances.iter().find(|instance| *instance.name == *old.name)?;
+                return Some(Arc::new(sites::public_site(config, instance)));
+            };
+            let instance = config.instances.iter().find(|instance| *instance.name == *old.name)?;
+            let (ims, campaign) = (auth.ims.clone(), auth.campaign.clone());
+            let auth = sites::authenticator(config, instance, ims, campaign, &self.services).ok()?;
+            Some(Arc::new(sites::site(config, Arc::new(auth))))
+        });
+        sites.collect::<Option<Vec<_>>>().filter(|sites| sites.len() == known)
     }
 }
 
@@ -51,72 +64,40 @@ pub(super) fn services(
 ) -> Result<Services, StartError> {
     let lifetimes =
         Lifetimes { idle: config.session.idle_timeout, absolute: config.session.absolute_timeout };
-    let origin = config.instance.ims.origin();
+    // The first instance names the gateway in a store that several share.
+    let origins = config.instances.iter().map(|instance| instance.ims.origin());
+    let origin = origins.chain(config.public_instances.iter().map(|instance| instance.origin())).next();
+    let origin = origin.unwrap_or_default();
     let opened = session::open(&config.session.store, &origin, lifetimes, clock, metrics.store())?;
     let saved_forms = SavedForms::new(opened.vault.clone(), config.session.login_timeout, clock.clone());
     Ok(Services {
         saved_forms,
         sessions: Sessions::new(opened.vault, opened.cached, lifetimes, clock.clone()).reporting(ended),
-        signer: Signer::new(origin)?,
         sealer: opened.keys.sealer(KeyPurpose::LoginCookie),
         attempts: Attempts::default(),
-        guesses: Guesses::default(),
         foreign_tokens: ForeignTokenUses::default(),
-        campaign_groups: ArcSwapOption::empty(),
-        service_accounts: ServiceAccounts::default(),
+        instances: InstanceStates::default(),
         tasks: Tasks::new(Handle::current()),
         metrics: metrics.clone(),
         clock: clock.clone(),
     })
 }
 
-/// The relying party of the configured instance.
-pub(super) fn ims_client(config: &Config, clock: &Clock, metrics: &Metrics) -> Result<ImsClient, StartError> {
-    let ims = &config.instance.ims;
-    let http = HttpClient::new(ims_connector(ims)?, ims.timeout);
-    let metrics = metrics.instance(&config.instance.name);
-    Ok(ImsClient::new(config.instance.clone(), http, clock.clone(), metrics))
-}
-
-/// What signs people in.
-pub(super) fn authenticator(
-    config: &Config,
-    ims: Arc<ImsClient>,
-    campaign: Arc<CampaignClient>,
-    services: Arc<Services>,
-) -> Authenticator {
-    let instance = config.instance.clone();
-    Authenticator {
-        ims,
-        campaign,
-        cookies: CookieNames::new(config.session.cookie_suffix.as_ref()),
-        max_per_user: config.session.max_per_user,
-        login_timeout: config.session.login_timeout,
-        absolute_timeout: config.session.absolute_timeout,
-        origin: instance.ims.origin(),
-        metrics: services.metrics.instance(&instance.name),
-        services,
-        instance,
-    }
-}
-
 /// All that the configuration decides for requests. What outlives configurations is taken from the `previous` one.
-pub(super) fn snapshot(config: &Config, auth: &Arc<Authenticator>, previous: Option<&Snapshot>) -> Snapshot {
-    let host = auth.origin.split_once("://").map_or("", |(_, host)| host);
-    let site = Site {
-        instance: config.instance.clone(),
-        auth: auth.clone(),
-        host: HostLines::new(header_text(host)),
-        brand: brand(&config.brand),
-        forward_auth_secret: config.listen.forward_auth_secret.clone(),
-    };
+pub(super) fn snapshot(
+    config: &Config,
+    sites: Vec<Arc<Site>>,
+    services: &Arc<Services>,
+    previous: Option<&Snapshot>,
+) -> Snapshot {
     let requests = config.limits.requests();
     let sign_ins = config.limits.sign_ins();
     // A limit that has not changed keeps its counts.
     let same_requests = previous.filter(|previous| previous.limits.requests() == requests);
     let same_sign_ins = previous.filter(|previous| previous.limits.sign_ins() == sign_ins);
     Snapshot {
-        sites: vec![Arc::new(site)],
+        sites,
+        services: services.clone(),
         limits: config.limits,
         hsts: config.listen.hsts.map(hsts),
         rate: same_requests

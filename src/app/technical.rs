@@ -9,10 +9,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::auth::Services;
+use crate::auth::Authenticator;
 use crate::campaign::{ServerFacts, fault, logon_answer, query};
 use crate::clock::Clock;
-use crate::config::{AccountSession, Config, Instance, SessionMode, TechnicalAccount};
+use crate::config::{AccountSession, Instance, SessionMode, TechnicalAccount};
 use crate::http_client::{Endpoint, HttpClient};
 use crate::ims::ImsClient;
 use crate::policy::access::Organization;
@@ -71,8 +71,7 @@ enum Proof {
 
 impl TechnicalCaller {
     /// Gets a token and shows it to Campaign.
-    pub(crate) async fn connect(config: &Config, clock: &Clock) -> Result<Self, Unavailable> {
-        let instance = &config.instance;
+    pub(crate) async fn connect(instance: &Instance, clock: &Clock) -> Result<Self, Unavailable> {
         let mut accounts = instance.campaign.technical_accounts.iter();
         let with_secret = accounts.find_map(|account| Some((account, account.client_secret.clone()?)));
         let (account, secret) = with_secret.ok_or(Unavailable::NoAccount)?;
@@ -194,14 +193,14 @@ impl TechnicalCaller {
 }
 
 /// Keeps the names of Campaign's operator groups up to date, for the audit trail. Runs for ever when an account has a secret.
-pub(super) async fn keep_campaign_groups(config: Config, clock: Clock, services: Arc<Services>) {
-    let accounts = &config.instance.campaign.technical_accounts;
+pub(super) async fn keep_campaign_groups(auth: Arc<Authenticator>, clock: Clock) {
+    let accounts = &auth.instance.campaign.technical_accounts;
     if accounts.iter().all(|account| account.client_secret.is_none()) {
         return;
     }
     loop {
-        match campaign_groups(&config, &clock).await {
-            Ok(groups) => services.campaign_groups.store(Some(Arc::new(groups))),
+        match campaign_groups(&auth.instance, &clock).await {
+            Ok(groups) => auth.state.campaign_groups.store(Some(Arc::new(groups))),
             Err(reason) => {
                 tracing::debug!(reason, "the groups of Campaign are not known for the audit trail");
             }
@@ -210,8 +209,8 @@ pub(super) async fn keep_campaign_groups(config: Config, clock: Clock, services:
     }
 }
 
-async fn campaign_groups(config: &Config, clock: &Clock) -> Result<BTreeSet<String>, String> {
-    let caller = TechnicalCaller::connect(config, clock).await.map_err(|error| error.reason())?;
+async fn campaign_groups(instance: &Instance, clock: &Clock) -> Result<BTreeSet<String>, String> {
+    let caller = TechnicalCaller::connect(instance, clock).await.map_err(|error| error.reason())?;
     let names = caller.records("xtk:group", "group", &["name"]).await;
     caller.end().await;
     Ok(names?.into_iter().flatten().filter(|name| !name.is_empty()).collect())

@@ -55,7 +55,7 @@ impl Authenticator {
         let sessions = self.meant(token).await?;
         let skew = self.instance.ims.clock_skew;
         let lifetime = MAX_AGE.saturating_add(2 * skew);
-        let first = self.services.sessions.first_use(OneTime::LogoutToken, &token.id, lifetime).await;
+        let first = self.state.sessions.first_use(OneTime::LogoutToken, &token.id, lifetime).await;
         let sessions = if matches!(first, Ok(false)) {
             // The provider sends it again because not all sessions could be ended (§2.8), or somebody else has overheard it. In both
             // cases it does not mean sessions that began after it.
@@ -70,7 +70,7 @@ impl Authenticator {
         };
         let sessions = sessions.into_iter().map(|session| session.key).collect();
         // Also when the store did not say whether this is the first time: the token is valid, and may be marked as used.
-        let ended = self.services.sessions.end_all(sessions, EndReason::Provider).await;
+        let ended = self.state.sessions.end_all(sessions, EndReason::Provider).await;
         first.and(ended).map(Some)
     }
 
@@ -80,7 +80,7 @@ impl Authenticator {
             (None, Some(session)) => Owner::ImsSession(session),
             (None, None) => return Ok(Vec::new()),
         };
-        let sessions = self.services.sessions.of(person).await?;
+        let sessions = self.state.sessions.of(person).await?;
         let meant = sessions.into_iter().filter(|session| {
             let identity = &session.data.identity;
             token.covers(&identity.user, identity.ims_session.as_deref())

@@ -8,11 +8,11 @@ use std::time::Duration;
 use http::{HeaderMap, header};
 use secrecy::SecretString;
 
-use super::Authenticator;
 use super::bearer_refusal::BearerRefusal;
 use super::identify::{AuthRequest, Caller};
 use super::service_account::ServiceAccount;
 use super::service_accounts::TokenDigest;
+use super::{Authenticator, Authenticators};
 use crate::policy::access::AccessPolicy;
 use crate::policy::access_token::{AccessToken, InvalidAccessToken};
 use crate::telemetry::BearerResult;
@@ -32,7 +32,7 @@ impl Authenticator {
     /// The technical account with this access token.
     pub async fn account_of(self: &Arc<Self>, request: AuthRequest<'_>, token: &str) -> Caller {
         let digest = TokenDigest::of(token);
-        let known = &self.services.service_accounts;
+        let known = &self.state.service_accounts;
         if let Some(account) = known.find(&digest, &self.instance, request.now) {
             request.counters.account(BearerResult::Accepted);
             return Caller::Service(account);
@@ -63,7 +63,7 @@ impl Authenticator {
         token: &str,
         digest: TokenDigest,
     ) -> Result<Arc<ServiceAccount>, BearerRefusal> {
-        let (known, peer, sid) = (&self.services.service_accounts, request.peer.to_string(), digest.shown());
+        let (known, peer, sid) = (&self.state.service_accounts, request.peer.to_string(), digest.shown());
         let mut client = String::new();
         let verified = self.verified(request, token, digest, &mut client).await;
         match &verified {
@@ -99,7 +99,7 @@ impl Authenticator {
         let is_listed = |client: &str| accounts.iter().any(|account| account.client_id == client);
         let claims = self.ims.access_token(token, is_listed).await?;
         client.clone_from(&claims.client_id);
-        let known = &self.services.service_accounts;
+        let known = &self.state.service_accounts;
         let _alone = known.ask_alone(&digest).await;
         if let Some(account) = known.find(&digest, &self.instance, request.now) {
             return Ok((account, false));
@@ -137,10 +137,12 @@ impl Authenticator {
 }
 
 /// Ends the accounts whose tokens have expired. Runs for ever, once, on the control runtime.
-pub async fn keep_service_accounts(auth: Arc<Authenticator>) {
+pub async fn keep_service_accounts(authenticators: Arc<Authenticators>) {
     loop {
         tokio::time::sleep(SWEEP).await;
-        auth.services.service_accounts.sweep(auth.services.clock.now());
+        for auth in authenticators.all().iter() {
+            auth.state.service_accounts.sweep(auth.services.clock.now());
+        }
     }
 }
 

@@ -82,7 +82,7 @@ impl Callback<'_> {
     /// The login with this cookie name, if this gateway sealed it.
     fn transaction(&self, name: &str) -> Option<LoginTransaction> {
         let (_, sealed) = cookies::pairs(self.request.headers).find(|(sent, _)| *sent == name)?;
-        self.auth.services.sealer.open(name, sealed)
+        self.auth.state.sealer.open(name, sealed)
     }
 
     async fn finish(
@@ -97,13 +97,13 @@ impl Callback<'_> {
             return Ok(self.begin_again(state.attempt(), to, "the session could not be saved").await?);
         }
         // The store is asked before the code is used. Nothing is written: anybody can send a callback.
-        if self.auth.services.sessions.was_used(OneTime::LoginState, state.as_str()).await? {
+        if self.auth.state.sessions.was_used(OneTime::LoginState, state.as_str()).await? {
             return Ok(self.begin_again(state.attempt() + 1, to, STATE_USED).await?);
         }
         let interrupted = LoginTransaction { interrupted: true, ..transaction.clone() };
         self.check(query, transaction, state, to).await.map_err(|error| {
             // The code is used up. Loading the address again is not an attempt that the gateway makes by itself.
-            let sealed = self.auth.services.sealer.seal(name, &interrupted).ok();
+            let sealed = self.auth.state.sealer.seal(name, &interrupted).ok();
             LoginInterrupted { error, cookie: sealed.map(|sealed| (name.to_owned(), sealed)) }
         })
     }
@@ -167,7 +167,7 @@ impl Callback<'_> {
         };
         // The state is saved only now, because only IMS gives out codes that it accepts: nobody else can fill the store.
         let first =
-            services.sessions.first_use(OneTime::LoginState, state.as_str(), auth.login_timeout).await;
+            auth.state.sessions.first_use(OneTime::LoginState, state.as_str(), auth.login_timeout).await;
         if !matches!(first, Ok(true)) {
             self.discard(&tokens).await;
             first?;
@@ -252,13 +252,13 @@ impl Callback<'_> {
             }
         };
         if let Some(most) = auth.max_per_user
-            && let Err(error) = auth.services.sessions.limit_sessions(&session, most).await
+            && let Err(error) = auth.state.sessions.limit_sessions(&session, most).await
         {
             tracing::warn!(request = %id, %error, "this person may have more sessions than session.max_per_user allows");
         }
         let identity = &session.data.identity;
         let peer = self.request.peer.to_string();
-        let missing = auth.services.groups_not_in_campaign(&identity.groups);
+        let missing = auth.groups_not_in_campaign(&identity.groups);
         let groups = audit::Groups { mapped: &identity.groups, not_in_campaign: missing.as_deref() };
         audit::login(id, &peer, identity.subject(), groups, &session.sid);
         Ok(if restarting {
@@ -298,7 +298,7 @@ impl Callback<'_> {
         tokens: &Tokens,
         campaign: Option<&CampaignSession>,
     ) -> Result<Arc<LiveSession>, StoreError> {
-        let sessions = &self.auth.services.sessions;
+        let sessions = &self.auth.state.sessions;
         if let Some(old) = old {
             sessions.end_key(old.key(), EndReason::Replaced).await?;
         }

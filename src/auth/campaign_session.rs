@@ -134,7 +134,7 @@ impl Authenticator {
         reason: ReopenReason,
     ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let mut last = session.campaign_logon.lock().await;
-        let Some(current) = self.services.sessions.latest(session).await? else { return Ok(None) };
+        let Some(current) = self.state.sessions.latest(session).await? else { return Ok(None) };
         let now = self.services.clock.now();
         let pause = if last.failed { PAUSE } else { reason.pause() };
         let is_too_early = last.at.is_some_and(|at| now.since(at) < pause);
@@ -202,7 +202,7 @@ impl Authenticator {
         session: &LiveSession,
         campaign: CampaignSession,
     ) -> Result<Option<Arc<LiveSession>>, StoreError> {
-        let changed = self.services.sessions.change(session, |data| {
+        let changed = self.state.sessions.change(session, |data| {
             // Another instance may have been faster: one is enough.
             if token(data) == token(&session.data) {
                 data.replace_campaign(campaign.clone());

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::Authenticator;
+use super::{Authenticator, Authenticators};
 use crate::campaign::CampaignError;
 use crate::ims::ImsError;
 use crate::session::{CampaignSession, EndReason, EndedSession, SessionData, Tokens};
@@ -22,7 +22,7 @@ use crate::telemetry::audit;
 
 /// Cleans up the sessions that arrive in `ended` until `closing`; then those that wait already, without pauses.
 pub async fn run_cleanup(
-    auth: Arc<Authenticator>,
+    authenticators: Arc<Authenticators>,
     ended: mpsc::Receiver<EndedSession>,
     closing: CancellationToken,
 ) {
@@ -37,14 +37,23 @@ pub async fn run_cleanup(
         };
         session.map(|session| (session, (ended, closing)))
     };
-    let clean_up = |session| clean_up_ended(auth.clone(), session, closing.clone());
+    let clean_up = |session| clean_up_ended(authenticators.clone(), session, closing.clone());
     stream::unfold((ended, closing.clone()), next).for_each_concurrent(AT_ONCE, clean_up).await;
 }
 
-async fn clean_up_ended(auth: Arc<Authenticator>, ended: EndedSession, closing: CancellationToken) {
+async fn clean_up_ended(
+    authenticators: Arc<Authenticators>,
+    ended: EndedSession,
+    closing: CancellationToken,
+) {
     let EndedSession { key, data, why } = ended;
     let request = RequestId::random();
     audit::ended(request, data.identity.subject(), &key.to_string(), why.word());
+    let Some(auth) = authenticators.of(&data.instance) else {
+        let instance = &*data.instance;
+        tracing::warn!(%request, instance, "a session of an instance that is not configured: what Campaign and IMS keep of it expires by itself");
+        return;
+    };
     let cleanup = Cleanup { auth: &auth, request, pauses: pauses(why), closing: &closing };
     cleanup.run(&data.tokens, data.campaign.as_ref()).await;
 }

@@ -18,7 +18,7 @@ impl Authenticator {
         let credentials = account.identity.credentials(Some(&tokens), &account.token);
         let digest = TokenDigest::of(tokens.session.expose_secret());
         let held = ClientHeldSession { account: account.clone(), tokens, credentials };
-        self.services.service_accounts.add_client_held(digest, Arc::new(held));
+        self.state.service_accounts.add_client_held(digest, Arc::new(held));
     }
 
     /// The session whose token is in `X-Session-Token`. The cookie of that name is not looked at: a browser would send it by itself.
@@ -29,6 +29,6 @@ impl Authenticator {
     ) -> Option<Arc<ClientHeldSession>> {
         let mut fields = headers.get_all("x-session-token").iter();
         let token = fields.next().filter(|_| fields.next().is_none())?.to_str().ok()?;
-        self.services.service_accounts.client_held(&TokenDigest::of(token), &self.instance, now)
+        self.state.service_accounts.client_held(&TokenDigest::of(token), &self.instance, now)
     }
 }

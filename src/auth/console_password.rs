@@ -87,8 +87,7 @@ impl Authenticator {
             once,
             session: session.cookie_value().into(),
         };
-        let changed =
-            self.services.sessions.change(session, |data| data.console.password = Some(made.clone()));
+        let changed = self.state.sessions.change(session, |data| data.console.password = Some(made.clone()));
         if changed.await?.is_none() {
             return Ok(None);
         }
@@ -106,7 +105,7 @@ impl Authenticator {
         request: AuthRequest<'_>,
         session: &LiveSession,
     ) -> Result<(), StoreError> {
-        self.services.sessions.change(session, |data| data.console = ConsoleAccess::default()).await?;
+        self.state.sessions.change(session, |data| data.console = ConsoleAccess::default()).await?;
         let who = session.data.identity.subject();
         audit::console_password(request.id, &request.peer.to_string(), who, &session.sid, false);
         Ok(())
@@ -126,7 +125,7 @@ impl Authenticator {
             return Ok(Outcome::Refused);
         }
         let (peer, name) = (request.peer.to_string(), logon.login);
-        let guesses = &self.services.guesses;
+        let guesses = &self.state.guesses;
         if !guesses.may_try(name, request.peer) {
             audit::console_logon_refused(request.id, &peer, name, "too many wrong passwords");
             return Ok(Outcome::Refused);
@@ -164,7 +163,7 @@ impl Authenticator {
         }
         let (password, mut was_used) = (&hash[..NAME_LENGTH], false);
         let change =
-            self.services.sessions.change(&session, |data| was_used = data.console.use_up(&hash, password));
+            self.state.sessions.change(&session, |data| was_used = data.console.use_up(&hash, password));
         let Some(session) = change.await?.filter(|_| was_used) else {
             audit::console_logon_refused(request.id, &peer, name, "the password was used meanwhile");
             return Ok(Outcome::Refused);
@@ -186,12 +185,12 @@ impl Authenticator {
         login: &str,
         hash: &str,
     ) -> Result<Option<Arc<LiveSession>>, StoreError> {
-        let sessions = self.services.sessions.of(Owner::Email(login)).await?;
+        let sessions = self.state.sessions.of(Owner::Email(login)).await?;
         let is_it = |listed: &Listed| listed.data.console.accepts(hash, request.now);
         let Some(found) = sessions.into_iter().find(is_it) else { return Ok(None) };
         let Some(password) = found.data.console.password else { return Ok(None) };
         let cookie = secrecy::ExposeSecret::expose_secret(&password.session);
-        let Some(session) = self.services.sessions.find_at(cookie, request.now).await? else {
+        let Some(session) = self.state.sessions.find_at(cookie, request.now).await? else {
             return Ok(None);
         };
         if !session.is_refresh_due(request.now) {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
-use super::Authenticator;
 use super::token_refresh::Refresh;
+use super::{Authenticator, Authenticators};
 use crate::policy::access::{Granted, Refusal};
 use crate::policy::token_times::recheck_grace;
 use crate::session::{CampaignSession, EndReason, LiveSession, StoreError};
@@ -18,18 +18,21 @@ use crate::unix_time::UnixTime;
 
 /// Asks for the groups of every session in use here, each within `interval` after the last time. Runs for ever, once, on the control
 /// runtime.
-pub async fn keep_checking(auth: Arc<Authenticator>, interval: Duration) {
+pub async fn keep_checking(authenticators: Arc<Authenticators>, interval: Duration) {
     let mut pause = TICK;
     loop {
         tokio::time::sleep(pause).await;
         let begun = Instant::now();
-        let due = auth.services.sessions.due_for_recheck(interval);
+        let due_at = |auth: &Arc<Authenticator>| {
+            let due = auth.state.sessions.due_for_recheck(interval).into_iter();
+            due.map(|session| (auth.clone(), session)).collect::<Vec<_>>()
+        };
+        let due: Vec<_> = authenticators.all().iter().flat_map(due_at).collect();
         // Going through many sessions takes at most a hundredth of the time.
         pause = TICK.max(begun.elapsed() * 100);
-        let check = async |session: Arc<LiveSession>| {
+        let check = async |(auth, session): (Arc<Authenticator>, Arc<LiveSession>)| {
             let check = Check { auth: &auth, id: RequestId::random(), interval };
-            let done =
-                auth.services.sessions.exclusively("recheck", session.key(), check.run(&session)).await;
+            let done = auth.state.sessions.exclusively("recheck", session.key(), check.run(&session)).await;
             if let Ok(Some(Err(error))) | Err(error) = done {
                 tracing::debug!(%error, "groups not asked for: the store does not answer");
                 session.postpone_recheck(auth.services.clock.now().plus(SHORT_PAUSE));
@@ -73,8 +76,7 @@ impl Verdict {
 
 impl Check<'_> {
     async fn run(&self, session: &Arc<LiveSession>) -> Result<(), StoreError> {
-        let services = &self.auth.services;
-        let (sessions, now) = (&services.sessions, services.clock.now());
+        let (sessions, now) = (&self.auth.state.sessions, self.auth.services.clock.now());
         // Another instance may have asked meanwhile.
         let latest = sessions.latest(session).await?;
         let Some(session) = latest.filter(|session| session.is_recheck_due(now, self.interval)) else {
@@ -149,7 +151,7 @@ impl Check<'_> {
         now: UnixTime,
     ) -> Result<(), StoreError> {
         let mut withdrawn = None;
-        let changed = self.auth.services.sessions.change(session, |data| {
+        let changed = self.auth.state.sessions.change(session, |data| {
             let has_other_groups = data.identity.groups != granted.groups;
             data.identity.groups.clone_from(&granted.groups);
             // Campaign takes over groups at a logon only: this session keeps the rights of the old ones.

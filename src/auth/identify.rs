@@ -118,7 +118,7 @@ impl Authenticator {
         purpose: Purpose,
     ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let Some(cookie) = self.cookies.session_cookie(request.headers) else { return Ok(None) };
-        let sessions = &self.services.sessions;
+        let sessions = &self.state.sessions;
         let found = match purpose {
             Purpose::Forward | Purpose::Route => sessions.find_at(cookie, request.now).await,
             Purpose::Peek => sessions.look(cookie).await,

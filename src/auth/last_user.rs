@@ -18,13 +18,13 @@ impl Authenticator {
             until: data.created.plus(self.absolute_timeout).plus(GRACE),
             security_token: data.campaign.as_ref().map(|session| session.security_token.clone()),
         };
-        self.services.sealer.seal(&self.cookies.last_user, &last_user).ok()
+        self.state.sealer.seal(&self.cookies.last_user, &last_user).ok()
     }
 
     /// Who was signed in at this browser lately.
     pub fn last_user(&self, headers: &HeaderMap, now: UnixTime) -> Option<LastUser> {
         let (_, sealed) = cookies::pairs(headers).find(|(name, _)| *name == self.cookies.last_user)?;
-        let last_user = self.services.sealer.open::<LastUser>(&self.cookies.last_user, sealed)?;
+        let last_user = self.state.sealer.open::<LastUser>(&self.cookies.last_user, sealed)?;
         (now < last_user.until).then_some(last_user)
     }
 

@@ -160,7 +160,7 @@ impl Authenticator {
             interrupted: false,
         };
         let name = state.cookie_name(&self.cookies);
-        let sealed = self.services.sealer.seal(&name, &transaction).map_err(|_| LoginFailure::Internal)?;
+        let sealed = self.state.sealer.seal(&name, &transaction).map_err(|_| LoginFailure::Internal)?;
         Ok(LoginStart {
             location: authorization.url.to_string(),
             cookie: (name, sealed),
@@ -176,7 +176,7 @@ impl Authenticator {
         for (name, value) in
             cookies::pairs(headers).filter(|(name, _)| name.starts_with(&self.cookies.login_prefix))
         {
-            match self.services.sealer.open::<LoginTransaction>(name, value) {
+            match self.state.sealer.open::<LoginTransaction>(name, value) {
                 Some(transaction) => open.push((transaction.began, name, name.len() + value.len())),
                 None => bytes += name.len() + value.len(),
             }

@@ -3,6 +3,7 @@
 //! [`Services`] outlive every configuration: sessions, keys, background work. An [`Authenticator`] belongs to one configuration of one
 //! Campaign instance.
 
+mod authenticators;
 mod backchannel_logout;
 mod bearer;
 mod bearer_refusal;
@@ -14,6 +15,7 @@ mod console_password;
 mod group_recheck;
 mod guesses;
 mod identify;
+mod instance_state;
 mod last_user;
 mod login;
 mod login_outcome;
@@ -28,11 +30,9 @@ mod soap_ticket;
 mod tasks;
 mod token_refresh;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use http::HeaderMap;
 
 use crate::campaign::CampaignClient;
@@ -42,9 +42,10 @@ use crate::crypto::Sealer;
 use crate::ims::ImsClient;
 use crate::policy::access::AccessPolicy;
 use crate::policy::cookies::{self, CookieNames};
-use crate::session::{Attempts, FormId, SavedForms, Sessions, Signer};
+use crate::session::{Attempts, FormId, SavedForms, Sessions};
 use crate::telemetry::{ForeignTokenUses, InstanceMetrics, Metrics};
 
+pub use authenticators::Authenticators;
 pub use backchannel_logout::BackchannelError;
 pub use bearer::keep_service_accounts;
 pub use bearer_refusal::BearerRefusal;
@@ -54,6 +55,7 @@ pub use console_password::{ConsoleLogon, ConsoleLogonOutcome};
 pub use group_recheck::keep_checking;
 pub use guesses::Guesses;
 pub use identify::{AuthRequest, Caller, IdentifyError, Purpose};
+pub use instance_state::{InstanceState, InstanceStates};
 pub use login::{BeginLogin, Destination, LoginFailure, LoginStart};
 pub use login_outcome::{FinishedLogin, LoginInterrupted, LoginOutcome, RefusedLogin};
 pub use service_account::{ClientHeldSession, ServiceAccount};
@@ -67,24 +69,18 @@ pub use tasks::Tasks;
 /// What outlives every configuration.
 #[derive(Debug)]
 pub struct Services {
-    /// Live sessions.
+    /// The live sessions of all instances.
     pub sessions: Sessions,
-    /// Forms that wait for a login.
+    /// Forms that wait for a login, for the state of each instance.
     pub saved_forms: SavedForms,
-    /// Signs the assertion.
-    pub signer: Signer,
-    /// Seals open logins and other values that browsers hold.
+    /// The keys for values that browsers hold, for the state of each instance.
     pub sealer: Sealer,
+    /// The state of each instance.
+    pub instances: InstanceStates,
     /// The states whose codes this process has exchanged lately.
     pub attempts: Attempts,
-    /// Wrong console passwords of the last minutes.
-    pub guesses: Guesses,
     /// Who used tokens that are not of their session.
     pub foreign_tokens: ForeignTokenUses,
-    /// Verified tokens of technical accounts.
-    pub service_accounts: ServiceAccounts,
-    /// The names of Campaign's operator groups, when a technical account can read them.
-    pub campaign_groups: ArcSwapOption<BTreeSet<String>>,
     /// Work that must not stop when a client goes away.
     pub tasks: Tasks,
     /// The metrics of the process.
@@ -114,17 +110,10 @@ pub struct Authenticator {
     pub absolute_timeout: Duration,
     /// Counts what happens at this instance.
     pub metrics: InstanceMetrics,
-    /// What outlives this configuration.
+    /// What of this instance outlives the configuration.
+    pub state: Arc<InstanceState>,
+    /// What of all instances outlives it.
     pub services: Arc<Services>,
-}
-
-impl Services {
-    /// Which of these groups Campaign does not have; `None` when its groups are not known.
-    fn groups_not_in_campaign(&self, groups: &[String]) -> Option<Vec<String>> {
-        let known = self.campaign_groups.load();
-        let known = known.as_ref()?;
-        Some(groups.iter().filter(|group| !known.contains(*group)).cloned().collect())
-    }
 }
 
 impl Authenticator {

@@ -32,7 +32,7 @@ impl Authenticator {
     }
 
     async fn dismiss(&self, id: RequestId, session: &LiveSession, why: EndReason) {
-        if let Err(error) = self.services.sessions.end_key(session.key(), why).await {
+        if let Err(error) = self.state.sessions.end_key(session.key(), why).await {
             tracing::warn!(request = %id, %error, "the session has ended here; the store is told when it answers again");
         }
     }

@@ -26,7 +26,7 @@ impl Authenticator {
         request: AuthRequest<'_>,
         extent: Extent,
     ) -> Result<Option<String>, StoreError> {
-        let sessions = &self.services.sessions;
+        let sessions = &self.state.sessions;
         let Some(session) = self.live_session(request).await? else { return Ok(None) };
         let (who, peer) = (session.data.identity.subject(), request.peer.to_string());
         if extent == Extent::Everywhere {

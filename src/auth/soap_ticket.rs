@@ -66,7 +66,7 @@ impl Authenticator {
     }
 
     fn ticket(&self, ticket: &Ticket) -> Option<TokenPair> {
-        let sealed = self.services.sealer.seal(CONTEXT, ticket).ok()?;
+        let sealed = self.state.sealer.seal(CONTEXT, ticket).ok()?;
         Some(pair(format!("{PREFIX}{sealed}")))
     }
 
@@ -81,11 +81,11 @@ impl Authenticator {
         token: &str,
     ) -> Result<Option<TicketOwner>, StoreError> {
         let sealed = token.strip_prefix(PREFIX);
-        let ticket = sealed.and_then(|sealed| self.services.sealer.open::<Ticket>(CONTEXT, sealed));
+        let ticket = sealed.and_then(|sealed| self.state.sealer.open::<Ticket>(CONTEXT, sealed));
         Ok(match ticket {
             None => None,
             Some(Ticket::Person { session, password }) => {
-                let session = self.services.sessions.find_at(&session, request.now).await?;
+                let session = self.state.sessions.find_at(&session, request.now).await?;
                 let session = session.filter(|session| session.data.console.used.contains(&password));
                 session.map(|session| TicketOwner::Person(session, pair(token.to_owned())))
             }
@@ -103,10 +103,10 @@ impl Authenticator {
     /// When the store does not answer.
     pub async fn end_ticket(&self, session: &LiveSession, ticket: &TokenPair) -> Result<(), StoreError> {
         let sealed = ticket.session.expose_secret().strip_prefix(PREFIX);
-        let opened = sealed.and_then(|sealed| self.services.sealer.open::<Ticket>(CONTEXT, sealed));
+        let opened = sealed.and_then(|sealed| self.state.sealer.open::<Ticket>(CONTEXT, sealed));
         let Some(Ticket::Person { password, .. }) = opened else { return Ok(()) };
         let change =
-            self.services.sessions.change(session, |data| data.console.used.retain(|used| *used != password));
+            self.state.sessions.change(session, |data| data.console.used.retain(|used| *used != password));
         change.await.map(drop)
     }
 }

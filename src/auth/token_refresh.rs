@@ -95,7 +95,7 @@ async fn exchange(auth: Arc<Authenticator>, session: Arc<LiveSession>) -> (Refre
         })
     };
     // Boxed: an exchange with IMS and all that may come of it.
-    match Box::pin(auth.services.sessions.refresh(&session, exchange)).await {
+    match Box::pin(auth.state.sessions.refresh(&session, exchange)).await {
         Ok(fresh) => {
             tracing::info!(request = %id, sid = session.sid, "tokens refreshed");
             (Refresh::Done(fresh), TokenRefresh::Refreshed)

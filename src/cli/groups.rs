@@ -12,7 +12,7 @@ use super::output::{Paint, err, out, paint, visible, width};
 use super::{STOPS_LOGINS, UNUSABLE};
 use crate::app::TechnicalCaller;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::InstanceConfig;
 
 #[derive(Debug, Args)]
 pub(super) struct GroupsArgs {
@@ -38,26 +38,42 @@ pub(super) fn run(args: &GroupsArgs) -> ExitCode {
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let compared = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
-        runtime.block_on(async {
-            let caller = TechnicalCaller::connect(&loaded.config, &Clock::system())
-                .await
-                .map_err(|unavailable| format!("{}\n    fix: {}", unavailable.reason(), unavailable.fix()))?;
-            let compared = Comparison::read(&loaded.config, &caller).await;
-            caller.end().await;
-            compared
-        })
-    });
-    match compared {
-        Ok(comparison) => {
-            out(&comparison.table(paint()));
-            if comparison.missing_in_campaign().is_empty() { ExitCode::SUCCESS } else { STOPS_LOGINS.into() }
-        }
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
         Err(error) => {
             err(&format!("imsgate groups: {error}\n"));
-            STOPS_LOGINS.into()
+            return STOPS_LOGINS.into();
+        }
+    };
+    let mut is_good = true;
+    for config in loaded.config.each_instance() {
+        let name = &config.instance.name;
+        if !name.is_empty() {
+            out(&format!("{name}\n"));
+        }
+        match runtime.block_on(compare(config)) {
+            Ok(comparison) => {
+                out(&comparison.table(paint()));
+                is_good &= comparison.missing_in_campaign().is_empty();
+            }
+            Err(error) => {
+                let of = if name.is_empty() { String::new() } else { format!("{name}: ") };
+                err(&format!("imsgate groups: {of}{error}\n"));
+                is_good = false;
+            }
         }
     }
+    if is_good { ExitCode::SUCCESS } else { STOPS_LOGINS.into() }
+}
+
+/// Asks Campaign and IMS for one instance.
+async fn compare(config: InstanceConfig<'_>) -> Result<Comparison, String> {
+    let caller = TechnicalCaller::connect(config.instance, &Clock::system())
+        .await
+        .map_err(|unavailable| format!("{}\n    fix: {}", unavailable.reason(), unavailable.fix()))?;
+    let compared = Comparison::read(config, &caller).await;
+    caller.end().await;
+    compared
 }
 
 /// Both sides.
@@ -75,7 +91,7 @@ pub(super) struct Comparison {
 
 impl Comparison {
     /// Asks Campaign for its groups, and collects names from the audit log and from IMS.
-    pub(super) async fn read(config: &Config, caller: &TechnicalCaller) -> Result<Self, String> {
+    pub(super) async fn read(config: InstanceConfig<'_>, caller: &TechnicalCaller) -> Result<Self, String> {
         let rows = caller.records("xtk:group", "group", &["name"]).await?;
         let mut compared = Self {
             campaign: rows.into_iter().flatten().filter(|name| !name.is_empty()).collect(),
@@ -102,7 +118,7 @@ impl Comparison {
         Ok(compared)
     }
 
-    fn add(&mut self, config: &Config, seen: Seen) {
+    fn add(&mut self, config: InstanceConfig<'_>, seen: Seen) {
         for group in seen.groups {
             self.seen.entry(group).or_default();
         }

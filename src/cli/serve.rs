@@ -87,7 +87,8 @@ fn serve(config: &Config, runtime: &Runtime, mut signals: Signals) -> Result<(),
     runtime.block_on(async {
         let gateway = Gateway::start(config, tls, Clock::system()).await?;
         let (https, redirect) = (gateway.names.join(", "), format!("{:?}", gateway.http_redirect));
-        let (callback, version) = (config.instance.ims.redirect_uri(), env!("CARGO_PKG_VERSION"));
+        let callbacks: Vec<String> = config.instances.iter().map(|instance| instance.ims.redirect_uri()).collect();
+        let (callback, version) = (callbacks.join(", "), env!("CARGO_PKG_VERSION"));
         tracing::info!(version, https, redirect, workers = config.listen.workers, callback, "serving");
         server::notify_ready();
         let signal = stop_signal(&mut signals).await;

@@ -5,6 +5,7 @@ use super::nearest::nearest;
 use super::schema::{self, Key};
 use super::source::Location;
 use super::source::Position;
+use super::table_path::{INSTANCES, in_instance, indexed};
 use super::tree::Tree;
 use super::value_error::ValueError;
 
@@ -23,11 +24,34 @@ pub(super) fn apply(tree: &mut Tree, environment: impl IntoIterator<Item = (Stri
         .collect();
     overrides.sort();
     for (variable, path, value) in overrides {
+        if let Some(number) = instance_of(&path).filter(|number| *number < tree.instances) {
+            tree.instance_variables.push((number, in_instance(&path).into_owned(), variable, value));
+            continue;
+        }
         match tree.keys().into_iter().find(|(known, _)| *known == path) {
             Some((path, key)) => override_key(tree, &path, key, variable, &value),
             None => unknown(tree, &path, variable),
         }
     }
+}
+
+/// Sets the keys of one instance that the environment names.
+pub(super) fn apply_to_instance<'v>(
+    tree: &mut Tree,
+    variables: impl Iterator<Item = &'v (usize, String, String, String)>,
+) {
+    for (_, path, variable, value) in variables {
+        match tree.keys().into_iter().find(|(known, _)| known == path) {
+            Some((path, key)) => override_key(tree, &path, key, variable.clone(), value),
+            None => unknown(tree, path, variable.clone()),
+        }
+    }
+}
+
+/// The number in `instance[0].ims.client_id`.
+fn instance_of(path: &str) -> Option<usize> {
+    let (list, number) = indexed(path.split('.').next()?)?;
+    (list == INSTANCES).then_some(number)
 }
 
 /// True for one underscore in place of two: `IMS_CLIENT_ID` begins like a section.

@@ -88,6 +88,8 @@ formats! {
     OctalMode = "octal-mode", |text| Ok(Some(Value::from(values::mode(text)?)));
     /// A value of the external account.
     Name = "name", |text| same(text, values::name(text));
+    /// The name of an instance.
+    InstanceName = "instance-name", |text| same(text, values::instance_name(text));
     /// OAuth scopes; serde reads a list.
     Scopes = "scopes", |text| Ok(Some(Value::from(values::scopes(text)?)));
     /// An IMS organisation ID.

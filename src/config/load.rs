@@ -4,20 +4,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::finding::{ConfigErrors, Finding, Level, Warnings};
-use super::schema::Sections;
+use super::instance::{Instance, InstanceTables, PublicInstance};
+use super::schema::{Sections, SharedSections};
 use super::source::{Location, Places};
-use super::tree::{self, Tree};
+use super::tree::{self, Scope, Tree};
 use super::value_error::ValueError;
-use super::{Brand, Campaign, ExperienceCloud, Ims, Limits, Listen, Log, Session};
-use super::{env, rules, secret_files};
+use super::{Brand, Limits, Listen, Log, Session};
+use super::{env, instance_trees, rules, secret_files};
 use crate::files::{self, FileProblem};
 use crate::policy::mask::Mask;
+use crate::policy::outbound_proxy::OutboundProxy;
 
 /// The checked configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The Campaign instance behind this gateway, with its external account.
-    pub instance: Arc<Instance>,
+    /// The Campaign instances where people sign in, each with its external account.
+    pub instances: Vec<Arc<Instance>>,
+    /// The Campaign instances of which only the public paths are served.
+    pub public_instances: Vec<Arc<PublicInstance>>,
     /// Where the gateway listens.
     pub listen: Listen,
     /// Limits for clients.
@@ -30,19 +34,6 @@ pub struct Config {
     pub brand: Brand,
 }
 
-/// One Campaign instance and all that belongs to it.
-#[derive(Clone, Debug)]
-pub struct Instance {
-    /// Empty for the single, unnamed instance.
-    pub name: String,
-    /// The external account.
-    pub ims: Ims,
-    /// The Experience Cloud part of the external account.
-    pub experience_cloud: ExperienceCloud,
-    /// The Campaign server behind the gateway.
-    pub campaign: Campaign,
-}
-
 /// A configuration and what was found in it.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -52,9 +43,39 @@ pub struct Loaded {
     pub warnings: Warnings,
     /// Where every key was set.
     pub places: Places,
+    /// Where the keys of each instance were set, without the name of the instance: those with `ims` in the order of `instances`, then the
+    /// others.
+    pub instance_places: Vec<Places>,
+}
+
+/// The configuration as one instance sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct InstanceConfig<'c> {
+    /// The instance.
+    pub instance: &'c Arc<Instance>,
+    /// What is logged and where.
+    pub log: &'c Log,
+}
+
+impl Loaded {
+    /// Each instance where people sign in, with the places of its keys.
+    pub fn instances(&self) -> impl Iterator<Item = (InstanceConfig<'_>, &Places)> {
+        self.config.each_instance().zip(&self.instance_places)
+    }
+
+    /// Each instance without `ims`, with the places of its keys.
+    pub fn public_instances(&self) -> impl Iterator<Item = (&Arc<PublicInstance>, &Places)> {
+        let places = self.instance_places.iter().skip(self.config.instances.len());
+        self.config.public_instances.iter().zip(places)
+    }
 }
 
 impl Config {
+    /// The configuration as each instance sees it where people sign in.
+    pub fn each_instance(&self) -> impl Iterator<Item = InstanceConfig<'_>> {
+        self.instances.iter().map(|instance| InstanceConfig { instance, log: &self.log })
+    }
+
     /// Reads the file at `path`. Variables in `environment` override its keys.
     ///
     /// # Errors
@@ -147,28 +168,64 @@ pub(crate) fn from_text(
         return Err(errors(tree));
     }
     env::apply(&mut tree, environment);
+    let mut instances = if tree.instances > 0 {
+        tree.scope = Scope::Process;
+        instance_trees::read(&mut tree)
+    } else {
+        Vec::new()
+    };
     secret_files::read(&mut tree);
     tree.complete();
-    rules::apply(&mut tree);
-    let proxy = rules::proxy_of_environment(&mut tree);
+    rules::apply_to_process(&mut tree);
+    if tree.scope == Scope::Whole {
+        rules::apply_to_instance(&mut tree);
+    }
     if tree.findings.iter().any(|finding| finding.level == Level::Error) {
         return Err(errors(tree));
     }
-    let Ok(sections) = std::mem::take(&mut tree.values).try_into::<Sections>() else {
+    let Some((config, instance_places)) = typed(&mut tree, &mut instances) else {
         // Every value was checked, so this is a difference between schema and types. The error could quote a value.
         let location = Location::Whole(tree.places.file.clone());
         tree.error("", location, ValueError::new("the configuration does not fit its schema", ""));
         return Err(errors(tree));
     };
-    let Sections { mut ims, experience_cloud, campaign, listen, limits, session, log, brand } = sections;
-    if tree.is_set(rules::PROXY_FILE) {
-        ims.proxy = ims.proxy.map(|proxy| proxy.named(rules::PROXY_FILE));
-    }
-    ims.proxy = ims.proxy.or(proxy);
-    let instance = Arc::new(Instance { name: String::new(), ims, experience_cloud, campaign });
-    let config = Config { instance, listen, limits, session, log, brand };
     let warnings = Warnings(finish(&mut tree));
-    Ok(Loaded { config, warnings, places: tree.places })
+    Ok(Loaded { config, warnings, places: tree.places, instance_places })
+}
+
+/// Reads the values of trees without an error.
+fn typed(tree: &mut Tree, trees: &mut [Tree]) -> Option<(Config, Vec<Places>)> {
+    let (mut instances, mut public_instances) = (Vec::new(), Vec::new());
+    let (mut places, mut public_places) = (Vec::new(), Vec::new());
+    let values = std::mem::take(&mut tree.values);
+    let SharedSections { listen, limits, session, log, brand } = if trees.is_empty() {
+        let sections: Sections = values.try_into().ok()?;
+        let Sections { mut ims, experience_cloud, campaign, listen, limits, session, log, brand } = sections;
+        ims.proxy = proxy_of(tree, ims.proxy.take());
+        instances.push(Arc::new(Instance { name: String::new(), ims, experience_cloud, campaign }));
+        places.push(tree.places.clone());
+        SharedSections { listen, limits, session, log, brand }
+    } else {
+        values.try_into().ok()?
+    };
+    for tree in trees {
+        let mut tables = std::mem::take(&mut tree.values).try_into::<InstanceTables>().ok()?;
+        if let Some(ims) = &mut tables.ims {
+            ims.proxy = proxy_of(tree, ims.proxy.take());
+        }
+        let is_public = tables.ims.is_none();
+        tables.add_to(&mut instances, &mut public_instances);
+        if is_public { &mut public_places } else { &mut places }.push(tree.places.clone());
+    }
+    places.append(&mut public_places);
+    Some((Config { instances, public_instances, listen, limits, session, log, brand }, places))
+}
+
+/// The proxy of the key, with the key that names it; else that of the environment.
+fn proxy_of(tree: &Tree, proxy: Option<OutboundProxy>) -> Option<OutboundProxy> {
+    let is_file = tree.is_set(rules::PROXY_FILE);
+    let named = proxy.map(|proxy| if is_file { proxy.named(rules::PROXY_FILE) } else { proxy });
+    named.or_else(|| tree.environment_proxy.clone())
 }
 
 fn errors(mut tree: Tree) -> ConfigErrors {

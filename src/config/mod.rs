@@ -16,6 +16,8 @@ mod env;
 mod finding;
 mod formats;
 mod ims;
+mod instance;
+mod instance_trees;
 mod limit;
 mod limits;
 mod listen;
@@ -51,12 +53,13 @@ pub use campaign::{
 };
 pub use finding::{ConfigErrors, Finding, Level, Look, Warnings};
 pub use ims::{ExperienceCloud, Ims, TokenAuth};
+pub use instance::{Instance, PublicInstance};
 pub use limit::Limit;
 pub use limits::{Limits, Rate};
 pub use listen::Listen;
 #[cfg(feature = "demo")]
 pub(crate) use load::from_text;
-pub use load::{Config, Instance, Loaded, association_mask, read};
+pub use load::{Config, InstanceConfig, Loaded, association_mask, read};
 pub use log::{Log, LogFormat};
 pub use native_account::NativeAccount;
 pub use redis::{NotAnAddress, RedisAccount, RedisAddress, RedisLayout};

@@ -7,7 +7,7 @@ use super::value_error::ValueError;
 use crate::policy::outbound_proxy::{NotAProxy, OutboundProxy};
 
 /// The proxy variables, read as curl does: the lower-case name has priority, and an empty value counts as not set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct ProxyVariables {
     https: [Option<SecretString>; 2],
     no: [Option<String>; 2],

@@ -13,25 +13,51 @@ use super::redis::RedisAddress;
 use super::schema::TWIN;
 use super::session::StoreKind;
 use super::source::Location;
-use super::tree::Tree;
+use super::tree::{Scope, Tree};
 use super::upstream::{MOST_UPSTREAMS, Upstream};
 use super::value_error::ValueError;
 use super::values;
 use super::{account_rules, proxy};
 use crate::policy::outbound_proxy::{OutboundProxy, is_never_proxied};
 
-/// Applies every rule. A rule about a key that is wrong by itself says nothing.
-pub(super) fn apply(tree: &mut Tree) {
-    ims(tree);
+/// Applies the rules about one instance. A rule about a key that is wrong by itself says nothing.
+pub(super) fn apply_to_instance(tree: &mut Tree) {
+    if tree.scope == Scope::PublicOnly {
+        public_only(tree);
+    } else {
+        ims(tree);
+        tree.environment_proxy = proxy_of_environment(tree);
+    }
     upstreams(tree);
     client_identity(tree);
     health(tree);
-    account_rules::apply(tree);
+    if tree.scope != Scope::PublicOnly {
+        account_rules::apply(tree);
+    }
+}
+
+/// Applies the rules about what all instances share.
+pub(super) fn apply_to_process(tree: &mut Tree) {
     addresses(tree);
     trusted_proxies(tree);
     limits(tree);
     lifetimes(tree);
     store(tree);
+}
+
+/// All callers of an instance without `ims` are anonymous, and none is an account.
+fn public_only(tree: &mut Tree) {
+    const SHARE: &str = "campaign.anonymous_share";
+    if !tree.is_set(SHARE) {
+        tree.put(SHARE, Some(Value::from(100)));
+    }
+    for key in ["campaign.technical_account", "campaign.native_account", "campaign.cors_origins"] {
+        if tree.get::<Vec<Value>>(key).is_some_and(|list| !list.is_empty()) {
+            let fix = "remove it, or add [instance.ims]";
+            tree.warn(key, "has no effect: an instance without `ims` serves public paths only", fix);
+            tree.put(key, Some(Value::Array(Vec::new())));
+        }
+    }
 }
 
 fn ims(tree: &mut Tree) {
@@ -268,7 +294,7 @@ fn store(tree: &mut Tree) {
 }
 
 /// The proxy of the environment, when the configuration names none.
-pub(super) fn proxy_of_environment(tree: &mut Tree) -> Option<OutboundProxy> {
+fn proxy_of_environment(tree: &mut Tree) -> Option<OutboundProxy> {
     if tree.is_set(proxy::KEY) || tree.is_set(PROXY_FILE) {
         return None;
     }

@@ -11,6 +11,7 @@ use super::brand::Brand;
 use super::campaign::Campaign;
 use super::formats::{self, Read};
 use super::ims::{ExperienceCloud, Ims};
+use super::instance::InstanceKeys;
 use super::limits::Limits;
 use super::listen::Listen;
 use super::log::Log;
@@ -39,9 +40,20 @@ pub(super) struct Sections {
     pub brand: Brand,
 }
 
+/// The sections that all instances share.
+#[derive(Deserialize)]
+pub(super) struct SharedSections {
+    pub listen: Listen,
+    pub limits: Limits,
+    pub session: Session,
+    pub log: Log,
+    pub brand: Brand,
+}
+
 /// JSON Schema (draft 2020-12) of the configuration file, as pretty-printed text with a final line break.
 pub fn json_schema() -> String {
     let mut schema = SCHEMA.clone();
+    add_instances(&mut schema);
     drop_hints(&mut schema);
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
@@ -94,9 +106,15 @@ pub(super) fn keys() -> &'static [Key] {
     &KEYS
 }
 
-/// The key at `path`, also in a table of a list.
+/// The keys of `[[instance]]` itself, as `instance.name`.
+pub(super) fn instance_keys() -> &'static [Key] {
+    &INSTANCE_KEYS
+}
+
+/// The key at `path`, also in a table of a list, and of an instance.
 pub(super) fn key(path: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.path == path).or_else(|| {
+    let path = &*table_path::in_instance(path);
+    KEYS.iter().chain(&*INSTANCE_KEYS).find(|key| key.path == path).or_else(|| {
         let declared = table_path::declared(path)?;
         LISTS.iter().flat_map(|list| &list.keys).find(|key| key.path == declared)
     })
@@ -134,6 +152,17 @@ static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     SECTIONS.iter().flat_map(|(section, schema)| read_keys(Some(section), schema)).collect()
 });
 
+static INSTANCE_KEYS: LazyLock<Vec<Key>> =
+    LazyLock::new(|| read_keys(Some("instance"), &instance_schema()).collect());
+
+/// The schema of `[[instance]]` without its sections.
+fn instance_schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<InstanceKeys>().to_value();
+    tidy(&mut schema);
+    schema
+}
+
 static LISTS: LazyLock<Vec<TableList>> = LazyLock::new(|| {
     let lists = SECTIONS.iter().flat_map(|(section, schema)| {
         properties(schema).filter(|(_, list)| is_table_list(list)).map(move |(name, list)| {
@@ -144,6 +173,31 @@ static LISTS: LazyLock<Vec<TableList>> = LazyLock::new(|| {
     });
     lists.collect()
 });
+
+/// `[[instance]]`, whose sections have the keys of those at the top. A file with instances may leave out any of them at the top.
+fn add_instances(schema: &mut Value) {
+    let mut instance = instance_schema();
+    for name in ["$schema", "title"] {
+        instance.as_object_mut().map(|table| table.remove(name));
+    }
+    let mut required = json!({"required": schema["required"].clone(), "properties": {}});
+    for section in ["ims", "experience_cloud", "campaign"] {
+        instance["properties"][section] = json!({"$ref": format!("#/properties/{section}")});
+        if let Some(keys) =
+            schema["properties"][section].as_object_mut().and_then(|keys| keys.remove("required"))
+        {
+            required["properties"][section] = json!({"required": keys});
+        }
+    }
+    schema["properties"]["instance"] = json!({
+        "type": "array",
+        "description": "Several Campaign instances, chosen by the host of the request. The sections at the top are the defaults of all. An instance without `ims` serves its public paths and nothing else.",
+        "items": instance,
+    });
+    schema["required"] = json!(["listen"]);
+    schema["if"] = json!({"not": {"required": ["instance"]}});
+    schema["then"] = required;
+}
 
 fn is_table(schema: &Value) -> bool {
     schema["properties"].is_object()

@@ -59,7 +59,7 @@ pub struct Places {
 }
 
 /// Where one key was set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Position {
     /// In the file; spans in bytes.
     File { key: Range<usize>, value: Range<usize>, items: Vec<Range<usize>> },

@@ -14,12 +14,13 @@ use super::value_error::ValueError;
 impl Tree {
     /// Every key that the file can set: those of the sections, and those of each table that it has in a list.
     pub(super) fn keys(&self) -> Vec<(String, &'static Key)> {
-        let of_sections = schema::keys().iter().map(|key| (key.path.clone(), key));
+        let of_sections =
+            schema::keys().iter().chain(schema::instance_keys()).map(|key| (key.path.clone(), key));
         let of_lists = schema::lists().iter().flat_map(|list| {
             self.elements(&list.path)
                 .flat_map(move |element| list.keys.iter().map(move |key| (path_in(&element, &key.path), key)))
         });
-        of_sections.chain(of_lists).collect()
+        of_sections.chain(of_lists).filter(|(path, _)| self.scope.has(path)).collect()
     }
 
     /// The paths of the tables in a list.
@@ -47,7 +48,7 @@ impl Tree {
     }
 
     /// The part of a table's span that holds no value: its header, or its bracket.
-    fn header(&self, span: Range<usize>) -> Range<usize> {
+    pub(super) fn header(&self, span: Range<usize>) -> Range<usize> {
         let is_header = self.places.text.get(span.clone()).is_some_and(|text| text.starts_with('['));
         if is_header { span } else { span.start..(span.start + 1).min(span.end) }
     }

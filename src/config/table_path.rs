@@ -1,13 +1,29 @@
 //! Paths of keys in lists of tables: `campaign.technical_account[2].client_id` is a key of the third `[[campaign.technical_account]]`.
 //! The schema declares that key once, as `campaign.technical_account[].client_id`.
 
+use std::borrow::Cow;
+
 use toml::Table;
 use toml::de::DeValue;
+
+/// The list of instances.
+pub(super) const INSTANCES: &str = "instance";
 
 /// `name` and `2` of `name[2]`.
 pub(super) fn indexed(name: &str) -> Option<(&str, usize)> {
     let (name, index) = name.strip_suffix(']')?.rsplit_once('[')?;
     Some((name, index.parse().ok()?))
+}
+
+/// The path of a key of an instance in the tree of that instance: `ims.client_id` for `instance[0].ims.client_id`, and `instance.name` for
+/// `instance[0].name`. Other paths stay.
+pub(super) fn in_instance(path: &str) -> Cow<'_, str> {
+    let Some((instance, rest)) = path.split_once('.') else { return path.into() };
+    match indexed(instance) {
+        Some((INSTANCES, _)) if rest.contains('.') => rest.into(),
+        Some((INSTANCES, _)) => format!("instance.{rest}").into(),
+        _ => path.into(),
+    }
 }
 
 /// The path of table number `index`.

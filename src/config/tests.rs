@@ -1,5 +1,6 @@
 //! Tests of loading as a whole.
 
+mod instances;
 mod mistakes;
 mod overrides;
 mod reference;

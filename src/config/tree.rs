@@ -12,8 +12,9 @@ use super::nearest::nearest;
 use super::proxy::ProxyVariables;
 use super::schema::{self, Key, Kind, TWIN};
 use super::source::{Location, Places, Position, Unknown};
-use super::table_path::{is_table_list, step, step_mut};
+use super::table_path::{INSTANCES, is_table_list, step, step_mut};
 use super::value_error::ValueError;
+use crate::policy::outbound_proxy::OutboundProxy;
 
 /// The values of file and environment, with their places and all that is wrong with them.
 #[derive(Debug, Default)]
@@ -25,8 +26,43 @@ pub(super) struct Tree {
     pub unknown: Vec<Unknown>,
     /// Variables of the environment that name a proxy.
     pub proxies: ProxyVariables,
+    /// The proxy for IMS that they name, when no key does.
+    pub environment_proxy: Option<OutboundProxy>,
     /// False when the text is not TOML; then nothing else is checked.
     pub is_toml: bool,
+    /// Which sections are checked here.
+    pub scope: Scope,
+    /// How many `[[instance]]` the file has.
+    pub instances: usize,
+    /// Variables of the environment for keys of an instance: its number, the key, the variable and the value.
+    pub instance_variables: Vec<(usize, String, String, String)>,
+}
+
+/// The sections that a tree checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Those of the single form: all.
+    #[default]
+    Whole,
+    /// Those that all instances share.
+    Process,
+    /// Those of an instance.
+    Instance,
+    /// Those of an instance without `ims`.
+    PublicOnly,
+}
+
+impl Scope {
+    /// True for a key or section that belongs to this tree.
+    pub fn has(self, path: &str) -> bool {
+        let section = path.split(['.', '[']).next().unwrap_or_default();
+        match (section, self) {
+            ("instance" | "campaign", Self::Instance | Self::PublicOnly) => true,
+            ("instance", _) | (_, Self::PublicOnly) => false,
+            ("ims" | "experience_cloud" | "campaign", scope) => scope != Self::Process,
+            (_, scope) => scope != Self::Instance,
+        }
+    }
 }
 
 /// Reads `text`, which came from `file`.
@@ -188,20 +224,8 @@ impl Tree {
     fn root(&mut self, root: &DeTable<'_>) {
         for (name, value) in root {
             let path = name.get_ref();
-            if path == "instance" {
-                self.unknown.push(Unknown {
-                    key: name.span(),
-                    value: value.span(),
-                    meant: Some(path.to_string()),
-                });
-                self.error(
-                    path,
-                    self.places.at(name.span()),
-                    ValueError::new(
-                        "several instances are not supported yet",
-                        "use the single form: [ims], [experience_cloud] and [campaign] at the top of the file",
-                    ),
-                );
+            if path == INSTANCES {
+                self.note_instances(name.span(), value);
             } else if !schema::sections().any(|section| section == path) {
                 self.unknown(path, name.span(), value.span(), value.get_ref().is_table());
             } else {
@@ -210,7 +234,7 @@ impl Tree {
         }
     }
 
-    fn known_section(&mut self, path: &str, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
+    pub(super) fn known_section(&mut self, path: &str, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
         if let Some(table) = value.get_ref().as_table() {
             self.places.sections.insert(path.to_owned(), name);
             return self.section(path, table);
@@ -230,28 +254,27 @@ impl Tree {
     /// Reads the keys of a section, or of a table in a list.
     pub(super) fn section(&mut self, section: &str, table: &DeTable<'_>) {
         for (name, value) in table {
-            let path = format!("{section}.{}", name.get_ref());
-            if schema::lists().iter().any(|list| list.path == path) {
-                self.read_list(&path, name.span(), value);
-                continue;
-            }
-            if schema::sections().any(|section| section == path) {
-                self.known_section(&path, name.span(), value);
-                continue;
-            }
-            let Some(key) = schema::key(&path) else {
-                let is_table = value.get_ref().is_table() || is_table_list(value.get_ref());
-                let is_section = is_table && nearest(&path, tables()).is_some();
-                self.unknown(&path, name.span(), value.span(), is_section);
-                continue;
-            };
-            let items = value.get_ref().as_array().into_iter().flat_map(|array| array.iter());
-            let items = items.map(|item| item_place(key, item)).collect();
-            self.places
-                .keys
-                .insert(path.clone(), Position::File { key: name.span(), value: value.span(), items });
-            self.set(&path, key, Ok(plain(value.get_ref())));
+            self.entry(&format!("{section}.{}", name.get_ref()), name.span(), value);
         }
+    }
+
+    /// Reads one key, or the section or list of tables of that name.
+    pub(super) fn entry(&mut self, path: &str, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
+        if schema::lists().iter().any(|list| list.path == path) {
+            return self.read_list(path, name, value);
+        }
+        if schema::sections().any(|section| section == path) {
+            return self.known_section(path, name, value);
+        }
+        let Some(key) = schema::key(path) else {
+            let is_table = value.get_ref().is_table() || is_table_list(value.get_ref());
+            let is_section = is_table && nearest(path, tables()).is_some();
+            return self.unknown(path, name, value.span(), is_section);
+        };
+        let items = value.get_ref().as_array().into_iter().flat_map(|array| array.iter());
+        let items = items.map(|item| item_place(key, item)).collect();
+        self.places.keys.insert(path.to_owned(), Position::File { key: name, value: value.span(), items });
+        self.set(path, key, Ok(plain(value.get_ref())));
     }
 
     fn unknown(&mut self, path: &str, key: Range<usize>, value: Range<usize>, is_section: bool) {

@@ -261,6 +261,20 @@ pub(super) fn name(text: &str) -> Result<&str, ValueError> {
     Ok(text)
 }
 
+/// The name of an instance: it stands in metrics, log lines and sealed values.
+pub(super) fn instance_name(text: &str) -> Result<&str, ValueError> {
+    let is_good = text.len() <= 64
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let wrong = || {
+        ValueError::new(
+            "must be 1 to 64 letters, digits, `-` and `_`",
+            "write a short name such as \"acme-stage\"",
+        )
+    };
+    if is_good { Ok(text) } else { Err(wrong()) }
+}
+
 /// Scope for the organisations of a person and their groups.
 pub(super) const READ_ORGANIZATIONS: &str = "read_organizations";
 /// Scope for the product profiles of a person.

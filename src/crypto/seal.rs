@@ -2,6 +2,9 @@
 //!
 //! Uses AES-256-GCM-SIV with a random nonce (RFC 8452). A repeated nonce would reveal only that two values are equal.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,10 +12,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-/// Seals with one key and opens with several, so that keys can be rotated.
+/// Seals with one key and opens with several, so that keys can be rotated. Clones share the keys.
+#[derive(Clone)]
 pub struct Sealer {
     /// The first key seals; all keys open.
-    keys: Vec<RandomizedNonceKey>,
+    keys: Arc<[RandomizedNonceKey]>,
+    /// The instance whose values these are; empty for the single, unnamed one.
+    instance: Arc<str>,
 }
 
 impl Sealer {
@@ -25,7 +31,21 @@ impl Sealer {
         let key = |key: Zeroizing<[u8; KEY_LENGTH]>| {
             RandomizedNonceKey::new(&AES_256_GCM_SIV, &*key).expect("a 256-bit key")
         };
-        Self { keys: keys.into_iter().map(key).collect() }
+        Self { keys: keys.into_iter().map(key).collect(), instance: Arc::default() }
+    }
+
+    /// The same keys for the values of one instance: what it seals, only a sealer for an instance of this name opens.
+    #[must_use]
+    pub fn for_instance(&self, name: &str) -> Self {
+        Self { keys: self.keys.clone(), instance: name.into() }
+    }
+
+    /// What a value is bound to. No other context holds a zero byte, so no two instances have one in common.
+    fn bound<'c>(&self, context: &'c [u8]) -> Cow<'c, [u8]> {
+        if self.instance.is_empty() {
+            return context.into();
+        }
+        [self.instance.as_bytes(), b"\0", context].concat().into()
     }
 
     /// Seals a value; `open` needs the same `context`. The result is base64url.
@@ -49,19 +69,22 @@ impl Sealer {
         let failed = || <serde_json::Error as serde::ser::Error>::custom("sealing failed");
         let mut sealed = serde_json::to_vec(value)?;
         let key = self.keys.first().ok_or_else(failed)?;
-        let nonce = key.seal_in_place_append_tag(Aad::from(context), &mut sealed).map_err(|_| failed())?;
+        let nonce = key
+            .seal_in_place_append_tag(Aad::from(self.bound(context)), &mut sealed)
+            .map_err(|_| failed())?;
         sealed.extend_from_slice(nonce.as_ref());
         Ok(sealed)
     }
 
     /// Like [`open`](Self::open), but takes bytes.
     pub fn open_bytes<T: DeserializeOwned>(&self, context: &[u8], sealed: &[u8]) -> Option<T> {
+        let context = self.bound(context);
         let (sealed, nonce) = sealed.split_at_checked(sealed.len().checked_sub(NONCE_LENGTH)?)?;
         self.keys.iter().find_map(|key| {
             // Opening works in place. A wrong key overwrites the bytes, so each attempt gets a copy.
             let mut bytes = sealed.to_vec();
             let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-            let plain = key.open_in_place(nonce, Aad::from(context), &mut bytes).ok()?;
+            let plain = key.open_in_place(nonce, Aad::from(&*context), &mut bytes).ok()?;
             serde_json::from_slice(plain).ok()
         })
     }

@@ -19,12 +19,13 @@ use tokio::sync::Semaphore;
 
 use super::listener::listen;
 use crate::policy::path::CanonicalPath;
+use crate::wire::host::{host, without_port};
 
-/// Redirects to one origin, whatever the requested host: only the callback server can sign people in.
+/// Redirects to the origin of the Campaign instance whose host is requested: only the callback server can sign people in.
 #[derive(Clone, Debug)]
 pub struct Redirect {
-    /// The target, without a trailing slash.
-    pub origin: String,
+    /// Each host, without port, and where it is redirected to, without a trailing slash. Requests for other hosts go where the first does.
+    pub targets: Vec<(String, String)>,
     /// True when every connection begins with a PROXY protocol header, from one of `trusted_proxies`.
     pub proxy_protocol: bool,
     /// Proxies that may send one.
@@ -81,12 +82,23 @@ impl Redirect {
         trusted && matches!(read.await, Ok(Ok(_)))
     }
 
+    /// The origin for the host of this request.
+    fn origin(&self, request: &Request<Incoming>) -> &str {
+        let host = host(request).ok().flatten();
+        let is_named = |(name, _): &&(String, String)| {
+            host.as_ref().is_some_and(|host| without_port(host).eq_ignore_ascii_case(name))
+        };
+        let target = self.targets.iter().find(is_named).or_else(|| self.targets.first());
+        target.map_or("", |(_, origin)| origin)
+    }
+
     /// Answers 308, which keeps the method (RFC 9110 §15.4.9).
     fn respond(&self, request: &Request<Incoming>) -> Response<Empty<Bytes>> {
         let path = CanonicalPath::parse(request.uri().path()).ok();
         let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-        let location = path
-            .and_then(|path| HeaderValue::from_str(&format!("{}{}{query}", self.origin, path.as_str())).ok());
+        let location = path.and_then(|path| {
+            HeaderValue::from_str(&format!("{}{}{query}", self.origin(request), path.as_str())).ok()
+        });
         let mut response = Response::new(Empty::new());
         match location {
             Some(location) => {

@@ -68,6 +68,11 @@ impl Signer {
         Ok(Self { issuer, keys: ArcSwap::from_pointee(keys) })
     }
 
+    /// The origin of the callback server.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Signs with the next key from now on, and publishes a new next key.
     pub fn rotate(&self) -> Result<(), KeyError> {
         let keys = self.keys.load_full();

@@ -60,8 +60,9 @@ impl Sessions {
     /// The sessions in use here whose groups must be checked again; each at most `interval` after its last check.
     pub fn due_for_recheck(&self, interval: Duration) -> Vec<Arc<LiveSession>> {
         let now = self.clock.now();
-        let due =
-            |session: &Arc<LiveSession>| session.is_recheck_due(now, interval) && !self.is_over(session, now);
+        let due = |session: &Arc<LiveSession>| {
+            self.is_own(&session.data) && session.is_recheck_due(now, interval) && !self.is_over(session, now)
+        };
         // Iterating over the cache does not count as use.
         self.live.iter().map(|(_, session)| session).filter(due).collect()
     }

@@ -18,6 +18,9 @@ use crate::unix_time::UnixTime;
 /// One person's session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionData {
+    /// The Campaign instance that it belongs to; empty for the single, unnamed one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub instance: String,
     /// Its owner.
     pub identity: Identity,
     /// Tokens of IMS.

@@ -78,9 +78,11 @@ use vault::expiry_date;
 #[error("session store: {0}")]
 pub struct StoreError(#[from] tower_sessions::session_store::Error);
 
-/// All sessions of this gateway. Clones share them.
+/// All sessions of this gateway, or those of one Campaign instance. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Sessions {
+    /// The only instance whose sessions are found here; `None`: all.
+    instance: Option<Arc<str>>,
     vault: Arc<Vault>,
     live: Cache<Key, Arc<LiveSession>, BuildHasherDefault<KeyHasher>>,
     registry: Arc<Registry>,
@@ -101,7 +103,26 @@ impl Sessions {
             .build_with_hasher(BuildHasherDefault::new());
         let registry = Arc::new(Registry::new(vault.store().sweeps()));
         let (undeleted, ended) = (Arc::default(), Arc::default());
-        Self { vault, live, registry, undeleted, ended, lifetimes, clock }
+        Self { instance: None, vault, live, registry, undeleted, ended, lifetimes, clock }
+    }
+
+    /// The sessions of the Campaign instance of this name. Those of others mean nothing there.
+    #[must_use]
+    pub fn of_instance(&self, name: &str) -> Self {
+        Self { instance: Some(name.into()), ..self.clone() }
+    }
+
+    /// True for a session that may be found here.
+    fn is_own(&self, data: &SessionData) -> bool {
+        self.instance.as_deref().is_none_or(|own| own == data.instance)
+    }
+
+    /// A name in the list of used names. Instances do not share names.
+    fn used_name(&self, name: &str) -> String {
+        match self.instance.as_deref() {
+            None | Some("") => sha256_text(name.as_bytes()),
+            Some(instance) => sha256_text(format!("{instance}\0{name}").as_bytes()),
+        }
     }
 
     /// Sends every session that ends other than by [`end`](Self::end) to `ended`, for the session cleanup.
@@ -124,6 +145,7 @@ impl Sessions {
         let ends = if tokens.refresh.is_some() { absolute } else { absolute.min(tokens.access_expires) };
         let as_of = AsOf::now(now);
         let data = SessionData {
+            instance: self.instance.as_deref().unwrap_or_default().to_owned(),
             identity,
             tokens,
             campaign,
@@ -172,7 +194,7 @@ impl Sessions {
             // Boxed because it is rare: the future of a request stays small.
             None => Box::pin(self.load(id)).await?,
         };
-        let Some(session) = session else { return Ok(None) };
+        let Some(session) = session.filter(|session| self.is_own(&session.data)) else { return Ok(None) };
         if self.is_over(&session, now) {
             self.time_out(&session).await?;
             return Ok(None);
@@ -202,12 +224,12 @@ impl Sessions {
 
     /// Uses up a name; true for exactly one caller of all instances within `lifetime`.
     pub async fn first_use(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool, StoreError> {
-        Ok(self.store().first_use(what, &sha256_text(name.as_bytes()), lifetime).await?)
+        Ok(self.store().first_use(what, &self.used_name(name), lifetime).await?)
     }
 
     /// True when the name is used up, at any instance. Writes nothing.
     pub async fn was_used(&self, what: OneTime, name: &str) -> Result<bool, StoreError> {
-        Ok(self.store().was_used(what, &sha256_text(name.as_bytes())).await?)
+        Ok(self.store().was_used(what, &self.used_name(name)).await?)
     }
 
     /// Sessions that were used here within the idle timeout and have not ended, as far as the cache holds them.

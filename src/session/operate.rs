@@ -72,13 +72,16 @@ impl Sessions {
         Ok(Listing { sessions: self.read_all(page.keys).await?, next: page.next })
     }
 
-    /// The sessions of an owner, the oldest first.
+    /// The sessions of an owner at this instance, the oldest first.
     pub async fn of(&self, owner: Owner<'_>) -> Result<Vec<Listed>, StoreError> {
         let keys = self.vault.keys_of(owner).await?;
         let mut sessions = self.read_all(keys).await?;
         // The index may be out of date: the data decides.
         let wanted = owner.index_text();
-        sessions.retain(|session| session.data.owners().iter().any(|owner| owner.index_text() == wanted));
+        sessions.retain(|session| {
+            self.is_own(&session.data)
+                && session.data.owners().iter().any(|owner| owner.index_text() == wanted)
+        });
         sessions.sort_by_key(|session| (session.data.created, session.key));
         Ok(sessions)
     }

@@ -65,6 +65,7 @@ pub(super) fn data(user: &str, now: UnixTime) -> SessionData {
     };
     let ends = now.plus(Duration::from_hours(1));
     SessionData {
+        instance: String::new(),
         identity,
         tokens,
         campaign: None,

@@ -61,14 +61,14 @@ impl Admitted {
         request: &Request<ClientBody>,
         ticket: &str,
     ) -> Result<(), Rejection> {
-        match call.site.auth.owner_of_ticket(call.auth_request(request.headers()), ticket).await? {
+        match call.auth.owner_of_ticket(call.auth_request(request.headers()), ticket).await? {
             None => {}
             Some(TicketOwner::Person(session, ticket)) => {
                 (self.session, self.ticket) = (Some(session), Some(ticket));
             }
             Some(TicketOwner::Native(session, ticket)) => {
                 let client = call.context.client_address(request.headers());
-                let campaign = &call.site.instance.campaign;
+                let campaign = &call.site.campaign;
                 if campaign.allows_native(&session.login, client, request.uri().path()) {
                     (self.native, self.ticket) = (Some(Native::Session(session)), Some(ticket));
                 }
@@ -128,7 +128,7 @@ impl Admitted {
 
     /// True for a SOAP call that anybody may make, and for the logon of a technical account.
     pub fn is_open_call<B>(&self, call: Call<'_>, request: &Request<B>) -> bool {
-        let allowed = &call.site.instance.campaign.anonymous_soap;
+        let allowed = &call.site.campaign.anonymous_soap;
         let (headers, query) = (request.headers(), request.uri().query());
         let is_open =
             |soap: &SoapCall| anonymous_soap::is_open(allowed, headers, query, &soap.envelope.method);
@@ -144,7 +144,7 @@ impl Admitted {
     ) -> Result<Option<Response<Body>>, Rejection> {
         let (site, headers, uri) = (call.site, request.headers(), request.uri());
         let Some(signed_in) = &self.session else { return Ok(None) };
-        let ends_session = site.instance.campaign.logoff_ends_session;
+        let ends_session = site.campaign.logoff_ends_session;
         if ends_session && is_disconnect(uri.path(), uri.query()) {
             return Ok(Some(Box::pin(sign_out::in_campaign(call, headers)).await.map(Body::from)));
         }
@@ -154,7 +154,7 @@ impl Admitted {
             let done = Box::pin(soap.log_off(call, headers, signed_in, self.ticket.as_ref())).await?;
             return Ok(Some(done.map(Body::from)));
         }
-        let state = site.auth.campaign_state(signed_in, call.context.now);
+        let state = call.auth.campaign_state(signed_in, call.context.now);
         if state == CampaignState::Usable {
             return Ok(None);
         }
@@ -162,11 +162,7 @@ impl Admitted {
         self.session = match Box::pin(forward::renew(call, headers, signed_in, state)).await {
             Ok(fresh) => Some(fresh),
             // What anybody may see is shown without the person's identity.
-            Err(Rejection::NoCampaignSession)
-                if site.instance.campaign.public_paths.is_public(uri.path()) =>
-            {
-                None
-            }
+            Err(Rejection::NoCampaignSession) if site.campaign.public_paths.is_public(uri.path()) => None,
             Err(rejection) => return Err(rejection),
         };
         Ok(None)
@@ -183,7 +179,7 @@ pub async fn forward_admitted(
     mut request: Request<ClientBody>,
     mut admitted: Admitted,
 ) -> Result<Response<Body>, (Rejection, bool)> {
-    let Call { site, context, .. } = call;
+    let context = call.context;
     call.times.set_caller(admitted.kind());
     // 4. The upstream request, with a Campaign session that has not expired.
     let mut reopened = false;
@@ -215,7 +211,7 @@ pub async fn forward_admitted(
         ..TokenHolder::default()
     };
     let mut tokens =
-        token_check::check(call, &mut request, holder).map_err(|rejection| (rejection, signed_in))?;
+        token_check::check(call.base, &mut request, holder).map_err(|rejection| (rejection, signed_in))?;
     if let Some(soap) = &soap {
         let in_envelope = soap.check(call, &mut request, holder);
         tokens = tokens.and(&in_envelope.map_err(|rejection| (rejection, signed_in))?);
@@ -270,7 +266,7 @@ pub async fn forward_admitted(
         forwarded.response
     };
     if reopened {
-        super::set_cookies::set_last_user(response.headers_mut(), &site.auth, &session);
+        super::set_cookies::set_last_user(response.headers_mut(), call.auth, &session);
     }
     announce_end(response.headers_mut(), &session, context.now);
     Ok(response)

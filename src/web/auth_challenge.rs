@@ -50,7 +50,7 @@ pub async fn challenge(
             if let Some(address) = address_at_callback_host(call.site, headers, target) {
                 return see_other(&address);
             }
-            let (auth, now) = (&call.site.auth, call.context.now);
+            let (auth, now) = (&call.auth, call.context.now);
             if set_cookies::is_fresh(headers, auth, now) {
                 return lost_session(call, target);
             }
@@ -63,7 +63,7 @@ pub async fn challenge(
 
 /// A page inside a frame, where IMS refuses to be shown. Its link leads the whole window to the sign-in and back.
 fn framed(call: Call<'_>, headers: &HeaderMap) -> Response {
-    let retry = login_address(&saved_form::form_page(headers, &call.site.auth.origin));
+    let retry = login_address(&saved_form::form_page(headers, &call.auth.origin));
     let mut response = pages::framed(&retry, call.page()).into_response();
     let challenge = HeaderValue::from_static(LOGIN_CHALLENGE);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -74,10 +74,10 @@ fn framed(call: Call<'_>, headers: &HeaderMap) -> Response {
 pub fn lost_session(call: Call<'_>, target: &str) -> Response {
     let peer = call.context.peer_text();
     audit::login_failed(call.context.id, &peer, "the browser did not send the new session's cookie back");
-    call.site.auth.metrics.sign_in(SignIn::CookieMissing);
+    call.auth.metrics.sign_in(SignIn::CookieMissing);
     let retry = login_address(&ReturnTo::parse_or_root(target));
     let problem = Problem::new(StatusCode::BAD_REQUEST, Text::LoginCookieMissing).with_link(&retry);
     let mut response = problem.page(call.page()).into_response();
-    set_cookies::remove_fresh(response.headers_mut(), &call.site.auth.cookies);
+    set_cookies::remove_fresh(response.headers_mut(), &call.auth.cookies);
     response
 }

@@ -1,5 +1,6 @@
 //! One request and the configuration it is served with: what every part of `web` is given.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -7,13 +8,13 @@ use http::HeaderMap;
 use super::context::Context;
 use super::site::Site;
 use super::snapshot::Snapshot;
-use crate::auth::AuthRequest;
+use crate::auth::{AuthRequest, Authenticator};
 use crate::pages::{Language, PageContext};
 use crate::telemetry::{Counters, RequestTimes};
 
-/// A request in progress.
+/// A request in progress at any Campaign instance, also one where nobody signs in.
 #[derive(Clone, Copy, Debug)]
-pub struct Call<'a> {
+pub struct BaseCall<'a> {
     /// The configuration that the request is served with.
     pub snapshot: &'a Arc<Snapshot>,
     /// Its Campaign instance.
@@ -26,6 +27,53 @@ pub struct Call<'a> {
     pub times: &'a RequestTimes,
 }
 
+/// A request in progress at a Campaign instance where people sign in.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// What every request has.
+    pub base: BaseCall<'a>,
+    /// Identifies callers and signs people in.
+    pub auth: &'a Arc<Authenticator>,
+}
+
+impl<'a> Deref for Call<'a> {
+    type Target = BaseCall<'a>;
+
+    fn deref(&self) -> &BaseCall<'a> {
+        &self.base
+    }
+}
+
+impl<'a> BaseCall<'a> {
+    /// What every page shows.
+    pub fn page(self) -> PageContext<'a> {
+        PageContext {
+            request_id: self.context.id.as_str(),
+            support: &self.site.campaign.support_contact,
+            now: self.context.now,
+            brand: &self.site.brand,
+            language: Language::preferred(self.context.accept_language.as_ref()),
+        }
+    }
+
+    /// The same request with other facts about it.
+    #[must_use]
+    pub fn with_context(self, context: &'a Context) -> Self {
+        Self { context, ..self }
+    }
+
+    /// The same without the lifetime, for background work.
+    pub fn to_owned(self) -> OwnedBaseCall {
+        OwnedBaseCall {
+            snapshot: self.snapshot.clone(),
+            site: self.site.clone(),
+            context: self.context.clone(),
+            counters: self.counters.clone(),
+            times: Arc::default(),
+        }
+    }
+}
+
 impl<'a> Call<'a> {
     /// What identifies the caller.
     pub fn auth_request<'h>(self, headers: &'h HeaderMap) -> AuthRequest<'h>
@@ -36,32 +84,15 @@ impl<'a> Call<'a> {
         AuthRequest { id: *id, peer: peer.ip, now: *now, headers, counters: self.counters }
     }
 
-    /// What every page shows.
-    pub fn page(self) -> PageContext<'a> {
-        PageContext {
-            request_id: self.context.id.as_str(),
-            support: &self.site.instance.campaign.support_contact,
-            now: self.context.now,
-            brand: &self.site.brand,
-            language: Language::preferred(self.context.accept_language.as_ref()),
-        }
-    }
-
     /// The same without the lifetime, for routes and background work.
     pub fn to_owned(self) -> OwnedCall {
-        OwnedCall {
-            snapshot: self.snapshot.clone(),
-            site: self.site.clone(),
-            context: self.context.clone(),
-            counters: self.counters.clone(),
-            times: Arc::default(),
-        }
+        OwnedCall { base: self.base.to_owned(), auth: self.auth.clone() }
     }
 }
 
-/// A request of a route, as axum passes it on.
+/// A request at any Campaign instance, for background work.
 #[derive(Clone, Debug)]
-pub struct OwnedCall {
+pub struct OwnedBaseCall {
     snapshot: Arc<Snapshot>,
     site: Arc<Site>,
     context: Context,
@@ -69,20 +100,34 @@ pub struct OwnedCall {
     times: Arc<RequestTimes>,
 }
 
-impl OwnedCall {
-    /// The times of what is done with this copy.
-    pub fn times(&self) -> Arc<RequestTimes> {
-        self.times.clone()
-    }
-
+impl OwnedBaseCall {
     /// The call.
-    pub fn get(&self) -> Call<'_> {
-        Call {
+    pub fn get(&self) -> BaseCall<'_> {
+        BaseCall {
             snapshot: &self.snapshot,
             site: &self.site,
             context: &self.context,
             counters: &self.counters,
             times: &self.times,
         }
+    }
+}
+
+/// A request of a route, as axum passes it on.
+#[derive(Clone, Debug)]
+pub struct OwnedCall {
+    base: OwnedBaseCall,
+    auth: Arc<Authenticator>,
+}
+
+impl OwnedCall {
+    /// The times of what is done with this copy.
+    pub fn times(&self) -> Arc<RequestTimes> {
+        self.base.times.clone()
+    }
+
+    /// The call.
+    pub fn get(&self) -> Call<'_> {
+        Call { base: self.base.get(), auth: &self.auth }
     }
 }

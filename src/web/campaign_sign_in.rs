@@ -48,7 +48,7 @@ pub async fn respond(
 /// The gateway's own answer.
 async fn answer(call: Call<'_>, head: &Parts, wanted: &SignInRequest) -> Result<Response, (Rejection, bool)> {
     let headers = &head.headers;
-    let caller = call.site.auth.identify(call.auth_request(headers), Purpose::Forward).await;
+    let caller = call.auth.identify(call.auth_request(headers), Purpose::Forward).await;
     let Some(session) = caller.map_err(|error| (error.into(), false))?.session() else {
         // A form is answered like a navigation: what it holds is not needed.
         let method = if is_unsafe(&head.method) { &Method::GET } else { &head.method };
@@ -58,10 +58,10 @@ async fn answer(call: Call<'_>, head: &Parts, wanted: &SignInRequest) -> Result<
     if !wanted.popup {
         return Ok(see_other(wanted.target.as_str()));
     }
-    if source(headers, &[&call.site.auth.origin]) == Source::OtherOrigin && !is_typed(headers) {
+    if source(headers, &[&call.auth.origin]) == Source::OtherOrigin && !is_typed(headers) {
         return Err((Rejection::ForeignOrigin, true));
     }
-    let state = call.site.auth.campaign_state(&session, call.context.now);
+    let state = call.auth.campaign_state(&session, call.context.now);
     let session = Box::pin(forward::renew(call, headers, &session, state)).await;
     let session = session.map_err(|rejection| (rejection, true))?;
     Ok(security_token(&session).unwrap_or_else(|| see_other(wanted.target.as_str())))

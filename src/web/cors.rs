@@ -3,14 +3,15 @@
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 
+use super::call::Call;
 use super::responses::METHODS;
 use super::site::Site;
 use crate::policy::cors::{self, Preflight};
 
 /// The answer to a preflight of a listed origin; `None` for every other request.
-pub fn preflight<B>(site: &Site, request: &Request<B>) -> Option<Response> {
-    let origins = &site.instance.campaign.cors_origins;
-    if origins.is_empty() || !site.auth.has_accounts() {
+pub fn preflight<B>(call: Call<'_>, request: &Request<B>) -> Option<Response> {
+    let origins = &call.site.campaign.cors_origins;
+    if origins.is_empty() || !call.auth.has_accounts() {
         return None;
     }
     let Preflight { origin, headers } = cors::preflight(request.method(), request.headers(), origins)?;
@@ -30,7 +31,7 @@ pub fn preflight<B>(site: &Site, request: &Request<B>) -> Option<Response> {
 /// Lets a page of a listed origin read the response to its request with a Bearer token. Cookies are never part of it: there is no
 /// `Access-Control-Allow-Credentials`.
 pub fn allow(site: &Site, request: &HeaderMap, response: &mut HeaderMap) {
-    let origins = &site.instance.campaign.cors_origins;
+    let origins = &site.campaign.cors_origins;
     if origins.is_empty() {
         return;
     }

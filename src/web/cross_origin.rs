@@ -22,13 +22,12 @@ pub fn is_foreign<B>(site: &Site, request: &Request<B>, host: &HeaderValue, webs
 fn is_cross_origin(site: &Site, headers: &HeaderMap, host: &HeaderValue) -> bool {
     let is_other = |own: &[&str]| source(headers, own) == Source::OtherOrigin;
     if site.host.is(host) {
-        return is_other(&[&site.auth.origin]);
+        return is_other(&[&site.origin]);
     }
     let own = format!("https://{}", host.to_str().unwrap_or_default());
     // A proxy before us may have dropped the port.
-    let callback = site.instance.ims.callback_server.host_str().unwrap_or_default();
-    if without_port(host).eq_ignore_ascii_case(callback) {
-        return is_other(&[&own, &site.auth.origin]);
+    if without_port(host).eq_ignore_ascii_case(site.host_name()) {
+        return is_other(&[&own, &site.origin]);
     }
     is_other(&[&own])
 }
@@ -57,5 +56,5 @@ pub fn refuse<B>(call: Call<'_>, request: &Request<B>, session: &LiveSession) ->
         wants_fault: context.wants_fault || is_soap,
         ..context.clone()
     };
-    Rejection::ForeignOrigin.response(Call { context: &context, ..call }, true)
+    Rejection::ForeignOrigin.response(call.with_context(&context), true)
 }

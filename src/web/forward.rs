@@ -52,7 +52,7 @@ pub async fn renew(
     };
     // A session that ends at this very moment may still be used.
     let fresh = reopen(call, headers, session, reason).await?.unwrap_or_else(|| session.clone());
-    match call.site.auth.campaign_state(&fresh, call.context.now) {
+    match call.auth.campaign_state(&fresh, call.context.now) {
         CampaignState::Missing => Err(Rejection::NoCampaignSession),
         CampaignState::Usable | CampaignState::Expired => Ok(fresh),
     }
@@ -65,7 +65,7 @@ async fn reopen(
     reason: ReopenReason,
 ) -> Result<Option<Arc<LiveSession>>, Rejection> {
     let client = call.context.client_address(headers);
-    Ok(call.site.auth.reopen_campaign_session(call.context.id, client, session, reason).await?)
+    Ok(call.auth.reopen_campaign_session(call.context.id, client, session, reason).await?)
 }
 
 /// The request whose response is checked.
@@ -125,7 +125,7 @@ pub async fn check_response(
         // A program would follow the redirect and take the page at its end for the result of its request.
         return Err(Rejection::NotProcessed);
     }
-    set_cookies::set_last_user(response.headers_mut(), &call.site.auth, &fresh);
+    set_cookies::set_last_user(response.headers_mut(), call.auth, &fresh);
     Ok(response)
 }
 

@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 
 use super::addresses::CALLBACK;
 use super::admitted::{Admitted, forward_admitted};
-use super::call::Call;
+use super::call::{BaseCall, Call};
 use super::context::Context;
 use super::rejection::Rejection;
 use super::request_host::with_host;
@@ -21,7 +21,7 @@ use super::responses::options;
 use super::routes::routes;
 use super::service_call::{self, Sender};
 use super::snapshot::WorkerView;
-use super::{auth_challenge, campaign_sign_in, cors, cross_origin, read_body, ticket};
+use super::{auth_challenge, campaign_sign_in, cors, cross_origin, public_only, read_body, ticket};
 use crate::auth::Purpose;
 use crate::clock::Clock;
 use crate::config::Limit;
@@ -83,7 +83,7 @@ impl Gate {
             path: target.path(),
             began,
         };
-        let call = Call {
+        let call = BaseCall {
             snapshot,
             site: &snapshot.sites[index],
             context: &context,
@@ -96,7 +96,7 @@ impl Gate {
                 rejection.count(&self.counters, context.peer.ip);
                 if is_soap_router(target.path()) {
                     let context = context.of_soap_client();
-                    rejection.response(Call { context: &context, ..call }, signed_in).map(Body::from)
+                    rejection.response(call.with_context(&context), signed_in).map(Body::from)
                 } else {
                     rejection.response(call, signed_in).map(Body::from)
                 }
@@ -134,11 +134,11 @@ impl Gate {
         &self,
         mut request: Request<ClientBody>,
         raw: &Uri,
-        call: Call<'_>,
+        call: BaseCall<'_>,
         proxy: &Arc<Proxy>,
         now: Instant,
     ) -> Result<Response<Body>, (Rejection, bool)> {
-        let Call { site, context, .. } = call;
+        let BaseCall { site, context, .. } = call;
         let anonymous = |rejection| (rejection, false);
 
         // 0. The limits of one client.
@@ -157,8 +157,28 @@ impl Gate {
             *request.uri_mut() = target(raw, &path).ok_or((Rejection::Path(PathError::Control), false))?;
         }
 
+        let Some(auth) = &site.auth else {
+            let answered = Box::pin(public_only::respond(call, proxy, request, &path, host, websocket)).await;
+            return answered.map_err(anonymous);
+        };
+        let call = Call { base: call, auth };
+        self.pass_known(request, call, proxy, (&path, host), websocket).await
+    }
+
+    /// The same at an instance where people sign in, after the checks of the head.
+    async fn pass_known(
+        &self,
+        mut request: Request<ClientBody>,
+        call: Call<'_>,
+        proxy: &Arc<Proxy>,
+        (path, host): (&CanonicalPath<'_>, Option<HeaderValue>),
+        websocket: bool,
+    ) -> Result<Response<Body>, (Rejection, bool)> {
+        let site = call.site;
+        let anonymous = |rejection| (rejection, false);
+
         // 2. The gateway's own addresses.
-        let route = Route::of(&path);
+        let route = Route::of(path);
         if route == Route::Gateway {
             call.times.set_caller(CallerKind::GatewayRoute);
             return Box::pin(self.route(with_host(request, host.as_ref()), call)).await.map_err(anonymous);
@@ -175,14 +195,14 @@ impl Gate {
             let request = with_host(request, Some(&host));
             return Box::pin(campaign_sign_in::respond(call, proxy, request, &host)).await;
         }
-        let is_public = || decision::is_public(&path, &site.instance.campaign.public_paths);
-        if let Some(preflight) = cors::preflight(site, &request) {
+        let is_public = || decision::is_public(path, &site.campaign.public_paths);
+        if let Some(preflight) = cors::preflight(call, &request) {
             return Ok(preflight.map(Body::from));
         }
         let is_foreign = cross_origin::is_foreign(site, &request, &host, websocket);
         // A page of another origin neither uses a session nor has its tokens refreshed.
         let purpose = if is_foreign { Purpose::Peek } else { Purpose::Forward };
-        let caller = site.auth.identify(call.auth_request(request.headers()), purpose).await;
+        let caller = call.auth.identify(call.auth_request(request.headers()), purpose).await;
         let caller = caller.map_err(|e| anonymous(e.into()))?;
         let (mut session, refused) = match service_call::admit(call, caller, &request, path.as_str()) {
             Sender::Account(account, held) => {
@@ -262,7 +282,7 @@ impl Gate {
         let routes = self.routes.clone();
         let response = if *request.method() == Method::POST || request.uri().path() == CALLBACK {
             // What changes a session runs to its end, also when the client goes away.
-            let tasks = &call.site.auth.services.tasks;
+            let tasks = &call.auth.services.tasks;
             tasks.run_to_end(routes.oneshot(request)).await.ok_or(Rejection::Stopping)?
         } else {
             routes.oneshot(request).await
@@ -272,7 +292,7 @@ impl Gate {
 }
 
 /// The limit that this request exceeds, of its connection or of its address.
-fn over_limit(call: Call<'_>, now: Instant) -> Option<Limit> {
+fn over_limit(call: BaseCall<'_>, now: Instant) -> Option<Limit> {
     let peer = &call.context.peer;
     let too_fast = || {
         let rate = call.snapshot.rate.as_ref().filter(|_| !peer.trusted)?;
@@ -283,11 +303,11 @@ fn over_limit(call: Call<'_>, now: Instant) -> Option<Limit> {
 
 /// The path of a request and its host. Refuses a head that is too long or that two programs could read differently.
 fn read_head<'r>(
-    call: Call<'_>,
+    call: BaseCall<'_>,
     request: &Request<ClientBody>,
     raw: &'r Uri,
 ) -> Result<(CanonicalPath<'r>, Option<HeaderValue>), Rejection> {
-    let Call { snapshot, context, .. } = call;
+    let BaseCall { snapshot, context, .. } = call;
     context
         .peer
         .flaw
@@ -304,7 +324,7 @@ fn read_head<'r>(
 /// The host of a request, which must be one of the site's. `None` only for a health probe without one: probes name an address, another
 /// host, or none (HTTP/1.0).
 fn served_host(
-    call: Call<'_>,
+    call: BaseCall<'_>,
     request: &Request<ClientBody>,
     path: &CanonicalPath<'_>,
 ) -> Result<Option<HeaderValue>, Rejection> {

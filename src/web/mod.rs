@@ -12,6 +12,7 @@ mod forward;
 mod gate;
 mod native_call;
 mod native_sign_in;
+mod public_only;
 mod rate_limit;
 mod read_body;
 mod rejection;

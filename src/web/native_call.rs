@@ -15,12 +15,12 @@ use crate::telemetry::audit;
 
 /// The native account that a request names, in its query or its SOAP call, if that account may send it. Campaign checks its password.
 pub fn account<B>(call: Call<'_>, request: &Request<B>, soap: Option<&SoapCall>) -> Option<String> {
-    if call.site.instance.campaign.native_accounts.is_empty() {
+    if call.site.campaign.native_accounts.is_empty() {
         return None;
     }
     let named = soap.and_then(named_in).or_else(|| in_query(request.uri().query()?))?;
     let client = call.context.client_address(request.headers());
-    let campaign = &call.site.instance.campaign;
+    let campaign = &call.site.campaign;
     campaign.allows_native(&named, client, request.uri().path()).then_some(named)
 }
 
@@ -51,7 +51,7 @@ pub async fn with_ticket(call: Call<'_>, login: String, response: Response<Body>
     let (beginning, body) = body.peek(MAX_RESPONSE, |_| false).await;
     let ticket = logon_answer(&beginning).ok().and_then(|answer| {
         let tokens = TokenPair { session: answer.session_token, security: answer.security_token };
-        let ticket = call.site.auth.native_ticket(&NativeSession { login: login.clone(), tokens })?;
+        let ticket = call.auth.native_ticket(&NativeSession { login: login.clone(), tokens })?;
         logon_response(&beginning, &ticket)
     });
     let (peer, is_signed_in) = (call.context.peer_text(), ticket.is_some());

@@ -18,7 +18,7 @@ use crate::telemetry::audit;
 
 /// The login in this form, if its account may sign in from the client's address.
 pub fn login(call: Call<'_>, head: &request::Parts, form: &Bytes) -> Option<String> {
-    let campaign = &call.site.instance.campaign;
+    let campaign = &call.site.campaign;
     if campaign.native_accounts.is_empty() || head.method != Method::POST {
         return None;
     }
@@ -39,7 +39,7 @@ pub async fn forward(
     login: String,
 ) -> Result<Response<Body>, Rejection> {
     // Nobody is signed in as somebody else by a page of another site.
-    if source(&head.headers, &[&call.site.auth.origin]) == Source::OtherOrigin {
+    if source(&head.headers, &[&call.auth.origin]) == Source::OtherOrigin {
         return Err(Rejection::ForeignOrigin);
     }
     let upstream = upstream_request::head(call, head, host, None);
@@ -52,7 +52,7 @@ pub async fn forward(
     let ticket = issued.and_then(|IssuedToken(session)| {
         // Campaign's pages carry the security token themselves.
         let tokens = TokenPair { session, security: String::new().into() };
-        call.site.auth.native_ticket(&NativeSession { login, tokens })
+        call.auth.native_ticket(&NativeSession { login, tokens })
     });
     if let Some(cookie) = ticket.and_then(|ticket| cookie(&ticket)) {
         response.headers_mut().append(header::SET_COOKIE, cookie);

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
-use super::call::Call;
+use super::call::{BaseCall, Call};
 use super::responses::{METHODS, json_response, soap_response, soap_session_expired};
 use crate::auth::IdentifyError;
 use crate::campaign::soap_fault;
@@ -41,6 +41,12 @@ pub enum Rejection {
     /// A path closed to everybody.
     #[error("this address is closed")]
     Denied,
+    /// A path that is not public, where nobody signs in.
+    #[error("this address is not public, and nobody signs in here")]
+    NotPublic,
+    /// An address of the gateway that this instance does not have.
+    #[error("this instance has no such address")]
+    NotFound,
     /// A write or a WebSocket with a session, from a page of another origin.
     #[error("a page of another origin sent this request")]
     ForeignOrigin,
@@ -162,7 +168,8 @@ impl Rejection {
             Self::Framing(_) => bad(Text::BadFraming).closing(),
             // What follows a CONNECT may be meant for a tunnel.
             Self::Method => Row::new(S::METHOD_NOT_ALLOWED, "method_not_allowed", Text::Method).closing(),
-            Self::Denied => Row::new(S::FORBIDDEN, "closed", Text::Closed),
+            Self::Denied | Self::NotPublic => Row::new(S::FORBIDDEN, "closed", Text::Closed),
+            Self::NotFound => Row::new(S::NOT_FOUND, "not_found", Text::NotFound),
             Self::ForeignOrigin => Row::new(S::FORBIDDEN, "foreign_origin", Text::ForeignOrigin),
             Self::ForeignToken | Self::StaleToken => {
                 Row::new(S::FORBIDDEN, "foreign_token", Text::ForeignToken)
@@ -245,7 +252,7 @@ impl Rejection {
     }
 
     /// The response: a page, JSON or a SOAP fault. What went wrong inside is logged, not shown.
-    pub fn response(&self, call: Call<'_>, signed_in: bool) -> Response {
+    pub fn response(&self, call: BaseCall<'_>, signed_in: bool) -> Response {
         let context = call.context;
         let row = self.row(signed_in);
         let Row { status, code, .. } = row;
@@ -279,5 +286,5 @@ impl Rejection {
 
 /// The response to a request that is rejected for this reason.
 pub fn reject(call: Call<'_>, rejection: impl Into<Rejection>, signed_in: bool) -> Response {
-    rejection.into().response(call, signed_in)
+    rejection.into().response(call.base, signed_in)
 }

@@ -16,8 +16,8 @@ pub fn with_host<B>(mut request: Request<B>, host: Option<&HeaderValue>) -> Requ
 /// people sign in only there.
 pub fn address_at_callback_host(site: &Site, headers: &HeaderMap, target: &str) -> Option<String> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let callback = site.instance.ims.callback_server.host_str().unwrap_or_default();
+    let callback = site.host_name();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let is_there = name.eq_ignore_ascii_case(callback) || host.eq_ignore_ascii_case(callback);
-    (!is_there && !host.is_empty()).then(|| format!("{}{target}", site.auth.origin))
+    (!is_there && !host.is_empty()).then(|| format!("{}{target}", site.origin))
 }

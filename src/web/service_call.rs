@@ -90,7 +90,7 @@ pub async fn forward(
     if hops_left(request.method(), request.headers()) == Some(0) {
         return Ok(options().map(Body::from));
     }
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     let (id, is_soap) = (call.context.id, is_soap_router(request.uri().path()));
     let is_logon = check_tokens(call, &mut request, is_soap, (account, own_session)).await?;
     if is_logon {
@@ -145,7 +145,7 @@ pub async fn logging_on<B>(
     request: &Request<B>,
     soap: &SoapCall,
 ) -> Option<Arc<ServiceAccount>> {
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     if soap.envelope.method != BEARER_LOGON || !auth.has_accounts() {
         return None;
     }
@@ -167,7 +167,7 @@ pub async fn learn(
     let (beginning, body) = body.peek(MAX_LOGON, |_| false).await;
     if let Ok(answer) = logon_answer(&beginning) {
         let tokens = TokenPair { session: answer.session_token, security: answer.security_token };
-        call.site.auth.remember_client_held(account, tokens);
+        call.auth.remember_client_held(account, tokens);
     }
     Response::from_parts(head, body)
 }
@@ -193,7 +193,7 @@ async fn check_tokens(
         soap.check(call, request, holder)?;
         is_logon = soap.is_logon();
     }
-    token_check::check(call, request, holder)?;
+    token_check::check(call.base, request, holder)?;
     Ok(is_logon)
 }
 
@@ -203,7 +203,7 @@ pub fn refuse<B>(call: Call<'_>, request: &Request<B>, refusal: &ServiceRefusal)
     let is_soap = ClientKind::of(method, headers, path) == ClientKind::Soap;
     let mut response = match refusal {
         ServiceRefusal::Token(BearerRefusal::Unavailable(pause)) => {
-            Rejection::TokenUnchecked(*pause).response(call, true)
+            Rejection::TokenUnchecked(*pause).response(call.base, true)
         }
         ServiceRefusal::Token(BearerRefusal::Invalid(_)) => {
             let answer = if is_soap { soap_session_expired() } else { refused(call, INVALID_TOKEN) };

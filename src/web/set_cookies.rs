@@ -23,7 +23,7 @@ pub fn set_session(headers: &mut HeaderMap, auth: &Authenticator, value: &str, n
     let names = &auth.cookies;
     append(headers, &names.session, value, "");
     // Without it, a browser that keeps no cookies learns that later; nothing else is lost.
-    if let Ok(sealed) = auth.services.sealer.seal(&names.fresh, &now) {
+    if let Ok(sealed) = auth.state.sealer.seal(&names.fresh, &now) {
         append(headers, &names.fresh, &sealed, format_args!("; Max-Age={}", FRESH.as_secs()));
     }
 }
@@ -77,7 +77,7 @@ pub fn remove_fresh(headers: &mut HeaderMap, names: &CookieNames) {
 pub fn is_fresh(headers: &HeaderMap, auth: &Authenticator, now: UnixTime) -> bool {
     let name = &auth.cookies.fresh;
     let fresh = cookies::pairs(headers).find(|(sent, _)| sent == name).map(|(_, value)| value);
-    let then = fresh.and_then(|sealed| auth.services.sealer.open::<UnixTime>(name, sealed));
+    let then = fresh.and_then(|sealed| auth.state.sealer.open::<UnixTime>(name, sealed));
     then.is_some_and(|then| then <= now && now.since(then) < FRESH)
 }
 

@@ -6,7 +6,7 @@ use http::{HeaderValue, header};
 use secrecy::SecretString;
 
 use crate::auth::Authenticator;
-use crate::config::Instance;
+use crate::config::Campaign;
 use crate::pages::Brand;
 use crate::wire::fields::FORWARDED_HOST;
 use crate::wire::host::without_port;
@@ -15,11 +15,15 @@ use crate::wire::request_head::HeaderLines;
 /// One Campaign instance.
 #[derive(Debug)]
 pub struct Site {
-    /// The instance and its external account.
-    pub instance: Arc<Instance>,
-    /// Identifies callers and signs people in.
-    pub auth: Arc<Authenticator>,
-    /// The host of the callback server, as a `Host` header, and the lines that name it to Campaign.
+    /// The name of the instance; empty for the single, unnamed one.
+    pub name: Arc<str>,
+    /// The Campaign server behind the gateway.
+    pub campaign: Arc<Campaign>,
+    /// The public origin, as in an `Origin` header.
+    pub origin: String,
+    /// Identifies callers and signs people in; `None` for an instance of which only the public paths are served.
+    pub auth: Option<Arc<Authenticator>>,
+    /// The host of the public origin, as a `Host` header, and the lines that name it to Campaign.
     pub host: HostLines,
     /// How its pages look.
     pub brand: Brand,
@@ -64,9 +68,13 @@ impl Site {
         self.host.is(host) || self.serves_name(without_port(host))
     }
 
+    /// The host of the public origin, without a port.
+    pub fn host_name(&self) -> &str {
+        without_port(&self.host.host)
+    }
+
     fn serves_name(&self, name: &str) -> bool {
-        let callback = self.instance.ims.callback_server.host_str().unwrap_or_default();
-        name.eq_ignore_ascii_case(callback)
-            || self.instance.campaign.hosts.iter().any(|host| name.eq_ignore_ascii_case(host))
+        name.eq_ignore_ascii_case(self.host_name())
+            || self.campaign.hosts.iter().any(|host| name.eq_ignore_ascii_case(host))
     }
 }

@@ -7,6 +7,7 @@ use http::{HeaderValue, Request};
 
 use super::rate_limit::{RateLimiter, SignInLimiter};
 use super::site::Site;
+use crate::auth::Services;
 use crate::config::Limits;
 use crate::proxy::Proxy;
 use crate::telemetry::{Counters, RequestHistograms};
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub rate: Option<Arc<RateLimiter>>,
     /// Sign-ins from one address, when limited.
     pub sign_ins: Option<Arc<SignInLimiter>>,
+    /// What outlives every configuration.
+    pub services: Arc<Services>,
     /// Tells probes that the process is about to stop.
     pub stopping: Arc<Stopping>,
 }
@@ -57,7 +60,7 @@ impl WorkerView {
     /// The view of the worker with these counters.
     pub fn new(snapshot: Arc<Snapshot>, proxies: Box<[Arc<Proxy>]>, counters: &Counters) -> Self {
         let sites = snapshot.sites.iter();
-        let times = sites.map(|site| counters.request_histograms(site.auth.metrics.name())).collect();
+        let times = sites.map(|site| counters.request_histograms(&site.name)).collect();
         Self { snapshot, proxies, times }
     }
 }

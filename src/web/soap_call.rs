@@ -69,7 +69,7 @@ impl SoapCall {
         request: &mut Request<ClientBody>,
         holder: TokenHolder<'_>,
     ) -> Result<Checked, Rejection> {
-        let mut judge = TokenJudge::new(call, request, holder);
+        let mut judge = TokenJudge::new(call.base, request, holder);
         let mut exchanged = Vec::new();
         for (index, place) in self.envelope.tokens.iter().enumerate() {
             match judge.judge(place.kind, &place.value) {
@@ -103,7 +103,7 @@ impl SoapCall {
         ticket: Option<&TokenPair>,
     ) -> Result<Response, Rejection> {
         let Some(ticket) = ticket else { return sign_out::by_soap(call, headers).await };
-        call.site.auth.end_ticket(session, ticket).await?;
+        call.auth.end_ticket(session, ticket).await?;
         Ok(soap_response(StatusCode::OK, &logoff_response()))
     }
 

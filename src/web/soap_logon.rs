@@ -26,7 +26,7 @@ pub async fn respond(
     soap: &SoapCall,
 ) -> Result<Option<Response<axum::body::Body>>, Rejection> {
     let (site, envelope) = (call.site, &soap.envelope);
-    if envelope.method != LOGON || site.instance.campaign.console_password == ConsolePasswordMode::Off {
+    if envelope.method != LOGON || site.campaign.console_password == ConsolePasswordMode::Off {
         return Ok(None);
     }
     let name = envelope.parameter(&soap.bytes, 1);
@@ -37,7 +37,7 @@ pub async fn respond(
         client: call.context.client_address(headers),
         build: envelope.client_build,
     };
-    let outcome = site.auth.console_logon(call.auth_request(headers), logon).await?;
+    let outcome = call.auth.console_logon(call.auth_request(headers), logon).await?;
     Ok(Some(match outcome {
         Outcome::SignedIn(envelope) => soap_response(StatusCode::OK, &envelope),
         Outcome::Refused => refused(INVALID_LOGIN),

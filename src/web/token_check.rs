@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri, header};
 
-use super::call::{Call, OwnedCall};
+use super::call::{BaseCall, OwnedBaseCall};
 use super::rejection::Rejection;
 use crate::auth::ServiceAccount;
 use crate::config::ForeignTokens;
@@ -68,7 +68,7 @@ impl Checked {
 /// # Errors
 /// When the query holds a value that is not forwarded.
 pub fn check(
-    call: Call<'_>,
+    call: BaseCall<'_>,
     request: &mut Request<ClientBody>,
     holder: TokenHolder<'_>,
 ) -> Result<Checked, Rejection> {
@@ -109,7 +109,7 @@ pub fn exchange_again(head: &Parts, fresh: &Arc<LiveSession>) -> Parts {
 }
 
 fn exchanged(
-    call: Call<'_>,
+    call: BaseCall<'_>,
     request: &Request<ClientBody>,
     query: &str,
     holder: TokenHolder<'_>,
@@ -173,7 +173,7 @@ impl<'a> TokenHolder<'a> {
 /// Judges the values of one request, and reports those that are not of its session.
 #[derive(Debug)]
 pub struct TokenJudge {
-    call: OwnedCall,
+    call: OwnedBaseCall,
     method: Method,
     path: String,
     /// The address of the client.
@@ -187,7 +187,7 @@ pub struct TokenJudge {
 
 impl TokenJudge {
     /// The judge of this request.
-    pub fn new<B>(call: Call<'_>, request: &Request<B>, holder: TokenHolder<'_>) -> Self {
+    pub fn new<B>(call: BaseCall<'_>, request: &Request<B>, holder: TokenHolder<'_>) -> Self {
         Self {
             call: call.to_owned(),
             method: request.method().clone(),
@@ -223,10 +223,10 @@ impl TokenJudge {
         }
         let call = self.call.get();
         let account = account_of(value).unwrap_or_default();
-        if call.site.instance.campaign.allows_native(account, self.client, &self.path) {
+        if call.site.campaign.allows_native(account, self.client, &self.path) {
             return Verdict::Keep;
         }
-        let refused = call.site.instance.campaign.foreign_tokens == ForeignTokens::Refuse;
+        let refused = call.site.campaign.foreign_tokens == ForeignTokens::Refuse;
         let peer = call.context.peer_text();
         let of_account = || self.account.as_ref().map(|account| account.identity.user.as_str());
         let user =
@@ -234,7 +234,7 @@ impl TokenJudge {
         let found = audit::ForeignToken { account, method: self.method.as_str(), path: &self.path, refused };
         audit::foreign_token(call.context.id, &peer, user.unwrap_or_default(), found);
         call.counters.foreign_token(refused);
-        call.site.auth.services.foreign_tokens.add(call.context.now, self.client, found);
+        call.snapshot.services.foreign_tokens.add(call.context.now, self.client, found);
         if refused { Verdict::Refuse } else { Verdict::Keep }
     }
 }

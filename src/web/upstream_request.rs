@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, Version, header, request};
 
-use super::call::Call;
+use super::call::{BaseCall, Call};
 use super::context::Context;
 use crate::auth::{NativeSession, ServiceAccount, ServiceSession};
 use crate::config::{AccountSession, SessionMode};
@@ -27,7 +27,12 @@ pub fn head(
 ) -> RequestHead {
     let own = session.map(|session| Own::of_session(call, session));
     let cookie = session.and_then(|session| session.credentials.campaign_cookie.as_ref());
-    write(call, request, host, own, cookie)
+    write(call.base, request, host, own, cookie)
+}
+
+/// As [`head`], for a caller who is nobody in particular.
+pub fn head_of_anonymous(call: BaseCall<'_>, request: &request::Parts, host: &HeaderValue) -> RequestHead {
+    write(call, request, host, None, None)
 }
 
 /// As [`head`], for a native account: with its session at Campaign, and without identity.
@@ -37,7 +42,7 @@ pub fn head_of_native(
     host: &HeaderValue,
     session: &NativeSession,
 ) -> RequestHead {
-    write(call, request, host, None, Some(&campaign_cookie(&session.tokens.session)))
+    write(call.base, request, host, None, Some(&campaign_cookie(&session.tokens.session)))
 }
 
 /// As [`head`], for a technical account; with a Campaign session in mode `bearer-logon`, or the credentials of one that the account
@@ -54,12 +59,12 @@ pub fn head_of_account(
     let credentials = session.map(|session| &session.credentials).or(given).unwrap_or(&account.credentials);
     let own = Own {
         credentials,
-        assertion: account.assertion(&call.site.auth.services.signer, call.context.now),
+        assertion: account.assertion(&call.auth.state.signer, call.context.now),
         is_account: true,
         security_token: session.and_then(|session| session.credentials.security_token.as_ref()),
         authorization: request.headers.get(header::AUTHORIZATION).filter(|_| forwards_token),
     };
-    write(call, request, host, Some(own), credentials.campaign_cookie.as_ref())
+    write(call.base, request, host, Some(own), credentials.campaign_cookie.as_ref())
 }
 
 /// What the gateway adds for a known caller.
@@ -75,12 +80,12 @@ struct Own<'a> {
 
 impl<'a> Own<'a> {
     fn of_session(call: Call<'_>, session: &'a LiveSession) -> Self {
-        let (auth, mode) = (&call.site.auth, call.site.instance.campaign.session);
+        let (auth, mode) = (&call.auth, call.site.campaign.session);
         let credentials = &session.credentials;
         let (is_logon, is_bearer) = (mode == SessionMode::BearerLogon, mode == SessionMode::Bearer);
         Self {
             credentials,
-            assertion: session.assertion(&auth.services.signer, call.context.now),
+            assertion: session.assertion(&auth.state.signer, call.context.now),
             is_account: false,
             security_token: credentials.security_token.as_ref().filter(|_| is_logon),
             authorization: is_bearer.then_some(&credentials.authorization),
@@ -89,13 +94,13 @@ impl<'a> Own<'a> {
 }
 
 fn write(
-    call: Call<'_>,
+    call: BaseCall<'_>,
     request: &request::Parts,
     host: &HeaderValue,
     own: Option<Own<'_>>,
     campaign_cookie: Option<&HeaderValue>,
 ) -> RequestHead {
-    let Call { site, context, .. } = call;
+    let BaseCall { site, context, .. } = call;
     let headers = &request.headers;
     let mut head = RequestHead::begin(&request.method, &request.uri);
     let lines = head.lines();
@@ -127,7 +132,7 @@ fn write(
         lines.extend(&context.peer.prepared.forwarded_lines);
     }
     // A client of a trusted proxy may have used HTTP.
-    if site.instance.campaign.secure_header && forwarded.proto.as_ref().is_none_or(|proto| proto == "https") {
+    if site.campaign.secure_header && forwarded.proto.as_ref().is_none_or(|proto| proto == "https") {
         lines.add_https_address(&SECURE_ADDRESS, forwarded.host.as_ref().unwrap_or(host), &request.uri);
     }
     lines.add_text(&REQUEST_ID, context.id.as_bytes());
@@ -153,7 +158,7 @@ fn write(
         // Campaign's protection against cross-site requests must remain: only our own pages get a person's token added.
         own.is_account
             // Campaign's SDK sends the header empty when it has no token.
-            || (sent.is_none_or(HeaderValue::is_empty) && is_same_origin(headers, &site.auth.origin))
+            || (sent.is_none_or(HeaderValue::is_empty) && is_same_origin(headers, &site.origin))
     };
     let ours = own.as_ref().filter(|own| own.security_token.is_some() && may_add(own));
     if let Some(token) = ours.and_then(|own| own.security_token).or(sent) {

@@ -184,7 +184,7 @@ const UNCOUNTED: &[&str] = &["http2_streams"];
 
 /// Changes the limits of the connection pool for Campaign.
 fn pool(config: &mut Config, change: impl FnOnce(&mut PoolLimits)) {
-    let campaign = &mut Arc::get_mut(&mut config.instance).unwrap().campaign;
+    let campaign = &mut Arc::get_mut(&mut config.instances[0]).unwrap().campaign;
     campaign.pool.queue_timeout = Duration::from_millis(200);
     change(&mut campaign.pool);
 }

@@ -15,9 +15,9 @@ const PATH: &str = "/r/test";
 
 fn public(world: &World, is_public: bool) -> imsgate::config::Config {
     world.changed(|config| {
-        let mut instance = (*config.instance).clone();
+        let mut instance = (*config.instances[0]).clone();
         instance.campaign.public_paths = PublicPaths::parse(is_public.then_some(PATH)).unwrap();
-        config.instance = Arc::new(instance);
+        config.instances[0] = Arc::new(instance);
     })
 }
 

@@ -309,7 +309,7 @@ async fn a_new_configuration_counts_at_once() {
     let token = token(&world);
     assert_eq!(RawRequest::get("/demo/echo").bearer(&token).send_to(&world).await.status(), 200);
     let without = world.changed(|config| {
-        std::sync::Arc::make_mut(&mut config.instance).campaign.technical_accounts.clear();
+        std::sync::Arc::make_mut(&mut config.instances[0]).campaign.technical_accounts.clear();
     });
     world.gateway.apply(&without);
     assert_eq!(RawRequest::get("/demo/echo").bearer(&token).send_to(&world).await.status(), 401);

@@ -121,14 +121,18 @@ fn hosts(config: &Config, places: &Places, certificate: &CertificateDer<'_>) -> 
         ServerName::try_from(host).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok())
     };
     let fix = "get a certificate with that name as subject alternative name";
-    let callback = config.instance.ims.callback_server.host_str().unwrap_or_default();
-    let mut items = vec![if covers(callback) {
-        Item::ok(places, CERTIFICATE, format!("covers {callback}"))
-    } else {
+    let callbacks = config.instances.iter().filter_map(|instance| instance.ims.callback_server.host_str());
+    let at_callback = callbacks.map(|callback| {
+        if covers(callback) {
+            return Item::ok(places, CERTIFICATE, format!("covers {callback}"));
+        }
         let message = format!("does not cover {callback}, the host of ims.callback_server");
         Item::error(places, CERTIFICATE, message, fix)
-    }];
-    let uncovered = config.instance.campaign.hosts.iter().filter(|host| !covers(host));
+    });
+    let mut items: Vec<Item> = at_callback.collect();
+    let of_signed_in = config.instances.iter().flat_map(|instance| &instance.campaign.hosts);
+    let of_public = config.public_instances.iter().flat_map(|instance| &instance.campaign.hosts);
+    let uncovered = of_signed_in.chain(of_public).filter(|host| !covers(host));
     items.extend(uncovered.map(|host| {
         Item::warning(places, CERTIFICATE, format!("does not cover {host}, one of campaign.hosts"), fix)
     }));

@@ -11,7 +11,11 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Item> {
     let Some(admin) = loaded.config.listen.admin else { return Vec::new() };
     let uses = AdminClient::new(admin).and_then(|client| client.foreign_tokens());
     let Ok(uses) = uses else { return Vec::new() };
-    let reports = loaded.config.instance.campaign.foreign_tokens == ForeignTokens::Report;
+    let reports = loaded
+        .config
+        .instances
+        .iter()
+        .any(|instance| instance.campaign.foreign_tokens == ForeignTokens::Report);
     let mut items: Vec<_> = uses.iter().take(MOST).map(|used| item(loaded, used, reports)).collect();
     if uses.len() > MOST {
         let message = format!("{} further uses of foreign tokens are not listed", uses.len() - MOST);

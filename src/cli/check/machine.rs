@@ -79,7 +79,6 @@ fn fix(at: &Path, user: &str, path: &Path, kind: &str) -> String {
 
 /// The files that the gateway reads, each with its key.
 fn readable(config: &Config, file: &Path) -> Vec<(String, PathBuf)> {
-    let campaign = &config.instance.campaign;
     let mut files = vec![
         ("configuration".to_owned(), file.to_owned()),
         ("listen.certificate".to_owned(), config.listen.certificate.clone()),
@@ -88,13 +87,16 @@ fn readable(config: &Config, file: &Path) -> Vec<(String, PathBuf)> {
     let mut add = |key: &str, path: Option<&PathBuf>| {
         files.extend(path.map(|path| (key.to_owned(), path.clone())));
     };
-    add("ims.ca_file", config.instance.ims.ca_file.as_ref());
-    add("campaign.ca_file", campaign.ca_file.as_ref());
-    add(
-        "campaign.client_certificate",
-        campaign.client_identity.as_ref().map(|identity| &identity.certificate),
-    );
-    add("campaign.client_key", campaign.client_identity.as_ref().map(|identity| &identity.key));
+    for instance in &config.instances {
+        add("ims.ca_file", instance.ims.ca_file.as_ref());
+    }
+    let of_public = config.public_instances.iter().map(|instance| &instance.campaign);
+    for campaign in config.instances.iter().map(|instance| &instance.campaign).chain(of_public) {
+        add("campaign.ca_file", campaign.ca_file.as_ref());
+        let identity = campaign.client_identity.as_ref();
+        add("campaign.client_certificate", identity.map(|identity| &identity.certificate));
+        add("campaign.client_key", identity.map(|identity| &identity.key));
+    }
     match &config.session.store {
         Store::Memory { .. } => {}
         Store::Embedded { key_file, .. } => add("session.key_file", Some(key_file)),
@@ -105,7 +107,9 @@ fn readable(config: &Config, file: &Path) -> Vec<(String, PathBuf)> {
     }
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let table: toml::Table = toml::from_str(&text).unwrap_or_default();
-    for (section, values) in &table {
+    let tables = table.get("instance").and_then(toml::Value::as_array).into_iter().flatten();
+    let of_instances = tables.filter_map(toml::Value::as_table).flatten();
+    for (section, values) in table.iter().chain(of_instances) {
         let names = ["client_secret_file", "proxy_file", "redis_url_file", "forward_auth_secret_file"];
         let values = names.iter().filter_map(|name| Some((*name, values.get(name)?.as_str()?)));
         files.extend(values.map(|(name, path)| (format!("{section}.{name}"), PathBuf::from(path))));

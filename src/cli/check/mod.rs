@@ -23,6 +23,7 @@ use self::report::{Item, Severity};
 use super::config_file::{NamedConfigFile, print_errors};
 use super::{STOPS_LOGINS, UNUSABLE, output};
 use crate::clock::Clock;
+use crate::config::Config;
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
@@ -76,9 +77,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
         }
     };
     if let Some(path) = &args.path {
-        let decision = Decision::of(path, &loaded.config.instance.campaign, loaded.config.limits.head_bytes);
-        output::out(&if args.json { decision.json() } else { decision.text() });
-        return ExitCode::SUCCESS;
+        return decide(args, path, &loaded.config);
     }
     let clock = Clock::system();
     let user = match args.user.as_deref().map(Account::find) {
@@ -91,7 +90,9 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
     };
     let file = args.config.path();
     let mut items = offline::check(&loaded, &file, &clock);
-    items.push(seen::check(&loaded.config, &loaded.places));
+    for (config, places) in loaded.instances() {
+        items.extend(report::of_instance(&config.instance.name, vec![seen::check(config, places)]));
+    }
     items.extend(machine::check(&loaded.config, &loaded.places, &file, &user, args.user.is_some()));
     if args.offline {
         let reason = "IMS and Campaign were not asked (--offline)";
@@ -130,5 +131,22 @@ pub(super) fn problems(file: &std::path::Path) -> (Problems, String) {
     } else {
         format!("\n{}", report::table(&items, output::paint()))
     };
-    (Problems { text, has_errors }, loaded.config.instance.ims.redirect_uri())
+    let redirect_uri = loaded.config.instances.first().map(|instance| instance.ims.redirect_uri());
+    (Problems { text, has_errors }, redirect_uri.unwrap_or_default())
+}
+
+/// Says what happens to a path: at the instance of the given address, or at each instance.
+fn decide(args: &CheckArgs, path: &str, config: &Config) -> ExitCode {
+    let decisions = Decision::at_each(path, config);
+    let text = |(name, decision): &(String, Decision)| {
+        let of = if name.is_empty() { String::new() } else { format!("{name}\n") };
+        of + &decision.text()
+    };
+    let text: String = match decisions.as_slice() {
+        [(_, decision)] if args.json => decision.json(),
+        several if args.json => Decision::json_of_several(several),
+        all => all.iter().map(text).collect(),
+    };
+    output::out(&text);
+    ExitCode::SUCCESS
 }

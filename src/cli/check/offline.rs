@@ -3,15 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::report::{CONFIGURATION, Item, place};
+use super::report::{CONFIGURATION, Item, of_instance, place};
 use super::{certificate, files, mask, store};
 use crate::clock::Clock;
-use crate::config::{ClientIdentity, Config, Ims, Loaded, Places, SessionMode};
+use crate::config::{
+    Campaign, ClientIdentity, Config, Ims, Instance, Loaded, Places, PublicInstance, SessionMode,
+};
 use crate::http_client::tls_config;
 
 /// Every finding, in the order of the configuration file.
 pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
-    let Loaded { config, places, warnings } = loaded;
+    let Loaded { config, places, warnings, .. } = loaded;
     let mut items = vec![Item::ok(places, CONFIGURATION, "read, no errors")];
     items[0].place = file.display().to_string();
     items.extend(warnings.findings().iter().map(|finding| {
@@ -19,8 +21,18 @@ pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
         item.place = place(&finding.location);
         item
     }));
-    ims(&mut items, config, places);
-    campaign(&mut items, config, places);
+    for (of, places) in loaded.instances() {
+        let mut own = Vec::new();
+        ims(&mut own, of.instance, places);
+        campaign(&mut own, &of.instance.campaign, places);
+        items.extend(of_instance(&of.instance.name, own));
+    }
+    for (instance, places) in loaded.public_instances() {
+        let mut own = vec![public_only(instance, places)];
+        campaign(&mut own, &instance.campaign, places);
+        own.retain(|item| item.subject != "campaign.session");
+        items.extend(of_instance(&instance.name, own));
+    }
     items.extend(certificate::check(config, places, clock.now()));
     session(&mut items, config, places);
     if let Some(audit) = &config.log.audit_file {
@@ -36,8 +48,15 @@ pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
     items
 }
 
-fn ims(items: &mut Vec<Item>, config: &Config, places: &Places) {
-    let ims = &config.instance.ims;
+/// An instance of which only the public paths are served.
+fn public_only(instance: &PublicInstance, places: &Places) -> Item {
+    let hosts = instance.campaign.hosts.join(", ");
+    let message = format!("public paths only, nobody signs in: {hosts}");
+    Item::ok(places, "instance.hosts", message)
+}
+
+fn ims(items: &mut Vec<Item>, instance: &Instance, places: &Places) {
+    let ims = &instance.ims;
     items.push(Item::ok(places, "ims.server", ims.server.as_str()));
     items.push(files::secret(places, "ims.client_secret").named("ims.client_secret.set"));
     items.push(scope(&ims.scopes, places).named("ims.scope.sources"));
@@ -103,12 +122,9 @@ fn scope(scopes: &[String], places: &Places) -> Item {
     }
 }
 
-fn campaign(items: &mut Vec<Item>, config: &Config, places: &Places) {
-    let campaign = &config.instance.campaign;
-    if !items.iter().any(|item| item.subject == "campaign.upstream") {
-        let upstreams: Vec<_> = campaign.upstreams.iter().map(ToString::to_string).collect();
-        items.push(Item::ok(places, "campaign.upstream", upstreams.join(", ")));
-    }
+fn campaign(items: &mut Vec<Item>, campaign: &Campaign, places: &Places) {
+    let upstreams: Vec<_> = campaign.upstreams.iter().map(ToString::to_string).collect();
+    items.push(Item::ok(places, "campaign.upstream", upstreams.join(", ")));
     items.push(Item::ok(
         places,
         "campaign.session",

@@ -6,9 +6,9 @@ mod discovery;
 mod external_account;
 mod registration;
 
-use super::report::Item;
+use super::report::{Item, of_instance};
 use crate::clock::Clock;
-use crate::config::{Config, Loaded, Places};
+use crate::config::{Instance, Loaded, Places};
 
 /// Asks IMS and each Campaign server.
 pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
@@ -20,18 +20,22 @@ pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
         }
     };
     runtime.block_on(async {
-        let mut items = discovery::check(&loaded.config.instance, &loaded.places, clock).await;
-        items.push(resolution(&loaded.config, &loaded.places).await);
-        items.extend(campaign::check(&loaded.config.instance, &loaded.places).await);
-        items.extend(external_account::check(&loaded.config, &loaded.places, clock).await);
+        let mut items = Vec::new();
+        for (config, places) in loaded.instances() {
+            let mut own = discovery::check(config.instance, places, clock).await;
+            own.push(resolution(config.instance, places).await);
+            own.extend(campaign::check(config.instance, places).await);
+            own.extend(external_account::check(config, places, clock).await);
+            items.extend(of_instance(&config.instance.name, own));
+        }
         items
     })
 }
 
 /// Whether this machine finds the callback server by name, as the machines of people must.
-async fn resolution(config: &Config, places: &Places) -> Item {
+async fn resolution(instance: &Instance, places: &Places) -> Item {
     const KEY: &str = "ims.callback_server";
-    let url = &config.instance.ims.callback_server;
+    let url = &instance.ims.callback_server;
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or(443);
     let found = tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await;

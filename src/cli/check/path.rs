@@ -1,9 +1,13 @@
 //! `imsgate check --path`: what the gateway does with a path, and by which rule. It asks the functions that the gateway itself uses.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use http::Method;
 use serde::Serialize;
 
 use crate::cli::output::visible;
+use crate::config::{Config, Instance, PublicInstance};
 use crate::policy::decision::{Access, Asked, AskedHost, SiteRules, explain};
 
 /// What happens to a request without a session.
@@ -17,8 +21,31 @@ pub(super) struct Decision {
 }
 
 impl Decision {
+    /// The decision of each instance, with its name. A whole URL is about the instance of its host.
+    pub(super) fn at_each(address: &str, config: &Config) -> Vec<(String, Self)> {
+        let host = host_of(address);
+        let is_meant = |known: &str| host.is_none_or(|host| known.eq_ignore_ascii_case(host));
+        let signed_in = config.instances.iter().filter(|instance| instance.hosts().any(is_meant));
+        let of = |instance: &Arc<Instance>| {
+            (instance.name.clone(), Self::of(address, &instance.campaign, config.limits.head_bytes, true))
+        };
+        let public = config.public_instances.iter();
+        let public = public.filter(|instance| instance.campaign.hosts.iter().any(|known| is_meant(known)));
+        let of_public = |instance: &Arc<PublicInstance>| {
+            (instance.name.clone(), Self::of(address, &instance.campaign, config.limits.head_bytes, false))
+        };
+        signed_in.map(of).chain(public.map(of_public)).collect()
+    }
+
+    /// The decisions of several instances as one JSON object, by the name of the instance.
+    pub(super) fn json_of_several(decisions: &[(String, Self)]) -> String {
+        let object: BTreeMap<&str, &Self> =
+            decisions.iter().map(|(name, decision)| (name.as_str(), decision)).collect();
+        serde_json::to_string_pretty(&object).unwrap_or_default() + "\n"
+    }
+
     /// The decision about an address: a path, with or without a query, or a whole URL.
-    pub(super) fn of(address: &str, rules: &impl SiteRules, longest_head: usize) -> Self {
+    pub(super) fn of(address: &str, rules: &impl SiteRules, longest_head: usize, signs_in: bool) -> Self {
         let target = without_origin(address);
         let target = target.split('#').next().unwrap_or_default();
         let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
@@ -30,6 +57,7 @@ impl Decision {
             is_http1: false,
         };
         let explained = explain(&asked, rules, longest_head);
+        let explained = if signs_in { explained } else { explained.without_sign_in() };
         let (access, rule) = (explained.access(), explained.rule.to_string());
         Self { path: explained.path, access, rule }
     }
@@ -51,6 +79,13 @@ impl Decision {
     pub(super) fn json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
+}
+
+/// The host of a whole URL.
+fn host_of(address: &str) -> Option<&str> {
+    let (_, rest) = address.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
 }
 
 /// A whole URL loses its origin.
@@ -90,7 +125,7 @@ mod tests {
         let rules = Rules(PublicPaths::default_campaign());
         for address in ["/nl/jsp/m.jsp?id=1", "nl/jsp/m.jsp", "https://campaign.example.com/nl/jsp/m.jsp?x#y"]
         {
-            let decision = Decision::of(address, &rules, 1000);
+            let decision = Decision::of(address, &rules, 1000, true);
             assert_eq!((decision.access, &*decision.path), (Access::Public, "/nl/jsp/m.jsp"), "{address}");
             assert!(decision.text().contains("rule: `/nl/jsp/m.jsp` of campaign.public_paths"));
         }
@@ -104,8 +139,8 @@ mod tests {
             ("/r/x;y", Access::SignedIn),
             ("//r//x", Access::Public),
         ] {
-            assert_eq!(Decision::of(address, &rules, 1000).access, access, "{address}");
+            assert_eq!(Decision::of(address, &rules, 1000, true).access, access, "{address}");
         }
-        assert!(Decision::of("/view/home", &rules, 1000).json().contains("\"access\": \"signed-in\""));
+        assert!(Decision::of("/view/home", &rules, 1000, true).json().contains("\"access\": \"signed-in\""));
     }
 }

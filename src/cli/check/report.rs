@@ -34,6 +34,16 @@ pub(super) enum Severity {
     NotChecked,
 }
 
+/// The findings of one instance, each with its name. The single, unnamed instance is not mentioned.
+pub(super) fn of_instance(name: &str, mut items: Vec<Item>) -> Vec<Item> {
+    if !name.is_empty() {
+        for item in &mut items {
+            item.subject = format!("{name}: {}", item.subject);
+        }
+    }
+    items
+}
+
 impl Item {
     pub(super) fn ok(places: &Places, key: &str, message: impl Into<String>) -> Self {
         Self::new(Severity::Ok, places, key, message, "")

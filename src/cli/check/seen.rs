@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::report::Item;
 use crate::cli::output::visible;
-use crate::config::{Config, Places};
+use crate::config::{InstanceConfig, Places};
 use crate::policy::mask::{Mask, Verdict};
 
 /// What the audit log tells about names.
@@ -50,11 +50,11 @@ impl Seen {
 }
 
 /// The finding about the mask and the names seen so far.
-pub(super) fn check(config: &Config, places: &Places) -> Item {
+pub(super) fn check(config: InstanceConfig<'_>, places: &Places) -> Item {
     judge(config, places).named("ims.mask_matches")
 }
 
-fn judge(config: &Config, places: &Places) -> Item {
+fn judge(config: InstanceConfig<'_>, places: &Places) -> Item {
     let Some(path) = &config.log.audit_file else {
         return Item::not_checked(
             places,

@@ -81,9 +81,9 @@ pub(super) fn run(args: &RehearseArgs) -> ExitCode {
         report::text(&tally, began.elapsed(), output::paint())
     };
     if args.all {
-        output::err(&summary)
+        output::err(&summary);
     } else {
-        output::out(&summary)
+        output::out(&summary);
     }
     if !is_readable || tally.is_no_log() {
         ExitCode::from(UNUSABLE)

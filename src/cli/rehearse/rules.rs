@@ -19,15 +19,23 @@ pub(super) struct Rules<'c> {
 struct Site<'c> {
     hosts: Vec<&'c str>,
     campaign: &'c Campaign,
+    /// False where only public paths are served.
+    signs_in: bool,
 }
 
 impl<'c> Rules<'c> {
     pub(super) fn of(config: &'c Config, host: Option<&'c str>) -> Self {
-        let instance = &config.instance;
-        let callback = instance.ims.callback_server.host_str().unwrap_or_default();
-        let hosts =
-            std::iter::once(callback).chain(instance.campaign.hosts.iter().map(String::as_str)).collect();
-        let sites = vec![Site { hosts, campaign: &instance.campaign }];
+        let signed_in = config.instances.iter().map(|instance| Site {
+            hosts: instance.hosts().collect(),
+            campaign: &instance.campaign,
+            signs_in: true,
+        });
+        let public = config.public_instances.iter().map(|instance| Site {
+            hosts: instance.campaign.hosts.iter().map(String::as_str).collect(),
+            campaign: &instance.campaign,
+            signs_in: false,
+        });
+        let sites = signed_in.chain(public).collect();
         Self { sites, longest_head: config.limits.head_bytes, host }
     }
 
@@ -40,7 +48,8 @@ impl<'c> Rules<'c> {
         let named = authority(target).or(line.host.as_deref()).or(self.host);
         let (host, site) = self.site_of(named);
         let asked = Asked { method: &method, target, host, client: line.client, is_http1: *is_http1 };
-        explain(&asked, site.campaign, self.longest_head)
+        let explained = explain(&asked, site.campaign, self.longest_head);
+        if site.signs_in { explained } else { explained.without_sign_in() }
     }
 
     /// The instance that serves this host; the first one for others.

@@ -9,11 +9,11 @@ use crate::config::finding::Look;
 fn a_complete_file_loads_with_its_defaults() {
     let loaded = load(GOOD).unwrap();
     assert!(loaded.warnings.findings().is_empty(), "{:?}", loaded.warnings);
-    let ims = &loaded.config.instance.ims;
+    let ims = &loaded.config.instances[0].ims;
     assert_eq!(ims.discovery_url.as_str(), "https://ims-na1.adobelogin.com/.well-known/openid-configuration");
     assert_eq!(ims.scopes.len(), 5);
-    assert_eq!(loaded.config.instance.campaign.upstreams.len(), 1);
-    assert!(loaded.config.instance.campaign.public_paths.is_public("/r/test"));
+    assert_eq!(loaded.config.instances[0].campaign.upstreams.len(), 1);
+    assert!(loaded.config.instances[0].campaign.public_paths.is_public("/r/test"));
     assert!(loaded.config.listen.workers >= 1);
     assert!(format!("{:?}", loaded.config).contains("REDACTED"));
 }
@@ -169,16 +169,6 @@ fn values_that_are_probably_not_meant_are_warnings() {
         assert_eq!(warnings.len(), 1, "{line}: {warnings:?}");
         assert!(warnings[0].message.contains(said), "{line}: {}", warnings[0].message);
     }
-}
-
-#[test]
-fn several_instances_are_refused_with_a_fix() {
-    let error = errors(&format!("{GOOD}\n[[instance]]\nname = \"a\"\n")).remove(0);
-    assert_eq!(
-        (error.key.as_str(), error.message.as_str()),
-        ("instance", "several instances are not supported yet")
-    );
-    assert!(error.fix.contains("single form"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use super::*;
 
 fn secret(loaded: &Loaded) -> String {
-    loaded.config.instance.ims.client_secret.expose_secret().to_owned()
+    loaded.config.instances[0].ims.client_secret.expose_secret().to_owned()
 }
 
 #[test]
@@ -29,11 +29,11 @@ fn the_environment_overrides_the_file() {
     )
     .unwrap();
     let config = &loaded.config;
-    assert_eq!(config.instance.ims.client_id, "Campaign2");
-    assert_eq!(config.instance.campaign.upstreams.len(), 2);
-    assert_eq!(config.instance.campaign.hosts, ["t.example.com"]);
+    assert_eq!(config.instances[0].ims.client_id, "Campaign2");
+    assert_eq!(config.instances[0].campaign.upstreams.len(), 2);
+    assert_eq!(config.instances[0].campaign.hosts, ["t.example.com"]);
     assert_eq!(config.listen.workers, 3);
-    assert_eq!(config.instance.campaign.health_check().unwrap().rise, 7, "two upstreams are checked");
+    assert_eq!(config.instances[0].campaign.health_check().unwrap().rise, 7, "two upstreams are checked");
     assert_eq!(config.session.idle_timeout.as_secs(), 60);
     assert_eq!(
         loaded.places.location("ims.client_id"),
@@ -144,7 +144,7 @@ fn the_proxy_comes_from_its_key_and_else_from_the_environment_as_curl_reads_it()
     let ims: http::Uri = "https://ims-na1.adobelogin.com/".parse().unwrap();
     let used = |line: &str, environment: &[(&str, &str)]| {
         let text = if line.is_empty() { GOOD.to_owned() } else { with("ims", line) };
-        let proxy = load_with(&text, environment).unwrap().config.instance.ims.proxy.clone();
+        let proxy = load_with(&text, environment).unwrap().config.instances[0].ims.proxy.clone();
         let proxy = proxy.filter(|proxy| proxy.is_for(&ims));
         proxy.map_or_else(String::new, |proxy| format!("{proxy} {}", proxy.named_by()))
     };

@@ -60,7 +60,7 @@ fn the_reference_file_shows_every_key_of_the_tables_in_lists() {
 fn the_defaults_of_the_types_are_those_of_the_file() {
     let config = load(GOOD).unwrap().config;
     assert_eq!(config.limits, crate::config::Limits::default());
-    let campaign = config.instance.campaign.clone();
+    let campaign = config.instances[0].campaign.clone();
     assert_eq!(campaign.pool, crate::config::PoolLimits::default());
     assert_eq!(campaign.health, crate::config::HealthSettings::default());
 }

@@ -37,7 +37,7 @@ fn each_table_is_an_account_with_its_defaults() {
     ] {
         let loaded = load(&text).unwrap();
         assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
-        let [one, two] = loaded.config.instance.campaign.technical_accounts.as_slice() else { panic!() };
+        let [one, two] = loaded.config.instances[0].campaign.technical_accounts.as_slice() else { panic!() };
         assert_eq!((one.client_id.as_str(), two.client_id.as_str()), ("one", "two"));
         assert_eq!(one.organization_id, "4E3D60F754C8E5D0A4C98A2@AdobeOrg", "that of [ims]");
         assert_eq!(two.organization_id, "5555555554C8E5D0A4C98A2A@AdobeOrg");
@@ -126,7 +126,7 @@ fn only_a_list_of_tables_is_accepted() {
 fn variables_override_keys_of_tables_that_the_file_has() {
     let secret = ("IMSGATE_CAMPAIGN__TECHNICAL_ACCOUNT__1__CLIENT_SECRET", "from-outside");
     let loaded = load_with(&with_tables(TWO), &[secret]).unwrap();
-    let accounts = &loaded.config.instance.campaign.technical_accounts;
+    let accounts = &loaded.config.instances[0].campaign.technical_accounts;
     assert_eq!(accounts[1].client_secret.as_ref().unwrap().expose_secret(), "from-outside");
     for (variable, said) in [
         ("IMSGATE_CAMPAIGN__TECHNICAL_ACCOUNT__2__CLIENT_SECRET", "names no known key"),

@@ -61,6 +61,19 @@ impl Explained<'_> {
     pub fn access(&self) -> Access {
         self.rule.kind.access()
     }
+
+    /// The same at an instance where nobody signs in: only public paths and probes are answered.
+    #[must_use]
+    pub fn without_sign_in(self) -> Self {
+        let is_probe = self.rule.kind == RuleKind::Gateway && self.path.starts_with("/ims/health/");
+        match self.access() {
+            Access::Public | Access::Closed | Access::Refused => self,
+            Access::Gateway if is_probe => self,
+            Access::SignedIn | Access::Account | Access::Gateway => {
+                Self { rule: RuleKind::NobodySignsIn.into(), ..self }
+            }
+        }
+    }
 }
 
 /// Says what the gateway does with a request that has no session, in the order of the gate. Fields of the head and the body are not

@@ -62,6 +62,8 @@ pub enum RuleKind<'r> {
     Denied,
     /// This pattern makes the path public.
     Public(&'r str),
+    /// Nobody signs in at this instance, and the path is not public.
+    NobodySignsIn,
     /// No pattern matches.
     NoPattern,
     /// The pattern matches the path, but not each of its readings.
@@ -99,7 +101,7 @@ impl RuleKind<'_> {
             | Self::SessionToken => Access::SignedIn,
             Self::NativeLogin => Access::Account,
             Self::Gateway | Self::SignInPage => Access::Gateway,
-            Self::Denied => Access::Closed,
+            Self::Denied | Self::NobodySignsIn => Access::Closed,
             Self::Method
             | Self::Target
             | Self::Framing(_)
@@ -130,6 +132,9 @@ impl RuleKind<'_> {
                 detail.map_or(Ok(()), |reading| write!(to, ", and some program may read `{reading}`"))
             }
             Self::Public(pattern) => write!(to, "`{pattern}` of campaign.public_paths matches"),
+            Self::NobodySignsIn => to.write_str(
+                "this instance has no `ims`, so nobody signs in, and the path is not public: status 403, or 404 below /ims/",
+            ),
             Self::NoPattern => to.write_str("no pattern of campaign.public_paths matches"),
             Self::Reading(pattern) => {
                 let reading = detail.map_or("another path".to_owned(), |reading| format!("`{reading}`"));

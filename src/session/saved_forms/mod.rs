@@ -51,9 +51,11 @@ pub struct SavedForm {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FormId(Id);
 
-/// All saved forms. Clones share them.
+/// The saved forms of one Campaign instance. Clones share them.
 #[derive(Clone, Debug)]
 pub struct SavedForms {
+    /// Its name; empty for the single, unnamed one.
+    instance: Arc<str>,
     vault: Arc<Vault>,
     quota: Arc<Mutex<Quota>>,
     lifetime: Duration,
@@ -71,12 +73,23 @@ pub struct FormSlot {
 impl SavedForms {
     /// Forms in `vault`, each saved for `lifetime`.
     pub fn new(vault: Arc<Vault>, lifetime: Duration, clock: Clock) -> Self {
-        Self { vault, quota: Arc::default(), lifetime, clock }
+        Self { instance: Arc::default(), vault, quota: Arc::default(), lifetime, clock }
+    }
+
+    /// The forms of the Campaign instance of this name, within the same quota. Those of others are not found there.
+    #[must_use]
+    pub fn of_instance(&self, name: &str) -> Self {
+        Self { instance: name.into(), ..self.clone() }
+    }
+
+    /// A person in the quota: of this instance alone.
+    fn quota_user(&self, user: &str) -> String {
+        if self.instance.is_empty() { user.to_owned() } else { format!("{}\0{user}", self.instance) }
     }
 
     /// Reserves quota for a form of at most `bytes`; `None` when the quota is used up.
     pub fn reserve(&self, user: &str, bytes: usize) -> Option<FormSlot> {
-        let number = lock(&self.quota).reserve(user, bytes, self.clock.now())?;
+        let number = lock(&self.quota).reserve(&self.quota_user(user), bytes, self.clock.now())?;
         Some(FormSlot { quota: self.quota.clone(), number, is_used: false })
     }
 
@@ -101,7 +114,11 @@ impl SavedForms {
 
     /// Reads a form.
     pub async fn get(&self, id: FormId) -> Result<Option<SavedForm>, StoreError> {
-        Ok(self.vault.get(id.key()).await?.and_then(|entry| SavedForm::from_record(&entry.data)))
+        Ok(self
+            .vault
+            .get(id.key())
+            .await?
+            .and_then(|entry| SavedForm::from_record(&entry.data, &self.instance)))
     }
 
     /// Takes a form of this person: once at all instances, and only for its sender.
@@ -114,7 +131,7 @@ impl SavedForms {
     pub async fn put_back(&self, id: FormId, form: &SavedForm) -> Result<(), StoreError> {
         let expires = form.sent.plus(self.lifetime);
         let id = self.write(id.0, form, expires).await?;
-        lock(&self.quota).restore(&form.user, id.key(), form.body.len(), expires);
+        lock(&self.quota).restore(&self.quota_user(&form.user), id.key(), form.body.len(), expires);
         Ok(())
     }
 
@@ -125,19 +142,24 @@ impl SavedForms {
     }
 
     async fn write(&self, id: Id, form: &SavedForm, expires: UnixTime) -> Result<FormId, StoreError> {
-        let mut record = Record { id, data: form.to_record(), expiry_date: expiry_date(expires) };
+        let mut record =
+            Record { id, data: form.to_record(&self.instance), expiry_date: expiry_date(expires) };
         self.vault.create(&mut record).await?;
         Ok(FormId(record.id))
     }
 }
 
 impl SavedForm {
-    fn to_record(&self) -> HashMap<String, Value> {
-        HashMap::from([(KIND.to_owned(), serde_json::to_value(self).unwrap_or(Value::Null))])
+    fn to_record(&self, instance: &str) -> HashMap<String, Value> {
+        let form = (KIND.to_owned(), serde_json::to_value(self).unwrap_or(Value::Null));
+        let instance = Some(instance).filter(|name| !name.is_empty());
+        instance.map(|name| (INSTANCE.to_owned(), Value::from(name))).into_iter().chain([form]).collect()
     }
 
-    fn from_record(data: &HashMap<String, Value>) -> Option<Self> {
-        Self::deserialize(data.get(KIND)?).ok()
+    /// Reads a form of this instance.
+    fn from_record(data: &HashMap<String, Value>, instance: &str) -> Option<Self> {
+        let of = data.get(INSTANCE).map_or(Some(""), Value::as_str)?;
+        (of == instance).then(|| Self::deserialize(data.get(KIND)?).ok())?
     }
 }
 
@@ -181,5 +203,7 @@ fn from_base64<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
     STANDARD.decode(text).map(Bytes::from).map_err(serde::de::Error::custom)
 }
 
+/// The name of the instance in a record; left out for the unnamed one.
+const INSTANCE: &str = "instance";
 /// The name of the format: separates forms from sessions and other versions.
 const KIND: &str = "imsgate form/1";

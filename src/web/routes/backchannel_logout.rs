@@ -17,7 +17,7 @@ pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap, 
     let Some(token) = logout_token(&headers, &body) else {
         return refused(call, "a form with one logout_token is expected");
     };
-    match call.site.auth.backchannel_logout(call.auth_request(&headers), &token).await {
+    match call.auth.backchannel_logout(call.auth_request(&headers), &token).await {
         Ok(()) => (StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]).into_response(),
         Err(BackchannelError::Refused(why)) => refused(call, &why),
         Err(BackchannelError::Unavailable(error)) => {

@@ -22,7 +22,7 @@ pub async fn handler(
     headers: HeaderMap,
 ) -> Response {
     let call = call.get();
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     let client = call.context.client_address(&headers);
     // Boxed: a login's many states are not carried by every request.
     let finish = auth.finish_login(call.auth_request(&headers), query.as_deref().unwrap_or_default(), client);

@@ -22,7 +22,7 @@ pub async fn make(Extension(call): Extension<OwnedCall>, headers: HeaderMap) -> 
         Ok(session) => session,
         Err(response) => return response,
     };
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     let made = match auth.new_console_password(call.auth_request(&headers), &session).await {
         Ok(Some(made)) => made,
         Ok(None) if call.context.wants_page => {
@@ -54,7 +54,7 @@ pub async fn withdraw(Extension(call): Extension<OwnedCall>, headers: HeaderMap)
         Ok(session) => session,
         Err(response) => return response,
     };
-    match call.site.auth.withdraw_console_password(call.auth_request(&headers), &session).await {
+    match call.auth.withdraw_console_password(call.auth_request(&headers), &session).await {
         Ok(()) => see_other(ME),
         Err(error) => reject(call, error, true),
     }
@@ -62,10 +62,10 @@ pub async fn withdraw(Extension(call): Extension<OwnedCall>, headers: HeaderMap)
 
 /// The caller's session, for a request of a page of the gateway; otherwise the response.
 async fn own_session(call: Call<'_>, headers: &HeaderMap) -> Result<std::sync::Arc<LiveSession>, Response> {
-    if !comes_from_own_page(headers, &call.site.auth.origin) {
+    if !comes_from_own_page(headers, &call.auth.origin) {
         return Err(reject(call, Rejection::ForeignOrigin, true));
     }
-    match call.site.auth.live_session(call.auth_request(headers)).await {
+    match call.auth.live_session(call.auth_request(headers)).await {
         Ok(Some(session)) => Ok(session),
         Ok(None) => Err(auth_challenge::challenge(call, &Method::GET, headers, ME, ME).await),
         Err(error) => Err(reject(call, error, true)),

@@ -21,7 +21,7 @@ use crate::wire::fields::identity::ASSERTION;
 /// 200, with the identity headers for proxies; 401 without a session; 503 when the session cannot be looked up.
 pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) -> Response {
     let call = call.get();
-    let session = match call.site.auth.identify(call.auth_request(&headers), Purpose::Forward).await {
+    let session = match call.auth.identify(call.auth_request(&headers), Purpose::Forward).await {
         Ok(caller) => caller.session(),
         Err(error) => {
             let signed_in = matches!(error, IdentifyError::TokenExpired(_));
@@ -62,7 +62,6 @@ fn add_identity(fields: &mut HeaderMap, session: Option<&LiveSession>, call: Cal
     for (name, value) in identity.iter() {
         fields.insert(name, value.clone());
     }
-    let assertion =
-        session.map(|session| session.assertion(&call.site.auth.services.signer, call.context.now));
+    let assertion = session.map(|session| session.assertion(&call.auth.state.signer, call.context.now));
     fields.insert(ASSERTION, assertion.unwrap_or(HeaderValue::from_static("")));
 }

@@ -18,7 +18,7 @@ pub async fn ready(Extension(call): Extension<OwnedCall>) -> (StatusCode, &'stat
 /// People can sign in: the discovery document and the keys of IMS are loaded, and this instance is not stopping.
 pub async fn sign_in(Extension(call): Extension<OwnedCall>) -> (StatusCode, &'static str) {
     let call = call.get();
-    answer(call.snapshot.stopping.is_ready() && call.site.auth.ims.is_ready(), "nobody can be signed in\n")
+    answer(call.snapshot.stopping.is_ready() && call.auth.ims.is_ready(), "nobody can be signed in\n")
 }
 
 fn answer(is_good: bool, why_not: &'static str) -> (StatusCode, &'static str) {

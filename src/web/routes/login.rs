@@ -26,7 +26,7 @@ pub async fn handler(
     headers: HeaderMap,
 ) -> Response {
     let call = call.get();
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     let query = query.unwrap_or_default();
     if let Some(address) = address_at_callback_host(call.site, &headers, LOGIN) {
         let address = if query.is_empty() { address } else { format!("{address}?{query}") };
@@ -60,7 +60,7 @@ pub async fn handler(
 /// Begins a login and sends the browser to IMS.
 pub async fn begin(call: Call<'_>, headers: &HeaderMap, begin: BeginLogin) -> Response {
     let return_to = begin.to.return_to.clone();
-    match call.site.auth.begin_login(call.auth_request(headers), begin).await {
+    match call.auth.begin_login(call.auth_request(headers), begin).await {
         Ok(start) => to_ims(&start),
         Err(failure) => failed(call, failure, &return_to),
     }

@@ -21,7 +21,7 @@ pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) 
     let context = call.context;
     // A page that asks by a timer how long the session lasts must not extend it.
     let purpose = if context.wants_page { Purpose::Route } else { Purpose::Peek };
-    let session = match call.site.auth.identify(call.auth_request(&headers), purpose).await {
+    let session = match call.auth.identify(call.auth_request(&headers), purpose).await {
         Ok(caller) => caller.session(),
         Err(error) => return reject(call, error, false),
     };
@@ -30,7 +30,7 @@ pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) 
     };
     let (identity, ends) = (&session.data.identity, session.data.ends);
     if !context.wants_page {
-        let idle_end = call.site.auth.services.sessions.idle_end(&session);
+        let idle_end = call.auth.state.sessions.idle_end(&session);
         let value = json!({
             "user": identity.user,
             "email": identity.email,
@@ -51,8 +51,7 @@ pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) 
         organization: identity.organization_name.as_deref().unwrap_or(&identity.organization),
         groups: &identity.groups,
         sessions: sessions.as_deref(),
-        console: identity.email.is_some()
-            && call.site.instance.campaign.console_password != ConsolePasswordMode::Off,
+        console: identity.email.is_some() && call.site.campaign.console_password != ConsolePasswordMode::Off,
         console_used: session.data.console.is_in_use(),
         ends,
         page: call.page(),
@@ -62,7 +61,7 @@ pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) 
 
 /// All sessions of this person; `None` while the store does not answer: the rest of the page is shown anyway.
 async fn own_sessions(call: Call<'_>, own: &LiveSession) -> Option<Vec<OwnSession>> {
-    let sessions = call.site.auth.services.sessions.of(Owner::User(&own.data.identity.user)).await;
+    let sessions = call.auth.state.sessions.of(Owner::User(&own.data.identity.user)).await;
     let sessions = sessions.inspect_err(|error| tracing::warn!(%error, "own sessions are not shown")).ok()?;
     let shown = sessions.iter().rev().take(MOST_SHOWN).map(|session| OwnSession {
         device: session.data.device,

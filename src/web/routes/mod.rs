@@ -48,7 +48,7 @@ pub fn routes() -> Router {
 }
 
 async fn jwks(Extension(call): Extension<OwnedCall>) -> Response {
-    let mut response = json_response(StatusCode::OK, &call.get().site.auth.services.signer.jwks());
+    let mut response = json_response(StatusCode::OK, &call.get().auth.state.signer.jwks());
     let lifetime = HeaderValue::from_static("public, max-age=300");
     response.headers_mut().insert(header::CACHE_CONTROL, lifetime);
     response

@@ -13,7 +13,7 @@ use crate::web::set_cookies;
 /// 403 for a person without a matching group, of another organisation, or with too many groups.
 pub fn page(call: Call<'_>, headers: &HeaderMap, login: &RefusedLogin) -> Response {
     let RefusedLogin { person, refusal, to } = login;
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     let organization = &auth.instance.ims.organization_id;
     let named = person
         .membership

@@ -17,7 +17,7 @@ use crate::web::set_cookies;
 /// `GET /ims/logout`: asks first, so that no image or link of another page can sign a person out.
 pub async fn confirm(Extension(call): Extension<OwnedCall>, headers: HeaderMap) -> Response {
     let call = call.get();
-    match call.site.auth.live_session(call.auth_request(&headers)).await {
+    match call.auth.live_session(call.auth_request(&headers)).await {
         Ok(None) => see_other(SIGNED_OUT),
         Ok(Some(session)) => {
             pages::confirm_sign_out(session.data.identity.display(), call.page()).into_response()
@@ -44,7 +44,7 @@ pub async fn signed_out(Extension(call): Extension<OwnedCall>) -> Response {
 /// A person signs out in a page of Campaign: ends the session of this browser. A link of another page, or a typed address, is asked
 /// first, as at `/ims/logout`.
 pub async fn in_campaign(call: Call<'_>, headers: &HeaderMap) -> Response {
-    if comes_from_own_page(headers, &call.site.auth.origin) {
+    if comes_from_own_page(headers, &call.auth.origin) {
         sign_out(call, headers, Extent::Here).await
     } else {
         see_other(LOGOUT)
@@ -53,7 +53,7 @@ pub async fn in_campaign(call: Call<'_>, headers: &HeaderMap) -> Response {
 
 /// A person's SOAP client calls `xtk:session#Logoff`: the session ends, here, at Campaign and at IMS.
 pub async fn by_soap(call: Call<'_>, headers: &HeaderMap) -> Result<Response, Rejection> {
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     auth.sign_out(call.auth_request(headers), Extent::Here).await?;
     let mut response = soap_response(StatusCode::OK, &logoff_response());
     set_cookies::remove_session(response.headers_mut(), &auth.cookies);
@@ -61,7 +61,7 @@ pub async fn by_soap(call: Call<'_>, headers: &HeaderMap) -> Result<Response, Re
 }
 
 async fn sign_out(call: Call<'_>, headers: &HeaderMap, extent: Extent) -> Response {
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     if source_or_referrer(headers, &auth.origin) == Source::OtherOrigin {
         return reject(call, Rejection::ForeignOrigin, true);
     }

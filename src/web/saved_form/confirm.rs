@@ -29,7 +29,7 @@ pub async fn page(
     headers: HeaderMap,
 ) -> Response {
     let call = call.get();
-    let (auth, now) = (&call.site.auth, call.context.now);
+    let (auth, now) = (&call.auth, call.context.now);
     let query = query.unwrap_or_default();
     let return_to = url::form_urlencoded::parse(query.as_bytes())
         .find(|(name, _)| name == "return_to")
@@ -38,7 +38,7 @@ pub async fn page(
     match auth.live_session(call.auth_request(&headers)).await {
         Ok(Some(session)) => ask(call, &headers, &session, &return_to)
             .await
-            .unwrap_or_else(|rejection| rejection.response(call, true)),
+            .unwrap_or_else(|rejection| rejection.response(call.base, true)),
         Ok(None) if set_cookies::is_fresh(&headers, auth, now) => lost_session(call, return_to.as_str()),
         Ok(None) => {
             let prompt = auth.login_prompt(&headers, now);
@@ -55,8 +55,8 @@ async fn ask(
     session: &LiveSession,
     return_to: &ReturnTo,
 ) -> Result<Response, Rejection> {
-    let auth = &call.site.auth;
-    let saved_forms = &auth.services.saved_forms;
+    let auth = &call.auth;
+    let saved_forms = &auth.state.saved_forms;
     let (mut waiting, mut removed, mut dropped) = (Vec::new(), Vec::new(), false);
     for id in auth.saved_form_ids(headers) {
         match saved_forms.get(id).await? {
@@ -99,7 +99,7 @@ fn shown(
     form: &SavedForm,
 ) -> Result<Waiting, Rejection> {
     // Without its sealed id a form could not be sent later.
-    let sealed = auth.services.sealer.seal(&context_of(session), &id.to_string());
+    let sealed = auth.state.sealer.seal(&context_of(session), &id.to_string());
     let mark = sealed.map_err(|_| Rejection::Internal)?;
     let sent = form.sent;
     let until = sent.plus(auth.login_timeout);
@@ -110,7 +110,7 @@ fn shown(
 /// `POST /ims/resume/discard`
 pub async fn discard(Extension(call): Extension<OwnedCall>, headers: HeaderMap, body: Bytes) -> Response {
     let call = call.get();
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     if !is_same_origin(&headers, &auth.origin) {
         return reject(call, Rejection::ForeignOrigin, true);
     }
@@ -124,7 +124,7 @@ pub async fn discard(Extension(call): Extension<OwnedCall>, headers: HeaderMap, 
     let Some(id) = sealed.and_then(|sealed| opened(auth, &session, &sealed)) else {
         return see_other(RESUME);
     };
-    let taken = match auth.services.saved_forms.take(id, &session.data.identity.user).await {
+    let taken = match auth.state.saved_forms.take(id, &session.data.identity.user).await {
         Ok(taken) => taken,
         Err(error) => return reject(call, error, true),
     };
@@ -141,7 +141,7 @@ pub async fn discard(Extension(call): Extension<OwnedCall>, headers: HeaderMap, 
 
 /// The id of a form, if it was sealed for this session.
 pub fn opened(auth: &Authenticator, session: &LiveSession, sealed: &str) -> Option<FormId> {
-    FormId::parse(&auth.services.sealer.open::<String>(&context_of(session), sealed)?)
+    FormId::parse(&auth.state.sealer.open::<String>(&context_of(session), sealed)?)
 }
 
 /// Where a form goes, with the security token of this session if its address holds the old one.

@@ -46,7 +46,7 @@ async fn replay(
     host: HeaderValue,
     session: &Arc<LiveSession>,
 ) -> Result<Response<Body>, Rejection> {
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     let from_own_page = is_same_origin(request.headers(), &auth.origin);
     let (head, body) = request.into_parts();
     let body = read_body::read(body, REPLAY_LENGTH, call.snapshot.limits.upload_timeout).await?;
@@ -62,7 +62,7 @@ async fn replay(
     let Some(id) = confirm::opened(auth, session, sealed) else {
         return Ok(see_other(RESUME).map(Body::from));
     };
-    let Some(form) = auth.services.saved_forms.take(id, &session.data.identity.user).await? else {
+    let Some(form) = auth.state.saved_forms.take(id, &session.data.identity.user).await? else {
         let problem = Problem::new(StatusCode::GONE, Text::FormGone);
         let mut response = problem.page(call.page()).into_response();
         set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, id.key());
@@ -75,7 +75,7 @@ async fn replay(
             let sent = Sent { headers: &headers, host: &host, session };
             // Campaign has not processed it: its session had ended.
             let Outcome::Unchanged(mut response) = forward::check_once(call, sent, response).await? else {
-                auth.services.saved_forms.put_back(id, &form).await?;
+                auth.state.saved_forms.put_back(id, &form).await?;
                 return Ok(still_saved(StatusCode::SERVICE_UNAVAILABLE, call));
             };
             note(FormEvent::Sent, call, &form);
@@ -99,7 +99,7 @@ fn rebuilt(
     let headers = &mut head.headers;
     headers.insert(header::CONTENT_TYPE, form.content_type.parse().ok()?);
     headers.insert(header::CONTENT_LENGTH, body.len().into());
-    let referer = format!("{}{}", call.site.auth.origin, form.page.as_str());
+    let referer = format!("{}{}", call.auth.origin, form.page.as_str());
     headers.insert(header::REFERER, referer.parse().ok()?);
     Some(Request::from_parts(head, Full::new(body.into())))
 }
@@ -127,11 +127,11 @@ async fn failed(
     form: &SavedForm,
     error: ProxyError,
 ) -> Result<Response<Body>, Rejection> {
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     let rejection = Rejection::from(error);
     tracing::warn!(request = %call.context.id, error = %rejection, "Campaign did not answer a saved form");
     if matches!(rejection, Rejection::Upstream(ProxyError::Connect { .. } | ProxyError::Busy { .. })) {
-        auth.services.saved_forms.put_back(id, form).await?;
+        auth.state.saved_forms.put_back(id, form).await?;
         return Ok(still_saved(rejection.status(), call));
     }
     note(FormEvent::Sent, call, form);

@@ -29,7 +29,7 @@ pub async fn form(
     mut body: ClientBody,
     target: &str,
 ) -> Result<Response, Rejection> {
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     let page = saved_form::form_page(headers, &auth.origin);
     match save(call, headers, &mut body, target, &page).await? {
         Ok(saved) => {
@@ -60,7 +60,7 @@ async fn save(
     target: &str,
     page: &ReturnTo,
 ) -> Result<Result<Option<(FormId, Vec<Key>)>, NotSaved>, Rejection> {
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     let Some(last_user) = auth.last_user(headers, call.context.now) else {
         return Ok(Err(NotSaved::NotSignedIn));
     };
@@ -72,7 +72,7 @@ async fn save(
     let allowed = call.snapshot.limits.body_bytes.and_then(|allowed| usize::try_from(allowed).ok());
     let most = allowed.unwrap_or(usize::MAX).min(MAX_FORM_BYTES);
     let expected = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(most);
-    let Some(slot) = auth.services.saved_forms.reserve(&last_user.user, expected) else {
+    let Some(slot) = auth.state.saved_forms.reserve(&last_user.user, expected) else {
         return Ok(Err(NotSaved::Full));
     };
     let Some(body) = read_body::read(body, most, call.snapshot.limits.upload_timeout).await? else {
@@ -94,7 +94,7 @@ async fn save(
         security_token,
         sent: call.context.now,
     };
-    match auth.services.saved_forms.save(slot, &form).await {
+    match auth.state.saved_forms.save(slot, &form).await {
         Ok(saved) => {
             note(FormEvent::Kept, call, &form);
             Ok(Ok(Some(saved)))
@@ -115,7 +115,7 @@ const MOST_DISCARDED: usize = 64 << 20;
 
 /// Writes an audit line about a form, and counts it.
 pub fn note(event: FormEvent, call: Call<'_>, form: &SavedForm) {
-    call.site.auth.metrics.saved_form(match event {
+    call.auth.metrics.saved_form(match event {
         FormEvent::Kept => SavedFormEvent::Saved,
         FormEvent::Sent => SavedFormEvent::Sent,
         FormEvent::Discarded => SavedFormEvent::Discarded,

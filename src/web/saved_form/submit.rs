@@ -40,7 +40,7 @@ pub fn submission(
     if *request.method() != Method::POST || session.data.campaign.is_none() {
         return None;
     }
-    let (headers, origin) = (request.headers(), &call.site.auth.origin);
+    let (headers, origin) = (request.headers(), &call.auth.origin);
     if ClientKind::of(request.method(), headers, request.uri().path()) != ClientKind::Form {
         return None;
     }
@@ -49,7 +49,7 @@ pub fn submission(
     let target = saved_form::check(headers, origin, Some(length), target).ok()?;
     let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?.to_owned();
     let expected = usize::try_from(length).ok()?;
-    let slot = call.site.auth.services.saved_forms.reserve(&session.data.identity.user, expected)?;
+    let slot = call.auth.state.saved_forms.reserve(&session.data.identity.user, expected)?;
     Some(Submission { slot, target, page: saved_form::form_page(headers, origin), content_type })
 }
 
@@ -61,7 +61,7 @@ pub async fn submit(
     session: &Arc<LiveSession>,
     (submission, tokens): (Submission, &Checked),
 ) -> Result<Response<Body>, Rejection> {
-    let auth = &call.site.auth;
+    let auth = &call.auth;
     let (head, body) = request.into_parts();
     let limit = call.snapshot.limits.upload_timeout;
     // Its length is known and was checked.
@@ -98,7 +98,7 @@ pub async fn submit(
                     .map(|campaign| campaign.security_token.clone()),
                 sent: call.context.now,
             };
-            let saved = auth.services.saved_forms.save(slot, &form).await?;
+            let saved = auth.state.saved_forms.save(slot, &form).await?;
             note(FormEvent::Kept, call, &form);
             let mut response = see_other(&resume_address(&form.page)).into_response();
             set_cookies::set_saved_form(response.headers_mut(), auth, saved);

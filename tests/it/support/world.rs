@@ -339,7 +339,8 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
 
 fn config(instance: Instance, https: SocketAddr) -> Config {
     Config {
-        instance: Arc::new(instance),
+        instances: vec![Arc::new(instance)],
+        public_instances: Vec::new(),
         listen: Listen {
             https: vec![https.into()],
             unix_mode: 0o660,

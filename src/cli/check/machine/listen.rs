@@ -114,7 +114,10 @@ fn first_free_port() -> u16 {
 /// True if the gateway of this configuration answers there.
 fn answers(config: &Config, address: SocketAddr) -> bool {
     let ask = async {
-        let host = config.instance.ims.callback_server.host_str().unwrap_or_default().to_owned();
+        let of_signed_in =
+            config.instances.iter().filter_map(|instance| instance.ims.callback_server.host_str());
+        let of_public = config.public_instances.iter().flat_map(|instance| &instance.campaign.hosts);
+        let host = of_signed_in.chain(of_public.map(String::as_str)).next()?.to_owned();
         let here = match address.ip() {
             ip if !ip.is_unspecified() => ip,
             ip if ip.is_ipv4() => std::net::Ipv4Addr::LOCALHOST.into(),

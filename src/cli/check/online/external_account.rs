@@ -4,11 +4,11 @@ use super::super::report::Item;
 use crate::app::{TechnicalCaller, Unavailable};
 use crate::cli::groups::Comparison;
 use crate::clock::Clock;
-use crate::config::{Config, Places};
+use crate::config::{InstanceConfig, Places};
 
 /// Findings that need a technical account.
-pub(super) async fn check(config: &Config, places: &Places, clock: &Clock) -> Vec<Item> {
-    let caller = match TechnicalCaller::connect(config, clock).await {
+pub(super) async fn check(config: InstanceConfig<'_>, places: &Places, clock: &Clock) -> Vec<Item> {
+    let caller = match TechnicalCaller::connect(config.instance, clock).await {
         Ok(caller) => caller,
         Err(unavailable) => return not_checked(places, &unavailable),
     };
@@ -54,7 +54,7 @@ fn not_checked(places: &Places, unavailable: &Unavailable) -> Vec<Item> {
 }
 
 /// Whether the organisation is one of those that IMS names for the account.
-async fn organization(config: &Config, caller: &TechnicalCaller, places: &Places) -> Item {
+async fn organization(config: InstanceConfig<'_>, caller: &TechnicalCaller, places: &Places) -> Item {
     const KEY: &str = "ims.organization_id";
     let wanted = &config.instance.ims.organization_id;
     let item = match caller.organizations().await {
@@ -99,7 +99,7 @@ fn secure_header(caller: &TechnicalCaller, places: &Places) -> Item {
     item.named("campaign.secure_header")
 }
 
-fn console(config: &Config, caller: &TechnicalCaller, places: &Places) -> Item {
+fn console(config: InstanceConfig<'_>, caller: &TechnicalCaller, places: &Places) -> Item {
     const KEY: &str = "campaign.min_console_build";
     let item = match (config.instance.campaign.min_console_build, caller.facts.min_console_build) {
         (_, None) => {
@@ -118,7 +118,11 @@ fn console(config: &Config, caller: &TechnicalCaller, places: &Places) -> Item {
     item.named("campaign.console_build")
 }
 
-async fn external_account(config: &Config, caller: &TechnicalCaller, places: &Places) -> Vec<Item> {
+async fn external_account(
+    config: InstanceConfig<'_>,
+    caller: &TechnicalCaller,
+    places: &Places,
+) -> Vec<Item> {
     let open = |reason: String| {
         vec![Item::not_checked(places, ACCOUNT, reason, FIX_RIGHTS).named("campaign.external_account")]
     };
@@ -205,7 +209,7 @@ impl ExternalAccount<'_> {
     }
 
     /// Field by field beside the configuration. An empty field of Campaign says nothing.
-    fn compare(&self, config: &Config, places: &Places) -> Vec<Item> {
+    fn compare(&self, config: InstanceConfig<'_>, places: &Places) -> Vec<Item> {
         let ims = &config.instance.ims;
         let same_text = |ours: &str, theirs: &str| ours == theirs;
         let experience_cloud = &config.instance.experience_cloud;
@@ -264,7 +268,7 @@ fn same_origin(ours: &str, theirs: &str) -> bool {
     ours.trim_end_matches('/').eq_ignore_ascii_case(theirs.trim_end_matches('/'))
 }
 
-async fn groups(config: &Config, caller: &TechnicalCaller, places: &Places) -> Item {
+async fn groups(config: InstanceConfig<'_>, caller: &TechnicalCaller, places: &Places) -> Item {
     const KEY: &str = "ims.association_mask";
     let item = match Comparison::read(config, caller).await {
         Err(error) => Item::not_checked(places, KEY, error, FIX_RIGHTS),

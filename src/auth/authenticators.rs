@@ -1,0 +1,33 @@
+//! The authenticators of the present configuration, for work that no request triggers.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::Authenticator;
+
+/// One authenticator for each instance where people sign in.
+#[derive(Debug, Default)]
+pub struct Authenticators(ArcSwap<Vec<Arc<Authenticator>>>);
+
+impl Authenticators {
+    /// These authenticators.
+    pub fn new(all: Vec<Arc<Authenticator>>) -> Self {
+        Self(ArcSwap::from_pointee(all))
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Arc<Vec<Arc<Authenticator>>> {
+        self.0.load_full()
+    }
+
+    /// That of the instance of this name.
+    pub fn of(&self, instance: &str) -> Option<Arc<Authenticator>> {
+        self.all().iter().find(|auth| auth.instance.name == instance).cloned()
+    }
+
+    /// Puts those of another configuration in their place.
+    pub fn replace(&self, all: Vec<Arc<Authenticator>>) {
+        self.0.store(Arc::new(all));
+    }
+}
