@@ -106,7 +106,10 @@ async fn junk_codes_of_one_address_stop_neither_sign_ins_nor_refreshes() {
     let rest = async {
         world.eventually(|| calls() == 4).await;
         let text = admin_get(&world, "/metrics", "127.0.0.1").await.text();
-        assert!(text.contains("imsgate_ims_token_calls{share=\"sign-in\"} 4\n"), "{text}");
+        assert!(
+            text.contains("imsgate_ims_token_calls{campaign_instance=\"default\",share=\"sign-in\"} 4\n"),
+            "{text}"
+        );
         world.ims.faults().clear();
         // While these calls wait, another address signs in and a live session refreshes its tokens.
         let person = world.browser();
@@ -123,7 +126,10 @@ async fn junk_codes_of_one_address_stop_neither_sign_ins_nor_refreshes() {
     }
     assert_eq!(busy.count(), 36);
     let text = admin_get(&world, "/metrics", "127.0.0.1").await.text();
-    for line in ["calls{share=\"sign-in\"} 0", "refused_total{share=\"sign-in\"} 36"] {
+    for line in [
+        "calls{campaign_instance=\"default\",share=\"sign-in\"} 0",
+        "refused_total{campaign_instance=\"default\",share=\"sign-in\"} 36",
+    ] {
         assert!(text.contains(&format!("imsgate_ims_token_{line}\n")), "{line}\n{text}");
     }
     world.stop().await;
