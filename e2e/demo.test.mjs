@@ -96,6 +96,30 @@ describe('imsgate demo in Chromium', () => {
       }));
   }
 
+  it('a click on a name signs in; a switch breaks IMS, and the page says so in the language of the browser', () =>
+    visitor(async (context) => {
+      const page = await context.newPage();
+      await page.goto(`${demo.url}/ims/login?return_to=/ims/me`);
+      await Promise.all([page.waitForNavigation(), page.click('button[value=alice]')]);
+      assert.equal(page.url(), `${demo.url}/ims/me`);
+      assert.match(await page.textContent('body'), /Chrome on Linux \(this browser\)/);
+
+      const [, switches] = demo.out().match(/Break it +(http\S+)/);
+      await page.goto(switches);
+      await shot(page, 'demo-switches');
+      const turn = () => Promise.all([page.waitForNavigation(), page.click('button[value=ims-down]')]);
+      await turn();
+      assert.match(await page.textContent('tr:has([value=ims-down])'), /on/);
+      const other = await chromium.newContext({ ignoreHTTPSErrors: true, locale: 'de-DE' });
+      const german = await other.newPage();
+      await german.goto(`${demo.url}/ims/login`);
+      await Promise.all([german.waitForNavigation(), german.click('button[value=erin]')]);
+      assert.equal(await german.textContent('h1'), 'Die Adobe-Anmeldung ist nicht verf\u00fcgbar');
+      assert.equal(await german.getAttribute('html', 'lang'), 'de');
+      await other.close();
+      await turn();
+    }));
+
   it('erin gets in by a product profile alone', () =>
     visitor(async (context) => {
       const page = await context.newPage();

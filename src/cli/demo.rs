@@ -61,7 +61,9 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
     let campaign =
         CampaignSimulator::start(CampaignOptions { ims: Some(ims.url()), ..CampaignOptions::default() })
             .await?;
-    let config = configuration(&url, &listen, &ims.url(), &campaign.url(), &secret)?;
+    let admin = free_address()?;
+    let servers = Servers { ims: &ims.url(), campaign: &campaign.url(), admin };
+    let config = configuration(&url, &listen, servers, &secret)?;
     telemetry::init(&config.log)?;
     let (certificate, key) = certificate(&["localhost", "127.0.0.1", "::1"]);
     let tls = server::server_config_from_pem(&certificate, &key)?;
@@ -76,6 +78,7 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
     let addresses = demo::Addresses {
         gateway: &url,
         switches: &switches.url(),
+        admin: &format!("http://{admin}"),
         ims: &ims.url(),
         campaign: &campaign.url(),
     };
@@ -89,14 +92,27 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What runs beside the gateway.
+#[derive(Clone, Copy, Debug)]
+struct Servers<'a> {
+    ims: &'a str,
+    campaign: &'a str,
+    admin: SocketAddr,
+}
+
+/// An address of the loopback interface that nobody uses.
+fn free_address() -> std::io::Result<SocketAddr> {
+    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
 /// The demo's configuration, parsed like a configuration file.
 fn configuration(
     url: &str,
     listen: &[SocketAddr],
-    ims: &str,
-    campaign: &str,
+    servers: Servers<'_>,
     secret: &str,
 ) -> Result<Config, Failure> {
+    let Servers { ims, campaign, admin } = servers;
     let listen: Vec<String> = listen.iter().map(|address| format!("{:?}", address.to_string())).collect();
     let text = format!(
         r#"
@@ -117,6 +133,7 @@ upstream = "{campaign}"
 client_id = "{ROBOT}"
 [listen]
 https = [{}]
+admin = "{admin}"
 certificate = "(in memory)"
 private_key = "(in memory)"
 hsts = false

@@ -11,6 +11,8 @@ pub struct Addresses<'a> {
     pub gateway: &'a str,
     /// The page that breaks IMS or Campaign.
     pub switches: &'a str,
+    /// The admin listener.
+    pub admin: &'a str,
     /// The IMS simulator.
     pub ims: &'a str,
     /// The Campaign simulator.
@@ -25,7 +27,8 @@ pub fn banner(addresses: Addresses<'_>, people: &[Person]) -> String {
     let _ = writeln!(text, "  Open      {home}");
     text.push_str("            Your browser warns about the certificate, which is made for this\n");
     text.push_str("            run only: continue anyway.\n");
-    let _ = writeln!(text, "  Break it  {}  IMS or Campaign out of order\n", addresses.switches);
+    let _ = writeln!(text, "  Break it  {}  IMS or Campaign out of order", addresses.switches);
+    let _ = writeln!(text, "  Operate   {0}/metrics  and {0}/sessions\n", addresses.admin);
     let _ = writeln!(text, "  Behind    IMS simulator       {}", addresses.ims);
     let _ = writeln!(text, "            Campaign simulator  {}\n", addresses.campaign);
     text.push_str("  Sign in as (no password)\n");
@@ -52,6 +55,7 @@ mod tests {
         let addresses = Addresses {
             gateway: "https://localhost:58443",
             switches: "http://127.0.0.1:41236",
+            admin: "http://127.0.0.1:41237",
             ims: "http://127.0.0.1:41234",
             campaign: "http://127.0.0.1:41235",
         };

@@ -15,8 +15,9 @@ use http::{HeaderMap, StatusCode, header};
 use tokio::net::TcpListener;
 
 use super::campaign::{self, CampaignSimulator};
+use super::faults::{Answer, Times};
 use super::html::page;
-use super::ims::{self, ImsSimulator};
+use super::ims::{self, Endpoint, ImsSimulator};
 use super::listening::Listening;
 use super::wire::{Form, found};
 
@@ -40,7 +41,7 @@ struct Room {
 }
 
 const FAULTS: [(Fault, &str, &str); 3] = [
-    (Fault::ImsDown, "ims-down", "IMS does not answer"),
+    (Fault::ImsDown, "ims-down", "IMS does not answer the gateway"),
     (Fault::CampaignDown, "campaign-down", "Campaign does not answer"),
     (Fault::CampaignRestarting, "campaign-restarting", "Campaign is in its daily restart"),
 ];
@@ -97,7 +98,15 @@ async fn switch(State(room): State<Arc<Room>>, headers: HeaderMap, body: Bytes) 
     if let Some(index) = FAULTS.iter().position(|(_, name, _)| *name == wanted) {
         let on = !room.on[index].fetch_xor(true, Ordering::Relaxed);
         match FAULTS[index].0 {
-            Fault::ImsDown => room.ims.down(on),
+            // People still reach its sign-in page: what they see afterwards is the gateway's.
+            Fault::ImsDown if on => {
+                for endpoint in
+                    [Endpoint::Token, Endpoint::UserInfo, Endpoint::Organizations, Endpoint::Profile]
+                {
+                    room.ims.answer(endpoint, Times::Always, Answer::Status(503));
+                }
+            }
+            Fault::ImsDown => room.ims.clear(),
             Fault::CampaignDown => room.campaign.down(on),
             Fault::CampaignRestarting => room.campaign.restarting(on),
         }
