@@ -61,10 +61,10 @@ impl Counts {
 
     /// The total, and the functions with enough instructions for a line of the file.
     fn worth_keeping(&self) -> Self {
-        let kept = |(name, count): (&String, &u64)| (*count >= WORTH).then(|| (name.clone(), *count));
-        let mut kept: BTreeMap<_, _> = self.0.iter().filter_map(kept).collect();
-        kept.insert(TOTAL.to_owned(), self.total());
-        Self(kept)
+        let lines = |(name, count): (&String, &u64)| (*count >= WORTH).then(|| (name.clone(), *count));
+        let mut lines: BTreeMap<_, _> = self.0.iter().filter_map(lines).collect();
+        lines.insert(TOTAL.to_owned(), self.total());
+        Self(lines)
     }
 }
 
@@ -98,7 +98,7 @@ fn path() -> PathBuf {
 
 const HEAD: &str = "\
 # Instructions of one request, by function, each without the functions that it calls.
-# Written by: cargo build --release && cargo run --example instructions -- --renew
+# Written by: cargo build --release && cargo run --example instructions -- --update
 ";
 /// The name of the total.
 const TOTAL: &str = "total";

@@ -1,7 +1,7 @@
 //! Counts the instructions of a proxied request and of a new connection by function and compares them with `baseline.toml`.
 //!
 //! `cargo build --release && cargo run --example instructions` fails when a request, or one of our own functions in it,
-//! grew by more than 5 %, and names what grew; `-- --renew` writes the baseline anew. Time on a shared machine cannot tell
+//! grew by more than 5 %, and names what grew; `-- --update` writes the baseline again. Times on a shared machine do not show
 //! 5 %; instructions can. valgrind counts them in the real program (`IMSGATE_BIN`, else the release build).
 
 #![expect(clippy::print_stdout, reason = "it is there to print figures")]
@@ -23,8 +23,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => compare(),
-        ["--renew"] => renew(),
-        _ => Err("nothing but --renew is understood".into()),
+        ["--update"] => update(),
+        _ => Err("usage: no argument, or --update".into()),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -60,12 +60,14 @@ fn compare() -> Outcome<bool> {
         good &= grown.is_empty();
     }
     if !good {
-        println!("if that is meant: cargo run --example instructions -- --renew, and say why in the commit");
+        println!(
+            "if this is intended: cargo run --example instructions -- --update, and say why in the commit"
+        );
     }
     Ok(good)
 }
 
-fn renew() -> Outcome<bool> {
+fn update() -> Outcome<bool> {
     let mut baseline = Baseline::default();
     for (name, length, connects) in REQUESTS {
         let now = count(length, connects)?;

@@ -226,15 +226,15 @@ pub fn cookies(data: &[u8]) {
     for campaign in [None, Some(HeaderValue::from_static("__sessiontoken=ours"))] {
         let mut lines = HeaderLines::default();
         write_cookies(&mut lines, &sent, campaign.as_ref());
-        let mut kept = HeaderMap::new();
+        let mut forwarded = HeaderMap::new();
         let text = lines.as_bytes();
         if !text.is_empty() {
             let value = text.strip_prefix(b"cookie: ").and_then(|text| text.strip_suffix(b"\r\n"));
             let value = HeaderValue::from_bytes(value.expect("a cookie field")).expect("one line");
-            kept.insert(header::COOKIE, value);
+            forwarded.insert(header::COOKIE, value);
         }
-        assert_eq!(CookieNames::new(None).session_cookie(&kept), None);
-        let mut after = pairs(&kept);
+        assert_eq!(CookieNames::new(None).session_cookie(&forwarded), None);
+        let mut after = pairs(&forwarded);
         if campaign.is_some() {
             assert_eq!(after.pop().as_deref(), Some(&b"__sessiontoken=ours"[..]));
         }

@@ -13,9 +13,9 @@ use crate::session::Key;
 
 /// Work in progress, by session. Clones share it.
 #[derive(Clone)]
-pub struct Singleflight<T>(Arc<Flights<T>>);
+pub struct Singleflight<T>(Arc<SingleflightState<T>>);
 
-struct Flights<T> {
+struct SingleflightState<T> {
     running: Mutex<HashMap<Key, watch::Receiver<Option<T>>>>,
     control: Handle,
     tasks: TaskTracker,
@@ -29,7 +29,7 @@ impl<T: Clone + Send + Sync + 'static> Singleflight<T> {
     /// Nothing in progress. Tasks run on the runtime of `control`, so neither a client that hangs up nor a worker that ends stops
     /// them.
     pub fn new(control: Handle) -> Self {
-        Self(Arc::new(Flights { running: Mutex::default(), control, tasks: TaskTracker::new() }))
+        Self(Arc::new(SingleflightState { running: Mutex::default(), control, tasks: TaskTracker::new() }))
     }
 
     /// Joins the work on this session, or begins it.
@@ -81,7 +81,7 @@ impl<T: Clone> Flight<T> {
     }
 }
 
-impl<T> Flights<T> {
+impl<T> SingleflightState<T> {
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, watch::Receiver<Option<T>>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -156,8 +156,8 @@ mod tests {
             let Ok(target) = target else { return Ok(()) };
             prop_assume!(CanonicalPath::parse(target.path()).is_ok_and(|path| path.is_unchanged()));
             prop_assume!(!target.path().starts_with("/ims"));
-            let kept = ReturnTo::parse(target.as_str());
-            prop_assert_eq!(kept.as_ref().map(ReturnTo::as_str), Some(target.as_str()));
+            let parsed = ReturnTo::parse(target.as_str());
+            prop_assert_eq!(parsed.as_ref().map(ReturnTo::as_str), Some(target.as_str()));
         }
 
         #[test]

@@ -126,19 +126,19 @@ pub(super) fn resolve_dots(path: &[u8]) -> Option<Vec<u8>> {
     if !path.split(|&byte| byte == b'/').any(is_dots) {
         return None;
     }
-    let mut kept: Vec<&[u8]> = Vec::new();
+    let mut resolved: Vec<&[u8]> = Vec::new();
     let mut segments = path.split(|&byte| byte == b'/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         if segment == b".." {
-            kept.pop();
+            resolved.pop();
         }
         if !is_dots(segment) {
-            kept.push(segment);
+            resolved.push(segment);
         } else if segments.peek().is_none() {
-            kept.push(b"");
+            resolved.push(b"");
         }
     }
-    Some([b"/", kept.join(&b'/').as_slice()].concat())
+    Some([b"/", resolved.join(&b'/').as_slice()].concat())
 }
 
 /// Cuts the path at `?` or `#`, as a program does that receives a decoded path, or at NUL, as C strings do.
