@@ -135,7 +135,12 @@ impl Gateway {
         let (workers, views) = workers(config, &snapshot, &clock, &sites, &tls, bound, &metrics)?;
         let workers = Workers::start(workers)?;
         let closing = CancellationToken::new();
-        let cleanup = tokio::spawn(auth::run_cleanup(authenticators.clone(), to_clean_up, closing.clone()));
+        let cleanup = tokio::spawn(auth::run_cleanup(
+            services.clone(),
+            authenticators.clone(),
+            to_clean_up,
+            closing.clone(),
+        ));
         let cleanup = (closing, cleanup);
         let stopping = snapshot.stopping.clone();
         Ok(Self {

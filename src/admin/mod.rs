@@ -1,5 +1,6 @@
 //! The admin listener: metrics, detailed health and live sessions. It uses plain HTTP and is only for the operator's machines.
 
+mod events;
 mod foreign_tokens;
 mod health;
 mod listener;
@@ -17,7 +18,8 @@ use http::{HeaderMap, StatusCode, header};
 
 use crate::auth::{Authenticators, Services};
 use crate::proxy::Upstreams;
-use crate::telemetry::Metrics;
+use crate::telemetry::audit::{AuditAction, AuditEvent, Subject};
+use crate::telemetry::{Metrics, RequestId};
 use crate::web::Stopping;
 
 pub use listener::{bind, serve};
@@ -37,11 +39,22 @@ pub struct Admin {
     pub upstreams: Vec<(Arc<str>, Arc<Upstreams>)>,
 }
 
+impl Admin {
+    /// Records what an operator did.
+    fn audit(&self, subject: Subject, action: AuditAction) {
+        let services = &self.services;
+        let request = RequestId::random();
+        let event = AuditEvent { request, peer: None, instance: String::new(), subject, action };
+        services.audit.record(services.clock.now(), event);
+    }
+}
+
 /// All routes of the admin listener.
 pub fn router(admin: Arc<Admin>) -> Router {
     Router::new()
         .route("/metrics", get(metrics::handler))
         .route("/health", get(health::handler))
+        .route("/events", get(events::list))
         .route("/foreign-tokens", get(foreign_tokens::list))
         .route("/sessions", get(sessions::list).delete(sessions::revoke_all))
         .route("/sessions/{sid}", delete(sessions::revoke))

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Admin;
 use crate::session::{Cursor, EndReason, Listed, Owner, Sessions, StoreError};
-use crate::telemetry::{RequestId, audit};
+use crate::telemetry::audit::{AuditAction, Subject};
 
 /// The query of a list.
 #[derive(Debug, Deserialize)]
@@ -62,7 +62,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(query): Query<Li
 pub(super) async fn revoke(State(admin): State<Arc<Admin>>, Path(sid): Path<String>) -> Response {
     match admin.services.sessions.end_sid(&sid, EndReason::Operator).await {
         Ok(true) => {
-            audit::revoked(RequestId::random(), None, Some(&sid), 1);
+            admin.audit(Subject::nobody().with_session(&sid), AuditAction::Revoked { ended: 1 });
             answer(StatusCode::OK, json!({"ended": 1}))
         }
         Ok(false) => answer(StatusCode::NOT_FOUND, json!({"ended": 0, "error": "no such session"})),
@@ -82,7 +82,7 @@ pub(super) async fn revoke_all(
     };
     match ended.await {
         Ok(ended) => {
-            audit::revoked(RequestId::random(), Some(&user), None, ended);
+            admin.audit(Subject::user(&user), AuditAction::Revoked { ended });
             answer(StatusCode::OK, json!({"ended": ended}))
         }
         Err(error) => store_unavailable(&error),

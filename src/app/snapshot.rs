@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::KeyPurpose;
 use crate::session::{self, Attempts, EndedSession, Lifetimes, SavedForms, Sessions};
+use crate::telemetry::audit::AuditLog;
 use crate::telemetry::{ForeignTokenUses, Metrics};
 use crate::web::{RateLimiter, SignInLimiter, Site, Snapshot, WorkerView};
 use crate::wire::fields::header_text;
@@ -75,6 +76,7 @@ pub(super) fn services(
         sessions: Sessions::new(opened.vault, opened.cached, lifetimes, clock.clone()).reporting(ended),
         sealer: opened.keys.sealer(KeyPurpose::LoginCookie),
         attempts: Attempts::default(),
+        audit: AuditLog::default(),
         foreign_tokens: ForeignTokenUses::default(),
         instances: InstanceStates::default(),
         tasks: Tasks::new(Handle::current()),

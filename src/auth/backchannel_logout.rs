@@ -5,7 +5,7 @@ use super::identify::AuthRequest;
 use crate::ims::LogoutTokenError;
 use crate::policy::logout_token::{LogoutToken, MAX_AGE};
 use crate::session::{EndReason, Listed, OneTime, Owner, StoreError};
-use crate::telemetry::audit;
+use crate::telemetry::audit::{AuditAction, Subject};
 
 /// Why a logout token ended no session.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +44,9 @@ impl Authenticator {
         let Some(ended) = self.end_meant(&token).await? else {
             return Err(BackchannelError::Refused("this logout token was used before".to_owned()));
         };
-        let (subject, session) = (token.subject.as_deref(), token.session.as_deref());
-        audit::backchannel_logout(request.id, &request.peer.to_string(), subject, session, ended);
+        let subject = token.subject.as_deref().map_or_else(Subject::nobody, Subject::user);
+        let ims_session = token.session.clone();
+        self.audit(request, subject, AuditAction::BackchannelLogout { ims_session, ended });
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use super::{Authenticator, Authenticators};
 use crate::policy::access::AccessPolicy;
 use crate::policy::access_token::{AccessToken, InvalidAccessToken};
 use crate::telemetry::BearerResult;
-use crate::telemetry::audit::{self, Account};
+use crate::telemetry::audit::{AuditAction, Subject};
 
 impl Authenticator {
     /// The technical account that sends this request, which has no session cookie.
@@ -63,25 +63,21 @@ impl Authenticator {
         token: &str,
         digest: TokenDigest,
     ) -> Result<Arc<ServiceAccount>, BearerRefusal> {
-        let (known, peer, sid) = (&self.state.service_accounts, request.peer.to_string(), digest.shown());
+        let (known, sid) = (&self.state.service_accounts, digest.shown());
         let mut client = String::new();
         let verified = self.verified(request, token, digest, &mut client).await;
         match &verified {
             Ok((account, true)) => {
                 let identity = &account.identity;
-                audit::account(
-                    request.id,
-                    &peer,
-                    account.subject(),
-                    &identity.organization,
-                    &identity.groups,
-                );
+                let subject = account.subject().with_organization(&identity.organization);
+                self.audit(request, subject, AuditAction::Account { groups: identity.groups.clone() });
             }
             Ok((_, false)) => {}
             Err(refusal) => {
                 known.refuse(digest, refusal.clone(), self.instance.clone(), request.now);
-                let account = Account { client_id: &client, user: "", sid: &sid };
-                audit::account_refused(request.id, &peer, account, "", refusal.code(), &refusal.to_string());
+                let (reason, detail) = (refusal.code().to_owned(), refusal.to_string());
+                let refused = AuditAction::AccountRefused { path: String::new(), reason, detail };
+                self.audit(request, Subject::account(&client, "", &sid), refused);
             }
         }
         verified.map(|(account, _)| account)

@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use http::header;
 
-use super::Authenticator;
 use super::identify::AuthRequest;
-use super::login::{BeginLogin, Destination, LoginFailure, failed};
+use super::login::{BeginLogin, Destination, LoginFailure};
 use super::login_outcome::{FinishedLogin, LoginInterrupted, LoginOutcome, RefusedLogin};
-use super::session_end::{near_misses, seen};
+use super::{Authenticator, audit};
 use crate::config::SessionMode;
 use crate::ims::{ImsError, ImsTokens, Profile};
 use crate::policy::access::{Granted, Refusal};
@@ -21,7 +20,7 @@ use crate::policy::login::{CallbackQuery, LoginState, LoginTransaction, MAX_ATTE
 use crate::policy::{authorize_answer, cookies};
 use crate::session::{CampaignSession, EndReason, Identity, LiveSession, OneTime, StoreError, Tokens};
 use crate::telemetry::SignIn;
-use crate::telemetry::audit::{self, Who};
+use crate::telemetry::audit::{AuditAction, Subject};
 use crate::unix_time::UnixTime;
 
 const STATE_USED: &str = "the state was used before";
@@ -123,7 +122,7 @@ impl Callback<'_> {
         }
         if transaction.is_from_the_future(now, self.auth.instance.ims.clock_skew) {
             let error = ImsError::Clock("the login began in the future".to_owned());
-            return Ok(LoginOutcome::Failed(failed(self.request, &error), to));
+            return Ok(LoginOutcome::Failed(self.auth.failed(self.request, &error), to));
         }
         match self.auth.ims.is_response_issuer(query.iss.as_deref()).await {
             Ok(true) => {}
@@ -131,7 +130,7 @@ impl Callback<'_> {
                 let failure = self.malformed("iss is missing, or is not the issuer of IMS (RFC 9207)");
                 return Ok(LoginOutcome::Failed(failure, to));
             }
-            Err(error) => return Ok(LoginOutcome::Failed(failed(self.request, &error), to)),
+            Err(error) => return Ok(LoginOutcome::Failed(self.auth.failed(self.request, &error), to)),
         }
         match (query.error, query.code.filter(|code| !code.is_empty())) {
             // IMS was asked to show nothing and could not (OIDC Core §3.1.2.6). Now it may show a page, once.
@@ -163,7 +162,7 @@ impl Callback<'_> {
                 let why = "IMS does not accept this code, or not any more";
                 return self.begin_again(state.attempt() + 1, to, why).await;
             }
-            Err(error) => return Ok(LoginOutcome::Failed(failed(self.request, &error), to)),
+            Err(error) => return Ok(LoginOutcome::Failed(self.auth.failed(self.request, &error), to)),
         };
         // The state is saved only now, because only IMS gives out codes that it accepts: nobody else can fill the store.
         let first =
@@ -177,7 +176,7 @@ impl Callback<'_> {
             Ok(person) => person,
             Err(error) => {
                 self.discard(&tokens).await;
-                return Ok(LoginOutcome::Failed(failed(self.request, &error), to));
+                return Ok(LoginOutcome::Failed(self.auth.failed(self.request, &error), to));
             }
         };
         let granted = match auth.access_policy().decide(&person.membership) {
@@ -203,12 +202,12 @@ impl Callback<'_> {
     }
 
     fn refused(&self, person: Profile, refusal: Refusal, to: Destination) -> LoginOutcome {
-        let email = person.email.as_deref().unwrap_or_default();
-        let who = Who { user: &person.user, email, organization: &self.auth.instance.ims.organization_id };
-        let near = near_misses(&refusal);
-        let peer = self.request.peer.to_string();
-        audit::refusal(self.request.id, &peer, who, refusal.reason.code(), seen(&refusal, &near));
+        self.auth.audit(self.request, self.subject(&person), audit::refusal(&refusal));
         LoginOutcome::Refused(Box::new(RefusedLogin { person, refusal, to }))
+    }
+
+    fn subject(&self, person: &Profile) -> Subject {
+        Subject::person(&person.user, person.email.as_deref(), &self.auth.instance.ims.organization_id)
     }
 
     /// Opens the Campaign session and the gateway's session. The old session, if any, ends.
@@ -221,7 +220,7 @@ impl Callback<'_> {
         to: Destination,
     ) -> Result<LoginOutcome, StoreError> {
         let (auth, id) = (self.auth, self.request.id);
-        let (campaign, restarting) = match self.campaign_logon(&tokens).await {
+        let (campaign, restarting) = match self.campaign_logon(&tokens, &person).await {
             Ok(opened) => opened,
             Err(failure) => {
                 self.discard(&tokens).await;
@@ -257,10 +256,11 @@ impl Callback<'_> {
             tracing::warn!(request = %id, %error, "this person may have more sessions than session.max_per_user allows");
         }
         let identity = &session.data.identity;
-        let peer = self.request.peer.to_string();
-        let missing = auth.groups_not_in_campaign(&identity.groups);
-        let groups = audit::Groups { mapped: &identity.groups, not_in_campaign: missing.as_deref() };
-        audit::login(id, &peer, identity.subject(), groups, &session.sid);
+        let login = AuditAction::Login {
+            groups: identity.groups.clone(),
+            groups_not_in_campaign: auth.groups_not_in_campaign(&identity.groups),
+        };
+        auth.audit(self.request, identity.subject().with_session(&session.sid), login);
         Ok(if restarting {
             LoginOutcome::CampaignRestarting(session, to)
         } else {
@@ -272,6 +272,7 @@ impl Callback<'_> {
     async fn campaign_logon(
         &self,
         tokens: &ImsTokens,
+        person: &Profile,
     ) -> Result<(Option<CampaignSession>, bool), LoginFailure> {
         if self.auth.instance.campaign.session != SessionMode::BearerLogon {
             return Ok((None, false));
@@ -283,9 +284,10 @@ impl Callback<'_> {
                 Ok((None, true))
             }
             Err(error) => {
-                audit::login_failed(self.request.id, &self.request.peer.to_string(), &error.to_string());
+                let failure = LoginFailure::from(&error);
+                self.auth.audit_failure(self.request, self.subject(person), failure, &error.to_string());
                 tracing::warn!(request = %self.request.id, %error, "Campaign logon failed");
-                Err(LoginFailure::from(&error))
+                Err(failure)
             }
         }
     }
@@ -313,12 +315,12 @@ impl Callback<'_> {
             return Ok(LoginOutcome::AlreadySignedIn(to));
         }
         if attempt > MAX_ATTEMPTS {
-            audit::login_failed(self.request.id, &self.request.peer.to_string(), why);
             let failure = if why == COOKIE_MISSING {
                 LoginFailure::CookieMissing
             } else {
                 LoginFailure::TooManyAttempts
             };
+            self.auth.audit_failure(self.request, Subject::nobody(), failure, why);
             return Ok(LoginOutcome::Failed(failure, to));
         }
         Ok(self.begin(to, attempt).await)
@@ -340,7 +342,7 @@ impl Callback<'_> {
         if matches!(error, "temporarily_unavailable" | "server_error") {
             let error =
                 ImsError::Unavailable { endpoint: "authorize", reason: shown.to_owned(), retry_after: None };
-            return failed(self.request, &error);
+            return self.auth.failed(self.request, &error);
         }
         if error == "invalid_scope" {
             let error = ImsError::Refused {
@@ -349,16 +351,16 @@ impl Callback<'_> {
                 description: "a scope in ims.scope is not provisioned for this client".to_owned(),
                 debug_id: "-".to_owned(),
             };
-            return failed(self.request, &error);
+            return self.auth.failed(self.request, &error);
         }
-        let peer = self.request.peer.to_string();
-        audit::login_failed(self.request.id, &peer, &format!("IMS declined: {shown}"));
+        let reason = format!("IMS declined: {shown}");
+        self.auth.audit_failure(self.request, Subject::nobody(), LoginFailure::Declined, &reason);
         LoginFailure::Declined
     }
 
     fn malformed(&self, why: &str) -> LoginFailure {
         tracing::warn!(request = %self.request.id, why, "callback refused");
-        audit::login_failed(self.request.id, &self.request.peer.to_string(), why);
+        self.auth.audit_failure(self.request, Subject::nobody(), LoginFailure::Malformed, why);
         LoginFailure::Malformed
     }
 

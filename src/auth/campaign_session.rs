@@ -13,7 +13,8 @@ use super::Authenticator;
 use crate::campaign::{CallFor, CampaignError};
 use crate::config::SessionMode;
 use crate::session::{CampaignSession, LastLogon, LiveSession, SessionData, StoreError};
-use crate::telemetry::{RequestId, audit};
+use crate::telemetry::RequestId;
+use crate::telemetry::audit::AuditAction;
 use crate::unix_time::UnixTime;
 
 /// Why a Campaign session is opened anew.
@@ -148,12 +149,9 @@ impl Authenticator {
                 let saved = self.save_campaign_session(request, &current, campaign).await?;
                 if let Some(saved) = saved.as_ref().filter(|saved| !is_same_campaign_session(saved, &current))
                 {
-                    audit::campaign_session(
-                        request,
-                        saved.data.identity.subject(),
-                        &saved.sid,
-                        reason.word(),
-                    );
+                    let subject = saved.data.identity.subject().with_session(&saved.sid);
+                    let reason = reason.word().to_owned();
+                    self.audit_task(request, subject, AuditAction::CampaignSessionOpened { reason });
                     self.log_off_replaced(request, &current);
                 }
                 Ok(saved)

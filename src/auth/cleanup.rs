@@ -13,15 +13,16 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Authenticator, Authenticators};
+use super::{Authenticator, Authenticators, Services};
 use crate::campaign::CampaignError;
 use crate::ims::ImsError;
 use crate::session::{CampaignSession, EndReason, EndedSession, SessionData, Tokens};
 use crate::telemetry::RequestId;
-use crate::telemetry::audit;
+use crate::telemetry::audit::{AuditAction, AuditEvent};
 
 /// Cleans up the sessions that arrive in `ended` until `closing`; then those that wait already, without pauses.
 pub async fn run_cleanup(
+    services: Arc<Services>,
     authenticators: Arc<Authenticators>,
     ended: mpsc::Receiver<EndedSession>,
     closing: CancellationToken,
@@ -37,18 +38,34 @@ pub async fn run_cleanup(
         };
         session.map(|session| (session, (ended, closing)))
     };
-    let clean_up = |session| clean_up_ended(authenticators.clone(), session, closing.clone());
+    let clean_up = |session: EndedSession| {
+        let request = record_end(&services, &session);
+        clean_up_ended(authenticators.clone(), request, session, closing.clone())
+    };
     stream::unfold((ended, closing.clone()), next).for_each_concurrent(AT_ONCE, clean_up).await;
+}
+
+/// Returns the request id for the other lines about this end.
+fn record_end(services: &Services, ended: &EndedSession) -> RequestId {
+    let request = RequestId::random();
+    let event = AuditEvent {
+        request,
+        peer: None,
+        instance: ended.data.instance.to_string(),
+        subject: ended.data.identity.subject().with_session(&ended.key.to_string()),
+        action: AuditAction::SessionEnded { reason: ended.why.word().to_owned() },
+    };
+    services.audit.record(services.clock.now(), event);
+    request
 }
 
 async fn clean_up_ended(
     authenticators: Arc<Authenticators>,
+    request: RequestId,
     ended: EndedSession,
     closing: CancellationToken,
 ) {
-    let EndedSession { key, data, why } = ended;
-    let request = RequestId::random();
-    audit::ended(request, data.identity.subject(), &key.to_string(), why.word());
+    let EndedSession { data, why, .. } = ended;
     let Some(auth) = authenticators.of(&data.instance) else {
         let instance = &*data.instance;
         tracing::warn!(%request, instance, "a session of an instance that is not configured: what Campaign and IMS keep of it expires by itself");

@@ -17,7 +17,7 @@ use crate::crypto::{random_letters, sha256_text};
 use crate::session::{
     CampaignSession, ConsoleAccess, ConsolePassword, Listed, LiveSession, Owner, StoreError,
 };
-use crate::telemetry::audit;
+use crate::telemetry::audit::{AuditAction, Subject};
 use crate::unix_time::UnixTime;
 
 /// A new password, to be shown once.
@@ -91,8 +91,7 @@ impl Authenticator {
         if changed.await?.is_none() {
             return Ok(None);
         }
-        let who = session.data.identity.subject();
-        audit::console_password(request.id, &request.peer.to_string(), who, &session.sid, true);
+        self.audit(request, subject(session), AuditAction::ConsolePasswordMade);
         Ok(Some(NewPassword { login, password: password.into(), lifetime, once }))
     }
 
@@ -106,8 +105,7 @@ impl Authenticator {
         session: &LiveSession,
     ) -> Result<(), StoreError> {
         self.state.sessions.change(session, |data| data.console = ConsoleAccess::default()).await?;
-        let who = session.data.identity.subject();
-        audit::console_password(request.id, &request.peer.to_string(), who, &session.sid, false);
+        self.audit(request, subject(session), AuditAction::ConsolePasswordWithdrawn);
         Ok(())
     }
 
@@ -124,16 +122,16 @@ impl Authenticator {
         if self.instance.campaign.console_password == ConsolePasswordMode::Off {
             return Ok(Outcome::Refused);
         }
-        let (peer, name) = (request.peer.to_string(), logon.login);
+        let name = logon.login;
         let guesses = &self.state.guesses;
         if !guesses.may_try(name, request.peer) {
-            audit::console_logon_refused(request.id, &peer, name, "too many wrong passwords");
+            self.refused_logon(request, name, "too many wrong passwords");
             return Ok(Outcome::Refused);
         }
         let hash = hash(secrecy::ExposeSecret::expose_secret(logon.password));
         let Some(session) = self.session_of_password(request, name, &hash).await? else {
             guesses.note_failure(name, request.peer);
-            audit::console_logon_refused(request.id, &peer, name, "wrong, used or expired password");
+            self.refused_logon(request, name, "wrong, used or expired password");
             return Ok(Outcome::Refused);
         };
         if let Some(least) =
@@ -165,7 +163,7 @@ impl Authenticator {
         let change =
             self.state.sessions.change(&session, |data| was_used = data.console.use_up(&hash, password));
         let Some(session) = change.await?.filter(|_| was_used) else {
-            audit::console_logon_refused(request.id, &peer, name, "the password was used meanwhile");
+            self.refused_logon(request, name, "the password was used meanwhile");
             return Ok(Outcome::Refused);
         };
         let response =
@@ -174,8 +172,13 @@ impl Authenticator {
             let reason = "it has no session token to replace".to_owned();
             return Ok(Outcome::Campaign(CampaignError::Answer { upstream: answer.upstream, reason }));
         };
-        audit::console_logon(request.id, &peer, session.data.identity.subject(), &session.sid, logon.build);
+        self.audit(request, subject(&session), AuditAction::ConsoleLogon { build: logon.build });
         Ok(Outcome::SignedIn(response))
+    }
+
+    fn refused_logon(&self, request: AuthRequest<'_>, login: &str, reason: &str) {
+        let (login, reason) = (login.to_owned(), reason.to_owned());
+        self.audit(request, Subject::nobody(), AuditAction::ConsoleLogonRefused { login, reason });
     }
 
     /// The live session whose password this is, with an access token that is valid.
@@ -199,6 +202,10 @@ impl Authenticator {
         // With an expired token Campaign refuses the logon, and says so.
         Ok(self.refresh_before_use(session.clone(), request.now).await.unwrap_or(Some(session)))
     }
+}
+
+fn subject(session: &LiveSession) -> Subject {
+    session.data.identity.subject().with_session(&session.sid)
 }
 
 /// The Campaign session that a logon opened.

@@ -13,7 +13,8 @@ use super::{Authenticator, Authenticators};
 use crate::policy::access::{Granted, Refusal};
 use crate::policy::token_times::recheck_grace;
 use crate::session::{CampaignSession, EndReason, LiveSession, StoreError};
-use crate::telemetry::{GroupRecheck, RequestId, audit};
+use crate::telemetry::audit::AuditAction;
+use crate::telemetry::{GroupRecheck, RequestId};
 use crate::unix_time::UnixTime;
 
 /// Asks for the groups of every session in use here, each within `interval` after the last time. Runs for ever, once, on the control
@@ -167,13 +168,9 @@ impl Check<'_> {
         });
         let before = &session.data.identity.groups;
         if changed.await?.is_some() && *before != granted.groups {
-            audit::groups_changed(
-                self.id,
-                session.data.identity.subject(),
-                &session.sid,
-                before,
-                &granted.groups,
-            );
+            let subject = session.data.identity.subject().with_session(&session.sid);
+            let (before, groups) = (before.clone(), granted.groups.clone());
+            self.auth.audit_task(self.id, subject, AuditAction::GroupsChanged { before, groups });
             if let Some(used) = withdrawn {
                 self.auth.log_off_later(self.id, used);
             }

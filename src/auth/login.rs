@@ -15,7 +15,8 @@ use crate::policy::login::{
 };
 use crate::policy::logon_refusal::LogonRefusal;
 use crate::policy::return_to::ReturnTo;
-use crate::telemetry::{SignIn, audit};
+use crate::telemetry::SignIn;
+use crate::telemetry::audit::Subject;
 use crate::unix_time::UnixTime;
 
 /// Where a person goes after the login.
@@ -145,7 +146,7 @@ impl Authenticator {
         let state = LoginState::new(begin.attempt, &random_text::<16>());
         let authorization = match self.ims.authorize(state.as_str(), begin.prompt).await {
             Ok(authorization) => authorization,
-            Err(error) => return Err(failed(request, &error)),
+            Err(error) => return Err(self.failed(request, &error)),
         };
         // When the store does not answer, the callback notices.
         let present = self.live_session(request).await.ok().flatten();
@@ -192,11 +193,12 @@ impl Authenticator {
         }
         surplus
     }
-}
 
-/// Reports a login that IMS made impossible.
-pub(super) fn failed(request: AuthRequest<'_>, error: &ImsError) -> LoginFailure {
-    tracing::warn!(request = %request.id, %error, "login failed");
-    audit::login_failed(request.id, &request.peer.to_string(), &error.to_string());
-    error.into()
+    /// Reports a login that IMS made impossible.
+    pub(super) fn failed(&self, request: AuthRequest<'_>, error: &ImsError) -> LoginFailure {
+        tracing::warn!(request = %request.id, %error, "login failed");
+        let failure = LoginFailure::from(error);
+        self.audit_failure(request, Subject::nobody(), failure, &error.to_string());
+        failure
+    }
 }

@@ -3,6 +3,7 @@
 //! [`Services`] outlive every configuration: sessions, keys, background work. An [`Authenticator`] belongs to one configuration of one
 //! Campaign instance.
 
+mod audit;
 mod authenticators;
 mod backchannel_logout;
 mod bearer;
@@ -43,6 +44,7 @@ use crate::ims::ImsClient;
 use crate::policy::access::AccessPolicy;
 use crate::policy::cookies::{self, CookieNames};
 use crate::session::{Attempts, FormId, SavedForms, Sessions};
+use crate::telemetry::audit::AuditLog;
 use crate::telemetry::{ForeignTokenUses, InstanceMetrics, Metrics};
 
 pub use authenticators::Authenticators;
@@ -79,6 +81,8 @@ pub struct Services {
     pub instances: InstanceStates,
     /// The states whose codes this process has exchanged lately.
     pub attempts: Attempts,
+    /// The audit trail.
+    pub audit: AuditLog,
     /// Who used tokens that are not of their session.
     pub foreign_tokens: ForeignTokenUses,
     /// Work that must not stop when a client goes away.

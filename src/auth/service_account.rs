@@ -15,7 +15,7 @@ use crate::policy::access_token::AccessToken;
 use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::credentials::Credentials;
 use crate::session::{CachedAssertion, Identity, IssuedTokens, Signer};
-use crate::telemetry::audit::Account;
+use crate::telemetry::audit::Subject;
 use crate::unix_time::UnixTime;
 
 /// A verified access token of a technical account.
@@ -98,8 +98,8 @@ impl ServiceAccount {
     }
 
     /// Whom an audit line is about.
-    pub fn subject(&self) -> Account<'_> {
-        Account { client_id: &self.account().client_id, user: &self.identity.user, sid: &self.sid }
+    pub fn subject(&self) -> Subject {
+        Subject::account(&self.account().client_id, &self.identity.user, &self.sid)
     }
 
     /// `X-Ims-Assertion`, signed at most once a minute.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Authenticator;
 use super::identify::AuthRequest;
 use crate::session::{EndReason, Owner, StoreError};
-use crate::telemetry::audit;
+use crate::telemetry::audit::AuditAction;
 
 /// Which sessions end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,16 +28,16 @@ impl Authenticator {
     ) -> Result<Option<String>, StoreError> {
         let sessions = &self.state.sessions;
         let Some(session) = self.live_session(request).await? else { return Ok(None) };
-        let (who, peer) = (session.data.identity.subject(), request.peer.to_string());
+        let subject = session.data.identity.subject();
         if extent == Extent::Everywhere {
             // The other sessions first: if the store fails, the person can try again.
             let owner = Owner::User(&session.data.identity.user);
             let ended = sessions.end_of(owner, Some(session.key()), EndReason::Everywhere).await?;
-            audit::everywhere(request.id, &peer, who, ended);
+            self.audit(request, subject.clone(), AuditAction::SignOutEverywhere { ended });
         }
         // From here on the cookie is worthless, whatever happens next.
         let held = sessions.end(&session).await?;
-        audit::logout(request.id, &peer, who, &session.sid);
+        self.audit(request, subject.with_session(&session.sid), AuditAction::Logout);
         let mut revoked = None;
         if let Some(held) = held {
             let access = held.tokens.access.clone();

@@ -19,6 +19,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::telemetry::audit;
+
 /// Parses the arguments and runs the command.
 ///
 /// Exit codes: 0 success, 1 a finding that stops logins (or no matching name, nothing to revoke, or a request decided in another way), 2 unusable configuration or
@@ -46,8 +48,9 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Mask(args) => mask::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Sessions(args) => sessions::run(&args),
-        Command::Schema => {
-            output::out(&crate::config::json_schema());
+        Command::Schema { audit } => {
+            let schema = if audit { audit::json_schema() } else { crate::config::json_schema() };
+            output::out(&schema);
             ExitCode::SUCCESS
         }
         Command::Version => {
@@ -111,8 +114,14 @@ enum Command {
     #[command(after_help = sessions::AFTER_HELP)]
     Sessions(sessions::SessionsArgs),
     /// Print the JSON Schema of the configuration file
-    #[command(after_help = "Example:\n  imsgate schema > imsgate.schema.json")]
-    Schema,
+    #[command(
+        after_help = "Examples:\n  imsgate schema > imsgate.schema.json\n  imsgate schema --audit > audit.schema.json"
+    )]
+    Schema {
+        /// Of the lines of the audit trail instead
+        #[arg(long)]
+        audit: bool,
+    },
     /// Print the version, as --version does
     Version,
     /// Print a completion script

@@ -12,7 +12,7 @@ use crate::policy::credentials::Credentials;
 use crate::policy::device::Device;
 use crate::policy::identity::IdentityFields;
 use crate::policy::refreshed::Original;
-use crate::telemetry::audit::Who;
+use crate::telemetry::audit::Subject;
 use crate::unix_time::UnixTime;
 
 /// One person's session.
@@ -109,9 +109,8 @@ impl Identity {
     }
 
     /// Whom an audit line is about.
-    pub fn subject(&self) -> Who<'_> {
-        let email = self.email.as_deref().unwrap_or_default();
-        Who { user: &self.user, email, organization: &self.organization }
+    pub fn subject(&self) -> Subject {
+        Subject::person(&self.user, self.email.as_deref(), &self.organization)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use super::audit::ForeignToken;
+use super::audit::ForeignTokenDetails;
 use crate::unix_time::UnixTime;
 
 /// The uses since the start, at most [`MAX_KINDS`] different ones.
@@ -43,11 +43,11 @@ pub struct ForeignTokenUse {
 
 impl ForeignTokenUses {
     /// Adds a use.
-    pub fn add(&self, now: UnixTime, address: IpAddr, found: ForeignToken<'_>) {
+    pub fn add(&self, now: UnixTime, address: IpAddr, found: &ForeignTokenDetails) {
         let kind = Use {
-            account: found.account.to_owned(),
+            account: found.account.clone(),
             address,
-            method: found.method.to_owned(),
+            method: found.method.clone(),
             path: found.path.chars().take(MAX_PATH).collect(),
             refused: found.refused,
         };
@@ -91,18 +91,22 @@ mod tests {
     #[test]
     fn uses_are_counted_and_bounded() {
         let uses = ForeignTokenUses::default();
-        let found = ForeignToken { account: "admin", method: "POST", path: "/a", refused: true };
+        let found_at = |path: &str| ForeignTokenDetails {
+            account: "admin".into(),
+            method: "POST".into(),
+            path: path.into(),
+            refused: true,
+        };
+        let found = found_at("/a");
         let address = "192.0.2.1".parse().unwrap();
-        uses.add(UnixTime(1), address, found);
-        uses.add(UnixTime(5), address, found);
+        uses.add(UnixTime(1), address, &found);
+        uses.add(UnixTime(5), address, &found);
         let all = serde_json::to_value(uses.all()).unwrap();
         assert_eq!(all[0]["times"], 2);
         assert_eq!(all[0]["last"], "1970-01-01T00:00:05Z");
         assert_eq!(all[0]["account"], "admin");
         for number in 0..2 * MAX_KINDS {
-            let path = format!("/{number}");
-            let found = ForeignToken { account: "admin", method: "POST", path: &path, refused: true };
-            uses.add(UnixTime(10), address, found);
+            uses.add(UnixTime(10), address, &found_at(&format!("/{number}")));
         }
         assert_eq!(uses.all().len(), MAX_KINDS);
     }

@@ -7,7 +7,7 @@ use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::Writer;
 
-use super::escape;
+use super::{audit, escape};
 
 /// Formats fields for reading by people.
 #[derive(Debug)]
@@ -28,24 +28,24 @@ struct Fields<'w> {
 }
 
 impl Fields<'_> {
-    fn write(&mut self, field: &Field, value: &str) {
+    fn write(&mut self, name: &str, value: &str) {
         if self.outcome.is_ok() {
-            self.outcome = self.try_write(field, value);
+            self.outcome = self.try_write(name, value);
         }
     }
 
-    fn try_write(&mut self, field: &Field, value: &str) -> fmt::Result {
+    fn try_write(&mut self, name: &str, value: &str) -> fmt::Result {
         if !std::mem::take(&mut self.is_first) {
             self.to.write_char(' ')?;
         }
-        if field.name() != MESSAGE {
+        if name != MESSAGE {
             // Italic and dimmed, like tracing-subscriber's own format.
             let (open, close) = if self.to.has_ansi_escapes() {
                 ("\u{1b}[3m", "\u{1b}[0m\u{1b}[2m=\u{1b}[0m")
             } else {
                 ("", "=")
             };
-            write!(self.to, "{open}{}{close}", field.name())?;
+            write!(self.to, "{open}{name}{close}")?;
         }
         self.to.write_str(value)
     }
@@ -53,19 +53,20 @@ impl Fields<'_> {
 
 impl Visit for Fields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        let mut text = String::new();
-        if field.name() == MESSAGE {
-            escape::push(&mut text, value, false);
-        } else {
-            text = escape::quoted(value);
+        match field.name() {
+            // Its members are fields of the line, as in JSON.
+            audit::FIELD => {
+                for (name, value) in audit::fields(value) {
+                    self.write(&name, &escape::escaped(&value.to_string(), false));
+                }
+            }
+            MESSAGE => self.write(MESSAGE, &escape::escaped(value, false)),
+            name => self.write(name, &escape::quoted(value)),
         }
-        self.write(field, &text);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let mut text = String::new();
-        escape::push(&mut text, &format!("{value:?}"), false);
-        self.write(field, &text);
+        self.write(field.name(), &escape::escaped(&format!("{value:?}"), false));
     }
 }
 

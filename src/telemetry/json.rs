@@ -1,11 +1,9 @@
 //! Log lines as JSON, one object on each line: time, level, the event's fields in order, target.
 //!
-//! `tracing` has no list values. Audit lines pass a list (for example groups) as JSON text; it is written as a JSON list, not as a
-//! string.
+//! An audit event arrives as one JSON object; its members become fields of the line.
 
 use std::fmt;
 
-use serde::de::IgnoredAny;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -30,7 +28,8 @@ where
         to.write_str(r#"{"timestamp":""#)?;
         SystemTime.format_time(&mut to)?;
         write!(to, r#"","level":"{}""#, meta.level())?;
-        let mut fields = Fields { lists: meta.target() == audit::TARGET, to: &mut to, outcome: Ok(()) };
+        let is_audit = meta.target() == audit::TARGET;
+        let mut fields = Fields { is_audit, to: &mut to, outcome: Ok(()) };
         event.record(&mut fields);
         fields.outcome?;
         writeln!(to, r#","target":{}}}"#, quoted(meta.target()))
@@ -38,8 +37,7 @@ where
 }
 
 struct Fields<'a, 'w> {
-    /// Whether values that are JSON lists are written as lists. Only for audit lines, whose lists the gateway itself writes.
-    lists: bool,
+    is_audit: bool,
     to: &'a mut Writer<'w>,
     outcome: fmt::Result,
 }
@@ -50,24 +48,29 @@ impl Fields<'_, '_> {
             self.outcome = write!(self.to, ",{}:{value}", quoted(field.name()));
         }
     }
+
+    /// Writes the members of a JSON object.
+    fn write_members(&mut self, object: &str) {
+        let members = object.strip_prefix('{').and_then(|members| members.strip_suffix('}'));
+        if self.outcome.is_ok() {
+            // Non-printable characters occur only inside strings, so escaping keeps the object valid JSON.
+            self.outcome = write!(self.to, ",{}", escape::escaped(members.unwrap_or_default(), false));
+        }
+    }
 }
 
 impl Visit for Fields<'_, '_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let text = format!("{value:?}");
-        let is_list =
-            self.lists && text.starts_with('[') && serde_json::from_str::<IgnoredAny>(&text).is_ok();
-        let mut list = String::new();
-        if is_list {
-            // Non-printable characters occur only inside the list's strings, so escaping keeps it valid JSON.
-            escape::push(&mut list, &text, false);
-        }
-        self.write(field, &if is_list { list } else { quoted(&text) });
+        self.write(field, &quoted(&format!("{value:?}")));
     }
 
     /// Strings (user ids, addresses) stay strings, even if they look like JSON.
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.write(field, &quoted(value));
+        if self.is_audit && field.name() == audit::FIELD {
+            self.write_members(value);
+        } else {
+            self.write(field, &quoted(value));
+        }
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
@@ -97,7 +100,10 @@ mod tests {
 
     use super::*;
     use crate::telemetry::RequestId;
-    use crate::telemetry::audit::{Seen, Who};
+    use crate::telemetry::audit::{
+        AuditAction, AuditEvent, AuditLog, NearMissName, RefusalCode, RefusalDetails, Subject,
+    };
+    use crate::unix_time::UnixTime;
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
@@ -124,17 +130,31 @@ mod tests {
     }
 
     #[test]
-    fn only_list_fields_of_audit_lines_become_json_lists() {
-        let who = Who { user: "[1]", email: "a\"b\\@x", organization: "o" };
-        let near = [("Campaign - acme -  x".to_owned(), "a double space\n".to_owned())];
-        let organizations = ["o".to_owned()];
-        let names = ["Campaign - acme -  x".to_owned()];
+    fn the_members_of_an_audit_event_are_fields_of_its_line() {
+        let person = Subject::person("[1]", Some("a\"b\\@x"), "o\u{202e}");
+        let near = NearMissName { name: "Campaign - acme -  x".into(), why: "a double space\n".into() };
+        let refused = RefusalDetails {
+            reason: RefusalCode::NoGroup,
+            seen: vec!["Campaign - acme -  x".into()],
+            organizations_seen: vec!["o".into()],
+            near_misses: vec![near],
+            group_count: None,
+            groups_bytes: None,
+            groups_bytes_limit: None,
+        };
+        let login =
+            AuditAction::Login { groups: vec!["a,b".into(), "ü".into()], groups_not_in_campaign: None };
         let lines = lines(|| {
-            let seen = Seen { organizations: &organizations, names: &names, near: &near, too_many: None };
-            audit::refusal(RequestId::random(), "127.0.0.1", who, "no group", seen);
-            let groups =
-                audit::Groups { mapped: &["a,b".to_owned(), "ü".to_owned()], not_in_campaign: None };
-            audit::login(RequestId::random(), "127.0.0.1", who, groups, "sid");
+            for action in [AuditAction::Refusal(refused), login] {
+                let event = AuditEvent {
+                    request: RequestId::random(),
+                    peer: Some([127, 0, 0, 1].into()),
+                    instance: String::new(),
+                    subject: person.clone(),
+                    action,
+                };
+                AuditLog::default().record(UnixTime(0), event);
+            }
         });
         assert_eq!(lines[0]["seen"], json!(["Campaign - acme -  x"]));
         assert_eq!(
@@ -142,7 +162,12 @@ mod tests {
             json!([{ "name": "Campaign - acme -  x", "why": "a double space\n" }])
         );
         assert_eq!((&lines[0]["user"], &lines[0]["email"]), (&json!("[1]"), &json!("a\"b\\@x")));
+        assert_eq!(
+            (&lines[0]["organization"], &lines[0]["peer"]),
+            (&json!("o\u{202e}"), &json!("127.0.0.1"))
+        );
         assert_eq!((&lines[0]["level"], &lines[0]["target"]), (&json!("WARN"), &json!("audit")));
+        assert_eq!((&lines[1]["event"], &lines[1]["message"]), (&json!("login"), &json!("signed in")));
         assert_eq!(lines[1]["groups"], json!(["a,b", "ü"]));
     }
 

@@ -103,6 +103,7 @@ pub fn reopen_files() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unix_time::UnixTime;
 
     #[derive(Clone, Default)]
     struct Written(Arc<std::sync::Mutex<Vec<u8>>>);
@@ -132,11 +133,16 @@ mod tests {
             tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
                 let list = serde_json::json!([hostile]);
                 let error = io::Error::other(hostile);
-                tracing::info!(target: audit::TARGET, user = hostile, %error, debug = ?hostile, groups = %list, "{hostile}");
+                tracing::info!(user = hostile, %error, debug = ?hostile, groups = %list, "{hostile}");
+                let subject = audit::Subject::user(hostile).with_session(&list.to_string());
+                let action = audit::AuditAction::Account { groups: vec![hostile.to_owned()] };
+                let (request, instance) = (RequestId::random(), String::new());
+                let event = audit::AuditEvent { request, peer: None, instance, subject, action };
+                audit::AuditLog::default().record(UnixTime(0), event);
                 tracing::info!(message = hostile);
             });
             let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-            assert_eq!(text.lines().count(), 2, "{text}");
+            assert_eq!(text.lines().count(), 3, "{text}");
             assert!(
                 text.trim_end_matches('\n').chars().all(|c| c == '\n' || (' '..='~').contains(&c)),
                 "{text:?}"
@@ -146,7 +152,7 @@ mod tests {
                 "{text}"
             );
             if !is_human {
-                let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+                let line: serde_json::Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
                 assert_eq!((&line["user"], &line["groups"][0]), (&hostile.into(), &hostile.into()));
             }
         }

@@ -6,6 +6,8 @@ use std::fmt::{self, Display};
 
 use aws_lc_rs::rand;
 use http::HeaderValue;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The id that is shown on pages, logged, and sent as `X-Request-Id`. `traceparent` has its trace id.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,6 +125,20 @@ impl Display for RequestId {
 impl fmt::Debug for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for RequestId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for RequestId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let id = HeaderValue::try_from(text).ok().and_then(|value| Self::from_peer(&value));
+        id.ok_or_else(|| D::Error::custom("not a request id"))
     }
 }
 

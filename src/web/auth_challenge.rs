@@ -18,7 +18,8 @@ use crate::policy::client_kind::ClientKind;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form;
 use crate::proxy::ClientBody;
-use crate::telemetry::{SignIn, audit};
+use crate::telemetry::SignIn;
+use crate::telemetry::audit::{AuditAction, LoginFailureCode, Subject};
 
 /// Responds to a request for Campaign. A form is saved if possible.
 pub async fn respond(
@@ -72,8 +73,9 @@ fn framed(call: Call<'_>, headers: &HeaderMap) -> Response {
 
 /// The browser signed in a moment ago and did not send the session cookie: another login would end in the same way.
 pub fn lost_session(call: Call<'_>, target: &str) -> Response {
-    let peer = call.context.peer_text();
-    audit::login_failed(call.context.id, &peer, "the browser did not send the new session's cookie back");
+    let reason = "the browser did not send the new session's cookie back".to_owned();
+    let failed = AuditAction::LoginFailed { code: LoginFailureCode::CookieMissing, reason };
+    call.audit(Subject::nobody(), failed);
     call.auth.metrics.sign_in(SignIn::CookieMissing);
     let retry = login_address(&ReturnTo::parse_or_root(target));
     let problem = Problem::new(StatusCode::BAD_REQUEST, Text::LoginCookieMissing).with_link(&retry);

@@ -1,5 +1,6 @@
 //! One request and the configuration it is served with: what every part of `web` is given.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use super::site::Site;
 use super::snapshot::Snapshot;
 use crate::auth::{AuthRequest, Authenticator};
 use crate::pages::{Language, PageContext};
+use crate::telemetry::audit::{AuditAction, AuditEvent, Subject};
 use crate::telemetry::{Counters, RequestTimes};
 
 /// A request in progress at any Campaign instance, also one where nobody signs in.
@@ -45,6 +47,18 @@ impl<'a> Deref for Call<'a> {
 }
 
 impl<'a> BaseCall<'a> {
+    /// Records an audit event that this request caused.
+    pub fn audit(self, subject: Subject, action: AuditAction) {
+        self.audit_from(self.context.peer.ip, subject, action);
+    }
+
+    /// The same with the address of the client, which a trusted proxy named.
+    pub fn audit_from(self, client: IpAddr, subject: Subject, action: AuditAction) {
+        let instance = self.site.name.to_string();
+        let event = AuditEvent { request: self.context.id, peer: Some(client), instance, subject, action };
+        self.snapshot.services.audit.record(self.context.now, event);
+    }
+
     /// What every page shows.
     pub fn page(self) -> PageContext<'a> {
         PageContext {

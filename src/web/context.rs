@@ -92,9 +92,4 @@ impl Context {
         let named = if self.peer.trusted { named() } else { None };
         named.map_or(self.peer.ip, |address| address.to_canonical())
     }
-
-    /// The peer's address for the audit trail.
-    pub fn peer_text(&self) -> String {
-        self.peer.ip.to_string()
-    }
 }

@@ -10,7 +10,7 @@ use super::site::Site;
 use crate::policy::client_kind::ClientKind;
 use crate::policy::origin::{Source, is_unsafe, source};
 use crate::session::LiveSession;
-use crate::telemetry::audit;
+use crate::telemetry::audit::AuditAction;
 use crate::wire::host::without_port;
 
 /// True for a request that may change something, or opens a WebSocket, and that a page of another origin sent, as the browser says.
@@ -37,19 +37,13 @@ pub fn refuse<B>(call: Call<'_>, request: &Request<B>, session: &LiveSession) ->
     let context = call.context;
     let (method, headers, path) = (request.method(), request.headers(), request.uri().path());
     let sent = |name| headers.get(name).map_or("", |value: &HeaderValue| value.to_str().unwrap_or("?"));
-    let from = audit::CrossOrigin {
-        origin: sent(header::ORIGIN.as_str()),
-        site: sent("sec-fetch-site"),
-        method: method.as_str(),
-        path,
+    let refused = AuditAction::CrossOriginRefused {
+        origin: sent(header::ORIGIN.as_str()).to_owned(),
+        site: sent("sec-fetch-site").to_owned(),
+        method: method.to_string(),
+        path: path.to_owned(),
     };
-    audit::cross_origin(
-        context.id,
-        &context.peer_text(),
-        session.data.identity.subject(),
-        &session.sid,
-        from,
-    );
+    call.audit(session.data.identity.subject().with_session(&session.sid), refused);
     let is_soap = ClientKind::of(method, headers, path) == ClientKind::Soap;
     let context = Context {
         wants_page: context.wants_page && !is_soap,

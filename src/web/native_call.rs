@@ -11,7 +11,7 @@ use crate::campaign::{logon_answer, logon_response};
 use crate::policy::campaign_tokens::{TokenKind, TokenPair, Verdict, account_of, exchange_query};
 use crate::policy::soap_envelope::LOGON;
 use crate::proxy::Body;
-use crate::telemetry::audit;
+use crate::telemetry::audit::{AuditAction, Subject};
 
 /// The native account that a request names, in its query or its SOAP call, if that account may send it. Campaign checks its password.
 pub fn account<B>(call: Call<'_>, request: &Request<B>, soap: Option<&SoapCall>) -> Option<String> {
@@ -54,8 +54,7 @@ pub async fn with_ticket(call: Call<'_>, login: String, response: Response<Body>
         let ticket = call.auth.native_ticket(&NativeSession { login: login.clone(), tokens })?;
         logon_response(&beginning, &ticket)
     });
-    let (peer, is_signed_in) = (call.context.peer_text(), ticket.is_some());
-    audit::native_logon(call.context.id, &peer, &login, is_signed_in);
+    call.audit(Subject::nobody(), AuditAction::NativeLogon { login, signed_in: ticket.is_some() });
     let Some(envelope) = ticket else { return Response::from_parts(head, body) };
     head.headers.insert(header::CONTENT_LENGTH, envelope.len().into());
     Response::from_parts(head, axum::body::Body::new(Full::from(envelope)).into())

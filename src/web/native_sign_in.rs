@@ -14,7 +14,7 @@ use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::cookies::CAMPAIGN_COOKIE;
 use crate::policy::origin::{Source, source};
 use crate::proxy::{Body, IssuedToken, Proxy, SentBy};
-use crate::telemetry::audit;
+use crate::telemetry::audit::{AuditAction, Subject};
 
 /// The login in this form, if its account may sign in from the client's address.
 pub fn login(call: Call<'_>, head: &request::Parts, form: &Bytes) -> Option<String> {
@@ -47,8 +47,8 @@ pub async fn forward(
     let forwarded = proxy.forward(upstream, Full::new(form), None, || None, sent_by).await?;
     let mut response = forwarded.response;
     let issued = response.extensions_mut().remove::<IssuedToken>();
-    let (peer, signed_in) = (call.context.peer_text(), issued.is_some());
-    audit::native_logon(call.context.id, &peer, &login, signed_in);
+    let action = AuditAction::NativeLogon { login: login.clone(), signed_in: issued.is_some() };
+    call.audit(Subject::nobody(), action);
     let ticket = issued.and_then(|IssuedToken(session)| {
         // Campaign's pages carry the security token themselves.
         let tokens = TokenPair { session, security: String::new().into() };

@@ -25,7 +25,8 @@ use crate::policy::session_fault::Report;
 use crate::policy::soap_envelope::BEARER_LOGON;
 use crate::proxy::{Body, ClientBody, Forwarded, Proxy, SentBy, WebSocketRequest};
 use crate::session::LiveSession;
-use crate::telemetry::{BearerResult, audit};
+use crate::telemetry::BearerResult;
+use crate::telemetry::audit::AuditAction;
 use crate::wire::fields::hops_left;
 
 /// Why a request with a Bearer token is not forwarded.
@@ -72,8 +73,8 @@ fn check<B>(
     let (limits, client) = (account.account(), call.context.client_address(request.headers()));
     account_limits::check(&limits.networks, &limits.paths, client, path).map_err(|wrong| {
         call.counters.account(BearerResult::Refused);
-        let (subject, peer) = (account.subject(), client.to_string());
-        audit::account_refused(call.context.id, &peer, subject, path, wrong.code(), &wrong.to_string());
+        let (path, reason, detail) = (path.to_owned(), wrong.code().to_owned(), wrong.to_string());
+        call.audit_from(client, account.subject(), AuditAction::AccountRefused { path, reason, detail });
         ServiceRefusal::OutOfBounds
     })
 }

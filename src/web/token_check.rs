@@ -22,7 +22,7 @@ use crate::policy::campaign_tokens::{
 use crate::policy::client_kind::is_soap_router;
 use crate::proxy::{BodyFilter, ClientBody, Refused};
 use crate::session::{IssuedTokens, LiveSession};
-use crate::telemetry::audit;
+use crate::telemetry::audit::{AuditAction, ForeignTokenDetails, Subject};
 use crate::wire::fields::{SECURITY_TOKEN, header_text};
 
 /// Who may hold which tokens in a request.
@@ -227,14 +227,18 @@ impl TokenJudge {
             return Verdict::Keep;
         }
         let refused = call.site.campaign.foreign_tokens == ForeignTokens::Refuse;
-        let peer = call.context.peer_text();
         let of_account = || self.account.as_ref().map(|account| account.identity.user.as_str());
         let user =
             self.session.as_ref().map(|session| session.data.identity.user.as_str()).or_else(of_account);
-        let found = audit::ForeignToken { account, method: self.method.as_str(), path: &self.path, refused };
-        audit::foreign_token(call.context.id, &peer, user.unwrap_or_default(), found);
+        let found = ForeignTokenDetails {
+            account: account.to_owned(),
+            method: self.method.to_string(),
+            path: self.path.clone(),
+            refused,
+        };
         call.counters.foreign_token(refused);
-        call.snapshot.services.foreign_tokens.add(call.context.now, self.client, found);
+        call.snapshot.services.foreign_tokens.add(call.context.now, self.client, &found);
+        call.audit(Subject::user(user.unwrap_or_default()), AuditAction::ForeignToken(found));
         if refused { Verdict::Refuse } else { Verdict::Keep }
     }
 }

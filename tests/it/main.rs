@@ -57,6 +57,7 @@ mod languages;
 mod limits;
 mod listeners;
 mod load_balancing;
+mod log_docs;
 mod login;
 mod login_failures;
 mod logout;

@@ -98,11 +98,12 @@ async fn promtool_accepts_metrics_queries_and_alerts() {
     promtool(Command::new("promtool").args(["check", "rules", ALERTS]));
     promtool(Command::new("promtool").args(["test", "rules", "packaging/prometheus/alerts_test.yml"]));
     // The queries of the dashboard as rules: promtool reads their syntax.
-    let mut rules = "groups:\n- name: dashboard\n  rules:\n".to_owned();
-    for (index, query) in dashboard_queries().iter().enumerate() {
+    let rule = |(index, query): (usize, &String)| {
         let query = query.replace("$__rate_interval", "5m");
-        rules += &format!("  - record: query_{index}\n    expr: {}\n", Value::String(query));
-    }
+        format!("  - record: query_{index}\n    expr: {}\n", Value::String(query))
+    };
+    let rules = dashboard_queries().iter().enumerate().map(rule).collect::<Vec<_>>().concat();
+    let rules = format!("groups:\n- name: dashboard\n  rules:\n{rules}");
     let file = folder.path().join("dashboard.yml");
     fs::write(&file, rules).unwrap();
     promtool(Command::new("promtool").args(["check", "rules"]).arg(file));

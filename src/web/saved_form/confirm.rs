@@ -13,7 +13,7 @@ use crate::policy::origin::is_same_origin;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form::{self, REPLAY_FIELD};
 use crate::session::{FormId, LiveSession, SavedForm};
-use crate::telemetry::audit::FormEvent;
+use crate::telemetry::audit::AuditAction;
 use crate::web::addresses::{RESUME, resume_address};
 use crate::web::auth_challenge::lost_session;
 use crate::web::call::{Call, OwnedCall};
@@ -66,7 +66,7 @@ async fn ask(
             Some(form) => {
                 // Another person's form, in the same browser: it must not be there either when they come back.
                 if saved_forms.discard(id).await? {
-                    note(FormEvent::Dropped, call, &form);
+                    note(AuditAction::FormDropped, call, &form);
                 }
                 dropped = true;
                 removed.push(id);
@@ -130,7 +130,7 @@ pub async fn discard(Extension(call): Extension<OwnedCall>, headers: HeaderMap, 
     };
     let mut response = match &taken {
         Some(form) => {
-            note(FormEvent::Discarded, call, form);
+            note(AuditAction::FormDiscarded, call, form);
             see_other(&resume_address(&form.page))
         }
         None => see_other(RESUME),

@@ -18,7 +18,7 @@ use crate::policy::origin::is_same_origin;
 use crate::policy::saved_form::{self, REPLAY_LENGTH};
 use crate::proxy::{Body, ClientBody, Proxy, ProxyError, SentBy};
 use crate::session::{FormId, LiveSession, SavedForm};
-use crate::telemetry::audit::FormEvent;
+use crate::telemetry::audit::AuditAction;
 use crate::web::addresses::RESUME;
 use crate::web::call::{Call, OwnedCall};
 use crate::web::forward::{Outcome, Sent};
@@ -78,7 +78,7 @@ async fn replay(
                 auth.state.saved_forms.put_back(id, &form).await?;
                 return Ok(still_saved(StatusCode::SERVICE_UNAVAILABLE, call));
             };
-            note(FormEvent::Sent, call, &form);
+            note(AuditAction::FormSent, call, &form);
             set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, id.key());
             Ok(response)
         }
@@ -134,7 +134,7 @@ async fn failed(
         auth.state.saved_forms.put_back(id, form).await?;
         return Ok(still_saved(rejection.status(), call));
     }
-    note(FormEvent::Sent, call, form);
+    note(AuditAction::FormSent, call, form);
     let problem = Problem::new(StatusCode::BAD_GATEWAY, Text::FormUnknown).with_link(form.page.as_str());
     let mut response = problem.page(call.page()).into_response();
     set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, id.key());

@@ -14,7 +14,7 @@ use crate::policy::saved_form::{self, MAX_FORM_BYTES, NotSaved};
 use crate::proxy::ClientBody;
 use crate::session::{FormId, Key, SavedForm};
 use crate::telemetry::SavedFormEvent;
-use crate::telemetry::audit::{self, FormEvent};
+use crate::telemetry::audit::{AuditAction, FormDetails, Subject};
 use crate::web::addresses::login_address;
 use crate::web::call::Call;
 use crate::web::rejection::Rejection;
@@ -96,7 +96,7 @@ async fn save(
     };
     match auth.state.saved_forms.save(slot, &form).await {
         Ok(saved) => {
-            note(FormEvent::Kept, call, &form);
+            note(AuditAction::FormKept, call, &form);
             Ok(Ok(Some(saved)))
         }
         Err(error) => {
@@ -114,15 +114,17 @@ async fn discard(mut body: Limited<ClientBody>) {
 const MOST_DISCARDED: usize = 64 << 20;
 
 /// Writes an audit line about a form, and counts it.
-pub fn note(event: FormEvent, call: Call<'_>, form: &SavedForm) {
-    call.auth.metrics.saved_form(match event {
-        FormEvent::Kept => SavedFormEvent::Saved,
-        FormEvent::Sent => SavedFormEvent::Sent,
-        FormEvent::Discarded => SavedFormEvent::Discarded,
-        FormEvent::Dropped => SavedFormEvent::Dropped,
-    });
+pub fn note(action: fn(FormDetails) -> AuditAction, call: Call<'_>, form: &SavedForm) {
     let path = form.target.as_str().split('?').next().unwrap_or_default();
-    audit::form(event, call.context.id, &call.context.peer_text(), &form.user, path, form.body.len());
+    let details = FormDetails { path: path.to_owned(), bytes: form.body.len() };
+    let action = action(details);
+    call.auth.metrics.saved_form(match action {
+        AuditAction::FormKept(_) => SavedFormEvent::Saved,
+        AuditAction::FormSent(_) => SavedFormEvent::Sent,
+        AuditAction::FormDiscarded(_) => SavedFormEvent::Discarded,
+        _ => SavedFormEvent::Dropped,
+    });
+    call.audit(Subject::user(&form.user), action);
 }
 
 /// The page for a form that is not saved; the browser may still have it.

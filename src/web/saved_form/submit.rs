@@ -14,7 +14,7 @@ use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form;
 use crate::proxy::{Body, ClientBody, Proxy, ProxyError, SentBy};
 use crate::session::{FormSlot, LiveSession, SavedForm};
-use crate::telemetry::audit::FormEvent;
+use crate::telemetry::audit::AuditAction;
 use crate::web::addresses::resume_address;
 use crate::web::call::Call;
 use crate::web::forward::{self, Outcome, Sent};
@@ -99,7 +99,7 @@ pub async fn submit(
                 sent: call.context.now,
             };
             let saved = auth.state.saved_forms.save(slot, &form).await?;
-            note(FormEvent::Kept, call, &form);
+            note(AuditAction::FormKept, call, &form);
             let mut response = see_other(&resume_address(&form.page)).into_response();
             set_cookies::set_saved_form(response.headers_mut(), auth, saved);
             response.map(Body::from)

@@ -1,10 +1,11 @@
-//! What the gateway says: every event of the process, kept, to be found by request id.
+//! What the gateway says: every event of the process, kept, to be found by request id. Every audit event must fit its schema.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, Once};
+use std::sync::{LazyLock, Mutex, Once};
 
-use serde_json::Value;
+use jsonschema::Validator;
+use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
@@ -41,6 +42,7 @@ pub fn listen() {
 
 /// The lines about one request, in order.
 pub fn of(request: &str) -> Vec<Line> {
+    assert_audit_schema();
     let lines = LINES.lock().unwrap();
     lines.iter().filter(|line| line.field("request") == request).cloned().collect()
 }
@@ -71,10 +73,42 @@ impl<S: Subscriber> Layer<S> for Keeper {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let meta = event.metadata();
-        let line = Line { target: meta.target().to_owned(), fields: fields.0 };
+        let mut line = Line { target: meta.target().to_owned(), fields: fields.0 };
+        if line.target == "audit" {
+            line.fields.extend(audit_fields(&line, &meta.level().to_string()));
+        }
         LINES.lock().unwrap().push(line);
     }
 }
+
+/// The fields of an audit event, which `tracing` is given as one JSON object. Lists are JSON texts.
+fn audit_fields(line: &Line, level: &str) -> BTreeMap<String, String> {
+    let mut whole = line.json("audit_event");
+    let fields = whole.as_object().unwrap().iter();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let fields = fields.map(|(name, value)| (name.clone(), text(value))).collect();
+    whole["timestamp"] = json!("2026-11-22T10:29:03.000000Z");
+    whole["level"] = json!(level);
+    whole["target"] = json!("audit");
+    whole["message"] = json!(line.field("message"));
+    if let Err(error) = SCHEMA.validate(&whole) {
+        INVALID.lock().unwrap().push(format!("{error}: {whole}"));
+    }
+    fields
+}
+
+/// Panics if an audit event so far, of any test, did not fit the schema.
+pub fn assert_audit_schema() {
+    let invalid = INVALID.lock().unwrap();
+    assert!(invalid.is_empty(), "{}", invalid.join("\n"));
+}
+
+static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(include_str!("../../../docs/audit.schema.json")).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+});
+
+static INVALID: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 #[derive(Default)]
 struct Fields(BTreeMap<String, String>);

@@ -187,6 +187,7 @@ impl World {
         self.gateway.stop().await;
         self.campaign.stop().await;
         self.ims.stop().await;
+        logs::assert_audit_schema();
     }
 }
 

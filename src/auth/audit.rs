@@ -1,0 +1,80 @@
+//! Audit events of sign-in, sessions and sign-out.
+
+use super::Authenticator;
+use super::identify::AuthRequest;
+use super::login::LoginFailure;
+use crate::policy::access::{Refusal, RefusalReason, TooManyGroups};
+use crate::telemetry::RequestId;
+use crate::telemetry::audit::{
+    AuditAction, AuditEvent, LoginFailureCode, NearMissName, RefusalCode, RefusalDetails, Subject,
+};
+
+impl Authenticator {
+    /// Records an event that a request caused.
+    pub(super) fn audit(&self, request: AuthRequest<'_>, subject: Subject, action: AuditAction) {
+        let event = AuditEvent { peer: Some(request.peer), ..self.event(request.id, subject, action) };
+        self.services.audit.record(self.services.clock.now(), event);
+    }
+
+    /// Records an event of work beside the requests.
+    pub(super) fn audit_task(&self, request: RequestId, subject: Subject, action: AuditAction) {
+        self.services.audit.record(self.services.clock.now(), self.event(request, subject, action));
+    }
+
+    /// Records a failed login.
+    pub(super) fn audit_failure(
+        &self,
+        request: AuthRequest<'_>,
+        subject: Subject,
+        failure: LoginFailure,
+        reason: &str,
+    ) {
+        let action = AuditAction::LoginFailed { code: failure.code(), reason: reason.to_owned() };
+        self.audit(request, subject, action);
+    }
+
+    fn event(&self, request: RequestId, subject: Subject, action: AuditAction) -> AuditEvent {
+        AuditEvent { request, peer: None, instance: self.instance.name.clone(), subject, action }
+    }
+}
+
+impl LoginFailure {
+    /// The code in the audit trail.
+    fn code(self) -> LoginFailureCode {
+        match self {
+            Self::Declined => LoginFailureCode::Declined,
+            Self::CookieMissing => LoginFailureCode::CookieMissing,
+            Self::TooManyAttempts => LoginFailureCode::TooManyAttempts,
+            Self::Malformed => LoginFailureCode::Malformed,
+            Self::AnswerInvalid => LoginFailureCode::AnswerInvalid,
+            Self::AnswerRefused => LoginFailureCode::AnswerRefused,
+            Self::Clock => LoginFailureCode::Clock,
+            Self::ImsUnavailable(_) => LoginFailureCode::ImsUnavailable,
+            Self::Busy(_) => LoginFailureCode::Busy,
+            Self::CampaignRefused(_) => LoginFailureCode::CampaignRefused,
+            Self::CampaignUnavailable => LoginFailureCode::CampaignUnavailable,
+            Self::Internal => LoginFailureCode::Internal,
+        }
+    }
+}
+
+/// What IMS reported about a person who is refused.
+pub(super) fn refusal(refusal: &Refusal) -> AuditAction {
+    let (reason, too_many) = match refusal.reason {
+        RefusalReason::OtherOrganization => (RefusalCode::OtherOrganization, None),
+        RefusalReason::NoGroup => (RefusalCode::NoGroup, None),
+        RefusalReason::TooManyGroups(groups) => (RefusalCode::TooManyGroups, Some(groups)),
+    };
+    let near_misses = refusal.near_misses.iter();
+    AuditAction::Refusal(RefusalDetails {
+        reason,
+        seen: refusal.seen.clone(),
+        organizations_seen: refusal.organizations_seen.clone(),
+        near_misses: near_misses
+            .map(|miss| NearMissName { name: miss.name.clone(), why: miss.why.clone() })
+            .collect(),
+        group_count: too_many.map(|TooManyGroups { count, .. }| count),
+        groups_bytes: too_many.map(|TooManyGroups { bytes, .. }| bytes),
+        groups_bytes_limit: too_many.map(|TooManyGroups { limit, .. }| limit),
+    })
+}

@@ -1,0 +1,138 @@
+//! The latest audit events, in memory.
+//!
+//! Anybody can cause events about nobody in particular, such as a malformed callback. They have a list of their own, so that a flood of them
+//! does not hide events about people.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{AuditAction, AuditEvent, AuditLine};
+use crate::unix_time::UnixTime;
+
+/// An event and when it happened.
+#[derive(Debug)]
+pub struct Recorded {
+    /// When.
+    pub at: UnixTime,
+    /// Counts the events of this process.
+    pub number: u64,
+    /// What.
+    pub event: AuditEvent,
+}
+
+impl Recorded {
+    /// Its line, exact to the second.
+    pub fn line(&self) -> AuditLine {
+        AuditLine::new(self.at.rfc3339().unwrap_or_default(), self.event.clone())
+    }
+}
+
+/// The latest events.
+#[derive(Debug, Default)]
+pub(super) struct Recent(Mutex<Lists>);
+
+#[derive(Debug, Default)]
+struct Lists {
+    count: u64,
+    of_people: List,
+    of_nobody: List,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    events: VecDeque<(Arc<Recorded>, usize)>,
+    bytes: usize,
+}
+
+impl Recent {
+    /// Adds an event. `bytes` is about its size in memory.
+    pub(super) fn add(&self, at: UnixTime, event: AuditEvent, bytes: usize) {
+        let mut lists = self.lists();
+        lists.count += 1;
+        let number = lists.count;
+        let list = if is_about_somebody(&event) { &mut lists.of_people } else { &mut lists.of_nobody };
+        list.add(Recorded { at, number, event }, bytes);
+    }
+
+    /// All events, the oldest first.
+    pub(super) fn all(&self) -> Vec<Arc<Recorded>> {
+        let lists = self.lists();
+        let both = lists.of_people.events.iter().chain(&lists.of_nobody.events);
+        let mut all: Vec<Arc<Recorded>> = both.map(|(event, _)| event.clone()).collect();
+        drop(lists);
+        all.sort_unstable_by_key(|recorded| recorded.number);
+        all
+    }
+
+    fn lists(&self) -> MutexGuard<'_, Lists> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl List {
+    fn add(&mut self, recorded: Recorded, bytes: usize) {
+        self.bytes += bytes;
+        self.events.push_back((Arc::new(recorded), bytes));
+        while self.events.len() > MAX_EVENTS || self.bytes > MAX_BYTES {
+            let Some((_, bytes)) = self.events.pop_front() else { break };
+            self.bytes -= bytes;
+        }
+    }
+}
+
+/// True for an event that only somebody who proved an identity can cause.
+fn is_about_somebody(event: &AuditEvent) -> bool {
+    let is_claimed = matches!(
+        event.action,
+        AuditAction::AccountRefused { .. }
+            | AuditAction::ConsoleLogonRefused { .. }
+            | AuditAction::ForeignToken(_)
+    );
+    !is_claimed && event.subject.user.as_ref().is_some_and(|user| !user.is_empty())
+}
+
+/// Events in each list.
+const MAX_EVENTS: usize = 5_000;
+/// Bytes in each list. A refused person with many groups takes some 10 kB.
+const MAX_BYTES: usize = 8 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::RequestId;
+    use crate::telemetry::audit::{LoginFailureCode, Subject};
+
+    fn event(subject: Subject, action: AuditAction) -> AuditEvent {
+        AuditEvent { request: RequestId::random(), peer: None, instance: String::new(), subject, action }
+    }
+
+    #[test]
+    fn a_flood_of_events_about_nobody_hides_none_about_people() {
+        let recent = Recent::default();
+        recent.add(UnixTime(1), event(Subject::user("alice"), AuditAction::Logout), 100);
+        for number in 0..2 * MAX_EVENTS {
+            let (text, alice) = (String::new, Subject::account("client", "alice", "s"));
+            let (subject, action) = match number % 3 {
+                0 => {
+                    let code = LoginFailureCode::Malformed;
+                    (Subject::nobody(), AuditAction::LoginFailed { code, reason: text() })
+                }
+                1 => (alice, AuditAction::ConsoleLogonRefused { login: "alice".into(), reason: text() }),
+                _ => (alice, AuditAction::AccountRefused { path: text(), reason: text(), detail: text() }),
+            };
+            recent.add(UnixTime(2), event(subject, action), 100);
+        }
+        let all = recent.all();
+        assert_eq!(all.len(), MAX_EVENTS + 1);
+        assert_eq!((all[0].at, all[0].event.action.clone()), (UnixTime(1), AuditAction::Logout));
+    }
+
+    #[test]
+    fn long_events_are_bounded_by_their_bytes() {
+        let recent = Recent::default();
+        for _ in 0..10 {
+            recent.add(UnixTime(1), event(Subject::user("alice"), AuditAction::Logout), MAX_BYTES / 4);
+        }
+        assert_eq!(recent.all().len(), 4);
+    }
+}
