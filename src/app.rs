@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -11,25 +11,36 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+mod background;
 mod brand;
 mod certificate_dates;
+mod changes;
+mod file_watch;
 mod handler;
+mod reload;
+mod replace;
 mod sites;
 mod snapshot;
 mod technical;
 
+pub use background::prepare_certificate;
 use certificate_dates::certificate_ends;
+pub use reload::{ReloadEvent, Reloader};
 use sites::BuiltSite;
 pub use sites::endpoints;
 pub(crate) use technical::{TechnicalCaller, Unavailable};
 
-use crate::admin::{self, Admin};
-use crate::auth::{self, Authenticator, Authenticators, Services};
+use self::background::CertificateKeeper;
+use self::changes::Changes;
+use crate::admin::{self, Admin, ReloadRequest, SharedUpstreams};
+use crate::auth::{self, Authenticators, Services};
 use crate::clock::Clock;
 use crate::config::{self, Config, ListenAddress};
 use crate::http_client;
-use crate::proxy::{Proxy, Upstreams};
-use crate::server::{self, Admission, Bound, Inherited, Redirect, SocketFile, TlsError, Worker, Workers};
+use crate::proxy::Proxy;
+use crate::server::{
+    self, Admission, Bound, Inherited, Redirect, SharedSettings, SocketFile, TlsError, Worker, Workers,
+};
 use crate::session::StoreStartError;
 use crate::telemetry::{AccessLog, Metrics};
 use crate::web::{Gate, Snapshot, Stopping, WorkerView};
@@ -43,6 +54,9 @@ pub enum StartError {
     /// A socket, file or thread.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The folder of `listen.acme`.
+    #[error("listen.acme: {0}")]
+    Acme(#[from] crate::acme::AcmeError),
     /// The assertion's key.
     #[error(transparent)]
     Key(#[from] crate::session::KeyError),
@@ -70,8 +84,19 @@ pub struct Gateway {
     services: Arc<Services>,
     authenticators: Arc<Authenticators>,
     stopping: Arc<Stopping>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    certificate: CertificateKeeper,
+    /// The instances that are served, with their background work.
+    sites: Mutex<Vec<BuiltSite>>,
+    /// The Campaign servers of each instance, for the admin listener.
+    upstreams: SharedUpstreams,
+    /// What operators ask of the one that reloads, until it takes this.
+    reloads: Option<mpsc::Receiver<ReloadRequest>>,
     /// What the next request of each worker is served with.
     views: Vec<SharedView>,
+    /// What the next connection is served with.
+    settings: SharedSettings,
     workers: Workers,
     control: JoinSet<()>,
     /// Tells the cleanup of ended sessions to finish, and when it has.
@@ -84,26 +109,28 @@ impl Gateway {
         let (ended, to_clean_up) = mpsc::channel(auth::QUEUE);
         let metrics = Arc::new(Metrics::new(config.listen.workers));
         metrics.started(clock.now(), &config.limits);
-        metrics.set_certificates(certificate_ends([config.listen.certificate.as_path()]));
+        metrics.set_certificates(certificate_ends(
+            config.listen.certificate_files().map(|(certificate, _)| certificate),
+        ));
         let services = Arc::new(snapshot::services(config, &clock, ended, &metrics)?);
-        let sites = sites::build(config, &clock, &services)?;
+        let sites = sites::build(config, &clock, &services, &[], &Changes::default())?;
         let all = sites.iter().filter_map(|built| built.site.auth.clone()).collect();
         let authenticators = Arc::new(Authenticators::new(all));
         let served = sites.iter().map(|built| built.site.clone()).collect();
         let snapshot = Arc::new(snapshot::snapshot(config, served, &services, None));
         let mut bound = listen(config)?;
+        let settings = Arc::new(ArcSwap::from_pointee(snapshot::settings(config, tls)));
         let mut control = JoinSet::new();
         let mut http_redirect = Vec::new();
         for address in &config.listen.http_redirect {
             let listener = Redirect::bind(*address)?;
             http_redirect.push(listener.local_addr()?);
-            let redirect = Redirect {
-                targets: redirect_targets(config),
-                proxy_protocol: config.listen.proxy_protocol,
-                trusted_proxies: config.listen.trusted_proxies.clone(),
-            };
+            let redirect = Redirect { settings: settings.clone() };
             control.spawn(redirect.serve(listener));
         }
+        let upstreams = sites.iter().map(BuiltSite::named_upstreams).collect();
+        let upstreams = Arc::new(ArcSwap::from_pointee(upstreams));
+        let (asked, reloads) = mpsc::channel(ASKED);
         let mut admin = None;
         if let Some(address) = config.listen.admin {
             let listener = admin::bind(address).await?;
@@ -113,27 +140,23 @@ impl Gateway {
                 services: services.clone(),
                 authenticators: authenticators.clone(),
                 stopping: snapshot.stopping.clone(),
-                upstreams: sites.iter().map(upstreams_of).collect(),
+                reloads: asked,
+                upstreams: upstreams.clone(),
             };
             control.spawn(admin::serve(listener, admin::router(Arc::new(shown))));
         }
-        for auth in authenticators.all().iter() {
-            control.spawn(prepare(auth.clone()));
-            control.spawn(technical::keep_campaign_groups(auth.clone(), clock.clone()));
-        }
-        control.spawn(rotate(authenticators.clone()));
+        control.spawn(background::rotate(authenticators.clone()));
         control.spawn(auth::keep_checking(authenticators.clone(), config.session.recheck_groups));
         control.spawn(auth::keep_service_accounts(authenticators.clone()));
-        for built in &sites {
-            built.upstreams.watch(&mut control);
-        }
         let sessions = services.sessions.clone();
         control.spawn(async move { sessions.maintain().await });
         let https = bound.iter().filter_map(|bound| bound.address).collect();
         let names = bound.iter().map(|bound| bound.name.clone()).collect();
         let files = bound.iter_mut().filter_map(|bound| bound.file.take()).collect();
-        let (workers, views) = workers(config, &snapshot, &clock, &sites, &tls, bound, &metrics)?;
+        let (workers, views) = workers(config, &snapshot, &clock, &sites, &settings, bound, &metrics)?;
         let workers = Workers::start(workers)?;
+        let certificate = CertificateKeeper::default();
+        certificate.follow(config, &clock);
         let closing = CancellationToken::new();
         let cleanup = tokio::spawn(auth::run_cleanup(
             services.clone(),
@@ -152,7 +175,14 @@ impl Gateway {
             services,
             authenticators,
             stopping,
+            clock,
+            metrics,
+            certificate,
+            sites: Mutex::new(sites),
+            upstreams,
+            reloads: Some(reloads),
             views,
+            settings,
             workers,
             control,
             cleanup,
@@ -219,14 +249,12 @@ fn workers(
     snapshot: &Arc<Snapshot>,
     clock: &Clock,
     sites: &[BuiltSite],
-    tls: &Arc<ServerConfig>,
+    settings: &SharedSettings,
     bound: Vec<Bound>,
     metrics: &Metrics,
 ) -> io::Result<(Vec<Worker<Gate>>, Vec<SharedView>)> {
     let (mut workers, mut views) = (Vec::new(), Vec::new());
-    let admission = Arc::new(Admission::new(&config.limits));
-    let mut limits = config.limits;
-    limits.buffer_bytes /= u64::try_from(config.listen.workers.max(1)).unwrap_or(1);
+    let admission = Arc::new(Admission::new());
     for counters in metrics.workers() {
         let proxy =
             |built: &BuiltSite| Arc::new(Proxy::new(&built.upstreams, &built.urls, &config.limits, counters));
@@ -235,11 +263,8 @@ fn workers(
         views.push(view.clone());
         workers.push(Worker {
             sockets: Vec::new(),
-            tls: tls.clone(),
+            settings: settings.clone(),
             handler: Gate::new(view, clock.clone(), AccessLog::new(&config.log)?, counters.clone()),
-            trusted_proxies: config.listen.trusted_proxies.clone(),
-            proxy_protocol: config.listen.proxy_protocol,
-            limits,
             admission: admission.clone(),
             counters: counters.clone(),
             drain: config.listen.drain_timeout,
@@ -261,55 +286,8 @@ pub fn ims_connector(ims: &config::Ims) -> io::Result<http_client::Connector> {
     http_client::connector(ims.ca_file.as_deref(), ims.timeout, ims.proxy.as_ref())
 }
 
-/// Loads what logins need before the first person comes, keeps trying while IMS is away, and keeps it fresh.
-async fn prepare(auth: Arc<Authenticator>) {
-    let mut pause = Duration::from_secs(1);
-    while let Err(error) = auth.ims.prepare().await {
-        let wait = pause.max(error.retry_after().unwrap_or_default());
-        tracing::warn!(%error, "IMS is not ready; trying again in {wait:?}");
-        tokio::time::sleep(wait).await;
-        pause = (pause * 2).min(Duration::from_secs(30));
-    }
-    tracing::info!("IMS metadata and keys loaded");
-    loop {
-        tokio::time::sleep(REFRESH).await;
-        if let Err(error) = auth.ims.reload().await {
-            tracing::warn!(%error, "IMS metadata and keys not refreshed; the known ones stay in use");
-        }
-    }
-}
-
-/// The name of an instance and its Campaign servers.
-fn upstreams_of(built: &BuiltSite) -> (Arc<str>, Arc<Upstreams>) {
-    (built.site.name.clone(), built.upstreams.clone())
-}
-
-/// Where plain HTTP is redirected to, host by host. People sign in only at the callback server.
-fn redirect_targets(config: &Config) -> Vec<(String, String)> {
-    let at_callback = config.instances.iter().flat_map(|instance| {
-        instance.hosts().map(|host| (host.to_owned(), instance.ims.origin())).collect::<Vec<_>>()
-    });
-    let of_public = config.public_instances.iter().flat_map(|instance| &instance.campaign.hosts);
-    at_callback.chain(of_public.map(|host| (host.clone(), format!("https://{host}")))).collect()
-}
-
-/// Changes the keys of the assertions.
-async fn rotate(authenticators: Arc<Authenticators>) {
-    loop {
-        tokio::time::sleep(ROTATION).await;
-        for auth in authenticators.all().iter() {
-            match auth.state.signer.rotate() {
-                Ok(()) => tracing::info!("assertions are signed with the next key"),
-                Err(error) => tracing::warn!(%error, "the key of the assertions stays"),
-            }
-        }
-    }
-}
-
-/// How long a key signs assertions.
-const ROTATION: Duration = Duration::from_hours(24);
-/// How long a key that IMS withdrew, or an address that it moved, may stay in use.
-const REFRESH: Duration = Duration::from_hours(1);
+/// Operators that ask at the same time; more wait.
+const ASKED: usize = 4;
 /// For ended sessions that wait for their cleanup when the gateway stops.
 const LAST_CLEANUP: Duration = Duration::from_secs(5);
 /// Logons are short; Campaign may be slow to start a session.

@@ -3,6 +3,7 @@
 //! The way of a request: `server → web::gate → auth → policy → proxy → Campaign`. ARCHITECTURE.md draws it and says where each kind of
 //! change goes.
 
+mod acme;
 mod admin;
 pub mod app;
 mod auth;

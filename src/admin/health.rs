@@ -18,7 +18,7 @@ pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Jso
         let states = upstreams.states();
         states.map(|(name, state)| state_json(instance, name, state)).collect::<Vec<_>>()
     };
-    let upstreams: Vec<Value> = admin.upstreams.iter().flat_map(of_instance).collect();
+    let upstreams: Vec<Value> = admin.upstreams.load().iter().flat_map(of_instance).collect();
     let is_ready = admin.stopping.is_ready();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let health = json!({

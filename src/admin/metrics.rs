@@ -90,7 +90,8 @@ impl CurrentState {
         let labels = |instance: &Arc<str>, upstream: &Arc<str>| {
             [(INSTANCE, instance.to_string()), ("upstream", upstream.to_string())]
         };
-        let all = || admin.upstreams.iter();
+        let upstreams = admin.upstreams.load_full();
+        let all = || upstreams.iter();
         families.gauge(
             "imsgate_upstream_up",
             None,

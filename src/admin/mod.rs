@@ -5,16 +5,19 @@ mod foreign_tokens;
 mod health;
 mod listener;
 mod metrics;
+mod reload;
 mod sessions;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use http::{HeaderMap, StatusCode, header};
+use tokio::sync::mpsc;
 
 use crate::auth::{Authenticators, Services};
 use crate::proxy::Upstreams;
@@ -23,6 +26,7 @@ use crate::telemetry::{Metrics, RequestId};
 use crate::web::Stopping;
 
 pub use listener::{bind, serve};
+pub use reload::{Comparison, Difference, Look, ReloadReport, ReloadRequest};
 
 /// The state that the admin listener shows.
 #[derive(Debug)]
@@ -35,8 +39,10 @@ pub struct Admin {
     pub authenticators: Arc<Authenticators>,
     /// Whether the process is stopping.
     pub stopping: Arc<Stopping>,
+    /// To the task that owns the configuration.
+    pub reloads: mpsc::Sender<ReloadRequest>,
     /// The Campaign servers of each instance, with its name.
-    pub upstreams: Vec<(Arc<str>, Arc<Upstreams>)>,
+    pub upstreams: SharedUpstreams,
 }
 
 impl Admin {
@@ -49,6 +55,9 @@ impl Admin {
     }
 }
 
+/// The servers of each instance, with its name. A reload replaces them.
+pub type SharedUpstreams = Arc<ArcSwap<Vec<(Arc<str>, Arc<Upstreams>)>>>;
+
 /// All routes of the admin listener.
 pub fn router(admin: Arc<Admin>) -> Router {
     Router::new()
@@ -56,6 +65,8 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/health", get(health::handler))
         .route("/events", get(events::list))
         .route("/foreign-tokens", get(foreign_tokens::list))
+        .route("/reload", post(reload::reload))
+        .route("/reload/compare", post(reload::compare))
         .route("/sessions", get(sessions::list).delete(sessions::revoke_all))
         .route("/sessions/{sid}", delete(sessions::revoke))
         .layer(middleware::from_fn(reject_browser_pages))

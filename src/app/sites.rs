@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use rustls_pki_types::ServerName;
+use tokio::task::JoinSet;
 
+use super::background::prepare;
 use super::brand::brand;
+use super::changes::Changes;
+use super::technical::keep_campaign_groups;
 use super::{SOAP_DEADLINE, StartError, ims_connector};
 use crate::auth::{Authenticator, Services};
 use crate::campaign::{CampaignClient, ChooseServer};
@@ -27,32 +31,98 @@ pub(super) struct BuiltSite {
     pub site: Arc<Site>,
     pub upstreams: Arc<Upstreams>,
     pub urls: Arc<ResponseUrls>,
+    work: Work,
 }
 
-/// Every instance of the configuration: those where people sign in first.
+/// Background work of one instance; it ends when no configuration needs it.
+#[derive(Clone, Debug, Default)]
+struct Work {
+    /// Checks the health of the servers.
+    checks: Arc<JoinSet<()>>,
+    /// Keeps metadata and keys of IMS.
+    ims: Arc<JoinSet<()>>,
+    /// Keeps the names of Campaign's groups.
+    groups: Arc<JoinSet<()>>,
+}
+
+impl BuiltSite {
+    /// The name of the instance and its servers.
+    pub fn named_upstreams(&self) -> (Arc<str>, Arc<Upstreams>) {
+        (self.site.name.clone(), self.upstreams.clone())
+    }
+}
+
+/// One task that ends when it is dropped.
+fn work(task: impl Future<Output = ()> + Send + 'static) -> Arc<JoinSet<()>> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(task);
+    Arc::new(tasks)
+}
+
+/// Every instance of the configuration: those where people sign in first. Of `previous`, all is kept that `changes` does not concern.
+/// Call it on the control runtime, where the background work of new instances begins.
 pub(super) fn build(
     config: &Config,
     clock: &Clock,
     services: &Arc<Services>,
+    previous: &[BuiltSite],
+    changes: &Changes,
 ) -> Result<Vec<BuiltSite>, StartError> {
     let mut sites = Vec::new();
     for instance in &config.instances {
-        let origin = instance.ims.origin();
-        let (endpoints, upstreams) = servers(&instance.campaign, &origin)?;
-        let ims = Arc::new(ims_client(instance, clock, &services.metrics)?);
-        let soap = Arc::new(campaign_client(instance, endpoints, &upstreams, &services.metrics));
+        let name = &*instance.name;
+        let known = previous.iter().find(|known| *known.site.name == *name);
+        let known = known.and_then(|known| Some((known, known.site.auth.as_ref()?)));
+        let mut work = known.map(|(known, _)| known.work.clone()).unwrap_or_default();
+        let (upstreams, soap) = if let Some((known, auth)) = known.filter(|_| !changes.servers(name)) {
+            (known.upstreams.clone(), auth.campaign.clone())
+        } else {
+            let (origin, known) = (instance.ims.origin(), known.map(|(known, _)| known));
+            let (endpoints, upstreams) = servers(&instance.campaign, &origin, known, changes)?;
+            work.checks = checks(&upstreams);
+            let soap = campaign_client(instance, endpoints, &upstreams, &services.metrics);
+            (upstreams, Arc::new(soap))
+        };
+        let ims = match known.filter(|_| !changes.way_to_ims(name)) {
+            Some((_, auth)) if changes.ims(name) => Arc::new(auth.ims.for_instance(instance.clone())),
+            Some((_, auth)) => auth.ims.clone(),
+            None => {
+                let ims = Arc::new(ims_client(instance, clock, &services.metrics)?);
+                work.ims = self::work(prepare(ims.clone()));
+                ims
+            }
+        };
         let auth = Arc::new(authenticator(config, instance, ims, soap, services)?);
+        if known.is_none() || changes.instance(name) {
+            work.groups = self::work(keep_campaign_groups(auth.clone(), clock.clone()));
+        }
         let urls = Arc::new(response_urls(&instance.campaign, instance.hosts()));
-        sites.push(BuiltSite { site: Arc::new(site(config, auth)), upstreams, urls });
+        sites.push(BuiltSite { site: Arc::new(site(config, auth)), upstreams, urls, work });
     }
     for instance in &config.public_instances {
-        let origin = instance.origin();
-        let (_, upstreams) = servers(&instance.campaign, &origin)?;
+        let known =
+            previous.iter().find(|known| *known.site.name == *instance.name && known.site.auth.is_none());
+        let unchanged = known.filter(|_| !changes.servers(&instance.name));
+        let (upstreams, checks) = if let Some(known) = unchanged {
+            (known.upstreams.clone(), known.work.checks.clone())
+        } else {
+            let (_, upstreams) = servers(&instance.campaign, &instance.origin(), known, changes)?;
+            let checks = checks(&upstreams);
+            (upstreams, checks)
+        };
         let hosts = instance.campaign.hosts.iter().map(String::as_str);
         let urls = Arc::new(response_urls(&instance.campaign, hosts));
-        sites.push(BuiltSite { site: Arc::new(public_site(config, instance)), upstreams, urls });
+        let work = Work { checks, ..Work::default() };
+        sites.push(BuiltSite { site: Arc::new(public_site(config, instance)), upstreams, urls, work });
     }
     Ok(sites)
+}
+
+/// Checks the health of these servers, if the configuration asks for it.
+fn checks(upstreams: &Upstreams) -> Arc<JoinSet<()>> {
+    let mut checks = JoinSet::new();
+    upstreams.watch(&mut checks);
+    Arc::new(checks)
 }
 
 /// What the configuration decides for an instance where people sign in.
@@ -112,14 +182,24 @@ fn ims_client(instance: &Arc<Instance>, clock: &Clock, metrics: &Metrics) -> io:
     Ok(ImsClient::new(instance.clone(), http, clock.clone(), metrics.instance(&instance.name)))
 }
 
-/// The Campaign servers of an instance, with the public host in each request: Campaign chooses its own instance by it.
-fn servers(campaign: &Campaign, origin: &str) -> io::Result<(Vec<Endpoint>, Arc<Upstreams>)> {
+/// The Campaign servers of an instance, with the public host in each request: Campaign chooses its own instance by it. Servers of `known`
+/// keep their health, unless they are reached in another way.
+fn servers(
+    campaign: &Campaign,
+    origin: &str,
+    known: Option<&BuiltSite>,
+    changes: &Changes,
+) -> io::Result<(Vec<Endpoint>, Arc<Upstreams>)> {
     let host = HeaderValue::from_str(host_of(origin)).map_err(io::Error::other)?;
     let with_host =
         |endpoint: Endpoint| Endpoint::new(endpoint.name(), host.clone(), endpoint.dialer().clone());
     let endpoints: Vec<Endpoint> = endpoints(campaign)?.into_iter().map(with_host).collect();
     let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
     let upstreams = Upstreams::new(endpoints.iter().cloned().zip(weights).collect(), campaign);
+    let upstreams = match known.filter(|known| !changes.way_to_campaign(&known.site.name)) {
+        Some(known) => upstreams.continuing(&known.upstreams),
+        None => upstreams,
+    };
     Ok((endpoints, Arc::new(upstreams)))
 }
 

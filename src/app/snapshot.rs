@@ -1,60 +1,24 @@
-//! From a configuration to what requests are served with, and the exchange of one for another.
+//! From a configuration to what requests and connections are served with.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use rustls::ServerConfig;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::{Gateway, StartError, sites};
+use super::StartError;
 use crate::auth::{InstanceStates, Services, Tasks};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::KeyPurpose;
+use crate::server::Settings;
 use crate::session::{self, Attempts, EndedSession, Lifetimes, SavedForms, Sessions};
 use crate::telemetry::audit::AuditLog;
 use crate::telemetry::{ForeignTokenUses, Metrics};
-use crate::web::{RateLimiter, SignInLimiter, Site, Snapshot, WorkerView};
+use crate::web::{RateLimiter, SignInLimiter, Site, Snapshot};
 use crate::wire::fields::header_text;
-
-impl Gateway {
-    /// Serves the next requests as `config` says. Requests in progress finish with the configuration that they began with. Sessions,
-    /// sockets, counters, and the connections to IMS and Campaign stay.
-    ///
-    /// Only a restart changes listeners, TLS, the session store, session lifetimes, the way to IMS and Campaign, and background work.
-    pub fn apply(&self, config: &Config) {
-        let previous = self.views.first().map(|view| view.load().snapshot.clone());
-        let services = &self.services;
-        let Some(sites) = previous.as_deref().and_then(|previous| self.same_sites(config, previous)) else {
-            tracing::warn!("the new configuration has other instances: restart to use it");
-            return;
-        };
-        self.authenticators.replace(sites.iter().filter_map(|site| site.auth.clone()).collect());
-        let snapshot = Arc::new(snapshot(config, sites, services, previous.as_deref()));
-        for (view, counters) in self.views.iter().zip(services.metrics.workers()) {
-            let proxies = view.load().proxies.clone();
-            view.store(Arc::new(WorkerView::new(snapshot.clone(), proxies, counters)));
-        }
-        services.metrics.reload_succeeded(services.clock.now());
-    }
-
-    /// The sites of `previous` as this configuration wants them, in the same order. `None` when it names other instances.
-    fn same_sites(&self, config: &Config, previous: &Snapshot) -> Option<Vec<Arc<Site>>> {
-        let known = config.instances.len() + config.public_instances.len();
-        let sites = previous.sites.iter().map(|old| {
-            let Some(auth) = &old.auth else {
-                let instance = config.public_instances.iter().find(|instance| *instance.name == *old.name)?;
-                return Some(Arc::new(sites::public_site(config, instance)));
-            };
-            let instance = config.instances.iter().find(|instance| *instance.name == *old.name)?;
-            let (ims, campaign) = (auth.ims.clone(), auth.campaign.clone());
-            let auth = sites::authenticator(config, instance, ims, campaign, &self.services).ok()?;
-            Some(Arc::new(sites::site(config, Arc::new(auth))))
-        });
-        sites.collect::<Option<Vec<_>>>().filter(|sites| sites.len() == known)
-    }
-}
 
 /// Opens the session store.
 pub(super) fn services(
@@ -110,6 +74,28 @@ pub(super) fn snapshot(
         ),
         stopping: previous.map_or_else(Arc::default, |previous| previous.stopping.clone()),
     }
+}
+
+/// What the configuration decides for connections.
+pub(super) fn settings(config: &Config, tls: Arc<ServerConfig>) -> Settings {
+    let mut limits = config.limits;
+    limits.buffer_bytes /= u64::try_from(config.listen.workers.max(1)).unwrap_or(1);
+    Settings {
+        tls,
+        trusted_proxies: config.listen.trusted_proxies.clone(),
+        proxy_protocol: config.listen.proxy_protocol,
+        redirects: redirects(config),
+        limits,
+    }
+}
+
+/// Where plain HTTP is redirected to, host by host. People sign in only at the callback server.
+fn redirects(config: &Config) -> Vec<(String, String)> {
+    let at_callback = config.instances.iter().flat_map(|instance| {
+        instance.hosts().map(|host| (host.to_owned(), instance.ims.origin())).collect::<Vec<_>>()
+    });
+    let of_public = config.public_instances.iter().flat_map(|instance| &instance.campaign.hosts);
+    at_callback.chain(of_public.map(|host| (host.clone(), format!("https://{host}")))).collect()
 }
 
 /// RFC 6797 §6.1, for this host alone: nothing is known about other hosts of its domain.

@@ -39,7 +39,7 @@ use http::HeaderMap;
 use crate::campaign::CampaignClient;
 use crate::clock::Clock;
 use crate::config::Instance;
-use crate::crypto::Sealer;
+use crate::crypto::{KeyPurpose, KeyRing, Sealer};
 use crate::ims::ImsClient;
 use crate::policy::access::AccessPolicy;
 use crate::policy::cookies::{self, CookieNames};
@@ -118,6 +118,14 @@ pub struct Authenticator {
     pub state: Arc<InstanceState>,
     /// What of all instances outlives it.
     pub services: Arc<Services>,
+}
+
+impl Services {
+    /// Encrypts sessions and values of browsers with the newest of these keys from now on, and decrypts them with all of them.
+    pub fn use_keys(&self, keys: &KeyRing) {
+        self.sessions.use_keys(keys);
+        self.sealer.use_keys_of(&keys.sealer(KeyPurpose::LoginCookie));
+    }
 }
 
 impl Authenticator {

@@ -1,5 +1,6 @@
 //! The option `--config` of all commands that read a configuration.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -26,6 +27,11 @@ impl ConfigFile {
     /// Reads the configuration. The environment overrides it.
     pub(super) fn read(&self) -> Result<Loaded, ConfigErrors> {
         config::read(&self.path(), environment())
+    }
+
+    /// Reads only the address of the admin listener.
+    pub(super) fn read_admin(&self) -> Result<Option<SocketAddr>, ConfigErrors> {
+        config::admin_address(&self.path(), environment())
     }
 
     /// Reads only the association mask.
@@ -75,7 +81,7 @@ pub(super) fn print_errors(errors: &ConfigErrors) {
 }
 
 /// The variables that are valid UTF-8; others cannot set a key.
-fn environment() -> impl Iterator<Item = (String, String)> {
+pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

@@ -11,6 +11,7 @@ mod man;
 mod mask;
 mod output;
 mod rehearse;
+mod reload;
 mod serve;
 mod sessions;
 
@@ -47,6 +48,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Key(args) => key::run(&args),
         Command::Mask(args) => mask::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Schema { audit } => {
             let schema = if audit { audit::json_schema() } else { crate::config::json_schema() };
@@ -101,7 +103,7 @@ enum Command {
     /// Ask for the fields of the external account, and write a complete configuration
     #[command(after_help = init::AFTER_HELP)]
     Init(init::InitArgs),
-    /// Make session key files
+    /// Make session key files, and rotate their keys
     #[command(after_help = key::AFTER_HELP)]
     Key(key::KeyArgs),
     /// Try the association mask on configuration names
@@ -110,6 +112,9 @@ enum Command {
     /// Say what a configuration would do with the requests of an access log, and what another one changes
     #[command(after_help = rehearse::AFTER_HELP)]
     Rehearse(rehearse::RehearseArgs),
+    /// Load the configuration of a running gateway again; if anything is wrong, the one that runs stays in use
+    #[command(after_help = reload::AFTER_HELP)]
+    Reload(reload::ReloadArgs),
     /// List live sessions of a running gateway, or end them
     #[command(after_help = sessions::AFTER_HELP)]
     Sessions(sessions::SessionsArgs),
@@ -143,6 +148,7 @@ Examples:
   imsgate serve --config /etc/imsgate.toml  run the gateway
   imsgate mask 'Campaign - acme - delivery' show the Campaign group of this name
   imsgate rehearse access.log               show what happens to the requests of a log
+  imsgate reload                            load the configuration of a running gateway again
   imsgate sessions list                     show who is signed in
 
 Environment:

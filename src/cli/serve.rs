@@ -1,17 +1,18 @@
 //! `imsgate serve`: runs the gateway until a signal stops it.
 
 use std::io;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
 
 use clap::Args;
 use tokio::runtime::Runtime;
 
-use super::config_file::{ConfigFile, NamedConfigFile, print_errors};
+use super::config_file::{ConfigFile, NamedConfigFile, environment, print_errors};
 use super::{STOPS_LOGINS, UNUSABLE, output};
-use crate::app::{Gateway, StartError};
+use crate::app::{self, Gateway, Reloader, StartError};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Loaded, Look};
 use crate::server::{self, SignalRequest, Signals};
 use crate::telemetry;
 
@@ -58,7 +59,7 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
         output::err(&format!("imsgate serve: {error}\n"));
         return ExitCode::from(UNUSABLE);
     }
-    match serve(&loaded.config, &runtime, signals) {
+    match serve(loaded, args.config.path(), &runtime, signals) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the gateway cannot start");
@@ -73,7 +74,8 @@ fn watch_signals() -> io::Result<(Runtime, Signals)> {
     Ok((runtime, signals))
 }
 
-fn serve(config: &Config, runtime: &Runtime, mut signals: Signals) -> Result<(), StartError> {
+fn serve(loaded: Loaded, file: PathBuf, runtime: &Runtime, mut signals: Signals) -> Result<(), StartError> {
+    let config = loaded.config.clone();
     let files = server::raise_file_limit();
     if let Some(files) = files.filter(|files| *files < config.limits.connections as u64) {
         let connections = config.limits.connections;
@@ -83,18 +85,20 @@ fn serve(config: &Config, runtime: &Runtime, mut signals: Signals) -> Result<(),
             "the limit of open files is below limits.connections: raise LimitNOFILE in the unit, or lower the key"
         );
     }
-    let tls = server::server_config(&config.listen.certificate, &config.listen.private_key)?;
+    app::prepare_certificate(&config).map_err(StartError::from)?;
+    let tls = server::server_config(config.listen.certificate_files(), None)?;
     runtime.block_on(async {
-        let gateway = Gateway::start(config, tls, Clock::system()).await?;
+        let mut gateway = Gateway::start(&config, tls, Clock::system()).await?;
         let (https, redirect) = (gateway.names.join(", "), format!("{:?}", gateway.http_redirect));
         let callbacks: Vec<String> = config.instances.iter().map(|instance| instance.ims.redirect_uri()).collect();
         let (callback, version) = (callbacks.join(", "), env!("CARGO_PKG_VERSION"));
         tracing::info!(version, https, redirect, workers = config.listen.workers, callback, "serving");
+        let mut reloader = Reloader::new(&mut gateway, file, environment().collect(), loaded);
         server::notify_ready();
-        let signal = stop_signal(&mut signals).await;
+        let signal = run_until_stopped(&gateway, &mut reloader, &mut signals).await;
         server::notify_stopping();
         gateway.retire();
-        let delay = config.listen.shutdown_delay;
+        let delay = reloader.running().listen.shutdown_delay;
         if !delay.is_zero() {
             tracing::info!(
                 signal,
@@ -118,6 +122,26 @@ fn serve(config: &Config, runtime: &Runtime, mut signals: Signals) -> Result<(),
     })
 }
 
+/// Waits for a stop signal. Reloads meanwhile.
+async fn run_until_stopped(
+    gateway: &Gateway,
+    reloader: &mut Reloader,
+    signals: &mut Signals,
+) -> &'static str {
+    loop {
+        let signal = tokio::select! {
+            signal = signals.received() => Ok(signal),
+            event = reloader.next() => Err(event),
+        };
+        match signal {
+            Ok(SignalRequest::Stop(signal)) => return signal,
+            Ok(SignalRequest::Reload) => drop(reloader.reload(gateway, Look::Plain).await),
+            Ok(other) => handle_signal(other),
+            Err(event) => reloader.handle(gateway, event).await,
+        }
+    }
+}
+
 /// Waits for a stop signal. Handles other signals meanwhile.
 async fn stop_signal(signals: &mut Signals) -> &'static str {
     loop {
@@ -138,7 +162,7 @@ fn handle_signal(request: SignalRequest) {
         SignalRequest::Reload => {
             telemetry::reopen_files();
             tracing::warn!(
-                "SIGHUP: log files will be reopened; to reload the configuration is not yet supported, restart to apply changes"
+                "SIGHUP: log files will be reopened; the gateway stops, and keeps its configuration"
             );
         }
     }

@@ -1,7 +1,7 @@
 //! `[listen]`: where the gateway listens.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
+use super::acme::Acme;
 use super::address::ListenAddress;
 use super::formats::{self, OneOrMany};
 
@@ -33,6 +34,11 @@ pub struct Listen {
     /// PEM file with the private key of `certificate`.
     #[schemars(with = "formats::PrivateFile", extend("add" = "private_key = \"certs/gateway.key\""))]
     pub private_key: PathBuf,
+    /// Further certificates. A client gets one that has the name it asks for (SNI) and that it can verify: an ECDSA
+    /// and an RSA certificate may have the same names.
+    pub certificates: Vec<ListenCertificate>,
+    /// Certificates from an ACME server, in place of `certificate` and `private_key`.
+    pub acme: Acme,
     /// Address of a plain-HTTP listener that redirects to https, or a list.
     #[serde(default)]
     #[schemars(with = "Option<OneOrMany<formats::SocketAddress>>", !default)]
@@ -66,6 +72,17 @@ pub struct Listen {
     pub hsts: Option<Duration>,
 }
 
+/// One `[[listen.certificates]]`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct ListenCertificate {
+    /// PEM file with the certificate chain, the gateway's own certificate first.
+    #[schemars(with = "formats::File", extend("add" = "certificate = \"certs/other.pem\""))]
+    pub certificate: PathBuf,
+    /// PEM file with the private key of `certificate`.
+    #[schemars(with = "formats::PrivateFile", extend("add" = "private_key = \"certs/other.key\""))]
+    pub private_key: PathBuf,
+}
+
 /// `listen.hsts`: a duration, or on or off.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -88,4 +105,14 @@ const YEAR: Duration = Duration::from_hours(365 * 24);
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+impl Listen {
+    /// Files of certificate and key: the first pair is for clients that name no known host.
+    pub fn certificate_files(&self) -> impl Iterator<Item = (&Path, &Path)> {
+        let first = (self.certificate.as_path(), self.private_key.as_path());
+        let more =
+            self.certificates.iter().map(|pair| (pair.certificate.as_path(), pair.private_key.as_path()));
+        std::iter::once(first).chain(more)
+    }
 }

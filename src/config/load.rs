@@ -1,8 +1,10 @@
 //! Loads the configuration from its file and the environment.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::effective::Effective;
 use super::finding::{ConfigErrors, Finding, Level, Warnings};
 use super::instance::{Instance, InstanceTables, PublicInstance};
 use super::schema::{Sections, SharedSections};
@@ -46,6 +48,8 @@ pub struct Loaded {
     /// Where the keys of each instance were set, without the name of the instance: those with `ims` in the order of `instances`, then the
     /// others.
     pub instance_places: Vec<Places>,
+    /// What every key was set to, as digests.
+    pub values: Effective,
 }
 
 /// The configuration as one instance sees it.
@@ -58,6 +62,17 @@ pub struct InstanceConfig<'c> {
 }
 
 impl Loaded {
+    /// Reads the same text again, with the files that it names as they are now.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`] with every error in the configuration.
+    pub fn again(
+        &self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigErrors> {
+        from_text(&self.places.file, &self.places.text, environment)
+    }
+
     /// Each instance where people sign in, with the places of its keys.
     pub fn instances(&self) -> impl Iterator<Item = (InstanceConfig<'_>, &Places)> {
         self.config.each_instance().zip(&self.instance_places)
@@ -157,6 +172,23 @@ pub fn association_mask(
     mask.ok_or_else(|| errors(tree))
 }
 
+/// Reads only the address of the admin listener: a running gateway has one, also when the file has errors since.
+///
+/// # Errors
+/// [`ConfigErrors`] when the file cannot be read or is not TOML.
+pub fn admin_address(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Option<SocketAddr>, ConfigErrors> {
+    let file = path.display().to_string();
+    let mut tree = tree::read(&file, &read_text(path)?);
+    if !tree.is_toml {
+        return Err(errors(tree));
+    }
+    env::apply(&mut tree, environment);
+    Ok(tree.get("listen.admin"))
+}
+
 /// Reads a configuration that is already in memory; `file` is its name in findings.
 pub(crate) fn from_text(
     file: &str,
@@ -175,6 +207,7 @@ pub(crate) fn from_text(
         Vec::new()
     };
     secret_files::read(&mut tree);
+    rules::certificate(&mut tree);
     tree.complete();
     rules::apply_to_process(&mut tree);
     if tree.scope == Scope::Whole {
@@ -183,14 +216,19 @@ pub(crate) fn from_text(
     if tree.findings.iter().any(|finding| finding.level == Level::Error) {
         return Err(errors(tree));
     }
+    let mut values = Effective::default();
+    values.add_all(&tree, &instances);
     let Some((config, instance_places)) = typed(&mut tree, &mut instances) else {
         // Every value was checked, so this is a difference between schema and types. The error could quote a value.
         let location = Location::Whole(tree.places.file.clone());
         tree.error("", location, ValueError::new("the configuration does not fit its schema", ""));
         return Err(errors(tree));
     };
+    if let (false, Some(key_file)) = (tree.is_set(KEY_FILE), config.session.store.key_file()) {
+        values.add_file(KEY_FILE, key_file);
+    }
     let warnings = Warnings(finish(&mut tree));
-    Ok(Loaded { config, warnings, places: tree.places, instance_places })
+    Ok(Loaded { config, warnings, places: tree.places, instance_places, values })
 }
 
 /// Reads the values of trees without an error.
@@ -277,5 +315,6 @@ fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     Ok(text)
 }
 
+const KEY_FILE: &str = "session.key_file";
 const MASK: &str = "ims.association_mask";
 const LARGEST_FILE: usize = 1 << 20;

@@ -5,6 +5,7 @@
 //! other. All findings come at once, with file, line, column and fix; serde reads only values without an error.
 
 mod account_rules;
+mod acme;
 mod address;
 mod answer;
 mod brand;
@@ -12,6 +13,7 @@ mod brand_values;
 mod campaign;
 mod check;
 mod defaults;
+mod effective;
 mod env;
 mod finding;
 mod formats;
@@ -27,6 +29,7 @@ mod native_account;
 mod nearest;
 mod proxy;
 mod redis;
+mod restart;
 mod rules;
 mod schema;
 mod secret_files;
@@ -43,6 +46,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use acme::Acme;
 pub use address::{ListenAddress, UpstreamAddress};
 pub use answer::check_answer;
 pub use brand::Brand;
@@ -51,18 +55,19 @@ pub use campaign::{
     Campaign, CheckMode, ClientIdentity, ConsolePasswordMode, ForeignTokens, HealthCheck, HealthSettings,
     PoolLimits, SessionMode,
 };
+pub use effective::Effective;
 pub use finding::{ConfigErrors, Finding, Level, Look, Warnings};
 pub use ims::{ExperienceCloud, Ims, TokenAuth};
 pub use instance::{Instance, PublicInstance};
 pub use limit::Limit;
 pub use limits::{Limits, Rate};
-pub use listen::Listen;
-#[cfg(feature = "demo")]
+pub use listen::{Listen, ListenCertificate};
 pub(crate) use load::from_text;
-pub use load::{Config, InstanceConfig, Loaded, association_mask, read};
+pub use load::{Config, InstanceConfig, Loaded, admin_address, association_mask, read};
 pub use log::{Log, LogFormat};
 pub use native_account::NativeAccount;
 pub use redis::{NotAnAddress, RedisAccount, RedisAddress, RedisLayout};
+pub use restart::needs_restart;
 pub use schema::json_schema;
 pub use session::{Session, Store};
 pub use source::{Location, Places};

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret as _;
 use toml::Value;
 use url::Url;
 
+use super::acme::{CERTIFICATE, DEFAULT_CACHE};
 use super::address::ListenAddress;
 use super::redis::RedisAddress;
 use super::schema::TWIN;
@@ -43,6 +44,26 @@ pub(super) fn apply_to_process(tree: &mut Tree) {
     limits(tree);
     lifetimes(tree);
     store(tree);
+}
+
+/// With an ACME server, certificate and key are in its folder.
+pub(super) fn certificate(tree: &mut Tree) {
+    const DIRECTORY: &str = "listen.acme.directory";
+    if !tree.is_set(DIRECTORY) {
+        return;
+    }
+    let folder = tree.get::<String>("listen.acme.cache").unwrap_or_else(|| DEFAULT_CACHE.to_owned());
+    let file = format!("{}/{CERTIFICATE}", folder.trim_end_matches('/'));
+    let position = tree.places.keys.get(DIRECTORY).cloned();
+    for key in ["listen.certificate", "listen.private_key"] {
+        if tree.is_set(key) {
+            let fix = "remove it; other certificates go into [[listen.certificates]]";
+            tree.fail(key, ValueError::new("is set beside listen.acme.directory", fix));
+        } else if let Some(position) = &position {
+            tree.put(key, Some(Value::from(file.as_str())));
+            tree.places.keys.insert(key.to_owned(), position.clone());
+        }
+    }
 }
 
 /// All callers of an instance without `ims` are anonymous, and none is an account.

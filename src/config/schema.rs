@@ -70,6 +70,9 @@ pub(super) struct Key {
     pub kinds: Vec<Kind>,
     /// The allowed texts, when only some are.
     pub choices: Vec<String>,
+    /// True when the value names a file.
+    #[cfg(test)]
+    pub is_file: bool,
     /// The check of a text.
     pub format: Option<Read>,
     /// What a table in the list may hold, when tables may stand there.
@@ -222,6 +225,8 @@ fn read_keys<'s>(section: Option<&'s str>, table: &'s Value) -> impl Iterator<It
             secret: schema["writeOnly"] == true,
             kinds: variants(schema).filter_map(kind).collect(),
             choices: texts(&schema["enum"]).map(str::to_owned).collect(),
+            #[cfg(test)]
+            is_file: matches!(format_of(schema), Some("file" | "private-file")),
             format: format_of(schema).and_then(formats::find),
             entries: variants(schema)
                 .flat_map(|list| variants(&list["items"]))

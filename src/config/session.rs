@@ -1,6 +1,6 @@
 //! `[session]`: how long sessions live and where.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -103,6 +103,16 @@ pub enum Store {
         /// The key file, the same at every instance.
         key_file: PathBuf,
     },
+}
+
+impl Store {
+    /// The key file, when there is one.
+    pub fn key_file(&self) -> Option<&Path> {
+        match self {
+            Self::Memory { .. } => None,
+            Self::Embedded { key_file, .. } | Self::Redis { key_file, .. } => Some(key_file),
+        }
+    }
 }
 
 impl TryFrom<StoreKeys> for Store {

@@ -3,13 +3,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret as _;
 use secrecy::{SecretBox, SecretString};
+use zeroize::Zeroizing;
 
 use super::keys::KeyRing;
 use super::seal::KEY_LENGTH;
@@ -27,6 +28,11 @@ pub enum KeyFileError {
     /// The file cannot be created.
     #[error("cannot create the key file {0}: {1}; the gateway's user must be able to write to its folder")]
     Create(PathBuf, io::Error),
+    /// The file cannot be replaced.
+    #[error(
+        "cannot replace the key file {0}: {1}; you must be able to write to its folder and to keep its owner"
+    )]
+    Replace(PathBuf, io::Error),
     /// The file cannot be read, is not text, or other users can read or change it.
     #[error("cannot use the key file {0}")]
     File(#[from] FileError),
@@ -38,6 +44,17 @@ pub enum KeyFileError {
     /// The file has no key.
     #[error("the key file {0} holds no key; make one: {make}", make = make_command(.0))]
     Empty(PathBuf),
+}
+
+/// How the keys of a file change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRotation {
+    /// A new key encrypts from now on; the others only decrypt.
+    New,
+    /// A new key at the end, which only decrypts: the first step where several gateways have copies of the file.
+    Prepare,
+    /// The last key encrypts from now on: the second step.
+    Promote,
 }
 
 impl KeyRing {
@@ -75,6 +92,35 @@ impl KeyRing {
         }
     }
 
+    /// Changes the keys in `path` and returns how many there are now. Owner and permissions of the file stay.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or the new one cannot be written. Then the old one stays.
+    pub fn rotate(path: &Path, rotation: KeyRotation) -> Result<usize, KeyFileError> {
+        let keys = Self::read(path)?.0.len();
+        let failed = |error| KeyFileError::Replace(path.into(), error);
+        // A symbolic link stays one.
+        let path = fs::canonicalize(path).map_err(failed)?;
+        let text = SecretString::from(files::read_text(&path)?);
+        let mut lines: Vec<&str> = text.expose_secret().lines().collect();
+        let is_key = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
+        let first = lines.iter().position(is_key).unwrap_or(0);
+        let ring = Self::random();
+        let new = Zeroizing::new(ring.newest().map(|key| STANDARD.encode(key)).unwrap_or_default());
+        match rotation {
+            KeyRotation::New => lines.insert(first, &new),
+            KeyRotation::Prepare => lines.push(&new),
+            KeyRotation::Promote => {
+                let last = lines.iter().rposition(is_key).unwrap_or(first);
+                let promoted = lines.remove(last);
+                lines.insert(first, promoted);
+            }
+        }
+        let text = Zeroizing::new(lines.join("\n") + "\n");
+        replace(&path, text.as_bytes()).map_err(failed)?;
+        Ok(keys + usize::from(rotation != KeyRotation::Promote))
+    }
+
     /// Reads the keys in `path`. If the file does not exist, first creates it with one new key and mode 0600, and returns true.
     pub fn read_or_create(path: &Path) -> Result<(Self, bool), KeyFileError> {
         match Self::read(path) {
@@ -87,11 +133,34 @@ impl KeyRing {
     }
 }
 
+/// Replaces the file atomically by one with the same owner and permissions.
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let old = fs::metadata(path)?;
+    let directory = directory_of(path);
+    let temporary = directory.join(format!(".imsgate-key-{}", super::random_text::<12>()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let written = file
+        .write_all(text)
+        .and_then(|()| fchown(&file, Some(old.uid()), Some(old.gid())))
+        .and_then(|()| file.set_permissions(old.permissions()))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| File::open(directory)?.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Creates the file atomically. Returns false if another process has created it in the meantime.
 fn create(path: &Path) -> io::Result<bool> {
     let ring = KeyRing::random();
     let key = SecretString::from(ring.newest().map(|key| STANDARD.encode(key)).unwrap_or_default());
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = directory_of(path);
     let temporary = directory.join(format!(".imsgate-key-{}", super::random_text::<12>()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     let written = file
@@ -162,6 +231,37 @@ mod tests {
             KeyRing::read(&path).unwrap().sealer(KeyPurpose::Session).open::<i32>("a", &text),
             Some(1)
         );
+    }
+
+    #[test]
+    fn a_rotation_changes_which_key_encrypts_and_loses_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, link) = (directory.path().join("key"), directory.path().join("link"));
+        let key = |byte: u8| STANDARD.encode([byte; 32]);
+        write(&path, &format!("# ours\n{}\n{}\n", key(1), key(2)), 0o640);
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let before = KeyRing::read(&path).unwrap().sealer(KeyPurpose::Session).seal("a", &1).unwrap();
+        let lines = || fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+
+        assert_eq!(KeyRing::rotate(&link, KeyRotation::New).unwrap(), 3);
+        let rotated = lines();
+        assert_eq!((rotated[0].as_str(), &rotated[2..]), ("# ours", &[key(1), key(2)][..]));
+        assert_eq!(KeyRing::rotate(&link, KeyRotation::Prepare).unwrap(), 4);
+        let prepared = lines();
+        assert_eq!(prepared[..4], rotated[..]);
+        assert_eq!(KeyRing::rotate(&link, KeyRotation::Promote).unwrap(), 4);
+        let promoted = lines();
+        assert_eq!((&promoted[1], &promoted[2..]), (&prepared[4], &rotated[1..]));
+
+        let now = KeyRing::read(&path).unwrap().sealer(KeyPurpose::Session);
+        assert_eq!(now.open::<i32>("a", &before), Some(1));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "no temporary file is left");
+        assert!(matches!(
+            KeyRing::rotate(&directory.path().join("none"), KeyRotation::New),
+            Err(KeyFileError::Missing(_))
+        ));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::seal::{KEY_LENGTH, Sealer};
 
 /// The keys of this gateway, the newest first. Instances that share sessions have the same keys.
-pub struct KeyRing(Vec<SecretBox<[u8; KEY_LENGTH]>>);
+pub struct KeyRing(pub(super) Vec<SecretBox<[u8; KEY_LENGTH]>>);
 
 /// The purpose of a derived key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ mod key_file;
 mod keys;
 mod seal;
 
-pub use key_file::KeyFileError;
+pub use key_file::{KeyFileError, KeyRotation};
 pub use keys::{KeyPurpose, KeyRing, Tag, Tagger};
 pub use seal::Sealer;
 

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +17,7 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct Sealer {
     /// The first key seals; all keys open.
-    keys: Arc<[RandomizedNonceKey]>,
+    keys: Arc<ArcSwap<Vec<RandomizedNonceKey>>>,
     /// The instance whose values these are; empty for the single, unnamed one.
     instance: Arc<str>,
 }
@@ -31,7 +32,13 @@ impl Sealer {
         let key = |key: Zeroizing<[u8; KEY_LENGTH]>| {
             RandomizedNonceKey::new(&AES_256_GCM_SIV, &*key).expect("a 256-bit key")
         };
-        Self { keys: keys.into_iter().map(key).collect(), instance: Arc::default() }
+        let keys: Vec<_> = keys.into_iter().map(key).collect();
+        Self { keys: Arc::new(ArcSwap::from_pointee(keys)), instance: Arc::default() }
+    }
+
+    /// From now on seals and opens with the keys of `other`, and so do all clones.
+    pub fn use_keys_of(&self, other: &Self) {
+        self.keys.store(other.keys.load_full());
     }
 
     /// The same keys for the values of one instance: what it seals, only a sealer for an instance of this name opens.
@@ -68,7 +75,8 @@ impl Sealer {
     pub fn seal_bytes<T: Serialize>(&self, context: &[u8], value: &T) -> serde_json::Result<Vec<u8>> {
         let failed = || <serde_json::Error as serde::ser::Error>::custom("sealing failed");
         let mut sealed = serde_json::to_vec(value)?;
-        let key = self.keys.first().ok_or_else(failed)?;
+        let keys = self.keys.load();
+        let key = keys.first().ok_or_else(failed)?;
         let nonce = key
             .seal_in_place_append_tag(Aad::from(self.bound(context)), &mut sealed)
             .map_err(|_| failed())?;
@@ -80,7 +88,7 @@ impl Sealer {
     pub fn open_bytes<T: DeserializeOwned>(&self, context: &[u8], sealed: &[u8]) -> Option<T> {
         let context = self.bound(context);
         let (sealed, nonce) = sealed.split_at_checked(sealed.len().checked_sub(NONCE_LENGTH)?)?;
-        self.keys.iter().find_map(|key| {
+        self.keys.load().iter().find_map(|key| {
             // Opening works in place. A wrong key overwrites the bytes, so each attempt gets a copy.
             let mut bytes = sealed.to_vec();
             let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
@@ -126,6 +134,9 @@ mod tests {
         let after = rotated.seal("a", &"secret").unwrap();
         assert_eq!(sealer([old]).open::<String>("a", &after), None);
         assert_eq!(sealer([new]).open::<String>("a", &after).as_deref(), Some("secret"));
+        let running = sealer([old]);
+        running.use_keys_of(&rotated);
+        assert_eq!(running.open::<String>("a", &after).as_deref(), Some("secret"));
     }
 
     #[test]

@@ -45,15 +45,22 @@ pub struct ImsClient {
     instance: Arc<Instance>,
     http: Arc<ImsHttp>,
     clock: Clock,
-    provider: Provider,
+    provider: Arc<Provider>,
 }
 
 impl ImsClient {
     /// A client that has sent no request yet.
     pub fn new(instance: Arc<Instance>, http: HttpClient, clock: Clock, metrics: InstanceMetrics) -> Self {
         let http = Arc::new(ImsHttp::new(http, clock.clone(), instance.ims.token_calls, metrics));
-        let provider = Provider::new(instance.clone(), http.clone(), clock.clone());
+        let provider = Arc::new(Provider::new(instance.clone(), http.clone(), clock.clone()));
         Self { instance, http, clock, provider }
+    }
+
+    /// The same connections, metadata and keys for another configuration of this instance, which reaches IMS in the same way.
+    #[must_use]
+    pub fn for_instance(&self, instance: Arc<Instance>) -> Self {
+        let Self { http, clock, provider, .. } = self;
+        Self { instance, http: http.clone(), clock: clock.clone(), provider: provider.clone() }
     }
 
     /// Counters of the calls to IMS.

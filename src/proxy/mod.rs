@@ -106,6 +106,16 @@ impl Proxy {
         Self { upstreams: upstreams.clone(), pools, turn, urls: urls.clone(), upload }
     }
 
+    /// Takes over the connections of `previous` to servers whose health it has in common with this one.
+    #[must_use]
+    pub fn continuing(mut self, previous: &Self) -> Self {
+        for pool in &mut self.pools {
+            // The first one that fits.
+            let _ = previous.pools.iter().any(|known| pool.take_over(known));
+        }
+        self
+    }
+
     /// Sends a request and returns the response without hop-by-hop fields.
     ///
     /// `websocket` is set for a WebSocket handshake. `ended` returns a token that ends responses without an end of their own: WebSockets and

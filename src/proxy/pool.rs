@@ -52,6 +52,16 @@ impl Pool {
         Self { upstream, limits, upload_idle, state }
     }
 
+    /// Takes over the connections of a pool to the same server, if its limits are the same.
+    pub(super) fn take_over(&mut self, known: &Self) -> bool {
+        let is_same =
+            Arc::ptr_eq(&self.upstream.health, &known.upstream.health) && self.limits == known.limits;
+        if is_same {
+            self.state = known.state.clone();
+        }
+        is_same
+    }
+
     /// Connections in use.
     pub(super) fn in_use(&self) -> usize {
         self.state.in_use()

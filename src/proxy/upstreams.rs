@@ -35,7 +35,7 @@ pub(super) struct UpstreamServer {
 }
 
 /// Limits of connections and exchanges.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PoolSettings {
     pub response: Duration,
     pub body_idle: Duration,
@@ -74,6 +74,19 @@ impl Upstreams {
             workers: AtomicUsize::new(0),
             sessions: AtomicUsize::new(0),
         }
+    }
+
+    /// Keeps the health of the servers that `previous` has too. Only where servers are reached and checked in the same way.
+    #[must_use]
+    pub fn continuing(mut self, previous: &Self) -> Self {
+        for server in &mut self.servers {
+            let same = |known: &&Upstream| known.endpoint.name() == server.endpoint.name();
+            if let Some(known) = previous.servers.iter().find(same) {
+                server.health = known.health.clone();
+                server.pools = known.pools.clone();
+            }
+        }
+        self
     }
 
     /// The state of each server, by name.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::config::{Limit, Limits};
+use crate::config::Limit;
 use crate::net::AddressGroup;
 use crate::telemetry::Counters;
 
@@ -18,8 +18,7 @@ use crate::telemetry::Counters;
 #[derive(Debug)]
 pub struct Admission {
     open: AtomicUsize,
-    limit: usize,
-    per_ip: Option<PerIp>,
+    per_ip: PerIp,
 }
 
 /// The right to be connected; returned when dropped, with the socket.
@@ -47,40 +46,39 @@ pub enum AdmissionDecision {
 /// addresses, and the lower one counts.
 #[derive(Debug)]
 struct PerIp {
-    limit: u32,
     open: Box<[AtomicU32]>,
     hashes: [RandomState; 2],
 }
 
 impl Admission {
     /// No connection yet.
-    pub fn new(limits: &Limits) -> Self {
-        let per_ip = limits.connections_per_ip.map(|limit| PerIp {
-            limit,
+    pub fn new() -> Self {
+        let per_ip = PerIp {
             open: (0..2 * ROW).map(|_| AtomicU32::new(0)).collect(),
             hashes: [RandomState::new(), RandomState::new()],
-        });
-        Self { open: AtomicUsize::new(0), limit: limits.connections, per_ip }
+        };
+        Self { open: AtomicUsize::new(0), per_ip }
     }
 
-    /// Counts a connection that was accepted; tells whether it is within the limit.
+    /// Counts a connection that was accepted; tells whether it is within the `limit`.
     pub fn enter(
         admission: &Arc<Self>,
         counters: &Arc<Counters>,
+        limit: usize,
         token: TaskTrackerToken,
     ) -> (Permit, AdmissionDecision) {
         let open = admission.open.fetch_add(1, Ordering::Relaxed) + 1;
         counters.connection_opened();
         let permit =
             Permit { admission: admission.clone(), counters: counters.clone(), cells: None, _token: token };
-        (permit, verdict(open, admission.limit, Limit::Connections))
+        (permit, verdict(open, limit, Limit::Connections))
     }
 }
 
 impl Permit {
-    /// Counts the connection for its address, once the address is known.
-    pub fn of(&mut self, address: IpAddr) -> AdmissionDecision {
-        let Some(per_ip) = &self.admission.per_ip else { return AdmissionDecision::Served };
+    /// Counts the connection for its address, once the address is known. `limit`: connections of one address; `None`: unlimited.
+    pub fn of(&mut self, address: IpAddr, limit: Option<u32>) -> AdmissionDecision {
+        let per_ip = &self.admission.per_ip;
         let group = AddressGroup::of(address);
         let cells = [0, 1].map(|row| {
             row * ROW + usize::try_from(per_ip.hashes[row].hash_one(group) % ROW as u64).unwrap_or(0)
@@ -88,16 +86,18 @@ impl Permit {
         let open = cells.map(|cell| per_ip.open[cell].fetch_add(1, Ordering::Relaxed) + 1);
         self.cells = Some(cells);
         let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        verdict(size(open[0].min(open[1])), size(per_ip.limit), Limit::ConnectionsPerIp)
+        limit.map_or(AdmissionDecision::Served, |limit| {
+            verdict(size(open[0].min(open[1])), size(limit), Limit::ConnectionsPerIp)
+        })
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         self.admission.open.fetch_sub(1, Ordering::Relaxed);
-        if let (Some(per_ip), Some(cells)) = (&self.admission.per_ip, self.cells) {
+        if let Some(cells) = self.cells {
             for cell in cells {
-                per_ip.open[cell].fetch_sub(1, Ordering::Relaxed);
+                self.admission.per_ip.open[cell].fetch_sub(1, Ordering::Relaxed);
             }
         }
         self.counters.connection_closed();
@@ -128,13 +128,12 @@ mod tests {
 
     #[test]
     fn connections_are_counted_by_address_until_they_end() {
-        let limits = Limits { connections: 1000, connections_per_ip: Some(8), ..Limits::default() };
-        let (admission, metrics) = (Arc::new(Admission::new(&limits)), Metrics::new(1));
+        let (admission, metrics) = (Arc::new(Admission::new()), Metrics::new(1));
         let enter = |address: &str| {
             let token = TaskTracker::new().token();
-            let (mut permit, total) = Admission::enter(&admission, &metrics.workers()[0], token);
+            let (mut permit, total) = Admission::enter(&admission, &metrics.workers()[0], 1000, token);
             assert_eq!(total, AdmissionDecision::Served);
-            let verdict = permit.of(address.parse().unwrap());
+            let verdict = permit.of(address.parse().unwrap(), Some(8));
             (permit, verdict)
         };
         let all: Vec<_> = (0..30).map(|_| enter("192.0.2.1")).collect();

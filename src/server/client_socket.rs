@@ -172,7 +172,6 @@ mod tests {
     use super::super::admission::Admission;
     use super::super::listener::{Listening, bind};
     use super::*;
-    use crate::config::Limits;
     use crate::telemetry::Metrics;
 
     #[tokio::test]
@@ -187,9 +186,9 @@ mod tests {
         let last = options.tcp_user_timeout().unwrap().unwrap() + options.tcp_keepalive_interval().unwrap();
         assert!(options.keepalive().unwrap() && last < Duration::from_secs(80), "{last:?}");
 
-        let (admission, metrics) = (Arc::new(Admission::new(&Limits::default())), Metrics::new(1));
+        let (admission, metrics) = (Arc::new(Admission::new()), Metrics::new(1));
         let token = TaskTracker::new().token();
-        let permit = Admission::enter(&admission, &metrics.workers()[0], token).0;
+        let permit = Admission::enter(&admission, &metrics.workers()[0], 1, token).0;
         let timeout = Duration::from_mins(6);
         let mut socket = ClientSocket::new(Socket::Tcp(stream), permit, timeout);
         socket.set_open();

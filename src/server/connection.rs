@@ -13,6 +13,7 @@ use super::client_socket::ClientSocket;
 use super::handler::Handler;
 use super::http::{http1, http2};
 use super::proxy_header;
+use super::settings::Settings;
 use super::worker_state::WorkerState;
 use crate::config::Limit;
 use crate::peer::Peer;
@@ -22,10 +23,11 @@ pub async fn serve<H: Handler>(
     socket: ClientSocket,
     address: SocketAddr,
     over: Option<Limit>,
+    settings: Arc<Settings>,
     state: Arc<WorkerState<H>>,
 ) {
     // Boxed: the handshake needs much memory, the rest of a connection's life does not.
-    let opening = tokio::time::timeout(HANDSHAKE, open(socket, address, over, &state));
+    let opening = tokio::time::timeout(HANDSHAKE, open(socket, address, over, &settings, &state));
     let Some(opened) = Box::pin(state.watch.closed.run_until_cancelled(opening)).await else {
         return tracing::debug!(%address, "no TLS handshake before the gateway stopped");
     };
@@ -44,9 +46,9 @@ pub async fn serve<H: Handler>(
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     state.counters.connection_protocol(is_http2);
     let outcome = if is_http2 {
-        Box::pin(http2(stream, peer, state)).await
+        Box::pin(http2(stream, peer, settings, state)).await
     } else {
-        Box::pin(http1(stream, peer, state)).await
+        Box::pin(http1(stream, peer, settings, state)).await
     };
     if let Err(error) = outcome {
         tracing::debug!(%address, %error, "connection ended");
@@ -58,22 +60,23 @@ async fn open<H>(
     mut socket: ClientSocket,
     address: SocketAddr,
     over: Option<Limit>,
+    settings: &Settings,
     state: &WorkerState<H>,
 ) -> io::Result<Option<(Box<TlsStream<ClientSocket>>, Peer)>> {
-    let mut peer = Peer::new(address, &state.trusted_proxies);
-    if state.proxy_protocol {
+    let mut peer = Peer::new(address, &settings.trusted_proxies);
+    if settings.proxy_protocol {
         let named = if peer.trusted { proxy_header::read(&mut socket).await.ok() } else { None };
         let Some(named) = named else {
             state.counters.limit_reached(Limit::ProxyProtocol, Some(peer.ip));
             return Ok(None);
         };
         if let Some(client) = named {
-            peer = Peer::new(client, &state.trusted_proxies);
+            peer = Peer::new(client, &settings.trusted_proxies);
         }
     }
     peer.over = over;
     if !peer.trusted {
-        match socket.permit.of(peer.ip) {
+        match socket.permit.of(peer.ip, settings.limits.connections_per_ip) {
             AdmissionDecision::Served => {}
             AdmissionDecision::Refused(limit) => {
                 state.counters.limit_reached(limit, Some(peer.ip));
@@ -85,7 +88,7 @@ async fn open<H>(
             }
         }
     }
-    let mut stream = Box::new(TlsAcceptor::from(state.tls.clone()).accept(socket).await?);
+    let mut stream = Box::new(TlsAcceptor::from(settings.tls.clone()).accept(socket).await?);
     stream.get_mut().0.set_open();
     Ok(Some((stream, peer)))
 }
@@ -101,7 +104,7 @@ mod tests {
     /// The memory of a connection's task for its whole life.
     #[test]
     fn a_task_is_small() {
-        fn size<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        fn size<A, B, C, D, E, F>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
             size_of::<F>()
         }
         assert!(size(serve::<EmptyHandler>) <= 320, "{} bytes", size(serve::<EmptyHandler>));

@@ -24,6 +24,7 @@ use super::handler::Handler;
 use super::http2_streams::StreamExecutor;
 use super::linger::linger;
 use super::memory::copy_values;
+use super::settings::Settings;
 use super::worker_state::WorkerState;
 use crate::config::Limit;
 use crate::peer::{Peer, TunnelGuard};
@@ -34,10 +35,13 @@ use crate::telemetry::Counters;
 pub async fn http1<H: Handler>(
     tls: Box<TlsStream<ClientSocket>>,
     peer: Peer,
+    settings: Arc<Settings>,
     state: Arc<WorkerState<H>>,
 ) -> hyper::Result<()> {
     let activity = state.watch.add(peer.ip);
-    let head = state.limits.head();
+    let head = settings.limits.head();
+    // A connection may last for days; the certificate of its beginning need not.
+    drop(settings);
     let longest_head = (head.bytes + HEAD_MARGIN).max(BUFFER);
     let mut stream = ClientStream::http1(tls, activity.clone(), longest_head);
     loop {
@@ -136,11 +140,12 @@ async fn wait_for_client(stream: &mut ClientStream, activity: &Activity) -> bool
 pub async fn http2<H: Handler>(
     tls: Box<TlsStream<ClientSocket>>,
     peer: Peer,
+    settings: Arc<Settings>,
     state: Arc<WorkerState<H>>,
 ) -> hyper::Result<()> {
     let activity = state.watch.add(peer.ip);
     activity.set_http2();
-    let limits = state.limits;
+    let limits = &settings.limits;
     let windows = Windows::of(limits.http2_streams);
     let stream = ClientStream::http2(tls, activity.clone());
     let (ip, counters) = (peer.ip, state.counters.clone());
@@ -159,6 +164,7 @@ pub async fn http2<H: Handler>(
         // WebSockets (RFC 8441 §3). The handler accepts no other protocol.
         .enable_connect_protocol()
         .serve_connection(TokioIo::new(stream), service);
+    drop(settings);
     let mut connection = std::pin::pin!(connection);
     loop {
         tokio::select! {
@@ -247,7 +253,7 @@ mod tests {
     /// The memory of an idle HTTP/1.1 connection.
     #[test]
     fn an_idle_connection_is_small() {
-        fn size<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
+        fn size<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
             size_of::<F>()
         }
         assert!(size(http1::<EmptyHandler>) <= 1024, "{} bytes", size(http1::<EmptyHandler>));

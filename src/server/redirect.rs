@@ -12,24 +12,20 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ipnet::IpNet;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::listener::listen;
+use super::settings::SharedSettings;
 use crate::policy::path::CanonicalPath;
 use crate::wire::host::{host, without_port};
 
 /// Redirects to the origin of the Campaign instance whose host is requested: only the callback server can sign people in.
 #[derive(Clone, Debug)]
 pub struct Redirect {
-    /// Each host, without port, and where it is redirected to, without a trailing slash. Requests for other hosts go where the first does.
-    pub targets: Vec<(String, String)>,
-    /// True when every connection begins with a PROXY protocol header, from one of `trusted_proxies`.
-    pub proxy_protocol: bool,
-    /// Proxies that may send one.
-    pub trusted_proxies: Vec<IpNet>,
+    /// Where each host is redirected to, whether every connection begins with a PROXY protocol header, and which proxies may send one.
+    pub settings: SharedSettings,
 }
 
 impl Redirect {
@@ -54,7 +50,9 @@ impl Redirect {
             let redirect = self.clone();
             tokio::spawn(async move {
                 let _slot = slot;
-                if redirect.proxy_protocol && !redirect.has_proxy_header(&mut stream, address).await {
+                if redirect.settings.load().proxy_protocol
+                    && !redirect.has_proxy_header(&mut stream, address).await
+                {
                     return;
                 }
                 let service = service_fn(move |request| {
@@ -77,19 +75,20 @@ impl Redirect {
     /// Reads the PROXY protocol header. Its address does not matter here, but it must be there.
     async fn has_proxy_header(&self, stream: &mut TcpStream, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
-        let trusted = self.trusted_proxies.iter().any(|network| network.contains(&ip));
+        let trusted = self.settings.load().trusted_proxies.iter().any(|network| network.contains(&ip));
         let read = tokio::time::timeout(HEADER, super::proxy_header::read(stream));
         trusted && matches!(read.await, Ok(Ok(_)))
     }
 
     /// The origin for the host of this request.
-    fn origin(&self, request: &Request<Incoming>) -> &str {
+    fn origin(&self, request: &Request<Incoming>) -> String {
         let host = host(request).ok().flatten();
         let is_named = |(name, _): &&(String, String)| {
             host.as_ref().is_some_and(|host| without_port(host).eq_ignore_ascii_case(name))
         };
-        let target = self.targets.iter().find(is_named).or_else(|| self.targets.first());
-        target.map_or("", |(_, origin)| origin)
+        let settings = self.settings.load();
+        let target = settings.redirects.iter().find(is_named).or_else(|| settings.redirects.first());
+        target.map_or_else(String::new, |(_, origin)| origin.clone())
     }
 
     /// Answers 308, which keeps the method (RFC 9110 §15.4.9).

@@ -55,6 +55,14 @@ pub fn notify_ready() {
     notify(&[NotifyState::Ready]);
 }
 
+/// Tells the service manager that a reload has begun; [`notify_ready`] ends it. Units with `Type=notify-reload` wait for both.
+pub fn notify_reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::warn!(%error, "cannot notify the service manager of a reload"),
+    }
+}
+
 /// Tells the service manager that the gateway is stopping.
 pub fn notify_stopping() {
     notify(&[NotifyState::Stopping]);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use super::activity::{Activity, ConnectionCommand};
@@ -25,11 +26,17 @@ pub struct Watch {
     counters: Arc<Counters>,
     /// Ends connections whose TLS handshake has not finished.
     pub closed: CancellationToken,
-    /// Time between two rounds.
-    pub round: Duration,
+    rounds: ArcSwap<Rounds>,
+}
+
+/// Limits of time as numbers of rounds.
+#[derive(Debug)]
+struct Rounds {
     /// Rounds without a request after which a connection is closed.
-    idle_rounds: u32,
+    idle: u32,
+    /// With the time between two rounds.
     stall: StallLimits,
+    /// For connections that begin now.
     buffers: Arc<WorkerBuffers>,
 }
 
@@ -50,28 +57,28 @@ struct Watched {
 impl Watch {
     /// Watches no connection yet.
     pub fn new(limits: &Limits, counters: Arc<Counters>) -> Self {
-        let grace = limits.min_rate().map_or(limits.download_timeout, |least| least.grace);
-        let shortest = limits.idle_timeout.min(limits.download_timeout).min(grace);
-        let round = (shortest / 8).clamp(SHORTEST_ROUND, LONGEST_ROUND);
-        let rounds = |time: Duration| {
-            u32::try_from(time.as_millis().div_ceil(round.as_millis().max(1))).unwrap_or(u32::MAX / 2)
-        };
-        let buffers = Arc::new(WorkerBuffers { limits: limits.buffers(), counters: counters.clone() });
         Self {
             connections: Mutex::default(),
             draining: AtomicBool::new(false),
-            counters,
             closed: CancellationToken::new(),
-            round,
-            idle_rounds: rounds(limits.idle_timeout),
-            stall: StallLimits { rounds: rounds(limits.download_timeout), least: limits.min_rate(), round },
-            buffers,
+            rounds: ArcSwap::from_pointee(Rounds::new(limits, &counters)),
+            counters,
         }
+    }
+
+    /// Uses these limits from now on. Connections that are open keep their limits of unread bytes.
+    pub fn apply(&self, limits: &Limits) {
+        self.rounds.store(Arc::new(Rounds::new(limits, &self.counters)));
+    }
+
+    /// Time between two rounds.
+    pub fn round(&self) -> Duration {
+        self.rounds.load().stall.round
     }
 
     /// Watches a new connection of this client, until nobody else holds the returned activity.
     pub fn add(&self, peer: IpAddr) -> Arc<Activity> {
-        let activity = Arc::new(Activity::counted(self.buffers.clone(), peer));
+        let activity = Arc::new(Activity::counted(self.rounds.load().buffers.clone(), peer));
         let (pace, read) = (Pace::default(), (0, 0));
         let watched = Watched { activity: activity.clone(), peer, progress: 0, still_rounds: 0, pace, read };
         self.connections().push(watched);
@@ -80,10 +87,11 @@ impl Watch {
 
     /// One round.
     pub fn check(&self) {
+        let rounds = self.rounds.load_full();
         self.connections().retain_mut(|watched| {
             let is_open = Arc::strong_count(&watched.activity) > 1;
             if is_open {
-                self.check_connection(watched);
+                self.check_connection(watched, &rounds);
             }
             is_open
         });
@@ -125,8 +133,8 @@ impl Watch {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn check_connection(&self, watched: &mut Watched) {
-        if let Some(limit) = self.exceeded_limit(watched) {
+    fn check_connection(&self, watched: &mut Watched, rounds: &Rounds) {
+        if let Some(limit) = self.exceeded_limit(watched, rounds) {
             self.counters.limit_reached(limit, Some(watched.peer));
             watched.activity.send(ConnectionCommand::Close);
             return;
@@ -134,7 +142,7 @@ impl Watch {
         let activity = &*watched.activity;
         // Another connection may have released the bytes that this one waits for.
         activity.unread.retry();
-        let ended = activity.end_stalled_streams(&self.stall);
+        let ended = activity.end_stalled_streams(&rounds.stall);
         for _ in 0..ended.stalled {
             self.counters.limit_reached(Limit::Download, Some(watched.peer));
         }
@@ -154,37 +162,53 @@ impl Watch {
         }
         watched.still_rounds = watched.still_rounds.saturating_add(1);
         if activity.is_idle() {
-            if watched.still_rounds == self.idle_rounds {
+            if watched.still_rounds == rounds.idle {
                 if progress == 0 {
                     self.counters.limit_reached(Limit::Idle, Some(watched.peer));
                 }
                 activity.send(ConnectionCommand::Finish);
-            } else if watched.still_rounds == self.idle_rounds.saturating_add(FINISH_ROUNDS) {
+            } else if watched.still_rounds == rounds.idle.saturating_add(FINISH_ROUNDS) {
                 activity.send(ConnectionCommand::Close);
             } else if watched.still_rounds == RELEASE_ROUNDS && activity.may_release_buffers() {
                 activity.send(ConnectionCommand::ReleaseBuffers);
             }
-        } else if watched.still_rounds >= self.stall.rounds && activity.waits_for_client() {
+        } else if watched.still_rounds >= rounds.stall.rounds && activity.waits_for_client() {
             self.counters.limit_reached(Limit::Download, Some(watched.peer));
             activity.send(ConnectionCommand::Close);
         }
     }
 
     /// The limit for which the connection must be closed in this round.
-    fn exceeded_limit(&self, watched: &mut Watched) -> Option<Limit> {
+    fn exceeded_limit(&self, watched: &mut Watched, rounds: &Rounds) -> Option<Limit> {
         let activity = &*watched.activity;
         let read = activity.unread.read();
         watched.read =
             if read == watched.read.0 { (read, watched.read.1.saturating_add(1)) } else { (read, 0) };
         let has_unread = activity.unread.bytes() > 0 || activity.is_blocked();
-        let is_scarce = || self.buffers.limits.is_scarce(self.counters.buffered());
+        let is_scarce = || rounds.buffers.limits.is_scarce(self.counters.buffered());
         if has_unread && watched.read.1 >= UNREAD_ROUNDS && is_scarce() {
             return Some(Limit::Buffer);
         }
-        let least = self.stall.least?;
+        let least = rounds.stall.least?;
         // Only what the socket does not accept is the fault of the client. HTTP/2 streams that wait are checked one by one.
         let waits = activity.is_blocked() && !activity.is_tunnel();
-        watched.pace.look(&least, self.round, waits, read).then_some(Limit::MinRate)
+        watched.pace.look(&least, rounds.stall.round, waits, read).then_some(Limit::MinRate)
+    }
+}
+
+impl Rounds {
+    fn new(limits: &Limits, counters: &Arc<Counters>) -> Self {
+        let grace = limits.min_rate().map_or(limits.download_timeout, |least| least.grace);
+        let shortest = limits.idle_timeout.min(limits.download_timeout).min(grace);
+        let round = (shortest / 8).clamp(SHORTEST_ROUND, LONGEST_ROUND);
+        let rounds = |time: Duration| {
+            u32::try_from(time.as_millis().div_ceil(round.as_millis().max(1))).unwrap_or(u32::MAX / 2)
+        };
+        Self {
+            idle: rounds(limits.idle_timeout),
+            stall: StallLimits { rounds: rounds(limits.download_timeout), least: limits.min_rate(), round },
+            buffers: Arc::new(WorkerBuffers { limits: limits.buffers(), counters: counters.clone() }),
+        }
     }
 }
 

@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ipnet::IpNet;
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
@@ -22,9 +20,9 @@ use super::connection;
 use super::handler::Handler;
 use super::listener::{Listening, SPARE};
 use super::memory::release_free_pages;
+use super::settings::SharedSettings;
 use super::watch::Watch;
 use super::worker_state::WorkerState;
-use crate::config::Limits;
 use crate::net::Socket;
 use crate::telemetry::Counters;
 
@@ -33,16 +31,10 @@ use crate::telemetry::Counters;
 pub struct Worker<H> {
     /// Its listening sockets.
     pub sockets: Vec<Listening>,
-    /// TLS for all its connections.
-    pub tls: Arc<ServerConfig>,
+    /// TLS, trusted proxies and limits of its next connections.
+    pub settings: SharedSettings,
     /// Answers requests.
     pub handler: H,
-    /// Peers whose forwarding headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// True when every connection begins with a PROXY protocol header.
-    pub proxy_protocol: bool,
-    /// Limits for clients.
-    pub limits: Limits,
     /// Counts the connections of all workers.
     pub admission: Arc<Admission>,
     /// This worker's counters.
@@ -95,11 +87,8 @@ impl<H: Handler> Worker<H> {
         let connections = TaskTracker::new();
         let state = Arc::new(WorkerState {
             handler: self.handler,
-            tls: self.tls,
-            trusted_proxies: self.trusted_proxies,
-            proxy_protocol: self.proxy_protocol,
-            watch: Watch::new(&self.limits, self.counters.clone()),
-            limits: self.limits,
+            watch: Watch::new(&self.settings.load().limits, self.counters.clone()),
+            settings: self.settings,
             counters: self.counters,
         });
         let acceptor =
@@ -151,8 +140,14 @@ async fn drain(watch: &Watch, connections: TaskTracker, limit: Duration) {
 }
 
 async fn watch<H: Handler>(state: Arc<WorkerState<H>>) {
+    let mut settings = state.settings.load_full();
     loop {
-        tokio::time::sleep(state.watch.round).await;
+        tokio::time::sleep(state.watch.round()).await;
+        let latest = state.settings.load_full();
+        if !Arc::ptr_eq(&settings, &latest) {
+            state.watch.apply(&latest.limits);
+            settings = latest;
+        }
         state.watch.check();
         release_free_pages();
     }
@@ -199,7 +194,10 @@ impl<H: Handler> Acceptor<H> {
 
     fn serve(&self, stream: Socket, address: SocketAddr) {
         let token = self.connections.token();
-        let (permit, verdict) = Admission::enter(&self.admission, &self.state.counters, token);
+        let settings = self.state.settings.load_full();
+        let limits = &settings.limits;
+        let (permit, verdict) =
+            Admission::enter(&self.admission, &self.state.counters, limits.connections, token);
         let over = match verdict {
             AdmissionDecision::Served => None,
             AdmissionDecision::Refused(limit) | AdmissionDecision::Closed(limit) => {
@@ -208,8 +206,8 @@ impl<H: Handler> Acceptor<H> {
             }
         };
         if !matches!(verdict, AdmissionDecision::Closed(_)) {
-            let socket = ClientSocket::new(stream, permit, self.state.limits.download_timeout + SPARE);
-            self.connections.spawn(connection::serve(socket, address, over, self.state.clone()));
+            let socket = ClientSocket::new(stream, permit, limits.download_timeout + SPARE);
+            self.connections.spawn(connection::serve(socket, address, over, settings, self.state.clone()));
         }
     }
 }

@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use ipnet::IpNet;
-use rustls::ServerConfig;
-
+use super::settings::SharedSettings;
 use super::watch::Watch;
-use crate::config::Limits;
 use crate::telemetry::Counters;
 
 /// What the connections of one worker share.
@@ -14,14 +11,8 @@ use crate::telemetry::Counters;
 pub struct WorkerState<H> {
     /// Answers requests.
     pub handler: H,
-    /// TLS for all connections.
-    pub tls: Arc<ServerConfig>,
-    /// Peers whose forwarding headers and PROXY protocol headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// True when every connection begins with a PROXY protocol header.
-    pub proxy_protocol: bool,
-    /// Limits for clients.
-    pub limits: Limits,
+    /// TLS, trusted proxies and limits of the next connection.
+    pub settings: SharedSettings,
     /// This worker's counters.
     pub counters: Arc<Counters>,
     /// Watches connections for clients that are idle or too slow.

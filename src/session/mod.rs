@@ -65,7 +65,7 @@ use self::{
 pub use vault::{Entry, Vault};
 
 use crate::clock::Clock;
-use crate::crypto::sha256_text;
+use crate::crypto::{KeyRing, sha256_text};
 use crate::policy::device::Device;
 use crate::unix_time::UnixTime;
 use ended::EndedQueue;
@@ -123,6 +123,11 @@ impl Sessions {
             None | Some("") => sha256_text(name.as_bytes()),
             Some(instance) => sha256_text(format!("{instance}\0{name}").as_bytes()),
         }
+    }
+
+    /// Seals sessions with the newest of these keys from now on, and opens them with all of them.
+    pub fn use_keys(&self, keys: &KeyRing) {
+        self.vault.use_keys(keys);
     }
 
     /// Sends every session that ends other than by [`end`](Self::end) to `ended`, for the session cleanup.

@@ -1,7 +1,9 @@
 //! Seals sessions and saved forms before they go to a store, opens them, and finds sessions by their owner.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use serde_json::Value;
 use tower_sessions::SessionStore;
@@ -20,7 +22,7 @@ use crate::unix_time::UnixTime;
 pub struct Vault {
     store: Box<dyn RecordStore>,
     sealer: Sealer,
-    tagger: Tagger,
+    tagger: ArcSwap<Tagger>,
     clock: Clock,
 }
 
@@ -37,7 +39,13 @@ impl Vault {
     /// Seals with the newest of these keys, and opens with all of them.
     pub fn new(store: impl RecordStore, keys: &KeyRing, clock: Clock) -> Self {
         let (sealer, tagger) = (keys.sealer(KeyPurpose::Session), keys.tagger());
-        Self { store: Box::new(store), sealer, tagger, clock }
+        Self { store: Box::new(store), sealer, tagger: ArcSwap::from_pointee(tagger), clock }
+    }
+
+    /// From now on uses these keys. Records under keys that are gone do not open any more.
+    pub fn use_keys(&self, keys: &KeyRing) {
+        self.sealer.use_keys_of(&keys.sealer(KeyPurpose::Session));
+        self.tagger.store(Arc::new(keys.tagger()));
     }
 
     /// The store, for all that needs no key.
@@ -73,7 +81,7 @@ impl Vault {
     /// The sessions of an owner. Some may have ended.
     pub async fn keys_of(&self, owner: Owner<'_>) -> Result<Vec<Key>> {
         let mut keys = Vec::new();
-        for tag in self.tagger.tags(&owner.index_text()) {
+        for tag in self.tagger.load_full().tags(&owner.index_text()) {
             keys.extend(self.store.tagged(tag).await?);
         }
         Ok(keys)
@@ -97,7 +105,8 @@ impl Vault {
         sealed.extend(data.map_err(|error| Error::Encode(error.to_string()))?);
         let expires = UnixTime(record.expiry_date.unix_timestamp());
         let session = SessionData::from_record(&record.data);
-        let tag = |owner: Owner<'_>| self.tagger.tags(&owner.index_text()).first().copied();
+        let tagger = self.tagger.load_full();
+        let tag = |owner: Owner<'_>| tagger.tags(&owner.index_text()).first().copied();
         let owners = session.as_ref().map(SessionData::owners).unwrap_or_default();
         Ok(SealedRecord {
             key,

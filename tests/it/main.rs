@@ -4,6 +4,7 @@
 
 mod access_rules;
 mod access_tokens;
+mod acme;
 mod admin_sessions;
 mod anonymous;
 mod anonymous_soap;
@@ -74,6 +75,7 @@ mod promises;
 mod query_bytes;
 mod redis_failover;
 mod rehearse;
+mod reload;
 mod relying_party;
 mod request_corpus;
 mod request_smuggling;

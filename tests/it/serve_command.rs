@@ -284,7 +284,7 @@ async fn sighup_opens_log_files_again() {
     }
     folder.ask(RawRequest::get("/ims/health/live?before")).await;
     for (round, (signal, said)) in
-        [("-HUP", "not yet supported"), ("-USR1", "SIGUSR1"), ("-HUP", "not yet supported")]
+        [("-HUP", "configuration reloaded"), ("-USR1", "SIGUSR1"), ("-HUP", "configuration reloaded")]
             .into_iter()
             .enumerate()
     {

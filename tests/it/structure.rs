@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("crypto", &["files"]),
     ("net", &[]),
     ("http_client", &["files", "net", "policy", "wire"]),
-    ("config", &["files", "policy", "wire"]),
+    ("config", &["crypto", "files", "policy", "wire"]),
     ("telemetry", &["config", "unix_time"]),
     ("pages", &["policy", "unix_time"]),
     // These know the same foundations and never each other, nor what joins them.
@@ -69,6 +69,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("peer", &["config", "wire"]),
     ("server", &["config", "files", "net", "peer", "policy", "telemetry", "wire"]),
+    ("acme", &["clock", "config", "files", "http_client", "unix_time", "wire"]),
     ("admin", &["auth", "proxy", "session", "telemetry", "web"]),
     // The simulators share only the clock with the gateway, or a mistake would be made on both sides.
     ("demo", &["clock", "unix_time"]),
@@ -76,6 +77,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "acme",
             "admin",
             "auth",
             "campaign",

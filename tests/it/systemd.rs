@@ -105,6 +105,22 @@ async fn a_socket_of_systemd_is_served_and_readiness_is_notified() {
 }
 
 #[tokio::test]
+async fn a_reload_is_notified_from_its_beginning_to_its_end() {
+    let (socket, address) = tcp();
+    let service = Service::start("systemd:web", Some("web"), vec![socket]);
+    assert!(service.notification().contains("READY=1"));
+    for _ in 0..2 {
+        let pid = service.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+        let notified = service.notification();
+        assert!(notified.contains("RELOADING=1") && notified.contains("MONOTONIC_USEC="), "{notified}");
+        assert!(service.notification().contains("READY=1"));
+        service.serves(TcpStream::connect(address).await.unwrap()).await;
+    }
+    service.stop();
+}
+
+#[tokio::test]
 async fn without_a_name_every_socket_of_systemd_is_served() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("https.sock");

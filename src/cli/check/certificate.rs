@@ -20,18 +20,45 @@ use crate::wire::pem;
 /// Checks that certificate and key are readable, belong together, are currently valid, and cover the host names.
 pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item> {
     let mut items = Vec::new();
-    let chain =
-        read_chain(places, CERTIFICATE, &config.listen.certificate).map_err(|item| items.push(item)).ok();
-    let key = read_key(places, &config.listen.private_key).map_err(|item| items.push(item)).ok();
-    if let Some(chain) = &chain {
-        items.push(dates(places, chain, now));
-        items.extend(hosts(config, places, &chain[0]));
+    let mut own = Vec::new();
+    for (index, (certificate, private_key)) in config.listen.certificate_files().enumerate() {
+        if let Some(directory) = config.listen.acme.directory.as_ref().filter(|_| index == 0)
+            && !certificate.exists()
+        {
+            let message = format!("the gateway gets a certificate from {directory} when it starts");
+            items.push(Item::ok(places, "listen.acme.directory", message));
+            continue;
+        }
+        let section = match index {
+            0 => "listen".to_owned(),
+            _ => format!("listen.certificates[{}]", index - 1),
+        };
+        let keys = Keys {
+            certificate: format!("{section}.certificate"),
+            private_key: format!("{section}.private_key"),
+        };
+        let chain = read_chain(places, &keys.certificate, certificate).map_err(|item| items.push(item)).ok();
+        let key = read_key(places, &keys.private_key, private_key).map_err(|item| items.push(item)).ok();
+        if let Some(chain) = &chain {
+            items.push(dates(places, &keys.certificate, chain, now));
+            own.push(chain[0].clone());
+        }
+        if let (Some(chain), Some(key)) = (chain, key) {
+            items.push(pair(places, &keys, chain, key));
+            let message = "readable only by the gateway's user and group";
+            items.push(Item::ok(places, &keys.private_key, message));
+        }
     }
-    if let (Some(chain), Some(key)) = (chain, key) {
-        items.push(pair(places, chain, key));
-        items.push(Item::ok(places, PRIVATE_KEY, "readable only by the gateway's user and group"));
+    if !own.is_empty() {
+        items.extend(hosts(config, places, &own));
     }
     items
+}
+
+/// The keys that name a certificate and its private key.
+struct Keys {
+    certificate: String,
+    private_key: String,
 }
 
 /// Checks a file of certificate authorities.
@@ -62,11 +89,11 @@ fn read_chain(places: &Places, key: &str, path: &Path) -> Result<Vec<Certificate
         .map_err(|error| Item::error(places, key, format!("{}: {error}", path.display()), FIX_PEM))
 }
 
-fn read_key(places: &Places, path: &Path) -> Result<PrivateKeyDer<'static>, Item> {
-    let bytes = read(places, PRIVATE_KEY, path)?;
+fn read_key(places: &Places, name: &str, path: &Path) -> Result<PrivateKeyDer<'static>, Item> {
+    let bytes = read(places, name, path)?;
     pem::private_key(&bytes).map_err(|error| {
         let fix = "write an unencrypted PKCS #8, PKCS #1 or SEC 1 key in PEM form";
-        Item::error(places, PRIVATE_KEY, format!("{}: {error}", path.display()), fix)
+        Item::error(places, name, format!("{}: {error}", path.display()), fix)
     })
 }
 
@@ -78,7 +105,7 @@ fn read(places: &Places, key: &str, path: &Path) -> Result<Vec<u8>, Item> {
     })
 }
 
-fn dates(places: &Places, chain: &[CertificateDer<'_>], now: UnixTime) -> Item {
+fn dates(places: &Places, name: &str, chain: &[CertificateDer<'_>], now: UnixTime) -> Item {
     let renew = "renew the certificate";
     for (number, certificate) in chain.iter().enumerate() {
         let which = if number == 0 {
@@ -87,38 +114,43 @@ fn dates(places: &Places, chain: &[CertificateDer<'_>], now: UnixTime) -> Item {
             format!("certificate {} of the chain", number + 1)
         };
         let Ok((_, parsed)) = parse_x509_certificate(certificate) else {
-            return Item::error(places, CERTIFICATE, format!("{which} is not an X.509 certificate"), FIX_PEM);
+            return Item::error(places, name, format!("{which} is not an X.509 certificate"), FIX_PEM);
         };
         let (from, until) = (parsed.validity.not_before.timestamp(), parsed.validity.not_after.timestamp());
         if now.0 > until {
-            return Item::error(places, CERTIFICATE, format!("{which} expired on {}", day(until)), renew);
+            return Item::error(places, name, format!("{which} expired on {}", day(until)), renew);
         }
         if now.0 < from {
             let message = format!("{which} is not valid before {}", day(from));
-            return Item::error(places, CERTIFICATE, message, "check the clock of this machine, or wait");
+            return Item::error(places, name, message, "check the clock of this machine, or wait");
         }
         if until - now.0 < SOON {
-            return Item::warning(places, CERTIFICATE, format!("{which} expires on {}", day(until)), renew);
+            return Item::warning(places, name, format!("{which} expires on {}", day(until)), renew);
         }
         if number + 1 == chain.len() {
             let until = parse_x509_certificate(&chain[0])
                 .map_or(until, |(_, own)| own.validity.not_after.timestamp());
-            return Item::ok(places, CERTIFICATE, format!("valid until {}", day(until)));
+            return Item::ok(places, name, format!("valid until {}", day(until)));
         }
     }
-    Item::error(places, CERTIFICATE, "the chain is empty", FIX_PEM)
+    Item::error(places, name, "the chain is empty", FIX_PEM)
 }
 
-fn hosts(config: &Config, places: &Places, certificate: &CertificateDer<'_>) -> Vec<Item> {
-    let parsed = match ParsedCertificate::try_from(certificate) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            return vec![Item::error(places, CERTIFICATE, format!("rustls cannot use it: {error}"), FIX_PEM)];
+fn hosts(config: &Config, places: &Places, own: &[CertificateDer<'_>]) -> Vec<Item> {
+    let mut parsed = Vec::new();
+    for certificate in own {
+        match ParsedCertificate::try_from(certificate) {
+            Ok(certificate) => parsed.push(certificate),
+            Err(error) => {
+                let message = format!("rustls cannot use it: {error}");
+                return vec![Item::error(places, CERTIFICATE, message, FIX_PEM)];
+            }
         }
-    };
+    }
     let covers = |host: &str| {
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        ServerName::try_from(host).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok())
+        ServerName::try_from(host)
+            .is_ok_and(|name| parsed.iter().any(|own| verify_server_name(own, &name).is_ok()))
     };
     let fix = "get a certificate with that name as subject alternative name";
     let callbacks = config.instances.iter().filter_map(|instance| instance.ims.callback_server.host_str());
@@ -139,24 +171,25 @@ fn hosts(config: &Config, places: &Places, certificate: &CertificateDer<'_>) -> 
     items
 }
 
-fn pair(places: &Places, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Item {
+fn pair(
+    places: &Places,
+    keys: &Keys,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Item {
+    let name = &keys.private_key;
     let Ok(key) = aws_lc_rs::default_provider().key_provider.load_private_key(key) else {
         let message = "rustls cannot use this kind of key";
-        return Item::error(
-            places,
-            PRIVATE_KEY,
-            message,
-            "use an ECDSA P-256 or RSA key of 2048 bits or more",
-        );
+        return Item::error(places, name, message, "use an ECDSA P-256 or RSA key of 2048 bits or more");
     };
     match CertifiedKey::new(chain, key).keys_match() {
         Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Item::error(
             places,
-            PRIVATE_KEY,
-            "does not belong to the first certificate of listen.certificate",
+            name,
+            format!("does not belong to the first certificate of {}", keys.certificate),
             "use the key of that certificate; the gateway's own certificate comes first in the chain",
         ),
-        _ => Item::ok(places, PRIVATE_KEY, "belongs to the certificate"),
+        _ => Item::ok(places, name, "belongs to the certificate"),
     }
 }
 
@@ -166,7 +199,6 @@ fn day(timestamp: i64) -> String {
 }
 
 const CERTIFICATE: &str = "listen.certificate";
-const PRIVATE_KEY: &str = "listen.private_key";
 const FIX_PEM: &str = "the file must contain certificates as -----BEGIN CERTIFICATE----- blocks";
 /// Warn this many seconds before a certificate expires: two weeks.
 const SOON: i64 = 14 * 86_400;
@@ -197,6 +229,11 @@ mod tests {
         fs::write(folder.path().join("k.pem"), key.serialize_pem()).unwrap();
         fs::set_permissions(folder.path().join("k.pem"), fs::Permissions::from_mode(0o600)).unwrap();
         folder
+    }
+
+    fn serve(folder: &TempDir) -> Result<std::sync::Arc<rustls::ServerConfig>, crate::server::TlsError> {
+        let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
+        crate::server::server_config([(certificate.as_path(), key.as_path())], None)
     }
 
     fn findings(folder: &TempDir, now: i64) -> Vec<(Severity, String)> {
@@ -277,12 +314,11 @@ mod tests {
                 message.contains(&format!("c.pem: line {line}: ")) && message.contains(word),
                 "{message}"
             );
-            let refused =
-                crate::server::server_config(&path, &folder.path().join("k.pem")).unwrap_err().to_string();
+            let refused = serve(&folder).unwrap_err().to_string();
             assert_eq!(refused, message, "serve reports the same");
         }
         let other = world("campaign.example.com", false);
-        let refused = crate::server::server_config(&other.path().join("c.pem"), &other.path().join("k.pem"));
+        let refused = serve(&other);
         assert!(
             refused.unwrap_err().to_string().contains("k.pem: is not the key of the first certificate in ")
         );

@@ -84,6 +84,10 @@ fn readable(config: &Config, file: &Path) -> Vec<(String, PathBuf)> {
         ("listen.certificate".to_owned(), config.listen.certificate.clone()),
         ("listen.private_key".to_owned(), config.listen.private_key.clone()),
     ];
+    // The gateway makes it.
+    if config.listen.acme.directory.is_some() && !config.listen.certificate.exists() {
+        files.truncate(1);
+    }
     let mut add = |key: &str, path: Option<&PathBuf>| {
         files.extend(path.map(|path| (key.to_owned(), path.clone())));
     };

@@ -10,6 +10,7 @@ mod offline;
 mod online;
 mod path;
 mod report;
+mod running;
 pub(super) mod seen;
 mod store;
 
@@ -94,6 +95,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
         items.extend(report::of_instance(&config.instance.name, vec![seen::check(config, places)]));
     }
     items.extend(machine::check(&loaded.config, &loaded.places, &file, &user, args.user.is_some()));
+    items.extend(running::check(&loaded));
     if args.offline {
         let reason = "IMS and Campaign were not asked (--offline)";
         let item = Item::not_checked(&loaded.places, "ims.server", reason, "leave out --offline");

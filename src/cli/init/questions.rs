@@ -97,7 +97,7 @@ fn accept(question: &Question, answer: &str, answers: &mut Answers) -> Result<()
         Kind::Certificate => certificate(Path::new(&answer))?,
         Kind::PrivateKey => {
             let certificate = answers.path("listen.certificate");
-            server::server_config(&certificate, Path::new(&answer)).map_err(|error| {
+            server::server_config([(certificate.as_path(), Path::new(&answer))], None).map_err(|error| {
                 (
                     error.to_string(),
                     "name the private key of the certificate, readable only by its owner".to_owned(),

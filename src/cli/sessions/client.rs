@@ -1,14 +1,16 @@
 //! A client of the admin listener.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use serde_json::Value;
+use http::{Method, Request, Response, StatusCode, header};
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::Url;
 
+use crate::config::Look;
 use crate::http_client::{HttpClient, HttpError, connector};
 use crate::server;
 
@@ -67,6 +69,27 @@ impl Client {
         }
     }
 
+    /// Loads the configuration of the gateway again.
+    pub(in crate::cli) fn reload(&self, look: Look) -> Result<Value, AdminError> {
+        let mut url = self.url("reload")?;
+        if let Look::Terminal { width, colour } = look {
+            url.query_pairs_mut()
+                .append_pair("width", &width.to_string())
+                .append_pair("colour", &colour.to_string());
+        }
+        self.request(Method::POST, url)
+    }
+
+    /// The keys in which these values differ from those of the gateway.
+    pub(in crate::cli) fn compare(
+        &self,
+        salt: &str,
+        values: &BTreeMap<String, String>,
+    ) -> Result<Value, AdminError> {
+        let body = json!({"salt": salt, "values": values}).to_string();
+        self.send(Method::POST, self.url("reload/compare")?, body.into())
+    }
+
     /// Ends a session. Returns how many sessions ended.
     pub(super) fn revoke(&self, id: &str) -> Result<u64, AdminError> {
         self.ended(&self.call(Method::DELETE, Some(id), &[])?)
@@ -97,8 +120,16 @@ impl Client {
     }
 
     fn request(&self, method: Method, url: Url) -> Result<Value, AdminError> {
+        self.send(method, url, Bytes::new())
+    }
+
+    fn send(&self, method: Method, url: Url, body: Bytes) -> Result<Value, AdminError> {
         let not_admin = || AdminError::NotAdmin(self.address);
-        let request = Request::builder().method(method).uri(String::from(url)).body(Bytes::new());
+        let request = Request::builder()
+            .method(method)
+            .uri(String::from(url))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body);
         let request = request.map_err(|_| not_admin())?;
         let answer = self.runtime.block_on(self.http.send(request));
         let answer: Response<Bytes> = answer.map_err(|error| AdminError::NoAnswer(self.address, error))?;

@@ -9,11 +9,11 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use self::client::{AdminError, Client};
+use self::client::Client;
 use super::config_file::{ConfigFile, print_errors};
 use super::{UNUSABLE, output};
 
-pub(super) use self::client::Client as AdminClient;
+pub(super) use self::client::{AdminError, Client as AdminClient};
 
 #[derive(Debug, Args)]
 pub(super) struct SessionsArgs {
@@ -60,7 +60,7 @@ Exit codes: 0 success, 1 nothing to revoke, 2 unusable configuration or no liste
 session store does not answer";
 
 pub(super) fn run(args: &SessionsArgs) -> ExitCode {
-    let address = match address(args) {
+    let address = match admin_address("sessions", args.admin, &args.config) {
         Ok(address) => address,
         Err(code) => return code,
     };
@@ -106,28 +106,32 @@ fn revoke(client: &Client, id: Option<&str>, user: Option<&str>) -> Result<ExitC
     Ok(if ended > 0 { ExitCode::SUCCESS } else { ExitCode::from(NOTHING) })
 }
 
-/// The address of the admin listener, for a connection from this machine.
-fn address(args: &SessionsArgs) -> Result<SocketAddr, ExitCode> {
-    if let Some(address) = args.admin {
+/// The address of the admin listener, for a connection from this machine: `admin`, or else what the configuration says.
+pub(super) fn admin_address(
+    command: &str,
+    admin: Option<SocketAddr>,
+    config: &ConfigFile,
+) -> Result<SocketAddr, ExitCode> {
+    if let Some(address) = admin {
         return Ok(reachable(address));
     }
     let unusable = ExitCode::from(UNUSABLE);
-    let loaded = args.config.read().map_err(|errors| {
+    let address = config.read_admin().map_err(|errors| {
         print_errors(&errors);
         unusable
     })?;
-    loaded.config.listen.admin.map(reachable).ok_or_else(|| {
+    address.map(reachable).ok_or_else(|| {
         output::err(&format!(
-            "imsgate sessions: {} does not set listen.admin, so the gateway has no admin listener\n    fix: write \
+            "imsgate {command}: {} does not set listen.admin, so the gateway has no admin listener\n    fix: write \
              admin = \"127.0.0.1:9090\" under [listen] and restart the gateway, or give --admin ADDR:PORT\n",
-            args.config.path().display()
+            config.path().display()
         ));
         unusable
     })
 }
 
 /// Replaces the unspecified address (a listener on all addresses) by loopback.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -139,7 +143,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 /// Exit code when there is nothing to revoke.
 const NOTHING: u8 = 1;
 /// Exit code when the call to the gateway failed.
-const NO_ANSWER: u8 = 3;
+pub(super) const NO_ANSWER: u8 = 3;
 
 #[cfg(test)]
 mod tests {

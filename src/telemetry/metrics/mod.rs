@@ -93,7 +93,6 @@ impl Metrics {
     }
 
     /// Counts a reload that kept the running configuration, because the new one is wrong.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the command that loads the configuration again"))]
     pub fn reload_failed(&self) {
         self.configuration.failed();
     }

@@ -26,6 +26,7 @@ mod redis;
 pub mod request;
 mod reserved;
 pub mod saved_form;
+pub mod served;
 mod site;
 pub mod tunnel;
 pub mod upstream;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use imsgate::app::Gateway;
 use imsgate::clock::Clock;
 use imsgate::config::{
-    Brand, Campaign, CheckMode, Config, ConsolePasswordMode, ExperienceCloud, ForeignTokens, HealthSettings,
-    Ims, Instance, Limits, Listen, Log, LogFormat, PoolLimits, Session, SessionMode, Store, TokenAuth,
+    Acme, Brand, Campaign, CheckMode, Config, ConsolePasswordMode, ExperienceCloud, ForeignTokens,
+    HealthSettings, Ims, Instance, Limits, Listen, Log, LogFormat, PoolLimits, Session, SessionMode, Store,
+    TokenAuth,
 };
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Recorded};
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
@@ -348,6 +349,8 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             proxy_protocol: false,
             certificate: PathBuf::new(),
             private_key: PathBuf::new(),
+            certificates: Vec::new(),
+            acme: Acme::default(),
             http_redirect: Vec::new(),
             admin: None,
             trusted_proxies: Vec::new(),

@@ -1,0 +1,84 @@
+//! Work that no request triggers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::acme::{AcmeError, Plan};
+use crate::auth::Authenticators;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::ims::ImsClient;
+use crate::server;
+
+/// Loads what logins need before the first person comes, keeps trying while IMS is away, and keeps it fresh.
+pub(super) async fn prepare(ims: Arc<ImsClient>) {
+    let mut pause = Duration::from_secs(1);
+    while let Err(error) = ims.prepare().await {
+        let wait = pause.max(error.retry_after().unwrap_or_default());
+        tracing::warn!(%error, "IMS is not ready; trying again in {wait:?}");
+        tokio::time::sleep(wait).await;
+        pause = (pause * 2).min(Duration::from_secs(30));
+    }
+    tracing::info!("IMS metadata and keys loaded");
+    loop {
+        tokio::time::sleep(REFRESH).await;
+        if let Err(error) = ims.reload().await {
+            tracing::warn!(%error, "IMS metadata and keys not refreshed; the known ones stay in use");
+        }
+    }
+}
+
+/// Changes the keys of the assertions.
+pub(super) async fn rotate(authenticators: Arc<Authenticators>) {
+    loop {
+        tokio::time::sleep(ROTATION).await;
+        for auth in authenticators.all().iter() {
+            match auth.state.signer.rotate() {
+                Ok(()) => tracing::info!("assertions are signed with the next key"),
+                Err(error) => tracing::warn!(%error, "the key of the assertions stays"),
+            }
+        }
+    }
+}
+
+/// Keeps the certificate of the ACME server, as the present configuration wants it.
+#[derive(Debug, Default)]
+pub(super) struct CertificateKeeper(Mutex<(Option<Plan>, JoinSet<()>)>);
+
+impl CertificateKeeper {
+    /// Wants the certificate of this configuration from now on.
+    pub fn follow(&self, config: &Config, clock: &Clock) {
+        let wanted = plan(config);
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.0 == wanted {
+            return;
+        }
+        let mut task = JoinSet::new();
+        if let Some(plan) = wanted.clone() {
+            task.spawn(plan.keep(clock.clone(), server::publish_proof));
+        }
+        *current = (wanted, task);
+    }
+}
+
+/// Makes a certificate for the time until the ACME server has given one, if the configuration names such a server.
+///
+/// # Errors
+/// Its folder cannot be written.
+pub fn prepare_certificate(config: &Config) -> Result<(), AcmeError> {
+    plan(config).map_or(Ok(()), |plan| plan.prepare())
+}
+
+fn plan(config: &Config) -> Option<Plan> {
+    let of_signed_in = config.instances.iter().flat_map(|instance| instance.hosts());
+    let of_public = config.public_instances.iter().flat_map(|instance| &instance.campaign.hosts);
+    let hosts = of_signed_in.chain(of_public.map(String::as_str)).map(str::to_owned);
+    Plan::of(&config.listen, hosts)
+}
+
+/// How long a key signs assertions.
+const ROTATION: Duration = Duration::from_hours(24);
+/// How long a key that IMS withdrew, or an address that it moved, may stay in use.
+const REFRESH: Duration = Duration::from_hours(1);

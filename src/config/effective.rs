@@ -1,0 +1,275 @@
+//! The values of a configuration by key, as digests: which keys differ between two configurations, also in secrets and in files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::schema::{self, TWIN};
+use super::source::Position;
+use super::table_path::element;
+use super::tree::Tree;
+use crate::crypto::sha256_text;
+use crate::files;
+
+/// A digest for every key, defaults included. Holds no value, so it can be kept, compared and sent.
+#[derive(Clone, Debug, Default)]
+pub struct Effective {
+    values: BTreeMap<String, EffectiveValue>,
+    /// Files whose content belongs to the values.
+    files: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct EffectiveValue {
+    digest: String,
+    /// True when the environment sets it, so that no file can change it.
+    is_from_environment: bool,
+}
+
+impl Effective {
+    /// Adds the values of the tree of the process and of each instance. The keys of an instance begin with its name, so that instances may
+    /// change their order.
+    pub(super) fn add_all(&mut self, process: &Tree, instances: &[Tree]) {
+        for (section, value) in &process.values {
+            if let Value::Table(table) = value
+                && (instances.is_empty() || PROCESS.contains(&section.as_str()))
+            {
+                self.add_table("", section, table, process);
+            }
+        }
+        for tree in instances {
+            let name = tree.get::<String>("instance.name").unwrap_or_default();
+            self.add_table(&format!("instance.{name}."), "", &tree.values, tree);
+        }
+    }
+
+    /// Adds the content of the file that `key` names.
+    pub(super) fn add_file(&mut self, key: &str, path: &Path) {
+        // A file that cannot be read is reported by the one that uses it.
+        let content = files::read(path).map_or_else(|_| "unreadable".to_owned(), |bytes| sha256_text(&bytes));
+        let value = EffectiveValue { digest: content, is_from_environment: false };
+        self.values.insert(format!("{key}{CONTENT}"), value);
+        self.files.push(path.to_owned());
+    }
+
+    fn add_table(&mut self, prefix: &str, section: &str, table: &Table, tree: &Tree) {
+        for (name, value) in table {
+            let path = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
+            match value {
+                // A duration is a table too.
+                Value::Table(inner) if is_section(&path) => self.add_table(prefix, &path, inner, tree),
+                Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_table) => {
+                    for (index, item) in items.iter().enumerate() {
+                        if let Value::Table(inner) = item {
+                            self.add_table(prefix, &element(&path, index), inner, tree);
+                        }
+                    }
+                }
+                leaf => {
+                    let own = if prefix.is_empty() {
+                        &path
+                    } else {
+                        path.strip_prefix("instance.").unwrap_or(&path)
+                    };
+                    let key = format!("{prefix}{own}");
+                    let digest = sha256_text(leaf.to_string().as_bytes());
+                    if let Some(file) = leaf.as_str().map(Path::new) {
+                        if is_watched(&key) {
+                            self.add_file(&key, file);
+                        } else if is_secret_file(&path) {
+                            // Its content is the value of the secret.
+                            self.files.push(file.to_owned());
+                        }
+                    }
+                    let is_from_environment =
+                        matches!(tree.places.keys.get(&path), Some(Position::Environment(_)));
+                    self.values.insert(key, EffectiveValue { digest, is_from_environment });
+                }
+            }
+        }
+    }
+
+    /// The files whose content belongs to the values.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The keys whose values differ, in alphabetical order.
+    pub fn changes(&self, new: &Self) -> Vec<String> {
+        let digest = |values: &Self, key: &String| values.values.get(key).map(|value| value.digest.clone());
+        let keys: BTreeSet<&String> = self.values.keys().chain(new.values.keys()).collect();
+        keys.into_iter().filter(|key| digest(self, key) != digest(new, key)).cloned().collect()
+    }
+
+    /// Takes the values of these keys from `running`: they change with a restart only.
+    pub fn keep(&mut self, running: &Self, keys: &[String]) {
+        for key in keys {
+            match running.values.get(key) {
+                Some(value) => drop(self.values.insert(key.clone(), value.clone())),
+                None => drop(self.values.remove(key)),
+            }
+        }
+    }
+
+    /// Digests that only one who knows the value can compare, for another process.
+    pub fn salted(&self, salt: &str) -> BTreeMap<String, String> {
+        let salted = |value: &EffectiveValue| sha256_text(format!("{salt} {}", value.digest).as_bytes());
+        self.values.iter().map(|(key, value)| (key.clone(), salted(value))).collect()
+    }
+
+    /// The keys whose values differ from those that another process has salted. Keys that the environment of this process sets are left
+    /// out: another file does not change them.
+    pub fn changes_to(&self, salt: &str, new: &BTreeMap<String, String>) -> Vec<String> {
+        let own = self.salted(salt);
+        let is_fixed = |key: &str| self.values.get(key).is_some_and(|value| value.is_from_environment);
+        let keys: BTreeSet<&String> = own.keys().chain(new.keys()).collect();
+        keys.into_iter().filter(|key| own.get(*key) != new.get(*key) && !is_fixed(key)).cloned().collect()
+    }
+}
+
+/// The key as the schema declares it for the single form: without the instance in front, and without the number of a table in a list.
+pub fn declared_key(key: &str) -> String {
+    let of_instance = key.strip_prefix("instance.").and_then(|key| key.split_once('.'));
+    let key = of_instance.map_or(key, |(_, key)| key);
+    match (key.find('['), key.find(']')) {
+        (Some(open), Some(close)) if open < close => format!("{}[]{}", &key[..open], &key[close + 1..]),
+        _ => key.to_owned(),
+    }
+}
+
+/// The sections that belong to no instance.
+const PROCESS: &[&str] = &["listen", "limits", "session", "log", "brand"];
+
+/// The end of the name under which the content of a file is compared.
+const CONTENT: &str = " (content)";
+
+/// True for a key that names a file whose content is watched.
+pub(super) fn is_watched(key: &str) -> bool {
+    let key = declared_key(key);
+    WATCHED.contains(&key.as_str())
+}
+
+/// True for a section, not for a value that serde reads as a table.
+fn is_section(path: &str) -> bool {
+    !path.contains('.') || schema::sections().any(|section| section == path)
+}
+
+/// True for the key of a file that holds a secret.
+fn is_secret_file(path: &str) -> bool {
+    let secret = path.strip_suffix(TWIN).and_then(schema::key);
+    secret.is_some_and(|key| key.secret)
+}
+
+/// Keys that name a file whose content belongs to the configuration: the gateway notices when it changes. The files of secrets
+/// (`client_secret_file`) are watched too.
+pub const WATCHED: &[&str] = &[
+    "listen.certificate",
+    "listen.private_key",
+    "listen.certificates[].certificate",
+    "listen.certificates[].private_key",
+    "ims.ca_file",
+    "campaign.ca_file",
+    "campaign.client_certificate",
+    "campaign.client_key",
+    "session.key_file",
+    "brand.logo",
+];
+
+/// Keys that name a file which the gateway writes, or reads only at the start.
+#[cfg(test)]
+pub(super) const NOT_WATCHED: &[&str] = &[
+    "session.path",
+    "session.redis_ca_file",
+    "log.audit_file",
+    "log.access_file",
+    "listen.acme.cache",
+    "listen.acme.ca_file",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::from_text;
+    use super::*;
+
+    const TEXT: &str = r#"
+[ims]
+server = "https://ims.example.com"
+client_id = "Campaign1"
+client_secret = "one-value"
+scope = "openid read_organizations"
+callback_server = "https://campaign.example.com"
+organization_id = "4E3D60F754C8E5D0A4C98A2@AdobeOrg"
+association_mask = "Campaign - (.*)"
+[experience_cloud]
+tenant = "acme"
+[campaign]
+upstream = "http://127.0.0.1:8080"
+[[campaign.technical_account]]
+client_id = "robot"
+[listen]
+certificate = "certs/gateway.pem"
+private_key = "certs/gateway.key"
+"#;
+
+    fn effective(text: &str, environment: &[(&str, &str)]) -> Effective {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        from_text("imsgate.toml", text, environment).unwrap().values
+    }
+
+    #[test]
+    fn every_changed_key_is_named_and_no_value() {
+        let old = effective(TEXT, &[]);
+        assert!(old.changes(&effective(TEXT, &[])).is_empty());
+        let changed = TEXT
+            .replace("one-value", "another-value")
+            .replace("\"robot\"", "\"robot\"\nnetworks = [\"10.0.0.0/8\"]")
+            .replace("[listen]", "[limits]\nconnections = 5\n[listen]");
+        let new = effective(&changed, &[]);
+        let keys = ["campaign.technical_account[0].networks", "ims.client_secret", "limits.connections"];
+        assert_eq!(old.changes(&new), keys);
+        assert_eq!(old.changes_to("salt", &new.salted("salt")), keys);
+        assert!(!format!("{new:?}").contains("another-value"));
+        // The environment of the running gateway stays in force.
+        let running = effective(TEXT, &[("IMSGATE_LIMITS__CONNECTIONS", "7")]);
+        assert_eq!(running.changes_to("salt", &new.salted("salt")), &keys[..2]);
+        let mut kept = new.clone();
+        kept.keep(&old, &["ims.client_secret".to_owned()]);
+        assert_eq!(old.changes(&kept), [keys[0], keys[2]]);
+    }
+
+    #[test]
+    fn the_content_of_a_file_is_compared_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.pem");
+        std::fs::write(&file, "one").unwrap();
+        let text = TEXT.replace("certs/gateway.pem", &file.display().to_string());
+        let old = effective(&text, &[]);
+        std::fs::write(&file, "two").unwrap();
+        assert_eq!(old.changes(&effective(&text, &[])), ["listen.certificate (content)"]);
+    }
+
+    #[test]
+    fn every_key_that_names_a_file_is_either_watched_or_not() {
+        let keys = schema::keys().iter().chain(schema::lists().iter().flat_map(|list| &list.keys));
+        for key in keys.filter(|key| key.is_file) {
+            let path = key.path.as_str();
+            let secret = path.strip_suffix(TWIN).map(|secret| secret.replace("[]", "[0]"));
+            let is_secret = secret.and_then(|secret| schema::key(&secret)).is_some_and(|key| key.secret);
+            let decided = [WATCHED.contains(&path), NOT_WATCHED.contains(&path), is_secret];
+            assert_eq!(decided.iter().filter(|decided| **decided).count(), 1, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_known_in_every_instance_and_table() {
+        for (key, declared) in [
+            ("ims.ca_file", "ims.ca_file"),
+            ("instance.acme.ims.ca_file", "ims.ca_file"),
+            ("listen.certificates[2].certificate", "listen.certificates[].certificate"),
+            ("instance.acme.campaign.technical_account[0].paths", "campaign.technical_account[].paths"),
+        ] {
+            assert_eq!(declared_key(key), declared);
+        }
+    }
+}
