@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::formats;
-use super::{Campaign, ExperienceCloud, Ims};
+use super::{Brand, Campaign, ExperienceCloud, Ims, Limits, Listen, Log, Session};
 
 /// One Campaign instance where people sign in, and all that belongs to it.
 #[derive(Clone, Debug)]
@@ -49,6 +49,16 @@ pub(super) struct InstanceTables {
     pub ims: Option<Ims>,
     pub experience_cloud: Option<ExperienceCloud>,
     pub campaign: Campaign,
+}
+
+/// The sections that all instances share.
+#[derive(Deserialize)]
+pub(super) struct SharedSections {
+    pub listen: Listen,
+    pub limits: Limits,
+    pub session: Session,
+    pub log: Log,
+    pub brand: Brand,
 }
 
 impl Instance {

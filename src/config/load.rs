@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::effective::Effective;
 use super::finding::{ConfigErrors, Finding, Level, Warnings};
-use super::instance::{Instance, InstanceTables, PublicInstance};
-use super::schema::{Sections, SharedSections};
+use super::instance::{Instance, InstanceTables, PublicInstance, SharedSections};
+use super::schema::Sections;
 use super::source::{Location, Places};
 use super::tree::{self, Scope, Tree};
 use super::value_error::ValueError;

@@ -40,16 +40,6 @@ pub(super) struct Sections {
     pub brand: Brand,
 }
 
-/// The sections that all instances share.
-#[derive(Deserialize)]
-pub(super) struct SharedSections {
-    pub listen: Listen,
-    pub limits: Limits,
-    pub session: Session,
-    pub log: Log,
-    pub brand: Brand,
-}
-
 /// JSON Schema (draft 2020-12) of the configuration file, as pretty-printed text with a final line break.
 pub fn json_schema() -> String {
     let mut schema = SCHEMA.clone();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::tally::{Count, Paths};
+use super::count::{Count, Paths};
 use crate::policy::decision::{Access, Explained, RuleKind};
 
 /// All groups.

@@ -1,6 +1,7 @@
 //! `imsgate rehearse`: what a configuration would do with the requests of an access log.
 
 mod changes;
+mod count;
 mod every_line;
 mod input;
 mod report;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::changes::{Changes, DecisionChange};
-use super::tally::{Count, Paths, Tally};
+use super::count::{Count, Paths};
+use super::tally::Tally;
 use crate::cli::output::{Paint, visible};
 use crate::policy::decision::Access;
 
