@@ -80,7 +80,7 @@ impl Upstreams {
     #[must_use]
     pub fn continuing(mut self, previous: &Self) -> Self {
         for server in &mut self.servers {
-            let same = |known: &&Upstream| known.endpoint.name() == server.endpoint.name();
+            let same = |known: &&UpstreamServer| known.endpoint.name() == server.endpoint.name();
             if let Some(known) = previous.servers.iter().find(same) {
                 server.health = known.health.clone();
                 server.pools = known.pools.clone();
