@@ -51,7 +51,7 @@ fn record_end(services: &Services, ended: &EndedSession) -> RequestId {
     let event = AuditEvent {
         request,
         peer: None,
-        instance: ended.data.instance.to_string(),
+        instance: ended.data.instance.clone(),
         subject: ended.data.identity.subject().with_session(&ended.key.to_string()),
         action: AuditAction::SessionEnded { reason: ended.why.word().to_owned() },
     };
