@@ -145,6 +145,7 @@ async fn login(sessions: &Sessions, clock: &Clock, is_short: bool) -> Outcome<Ar
         groups: vec!["delivery".to_owned(), "operation".to_owned()],
         ims_session: None,
         original: None,
+        membership: None,
     };
     let ends = clock.now().plus(if is_short { SHORT } else { LIFETIMES.absolute });
     // The lengths of the tokens of IMS.

@@ -22,6 +22,9 @@ pub(super) struct ListQuery {
     /// `next` of the previous page.
     after: Option<String>,
     limit: Option<usize>,
+    /// With what IMS said last of organisations, groups and product profiles.
+    #[serde(default)]
+    membership: bool,
 }
 
 /// The person whose sessions end.
@@ -31,7 +34,7 @@ pub(super) struct RevokeQuery {
     user: String,
 }
 
-/// `GET /sessions?user=&after=&limit=`
+/// `GET /sessions?user=&after=&limit=&membership=`
 pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(query): Query<ListQuery>) -> Response {
     let sessions = &admin.services.sessions;
     let after = query.after.filter(|after| !after.is_empty());
@@ -50,7 +53,14 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(query): Query<Li
     };
     match page {
         Ok((listed, next)) => {
-            let listed: Vec<Value> = listed.iter().map(session_json).collect();
+            let json = |session: &Listed| {
+                let mut value = session_json(session);
+                if query.membership {
+                    value["membership"] = json!(session.data.identity.membership);
+                }
+                value
+            };
+            let listed: Vec<Value> = listed.iter().map(json).collect();
             let next = next.map(|cursor| cursor.to_string());
             answer(StatusCode::OK, json!({"sessions": listed, "next": next}))
         }

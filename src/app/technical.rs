@@ -15,8 +15,8 @@ use crate::clock::Clock;
 use crate::config::{AccountSession, Instance, SessionMode, TechnicalAccount};
 use crate::http_client::{Endpoint, HttpClient};
 use crate::ims::ImsClient;
-use crate::policy::access::Organization;
 use crate::policy::client_kind::SOAP_ROUTER;
+use crate::policy::membership::Organization;
 use crate::telemetry::InstanceMetrics;
 
 /// Why nothing could be read.

@@ -236,6 +236,7 @@ impl Callback<'_> {
             organization: auth.instance.ims.organization_id.clone(),
             organization_name: granted.organization_name,
             groups: granted.groups,
+            membership: person.membership.for_record(),
         };
         let tokens = Tokens {
             access: tokens.access_token,

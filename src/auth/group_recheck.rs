@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::token_refresh::Refresh;
 use super::{Authenticator, Authenticators};
 use crate::policy::access::{Granted, Refusal};
+use crate::policy::membership::Membership;
 use crate::policy::token_times::recheck_grace;
 use crate::session::{CampaignSession, EndReason, LiveSession, StoreError};
 use crate::telemetry::audit::AuditAction;
@@ -52,7 +53,8 @@ struct Check<'a> {
 
 /// What IMS said about a person.
 enum Verdict {
-    Granted(Granted),
+    /// With the membership for the record.
+    Granted(Granted, Option<Arc<Membership>>),
     Refused(Refusal),
     /// IMS accepts none of the person's tokens.
     NoToken,
@@ -66,7 +68,7 @@ impl Verdict {
     /// The verdict as it is counted.
     fn metric(&self) -> GroupRecheck {
         match self {
-            Self::Granted(_) => GroupRecheck::Granted,
+            Self::Granted(..) => GroupRecheck::Granted,
             Self::Refused(_) => GroupRecheck::Refused,
             Self::NoToken => GroupRecheck::NoToken,
             Self::Over => GroupRecheck::Ended,
@@ -87,7 +89,9 @@ impl Check<'_> {
         let verdict = self.ask(&session).await;
         self.auth.metrics.group_recheck(verdict.metric());
         match verdict {
-            Verdict::Granted(granted) => self.keep(&session, &granted, now).await?,
+            Verdict::Granted(granted, membership) => {
+                self.keep(&session, (&granted, membership.as_ref()), now).await?;
+            }
             Verdict::Refused(refusal) => self.auth.end_refused(self.id, &session, &refusal).await,
             Verdict::NoToken => {
                 self.end(&session, EndReason::TokensRefused, "IMS no longer accepts the access token").await;
@@ -135,10 +139,13 @@ impl Check<'_> {
             };
         }
         match membership {
-            Ok(membership) => match self.auth.access_policy().decide(&membership.unwrap_or_default()) {
-                Ok(granted) => Verdict::Granted(granted),
-                Err(refusal) => Verdict::Refused(refusal),
-            },
+            Ok(membership) => {
+                let membership = membership.unwrap_or_default();
+                match self.auth.access_policy().decide(&membership) {
+                    Ok(granted) => Verdict::Granted(granted, membership.for_record()),
+                    Err(refusal) => Verdict::Refused(refusal),
+                }
+            }
             Err(error) if error.is_token_refused() => Verdict::NoToken,
             Err(error) => Verdict::Silent(error.to_string(), error.retry_after()),
         }
@@ -148,13 +155,14 @@ impl Check<'_> {
     async fn keep(
         &self,
         session: &Arc<LiveSession>,
-        granted: &Granted,
+        (granted, membership): (&Granted, Option<&Arc<Membership>>),
         now: UnixTime,
     ) -> Result<(), StoreError> {
         let mut withdrawn = None;
         let changed = self.auth.state.sessions.change(session, |data| {
             let has_other_groups = data.identity.groups != granted.groups;
             data.identity.groups.clone_from(&granted.groups);
+            data.identity.membership = membership.cloned();
             // Campaign takes over groups at a logon only: this session keeps the rights of the old ones.
             withdrawn = data.campaign.as_mut().filter(|_| has_other_groups).map(|campaign| {
                 let used = campaign.clone();

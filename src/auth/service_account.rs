@@ -75,6 +75,7 @@ impl ServiceAccount {
             groups,
             ims_session: None,
             original: None,
+            membership: None,
         };
         Self {
             credentials: identity.credentials(None, &token),

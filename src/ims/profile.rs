@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::error::ImsError;
 use super::{ImsClient, ImsTokens};
-use crate::policy::access::{Membership, Organization, ProductProfile};
 use crate::policy::email::{EmailClaim, identity_email, is_unverified};
+use crate::policy::membership::{Membership, Organization, ProductProfile};
 use crate::wire::loose_json;
 
 /// A person's data from IMS.

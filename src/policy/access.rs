@@ -5,6 +5,7 @@
 
 use super::identity::bytes_of_groups;
 use super::mask::{Mask, Verdict};
+use super::membership::{Membership, Organization, ProductProfile};
 
 /// The rules of one Campaign instance.
 #[derive(Clone, Copy, Debug)]
@@ -17,39 +18,6 @@ pub struct AccessPolicy<'a> {
     pub product_context: Option<&'a str>,
     /// Most bytes that a person's groups may take in the head of a request, see `bytes_of_groups`.
     pub groups_bytes: usize,
-}
-
-/// The organisations and product profiles of a person, as IMS reports them. `None`: not asked for, because its scope is not requested.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Membership {
-    /// The organisations the person belongs to.
-    pub organizations: Option<Vec<Organization>>,
-    /// The product profiles the person holds.
-    pub products: Option<Vec<ProductProfile>>,
-}
-
-/// An organisation that a person belongs to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Organization {
-    /// `ident@authSrc`.
-    pub id: String,
-    /// `orgName`; may be empty.
-    pub name: String,
-    /// The names of each group: `groupName` and `groupDisplayName`.
-    pub groups: Vec<Vec<String>>,
-}
-
-/// A product profile that a person holds (`prodCtx`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProductProfile {
-    /// `owningEntity`: the organisation's ID.
-    pub owner: Option<String>,
-    /// `serviceCode`.
-    pub service_code: Option<String>,
-    /// `statusCode`.
-    pub status: Option<String>,
-    /// The names of the profile: `user_visible_name` and `label`.
-    pub names: Vec<String>,
 }
 
 /// The result for a person who may sign in.

@@ -29,6 +29,7 @@ pub mod login;
 pub mod logon_refusal;
 pub mod logout_token;
 pub mod mask;
+pub mod membership;
 pub mod min_rate;
 pub mod origin;
 pub mod outbound_proxy;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -11,6 +12,7 @@ use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::credentials::Credentials;
 use crate::policy::device::Device;
 use crate::policy::identity::IdentityFields;
+use crate::policy::membership::Membership;
 use crate::policy::refreshed::Original;
 use crate::telemetry::audit::Subject;
 use crate::unix_time::UnixTime;
@@ -94,6 +96,10 @@ pub struct Identity {
     /// The claims that every refreshed `id_token` must repeat; absent in sessions of older versions.
     #[serde(default)]
     pub original: Option<Original>,
+    /// What IMS said last of organisations, groups and product profiles. `None` in sessions of older versions until the next recheck, and when it is
+    /// very long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<Arc<Membership>>,
 }
 
 impl Identity {

@@ -46,6 +46,7 @@ fn identity() -> Identity {
         groups: vec!["delivery".to_owned()],
         ims_session: None,
         original: None,
+        membership: None,
     }
 }
 
