@@ -131,13 +131,7 @@ impl Services {
 impl Authenticator {
     /// The rule that decides who gets in, and with which groups.
     pub fn access_policy(&self) -> AccessPolicy<'_> {
-        let ims = &self.instance.ims;
-        AccessPolicy {
-            organization_id: &ims.organization_id,
-            mask: &ims.association_mask,
-            product_context: ims.product_context.as_deref(),
-            groups_bytes: self.instance.campaign.groups_bytes,
-        }
+        self.instance.access_policy()
     }
 
     /// The forms saved for this browser, by their cookies.

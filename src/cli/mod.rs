@@ -4,6 +4,7 @@ mod check;
 mod config_file;
 #[cfg(feature = "demo")]
 mod demo;
+mod dry_run;
 mod groups;
 mod init;
 mod key;

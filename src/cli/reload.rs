@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use super::config_file::ConfigFile;
+use super::config_file::{ConfigFile, print_errors};
+use super::dry_run::Preview;
 use super::sessions::{AdminClient, NO_ANSWER, admin_address};
-use super::{STOPS_LOGINS, output};
+use super::{CHANGES, STOPS_LOGINS, UNUSABLE, output};
 
 #[derive(Debug, Args)]
 pub(super) struct ReloadArgs {
@@ -17,19 +18,30 @@ pub(super) struct ReloadArgs {
     /// Address of the admin listener, instead of `listen.admin` in the configuration
     #[arg(long, value_name = "ADDR:PORT")]
     admin: Option<SocketAddr>,
+    /// Reload nothing: say who of the people signed in now would lose access with --config, and whose groups would change
+    #[arg(long)]
+    dry_run: bool,
+    /// Write JSON instead of text
+    #[arg(long, requires = "dry_run")]
+    json: bool,
 }
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
   imsgate reload --config /etc/imsgate/imsgate.toml
   imsgate reload --admin 127.0.0.1:9090
+  imsgate reload --dry-run --config new.toml   who would lose access, and whose groups would change
 
 The gateway reads the file that it was started with. SIGHUP does the same.
 
 Exit codes: 0 the new configuration is in use, 1 it has errors and the old one stays in use, 2 no listen.admin in the
+configuration, 3 the gateway does not answer. With --dry-run: 0 nobody is affected, 1 somebody is, 2 unusable
 configuration, 3 the gateway does not answer";
 
 pub(super) fn run(args: &ReloadArgs) -> ExitCode {
+    if args.dry_run {
+        return dry_run(args);
+    }
     let address = match admin_address("reload", args.admin, &args.config) {
         Ok(address) => address,
         Err(code) => return code,
@@ -43,6 +55,34 @@ pub(super) fn run(args: &ReloadArgs) -> ExitCode {
             }
             output::out(&summary(&report));
             ExitCode::SUCCESS
+        }
+        Err(error) => {
+            output::err(&format!("imsgate reload: {error}\n"));
+            ExitCode::from(NO_ANSWER)
+        }
+    }
+}
+
+/// Says what the configuration would change for the people who are signed in.
+fn dry_run(args: &ReloadArgs) -> ExitCode {
+    let loaded = match args.config.read() {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            print_errors(&errors);
+            return ExitCode::from(UNUSABLE);
+        }
+    };
+    let address = match admin_address("reload", args.admin, &args.config) {
+        Ok(address) => address,
+        Err(code) => return code,
+    };
+    let preview = AdminClient::new(address)
+        .and_then(|client| Ok(Preview::of(&loaded.config, &client.sessions(None, true)?)));
+    match preview {
+        Ok(preview) => {
+            let file = args.config.path().display().to_string();
+            output::out(&if args.json { preview.json() } else { preview.text(&file, output::paint()) });
+            if preview.has_changes() { ExitCode::from(CHANGES) } else { ExitCode::SUCCESS }
         }
         Err(error) => {
             output::err(&format!("imsgate reload: {error}\n"));

@@ -4,6 +4,7 @@
 //! Schema follows from it, and `check` checks each value of file and environment against it. `rules` compares keys with each
 //! other. All findings come at once, with file, line, column and fix; serde reads only values without an error.
 
+mod access;
 mod account_rules;
 mod acme;
 mod address;

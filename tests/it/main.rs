@@ -76,6 +76,7 @@ mod query_bytes;
 mod redis_failover;
 mod rehearse;
 mod reload;
+mod reload_dry_run;
 mod relying_party;
 mod request_corpus;
 mod request_smuggling;

@@ -44,16 +44,39 @@ impl Client {
         Ok(Self { http, runtime: server::control_runtime()?, address })
     }
 
+    /// All live sessions, or those of one person, the oldest first. On request with what IMS said last of each person.
+    pub(in crate::cli) fn sessions(
+        &self,
+        user: Option<&str>,
+        with_membership: bool,
+    ) -> Result<Vec<Value>, AdminError> {
+        let (mut sessions, mut after) = (Vec::new(), None);
+        loop {
+            let (page, next) = self.page(user, after.as_deref(), with_membership)?;
+            sessions.extend(page);
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        // Redis may list a session twice.
+        sessions.sort_by_cached_key(|session: &Value| {
+            (session["created"].to_string(), session["sid"].to_string())
+        });
+        sessions.dedup_by(|one, other| one["sid"] == other["sid"]);
+        Ok(sessions)
+    }
+
     /// One page of sessions, and the cursor of the next page.
-    pub(super) fn page(
+    fn page(
         &self,
         user: Option<&str>,
         after: Option<&str>,
+        with_membership: bool,
     ) -> Result<(Vec<Value>, Option<String>), AdminError> {
-        let query: Vec<_> = [user.map(|user| ("user", user)), after.map(|after| ("after", after))]
-            .into_iter()
-            .flatten()
-            .collect();
+        let membership = with_membership.then_some(("membership", "true"));
+        let query = [user.map(|user| ("user", user)), after.map(|after| ("after", after)), membership];
+        let query: Vec<_> = query.into_iter().flatten().collect();
         let mut answer = self.call(Method::GET, None, &query)?;
         let Value::Array(sessions) = answer["sessions"].take() else {
             return Err(AdminError::NotAdmin(self.address));

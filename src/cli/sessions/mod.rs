@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::client::Client;
 use super::config_file::{ConfigFile, print_errors};
@@ -75,19 +75,7 @@ pub(super) fn run(args: &SessionsArgs) -> ExitCode {
 }
 
 fn list(client: &Client, user: Option<&str>, as_json: bool) -> Result<ExitCode, AdminError> {
-    let (mut sessions, mut after) = (Vec::new(), None);
-    loop {
-        let (page, next) = client.page(user, after.as_deref())?;
-        sessions.extend(page);
-        after = next;
-        if after.is_none() {
-            break;
-        }
-    }
-    // Redis may list a session twice.
-    sessions
-        .sort_by_cached_key(|session: &Value| (session["created"].to_string(), session["sid"].to_string()));
-    sessions.dedup_by(|one, other| one["sid"] == other["sid"]);
+    let sessions = client.sessions(user, false)?;
     if as_json {
         output::out(&format!("{:#}\n", json!({ "sessions": sessions })));
     } else {
