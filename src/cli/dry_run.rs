@@ -109,7 +109,7 @@ impl Preview {
 
 fn outcome(config: &Config, session: &Value) -> Outcome {
     let named = session["instance"].as_str().unwrap_or_default();
-    let Some(instance) = std::iter::once(&config.instance).find(|instance| instance.name == named) else {
+    let Some(instance) = config.instances.iter().find(|instance| instance.name == named) else {
         return Outcome::LosesAccess {
             reason: format!("the configuration has no instance `{}`", visible(named)),
         };
