@@ -13,7 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::Admin;
 use crate::auth::Authenticator;
 use crate::proxy::HealthState;
-use crate::telemetry::{FamilyEncoder, ImsUsage, NONE, exposition};
+use crate::telemetry::{FamilyEncoder, ImsUsage, NONE, exposition, instance_label};
 
 /// The metrics, as `OpenMetrics` or in the Prometheus text format.
 pub(super) async fn handler(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
@@ -88,7 +88,7 @@ impl CurrentState {
         let Self(admin) = self;
         let up = |state| u64::from(state == HealthState::Healthy);
         let labels = |instance: &Arc<str>, upstream: &Arc<str>| {
-            [(INSTANCE, instance.to_string()), ("upstream", upstream.to_string())]
+            [(INSTANCE, instance_label(instance).to_owned()), ("upstream", upstream.to_string())]
         };
         let upstreams = admin.upstreams.load_full();
         let all = || upstreams.iter();

@@ -29,7 +29,7 @@ pub use ims_usage::ImsUsage;
 pub use metrics::{
     BearerResult, CallOutcome, CallerKind, CertificateEnd, Counters, ExchangeTimes, FamilyEncoder,
     GroupRecheck, InstanceMetrics, Lookup, Metrics, NONE, RequestHistograms, RequestTimes, SavedFormEvent,
-    SignIn, StoreMetrics, TokenRefresh, UpstreamFailure, exposition,
+    SignIn, StoreMetrics, TokenRefresh, UpstreamFailure, exposition, instance_label,
 };
 pub use request_id::RequestId;
 

@@ -58,6 +58,38 @@ async fn sign_ins_and_the_calls_that_they_need_are_counted() {
 }
 
 #[tokio::test]
+async fn the_time_of_a_request_has_two_parts_by_caller_method_and_status() {
+    let world = with_admin().start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let public = async |path: &str| RawRequest::get(path).send_to(&world).await.status();
+    assert_eq!(public("/r/test").await, 200);
+    assert_eq!(public("/demo/echo").await, 401);
+    assert_eq!(RawRequest::get("/demo/echo").session(&alice).send_to(&world).await.status(), 200);
+    let text = admin_get(&world, "/metrics", "127.0.0.1").await.text();
+    let counts = |part: &str, labels: &str, wanted: u64| {
+        let line = format!(
+            "imsgate_request_{part}_duration_seconds_count{{campaign_instance=\"default\",{labels}}} {wanted}"
+        );
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    };
+    for part in ["gateway", "campaign"] {
+        counts(part, "caller=\"anonymous\",method=\"read\",status=\"2xx\"", 1);
+        counts(part, "caller=\"person\",method=\"read\",status=\"2xx\"", 1);
+    }
+    // Campaign was not asked for this one, nor for the callback of the sign-in.
+    counts("gateway", "caller=\"anonymous\",method=\"read\",status=\"4xx\"", 1);
+    counts("gateway", "caller=\"gateway_route\",method=\"read\",status=\"3xx\"", 1);
+    for not_asked in ["status=\"4xx\"", "caller=\"gateway_route\""] {
+        let mut of_campaign = text.lines().filter(|line| line.starts_with("imsgate_request_campaign_"));
+        assert!(!of_campaign.any(|line| line.contains(not_asked)), "{text}");
+    }
+    let upstream = format!("upstream=\"{}\"", world.campaign.url().trim_end_matches('/'));
+    let up = format!("imsgate_upstream_up{{campaign_instance=\"default\",{upstream}}} 1");
+    assert!(text.lines().any(|found| found == up), "{up}\n{text}");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn incomplete_responses_are_counted() {
     let upstream = Upstream::answering(["HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf"]).await;
     let url = upstream.url.parse().unwrap();

@@ -87,8 +87,7 @@ impl Default for Events {
 impl Events {
     /// Counts for this instance. All counters exist from then on, so that the first event is an increase from 0.
     pub(super) fn of_instance(self: &Arc<Self>, name: &str) -> InstanceMetrics {
-        let name = if name.is_empty() { UNNAMED } else { name };
-        let instance = InstanceMetrics { name: name.into(), events: self.clone() };
+        let instance = InstanceMetrics { name: instance_label(name).into(), events: self.clone() };
         for result in SignIn::ALL {
             instance.count_sign_in(result, 0);
         }
@@ -224,6 +223,11 @@ impl StoreMetrics {
         let labels = StoreLabels { operation, outcome: outcome.name() };
         self.0.get_or_create(&labels).observe(took.as_secs_f64());
     }
+}
+
+/// The value of the label `campaign_instance` for the instance of this name; the single instance has an empty name.
+pub fn instance_label(name: &str) -> &str {
+    if name.is_empty() { UNNAMED } else { name }
 }
 
 /// Calls over a network to another system.

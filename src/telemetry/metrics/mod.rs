@@ -23,7 +23,7 @@ use prometheus_client::registry::Registry;
 pub use configuration::CertificateEnd;
 pub use counters::{BearerResult, Counters, Lookup, UpstreamFailure};
 pub use encode::{FamilyEncoder, NONE};
-pub use events::{InstanceMetrics, StoreMetrics};
+pub use events::{InstanceMetrics, StoreMetrics, instance_label};
 pub use exposition::exposition;
 pub use outcomes::{CallOutcome, GroupRecheck, SavedFormEvent, SignIn, TokenRefresh};
 pub use request_times::{CallerKind, ExchangeTimes, RequestHistograms, RequestTimes};

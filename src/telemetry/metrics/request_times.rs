@@ -10,6 +10,7 @@ use prometheus_client::encoding::NoLabelSet;
 
 use super::Metrics;
 use super::encode::FamilyEncoder;
+use super::events::instance_label;
 use super::histogram::{Histogram, Sum};
 
 /// Who sent a request, as far as metrics tell it.
@@ -139,7 +140,7 @@ impl Metrics {
                     }
                     let (rest, class) = (index / STATUS_CLASSES.len(), index % STATUS_CLASSES.len());
                     let labels = [
-                        ("campaign_instance", &**instance),
+                        ("campaign_instance", instance_label(instance)),
                         ("caller", CALLERS[rest / METHODS.len()]),
                         ("method", METHODS[rest % METHODS.len()]),
                         ("status", STATUS_CLASSES[class]),
