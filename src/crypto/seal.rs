@@ -126,6 +126,23 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_one_instance_is_opened_by_no_other() {
+        let unnamed = sealer([1]);
+        let all = [unnamed.clone(), unnamed.for_instance("a"), unnamed.for_instance("b")];
+        for (index, one) in all.iter().enumerate() {
+            let text = one.seal("context", &"secret").unwrap();
+            for (other, sealer) in all.iter().enumerate() {
+                let opened = sealer.open::<String>("context", &text);
+                assert_eq!(opened.is_some(), index == other, "{index} {other}");
+            }
+        }
+        // The name of an instance cannot stand for a part of the context.
+        let text = unnamed.for_instance("a").seal("b", &"secret").unwrap();
+        assert_eq!(unnamed.open::<String>("ab", &text), None);
+        assert_eq!(unnamed.for_instance("ab").open::<String>("", &text), None);
+    }
+
+    #[test]
     fn after_a_rotation_the_old_key_opens_and_the_new_one_seals() {
         let (old, new) = (1, 2);
         let before = sealer([old]).seal("a", &"secret").unwrap();

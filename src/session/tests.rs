@@ -103,6 +103,28 @@ async fn a_session_is_found_by_its_cookie_and_by_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_session_of_one_instance_is_found_by_no_other() {
+    let clock = Clock::movable();
+    let all = sessions(&clock);
+    let (acme, stage) = (all.of_instance("acme"), all.of_instance("stage"));
+    let session = acme.create(identity(), tokens(&clock), None, None).await.unwrap();
+    let cookie = session.cookie_value();
+    assert_eq!(session.data.instance, "acme");
+    assert!(acme.find(&cookie).await.unwrap().is_some() && all.find(&cookie).await.unwrap().is_some());
+    for other in [&stage, &all.of_instance("")] {
+        assert!(other.find(&cookie).await.unwrap().is_none() && other.look(&cookie).await.unwrap().is_none());
+        assert!(other.of(Owner::User("A1@B2.e")).await.unwrap().is_empty());
+        assert_eq!(other.end_of(Owner::User("A1@B2.e"), None, EndReason::Provider).await.unwrap(), 0);
+    }
+    assert_eq!(acme.of(Owner::Email("alice@example.com")).await.unwrap().len(), 1);
+    let day = Duration::from_hours(24);
+    assert!(acme.first_use(OneTime::LoginState, "x", day).await.unwrap());
+    assert!(stage.first_use(OneTime::LoginState, "x", day).await.unwrap(), "instances share no names");
+    assert!(!acme.first_use(OneTime::LoginState, "x", day).await.unwrap());
+    assert!(acme.find(&cookie).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn an_ended_session_is_gone_and_a_late_touch_does_not_restore_it() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);

@@ -11,6 +11,7 @@ mod anonymous_soap;
 mod backchannel_logout;
 mod callbacks;
 mod campaign_failures;
+mod campaign_instances;
 mod campaign_origin;
 mod campaign_pages;
 mod campaign_restart;
