@@ -34,9 +34,9 @@ impl ConfigFile {
         config::admin_address(&self.path(), environment())
     }
 
-    /// Reads only the association mask.
-    pub(super) fn read_mask(&self) -> Result<Mask, ConfigErrors> {
-        config::association_mask(&self.path(), environment())
+    /// Reads only the association mask of this instance.
+    pub(super) fn read_mask(&self, instance: Option<&str>) -> Result<Mask, ConfigErrors> {
+        config::association_mask(&self.path(), environment(), instance)
     }
 }
 

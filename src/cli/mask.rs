@@ -17,6 +17,9 @@ pub(super) struct MaskArgs {
     /// Try this mask instead of the configured one
     #[arg(long, value_name = "REGEX")]
     mask: Option<String>,
+    /// Try the mask of this instance, when there are several [default: the first one]
+    #[arg(long, value_name = "NAME", conflicts_with = "mask")]
+    instance: Option<String>,
     /// Configuration names as in the Admin Console
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
@@ -57,7 +60,7 @@ fn read_mask(args: &MaskArgs) -> Result<Mask, ExitCode> {
             ));
             ExitCode::from(UNUSABLE)
         }),
-        None => args.config.read_mask().map_err(|errors| {
+        None => args.config.read_mask(args.instance.as_deref()).map_err(|errors| {
             print_errors(&errors);
             ExitCode::from(UNUSABLE)
         }),

@@ -152,13 +152,14 @@ fn warn_of_open_logs(loaded: &mut Loaded) {
     }
 }
 
-/// Reads only the association mask, so that it can be tried while the rest is unfinished.
+/// Reads only the association mask of an instance, of the first one without a name, so that it can be tried while the rest is unfinished.
 ///
 /// # Errors
 /// [`ConfigErrors`] when the file cannot be read or its mask is missing or wrong.
 pub fn association_mask(
     path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
+    instance: Option<&str>,
 ) -> Result<Mask, ConfigErrors> {
     let file = path.display().to_string();
     let mut tree = tree::read(&file, &read_text(path)?);
@@ -166,9 +167,25 @@ pub fn association_mask(
         return Err(errors(tree));
     }
     env::apply(&mut tree, environment);
-    tree.complete();
-    tree.findings.retain(|finding| finding.key == MASK);
-    let mask = tree.get(MASK);
+    let mask = if tree.instances > 0 {
+        tree.scope = Scope::Process;
+        let has_name = |tree: &Tree, name| tree.get::<String>("instance.name").as_deref() == Some(name);
+        let is_meant =
+            |tree: &&Tree| tree.scope == Scope::Instance && instance.is_none_or(|name| has_name(tree, name));
+        instance_trees::read(&mut tree).iter().find(is_meant).and_then(|tree| tree.get(MASK))
+    } else {
+        tree.complete();
+        tree.get(MASK).filter(|_| instance.is_none())
+    };
+    tree.findings.retain(|finding| finding.key.ends_with(MASK));
+    if mask.is_none() && tree.findings.is_empty() {
+        let location = Location::Whole(file);
+        tree.error(
+            "",
+            location,
+            ValueError::new("no such instance signs people in", "write the name of an [[instance]]"),
+        );
+    }
     mask.ok_or_else(|| errors(tree))
 }
 
