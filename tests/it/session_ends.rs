@@ -32,8 +32,13 @@ async fn two_instances(redis: &Redis) -> (World, Gateway) {
 
 /// Ends a session at one instance and observes it at the other.
 async fn ends_everywhere(what: &str, end: impl AsyncFnOnce(&World, &Browser)) {
+    // Boxed: it holds two gateways.
+    Box::pin(end_and_observe(what, end)).await;
+}
+
+async fn end_and_observe(what: &str, end: impl AsyncFnOnce(&World, &Browser)) {
     let Some(redis) = Redis::start() else { return };
-    let (world, other) = Box::pin(two_instances(&redis)).await;
+    let (world, other) = two_instances(&redis).await;
     let (alice, bystander) = (world.signed_in("alice").await, world.signed_in("erin").await);
     let session = alice.session().unwrap();
     let mut open = open_at(&world, &other, &session).await;
@@ -54,11 +59,11 @@ async fn ends_everywhere(what: &str, end: impl AsyncFnOnce(&World, &Browser)) {
     assert!(open_still(&mut untouched).await, "{what}: somebody else's");
     // Both instances have had the time to say it: what they are asked now comes later.
     assert_eq!(status(&world, &other, &bystander.session().unwrap()).await, 200);
-    Box::pin(other.stop()).await;
+    other.stop().await;
     assert_eq!(world.campaign.logoffs().len(), 1, "{what}: one Logoff");
     assert_eq!(world.ims.revoked().len(), 1, "{what}: the refresh token takes its access token with it");
     assert_eq!(world.campaign.sessions().len(), 1);
-    Box::pin(world.stop()).await;
+    world.stop().await;
 }
 
 #[tokio::test]
