@@ -144,7 +144,8 @@ fn outcome(config: &Config, session: &Value) -> Outcome {
     }
 }
 
-#[cfg(all(test, feature = "demo"))]
+#[cfg(test)]
+#[cfg(feature = "demo")]
 mod tests {
     use super::*;
     use crate::config;
