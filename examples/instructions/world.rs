@@ -101,6 +101,7 @@ fn session(folder: &Path) -> Outcome<String> {
         organization: "4E3D60F754C8E5D0A4C98A2@AdobeOrg".to_owned(),
         organization_name: Some("Acme".to_owned()),
         groups: vec!["delivery".to_owned(), "workflow".to_owned()],
+        membership: None,
     };
     let access_expires = clock.now().plus(hours);
     let tokens = Tokens { access: "eyJ".repeat(400).into(), access_expires, refresh: None };

@@ -154,7 +154,7 @@ mod tests {
         let reference = include_str!("../../config/imsgate.toml");
         let text = reference.replace("Campaign - acme - (.*)", mask);
         assert!(text.contains(mask), "{mask}");
-        config::from_text("imsgate.toml", &text, []).unwrap().config
+        config::from_text("imsgate.toml", &text, []).expect("the reference file is right").config
     }
 
     fn session(user: &str, names: Option<&[&str]>, groups: &[&str]) -> Value {
