@@ -30,7 +30,8 @@ export async function servePages(pages) {
       response.writeHead(200, { 'content-type': 'image/svg+xml' });
       response.end(LOGO);
     } else {
-      response.writeHead(404).end();
+      // The browser asks for an icon.
+      response.writeHead(request.url === '/favicon.ico' ? 204 : 404).end();
     }
   });
   await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
