@@ -9,7 +9,6 @@ mod admin_sessions;
 mod anonymous;
 mod anonymous_soap;
 mod backchannel_logout;
-mod brand;
 mod callbacks;
 mod campaign_failures;
 mod campaign_instances;
