@@ -15,6 +15,7 @@ mod rehearse;
 mod reload;
 mod serve;
 mod sessions;
+mod why;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Sessions(args) => sessions::run(&args),
+        Command::Why(args) => why::run(&args),
         Command::Schema { audit } => {
             let schema = if audit { audit::json_schema() } else { crate::config::json_schema() };
             output::out(&schema);
@@ -119,6 +121,9 @@ enum Command {
     /// List live sessions of a running gateway, or end them
     #[command(after_help = sessions::AFTER_HELP)]
     Sessions(sessions::SessionsArgs),
+    /// Show the latest attempts of a person, or what became of a request: why, and what to do
+    #[command(after_help = why::AFTER_HELP)]
+    Why(why::WhyArgs),
     /// Print the JSON Schema of the configuration file
     #[command(
         after_help = "Examples:\n  imsgate schema > imsgate.schema.json\n  imsgate schema --audit > audit.schema.json"

@@ -114,3 +114,4 @@ mod upstream_tls;
 mod upstream_transports;
 mod websocket;
 mod websocket_http2;
+mod why_command;

@@ -13,6 +13,7 @@ use url::Url;
 use crate::config::Look;
 use crate::http_client::{HttpClient, HttpError, connector};
 use crate::server;
+use crate::telemetry::audit::AuditLine;
 
 /// A client of one admin listener.
 pub(in crate::cli) struct Client {
@@ -111,6 +112,14 @@ impl Client {
     ) -> Result<Value, AdminError> {
         let body = json!({"salt": salt, "values": values}).to_string();
         self.send(Method::POST, self.url("reload/compare")?, body.into())
+    }
+
+    /// The latest audit events about a person or a request, the oldest first.
+    pub(in crate::cli) fn events(&self, about: &str) -> Result<Vec<AuditLine>, AdminError> {
+        let mut url = self.url("events")?;
+        url.query_pairs_mut().append_pair("about", about);
+        let events = self.request(Method::GET, url)?["events"].take();
+        serde_json::from_value(events).map_err(|_| AdminError::NotAdmin(self.address))
     }
 
     /// Ends a session. Returns how many sessions ended.

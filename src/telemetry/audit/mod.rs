@@ -3,6 +3,7 @@
 //! [`AuditLog::record`] is the only way to write one. docs/logs.md lists every event and field, docs/audit.schema.json is the schema of a line.
 
 mod action;
+mod explain;
 mod line;
 mod recent;
 mod subject;
