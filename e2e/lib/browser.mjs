@@ -4,9 +4,10 @@ import http from 'node:http';
 import https from 'node:https';
 
 export class Browser {
-  /** `ca` is the PEM of the certificate to trust. */
-  constructor({ ca } = {}) {
+  /** `ca` is the PEM of the certificate to trust; `insecure` trusts every one. */
+  constructor({ ca, insecure = false } = {}) {
     this.ca = ca;
+    this.insecure = insecure;
     this.cookies = []; // {host, name, value, path, secure, httpOnly, sameSite}
     this.trail = []; // every address visited, with its status
   }
@@ -19,6 +20,7 @@ export class Browser {
     const answer = await send(target, {
       method,
       ca: this.ca,
+      insecure: this.insecure,
       body: form ? body.toString() : body,
       headers: {
         ...(form && { 'content-type': 'application/x-www-form-urlencoded' }),

@@ -72,6 +72,8 @@ export async function bearerLogin({ ims }, token) {
 
 async function route(world, request, response, record) {
   const { pathname, searchParams } = new URL(request.url, 'http://campaign');
+  // A long call is counted, not read into memory.
+  if (request.headers.soapaction === 'nms:rtEvent#PushEvents') return count(request, response);
   if (pathname === '/nl/jsp/soaprouter.jsp') return soapRouter(world, request, response, record);
   if (pathname === '/r/test') {
     return reply(response, 200, 'text/xml', `<redir status='OK' date='${stamp()}' build='9236' host='acme' localHost='acme'/>`);

@@ -190,10 +190,7 @@ fn servers(
     known: Option<&BuiltSite>,
     changes: &Changes,
 ) -> io::Result<(Vec<Endpoint>, Arc<Upstreams>)> {
-    let host = HeaderValue::from_str(host_of(origin)).map_err(io::Error::other)?;
-    let with_host =
-        |endpoint: Endpoint| Endpoint::new(endpoint.name(), host.clone(), endpoint.dialer().clone());
-    let endpoints: Vec<Endpoint> = endpoints(campaign)?.into_iter().map(with_host).collect();
+    let endpoints = public_endpoints(campaign, origin)?;
     let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
     let upstreams = Upstreams::new(endpoints.iter().cloned().zip(weights).collect(), campaign);
     let upstreams = match known.filter(|known| !changes.way_to_campaign(&known.site.name)) {
@@ -201,6 +198,14 @@ fn servers(
         None => upstreams,
     };
     Ok((endpoints, Arc::new(upstreams)))
+}
+
+/// The way to each Campaign server, with the public host in each request.
+pub(super) fn public_endpoints(campaign: &Campaign, origin: &str) -> io::Result<Vec<Endpoint>> {
+    let host = HeaderValue::from_str(host_of(origin)).map_err(io::Error::other)?;
+    let with_host =
+        |endpoint: Endpoint| Endpoint::new(endpoint.name(), host.clone(), endpoint.dialer().clone());
+    Ok(endpoints(campaign)?.into_iter().map(with_host).collect())
 }
 
 /// Host and port of an origin, as in a `Host` header.

@@ -2,11 +2,12 @@
 //! Campaign's groups in the audit trail.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{Request, Response, header, request};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::auth::Authenticator;
@@ -58,7 +59,7 @@ pub(crate) struct TechnicalCaller {
     endpoint: Endpoint,
     origin: String,
     proof: Proof,
-    party: ImsClient,
+    party: Arc<ImsClient>,
     token: SecretString,
     organization_id: String,
 }
@@ -70,34 +71,35 @@ enum Proof {
 }
 
 impl TechnicalCaller {
-    /// Gets a token and shows it to Campaign.
+    /// Gets a token and shows it to each Campaign server until one accepts it.
     pub(crate) async fn connect(instance: &Instance, clock: &Clock) -> Result<Self, Unavailable> {
-        let mut accounts = instance.campaign.technical_accounts.iter();
-        let with_secret = accounts.find_map(|account| Some((account, account.client_secret.clone()?)));
-        let (account, secret) = with_secret.ok_or(Unavailable::NoAccount)?;
-        let failed = |error: &dyn std::fmt::Display| Unavailable::Failed(error.to_string());
-        let party = relying_party(instance, account, secret, clock).map_err(|error| failed(&error))?;
-        let token = party.client_credentials().await.map_err(|error| failed(&error))?;
-        let endpoints = super::endpoints(&instance.campaign).map_err(|error| failed(&error))?;
-        let inner = endpoints.first().ok_or_else(|| failed(&"no upstream is configured"))?;
-        let origin = instance.ims.origin();
-        let host = origin.split_once("://").map_or("", |(_, host)| host);
-        let host = HeaderValue::from_str(host).map_err(|error| failed(&error))?;
-        let mut caller = Self {
-            client_id: account.client_id.clone(),
-            facts: ServerFacts::default(),
-            is_secure: None,
-            endpoint: Endpoint::new(inner.name(), host, inner.dialer().clone()),
-            origin,
-            proof: Proof::Bearer(token.clone()),
-            party,
-            token,
-            organization_id: account.organization_id.clone(),
-        };
-        let has_session = instance.campaign.session == SessionMode::BearerLogon
-            || account.session == AccountSession::BearerLogon;
-        caller.begin(has_session).await.map_err(Unavailable::Failed)?;
-        Ok(caller)
+        let account = AccountToken::get(instance, clock).await?;
+        let mut refused = Unavailable::Failed("no upstream is configured".to_owned());
+        for server in &account.servers {
+            match account.show_to(server).await {
+                Ok(caller) => return Ok(caller),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
+    }
+
+    /// Gets a token and shows it to every Campaign server, in the order of `campaign.upstream`.
+    pub(crate) async fn connect_all(
+        instance: &Instance,
+        clock: &Clock,
+    ) -> Result<Vec<(Arc<str>, Result<Self, Unavailable>)>, Unavailable> {
+        let account = AccountToken::get(instance, clock).await?;
+        let mut callers = Vec::new();
+        for server in &account.servers {
+            callers.push((server.name().clone(), account.show_to(server).await));
+        }
+        Ok(callers)
+    }
+
+    /// The name of its Campaign server.
+    pub(crate) fn server(&self) -> &str {
+        self.endpoint.name()
     }
 
     async fn begin(&mut self, has_session: bool) -> Result<(), String> {
@@ -136,6 +138,13 @@ impl TechnicalCaller {
         query::declared_attributes(answer.body())
     }
 
+    /// Gets a page for somebody at this address.
+    pub(crate) async fn page(&self, path: &str, client: IpAddr) -> Result<Response<Bytes>, String> {
+        let request = self.with_proof(Request::get(path)).header("X-Forwarded-For", client.to_string());
+        let request = self.with_https(request, path).body(Bytes::new()).map_err(|error| error.to_string())?;
+        self.endpoint.send(request, WAIT).await.map_err(|error| error.to_string())
+    }
+
     /// The IDs of the account's organisations.
     pub(crate) async fn organizations(&self) -> Result<Vec<String>, String> {
         Ok(self.membership().await?.into_iter().map(|organization| organization.id).collect())
@@ -165,11 +174,27 @@ impl TechnicalCaller {
     async fn call(&self, action: &str, body: String) -> Result<Response<Bytes>, String> {
         let mut request = Request::post(SOAP_ROUTER)
             .header(header::CONTENT_TYPE, "application/soap+xml;charset=UTF-8")
-            .header("SoapAction", action)
-            .header("X-Forwarded-Proto", "https")
-            .header("NLSSLURL", format!("{}{SOAP_ROUTER}", self.origin));
-        request = match &self.proof {
-            _ if action.ends_with("#BearerTokenLogon") => request,
+            .header("SoapAction", action);
+        request = self.with_https(request, SOAP_ROUTER);
+        if !action.ends_with("#BearerTokenLogon") {
+            request = self.with_proof(request);
+        }
+        let request = request.body(Bytes::from(body)).map_err(|error| error.to_string())?;
+        let method = action.rsplit('#').next().unwrap_or(action);
+        let answer = self.endpoint.send(request, WAIT).await.map_err(|error| format!("{method}: {error}"))?;
+        match fault(answer.body()) {
+            Some(fault) => Err(format!("Campaign refuses {method}: {fault}")),
+            None if answer.status().is_success() => Ok(answer),
+            None => Err(format!("Campaign answers {method} with status {}", answer.status().as_u16())),
+        }
+    }
+
+    fn with_https(&self, request: request::Builder, path: &str) -> request::Builder {
+        request.header("X-Forwarded-Proto", "https").header("NLSSLURL", format!("{}{path}", self.origin))
+    }
+
+    fn with_proof(&self, request: request::Builder) -> request::Builder {
+        match &self.proof {
             Proof::Bearer(token) => {
                 request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()))
             }
@@ -180,15 +205,58 @@ impl TechnicalCaller {
                     .header("X-Security-Token", security.expose_secret())
                     .header(header::COOKIE, format!("__sessiontoken={session}"))
             }
-        };
-        let request = request.body(Bytes::from(body)).map_err(|error| error.to_string())?;
-        let method = action.rsplit('#').next().unwrap_or(action);
-        let answer = self.endpoint.send(request, WAIT).await.map_err(|error| format!("{method}: {error}"))?;
-        match fault(answer.body()) {
-            Some(fault) => Err(format!("Campaign refuses {method}: {fault}")),
-            None if answer.status().is_success() => Ok(answer),
-            None => Err(format!("Campaign answers {method} with status {}", answer.status().as_u16())),
         }
+    }
+}
+
+/// A technical account that IMS knows.
+struct AccountToken {
+    client_id: String,
+    organization_id: String,
+    has_session: bool,
+    origin: String,
+    servers: Vec<Endpoint>,
+    party: Arc<ImsClient>,
+    token: SecretString,
+}
+
+impl AccountToken {
+    async fn get(instance: &Instance, clock: &Clock) -> Result<Self, Unavailable> {
+        let mut accounts = instance.campaign.technical_accounts.iter();
+        let with_secret = accounts.find_map(|account| Some((account, account.client_secret.clone()?)));
+        let (account, secret) = with_secret.ok_or(Unavailable::NoAccount)?;
+        let failed = |error: &dyn std::fmt::Display| Unavailable::Failed(error.to_string());
+        let party = relying_party(instance, account, secret, clock).map_err(|error| failed(&error))?;
+        let token = party.client_credentials().await.map_err(|error| failed(&error))?;
+        let origin = instance.ims.origin();
+        let servers = super::sites::public_endpoints(&instance.campaign, &origin);
+        let servers = servers.map_err(|error| failed(&error))?;
+        Ok(Self {
+            client_id: account.client_id.clone(),
+            organization_id: account.organization_id.clone(),
+            has_session: instance.campaign.session == SessionMode::BearerLogon
+                || account.session == AccountSession::BearerLogon,
+            origin,
+            servers,
+            party: Arc::new(party),
+            token,
+        })
+    }
+
+    async fn show_to(&self, server: &Endpoint) -> Result<TechnicalCaller, Unavailable> {
+        let mut caller = TechnicalCaller {
+            client_id: self.client_id.clone(),
+            facts: ServerFacts::default(),
+            is_secure: None,
+            endpoint: server.clone(),
+            origin: self.origin.clone(),
+            proof: Proof::Bearer(self.token.clone()),
+            party: self.party.clone(),
+            token: self.token.clone(),
+            organization_id: self.organization_id.clone(),
+        };
+        caller.begin(self.has_session).await.map_err(Unavailable::Failed)?;
+        Ok(caller)
     }
 }
 

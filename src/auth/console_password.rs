@@ -124,13 +124,13 @@ impl Authenticator {
         }
         let name = logon.login;
         let guesses = &self.state.guesses;
-        if !guesses.may_try(name, request.peer) {
+        if !guesses.may_try(name, logon.client) {
             self.refused_logon(request, name, "too many wrong passwords");
             return Ok(Outcome::Refused);
         }
         let hash = hash(secrecy::ExposeSecret::expose_secret(logon.password));
         let Some(session) = self.session_of_password(request, name, &hash).await? else {
-            guesses.note_failure(name, request.peer);
+            guesses.note_failure(name, logon.client);
             self.refused_logon(request, name, "wrong, used or expired password");
             return Ok(Outcome::Refused);
         };

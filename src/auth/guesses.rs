@@ -1,4 +1,4 @@
-//! Limits wrong console passwords, for each person and for each address.
+//! Limits wrong passwords: of the client console, for each person and for each address; of native accounts, so that Campaign locks none.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub struct Guesses {
     /// By person and address: who guesses cannot keep the person from signing in elsewhere.
     people: Cache<(String, AddressGroup), Arc<AtomicU32>>,
     addresses: Cache<AddressGroup, Arc<AtomicU32>>,
+    /// By the login of a native account.
+    operators: Cache<String, Arc<AtomicU32>>,
 }
 
 impl Guesses {
@@ -25,6 +27,21 @@ impl Guesses {
         let count = |count: Option<Arc<AtomicU32>>| count.map_or(0, |count| count.load(Ordering::Relaxed));
         count(self.people.get(&(login.to_lowercase(), group))) < OF_PERSON
             && count(self.addresses.get(&group)) < OF_ADDRESS
+    }
+
+    /// True while one more wrong password does not lock this native account at Campaign.
+    pub fn may_try_operator(&self, login: &str) -> bool {
+        self.operators.get(login).is_none_or(|count| count.load(Ordering::Relaxed) < OF_OPERATOR)
+    }
+
+    /// Counts a password of a native account that Campaign refused.
+    pub fn note_operator_failure(&self, login: &str) {
+        self.operators.get_with(login.to_owned(), Arc::default).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Forgets the wrong passwords of a native account: it signed in.
+    pub fn note_operator_success(&self, login: &str) {
+        self.operators.invalidate(login);
     }
 
     /// Counts a wrong attempt.
@@ -37,7 +54,7 @@ impl Guesses {
 
 impl Default for Guesses {
     fn default() -> Self {
-        Self { people: counts(), addresses: counts() }
+        Self { people: counts(), addresses: counts(), operators: counts() }
     }
 }
 
@@ -50,6 +67,8 @@ fn counts<K: std::hash::Hash + Eq + Send + Sync + 'static>() -> Cache<K, Arc<Ato
 const OF_PERSON: u32 = 5;
 /// Wrong attempts from one address.
 const OF_ADDRESS: u32 = 30;
+/// Wrong passwords of one native account. Campaign locks it with the third within ten minutes (builds from 9080).
+const OF_OPERATOR: u32 = 2;
 const PERIOD: Duration = Duration::from_mins(10);
 /// About 1 MB.
 const MAX_KNOWN: u64 = 10_000;
@@ -73,5 +92,17 @@ mod tests {
             guesses.note_failure(&format!("person{number}"), here);
         }
         assert!(!guesses.may_try("bob@example.com", here));
+    }
+
+    #[test]
+    fn a_native_account_is_left_alone_before_campaign_locks_it() {
+        let guesses = Guesses::default();
+        for _ in 0..2 {
+            assert!(guesses.may_try_operator("admin"));
+            guesses.note_operator_failure("admin");
+        }
+        assert!(!guesses.may_try_operator("admin") && guesses.may_try_operator("internal"));
+        guesses.note_operator_success("admin");
+        assert!(guesses.may_try_operator("admin"));
     }
 }

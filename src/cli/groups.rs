@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -10,7 +11,7 @@ use super::check::seen::Seen;
 use super::config_file::{ConfigFile, print_errors};
 use super::output::{Paint, err, out, paint, visible, width};
 use super::{STOPS_LOGINS, UNUSABLE};
-use crate::app::TechnicalCaller;
+use crate::app::{TechnicalCaller, Unavailable};
 use crate::clock::Clock;
 use crate::config::InstanceConfig;
 
@@ -68,11 +69,29 @@ pub(super) fn run(args: &GroupsArgs) -> ExitCode {
 
 /// Asks Campaign and IMS for one instance.
 async fn compare(config: InstanceConfig<'_>) -> Result<Comparison, String> {
-    let caller = TechnicalCaller::connect(config.instance, &Clock::system())
-        .await
-        .map_err(|unavailable| format!("{}\n    fix: {}", unavailable.reason(), unavailable.fix()))?;
-    let compared = Comparison::read(config, &caller).await;
-    caller.end().await;
+    let failed =
+        |unavailable: Unavailable| format!("{}\n    fix: {}", unavailable.reason(), unavailable.fix());
+    let all = TechnicalCaller::connect_all(config.instance, &Clock::system()).await.map_err(failed)?;
+    let (mut callers, mut refused) = (Vec::new(), Vec::new());
+    for (server, caller) in all {
+        match caller {
+            Ok(caller) => callers.push(caller),
+            Err(unavailable) => refused.push((server, unavailable)),
+        }
+    }
+    if callers.is_empty() && !refused.is_empty() {
+        return Err(failed(refused.remove(0).1));
+    }
+    let mut compared = Comparison::read(config, &callers.iter().collect::<Vec<_>>()).await;
+    if let Ok(compared) = &mut compared {
+        let note = |(server, unavailable): (Arc<str>, Unavailable)| {
+            format!("{server} was not asked: {}.", unavailable.reason())
+        };
+        compared.notes.extend(refused.into_iter().map(note));
+    }
+    for caller in callers {
+        caller.end().await;
+    }
     compared
 }
 
@@ -85,18 +104,27 @@ pub(super) struct Comparison {
     seen: BTreeMap<String, BTreeSet<String>>,
     /// Names that the mask does not match.
     unmatched: BTreeSet<String>,
-    /// What IMS did not tell, and why.
+    /// Servers with other groups than the first one.
+    differing: Vec<String>,
+    /// What IMS or a server did not tell, and why.
     notes: Vec<String>,
 }
 
 impl Comparison {
-    /// Asks Campaign for its groups, and collects names from the audit log and from IMS.
-    pub(super) async fn read(config: InstanceConfig<'_>, caller: &TechnicalCaller) -> Result<Self, String> {
-        let rows = caller.records("xtk:group", "group", &["name"]).await?;
-        let mut compared = Self {
-            campaign: rows.into_iter().flatten().filter(|name| !name.is_empty()).collect(),
-            ..Self::default()
-        };
+    /// Asks each Campaign server for its groups, and collects names from the audit log and from IMS.
+    pub(super) async fn read(
+        config: InstanceConfig<'_>,
+        callers: &[&TechnicalCaller],
+    ) -> Result<Self, String> {
+        let [caller, others @ ..] = callers else { return Err("no upstream is configured".to_owned()) };
+        let mut compared = Self { campaign: groups_at(caller).await?, ..Self::default() };
+        for other in others {
+            match groups_at(other).await {
+                Ok(groups) if groups == compared.campaign => {}
+                Ok(_) => compared.differing.push(other.server().to_owned()),
+                Err(error) => compared.notes.push(format!("{}: {error}.", other.server())),
+            }
+        }
         let mut seen = match config.log.audit_file.as_deref().map(Seen::read) {
             Some(Ok(seen)) => seen,
             Some(Err(error)) => {
@@ -137,6 +165,11 @@ impl Comparison {
     /// Groups that the mask gave and that Campaign does not have.
     pub(super) fn missing_in_campaign(&self) -> Vec<&str> {
         self.seen.keys().filter(|group| !self.campaign.contains(*group)).map(String::as_str).collect()
+    }
+
+    /// Servers with other groups than the first one: they are not servers of one instance.
+    pub(super) fn differing_servers(&self) -> &[String] {
+        &self.differing
     }
 
     /// The number of Campaign's groups.
@@ -188,11 +221,22 @@ impl Comparison {
                 "fix: create the missing groups in Campaign first, or correct the names in the Admin Console"
             );
         }
+        for server in &self.differing {
+            let warning = format!(
+                "{server} has other operator groups than the first server: name only servers of one instance in campaign.upstream."
+            );
+            let _ = writeln!(text, "{}", paint.yellow(&warning));
+        }
         for note in &self.notes {
             let _ = writeln!(text, "{}", paint.yellow(note));
         }
         text
     }
+}
+
+async fn groups_at(caller: &TechnicalCaller) -> Result<BTreeSet<String>, String> {
+    let rows = caller.records("xtk:group", "group", &["name"]).await?;
+    Ok(rows.into_iter().flatten().filter(|name| !name.is_empty()).collect())
 }
 
 fn list(names: &BTreeSet<String>) -> String {
@@ -212,7 +256,7 @@ mod tests {
                 .map(|(group, names)| (group.to_owned(), text(names)))
                 .into(),
             unmatched: text(&["Analytics"]),
-            notes: Vec::new(),
+            ..Comparison::default()
         };
         assert_eq!(comparison.missing_in_campaign(), ["sales"]);
         assert_eq!(

@@ -39,10 +39,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use anonymous_quota::QuotaUser;
 pub use body::Body;
-pub use client_body::{BodyFilter, ClientBody, Refused};
+pub use client_body::{BodyFilter, ClientBody, Front, Refused};
 pub use error::{BodyError, ProxyError};
 pub use health::HealthState;
-pub use sent_by::SentBy;
+pub use sent_by::{FirstServer, SentBy};
 pub use upload::IntoUpload;
 pub use upstreams::Upstreams;
 pub use websocket::{WebSocketRequest, is_websocket};
@@ -134,7 +134,7 @@ impl Proxy {
             Box::pin(upload.begin()).await?;
         }
         let mut outgoing = Outgoing::new(head, upload, sent_by.quota_user);
-        let sent = self.send(&mut outgoing, sent_by.upstream).await;
+        let sent = self.send(&mut outgoing, sent_by.first).await;
         sent_by.times.answered(outgoing.times);
         let (mut response, connection, rest) = sent?;
         let switches = websocket.as_ref().is_some_and(|websocket| websocket.would_switch(&response));
@@ -168,7 +168,7 @@ impl Proxy {
     ) -> Result<Response<Body>, ProxyError> {
         let mut outgoing = Outgoing::new(head, Upload::Empty, QuotaUser::SignedIn);
         outgoing.repeatable = false;
-        let sent = self.send(&mut outgoing, upstream).await;
+        let sent = self.send(&mut outgoing, upstream.map(FirstServer::Named)).await;
         times.answered(outgoing.times);
         let (mut response, connection, rest) = sent?;
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -179,12 +179,16 @@ impl Proxy {
     }
 
     /// Tries one server after the other, each once, as long as the request may be sent again.
-    /// The server `upstream` comes first while it is healthy.
-    async fn send(&self, outgoing: &mut Outgoing, upstream: Option<&str>) -> Result<Started, ProxyError> {
+    /// The server `first` comes first while it is healthy.
+    async fn send(
+        &self,
+        outgoing: &mut Outgoing,
+        first: Option<FirstServer<'_>>,
+    ) -> Result<Started, ProxyError> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut tried = 0_u64;
         let mut failure = None;
-        let mut first = upstream.and_then(|upstream| self.upstreams.healthy(upstream));
+        let mut first = first.and_then(|first| self.upstreams.first(first));
         let in_use = |index: usize| self.pools[index].in_use();
         while let Some(index) = first.take().or_else(|| self.upstreams.choose(tried, turn, in_use)) {
             tried |= 1 << index;

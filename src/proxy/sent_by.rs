@@ -8,15 +8,31 @@ use crate::telemetry::RequestTimes;
 pub struct SentBy<'a> {
     /// Whose share of the connections it uses.
     pub quota_user: QuotaUser,
-    /// The name of the server that has the sender's Campaign session: it comes first while it is healthy.
-    pub upstream: Option<&'a str>,
+    /// The server that comes first while it is healthy.
+    pub first: Option<FirstServer<'a>>,
     /// Where the times of the exchange are noted.
     pub times: &'a RequestTimes,
 }
 
+/// The server that comes first for a sender.
+#[derive(Clone, Copy, Debug)]
+pub enum FirstServer<'a> {
+    /// The server of this name: it has the sender's Campaign session.
+    Named(&'a str),
+    /// Always the same one for this session of the gateway.
+    OfSession(&'a str),
+}
+
+impl<'a> FirstServer<'a> {
+    /// The server of a Campaign session, or without one, of the session `sid` of the gateway.
+    pub fn of(upstream: Option<&'a str>, sid: &'a str) -> Self {
+        upstream.map_or(Self::OfSession(sid), Self::Named)
+    }
+}
+
 impl<'a> SentBy<'a> {
-    /// A signed-in person.
-    pub fn person(upstream: Option<&'a str>, times: &'a RequestTimes) -> Self {
-        Self { quota_user: QuotaUser::SignedIn, upstream, times }
+    /// A signed-in person, or an account.
+    pub fn person(first: Option<FirstServer<'a>>, times: &'a RequestTimes) -> Self {
+        Self { quota_user: QuotaUser::SignedIn, first, times }
     }
 }

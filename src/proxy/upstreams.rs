@@ -1,11 +1,13 @@
 //! The servers of one Campaign instance. Requests go to the server with the fewest requests in progress for its weight.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::health::{Health, HealthState};
 use super::pools::Pools;
+use super::sent_by::FirstServer;
 use crate::config;
 use crate::http_client::Endpoint;
 
@@ -104,13 +106,23 @@ impl Upstreams {
         self.workers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The server of this name if it is healthy; `None` for the only server, which needs no choice.
-    pub(super) fn healthy(&self, name: &str) -> Option<usize> {
+    /// The server that comes first for a sender, if one is healthy; `None` for the only server, which needs no choice.
+    pub(super) fn first(&self, first: FirstServer<'_>) -> Option<usize> {
         if let [_] = *self.servers {
             return None;
         }
-        let index = self.servers.iter().position(|upstream| **upstream.endpoint.name() == *name)?;
-        (self.servers[index].health.state() == HealthState::Healthy).then_some(index)
+        let is_healthy = |index: &usize| self.servers[*index].health.state() == HealthState::Healthy;
+        match first {
+            FirstServer::Named(name) => {
+                let index = self.servers.iter().position(|upstream| **upstream.endpoint.name() == *name);
+                index.filter(is_healthy)
+            }
+            // Rendezvous hashing: when a server goes or comes back, only its own sessions move. Each has as many slots as its weight.
+            FirstServer::OfSession(sid) => {
+                let slots = self.schedule.iter().enumerate().filter(|(_, index)| is_healthy(index));
+                slots.max_by_key(|(slot, _)| score(sid, *slot)).map(|(_, index)| *index)
+            }
+        }
     }
 
     /// The server for the next Campaign session, except those in the bit set `tried`: by weight among the healthy ones.
@@ -166,6 +178,13 @@ impl Upstreams {
             tried |= 1 << index;
         }
     }
+}
+
+/// The same in each process, so that all instances of the gateway choose the same server.
+fn score(sid: &str, slot: usize) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (sid, slot).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Every index as often as its weight, evenly mixed (smooth weighted round robin).
@@ -268,12 +287,27 @@ mod tests {
         }
         assert_eq!(shares, [200, 100]);
         let name = upstreams.servers[1].endpoint.name().clone();
-        assert_eq!(upstreams.healthy(&name), Some(1));
-        assert_eq!(upstreams.healthy("http://other"), None);
+        assert_eq!(upstreams.first(FirstServer::Named(&name)), Some(1));
+        assert_eq!(upstreams.first(FirstServer::Named("http://other")), None);
         upstreams.servers[1].health.checked(Err("status 503"));
-        assert_eq!(upstreams.healthy(&name), None);
+        assert_eq!(upstreams.first(FirstServer::Named(&name)), None);
         assert!((0..10).all(|_| upstreams.choose_for_session(0) == Some(0)));
         assert_eq!(upstreams.choose_for_session(0b01), Some(1), "better than none");
+    }
+
+    #[test]
+    fn a_session_without_a_campaign_session_stays_with_one_server_and_only_those_of_a_failed_one_move() {
+        let upstreams = upstreams(&[2, 1, 1]);
+        let of = |number: usize| upstreams.first(FirstServer::OfSession(&format!("sid{number}"))).unwrap();
+        let before: Vec<usize> = (0..400).map(of).collect();
+        assert_eq!(before, (0..400).map(of).collect::<Vec<_>>());
+        let share = |server| before.iter().filter(|chosen| **chosen == server).count();
+        assert!(share(0) > 150 && share(1) > 60 && share(2) > 60, "by weight");
+        upstreams.servers[1].health.checked(Err("status 503"));
+        for (number, chosen) in before.iter().enumerate() {
+            let now = of(number);
+            assert!(now != 1 && (now == *chosen || *chosen == 1));
+        }
     }
 
     #[test]

@@ -1,26 +1,17 @@
-//! A request that may go to Campaign: its tokens are checked, it is forwarded, and the response is looked into.
+//! A request that may go to Campaign, and who sends it.
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, Response, header};
-use secrecy::ExposeSecret as _;
+use http::{HeaderValue, Request, Response};
 
 use super::call::Call;
-use super::forward::Sent;
 use super::rejection::Rejection;
-use super::responses::announce_end;
-use super::routes::sign_out;
-use super::saved_form::{replay, submit};
 use super::soap_call::SoapCall;
-use super::token_check::{TokenHolder, exchange_again};
-use super::{forward, native_call, service_call, soap_call, soap_logon, token_check, upstream_request};
-use crate::auth::{CampaignState, NativeSession, ServiceAccount, TicketOwner};
+use super::{native_call, service_call, soap_call, soap_logon};
+use crate::auth::{NativeSession, ServiceAccount, TicketOwner};
 use crate::policy::anonymous_soap;
-use crate::policy::campaign_sign_in::is_disconnect;
 use crate::policy::campaign_tokens::TokenPair;
-use crate::policy::client_kind::is_soap_router;
-use crate::policy::saved_form;
-use crate::proxy::{Body, ClientBody, IssuedToken, Proxy, SentBy, WebSocketRequest};
+use crate::proxy::{Body, ClientBody};
 use crate::session::LiveSession;
 use crate::telemetry::CallerKind;
 
@@ -111,13 +102,26 @@ impl Admitted {
         }
     }
 
+    /// Finds the native account that a form names in its body. True when it may send the request.
+    ///
+    /// # Errors
+    /// When the beginning of the body does not arrive.
+    pub async fn find_native_in_form(
+        &mut self,
+        call: Call<'_>,
+        request: &mut Request<ClientBody>,
+    ) -> Result<bool, Rejection> {
+        self.native = native_call::account_in_form(call, request).await?.map(Native::Password);
+        Ok(self.native.is_some())
+    }
+
     /// True when the gateway knows the caller.
     pub fn is_known(&self) -> bool {
         self.session.is_some() || self.native.is_some()
     }
 
     /// Who sends it, as metrics tell it.
-    fn kind(&self) -> CallerKind {
+    pub fn kind(&self) -> CallerKind {
         match self {
             Self { session: Some(_), .. } => CallerKind::Person,
             Self { native: Some(_), .. } => CallerKind::NativeAccount,
@@ -134,140 +138,4 @@ impl Admitted {
             |soap: &SoapCall| anonymous_soap::is_open(allowed, headers, query, &soap.envelope.method);
         self.account.is_some() || self.soap.as_ref().is_some_and(is_open)
     }
-
-    /// Renews an expired Campaign session; then `renewed` is true. Signs out who signs out in Campaign; then the response is ready.
-    async fn renew(
-        &mut self,
-        call: Call<'_>,
-        request: &Request<ClientBody>,
-        renewed: &mut bool,
-    ) -> Result<Option<Response<Body>>, Rejection> {
-        let (site, headers, uri) = (call.site, request.headers(), request.uri());
-        let Some(signed_in) = &self.session else { return Ok(None) };
-        let ends_session = site.campaign.logoff_ends_session;
-        if ends_session && is_disconnect(uri.path(), uri.query()) {
-            return Ok(Some(Box::pin(sign_out::in_campaign(call, headers)).await.map(Body::from)));
-        }
-        if let Some(soap) = self.soap.as_ref().filter(|soap| soap.is_logoff())
-            && (ends_session || self.ticket.is_some())
-        {
-            let done = Box::pin(soap.log_off(call, headers, signed_in, self.ticket.as_ref())).await?;
-            return Ok(Some(done.map(Body::from)));
-        }
-        let state = call.auth.campaign_state(signed_in, call.context.now);
-        if state == CampaignState::Usable {
-            return Ok(None);
-        }
-        *renewed = true;
-        self.session = match Box::pin(forward::renew(call, headers, signed_in, state)).await {
-            Ok(fresh) => Some(fresh),
-            // What anybody may see is shown without the person's identity.
-            Err(Rejection::NoCampaignSession) if site.campaign.public_paths.is_public(uri.path()) => None,
-            Err(rejection) => return Err(rejection),
-        };
-        Ok(None)
-    }
-}
-
-/// Forwards a request and gives Campaign's response.
-///
-/// # Errors
-/// The rejection, and whether the caller is signed in.
-pub async fn forward_admitted(
-    call: Call<'_>,
-    proxy: &Arc<Proxy>,
-    mut request: Request<ClientBody>,
-    mut admitted: Admitted,
-) -> Result<Response<Body>, (Rejection, bool)> {
-    let context = call.context;
-    call.times.set_caller(admitted.kind());
-    // 4. The upstream request, with a Campaign session that has not expired.
-    let mut reopened = false;
-    let answered = admitted.renew(call, &request, &mut reopened).await;
-    if let Some(answered) = answered.map_err(|rejection| (rejection, true))? {
-        return Ok(answered);
-    }
-    let Admitted { host, websocket, session, ticket, soap, native, account } = admitted;
-    if let Some(session) = &session
-        && saved_form::may_be_replay(&request)
-    {
-        let call_of_task = call.to_owned();
-        let times = call_of_task.times();
-        let replayed = replay::replay_to_end(call_of_task, proxy.clone(), request, host, session.clone());
-        let replayed = Box::pin(replayed).await;
-        call.times.add(&times);
-        return replayed.map_err(|rejection| (rejection, true));
-    }
-    let (signed_in, is_soap) = (session.is_some() || native.is_some(), is_soap_router(request.uri().path()));
-    let native_session = match &native {
-        Some(Native::Session(session)) => Some(session),
-        Some(Native::Password(_)) | None => None,
-    };
-    let form = session.as_ref().and_then(|session| submit::submission(call, &request, session));
-    let holder = TokenHolder {
-        session: session.as_ref(),
-        ticket: ticket.as_ref(),
-        client_held: native_session.map(|native| &native.tokens),
-        ..TokenHolder::default()
-    };
-    let mut tokens =
-        token_check::check(call.base, &mut request, holder).map_err(|rejection| (rejection, signed_in))?;
-    if let Some(soap) = &soap {
-        let in_envelope = soap.check(call, &mut request, holder);
-        tokens = tokens.and(&in_envelope.map_err(|rejection| (rejection, signed_in))?);
-    }
-    if let (Some(session), Some(form)) = (&session, form) {
-        let submitted = submit::submit(call, proxy, (request, host), session, (form, &tokens));
-        return Box::pin(submitted).await.map_err(|rejection| (rejection, true));
-    }
-    let wanted = forward::wanted(&mut request, websocket).map_err(|e| (e.into(), signed_in))?;
-    let is_logon = soap.as_ref().is_some_and(SoapCall::is_logon);
-    if is_logon {
-        // The gateway reads the response.
-        request.headers_mut().remove(header::ACCEPT_ENCODING);
-    }
-    let (request, body) = request.into_parts();
-    let mut head = match native_session {
-        Some(native) => upstream_request::head_of_native(call, &request, &host, native),
-        None => upstream_request::head(call, &request, &host, session.as_deref()),
-    };
-    if wanted.is_some() {
-        WebSocketRequest::add_fields(head.lines());
-    }
-    let ended = || session.as_ref().map(|session| session.ended.clone());
-    let upstream = session.as_ref().and_then(|session| session.upstream());
-    let sent_by = SentBy { quota_user: context.quota_user(signed_in), upstream, times: call.times };
-    let forwarded = proxy.forward(head, body, wanted, ended, sent_by).await;
-    let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
-    if let (Some(Native::Password(login)), true) = (native, is_logon) {
-        return Ok(Box::pin(native_call::with_ticket(call, login, forwarded.response)).await);
-    }
-    let Some(session) = session else {
-        let Some(account) = account else { return Ok(forwarded.response) };
-        return Ok(Box::pin(service_call::learn(call, &account, forwarded.response)).await);
-    };
-    let mut forwarded = forwarded;
-    if let Some(IssuedToken(token)) = forwarded.response.extensions_mut().remove() {
-        // A page that Campaign made with this token may send it back.
-        session.issued_tokens().add(token.expose_secret());
-    }
-    let mut response = if is_logon {
-        Box::pin(soap_logon::learn(session.issued_tokens(), forwarded.response)).await
-    } else if tokens.has_wrong_security_token() {
-        forward::check_stale(&session, &host, forwarded.response).map_err(|rejection| (rejection, true))?
-    } else if forward::may_report_expired(&forwarded.response, is_soap, &session, &host) {
-        let head_again = |fresh: &Arc<LiveSession>| {
-            upstream_request::head(call, &exchange_again(&request, fresh), &host, Some(fresh))
-        };
-        let sent = Sent { headers: &request.headers, host: &host, session: &session };
-        let checked = forward::check_response(call, proxy, sent, forwarded, head_again);
-        Box::pin(checked).await.map_err(|rejection| (rejection, true))?
-    } else {
-        forwarded.response
-    };
-    if reopened {
-        super::set_cookies::set_last_user(response.headers_mut(), call.auth, &session);
-    }
-    announce_end(response.headers_mut(), &session, context.now);
-    Ok(response)
 }

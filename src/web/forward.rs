@@ -197,6 +197,13 @@ pub fn looks_expired<B>(response: &Response<B>, is_soap: bool, host: &HeaderValu
         || is_sign_in_redirect(response, host)
 }
 
+/// True for a response by which Campaign refuses the caller; and the response unchanged.
+pub async fn is_refused(response: Response<Body>, host: &HeaderValue) -> (bool, Response<Body>) {
+    let is_forbidden = response.status() == StatusCode::FORBIDDEN;
+    let (report, response) = reported(response, host).await;
+    (is_forbidden || matches!(report, Report::SessionExpired | Report::PageRefused), response)
+}
+
 /// The response to a request that holds a wrong security token. A redirect to the sign-in page would lead the client back here for ever.
 ///
 /// # Errors

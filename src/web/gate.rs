@@ -11,9 +11,10 @@ use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use super::addresses::CALLBACK;
-use super::admitted::{Admitted, forward_admitted};
+use super::admitted::Admitted;
 use super::call::{BaseCall, Call};
 use super::context::Context;
+use super::forward_admitted::forward_admitted;
 use super::rejection::Rejection;
 use super::request_host::with_host;
 use super::request_log::RequestLog;
@@ -243,10 +244,14 @@ impl Gate {
             if let Some(refusal) = refused {
                 return Ok(service_call::refuse(call, &request, &refusal).map(Body::from));
             }
-            // Boxed: a login's many states are not carried by every request.
-            let request = with_host(request, Some(&admitted.host));
-            let response = Box::pin(auth_challenge::respond(call, request, path.as_str())).await;
-            return response.map(|response| response.map(Body::from)).map_err(anonymous);
+            let in_form = !is_foreign
+                && Box::pin(admitted.find_native_in_form(call, &mut request)).await.map_err(anonymous)?;
+            if !in_form {
+                // Boxed: a login's many states are not carried by every request.
+                let request = with_host(request, Some(&admitted.host));
+                let response = Box::pin(auth_challenge::respond(call, request, path.as_str())).await;
+                return response.map(|response| response.map(Body::from)).map_err(anonymous);
+            }
         }
 
         if hops_left(request.method(), request.headers()) == Some(0) {

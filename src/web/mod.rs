@@ -3,13 +3,17 @@
 mod addresses;
 mod admitted;
 mod auth_challenge;
+mod body_scanner;
 mod call;
 mod campaign_sign_in;
 mod context;
 mod cors;
 mod cross_origin;
 mod forward;
+mod forward_admitted;
 mod gate;
+mod logon_reply;
+mod native_account;
 mod native_call;
 mod native_sign_in;
 mod public_only;

@@ -1,17 +1,19 @@
 //! Requests of native accounts of Campaign (`[[campaign.native_account]]`): with a login and a password in the place of a session token, with a
 //! logon, and with the ticket that it gave.
 
-use http::{Request, Response, header};
-use http_body_util::Full;
+use http::{Request, Response};
 
+use super::body_scanner::{self, BodyScanner};
 use super::call::Call;
+use super::logon_reply::LogonReply;
+use super::native_account::{is_allowed, note_logon};
+use super::read_body;
+use super::rejection::Rejection;
 use super::soap_call::SoapCall;
 use crate::auth::NativeSession;
-use crate::campaign::{logon_answer, logon_response};
-use crate::policy::campaign_tokens::{TokenKind, TokenPair, Verdict, account_of, exchange_query};
+use crate::policy::campaign_tokens::{TokenKind, Verdict, account_of, exchange_query};
 use crate::policy::soap_envelope::LOGON;
-use crate::proxy::Body;
-use crate::telemetry::audit::{AuditAction, Subject};
+use crate::proxy::{Body, ClientBody};
 
 /// The native account that a request names, in its query or its SOAP call, if that account may send it. Campaign checks its password.
 pub fn account<B>(call: Call<'_>, request: &Request<B>, soap: Option<&SoapCall>) -> Option<String> {
@@ -20,8 +22,27 @@ pub fn account<B>(call: Call<'_>, request: &Request<B>, soap: Option<&SoapCall>)
     }
     let named = soap.and_then(named_in).or_else(|| in_query(request.uri().query()?))?;
     let client = call.context.client_address(request.headers());
-    let campaign = &call.site.campaign;
-    campaign.allows_native(&named, client, request.uri().path()).then_some(named)
+    is_allowed(call.base, &named, client, request.uri().path()).then_some(named)
+}
+
+/// The same for an account that a form names in its body, whose beginning is read.
+///
+/// # Errors
+/// When the beginning of the body does not arrive.
+pub async fn account_in_form(
+    call: Call<'_>,
+    request: &mut Request<ClientBody>,
+) -> Result<Option<String>, Rejection> {
+    if call.site.campaign.native_accounts.is_empty() || BodyScanner::of(request).is_none() {
+        return Ok(None);
+    }
+    let front = read_body::front(request.body_mut(), MOST, call.snapshot.limits.upload_timeout).await?;
+    let client = call.context.client_address(request.headers());
+    // The last piece may reach further.
+    let beginning = &front.bytes[..front.bytes.len().min(MOST)];
+    let is_complete = front.is_complete && beginning.len() == front.bytes.len();
+    let named = body_scanner::account_in(request.headers(), beginning, is_complete);
+    Ok(named.filter(|named| is_allowed(call.base, named, client, request.uri().path())))
 }
 
 fn named_in(soap: &SoapCall) -> Option<String> {
@@ -47,18 +68,14 @@ fn in_query(query: &str) -> Option<String> {
 /// Exchanges the tokens in the response to a native account's logon for a ticket: the gateway must know them again, because it withholds
 /// Campaign's cookie.
 pub async fn with_ticket(call: Call<'_>, login: String, response: Response<Body>) -> Response<Body> {
-    let (mut head, body) = response.into_parts();
-    let (beginning, body) = body.peek(MAX_RESPONSE, |_| false).await;
-    let ticket = logon_answer(&beginning).ok().and_then(|answer| {
-        let tokens = TokenPair { session: answer.session_token, security: answer.security_token };
-        let ticket = call.auth.native_ticket(&NativeSession { login: login.clone(), tokens })?;
-        logon_response(&beginning, &ticket)
-    });
-    call.audit(Subject::nobody(), AuditAction::NativeLogon { login, signed_in: ticket.is_some() });
-    let Some(envelope) = ticket else { return Response::from_parts(head, body) };
-    head.headers.insert(header::CONTENT_LENGTH, envelope.len().into());
-    Response::from_parts(head, axum::body::Body::new(Full::from(envelope)).into())
+    let reply = LogonReply::read(response).await;
+    let tokens = reply.tokens();
+    note_logon(call, &login, tokens.is_some(), reply.is_invalid_login());
+    match tokens.and_then(|tokens| call.auth.native_ticket(&NativeSession { login, tokens })) {
+        Some(ticket) => reply.with_tokens(&ticket),
+        None => reply.unchanged(),
+    }
 }
 
-/// A response with the rights of an administrator has some 50 kB.
-const MAX_RESPONSE: usize = 512 * 1024;
+/// Bytes of a form in which the account must be named.
+const MOST: usize = 64 * 1024;

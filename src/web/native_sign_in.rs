@@ -2,10 +2,11 @@
 //! gets a ticket of the gateway in the place of Campaign's cookie.
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, header, request};
+use http::{HeaderValue, Method, Response, StatusCode, header, request};
 use http_body_util::Full;
 
 use super::call::Call;
+use super::native_account;
 use super::rejection::Rejection;
 use super::upstream_request;
 use crate::auth::NativeSession;
@@ -14,7 +15,6 @@ use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::cookies::CAMPAIGN_COOKIE;
 use crate::policy::origin::{Source, source};
 use crate::proxy::{Body, IssuedToken, Proxy, SentBy};
-use crate::telemetry::audit::{AuditAction, Subject};
 
 /// The login in this form, if its account may sign in from the client's address.
 pub fn login(call: Call<'_>, head: &request::Parts, form: &Bytes) -> Option<String> {
@@ -24,7 +24,7 @@ pub fn login(call: Call<'_>, head: &request::Parts, form: &Bytes) -> Option<Stri
     }
     let login = login_of(head.uri.path(), head.uri.query().unwrap_or_default(), form)?;
     let client = call.context.client_address(&head.headers);
-    campaign.allows_native(&login, client, head.uri.path()).then_some(login)
+    native_account::is_allowed(call.base, &login, client, head.uri.path()).then_some(login)
 }
 
 /// Forwards the form, and exchanges the session that Campaign opens for a ticket.
@@ -47,8 +47,8 @@ pub async fn forward(
     let forwarded = proxy.forward(upstream, Full::new(form), None, || None, sent_by).await?;
     let mut response = forwarded.response;
     let issued = response.extensions_mut().remove::<IssuedToken>();
-    let action = AuditAction::NativeLogon { login: login.clone(), signed_in: issued.is_some() };
-    call.audit(Subject::nobody(), action);
+    let is_invalid = response.status() == StatusCode::FORBIDDEN;
+    native_account::note_logon(call, &login, issued.is_some(), is_invalid);
     let ticket = issued.and_then(|IssuedToken(session)| {
         // Campaign's pages carry the security token themselves.
         let tokens = TokenPair { session, security: String::new().into() };

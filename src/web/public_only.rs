@@ -47,7 +47,7 @@ pub async fn respond(
     if wanted.is_some() {
         WebSocketRequest::add_fields(head.lines());
     }
-    let sent_by = SentBy { quota_user: call.context.quota_user(false), upstream: None, times: call.times };
+    let sent_by = SentBy { quota_user: call.context.quota_user(false), first: None, times: call.times };
     Ok(proxy.forward(head, body, wanted, || None, sent_by).await?.response)
 }
 

@@ -1,4 +1,4 @@
-//! Reads a whole request body: small ones, for the gateway itself.
+//! Reads a request body: a small one for the gateway itself, or the beginning of one that is forwarded.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use http_body::Body;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::rejection::Rejection;
-use crate::proxy::ProxyError;
+use crate::proxy::{ClientBody, Front, ProxyError};
 
 /// The whole body; `None` when it is longer than `most` bytes.
 ///
@@ -28,4 +28,16 @@ where
             Err(ProxyError::Client { reason, stalled: true }.into())
         }
     }
+}
+
+/// The first `most` bytes of a body, or all of it. They still come first when the body is forwarded.
+///
+/// # Errors
+/// When they do not arrive within `limit`, or the connection breaks.
+pub async fn front(body: &mut ClientBody, most: usize, limit: Duration) -> Result<Front, Rejection> {
+    let Ok(front) = tokio::time::timeout(limit, body.read_front(most)).await else {
+        let reason = format!("the beginning of the body did not arrive within {limit:?}");
+        return Err(ProxyError::Client { reason, stalled: true }.into());
+    };
+    Ok(front.map_err(ProxyError::from)?)
 }

@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use super::call::{BaseCall, Call};
-use super::responses::{METHODS, json_response, soap_response, soap_session_expired};
+use super::responses::{INVALID_LOGIN, METHODS, json_response, soap_response, soap_session_expired};
 use crate::auth::IdentifyError;
 use crate::campaign::soap_fault;
 use crate::config::Limit;
@@ -56,6 +56,9 @@ pub enum Rejection {
     /// A session token in a SOAP call that is not of this session. Its client understands that the session has expired.
     #[error("the call holds a session token that is not of its session")]
     StaleToken,
+    /// A logon with a login and a password that Campaign must not get. Its client understands that they are wrong.
+    #[error("the logon names an account that may not sign in with a password")]
+    InvalidLogin,
     /// A SOAP envelope that two programs may read differently.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
@@ -171,7 +174,7 @@ impl Rejection {
             Self::Denied | Self::NotPublic => Row::new(S::FORBIDDEN, "closed", Text::Closed),
             Self::NotFound => Row::new(S::NOT_FOUND, "not_found", Text::NotFound),
             Self::ForeignOrigin => Row::new(S::FORBIDDEN, "foreign_origin", Text::ForeignOrigin),
-            Self::ForeignToken | Self::StaleToken => {
+            Self::ForeignToken | Self::StaleToken | Self::InvalidLogin => {
                 Row::new(S::FORBIDDEN, "foreign_token", Text::ForeignToken)
             }
             Self::Envelope(_) => bad(Text::BadEnvelope),
@@ -265,6 +268,8 @@ impl Rejection {
             Problem::new(status, row.text).page(call.page()).into_response()
         } else if matches!(self, Self::StaleToken) {
             soap_session_expired()
+        } else if matches!(self, Self::InvalidLogin) {
+            soap_response(status, &soap_fault(INVALID_LOGIN))
         } else if context.wants_fault {
             soap_response(status, &soap_fault(&format!("imsgate: {code} (request {})", context.id)))
         } else {

@@ -71,3 +71,6 @@ pub fn announce_end(headers: &mut HeaderMap, session: &LiveSession, now: UnixTim
         headers.insert(EXPIRES_IN, seconds.into());
     }
 }
+
+/// Campaign's words for a logon with a wrong login or password.
+pub const INVALID_LOGIN: &str = "XSV-350012 Invalid login or password. Connection denied.";

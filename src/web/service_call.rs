@@ -9,21 +9,21 @@ use serde_json::json;
 use super::call::Call;
 use super::cors;
 use super::forward::{looks_expired, reported, wanted};
+use super::logon_reply::LogonReply;
 use super::rejection::Rejection;
 use super::responses::{json_response, options, soap_response, soap_session_expired};
-use super::soap_call::SoapCall;
+use super::soap_call::{Logon, SoapCall};
 use super::token_check::TokenHolder;
 use super::{soap_call, soap_logon, token_check, upstream_request};
 use crate::auth::{
     BearerRefusal, Caller, ClientHeldSession, ServiceAccount, ServiceLogonError, ServiceSession,
 };
-use crate::campaign::{logon_answer, soap_fault};
+use crate::campaign::soap_fault;
 use crate::policy::account_limits;
-use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::client_kind::{ClientKind, is_soap_router};
 use crate::policy::session_fault::Report;
 use crate::policy::soap_envelope::BEARER_LOGON;
-use crate::proxy::{Body, ClientBody, Forwarded, Proxy, SentBy, WebSocketRequest};
+use crate::proxy::{Body, ClientBody, FirstServer, Forwarded, Proxy, SentBy, WebSocketRequest};
 use crate::session::LiveSession;
 use crate::telemetry::BearerResult;
 use crate::telemetry::audit::AuditAction;
@@ -93,8 +93,8 @@ pub async fn forward(
     }
     let auth = &call.auth;
     let (id, is_soap) = (call.context.id, is_soap_router(request.uri().path()));
-    let is_logon = check_tokens(call, &mut request, is_soap, (account, own_session)).await?;
-    if is_logon {
+    let logon = check_tokens(call, &mut request, is_soap, (account, own_session)).await?;
+    if logon.is_some() {
         // The gateway reads the response.
         request.headers_mut().remove(header::ACCEPT_ENCODING);
     }
@@ -112,11 +112,12 @@ pub async fn forward(
         WebSocketRequest::add_fields(head.lines());
     }
     let ended = || Some(account.ended.clone());
-    let sent_by = SentBy::person(session.as_ref().and_then(|session| session.upstream()), call.times);
+    let first = session.as_ref().and_then(|session| session.upstream()).map(FirstServer::Named);
+    let sent_by = SentBy::person(first, call.times);
     let Forwarded { response, may_repeat } = proxy.forward(head, body, websocket, ended, sent_by).await?;
-    let mut response = match &session {
-        _ if is_logon => soap_logon::learn(&account.issued_tokens, response).await,
-        Some(used) if looks_expired(&response, is_soap, host) => {
+    let mut response = match (&session, &logon) {
+        (_, Some(logon)) => soap_logon::learn(call, logon, &account.issued_tokens, response).await,
+        (Some(used), None) if looks_expired(&response, is_soap, host) => {
             let (report, response) = reported(response, host).await;
             let is_expired = matches!(report, Report::SessionExpired | Report::PageRefused);
             // Opened also when this request cannot be sent again: the next one needs it.
@@ -164,38 +165,32 @@ pub async fn learn(
     account: &Arc<ServiceAccount>,
     response: Response<Body>,
 ) -> Response<Body> {
-    let (head, body) = response.into_parts();
-    let (beginning, body) = body.peek(MAX_LOGON, |_| false).await;
-    if let Ok(answer) = logon_answer(&beginning) {
-        let tokens = TokenPair { session: answer.session_token, security: answer.security_token };
+    let reply = LogonReply::read(response).await;
+    if let Some(tokens) = reply.tokens() {
         call.auth.remember_client_held(account, tokens);
     }
-    Response::from_parts(head, body)
+    reply.unchanged()
 }
 
-/// A response with the rights of an administrator has some 50 kB.
-const MAX_LOGON: usize = 512 * 1024;
-
-/// Refuses session tokens and logins of others in the request: the account's own session is added here. True for a logon, whose response
-/// holds a token that the account may use.
+/// Refuses session tokens and logins of others in the request: the account's own session is added here. Returns the logon that it is, if it is one.
 async fn check_tokens(
     call: Call<'_>,
     request: &mut Request<ClientBody>,
     is_soap: bool,
     (account, own_session): (&Arc<ServiceAccount>, Option<&ClientHeldSession>),
-) -> Result<bool, Rejection> {
+) -> Result<Option<Logon>, Rejection> {
     let client_held = own_session.map(|own_session| &own_session.tokens);
     let holder = TokenHolder { account: Some(account), client_held, ..TokenHolder::default() };
-    let mut is_logon = false;
+    let mut logon = None;
     if is_soap
         && *request.method() == Method::POST
         && let Some(soap) = soap_call::read(call, request).await?
     {
         soap.check(call, request, holder)?;
-        is_logon = soap.is_logon();
+        logon = soap.logon();
     }
     token_check::check(call.base, request, holder)?;
-    Ok(is_logon)
+    Ok(logon)
 }
 
 /// The response to a refused request: RFC 6750 §3, or a SOAP fault that Campaign's clients understand.

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 
 use super::call::Call;
+use super::native_account;
+use super::read_body;
 use super::rejection::Rejection;
 use super::responses::soap_response;
 use super::routes::sign_out;
@@ -15,7 +17,7 @@ use super::token_check::{Checked, TokenHolder, TokenJudge};
 use crate::campaign::logoff_response;
 use crate::policy::campaign_tokens::{Judge as _, TokenPair, Verdict, account_of};
 use crate::policy::soap_envelope::{BEARER_LOGON, Envelope, EnvelopeError, EnvelopeRest, LOGOFF, LOGON};
-use crate::proxy::{BodyFilter, ClientBody, ProxyError, Refused};
+use crate::proxy::{BodyFilter, ClientBody, Refused};
 use crate::session::LiveSession;
 
 /// A call that was read.
@@ -27,17 +29,21 @@ pub struct SoapCall {
     pub bytes: Bytes,
 }
 
+/// A logon, whose response holds new tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Logon {
+    /// `xtk:session#Logon` with this login.
+    Password(String),
+    /// `xtk:session#BearerTokenLogon`.
+    Bearer,
+}
+
 /// Reads the beginning of the body. `None` when it is no SOAP envelope; then Campaign answers that.
 ///
 /// # Errors
 /// When the client broke off or was too slow, and when two programs may read the envelope differently.
 pub async fn read(call: Call<'_>, request: &mut Request<ClientBody>) -> Result<Option<SoapCall>, Rejection> {
-    let limit = call.snapshot.limits.upload_timeout;
-    let Ok(front) = tokio::time::timeout(limit, request.body_mut().read_front(MOST)).await else {
-        let reason = format!("the envelope did not arrive within {limit:?}");
-        return Err(ProxyError::Client { reason, stalled: true }.into());
-    };
-    let front = front.map_err(ProxyError::from)?;
+    let front = read_body::front(request.body_mut(), MOST, call.snapshot.limits.upload_timeout).await?;
     match Envelope::read(&front.bytes, front.is_complete) {
         Ok(envelope) => {
             if !front.is_complete {
@@ -69,6 +75,15 @@ impl SoapCall {
         request: &mut Request<ClientBody>,
         holder: TokenHolder<'_>,
     ) -> Result<Checked, Rejection> {
+        if let Some(Logon::Password(login)) = self.logon() {
+            let client = call.context.client_address(request.headers());
+            let is_known = holder.session.is_some() || holder.account.is_some();
+            let is_listed = native_account::is_allowed(call.base, &login, client, request.uri().path());
+            let is_allowed = is_listed || (is_known && native_account::may_log_on(call.base, &login));
+            if !is_allowed {
+                return Err(Rejection::InvalidLogin);
+            }
+        }
         let mut judge = TokenJudge::new(call.base, request, holder);
         let mut exchanged = Vec::new();
         for (index, place) in self.envelope.tokens.iter().enumerate() {
@@ -107,9 +122,13 @@ impl SoapCall {
         Ok(soap_response(StatusCode::OK, &logoff_response()))
     }
 
-    /// True for a logon, whose response holds new tokens.
-    pub fn is_logon(&self) -> bool {
-        [LOGON, BEARER_LOGON].contains(&self.envelope.method.as_str())
+    /// The logon that this call is.
+    pub fn logon(&self) -> Option<Logon> {
+        match self.envelope.method.as_str() {
+            LOGON => Some(Logon::Password(self.envelope.parameter(&self.bytes, 1))),
+            BEARER_LOGON => Some(Logon::Bearer),
+            _ => None,
+        }
     }
 }
 

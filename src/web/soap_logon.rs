@@ -6,11 +6,13 @@ use http::{HeaderMap, Response, StatusCode};
 use secrecy::ExposeSecret as _;
 
 use super::call::Call;
+use super::logon_reply::LogonReply;
+use super::native_account::note_logon;
 use super::rejection::Rejection;
-use super::responses::soap_response;
-use super::soap_call::SoapCall;
+use super::responses::{INVALID_LOGIN, soap_response};
+use super::soap_call::{Logon, SoapCall};
 use crate::auth::{ConsoleLogon, ConsoleLogonOutcome as Outcome};
-use crate::campaign::{CampaignError, logon_answer, soap_fault};
+use crate::campaign::{CampaignError, soap_fault};
 use crate::config::ConsolePasswordMode;
 use crate::policy::soap_envelope::LOGON;
 use crate::proxy::Body;
@@ -69,18 +71,20 @@ fn refused(text: &str) -> Response<axum::body::Body> {
     soap_response(StatusCode::FORBIDDEN, &soap_fault(text))
 }
 
-/// Campaign's words.
-const INVALID_LOGIN: &str = "XSV-350012 Invalid login or password. Connection denied.";
-
 /// Reads the response to a logon that a known caller sent, and remembers the token in it: the caller may use it.
-pub async fn learn(issued: &IssuedTokens, response: Response<Body>) -> Response<Body> {
-    let (head, body) = response.into_parts();
-    let (beginning, body) = body.peek(MAX_RESPONSE, |_| false).await;
-    if let Ok(answer) = logon_answer(&beginning) {
-        issued.add(answer.session_token.expose_secret());
+pub async fn learn(
+    call: Call<'_>,
+    logon: &Logon,
+    issued: &IssuedTokens,
+    response: Response<Body>,
+) -> Response<Body> {
+    let reply = LogonReply::read(response).await;
+    let tokens = reply.tokens();
+    if let Logon::Password(login) = logon {
+        note_logon(call, login, tokens.is_some(), reply.is_invalid_login());
     }
-    Response::from_parts(head, body)
+    if let Some(tokens) = tokens {
+        issued.add(tokens.session.expose_secret());
+    }
+    reply.unchanged()
 }
-
-/// A response with the rights of an administrator has some 50 kB.
-const MAX_RESPONSE: usize = 512 * 1024;

@@ -9,17 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, Uri, header};
+use http::{HeaderMap, Method, Request, Uri};
 
+use super::body_scanner::BodyScanner;
 use super::call::{BaseCall, OwnedBaseCall};
+use super::native_account;
 use super::rejection::Rejection;
 use crate::auth::ServiceAccount;
 use crate::config::ForeignTokens;
 use crate::policy::campaign_tokens::{
-    ForeignToken, FormScanner, Judge, MultipartScanner, OwnTokens, TokenKind, TokenPair, Verdict, account_of,
-    boundary, exchange_query,
+    ForeignToken, Judge, OwnTokens, TokenKind, TokenPair, Verdict, account_of, exchange_query,
 };
-use crate::policy::client_kind::is_soap_router;
 use crate::proxy::{BodyFilter, ClientBody, Refused};
 use crate::session::{IssuedTokens, LiveSession};
 use crate::telemetry::audit::{AuditAction, ForeignTokenDetails, Subject};
@@ -81,7 +81,7 @@ pub fn check(
     if call.context.has.security_token {
         check_header(request.headers_mut(), holder, &mut checked);
     }
-    if let Some(scanner) = Scanner::of(request) {
+    if let Some(scanner) = BodyScanner::of(request) {
         let judge = TokenJudge::new(call, request, holder);
         checked.in_body = Some(judge.wrong_security_token.clone());
         request.body_mut().filter(Box::new(TokenFilter { judge, scanner }));
@@ -223,7 +223,7 @@ impl TokenJudge {
         }
         let call = self.call.get();
         let account = account_of(value).unwrap_or_default();
-        if call.site.campaign.allows_native(account, self.client, &self.path) {
+        if native_account::is_allowed(call, account, self.client, &self.path) {
             return Verdict::Keep;
         }
         let refused = call.site.campaign.foreign_tokens == ForeignTokens::Refuse;
@@ -256,52 +256,24 @@ impl Judge for TokenJudge {
     }
 }
 
-/// Reads the fields of a body.
-#[derive(Debug)]
-enum Scanner {
-    Form(FormScanner),
-    Multipart(MultipartScanner),
-}
-
-impl Scanner {
-    /// A reader for this body; `None` for a body without fields. SOAP envelopes are read elsewhere.
-    fn of(request: &Request<ClientBody>) -> Option<Self> {
-        if http_body::Body::is_end_stream(request.body()) || is_soap_router(request.uri().path()) {
-            return None;
-        }
-        let kind = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
-        if let Some(boundary) = boundary(kind) {
-            return Some(Self::Multipart(MultipartScanner::new(boundary)));
-        }
-        let is_form = kind.trim_start().get(..FORM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(FORM));
-        is_form.then(|| Self::Form(FormScanner::default()))
-    }
-}
-
 /// Checks a body while it passes.
 #[derive(Debug)]
 struct TokenFilter {
     judge: TokenJudge,
-    scanner: Scanner,
+    scanner: BodyScanner,
 }
 
 impl BodyFilter for TokenFilter {
     fn push(&mut self, bytes: Bytes) -> Result<Bytes, Refused> {
         let mut output = self.may_change_length().then(Vec::new);
-        let scanned = match &mut self.scanner {
-            Scanner::Form(form) => form.push(&bytes, &mut self.judge, output.as_mut()),
-            Scanner::Multipart(parts) => parts.push(&bytes, &mut self.judge, output.as_mut()),
-        };
+        let scanned = self.scanner.push(&bytes, &mut self.judge, output.as_mut());
         scanned.map_err(|ForeignToken| Refused)?;
         Ok(output.map_or(bytes, Bytes::from))
     }
 
     fn finish(&mut self) -> Result<Bytes, Refused> {
         let mut output = self.may_change_length().then(Vec::new);
-        let scanned = match &mut self.scanner {
-            Scanner::Form(form) => form.finish(&mut self.judge, output.as_mut()),
-            Scanner::Multipart(parts) => parts.finish(&mut self.judge, output.as_mut()),
-        };
+        let scanned = self.scanner.finish(&mut self.judge, output.as_mut());
         scanned.map_err(|ForeignToken| Refused)?;
         Ok(output.unwrap_or_default().into())
     }
@@ -311,5 +283,3 @@ impl BodyFilter for TokenFilter {
         self.judge.ticket.is_some() || !self.judge.holder().own().earlier.is_empty()
     }
 }
-
-const FORM: &str = "application/x-www-form-urlencoded";

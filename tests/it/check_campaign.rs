@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use imsgate::demo::campaign::Zone;
+use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Zone};
 use imsgate::demo::faults::{Answer, Times};
 
 use crate::support::Checked;
@@ -88,4 +88,72 @@ async fn a_zone_that_hides_details_or_refuses_the_internet_is_said_so() {
     let finding = world.finding("campaign.soap", "warning").await;
     assert!(finding.message().contains("XSV-350014"), "{finding:?}");
     assert!(finding.message().contains(&world.campaign.url()), "{finding:?}");
+}
+
+#[tokio::test]
+async fn the_security_zone_shows_to_a_technical_account() {
+    let world = Checked::good().await;
+    let finding = world.finding("campaign.zone", "not-checked").await;
+    assert!(finding.message().contains("needs a session"), "{finding:?}");
+    assert!(finding.fix().contains("[[campaign.technical_account]]"), "{finding:?}");
+
+    world.with_technical_account();
+    let finding = world.finding("campaign.zone", "warning").await;
+    assert!(finding.message().contains("allowHTTP, allowDebug on"), "{finding:?}");
+    let asked = world.campaign.requests();
+    let asked =
+        asked.iter().rfind(|request| request.path_and_query == "/nl/jsp/ping.jsp?zones=true").unwrap();
+    assert_eq!(asked.header("x-forwarded-for"), Some("192.0.2.1"));
+    assert!(world.campaign.sessions().is_empty(), "the session was logged off");
+
+    let closed = |zone: &mut Zone| (zone.allow_http, zone.allow_debug) = (false, false);
+    let world = Checked::start(|_| {}, move |campaign| closed(&mut campaign.zones[0])).await;
+    world.with_technical_account();
+    world.finding("campaign.zone", "ok").await;
+}
+
+#[tokio::test]
+async fn every_host_of_the_gateway_must_lead_to_the_instance() {
+    let world = Checked::start(|_| {}, |campaign| campaign.dns_mask = "localhost*".to_owned()).await;
+    world.replace("[campaign]", "[campaign]\nhosts = [\"tracking.example.com\"]");
+    let finding = world.finding("campaign.host", "error").await;
+    assert!(finding.message().contains("no instance for the host tracking.example.com"), "{finding:?}");
+    world.finding("campaign.host", "ok").await;
+}
+
+#[tokio::test]
+async fn every_upstream_is_asked() {
+    let world = Checked::good().await;
+    let options = CampaignOptions {
+        ims: Some(world.ims.url()),
+        groups: vec!["delivery".to_owned()],
+        dns_mask: "other.example.com".to_owned(),
+        ..CampaignOptions::default()
+    };
+    let second = CampaignSimulator::start(options.clone()).await.unwrap();
+    let first = world.campaign.url();
+    let both = format!("upstream = [\"{first}\", \"{}\"]", second.url());
+    world.replace(&format!("upstream = \"{first}\""), &both);
+    world.with_technical_account();
+    let all = world.findings(&[]).await;
+    let of = |id: &str, server: &str, severity: &str| {
+        let mut all = all.iter().filter(|finding| finding.id() == id && finding.severity() == severity);
+        assert!(all.any(|finding| finding.message().contains(server)), "{id} {severity} {server}: {all:?}");
+    };
+    of("campaign.technical_account", &first, "ok");
+    of("campaign.technical_account", &second.url(), "warning");
+    of("campaign.secure_header", &first, "ok");
+    of("campaign.soap", &second.url(), "error");
+    let (_, said, _) = world.run(&["groups", "--config", "imsgate.toml"]).await;
+    assert!(said.contains(&format!("{} was not asked", second.url())), "{said}");
+    assert!(second.sessions().is_empty() && world.campaign.sessions().is_empty());
+
+    let third =
+        CampaignSimulator::start(CampaignOptions { dns_mask: "*".to_owned(), ..options }).await.unwrap();
+    world.replace(&second.url(), &third.url());
+    let finding = world.finding("campaign.groups", "warning").await;
+    assert!(finding.message().contains(&format!("{} has other operator groups", third.url())), "{finding:?}");
+    let (_, said, _) = world.run(&["groups", "--config", "imsgate.toml"]).await;
+    assert!(said.contains("has other operator groups than the first server"), "{said}");
+    assert!(third.sessions().is_empty() && world.campaign.sessions().is_empty(), "sessions were logged off");
 }

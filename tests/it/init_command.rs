@@ -6,6 +6,11 @@ use crate::support::Checked;
 
 /// Answers for this world, in the order of the questions, some of them wrong at first.
 fn answers(world: &Checked) -> String {
+    answers_with(world, &["nothing", "", "new/sessions.redb", ""])
+}
+
+/// The same with these answers about the session store and the technical account.
+fn answers_with(world: &Checked, end: &[&str]) -> String {
     let port = world.port;
     [
         &*world.ims.url(),
@@ -29,10 +34,11 @@ fn answers(world: &Checked) -> String {
         "cert.pem",
         "cert.pem",
         "key.pem",
-        "new/sessions.redb",
     ]
-    .map(|line| format!("{line}\n"))
-    .concat()
+    .iter()
+    .chain(end)
+    .flat_map(|line| [*line, "\n"])
+    .collect()
 }
 
 #[tokio::test]
@@ -47,7 +53,7 @@ async fn init_asks_again_until_each_answer_is_right_and_writes_what_check_accept
     {
         assert!(said.contains(message), "{message}: {said}");
     }
-    assert_eq!(said.matches('✗').count(), 7, "{said}");
+    assert_eq!(said.matches('✗').count(), 8, "{said}");
     assert!(said.contains(&format!("https://localhost:{}/ims/callback", world.port)), "{said}");
     assert!(!said.contains("demo-client-secret"), "{said}");
     for name in ["imsgate.toml", "ims_client_secret", "session.key"] {
@@ -64,6 +70,39 @@ async fn init_asks_again_until_each_answer_is_right_and_writes_what_check_accept
     assert_eq!(code, Some(0), "{said}");
     let (code, said, _) = world.run(&["check", "new/imsgate.toml"]).await;
     assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test]
+async fn init_offers_every_store_and_a_technical_account() {
+    let world = Checked::good().await;
+    let account = ["robot", "secret-of-robot"];
+    let redis = [&["redis", "rediss://u:hidden@redis.example.com"][..], &account].concat();
+    for (folder, end, files) in [
+        ("memory", &["memory", ""][..], &["ims_client_secret", "imsgate.toml"][..]),
+        (
+            "redis",
+            &redis,
+            &["account_secret", "ims_client_secret", "imsgate.toml", "redis_url", "session.key"],
+        ),
+    ] {
+        std::fs::create_dir(world.path(folder)).unwrap();
+        let output = format!("{folder}/imsgate.toml");
+        let (code, said, error) =
+            world.run_with(&["init", "--output", &output], &answers_with(&world, end)).await;
+        assert_eq!(code, Some(0), "{said}{error}");
+        let mut written: Vec<String> = std::fs::read_dir(world.path(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        written.sort();
+        assert_eq!(written, files, "{said}");
+        assert!(files.iter().all(|file| said.contains(&format!("{folder}/{file}"))), "{said}");
+        let text = std::fs::read_to_string(world.path(&output)).unwrap();
+        assert!(!format!("{text}{said}").contains("hidden") && !text.contains("secret-of-robot"), "{said}");
+    }
+    // The technical account can be used.
+    let (_, said, error) = world.run(&["groups", "--config", "redis/imsgate.toml"]).await;
+    assert!(said.contains("operator groups in Campaign"), "{said}{error}");
 }
 
 #[tokio::test]

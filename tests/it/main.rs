@@ -70,6 +70,7 @@ mod native_accounts;
 mod nginx_upstream;
 mod no_secrets_shown;
 mod open_pages;
+mod operator_lock;
 mod outbound_proxy;
 mod paths;
 mod promises;

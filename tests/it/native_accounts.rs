@@ -131,3 +131,41 @@ async fn the_sign_in_page_of_campaign_takes_a_listed_account_and_gives_a_ticket(
     assert!(!logs::say(PASSWORD));
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_listed_account_in_a_form_is_let_in_where_it_may_call() {
+    let world = with_account("127.0.0.1/32", &["/demo/*"]).start().await;
+    let form = |account: &str| format!("a=1&__sessiontoken={account}%2F{PASSWORD}&b=2");
+    let encoded = |path: &str, account: &str| {
+        RawRequest::post(path, &form(account)).with("Content-Type: application/x-www-form-urlencoded")
+    };
+    let multipart = |account: &str| {
+        let part = "--X\r\nContent-Disposition: form-data; name=\"__sessiontoken\"\r\n\r\n";
+        RawRequest::post("/demo/upload", &format!("{part}{account}/{PASSWORD}\r\n--X--\r\n"))
+            .with("Content-Type: multipart/form-data; boundary=X")
+    };
+    encoded("/demo/upload", "admin").send_to(&world).await;
+    assert_eq!(world.last_request().body_len, form("admin").len() as u64, "the body passes unchanged");
+    multipart("admin").send_to(&world).await;
+    assert_eq!(world.campaign.requests().len(), 2);
+    world.campaign.forget_requests();
+    for refused in [
+        encoded("/demo/upload", "internal"),
+        multipart("internal"),
+        encoded("/view/home", "admin"),
+        // Another account beside the listed one.
+        RawRequest::post("/demo/upload", &format!("{}&__sessiontoken=internal/x", form("admin")))
+            .with("Content-Type: application/x-www-form-urlencoded"),
+        // Its page would use what the browser knows.
+        encoded("/demo/upload", "internal").with("Origin: https://evil.example"),
+        // The account must be named in the beginning of the body.
+        RawRequest::post("/demo/upload", &format!("a={}&{}", "x".repeat(70_000), form("admin")))
+            .with("Content-Type: application/x-www-form-urlencoded"),
+    ] {
+        let answer = refused.send_to(&world).await;
+        assert!([401, 403].contains(&answer.status()), "{} {}", answer.status(), answer.text());
+    }
+    assert!(world.campaign.requests().iter().all(|request| request.body_len == 0), "no password reached it");
+    assert!(!logs::say(PASSWORD));
+    world.stop().await;
+}

@@ -36,6 +36,11 @@ async fn only_a_same_origin_form_of_the_last_user_is_saved() {
         (&browser, with("content-encoding", "gzip"), "cannot be saved"),
         (&browser, form(&world, &long, URLENCODED, "a=b"), "cannot be saved"),
         (&browser, form(&world, "/demo/echo", URLENCODED, vec![b'x'; (1 << 20) + 1]), "larger than 1 MB"),
+        (
+            &browser,
+            form(&world, "/demo/echo", URLENCODED, "a=b&__sessiontoken=admin%2Fsecret"),
+            "cannot be saved",
+        ),
         (&world.browser(), usual(), "not signed in"),
     ] {
         let answer = who.request(request).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imsgate::config::{CheckMode, Upstream as Configured};
+use imsgate::config::{CheckMode, SessionMode, Upstream as Configured};
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator};
 
 use crate::support::World;
@@ -10,9 +10,14 @@ use crate::support::request::RawRequest;
 
 /// A gateway in front of its own simulator and another one that asks the same IMS.
 async fn two_servers() -> (World, Arc<CampaignSimulator>) {
+    two_servers_in(SessionMode::BearerLogon).await
+}
+
+async fn two_servers_in(mode: SessionMode) -> (World, Arc<CampaignSimulator>) {
     let second = CampaignSimulator::start(CampaignOptions::default()).await.unwrap();
     let (url, second) = (second.url(), Arc::new(second));
     let world = World::builder()
+        .session_mode(mode)
         .instance(move |instance| {
             instance.campaign.upstreams.push(Configured { weight: 1, ..url.parse().unwrap() });
             instance.campaign.health.mode = CheckMode::Off;
@@ -50,6 +55,26 @@ async fn a_session_stays_with_its_server_and_is_logged_off_there() {
     }
     assert_eq!((world.campaign.logoffs().len(), second.logoffs().len()), (2, 2));
     world.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_campaign_session_a_person_stays_with_one_server_too() {
+    for mode in [SessionMode::Bearer, SessionMode::Headers] {
+        let (world, second) = two_servers_in(mode).await;
+        let mut servers = [0, 0];
+        for _ in 0..12 {
+            let person = world.signed_in("alice").await.session().unwrap();
+            let (here, there) = (pages(&world.campaign), pages(&second));
+            for _ in 0..4 {
+                RawRequest::get("/view/home").session(&person).send_to(&world).await;
+            }
+            let spread = (pages(&world.campaign) - here, pages(&second) - there);
+            assert!(spread == (4, 0) || spread == (0, 4), "{mode:?} {spread:?}");
+            servers[usize::from(spread.0 == 0)] += 1;
+        }
+        assert!(servers[0] > 0 && servers[1] > 0, "people are spread: {servers:?}");
+        world.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod external_account;
 mod registration;
 
 use super::report::{Item, of_instance};
+use crate::app::TechnicalCaller;
 use crate::clock::Clock;
 use crate::config::{Instance, Loaded, Places};
 
@@ -24,8 +25,10 @@ pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
         for (config, places) in loaded.instances() {
             let mut own = discovery::check(config.instance, places, clock).await;
             own.push(resolution(config.instance, places).await);
-            own.extend(campaign::check(config.instance, places).await);
-            own.extend(external_account::check(config, places, clock).await);
+            let callers = TechnicalCaller::connect_all(config.instance, clock).await;
+            own.extend(campaign::check(config.instance, &callers, places).await);
+            own.extend(external_account::check(config, &callers, places).await);
+            external_account::end(callers).await;
             items.extend(of_instance(&config.instance.name, own));
         }
         items

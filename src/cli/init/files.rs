@@ -1,11 +1,12 @@
-//! The files that `imsgate init` writes: the configuration, and beside it the client secret and a session key.
+//! The files that `imsgate init` writes: the configuration, and beside it the secrets and a session key.
 
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use toml::Value;
 
 use super::questions::Answers;
@@ -15,7 +16,6 @@ use crate::crypto::KeyRing;
 /// Where everything is written.
 pub(super) struct Files {
     pub(super) config: PathBuf,
-    client_secret: PathBuf,
     session_key: PathBuf,
     /// True if files may be replaced.
     force: bool,
@@ -35,15 +35,17 @@ impl Files {
             let reason = format!("there is no folder {}; make it with mkdir -p", folder.display());
             return Err(io::Error::new(io::ErrorKind::NotFound, reason));
         }
-        let (client_secret, session_key) = (folder.join("ims_client_secret"), folder.join("session.key"));
-        let existing = [&config, &client_secret].into_iter().find(|file| file.exists());
+        let session_key = folder.join("session.key");
+        let mut files =
+            std::iter::once(config.clone()).chain(SECRETS.iter().map(|secret| folder.join(secret.file)));
+        let existing = files.find(|file| file.exists());
         if let Some(existing) = existing.filter(|_| !force) {
             let reason =
                 format!("{} exists; use --force to replace it, or name another --output", existing.display());
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason));
         }
         let keeps_key = session_key.exists();
-        Ok(Self { config, client_secret, session_key, force, keeps_key })
+        Ok(Self { config, session_key, force, keeps_key })
     }
 
     /// Where the sessions of this gateway usually are.
@@ -58,11 +60,20 @@ impl Files {
     pub(super) fn write(&self, answers: &Answers) -> io::Result<()> {
         let path = |path: &Path| Value::from(path.display().to_string());
         let mut values: Vec<(&str, Value)> = answers.values.clone();
-        values.push(("ims.client_secret_file", path(&self.client_secret)));
-        values.push(("session.key_file", path(&self.session_key)));
+        for (secret, _) in secrets(answers) {
+            values.push((secret.key_of_file, path(&self.config.with_file_name(secret.file))));
+        }
+        if has_session_key(answers) {
+            values.push(("session.key_file", path(&self.session_key)));
+        }
         let text = template::fill(&values, &["ims.client_secret"]).map_err(io::Error::other)?;
-        self.write_private(&self.client_secret, &format!("{}\n", answers.client_secret.expose_secret()))?;
-        KeyRing::read_or_create(&self.session_key).map_err(io::Error::other)?;
+        for (secret, text) in secrets(answers) {
+            let text = format!("{}\n", text.expose_secret());
+            self.write_private(&self.config.with_file_name(secret.file), &text)?;
+        }
+        if has_session_key(answers) {
+            KeyRing::read_or_create(&self.session_key).map_err(io::Error::other)?;
+        }
         self.write_private(&self.config, &text)
     }
 
@@ -83,20 +94,68 @@ impl Files {
     }
 
     /// What was written, for people.
-    pub(super) fn written(&self) -> String {
-        let key = if self.keeps_key { "kept as it was" } else { "the new session key" };
-        format!(
-            "Written, readable only by you:\n  {}\n  {}  the client secret\n  {}  {key}\n",
-            self.config.display(),
-            self.client_secret.display(),
-            self.session_key.display(),
-        )
+    pub(super) fn written(&self, answers: &Answers) -> String {
+        let mut text = format!("Written, readable only by you:\n  {}\n", self.config.display());
+        // Writing to a String cannot fail.
+        let mut add = |path: &Path, what: &str| {
+            let _ = writeln!(text, "  {}  {what}", path.display());
+        };
+        for (secret, _) in secrets(answers) {
+            add(&self.config.with_file_name(secret.file), secret.what);
+        }
+        if has_session_key(answers) {
+            add(&self.session_key, if self.keeps_key { "kept as it was" } else { "the new session key" });
+        }
+        text
     }
 
     /// All files, separated by spaces.
-    pub(super) fn all(&self) -> String {
-        [&self.config, &self.client_secret, &self.session_key]
-            .map(|path| path.display().to_string())
-            .join(" ")
+    pub(super) fn all(&self, answers: &Answers) -> String {
+        let secrets = secrets(answers).map(|(secret, _)| self.config.with_file_name(secret.file));
+        let key = has_session_key(answers).then(|| self.session_key.clone());
+        let all = std::iter::once(self.config.clone()).chain(secrets).chain(key);
+        all.map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// A secret and the file for it.
+struct Secret {
+    key: &'static str,
+    key_of_file: &'static str,
+    file: &'static str,
+    what: &'static str,
+}
+
+static SECRETS: [Secret; 3] = [
+    Secret {
+        key: "ims.client_secret",
+        key_of_file: "ims.client_secret_file",
+        file: "ims_client_secret",
+        what: "the client secret",
+    },
+    Secret {
+        key: "session.redis_url",
+        key_of_file: "session.redis_url_file",
+        file: "redis_url",
+        what: "the address of Redis",
+    },
+    Secret {
+        key: "campaign.technical_account[0].client_secret",
+        key_of_file: "campaign.technical_account[0].client_secret_file",
+        file: "account_secret",
+        what: "the secret of the technical account",
+    },
+];
+
+/// The secrets that were asked.
+fn secrets(answers: &Answers) -> impl Iterator<Item = (&'static Secret, &SecretString)> {
+    SECRETS.iter().filter_map(|secret| {
+        let found = answers.secrets.iter().find(|(key, _)| *key == secret.key);
+        found.map(|(_, text)| (secret, text))
+    })
+}
+
+/// Sessions in memory need no key.
+fn has_session_key(answers: &Answers) -> bool {
+    answers.text("session.store") != Some("memory")
 }

@@ -13,6 +13,7 @@ use clap::Args;
 
 use self::files::Files;
 use self::prompt::Prompt;
+use self::questions::Answers;
 use super::output::{err, out};
 use super::{STOPS_LOGINS, UNUSABLE, check};
 
@@ -35,7 +36,7 @@ Exit codes: 0 written and usable, 1 written but `imsgate check --offline` finds 
 
 pub(super) fn run(args: &InitArgs) -> ExitCode {
     match ask_and_write(args) {
-        Ok(files) => finish(&files),
+        Ok((files, answers)) => finish(&files, &answers),
         Err(error) => {
             err(&format!("imsgate init: {error}\nNothing was written.\n"));
             ExitCode::from(UNUSABLE)
@@ -43,7 +44,7 @@ pub(super) fn run(args: &InitArgs) -> ExitCode {
     }
 }
 
-fn ask_and_write(args: &InitArgs) -> io::Result<Files> {
+fn ask_and_write(args: &InitArgs) -> io::Result<(Files, Answers)> {
     let files = Files::beside(&args.output, args.force)?;
     let mut prompt = Prompt::of_stdin();
     out(&format!(
@@ -53,13 +54,13 @@ fn ask_and_write(args: &InitArgs) -> io::Result<Files> {
     ));
     let answers = questions::ask(&mut prompt, &files.session_file())?;
     files.write(&answers)?;
-    Ok(files)
+    Ok((files, answers))
 }
 
 /// Reports what was written and what `imsgate check --offline` finds in it.
-fn finish(files: &Files) -> ExitCode {
+fn finish(files: &Files, answers: &Answers) -> ExitCode {
     let config = files.config.display();
-    out(&format!("\n{}", files.written()));
+    out(&format!("\n{}", files.written(answers)));
     let (problems, redirect) = check::problems(&files.config);
     out(&problems.text);
     out(&format!(
@@ -68,7 +69,7 @@ fn finish(files: &Files) -> ExitCode {
          \x20 2. Give the files to the user that runs the service: chown imsgate {}\n\
          \x20 3. imsgate check --config {config} --user imsgate\n\
          \x20 4. imsgate serve --config {config}\n",
-        files.all()
+        files.all(answers)
     ));
     if problems.has_errors { STOPS_LOGINS.into() } else { ExitCode::SUCCESS }
 }

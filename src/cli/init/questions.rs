@@ -17,7 +17,8 @@ use crate::{files, server};
 pub(super) struct Answers {
     /// Keys with their values, in the order of the questions.
     pub(super) values: Vec<(&'static str, Value)>,
-    pub(super) client_secret: SecretString,
+    /// Secrets by their keys.
+    pub(super) secrets: Vec<(&'static str, SecretString)>,
 }
 
 /// One question.
@@ -28,6 +29,8 @@ struct Question {
     help: &'static str,
     default: Option<&'static str>,
     kind: Kind,
+    /// The key that must have an answer, and this one if it is not empty. Otherwise the question is left out.
+    after: Option<(&'static str, &'static str)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,8 +49,11 @@ enum Kind {
 /// # Errors
 /// When the input ends.
 pub(super) fn ask(prompt: &mut Prompt, session_file: &str) -> io::Result<Answers> {
-    let mut answers = Answers { values: Vec::new(), client_secret: SecretString::default() };
+    let mut answers = Answers { values: Vec::new(), secrets: Vec::new() };
     for question in QUESTIONS {
+        if question.after.is_some_and(|(key, answer)| !answers.fits(key, answer)) {
+            continue;
+        }
         let default = if question.kind == Kind::SessionFile { Some(session_file) } else { question.default };
         out(&format!("{}\n   {}\n", paint().bold(question.label), paint().dim(question.help)));
         let text = line(question, default);
@@ -91,7 +97,7 @@ fn accept(question: &Question, answer: &str, answers: &mut Answers) -> Result<()
     let value = check_answer(key, &answer)?;
     match question.kind {
         Kind::Secret => {
-            answers.client_secret = answer.into();
+            answers.secrets.push((key, answer.into()));
             return Ok(());
         }
         Kind::Certificate => certificate(Path::new(&answer))?,
@@ -115,8 +121,17 @@ fn accept(question: &Question, answer: &str, answers: &mut Answers) -> Result<()
 
 impl Answers {
     fn path(&self, wanted: &str) -> PathBuf {
+        self.text(wanted).unwrap_or_default().into()
+    }
+
+    fn fits(&self, key: &str, wanted: &str) -> bool {
+        self.text(key).is_some_and(|answer| wanted.is_empty() || answer == wanted)
+    }
+
+    /// The answer for this key.
+    pub(super) fn text(&self, wanted: &str) -> Option<&str> {
         let found = self.values.iter().find(|(key, _)| *key == wanted);
-        found.and_then(|(_, value)| value.as_str()).unwrap_or_default().into()
+        found.and_then(|(_, value)| value.as_str())
     }
 }
 
@@ -144,6 +159,9 @@ fn explain_mask(text: &str) {
     }
 }
 
+/// Asked last: most gateways have none at first.
+const ACCOUNT: &str = "campaign.technical_account[0].client_id";
+
 const QUESTIONS: &[Question] = &[
     Question {
         key: "ims.server",
@@ -151,6 +169,7 @@ const QUESTIONS: &[Question] = &[
         help: "Base URL of Adobe IMS.",
         default: Some("https://ims-na1.adobelogin.com"),
         kind: Kind::Text,
+        after: None,
     },
     Question {
         key: "ims.scope",
@@ -158,6 +177,7 @@ const QUESTIONS: &[Question] = &[
         help: "Separated by commas. Adobe must have provisioned each for the client.",
         default: Some("openid,AdobeID,read_organizations,session,additional_info.projectedProductContext"),
         kind: Kind::Text,
+        after: None,
     },
     Question {
         key: "ims.client_id",
@@ -165,6 +185,7 @@ const QUESTIONS: &[Question] = &[
         help: "Issued by Adobe, such as Campaign1.",
         default: None,
         kind: Kind::Text,
+        after: None,
     },
     Question {
         key: "ims.client_secret",
@@ -172,6 +193,7 @@ const QUESTIONS: &[Question] = &[
         help: "Issued by Adobe. It is not shown, and goes into a file of its own.",
         default: None,
         kind: Kind::Secret,
+        after: None,
     },
     Question {
         key: "ims.callback_server",
@@ -179,6 +201,7 @@ const QUESTIONS: &[Question] = &[
         help: "The https address of this gateway as people type it, such as https://campaign.example.com.",
         default: None,
         kind: Kind::Text,
+        after: None,
     },
     Question {
         key: "ims.organization_id",
@@ -186,6 +209,7 @@ const QUESTIONS: &[Question] = &[
         help: "24 hexadecimal digits and @AdobeOrg.",
         default: None,
         kind: Kind::Text,
+        after: None,
     },
     Question {
         key: "ims.association_mask",
@@ -193,6 +217,7 @@ const QUESTIONS: &[Question] = &[
         help: "Which part of a configuration name is the Campaign group, such as Campaign - acme - (.*).",
         default: None,
         kind: Kind::Text,
+        after: None,
     },
     Question {
         key: "ims.product_context",
@@ -200,6 +225,7 @@ const QUESTIONS: &[Question] = &[
         help: "If the form has it, such as dma_campaign_classic.",
         default: None,
         kind: Kind::Optional,
+        after: None,
     },
     Question {
         key: "experience_cloud.tenant",
@@ -207,6 +233,7 @@ const QUESTIONS: &[Question] = &[
         help: "The name of the Experience Cloud tenant.",
         default: None,
         kind: Kind::Optional,
+        after: None,
     },
     Question {
         key: "campaign.upstream",
@@ -214,6 +241,7 @@ const QUESTIONS: &[Question] = &[
         help: "Address of the Campaign web server behind this gateway.",
         default: Some("http://127.0.0.1:8080"),
         kind: Kind::Text,
+        after: None,
     },
     Question {
         key: "campaign.session",
@@ -221,6 +249,7 @@ const QUESTIONS: &[Question] = &[
         help: "bearer-logon: a Campaign session for each person (all builds). bearer: the IMS token with each request (8.5.1, 7.4.1, 7.3.5 and newer). headers: identity headers only.",
         default: Some("bearer-logon"),
         kind: Kind::Text,
+        after: None,
     },
     Question {
         key: "listen.https",
@@ -228,6 +257,7 @@ const QUESTIONS: &[Question] = &[
         help: "IP address and port; 0.0.0.0 stands for all addresses of this machine.",
         default: Some("0.0.0.0:443"),
         kind: Kind::Text,
+        after: None,
     },
     Question {
         key: "listen.certificate",
@@ -235,6 +265,7 @@ const QUESTIONS: &[Question] = &[
         help: "PEM file with the chain, the gateway's own certificate first. It must cover the callback server.",
         default: None,
         kind: Kind::Certificate,
+        after: None,
     },
     Question {
         key: "listen.private_key",
@@ -242,6 +273,23 @@ const QUESTIONS: &[Question] = &[
         help: "PEM file that only its owner can read.",
         default: None,
         kind: Kind::PrivateKey,
+        after: None,
+    },
+    Question {
+        key: "session.store",
+        label: "Session store",
+        help: "embedded: a file of this gateway. redis: several gateways share their sessions. memory: lost with a restart, to try it.",
+        default: Some("embedded"),
+        kind: Kind::Text,
+        after: None,
+    },
+    Question {
+        key: "session.redis_url",
+        label: "Address of Redis",
+        help: "Such as rediss://user:password@redis.example.com. It is not shown, and goes into a file of its own.",
+        default: None,
+        kind: Kind::Secret,
+        after: Some(("session.store", "redis")),
     },
     Question {
         key: "session.path",
@@ -249,5 +297,22 @@ const QUESTIONS: &[Question] = &[
         help: "Sessions survive a restart in this file. The gateway makes it.",
         default: None,
         kind: Kind::SessionFile,
+        after: Some(("session.store", "embedded")),
+    },
+    Question {
+        key: ACCOUNT,
+        label: "Technical account",
+        help: "Client ID of a program that calls Campaign with an IMS token (OAuth server-to-server). With it, `imsgate check` also looks into Campaign.",
+        default: None,
+        kind: Kind::Optional,
+        after: None,
+    },
+    Question {
+        key: "campaign.technical_account[0].client_secret",
+        label: "Secret of the technical account",
+        help: "It is not shown, and goes into a file of its own.",
+        default: None,
+        kind: Kind::Secret,
+        after: Some((ACCOUNT, "")),
     },
 ];

@@ -24,6 +24,8 @@ pub(super) struct Caller {
 #[derive(Clone)]
 pub(super) enum AuthMethod {
     Session(LiveSession),
+    /// `login/password` in the place of a session token.
+    Password,
     Bearer,
     IdentityHeaders,
 }
@@ -32,6 +34,7 @@ impl AuthMethod {
     pub(super) fn description(&self) -> &'static str {
         match self {
             Self::Session(_) => "a Campaign session",
+            Self::Password => "a login and its password",
             Self::Bearer => "an IMS access token",
             Self::IdentityHeaders => "the identity headers of the gateway",
         }
@@ -45,7 +48,7 @@ impl Caller {
             AuthMethod::Session(session) => token.is_some_and(|token| {
                 verify_slices_are_equal(token.as_bytes(), session.security_token.as_bytes()).is_ok()
             }),
-            AuthMethod::Bearer | AuthMethod::IdentityHeaders => true,
+            AuthMethod::Password | AuthMethod::Bearer | AuthMethod::IdentityHeaders => true,
         }
     }
 }
@@ -71,6 +74,11 @@ impl Campaign {
         if let Some(session) = session.filter(is_here) {
             return Some(Caller { login: session.login.clone(), method: AuthMethod::Session(session) });
         }
+        if let Some((login, password)) = token.and_then(|token| token.split_once('/'))
+            && self.operators.check(login, password)
+        {
+            return Some(Caller { login: login.to_owned(), method: AuthMethod::Password });
+        }
         if let Some(token) = bearer(headers).filter(|_| self.options.bearer_on_every_call) {
             let login = self.login_of(token).await.ok().flatten()?;
             return Some(Caller { login, method: AuthMethod::Bearer });
@@ -86,19 +94,16 @@ impl Campaign {
 }
 
 /// Forwards requests of authenticated callers. All others are refused as `CampaignOptions::page_refusal` says.
-pub(super) async fn require(
-    State(campaign): State<Arc<Campaign>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn require(State(campaign): State<Arc<Campaign>>, request: Request, next: Next) -> Response {
     let Some(origin) = request.extensions().get::<RequestOrigin>().cloned() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     if let Err(refusal) = origin.check_address() {
         return refusal.into_response();
     }
+    let (mut request, in_form) = with_form_token(request).await;
     let query = request.uri().query();
-    let caller = campaign.caller(request.headers(), (query, None), &origin).await;
+    let caller = campaign.caller(request.headers(), (query, in_form.as_deref()), &origin).await;
     match caller {
         Some(caller) => {
             request.extensions_mut().insert(caller);
@@ -108,10 +113,27 @@ pub(super) async fn require(
     }
 }
 
+/// The request, and the session token in its form. Only a short form is read.
+async fn with_form_token(request: Request) -> (Request, Option<String>) {
+    let is_form = request.headers().get("content-type").is_some_and(|kind| kind == FORM);
+    let length = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
+    if !is_form || length.is_none_or(|length: usize| length > SHORT) {
+        return (request, None);
+    }
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, SHORT).await.unwrap_or_default();
+    let token = Form::parse(&body).get("__sessiontoken").map(str::to_owned);
+    (Request::from_parts(head, body.into()), token)
+}
+
 /// The plain-text response to a request without a valid session.
 pub(super) fn session_expired() -> Response {
     (StatusCode::FORBIDDEN, XSV_350008).into_response()
 }
+
+const FORM: &str = "application/x-www-form-urlencoded";
+/// Bytes of a form that is read for its token.
+const SHORT: usize = 64 * 1024;
 
 /// Campaign's clients look for this code.
 pub(super) const XSV_350008: &str = "XSV-350008 Session has expired or is invalid. Please reconnect.";

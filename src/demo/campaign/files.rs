@@ -66,6 +66,7 @@ pub(super) async fn aem_asset(Extension(caller): Extension<Caller>, headers: Hea
         return (StatusCode::BAD_REQUEST, "no access token for AEM").into_response();
     }
     let by = match caller.method {
+        AuthMethod::Password => "password",
         AuthMethod::Session(_) => "session",
         AuthMethod::Bearer | AuthMethod::IdentityHeaders => "token",
     };

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
+use self::operators::Operators;
 use self::record::Records;
 use self::sessions::Sessions;
 use super::client::Client;
@@ -30,6 +31,7 @@ mod files;
 mod gzip;
 mod media;
 mod methods;
+mod operators;
 mod pages;
 mod public;
 mod record;
@@ -60,6 +62,8 @@ pub struct CampaignOptions {
     pub ims_client_id: String,
     /// Lifetime of a session and its security token.
     pub session_timeout: Duration,
+    /// How long this node accepts a session after its Logoff, as another node than that of the Logoff does (`sessionCacheSec`, 600).
+    pub session_cache: Duration,
     /// Sends every SOAP fault but a refused logon with status 200, as builds before 2021 and 7.4.3 do.
     pub legacy_fault_status: bool,
     /// The response to a page without a valid session.
@@ -105,6 +109,7 @@ impl Default for CampaignOptions {
             ims: None,
             ims_client_id: super::CLIENT_ID.to_owned(),
             session_timeout: Duration::from_hours(24),
+            session_cache: Duration::ZERO,
             legacy_fault_status: false,
             page_refusal: PageRefusal::SignInPage,
             bearer_on_every_call: true,
@@ -138,7 +143,8 @@ impl CampaignSimulator {
     pub async fn start(options: CampaignOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(options.addr).await?;
         let campaign = Arc::new(Campaign {
-            sessions: Sessions::new(options.clock.clone(), options.session_timeout),
+            sessions: Sessions::new(options.clock.clone(), options.session_timeout, options.session_cache),
+            operators: Operators::new(options.clock.clone(), options.admin_password.clone()),
             records: Records::default(),
             faults: Faults::default(),
             client: Client::new(),
@@ -189,6 +195,16 @@ impl CampaignSimulator {
         self.campaign.sessions.logoffs()
     }
 
+    /// Logins that are locked after three wrong passwords.
+    pub fn locked_operators(&self) -> Vec<String> {
+        self.campaign.operators.locked()
+    }
+
+    /// Logins for which a wrong password arrived.
+    pub fn wrong_passwords(&self) -> Vec<String> {
+        self.campaign.operators.with_wrong_passwords()
+    }
+
     /// Stops the listener and closes every connection. Afterwards the port refuses connections.
     pub async fn stop(&self) {
         self.listening.stop().await;
@@ -200,6 +216,7 @@ struct Campaign {
     options: CampaignOptions,
     ims: Mutex<Option<String>>,
     sessions: Sessions,
+    operators: Operators,
     records: Records,
     faults: Faults,
     client: Client,

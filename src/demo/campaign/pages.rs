@@ -31,7 +31,7 @@ pub(super) async fn home(
     }
     let session = match &caller.method {
         AuthMethod::Session(session) => Some(session),
-        AuthMethod::Bearer | AuthMethod::IdentityHeaders => None,
+        AuthMethod::Password | AuthMethod::Bearer | AuthMethod::IdentityHeaders => None,
     };
     let home = Home {
         login: &caller.login,

@@ -35,16 +35,35 @@ impl LiveSession {
 pub(super) struct Sessions {
     clock: Clock,
     timeout: Duration,
+    cache: Duration,
     live: Mutex<HashMap<String, (LiveSession, UnixTime)>>,
+    /// Sessions that were logged off, and how long they are still accepted.
+    cached: Mutex<HashMap<String, (LiveSession, UnixTime)>>,
     logoffs: Mutex<Vec<String>>,
 }
 
 impl Sessions {
-    pub(super) fn new(clock: Clock, timeout: Duration) -> Self {
-        Self { clock, timeout, live: Mutex::default(), logoffs: Mutex::default() }
+    pub(super) fn new(clock: Clock, timeout: Duration, cache: Duration) -> Self {
+        let (live, cached) = (Mutex::default(), Mutex::default());
+        Self { clock, timeout, cache, live, cached, logoffs: Mutex::default() }
     }
 
     pub(super) fn begin(&self, login: &str, groups: Vec<String>, address: IpAddr) -> LiveSession {
+        self.begin_for(login, groups, address, self.timeout)
+    }
+
+    /// A session of 15 days, as somebody gets who ticks `rememberMe`.
+    pub(super) fn begin_remembered(&self, login: &str, groups: Vec<String>, address: IpAddr) -> LiveSession {
+        self.begin_for(login, groups, address, REMEMBERED)
+    }
+
+    fn begin_for(
+        &self,
+        login: &str,
+        groups: Vec<String>,
+        address: IpAddr,
+        lifetime: Duration,
+    ) -> LiveSession {
         let session = LiveSession {
             session_token: session_token(),
             security_token: security_token(),
@@ -55,20 +74,24 @@ impl Sessions {
         let now = self.clock.now();
         let mut live = lock(&self.live);
         live.retain(|_, (_, expires_at)| now < *expires_at);
-        live.insert(session.session_token.clone(), (session.clone(), now.plus(self.timeout)));
+        live.insert(session.session_token.clone(), (session.clone(), now.plus(lifetime)));
         session
     }
 
     pub(super) fn find(&self, session_token: &str) -> Option<LiveSession> {
         let now = self.clock.now();
-        lock(&self.live)
-            .get(session_token)
-            .filter(|(_, expires_at)| now < *expires_at)
-            .map(|(session, _)| session.clone())
+        let find = |sessions: &Mutex<HashMap<String, (LiveSession, UnixTime)>>| {
+            let sessions = lock(sessions);
+            let found = sessions.get(session_token).filter(|(_, expires_at)| now < *expires_at);
+            found.map(|(session, _)| session.clone())
+        };
+        find(&self.live).or_else(|| find(&self.cached))
     }
 
     pub(super) fn log_off(&self, session_token: &str) {
-        if lock(&self.live).remove(session_token).is_some() {
+        if let Some((session, _)) = lock(&self.live).remove(session_token) {
+            let until = self.clock.now().plus(self.cache);
+            lock(&self.cached).insert(session_token.to_owned(), (session, until));
             lock(&self.logoffs).push(session_token.to_owned());
         }
     }
@@ -90,3 +113,5 @@ impl Sessions {
         lock(&self.logoffs).clone()
     }
 }
+
+const REMEMBERED: Duration = Duration::from_hours(15 * 24);

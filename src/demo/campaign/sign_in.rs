@@ -7,7 +7,6 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, Uri, header};
-use secrecy::ExposeSecret as _;
 
 use super::Campaign;
 use super::caller::session_expired;
@@ -45,11 +44,11 @@ pub(super) async fn logon_page(
             _ => return (StatusCode::FORBIDDEN, XSV_350012).into_response(),
         }
     } else if form.get("action") == Some("submit") {
-        let password = campaign.options.admin_password.expose_secret();
-        if form.get("login") != Some("admin") || form.get("password") != Some(password) {
+        let login = form.get("login").unwrap_or_default();
+        if !campaign.operators.check(login, form.get("password").unwrap_or_default()) {
             return (StatusCode::FORBIDDEN, XSV_350012).into_response();
         }
-        ("admin".to_owned(), Vec::new())
+        (login.to_owned(), Vec::new())
     } else if form.get("ims") == Some("1") {
         return found(&with_target("/nms/imslogin.jssp", target));
     } else {
@@ -60,7 +59,11 @@ pub(super) async fn logon_page(
     if let Err(refusal) = origin.check_logon() {
         return refusal.into_response();
     }
-    let session = campaign.sessions.begin(&login, groups, origin.address);
+    let session = if form.get("rememberMe").is_some() {
+        campaign.sessions.begin_remembered(&login, groups, origin.address)
+    } else {
+        campaign.sessions.begin(&login, groups, origin.address)
+    };
     let mut response = if form.get("popup").is_some() {
         ([(header::CONTENT_TYPE, "text/html")], session.security_token.clone()).into_response()
     } else {

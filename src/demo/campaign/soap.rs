@@ -7,7 +7,6 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
-use secrecy::ExposeSecret as _;
 
 use super::caller::{AuthMethod, Caller, XSV_350008};
 use super::envelope::{Call, answer, fault, soap_action};
@@ -93,10 +92,9 @@ impl Campaign {
         if self.faults.is_restarting() {
             return self.fault(StatusCode::INTERNAL_SERVER_ERROR, EMPTY_RETURN);
         }
-        let known =
-            call.parameter(1) == "admin" && call.parameter(2) == self.options.admin_password.expose_secret();
-        if known {
-            self.begin("xtk:session#Logon", "admin", Vec::new(), origin)
+        let login = call.parameter(1);
+        if self.operators.check(login, call.parameter(2)) {
+            self.begin("xtk:session#Logon", login, Vec::new(), origin)
         } else {
             fault(StatusCode::FORBIDDEN, XSV_350012)
         }

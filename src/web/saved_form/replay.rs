@@ -16,7 +16,7 @@ use super::save::note;
 use crate::pages::{Problem, Text};
 use crate::policy::origin::is_same_origin;
 use crate::policy::saved_form::{self, REPLAY_LENGTH};
-use crate::proxy::{Body, ClientBody, Proxy, ProxyError, SentBy};
+use crate::proxy::{Body, ClientBody, FirstServer, Proxy, ProxyError, SentBy};
 use crate::session::{FormId, LiveSession, SavedForm};
 use crate::telemetry::audit::AuditAction;
 use crate::web::addresses::RESUME;
@@ -114,7 +114,8 @@ async fn send(
     let (request, body) = request.into_parts();
     let head = upstream_request::head(call, &request, &host, Some(session));
     let ended = || Some(session.ended.clone());
-    let sent_by = SentBy::person(session.upstream(), call.times);
+    let first = FirstServer::of(session.upstream(), &session.sid);
+    let sent_by = SentBy::person(Some(first), call.times);
     let mut response = proxy.forward(head, body, None, ended, sent_by).await?.response;
     announce_end(response.headers_mut(), session, call.context.now);
     Ok(response)

@@ -16,6 +16,7 @@ use crate::session::{FormId, Key, SavedForm};
 use crate::telemetry::SavedFormEvent;
 use crate::telemetry::audit::{AuditAction, FormDetails, Subject};
 use crate::web::addresses::login_address;
+use crate::web::body_scanner::account_in;
 use crate::web::call::Call;
 use crate::web::rejection::Rejection;
 use crate::web::responses::LOGIN_CHALLENGE;
@@ -81,6 +82,10 @@ async fn save(
     // The confirmation button was pressed after the session had ended: the form itself is saved already.
     if saved_form::sealed_id(&body).is_some() {
         return Ok(Ok(None));
+    }
+    // A password is not saved. Nobody could send this form either.
+    if account_in(headers, &body, true).is_some() {
+        return Ok(Err(NotSaved::Unsupported));
     }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let Some(content_type) = content_type.map(str::to_owned) else { return Ok(Err(NotSaved::Unsupported)) };

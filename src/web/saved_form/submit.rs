@@ -12,7 +12,7 @@ use super::save::note;
 use crate::policy::client_kind::ClientKind;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form;
-use crate::proxy::{Body, ClientBody, Proxy, ProxyError, SentBy};
+use crate::proxy::{Body, ClientBody, FirstServer, Proxy, ProxyError, SentBy};
 use crate::session::{FormSlot, LiveSession, SavedForm};
 use crate::telemetry::audit::AuditAction;
 use crate::web::addresses::resume_address;
@@ -72,7 +72,8 @@ pub async fn submit(
     let body = body.map_err(ProxyError::from)?.to_bytes();
     let ended = || Some(session.ended.clone());
     let outgoing = upstream_request::head(call, &head, &host, Some(session));
-    let sent_by = SentBy::person(session.upstream(), call.times);
+    let first = FirstServer::of(session.upstream(), &session.sid);
+    let sent_by = SentBy::person(Some(first), call.times);
     let response = proxy.forward(outgoing, Full::new(body.clone()), None, ended, sent_by).await?.response;
     let sent = Sent { headers: &head.headers, host: &host, session };
     let outcome = if tokens.has_wrong_security_token() {

@@ -20,6 +20,13 @@ pub fn counted() -> Chunks {
     chunks(0..LENGTH / CHUNK)
 }
 
+/// A chunk, `count` times, between a beginning and an end.
+pub fn around(beginning: Bytes, chunk: Bytes, count: usize, end: Bytes) -> Chunks {
+    let all = std::iter::once(beginning).chain(std::iter::repeat_n(chunk, count)).chain([end]);
+    let frames: Frames = Box::new(all.map(|bytes| Ok(Frame::data(bytes))));
+    StreamBody::new(stream::iter(frames))
+}
+
 /// Chunks without end.
 pub fn endless() -> Chunks {
     chunks(0..)

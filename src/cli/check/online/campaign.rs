@@ -7,13 +7,15 @@ use http::StatusCode;
 
 use self::probe::{Probe, is_soap};
 use super::super::report::Item;
+use super::external_account::{self, Callers};
+use crate::app::TechnicalCaller;
 use crate::campaign::fault;
 use crate::config::{Campaign, Instance, Places, SessionMode};
 use crate::policy::campaign_version::{BearerSupport, bearer_support};
 use crate::wire::health_page::HealthPage;
 
 /// Findings about every Campaign server.
-pub(super) async fn check(instance: &Instance, places: &Places) -> Vec<Item> {
+pub(super) async fn check(instance: &Instance, callers: &Callers, places: &Places) -> Vec<Item> {
     let endpoints = match crate::app::endpoints(&instance.campaign) {
         Ok(endpoints) => endpoints,
         Err(error) => {
@@ -28,7 +30,10 @@ pub(super) async fn check(instance: &Instance, places: &Places) -> Vec<Item> {
     let all_down = servers.iter().all(|server| server.health.is_err());
     let mut items = Vec::new();
     for server in &servers {
-        items.extend(server.findings(places, all_down).await);
+        let caller =
+            external_account::accepted(callers).find(|caller| caller.server() == server.probe.name());
+        items.extend(server.findings(places, all_down, caller).await);
+        items.extend(server.other_hosts(places).await);
     }
     items
 }
@@ -48,7 +53,7 @@ impl<'a> Server<'a> {
         Self { campaign: &instance.campaign, probe, health }
     }
 
-    async fn findings(&self, places: &Places, all_down: bool) -> Vec<Item> {
+    async fn findings(&self, places: &Places, all_down: bool, caller: Option<&TechnicalCaller>) -> Vec<Item> {
         let name = self.probe.name();
         let (status, page) = match &self.health {
             Ok((status, page)) => (*status, page),
@@ -83,7 +88,22 @@ impl<'a> Server<'a> {
         }
         items.push(soap);
         if is_campaign {
-            items.push(origin::zone(&self.probe, places).await);
+            items.push(origin::zone(&self.probe, caller, places).await);
+        }
+        items
+    }
+
+    /// What the server makes of the further hosts of this gateway.
+    async fn other_hosts(&self, places: &Places) -> Vec<Item> {
+        let Ok((_, Some(page))) = &self.health else { return Vec::new() };
+        let mut items = Vec::new();
+        for host in &self.campaign.hosts {
+            let probe = self.probe.with_host(host);
+            let Ok(answer) = probe.get(HEALTH).await else { continue };
+            items.push(match HealthPage::parse(answer.body()) {
+                Some(of_host) => origin::other_instance(&probe, places, page, &of_host),
+                None => origin::no_instance(&probe, places).named("campaign.host"),
+            });
         }
         items
     }

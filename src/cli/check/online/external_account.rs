@@ -1,31 +1,66 @@
 //! With a technical account: what Campaign says about itself, and its external account beside the configuration. Read only.
 
+use std::sync::Arc;
+
 use super::super::report::Item;
 use crate::app::{TechnicalCaller, Unavailable};
 use crate::cli::groups::Comparison;
-use crate::clock::Clock;
 use crate::config::{InstanceConfig, Places};
 
+/// Each Campaign server by its name, and the technical account that it accepted or refused.
+pub(super) type Callers = Result<Vec<(Arc<str>, Result<TechnicalCaller, Unavailable>)>, Unavailable>;
+
+/// Those that accepted it.
+pub(super) fn accepted(callers: &Callers) -> impl Iterator<Item = &TechnicalCaller> {
+    callers.iter().flatten().filter_map(|(_, caller)| caller.as_ref().ok())
+}
+
 /// Findings that need a technical account.
-pub(super) async fn check(config: InstanceConfig<'_>, places: &Places, clock: &Clock) -> Vec<Item> {
-    let caller = match TechnicalCaller::connect(config.instance, clock).await {
-        Ok(caller) => caller,
-        Err(unavailable) => return not_checked(places, &unavailable),
+pub(super) async fn check(config: InstanceConfig<'_>, callers: &Callers, places: &Places) -> Vec<Item> {
+    let callers = match callers {
+        Ok(callers) => callers,
+        Err(unavailable) => return not_checked(places, unavailable, None),
     };
-    let mut items = vec![
-        Item::ok(places, ACCOUNT, format!("Campaign accepts the technical account {}", caller.client_id))
-            .named("campaign.technical_account"),
-        organization(config, &caller, places).await,
-        secure_header(&caller, places),
-        console(config, &caller, places),
-    ];
-    items.extend(external_account(config, &caller, places).await);
-    items.push(groups(config, &caller, places).await);
-    caller.end().await;
+    let mut items = Vec::new();
+    let mut accepted = Vec::new();
+    for (server, caller) in callers {
+        match caller {
+            Ok(caller) => {
+                let message = format!("{server} accepts the technical account {}", caller.client_id);
+                items.push(Item::ok(places, ACCOUNT, message).named("campaign.technical_account"));
+                items.push(secure_header(caller, places));
+                accepted.push(caller);
+            }
+            Err(unavailable) => items.push(refused(places, unavailable, server)),
+        }
+    }
+    let Some(caller) = accepted.first().copied() else {
+        let refusal = callers.iter().find_map(|(server, caller)| Some((server, caller.as_ref().err()?)));
+        return refusal.map_or(items, |(server, reason)| not_checked(places, reason, Some(server)));
+    };
+    items.push(organization(config, caller, places).await);
+    items.push(console(config, caller, places));
+    items.extend(external_account(config, caller, places).await);
+    items.push(groups(config, &accepted, places).await);
     items
 }
 
-fn not_checked(places: &Places, unavailable: &Unavailable) -> Vec<Item> {
+/// Ends their sessions.
+pub(super) async fn end(callers: Callers) {
+    for (_, caller) in callers.into_iter().flatten() {
+        if let Ok(caller) = caller {
+            caller.end().await;
+        }
+    }
+}
+
+fn refused(places: &Places, unavailable: &Unavailable, server: &str) -> Item {
+    let reason = format!("{server}: {}", unavailable.reason());
+    Item::warning(places, ACCOUNT, reason, unavailable.fix()).named("campaign.technical_account")
+}
+
+/// `server` is the one that refused the account; without it, IMS did.
+fn not_checked(places: &Places, unavailable: &Unavailable, server: Option<&str>) -> Vec<Item> {
     let (reason, fix) = (unavailable.reason(), unavailable.fix());
     let open = |(id, what): (&str, &str)| {
         let reason = match unavailable {
@@ -41,7 +76,10 @@ fn not_checked(places: &Places, unavailable: &Unavailable) -> Vec<Item> {
             "what only a session with Campaign shows: no account is configured for it",
             fix,
         ),
-        Unavailable::Failed(_) => Item::warning(places, ACCOUNT, &*reason, fix),
+        Unavailable::Failed(_) => match server {
+            Some(server) => refused(places, unavailable, server),
+            None => Item::warning(places, ACCOUNT, &*reason, fix),
+        },
     };
     let rest = [
         ("ims.organization", "whether IMS knows the organisation"),
@@ -81,12 +119,17 @@ async fn organization(config: InstanceConfig<'_>, caller: &TechnicalCaller, plac
 /// Campaign marks its cookie `Secure` only if it sees HTTPS.
 fn secure_header(caller: &TechnicalCaller, places: &Places) -> Item {
     const KEY: &str = "campaign.upstream";
+    let server = caller.server();
     let item = match caller.is_secure {
-        Some(true) => Item::ok(places, KEY, "Campaign sees HTTPS (NLSSLURL): its session cookie is Secure"),
+        Some(true) => {
+            Item::ok(places, KEY, format!("{server} sees HTTPS (NLSSLURL): its session cookie is Secure"))
+        }
         Some(false) => Item::warning(
             places,
             KEY,
-            "Campaign does not see HTTPS: its session cookie is not Secure, and a zone without allowHTTP opens no session",
+            format!(
+                "{server} does not see HTTPS: its session cookie is not Secure, and a zone without allowHTTP opens no session"
+            ),
             "let the machine between pass the header NLSSLURL",
         ),
         None => Item::not_checked(
@@ -268,13 +311,20 @@ fn same_origin(ours: &str, theirs: &str) -> bool {
     ours.trim_end_matches('/').eq_ignore_ascii_case(theirs.trim_end_matches('/'))
 }
 
-async fn groups(config: InstanceConfig<'_>, caller: &TechnicalCaller, places: &Places) -> Item {
+async fn groups(config: InstanceConfig<'_>, callers: &[&TechnicalCaller], places: &Places) -> Item {
     const KEY: &str = "ims.association_mask";
-    let item = match Comparison::read(config, caller).await {
+    let item = match Comparison::read(config, callers).await {
         Err(error) => Item::not_checked(places, KEY, error, FIX_RIGHTS),
         Ok(comparison) => {
             let missing = comparison.missing_in_campaign();
-            if missing.is_empty() {
+            if let Some(other) = comparison.differing_servers().first() {
+                Item::warning(
+                    places,
+                    "campaign.upstream",
+                    format!("{other} has other operator groups than the first server"),
+                    "name only servers of one Campaign instance in campaign.upstream",
+                )
+            } else if missing.is_empty() {
                 let count = comparison.in_campaign();
                 Item::ok(
                     places,

@@ -121,3 +121,71 @@ async fn groups_are_taken_over_at_the_logon_and_a_restart_makes_logons_fail() {
     let anonymous = world.get("/webApp/approval?id=1", &[]).await;
     assert_eq!(location(&anonymous), "/nl/jsp/logon.jsp?target=%2FwebApp%2Fapproval%3Fid%3D1");
 }
+
+#[tokio::test]
+async fn three_wrong_passwords_lock_an_operator_for_five_minutes() {
+    let clock = Clock::movable();
+    let world = World::start(CampaignOptions { clock: clock.clone(), ..CampaignOptions::default() }).await;
+    let logon = |password: &str| {
+        let call = format!("<urn:a>admin</urn:a><urn:b>{password}</urn:b><urn:c/>");
+        let world = &world;
+        async move { world.soap("xtk:session#Logon", &call, &[]).await.status() }
+    };
+    for _ in 0..2 {
+        assert_eq!(logon("wrong").await, StatusCode::FORBIDDEN);
+    }
+    clock.advance(Duration::from_mins(10));
+    assert_eq!(logon("wrong").await, StatusCode::FORBIDDEN);
+    assert_eq!(logon("demo-admin-password").await, StatusCode::OK, "they were too long ago");
+    for _ in 0..2 {
+        assert_eq!(logon("wrong").await, StatusCode::FORBIDDEN);
+    }
+    // The password in the place of a token counts too.
+    world.get("/view/home?__sessiontoken=admin%2Fwrong", &[]).await;
+    assert_eq!(world.sim.locked_operators(), ["admin"]);
+    assert_eq!(logon("demo-admin-password").await, StatusCode::FORBIDDEN);
+    clock.advance(Duration::from_mins(5));
+    assert_eq!(logon("demo-admin-password").await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_password_stands_for_a_token_in_query_and_form() {
+    let world = World::start(CampaignOptions::default()).await;
+    let page = world.get("/view/home?__sessiontoken=admin%2Fdemo-admin-password", &[]).await;
+    assert_eq!(page.status(), StatusCode::OK);
+    let url = format!("{}/demo/echo", world.sim.url());
+    let form = [("__sessiontoken", "admin/demo-admin-password")];
+    assert_eq!(world.client.post_form(&url, &[], &form).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_remembered_session_lasts_15_days() {
+    let clock = Clock::movable();
+    let world = World::start(CampaignOptions { clock: clock.clone(), ..CampaignOptions::default() }).await;
+    let url = format!("{}/nl/jsp/logon.jsp", world.sim.url());
+    let form =
+        [("action", "submit"), ("login", "admin"), ("password", "demo-admin-password"), ("rememberMe", "1")];
+    world.client.post_form(&url, &[], &form).await.unwrap();
+    world.client.post_form(&url, &[], &form[..3]).await.unwrap();
+    clock.advance(Duration::from_hours(15 * 24 - 1));
+    assert_eq!(world.sim.sessions().len(), 1);
+    clock.advance(Duration::from_hours(1));
+    assert!(world.sim.sessions().is_empty());
+}
+
+#[tokio::test]
+async fn another_node_accepts_a_session_for_ten_minutes_after_its_logoff() {
+    let clock = Clock::movable();
+    let session_cache = Duration::from_mins(10);
+    let options = CampaignOptions { clock: clock.clone(), session_cache, ..CampaignOptions::default() };
+    let world = World::start(options).await;
+    let url = format!("{}/nl/jsp/logon.jsp", world.sim.url());
+    let form = [("action", "submit"), ("login", "admin"), ("password", "demo-admin-password")];
+    world.client.post_form(&url, &[], &form).await.unwrap();
+    let cookie = format!("__sessiontoken={}", world.sim.sessions()[0].session_token);
+    world.get("/view/home?disconnect=true", &[("cookie", &cookie)]).await;
+    assert!(world.sim.sessions().is_empty());
+    assert_eq!(world.get("/view/home", &[("cookie", &cookie)]).await.status(), StatusCode::OK);
+    clock.advance(session_cache);
+    assert_eq!(world.get("/view/home", &[("cookie", &cookie)]).await.status(), StatusCode::FOUND);
+}

@@ -2,9 +2,13 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
 use super::super::super::report::Item;
 use super::probe::{Probe, SENTINEL};
 use super::{HEALTH, UPSTREAM};
+use crate::app::TechnicalCaller;
 use crate::config::Places;
 use crate::wire::health_page::HealthPage;
 
@@ -72,7 +76,26 @@ pub(super) async fn other_host(probe: &Probe, places: &Places) -> Option<Item> {
     Some(no_instance(probe, places).named("campaign.host"))
 }
 
-fn no_instance(probe: &Probe, places: &Places) -> Item {
+/// Whether another host of this gateway leads to the same instance as the public host.
+pub(super) fn other_instance(probe: &Probe, places: &Places, page: &HealthPage, other: &HealthPage) -> Item {
+    match (&page.instance, &other.instance) {
+        (Some(instance), Some(other)) if instance != other && other != "default" => Item::warning(
+            places,
+            "campaign.hosts",
+            format!(
+                "{} chooses the instance {other} for {}, but {instance} for the public host",
+                probe.name(),
+                probe.host
+            ),
+            "name only hosts of this instance in campaign.hosts, or correct the DNS masks of the instances",
+        )
+        .named("campaign.host"),
+        _ => host(probe, places, other),
+    }
+}
+
+/// The host is in no DNS mask.
+pub(super) fn no_instance(probe: &Probe, places: &Places) -> Item {
     let (name, host) = (probe.name(), without_port(&probe.host));
     Item::error(
         places,
@@ -84,12 +107,20 @@ fn no_instance(probe: &Probe, places: &Places) -> Item {
     )
 }
 
-/// The security zone of a client from the internet.
-pub(super) async fn zone(probe: &Probe, places: &Places) -> Item {
+/// The security zone of a client from the internet. Campaign shows it to sessions, so it is asked again as the technical account.
+pub(super) async fn zone(probe: &Probe, caller: Option<&TechnicalCaller>, places: &Places) -> Item {
     let name = probe.name();
-    let answer = probe.get(ZONES).await;
+    let mut answer = probe.get(ZONES).await;
+    if let (Some(caller), false) = (caller, answer.as_ref().is_ok_and(shows_flags)) {
+        answer = caller.page(ZONES, SENTINEL).await;
+    }
+    let (why, fix) = if caller.is_some() {
+        ("does not show the zone to the technical account", "")
+    } else {
+        ("needs a session", "add [[campaign.technical_account]] with client_id and client_secret_file")
+    };
     let item = match answer {
-        Ok(answer) if answer.status() == http::StatusCode::OK && !flags(answer.body()).is_empty() => {
+        Ok(answer) if shows_flags(&answer) => {
             let flags = flags(answer.body());
             let open: Vec<&str> = flags
                 .iter()
@@ -115,12 +146,16 @@ pub(super) async fn zone(probe: &Probe, places: &Places) -> Item {
         Ok(answer) => Item::not_checked(
             places,
             UPSTREAM,
-            format!("{name}{ZONES} needs a session (status {})", answer.status().as_u16()),
-            "",
+            format!("{name}{ZONES} {why} (status {})", answer.status().as_u16()),
+            fix,
         ),
         Err(error) => Item::not_checked(places, UPSTREAM, format!("{name}{ZONES}: {error}"), ""),
     };
     item.named("campaign.zone")
+}
+
+fn shows_flags(answer: &Response<Bytes>) -> bool {
+    answer.status() == StatusCode::OK && !flags(answer.body()).is_empty()
 }
 
 /// The switches `name=true` or `name="false"` in a text.

@@ -45,6 +45,19 @@ impl Probe {
         }
     }
 
+    /// The same server, asked for another host of this gateway.
+    pub(super) fn with_host(&self, host: &str) -> Self {
+        let value = HeaderValue::from_str(host).unwrap_or_else(|_| HeaderValue::from_static("localhost"));
+        Self {
+            endpoint: Endpoint::new(self.inner.name(), value, self.inner.dialer().clone()),
+            inner: self.inner.clone(),
+            origin: format!("https://{host}"),
+            host: host.to_owned(),
+            own_address: self.own_address,
+            deadline: self.deadline,
+        }
+    }
+
     /// The name of the server.
     pub(super) fn name(&self) -> &str {
         self.endpoint.name()

@@ -1,0 +1,171 @@
+//! Forwards a request that may go to Campaign: its Campaign session is renewed, its tokens are checked, and the response is looked into.
+
+use std::sync::Arc;
+
+use http::{Request, Response, header};
+use secrecy::ExposeSecret as _;
+
+use super::admitted::{Admitted, Native};
+use super::call::Call;
+use super::forward::Sent;
+use super::rejection::Rejection;
+use super::responses::announce_end;
+use super::routes::sign_out;
+use super::saved_form::{replay, submit};
+use super::soap_call::SoapCall;
+use super::token_check::{TokenHolder, exchange_again};
+use super::{
+    forward, native_account, native_call, service_call, set_cookies, soap_logon, token_check,
+    upstream_request,
+};
+use crate::auth::CampaignState;
+use crate::policy::campaign_sign_in::is_disconnect;
+use crate::policy::client_kind::is_soap_router;
+use crate::policy::saved_form;
+use crate::proxy::{Body, ClientBody, FirstServer, IssuedToken, Proxy, SentBy, WebSocketRequest};
+use crate::session::LiveSession;
+
+/// Forwards a request and gives Campaign's response.
+///
+/// # Errors
+/// The rejection, and whether the caller is signed in.
+pub async fn forward_admitted(
+    call: Call<'_>,
+    proxy: &Arc<Proxy>,
+    mut request: Request<ClientBody>,
+    mut admitted: Admitted,
+) -> Result<Response<Body>, (Rejection, bool)> {
+    let context = call.context;
+    call.times.set_caller(admitted.kind());
+    // 4. The upstream request, with a Campaign session that has not expired.
+    let mut reopened = false;
+    let answered = renew(&mut admitted, call, &request, &mut reopened).await;
+    if let Some(answered) = answered.map_err(|rejection| (rejection, true))? {
+        return Ok(answered);
+    }
+    let Admitted { host, websocket, session, ticket, soap, native, account } = admitted;
+    if let Some(session) = &session
+        && saved_form::may_be_replay(&request)
+    {
+        let call_of_task = call.to_owned();
+        let times = call_of_task.times();
+        let replayed = replay::replay_to_end(call_of_task, proxy.clone(), request, host, session.clone());
+        let replayed = Box::pin(replayed).await;
+        call.times.add(&times);
+        return replayed.map_err(|rejection| (rejection, true));
+    }
+    let (signed_in, is_soap) = (session.is_some() || native.is_some(), is_soap_router(request.uri().path()));
+    let native_session = match &native {
+        Some(Native::Session(session)) => Some(session),
+        Some(Native::Password(_)) | None => None,
+    };
+    let form = session.as_ref().and_then(|session| submit::submission(call, &request, session));
+    let holder = TokenHolder {
+        session: session.as_ref(),
+        ticket: ticket.as_ref(),
+        client_held: native_session.map(|native| &native.tokens),
+        ..TokenHolder::default()
+    };
+    let mut tokens =
+        token_check::check(call.base, &mut request, holder).map_err(|rejection| (rejection, signed_in))?;
+    if let Some(soap) = &soap {
+        let in_envelope = soap.check(call, &mut request, holder);
+        tokens = tokens.and(&in_envelope.map_err(|rejection| (rejection, signed_in))?);
+    }
+    if let (Some(session), Some(form)) = (&session, form) {
+        let submitted = submit::submit(call, proxy, (request, host), session, (form, &tokens));
+        return Box::pin(submitted).await.map_err(|rejection| (rejection, true));
+    }
+    let wanted = forward::wanted(&mut request, websocket).map_err(|e| (e.into(), signed_in))?;
+    let logon = soap.as_ref().and_then(SoapCall::logon);
+    if logon.is_some() {
+        // The gateway reads the response.
+        request.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
+    let (request, body) = request.into_parts();
+    let mut head = match native_session {
+        Some(native) => upstream_request::head_of_native(call, &request, &host, native),
+        None => upstream_request::head(call, &request, &host, session.as_deref()),
+    };
+    if wanted.is_some() {
+        WebSocketRequest::add_fields(head.lines());
+    }
+    let ended = || session.as_ref().map(|session| session.ended.clone());
+    let first = session.as_ref().map(|session| FirstServer::of(session.upstream(), &session.sid));
+    let sent_by = SentBy { quota_user: context.quota_user(signed_in), first, times: call.times };
+    let forwarded = proxy.forward(head, body, wanted, ended, sent_by).await;
+    let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
+    if let (Some(Native::Password(account)), Some(_)) = (&native, &logon) {
+        return Ok(Box::pin(native_call::with_ticket(call, account.clone(), forwarded.response)).await);
+    }
+    let mut forwarded = forwarded;
+    if let Some(Native::Password(account)) = &native
+        && forward::looks_expired(&forwarded.response, is_soap, &host)
+    {
+        let (is_refused, response) = Box::pin(forward::is_refused(forwarded.response, &host)).await;
+        forwarded.response = response;
+        if is_refused {
+            native_account::note_password(call.base, account, false);
+        }
+    }
+    let Some(session) = session else {
+        let Some(account) = account else { return Ok(forwarded.response) };
+        return Ok(Box::pin(service_call::learn(call, &account, forwarded.response)).await);
+    };
+    if let Some(IssuedToken(token)) = forwarded.response.extensions_mut().remove() {
+        // A page that Campaign made with this token may send it back.
+        session.issued_tokens().add(token.expose_secret());
+    }
+    let mut response = if let Some(logon) = &logon {
+        Box::pin(soap_logon::learn(call, logon, session.issued_tokens(), forwarded.response)).await
+    } else if tokens.has_wrong_security_token() {
+        forward::check_stale(&session, &host, forwarded.response).map_err(|rejection| (rejection, true))?
+    } else if forward::may_report_expired(&forwarded.response, is_soap, &session, &host) {
+        let head_again = |fresh: &Arc<LiveSession>| {
+            upstream_request::head(call, &exchange_again(&request, fresh), &host, Some(fresh))
+        };
+        let sent = Sent { headers: &request.headers, host: &host, session: &session };
+        let checked = forward::check_response(call, proxy, sent, forwarded, head_again);
+        Box::pin(checked).await.map_err(|rejection| (rejection, true))?
+    } else {
+        forwarded.response
+    };
+    if reopened {
+        set_cookies::set_last_user(response.headers_mut(), call.auth, &session);
+    }
+    announce_end(response.headers_mut(), &session, context.now);
+    Ok(response)
+}
+
+/// Renews an expired Campaign session; then `renewed` is true. Signs out who signs out in Campaign; then the response is ready.
+async fn renew(
+    admitted: &mut Admitted,
+    call: Call<'_>,
+    request: &Request<ClientBody>,
+    renewed: &mut bool,
+) -> Result<Option<Response<Body>>, Rejection> {
+    let (site, headers, uri) = (call.site, request.headers(), request.uri());
+    let Some(signed_in) = &admitted.session else { return Ok(None) };
+    let ends_session = site.campaign.logoff_ends_session;
+    if ends_session && is_disconnect(uri.path(), uri.query()) {
+        return Ok(Some(Box::pin(sign_out::in_campaign(call, headers)).await.map(Body::from)));
+    }
+    if let Some(soap) = admitted.soap.as_ref().filter(|soap| soap.is_logoff())
+        && (ends_session || admitted.ticket.is_some())
+    {
+        let done = Box::pin(soap.log_off(call, headers, signed_in, admitted.ticket.as_ref())).await?;
+        return Ok(Some(done.map(Body::from)));
+    }
+    let state = call.auth.campaign_state(signed_in, call.context.now);
+    if state == CampaignState::Usable {
+        return Ok(None);
+    }
+    *renewed = true;
+    admitted.session = match Box::pin(forward::renew(call, headers, signed_in, state)).await {
+        Ok(fresh) => Some(fresh),
+        // What anybody may see is shown without the person's identity.
+        Err(Rejection::NoCampaignSession) if site.campaign.public_paths.is_public(uri.path()) => None,
+        Err(rejection) => return Err(rejection),
+    };
+    Ok(None)
+}

@@ -1,0 +1,158 @@
+//! Wrong passwords lock an operator of Campaign: guesses through the gateway never get that far.
+
+use std::time::Duration;
+
+use imsgate::config::NativeAccount;
+use imsgate::internal::PublicPaths;
+
+use crate::support::account::{token, with_account};
+use crate::support::request::RawRequest;
+use crate::support::{World, logs};
+
+const SOAP: &str = "/nl/jsp/soaprouter.jsp";
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
+const PASSWORD: &str = "demo-admin-password";
+
+fn call(method: &str, parameters: &str) -> RawRequest {
+    let envelope = format!(
+        "<E:Envelope xmlns:E='http://schemas.xmlsoap.org/soap/envelope/'><E:Body><{method} xmlns='urn:xtk:session'>\
+         {parameters}</{method}></E:Body></E:Envelope>"
+    );
+    RawRequest::post(SOAP, &envelope)
+        .with("Content-Type: text/xml")
+        .with(&format!("SoapAction: xtk:session#{method}"))
+}
+
+/// A password in each place where Campaign takes one.
+fn guesses(login: &str, password: &str) -> Vec<RawRequest> {
+    let form = format!("login={login}&password={password}&action=submit&target=%2Fview%2Fhome");
+    let token = format!("__sessiontoken={login}%2F{password}");
+    vec![
+        call("Logon", &format!("<t/><a>{login}</a><b>{password}</b><c/>")),
+        call("GetOption", &format!("<t>{login}/{password}</t><n>XtkDatabaseId</n>")),
+        RawRequest::post("/nl/jsp/logon.jsp", &form).with(FORM),
+        RawRequest::get(&format!("/nl/jsp/logon.jsp?{form}")),
+        RawRequest::get(&format!("/demo/echo?{token}")),
+        RawRequest::get(&format!("/webApp/survey?{token}")),
+        RawRequest::post("/demo/echo", &token).with(FORM),
+        RawRequest::post("/webApp/survey", &token).with(FORM),
+    ]
+}
+
+#[tokio::test]
+async fn no_guess_reaches_campaign_with_a_session_or_without() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    for login in ["admin", "alice@example.com"] {
+        for guess in ["one", "two", "three", "four"] {
+            // With a session, Logon with a login of Campaign's own is another test.
+            let native_logon = usize::from(login == "admin");
+            for request in guesses(login, guess).into_iter().skip(native_logon) {
+                request.session(&alice).send_to(&world).await;
+            }
+            for request in guesses(login, guess) {
+                request.send_to(&world).await;
+            }
+        }
+    }
+    assert_eq!(world.campaign.wrong_passwords(), Vec::<String>::new());
+    assert!(world.campaign.locked_operators().is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_person_or_a_technical_account_that_guesses_locks_nobody_and_is_in_the_audit_trail() {
+    let world = with_account(|_| {}).start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let token = token(&world);
+    for as_person in [true, false] {
+        for guess in ["one", "two", "three", "four"] {
+            let request = guesses("admin", guess).remove(0);
+            let request = if as_person { request.session(&alice) } else { request.bearer(&token) };
+            let answer = request.send_to(&world).await;
+            assert_eq!(answer.status(), 403);
+            assert!(answer.text().contains("XSV-350012"), "{}", answer.text());
+        }
+    }
+    let tried = logs::all("audit").into_iter().filter(|line| line.field("event") == "native_logon");
+    assert!(tried.filter(|line| line.field("signed_in") == "false").count() >= 2);
+    assert_eq!(world.campaign.wrong_passwords(), ["admin"]);
+    assert!(world.campaign.locked_operators().is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_listed_native_account_is_left_alone_before_it_is_locked() {
+    let paths = PublicPaths::parse(["/demo/*", SOAP, "/nl/jsp/logon.jsp"]).unwrap();
+    let account =
+        NativeAccount { login: "admin".to_owned(), networks: vec!["127.0.0.0/8".parse().unwrap()], paths };
+    let listed = move |instance: &mut imsgate::config::Instance| {
+        instance.campaign.native_accounts = vec![account];
+    };
+    for which in [0, 1, 2, 4, 6] {
+        let world = World::builder().instance(listed.clone()).start().await;
+        for guess in ["one", "two", "three", "four"] {
+            let answer = guesses("admin", guess).remove(which).send_to(&world).await;
+            assert_ne!(answer.status(), 200, "{}", answer.text());
+        }
+        assert_eq!(world.campaign.wrong_passwords(), ["admin"], "it is listed: {which}");
+        assert!(world.campaign.locked_operators().is_empty(), "{which}");
+        assert!(!logs::say("=three") && !logs::say("/three"));
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_right_password_makes_up_for_a_wrong_one() {
+    let account = NativeAccount {
+        login: "admin".to_owned(),
+        networks: vec!["127.0.0.0/8".parse().unwrap()],
+        paths: PublicPaths::default(),
+    };
+    let world = World::builder()
+        .instance(move |instance| instance.campaign.native_accounts = vec![account])
+        .start()
+        .await;
+    for _ in 0..3 {
+        guesses("admin", "wrong").remove(0).send_to(&world).await;
+        let answer = guesses("admin", PASSWORD).remove(0).send_to(&world).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_sign_in_page_asks_for_no_session_of_15_days() {
+    let world = World::start().await;
+    let browser = world.browser();
+    browser.sign_in("alice", "/nl/jsp/logon.jsp?target=%2Fview%2Fhome&rememberMe=1").await;
+    assert_eq!(world.campaign.sessions().len(), 1);
+    world.clock.advance(Duration::from_hours(25));
+    assert!(world.campaign.sessions().is_empty(), "it lasts a day");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_that_was_logged_off_is_used_no_more_though_another_node_would_accept_it() {
+    let cached = Duration::from_mins(10);
+    let world = World::builder().campaign(move |options| options.session_cache = cached).start().await;
+    let browser = world.signed_in("alice").await;
+    let alice = browser.session().unwrap();
+    let old = world.campaign.sessions()[0].session_token.clone();
+    let with_old = |request: RawRequest| request.with(&format!("X-Session-Token: {old}"));
+    browser.post_form("/ims/logout", &[]).await;
+    world.eventually(|| world.campaign.logoffs() == [old.clone()]).await;
+    world.campaign.forget_requests();
+    for request in [
+        RawRequest::get("/demo/echo").with(&format!("Cookie: __sessiontoken={old}")),
+        RawRequest::get(&format!("/demo/echo?__sessiontoken={old}")),
+        with_old(RawRequest::get("/demo/echo")),
+        with_old(RawRequest::get("/demo/echo")).session(&alice),
+        call("GetOption", &format!("<t>{old}</t><n>XtkDatabaseId</n>")),
+    ] {
+        let answer = request.send_to(&world).await;
+        assert!([401, 403].contains(&answer.status()), "{}", answer.text());
+    }
+    assert!(world.campaign.requests().is_empty());
+    world.stop().await;
+}
