@@ -19,6 +19,7 @@ mod file_watch;
 mod handler;
 mod reload;
 mod replace;
+mod servers;
 mod sites;
 mod snapshot;
 mod technical;
@@ -26,8 +27,8 @@ mod technical;
 pub use background::prepare_certificate;
 use certificate_dates::certificate_ends;
 pub use reload::{ReloadEvent, Reloader};
+pub use servers::endpoints;
 use sites::BuiltSite;
-pub use sites::endpoints;
 pub(crate) use technical::{TechnicalCaller, Unavailable};
 
 use self::background::CertificateKeeper;

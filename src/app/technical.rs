@@ -229,7 +229,7 @@ impl AccountToken {
         let party = relying_party(instance, account, secret, clock).map_err(|error| failed(&error))?;
         let token = party.client_credentials().await.map_err(|error| failed(&error))?;
         let origin = instance.ims.origin();
-        let servers = super::sites::public_endpoints(&instance.campaign, &origin);
+        let servers = super::servers::public_endpoints(&instance.campaign, &origin);
         let servers = servers.map_err(|error| failed(&error))?;
         Ok(Self {
             client_id: account.client_id.clone(),
