@@ -108,7 +108,7 @@ async fn the_documented_rights_are_enough_over_tls() {
         cert.to_str().unwrap(),
         "--tls-key-file",
         key.to_str().unwrap(),
-        "--tls-session-clients",
+        "--tls-auth-clients",
         "no",
     ]);
     assert!(server.ask(&format!("ACL SETUSER {USER}")).starts_with("+OK"));
