@@ -39,7 +39,7 @@ async fn a_form_that_meets_a_restarted_campaign_is_still_saved() {
 
     let still = send(&world, &browser, &page).await;
     assert_eq!(still.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(still.text().contains("still kept"), "{}", still.text());
+    assert!(still.text().contains("still saved"), "{}", still.text());
     let echo = send(&world, &browser, &browser.get("/ims/resume").await).await;
     assert_eq!(echo.json()["body_len"], 3, "{}", echo.text());
     // Campaign refused the first attempt without processing it.
