@@ -1,6 +1,6 @@
 //! The pages that people see: compiled templates, escaped, without scripts or foreign resources.
 //!
-//! Each page has one constructor. It takes borrowed, plain data and returns a [`Page`]. The response has headers that forbid caching,
+//! Each page has one constructor. It takes borrowed, plain data and returns a `Page`. The response has headers that forbid caching,
 //! framing, scripts and referrers. What a page says is in `locales/`, in each [`Language`].
 
 mod brand;

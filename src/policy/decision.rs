@@ -1,6 +1,6 @@
 //! What happens to a request because of its path, before anybody asks who sends it.
 //!
-//! The gate decides with these functions. [`explain`] says the same in words, for `imsgate check --path` and `imsgate rehearse`.
+//! The gate decides with these functions. [`explain()`] says the same in words, for `imsgate check --path` and `imsgate rehearse`.
 
 mod explain;
 mod rule;

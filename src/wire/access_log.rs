@@ -49,7 +49,7 @@ pub enum LineError {
 /// connection on which nothing was received.
 ///
 /// # Errors
-/// [`LineError`] when the line has no known format.
+/// `LineError` when the line has no known format.
 pub fn parse(line: &[u8]) -> Result<Option<LogLine<'_>>, LineError> {
     let line = line.trim_ascii();
     if line.is_empty() || line.starts_with(b"#") {
