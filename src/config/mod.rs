@@ -63,6 +63,7 @@ pub use instance::{Instance, PublicInstance};
 pub use limit::Limit;
 pub use limits::{Limits, Rate};
 pub use listen::{Listen, ListenCertificate};
+#[cfg(any(test, feature = "demo"))]
 pub(crate) use load::from_text;
 pub use load::{Config, InstanceConfig, Loaded, admin_address, association_mask, read};
 pub use log::{Log, LogFormat};
