@@ -4,7 +4,7 @@ import https from 'node:https';
 import { after, before, describe, it } from 'node:test';
 import sdk from '@adobe/acc-js-sdk';
 import { send } from './lib/browser.mjs';
-import { startDemo } from './lib/gateway.mjs';
+import { clientCredentials, startDemo } from './lib/gateway.mjs';
 
 const { ConnectionParameters } = sdk;
 const DATABASE_ID = 'uFE80000000000000F1FA913DD7CC7C480041161C';
@@ -73,16 +73,3 @@ describe('a technical account of the demo', () => {
     assert.equal(refused.status, 401);
   });
 });
-
-/** An access token of the demo's account, as its program gets it. */
-async function clientCredentials(demo) {
-  const ims = /IMS simulator\s+(http:\S+)/.exec(demo.out())[1];
-  const form = new URLSearchParams({
-    grant_type: 'client_credentials',
-    client_id: 'demo-robot',
-    client_secret: 'secret-of-demo-robot',
-    scope: 'openid,AdobeID,read_organizations',
-  });
-  const answer = await fetch(`${ims}/ims/token/v3`, { method: 'POST', body: form });
-  return (await answer.json()).access_token;
-}

@@ -159,3 +159,16 @@ async function ready(program, url, ca) {
     throw new Error(`${error.message}\n${program.log().slice(-4000)}`);
   });
 }
+
+/** An access token of the demo's account, as its program gets it. */
+export async function clientCredentials(demo) {
+  const ims = /IMS simulator\s+(http:\S+)/.exec(demo.out())[1];
+  const form = new URLSearchParams({
+    grant_type: 'client_credentials',
+    client_id: 'demo-robot',
+    client_secret: 'secret-of-demo-robot',
+    scope: 'openid,AdobeID,read_organizations',
+  });
+  const answer = await fetch(`${ims}/ims/token/v3`, { method: 'POST', body: form });
+  return (await answer.json()).access_token;
+}
