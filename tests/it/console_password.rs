@@ -225,6 +225,27 @@ async fn a_wrong_password_never_reaches_campaign_and_guessing_ends() {
 }
 
 #[tokio::test]
+async fn behind_a_trusted_proxy_a_guesser_blocks_only_the_address_of_its_own() {
+    let world = World::builder()
+        .config(|config| config.listen.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()])
+        .start()
+        .await;
+    let alice = world.signed_in("alice").await;
+    let right = password(&alice).await;
+    let from = |password: &str, address: &str| {
+        logon(ALICE, password, 9999).with(&format!("X-Forwarded-For: {address}"))
+    };
+    for _ in 0..6 {
+        from("wrong", "203.0.113.7").send_to(&world).await;
+    }
+    let guesser = from(&right, "203.0.113.7").send_to(&world).await;
+    assert!(guesser.text().contains("XSV-350012"), "{}", guesser.text());
+    let console = from(&right, "198.51.100.9").send_to(&world).await;
+    assert!(console.text().contains("<LogonResponse"), "{}", console.text());
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn an_old_console_is_told_to_update() {
     let world = World::builder().instance(|i| i.campaign.min_console_build = Some(9333)).start().await;
     let alice = world.signed_in("alice").await;
