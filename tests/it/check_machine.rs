@@ -34,6 +34,34 @@ async fn a_port_that_the_gateway_itself_uses_is_fine() {
 }
 
 #[tokio::test]
+async fn the_ports_of_the_running_gateway_are_fine_beside_a_new_certificate() {
+    let world = Checked::good().await;
+    let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    world.replace("[listen]", &format!("[listen]\nadmin = \"{admin}\""));
+    let running = world.serve().await;
+    let (certificate, key) = imsgate::demo::certificate(&["localhost"]);
+    std::fs::write(world.path("new.pem"), certificate).unwrap();
+    write_secret(&world.path("new.key"), &key);
+    world.replace("\"cert.pem\"", "\"new.pem\"");
+    world.replace("\"key.pem\"", "\"new.key\"");
+    let said = world.findings(&[]).await;
+    drop(running);
+    let listens = |key: &str| {
+        said.iter().find(|finding| finding.0["subject"] == key && finding.message().contains("in use"))
+    };
+    for key in ["listen.https", "listen.admin"] {
+        let finding = listens(key).unwrap();
+        assert_eq!(
+            (finding.severity(), finding.message().contains("a running imsgate")),
+            ("ok", true),
+            "{finding:?}"
+        );
+    }
+    let reload = said.iter().find(|finding| finding.id() == "running.reload").unwrap();
+    assert!(reload.message().contains("listen.certificate"), "{reload:?}");
+}
+
+#[tokio::test]
 async fn a_folder_that_the_user_of_the_service_cannot_write_is_named() {
     let world = Checked::good().await;
     for name in ["state", "logs"] {

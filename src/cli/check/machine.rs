@@ -6,17 +6,20 @@ use std::path::{Path, PathBuf};
 
 use super::account::{Account, Wish};
 use super::report::Item;
+use super::running::Running;
 use crate::config::{Config, Places, Store};
 
-/// Findings about sockets and files, for this user. `is_given`: the command line names the user.
+/// Findings about sockets and files, for this user. `is_given`: the command line names the user. `running`: the gateway that runs, if
+/// its admin listener answers.
 pub(super) fn check(
     config: &Config,
     places: &Places,
     file: &Path,
     user: &Account,
     is_given: bool,
+    running: Option<&Running>,
 ) -> Vec<Item> {
-    let mut items = listen::check(config, places, user);
+    let mut items = listen::check(config, places, user, running);
     items.extend(files(config, places, file, user, is_given));
     items
 }

@@ -21,6 +21,7 @@ use clap::Args;
 use self::account::Account;
 use self::path::Decision;
 use self::report::{Item, Severity};
+use self::running::Running;
 use super::config_file::{NamedConfigFile, print_errors};
 use super::{STOPS_LOGINS, UNUSABLE, output};
 use crate::clock::Clock;
@@ -94,8 +95,10 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
     for (config, places) in loaded.instances() {
         items.extend(report::of_instance(&config.instance.name, vec![seen::check(config, places)]));
     }
-    items.extend(machine::check(&loaded.config, &loaded.places, &file, &user, args.user.is_some()));
-    items.extend(running::check(&loaded));
+    let running = Running::ask(&loaded);
+    let given = args.user.is_some();
+    items.extend(machine::check(&loaded.config, &loaded.places, &file, &user, given, running.as_ref()));
+    items.extend(running.iter().flat_map(|running| running.items(&loaded)));
     if args.offline {
         let reason = "IMS and Campaign were not asked (--offline)";
         let item = Item::not_checked(&loaded.places, "ims.server", reason, "leave out --offline");
@@ -125,7 +128,7 @@ pub(super) fn problems(file: &std::path::Path) -> (Problems, String) {
         }
     };
     let mut items = offline::check(&loaded, file, &Clock::system());
-    items.extend(machine::check(&loaded.config, &loaded.places, file, &Account::current(), true));
+    items.extend(machine::check(&loaded.config, &loaded.places, file, &Account::current(), true, None));
     items.retain(|item| matches!(item.severity, Severity::Error | Severity::Warning));
     let has_errors = report::has_errors(&items);
     let text = if items.is_empty() {

@@ -7,38 +7,52 @@ use crate::cli::sessions::{AdminClient, reachable};
 use crate::config::Loaded;
 use crate::crypto::random_text;
 
-/// One finding for reload and one for restart. Nothing without an admin listener or without a running gateway.
-pub(super) fn check(loaded: &Loaded) -> Vec<Item> {
-    let Some(admin) = loaded.config.listen.admin.map(reachable) else { return Vec::new() };
-    // The gateway learns no value, and neither does a program that only takes its port.
-    let salt = random_text::<16>();
-    let compared =
-        AdminClient::new(admin).and_then(|client| client.compare(&salt, &loaded.values.salted(&salt)));
-    compared.map(|difference| items(loaded, &difference)).unwrap_or_default()
+/// The keys in which a running gateway differs from this configuration.
+pub(super) struct Running {
+    reload: Vec<String>,
+    restart: Vec<String>,
 }
 
-fn items(loaded: &Loaded, difference: &Value) -> Vec<Item> {
-    let keys = |name: &str| {
-        let keys = difference[name].as_array().into_iter().flatten().filter_map(Value::as_str);
-        keys.collect::<Vec<_>>().join(", ")
-    };
-    let (reload, restart) = (keys("reload"), keys("restart"));
-    if reload.is_empty() && restart.is_empty() {
-        let message = "the running gateway uses these values";
-        return vec![Item::ok(&loaded.places, KEY, message).named("running")];
+impl Running {
+    /// Asks the gateway. Nothing without an admin listener or without a running gateway.
+    pub(super) fn ask(loaded: &Loaded) -> Option<Self> {
+        let admin = loaded.config.listen.admin.map(reachable)?;
+        // The gateway learns no value, and neither does a program that only takes its port.
+        let salt = random_text::<16>();
+        let client = AdminClient::new(admin).ok()?;
+        let difference = client.compare(&salt, &loaded.values.salted(&salt)).ok()?;
+        let keys = |name: &str| {
+            let keys = difference[name].as_array().into_iter().flatten().filter_map(Value::as_str);
+            keys.map(str::to_owned).collect()
+        };
+        Some(Self { reload: keys("reload"), restart: keys("restart") })
     }
-    let mut items = Vec::new();
-    if !reload.is_empty() {
-        let message = format!("the running gateway has other values of: {reload}");
-        items.push(Item::warning(&loaded.places, KEY, message, "imsgate reload").named("running.reload"));
+
+    /// True when the gateway listens on the addresses that this key has in the configuration.
+    pub(super) fn listens(&self, key: &str) -> bool {
+        !self.restart.iter().any(|differs| differs == key)
     }
-    if !restart.is_empty() {
-        let message = format!("the running gateway has other values, until a restart, of: {restart}");
-        items.push(
-            Item::warning(&loaded.places, KEY, message, "restart the gateway").named("running.restart"),
-        );
+
+    /// One finding for reload and one for restart.
+    pub(super) fn items(&self, loaded: &Loaded) -> Vec<Item> {
+        let (reload, restart) = (self.reload.join(", "), self.restart.join(", "));
+        if reload.is_empty() && restart.is_empty() {
+            let message = "the running gateway uses these values";
+            return vec![Item::ok(&loaded.places, KEY, message).named("running")];
+        }
+        let mut items = Vec::new();
+        if !reload.is_empty() {
+            let message = format!("the running gateway has other values of: {reload}");
+            items.push(Item::warning(&loaded.places, KEY, message, "imsgate reload").named("running.reload"));
+        }
+        if !restart.is_empty() {
+            let message = format!("the running gateway has other values, until a restart, of: {restart}");
+            items.push(
+                Item::warning(&loaded.places, KEY, message, "restart the gateway").named("running.restart"),
+            );
+        }
+        items
     }
-    items
 }
 
 /// The subject of the findings.

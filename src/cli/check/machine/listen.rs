@@ -12,11 +12,18 @@ use rustls::pki_types::ServerName;
 
 use super::super::account::{Account, Wish};
 use super::super::report::Item;
+use super::super::running::Running;
 use crate::config::{Config, ListenAddress, Places};
 use crate::http_client::{Dialer, Endpoint, Target, tls_config};
 
 /// Findings about every address of `[listen]`.
-pub(super) fn check(config: &Config, places: &Places, user: &Account) -> Vec<Item> {
+pub(super) fn check(
+    config: &Config,
+    places: &Places,
+    user: &Account,
+    running: Option<&Running>,
+) -> Vec<Item> {
+    let listens = |key: &str| running.is_some_and(|running| running.listens(key));
     let mut items = Vec::new();
     // Who holds the HTTPS port holds the others.
     let mut is_running = false;
@@ -25,7 +32,7 @@ pub(super) fn check(config: &Config, places: &Places, user: &Account) -> Vec<Ite
             ListenAddress::Tcp(address) => {
                 let is_ours = |address| {
                     is_running |= answers(config, address);
-                    is_running
+                    is_running || listens("listen.https")
                 };
                 port(places, "listen.https", *address, user, is_ours)
             }
@@ -36,10 +43,12 @@ pub(super) fn check(config: &Config, places: &Places, user: &Account) -> Vec<Ite
         });
     }
     for address in &config.listen.http_redirect {
-        items.push(port(places, "listen.http_redirect", *address, user, |_| is_running));
+        items.push(port(places, "listen.http_redirect", *address, user, |_| {
+            is_running || listens("listen.http_redirect")
+        }));
     }
     if let Some(address) = config.listen.admin {
-        items.push(port(places, "listen.admin", address, user, |_| is_running));
+        items.push(port(places, "listen.admin", address, user, |_| is_running || listens("listen.admin")));
     }
     items
 }
