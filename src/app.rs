@@ -1,4 +1,4 @@
-//! The only place that builds everything and joins it.
+//! Builds everything and joins it: the only place that knows all modules.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,10 +24,10 @@ mod sites;
 mod snapshot;
 mod technical;
 
-pub use background::prepare_certificate;
+pub(crate) use background::prepare_certificate;
 use certificate_dates::certificate_ends;
-pub use reload::{ReloadEvent, Reloader};
-pub use servers::endpoints;
+pub(crate) use reload::Reloader;
+pub(crate) use servers::endpoints;
 use sites::BuiltSite;
 pub(crate) use technical::{TechnicalCaller, Unavailable};
 
@@ -61,7 +61,7 @@ pub enum StartError {
     /// The assertion's key.
     #[error(transparent)]
     Key(#[from] crate::session::KeyError),
-    /// Where sessions are kept.
+    /// The session store.
     #[error(transparent)]
     Store(#[from] StoreStartError),
 }
@@ -78,9 +78,9 @@ pub struct Gateway {
     pub http_redirect: Vec<SocketAddr>,
     /// The admin listener, with its real port.
     pub admin: Option<SocketAddr>,
-    /// Where it listens for HTTPS, for people.
+    /// Where it listens for HTTPS, as text for log lines.
     pub names: Vec<String>,
-    /// Removed at the end.
+    /// Socket files, removed at the stop.
     files: Vec<SocketFile>,
     services: Arc<Services>,
     authenticators: Arc<Authenticators>,
@@ -92,7 +92,7 @@ pub struct Gateway {
     sites: Mutex<Vec<BuiltSite>>,
     /// The Campaign servers of each instance, for the admin listener.
     upstreams: SharedUpstreams,
-    /// What operators ask of the one that reloads, until it takes this.
+    /// Requests of operators, until a [`Reloader`] takes them.
     reloads: Option<mpsc::Receiver<ReloadRequest>>,
     /// What the next request of each worker is served with.
     views: Vec<SharedView>,
@@ -100,7 +100,7 @@ pub struct Gateway {
     settings: SharedSettings,
     workers: Workers,
     control: JoinSet<()>,
-    /// Tells the cleanup of ended sessions to finish, and when it has.
+    /// The cleanup of ended sessions: the signal to finish, and the task.
     cleanup: (CancellationToken, JoinHandle<()>),
 }
 
@@ -131,7 +131,7 @@ impl Gateway {
         }
         let upstreams = sites.iter().map(BuiltSite::named_upstreams).collect();
         let upstreams = Arc::new(ArcSwap::from_pointee(upstreams));
-        let (asked, reloads) = mpsc::channel(ASKED);
+        let (asked, reloads) = mpsc::channel(RELOAD_QUEUE);
         let mut admin = None;
         if let Some(address) = config.listen.admin {
             let listener = admin::bind(address).await?;
@@ -195,18 +195,18 @@ impl Gateway {
         self.authenticators.all().iter().all(|auth| auth.ims.is_ready())
     }
 
-    /// Has readiness answer 503 from now on; requests are served as before.
+    /// Makes the readiness check answer 503. Requests are served as before.
     pub fn retire(&self) {
         self.stopping.begin();
     }
 
-    /// Stops listening, drains, ends.
+    /// Stops listening, finishes requests in progress, then stops.
     pub async fn stop(mut self) {
         self.retire();
-        // First, so that a successor can have the place while we drain.
+        // First, so that the next process can bind the path while this one drains.
         self.files.clear();
         let workers = self.workers;
-        // Joining threads blocks; the control runtime has other work to finish meanwhile.
+        // Joining threads blocks, and the control runtime still has work to finish.
         let _ = tokio::task::spawn_blocking(move || workers.stop()).await;
         self.services.end_service_accounts();
         // Before the cleanup: a refresh that fails for good ends a session.
@@ -215,7 +215,7 @@ impl Gateway {
         closing.cancel();
         if tokio::time::timeout(LAST_CLEANUP, cleanup).await.is_err() {
             tracing::warn!(
-                "Campaign and IMS were not told about every ended session; what they keep expires by itself"
+                "stopped before every ended session was logged off at Campaign and revoked at IMS; those sessions and tokens expire by themselves. See whether Campaign and IMS answer: earlier lines name the calls that failed"
             );
         }
         // Last: requests being finished may still need keys, and probes their answers.
@@ -223,14 +223,14 @@ impl Gateway {
     }
 }
 
-/// Every place that the configuration names.
+/// Binds every address of `listen.https`.
 fn listen(config: &Config) -> io::Result<Vec<Bound>> {
     let (listen, download) = (&config.listen, config.limits.download_timeout);
-    let activated = listen.https.iter().any(|place| matches!(place, ListenAddress::Systemd(_)));
+    let activated = listen.https.iter().any(|address| matches!(address, ListenAddress::Systemd(_)));
     let mut inherited = if activated { Inherited::from_env()? } else { Inherited::default() };
     let mut bound = Vec::new();
-    for place in &listen.https {
-        match place {
+    for address in &listen.https {
+        match address {
             ListenAddress::Tcp(address) => bound.push(server::bind(*address, listen.workers, download)?),
             ListenAddress::Unix(path) => {
                 bound.push(server::bind_unix(path, listen.unix_mode, listen.workers)?);
@@ -279,17 +279,17 @@ fn workers(
     Ok((workers, views))
 }
 
-/// The way to IMS.
+/// Opens connections to IMS.
 ///
 /// # Errors
 /// When the file with certificates cannot be used; the message names it.
-pub fn ims_connector(ims: &config::Ims) -> io::Result<http_client::Connector> {
+pub(crate) fn ims_connector(ims: &config::Ims) -> io::Result<http_client::Connector> {
     http_client::connector(ims.ca_file.as_deref(), ims.timeout, ims.proxy.as_ref())
 }
 
-/// Operators that ask at the same time; more wait.
-const ASKED: usize = 4;
-/// For ended sessions that wait for their cleanup when the gateway stops.
+/// Requests of operators in the queue; further ones wait.
+const RELOAD_QUEUE: usize = 4;
+/// Time for the cleanup of ended sessions when the gateway stops.
 const LAST_CLEANUP: Duration = Duration::from_secs(5);
 /// Logons are short; Campaign may be slow to start a session.
 const SOAP_DEADLINE: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! imsgate: the login gateway that puts Adobe ID in front of Adobe Campaign.
 //!
-//! The way of a request: `server → web::gate → auth → policy → proxy → Campaign`. ARCHITECTURE.md draws it and says where each kind of
-//! change goes.
+//! A request passes `server → web::gate → auth → policy → proxy → Campaign`. ARCHITECTURE.md has the picture and says where each kind
+//! of change goes.
 
 mod acme;
 mod admin;
@@ -29,7 +29,7 @@ pub mod unix_time;
 mod web;
 mod wire;
 
-/// What tests, fuzz targets and examples use of the private modules. Nobody else should.
+/// Private items that tests, fuzz targets and examples use. Not a public interface.
 #[doc(hidden)]
 pub mod internal {
     pub use crate::campaign::{escape, fault, logon_answer};
@@ -44,7 +44,7 @@ pub mod internal {
     pub use crate::policy::forwarded_headers::ForwardedHeaders;
     pub use crate::policy::identity::{decoded as decoded_identity, group_list};
     pub use crate::policy::login::{MAX_ATTEMPTS, MAX_OPEN_LOGINS};
-    pub use crate::policy::mask::{Mask, Verdict};
+    pub use crate::policy::mask::{Mask, MaskResult};
     pub use crate::policy::min_rate::MinRate;
     pub use crate::policy::outbound_proxy::OutboundProxy;
     pub use crate::policy::path::CanonicalPath;

@@ -1,4 +1,4 @@
-//! What a connection tells its requests.
+//! What every request of a connection knows about it.
 
 use std::any::Any;
 use std::fmt;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use imsgate::internal::{
     AccessPolicy, CanonicalPath, CookieNames, FlawedHead, Forwardable, ForwardedHeaders, FramingError,
-    HeaderLines, Mask, Next, Progress, ResponseError, ResponseHead, ReturnTo, StrictHead, Verdict, escape,
+    HeaderLines, Mask, Next, Progress, ResponseError, ResponseHead, ReturnTo, StrictHead, MaskResult, escape,
     fault, group_list, is_withheld, logon_answer, parse_log_line, parse_proxy_protocol, read_membership,
     write_cookies,
 };
@@ -294,9 +294,9 @@ pub fn mask(data: &[u8]) {
             assert!(!mask.is_prefix() || *name == format!("{}{group}", mask.as_str()), "{name:?} {group:?}");
         }
         match mask.explain(name) {
-            Verdict::Group(explained) => assert_eq!(Some(explained), group),
-            Verdict::NearMiss(why) => assert!(group.is_none() && !why.is_empty()),
-            Verdict::Unrelated => assert_eq!(group, None),
+            MaskResult::Group(explained) => assert_eq!(Some(explained), group),
+            MaskResult::NearMiss(why) => assert!(group.is_none() && !why.is_empty()),
+            MaskResult::Unrelated => assert_eq!(group, None),
         }
     }
 }

@@ -26,13 +26,13 @@ impl<'p> Cache<'p> {
         Self { folder, certificate }
     }
 
-    /// Makes the folder, for its owner alone.
+    /// Creates the folder with mode 0700.
     pub fn make_folder(&self) -> io::Result<()> {
         let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", self.folder.display()));
         DirBuilder::new().recursive(true).mode(0o700).create(self.folder).map_err(named)
     }
 
-    /// How long until a new certificate is due: when two thirds of its lifetime are over. Zero when there is none for these names.
+    /// Time until a new certificate is due, which is after two thirds of its lifetime. Zero without a certificate for these names.
     pub fn due(&self, domains: &[String], now: UnixTime) -> Duration {
         let Some((names, from, until)) = self.validity() else { return Duration::ZERO };
         if domains.iter().any(|domain| !names.contains(&domain.to_ascii_lowercase())) {
@@ -42,7 +42,7 @@ impl<'p> Cache<'p> {
         Duration::from_secs(u64::try_from(due - now.0).unwrap_or(0))
     }
 
-    /// Names, begin and end of the certificate.
+    /// Names, begin and end of validity of the certificate.
     fn validity(&self) -> Option<(Vec<String>, i64, i64)> {
         let chain = pem::certificates(&files::read(self.certificate).ok()?).ok()?;
         let (_, parsed) = parse_x509_certificate(chain.first()?).ok()?;
@@ -61,14 +61,14 @@ impl<'p> Cache<'p> {
         save(self.certificate, pem.as_bytes())
     }
 
-    /// The account, if there is one at this server.
+    /// The saved account at this server.
     pub fn account(&self, directory: &str) -> Option<AccountCredentials> {
         let path = self.account_file(directory);
         let text = files::check_private(&path).and_then(|()| files::read(&path)).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
-    /// Keeps the account.
+    /// Saves the account.
     pub fn save_account(&self, directory: &str, account: &AccountCredentials) -> io::Result<()> {
         save(&self.account_file(directory), &serde_json::to_vec(account)?)
     }
@@ -80,11 +80,11 @@ impl<'p> Cache<'p> {
     }
 }
 
-/// Writes a file for its owner alone, whole or not at all.
+/// Replaces a file by a complete new one with mode 0600.
 fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", new.display()));
-    // One that a crash has left.
+    // A crash may have left this file.
     let _ = fs::remove_file(&new);
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
     let mut file = file.map_err(named)?;

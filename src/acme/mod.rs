@@ -1,7 +1,7 @@
 //! A certificate from an ACME server (RFC 8555): obtained, kept on disk, renewed in time.
 //!
-//! `order` speaks with the server, `challenge` makes the certificates that prove a name (TLS-ALPN-01, RFC 8737), `cache` keeps account
-//! and certificate. The gateway notices a new certificate as it notices every other file that changes.
+//! `order` talks to the server, `challenge` makes the certificates that prove a name (TLS-ALPN-01, RFC 8737), `cache` stores account
+//! and certificate. `app::file_watch` notices the new file, and the gateway loads it.
 
 mod cache;
 mod challenge;
@@ -17,7 +17,7 @@ use self::cache::Cache;
 use crate::clock::Clock;
 use crate::config;
 
-/// Which certificate is wanted, and from whom.
+/// Which certificate to order, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     directory: Url,
@@ -33,7 +33,7 @@ pub struct Plan {
 /// Shows a certificate to the ACME server when it asks for this domain.
 pub type Publish = fn(&str, CertifiedKey);
 
-/// Why there is no new certificate.
+/// Why no certificate was obtained.
 #[derive(Debug, thiserror::Error)]
 pub enum AcmeError {
     /// The server refuses, or does not answer.
@@ -59,7 +59,7 @@ pub enum AcmeError {
 }
 
 impl Plan {
-    /// The plan of this configuration; `None` when it wants no certificate. Only names can have one, no addresses.
+    /// The plan of this configuration; `None` without `listen.acme.directory`. Hosts that are IP addresses are left out.
     pub fn of(listen: &config::Listen, hosts: impl Iterator<Item = String>) -> Option<Self> {
         let directory = listen.acme.directory.clone()?;
         let mut domains: Vec<String> = hosts
@@ -77,10 +77,10 @@ impl Plan {
         })
     }
 
-    /// Makes a certificate that no browser trusts, if there is none yet: the ACME server looks at a listener that must already run.
+    /// Makes a placeholder certificate if there is none: the listener must run before the ACME server can check it.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// When the folder cannot be written.
     pub fn prepare(&self) -> Result<(), AcmeError> {
         let cache = Cache::new(&self.cache, &self.file);
         cache.make_folder()?;
@@ -90,7 +90,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Keeps the certificate fresh. Runs for ever, on the control runtime.
+    /// Renews the certificate in time. Runs for ever, on the control runtime.
     pub async fn keep(self, clock: Clock, publish: Publish) {
         let cache = Cache::new(&self.cache, &self.file);
         let mut pause = FIRST_PAUSE;
@@ -105,7 +105,7 @@ impl Plan {
                 Ok(()) => {
                     tracing::info!(domains, "a new certificate came from the ACME server");
                     pause = FIRST_PAUSE;
-                    // A certificate that is due at once must not be ordered in a loop.
+                    // The server may issue certificates that are due at once: do not order them in a busy loop.
                     tokio::time::sleep(FIRST_PAUSE).await;
                 }
                 Err(error) => {
@@ -121,5 +121,5 @@ impl Plan {
 /// Wait after a failure; the next ones double it. ACME servers limit orders and failed proofs.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_hours(6);
-/// A clock may be set, and a suspended machine may wake.
+/// Sleeps are short because the clock may be set, and a suspended machine may resume.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);

@@ -17,7 +17,7 @@ use super::challenge::proof;
 use super::{AcmeError, Plan, Publish};
 use crate::http_client::{HttpClient, connector};
 
-/// Orders a certificate, proves its names, and saves it with its key.
+/// Orders a certificate, proves control of its names, and saves it with its key.
 pub(super) async fn obtain(plan: &Plan, cache: &Cache<'_>, publish: Publish) -> Result<(), AcmeError> {
     let account = account(plan, cache).await?;
     let names: Vec<Identifier> = plan.domains.iter().cloned().map(Identifier::Dns).collect();

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Admin;
-use crate::telemetry::audit::{AuditLine, Recorded};
+use crate::telemetry::audit::{AuditLine, RecordedEvent};
 
 /// The query.
 #[derive(Debug, Deserialize)]
@@ -21,7 +21,8 @@ pub(super) struct EventsQuery {
 /// `{"events":[…]}`: audit lines as in the log, the oldest first.
 pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(query): Query<EventsQuery>) -> Json<Value> {
     let about = query.about.filter(|about| !about.is_empty());
-    let is_meant = |recorded: &Recorded| about.as_ref().is_none_or(|about| recorded.event.is_about(about));
+    let is_meant =
+        |recorded: &RecordedEvent| about.as_ref().is_none_or(|about| recorded.event.is_about(about));
     let events = admin.services.audit.recent();
     let lines: Vec<AuditLine> =
         events.iter().filter(|recorded| is_meant(recorded)).map(|recorded| recorded.line()).collect();

@@ -1,4 +1,4 @@
-//! `GET /foreign-tokens`: who used session tokens or passwords that are not of their session since the start.
+//! `GET /foreign-tokens`: requests since the start with session tokens of other sessions, or with logins of native accounts.
 
 use std::sync::Arc;
 

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::Admin;
 use crate::proxy::{HealthState, Upstreams};
 
-/// 200 while the gateway serves requests, 503 once it is stopping. The body says whether people can sign in, and gives the state of
-/// IMS and of each Campaign server.
+/// 200 while the gateway serves requests, 503 once it is stopping. The body has the state of IMS and of each Campaign server, and says
+/// whether people can sign in.
 pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Json<Value>) {
     let ims = admin.authenticators.all().iter().all(|auth| auth.ims.is_ready());
     let of_instance = |(instance, upstreams): &(Arc<str>, Arc<Upstreams>)| {
@@ -33,7 +33,7 @@ pub(super) async fn handler(State(admin): State<Arc<Admin>>) -> (StatusCode, Jso
     (status, Json(health))
 }
 
-/// One Campaign server. The single, unnamed instance is not mentioned.
+/// One Campaign server. The unnamed instance is left out.
 fn state_json(instance: &str, upstream: &str, state: HealthState) -> Value {
     if instance.is_empty() {
         return json!({"upstream": upstream, "state": text(state)});

@@ -26,7 +26,7 @@ use crate::telemetry::{Metrics, RequestId};
 use crate::web::Stopping;
 
 pub use listener::{bind, serve};
-pub use reload::{Comparison, Difference, Look, ReloadReport, ReloadRequest};
+pub use reload::{Difference, ReloadReport, ReloadRequest, SaltedConfiguration, StyleQuery};
 
 /// The state that the admin listener shows.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub struct Admin {
     pub authenticators: Arc<Authenticators>,
     /// Whether the process is stopping.
     pub stopping: Arc<Stopping>,
-    /// To the task that owns the configuration.
+    /// Requests to the task that owns the configuration.
     pub reloads: mpsc::Sender<ReloadRequest>,
     /// The Campaign servers of each instance, with its name.
     pub upstreams: SharedUpstreams,
@@ -55,7 +55,7 @@ impl Admin {
     }
 }
 
-/// The servers of each instance, with its name. A reload replaces them.
+/// Name and Campaign servers of each instance. A reload replaces them.
 pub type SharedUpstreams = Arc<ArcSwap<Vec<(Arc<str>, Arc<Upstreams>)>>>;
 
 /// All routes of the admin listener.

@@ -14,19 +14,19 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Admin;
 
-/// What an operator asks of the running configuration. The answer comes through the channel.
+/// A request of an operator about the running configuration, with the channel for its answer.
 #[derive(Debug)]
 pub enum ReloadRequest {
     /// Load it again.
-    Reload(Look, oneshot::Sender<ReloadReport>),
+    Reload(StyleQuery, oneshot::Sender<ReloadReport>),
     /// Say which keys of another configuration differ.
-    Compare(Comparison, oneshot::Sender<Difference>),
+    Compare(SaltedConfiguration, oneshot::Sender<Difference>),
 }
 
-/// How findings are written: the query of a reload.
+/// The query of a reload: how the findings are written.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Look {
+pub struct StyleQuery {
     /// Columns of the terminal; `None`: plain lines.
     pub width: Option<usize>,
     /// Whether colours are wanted.
@@ -36,41 +36,44 @@ pub struct Look {
 /// What a reload did.
 #[derive(Debug, Default, Serialize)]
 pub struct ReloadReport {
-    /// False when the configuration that runs stays in use.
+    /// False when the running configuration stays in use.
     pub applied: bool,
     /// Errors or warnings, as `imsgate serve` writes them.
     pub findings: String,
-    /// The keys that have other values from now on.
+    /// The keys whose values have changed.
     pub changed: Vec<String>,
-    /// The keys that differ and need a restart.
+    /// The keys whose new values need a restart.
     pub restart: Vec<String>,
 }
 
-/// Another configuration: a digest for each key.
+/// Another configuration, as salted digests.
 #[derive(Debug, Deserialize)]
-pub struct Comparison {
-    /// What the digests begin with.
+pub struct SaltedConfiguration {
+    /// The salt of the digests.
     pub salt: String,
-    /// By key.
+    /// A digest for each key.
     pub values: BTreeMap<String, String>,
 }
 
 /// The keys that differ.
 #[derive(Debug, Default, Serialize)]
 pub struct Difference {
-    /// A reload changes these.
+    /// Keys that a reload changes.
     pub reload: Vec<String>,
-    /// A restart changes these.
+    /// Keys that need a restart.
     pub restart: Vec<String>,
 }
 
 /// `POST /reload?width=&colour=`
-pub(super) async fn reload(State(admin): State<Arc<Admin>>, Query(look): Query<Look>) -> Response {
+pub(super) async fn reload(State(admin): State<Arc<Admin>>, Query(look): Query<StyleQuery>) -> Response {
     ask(&admin.reloads, |answer| ReloadRequest::Reload(look, answer)).await
 }
 
 /// `POST /reload/compare`
-pub(super) async fn compare(State(admin): State<Arc<Admin>>, Json(other): Json<Comparison>) -> Response {
+pub(super) async fn compare(
+    State(admin): State<Arc<Admin>>,
+    Json(other): Json<SaltedConfiguration>,
+) -> Response {
     ask(&admin.reloads, |answer| ReloadRequest::Compare(other, answer)).await
 }
 

@@ -22,7 +22,7 @@ pub(super) struct ListQuery {
     /// `next` of the previous page.
     after: Option<String>,
     limit: Option<usize>,
-    /// With what IMS said last of organisations, groups and product profiles.
+    /// Adds the organisations, groups and product profiles that IMS last reported.
     #[serde(default)]
     membership: bool,
 }
@@ -99,7 +99,7 @@ pub(super) async fn revoke_all(
     }
 }
 
-/// The sessions of a person. `user` is an e-mail address in any case, or an IMS user id. Both look alike, so both are tried.
+/// The sessions of a person. `user` is an e-mail address in any letter case, or an IMS user id. Both have an `@`, so both are tried.
 async fn sessions_of(sessions: &Sessions, user: &str) -> Result<Vec<Listed>, StoreError> {
     let mut all = sessions.of(Owner::Email(user)).await?;
     for session in sessions.of(Owner::User(user)).await? {
@@ -123,7 +123,7 @@ fn session_json(session: &Listed) -> Value {
         "seen": data.seen.rfc3339(),
         "ends": data.ends.rfc3339(),
     });
-    // The single, unnamed instance is not mentioned.
+    // The unnamed instance is left out.
     if !data.instance.is_empty() {
         shown["instance"] = data.instance.as_str().into();
     }

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::ims::ImsClient;
 use crate::server;
 
-/// Loads what logins need before the first person comes, keeps trying while IMS is away, and keeps it fresh.
+/// Loads metadata and keys of IMS before the first login. Tries again while IMS does not answer, and reloads them every hour.
 pub(super) async fn prepare(ims: Arc<ImsClient>) {
     let mut pause = Duration::from_secs(1);
     while let Err(error) = ims.prepare().await {
@@ -30,7 +30,7 @@ pub(super) async fn prepare(ims: Arc<ImsClient>) {
     }
 }
 
-/// Changes the keys of the assertions.
+/// Changes the signing keys of the assertions every day.
 pub(super) async fn rotate(authenticators: Arc<Authenticators>) {
     loop {
         tokio::time::sleep(ROTATION).await;
@@ -43,12 +43,12 @@ pub(super) async fn rotate(authenticators: Arc<Authenticators>) {
     }
 }
 
-/// Keeps the certificate of the ACME server, as the present configuration wants it.
+/// Keeps the certificate of the ACME server up to date, for the running configuration.
 #[derive(Debug, Default)]
 pub(super) struct CertificateKeeper(Mutex<(Option<Plan>, JoinSet<()>)>);
 
 impl CertificateKeeper {
-    /// Wants the certificate of this configuration from now on.
+    /// Switches to the certificate that this configuration needs.
     pub fn follow(&self, config: &Config, clock: &Clock) {
         let wanted = plan(config);
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,10 +63,10 @@ impl CertificateKeeper {
     }
 }
 
-/// Makes a certificate for the time until the ACME server has given one, if the configuration names such a server.
+/// Makes a placeholder certificate, to be used until the ACME server has issued one. Does nothing without an ACME server.
 ///
 /// # Errors
-/// Its folder cannot be written.
+/// When the folder cannot be written.
 pub fn prepare_certificate(config: &Config) -> Result<(), AcmeError> {
     plan(config).map_or(Ok(()), |plan| plan.prepare())
 }

@@ -1,11 +1,11 @@
 //! How the pages look, from the configuration.
 
 use crate::config::{self, logo_type};
-use crate::pages::{Brand, Logo};
+use crate::pages::{Logo, PageBrand};
 use crate::policy::contrast::Color;
 
-/// Name, logo and colours of the pages. The logo was checked with the configuration; one that has gone since is left out.
-pub(super) fn brand(brand: &config::Brand) -> Brand {
+/// Name, logo and colours of the pages. The configuration check has read the logo. If it cannot be read now, pages have none.
+pub(super) fn brand(brand: &config::Brand) -> PageBrand {
     let logo = brand.logo.as_deref().and_then(|path| {
         let read = std::fs::read(path);
         let bytes = read.inspect_err(|error| {
@@ -14,7 +14,7 @@ pub(super) fn brand(brand: &config::Brand) -> Brand {
         Some(Logo { media_type: logo_type(path)?, bytes: bytes.ok()?.into() })
     });
     let color = |text: &Option<String>| text.as_deref().and_then(Color::parse);
-    Brand::new(
+    PageBrand::new(
         brand.name.as_deref().unwrap_or_default(),
         logo,
         color(&brand.primary_color),

@@ -1,4 +1,4 @@
-//! When the certificates end that the gateway serves with.
+//! When the gateway's own certificates expire.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::telemetry::CertificateEnd;
 use crate::unix_time::UnixTime;
 use crate::wire::pem;
 
-/// The end of each first certificate in these PEM files. A file that cannot be read is left out: who loads it reports it.
+/// The expiry of the first certificate in each of these PEM files. Unreadable files are left out: the code that loads them reports them.
 pub(super) fn certificate_ends<'p>(files: impl IntoIterator<Item = &'p Path>) -> Vec<CertificateEnd> {
     files.into_iter().filter_map(end).collect()
 }

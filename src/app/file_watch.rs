@@ -1,44 +1,43 @@
-//! Notices when the content of files changes, by looking at them every few seconds.
+//! Detects changed files by polling their metadata.
 //!
-//! Notifications of the kernel would be faster, but certificates come over network file systems, through symbolic links that change
-//! (Kubernetes), and by renames (certbot). Looking at the metadata of some files costs less than to get all of that right.
+//! inotify would be faster. But certificates come over network file systems, through symbolic links that change (Kubernetes), and by
+//! renames (certbot), and polling a few files handles all of these.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Files and what they were like.
+/// The watched files, with their last known metadata.
 #[derive(Debug)]
 pub struct FileWatch {
-    files: Vec<(PathBuf, Look)>,
-    /// True when a file differs from what was reported last, and may still be changing.
+    files: Vec<(PathBuf, Fingerprint)>,
+    /// True when a change was seen and is not reported yet: the file may still be changing.
     is_changing: bool,
 }
 
-/// What tells that a file was written or replaced: device, inode, size, and the times of its content and of its name; `None` when there is
-/// none.
-type Look = Option<(u64, u64, u64, i64, i64, i64, i64)>;
+/// Metadata that change when a file is written or replaced: device, inode, size, mtime and ctime. `None` for a missing file.
+type Fingerprint = Option<(u64, u64, u64, i64, i64, i64, i64)>;
 
 impl FileWatch {
-    /// Watches these files from now on.
+    /// Starts to watch these files.
     pub fn new(files: Vec<PathBuf>) -> Self {
-        // They may have changed since they were read: the first report comes soon.
+        // The files may have changed since they were read. So one change is reported after the first round.
         let mut watch = Self { files: Vec::new(), is_changing: true };
         watch.watch(files);
         watch
     }
 
-    /// Watches these files instead. Those that were watched before are compared with what they were like then.
+    /// Watches these files instead. Files that were watched before keep their known metadata.
     pub fn watch(&mut self, files: Vec<PathBuf>) {
         let known = std::mem::take(&mut self.files);
-        let look = |file: &PathBuf| {
-            known.iter().find(|(path, _)| path == file).map_or_else(|| look_at(file), |(_, look)| *look)
+        let last = |file: &PathBuf| {
+            known.iter().find(|(path, _)| path == file).map_or_else(|| fingerprint(file), |(_, last)| *last)
         };
-        self.files = files.into_iter().map(|file| (file.clone(), look(&file))).collect();
+        self.files = files.into_iter().map(|file| (file.clone(), last(&file))).collect();
     }
 
-    /// Waits until a file has changed and then stayed the same for one round: certificate and key are seldom written at the same moment.
-    /// Dropping the future loses nothing.
+    /// Waits until a file has changed and no file has changed for one round: certificate and key are seldom written together. Dropping
+    /// the future loses nothing.
     pub async fn changed(&mut self) {
         loop {
             tokio::time::sleep(ROUND).await;
@@ -50,10 +49,10 @@ impl FileWatch {
 
     fn round(&mut self) -> bool {
         let mut differs = false;
-        for (path, look) in &mut self.files {
-            let now = look_at(path);
-            differs |= now != *look;
-            *look = now;
+        for (path, last) in &mut self.files {
+            let now = fingerprint(path);
+            differs |= now != *last;
+            *last = now;
         }
         let has_settled = self.is_changing && !differs;
         self.is_changing = differs;
@@ -61,12 +60,12 @@ impl FileWatch {
     }
 }
 
-fn look_at(path: &Path) -> Look {
+fn fingerprint(path: &Path) -> Fingerprint {
     let now = std::fs::metadata(path).ok()?;
     Some((now.dev(), now.ino(), now.size(), now.mtime(), now.mtime_nsec(), now.ctime(), now.ctime_nsec()))
 }
 
-/// Time between two looks.
+/// Time between two polls.
 const ROUND: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Puts another configuration in the place of the one that runs: all of it, or nothing.
+//! Replaces the running configuration completely, or leaves it unchanged.
 
 use std::path::PathBuf;
 
@@ -8,13 +8,13 @@ use super::background::prepare_certificate;
 use super::changes::Changes;
 use super::file_watch::FileWatch;
 use super::{Gateway, StartError};
-use crate::admin::{Comparison, Difference, Look as AdminLook, ReloadReport, ReloadRequest};
-use crate::config::{self, ConfigErrors, Loaded, Look, needs_restart};
+use crate::admin::{Difference, ReloadReport, ReloadRequest, SaltedConfiguration, StyleQuery};
+use crate::config::{self, ConfigErrors, FindingStyle, Loaded, needs_restart};
 use crate::crypto::KeyRing;
 use crate::server;
 use crate::telemetry;
 
-/// Loads the configuration of a gateway again: at a signal, when an operator asks, and when a file that it names has changed.
+/// Reloads the configuration of a gateway: at a signal, when an operator asks, and when a file that it names has changed.
 #[derive(Debug)]
 pub struct Reloader {
     file: PathBuf,
@@ -24,7 +24,7 @@ pub struct Reloader {
     requests: mpsc::Receiver<ReloadRequest>,
 }
 
-/// Why something is to be done.
+/// What a [`Reloader`] reacts to.
 #[derive(Debug)]
 pub enum ReloadEvent {
     /// An operator asks.
@@ -34,7 +34,7 @@ pub enum ReloadEvent {
 }
 
 impl Reloader {
-    /// Reloads `loaded`, which came from `file` and `environment`, and with which `gateway` runs.
+    /// `gateway` runs with `loaded`, which was read from `file` and `environment`.
     pub fn new(
         gateway: &mut Gateway,
         file: PathBuf,
@@ -43,7 +43,7 @@ impl Reloader {
     ) -> Self {
         let mut running = loaded;
         if let Ok(now) = running.again(environment.iter().cloned()) {
-            // The gateway may have made its key file since. Other files may have changed since they were read.
+            // The gateway may have created its key file since the configuration was read. Changes of other files are still to be applied.
             running.values.keep(&now.values, &["session.key_file (content)".to_owned()]);
         }
         let files = FileWatch::new(running.values.files().to_vec());
@@ -51,12 +51,12 @@ impl Reloader {
         Self { file, environment, running, files, requests }
     }
 
-    /// The configuration that runs.
+    /// The running configuration.
     pub fn running(&self) -> &config::Config {
         &self.running.config
     }
 
-    /// Waits until something is to be done. Dropping the future loses nothing.
+    /// Waits for the next event. Dropping the future loses nothing.
     pub async fn next(&mut self) -> ReloadEvent {
         tokio::select! {
             Some(request) = self.requests.recv() => ReloadEvent::Request(request),
@@ -64,11 +64,11 @@ impl Reloader {
         }
     }
 
-    /// Does what an event asks for.
+    /// Handles an event.
     pub async fn handle(&mut self, gateway: &Gateway, event: ReloadEvent) {
         match event {
             ReloadEvent::Request(ReloadRequest::Reload(look, answer)) => {
-                let report = self.reload(gateway, look_of(look)).await;
+                let report = self.reload(gateway, finding_style(look)).await;
                 // The operator may have given up.
                 let _ = answer.send(report);
             }
@@ -79,8 +79,8 @@ impl Reloader {
         }
     }
 
-    /// Reads file and environment again, and applies them if nothing is wrong. Opens log files again. Tells the service manager.
-    pub async fn reload(&mut self, gateway: &Gateway, look: Look) -> ReloadReport {
+    /// Reads file and environment again, and applies them if they have no error. Reopens log files, and notifies the service manager.
+    pub async fn reload(&mut self, gateway: &Gateway, look: FindingStyle) -> ReloadReport {
         server::notify_reloading();
         telemetry::reopen_files();
         let report = match config::read(&self.file, self.environment.iter().cloned()) {
@@ -101,7 +101,7 @@ impl Reloader {
         report
     }
 
-    /// Reads the files that the configuration names again. The configuration file is not read: somebody may be writing it.
+    /// Reads the files again that the configuration names. The configuration file itself is not read: an operator may be editing it.
     async fn reload_files(&mut self, gateway: &Gateway) {
         let applied = match self.running.again(self.environment.iter().cloned()) {
             Ok(loaded) => {
@@ -118,14 +118,14 @@ impl Reloader {
         gateway.count_reload(applied);
     }
 
-    /// Applies a configuration that was read without errors. Builds everything first, so that an error changes nothing.
+    /// Applies a configuration. Builds everything first, so that an error changes nothing.
     async fn apply(&mut self, gateway: &Gateway, mut loaded: Loaded) -> Result<ReloadReport, StartError> {
         let differing = self.running.values.changes(&loaded.values);
         let (restart, changed): (Vec<_>, Vec<_>) = differing.into_iter().partition(|key| needs_restart(key));
         loaded.config.keep_until_restart(&self.running.config);
         loaded.values.keep(&self.running.values, &restart);
         if let Err(error) = self.replace(gateway, &loaded, &changed).await {
-            tracing::error!(%error, "the new configuration cannot be used; the one that runs stays in use");
+            tracing::error!(%error, "the new configuration cannot be used; the running one stays in use");
             return Err(error);
         }
         self.files.watch(loaded.values.files().to_vec());
@@ -134,7 +134,10 @@ impl Reloader {
         tracing::info!(changed = keys, "configuration reloaded");
         if !restart.is_empty() {
             let keys = restart.join(", ");
-            tracing::warn!(keys, "these keys differ from those that run: restart the gateway to use them");
+            tracing::warn!(
+                keys,
+                "these keys have changed, but need a restart: restart the gateway to use them"
+            );
         }
         Ok(ReloadReport { applied: true, changed, restart, ..ReloadReport::default() })
     }
@@ -157,7 +160,7 @@ impl Reloader {
         Ok(())
     }
 
-    fn compare(&self, other: &Comparison) -> Difference {
+    fn compare(&self, other: &SaltedConfiguration) -> Difference {
         let differing = self.running.values.changes_to(&other.salt, &other.values);
         let (restart, reload) = differing.into_iter().partition(|key| needs_restart(key));
         Difference { reload, restart }
@@ -166,11 +169,13 @@ impl Reloader {
 
 fn log_errors(errors: &ConfigErrors) {
     for finding in errors.findings() {
-        tracing::error!(%finding, "the new configuration has an error; the one that runs stays in use");
+        tracing::error!(%finding, "the new configuration has an error; the running one stays in use");
     }
 }
 
-fn look_of(look: AdminLook) -> Look {
-    look.width
-        .map_or(Look::Plain, |width| Look::Terminal { width: width.clamp(40, 400), colour: look.colour })
+fn finding_style(look: StyleQuery) -> FindingStyle {
+    look.width.map_or(FindingStyle::Plain, |width| FindingStyle::Terminal {
+        width: width.clamp(40, 400),
+        colour: look.colour,
+    })
 }

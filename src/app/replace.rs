@@ -1,4 +1,4 @@
-//! The exchange of one configuration for another while requests are served.
+//! Replaces the configuration while requests are served.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::proxy::Proxy;
 use crate::web::WorkerView;
 
 impl Gateway {
-    /// Serves the next requests as `config` says. Requests in progress finish with the configuration that they began with. Sessions,
+    /// Uses `config` for the next requests. Requests in progress finish with the configuration that they began with. Sessions,
     /// sockets, counters, and the connections to IMS and Campaign stay.
     ///
-    /// This does not change how instances that run already reach IMS and Campaign, nor TLS; a `Reloader` does.
+    /// Certificates, and the connections of running instances to IMS and Campaign, do not change; a `Reloader` changes them too.
     pub fn apply(&self, config: &Config) {
         let built = sites::build(config, &self.clock, &self.services, &self.sites(), &Changes::default());
         match built {
@@ -30,10 +30,10 @@ impl Gateway {
         }
     }
 
-    /// As [`apply`](Self::apply), with new certificates, and with new connections where `changes` says that the old ones do not fit.
+    /// Like [`apply`](Self::apply), with new certificates, and with new connections where `changes` concerns them.
     ///
     /// # Errors
-    /// Something cannot be built. Then nothing has changed.
+    /// When something cannot be built. Then nothing has changed.
     pub(super) async fn replace(
         &self,
         config: &Config,
@@ -54,7 +54,7 @@ impl Gateway {
         Ok(())
     }
 
-    /// TLS of the next connection.
+    /// The TLS configuration of the next connection.
     pub(super) fn tls(&self) -> Arc<ServerConfig> {
         self.settings.load().tls.clone()
     }
@@ -68,7 +68,7 @@ impl Gateway {
         }
     }
 
-    /// The one exchange: the sites first, so that a host that is new to TLS is already served.
+    /// Replaces the sites first, then TLS. So a new host is served as soon as its certificate is.
     fn swap(&self, config: &Config, sites: Vec<BuiltSite>, tls: Arc<ServerConfig>) {
         let mut current = self.sites();
         let previous = self.views.first().map(|view| view.load().snapshot.clone());
@@ -101,5 +101,5 @@ impl Gateway {
     }
 }
 
-/// How long a reload waits for IMS where the way to it is new. Afterwards sign-ins wait instead.
+/// How long a reload waits for a new connection to IMS. After that, sign-ins wait for it.
 const IMS_PATIENCE: Duration = Duration::from_secs(5);

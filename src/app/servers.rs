@@ -1,4 +1,4 @@
-//! The way to the Campaign servers of an instance.
+//! The endpoints of the Campaign servers of an instance.
 
 use std::io;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use rustls_pki_types::ServerName;
 use crate::config::{self, Campaign, UpstreamAddress};
 use crate::http_client::{self, Dialer, Endpoint, Target};
 
-/// The way to each Campaign server.
+/// The endpoint of each Campaign server.
 ///
 /// # Errors
 /// When a file with certificates or a key cannot be used; the message names it.
@@ -39,7 +39,7 @@ pub fn endpoints(campaign: &config::Campaign) -> io::Result<Vec<Endpoint>> {
     campaign.upstreams.iter().map(endpoint).collect()
 }
 
-/// The way to each Campaign server, with the public host in each request.
+/// The endpoint of each Campaign server, with the public host in each request.
 pub(super) fn public_endpoints(campaign: &Campaign, origin: &str) -> io::Result<Vec<Endpoint>> {
     let host = HeaderValue::from_str(host_of(origin)).map_err(io::Error::other)?;
     let with_host =

@@ -1,4 +1,4 @@
-//! Builds each Campaign instance of a configuration: its connections, and what signs people in.
+//! Builds the site of each Campaign instance: connections, authenticator, background work.
 
 use std::io;
 use std::sync::Arc;
@@ -33,14 +33,14 @@ pub(super) struct BuiltSite {
     work: Work,
 }
 
-/// Background work of one instance; it ends when no configuration needs it.
+/// Background work of one instance. It stops when no configuration needs it.
 #[derive(Clone, Debug, Default)]
 struct Work {
-    /// Checks the health of the servers.
+    /// Health checks of the servers.
     checks: Arc<JoinSet<()>>,
-    /// Keeps metadata and keys of IMS.
+    /// Loads metadata and keys of IMS.
     ims: Arc<JoinSet<()>>,
-    /// Keeps the names of Campaign's groups.
+    /// Reads the names of Campaign's groups.
     groups: Arc<JoinSet<()>>,
 }
 
@@ -51,15 +51,15 @@ impl BuiltSite {
     }
 }
 
-/// One task that ends when it is dropped.
+/// Starts a task. It is aborted when the result is dropped.
 fn work(task: impl Future<Output = ()> + Send + 'static) -> Arc<JoinSet<()>> {
     let mut tasks = JoinSet::new();
     tasks.spawn(task);
     Arc::new(tasks)
 }
 
-/// Every instance of the configuration: those where people sign in first. Of `previous`, all is kept that `changes` does not concern.
-/// Call it on the control runtime, where the background work of new instances begins.
+/// Builds the instances where people sign in, then the others. Reuses the parts of `previous` that `changes` does not concern.
+/// Call it on the control runtime: background work of new instances starts there.
 pub(super) fn build(
     config: &Config,
     clock: &Clock,
@@ -82,7 +82,7 @@ pub(super) fn build(
             let soap = campaign_client(instance, endpoints, &upstreams, &services.metrics);
             (upstreams, Arc::new(soap))
         };
-        let ims = match known.filter(|_| !changes.way_to_ims(name)) {
+        let ims = match known.filter(|_| !changes.ims_connection(name)) {
             Some((_, auth)) if changes.ims(name) => Arc::new(auth.ims.for_instance(instance.clone())),
             Some((_, auth)) => auth.ims.clone(),
             None => {
@@ -124,7 +124,7 @@ fn checks(upstreams: &Upstreams) -> Arc<JoinSet<()>> {
     Arc::new(checks)
 }
 
-/// What the configuration decides for an instance where people sign in.
+/// The site of an instance where people sign in.
 pub(super) fn site(config: &Config, auth: Arc<Authenticator>) -> Site {
     Site {
         name: auth.instance.name.as_str().into(),
@@ -137,7 +137,7 @@ pub(super) fn site(config: &Config, auth: Arc<Authenticator>) -> Site {
     }
 }
 
-/// What the configuration decides for an instance of which only the public paths are served.
+/// The site of an instance that has only public paths.
 pub(super) fn public_site(config: &Config, instance: &PublicInstance) -> Site {
     let origin = instance.origin();
     Site {
@@ -151,7 +151,7 @@ pub(super) fn public_site(config: &Config, instance: &PublicInstance) -> Site {
     }
 }
 
-/// What signs people in.
+/// The authenticator of an instance.
 pub(super) fn authenticator(
     config: &Config,
     instance: &Arc<Instance>,
@@ -181,8 +181,8 @@ fn ims_client(instance: &Arc<Instance>, clock: &Clock, metrics: &Metrics) -> io:
     Ok(ImsClient::new(instance.clone(), http, clock.clone(), metrics.instance(&instance.name)))
 }
 
-/// The Campaign servers of an instance, with the public host in each request: Campaign chooses its own instance by it. Servers of `known`
-/// keep their health, unless they are reached in another way.
+/// The Campaign servers of an instance. Each request has the public host, because Campaign selects its instance by it. Servers that
+/// `known` has already keep their health, unless their connections change.
 fn servers(
     campaign: &Campaign,
     origin: &str,
@@ -192,7 +192,7 @@ fn servers(
     let endpoints = public_endpoints(campaign, origin)?;
     let weights = campaign.upstreams.iter().map(|upstream| upstream.weight);
     let upstreams = Upstreams::new(endpoints.iter().cloned().zip(weights).collect(), campaign);
-    let upstreams = match known.filter(|known| !changes.way_to_campaign(&known.site.name)) {
+    let upstreams = match known.filter(|known| !changes.campaign_connection(&known.site.name)) {
         Some(known) => upstreams.continuing(&known.upstreams),
         None => upstreams,
     };
@@ -208,7 +208,7 @@ fn response_urls<'h>(campaign: &'h Campaign, public: impl Iterator<Item = &'h st
     ResponseUrls::new(upstreams, public, campaign.rewrite_location)
 }
 
-/// Opens and ends Campaign sessions. A new one is opened at a server that `upstreams` chooses.
+/// The client that opens and ends Campaign sessions. `upstreams` chooses the server of a new session.
 fn campaign_client(
     instance: &Instance,
     endpoints: Vec<Endpoint>,
@@ -225,7 +225,7 @@ fn campaign_client(
     }
 }
 
-/// Weights and health of the servers decide where a Campaign session is opened.
+/// Chooses the server of a new Campaign session by weight and health.
 #[derive(Debug)]
 struct Balance(Arc<Upstreams>);
 

@@ -1,4 +1,4 @@
-//! From a configuration to what requests and connections are served with.
+//! Builds from a configuration what requests and connections use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(super) fn services(
 ) -> Result<Services, StartError> {
     let lifetimes =
         Lifetimes { idle: config.session.idle_timeout, absolute: config.session.absolute_timeout };
-    // The first instance names the gateway in a store that several share.
+    // The first instance identifies the gateway in a store that several gateways share.
     let origins = config.instances.iter().map(|instance| instance.ims.origin());
     let origin = origins.chain(config.public_instances.iter().map(|instance| instance.origin())).next();
     let origin = origin.unwrap_or_default();
@@ -49,7 +49,7 @@ pub(super) fn services(
     })
 }
 
-/// All that the configuration decides for requests. What outlives configurations is taken from the `previous` one.
+/// The snapshot of this configuration. State that outlives a configuration comes from the `previous` snapshot.
 pub(super) fn snapshot(
     config: &Config,
     sites: Vec<Arc<Site>>,
@@ -76,7 +76,7 @@ pub(super) fn snapshot(
     }
 }
 
-/// What the configuration decides for connections.
+/// The settings of new connections.
 pub(super) fn settings(config: &Config, tls: Arc<ServerConfig>) -> Settings {
     let mut limits = config.limits;
     limits.buffer_bytes /= u64::try_from(config.listen.workers.max(1)).unwrap_or(1);
@@ -89,7 +89,7 @@ pub(super) fn settings(config: &Config, tls: Arc<ServerConfig>) -> Settings {
     }
 }
 
-/// Where plain HTTP is redirected to, host by host. People sign in only at the callback server.
+/// The target of the redirect from plain HTTP, for each host. People sign in only at the callback server.
 fn redirects(config: &Config) -> Vec<(String, String)> {
     let at_callback = config.instances.iter().flat_map(|instance| {
         instance.hosts().map(|host| (host.to_owned(), instance.ims.origin())).collect::<Vec<_>>()
@@ -98,7 +98,7 @@ fn redirects(config: &Config) -> Vec<(String, String)> {
     at_callback.chain(of_public.map(|host| (host.clone(), format!("https://{host}")))).collect()
 }
 
-/// RFC 6797 §6.1, for this host alone: nothing is known about other hosts of its domain.
+/// RFC 6797 §6.1. Without `includeSubDomains`: other hosts of the domain may not have TLS.
 fn hsts(lasts: Duration) -> HeaderValue {
     header_text(&format!("max-age={}", lasts.as_secs()))
 }

@@ -1,5 +1,5 @@
-//! A technical account of the configuration, to read from Campaign: its token, one session, and queries. For commands, and for the names of
-//! Campaign's groups in the audit trail.
+//! Reads from Campaign as a technical account of the configuration: token, one session, queries. Used by commands, and to read the names
+//! of Campaign's groups for the audit trail.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ use crate::policy::client_kind::SOAP_ROUTER;
 use crate::policy::membership::Organization;
 use crate::telemetry::InstanceMetrics;
 
-/// Why nothing could be read.
+/// Why Campaign cannot be read.
 #[derive(Debug)]
 pub(crate) enum Unavailable {
     /// No account of the configuration has a secret.
@@ -38,7 +38,7 @@ impl Unavailable {
         }
     }
 
-    /// What makes it available.
+    /// How to fix it.
     pub(crate) fn fix(&self) -> &'static str {
         match self {
             Self::NoAccount => "add [[campaign.technical_account]] with client_id and client_secret_file",
@@ -52,7 +52,7 @@ impl Unavailable {
 /// A technical account that Campaign has accepted.
 pub(crate) struct TechnicalCaller {
     pub(crate) client_id: String,
-    /// What Campaign said about itself.
+    /// What Campaign reported about itself.
     pub(crate) facts: ServerFacts,
     /// Whether the session cookie has `Secure`; `None` without a session.
     pub(crate) is_secure: Option<bool>,
@@ -64,19 +64,19 @@ pub(crate) struct TechnicalCaller {
     organization_id: String,
 }
 
-/// What proves the account at each call.
+/// What authenticates each call.
 enum Proof {
     Bearer(SecretString),
     Session { session: SecretString, security: SecretString },
 }
 
 impl TechnicalCaller {
-    /// Gets a token and shows it to each Campaign server until one accepts it.
+    /// Gets a token and tries the Campaign servers until one accepts it.
     pub(crate) async fn connect(instance: &Instance, clock: &Clock) -> Result<Self, Unavailable> {
         let account = AccountToken::get(instance, clock).await?;
         let mut refused = Unavailable::Failed("no upstream is configured".to_owned());
         for server in &account.servers {
-            match account.show_to(server).await {
+            match account.connect_to(server).await {
                 Ok(caller) => return Ok(caller),
                 Err(error) => refused = error,
             }
@@ -84,7 +84,7 @@ impl TechnicalCaller {
         Err(refused)
     }
 
-    /// Gets a token and shows it to every Campaign server, in the order of `campaign.upstream`.
+    /// Gets a token and connects to every Campaign server, in the order of `campaign.upstream`.
     pub(crate) async fn connect_all(
         instance: &Instance,
         clock: &Clock,
@@ -92,7 +92,7 @@ impl TechnicalCaller {
         let account = AccountToken::get(instance, clock).await?;
         let mut callers = Vec::new();
         for server in &account.servers {
-            callers.push((server.name().clone(), account.show_to(server).await));
+            callers.push((server.name().clone(), account.connect_to(server).await));
         }
         Ok(callers)
     }
@@ -138,7 +138,7 @@ impl TechnicalCaller {
         query::declared_attributes(answer.body())
     }
 
-    /// Gets a page for somebody at this address.
+    /// Gets a page as a client with this address.
     pub(crate) async fn page(&self, path: &str, client: IpAddr) -> Result<Response<Bytes>, String> {
         let request = self.with_proof(Request::get(path)).header("X-Forwarded-For", client.to_string());
         let request = self.with_https(request, path).body(Bytes::new()).map_err(|error| error.to_string())?;
@@ -150,7 +150,7 @@ impl TechnicalCaller {
         Ok(self.membership().await?.into_iter().map(|organization| organization.id).collect())
     }
 
-    /// The configuration names of the account's organisation that IMS tells this account.
+    /// The configuration names of the account's organisation, as IMS reports them to this account.
     pub(crate) async fn names(&self) -> Result<BTreeSet<String>, String> {
         let own = self.membership().await?.into_iter();
         let own = own.filter(|organization| organization.id == self.organization_id);
@@ -166,7 +166,7 @@ impl TechnicalCaller {
     pub(crate) async fn end(self) {
         if let Proof::Session { session, .. } = &self.proof {
             let body = query::logoff(session.expose_secret());
-            // A session that stays expires by itself.
+            // Otherwise the session expires by itself.
             let _ = self.call("xtk:session#Logoff", body).await;
         }
     }
@@ -243,7 +243,7 @@ impl AccountToken {
         })
     }
 
-    async fn show_to(&self, server: &Endpoint) -> Result<TechnicalCaller, Unavailable> {
+    async fn connect_to(&self, server: &Endpoint) -> Result<TechnicalCaller, Unavailable> {
         let mut caller = TechnicalCaller {
             client_id: self.client_id.clone(),
             facts: ServerFacts::default(),
@@ -299,7 +299,7 @@ fn relying_party(
     Ok(ImsClient::new(Arc::new(changed), http, clock.clone(), InstanceMetrics::default()))
 }
 
-/// How old the names of the groups may be.
+/// How often the names of the groups are read.
 const GROUPS_INTERVAL: Duration = Duration::from_mins(10);
 /// Campaign may be slow to start a session.
 const WAIT: Duration = Duration::from_secs(30);

@@ -2,12 +2,10 @@
 
 use super::Authenticator;
 use super::identify::AuthRequest;
-use super::login::LoginFailure;
+use super::login_failure::LoginFailure;
 use crate::policy::access::{Refusal, RefusalReason, TooManyGroups};
-use crate::telemetry::RequestId;
-use crate::telemetry::audit::{
-    AuditAction, AuditEvent, LoginFailureCode, NearMissName, RefusalCode, RefusalDetails, Subject,
-};
+use crate::telemetry::audit::{AuditAction, AuditEvent, NearMissName, RefusalDetails, Subject};
+use crate::telemetry::{RefusalCode, RequestId};
 
 impl Authenticator {
     /// Records an event that a request caused.
@@ -29,7 +27,7 @@ impl Authenticator {
         failure: LoginFailure,
         reason: &str,
     ) {
-        let action = AuditAction::LoginFailed { code: failure.code(), reason: reason.to_owned() };
+        let action = AuditAction::LoginFailed { code: failure.code, reason: reason.to_owned() };
         self.audit(request, subject, action);
     }
 
@@ -38,36 +36,15 @@ impl Authenticator {
     }
 }
 
-impl LoginFailure {
-    /// The code in the audit trail.
-    fn code(self) -> LoginFailureCode {
-        match self {
-            Self::Declined => LoginFailureCode::Declined,
-            Self::CookieMissing => LoginFailureCode::CookieMissing,
-            Self::TooManyAttempts => LoginFailureCode::TooManyAttempts,
-            Self::Malformed => LoginFailureCode::Malformed,
-            Self::AnswerInvalid => LoginFailureCode::AnswerInvalid,
-            Self::AnswerRefused => LoginFailureCode::AnswerRefused,
-            Self::Clock => LoginFailureCode::Clock,
-            Self::ImsUnavailable(_) => LoginFailureCode::ImsUnavailable,
-            Self::Busy(_) => LoginFailureCode::Busy,
-            Self::CampaignRefused(_) => LoginFailureCode::CampaignRefused,
-            Self::CampaignUnavailable => LoginFailureCode::CampaignUnavailable,
-            Self::Internal => LoginFailureCode::Internal,
-        }
-    }
-}
-
 /// What IMS reported about a person who is refused.
 pub(super) fn refusal(refusal: &Refusal) -> AuditAction {
-    let (reason, too_many) = match refusal.reason {
-        RefusalReason::OtherOrganization => (RefusalCode::OtherOrganization, None),
-        RefusalReason::NoGroup => (RefusalCode::NoGroup, None),
-        RefusalReason::TooManyGroups(groups) => (RefusalCode::TooManyGroups, Some(groups)),
+    let too_many = match refusal.reason {
+        RefusalReason::TooManyGroups(groups) => Some(groups),
+        RefusalReason::OtherOrganization | RefusalReason::NoGroup => None,
     };
     let near_misses = refusal.near_misses.iter();
     AuditAction::Refusal(RefusalDetails {
-        reason,
+        reason: refusal_code(refusal.reason),
         seen: refusal.seen.clone(),
         organizations_seen: refusal.organizations_seen.clone(),
         near_misses: near_misses
@@ -77,4 +54,13 @@ pub(super) fn refusal(refusal: &Refusal) -> AuditAction {
         groups_bytes: too_many.map(|TooManyGroups { bytes, .. }| bytes),
         groups_bytes_limit: too_many.map(|TooManyGroups { limit, .. }| limit),
     })
+}
+
+/// The code of a refusal in the audit trail and in metrics.
+pub(super) fn refusal_code(reason: RefusalReason) -> RefusalCode {
+    match reason {
+        RefusalReason::OtherOrganization => RefusalCode::OtherOrganization,
+        RefusalReason::NoGroup => RefusalCode::NoGroup,
+        RefusalReason::TooManyGroups(_) => RefusalCode::TooManyGroups,
+    }
 }

@@ -1,4 +1,4 @@
-//! The authenticators of the present configuration, for work that no request triggers.
+//! The authenticators of the running configuration, for background work.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ impl Authenticators {
         self.0.load_full()
     }
 
-    /// That of the instance of this name.
+    /// The authenticator of the instance with this name.
     pub fn of(&self, instance: &str) -> Option<Arc<Authenticator>> {
         self.all().iter().find(|auth| auth.instance.name == instance).cloned()
     }
 
-    /// Puts those of another configuration in their place.
+    /// Replaces them by the authenticators of another configuration.
     pub fn replace(&self, all: Vec<Arc<Authenticator>>) {
         self.0.store(Arc::new(all));
     }

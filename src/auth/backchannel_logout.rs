@@ -1,4 +1,4 @@
-//! OpenID Connect Back-Channel Logout 1.0 §2.5–2.8: IMS says, without a browser, that a person has signed out there.
+//! OpenID Connect Back-Channel Logout 1.0 §2.5–2.8: IMS reports, without a browser, that a person has signed out there.
 
 use super::Authenticator;
 use super::identify::AuthRequest;
@@ -25,7 +25,7 @@ impl From<StoreError> for BackchannelError {
 }
 
 impl Authenticator {
-    /// Ends the sessions that a logout token means.
+    /// Ends the sessions that a logout token is about.
     ///
     /// # Errors
     /// When the token is refused, or cannot be checked now.
@@ -41,7 +41,7 @@ impl Authenticator {
             }
             Err(error) => return Err(BackchannelError::Refused(error.to_string())),
         };
-        let Some(ended) = self.end_meant(&token).await? else {
+        let Some(ended) = self.end_affected(&token).await? else {
             return Err(BackchannelError::Refused("this logout token was used before".to_owned()));
         };
         let subject = token.subject.as_deref().map_or_else(Subject::nobody, Subject::user);
@@ -50,16 +50,16 @@ impl Authenticator {
         Ok(())
     }
 
-    /// Ends the sessions that the token means; `None` when it was used before and nothing is left to end.
-    async fn end_meant(&self, token: &LogoutToken) -> Result<Option<usize>, StoreError> {
+    /// Ends the sessions that the token is about; `None` when it was used before and no session is left to end.
+    async fn end_affected(&self, token: &LogoutToken) -> Result<Option<usize>, StoreError> {
         // Read before the token is marked as used: if the store fails now, the same token must work again.
-        let sessions = self.meant(token).await?;
+        let sessions = self.affected(token).await?;
         let skew = self.instance.ims.clock_skew;
         let lifetime = MAX_AGE.saturating_add(2 * skew);
         let first = self.state.sessions.first_use(OneTime::LogoutToken, &token.id, lifetime).await;
         let sessions = if matches!(first, Ok(false)) {
-            // The provider sends it again because not all sessions could be ended (§2.8), or somebody else has overheard it. In both
-            // cases it does not mean sessions that began after it.
+            // IMS sends it again because not all sessions could be ended (§2.8), or an attacker replays it. In both cases it does not
+            // concern sessions that began after it was issued.
             let left = sessions.into_iter().filter(|session| session.data.created < token.issued);
             let left = left.collect::<Vec<_>>();
             if left.is_empty() {
@@ -70,22 +70,22 @@ impl Authenticator {
             sessions
         };
         let sessions = sessions.into_iter().map(|session| session.key).collect();
-        // Also when the store did not say whether this is the first time: the token is valid, and may be marked as used.
+        // Also when the store does not know whether this is the first use: the token is valid, and may be marked as used already.
         let ended = self.state.sessions.end_all(sessions, EndReason::Provider).await;
         first.and(ended).map(Some)
     }
 
-    async fn meant(&self, token: &LogoutToken) -> Result<Vec<Listed>, StoreError> {
+    async fn affected(&self, token: &LogoutToken) -> Result<Vec<Listed>, StoreError> {
         let person = match (&token.subject, &token.session) {
             (Some(subject), _) => Owner::User(subject),
             (None, Some(session)) => Owner::ImsSession(session),
             (None, None) => return Ok(Vec::new()),
         };
         let sessions = self.state.sessions.of(person).await?;
-        let meant = sessions.into_iter().filter(|session| {
+        let affected = sessions.into_iter().filter(|session| {
             let identity = &session.data.identity;
             token.covers(&identity.user, identity.ims_session.as_deref())
         });
-        Ok(meant.collect())
+        Ok(affected.collect())
     }
 }

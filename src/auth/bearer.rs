@@ -1,6 +1,6 @@
 //! Identifies technical accounts by the IMS access token in `Authorization: Bearer`.
 //!
-//! A token is verified once: signature, claims, and what IMS says if the configuration asks for it. Later requests cost one look-up.
+//! A token is verified once: signature, claims, and at IMS if the configuration says so. Later requests cost one look-up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,7 @@ impl Authenticator {
         !self.instance.campaign.technical_accounts.is_empty()
     }
 
-    /// Verifies a token that is not known here, and remembers the result.
+    /// Verifies an unknown token, and stores the result.
     async fn verify(
         self: &Arc<Self>,
         request: AuthRequest<'_>,
@@ -153,5 +153,5 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Characters of a token; those of IMS have up to 2,000.
 const LONGEST: usize = 8 * 1024;
-/// How exactly the end of a token is noticed without a request.
+/// How often expired tokens are looked for.
 const SWEEP: Duration = Duration::from_secs(1);

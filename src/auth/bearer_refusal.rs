@@ -6,7 +6,7 @@ use crate::ims::{AccessTokenError, ImsError};
 use crate::policy::access::RefusalReason;
 use crate::policy::access_token::InvalidAccessToken;
 
-/// Why a request with a Bearer token is not one of a technical account. Holds no part of the token.
+/// Why a Bearer token is refused. Holds no part of the token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BearerRefusal {
     /// The token is not valid here.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use http::header;
 
 use super::identify::AuthRequest;
-use super::login::{BeginLogin, Destination, LoginFailure};
+use super::login::{BeginLogin, Destination};
+use super::login_failure::LoginFailure;
 use super::login_outcome::{FinishedLogin, LoginInterrupted, LoginOutcome, RefusedLogin};
 use super::{Authenticator, audit};
 use crate::config::SessionMode;
@@ -19,8 +20,8 @@ use crate::policy::device::Device;
 use crate::policy::login::{CallbackQuery, LoginState, LoginTransaction, MAX_ATTEMPTS, Prompt};
 use crate::policy::{authorize_answer, cookies};
 use crate::session::{CampaignSession, EndReason, Identity, LiveSession, OneTime, StoreError, Tokens};
-use crate::telemetry::SignIn;
 use crate::telemetry::audit::{AuditAction, Subject};
+use crate::telemetry::{LoginFailureCode, SignIn};
 use crate::unix_time::UnixTime;
 
 const STATE_USED: &str = "the state was used before";
@@ -101,13 +102,13 @@ impl Callback<'_> {
         }
         let interrupted = LoginTransaction { interrupted: true, ..transaction.clone() };
         self.check(query, transaction, state, to).await.map_err(|error| {
-            // The code is used up. Loading the address again is not an attempt that the gateway makes by itself.
+            // The code is used up. A reload by the person does not count as an automatic attempt.
             let sealed = self.auth.state.sealer.seal(name, &interrupted).ok();
             LoginInterrupted { error, cookie: sealed.map(|sealed| (name.to_owned(), sealed)) }
         })
     }
 
-    /// Checks everything that does not need the code.
+    /// Checks everything except the code.
     async fn check(
         &self,
         query: CallbackQuery,
@@ -159,12 +160,12 @@ impl Callback<'_> {
             Ok(tokens) => tokens,
             // The code was used or has expired: a new one is one redirect away.
             Err(ImsError::Refused { code, .. }) if code == "invalid_grant" => {
-                let why = "IMS does not accept this code, or not any more";
+                let why = "IMS does not accept this code, or no longer accepts it";
                 return self.begin_again(state.attempt() + 1, to, why).await;
             }
             Err(error) => return Ok(LoginOutcome::Failed(self.auth.failed(self.request, &error), to)),
         };
-        // The state is saved only now, because only IMS gives out codes that it accepts: nobody else can fill the store.
+        // The state is saved only now: a code that IMS accepts proves that it comes from IMS, so an attacker cannot fill the store.
         let first =
             auth.state.sessions.first_use(OneTime::LoginState, state.as_str(), auth.login_timeout).await;
         if !matches!(first, Ok(true)) {
@@ -309,18 +310,19 @@ impl Callback<'_> {
         sessions.create(identity, tokens.clone(), campaign.cloned(), device).await
     }
 
-    /// After a late, replayed or lost callback: a person with a session continues, everybody else begins again.
+    /// After a late, replayed or lost callback: a person with a session continues; without one the login begins again.
     async fn begin_again(&self, attempt: u8, to: Destination, why: &str) -> Result<LoginOutcome, StoreError> {
         tracing::info!(request = %self.request.id, why, attempt, "login begins again");
         if self.auth.live_session(self.request).await?.is_some() {
             return Ok(LoginOutcome::AlreadySignedIn(to));
         }
         if attempt > MAX_ATTEMPTS {
-            let failure = if why == COOKIE_MISSING {
-                LoginFailure::CookieMissing
+            let code = if why == COOKIE_MISSING {
+                LoginFailureCode::CookieMissing
             } else {
-                LoginFailure::TooManyAttempts
+                LoginFailureCode::TooManyAttempts
             };
+            let failure = LoginFailure::from(code);
             self.auth.audit_failure(self.request, Subject::nobody(), failure, why);
             return Ok(LoginOutcome::Failed(failure, to));
         }
@@ -355,14 +357,14 @@ impl Callback<'_> {
             return self.auth.failed(self.request, &error);
         }
         let reason = format!("IMS declined: {shown}");
-        self.auth.audit_failure(self.request, Subject::nobody(), LoginFailure::Declined, &reason);
-        LoginFailure::Declined
+        self.auth.audit_failure(self.request, Subject::nobody(), LoginFailureCode::Declined.into(), &reason);
+        LoginFailureCode::Declined.into()
     }
 
     fn malformed(&self, why: &str) -> LoginFailure {
         tracing::warn!(request = %self.request.id, why, "callback refused");
-        self.auth.audit_failure(self.request, Subject::nobody(), LoginFailure::Malformed, why);
-        LoginFailure::Malformed
+        self.auth.audit_failure(self.request, Subject::nobody(), LoginFailureCode::Malformed.into(), why);
+        LoginFailureCode::Malformed.into()
     }
 
     /// Revokes tokens that nobody will use.

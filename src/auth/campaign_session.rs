@@ -1,7 +1,7 @@
 //! A person's session at Campaign (mode `bearer-logon`): opened at login, and opened again when it ends before the gateway's session.
 //!
-//! Campaign tells how long its sessions live, so an expected end is handled before a request is forwarded. An unexpected end (a restart
-//! of Campaign) shows in a response; `web::forward` finds it there.
+//! Campaign announces how long its sessions live, so an expected end is handled before a request is forwarded. An unexpected end (a
+//! restart of Campaign) shows only in a response, where `web::forward` detects it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,26 +17,26 @@ use crate::telemetry::RequestId;
 use crate::telemetry::audit::AuditAction;
 use crate::unix_time::UnixTime;
 
-/// Why a Campaign session is opened anew.
+/// Why a new Campaign session is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReopenReason {
-    /// There is none that may be used: it was withdrawn, or could not be opened at the login.
+    /// The session has none that may be used: it was withdrawn, or could not be opened at the login.
     Missing,
-    /// It has lived as long as Campaign announced.
+    /// Its announced lifetime is over.
     Expired,
     /// Campaign answered a call with XSV-350008.
     Fault,
-    /// Campaign led a page to its sign-in page, or refused it.
+    /// Campaign redirected a page to its sign-in page, or refused it.
     Page,
 }
 
 impl ReopenReason {
-    /// No other session is opened for this reason for so long after the last one was opened.
+    /// The least time between two sessions that are opened for this reason.
     fn pause(self) -> Duration {
         match self {
             Self::Missing => Duration::ZERO,
             Self::Expired | Self::Fault => PAUSE,
-            // A page that is refused again so soon would be refused for ever.
+            // If a page is refused again within this time, a new session does not help.
             Self::Page => Duration::from_mins(1),
         }
     }
@@ -54,11 +54,11 @@ impl ReopenReason {
 /// Whether a session has a Campaign session that its requests may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CampaignState {
-    /// It has, or needs none.
+    /// It has one, or needs none.
     Usable,
-    /// It may have expired. Campaign decides, if it opens no other one.
+    /// It may have expired. If Campaign opens no new one, the old one is tried.
     Expired,
-    /// It has none, or one with rights that the person has no more.
+    /// It has none, or one with rights that the person has lost.
     Missing,
 }
 
@@ -74,8 +74,8 @@ impl Authenticator {
         }
     }
 
-    /// Opens a Campaign session for the owner of this access token, who calls from `client`. While Campaign restarts, this is tried again
-    /// for up to [`RESTART_PATIENCE`].
+    /// Opens a Campaign session for the owner of this access token. `client` is the owner's address. While Campaign restarts, the logon is
+    /// tried again for up to [`RESTART_PATIENCE`].
     pub(super) async fn open_campaign_session(
         &self,
         request: RequestId,
@@ -95,7 +95,7 @@ impl Authenticator {
             }
         };
         let ends = logon.lifetime.map_or(UnixTime::MAX, |lifetime| {
-            // A little early: the token has to be good when the request arrives.
+            // A little early: the token must still be valid when the request arrives.
             clock.now().plus(lifetime.saturating_sub(EARLY.min(lifetime / 10)))
         });
         Ok(CampaignSession {
@@ -107,9 +107,9 @@ impl Authenticator {
         })
     }
 
-    /// The session with another Campaign session than `session` has: opened here, or by another request meanwhile. The same as before
-    /// when Campaign opens none, or when one was opened for the same reason a moment ago. `None` when the session has ended meanwhile.
-    /// `client` is the address of the person.
+    /// Gives the session a new Campaign session, opened here or by a concurrent request. The session is unchanged when Campaign opens
+    /// none, and when one was opened for the same reason a moment ago. `None` when the session has ended. `client` is the person's
+    /// address.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -121,7 +121,7 @@ impl Authenticator {
         reason: ReopenReason,
     ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let (auth, old) = (self.clone(), session.clone());
-        // Not dropped with the request: a session that is opened at Campaign and saved nowhere would stay open.
+        // Runs to its end even if the request is dropped: otherwise a session could be open at Campaign and saved nowhere.
         let work = async move { auth.reopen(request, client, &old, reason).await };
         let done = self.services.tasks.run_to_end(work).await;
         done.unwrap_or_else(|| Ok(Some(session.clone())))
@@ -163,7 +163,7 @@ impl Authenticator {
         }
     }
 
-    /// Logs off the Campaign session of `old`, in whose place another one is open. Campaign may have ended it already.
+    /// Logs off the Campaign session of `old`, which was replaced. Campaign may have ended it already.
     fn log_off_replaced(self: &Arc<Self>, request: RequestId, old: &LiveSession) {
         let Some(campaign) = old.data.campaign.clone() else { return };
         // A withdrawn session was logged off when it was withdrawn.
@@ -193,7 +193,7 @@ impl Authenticator {
         self.campaign.logoff(session_token, security_token, call).await
     }
 
-    /// Saves the new Campaign session; one that cannot be saved is logged off.
+    /// Saves the new Campaign session. If it cannot be saved, it is logged off.
     async fn save_campaign_session(
         &self,
         request: RequestId,
@@ -201,7 +201,7 @@ impl Authenticator {
         campaign: CampaignSession,
     ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let changed = self.state.sessions.change(session, |data| {
-            // Another instance may have been faster: one is enough.
+            // Another instance may have saved one already.
             if token(data) == token(&session.data) {
                 data.replace_campaign(campaign.clone());
             }
@@ -209,7 +209,7 @@ impl Authenticator {
         let changed = changed.await;
         let is_saved =
             |saved: &Arc<LiveSession>| token(&saved.data) == Some(campaign.session_token.expose_secret());
-        // When the store did not answer it may hold this one.
+        // If the store did not answer, it may still have saved this one: then no logoff.
         if matches!(&changed, Ok(saved) if !saved.as_ref().is_some_and(is_saved))
             && let Err(error) = self.log_off(request, &campaign).await
         {
@@ -228,10 +228,10 @@ fn token(data: &SessionData) -> Option<&str> {
     data.campaign.as_ref().map(|campaign| campaign.session_token.expose_secret())
 }
 
-/// How long before its end a Campaign session counts as ended.
+/// A Campaign session counts as ended this long before its end.
 const EARLY: Duration = Duration::from_mins(1);
-/// After a failed logon, and after one because of a fault, Campaign is asked for no new session of this person for so long.
+/// Pause between two logons of a person after a failure or a fault.
 const PAUSE: Duration = Duration::from_secs(10);
-/// How long a logon is tried again while Campaign restarts, and the pause between two attempts.
+/// How long a logon is tried again while Campaign restarts; then the pause between two attempts.
 const RESTART_PATIENCE: Duration = Duration::from_secs(20);
 const RESTART_PAUSE: Duration = Duration::from_secs(1);

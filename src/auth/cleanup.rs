@@ -1,8 +1,8 @@
-//! What is done after a session has ended: Logoff at Campaign, revocation at IMS. A failure is logged; what remains there expires by
-//! itself.
+//! The cleanup after a session has ended: Logoff at Campaign, revocation at IMS. A failure is logged; then session and tokens expire by
+//! themselves.
 //!
-//! A person who signs out waits for it, because the address of IMS's own logout depends on it. Every other ended session is handed over
-//! by `session` and cleaned up here in the background, several at a time, with a few attempts each.
+//! A person who signs out waits for the cleanup, because the address of IMS's own logout depends on it. `session` reports every other ended
+//! session, and it is cleaned up here in the background, several at a time, with a few attempts each.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::session::{CampaignSession, EndReason, EndedSession, SessionData, Toke
 use crate::telemetry::RequestId;
 use crate::telemetry::audit::{AuditAction, AuditEvent};
 
-/// Cleans up the sessions that arrive in `ended` until `closing`; then those that wait already, without pauses.
+/// Cleans up the sessions that arrive in `ended` until `closing`. After that, cleans up the queued ones without pauses.
 pub async fn run_cleanup(
     services: Arc<Services>,
     authenticators: Arc<Authenticators>,
@@ -68,7 +68,11 @@ async fn clean_up_ended(
     let EndedSession { data, why, .. } = ended;
     let Some(auth) = authenticators.of(&data.instance) else {
         let instance = &*data.instance;
-        tracing::warn!(%request, instance, "a session of an instance that is not configured: what Campaign and IMS keep of it expires by itself");
+        tracing::warn!(
+            %request,
+            instance,
+            "a session ended, but its instance is no longer configured: it is not logged off at Campaign and not revoked at IMS; both expire by themselves"
+        );
         return;
     };
     let cleanup = Cleanup { auth: &auth, request, pauses: pauses(why), closing: &closing };
@@ -87,8 +91,8 @@ impl Authenticator {
         cleanup.run(tokens, campaign).await
     }
 
-    /// As [`clean_up`](Self::clean_up), for a person who waits for a page: at most [`PATIENCE`], then it continues in the background.
-    /// True when IMS has revoked the access token by then.
+    /// Like [`clean_up`](Self::clean_up), but waits at most [`PATIENCE`] and then continues in the background, because a person waits for a
+    /// page. True when IMS has revoked the access token by then.
     pub(super) async fn clean_up_in_time(self: &Arc<Self>, request: RequestId, held: SessionData) -> bool {
         let auth = self.clone();
         let work = async move { auth.clean_up(request, &held.tokens, held.campaign.as_ref()).await };

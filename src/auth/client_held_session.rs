@@ -1,5 +1,5 @@
-//! A Campaign session that a technical account opened by itself (`xtk:session#BearerTokenLogon` with its access token). Its client then
-//! sends Campaign's tokens in the place of the access token, as Campaign's own SDK does.
+//! A Campaign session that a technical account opened by itself (`xtk:session#BearerTokenLogon` with its access token). The client then
+//! sends Campaign's tokens instead of the access token, as Campaign's SDK does.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::policy::campaign_tokens::TokenPair;
 use crate::unix_time::UnixTime;
 
 impl Authenticator {
-    /// Remembers the session that Campaign has given to this account.
+    /// Adds the session that Campaign has opened for this account.
     pub fn remember_client_held(&self, account: &Arc<ServiceAccount>, tokens: TokenPair) {
         let credentials = account.identity.credentials(Some(&tokens), &account.token);
         let digest = TokenDigest::of(tokens.session.expose_secret());
@@ -21,7 +21,7 @@ impl Authenticator {
         self.state.service_accounts.add_client_held(digest, Arc::new(held));
     }
 
-    /// The session whose token is in `X-Session-Token`. The cookie of that name is not looked at: a browser would send it by itself.
+    /// The session whose token is in `X-Session-Token`. A cookie with the token does not count: browsers send cookies by themselves.
     pub(super) fn client_held_session(
         &self,
         headers: &HeaderMap,

@@ -46,10 +46,10 @@ pub struct ConsoleLogon<'a> {
     pub build: Option<u32>,
 }
 
-/// How a logon ends.
+/// The result of a logon.
 #[derive(Debug)]
 pub enum ConsoleLogonOutcome {
-    /// The console is signed in: Campaign's own response, with a ticket in the place of its tokens.
+    /// The console is signed in: Campaign's response, with a ticket instead of its tokens.
     SignedIn(String),
     /// Wrong, used or expired, or too many attempts.
     Refused,
@@ -62,8 +62,8 @@ pub enum ConsoleLogonOutcome {
 }
 
 impl Authenticator {
-    /// Makes a password for the owner of this session, in the place of an earlier one. `None` when there is none for anybody, for
-    /// people without an e-mail address, and when the session has ended.
+    /// Makes a password for the owner of this session and replaces an earlier one. `None` when console passwords are off, for people without
+    /// an e-mail address, and when the session has ended.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -199,7 +199,7 @@ impl Authenticator {
         if !session.is_refresh_due(request.now) {
             return Ok(Some(session));
         }
-        // With an expired token Campaign refuses the logon, and says so.
+        // If the refresh fails, Campaign refuses the logon with a clear message.
         Ok(self.refresh_before_use(session.clone(), request.now).await.unwrap_or(Some(session)))
     }
 }
@@ -219,7 +219,7 @@ fn campaign_session(answer: &LogonAnswer, client: IpAddr) -> CampaignSession {
     }
 }
 
-/// True for a console that names an older build. Other clients name none.
+/// True for a console of an older build. Other clients send no build.
 fn is_older(build: Option<u32>, least: u32) -> bool {
     build.is_some_and(|build| build < least)
 }
@@ -231,7 +231,7 @@ fn readable_password() -> String {
     groups.join("-")
 }
 
-/// The hash of a password, as it is typed: letter case, spaces and hyphens do not matter.
+/// The hash of a typed password. Letter case, spaces and hyphens do not matter.
 fn hash(password: &str) -> String {
     let plain: String = password
         .chars()
@@ -241,11 +241,11 @@ fn hash(password: &str) -> String {
     sha256_text(format!("console password {plain}").as_bytes())
 }
 
-/// Letters and digits that nobody confuses: without `i`, `l`, `o`, `u`.
+/// Letters and digits without `i`, `l`, `o` and `u`, which people confuse.
 const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstvwxyz0123456789";
 /// How long a password for one logon can be used.
 const ONCE: Duration = Duration::from_mins(10);
-/// A ticket names its password by the beginning of the hash.
+/// Length of a password's name in a ticket: the beginning of its hash.
 const NAME_LENGTH: usize = 16;
 
 #[cfg(test)]

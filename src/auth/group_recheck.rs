@@ -18,8 +18,7 @@ use crate::telemetry::audit::AuditAction;
 use crate::telemetry::{GroupRecheck, RequestId};
 use crate::unix_time::UnixTime;
 
-/// Asks for the groups of every session in use here, each within `interval` after the last time. Runs for ever, once, on the control
-/// runtime.
+/// Rechecks the groups of every session in use here, at most `interval` after its last check. Runs for ever, once, on the control runtime.
 pub async fn keep_checking(authenticators: Arc<Authenticators>, interval: Duration) {
     let mut pause = TICK;
     loop {
@@ -30,7 +29,7 @@ pub async fn keep_checking(authenticators: Arc<Authenticators>, interval: Durati
             due.map(|session| (auth.clone(), session)).collect::<Vec<_>>()
         };
         let due: Vec<_> = authenticators.all().iter().flat_map(due_at).collect();
-        // Going through many sessions takes at most a hundredth of the time.
+        // Iterating over many sessions takes at most a hundredth of the time.
         pause = TICK.max(begun.elapsed() * 100);
         let check = async |(auth, session): (Arc<Authenticator>, Arc<LiveSession>)| {
             let check = Check { auth: &auth, id: RequestId::random(), interval };
@@ -51,28 +50,28 @@ struct Check<'a> {
     interval: Duration,
 }
 
-/// What IMS said about a person.
-enum Verdict {
+/// The result of asking IMS about a person.
+enum RecheckResult {
     /// With the membership for the record.
     Granted(Granted, Option<Arc<Membership>>),
     Refused(Refusal),
     /// IMS accepts none of the person's tokens.
     NoToken,
     /// The session has ended meanwhile.
-    Over,
+    SessionEnded,
     /// No usable response; IMS may have asked to wait.
-    Silent(String, Option<Duration>),
+    Unavailable(String, Option<Duration>),
 }
 
-impl Verdict {
-    /// The verdict as it is counted.
+impl RecheckResult {
+    /// The result as a metric.
     fn metric(&self) -> GroupRecheck {
         match self {
             Self::Granted(..) => GroupRecheck::Granted,
             Self::Refused(_) => GroupRecheck::Refused,
             Self::NoToken => GroupRecheck::NoToken,
-            Self::Over => GroupRecheck::Ended,
-            Self::Silent(..) => GroupRecheck::Unavailable,
+            Self::SessionEnded => GroupRecheck::Ended,
+            Self::Unavailable(..) => GroupRecheck::Unavailable,
         }
     }
 }
@@ -89,24 +88,24 @@ impl Check<'_> {
         let verdict = self.ask(&session).await;
         self.auth.metrics.group_recheck(verdict.metric());
         match verdict {
-            Verdict::Granted(granted, membership) => {
-                self.keep(&session, (&granted, membership.as_ref()), now).await?;
+            RecheckResult::Granted(granted, membership) => {
+                self.save(&session, (&granted, membership.as_ref()), now).await?;
             }
-            Verdict::Refused(refusal) => self.auth.end_refused(self.id, &session, &refusal).await,
-            Verdict::NoToken => {
+            RecheckResult::Refused(refusal) => self.auth.end_refused(self.id, &session, &refusal).await,
+            RecheckResult::NoToken => {
                 self.end(&session, EndReason::TokensRefused, "IMS no longer accepts the access token").await;
             }
-            Verdict::Silent(why, _)
+            RecheckResult::Unavailable(why, _)
                 if now.since(session.data.as_of.groups) >= recheck_grace(self.interval) =>
             {
                 let why = format!("IMS did not say the groups within the grace time: {why}");
                 self.end(&session, EndReason::GroupsUnknown, &why).await;
             }
-            Verdict::Silent(why, wait) => {
+            RecheckResult::Unavailable(why, wait) => {
                 session.postpone_recheck(now.plus(wait.unwrap_or(PAUSE).clamp(PAUSE, LONGEST_PAUSE)));
                 tracing::warn!(request = %self.id, sid = session.sid, why, "IMS did not say the groups; the session continues");
             }
-            Verdict::Over => {}
+            RecheckResult::SessionEnded => {}
         }
         Ok(())
     }
@@ -115,8 +114,8 @@ impl Check<'_> {
         self.auth.end_session(self.id, session, why, reason).await;
     }
 
-    /// Asks IMS; with new tokens when the present ones have expired or are refused.
-    async fn ask(&self, session: &Arc<LiveSession>) -> Verdict {
+    /// Asks IMS. Refreshes the tokens first when they have expired, and once more when IMS refuses them.
+    async fn ask(&self, session: &Arc<LiveSession>) -> RecheckResult {
         let (ims, user) = (&self.auth.ims, &session.data.identity.user);
         let mut membership = Ok(None);
         if !session.has_expired(self.auth.services.clock.now()) {
@@ -128,13 +127,13 @@ impl Check<'_> {
         };
         if is_over {
             if session.data.tokens.refresh.is_none() {
-                return Verdict::NoToken;
+                return RecheckResult::NoToken;
             }
             membership = match self.auth.refresh_now(session).await {
                 Refresh::Done(session) => ims.membership(&session.data.tokens.access, user).await.map(Some),
-                Refresh::Ended => return Verdict::Over,
+                Refresh::Ended => return RecheckResult::SessionEnded,
                 Refresh::Later => {
-                    return Verdict::Silent("the tokens cannot be refreshed now".to_owned(), None);
+                    return RecheckResult::Unavailable("the tokens cannot be refreshed now".to_owned(), None);
                 }
             };
         }
@@ -142,17 +141,17 @@ impl Check<'_> {
             Ok(membership) => {
                 let membership = membership.unwrap_or_default();
                 match self.auth.access_policy().decide(&membership) {
-                    Ok(granted) => Verdict::Granted(granted, membership.for_record()),
-                    Err(refusal) => Verdict::Refused(refusal),
+                    Ok(granted) => RecheckResult::Granted(granted, membership.for_record()),
+                    Err(refusal) => RecheckResult::Refused(refusal),
                 }
             }
-            Err(error) if error.is_token_refused() => Verdict::NoToken,
-            Err(error) => Verdict::Silent(error.to_string(), error.retry_after()),
+            Err(error) if error.is_token_refused() => RecheckResult::NoToken,
+            Err(error) => RecheckResult::Unavailable(error.to_string(), error.retry_after()),
         }
     }
 
-    /// Saves that IMS was asked `now`, and the groups. Headers and assertion follow.
-    async fn keep(
+    /// Saves the groups, and `now` as the time of the check. Headers and assertion use the new groups.
+    async fn save(
         &self,
         session: &Arc<LiveSession>,
         (granted, membership): (&Granted, Option<&Arc<Membership>>),
@@ -163,7 +162,7 @@ impl Check<'_> {
             let has_other_groups = data.identity.groups != granted.groups;
             data.identity.groups.clone_from(&granted.groups);
             data.identity.membership = membership.cloned();
-            // Campaign takes over groups at a logon only: this session keeps the rights of the old ones.
+            // Campaign reads groups only at a logon: this Campaign session still has the rights of the old groups.
             withdrawn = data.campaign.as_mut().filter(|_| has_other_groups).map(|campaign| {
                 let used = campaign.clone();
                 campaign.ends = CampaignSession::WITHDRAWN;
@@ -187,7 +186,7 @@ impl Check<'_> {
     }
 }
 
-/// How exactly the times are kept.
+/// How often due checks are looked for.
 const TICK: Duration = Duration::from_secs(1);
 /// Between two attempts for one session, when the first failed.
 const PAUSE: Duration = Duration::from_mins(1);

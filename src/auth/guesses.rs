@@ -1,4 +1,5 @@
-//! Limits wrong passwords: of the client console, for each person and for each address; of native accounts, so that Campaign locks none.
+//! Limits wrong passwords. For console passwords the limit is per person and per address. For native accounts it is lower than Campaign's
+//! own, so that guesses through the gateway lock no account.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,10 +11,10 @@ use moka::sync::Cache;
 
 use crate::net::AddressGroup;
 
-/// Wrong passwords of the last minutes. Known only in this process.
+/// Counts of wrong passwords in the last minutes. Each process has its own.
 #[derive(Clone, Debug)]
 pub struct Guesses {
-    /// By person and address: who guesses cannot keep the person from signing in elsewhere.
+    /// By person and address: guesses from one address do not lock the person out at others.
     people: Cache<(String, AddressGroup), Arc<AtomicU32>>,
     addresses: Cache<AddressGroup, Arc<AtomicU32>>,
     /// By the login of a native account.
@@ -21,7 +22,7 @@ pub struct Guesses {
 }
 
 impl Guesses {
-    /// True while neither the person at this address nor the address has made too many wrong attempts.
+    /// True while the wrong attempts of this person at this address, and of the address, are below their limits.
     pub fn may_try(&self, login: &str, address: IpAddr) -> bool {
         let group = AddressGroup::of(address);
         let count = |count: Option<Arc<AtomicU32>>| count.map_or(0, |count| count.load(Ordering::Relaxed));
@@ -29,7 +30,7 @@ impl Guesses {
             && count(self.addresses.get(&group)) < OF_ADDRESS
     }
 
-    /// True while one more wrong password does not lock this native account at Campaign.
+    /// True while one more wrong password would not lock this native account at Campaign.
     pub fn may_try_operator(&self, login: &str) -> bool {
         self.operators.get(login).is_none_or(|count| count.load(Ordering::Relaxed) < OF_OPERATOR)
     }
@@ -39,7 +40,7 @@ impl Guesses {
         self.operators.get_with(login.to_owned(), Arc::default).fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Forgets the wrong passwords of a native account: it signed in.
+    /// Resets the count of a native account after it has signed in.
     pub fn note_operator_success(&self, login: &str) {
         self.operators.invalidate(login);
     }

@@ -35,14 +35,14 @@ pub enum Purpose {
     Forward,
     /// For a route of the gateway: counts as use.
     Route,
-    /// Only to look: neither.
+    /// To read the session: does neither.
     Peek,
 }
 
 /// Who sends a request.
 #[derive(Clone, Debug)]
 pub enum Caller {
-    /// Nobody that the gateway knows.
+    /// An unknown caller.
     Anonymous,
     /// The owner of a live session.
     Session(Arc<LiveSession>),
@@ -50,7 +50,7 @@ pub enum Caller {
     Service(Arc<ServiceAccount>),
     /// A technical account, by the token of a Campaign session that it opened by itself.
     ClientHeld(Arc<ClientHeldSession>),
-    /// Somebody with an access token that is not accepted.
+    /// A caller whose access token is not accepted.
     Refused(BearerRefusal),
 }
 
@@ -87,7 +87,7 @@ impl Authenticator {
         purpose: Purpose,
     ) -> Result<Caller, IdentifyError> {
         let Some(session) = self.look_up(request, purpose).await? else {
-            // A browser sends the cookie by itself. Whoever has one is asked to sign in, whatever token comes with it.
+            // A browser sends the cookie by itself. So a request with a session cookie is asked to sign in, even if it has a token.
             if !self.has_accounts() || self.cookies.session_cookie(request.headers).is_some() {
                 return Ok(Caller::Anonymous);
             }

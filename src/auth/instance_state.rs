@@ -1,4 +1,4 @@
-//! What belongs to one Campaign instance and outlives its configurations. Nothing of it means anything to another instance.
+//! The state of one Campaign instance, which outlives its configurations. Nothing in it is valid at another instance.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +33,7 @@ pub struct InstanceState {
 pub struct InstanceStates(Mutex<HashMap<String, Arc<InstanceState>>>);
 
 impl Services {
-    /// The state of the instance of this name. It is made on first use; `origin` is that of its callback server.
+    /// The state of the instance with this name, created on first use. `origin` is the origin of its callback server.
     ///
     /// # Errors
     /// When no key pair for the assertion can be generated.

@@ -28,12 +28,12 @@ impl Authenticator {
         (now < last_user.until).then_some(last_user)
     }
 
-    /// True when the browser sends such a value that this gateway has sealed, however long ago.
+    /// True when the browser sends a value that this gateway has sealed, even an expired one.
     pub fn has_own_last_user(&self, headers: &HeaderMap) -> bool {
         self.last_user(headers, UnixTime::MIN).is_some()
     }
 
-    /// How to ask IMS: without a page where somebody was signed in lately.
+    /// The `prompt` for IMS: no page if a person was signed in at this browser lately.
     pub fn login_prompt(&self, headers: &HeaderMap, now: UnixTime) -> Prompt {
         if self.last_user(headers, now).is_some() { Prompt::Silent } else { Prompt::AsUsual }
     }

@@ -1,22 +1,19 @@
 //! The beginning of a login: a sealed transaction in a cookie, and the address at IMS.
 
-use std::time::Duration;
-
 use http::HeaderMap;
 
 use super::Authenticator;
 use super::identify::AuthRequest;
-use crate::campaign::CampaignError;
+use super::login_failure::LoginFailure;
 use crate::crypto::random_text;
 use crate::ims::ImsError;
 use crate::policy::cookies;
 use crate::policy::login::{
     LoginState, LoginTransaction, MAX_OPEN_BYTES, MAX_OPEN_LOGINS, MIN_OPEN_LOGINS, Prompt,
 };
-use crate::policy::logon_refusal::LogonRefusal;
 use crate::policy::return_to::ReturnTo;
-use crate::telemetry::SignIn;
 use crate::telemetry::audit::Subject;
+use crate::telemetry::{LoginFailureCode, SignIn};
 use crate::unix_time::UnixTime;
 
 /// Where a person goes after the login.
@@ -33,7 +30,7 @@ pub struct Destination {
 pub struct BeginLogin {
     /// Where the person wants to go.
     pub to: Destination,
-    /// How often the gateway has begun this login again by itself.
+    /// How often the gateway has restarted this login.
     pub attempt: u8,
     /// What IMS is asked to show.
     pub prompt: Prompt,
@@ -50,76 +47,6 @@ pub struct LoginStart {
     pub remove: Vec<String>,
 }
 
-/// Why nobody is signed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoginFailure {
-    /// IMS declined.
-    Declined,
-    /// The cookie of the login did not come back.
-    CookieMissing,
-    /// The login was begun again too often.
-    TooManyAttempts,
-    /// The callback is malformed.
-    Malformed,
-    /// The response of IMS cannot be used.
-    AnswerInvalid,
-    /// The response of IMS is readable, and failed a check.
-    AnswerRefused,
-    /// The clocks of IMS and of this machine differ too much.
-    Clock,
-    /// IMS does not answer, and may have said how long to wait.
-    ImsUnavailable(Option<Duration>),
-    /// Too many logins wait for IMS; one is possible after this time.
-    Busy(Duration),
-    /// Campaign opened no session for the person.
-    CampaignRefused(LogonRefusal),
-    /// Campaign does not answer.
-    CampaignUnavailable,
-    /// The gateway's own fault.
-    Internal,
-}
-
-impl From<&ImsError> for LoginFailure {
-    fn from(error: &ImsError) -> Self {
-        match error {
-            ImsError::Unavailable { retry_after, .. } => Self::ImsUnavailable(*retry_after),
-            ImsError::Busy { retry_after } => Self::Busy(*retry_after),
-            ImsError::Clock(_) => Self::Clock,
-            ImsError::IdToken(_) | ImsError::OtherPerson { .. } => Self::AnswerRefused,
-            ImsError::Refused { .. } | ImsError::Answer { .. } => Self::AnswerInvalid,
-        }
-    }
-}
-
-impl From<&CampaignError> for LoginFailure {
-    fn from(error: &CampaignError) -> Self {
-        match error {
-            CampaignError::Refused { why, .. } => Self::CampaignRefused(*why),
-            CampaignError::Unreachable { .. } | CampaignError::Answer { .. } => Self::CampaignUnavailable,
-        }
-    }
-}
-
-impl LoginFailure {
-    /// The failure as it is counted.
-    pub(super) fn metric(self) -> SignIn {
-        match self {
-            Self::Declined => SignIn::Declined,
-            Self::CookieMissing => SignIn::CookieMissing,
-            Self::TooManyAttempts => SignIn::TooManyAttempts,
-            Self::Malformed => SignIn::Malformed,
-            Self::AnswerInvalid => SignIn::AnswerInvalid,
-            Self::AnswerRefused => SignIn::AnswerRefused,
-            Self::Clock => SignIn::Clock,
-            Self::ImsUnavailable(_) => SignIn::ImsUnavailable,
-            Self::Busy(_) => SignIn::ImsBusy,
-            Self::CampaignRefused(_) => SignIn::CampaignRefused,
-            Self::CampaignUnavailable => SignIn::CampaignUnavailable,
-            Self::Internal => SignIn::Internal,
-        }
-    }
-}
-
 impl Authenticator {
     /// Begins a login, and counts a failure to do so.
     ///
@@ -132,7 +59,7 @@ impl Authenticator {
     ) -> Result<LoginStart, LoginFailure> {
         let started = self.start_login(request, begin).await;
         if let Err(failure) = started {
-            self.metrics.sign_in(failure.metric());
+            self.metrics.sign_in(SignIn::Failed(failure.code));
         }
         started
     }
@@ -161,7 +88,7 @@ impl Authenticator {
             interrupted: false,
         };
         let name = state.cookie_name(&self.cookies);
-        let sealed = self.state.sealer.seal(&name, &transaction).map_err(|_| LoginFailure::Internal)?;
+        let sealed = self.state.sealer.seal(&name, &transaction).map_err(|_| LoginFailureCode::Internal)?;
         Ok(LoginStart {
             location: authorization.url.to_string(),
             cookie: (name, sealed),
@@ -169,9 +96,9 @@ impl Authenticator {
         })
     }
 
-    /// The open logins of one browser are bounded in number and bytes; these, the oldest, are to be removed. A cookie that cannot be
-    /// opened may belong to another gateway on this host name: it stays, and reduces the bytes left for ours. Servers refuse a browser
-    /// that sends too many bytes of cookies.
+    /// The oldest open logins that exceed the limit of number or bytes; their cookies are to be removed. A cookie that cannot be opened may
+    /// belong to another gateway on this host name: it stays, and reduces the bytes for this gateway. The limit exists because servers
+    /// refuse requests with too many bytes of cookies.
     fn surplus_logins(&self, headers: &HeaderMap) -> Vec<String> {
         let (mut open, mut bytes): (Vec<(UnixTime, &str, usize)>, usize) = (Vec::new(), 0);
         for (name, value) in
@@ -194,7 +121,7 @@ impl Authenticator {
         surplus
     }
 
-    /// Reports a login that IMS made impossible.
+    /// Logs and audits a login that failed because of IMS.
     pub(super) fn failed(&self, request: AuthRequest<'_>, error: &ImsError) -> LoginFailure {
         tracing::warn!(request = %request.id, %error, "login failed");
         let failure = LoginFailure::from(error);

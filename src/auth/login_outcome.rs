@@ -1,10 +1,12 @@
-//! What a login ends with.
+//! The results of a login.
 
 use std::sync::Arc;
 
-use super::login::{Destination, LoginFailure, LoginStart};
+use super::audit::refusal_code;
+use super::login::{Destination, LoginStart};
+use super::login_failure::LoginFailure;
 use crate::ims::Profile;
-use crate::policy::access::{Refusal, RefusalReason};
+use crate::policy::access::Refusal;
 use crate::session::{LiveSession, StoreError};
 use crate::telemetry::SignIn;
 
@@ -45,29 +47,25 @@ pub struct RefusedLogin {
     pub to: Destination,
 }
 
-/// The session store does not answer. A browser that loads the address of the callback again continues from here.
+/// The session store does not answer. The browser continues the login when it reloads the address of the callback.
 #[derive(Debug)]
 pub struct LoginInterrupted {
-    /// What happened.
+    /// The store's error.
     pub error: StoreError,
-    /// Name and value of the cookie to continue with; `None`: the one that the browser has.
+    /// Name and value of the cookie to continue with; `None` to keep the browser's cookie.
     pub cookie: Option<(String, String)>,
 }
 
 impl FinishedLogin {
-    /// The result as it is counted.
+    /// The result as a metric.
     pub(super) fn metric(&self) -> SignIn {
         match &self.outcome {
             LoginOutcome::SignedIn(..) => SignIn::SignedIn,
             LoginOutcome::CampaignRestarting(..) => SignIn::CampaignRestarting,
             LoginOutcome::AlreadySignedIn(_) => SignIn::AlreadySignedIn,
             LoginOutcome::Restart(_) => SignIn::BegunAgain,
-            LoginOutcome::Refused(refused) => match refused.refusal.reason {
-                RefusalReason::OtherOrganization => SignIn::OtherOrganization,
-                RefusalReason::NoGroup => SignIn::NoGroup,
-                RefusalReason::TooManyGroups(_) => SignIn::TooManyGroups,
-            },
-            LoginOutcome::Failed(failure, _) => failure.metric(),
+            LoginOutcome::Refused(refused) => SignIn::Refused(refusal_code(refused.refusal.reason)),
+            LoginOutcome::Failed(failure, _) => SignIn::Failed(failure.code),
         }
     }
 }

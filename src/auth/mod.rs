@@ -1,4 +1,5 @@
-//! Who calls, and how a person comes in, stays in and goes out. Knows no HTTP responses: it returns outcomes, and `web` answers.
+//! Identifies callers; signs people in, keeps their sessions current, and signs them out. It returns outcomes, which `web` turns into HTTP
+//! responses.
 //!
 //! [`Services`] outlive every configuration: sessions, keys, background work. An [`Authenticator`] belongs to one configuration of one
 //! Campaign instance.
@@ -19,6 +20,7 @@ mod identify;
 mod instance_state;
 mod last_user;
 mod login;
+mod login_failure;
 mod login_outcome;
 mod service_account;
 mod service_accounts;
@@ -58,7 +60,8 @@ pub use group_recheck::keep_checking;
 pub use guesses::Guesses;
 pub use identify::{AuthRequest, Caller, IdentifyError, Purpose};
 pub use instance_state::{InstanceState, InstanceStates};
-pub use login::{BeginLogin, Destination, LoginFailure, LoginStart};
+pub use login::{BeginLogin, Destination, LoginStart};
+pub use login_failure::LoginFailure;
 pub use login_outcome::{FinishedLogin, LoginInterrupted, LoginOutcome, RefusedLogin};
 pub use service_account::{ClientHeldSession, ServiceAccount};
 pub use service_accounts::ServiceAccounts;
@@ -79,11 +82,11 @@ pub struct Services {
     pub sealer: Sealer,
     /// The state of each instance.
     pub instances: InstanceStates,
-    /// The states whose codes this process has exchanged lately.
+    /// The login states whose codes this process has exchanged lately.
     pub attempts: Attempts,
     /// The audit trail.
     pub audit: AuditLog,
-    /// Who used tokens that are not of their session.
+    /// Uses of foreign tokens.
     pub foreign_tokens: ForeignTokenUses,
     /// Work that must not stop when a client goes away.
     pub tasks: Tasks,
@@ -108,20 +111,20 @@ pub struct Authenticator {
     pub origin: String,
     /// Sessions that one person may have at a time; `None`: unlimited.
     pub max_per_user: Option<usize>,
-    /// A login that is not finished within this time begins again.
+    /// After this time, an unfinished login begins again.
     pub login_timeout: Duration,
-    /// How long after the login a session ends at the latest.
+    /// A session ends at the latest this long after the login.
     pub absolute_timeout: Duration,
     /// Counts what happens at this instance.
     pub metrics: InstanceMetrics,
-    /// What of this instance outlives the configuration.
+    /// The state of this instance, which outlives the configuration.
     pub state: Arc<InstanceState>,
-    /// What of all instances outlives it.
+    /// The services of all instances, which outlive the configuration.
     pub services: Arc<Services>,
 }
 
 impl Services {
-    /// Encrypts sessions and values of browsers with the newest of these keys from now on, and decrypts them with all of them.
+    /// Replaces the keys: the newest one encrypts sessions and cookie values, and all of them decrypt.
     pub fn use_keys(&self, keys: &KeyRing) {
         self.sessions.use_keys(keys);
         self.sealer.use_keys_of(&keys.sealer(KeyPurpose::LoginCookie));

@@ -1,4 +1,4 @@
-//! A technical account in use: a verified access token, and what its requests to Campaign carry.
+//! A technical account in use: a verified access token, and the credentials of its requests to Campaign.
 
 use std::sync::Arc;
 
@@ -21,25 +21,25 @@ use crate::unix_time::UnixTime;
 /// A verified access token of a technical account.
 #[derive(Debug)]
 pub struct ServiceAccount {
-    /// The owner of the token, as identity headers and assertion name it.
+    /// The owner of the token, for identity headers and assertion.
     pub identity: Identity,
     /// Names the token in log lines: a part of its digest.
     pub sid: String,
-    /// What its requests carry, without a Campaign session.
+    /// The credentials of its requests without a Campaign session.
     pub credentials: Credentials,
-    /// Session tokens that Campaign has given out to this account.
+    /// Session tokens that Campaign has issued to this account.
     pub issued_tokens: IssuedTokens,
     /// Cancelled when the token has expired.
     pub ended: Arc<CancellationToken>,
     /// When the token expires, without clock skew.
     pub expires: UnixTime,
-    /// The configuration for which it was verified, and the number of the account there.
+    /// The configuration for which it was verified, and the index of the account in it.
     pub(super) instance: Arc<Instance>,
     pub(super) index: usize,
     pub(super) token: SecretString,
     /// The session at Campaign, in mode `bearer-logon`.
     pub(super) campaign: ArcSwapOption<ServiceSession>,
-    /// Locked while a Campaign session is requested; holds the time of the last failed request.
+    /// Locked during a Campaign logon; holds the time of the last failed one.
     pub(super) logon: Mutex<Option<UnixTime>>,
     assertion: CachedAssertion,
 }
@@ -56,7 +56,7 @@ pub struct ClientHeldSession {
 }
 
 impl ServiceAccount {
-    /// An account with the groups that configuration or IMS give it.
+    /// An account with these groups, which come from the configuration or from IMS.
     pub(super) fn new(
         auth: &Authenticator,
         (token, claims): (SecretString, AccessToken),
@@ -98,7 +98,7 @@ impl ServiceAccount {
         &self.instance.campaign.technical_accounts[self.index]
     }
 
-    /// Whom an audit line is about.
+    /// The subject of audit lines.
     pub fn subject(&self) -> Subject {
         Subject::account(&self.account().client_id, &self.identity.user, &self.sid)
     }
@@ -108,7 +108,7 @@ impl ServiceAccount {
         self.assertion.get(signer, &self.identity, &self.sid, now)
     }
 
-    /// Ends what hangs on the token: WebSockets, event streams, the session at Campaign.
+    /// Ends what depends on the token: WebSockets, event streams, the session at Campaign.
     pub(super) fn end(&self) {
         self.ended.cancel();
         if let Some(session) = self.campaign.swap(None) {

@@ -31,14 +31,14 @@ impl TokenDigest {
     }
 }
 
-/// What is known about tokens. Lives as long as the process; an entry counts only for the configuration that it was made for.
+/// The known tokens. They outlive a reload, but an entry is valid only for the configuration for which it was verified.
 #[derive(Debug)]
 pub struct ServiceAccounts {
     accepted: Cache<TokenDigest, Arc<ServiceAccount>>,
     refused: Cache<TokenDigest, Arc<RefusedToken>>,
-    /// Campaign sessions that accounts opened by themselves, by their session tokens.
+    /// Campaign sessions that accounts opened by themselves, by session token.
     client_held: Cache<TokenDigest, Arc<ClientHeldSession>>,
-    /// One of them is held while IMS is asked about a token.
+    /// Locks, selected by digest: held while IMS is asked about a token.
     asking: [Mutex<()>; 16],
 }
 
@@ -62,7 +62,7 @@ impl Default for ServiceAccounts {
 }
 
 impl ServiceAccounts {
-    /// The account of a token that was verified before. The only look-up for nearly every request of an account.
+    /// The account of a token that was verified before. Nearly every request of an account needs only this look-up.
     pub(super) fn find(
         &self,
         token: &TokenDigest,
@@ -77,12 +77,12 @@ impl ServiceAccounts {
         Some(account)
     }
 
-    /// Remembers a session that Campaign gave to an account.
+    /// Adds a session that Campaign opened for an account.
     pub(super) fn add_client_held(&self, token: TokenDigest, session: Arc<ClientHeldSession>) {
         self.client_held.insert(token, session);
     }
 
-    /// The session with this session token, as long as the access token behind it is good.
+    /// The session with this session token, while the access token behind it is valid.
     pub(super) fn client_held(
         &self,
         token: &TokenDigest,
@@ -92,7 +92,7 @@ impl ServiceAccounts {
         self.client_held.get(token).filter(|client_held| is_current(&client_held.account, instance, now))
     }
 
-    /// Why a token was refused a moment ago.
+    /// The reason, if this token was refused a moment ago.
     pub(super) fn refusal(
         &self,
         token: &TokenDigest,
@@ -103,12 +103,12 @@ impl ServiceAccounts {
         (now < refused.until && Arc::ptr_eq(&refused.instance, instance)).then(|| refused.why.clone())
     }
 
-    /// Remembers a verified token.
+    /// Adds a verified token.
     pub(super) fn accept(&self, token: TokenDigest, account: Arc<ServiceAccount>) {
         self.accepted.insert(token, account);
     }
 
-    /// Remembers a refusal for a moment.
+    /// Adds a refusal, for a short time.
     pub(super) fn refuse(
         &self,
         token: TokenDigest,
@@ -120,7 +120,7 @@ impl ServiceAccounts {
         self.refused.insert(token, Arc::new(RefusedToken { why, until: now.plus(lasts), instance }));
     }
 
-    /// Waits until no other request asks IMS about this token.
+    /// Waits until no other request is asking IMS about this token.
     pub(super) async fn ask_alone(&self, token: &TokenDigest) -> MutexGuard<'_, ()> {
         self.asking[usize::from(token.0[0]) % self.asking.len()].lock().await
     }
@@ -155,7 +155,7 @@ impl ServiceAccounts {
     }
 }
 
-/// True while the token is good, under the configuration that it was verified for.
+/// True while the token is valid, under the configuration for which it was verified.
 fn is_current(account: &ServiceAccount, instance: &Arc<Instance>, now: UnixTime) -> bool {
     Arc::ptr_eq(&account.instance, instance) && !has_expired(account.expires, now, instance.ims.clock_skew)
 }
@@ -164,7 +164,7 @@ fn is_current(account: &ServiceAccount, instance: &Arc<Instance>, now: UnixTime)
 const MOST_ACCEPTED: u64 = 1_000;
 /// Refused tokens, about 200 bytes each.
 const MOST_REFUSED: u64 = 10_000;
-/// How long a refusal is remembered: a token that was too early, or whose key was unknown, may be good then.
+/// How long a refusal is remembered. Afterwards a token may be valid that was too early, or whose key was unknown.
 const REFUSED: Duration = Duration::from_secs(10);
 /// The same while IMS does not answer.
 const SHORT: Duration = Duration::from_secs(2);

@@ -18,7 +18,7 @@ pub enum ServiceLogonError {
     /// Campaign refuses the account.
     #[error("{0}")]
     Refused(String),
-    /// Campaign does not answer, or not as documented.
+    /// Campaign does not answer, or its response does not have the documented format.
     #[error("{0}")]
     Unavailable(String),
     /// The last attempt failed a moment ago.
@@ -55,7 +55,7 @@ impl Authenticator {
             return Ok(Some(session));
         }
         let (auth, account, ended) = (self.clone(), account.clone(), ended.cloned());
-        // Not dropped with the request: a session that is opened at Campaign and kept nowhere would stay open.
+        // Runs to its end even if the request is dropped: otherwise a session could be open at Campaign and saved nowhere.
         let work = async move { auth.open_service_session(request, client, &account, ended.as_ref()).await };
         let opened = self.services.tasks.run_to_end(Box::pin(work)).await;
         opened.unwrap_or(Err(ServiceLogonError::JustFailed)).map(Some)

@@ -8,7 +8,7 @@ use crate::policy::credentials::Credentials;
 use crate::session::CampaignSession;
 use crate::telemetry::RequestId;
 
-/// A session at Campaign, with what requests carry in it.
+/// A session at Campaign, with the credentials of its requests.
 #[derive(Debug)]
 pub struct ServiceSession {
     /// Identity headers, session cookie and security token.

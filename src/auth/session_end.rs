@@ -1,4 +1,4 @@
-//! Sessions that the gateway ends by itself, with the reason in the log. `cleanup` writes the audit line and tells Campaign and IMS.
+//! Ends sessions for reasons other than a sign-out, and logs the reason. `cleanup` writes the audit line, logs off and revokes.
 
 use super::Authenticator;
 use super::audit;
@@ -32,7 +32,7 @@ impl Authenticator {
 
     async fn dismiss(&self, id: RequestId, session: &LiveSession, why: EndReason) {
         if let Err(error) = self.state.sessions.end_key(session.key(), why).await {
-            tracing::warn!(request = %id, %error, "the session has ended here; the store is told when it answers again");
+            tracing::warn!(request = %id, %error, "the session has ended here; it is deleted from the store when the store answers again");
         }
     }
 }

@@ -17,7 +17,7 @@ pub enum Extent {
 }
 
 impl Authenticator {
-    /// Ends the caller's session. Gives the address of IMS's own logout; `None` when there is no live session.
+    /// Ends the caller's session. Returns the address of IMS's own logout; `None` when there is no live session.
     ///
     /// # Errors
     /// When the store does not answer; then the session of this browser has not ended.

@@ -26,8 +26,7 @@ struct SingleflightState<T> {
 pub struct Flight<T>(watch::Receiver<Option<T>>);
 
 impl<T: Clone + Send + Sync + 'static> Singleflight<T> {
-    /// Nothing in progress. Tasks run on the runtime of `control`, so neither a client that hangs up nor a worker that ends stops
-    /// them.
+    /// Tasks will run on the runtime of `control`, so they continue when a client disconnects or a worker ends.
     pub fn new(control: Handle) -> Self {
         Self(Arc::new(SingleflightState { running: Mutex::default(), control, tasks: TaskTracker::new() }))
     }
@@ -57,7 +56,7 @@ impl<T: Clone + Send + Sync + 'static> Singleflight<T> {
         Flight(flight)
     }
 
-    /// Runs a task that only the end of the process waits for.
+    /// Runs a task. Only the stop of the process waits for it.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.0.tasks.spawn_on(work, &self.0.control);
     }

@@ -1,6 +1,7 @@
-//! Tokens that the gateway gives to a SOAP client after a logon. They stand for a session and are exchanged for Campaign's own.
+//! Tokens that the gateway gives to a SOAP client after a logon. They stand for a session, and the gateway replaces them by Campaign's own
+//! tokens.
 //!
-//! A ticket is sealed and names or holds its session, so any instance understands it, and nothing more is stored.
+//! A ticket is sealed and holds its session or the session's cookie value. So any instance can use it, and nothing is stored.
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ enum Ticket {
     },
 }
 
-/// Whose ticket it is.
+/// The owner of a ticket.
 #[derive(Debug)]
 pub enum TicketOwner {
     /// A person's live session, and the ticket with its security token.
@@ -51,12 +52,12 @@ pub struct NativeSession {
 }
 
 impl Authenticator {
-    /// Session token and security token that stand for this session, after a logon with the password of this name.
+    /// A ticket for this session, after a logon with the password of this name.
     pub(super) fn ticket_of(&self, session: &LiveSession, password: &str) -> Option<TokenPair> {
         self.ticket(&Ticket::Person { session: session.cookie_value(), password: password.to_owned() })
     }
 
-    /// Session token and security token that stand for this session of a native account.
+    /// A ticket for this session of a native account.
     pub fn native_ticket(&self, session: &NativeSession) -> Option<TokenPair> {
         self.ticket(&Ticket::Native {
             login: session.login.clone(),
@@ -70,8 +71,8 @@ impl Authenticator {
         Some(pair(format!("{PREFIX}{sealed}")))
     }
 
-    /// The owner of a ticket. `None` for another value, when the person's session has ended, and when its owner has withdrawn the password.
-    /// Counts as use.
+    /// The owner of a ticket. `None` for any other text, after the end of the person's session, and after the password was withdrawn.
+    /// Counts as use of the session.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -97,7 +98,7 @@ impl Authenticator {
         })
     }
 
-    /// Ends a ticket of this session: its client has logged off.
+    /// Ends a ticket of this session after its client has logged off.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -111,12 +112,12 @@ impl Authenticator {
     }
 }
 
-/// The security token belongs to the ticket: who does not know the ticket cannot make it.
+/// The security token is derived from the ticket, so only the holder of the ticket knows it.
 fn pair(session: String) -> TokenPair {
     let digest = sha256_text(format!("security token of {session}").as_bytes());
     TokenPair { session: session.into(), security: format!("@{digest}=").into() }
 }
 
-/// How every ticket begins. Campaign's own tokens have a hexadecimal digit after the underscores.
+/// The prefix of every ticket. Campaign's own tokens have a hexadecimal digit after the underscores.
 pub const PREFIX: &str = "___ims.";
 const CONTEXT: &str = "soap ticket";

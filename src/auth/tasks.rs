@@ -1,4 +1,4 @@
-//! Work that must not stop when a client goes away, and one token refresh at a time for each session.
+//! Work that continues when its client disconnects, and one token refresh at a time for each session.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::session::Key;
 pub struct Tasks(Singleflight<Refresh>);
 
 impl Tasks {
-    /// No work yet; it runs on the runtime behind `control`.
+    /// Work will run on the runtime of `control`.
     pub fn new(control: Handle) -> Self {
         Self(Singleflight::new(control))
     }
 
-    /// Runs `work` to its end, also when the client that waits for it goes away. `None` when the process stops first.
+    /// Runs `work` to its end, even if the client that waits for it disconnects. `None` when the process stops first.
     pub async fn run_to_end<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -29,12 +29,12 @@ impl Tasks {
         result.await.ok()
     }
 
-    /// Runs `work` to its end. The end of the process waits for it.
+    /// Runs `work` to its end in the background. The stop of the process waits for it.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.0.spawn(work);
     }
 
-    /// Waits for all work: tokens that IMS has given out and that are not saved are a lost session.
+    /// Waits for all work: a session is lost when its new tokens are not saved.
     pub async fn settle(&self) {
         self.0.settle(SETTLE_TIMEOUT).await;
     }
@@ -48,5 +48,5 @@ impl Tasks {
     }
 }
 
-/// How long the end of the process waits: for an exchange and for saving its result.
+/// How long the stop of the process waits: for an exchange and for saving its result.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(15);

@@ -1,4 +1,4 @@
-//! New tokens in time: in the background before the old ones expire, after that before the request is forwarded.
+//! Refreshes tokens. Before they expire, this runs in the background; afterwards, the request waits for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +20,13 @@ pub(super) enum Refresh {
     Done(Arc<LiveSession>),
     /// The session has ended.
     Ended,
-    /// Not possible now: the session is as it was.
+    /// Not possible now; the session is unchanged.
     Later,
 }
 
 impl Authenticator {
-    /// The session of a request with tokens that are good enough for it; `None` when the session has ended. To be called when
-    /// [`LiveSession::is_refresh_due`] says so.
+    /// The session with tokens that this request can use; `None` when the session has ended. Call it when
+    /// [`LiveSession::is_refresh_due`].
     pub(super) async fn refresh_before_use(
         self: &Arc<Self>,
         session: Arc<LiveSession>,
@@ -34,7 +34,7 @@ impl Authenticator {
     ) -> Result<Option<Arc<LiveSession>>, IdentifyError> {
         let needs_token = self.instance.campaign.session == SessionMode::Bearer;
         if !session.has_expired(now) {
-            // The next requests do not come here until the token has expired or another attempt is due.
+            // No other attempt until the pause is over or the token has expired.
             session.postpone_refresh(now.plus(PAUSE).min(session.data.tokens.access_expires));
             if !session.has_just_failed(now) {
                 self.start_refresh(&session);
@@ -52,7 +52,7 @@ impl Authenticator {
             Refresh::Done(session) => Ok(Some(session)),
             Refresh::Ended => Ok(None),
             Refresh::Later if needs_token => Err(IdentifyError::TokenExpired(self.ims.pause())),
-            // Campaign never sees the token. The group recheck decides how long IMS may be away.
+            // Campaign does not get the token. The group recheck decides how long IMS may be unavailable.
             Refresh::Later => {
                 session.postpone_refresh(now.plus(PAUSE));
                 Ok(Some(session))
@@ -60,13 +60,13 @@ impl Authenticator {
         }
     }
 
-    /// Refreshes the tokens whether they have expired or not.
+    /// Refreshes the tokens even if they have not expired.
     pub(super) async fn refresh_now(self: &Arc<Self>, session: &Arc<LiveSession>) -> Refresh {
         let done = tokio::time::timeout(PATIENCE, self.start_refresh(session).result()).await;
         done.ok().flatten().unwrap_or(Refresh::Later)
     }
 
-    /// Joins the refresh of this session, or begins it. It continues when nobody waits for it.
+    /// Joins the refresh of this session, or begins it. It continues even if no request waits for it.
     fn start_refresh(self: &Arc<Self>, session: &Arc<LiveSession>) -> Flight<Refresh> {
         let work = || refresh(self.clone(), session.clone());
         self.services.tasks.join_refresh(session.key(), work)
@@ -94,7 +94,7 @@ async fn exchange(auth: Arc<Authenticator>, session: Arc<LiveSession>) -> (Refre
             }
         })
     };
-    // Boxed: an exchange with IMS and all that may come of it.
+    // Boxed: the future is large.
     match Box::pin(auth.state.sessions.refresh(&session, exchange)).await {
         Ok(fresh) => {
             tracing::info!(request = %id, sid = session.sid, "tokens refreshed");
@@ -112,7 +112,7 @@ async fn exchange(auth: Arc<Authenticator>, session: Arc<LiveSession>) -> (Refre
         }
         Err(RefreshError::Ended(late)) => {
             if let Some(tokens) = late {
-                // Callers that wait for the refresh do not wait for this.
+                // In the background: requests that wait for the refresh need not wait for this.
                 let to = auth.clone();
                 auth.services.tasks.spawn(async move {
                     to.clean_up(id, &tokens, None).await;
@@ -131,13 +131,13 @@ fn tokens(refreshed: RefreshedTokens) -> Tokens {
     }
 }
 
-/// Between attempts while the token is still good.
+/// Between attempts while the token is still valid.
 const PAUSE: Duration = Duration::from_secs(30);
-/// Between attempts after the token has expired; requests in between get the last result at once.
+/// Between attempts after the token has expired. Requests in between get the last result at once.
 const SHORT_PAUSE: Duration = Duration::from_secs(5);
 /// IMS may ask for a longer pause, up to this.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-/// How long a request waits that needs the token.
+/// How long a request waits, if Campaign needs the token.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a request waits that does not.
+/// How long a request waits, if Campaign does not need the token.
 const SHORT_PATIENCE: Duration = Duration::from_secs(3);

@@ -1,4 +1,4 @@
-//! Which server a new Campaign session is opened at.
+//! Chooses the server of a new Campaign session.
 
 use std::fmt::Debug;
 

@@ -8,8 +8,8 @@ use secrecy::ExposeSecret as _;
 
 use crate::policy::campaign_tokens::TokenPair;
 
-/// Campaign's response to `BearerTokenLogon` as the response to `Logon`, with these tokens in the place of Campaign's. `None` when it does
-/// not have both of them. Everything else stays, byte for byte.
+/// Turns Campaign's response to `BearerTokenLogon` into a response to `Logon`, with these tokens. `None` when it lacks a token. All other
+/// bytes are unchanged.
 pub fn logon_response(body: &[u8], tokens: &TokenPair) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let (session, security) = (content(&text, "pstrSessionToken")?, content(&text, "pstrSecurityToken")?);

@@ -33,12 +33,12 @@ pub struct CampaignClient {
     upstreams: Vec<Endpoint>,
     balance: Arc<dyn ChooseServer>,
     deadline: Duration,
-    /// The https address of the SOAP router, when Campaign is told that clients use HTTPS.
+    /// The https address of the SOAP router, sent as `NLSSLURL`; `None`: not sent.
     secure_address: Option<HeaderValue>,
     metrics: InstanceMetrics,
 }
 
-/// One call: for whom, and where it goes.
+/// The person and the server of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct CallFor<'a> {
     /// The id of the request that caused the call.
@@ -87,7 +87,7 @@ impl CampaignError {
         Self::Refused { upstream, fault, why }
     }
 
-    /// True when Campaign answers as it does while it is being restarted.
+    /// True for the error of a Campaign that is being restarted.
     pub fn is_restarting(&self) -> bool {
         matches!(self, Self::Refused { why: LogonRefusal::Restarting, .. })
     }
@@ -113,7 +113,7 @@ impl CampaignClient {
         Self { secure_address, ..self }
     }
 
-    /// Notes the time of every call.
+    /// Records the time of every call.
     #[must_use]
     pub fn with_metrics(self, metrics: InstanceMetrics) -> Self {
         Self { metrics, ..self }

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::Args;
 
-use super::output;
+use super::{UNUSABLE, output};
 use crate::config::{self, ConfigErrors, Loaded};
 use crate::policy::mask::Mask;
 
@@ -17,7 +18,7 @@ pub(super) struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// The file on the command line, or else in the environment, or else the default one.
+    /// The file of the command line, else that of the environment, else the default.
     pub(super) fn path(&self) -> PathBuf {
         let from_environment = || std::env::var_os("IMSGATE_CONFIG").filter(|name| !name.is_empty());
         let named = self.named.clone().or_else(|| from_environment().map(PathBuf::from));
@@ -42,7 +43,7 @@ impl ConfigFile {
 
 const HELP: &str = "The configuration file [env: IMSGATE_CONFIG] [default: config/imsgate.toml]";
 
-/// The same, also as an argument without an option.
+/// The configuration file, as an option or as a plain argument.
 #[derive(Debug, Args)]
 pub(super) struct NamedConfigFile {
     #[command(flatten)]
@@ -75,9 +76,10 @@ pub(super) fn read_file(path: &Path) -> Result<Loaded, ConfigErrors> {
     config::read(path, environment())
 }
 
-/// Writes to standard error why the configuration is unusable.
-pub(super) fn print_errors(errors: &ConfigErrors) {
-    output::err(&errors.render(output::look_of_stderr()));
+/// Writes to standard error why the configuration is unusable. Returns the exit code for it.
+pub(super) fn print_errors(errors: &ConfigErrors) -> ExitCode {
+    output::err(&errors.render(output::style_for_stderr()));
+    ExitCode::from(UNUSABLE)
 }
 
 /// The variables that are valid UTF-8; others cannot set a key.

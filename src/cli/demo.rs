@@ -27,11 +27,11 @@ pub(super) struct DemoArgs {
 #[derive(Clone, Debug)]
 struct Addresses(Vec<SocketAddr>);
 
-type Failure = Box<dyn std::error::Error>;
+type DemoError = Box<dyn std::error::Error>;
 
 pub(super) fn run(args: &DemoArgs) -> ExitCode {
     match server::control_runtime()
-        .map_err(Failure::from)
+        .map_err(DemoError::from)
         .and_then(|runtime| runtime.block_on(demo(&args.listen.0)))
     {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,7 +44,7 @@ pub(super) fn run(args: &DemoArgs) -> ExitCode {
     }
 }
 
-async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
+async fn demo(listen: &[SocketAddr]) -> Result<(), DemoError> {
     let listen = usable(listen);
     let port = listen.first().map_or(8443, SocketAddr::port);
     let url = format!("https://localhost:{port}");
@@ -75,7 +75,7 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
         );
     }
     let switches = Switches::start(&ims, &campaign, &url).await?;
-    let addresses = demo::Addresses {
+    let addresses = demo::BannerAddresses {
         gateway: &url,
         switches: &switches.url(),
         admin: &format!("http://{admin}"),
@@ -92,7 +92,7 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What runs beside the gateway.
+/// The servers beside the gateway.
 #[derive(Clone, Copy, Debug)]
 struct Servers<'a> {
     ims: &'a str,
@@ -100,7 +100,7 @@ struct Servers<'a> {
     admin: SocketAddr,
 }
 
-/// An address of the loopback interface that nobody uses.
+/// A free address of the loopback interface.
 fn free_address() -> std::io::Result<SocketAddr> {
     std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
@@ -111,7 +111,7 @@ fn configuration(
     listen: &[SocketAddr],
     servers: Servers<'_>,
     secret: &str,
-) -> Result<Config, Failure> {
+) -> Result<Config, DemoError> {
     let Servers { ims, campaign, admin } = servers;
     let listen: Vec<String> = listen.iter().map(|address| format!("{:?}", address.to_string())).collect();
     let text = format!(
@@ -146,7 +146,7 @@ level = "warn,audit=info"
         listen.join(", "),
     );
     let loaded = config::from_text("the demo's configuration", &text, []);
-    loaded.map(|loaded| loaded.config).map_err(|errors| errors.render(config::Look::Plain).into())
+    loaded.map(|loaded| loaded.config).map_err(|errors| errors.render(config::FindingStyle::Plain).into())
 }
 
 /// The technical account of the demo.

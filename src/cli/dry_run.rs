@@ -1,5 +1,5 @@
-//! `imsgate reload --dry-run`: who of the people signed in now would lose access under a configuration, and whose groups would change. It
-//! decides as a recheck does, on what IMS said last of each person. Nothing changes.
+//! `imsgate reload --dry-run`: which signed-in people would lose access under a configuration, and whose groups would change. It decides
+//! like a group recheck, with the membership that IMS last reported for each person. It changes nothing.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,23 +12,23 @@ use crate::config::Config;
 use crate::policy::access::RefusalReason;
 use crate::policy::membership::Membership;
 
-/// What happens to a session under the configuration. In the order of the report.
+/// What would happen to a session under the configuration, in the order of the report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 enum Outcome {
-    /// The next recheck would end it.
+    /// The next group recheck would end it.
     LosesAccess { reason: String },
     /// It would get other groups.
     GroupsChange { before: Vec<String>, after: Vec<String> },
     /// Nothing changes.
     Stays,
-    /// Its record does not hold what IMS said: it is of an older version, or IMS named very many groups.
+    /// Its record has no membership: an older version wrote it, or IMS reported too many groups.
     Unknown,
 }
 
 /// The sessions of one person at one instance with the same outcome.
 #[derive(Debug, Serialize)]
-struct Person {
+struct CheckedPerson {
     user: String,
     email: Option<String>,
     instance: String,
@@ -39,19 +39,20 @@ struct Person {
 
 /// All people who are signed in.
 pub(super) struct Preview {
-    people: Vec<Person>,
+    people: Vec<CheckedPerson>,
 }
 
 impl Preview {
     /// Decides about the sessions that an admin listener lists.
     pub(super) fn of(config: &Config, sessions: &[Value]) -> Self {
-        let mut people = BTreeMap::<_, Person>::new();
+        let mut people = BTreeMap::<_, CheckedPerson>::new();
         for session in sessions {
             let text = |name: &str| session[name].as_str().unwrap_or_default().to_owned();
             let (user, instance, outcome) = (text("user"), text("instance"), outcome(config, session));
             let key = (outcome.clone(), instance.clone(), user.clone());
             let email = session["email"].as_str().map(str::to_owned);
-            let person = people.entry(key).or_insert(Person { user, email, instance, sessions: 0, outcome });
+            let person =
+                people.entry(key).or_insert(CheckedPerson { user, email, instance, sessions: 0, outcome });
             person.sessions += 1;
         }
         Self { people: people.into_values().collect() }
@@ -64,7 +65,7 @@ impl Preview {
         self.people.iter().any(|person| changes(&person.outcome))
     }
 
-    /// One line for each person who is affected, and the number of the others.
+    /// One line for each affected person, and the number of unaffected sessions.
     pub(super) fn text(&self, file: &str, paint: Paint) -> String {
         let sessions: usize = self.people.iter().map(|person| person.sessions).sum();
         let s = if sessions == 1 { "" } else { "s" };

@@ -1,4 +1,4 @@
-//! `imsgate groups`: Campaign's operator groups beside the configuration names seen at IMS. Read only.
+//! `imsgate groups`: compares Campaign's operator groups with the configuration names seen at IMS. Read only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::STOPS_LOGINS;
 use super::check::seen::Seen;
 use super::config_file::{ConfigFile, print_errors};
 use super::output::{Paint, err, out, paint, visible, width};
-use super::{STOPS_LOGINS, UNUSABLE};
 use crate::app::{TechnicalCaller, Unavailable};
 use crate::clock::Clock;
 use crate::config::InstanceConfig;
@@ -33,10 +33,7 @@ Exit codes: 0 every group of a name exists in Campaign, 1 one does not, or Campa
 pub(super) fn run(args: &GroupsArgs) -> ExitCode {
     let loaded = match args.config.read() {
         Ok(loaded) => loaded,
-        Err(errors) => {
-            print_errors(&errors);
-            return ExitCode::from(UNUSABLE);
-        }
+        Err(errors) => return print_errors(&errors),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
@@ -68,7 +65,7 @@ pub(super) fn run(args: &GroupsArgs) -> ExitCode {
 }
 
 /// Asks Campaign and IMS for one instance.
-async fn compare(config: InstanceConfig<'_>) -> Result<Comparison, String> {
+async fn compare(config: InstanceConfig<'_>) -> Result<GroupComparison, String> {
     let failed =
         |unavailable: Unavailable| format!("{}\n    fix: {}", unavailable.reason(), unavailable.fix());
     let all = TechnicalCaller::connect_all(config.instance, &Clock::system()).await.map_err(failed)?;
@@ -82,7 +79,7 @@ async fn compare(config: InstanceConfig<'_>) -> Result<Comparison, String> {
     if callers.is_empty() && !refused.is_empty() {
         return Err(failed(refused.remove(0).1));
     }
-    let mut compared = Comparison::read(config, &callers.iter().collect::<Vec<_>>()).await;
+    let mut compared = GroupComparison::read(config, &callers.iter().collect::<Vec<_>>()).await;
     if let Ok(compared) = &mut compared {
         let note = |(server, unavailable): (Arc<str>, Unavailable)| {
             format!("{server} was not asked: {}.", unavailable.reason())
@@ -95,22 +92,22 @@ async fn compare(config: InstanceConfig<'_>) -> Result<Comparison, String> {
     compared
 }
 
-/// Both sides.
+/// The groups of Campaign and the names of IMS.
 #[derive(Debug, Default)]
-pub(super) struct Comparison {
+pub(super) struct GroupComparison {
     /// Internal names of Campaign's operator groups.
     campaign: BTreeSet<String>,
-    /// Groups that the mask gave, each with the names that gave it. Without a name: somebody signed in with it.
+    /// Groups that the mask gave, each with its configuration names. Without names: somebody has signed in with the group.
     seen: BTreeMap<String, BTreeSet<String>>,
     /// Names that the mask does not match.
     unmatched: BTreeSet<String>,
     /// Servers with other groups than the first one.
     differing: Vec<String>,
-    /// What IMS or a server did not tell, and why.
+    /// What could not be read, and why.
     notes: Vec<String>,
 }
 
-impl Comparison {
+impl GroupComparison {
     /// Asks each Campaign server for its groups, and collects names from the audit log and from IMS.
     pub(super) async fn read(
         config: InstanceConfig<'_>,
@@ -250,13 +247,13 @@ mod tests {
     #[test]
     fn both_sides_and_what_is_missing_are_shown() {
         let text = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
-        let comparison = Comparison {
+        let comparison = GroupComparison {
             campaign: text(&["admin", "delivery"]),
             seen: [("delivery", &["C - delivery"][..]), ("sales", &["C - sales"])]
                 .map(|(group, names)| (group.to_owned(), text(names)))
                 .into(),
             unmatched: text(&["Analytics"]),
-            ..Comparison::default()
+            ..GroupComparison::default()
         };
         assert_eq!(comparison.missing_in_campaign(), ["sales"]);
         assert_eq!(

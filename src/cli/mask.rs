@@ -8,7 +8,7 @@ use clap::Args;
 use super::config_file::{ConfigFile, print_errors};
 use super::output::{Paint, err, out, paint, visible, width};
 use super::{STOPS_LOGINS, UNUSABLE};
-use crate::policy::mask::{Mask, Verdict};
+use crate::policy::mask::{Mask, MaskResult};
 
 #[derive(Debug, Args)]
 pub(super) struct MaskArgs {
@@ -60,10 +60,7 @@ fn read_mask(args: &MaskArgs) -> Result<Mask, ExitCode> {
             ));
             ExitCode::from(UNUSABLE)
         }),
-        None => args.config.read_mask(args.instance.as_deref()).map_err(|errors| {
-            print_errors(&errors);
-            ExitCode::from(UNUSABLE)
-        }),
+        None => args.config.read_mask(args.instance.as_deref()).map_err(|errors| print_errors(&errors)),
     }
 }
 
@@ -75,9 +72,9 @@ fn table(mask: &Mask, names: &[String], paint: Paint) -> String {
     for (name, shown) in names.iter().zip(&shown) {
         let gap = " ".repeat(widest.saturating_sub(width(shown)));
         let verdict = match mask.explain(name) {
-            Verdict::Group(group) => format!("→ {}", paint.green(&paint.bold(&visible(group)))),
-            Verdict::NearMiss(why) => format!("✗ {}", paint.yellow(&format!("near miss: {why}"))),
-            Verdict::Unrelated => format!("✗ {}", paint.dim("unrelated to the mask")),
+            MaskResult::Group(group) => format!("→ {}", paint.green(&paint.bold(&visible(group)))),
+            MaskResult::NearMiss(why) => format!("✗ {}", paint.yellow(&format!("near miss: {why}"))),
+            MaskResult::Unrelated => format!("✗ {}", paint.dim("unrelated to the mask")),
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{shown}{gap}  {verdict}");

@@ -26,8 +26,8 @@ use crate::telemetry::audit;
 
 /// Parses the arguments and runs the command.
 ///
-/// Exit codes: 0 success, 1 a finding that stops logins (or no matching name, nothing to revoke, or a request decided in another way), 2 unusable configuration or
-/// wrong usage, 3 no response from the running gateway.
+/// Exit codes: 0 success, 1 a finding that stops logins (or no matching name, nothing to revoke, or a request that two configurations
+/// decide differently), 2 unusable configuration or wrong usage, 3 no response from the running gateway.
 pub fn run() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => dispatch(cli.chosen()),
@@ -115,7 +115,7 @@ enum Command {
     /// Say what a configuration would do with the requests of an access log, and what another one changes
     #[command(after_help = rehearse::AFTER_HELP)]
     Rehearse(rehearse::RehearseArgs),
-    /// Load the configuration of a running gateway again; if anything is wrong, the one that runs stays in use
+    /// Load the configuration of a running gateway again; if anything is wrong, the running one stays in use
     #[command(after_help = reload::AFTER_HELP)]
     Reload(reload::ReloadArgs),
     /// List live sessions of a running gateway, or end them

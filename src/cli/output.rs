@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write as _, stderr, stdout};
 
-use crate::config::Look;
+use crate::config::FindingStyle;
 
 /// Writes to standard output. A closed pipe is not an error, because the reader chose to stop.
 pub(super) fn out(text: &str) {
@@ -16,11 +16,11 @@ pub(super) fn err(text: &str) {
 }
 
 /// How to write findings to standard error.
-pub(super) fn look_of_stderr() -> Look {
+pub(super) fn style_for_stderr() -> FindingStyle {
     if stderr().is_terminal() {
-        Look::Terminal { width: columns(), colour: wants_colour() }
+        FindingStyle::Terminal { width: columns(), colour: wants_colour() }
     } else {
-        Look::Plain
+        FindingStyle::Plain
     }
 }
 

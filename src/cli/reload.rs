@@ -1,4 +1,4 @@
-//! `imsgate reload`: has a running gateway load its configuration again.
+//! `imsgate reload`: makes a running gateway load its configuration again.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::config_file::{ConfigFile, print_errors};
 use super::dry_run::Preview;
 use super::sessions::{AdminClient, NO_ANSWER, admin_address};
-use super::{CHANGES, STOPS_LOGINS, UNUSABLE, output};
+use super::{CHANGES, STOPS_LOGINS, output};
 
 #[derive(Debug, Args)]
 pub(super) struct ReloadArgs {
@@ -18,7 +18,7 @@ pub(super) struct ReloadArgs {
     /// Address of the admin listener, instead of `listen.admin` in the configuration
     #[arg(long, value_name = "ADDR:PORT")]
     admin: Option<SocketAddr>,
-    /// Reload nothing: say who of the people signed in now would lose access with --config, and whose groups would change
+    /// Reload nothing: say which signed-in people would lose access with --config, and whose groups would change
     #[arg(long)]
     dry_run: bool,
     /// Write JSON instead of text
@@ -46,11 +46,11 @@ pub(super) fn run(args: &ReloadArgs) -> ExitCode {
         Ok(address) => address,
         Err(code) => return code,
     };
-    match AdminClient::new(address).and_then(|client| client.reload(output::look_of_stderr())) {
+    match AdminClient::new(address).and_then(|client| client.reload(output::style_for_stderr())) {
         Ok(report) => {
             output::err(report["findings"].as_str().unwrap_or_default());
             if report["applied"] != true {
-                output::err("The configuration was not reloaded; the one that runs stays in use.\n");
+                output::err("The configuration was not reloaded; the running one stays in use.\n");
                 return ExitCode::from(STOPS_LOGINS);
             }
             output::out(&summary(&report));
@@ -67,10 +67,7 @@ pub(super) fn run(args: &ReloadArgs) -> ExitCode {
 fn dry_run(args: &ReloadArgs) -> ExitCode {
     let loaded = match args.config.read() {
         Ok(loaded) => loaded,
-        Err(errors) => {
-            print_errors(&errors);
-            return ExitCode::from(UNUSABLE);
-        }
+        Err(errors) => return print_errors(&errors),
     };
     let address = match admin_address("reload", args.admin, &args.config) {
         Ok(address) => address,

@@ -12,7 +12,7 @@ use super::config_file::{ConfigFile, NamedConfigFile, environment, print_errors}
 use super::{STOPS_LOGINS, UNUSABLE, output};
 use crate::app::{self, Gateway, Reloader, StartError};
 use crate::clock::Clock;
-use crate::config::{Loaded, Look};
+use crate::config::{FindingStyle, Loaded};
 use crate::server::{self, SignalRequest, Signals};
 use crate::telemetry;
 
@@ -49,12 +49,9 @@ pub(super) fn run(args: &ServeArgs) -> ExitCode {
     };
     let loaded = match args.config.read() {
         Ok(loaded) => loaded,
-        Err(errors) => {
-            print_errors(&errors);
-            return ExitCode::from(UNUSABLE);
-        }
+        Err(errors) => return print_errors(&errors),
     };
-    output::err(&loaded.warnings.render(output::look_of_stderr()));
+    output::err(&loaded.warnings.render(output::style_for_stderr()));
     if let Err(error) = telemetry::init(&loaded.config.log) {
         output::err(&format!("imsgate serve: {error}\n"));
         return ExitCode::from(UNUSABLE);
@@ -135,7 +132,7 @@ async fn run_until_stopped(
         };
         match signal {
             Ok(SignalRequest::Stop(signal)) => return signal,
-            Ok(SignalRequest::Reload) => drop(reloader.reload(gateway, Look::Plain).await),
+            Ok(SignalRequest::Reload) => drop(reloader.reload(gateway, FindingStyle::Plain).await),
             Ok(other) => handle_signal(other),
             Err(event) => reloader.handle(gateway, event).await,
         }

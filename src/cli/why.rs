@@ -1,4 +1,4 @@
-//! `imsgate why`: the latest attempts of a person, or what became of a request, with the reason and what to do.
+//! `imsgate why`: the latest audit events about a person or a request, each with its reason and what to do.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! Who gets in at an instance, as its configuration says.
+//! The access rule of an instance, from its configuration.
 
 use super::Instance;
 use crate::policy::access::AccessPolicy;

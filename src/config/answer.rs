@@ -1,4 +1,4 @@
-//! One value by itself, for questions on the command line.
+//! Checks a single value, for the questions of `imsgate init`.
 
 use toml::Value;
 

@@ -75,7 +75,7 @@ pub struct Campaign {
     /// together. People with more are refused at sign-in. Raise it only together with Campaign's own limit.
     #[schemars(range(min = 64, max = 1_048_576), extend("default" = 8192))]
     pub groups_bytes: usize,
-    /// What happens to a request with a session token, or a login and password in the place of one, that is not of
+    /// What happens to a request with a session token, or a login and password in place of one, that is not of
     /// this session: `refuse`, or `report`, which forwards it and lists it in the audit trail and in `imsgate
     /// check`. Use `report` only while you move over.
     #[schemars(extend("default" = "refuse"))]

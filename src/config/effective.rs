@@ -1,18 +1,19 @@
-//! The values of a configuration by key, as digests: which keys differ between two configurations, also in secrets and in files.
+//! A digest for each key of a configuration. Two configurations are compared by them, secrets and contents of files included.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::schema::{self, TWIN};
-use super::source::Position;
+use super::json_schema::FILE_SUFFIX;
+use super::schema;
+use super::source::KeyPosition;
 use super::table_path::element;
 use super::tree::Tree;
 use crate::crypto::sha256_text;
 use crate::files;
 
-/// A digest for every key, defaults included. Holds no value, so it can be kept, compared and sent.
+/// A digest for every key, defaults included. It holds no value, so it may be stored and sent.
 #[derive(Clone, Debug, Default)]
 pub struct Effective {
     values: BTreeMap<String, EffectiveValue>,
@@ -28,8 +29,8 @@ struct EffectiveValue {
 }
 
 impl Effective {
-    /// Adds the values of the tree of the process and of each instance. The keys of an instance begin with its name, so that instances may
-    /// change their order.
+    /// Adds the values of the top-level tree and of each instance. The keys of an instance begin with its name, so the order of instances
+    /// does not matter.
     pub(super) fn add_all(&mut self, process: &Tree, instances: &[Tree]) {
         for (section, value) in &process.values {
             if let Value::Table(table) = value
@@ -46,7 +47,7 @@ impl Effective {
 
     /// Adds the content of the file that `key` names.
     pub(super) fn add_file(&mut self, key: &str, path: &Path) {
-        // A file that cannot be read is reported by the one that uses it.
+        // The code that uses the file reports an error.
         let content = files::read(path).map_or_else(|_| "unreadable".to_owned(), |bytes| sha256_text(&bytes));
         let value = EffectiveValue { digest: content, is_from_environment: false };
         self.values.insert(format!("{key}{CONTENT}"), value);
@@ -83,7 +84,7 @@ impl Effective {
                         }
                     }
                     let is_from_environment =
-                        matches!(tree.places.keys.get(&path), Some(Position::Environment(_)));
+                        matches!(tree.places.keys.get(&path), Some(KeyPosition::Environment(_)));
                     self.values.insert(key, EffectiveValue { digest, is_from_environment });
                 }
             }
@@ -102,7 +103,7 @@ impl Effective {
         keys.into_iter().filter(|key| digest(self, key) != digest(new, key)).cloned().collect()
     }
 
-    /// Takes the values of these keys from `running`: they change with a restart only.
+    /// Takes the values of these keys from `running`, because they change with a restart only.
     pub fn keep(&mut self, running: &Self, keys: &[String]) {
         for key in keys {
             match running.values.get(key) {
@@ -112,14 +113,14 @@ impl Effective {
         }
     }
 
-    /// Digests that only one who knows the value can compare, for another process.
+    /// Salted digests for another process. They reveal nothing about a value that the other process does not know.
     pub fn salted(&self, salt: &str) -> BTreeMap<String, String> {
         let salted = |value: &EffectiveValue| sha256_text(format!("{salt} {}", value.digest).as_bytes());
         self.values.iter().map(|(key, value)| (key.clone(), salted(value))).collect()
     }
 
-    /// The keys whose values differ from those that another process has salted. Keys that the environment of this process sets are left
-    /// out: another file does not change them.
+    /// The keys that differ in the salted digests of another process. Keys set by the environment of this process are left out, because a
+    /// configuration file cannot change them.
     pub fn changes_to(&self, salt: &str, new: &BTreeMap<String, String>) -> Vec<String> {
         let own = self.salted(salt);
         let is_fixed = |key: &str| self.values.get(key).is_some_and(|value| value.is_from_environment);
@@ -128,7 +129,7 @@ impl Effective {
     }
 }
 
-/// The key as the schema declares it for the single form: without the instance in front, and without the number of a table in a list.
+/// The key as the schema declares it: without the name of the instance, and without the index of a table in a list.
 pub fn declared_key(key: &str) -> String {
     let of_instance = key.strip_prefix("instance.").and_then(|key| key.split_once('.'));
     let key = of_instance.map_or(key, |(_, key)| key);
@@ -141,7 +142,7 @@ pub fn declared_key(key: &str) -> String {
 /// The sections that belong to no instance.
 const PROCESS: &[&str] = &["listen", "limits", "session", "log", "brand"];
 
-/// The end of the name under which the content of a file is compared.
+/// Added to the key of a file: the entry has the digest of the file's content.
 const CONTENT: &str = " (content)";
 
 /// True for a key that names a file whose content is watched.
@@ -157,11 +158,11 @@ fn is_section(path: &str) -> bool {
 
 /// True for the key of a file that holds a secret.
 fn is_secret_file(path: &str) -> bool {
-    let secret = path.strip_suffix(TWIN).and_then(schema::key);
+    let secret = path.strip_suffix(FILE_SUFFIX).and_then(schema::key);
     secret.is_some_and(|key| key.secret)
 }
 
-/// Keys that name a file whose content belongs to the configuration: the gateway notices when it changes. The files of secrets
+/// Keys of files whose content is part of the configuration: a change of the content causes a reload. The files of secrets
 /// (`client_secret_file`) are watched too.
 pub const WATCHED: &[&str] = &[
     "listen.certificate",
@@ -176,7 +177,7 @@ pub const WATCHED: &[&str] = &[
     "brand.logo",
 ];
 
-/// Keys that name a file which the gateway writes, or reads only at the start.
+/// Keys of files that the gateway writes, or reads only at the start.
 #[cfg(test)]
 pub(super) const NOT_WATCHED: &[&str] = &[
     "session.path",
@@ -189,40 +190,21 @@ pub(super) const NOT_WATCHED: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::from_text;
+    use super::super::tests::{GOOD, load_with};
     use super::*;
 
-    const TEXT: &str = r#"
-[ims]
-server = "https://ims.example.com"
-client_id = "Campaign1"
-client_secret = "one-value"
-scope = "openid read_organizations"
-callback_server = "https://campaign.example.com"
-organization_id = "4E3D60F754C8E5D0A4C98A2@AdobeOrg"
-association_mask = "Campaign - (.*)"
-[experience_cloud]
-tenant = "acme"
-[campaign]
-upstream = "http://127.0.0.1:8080"
-[[campaign.technical_account]]
-client_id = "robot"
-[listen]
-certificate = "certs/gateway.pem"
-private_key = "certs/gateway.key"
-"#;
-
     fn effective(text: &str, environment: &[(&str, &str)]) -> Effective {
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        from_text("imsgate.toml", text, environment).unwrap().values
+        load_with(text, environment).unwrap().values
     }
 
     #[test]
     fn every_changed_key_is_named_and_no_value() {
-        let old = effective(TEXT, &[]);
-        assert!(old.changes(&effective(TEXT, &[])).is_empty());
-        let changed = TEXT
-            .replace("one-value", "another-value")
+        let account = "[[campaign.technical_account]]\nclient_id = \"robot\"\n[listen]";
+        let text = &GOOD.replace("[listen]", account);
+        let old = effective(text, &[]);
+        assert!(old.changes(&effective(text, &[])).is_empty());
+        let changed = text
+            .replace("s3cr3t-of-the-test", "another-value")
             .replace("\"robot\"", "\"robot\"\nnetworks = [\"10.0.0.0/8\"]")
             .replace("[listen]", "[limits]\nconnections = 5\n[listen]");
         let new = effective(&changed, &[]);
@@ -231,7 +213,7 @@ private_key = "certs/gateway.key"
         assert_eq!(old.changes_to("salt", &new.salted("salt")), keys);
         assert!(!format!("{new:?}").contains("another-value"));
         // The environment of the running gateway stays in force.
-        let running = effective(TEXT, &[("IMSGATE_LIMITS__CONNECTIONS", "7")]);
+        let running = effective(text, &[("IMSGATE_LIMITS__CONNECTIONS", "7")]);
         assert_eq!(running.changes_to("salt", &new.salted("salt")), &keys[..2]);
         let mut kept = new.clone();
         kept.keep(&old, &["ims.client_secret".to_owned()]);
@@ -243,7 +225,7 @@ private_key = "certs/gateway.key"
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("c.pem");
         std::fs::write(&file, "one").unwrap();
-        let text = TEXT.replace("certs/gateway.pem", &file.display().to_string());
+        let text = GOOD.replace("certs/gateway.pem", &file.display().to_string());
         let old = effective(&text, &[]);
         std::fs::write(&file, "two").unwrap();
         assert_eq!(old.changes(&effective(&text, &[])), ["listen.certificate (content)"]);
@@ -254,7 +236,7 @@ private_key = "certs/gateway.key"
         let keys = schema::keys().iter().chain(schema::lists().iter().flat_map(|list| &list.keys));
         for key in keys.filter(|key| key.is_file) {
             let path = key.path.as_str();
-            let secret = path.strip_suffix(TWIN).map(|secret| secret.replace("[]", "[0]"));
+            let secret = path.strip_suffix(FILE_SUFFIX).map(|secret| secret.replace("[]", "[0]"));
             let is_secret = secret.and_then(|secret| schema::key(&secret)).is_some_and(|key| key.secret);
             let decided = [WATCHED.contains(&path), NOT_WATCHED.contains(&path), is_secret];
             assert_eq!(decided.iter().filter(|decided| **decided).count(), 1, "{path}");

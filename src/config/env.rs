@@ -2,9 +2,9 @@
 
 use super::check;
 use super::nearest::nearest;
-use super::schema::{self, Key};
+use super::schema::{self, DeclaredKey};
+use super::source::KeyPosition;
 use super::source::Location;
-use super::source::Position;
 use super::table_path::{INSTANCES, in_instance, indexed};
 use super::tree::Tree;
 use super::value_error::ValueError;
@@ -63,11 +63,11 @@ fn is_slip(name: &str) -> bool {
         .any(|section| name.strip_prefix(section).is_some_and(|rest| rest.starts_with('_')))
 }
 
-fn override_key(tree: &mut Tree, path: &str, key: &Key, variable: String, value: &str) {
-    // The value replaces that of the file, and so findings about that one go.
+fn override_key(tree: &mut Tree, path: &str, key: &DeclaredKey, variable: String, value: &str) {
+    // The value replaces that of the file, so findings about the file's value are dropped.
     tree.findings.retain(|finding| finding.key != path);
     tree.put(path, None);
-    tree.places.keys.insert(path.to_owned(), Position::Environment(variable));
+    tree.places.keys.insert(path.to_owned(), KeyPosition::Environment(variable));
     tree.set(path, key, check::from_environment(key, value));
 }
 

@@ -28,7 +28,7 @@ pub struct Finding {
 pub enum Level {
     /// The configuration cannot be used.
     Error,
-    /// It can be used, but a value is probably not meant.
+    /// It can be used, but a value is probably wrong.
     Warning,
 }
 
@@ -70,7 +70,7 @@ pub struct Warnings(pub(super) Vec<Finding>);
 
 /// Format of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum FindingStyle {
     /// Plain lines `file:line:column: …`, for logs and other programs.
     Plain,
     /// With the lines of the file, for a terminal this many columns wide.
@@ -89,7 +89,7 @@ impl ConfigErrors {
     }
 
     /// The findings as text that ends with a line break.
-    pub fn render(&self, look: Look) -> String {
+    pub fn render(&self, look: FindingStyle) -> String {
         render(&self.0, look)
     }
 }
@@ -106,28 +106,28 @@ impl Warnings {
     }
 
     /// The findings as text; empty when there are none.
-    pub fn render(&self, look: Look) -> String {
+    pub fn render(&self, look: FindingStyle) -> String {
         render(&self.0, look)
     }
 }
 
 impl Display for ConfigErrors {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(render(&self.0, Look::Plain).trim_end())
+        f.write_str(render(&self.0, FindingStyle::Plain).trim_end())
     }
 }
 
 impl std::error::Error for ConfigErrors {}
 
-fn render(findings: &[Finding], look: Look) -> String {
+fn render(findings: &[Finding], look: FindingStyle) -> String {
     let mut text = String::new();
     for finding in findings {
         match look {
-            Look::Plain => {
+            FindingStyle::Plain => {
                 // Writing to a String cannot fail.
                 let _ = writeln!(text, "{finding}");
             }
-            Look::Terminal { width, colour } => {
+            FindingStyle::Terminal { width, colour } => {
                 let theme =
                     if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
                 let handler = GraphicalReportHandler::new_themed(theme)

@@ -110,13 +110,13 @@ formats! {
     SoapMethod = "soap-method", |text| same(text, values::soap_method(text));
     /// A file name; relative ones are relative to the working directory.
     File = "file", file;
-    /// A file that only its owner can read. One that is not there is named when it is read.
+    /// A file that only its owner can read. A missing file is reported when it is read.
     PrivateFile = "private-file", private_file;
     /// A secret that is not empty.
     Secret = "secret", secret;
     /// A secret that fits into a header and cannot be guessed by trying.
     HeaderSecret = "header-secret", header_secret;
-    /// What tells cookies of two gateways apart.
+    /// A suffix that distinguishes the cookies of two gateways.
     CookieSuffix = "cookie-suffix", cookie_suffix;
     /// A name on pages.
     BrandName = "brand-name", brand_values::name;
@@ -130,7 +130,7 @@ formats! {
     LogFilter = "log-filter", log_filter;
 }
 
-/// The text as it is, when it can be read.
+/// The unchanged text, when it can be read.
 fn same<T>(text: &str, read: Result<T, ValueError>) -> Result<Option<Value>, ValueError> {
     read.map(|_| Some(Value::from(text)))
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::formats;
 use super::{Brand, Campaign, ExperienceCloud, Ims, Limits, Listen, Log, Session};
 
-/// One Campaign instance where people sign in, and all that belongs to it.
+/// One Campaign instance where people sign in, with its IMS client.
 #[derive(Clone, Debug)]
 pub struct Instance {
     /// Empty for the single, unnamed instance.
@@ -30,7 +30,7 @@ pub struct PublicInstance {
     pub campaign: Campaign,
 }
 
-/// The keys of `[[instance]]` itself. Its sections `ims`, `experience_cloud` and `campaign` have the keys of those at the top.
+/// The keys of `[[instance]]` itself. Its sections `ims`, `experience_cloud` and `campaign` have the same keys as at the top level.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub(super) struct InstanceKeys {
     /// Name of the instance, for logs, metrics and commands: letters, digits, `-` and `_`. Sessions, cookies and saved forms belong to it: a
@@ -62,7 +62,7 @@ pub(super) struct SharedSections {
 }
 
 impl Instance {
-    /// The hosts that belong to the instance, in lower case and without ports: that of the callback server first.
+    /// The hosts of the instance, in lower case and without ports. The host of the callback server comes first.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         let callback = self.ims.callback_server.host_str().unwrap_or_default();
         std::iter::once(callback).chain(self.campaign.hosts.iter().map(String::as_str))
@@ -70,14 +70,14 @@ impl Instance {
 }
 
 impl PublicInstance {
-    /// The public origin, with the first of its hosts.
+    /// The public origin, made from the first host.
     pub fn origin(&self) -> String {
         format!("https://{}", self.campaign.hosts.first().map_or("", String::as_str))
     }
 }
 
 impl InstanceTables {
-    /// Adds the instance to those of its kind.
+    /// Adds the instance to the list that fits: people sign in there only with the sections `ims` and `experience_cloud`.
     pub fn add_to(self, instances: &mut Vec<Arc<Instance>>, public: &mut Vec<Arc<PublicInstance>>) {
         let Self { instance: InstanceKeys { name, hosts }, ims, experience_cloud, mut campaign } = self;
         for host in hosts {

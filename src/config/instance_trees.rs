@@ -1,7 +1,7 @@
-//! Reads `[[instance]]`: each table becomes a tree of its own, in which the sections at the top are the defaults.
+//! Reads `[[instance]]`: each table becomes a tree of its own. The sections at the top level are its defaults.
 //!
-//! A tree has the keys of the single form (`ims.client_id`), so every check and rule is the same. Outside they are
-//! `instance[0].ims.client_id`.
+//! Inside such a tree, keys have the same paths as in a file without instances (`ims.client_id`), so the same checks and rules apply.
+//! Findings name the full path, `instance[0].ims.client_id`.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -10,7 +10,8 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::finding::Finding;
-use super::schema::{self, TWIN};
+use super::json_schema::FILE_SUFFIX;
+use super::schema;
 use super::source::Places;
 use super::table_path::{INSTANCES as LIST, element, is_table_list};
 use super::tree::{Scope, Tree};
@@ -18,8 +19,8 @@ use super::value_error::ValueError;
 use super::{env, rules, secret_files};
 
 impl Tree {
-    /// Notes that there are several instances, and where.
-    pub(super) fn note_instances(&mut self, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
+    /// Sets the number of instances.
+    pub(super) fn count_instances(&mut self, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
         match value.get_ref().as_array().filter(|_| is_table_list(value.get_ref())) {
             Some(tables) if !tables.is_empty() => self.instances = tables.len(),
             _ => {
@@ -31,7 +32,7 @@ impl Tree {
     }
 }
 
-/// The complete and checked tree of each instance. Their findings are those of `top` from now on.
+/// The complete and checked tree of each instance. Their findings move to `top`.
 pub(super) fn read(top: &mut Tree) -> Vec<Tree> {
     let text = top.places.text.clone();
     let (root, _) = DeTable::parse_recoverable(&text);
@@ -51,7 +52,7 @@ pub(super) fn read(top: &mut Tree) -> Vec<Tree> {
         rules::apply_to_instance(&mut tree);
         trees.push(tree);
     }
-    together(&mut trees);
+    check_names_and_hosts(&mut trees);
     for (index, tree) in trees.iter_mut().enumerate() {
         top.take_findings(index, tree);
     }
@@ -59,7 +60,7 @@ pub(super) fn read(top: &mut Tree) -> Vec<Tree> {
 }
 
 impl Tree {
-    /// The tree of one instance: the sections at the top, and what its table sets in their place.
+    /// The tree of one instance: the sections at the top level, overridden by its table.
     fn fork(&self, index: usize, span: Range<usize>, table: &DeTable<'_>) -> Self {
         let is_ims = |path: &str| path == "ims" || path.starts_with("ims.");
         let has_ims = table.contains_key("ims")
@@ -102,8 +103,8 @@ impl Tree {
         tree
     }
 
-    /// Removes what the sections at the top set and the table of this instance sets in another way: a list of tables replaces the other
-    /// list, and a secret replaces the file of the secret.
+    /// Removes inherited values that the table of this instance overrides under another key. A list of tables replaces the inherited list,
+    /// and a secret replaces the file of the secret.
     fn forget_overridden(&mut self, table: &DeTable<'_>) {
         let sections =
             table.iter().filter_map(|(name, value)| Some((name.get_ref(), value.get_ref().as_table()?)));
@@ -111,9 +112,9 @@ impl Tree {
             .flat_map(|(section, keys)| keys.keys().map(move |name| format!("{section}.{}", name.get_ref())))
             .collect();
         for path in &own {
-            let other = match path.strip_suffix(TWIN) {
+            let other = match path.strip_suffix(FILE_SUFFIX) {
                 Some(secret) if schema::key(secret).is_some_and(|key| key.secret) => Some(secret.to_owned()),
-                _ if schema::key(path).is_some_and(|key| key.secret) => Some(format!("{path}{TWIN}")),
+                _ if schema::key(path).is_some_and(|key| key.secret) => Some(format!("{path}{FILE_SUFFIX}")),
                 _ => None,
             };
             if let Some(other) = other.filter(|other| !own.contains(other)) {
@@ -129,13 +130,13 @@ impl Tree {
         }
     }
 
-    /// Takes over the findings and places of an instance. What it inherits is that of the top already.
+    /// Takes over the findings and places of an instance, except those it has inherited from this tree.
     fn take_findings(&mut self, index: usize, tree: &mut Self) {
         let instance = element(LIST, index);
         for finding in std::mem::take(&mut tree.findings) {
             let is_inherited =
                 tree.is_set(&finding.key) && self.places.location(&finding.key) == finding.location;
-            let key = if is_inherited { finding.key } else { outer_path(&instance, &finding.key) };
+            let key = if is_inherited { finding.key } else { full_path(&instance, &finding.key) };
             let is_same = |known: &Finding| {
                 (&known.key, &known.message, &known.location) == (&key, &finding.message, &finding.location)
             };
@@ -146,19 +147,19 @@ impl Tree {
         self.unknown.append(&mut tree.unknown);
         for (path, position) in &tree.places.keys {
             if self.places.keys.get(path).is_none_or(|known| known != position) {
-                self.places.keys.insert(outer_path(&instance, path), position.clone());
+                self.places.keys.insert(full_path(&instance, path), position.clone());
             }
         }
         for (path, header) in &tree.places.sections {
             if self.places.sections.get(path).is_none_or(|known| known != header) {
-                self.places.sections.insert(outer_path(&instance, path), header.clone());
+                self.places.sections.insert(full_path(&instance, path), header.clone());
             }
         }
     }
 }
 
-/// The path of a key of an instance outside of its tree.
-fn outer_path(instance: &str, path: &str) -> String {
+/// The full path of a key of an instance.
+fn full_path(instance: &str, path: &str) -> String {
     match path.strip_prefix(LIST) {
         Some(own) => format!("{instance}{own}"),
         None => format!("{instance}.{path}"),
@@ -169,15 +170,15 @@ fn owned<T: Clone>((name, value): (&String, &T)) -> (String, T) {
     (name.clone(), value.clone())
 }
 
-/// Rules about all instances together: each has a name of its own and hosts of its own.
-fn together(trees: &mut [Tree]) {
+/// Checks that no two instances have the same name or a common host.
+fn check_names_and_hosts(trees: &mut [Tree]) {
     let (mut names, mut hosts): (Vec<String>, Vec<(String, String)>) = (Vec::new(), Vec::new());
     for tree in trees {
         let name = tree.get::<String>(NAME).unwrap_or_default();
         if !name.is_empty() && names.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
             tree.fail(
                 NAME,
-                ValueError::new("is the name of another instance too", "give each instance its own name"),
+                ValueError::new("is also the name of another instance", "give each instance its own name"),
             );
         }
         let own = own_hosts(tree);
@@ -187,7 +188,7 @@ fn together(trees: &mut [Tree]) {
         }
         for (key, host) in &own {
             if let Some((_, other)) = hosts.iter().find(|(known, _)| known == host) {
-                let message = format!("{host} is a host of instance `{other}` too");
+                let message = format!("{host} is also a host of instance `{other}`");
                 tree.fail(key, ValueError::new(message, "give each instance hosts of its own"));
             }
         }

@@ -1,4 +1,4 @@
-//! `[limits]`: what one client, and all of them together, may ask for.
+//! `[limits]`: limits for one client and for all clients.
 
 use std::time::Duration;
 

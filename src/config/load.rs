@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::effective::Effective;
 use super::finding::{ConfigErrors, Finding, Level, Warnings};
 use super::instance::{Instance, InstanceTables, PublicInstance, SharedSections};
-use super::schema::Sections;
+use super::json_schema::Sections;
 use super::source::{Location, Places};
 use super::tree::{self, Scope, Tree};
 use super::value_error::ValueError;
@@ -22,7 +22,7 @@ use crate::policy::outbound_proxy::OutboundProxy;
 pub struct Config {
     /// The Campaign instances where people sign in, each with its external account.
     pub instances: Vec<Arc<Instance>>,
-    /// The Campaign instances of which only the public paths are served.
+    /// The Campaign instances that have only public paths.
     pub public_instances: Vec<Arc<PublicInstance>>,
     /// Where the gateway listens.
     pub listen: Listen,
@@ -41,14 +41,14 @@ pub struct Config {
 pub struct Loaded {
     /// The checked configuration.
     pub config: Config,
-    /// Values that are probably not meant.
+    /// Values that are probably wrong.
     pub warnings: Warnings,
     /// Where every key was set.
     pub places: Places,
-    /// Where the keys of each instance were set, without the name of the instance: those with `ims` in the order of `instances`, then the
-    /// others.
+    /// Where the keys of each instance were set. The keys are without the name of the instance. Instances with `ims` come first, in the
+    /// order of `instances`.
     pub instance_places: Vec<Places>,
-    /// What every key was set to, as digests.
+    /// A digest of the value of every key.
     pub values: Effective,
 }
 
@@ -62,7 +62,7 @@ pub struct InstanceConfig<'c> {
 }
 
 impl Loaded {
-    /// Reads the same text again, with the files that it names as they are now.
+    /// Parses the same text again, and reads again the files that it names.
     ///
     /// # Errors
     /// [`ConfigErrors`] with every error in the configuration.
@@ -86,7 +86,7 @@ impl Loaded {
 }
 
 impl Config {
-    /// The configuration as each instance sees it where people sign in.
+    /// The configuration of each instance where people sign in.
     pub fn each_instance(&self) -> impl Iterator<Item = InstanceConfig<'_>> {
         self.instances.iter().map(|instance| InstanceConfig { instance, log: &self.log })
     }
@@ -152,7 +152,7 @@ fn warn_of_open_logs(loaded: &mut Loaded) {
     }
 }
 
-/// Reads only the association mask of an instance, of the first one without a name, so that it can be tried while the rest is unfinished.
+/// Reads only the association mask of an instance (`None`: the first one), so that it can be tried in an unfinished configuration.
 ///
 /// # Errors
 /// [`ConfigErrors`] when the file cannot be read or its mask is missing or wrong.
@@ -189,7 +189,7 @@ pub fn association_mask(
     mask.ok_or_else(|| errors(tree))
 }
 
-/// Reads only the address of the admin listener: a running gateway has one, also when the file has errors since.
+/// Reads only the address of the admin listener. A gateway may be running although the file has errors by now.
 ///
 /// # Errors
 /// [`ConfigErrors`] when the file cannot be read or is not TOML.

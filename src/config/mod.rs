@@ -21,6 +21,7 @@ mod formats;
 mod ims;
 mod instance;
 mod instance_trees;
+mod json_schema;
 mod limit;
 mod limits;
 mod listen;
@@ -57,9 +58,10 @@ pub use campaign::{
     PoolLimits, SessionMode,
 };
 pub use effective::Effective;
-pub use finding::{ConfigErrors, Finding, Level, Look, Warnings};
+pub use finding::{ConfigErrors, Finding, FindingStyle, Level, Warnings};
 pub use ims::{ExperienceCloud, Ims, TokenAuth};
 pub use instance::{Instance, PublicInstance};
+pub use json_schema::json_schema;
 pub use limit::Limit;
 pub use limits::{Limits, Rate};
 pub use listen::{Listen, ListenCertificate};
@@ -70,7 +72,6 @@ pub use log::{Log, LogFormat};
 pub use native_account::NativeAccount;
 pub use redis::{NotAnAddress, RedisAccount, RedisAddress, RedisLayout};
 pub use restart::needs_restart;
-pub use schema::json_schema;
 pub use session::{Session, Store};
 pub use source::{Location, Places};
 pub use technical_account::{AccountSession, TechnicalAccount};

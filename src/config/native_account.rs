@@ -11,7 +11,7 @@ use crate::policy::public::PublicPaths;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct NativeAccount {
     /// Login of the account in Campaign, such as `monitoring`; `_ims_` for service tokens. Only listed accounts
-    /// may sign in with a password or in the place of a session token.
+    /// may sign in with a password or in place of a session token.
     #[schemars(with = "formats::Name", extend("add" = "login = \"…\", the login of the account in Campaign"))]
     pub login: String,
     /// Networks from which the account may sign in. At least one.

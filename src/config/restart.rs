@@ -36,7 +36,7 @@ pub fn needs_restart(key: &str) -> bool {
 }
 
 impl Config {
-    /// Takes what changes with a restart only from the configuration that runs.
+    /// Takes the values of the keys that need a restart from the running configuration.
     pub fn keep_until_restart(&mut self, running: &Self) {
         for instance in &mut self.instances {
             let running = running.instances.iter().find(|running| running.name == instance.name);
@@ -65,26 +65,9 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{from_text, schema};
+    use super::super::schema;
+    use super::super::tests::{GOOD, load_with};
     use super::*;
-
-    const TEXT: &str = r#"
-[ims]
-server = "https://ims.example.com"
-client_id = "Campaign1"
-client_secret = "first"
-scope = "openid read_organizations"
-callback_server = "https://campaign.example.com"
-organization_id = "4E3D60F754C8E5D0A4C98A2@AdobeOrg"
-association_mask = "Campaign - (.*)"
-[experience_cloud]
-tenant = "acme"
-[campaign]
-upstream = "http://127.0.0.1:8080"
-[listen]
-certificate = "certs/gateway.pem"
-private_key = "certs/gateway.key"
-"#;
 
     /// Another value for each key, and what it needs besides.
     const OTHER: &[(&str, &[(&str, &str)])] = &[
@@ -129,9 +112,10 @@ private_key = "certs/gateway.key"
     #[test]
     fn exactly_the_listed_keys_stay_until_a_restart() {
         let load = |environment: &[(&str, &str)]| {
-            let environment =
-                environment.iter().map(|(name, value)| (format!("IMSGATE_{name}"), (*value).to_owned()));
-            from_text("imsgate.toml", TEXT, environment).unwrap()
+            let names: Vec<_> = environment.iter().map(|(name, _)| format!("IMSGATE_{name}")).collect();
+            let values = environment.iter().map(|(_, value)| *value);
+            let environment: Vec<_> = names.iter().map(String::as_str).zip(values).collect();
+            load_with(GOOD, &environment).unwrap()
         };
         let running = load(&[]);
         let listed: Vec<_> = OTHER.iter().map(|(key, _)| *key).collect();

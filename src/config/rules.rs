@@ -1,4 +1,4 @@
-//! Checks over two keys and more, and warnings about values that are probably not meant.
+//! Checks of several keys together, and warnings about values that are probably wrong.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use url::Url;
 
 use super::acme::{CERTIFICATE, DEFAULT_CACHE};
 use super::address::ListenAddress;
+use super::json_schema::FILE_SUFFIX;
 use super::redis::RedisAddress;
-use super::schema::TWIN;
 use super::session::StoreKind;
 use super::source::Location;
 use super::tree::{Scope, Tree};
@@ -21,7 +21,7 @@ use super::values;
 use super::{account_rules, proxy};
 use crate::policy::outbound_proxy::{OutboundProxy, is_never_proxied};
 
-/// Applies the rules about one instance. A rule about a key that is wrong by itself says nothing.
+/// Applies the rules about one instance. A rule skips keys that have an error already.
 pub(super) fn apply_to_instance(tree: &mut Tree) {
     if tree.scope == Scope::PublicOnly {
         public_only(tree);
@@ -299,7 +299,7 @@ fn store(tree: &mut Tree) {
             [(KEY_FILE, key_file), (REDIS_URL, "redis_url = \"rediss://user:password@redis.example.com\"")]
         {
             let is_there = |key: &str| tree.is_set(key) || tree.is_misspelt(key);
-            if !is_there(key) && !is_there(&format!("{key}{TWIN}")) {
+            if !is_there(key) && !is_there(&format!("{key}{FILE_SUFFIX}")) {
                 tree.fail(key, ValueError::new("is missing", format!("add: {add}")));
             }
         }
@@ -336,7 +336,7 @@ fn proxy_of_environment(tree: &mut Tree) -> Option<OutboundProxy> {
 
 /// The key itself, or the one that names the file of the secret, whichever is set.
 fn set_as(tree: &Tree, secret: &str) -> String {
-    if tree.is_set(secret) { secret.to_owned() } else { format!("{secret}{TWIN}") }
+    if tree.is_set(secret) { secret.to_owned() } else { format!("{secret}{FILE_SUFFIX}") }
 }
 
 /// Names the file of `ims.proxy`.

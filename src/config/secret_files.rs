@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::schema::TWIN;
+use super::json_schema::FILE_SUFFIX;
 use super::tree::Tree;
 use super::value_error::ValueError;
 use crate::files;
@@ -11,22 +11,22 @@ use crate::files;
 pub(super) fn read(tree: &mut Tree) {
     for (path, key) in tree.keys().into_iter().filter(|(_, key)| key.secret) {
         let path = &path;
-        let twin = format!("{path}{TWIN}");
-        if !tree.is_set(&twin) {
+        let file_key = format!("{path}{FILE_SUFFIX}");
+        if !tree.is_set(&file_key) {
             continue;
         }
         if tree.is_set(path) {
             let name = path.rsplit('.').next().unwrap_or(path);
             let wrong = ValueError::new(
-                format!("`{path}` and `{twin}` are both set"),
-                format!("keep one; {name}{TWIN} is safer"),
+                format!("`{path}` and `{file_key}` are both set"),
+                format!("keep one; {name}{FILE_SUFFIX} is safer"),
             );
-            tree.fail(&twin, wrong);
-        } else if let Some(file) = tree.get::<String>(&twin)
+            tree.fail(&file_key, wrong);
+        } else if let Some(file) = tree.get::<String>(&file_key)
             && let Err(wrong) =
                 read_one(Path::new(&file)).and_then(|secret| tree.set_secret(path, key, &secret))
         {
-            tree.fail(&twin, wrong);
+            tree.fail(&file_key, wrong);
         }
     }
 }

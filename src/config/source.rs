@@ -55,12 +55,12 @@ pub struct Places {
     pub(super) text: String,
     /// Headers of the sections.
     pub(super) sections: BTreeMap<String, Range<usize>>,
-    pub(super) keys: BTreeMap<String, Position>,
+    pub(super) keys: BTreeMap<String, KeyPosition>,
 }
 
 /// Where one key was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Position {
+pub(super) enum KeyPosition {
     /// In the file; spans in bytes.
     File { key: Range<usize>, value: Range<usize>, items: Vec<Range<usize>> },
     /// In this environment variable.
@@ -75,8 +75,8 @@ impl Places {
 
     /// A secret whose value is in the configuration file itself.
     pub(super) fn secret_in_file(&self) -> Option<String> {
-        let is_secret = |(path, place): &(&String, &Position)| {
-            matches!(place, Position::File { .. }) && schema::key(path).is_some_and(|key| key.secret)
+        let is_secret = |(path, place): &(&String, &KeyPosition)| {
+            matches!(place, KeyPosition::File { .. }) && schema::key(path).is_some_and(|key| key.secret)
         };
         self.keys.iter().find(is_secret).map(|(path, _)| path.clone())
     }
@@ -84,11 +84,11 @@ impl Places {
     /// Position of the value of `path`; for a key that is not set, position of its section.
     pub fn location(&self, path: &str) -> Location {
         match self.keys.get(path) {
-            Some(Position::File { value, .. }) if schema::key(path).is_some_and(|key| key.secret) => {
+            Some(KeyPosition::File { value, .. }) if schema::key(path).is_some_and(|key| key.secret) => {
                 self.at(value.start..value.end.min(value.start + STARS))
             }
-            Some(Position::File { value, .. }) => self.at(value.clone()),
-            Some(Position::Environment(variable)) => Location::Environment(variable.clone()),
+            Some(KeyPosition::File { value, .. }) => self.at(value.clone()),
+            Some(KeyPosition::Environment(variable)) => Location::Environment(variable.clone()),
             None => match path.rsplit_once('.') {
                 // A section within another may be left out; then the position of the outer one is used.
                 Some((section, _)) => match self.sections.get(section) {
@@ -103,7 +103,7 @@ impl Places {
     /// Position of item number `index` of the list at `path`.
     pub(super) fn item(&self, path: &str, index: usize) -> Location {
         match self.keys.get(path) {
-            Some(Position::File { items, .. }) if index < items.len() => self.at(items[index].clone()),
+            Some(KeyPosition::File { items, .. }) if index < items.len() => self.at(items[index].clone()),
             _ => self.location(path),
         }
     }
@@ -111,7 +111,7 @@ impl Places {
     /// Position of a part of the text at `path`, in bytes of the text. With escapes or several lines bytes do not correspond; then
     /// it is the position of the whole value.
     pub(super) fn part(&self, path: &str, part: Range<usize>) -> Location {
-        if let Some(Position::File { value, .. }) = self.keys.get(path)
+        if let Some(KeyPosition::File { value, .. }) = self.keys.get(path)
             && let Some(written) = self.text.get(value.start + 1..value.end.saturating_sub(1))
             && (self.text[value.clone()].starts_with('\'') || !written.contains('\\'))
             && !written.starts_with(['"', '\''])
@@ -150,7 +150,7 @@ impl Places {
             }
         }
         for (path, place) in &self.keys {
-            let Position::File { key, value, items } = place else { continue };
+            let KeyPosition::File { key, value, items } = place else { continue };
             redaction.reveal_with(key, "");
             redaction.reveal_signs(key.end..value.start, "=");
             let secret = schema::key(path).is_none_or(|key| key.secret);

@@ -5,15 +5,15 @@ use std::ops::Range;
 use toml::de::DeValue;
 use toml::{Spanned, Table, Value};
 
-use super::schema::{self, Key};
+use super::schema::{self, DeclaredKey};
 use super::source::Unknown;
 use super::table_path::{element, is_table_list, path_in};
 use super::tree::Tree;
 use super::value_error::ValueError;
 
 impl Tree {
-    /// Every key that the file can set: those of the sections, and those of each table that it has in a list.
-    pub(super) fn keys(&self) -> Vec<(String, &'static Key)> {
+    /// Every key that the file can set: the keys of the sections, and the keys of each table in its lists.
+    pub(super) fn keys(&self) -> Vec<(String, &'static DeclaredKey)> {
         let of_sections =
             schema::keys().iter().chain(schema::instance_keys()).map(|key| (key.path.clone(), key));
         let of_lists = schema::lists().iter().flat_map(|list| {
@@ -47,7 +47,7 @@ impl Tree {
         }
     }
 
-    /// The part of a table's span that holds no value: its header, or its bracket.
+    /// The part of a table's span before its values: the header, or the bracket of an inline table.
     pub(super) fn header(&self, span: Range<usize>) -> Range<usize> {
         let is_header = self.places.text.get(span.clone()).is_some_and(|text| text.starts_with('['));
         if is_header { span } else { span.start..(span.start + 1).min(span.end) }

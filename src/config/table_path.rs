@@ -15,8 +15,8 @@ pub(super) fn indexed(name: &str) -> Option<(&str, usize)> {
     Some((name, index.parse().ok()?))
 }
 
-/// The path of a key of an instance in the tree of that instance: `ims.client_id` for `instance[0].ims.client_id`, and `instance.name` for
-/// `instance[0].name`. Other paths stay.
+/// The path of a key in the tree of its instance: `ims.client_id` for `instance[0].ims.client_id`, and `instance.name` for
+/// `instance[0].name`. Other paths are unchanged.
 pub(super) fn in_instance(path: &str) -> Cow<'_, str> {
     let Some((instance, rest)) = path.split_once('.') else { return path.into() };
     match indexed(instance) {
@@ -31,7 +31,7 @@ pub(super) fn element(list: &str, index: usize) -> String {
     format!("{list}[{index}]")
 }
 
-/// The path of a key as the schema declares it; `None` for a key that stands in no such list.
+/// The path of a key in a list of tables as the schema declares it; `None` for other keys.
 pub(super) fn declared(path: &str) -> Option<String> {
     let (list, name) = path.rsplit_once('.')?;
     indexed(list).map(|(list, _)| format!("{list}[].{name}"))
@@ -48,7 +48,7 @@ pub(super) fn is_table_list(value: &DeValue<'_>) -> bool {
     value.as_array().is_some_and(|items| items.iter().all(|item| item.get_ref().is_table()))
 }
 
-/// The table that a step of a path names.
+/// The table that one segment of a path names.
 pub(super) fn step<'t>(table: &'t Table, name: &str) -> Option<&'t Table> {
     match indexed(name) {
         None => table.get(name)?.as_table(),
@@ -56,7 +56,7 @@ pub(super) fn step<'t>(table: &'t Table, name: &str) -> Option<&'t Table> {
     }
 }
 
-/// As [`step`], to change the table.
+/// Like [`step`], but mutable.
 pub(super) fn step_mut<'t>(table: &'t mut Table, name: &str) -> Option<&'t mut Table> {
     match indexed(name) {
         None => table.get_mut(name)?.as_table_mut(),

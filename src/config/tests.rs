@@ -12,7 +12,7 @@ use super::load::{Loaded, from_text};
 use super::source::Location;
 
 /// A complete configuration that tests change.
-const GOOD: &str = r#"[ims]
+pub(super) const GOOD: &str = r#"[ims]
 server = "https://ims-na1.adobelogin.com"
 client_id = "Campaign1"
 client_secret = "s3cr3t-of-the-test"
@@ -33,7 +33,7 @@ fn load(text: &str) -> Result<Loaded, ConfigErrors> {
     load_with(text, &[])
 }
 
-fn load_with(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
+pub(super) fn load_with(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
     let environment = environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
     from_text("test.toml", text, environment)
 }

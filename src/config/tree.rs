@@ -1,4 +1,4 @@
-//! Reads the text of the file against the schema: what is set, where, and what does not belong there.
+//! Reads the text of the file against the schema: which keys are set, where, and which are unknown.
 
 use std::ops::Range;
 
@@ -8,15 +8,16 @@ use toml::{Spanned, Table, Value};
 
 use super::check::{Mistake, check, describe};
 use super::finding::{Finding, Level};
+use super::json_schema::FILE_SUFFIX;
 use super::nearest::nearest;
 use super::proxy::ProxyVariables;
-use super::schema::{self, Key, Kind, TWIN};
-use super::source::{Location, Places, Position, Unknown};
+use super::schema::{self, DeclaredKey, ValueKind};
+use super::source::{KeyPosition, Location, Places, Unknown};
 use super::table_path::{INSTANCES, is_table_list, step, step_mut};
 use super::value_error::ValueError;
 use crate::policy::outbound_proxy::OutboundProxy;
 
-/// The values of file and environment, with their places and all that is wrong with them.
+/// The values of file and environment, with their positions and all findings.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     /// Section by section, only known keys, as serde reads them. A value that is wrong is left out.
@@ -41,14 +42,14 @@ pub(super) struct Tree {
 /// The sections that a tree checks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// Those of the single form: all.
+    /// All sections, in a file without instances.
     #[default]
     Whole,
-    /// Those that all instances share.
+    /// The sections that all instances share.
     Process,
-    /// Those of an instance.
+    /// The sections of an instance.
     Instance,
-    /// Those of an instance without `ims`.
+    /// The sections of an instance without `ims`.
     PublicOnly,
 }
 
@@ -166,7 +167,7 @@ impl Tree {
     }
 
     /// Checks a value of file or environment; sets it, or adds an error for each mistake.
-    pub(super) fn set(&mut self, path: &str, key: &Key, value: Result<Value, ValueError>) {
+    pub(super) fn set(&mut self, path: &str, key: &DeclaredKey, value: Result<Value, ValueError>) {
         match value.map_err(|wrong| vec![(None, wrong)]).and_then(|value| check(key, &value)) {
             Ok(value) => self.put(path, value),
             Err(mistakes) => {
@@ -183,7 +184,12 @@ impl Tree {
     }
 
     /// Checks and sets a secret that was read from its file.
-    pub(super) fn set_secret(&mut self, path: &str, key: &Key, secret: &str) -> Result<(), ValueError> {
+    pub(super) fn set_secret(
+        &mut self,
+        path: &str,
+        key: &DeclaredKey,
+        secret: &str,
+    ) -> Result<(), ValueError> {
         let value = check(key, &Value::from(secret));
         let first = |mistakes: Vec<Mistake>| mistakes.into_iter().next().map(|(_, wrong)| wrong);
         match value.map_err(first) {
@@ -196,15 +202,15 @@ impl Tree {
     /// Sets the default of every key that is not set, and adds an error for each required one.
     pub(super) fn complete(&mut self) {
         for (path, key) in self.keys() {
-            let (path, twin) = (&path, format!("{path}{TWIN}"));
-            if self.is_set(path) || self.is_set(&twin) {
+            let (path, file_key) = (&path, format!("{path}{FILE_SUFFIX}"));
+            if self.is_set(path) || self.is_set(&file_key) {
                 continue;
             }
             if let Some(default) = &key.default {
                 self.set(path, key, Ok(default.clone()));
             } else if let Some(add) = &key.add
                 && !self.is_misspelt(path)
-                && !self.is_misspelt(&twin)
+                && !self.is_misspelt(&file_key)
             {
                 self.fail(path, ValueError::new("is missing", format!("add: {add}")));
             }
@@ -225,7 +231,7 @@ impl Tree {
         for (name, value) in root {
             let path = name.get_ref();
             if path == INSTANCES {
-                self.note_instances(name.span(), value);
+                self.count_instances(name.span(), value);
             } else if !schema::sections().any(|section| section == path) {
                 self.unknown(path, name.span(), value.span(), value.get_ref().is_table());
             } else {
@@ -273,7 +279,7 @@ impl Tree {
         };
         let items = value.get_ref().as_array().into_iter().flat_map(|array| array.iter());
         let items = items.map(|item| item_place(key, item)).collect();
-        self.places.keys.insert(path.to_owned(), Position::File { key: name, value: value.span(), items });
+        self.places.keys.insert(path.to_owned(), KeyPosition::File { key: name, value: value.span(), items });
         self.set(path, key, Ok(plain(value.get_ref())));
     }
 
@@ -325,9 +331,9 @@ fn plain(value: &DeValue<'_>) -> Value {
 }
 
 /// Where an item stands: a table is known by its first text.
-fn item_place(key: &Key, item: &Spanned<DeValue<'_>>) -> Range<usize> {
+fn item_place(key: &DeclaredKey, item: &Spanned<DeValue<'_>>) -> Range<usize> {
     let entries = key.entries.iter().flatten();
-    let texts = entries.filter(|entry| entry.kinds == [Kind::Text]).map(|entry| entry.path.as_str());
+    let texts = entries.filter(|entry| entry.kinds == [ValueKind::Text]).map(|entry| entry.path.as_str());
     let known = |name: &str| texts.clone().any(|text| text == name);
     item.get_ref()
         .as_table()

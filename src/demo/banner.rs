@@ -6,7 +6,7 @@ use super::people::Person;
 
 /// The addresses of the demo.
 #[derive(Clone, Copy, Debug)]
-pub struct Addresses<'a> {
+pub struct BannerAddresses<'a> {
     /// The gateway.
     pub gateway: &'a str,
     /// The page that breaks IMS or Campaign.
@@ -20,7 +20,7 @@ pub struct Addresses<'a> {
 }
 
 /// The start message: addresses, people who can sign in, and how to stop. It has at most 80 columns and ends with a line break.
-pub fn banner(addresses: Addresses<'_>, people: &[Person]) -> String {
+pub fn banner(addresses: BannerAddresses<'_>, people: &[Person]) -> String {
     let mut text = String::from("\nimsgate demo\n\n");
     let width = people.iter().map(|person| person.username.len()).max().unwrap_or(0);
     let home = format!("{}/view/home", addresses.gateway.trim_end_matches('/'));
@@ -46,13 +46,13 @@ pub fn banner(addresses: Addresses<'_>, people: &[Person]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Addresses, banner};
+    use super::{BannerAddresses, banner};
     use crate::demo::people::people;
 
     #[test]
     fn the_banner_lists_all_people_within_80_columns() {
         let people = people("4E3D60F754C8E5D0A4C98A21@AdobeOrg", "acme");
-        let addresses = Addresses {
+        let addresses = BannerAddresses {
             gateway: "https://localhost:58443",
             switches: "http://127.0.0.1:41236",
             admin: "http://127.0.0.1:41237",

@@ -12,11 +12,11 @@ use hyper_util::rt::TokioExecutor;
 
 /// Follows no redirect, keeps no cookie, reads at most 16 MiB, waits at most 10 seconds.
 #[derive(Clone, Debug)]
-pub(super) struct Client {
+pub(super) struct SimulatorClient {
     pool: Pool<HttpConnector, Full<Bytes>>,
 }
 
-impl Client {
+impl SimulatorClient {
     pub(super) fn new() -> Self {
         Self { pool: Pool::builder(TokioExecutor::new()).build_http() }
     }

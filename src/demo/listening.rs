@@ -20,7 +20,7 @@ use super::random::lock;
 
 /// Tells long-lived handlers (upgraded connections) that the simulator stops.
 #[derive(Clone, Debug)]
-pub(super) struct Stopping(pub(super) CancellationToken);
+pub(super) struct StopSignal(pub(super) CancellationToken);
 
 /// The address of the peer of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -28,18 +28,18 @@ pub(super) struct PeerAddress(pub(super) IpAddr);
 
 /// A running listener. Dropping it ends the listener and every connection.
 #[derive(Debug)]
-pub(super) struct Listening {
+pub(super) struct SimulatorListener {
     addr: SocketAddr,
     stopping: CancellationToken,
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Listening {
+impl SimulatorListener {
     /// Serves `router` on `listener` from tasks of the current runtime.
     pub(super) fn start(listener: TcpListener, router: Router) -> io::Result<Self> {
         let addr = listener.local_addr()?;
         let stopping = CancellationToken::new();
-        let router = router.layer(Extension(Stopping(stopping.clone())));
+        let router = router.layer(Extension(StopSignal(stopping.clone())));
         let accepting = tokio::spawn(accept(listener, router, stopping.clone()));
         Ok(Self { addr, stopping, accepting: Mutex::new(Some(accepting)) })
     }
@@ -59,7 +59,7 @@ impl Listening {
     }
 }
 
-impl Drop for Listening {
+impl Drop for SimulatorListener {
     fn drop(&mut self) {
         self.stopping.cancel();
     }

@@ -17,7 +17,7 @@ mod random;
 mod switches;
 mod wire;
 
-pub use banner::{Addresses, banner};
+pub use banner::{BannerAddresses, banner};
 pub use certificate::certificate;
 pub use switches::Switches;
 

@@ -18,12 +18,12 @@ use super::campaign::{self, CampaignSimulator};
 use super::faults::{Answer, Times};
 use super::html::page;
 use super::ims::{self, Endpoint, ImsSimulator};
-use super::listening::Listening;
+use super::listening::SimulatorListener;
 use super::wire::{Form, found};
 
 /// The page on its own port. It stops when dropped.
 #[derive(Debug)]
-pub struct Switches(Listening);
+pub struct Switches(SimulatorListener);
 
 /// What a switch does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Switches {
         };
         let router = Router::new().route("/", get(show).post(switch)).with_state(Arc::new(room));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        Listening::start(listener, router).map(Self)
+        SimulatorListener::start(listener, router).map(Self)
     }
 
     /// The address of the page.

@@ -63,7 +63,7 @@ impl ImsClient {
             .header(header::ACCEPT, "application/json")
             .body(Bytes::from(form));
         let body = self.http.send(ENDPOINT, request).await?;
-        let answer: Answer =
+        let answer: ValidationAnswer =
             serde_json::from_slice(&body).map_err(|error| ImsError::json(ENDPOINT, &error))?;
         match loose_json::boolean(&answer.valid) {
             Some(true) => Ok(()),
@@ -76,7 +76,7 @@ impl ImsClient {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct ValidationAnswer {
     #[serde(default)]
     valid: Value,
 }

@@ -63,7 +63,7 @@ pub struct ImsTokens {
     pub refresh_token: Option<SecretString>,
 }
 
-pub(super) type Client =
+pub(super) type TokenClient =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
 
 /// The `openidconnect` crate's error for a request to the token endpoint.
@@ -133,7 +133,7 @@ impl ImsClient {
         })
     }
 
-    pub(super) async fn client(&self) -> Result<Client, ImsError> {
+    pub(super) async fn client(&self) -> Result<TokenClient, ImsError> {
         let metadata = self.provider.metadata().await?;
         let ims = &self.instance.ims;
         let unusable = |reason: &str| ImsError::Answer { endpoint: "discovery", reason: reason.to_owned() };

@@ -14,7 +14,7 @@ pub(super) const STYLE: &str = include_str!("../../templates/style.css");
 
 /// Name, logo and style sheet of a site's pages.
 #[derive(Debug)]
-pub struct Brand {
+pub struct PageBrand {
     name: String,
     logo: Option<Logo>,
     style: String,
@@ -34,7 +34,7 @@ pub struct Logo {
 /// The address of the logo. Its query changes with the image, so browsers may cache it.
 pub const LOGO: &str = "/ims/brand/logo";
 
-impl Brand {
+impl PageBrand {
     /// `name` may be empty; `primary` is the colour of buttons, `accent` that of links.
     pub fn new(name: &str, logo: Option<Logo>, primary: Option<Color>, accent: Option<Color>) -> Self {
         let style = format!("{STYLE}{}", colors(primary, accent));
@@ -49,12 +49,12 @@ impl Brand {
         self.logo.as_ref()
     }
 
-    /// The name to show; empty: the pages name themselves.
+    /// The name to show; empty: the default name.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The style sheet, to the byte.
+    /// The style sheet. The hash in the content security policy is over exactly these bytes.
     pub(super) fn style(&self) -> &str {
         &self.style
     }
@@ -65,7 +65,7 @@ impl Brand {
     }
 }
 
-impl Default for Brand {
+impl Default for PageBrand {
     fn default() -> Self {
         Self::new("", None, None, None)
     }
@@ -79,7 +79,7 @@ impl Logo {
     }
 }
 
-/// The rules that follow the style sheet. The dark theme lightens colours that could not be seen on its ground.
+/// The rules that follow the style sheet. The dark theme lightens colours that have too little contrast.
 fn colors(primary: Option<Color>, accent: Option<Color>) -> String {
     let (mut light, mut dark, mut plain) = (String::new(), String::new(), String::new());
     let set = |rules: &mut String, names: &[(&str, Color)]| {

@@ -12,7 +12,7 @@ use crate::unix_time::UnixTime;
 /// A new password. No `Debug`: it is a secret.
 #[derive(Clone, Copy, Template)]
 #[template(path = "console_password.html")]
-pub struct ConsolePassword<'a> {
+pub struct NewConsolePassword<'a> {
     /// What to type as the login.
     pub login: &'a str,
     /// What to type as the password.
@@ -26,11 +26,11 @@ pub struct ConsolePassword<'a> {
 }
 
 /// 200: the password.
-pub fn console_password(page: &ConsolePassword<'_>) -> Page {
+pub fn console_password(page: &NewConsolePassword<'_>) -> Page {
     Page::render(StatusCode::OK, page.page, page)
 }
 
-impl ConsolePassword<'_> {
+impl NewConsolePassword<'_> {
     fn headline(&self) -> Markup {
         self.page.say("console-password")
     }

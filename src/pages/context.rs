@@ -1,6 +1,6 @@
-//! What every page shows beside its own content, and how it says something in its language.
+//! What every page shows beside its own content, and the messages in its language.
 
-use super::brand::Brand;
+use super::brand::PageBrand;
 use super::format::mail_link;
 use super::language::Language;
 use super::markup::Markup;
@@ -20,7 +20,7 @@ pub struct PageContext<'a> {
     /// The language of the page.
     pub language: Language,
     /// Name, logo and colours.
-    pub brand: &'a Brand,
+    pub brand: &'a PageBrand,
 }
 
 impl PageContext<'_> {
@@ -34,7 +34,7 @@ impl PageContext<'_> {
         say(self.language, id, attribute, args)
     }
 
-    /// The same; `None` when there is no such attribute.
+    /// Like [`format`](Self::format); `None` when there is no such attribute.
     pub(super) fn find(&self, id: &str, attribute: &str, args: &[(&str, Arg<'_>)]) -> Option<Markup> {
         message(self.language, id, attribute, args)
     }
@@ -61,7 +61,7 @@ impl PageContext<'_> {
         self.format("title", "", &[("headline", Arg::Html(headline)), ("product", Arg::Html(&product))])
     }
 
-    /// The name at the top: that of the brand, or what the pages are for.
+    /// The name at the top: that of the brand, or the product.
     pub(super) fn product(&self) -> Markup {
         match self.brand.name() {
             "" => self.say("product"),
@@ -69,7 +69,7 @@ impl PageContext<'_> {
         }
     }
 
-    /// The image at the top, which stands for the name; `None` when there is none.
+    /// The image at the top, shown in place of the name; `None` without a logo.
     pub(super) fn logo(&self) -> Option<Markup> {
         let logo = self.brand.logo()?;
         Some(Markup::image(&logo.address(), self.brand.name()))

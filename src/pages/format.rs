@@ -1,4 +1,4 @@
-//! Links that a page may hold.
+//! Checks the links of a page.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

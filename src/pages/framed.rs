@@ -1,4 +1,4 @@
-//! The page inside a frame whose session has ended. Its link leads the whole window to the sign-in.
+//! The page for a frame whose session has ended. Its link opens the sign-in in the whole window.
 
 use askama::Template;
 use http::StatusCode;

@@ -1,4 +1,4 @@
-//! HTML that a template writes as it is. Text becomes HTML here and nowhere else.
+//! HTML that templates do not escape. Only this file turns text into HTML.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ impl Markup {
         Self(html)
     }
 
-    /// Text of others, isolated from the direction of the text around it (HTML §4.5.24).
+    /// Untrusted text, isolated from the direction of the text around it (HTML §4.5.24).
     pub(super) fn text(text: &str) -> Self {
         Self(format!("<bdi>{}</bdi>", Escaped(text)))
     }
@@ -29,7 +29,7 @@ impl Markup {
         Self(format!("<img src=\"{}\" alt=\"{}\">", Escaped(src), Escaped(alt)))
     }
 
-    /// Emphasized text of others.
+    /// Emphasized untrusted text.
     pub(super) fn strong(text: &str) -> Self {
         Self(format!("<strong><bdi>{}</bdi></strong>", Escaped(text)))
     }

@@ -10,7 +10,7 @@ use super::page::Page;
 use crate::policy::device::Device;
 use crate::unix_time::UnixTime;
 
-/// What Adobe and the association mask say about the signed-in person. No token.
+/// The signed-in person, with the groups from Adobe and the association mask. Holds no token.
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "me.html")]
 pub struct Me<'a> {
@@ -43,7 +43,7 @@ pub struct OwnSession {
     pub created: UnixTime,
     /// When it was last used, to about a minute.
     pub seen: UnixTime,
-    /// True for the one of this browser.
+    /// True for the session of this browser.
     pub is_this: bool,
 }
 

@@ -24,11 +24,11 @@ type Bundle = FluentBundle<FluentResource>;
 
 static BUNDLES: LazyLock<[Bundle; 5]> = LazyLock::new(|| Language::ALL.map(bundle));
 
-/// A message that contains a mistake is left out; a test finds it.
+/// The bundle of a language. A message with a syntax error is left out; a test detects it.
 fn bundle(language: Language) -> Bundle {
     let identifier: LanguageIdentifier = language.tag().parse().unwrap_or_default();
     let mut bundle = Bundle::new_concurrent(vec![identifier]);
-    // Text of others is isolated by `bdi`.
+    // `Markup::text` isolates untrusted text.
     bundle.set_use_isolating(false);
     let resource = FluentResource::try_new(source(language).to_owned()).unwrap_or_else(|(parsed, _)| parsed);
     bundle.add_resource_overriding(resource);
@@ -90,7 +90,7 @@ pub(super) mod tests {
         static USED: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
     }
 
-    /// Notes that a message was used.
+    /// Records that a message was used.
     pub(super) fn note(id: &str, attribute: &str) {
         let name = if attribute.is_empty() { id.to_owned() } else { format!("{id}.{attribute}") };
         USED.with_borrow_mut(|used| used.insert(name));

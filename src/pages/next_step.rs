@@ -7,7 +7,7 @@ pub(super) enum NextStep {
     TryAgain,
     /// Opens Campaign's first page.
     OpenCampaign,
-    /// Goes on to where the person wanted to go.
+    /// Opens the page that the person wanted.
     Continue,
     /// Goes back to the page with the form.
     BackToPage,

@@ -18,14 +18,14 @@ pub struct Problem<'a> {
     pub status: StatusCode,
     /// What the page says.
     pub text: Text,
-    /// Where the button leads, a path on this origin; empty: where the text says.
+    /// Where the button leads, a path on this origin; empty: the default address of the text.
     pub link: &'a str,
     /// Sent as `Retry-After`.
     pub retry_after: Option<Duration>,
 }
 
 impl<'a> Problem<'a> {
-    /// A problem whose button leads where its text says.
+    /// A problem whose button has the default address of its text.
     pub fn new(status: StatusCode, text: Text) -> Self {
         Self { status, text, link: "", retry_after: None }
     }

@@ -13,7 +13,7 @@ use super::page::Page;
 /// Names of configurations and near misses are not shown: they go to the audit trail only.
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "refused.html")]
-pub struct Refused<'a> {
+pub struct NoAccess<'a> {
     /// E-mail or name of the person, as Adobe gave it.
     pub person: &'a str,
     /// The configured organisation: the one whose groups counted, or the one the account is not a member of.
@@ -29,11 +29,11 @@ pub struct Refused<'a> {
 }
 
 /// 403: the person is known and has no access.
-pub fn refused(refused: &Refused<'_>) -> Page {
+pub fn refused(refused: &NoAccess<'_>) -> Page {
     Page::render(StatusCode::FORBIDDEN, refused.page, refused)
 }
 
-impl Refused<'_> {
+impl NoAccess<'_> {
     fn message(&self) -> &'static str {
         if self.too_many_groups.is_some() {
             "refused-groups"

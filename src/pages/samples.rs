@@ -1,4 +1,4 @@
-//! Every page that there is, with made-up content: for tests, and for a look at all of them in a browser.
+//! Every page with made-up content, for tests and for a review in a browser.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -8,8 +8,9 @@ use http::{StatusCode, header};
 
 use super::page::Page;
 use super::{
-    Brand, ConfirmForms, ConsolePassword, Language, Logo, Me, OwnSession, PageContext, Problem, Refused,
-    Text, Waiting, confirm_forms, confirm_sign_out, console_password, framed, me, refused, signed_out,
+    ConfirmForms, Language, Logo, Me, NewConsolePassword, NoAccess, OwnSession, PageBrand, PageContext,
+    Problem, Text, Waiting, confirm_forms, confirm_sign_out, console_password, framed, me, refused,
+    signed_out,
 };
 use crate::policy::contrast::Color;
 use crate::policy::device::{Browser, Device, System};
@@ -30,13 +31,13 @@ pub(super) struct Words<'a> {
     pub request_id: &'a str,
     pub support: &'a str,
     pub language: Language,
-    pub brand: &'a Brand,
+    pub brand: &'a PageBrand,
 }
 
-static PLAIN: LazyLock<Brand> = LazyLock::new(Brand::default);
+static PLAIN: LazyLock<PageBrand> = LazyLock::new(PageBrand::default);
 
 impl<'a> Words<'a> {
-    /// What most pages hold.
+    /// Ordinary content.
     pub fn usual() -> Words<'static> {
         Words {
             person: "alice@example.com",
@@ -110,11 +111,11 @@ pub(super) const TEXTS: [(&str, Text); 44] = [
     ("form-not-saved-full", Text::FormNotSaved(NotSaved::Full)),
 ];
 
-/// Every page there is, by name.
+/// Every page, by name.
 pub(super) fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
     let (page, link) = (words.context(), words.link);
     let groups = [words.group.to_owned(), "delivery".to_owned()];
-    let refusal = Refused {
+    let refusal = NoAccess {
         person: words.person,
         organization: words.organization,
         another: link,
@@ -154,7 +155,7 @@ pub(super) fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
     };
     let waiting = [waiting(2), waiting(29)];
     let one = ConfirmForms { waiting: &waiting[..1], person: words.person, page };
-    let password = ConsolePassword {
+    let password = NewConsolePassword {
         login: words.person,
         password: words.group,
         ends: NOW.plus(Duration::from_secs(59)),
@@ -164,8 +165,8 @@ pub(super) fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
     let mut pages = vec![
         ("framed", framed(link, page)),
         ("refused", refused(&refusal)),
-        ("refused-groups", refused(&Refused { too_many_groups: Some(300), ..refusal })),
-        ("refused-organization", refused(&Refused { other_organization: true, ..refusal })),
+        ("refused-groups", refused(&NoAccess { too_many_groups: Some(300), ..refusal })),
+        ("refused-organization", refused(&NoAccess { other_organization: true, ..refusal })),
         ("signed-out", signed_out(page)),
         ("confirm-sign-out", confirm_sign_out(words.person, page)),
         ("me", me(&who)),
@@ -173,7 +174,7 @@ pub(super) fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
         ("console-password", console_password(&password)),
         (
             "console-password-session",
-            console_password(&ConsolePassword { once: false, ends: NOW.plus(DAYS), ..password }),
+            console_password(&NewConsolePassword { once: false, ends: NOW.plus(DAYS), ..password }),
         ),
         ("confirm-form", confirm_forms(&one)),
         ("confirm-forms", confirm_forms(&ConfirmForms { waiting: &waiting, ..one })),
@@ -199,8 +200,11 @@ pub fn samples(language: &str, branded: bool) -> Vec<Sample> {
     let language = Language::ALL.into_iter().find(|known| known.tag() == language).unwrap_or_default();
     let logo = Logo { media_type: "image/svg+xml", bytes: LOGO_FILE.into() };
     let (primary, accent) = (Color::parse("#7a1f5c"), Color::parse("#0b6b3a"));
-    let brand =
-        if branded { Brand::new("Acme Marketing", Some(logo), primary, accent) } else { Brand::default() };
+    let brand = if branded {
+        PageBrand::new("Acme Marketing", Some(logo), primary, accent)
+    } else {
+        PageBrand::default()
+    };
     let words = Words { language, brand: &brand, ..Words::usual() };
     every_page(words)
         .into_iter()

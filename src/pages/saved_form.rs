@@ -66,7 +66,7 @@ impl ConfirmForms<'_> {
 }
 
 impl Waiting {
-    /// The page, without the query, which may hold secrets. `None` when the browser did not name the page, or the form goes to it.
+    /// The page without its query, which may hold secrets. `None` when the browser did not send it, or when it is the target.
     fn page_path(&self) -> Option<&str> {
         Some(path(&self.page)).filter(|page| *page != "/" && *page != self.target_path())
     }

@@ -20,11 +20,11 @@ mod tests {
     use regex::Regex;
 
     use super::*;
-    use crate::pages::brand::{Brand, STYLE};
+    use crate::pages::brand::{PageBrand, STYLE};
 
     #[test]
     fn only_a_page_with_a_form_sends_anything_and_only_to_web_addresses() {
-        let policy = |has_form, in_frame| policy(Brand::default().sources(), has_form, in_frame);
+        let policy = |has_form, in_frame| policy(PageBrand::default().sources(), has_form, in_frame);
         assert!(policy(false, false).to_str().unwrap().contains("form-action 'none';"));
         assert!(policy(true, false).to_str().unwrap().contains("form-action 'self' https: http:;"));
         assert!(policy(false, true).to_str().unwrap().ends_with("frame-ancestors 'self'"));

@@ -191,7 +191,7 @@ fn a_saved_form_is_shown_by_its_path_and_posted_to_its_address() {
 fn a_brand_has_its_name_its_logo_and_its_colours_on_every_page() {
     let logo = Logo { media_type: "image/png", bytes: "png".into() };
     let color = |text| Color::parse(text).unwrap();
-    let brand = Brand::new("Acme & Sons", Some(logo), Some(color("#7a1f5c")), Some(color("#0b6b3a")));
+    let brand = PageBrand::new("Acme & Sons", Some(logo), Some(color("#7a1f5c")), Some(color("#0b6b3a")));
     for (name, page) in every_page(Words { brand: &brand, ..Words::usual() }) {
         let html = page.html.clone();
         assert!(html.contains("– Acme &#38; Sons</title>"), "{name}");

@@ -10,7 +10,7 @@ pub enum Text {
     BadAddress,
     /// Below `/ims/` there is no such page.
     NotFound,
-    /// The path is closed to everybody.
+    /// The path is closed to all clients.
     Closed,
     /// The gateway does not serve this host name.
     UnknownHost,

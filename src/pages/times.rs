@@ -1,4 +1,4 @@
-//! Times on pages: as a distance from now, with the exact time in UTC. No script tells the gateway which time zone a person is in.
+//! Times on pages: relative to now, with the exact time in UTC. Without scripts, the gateway does not know the person's time zone.
 
 use time::OffsetDateTime;
 

@@ -18,7 +18,7 @@ pub fn best(accept_language: &[u8], offered: &[&str]) -> usize {
             b"*" => Some(0),
             _ => offered.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(primary)),
         };
-        // Of equal weights the first one counts.
+        // Among equal weights, the first one wins.
         if let Some(found) = found
             && weight > best.1
         {

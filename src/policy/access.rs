@@ -4,7 +4,7 @@
 //! groups from them. Only the organisation with the configured ID counts, at any position in the list.
 
 use super::identity::bytes_of_groups;
-use super::mask::{Mask, Verdict};
+use super::mask::{Mask, MaskResult};
 use super::membership::{Membership, Organization, ProductProfile};
 
 /// The rules of one Campaign instance.
@@ -168,8 +168,8 @@ impl AccessPolicy<'_> {
 
     fn no_group(&self, names: &[&str], membership: &Membership) -> Refusal {
         let near_miss = |name: &&str| match self.mask.explain(name) {
-            Verdict::NearMiss(why) => Some(NearMiss { name: (*name).to_owned(), why }),
-            Verdict::Group(_) | Verdict::Unrelated => None,
+            MaskResult::NearMiss(why) => Some(NearMiss { name: (*name).to_owned(), why }),
+            MaskResult::Group(_) | MaskResult::Unrelated => None,
         };
         Refusal {
             reason: RefusalReason::NoGroup,

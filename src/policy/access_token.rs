@@ -1,7 +1,7 @@
 //! Checks header and claims of an IMS access token that a technical account sends. `ims` checks the signature.
 //!
-//! IMS's access tokens have no `iss`, `aud` and `exp`: `created_at` and `expires_in` are milliseconds, often as text. The claim `type`
-//! tells them from the other tokens that IMS signs with the same keys (RFC 8725 §3.11).
+//! IMS's access tokens have no `iss`, `aud` and `exp`. `created_at` and `expires_in` are milliseconds, often as text. The claim `type`
+//! distinguishes them from the other tokens that IMS signs with the same keys (RFC 8725 §3.11).
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub enum InvalidAccessToken {
     /// The signature does not match the key of IMS.
     #[error("the signature matches no key of IMS")]
     Signature,
-    /// IMS says that it is not valid any more (`ims.validate_token`).
+    /// IMS reports that it is no longer valid (`ims.validate_token`).
     #[error("IMS does not accept it any more")]
     Revoked,
 }
@@ -138,7 +138,7 @@ pub fn read(
     Ok(AccessToken { client_id, user, expires })
 }
 
-/// True when a token is not accepted any more at `now`.
+/// True when a token is no longer accepted at `now`.
 pub fn has_expired(expires: UnixTime, now: UnixTime, skew: Duration) -> bool {
     now >= expires.plus(skew)
 }

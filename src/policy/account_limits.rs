@@ -1,4 +1,4 @@
-//! From where and to which paths a technical account may call.
+//! The networks and paths of a technical account.
 
 use std::net::IpAddr;
 

@@ -1,10 +1,10 @@
-//! SOAP methods that anybody may call without a session.
+//! SOAP methods that may be called without a session.
 
 use http::HeaderMap;
 use url::form_urlencoded;
 
-/// True when a call is open to everybody: `method`, which the envelope calls, is one of `allowed`, and so is every `SoapAction`, in the
-/// header (SOAP 1.1 §6.1.1; quoted or not) and in the query, of which there is at least one. Campaign may go by either of them.
+/// True when a call needs no session: the envelope's `method` is in `allowed`, there is at least one `SoapAction`, and each of them is in
+/// `allowed`. A `SoapAction` is in the header (SOAP 1.1 §6.1.1; quoted or not) or in the query. Campaign may use either of them.
 pub fn is_open(allowed: &[String], headers: &HeaderMap, query: Option<&str>, method: &str) -> bool {
     if !allowed.iter().any(|open| open == method) {
         return false;

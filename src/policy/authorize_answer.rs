@@ -1,4 +1,4 @@
-//! What an authorization endpoint says about a client when it is asked without a person.
+//! What the response of an authorization endpoint reveals about a client, without a sign-in.
 //!
 //! With `prompt=none` and without a browser session, the provider must redirect to the client's own redirect URI with an error
 //! (OIDC Core §3.1.2.6). So the answer shows whether the provider knows the client, its redirect URI and its scopes. IMS answers
@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 pub enum AuthorizeAnswer {
     /// A redirect to the redirect URI of the request, with this OAuth error, if any.
     ToClient(Option<String>),
-    /// A redirect to a page of the provider that knows the redirect URI. Only that page says more.
+    /// A redirect to a page of the provider that has the redirect URI. Only a person at that page could learn more.
     OwnPage(String),
     /// A redirect to another address, with this OAuth error, if any. The address has no query.
     Elsewhere(String, Option<String>),

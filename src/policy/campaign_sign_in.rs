@@ -14,9 +14,9 @@ const IMS_LOGIN: &str = "/nms/imslogin.jssp";
 /// Campaign's home page, where a person goes without a target.
 const HOME: &str = "/view/home";
 
-/// True when some program behind the gateway may read `path` as one of Campaign's two sign-in addresses, in any letter case.
+/// True when a program behind the gateway may read `path` as one of Campaign's two sign-in addresses, in any letter case.
 pub fn is_sign_in(path: &str) -> bool {
-    // Runs for every request. Both addresses hold a dot, which is in the path, is encoded, or comes from a character outside ASCII.
+    // Runs for every request. Both addresses have a dot. So the path has a dot, an encoding, or a character outside ASCII.
     if memchr::memchr2(b'.', b'%', path.as_bytes()).is_none() && path.is_ascii() {
         return false;
     }
@@ -91,8 +91,8 @@ impl SignInRequest {
     }
 }
 
-/// The login in a form for Campaign's sign-in page. `None` when the page may be asked for anything but a sign-in with a login and a password:
-/// another path, a field twice, or a field that it would read first, such as `tokenLogon`.
+/// The login in a form for Campaign's sign-in page. `None` when the form may be anything else than a sign-in with login and password: for
+/// another path, a repeated field, or a field that the page would read first, such as `tokenLogon`.
 pub fn login_of(path: &str, query: &str, form: &[u8]) -> Option<String> {
     if path != LOGON || form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name != "target") {
         return None;

@@ -3,14 +3,14 @@
 //! It does from 8.5.1, and from 7.3.5, 7.3.2.IMS, 7.3.3.IMS and 7.4.1, once it is configured for it. Older ones know only
 //! `BearerTokenLogon`.
 
-/// What version and build say.
+/// Whether version and build are new enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BearerSupport {
     /// New enough.
     Yes,
     /// Too old.
     No,
-    /// Version and build leave it open.
+    /// Version and build do not tell.
     Unknown,
 }
 

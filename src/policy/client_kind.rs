@@ -66,7 +66,7 @@ fn is_frame(headers: &HeaderMap) -> bool {
         && text(headers, "sec-fetch-mode") == Some("navigate")
 }
 
-/// True for a WebSocket, or a script that identifies itself. In-app browsers send the name of their app in the same field.
+/// True for a WebSocket, and for a script with `X-Requested-With`. In-app browsers send the name of their app in this field.
 fn is_script(headers: &HeaderMap) -> bool {
     let is_xhr = headers
         .get_all("x-requested-with")

@@ -19,9 +19,9 @@ use super::public::{PublicPaths, is_denied};
 pub enum Route {
     /// A route of the gateway, below `/ims/`.
     Gateway,
-    /// Nobody: the path is closed to everybody.
+    /// Nobody: the path is closed to all clients.
     Closed,
-    /// The gateway, in the place of Campaign's sign-in pages.
+    /// The gateway, in place of Campaign's sign-in pages.
     SignIn,
     /// Campaign, if the caller may send it.
     Campaign,

@@ -23,7 +23,7 @@ impl EmailClaim {
 }
 
 /// The e-mail address that identifies a person: the first one in `claims`. `None` if any claim says that the address is not
-/// verified: the flag concerns the person's address, not one response.
+/// verified, because the flag is about the person's address, not about one response.
 pub fn identity_email<'a>(claims: impl IntoIterator<Item = &'a EmailClaim> + Clone) -> Option<String> {
     if is_unverified(claims.clone()) {
         return None;

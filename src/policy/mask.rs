@@ -36,7 +36,7 @@ enum MaskKind {
 
 /// The result of a mask for one configuration name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict<'a> {
+pub enum MaskResult<'a> {
     /// The name gives this Campaign group.
     Group(&'a str),
     /// No match, but probably meant to match. The text says what differs and where.
@@ -79,10 +79,10 @@ impl Mask {
     }
 
     /// The group of a configuration name, or why there is none.
-    pub fn explain<'a>(&self, name: &'a str) -> Verdict<'a> {
+    pub fn explain<'a>(&self, name: &'a str) -> MaskResult<'a> {
         match self.group(name) {
-            Some(group) => Verdict::Group(group),
-            None => near::reason(self, name).map_or(Verdict::Unrelated, Verdict::NearMiss),
+            Some(group) => MaskResult::Group(group),
+            None => near::reason(self, name).map_or(MaskResult::Unrelated, MaskResult::NearMiss),
         }
     }
 
@@ -132,7 +132,7 @@ mod tests {
 
     fn why(mask: &str, name: &str) -> String {
         match Mask::parse(mask).unwrap().explain(name) {
-            Verdict::NearMiss(why) => why,
+            MaskResult::NearMiss(why) => why,
             other => panic!("{name:?} under {mask:?}: {other:?}"),
         }
     }
@@ -265,7 +265,7 @@ mod tests {
     fn other_names_are_unrelated() {
         let mask = Mask::parse("Campaign - acme - (.*)").unwrap();
         for name in ["", " ", "Analytics - acme - admins", "All users", "Campaign", "-", "acme - delivery"] {
-            assert_eq!(mask.explain(name), Verdict::Unrelated, "{name:?}");
+            assert_eq!(mask.explain(name), MaskResult::Unrelated, "{name:?}");
         }
     }
 
@@ -321,12 +321,12 @@ mod tests {
                 prop_assert!(name.contains(group));
             }
             match mask.explain(&name) {
-                Verdict::Group(explained) => prop_assert_eq!(group, Some(explained)),
-                Verdict::NearMiss(why) => {
+                MaskResult::Group(explained) => prop_assert_eq!(group, Some(explained)),
+                MaskResult::NearMiss(why) => {
                     prop_assert_eq!(group, None);
                     prop_assert!(!why.is_empty() && !why.contains(char::is_control));
                 }
-                Verdict::Unrelated => prop_assert_eq!(group, None),
+                MaskResult::Unrelated => prop_assert_eq!(group, None),
             }
         }
 

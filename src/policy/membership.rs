@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// What IMS says of a person. `None`: not asked for, because its scope is not requested.
+/// The membership of a person, as IMS reports it. A part is `None` when its scope is not requested.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Membership {
@@ -41,12 +41,12 @@ pub struct ProductProfile {
 }
 
 impl Membership {
-    /// The same for the record of a session; `None` when it is too long for one.
+    /// The membership for the record of a session; `None` when it is too long.
     pub fn for_record(self) -> Option<Arc<Self>> {
         (self.bytes() <= MAX_RECORDED).then(|| Arc::new(self))
     }
 
-    /// About the length of the texts in JSON.
+    /// The approximate length as JSON.
     fn bytes(&self) -> usize {
         let of_list = |names: &Vec<String>| names.iter().map(|name| name.len() + PUNCTUATION).sum::<usize>();
         let organizations = self.organizations.iter().flatten().map(|organization| {

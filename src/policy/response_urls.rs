@@ -9,14 +9,14 @@ use url::{Host, Url};
 /// The hosts of the upstreams and the public hosts of the gateway.
 #[derive(Clone, Debug)]
 pub struct ResponseUrls {
-    upstreams: Vec<UpstreamAddress>,
+    upstreams: Vec<UpstreamAuthority>,
     public: Vec<Host>,
     is_on: bool,
 }
 
 /// Host and port of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct UpstreamAddress {
+struct UpstreamAuthority {
     host: Host,
     port: u16,
     is_default_port: bool,
@@ -39,7 +39,7 @@ impl ResponseUrls {
         let upstream = |url: &Url| {
             let host = url.host()?.to_owned();
             // `Url` holds a port only if it is not the default port.
-            Some(UpstreamAddress {
+            Some(UpstreamAuthority {
                 host,
                 port: url.port_or_known_default()?,
                 is_default_port: url.port().is_none(),

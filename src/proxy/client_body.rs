@@ -22,11 +22,11 @@ pub struct ClientBody {
     incoming: Incoming,
     /// Over HTTP/1.1, hyper ends a body without an error only if it is complete.
     over_http2: bool,
-    /// What the gateway does with the body on its way. Boxed: most requests have none of it.
+    /// The filter and the bytes that were read already. Boxed: most requests have neither.
     inspected: Option<Box<Inspected>>,
 }
 
-/// A body that the gateway looks into.
+/// A body that the gateway inspects.
 #[derive(Debug, Default)]
 struct Inspected {
     /// Bytes that were already read, and come first.
@@ -40,13 +40,13 @@ pub trait BodyFilter: Debug + Send + Sync {
     ///
     /// # Errors
     /// When the body must not be forwarded.
-    fn push(&mut self, bytes: Bytes) -> Result<Bytes, Refused>;
+    fn push(&mut self, bytes: Bytes) -> Result<Bytes, BodyRefused>;
 
     /// The rest, after the last bytes.
     ///
     /// # Errors
     /// When the body must not be forwarded.
-    fn finish(&mut self) -> Result<Bytes, Refused>;
+    fn finish(&mut self) -> Result<Bytes, BodyRefused>;
 
     /// False when the body keeps its length.
     fn may_change_length(&self) -> bool;
@@ -54,7 +54,7 @@ pub trait BodyFilter: Debug + Send + Sync {
 
 /// A filter refuses the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused;
+pub struct BodyRefused;
 
 impl ClientBody {
     /// Wraps the body of a request.
@@ -140,7 +140,7 @@ impl ClientBody {
                 inspected.filter = None;
             }
             match passed {
-                Err(Refused) => return Poll::Ready(Some(Err(UploadError::Refused))),
+                Err(BodyRefused) => return Poll::Ready(Some(Err(UploadError::Refused))),
                 Ok(frame) if !frame.data_ref().is_some_and(Bytes::is_empty) => {
                     return Poll::Ready(Some(Ok(frame)));
                 }

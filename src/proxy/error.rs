@@ -29,7 +29,7 @@ pub enum ProxyError {
         /// The limit that passed.
         limit: Duration,
     },
-    /// Callers without a session use all connections that they may, and none became free in time; nothing was sent.
+    /// Callers without a session have used up their quota of connections, and none became free in time; nothing was sent.
     #[error("callers without a session had their {connections} connections to {upstream} in use ({})", .limit.name())]
     Share {
         /// The server.
@@ -75,13 +75,13 @@ pub enum ProxyError {
         /// The limit.
         limit: u64,
     },
-    /// The client's body holds a session token that is not of this session. Campaign never got a complete request.
-    #[error("the request's body holds a session token that is not of this session")]
+    /// The client's body holds a foreign session token. Campaign never got a complete request.
+    #[error("the request's body holds a session token of another session, or a login with its password")]
     ForeignToken,
     /// The upstream switched protocols unasked, or to another one (RFC 9110 §7.8), or answered a WebSocket over HTTP/2 with a success
     /// that is no switch (RFC 8441 §5).
     #[error(
-        "{upstream} switched protocols otherwise than was asked, or answered a WebSocket with a success that is no switch"
+        "{upstream} switched to a protocol that was not requested, or answered a WebSocket with a success that is no switch"
     )]
     Upgrade {
         /// The server.

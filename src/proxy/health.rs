@@ -85,7 +85,7 @@ impl Health {
         claimed
     }
 
-    /// Notes a complete response, or a switch of protocols.
+    /// Records a complete response, or a switch of protocols.
     pub fn answered(&self) {
         // It reads first: a write would take the cache line from the other workers.
         if self.failures.load(Ordering::Relaxed) != 0 {
@@ -98,7 +98,7 @@ impl Health {
         }
     }
 
-    /// Notes a request that got no connection, no response, or an incomplete one.
+    /// Records a request that got no connection, no response, or an incomplete one.
     pub fn failed(&self, reason: &dyn std::fmt::Display) {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if failures < self.settings.max_failures {
@@ -120,7 +120,7 @@ impl Health {
         }
     }
 
-    /// Notes the result of the check; `Err` holds the reason.
+    /// Records the result of the check; `Err` holds the reason.
     pub fn checked(&self, outcome: Result<(), &str>) {
         let was_down = self.checked_down.swap(outcome.is_err(), Ordering::Relaxed);
         match outcome {

@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use anonymous_quota::QuotaUser;
 pub use body::Body;
-pub use client_body::{BodyFilter, ClientBody, Front, Refused};
+pub use client_body::{BodyFilter, BodyRefused, ClientBody, Front};
 pub use error::{BodyError, ProxyError};
 pub use health::HealthState;
 pub use sent_by::{FirstServer, SentBy};
@@ -51,7 +51,7 @@ use self::client_wait::UploadLimits;
 use self::early_response::EarlyResponse;
 use self::http1::RequestWriter;
 use self::outgoing::Outgoing;
-use self::pool::{Failure, Pool, Started};
+use self::pool::{Pool, SendFailure, Started};
 use self::pooled_connection::PooledConnection;
 use self::upload::Upload;
 use crate::config;
@@ -196,12 +196,14 @@ impl Proxy {
                 Ok(answered) => return Ok(answered),
                 // If all servers are full, this was the one with the shortest wait.
                 Err(
-                    Failure { error: error @ (ProxyError::Busy { .. } | ProxyError::Share { .. }), .. }
-                    | Failure { error, may_repeat: false, .. },
+                    SendFailure {
+                        error: error @ (ProxyError::Busy { .. } | ProxyError::Share { .. }), ..
+                    }
+                    | SendFailure { error, may_repeat: false, .. },
                 ) => {
                     return Err(error);
                 }
-                Err(Failure { error, may_repeat: true, .. }) => failure = Some(error),
+                Err(SendFailure { error, may_repeat: true, .. }) => failure = Some(error),
             }
         }
         Err(failure.unwrap_or_else(|| ProxyError::Connect {

@@ -28,7 +28,7 @@ pub struct Pool {
 }
 
 /// Why a request got no response.
-pub(super) struct Failure {
+pub(super) struct SendFailure {
     pub error: ProxyError,
     /// True when the request may be sent again: nothing of it was sent, or repeating it is safe.
     pub may_repeat: bool,
@@ -72,7 +72,7 @@ impl Pool {
     /// Campaign may close an idle connection at the moment it is taken. If nothing of the request was sent, it is sent over a new
     /// connection. If something was sent, this happens only if repeating is safe (RFC 9110 §9.2.2), for a GET or HEAD without a body, and
     /// only once, which `outgoing` remembers.
-    pub(super) async fn send(&self, outgoing: &mut Outgoing) -> Result<Started, Failure> {
+    pub(super) async fn send(&self, outgoing: &mut Outgoing) -> Result<Started, SendFailure> {
         let outcome = self.exchange(outgoing).await;
         // A response that has begun is not complete: the connection reports its end.
         if let Err(failure) = &outcome
@@ -83,7 +83,7 @@ impl Pool {
         outcome
     }
 
-    async fn exchange(&self, outgoing: &mut Outgoing) -> Result<Started, Failure> {
+    async fn exchange(&self, outgoing: &mut Outgoing) -> Result<Started, SendFailure> {
         let anonymous = match outgoing.quota_user {
             QuotaUser::SignedIn => None,
             QuotaUser::Anonymous(group) => {
@@ -113,7 +113,7 @@ impl Pool {
                 // Boxed: rare.
                 let connected = Box::pin(self.connect()).await;
                 now = Instant::now();
-                connected.map_err(|error| Failure { error, may_repeat: true, blamed: true })?
+                connected.map_err(|error| SendFailure { error, may_repeat: true, blamed: true })?
             };
             match pooled.exchange(connection, outgoing, self.timeouts(), now).await {
                 Ok((response, rest)) => return Ok((response, pooled, rest)),
@@ -133,13 +133,15 @@ impl Pool {
     }
 
     /// What a failed exchange means, over a new or an idle connection.
-    fn judge(&self, failed: ExchangeFailure, outgoing: &mut Outgoing, is_new: bool) -> Failure {
+    fn judge(&self, failed: ExchangeFailure, outgoing: &mut Outgoing, is_new: bool) -> SendFailure {
         let (upstream, limit) = (self.state.name.clone(), self.limits.response);
-        let by_client = |error| Failure { error, may_repeat: false, blamed: false };
+        let by_client = |error| SendFailure { error, may_repeat: false, blamed: false };
         match failed {
-            ExchangeFailure::Deadline => {
-                Failure { error: ProxyError::Deadline { upstream, limit }, may_repeat: false, blamed: true }
-            }
+            ExchangeFailure::Deadline => SendFailure {
+                error: ProxyError::Deadline { upstream, limit },
+                may_repeat: false,
+                blamed: true,
+            },
             ExchangeFailure::Stalled => {
                 let reason = format!("nothing came for {:?}", self.upload_idle);
                 by_client(ProxyError::Client { reason, stalled: true })
@@ -151,13 +153,20 @@ impl Pool {
                 let may_repeat = unsent || (!is_response && std::mem::take(&mut outgoing.repeatable));
                 // A healthy server may close an idle connection, or give up a client that sends nothing.
                 let blamed = is_response || (is_new && !waits_for_client);
-                Failure { error: ProxyError::Broken { upstream, reason: chain(&error) }, may_repeat, blamed }
+                SendFailure {
+                    error: ProxyError::Broken { upstream, reason: chain(&error) },
+                    may_repeat,
+                    blamed,
+                }
             }
         }
     }
 
     /// Waits for a slot for a caller without a session.
-    async fn wait_for_anonymous_slot(&self, group: Option<AddressGroup>) -> Result<AnonymousSlot, Failure> {
+    async fn wait_for_anonymous_slot(
+        &self,
+        group: Option<AddressGroup>,
+    ) -> Result<AnonymousSlot, SendFailure> {
         let quota = &self.state.anonymous;
         let slot = AnonymousQuota::acquire(quota, group, self.limits.pool.queue_timeout).await;
         slot.map_err(|(limit, connections)| {
@@ -168,19 +177,19 @@ impl Pool {
             } else {
                 ProxyError::Share { upstream, limit, connections }
             };
-            Failure { error, may_repeat: false, blamed: false }
+            SendFailure { error, may_repeat: false, blamed: false }
         })
     }
 
     /// Waits for a slot, in line, for a limited time.
-    async fn wait_for_slot(&self) -> Result<(), Failure> {
+    async fn wait_for_slot(&self) -> Result<(), SendFailure> {
         let limit = self.limits.pool.queue_timeout;
         if let Ok(Ok(permit)) = tokio::time::timeout(limit, self.state.slots.acquire()).await {
             permit.forget();
             return Ok(());
         }
         let (upstream, connections) = (self.state.name.clone(), self.limits.pool.max_connections);
-        Err(Failure {
+        Err(SendFailure {
             error: ProxyError::Busy { upstream, connections, limit },
             may_repeat: true,
             blamed: false,

@@ -153,7 +153,7 @@ impl PooledConnection {
         }
     }
 
-    /// Notes that the response has no end: neither its head nor its end counts for the health of the server.
+    /// Records that the response has no end: neither its head nor its end counts for the health of the server.
     pub(super) fn set_endless(&mut self) {
         self.endless = true;
     }

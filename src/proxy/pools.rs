@@ -1,11 +1,11 @@
-//! The pools of all workers to one server, to ask how many connections they use.
+//! The pools of all workers to one server. Metrics read how many connections they use.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// What knows how many of its connections carry a request.
+/// Reports how many connections carry a request.
 pub(super) trait InUse: Send + Sync {
     fn in_use(&self) -> usize;
-    /// The most that may carry one.
+    /// How many connections may carry a request.
     fn most(&self) -> usize;
 }
 

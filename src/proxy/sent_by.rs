@@ -1,4 +1,4 @@
-//! The sender of a request, as far as its way to Campaign depends on it.
+//! The sender of a request: its quota of connections and its preferred server.
 
 use super::anonymous_quota::QuotaUser;
 use crate::telemetry::RequestTimes;
@@ -6,11 +6,11 @@ use crate::telemetry::RequestTimes;
 /// Who sends a request.
 #[derive(Clone, Copy, Debug)]
 pub struct SentBy<'a> {
-    /// Whose share of the connections it uses.
+    /// Whose quota of connections it uses.
     pub quota_user: QuotaUser,
     /// The server that comes first while it is healthy.
     pub first: Option<FirstServer<'a>>,
-    /// Where the times of the exchange are noted.
+    /// Where the times of the exchange are recorded.
     pub times: &'a RequestTimes,
 }
 

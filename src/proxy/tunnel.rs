@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Copies bytes until both sides have ended, or one fails. `ahead` holds bytes that were already read from the right.
 ///
-/// When one side ends, the other is told, and may go on with no pause longer than `half`: a WebSocket does not use a half-closed connection
+/// When one side ends, the end is passed on. The other side may then pause for at most `half`: a WebSocket does not use a half-closed connection
 /// (RFC 6455 §7.1.1), and a client that is gone sends nothing more.
 ///
 /// # Errors

@@ -26,6 +26,6 @@ pub enum UploadError {
     #[error("not as long as its Content-Length")]
     Length,
     /// A filter refuses it.
-    #[error("it holds a session token that is not of this session")]
+    #[error("it holds a session token of another session, or a login with its password")]
     Refused,
 }

@@ -1,5 +1,5 @@
 //! WebSockets: two upgraded connections joined (RFC 6455 §4, RFC 9110 §7.8). Over HTTP/2 the client's side is one stream,
-//! opened with an extended CONNECT (RFC 8441); Campaign's side is HTTP/1.1 all the same.
+//! opened with an extended CONNECT (RFC 8441); Campaign's side is always HTTP/1.1.
 //!
 //! No other protocol is allowed: with `h2c`, requests inside the connection would bypass the gateway.
 
@@ -89,7 +89,7 @@ pub(super) fn join(
     websocket: WebSocketRequest,
     ended: Option<Arc<CancellationToken>>,
 ) -> Response<Body> {
-    // The connection does not belong to the pool any more.
+    // The connection no longer belongs to the pool.
     let connection = pooled.detach();
     let WebSocketRequest { client, accept, guard } = websocket;
     tokio::spawn(async move {

@@ -58,7 +58,7 @@ impl Activity {
         activity
     }
 
-    /// Notes that the connection uses HTTP/2.
+    /// Records that the connection uses HTTP/2.
     pub fn set_http2(&self) {
         self.http2.store(true, Ordering::Relaxed);
     }
@@ -68,7 +68,7 @@ impl Activity {
         self.http2.load(Ordering::Relaxed)
     }
 
-    /// Notes that the connection switched protocols: from now on its bytes are not HTTP.
+    /// Records that the connection switched protocols: from now on its bytes are not HTTP.
     pub fn set_tunnel(&self) {
         self.tunnel.store(true, Ordering::Relaxed);
     }
@@ -78,7 +78,7 @@ impl Activity {
         self.tunnel.load(Ordering::Relaxed)
     }
 
-    /// Notes whether the client reads what is written.
+    /// Records whether the client reads what is written.
     pub fn set_blocked(&self, blocked: bool) {
         if self.is_blocked() != blocked {
             self.blocked.store(blocked, Ordering::Relaxed);
@@ -91,7 +91,7 @@ impl Activity {
         self.blocked.load(Ordering::Relaxed)
     }
 
-    /// Notes a head that must be refused, before the parser has all of it. Only the first one counts.
+    /// Records a head that must be refused, before the parser has all of it. Only the first one counts.
     pub fn set_flawed_head(&self, flawed: FlawedHead) {
         let _ = self.flawed_head.set(flawed);
     }
@@ -112,7 +112,7 @@ impl Activity {
         self.progress.load(Ordering::Relaxed)
     }
 
-    /// Notes an event.
+    /// Records an event.
     pub fn progressed(&self) {
         self.progress.store(self.progress().wrapping_add(1), Ordering::Relaxed);
     }
@@ -127,25 +127,25 @@ impl Activity {
         !self.is_idle() && self.unanswered.load(Ordering::Relaxed) == 0
     }
 
-    /// Notes the head of a request.
+    /// Records the head of a request.
     pub fn request_begins(&self, has_body: bool) {
         self.had_body.store(has_body, Ordering::Relaxed);
         change(&self.requests, 1);
     }
 
-    /// Notes an exchange in which the client waits for the gateway.
+    /// Records an exchange in which the client waits for the gateway.
     pub fn exchange_begins(&self) {
         self.progressed();
         change(&self.exchanges, 1);
         change(&self.unanswered, 1);
     }
 
-    /// Notes that one exchange more waits for the gateway or Campaign, or one less.
+    /// Records that one exchange more waits for the gateway or Campaign, or one less.
     pub fn change_unanswered(&self, more: bool) {
         change(&self.unanswered, if more { 1 } else { -1 });
     }
 
-    /// Notes the end of an exchange.
+    /// Records the end of an exchange.
     pub fn exchange_ends(&self) {
         change(&self.exchanges, -1);
         self.progressed();
@@ -156,8 +156,8 @@ impl Activity {
         if self.is_http2() { self.streams.check(limits) } else { EndedStreams::default() }
     }
 
-    /// True between two HTTP/1.1 requests when nothing of either is left: then hyper's part can be dropped and made again. After a
-    /// request with a body this is never safe, because a rest of the body would be read as the next request.
+    /// True between two HTTP/1.1 requests when no byte of either is buffered: then hyper's state can be dropped and created again. After
+    /// a request with a body this is never safe, because unread bytes of the body would be read as the next request.
     pub fn may_release_buffers(&self) -> bool {
         !self.had_body() && !self.is_blocked() && self.is_idle() && !self.is_http2()
     }

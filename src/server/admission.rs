@@ -21,13 +21,13 @@ pub struct Admission {
     per_ip: PerIp,
 }
 
-/// The right to be connected; returned when dropped, with the socket.
+/// The permit of one connection. Dropping it frees the slot.
 #[derive(Debug)]
 pub struct Permit {
     admission: Arc<Admission>,
     counters: Arc<Counters>,
     cells: Option<[usize; 2]>,
-    /// A stop of the gateway waits for this connection too, also when it is a WebSocket.
+    /// The stop of the gateway waits for this connection, even if it is a WebSocket.
     _token: TaskTrackerToken,
 }
 

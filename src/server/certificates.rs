@@ -1,4 +1,4 @@
-//! The certificates of the listener. A handshake gets the one that fits the name that the client asks for and the signatures that it knows.
+//! The certificates of the listener, selected by the name and the signature schemes in the client's hello.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -55,7 +55,7 @@ impl Certificates {
 /// Certificates that prove names to an ACME server (RFC 8737), by name. The process has one listener for them all.
 static PROOFS: LazyLock<ArcSwap<HashMap<String, Arc<CertifiedKey>>>> = LazyLock::new(ArcSwap::default);
 
-/// Shows this certificate to an ACME server that checks this name.
+/// Publishes the certificate that proves this name to an ACME server.
 pub fn publish_proof(name: &str, certificate: CertifiedKey) {
     let certificate = Arc::new(certificate);
     PROOFS.rcu(|proofs| {

@@ -39,14 +39,14 @@ enum Stage {
 impl ClientSocket {
     /// A socket before its TLS handshake.
     ///
-    /// Once a client is seen to be slow it may read nothing for `stall_timeout`. Until then the kernel gives up sooner (`listener`).
+    /// A client that is known to be slow may read nothing for `stall_timeout`. For others the kernel gives up sooner (`listener`).
     pub fn new(stream: Socket, permit: Permit, stall_timeout: Duration) -> Self {
         let (kept, stage) = (Vec::new(), Stage::Handshake(true));
         let stall_timeout = u32::try_from(stall_timeout.as_millis()).unwrap_or(u32::MAX);
         Self { stream, permit, kept, stage, stall_timeout }
     }
 
-    /// Notes the end of the handshake.
+    /// Records the end of the handshake.
     pub fn set_open(&mut self) {
         self.stage = Stage::Open;
     }

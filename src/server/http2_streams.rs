@@ -86,13 +86,13 @@ impl<F: Future<Output: Send> + Send + 'static> Executor<F> for StreamExecutor {
 }
 
 impl WatchedStream {
-    /// Notes that HTTP asked for the next piece, and whether there was one.
+    /// Records that HTTP asked for the next piece, and whether there was one.
     pub fn polled(&self, ready: bool) {
         self.polls.store(self.polls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         self.waits_for_client.store(ready, Ordering::Relaxed);
     }
 
-    /// Notes that nothing happens until the client has read something.
+    /// Records that nothing happens until the client has read something.
     pub fn set_waiting(&self) {
         self.waits_for_client.store(true, Ordering::Relaxed);
     }

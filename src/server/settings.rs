@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 
 use crate::config::Limits;
 
-/// What one configuration decides for connections. A connection takes the settings of the moment when it is accepted.
+/// The settings of new connections. A connection uses the settings that were current when it was accepted.
 #[derive(Debug)]
 pub struct Settings {
     /// TLS for all connections.
@@ -17,12 +17,12 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// True when every connection begins with a PROXY protocol header.
     pub proxy_protocol: bool,
-    /// Each host, without port, and where plain HTTP is redirected to, without a trailing slash. Requests for other hosts go where the
-    /// first does.
+    /// The target of the redirect from plain HTTP for each host: host without port, origin without a trailing slash. Other hosts get the
+    /// first target.
     pub redirects: Vec<(String, String)>,
     /// Limits for clients. `buffer_bytes` is the part of one worker.
     pub limits: Limits,
 }
 
-/// The settings of the next connection, shared by workers, redirects and the one that reloads.
+/// The settings of the next connection, shared by workers, redirects and `app::Reloader`.
 pub type SharedSettings = Arc<ArcSwap<Settings>>;

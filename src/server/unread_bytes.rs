@@ -49,7 +49,7 @@ impl UnreadBytes {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// Notes that TLS has accepted so many more bytes.
+    /// Records that TLS has accepted so many more bytes.
     pub fn add_read(&self, count: usize) {
         self.read.store(self.read().wrapping_add(count as u64), Ordering::Relaxed);
     }

@@ -26,7 +26,7 @@ use super::worker_state::WorkerState;
 use crate::net::Socket;
 use crate::telemetry::Counters;
 
-/// What one worker serves.
+/// One worker before it starts.
 #[derive(Debug)]
 pub struct Worker<H> {
     /// Its listening sockets.

@@ -96,8 +96,7 @@ pub struct Identity {
     /// The claims that every refreshed `id_token` must repeat; absent in sessions of older versions.
     #[serde(default)]
     pub original: Option<Original>,
-    /// What IMS said last of organisations, groups and product profiles. `None` in sessions of older versions until the next recheck, and when it is
-    /// very long.
+    /// The membership that IMS last reported. `None` in sessions of older versions until the next recheck, and when it is very long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub membership: Option<Arc<Membership>>,
 }
@@ -108,13 +107,13 @@ impl Identity {
         self.email.as_deref().or(self.name.as_deref()).unwrap_or(&self.user)
     }
 
-    /// What requests in this name carry to Campaign; `access` is the access token of IMS.
+    /// The header fields of this person's requests to Campaign; `access` is the access token of IMS.
     pub fn credentials(&self, campaign: Option<&TokenPair>, access: &SecretString) -> Credentials {
         let fields = IdentityFields::new(&self.user, self.email.as_deref(), &self.organization, &self.groups);
         Credentials::new(fields, campaign, access)
     }
 
-    /// Whom an audit line is about.
+    /// The subject of audit lines.
     pub fn subject(&self) -> Subject {
         Subject::person(&self.user, self.email.as_deref(), &self.organization)
     }
@@ -176,7 +175,7 @@ pub struct CampaignSession {
 }
 
 impl CampaignSession {
-    /// The value of `ends` of a session that must not be used any more, though Campaign would accept it.
+    /// The value of `ends` of a session that must no longer be used, although Campaign would accept it.
     pub const WITHDRAWN: UnixTime = UnixTime::MIN;
 
     /// Its two tokens.
@@ -199,13 +198,13 @@ pub struct ConsoleAccess {
 /// A password for the client console.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConsolePassword {
-    /// Its SHA-256, as base64url. The password has too many values to be found by trying.
+    /// Its SHA-256, as base64url. The password has 80 random bits, so a fast hash is enough.
     pub hash: String,
-    /// When it can be used no more.
+    /// When it expires.
     pub ends: UnixTime,
     /// True when it is good for one logon.
     pub once: bool,
-    /// The cookie value of the session: who has only the password finds the session by it.
+    /// The cookie value of the session, because the console has only the password.
     #[serde(serialize_with = "expose")]
     pub session: SecretString,
 }
@@ -220,12 +219,12 @@ impl ConsoleAccess {
         self.password.is_some() || !self.used.is_empty()
     }
 
-    /// True for the hash of the present password before its end.
+    /// True for the hash of the current password until it expires.
     pub fn accepts(&self, hash: &str, now: UnixTime) -> bool {
         self.password.as_ref().is_some_and(|password| password.hash == hash && now < password.ends)
     }
 
-    /// Uses the password with this hash; false when it is not the present one. `name` is that of its tickets.
+    /// Uses the password with this hash; false when it is not the current one. `name` is its name in tickets.
     pub fn use_up(&mut self, hash: &str, name: &str) -> bool {
         if self.password.take_if(|password| password.hash == hash && password.once).is_none()
             && self.password.as_ref().is_none_or(|password| password.hash != hash)
@@ -244,7 +243,7 @@ fn never() -> UnixTime {
 }
 
 impl SessionData {
-    /// Puts another Campaign session in the place of the present one, whose tokens are remembered.
+    /// Replaces the Campaign session. The tokens of the old one are added to `earlier`.
     pub fn replace_campaign(&mut self, fresh: CampaignSession) {
         if let Some(old) = self.campaign.replace(fresh) {
             self.earlier_campaign.insert(0, old);
@@ -281,9 +280,9 @@ impl SessionData {
 }
 
 const KEY: &str = "imsgate/1";
-/// Consoles that a person has open at a time.
+/// Most consoles of one person at a time.
 const MAX_USED: usize = 4;
-/// Earlier Campaign sessions that are remembered: a page that is older than so many is reloaded.
+/// Most earlier Campaign sessions in `earlier`. Pages of even older ones must be reloaded.
 const MAX_EARLIER: usize = 8;
 
 fn expose<S: Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, S::Error> {

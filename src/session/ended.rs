@@ -40,7 +40,7 @@ pub enum EndReason {
     TooMany,
     /// The same browser signed in again.
     Replaced,
-    /// Its owner has no group any more, or has left the organisation.
+    /// Its owner no longer has a group, or has left the organisation.
     Expelled,
     /// Its owner's groups do not fit into the head of a request.
     TooManyGroups,
@@ -70,7 +70,7 @@ impl EndReason {
 }
 
 impl Sessions {
-    /// Removes an ended session from the cache, and wakes everybody who waits for its end.
+    /// Removes an ended session from the cache, and wakes all tasks that wait for its end.
     pub(super) fn forget(&self, key: Key) {
         self.live.invalidate(&key);
         self.registry.end(key);
@@ -84,7 +84,7 @@ impl Sessions {
         Ok(was_there)
     }
 
-    /// Ends a session. Of all callers one gets its data. `why` is for the report when the store does not answer now.
+    /// Ends a session. Exactly one caller gets its data. `why` is for the later report if the store does not answer now.
     pub(super) async fn take(&self, key: Key, why: EndReason) -> Result<Option<SessionData>, StoreError> {
         self.forget(key);
         // Before the store is asked: from now on the cookie finds nothing, even if the store is slow.

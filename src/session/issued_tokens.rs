@@ -6,12 +6,12 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::crypto::sha256_text;
 
-/// Digests of the latest tokens. Known only in this process: after a restart the caller logs on again.
+/// Digests of the latest tokens, in this process only: after a restart the caller logs on again.
 #[derive(Debug, Default)]
 pub struct IssuedTokens(Mutex<VecDeque<String>>);
 
 impl IssuedTokens {
-    /// Remembers a token.
+    /// Adds a token.
     pub fn add(&self, token: &str) {
         let digest = sha256_text(token.as_bytes());
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -21,7 +21,7 @@ impl IssuedTokens {
         }
     }
 
-    /// True for a remembered token.
+    /// True for one of these tokens.
     pub fn contains(&self, token: &str) -> bool {
         let digest = sha256_text(token.as_bytes());
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&digest)

@@ -49,7 +49,7 @@ impl Key {
         URL_SAFE_NO_PAD.decode(sid).ok()?.try_into().ok().map(Self)
     }
 
-    /// A number of its own for each session: it spreads work that would be due for all sessions at once.
+    /// A number that differs between sessions, to spread periodic work over time.
     pub(super) fn salt(&self) -> u64 {
         let (half, _) = self.0.split_at(8);
         half.iter().fold(0, |salt, byte| salt << 8 | u64::from(*byte))

@@ -54,8 +54,8 @@ impl Sessions {
         Ok(Some(self.under_lease(&lease, work).await))
     }
 
-    /// Does `work` under a lease, extends the lease meanwhile, and gives it back. The work goes on when the lease is lost,
-    /// because tokens of IMS must be saved. So all work replaces only what it has read.
+    /// Runs `work` under a lease, extends the lease meanwhile, and releases it. The work continues when the lease is lost, because tokens
+    /// of IMS must be saved. So work may replace only a record that is still as it was read.
     pub(super) async fn under_lease<T>(&self, lease: &SessionLease, work: impl Future<Output = T>) -> T {
         let extended = async {
             loop {

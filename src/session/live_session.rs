@@ -1,4 +1,4 @@
-//! A session in use: its data, its prepared credentials, and what is known only in this process.
+//! A session in use: its data, its prepared credentials, and the state that only this process has.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -27,12 +27,12 @@ pub struct LiveSession {
     pub data: SessionData,
     /// The public name of the session: a digest of its id.
     pub sid: String,
-    /// What its requests to Campaign carry.
+    /// The header fields of its requests to Campaign.
     pub credentials: Credentials,
-    /// The tokens of its present and its earlier Campaign sessions.
+    /// The tokens of its current and its earlier Campaign sessions.
     current_tokens: Option<TokenPair>,
     earlier_tokens: Vec<TokenPair>,
-    /// Digests of session tokens that Campaign has given out to this session otherwise.
+    /// Digests of session tokens that Campaign has issued to this session in responses.
     issued_tokens: Arc<IssuedTokens>,
     /// Cancelled when the session ends.
     pub ended: Arc<CancellationToken>,
@@ -64,7 +64,7 @@ pub struct LastLogon {
     pub failed: bool,
 }
 
-/// The absolute time-out is near from this long before it.
+/// This long before it, the absolute time-out counts as near.
 const SOON: Duration = Duration::from_mins(5);
 
 impl LiveSession {
@@ -115,7 +115,7 @@ impl LiveSession {
         OwnTokens { current: self.current_tokens.as_ref(), earlier: &self.earlier_tokens }
     }
 
-    /// Session tokens that Campaign has given out to this session otherwise than by the gateway's logon.
+    /// Session tokens that Campaign has issued to this session in responses, not to the gateway's logon.
     pub fn issued_tokens(&self) -> &IssuedTokens {
         &self.issued_tokens
     }
@@ -156,7 +156,7 @@ impl LiveSession {
         self.refresh_at.store(until.0, Ordering::Relaxed);
     }
 
-    /// Notes a failed refresh: none is tried before this time.
+    /// Records a failed refresh: none is tried before this time.
     pub fn note_failed_refresh(&self, until: UnixTime) {
         self.refresh_from.store(until.0, Ordering::Relaxed);
     }

@@ -106,7 +106,7 @@ impl Sessions {
         Self { instance: None, vault, live, registry, undeleted, ended, lifetimes, clock }
     }
 
-    /// The sessions of the Campaign instance of this name. Those of others mean nothing there.
+    /// The sessions of the Campaign instance of this name. Sessions of other instances are not valid there.
     #[must_use]
     pub fn of_instance(&self, name: &str) -> Self {
         Self { instance: Some(name.into()), ..self.clone() }
@@ -222,7 +222,7 @@ impl Sessions {
     /// Returns the data of the session for the session cleanup, which is then the caller's duty; `None` when somebody else
     /// ended it.
     pub async fn end(&self, session: &LiveSession) -> Result<Option<SessionData>, StoreError> {
-        // A request may hold an older `LiveSession` that the registry does not know any more.
+        // A request may hold an older `LiveSession` that is no longer in the registry.
         session.ended.cancel();
         self.take(session.key, EndReason::SignedOut).await
     }
@@ -302,7 +302,7 @@ impl Sessions {
         now >= self.lifetimes.end(&session.data, seen) || session.ended.is_cancelled()
     }
 
-    /// Notes the use. The store learns of it at most once in a touch interval, in a task of its own.
+    /// Records the use. The store learns of it at most once in a touch interval, in a task of its own.
     fn touch(&self, session: &Arc<LiveSession>, now: UnixTime) {
         session.seen.store(now.0, Ordering::Relaxed);
         let stored = session.stored.load(Ordering::Relaxed);

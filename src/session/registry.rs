@@ -2,7 +2,7 @@
 //! session while a WebSocket still waits for its end.
 //!
 //! A million sessions may pass through here in a day, so an entry is small: a weak reference and a time. When the store
-//! itself removes expired sessions, an entry goes as soon as nobody waits any more.
+//! itself removes expired sessions, an entry is removed as soon as no task waits for it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -67,7 +67,7 @@ impl Registry {
         self.lock().sessions.contains_key(&key)
     }
 
-    /// Removes a session and wakes everybody who waits for its end.
+    /// Removes a session and wakes all tasks that wait for its end.
     pub(super) fn end(&self, key: Key) {
         let mut inner = self.lock();
         inner.ends += 1;

@@ -42,7 +42,7 @@ impl Vault {
         Self { store: Box::new(store), sealer, tagger: ArcSwap::from_pointee(tagger), clock }
     }
 
-    /// From now on uses these keys. Records under keys that are gone do not open any more.
+    /// Uses these keys from now on. Records sealed with a removed key can no longer be opened.
     pub fn use_keys(&self, keys: &KeyRing) {
         self.sealer.use_keys_of(&keys.sealer(KeyPurpose::Session));
         self.tagger.store(Arc::new(keys.tagger()));

@@ -1,4 +1,5 @@
-//! Who used session tokens or passwords that are not of their session, for `imsgate check` while a site moves over to the gateway.
+//! Requests with session tokens of other sessions, or with logins of native accounts. `imsgate check` lists them, so that a site can
+//! find such clients before it refuses them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,11 +10,11 @@ use serde::Serialize;
 use super::audit::ForeignTokenDetails;
 use crate::unix_time::UnixTime;
 
-/// The uses since the start, at most [`MAX_KINDS`] different ones.
+/// The different uses since the start, at most [`MAX_KINDS`].
 #[derive(Debug, Default)]
-pub struct ForeignTokenUses(Mutex<HashMap<Use, Count>>);
+pub struct ForeignTokenUses(Mutex<HashMap<Use, UseCount>>);
 
-/// One kind of use.
+/// Uses that differ in nothing are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 struct Use {
     /// The native account; empty for a token.
@@ -25,19 +26,19 @@ struct Use {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Count {
+struct UseCount {
     times: u64,
     last: UnixTime,
 }
 
-/// One kind of use, and how often.
+/// A use, and how often it was made.
 #[derive(Clone, Debug, Serialize)]
 pub struct ForeignTokenUse {
     #[serde(flatten)]
     used: Use,
-    /// How often since the start.
+    /// Count since the start.
     times: u64,
-    /// When last.
+    /// Time of the last one.
     last: Option<String>,
 }
 
@@ -53,15 +54,15 @@ impl ForeignTokenUses {
         };
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if uses.len() >= MAX_KINDS && !uses.contains_key(&kind) {
-            // A flood of different paths must not hide what came last.
+            // Many different paths must not push out the latest uses.
             if let Some(oldest) =
                 uses.iter().min_by_key(|(_, count)| count.last).map(|(used, _)| used.clone())
             {
                 uses.remove(&oldest);
             }
         }
-        let count = uses.entry(kind).or_insert(Count { times: 0, last: now });
-        *count = Count { times: count.times + 1, last: now };
+        let count = uses.entry(kind).or_insert(UseCount { times: 0, last: now });
+        *count = UseCount { times: count.times + 1, last: now };
     }
 
     /// All uses, ordered.

@@ -15,19 +15,19 @@ pub(super) struct HumanFields;
 
 impl<'w> FormatFields<'w> for HumanFields {
     fn format_fields<R: RecordFields>(&self, to: Writer<'w>, fields: R) -> fmt::Result {
-        let mut visitor = Fields { to, is_first: true, outcome: Ok(()) };
+        let mut visitor = HumanWriter { to, is_first: true, outcome: Ok(()) };
         fields.record(&mut visitor);
         visitor.outcome
     }
 }
 
-struct Fields<'w> {
+struct HumanWriter<'w> {
     to: Writer<'w>,
     is_first: bool,
     outcome: fmt::Result,
 }
 
-impl Fields<'_> {
+impl HumanWriter<'_> {
     fn write(&mut self, name: &str, value: &str) {
         if self.outcome.is_ok() {
             self.outcome = self.try_write(name, value);
@@ -51,7 +51,7 @@ impl Fields<'_> {
     }
 }
 
-impl Visit for Fields<'_> {
+impl Visit for HumanWriter<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             // Its members are fields of the line, as in JSON.

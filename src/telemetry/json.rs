@@ -29,20 +29,20 @@ where
         SystemTime.format_time(&mut to)?;
         write!(to, r#"","level":"{}""#, meta.level())?;
         let is_audit = meta.target() == audit::TARGET;
-        let mut fields = Fields { is_audit, to: &mut to, outcome: Ok(()) };
+        let mut fields = JsonWriter { is_audit, to: &mut to, outcome: Ok(()) };
         event.record(&mut fields);
         fields.outcome?;
         writeln!(to, r#","target":{}}}"#, quoted(meta.target()))
     }
 }
 
-struct Fields<'a, 'w> {
+struct JsonWriter<'a, 'w> {
     is_audit: bool,
     to: &'a mut Writer<'w>,
     outcome: fmt::Result,
 }
 
-impl Fields<'_, '_> {
+impl JsonWriter<'_, '_> {
     fn write(&mut self, field: &Field, value: &dyn fmt::Display) {
         if self.outcome.is_ok() {
             self.outcome = write!(self.to, ",{}:{value}", quoted(field.name()));
@@ -59,7 +59,7 @@ impl Fields<'_, '_> {
     }
 }
 
-impl Visit for Fields<'_, '_> {
+impl Visit for JsonWriter<'_, '_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.write(field, &quoted(&format!("{value:?}")));
     }

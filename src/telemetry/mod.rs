@@ -13,6 +13,7 @@ mod json;
 mod log_file;
 mod metrics;
 mod request_id;
+mod sign_in_reasons;
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use metrics::{
     SignIn, StoreMetrics, TokenRefresh, UpstreamFailure, exposition, instance_label,
 };
 pub use request_id::RequestId;
+pub use sign_in_reasons::{LoginFailureCode, RefusalCode};
 
 use human::HumanFields;
 use json::JsonLines;

@@ -27,13 +27,13 @@ pub struct Admitted {
     pub ticket: Option<TokenPair>,
     /// The SOAP call in its body.
     pub soap: Option<SoapCall>,
-    /// The technical account that logs on with its access token in the envelope.
+    /// The technical account whose access token is in the envelope of a logon.
     pub account: Option<Arc<ServiceAccount>>,
     /// The native account that sends it.
     pub native: Option<Native>,
 }
 
-/// How a native account of Campaign calls.
+/// How a native account of Campaign authenticates.
 pub enum Native {
     /// With its login and password in this request.
     Password(String),
@@ -42,7 +42,7 @@ pub enum Native {
 }
 
 impl Admitted {
-    /// Finds the session that a ticket of the gateway stands for.
+    /// Finds the session of a ticket.
     ///
     /// # Errors
     /// When the session store does not answer.
@@ -68,8 +68,8 @@ impl Admitted {
         Ok(())
     }
 
-    /// Reads the SOAP call in the body. Without a session, finds it by the ticket of the client, or signs a client console in: then the
-    /// response is ready.
+    /// Reads the SOAP call in the body. Without a session, finds it by the client's ticket, or signs in a client console. In the second
+    /// case the response is ready.
     ///
     /// # Errors
     /// When the envelope cannot be read, or the session store does not answer.
@@ -120,7 +120,7 @@ impl Admitted {
         self.session.is_some() || self.native.is_some()
     }
 
-    /// Who sends it, as metrics tell it.
+    /// Who sends it, for metrics.
     pub fn kind(&self) -> CallerKind {
         match self {
             Self { session: Some(_), .. } => CallerKind::Person,
@@ -130,7 +130,7 @@ impl Admitted {
         }
     }
 
-    /// True for a SOAP call that anybody may make, and for the logon of a technical account.
+    /// True for a SOAP call that needs no sign-in, and for the logon of a technical account.
     pub fn is_open_call<B>(&self, call: Call<'_>, request: &Request<B>) -> bool {
         let allowed = &call.site.campaign.anonymous_soap;
         let (headers, query) = (request.headers(), request.uri().query());

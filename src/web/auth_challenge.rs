@@ -18,8 +18,8 @@ use crate::policy::client_kind::ClientKind;
 use crate::policy::return_to::ReturnTo;
 use crate::policy::saved_form;
 use crate::proxy::ClientBody;
-use crate::telemetry::SignIn;
-use crate::telemetry::audit::{AuditAction, LoginFailureCode, Subject};
+use crate::telemetry::audit::{AuditAction, Subject};
+use crate::telemetry::{LoginFailureCode, SignIn};
 
 /// Responds to a request for Campaign. A form is saved if possible.
 pub async fn respond(
@@ -62,7 +62,7 @@ pub async fn challenge(
     }
 }
 
-/// A page inside a frame, where IMS refuses to be shown. Its link leads the whole window to the sign-in and back.
+/// A page for a frame, because IMS refuses to be shown in one. Its link opens the sign-in in the whole window.
 fn framed(call: Call<'_>, headers: &HeaderMap) -> Response {
     let retry = login_address(&saved_form::form_page(headers, &call.auth.origin));
     let mut response = pages::framed(&retry, call.page()).into_response();
@@ -71,12 +71,12 @@ fn framed(call: Call<'_>, headers: &HeaderMap) -> Response {
     response
 }
 
-/// The browser signed in a moment ago and did not send the session cookie: another login would end in the same way.
+/// The browser signed in a moment ago and did not send the session cookie: another login would fail in the same way.
 pub fn lost_session(call: Call<'_>, target: &str) -> Response {
     let reason = "the browser did not send the new session's cookie back".to_owned();
-    let failed = AuditAction::LoginFailed { code: LoginFailureCode::CookieMissing, reason };
-    call.audit(Subject::nobody(), failed);
-    call.auth.metrics.sign_in(SignIn::CookieMissing);
+    let code = LoginFailureCode::CookieMissing;
+    call.audit(Subject::nobody(), AuditAction::LoginFailed { code, reason });
+    call.auth.metrics.sign_in(SignIn::Failed(code));
     let retry = login_address(&ReturnTo::parse_or_root(target));
     let problem = Problem::new(StatusCode::BAD_REQUEST, Text::LoginCookieMissing).with_link(&retry);
     let mut response = problem.page(call.page()).into_response();

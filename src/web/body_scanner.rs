@@ -3,7 +3,7 @@
 use http::{HeaderMap, Request, header};
 
 use crate::policy::campaign_tokens::{
-    ForeignToken, FormScanner, Judge, MultipartScanner, TokenKind, Verdict, account_of, boundary,
+    ForeignToken, FormScanner, Judge, MultipartScanner, TokenAction, TokenKind, account_of, boundary,
 };
 use crate::policy::client_kind::is_soap_router;
 use crate::proxy::ClientBody;
@@ -75,7 +75,7 @@ pub fn account_in(headers: &HeaderMap, bytes: &[u8], is_complete: bool) -> Optio
         if let (TokenKind::Session, Some(account)) = (kind, account_of(value)) {
             found.get_or_insert_with(|| account.to_owned());
         }
-        Verdict::Keep
+        TokenAction::Keep
     };
     scanner.push(bytes, &mut look, None).ok()?;
     if is_complete {

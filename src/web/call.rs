@@ -1,4 +1,4 @@
-//! One request and the configuration it is served with: what every part of `web` is given.
+//! One request and its configuration: the parameter of most functions in `web`.
 
 use std::net::IpAddr;
 use std::ops::Deref;
@@ -25,7 +25,7 @@ pub struct BaseCall<'a> {
     pub context: &'a Context,
     /// The counters of the worker that received it.
     pub counters: &'a Arc<Counters>,
-    /// Where its caller and its times are noted.
+    /// Its caller and its times, for metrics.
     pub times: &'a RequestTimes,
 }
 
@@ -52,7 +52,7 @@ impl<'a> BaseCall<'a> {
         self.audit_from(self.context.peer.ip, subject, action);
     }
 
-    /// The same with the address of the client, which a trusted proxy named.
+    /// Like [`audit`](Self::audit), with the client address that a trusted proxy named.
     pub fn audit_from(self, client: IpAddr, subject: Subject, action: AuditAction) {
         let instance = self.site.name.to_string();
         let event = AuditEvent { request: self.context.id, peer: Some(client), instance, subject, action };
@@ -70,7 +70,7 @@ impl<'a> BaseCall<'a> {
         }
     }
 
-    /// The same request with other facts about it.
+    /// The same request with another context.
     #[must_use]
     pub fn with_context(self, context: &'a Context) -> Self {
         Self { context, ..self }
@@ -89,7 +89,7 @@ impl<'a> BaseCall<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// What identifies the caller.
+    /// What [`Authenticator::identify`] needs.
     pub fn auth_request<'h>(self, headers: &'h HeaderMap) -> AuthRequest<'h>
     where
         'a: 'h,
@@ -135,7 +135,7 @@ pub struct OwnedCall {
 }
 
 impl OwnedCall {
-    /// The times of what is done with this copy.
+    /// The times of this copy.
     pub fn times(&self) -> Arc<RequestTimes> {
         self.base.times.clone()
     }

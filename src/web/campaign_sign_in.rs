@@ -1,7 +1,7 @@
 //! Campaign's own sign-in addresses, `/nl/jsp/logon.jsp` and `/nms/imslogin.jssp`, answered by the gateway.
 //!
-//! Campaign's pages, approval links and web applications with access control lead here. A body that is sent here may hold a password: it is
-//! never saved or logged, and forwarded only for a native account that is listed.
+//! Campaign's pages, approval links and web applications with access control redirect here. A body may hold a password. So it is never saved
+//! or logged, and it is forwarded only for a configured native account.
 
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
@@ -21,8 +21,8 @@ use crate::policy::origin::{Source, is_unsafe, source};
 use crate::proxy::{Body, ClientBody, Proxy};
 use crate::session::LiveSession;
 
-/// With a session, to the target, or the security token for the page that opened this window. Without one, to the gateway's sign-in and
-/// back here. The flag of a rejection says whether somebody is signed in.
+/// With a session: redirects to the target, or gives the security token to the page that opened this window. Without one: redirects to the
+/// gateway's sign-in, which returns here. The flag of a rejection says whether the caller is signed in.
 pub async fn respond(
     call: Call<'_>,
     proxy: &Proxy,
@@ -50,7 +50,7 @@ async fn answer(call: Call<'_>, head: &Parts, wanted: &SignInRequest) -> Result<
     let headers = &head.headers;
     let caller = call.auth.identify(call.auth_request(headers), Purpose::Forward).await;
     let Some(session) = caller.map_err(|error| (error.into(), false))?.session() else {
-        // A form is answered like a navigation: what it holds is not needed.
+        // A form is answered like a navigation; its fields are not needed.
         let method = if is_unsafe(&head.method) { &Method::GET } else { &head.method };
         let address = wanted.address();
         return Ok(auth_challenge::challenge(call, method, headers, head.uri.path(), &address).await);
@@ -72,7 +72,7 @@ fn is_typed(headers: &http::HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site == "none")
 }
 
-/// The bare security token, as Campaign's own page answers a popup. `None` without a Campaign session.
+/// The bare security token: the response of Campaign's own page to a popup. `None` without a Campaign session.
 fn security_token(session: &LiveSession) -> Option<Response> {
     let token = &session.data.campaign.as_ref()?.security_token;
     let headers = [

@@ -1,4 +1,4 @@
-//! What is known about a request before anything is decided.
+//! Facts about a request, read before any decision.
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -23,19 +23,19 @@ pub struct Context {
     pub id: RequestId,
     /// Who is connected.
     pub peer: Peer,
-    /// When it came in.
+    /// When it arrived.
     pub now: UnixTime,
-    /// True when a page serves the client better than JSON.
+    /// True when the client gets pages instead of JSON.
     pub wants_page: bool,
-    /// True when the client understands nothing but SOAP.
+    /// True when the client understands only SOAP.
     pub wants_fault: bool,
     /// `Accept-Language`, when the client wants a page.
     pub accept_language: Option<HeaderValue>,
-    /// Which of the fields that few requests have are there.
+    /// Which of the rare fields the request has.
     pub has: RareFields,
 }
 
-/// Fields that few requests have. Without them, nobody needs to look for them.
+/// Fields that few requests have. The flags save look-ups.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RareFields {
     /// `Connection`.
@@ -69,13 +69,13 @@ impl Context {
         Self { id, peer, now, wants_page, wants_fault, accept_language, has }
     }
 
-    /// The same for a request whose client understands nothing but SOAP.
+    /// The same for a client that understands only SOAP.
     #[must_use]
     pub fn of_soap_client(&self) -> Self {
         Self { wants_page: false, wants_fault: true, ..self.clone() }
     }
 
-    /// Whose share of the connections to Campaign the request uses. A trusted proxy sends requests of many people.
+    /// Whose quota of connections to Campaign the request uses. A trusted proxy has no quota, because it sends requests of many people.
     pub fn quota_user(&self, signed_in: bool) -> QuotaUser {
         if signed_in {
             return QuotaUser::SignedIn;

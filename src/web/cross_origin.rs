@@ -1,4 +1,4 @@
-//! Writes and WebSockets that a page of another origin sends with a person's session.
+//! Refuses writes and WebSockets that a page of another origin sends with a person's session.
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Request, header};
@@ -13,8 +13,8 @@ use crate::session::LiveSession;
 use crate::telemetry::audit::AuditAction;
 use crate::wire::host::without_port;
 
-/// True for a request that may change something, or opens a WebSocket, and that a page of another origin sent, as the browser says.
-/// `host` is the request's own host: another host of this gateway (`campaign.hosts`) is another origin.
+/// True for a write or a WebSocket handshake that a page of another origin sent, according to the browser. `host` is the request's own
+/// host: another host of this gateway (`campaign.hosts`) is another origin.
 pub fn is_foreign<B>(site: &Site, request: &Request<B>, host: &HeaderValue, websocket: bool) -> bool {
     (websocket || is_unsafe(request.method())) && is_cross_origin(site, request.headers(), host)
 }

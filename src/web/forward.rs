@@ -1,4 +1,4 @@
-//! Campaign sessions that have ended before the gateway's session (mode `bearer-logon`), as requests meet them.
+//! Handles requests whose Campaign session has ended before the gateway's session (mode `bearer-logon`).
 //!
 //! An expected end is handled before the request is forwarded. An unexpected end shows in a response: as XSV-350008, as a redirect to
 //! Campaign's sign-in page, or as "Authentication failure". Then a new Campaign session is opened, and the request is sent again if that
@@ -21,7 +21,7 @@ use crate::session::LiveSession;
 use crate::wire::framing::FramingError;
 use crate::wire::request_head::RequestHead;
 
-/// The WebSocket that a request asks for, if it does.
+/// The WebSocket that a request asks for, if any.
 ///
 /// # Errors
 /// When the request has a body.
@@ -50,7 +50,7 @@ pub async fn renew(
         CampaignState::Expired => ReopenReason::Expired,
         CampaignState::Missing => ReopenReason::Missing,
     };
-    // A session that ends at this very moment may still be used.
+    // Close to its end, a session may still be used.
     let fresh = reopen(call, headers, session, reason).await?.unwrap_or_else(|| session.clone());
     match call.auth.campaign_state(&fresh, call.context.now) {
         CampaignState::Missing => Err(Rejection::NoCampaignSession),
@@ -79,9 +79,9 @@ pub struct Sent<'a> {
     pub session: &'a Arc<LiveSession>,
 }
 
-/// What has become of a response that reports an ended Campaign session.
-pub enum Outcome {
-    /// The response reports no such thing.
+/// The result of checking a response for an ended Campaign session.
+pub enum CampaignCheck {
+    /// The response does not report an ended session.
     Unchanged(Response<Body>),
     /// Another Campaign session is open. The request was not processed.
     Renewed(Arc<LiveSession>, Response<Body>),
@@ -91,8 +91,8 @@ pub enum Outcome {
     Ended(Response<Body>),
 }
 
-/// Checks whether the response says that the Campaign session has ended. If so, opens a new one and, if the request may be sent again,
-/// gives the response to that. `head_again` writes the head of the request for the new Campaign session.
+/// Checks whether the response reports that the Campaign session has ended. If so, opens a new one, sends the request again if that is
+/// safe, and returns the new response. `head_again` writes the head of the request for the new Campaign session.
 pub async fn check_response(
     call: Call<'_>,
     proxy: &Proxy,
@@ -103,12 +103,16 @@ pub async fn check_response(
     let Forwarded { response, may_repeat } = forwarded;
     let (report, response) = reported(response, sent.host).await;
     let (fresh, mut response) = match outcome(call, sent, report, response).await? {
-        Outcome::Refused(_) if report == Report::PageRefused => return Err(Rejection::NoCampaignSession),
+        CampaignCheck::Refused(_) if report == Report::PageRefused => {
+            return Err(Rejection::NoCampaignSession);
+        }
         // The sign-in page of a redirect is the gateway's own.
-        Outcome::Unchanged(response) | Outcome::Refused(response) | Outcome::Ended(response) => {
+        CampaignCheck::Unchanged(response)
+        | CampaignCheck::Refused(response)
+        | CampaignCheck::Ended(response) => {
             return Ok(response);
         }
-        Outcome::Renewed(fresh, response) => (fresh, response),
+        CampaignCheck::Renewed(fresh, response) => (fresh, response),
     };
     if may_repeat {
         // Frees the connection of the first response: the repetition needs one too.
@@ -122,21 +126,21 @@ pub async fn check_response(
         }
         response = repeated;
     } else if report == Report::PageRefused {
-        // A program would follow the redirect and take the page at its end for the result of its request.
+        // A program would follow the redirect and take the sign-in page for the result of its request.
         return Err(Rejection::NotProcessed);
     }
     set_cookies::set_last_user(response.headers_mut(), call.auth, &fresh);
     Ok(response)
 }
 
-/// As [`check_response`], for a request that is not sent again.
+/// Like [`check_response`], for a request that is not sent again.
 pub async fn check_once(
     call: Call<'_>,
     sent: Sent<'_>,
     response: Response<Body>,
-) -> Result<Outcome, Rejection> {
+) -> Result<CampaignCheck, Rejection> {
     if !may_report_expired(&response, false, sent.session, sent.host) {
-        return Ok(Outcome::Unchanged(response));
+        return Ok(CampaignCheck::Unchanged(response));
     }
     let (report, response) = reported(response, sent.host).await;
     outcome(call, sent, report, response).await
@@ -147,22 +151,24 @@ async fn outcome(
     sent: Sent<'_>,
     report: Report,
     response: Response<Body>,
-) -> Result<Outcome, Rejection> {
+) -> Result<CampaignCheck, Rejection> {
     let reason = match report {
         Report::SessionExpired => ReopenReason::Fault,
         Report::PageRefused => ReopenReason::Page,
-        Report::Other | Report::Undecided => return Ok(Outcome::Unchanged(response)),
+        Report::Other | Report::Undecided => return Ok(CampaignCheck::Unchanged(response)),
     };
     let fresh = reopen(call, sent.headers, sent.session, reason).await?;
     Ok(match fresh {
-        Some(fresh) if !is_same_campaign_session(&fresh, sent.session) => Outcome::Renewed(fresh, response),
-        Some(_) => Outcome::Refused(response),
-        None => Outcome::Ended(response),
+        Some(fresh) if !is_same_campaign_session(&fresh, sent.session) => {
+            CampaignCheck::Renewed(fresh, response)
+        }
+        Some(_) => CampaignCheck::Refused(response),
+        None => CampaignCheck::Ended(response),
     })
 }
 
-/// What a response reports about the Campaign session, and the response unchanged. A good response is passed on as soon as its first
-/// element has arrived.
+/// What a response reports about the Campaign session, and the unchanged response. A response without a fault is passed on as soon as its
+/// first element has arrived.
 pub async fn reported(response: Response<Body>, host: &HeaderValue) -> (Report, Response<Body>) {
     if is_sign_in_redirect(&response, host) {
         return (Report::PageRefused, response);
@@ -197,14 +203,14 @@ pub fn looks_expired<B>(response: &Response<B>, is_soap: bool, host: &HeaderValu
         || is_sign_in_redirect(response, host)
 }
 
-/// True for a response by which Campaign refuses the caller; and the response unchanged.
+/// Whether Campaign refuses the caller with this response, and the unchanged response.
 pub async fn is_refused(response: Response<Body>, host: &HeaderValue) -> (bool, Response<Body>) {
     let is_forbidden = response.status() == StatusCode::FORBIDDEN;
     let (report, response) = reported(response, host).await;
     (is_forbidden || matches!(report, Report::SessionExpired | Report::PageRefused), response)
 }
 
-/// The response to a request that holds a wrong security token. A redirect to the sign-in page would lead the client back here for ever.
+/// The response to a request with a wrong security token. A redirect to the sign-in page would be an endless loop.
 ///
 /// # Errors
 /// When the response is such a redirect.

@@ -1,4 +1,4 @@
-//! Forwards a request that may go to Campaign: its Campaign session is renewed, its tokens are checked, and the response is looked into.
+//! Forwards a request that may go to Campaign: renews its Campaign session, checks its tokens, and checks the response.
 
 use std::sync::Arc;
 
@@ -137,7 +137,8 @@ pub async fn forward_admitted(
     Ok(response)
 }
 
-/// Renews an expired Campaign session; then `renewed` is true. Signs out who signs out in Campaign; then the response is ready.
+/// Renews an expired Campaign session; then `renewed` is true. If the request signs out in Campaign, signs the person out here too; then
+/// the response is ready.
 async fn renew(
     admitted: &mut Admitted,
     call: Call<'_>,

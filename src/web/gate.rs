@@ -1,4 +1,4 @@
-//! The gate: the one way that every request takes, top to bottom.
+//! The gate: every request passes it, from top to bottom.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ use crate::wire::host::{HostError, host};
 /// One worker's gate.
 #[derive(Debug)]
 pub struct Gate {
-    /// What the next request is served with.
+    /// The view of the next request.
     view: Arc<ArcSwap<WorkerView>>,
     routes: Router,
     clock: Clock,
@@ -48,7 +48,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate that serves each request with the view of that moment.
+    /// A gate that takes the current view for each request.
     pub fn new(
         view: Arc<ArcSwap<WorkerView>>,
         clock: Clock,
@@ -58,7 +58,7 @@ impl Gate {
         Self { view, routes: routes(), clock, access, counters }
     }
 
-    /// Writes the lines of the access log that are still buffered; to be called from time to time, and at the end.
+    /// Writes the buffered lines of the access log. Call it from time to time, and at the end.
     pub fn flush_log(&self) {
         self.access.flush();
     }
@@ -166,7 +166,7 @@ impl Gate {
         self.pass_known(request, call, proxy, (&path, host), websocket).await
     }
 
-    /// The same at an instance where people sign in, after the checks of the head.
+    /// The second part, at an instance where people sign in, after the checks of the head.
     async fn pass_known(
         &self,
         mut request: Request<ClientBody>,
@@ -187,7 +187,7 @@ impl Gate {
         // Nothing below is a probe.
         let host = host.ok_or((Rejection::Host, false))?;
 
-        // 3. Paths that are closed to everybody; paths that are public; all others need a session.
+        // 3. Paths that are closed to all clients; paths that are public; all others need a session.
         if route == Route::Closed {
             return Err((Rejection::Denied, false));
         }
@@ -218,7 +218,7 @@ impl Gate {
             if !is_public() {
                 return Ok(cross_origin::refuse(call, &request, signed_in).map(Body::from));
             }
-            // What anybody may send is forwarded without the person's identity.
+            // A public request is forwarded without the person's identity.
             session = None;
         }
         let mut admitted =
@@ -296,7 +296,7 @@ impl Gate {
     }
 }
 
-/// The limit that this request exceeds, of its connection or of its address.
+/// The limit of the connection or of the address that this request exceeds.
 fn over_limit(call: BaseCall<'_>, now: Instant) -> Option<Limit> {
     let peer = &call.context.peer;
     let too_fast = || {

@@ -1,4 +1,4 @@
-//! Which logins of Campaign's own may go there with a password, and how many wrong passwords.
+//! Which native accounts may use a password, and how many wrong passwords they may send.
 
 use std::net::IpAddr;
 
@@ -6,14 +6,14 @@ use super::call::{BaseCall, Call};
 use crate::auth::Guesses;
 use crate::telemetry::audit::{AuditAction, Subject};
 
-/// True when this native account may send a request from this address to this path. A few wrong passwords keep it away, before Campaign
-/// locks its operator.
+/// True when this native account may send a request from this address to this path. After a few wrong passwords it may not, so that
+/// Campaign does not lock its operator.
 pub fn is_allowed(call: BaseCall<'_>, login: &str, client: IpAddr, path: &str) -> bool {
     call.site.campaign.allows_native(login, client, path) && may_try(call, login)
 }
 
-/// True when a person or a technical account may log on as this operator. Campaign checks the password. An e-mail address is the login of
-/// a person, whose password would be the one for the client console: Campaign must not get it.
+/// True when a logon with this login may go to Campaign, which checks the password. An e-mail address is the login of a person, whose
+/// password is a console password: Campaign must not get it.
 pub fn may_log_on(call: BaseCall<'_>, login: &str) -> bool {
     !login.contains('@') && may_try(call, login)
 }

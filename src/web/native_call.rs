@@ -1,5 +1,5 @@
-//! Requests of native accounts of Campaign (`[[campaign.native_account]]`): with a login and a password in the place of a session token, with a
-//! logon, and with the ticket that it gave.
+//! Requests of native accounts of Campaign (`[[campaign.native_account]]`): with login and password in place of a session token, with a
+//! logon, and with the ticket from a logon.
 
 use http::{Request, Response};
 
@@ -11,11 +11,11 @@ use super::read_body;
 use super::rejection::Rejection;
 use super::soap_call::SoapCall;
 use crate::auth::NativeSession;
-use crate::policy::campaign_tokens::{TokenKind, Verdict, account_of, exchange_query};
+use crate::policy::campaign_tokens::{TokenAction, TokenKind, account_of, exchange_query};
 use crate::policy::soap_envelope::LOGON;
 use crate::proxy::{Body, ClientBody};
 
-/// The native account that a request names, in its query or its SOAP call, if that account may send it. Campaign checks its password.
+/// The native account in the query or the SOAP call of a request, if that account may send it. Campaign checks its password.
 pub fn account<B>(call: Call<'_>, request: &Request<B>, soap: Option<&SoapCall>) -> Option<String> {
     if call.site.campaign.native_accounts.is_empty() {
         return None;
@@ -25,7 +25,7 @@ pub fn account<B>(call: Call<'_>, request: &Request<B>, soap: Option<&SoapCall>)
     is_allowed(call.base, &named, client, request.uri().path()).then_some(named)
 }
 
-/// The same for an account that a form names in its body, whose beginning is read.
+/// The native account in a form, if that account may send the request. Reads the beginning of the body.
 ///
 /// # Errors
 /// When the beginning of the body does not arrive.
@@ -38,7 +38,7 @@ pub async fn account_in_form(
     }
     let front = read_body::front(request.body_mut(), MOST, call.snapshot.limits.upload_timeout).await?;
     let client = call.context.client_address(request.headers());
-    // The last piece may reach further.
+    // The last piece may be longer.
     let beginning = &front.bytes[..front.bytes.len().min(MOST)];
     let is_complete = front.is_complete && beginning.len() == front.bytes.len();
     let named = body_scanner::account_in(request.headers(), beginning, is_complete);
@@ -59,14 +59,13 @@ fn in_query(query: &str) -> Option<String> {
         if let (TokenKind::Session, Some(account)) = (kind, account_of(value)) {
             found.get_or_insert_with(|| account.to_owned());
         }
-        Verdict::Keep
+        TokenAction::Keep
     };
     exchange_query(query, &mut look).ok()?;
     found
 }
 
-/// Exchanges the tokens in the response to a native account's logon for a ticket: the gateway must know them again, because it withholds
-/// Campaign's cookie.
+/// Replaces the tokens in the response to a native account's logon by a ticket, so that the gateway can recognise later requests.
 pub async fn with_ticket(call: Call<'_>, login: String, response: Response<Body>) -> Response<Body> {
     let reply = LogonReply::read(response).await;
     let tokens = reply.tokens();
@@ -77,5 +76,5 @@ pub async fn with_ticket(call: Call<'_>, login: String, response: Response<Body>
     }
 }
 
-/// Bytes of a form in which the account must be named.
+/// The account must be within this number of bytes of a form.
 const MOST: usize = 64 * 1024;

@@ -1,5 +1,5 @@
-//! `/nl/jsp/logon.jsp` with the login and the password of a native account that is listed: Campaign checks the password, and the browser
-//! gets a ticket of the gateway in the place of Campaign's cookie.
+//! `/nl/jsp/logon.jsp` with login and password of a configured native account. Campaign checks the password. The browser gets a ticket of
+//! the gateway in place of Campaign's cookie.
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request};
@@ -27,7 +27,7 @@ pub fn login(call: Call<'_>, head: &request::Parts, form: &Bytes) -> Option<Stri
     native_account::is_allowed(call.base, &login, client, head.uri.path()).then_some(login)
 }
 
-/// Forwards the form, and exchanges the session that Campaign opens for a ticket.
+/// Forwards the form, and replaces Campaign's session in the response by a ticket.
 ///
 /// # Errors
 /// When a page of another origin sent the form, and when Campaign does not answer.
@@ -38,7 +38,7 @@ pub async fn forward(
     host: &HeaderValue,
     login: String,
 ) -> Result<Response<Body>, Rejection> {
-    // Nobody is signed in as somebody else by a page of another site.
+    // A page of another site must not sign the person in under another account.
     if source(&head.headers, &[&call.auth.origin]) == Source::OtherOrigin {
         return Err(Rejection::ForeignOrigin);
     }
@@ -60,7 +60,7 @@ pub async fn forward(
     Ok(response)
 }
 
-/// The ticket in Campaign's cookie. It ends with the browser, and at Campaign.
+/// Campaign's cookie with the ticket as value. It is a session cookie; Campaign's own session limits its life.
 fn cookie(ticket: &TokenPair) -> Option<HeaderValue> {
     let ticket = secrecy::ExposeSecret::expose_secret(&ticket.session);
     let text = format!("{CAMPAIGN_COOKIE}={ticket}; Path=/; Secure; HttpOnly; SameSite=Lax");

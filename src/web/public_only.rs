@@ -1,4 +1,4 @@
-//! A Campaign instance of which only the public paths are served: trackers, web applications, execution servers. Nobody signs in there.
+//! A Campaign instance that has only public paths: trackers, web applications, execution servers. Nobody signs in there.
 
 use http::{HeaderValue, Request, Response, StatusCode};
 
@@ -39,7 +39,7 @@ pub async fn respond(
     if hops_left(request.method(), request.headers()) == Some(0) {
         return Ok(options().map(Body::from));
     }
-    // Campaign would take the caller's identity from them.
+    // Otherwise Campaign would take the caller's identity from these fields.
     token_check::check(call, &mut request, TokenHolder::default())?;
     let wanted = forward::wanted(&mut request, websocket)?;
     let (request, body) = request.into_parts();

@@ -1,8 +1,8 @@
 //! Requests a second from one address: a token bucket for each, in a table that never grows.
 //!
-//! Every address has two places in the table, chosen by two secret hashes, and shares each with strangers. It is refused
-//! only when both are exhausted (a count-min sketch), so that strangers would have to meet in both. A place is one number:
-//! the time at which its bucket is full again (the generic cell rate algorithm). Nothing is evicted and nothing is locked.
+//! Each address has two cells in the table, selected by two secret hashes, and shares each cell with other addresses. It is refused only
+//! when both buckets are empty (a count-min sketch), so other addresses affect it only if they share both. A cell is one number: the time
+//! at which its bucket is full again (the generic cell rate algorithm). There is no eviction and no lock.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -19,9 +19,9 @@ pub struct RateLimiter {
     /// Nanoseconds after `began` at which a bucket is full again; two rows, one after the other.
     full_at: Box<[AtomicU64]>,
     hashes: [RandomState; 2],
-    /// Nanoseconds a request takes out.
+    /// Nanoseconds that one request costs.
     cost: u64,
-    /// Nanoseconds a bucket holds.
+    /// Nanoseconds in a full bucket.
     depth: u64,
     began: Instant,
 }
@@ -39,7 +39,7 @@ impl RateLimiter {
         }
     }
 
-    /// True when the address may send another request at this moment; takes it from the bucket.
+    /// Takes a request from the address's bucket; false when the bucket is empty.
     pub fn allows(&self, address: IpAddr, now: Instant) -> bool {
         let now = u64::try_from(now.duration_since(self.began).as_nanos()).unwrap_or(u64::MAX / 2);
         let group = AddressGroup::of(address);
@@ -60,8 +60,7 @@ impl RateLimiter {
     }
 }
 
-/// The buckets of sign-ins: one for logins, one for callbacks, so that many logins from an address take nothing from
-/// people who return from IMS.
+/// The buckets of sign-ins: one for logins, one for callbacks. So many logins from an address do not block people who return from IMS.
 #[derive(Debug)]
 pub struct SignInLimiter {
     begin: RateLimiter,
@@ -74,7 +73,7 @@ impl SignInLimiter {
         Self { begin: RateLimiter::new(rate), finish: RateLimiter::new(rate) }
     }
 
-    /// True when the address may request this path at this moment. Only the paths of a sign-in have a limit.
+    /// Takes a request from the bucket for this path; false when it is empty. Only the paths of a sign-in have a limit.
     pub fn allows(&self, path: &str, address: IpAddr, now: Instant) -> bool {
         match path {
             LOGIN => self.begin.allows(address, now),
@@ -84,7 +83,7 @@ impl SignInLimiter {
     }
 }
 
-/// Places in a row: 2 × 512 KiB in all.
+/// Cells in a row: 2 × 512 KiB in all.
 const ROW: usize = 1 << 16;
 
 #[cfg(test)]

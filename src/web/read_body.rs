@@ -30,7 +30,7 @@ where
     }
 }
 
-/// The first `most` bytes of a body, or all of it. They still come first when the body is forwarded.
+/// Reads the first `most` bytes of a body, or all of it. When the body is forwarded, these bytes are sent first.
 ///
 /// # Errors
 /// When they do not arrive within `limit`, or the connection breaks.

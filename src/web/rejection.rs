@@ -38,7 +38,7 @@ pub enum Rejection {
     /// `TRACE`, `CONNECT`.
     #[error("this method is not forwarded")]
     Method,
-    /// A path closed to everybody.
+    /// A path closed to all clients.
     #[error("this address is closed")]
     Denied,
     /// A path that is not public, where nobody signs in.
@@ -50,13 +50,13 @@ pub enum Rejection {
     /// A write or a WebSocket with a session, from a page of another origin.
     #[error("a page of another origin sent this request")]
     ForeignOrigin,
-    /// A session token, or a login with its password, that is not of this session.
+    /// A session token of another session, or a native account that is not allowed.
     #[error("the request holds a session token that is not of its session")]
     ForeignToken,
-    /// A session token in a SOAP call that is not of this session. Its client understands that the session has expired.
+    /// A session token of another session, in a SOAP call. The client is told that its session has expired.
     #[error("the call holds a session token that is not of its session")]
     StaleToken,
-    /// A logon with a login and a password that Campaign must not get. Its client understands that they are wrong.
+    /// A logon with a login and a password that Campaign must not get. The client is told that they are wrong.
     #[error("the logon names an account that may not sign in with a password")]
     InvalidLogin,
     /// A SOAP envelope that two programs may read differently.
@@ -103,7 +103,7 @@ pub enum Rejection {
     Upstream(#[from] ProxyError),
 }
 
-/// What is answered and counted for one kind of rejection.
+/// The response and the metric of a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Row {
     status: StatusCode,
@@ -135,7 +135,7 @@ impl Row {
         Self { status, code, text, closes: false, retry_after, limit: None, upstream_failure: None }
     }
 
-    /// Closes the connection: it is not certain where the next request begins (RFC 9112 §9.3), or the rest is not worth reading.
+    /// Closes the connection: where the next request begins is unknown (RFC 9112 §9.3), or the rest of the body is not read.
     const fn closing(self) -> Self {
         Self { closes: true, ..self }
     }

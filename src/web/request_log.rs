@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use super::context::Context;
 use crate::telemetry::{AccessLog, Counters, Line, RequestHistograms, RequestTimes};
 
-/// A request that is counted and logged once: with its response, or when it is dropped without one.
+/// Counts and logs a request once: with its response, or when it is dropped without one.
 pub struct RequestLog<'a> {
     pub counters: &'a Counters,
     pub histograms: &'a RequestHistograms,

@@ -1,4 +1,4 @@
-//! Requests of technical accounts, which come with an IMS access token in place of a session.
+//! Requests of technical accounts, which have an IMS access token instead of a session.
 
 use std::sync::Arc;
 
@@ -40,9 +40,9 @@ pub enum ServiceRefusal {
 
 /// Who may send a request.
 pub enum Sender {
-    /// A technical account, from its networks and to its paths; with the Campaign session that it opened by itself.
+    /// A technical account within its networks and paths, with the Campaign session that it opened by itself, if any.
     Account(Arc<ServiceAccount>, Option<Arc<ClientHeldSession>>),
-    /// A person, or nobody; with the refusal of a token that came instead of a session.
+    /// A person or an unknown caller, with the refusal of an access token, if the request has one.
     Other(Option<Arc<LiveSession>>, Option<ServiceRefusal>),
 }
 
@@ -63,7 +63,7 @@ pub fn admit<B>(call: Call<'_>, caller: Caller, request: &Request<B>, path: &str
     }
 }
 
-/// Checks address and path of a request against the account's networks and paths. What does not fit goes to the audit trail.
+/// Checks address and path of a request against the account's networks and paths. A refusal goes to the audit trail.
 fn check<B>(
     call: Call<'_>,
     account: &ServiceAccount,
@@ -159,7 +159,7 @@ pub async fn logging_on<B>(
     }
 }
 
-/// Reads the response to that logon, and remembers the tokens in it: the account may use them.
+/// Reads the response to that logon, and adds its tokens to those that the account may use.
 pub async fn learn(
     call: Call<'_>,
     account: &Arc<ServiceAccount>,
@@ -172,7 +172,8 @@ pub async fn learn(
     reply.unchanged()
 }
 
-/// Refuses session tokens and logins of others in the request: the account's own session is added here. Returns the logon that it is, if it is one.
+/// Refuses foreign session tokens and logins in the request, because the account's own session is added here. Returns the logon, if the
+/// request is one.
 async fn check_tokens(
     call: Call<'_>,
     request: &mut Request<ClientBody>,

@@ -22,13 +22,13 @@ pub const FRESH: Duration = Duration::from_secs(20);
 pub fn set_session(headers: &mut HeaderMap, auth: &Authenticator, value: &str, now: UnixTime) {
     let names = &auth.cookies;
     append(headers, &names.session, value, "");
-    // Without it, a browser that keeps no cookies learns that later; nothing else is lost.
+    // Without this cookie, a browser that stores no cookies gets its error page later; nothing else changes.
     if let Ok(sealed) = auth.state.sealer.seal(&names.fresh, &now) {
         append(headers, &names.fresh, &sealed, format_args!("; Max-Age={}", FRESH.as_secs()));
     }
 }
 
-/// Removes the cookie of a session that was found, and the name of the last user.
+/// Removes the session cookie and the cookie of the last user.
 pub fn remove_session(headers: &mut HeaderMap, names: &CookieNames) {
     append(headers, &names.session, "", "; Max-Age=0");
     remove_fresh(headers, names);
@@ -37,7 +37,7 @@ pub fn remove_session(headers: &mut HeaderMap, names: &CookieNames) {
 
 /// Tells the browser who is signed in, until the browser is closed.
 pub fn set_last_user(headers: &mut HeaderMap, auth: &Authenticator, session: &LiveSession) {
-    // Without this cookie the next sign-in asks the person; nothing else is lost.
+    // Without this cookie IMS may show a page at the next sign-in; nothing else changes.
     if let Some(sealed) = auth.seal_last_user(session) {
         append(headers, &auth.cookies.last_user, &sealed, "");
     }

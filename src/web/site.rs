@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::auth::Authenticator;
 use crate::config::Campaign;
-use crate::pages::Brand;
+use crate::pages::PageBrand;
 use crate::wire::fields::FORWARDED_HOST;
 use crate::wire::host::without_port;
 use crate::wire::request_head::HeaderLines;
@@ -21,13 +21,13 @@ pub struct Site {
     pub campaign: Arc<Campaign>,
     /// The public origin, as in an `Origin` header.
     pub origin: String,
-    /// Identifies callers and signs people in; `None` for an instance of which only the public paths are served.
+    /// Identifies callers and signs people in; `None` for an instance that has only public paths.
     pub auth: Option<Arc<Authenticator>>,
     /// The host of the public origin, as a `Host` header, and the lines that name it to Campaign.
     pub host: HostLines,
     /// How its pages look.
-    pub brand: Brand,
-    /// What a proxy sends to `/ims/auth` to be told the identity; `None`: only trusted proxies are told.
+    pub brand: PageBrand,
+    /// The secret with which a proxy gets the identity from `/ims/auth`; `None`: only trusted proxies get it.
     pub forward_auth_secret: Option<SecretString>,
 }
 

@@ -1,4 +1,4 @@
-//! All that one configuration decides for requests. A request takes one snapshot at its beginning and uses no other.
+//! Everything that one configuration decides for requests. A request takes one snapshot at its beginning and uses no other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,8 +33,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The index of the site that serves the host of this request; of the first one for other hosts, which answers that it does not
-    /// serve them.
+    /// The index of the site that serves the host of this request. Unknown hosts get the first site, which refuses them.
     pub fn site_of<B>(&self, request: &Request<B>) -> usize {
         if self.sites.len() == 1 {
             return 0;
@@ -45,7 +44,7 @@ impl Snapshot {
     }
 }
 
-/// What one worker serves requests with: a snapshot, and its own connections to the servers of each site.
+/// The view of one worker: a snapshot, and the worker's own connections to the servers of each site.
 #[derive(Debug)]
 pub struct WorkerView {
     /// The configuration.
@@ -65,17 +64,17 @@ impl WorkerView {
     }
 }
 
-/// Set when the process is told to stop: probes then say that no more traffic should be sent here.
+/// Set when the process begins to stop: then probes report that no more traffic should be sent here.
 #[derive(Debug, Default)]
 pub struct Stopping(AtomicBool);
 
 impl Stopping {
-    /// From now on readiness is denied; requests are served as before.
+    /// Ends readiness. Requests are served as before.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// True until the process is told to stop.
+    /// True until the process begins to stop.
     pub fn is_ready(&self) -> bool {
         !self.0.load(Ordering::Relaxed)
     }

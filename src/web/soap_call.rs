@@ -1,6 +1,6 @@
-//! SOAP calls: the gateway reads the beginning of the envelope, finds the caller by the tokens in it, and exchanges them for Campaign's.
+//! SOAP calls: reads the beginning of the envelope, identifies the caller by its tokens, and replaces them by Campaign's.
 //!
-//! Most envelopes are small and are read whole. Of a large one only the beginning is read, and the rest passes untouched.
+//! Most envelopes are small and are read completely. Of a large one only the beginning is read, and the rest is forwarded unchanged.
 
 use axum::response::Response;
 use bytes::Bytes;
@@ -15,15 +15,15 @@ use super::routes::sign_out;
 use super::ticket::is_ticket;
 use super::token_check::{Checked, TokenHolder, TokenJudge};
 use crate::campaign::logoff_response;
-use crate::policy::campaign_tokens::{Judge as _, TokenPair, Verdict, account_of};
+use crate::policy::campaign_tokens::{Judge as _, TokenAction, TokenPair, account_of};
 use crate::policy::soap_envelope::{BEARER_LOGON, Envelope, EnvelopeError, EnvelopeRest, LOGOFF, LOGON};
-use crate::proxy::{BodyFilter, ClientBody, Refused};
+use crate::proxy::{BodyFilter, BodyRefused, ClientBody};
 use crate::session::LiveSession;
 
 /// A call that was read.
 #[derive(Debug)]
 pub struct SoapCall {
-    /// What concerns the gateway.
+    /// The parts that the gateway needs.
     pub envelope: Envelope,
     /// The bytes that were read.
     pub bytes: Bytes,
@@ -65,7 +65,7 @@ impl SoapCall {
         self.envelope.tokens.iter().map(|place| place.value.as_str()).find(|token| is_ticket(token))
     }
 
-    /// Checks the tokens in the envelope, and exchanges those that the gateway or an earlier Campaign session gave out.
+    /// Checks the tokens in the envelope. Replaces tokens of the gateway and of earlier Campaign sessions by the current ones.
     ///
     /// # Errors
     /// When the envelope holds a value that is not forwarded.
@@ -88,11 +88,13 @@ impl SoapCall {
         let mut exchanged = Vec::new();
         for (index, place) in self.envelope.tokens.iter().enumerate() {
             match judge.judge(place.kind, &place.value) {
-                Verdict::Keep => {}
-                Verdict::Replace(token) => exchanged.push((index, token)),
+                TokenAction::Keep => {}
+                TokenAction::Replace(token) => exchanged.push((index, token)),
                 // A token of an earlier sign-in: the client signs in again.
-                Verdict::Refuse if account_of(&place.value).is_none() => return Err(Rejection::StaleToken),
-                Verdict::Refuse => return Err(Rejection::ForeignToken),
+                TokenAction::Refuse if account_of(&place.value).is_none() => {
+                    return Err(Rejection::StaleToken);
+                }
+                TokenAction::Refuse => return Err(Rejection::ForeignToken),
             }
         }
         if !exchanged.is_empty() {
@@ -122,7 +124,7 @@ impl SoapCall {
         Ok(soap_response(StatusCode::OK, &logoff_response()))
     }
 
-    /// The logon that this call is.
+    /// The logon, if this call is one.
     pub fn logon(&self) -> Option<Logon> {
         match self.envelope.method.as_str() {
             LOGON => Some(Logon::Password(self.envelope.parameter(&self.bytes, 1))),
@@ -137,11 +139,11 @@ impl SoapCall {
 struct RestFilter(EnvelopeRest);
 
 impl BodyFilter for RestFilter {
-    fn push(&mut self, bytes: Bytes) -> Result<Bytes, Refused> {
-        self.0.push(&bytes).map(|()| bytes).map_err(|_| Refused)
+    fn push(&mut self, bytes: Bytes) -> Result<Bytes, BodyRefused> {
+        self.0.push(&bytes).map(|()| bytes).map_err(|_| BodyRefused)
     }
 
-    fn finish(&mut self) -> Result<Bytes, Refused> {
+    fn finish(&mut self) -> Result<Bytes, BodyRefused> {
         Ok(Bytes::new())
     }
 

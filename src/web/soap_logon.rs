@@ -1,6 +1,6 @@
 //! `xtk:session#Logon` with a login and a password.
 //!
-//! Campaign never gets the console password of a person. Wrong passwords do not reach Campaign either, so it locks nobody.
+//! Campaign never gets the console password of a person. Wrong passwords do not reach Campaign either, so it locks no operator.
 
 use http::{HeaderMap, Response, StatusCode};
 use secrecy::ExposeSecret as _;
@@ -71,7 +71,7 @@ fn refused(text: &str) -> Response<axum::body::Body> {
     soap_response(StatusCode::FORBIDDEN, &soap_fault(text))
 }
 
-/// Reads the response to a logon that a known caller sent, and remembers the token in it: the caller may use it.
+/// Reads the response to a logon of a known caller, and adds its token to those that the caller may use.
 pub async fn learn(
     call: Call<'_>,
     logon: &Logon,

@@ -3,7 +3,7 @@
 use http::Request;
 
 use crate::auth::TICKET_PREFIX;
-use crate::policy::campaign_tokens::{TokenKind, Verdict, exchange_query};
+use crate::policy::campaign_tokens::{TokenAction, TokenKind, exchange_query};
 use crate::policy::cookies::{self, CAMPAIGN_COOKIE};
 
 /// The ticket in the field `X-Session-Token`, in Campaign's cookie, or in the query.
@@ -29,7 +29,7 @@ fn in_query(query: &str) -> Option<String> {
         if kind == TokenKind::Session && is_ticket(value) {
             found.get_or_insert_with(|| value.to_owned());
         }
-        Verdict::Keep
+        TokenAction::Keep
     };
     exchange_query(query, &mut look).ok()?;
     found

@@ -1,6 +1,6 @@
-//! Checks the Campaign tokens that a request holds, before it is forwarded, and exchanges those of earlier Campaign sessions.
+//! Checks the Campaign tokens in a request before it is forwarded, and replaces tokens of earlier Campaign sessions.
 //!
-//! Campaign takes the caller's identity from these values, also from `login/password`. So only this session's own tokens pass.
+//! Campaign takes the caller's identity from these values, even from `login/password`. So only this session's own tokens pass.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use super::rejection::Rejection;
 use crate::auth::ServiceAccount;
 use crate::config::ForeignTokens;
 use crate::policy::campaign_tokens::{
-    ForeignToken, Judge, OwnTokens, TokenKind, TokenPair, Verdict, account_of, exchange_query,
+    ForeignToken, Judge, OwnTokens, TokenAction, TokenKind, TokenPair, account_of, exchange_query,
 };
-use crate::proxy::{BodyFilter, ClientBody, Refused};
+use crate::proxy::{BodyFilter, BodyRefused, ClientBody};
 use crate::session::{IssuedTokens, LiveSession};
 use crate::telemetry::audit::{AuditAction, ForeignTokenDetails, Subject};
 use crate::wire::fields::{SECURITY_TOKEN, header_text};
@@ -32,13 +32,13 @@ pub struct TokenHolder<'a> {
     pub session: Option<&'a Arc<LiveSession>>,
     /// The technical account that calls.
     pub account: Option<&'a Arc<ServiceAccount>>,
-    /// The tokens that the gateway gave to this client in the place of Campaign's.
+    /// The ticket that the gateway gave to this client in place of Campaign's tokens.
     pub ticket: Option<&'a TokenPair>,
     /// Campaign's tokens, when a technical or a native account opened its session by itself.
     pub client_held: Option<&'a TokenPair>,
 }
 
-/// What the check found.
+/// The result of the check.
 #[derive(Debug, Default)]
 pub struct Checked {
     wrong_security_token: bool,
@@ -46,18 +46,18 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// What a check of an envelope found.
+    /// The result for an envelope.
     pub fn of(wrong_security_token: bool) -> Self {
         Self { wrong_security_token, in_body: None }
     }
 
-    /// Both.
+    /// Combines two results.
     #[must_use]
     pub fn and(self, other: &Self) -> Self {
         Self { wrong_security_token: self.wrong_security_token || other.wrong_security_token, ..self }
     }
 
-    /// True when the request holds a security token that Campaign refuses. The refusal then says nothing about the session.
+    /// True when the request holds a wrong security token. Then a refusal by Campaign says nothing about the session.
     pub fn has_wrong_security_token(&self) -> bool {
         self.wrong_security_token || self.in_body.as_ref().is_some_and(|found| found.load(Ordering::Relaxed))
     }
@@ -94,8 +94,8 @@ pub fn exchange_again(head: &Parts, fresh: &Arc<LiveSession>) -> Parts {
     let mut head = head.clone();
     let holder = TokenHolder { session: Some(fresh), ..TokenHolder::default() };
     let mut judge = |kind, value: &str| match holder.judge(kind, value) {
-        // It was judged before.
-        Verdict::Refuse => Verdict::Keep,
+        // This value was checked before.
+        TokenAction::Refuse => TokenAction::Keep,
         verdict => verdict,
     };
     if let Some(query) = head.uri.query()
@@ -131,10 +131,10 @@ fn check_header(headers: &mut HeaderMap, holder: TokenHolder<'_>, checked: &mut 
     let Some(sent) = headers.get(SECURITY_TOKEN) else { return };
     let sent = sent.to_str().unwrap_or("?");
     match holder.judge(TokenKind::Security, sent) {
-        Verdict::Replace(token) => {
+        TokenAction::Replace(token) => {
             headers.insert(SECURITY_TOKEN, header_text(&token));
         }
-        Verdict::Keep | Verdict::Refuse => {
+        TokenAction::Keep | TokenAction::Refuse => {
             checked.wrong_security_token |= holder.is_wrong_security_token(sent);
         }
     }
@@ -152,15 +152,15 @@ impl<'a> TokenHolder<'a> {
         self.session.map_or(of_others, |session| session.own_tokens())
     }
 
-    /// Session tokens that Campaign has given out to this caller otherwise.
+    /// Session tokens that Campaign has issued to this caller in responses.
     fn given_otherwise(self) -> Option<&'a IssuedTokens> {
         let of_account = || self.account.map(|account| &account.issued_tokens);
         self.session.map(|session| session.issued_tokens()).or_else(of_account)
     }
 
-    fn judge(self, kind: TokenKind, value: &str) -> Verdict {
+    fn judge(self, kind: TokenKind, value: &str) -> TokenAction {
         if self.ticket.is_some_and(|ticket| value == ticket.text(kind)) {
-            return Verdict::Replace(self.own().current_text(kind).to_owned());
+            return TokenAction::Replace(self.own().current_text(kind).to_owned());
         }
         self.own().judge(kind, value)
     }
@@ -170,7 +170,7 @@ impl<'a> TokenHolder<'a> {
     }
 }
 
-/// Judges the values of one request, and reports those that are not of its session.
+/// Judges the values of one request, and reports foreign ones.
 #[derive(Debug)]
 pub struct TokenJudge {
     call: OwnedBaseCall,
@@ -215,16 +215,16 @@ impl TokenJudge {
         self.wrong_security_token.load(Ordering::Relaxed)
     }
 
-    /// Whether a value that is not of this session is forwarded all the same.
-    fn foreign(&self, value: &str) -> Verdict {
+    /// Whether a foreign value is still forwarded (`campaign.foreign_tokens = "report"`).
+    fn foreign(&self, value: &str) -> TokenAction {
         let holder = self.holder();
         if holder.given_otherwise().is_some_and(|given| given.contains(value)) {
-            return Verdict::Keep;
+            return TokenAction::Keep;
         }
         let call = self.call.get();
         let account = account_of(value).unwrap_or_default();
         if native_account::is_allowed(call, account, self.client, &self.path) {
-            return Verdict::Keep;
+            return TokenAction::Keep;
         }
         let refused = call.site.campaign.foreign_tokens == ForeignTokens::Refuse;
         let of_account = || self.account.as_ref().map(|account| account.identity.user.as_str());
@@ -239,17 +239,19 @@ impl TokenJudge {
         call.counters.foreign_token(refused);
         call.snapshot.services.foreign_tokens.add(call.context.now, self.client, &found);
         call.audit(Subject::user(user.unwrap_or_default()), AuditAction::ForeignToken(found));
-        if refused { Verdict::Refuse } else { Verdict::Keep }
+        if refused { TokenAction::Refuse } else { TokenAction::Keep }
     }
 }
 
 impl Judge for TokenJudge {
-    fn judge(&mut self, kind: TokenKind, value: &str) -> Verdict {
+    fn judge(&mut self, kind: TokenKind, value: &str) -> TokenAction {
         match self.holder().judge(kind, value) {
-            Verdict::Refuse => self.foreign(value),
-            Verdict::Keep if kind == TokenKind::Security && self.holder().is_wrong_security_token(value) => {
+            TokenAction::Refuse => self.foreign(value),
+            TokenAction::Keep
+                if kind == TokenKind::Security && self.holder().is_wrong_security_token(value) =>
+            {
                 self.wrong_security_token.store(true, Ordering::Relaxed);
-                Verdict::Keep
+                TokenAction::Keep
             }
             verdict => verdict,
         }
@@ -264,21 +266,21 @@ struct TokenFilter {
 }
 
 impl BodyFilter for TokenFilter {
-    fn push(&mut self, bytes: Bytes) -> Result<Bytes, Refused> {
+    fn push(&mut self, bytes: Bytes) -> Result<Bytes, BodyRefused> {
         let mut output = self.may_change_length().then(Vec::new);
         let scanned = self.scanner.push(&bytes, &mut self.judge, output.as_mut());
-        scanned.map_err(|ForeignToken| Refused)?;
+        scanned.map_err(|ForeignToken| BodyRefused)?;
         Ok(output.map_or(bytes, Bytes::from))
     }
 
-    fn finish(&mut self) -> Result<Bytes, Refused> {
+    fn finish(&mut self) -> Result<Bytes, BodyRefused> {
         let mut output = self.may_change_length().then(Vec::new);
         let scanned = self.scanner.finish(&mut self.judge, output.as_mut());
-        scanned.map_err(|ForeignToken| Refused)?;
+        scanned.map_err(|ForeignToken| BodyRefused)?;
         Ok(output.unwrap_or_default().into())
     }
 
-    /// Only who holds other tokens than the present ones can have them exchanged.
+    /// Without other tokens than the current ones, nothing is replaced.
     fn may_change_length(&self) -> bool {
         self.judge.ticket.is_some() || !self.judge.holder().own().earlier.is_empty()
     }

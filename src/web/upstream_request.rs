@@ -1,4 +1,4 @@
-//! The head of a request as it goes to Campaign: fields that a client may not send are left out, the gateway's own are added.
+//! Writes the head of a request for Campaign: leaves out fields that a client may not send, and adds the gateway's own.
 
 use http::{HeaderMap, HeaderValue, Version, header, request};
 
@@ -30,7 +30,7 @@ pub fn head(
     write(call.base, request, host, own, cookie)
 }
 
-/// As [`head`], for a caller who is nobody in particular.
+/// As [`head`], for an anonymous caller.
 pub fn head_of_anonymous(call: BaseCall<'_>, request: &request::Parts, host: &HeaderValue) -> RequestHead {
     write(call, request, host, None, None)
 }
@@ -71,9 +71,9 @@ pub fn head_of_account(
 struct Own<'a> {
     credentials: &'a Credentials,
     assertion: HeaderValue,
-    /// A technical account: no cookie identifies it, so no page of another origin can use its session.
+    /// True for a technical account. No cookie identifies it, so no page of another origin can use its session.
     is_account: bool,
-    /// May be sent in the place of the client's.
+    /// May be sent in place of the client's.
     security_token: Option<&'a HeaderValue>,
     authorization: Option<&'a HeaderValue>,
 }
@@ -178,7 +178,7 @@ fn write(
 /// The address where Campaign itself uses the access token of the request, at AEM.
 const AEM_ASSET_DOWNLOAD: &str = "/nms/aemAssetDownload.jssp";
 
-/// What a trusted proxy says of where the request comes from, and its own address.
+/// `X-Forwarded-For`: the value from a trusted proxy, and the proxy's own address.
 fn forwarded_for(context: &Context, headers: &HeaderMap) -> HeaderValue {
     let own = &context.peer.prepared.forwarded_for;
     let mut chain: Vec<u8> = Vec::new();

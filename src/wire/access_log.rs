@@ -65,7 +65,7 @@ pub fn parse(line: &[u8]) -> Result<Option<LogLine<'_>>, LineError> {
 }
 
 impl<'a> RequestLine<'a> {
-    /// `None` for what is no request: the gateway logs `-` in the place of method and path.
+    /// `None` for what is no request: the gateway logs `-` in place of method and path.
     fn of(method: Cow<'a, str>, target: Cow<'a, str>, is_http1: bool) -> Option<Self> {
         let has_both = !method.is_empty() && method != "-" && !target.is_empty();
         has_both.then_some(Self { method, target, is_http1 })

@@ -40,8 +40,8 @@ impl HeaderLines {
     }
 
     /// Begins a field with a list as its value. The line is only written if the list gets a part.
-    pub fn list<'a>(&'a mut self, name: &'a HeaderName, separator: &'static [u8]) -> List<'a> {
-        List { lines: self, name, separator, begun: false }
+    pub fn list<'a>(&'a mut self, name: &'a HeaderName, separator: &'static [u8]) -> ListWriter<'a> {
+        ListWriter { lines: self, name, separator, begun: false }
     }
 
     fn line(&mut self, name: &HeaderName, value: &[u8]) {
@@ -65,14 +65,14 @@ impl HeaderLines {
 }
 
 /// Writes a list. Dropping it ends the line.
-pub struct List<'a> {
+pub struct ListWriter<'a> {
     lines: &'a mut HeaderLines,
     name: &'a HeaderName,
     separator: &'static [u8],
     begun: bool,
 }
 
-impl List<'_> {
+impl ListWriter<'_> {
     /// Adds a part to the list.
     pub fn push(&mut self, part: &[u8]) {
         let text = &mut self.lines.0;
@@ -86,7 +86,7 @@ impl List<'_> {
     }
 }
 
-impl Drop for List<'_> {
+impl Drop for ListWriter<'_> {
     fn drop(&mut self) {
         if self.begun {
             self.lines.0.extend_from_slice(b"\r\n");

@@ -132,7 +132,7 @@ async fn a_form_that_meets_an_ended_campaign_session_is_saved_and_sent_once() {
         assert_eq!(send(&world, &browser, &confirm).await.status, StatusCode::GONE);
         let events: Vec<String> =
             logs::audit(&saved.request_id()).iter().map(|line| line.field("event").to_owned()).collect();
-        assert_eq!(events, ["campaign_session_opened", "form_kept"]);
+        assert_eq!(events, ["campaign_session_opened", "form_saved"]);
         world.stop().await;
     }
 }

@@ -10,7 +10,7 @@ use crate::support::request::RawRequest;
 use crate::support::{World, admin, logs};
 
 const SOAP: &str = "/nl/jsp/soaprouter.jsp";
-/// Each is accepted by Campaign in the place of a token.
+/// Each is accepted by Campaign in place of a token.
 const FOREIGN: [&str; 4] =
     ["admin/secret", "monitoring", "_ims_/user/token", "___00000000-0000-0000-0000-000000000000"];
 

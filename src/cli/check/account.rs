@@ -14,13 +14,13 @@ pub(super) struct Account {
     groups: Vec<u32>,
 }
 
-/// What somebody wants to do with a file or folder. The values are mode bits.
+/// A permission that the user needs on a file or folder. The values are mode bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Read = 0o4,
-    /// A folder: make, rename and remove files in it.
+    /// Create, rename and remove files in a folder.
     Write = 0o2,
-    /// A folder: reach what is in it.
+    /// Access the files in a folder.
     Search = 0o1,
 }
 
@@ -60,15 +60,15 @@ impl Account {
         Some(Self { name: entry.name.to_owned(), uid: entry.uid, groups })
     }
 
-    /// True for the user that may do everything.
+    /// True for root, whom no permission restricts.
     pub(super) fn is_root(&self) -> bool {
         self.uid == 0
     }
 
-    /// Whether the user may do this with the file or folder.
+    /// Checks that the user has these permissions on the file or folder.
     ///
     /// # Errors
-    /// The file or folder that stops it, and why.
+    /// The file or folder that lacks the permission, and why.
     pub(super) fn check(&self, path: &Path, wishes: &[Wish]) -> Result<(), (PathBuf, String)> {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let whole = fs::canonicalize(&path).unwrap_or(path);
@@ -99,7 +99,7 @@ impl Account {
         self.may_with(metadata.uid(), metadata.gid(), metadata.mode(), wish)
     }
 
-    /// The first class that fits decides, even if a later one allows more (POSIX.1, file access permissions).
+    /// The first matching class (owner, group, others) decides, even if a later one allows more (POSIX.1, file access permissions).
     fn may_with(&self, uid: u32, gid: u32, mode: u32, wish: Wish) -> bool {
         if self.is_root() {
             return true;
@@ -116,17 +116,17 @@ impl Account {
 }
 
 /// A line of `/etc/passwd`.
-struct Entry<'a> {
+struct PasswdEntry<'a> {
     name: &'a str,
     uid: u32,
     gid: u32,
 }
 
-fn entries(passwd: &str) -> impl Iterator<Item = Entry<'_>> {
+fn entries(passwd: &str) -> impl Iterator<Item = PasswdEntry<'_>> {
     passwd.lines().filter_map(|line| {
         let mut fields = line.split(':');
         let (name, _) = (fields.next()?, fields.next()?);
-        Some(Entry { name, uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+        Some(PasswdEntry { name, uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
     })
 }
 

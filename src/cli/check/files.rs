@@ -5,7 +5,7 @@ use std::path::Path;
 use super::report::Item;
 use crate::config::Places;
 
-/// A secret, or the file that holds it. Files that others can read are already findings of the configuration.
+/// A secret, or the file that holds it. Reading the configuration has already reported files that others can read.
 pub(super) fn secret(places: &Places, key: &str) -> Item {
     let file_key = format!("{key}_file");
     let key = if places.is_set(&file_key) { &file_key } else { key };

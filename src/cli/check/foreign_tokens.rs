@@ -1,4 +1,4 @@
-//! Programs that use session tokens or passwords that are not of their session, as the running gateway has seen them.
+//! Programs that send session tokens of other sessions, or logins of native accounts. The running gateway counts them.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::report::Item;
 use crate::cli::sessions::AdminClient;
 use crate::config::{ForeignTokens, Loaded};
 
-/// What the running gateway tells. Nothing without an admin listener or without a running gateway.
+/// One finding for each such program. None without an admin listener or without a running gateway.
 pub(super) fn check(loaded: &Loaded) -> Vec<Item> {
     let Some(admin) = loaded.config.listen.admin else { return Vec::new() };
     let uses = AdminClient::new(admin).and_then(|client| client.foreign_tokens());

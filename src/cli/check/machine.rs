@@ -9,8 +9,8 @@ use super::report::Item;
 use super::running::Running;
 use crate::config::{Config, Places, Store};
 
-/// Findings about sockets and files, for this user. `is_given`: the command line names the user. `running`: the gateway that runs, if
-/// its admin listener answers.
+/// Findings about sockets and files for this user. `is_given`: the command line names the user. `running`: the running gateway, if its
+/// admin listener answers.
 pub(super) fn check(
     config: &Config,
     places: &Places,
@@ -39,7 +39,7 @@ fn files(config: &Config, places: &Places, file: &Path, user: &Account, is_given
     let write = writable(config);
     let mut items = Vec::new();
     for (key, path) in &read {
-        // A missing file is a finding of its own.
+        // Another check reports a missing file.
         if path.exists()
             || std::fs::symlink_metadata(path)
                 .is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound)

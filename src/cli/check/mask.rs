@@ -1,4 +1,4 @@
-//! Warnings about masks that are valid but probably not meant.
+//! Warnings about masks that are valid but probably wrong.
 
 use super::report::Item;
 use crate::config::Places;

@@ -40,7 +40,7 @@ pub(super) struct CheckArgs {
     /// Check files and ports for this user, by name or number: the one that will run the service
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Only say whether this path is public, closed or signed-in, and by which rule
+    /// Only say whether this path is public, closed or signed-in, and which rule decides
     #[arg(long, value_name = "PATH", conflicts_with = "offline")]
     path: Option<String>,
 }
@@ -69,7 +69,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
             if args.json {
                 output::out(&report::json(&report::unusable(&errors)));
             } else {
-                print_errors(&errors);
+                let _ = print_errors(&errors);
                 let count =
                     errors.findings().iter().filter(|f| f.level == crate::config::Level::Error).count();
                 let s = if count == 1 { "" } else { "s" };
@@ -113,7 +113,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
 
 /// What `imsgate check --offline` finds in a configuration that was just written.
 pub(super) struct Problems {
-    /// The findings that are not good, as a table; or that there are none.
+    /// A table of the errors and warnings, or a line that there are none.
     pub(super) text: String,
     pub(super) has_errors: bool,
 }
@@ -123,7 +123,7 @@ pub(super) fn problems(file: &std::path::Path) -> (Problems, String) {
     let loaded = match crate::config::read(file, []) {
         Ok(loaded) => loaded,
         Err(errors) => {
-            let text = errors.render(output::look_of_stderr());
+            let text = errors.render(output::style_for_stderr());
             return (Problems { text, has_errors: true }, String::new());
         }
     };
@@ -140,7 +140,7 @@ pub(super) fn problems(file: &std::path::Path) -> (Problems, String) {
     (Problems { text, has_errors }, redirect_uri.unwrap_or_default())
 }
 
-/// Says what happens to a path: at the instance of the given address, or at each instance.
+/// Prints the decision about a path: of the instance that serves the address, or of each instance.
 fn decide(args: &CheckArgs, path: &str, config: &Config) -> ExitCode {
     let decisions = Decision::at_each(path, config);
     let text = |(name, decision): &(String, Decision)| {

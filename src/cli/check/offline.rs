@@ -41,14 +41,14 @@ pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
     if let Some(access) = &config.log.access_file {
         items.push(files::appendable(places, "log.access_file", access));
     }
-    // A key with a warning gets no second, good finding.
+    // No finding `ok` for a key that already has a warning.
     let warned: Vec<String> =
         items.iter().filter(|item| !item.fix.is_empty()).map(|item| item.subject.clone()).collect();
     items.retain(|item| !item.fix.is_empty() || !warned.contains(&item.subject));
     items
 }
 
-/// An instance of which only the public paths are served.
+/// An instance that has only public paths.
 fn public_only(instance: &PublicInstance, places: &Places) -> Item {
     let hosts = instance.campaign.hosts.join(", ");
     let message = format!("public paths only, nobody signs in: {hosts}");
@@ -75,7 +75,7 @@ fn ims(items: &mut Vec<Item>, instance: &Instance, places: &Places) {
     items.push(proxy(ims, places));
 }
 
-/// Whether IMS is reached through a proxy, and which key or variable names it.
+/// Whether IMS is reached through a proxy, and which key or variable sets it.
 fn proxy(ims: &Ims, places: &Places) -> Item {
     let address = ims.discovery_url.as_str().parse::<http::Uri>();
     let Some(proxy) = &ims.proxy else {

@@ -1,4 +1,4 @@
-//! Checks over the network: what IMS and Campaign tell without a person.
+//! Checks over the network: what IMS and Campaign reveal without a sign-in.
 
 mod campaign;
 mod client;
@@ -35,7 +35,7 @@ pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
     })
 }
 
-/// Whether this machine finds the callback server by name, as the machines of people must.
+/// Whether this machine can resolve the callback server, as people's machines must.
 async fn resolution(instance: &Instance, places: &Places) -> Item {
     const KEY: &str = "ims.callback_server";
     let url = &instance.ims.callback_server;

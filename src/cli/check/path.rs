@@ -1,4 +1,4 @@
-//! `imsgate check --path`: what the gateway does with a path, and by which rule. It asks the functions that the gateway itself uses.
+//! `imsgate check --path`: what the gateway does with a path, and which rule decides. It calls the same functions as the gateway.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::policy::decision::{Access, Asked, AskedHost, SiteRules, explain};
 /// What happens to a request without a session.
 #[derive(Debug, Serialize)]
 pub(super) struct Decision {
-    /// The path as it is decided on and sent to Campaign.
+    /// The canonical path, on which the rules decide and which Campaign gets.
     path: String,
     access: Access,
     /// The rule that decides.
@@ -21,7 +21,7 @@ pub(super) struct Decision {
 }
 
 impl Decision {
-    /// The decision of each instance, with its name. A whole URL is about the instance of its host.
+    /// The decision of each instance, with its name. For a complete URL, only that of the instance that serves its host.
     pub(super) fn at_each(address: &str, config: &Config) -> Vec<(String, Self)> {
         let host = host_of(address);
         let is_meant = |known: &str| host.is_none_or(|host| known.eq_ignore_ascii_case(host));
@@ -44,7 +44,7 @@ impl Decision {
         serde_json::to_string_pretty(&object).unwrap_or_default() + "\n"
     }
 
-    /// The decision about an address: a path, with or without a query, or a whole URL.
+    /// The decision about an address: a path, with or without a query, or a complete URL.
     pub(super) fn of(address: &str, rules: &impl SiteRules, longest_head: usize, signs_in: bool) -> Self {
         let target = without_origin(address);
         let target = target.split('#').next().unwrap_or_default();
@@ -81,14 +81,14 @@ impl Decision {
     }
 }
 
-/// The host of a whole URL.
+/// The host of a complete URL.
 fn host_of(address: &str) -> Option<&str> {
     let (_, rest) = address.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))?;
     let authority = rest.split(['/', '?', '#']).next()?;
     Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
 }
 
-/// A whole URL loses its origin.
+/// The address without the origin, if it is a complete URL.
 fn without_origin(address: &str) -> &str {
     let Some((_, rest)) = address.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))
     else {

@@ -10,7 +10,7 @@ use crate::config::{ConfigErrors, Level, Location, Places};
 /// One finding.
 #[derive(Debug, Serialize)]
 pub(super) struct Item {
-    /// The check that made it. It never changes, so programs can rely on it.
+    /// The name of the check. It never changes, so programs can rely on it.
     pub(super) id: Box<str>,
     pub(super) severity: Severity,
     /// The key it is about.
@@ -26,15 +26,15 @@ pub(super) struct Item {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Severity {
     Ok,
-    /// Sign-ins work, but something is probably not meant.
+    /// Sign-ins work, but something is probably wrong.
     Warning,
-    /// Stops sign-ins, or lets somebody in who must stay out.
+    /// Stops sign-ins, or gives access to people who must not have it.
     Error,
-    /// It could not be found out. The message says why.
+    /// The check was not possible. The message says why.
     NotChecked,
 }
 
-/// The findings of one instance, each with its name. The single, unnamed instance is not mentioned.
+/// Adds the name of the instance to its findings. The unnamed instance is left out.
 pub(super) fn of_instance(name: &str, mut items: Vec<Item>) -> Vec<Item> {
     if !name.is_empty() {
         for item in &mut items {
@@ -67,7 +67,7 @@ impl Item {
         Self::new(Severity::Error, places, key, message, fix)
     }
 
-    /// `reason` says why it could not be found out; `fix` what makes it possible, or nothing.
+    /// `reason` says why the check was not possible. `fix` says what makes it possible, or is empty.
     pub(super) fn not_checked(
         places: &Places,
         key: &str,
@@ -77,7 +77,7 @@ impl Item {
         Self::new(Severity::NotChecked, places, key, reason, fix)
     }
 
-    /// The same finding with an id of its own. Without it, the id is the key.
+    /// Sets the id. The default is the key.
     pub(super) fn named(mut self, id: &str) -> Self {
         self.id = id.into();
         self
@@ -112,7 +112,7 @@ pub(super) fn unusable(errors: &ConfigErrors) -> Vec<Item> {
     errors.findings().iter().map(item).collect()
 }
 
-/// The id of every finding of the configuration reader.
+/// The id of every finding from reading the configuration.
 pub(super) const CONFIGURATION: &str = "configuration";
 
 /// True if a finding stops logins.

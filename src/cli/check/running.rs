@@ -1,4 +1,4 @@
-//! What a reload or a restart would change, beside the configuration that a running gateway uses.
+//! Compares the configuration with that of a running gateway: what a reload or a restart would change.
 
 use serde_json::Value;
 
@@ -14,10 +14,10 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Asks the gateway. Nothing without an admin listener or without a running gateway.
+    /// Asks the gateway. `None` without an admin listener or without a running gateway.
     pub(super) fn ask(loaded: &Loaded) -> Option<Self> {
         let admin = loaded.config.listen.admin.map(reachable)?;
-        // The gateway learns no value, and neither does a program that only takes its port.
+        // Salted digests reveal no value, even to another program that listens on the port.
         let salt = random_text::<16>();
         let client = AdminClient::new(admin).ok()?;
         let difference = client.compare(&salt, &loaded.values.salted(&salt)).ok()?;

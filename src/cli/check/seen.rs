@@ -1,5 +1,5 @@
-//! The configuration names that IMS sent so far, and whether the mask matches any. They are in the audit log: the line of a refused
-//! sign-in lists every name, the line of a sign-in lists the groups that the mask gave.
+//! The configuration names that IMS has sent so far, and whether the mask matches any. They come from the audit log: the line of a refused
+//! sign-in has every name, and the line of a sign-in has the groups that the mask gave.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::report::Item;
 use crate::cli::output::visible;
 use crate::config::{InstanceConfig, Places};
-use crate::policy::mask::{Mask, Verdict};
+use crate::policy::mask::{Mask, MaskResult};
 
-/// What the audit log tells about names.
+/// Names and groups from the audit log.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::cli) struct Seen {
     /// Names of people who were refused.
@@ -90,7 +90,7 @@ fn matches(mask: &Mask, seen: &Seen, places: &Places) -> Item {
         return Item::not_checked(places, MASK, "no names were seen: nobody has signed in yet", "");
     }
     let near = seen.names.iter().find_map(|name| match mask.explain(name) {
-        Verdict::NearMiss(why) => Some(format!("; {} nearly matches: {why}", visible(name))),
+        MaskResult::NearMiss(why) => Some(format!("; {} nearly matches: {why}", visible(name))),
         _ => None,
     });
     let first = || seen.names.first().map_or_else(String::new, |name| format!(", such as {}", visible(name)));

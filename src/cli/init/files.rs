@@ -1,4 +1,4 @@
-//! The files that `imsgate init` writes: the configuration, and beside it the secrets and a session key.
+//! The files that `imsgate init` writes: the configuration, and in the same folder the secrets and a session key.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -19,7 +19,7 @@ pub(super) struct Files {
     session_key: PathBuf,
     /// True if files may be replaced.
     force: bool,
-    /// True if the session key was there before.
+    /// True if the session key existed before.
     keeps_key: bool,
 }
 
@@ -86,14 +86,14 @@ impl Files {
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(named)?;
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| {
-            // A link fails if somebody has made the file meanwhile; a rename replaces it.
+            // A link fails if the file exists by now; a rename replaces it.
             if self.force { fs::rename(&temporary, path) } else { fs::hard_link(&temporary, path) }
         });
         let _ = fs::remove_file(&temporary);
         written.map_err(named)
     }
 
-    /// What was written, for people.
+    /// The text that lists the written files.
     pub(super) fn written(&self, answers: &Answers) -> String {
         let mut text = format!("Written, readable only by you:\n  {}\n", self.config.display());
         // Writing to a String cannot fail.

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use self::files::Files;
-use self::prompt::Prompt;
+use self::prompt::AnswerReader;
 use self::questions::Answers;
 use super::output::{err, out};
 use super::{STOPS_LOGINS, UNUSABLE, check};
@@ -46,7 +46,7 @@ pub(super) fn run(args: &InitArgs) -> ExitCode {
 
 fn ask_and_write(args: &InitArgs) -> io::Result<(Files, Answers)> {
     let files = Files::beside(&args.output, args.force)?;
-    let mut prompt = Prompt::of_stdin();
+    let mut prompt = AnswerReader::of_stdin();
     out(&format!(
         "The fields are those of the external account (Administration > Platform > External accounts), then this machine's.\n\
          [text in brackets] is the answer if you press Enter. {} is written at the end.\n\n",

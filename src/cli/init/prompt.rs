@@ -1,4 +1,4 @@
-//! Questions at a terminal or through a pipe.
+//! Asks questions at a terminal or through a pipe.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 
@@ -7,11 +7,11 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use crate::cli::output::out;
 
 /// Reads answers from standard input, one a line.
-pub(super) struct Prompt {
+pub(super) struct AnswerReader {
     is_terminal: bool,
 }
 
-impl Prompt {
+impl AnswerReader {
     pub(super) fn of_stdin() -> Self {
         Self { is_terminal: io::stdin().is_terminal() }
     }
@@ -40,7 +40,7 @@ impl Prompt {
     }
 }
 
-/// The terminal shows nothing of what is typed, until this is dropped.
+/// Hides what is typed at the terminal until it is dropped.
 struct Hidden(Termios);
 
 impl Hidden {

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use toml::Value;
 
 use super::absolute;
-use super::prompt::Prompt;
+use super::prompt::AnswerReader;
 use crate::cli::output::{out, paint, visible};
 use crate::config::check_answer;
 use crate::policy::mask::Mask;
@@ -24,17 +24,17 @@ pub(super) struct Answers {
 /// One question.
 struct Question {
     key: &'static str,
-    /// The label on the form of the external account, or what it is.
+    /// The label on the form of the external account, or a description.
     label: &'static str,
     help: &'static str,
     default: Option<&'static str>,
-    kind: Kind,
-    /// The key that must have an answer, and this one if it is not empty. Otherwise the question is left out.
+    kind: QuestionKind,
+    /// Asks only if this key has this answer, or any answer if the text is empty.
     after: Option<(&'static str, &'static str)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum QuestionKind {
     Text,
     /// An empty answer leaves the key out.
     Optional,
@@ -44,21 +44,22 @@ enum Kind {
     SessionFile,
 }
 
-/// Asks every question until its answer is right. `session_file` is the usual one.
+/// Asks each question until its answer is valid. `session_file` is the default for the session file.
 ///
 /// # Errors
 /// When the input ends.
-pub(super) fn ask(prompt: &mut Prompt, session_file: &str) -> io::Result<Answers> {
+pub(super) fn ask(prompt: &mut AnswerReader, session_file: &str) -> io::Result<Answers> {
     let mut answers = Answers { values: Vec::new(), secrets: Vec::new() };
     for question in QUESTIONS {
         if question.after.is_some_and(|(key, answer)| !answers.fits(key, answer)) {
             continue;
         }
-        let default = if question.kind == Kind::SessionFile { Some(session_file) } else { question.default };
+        let default =
+            if question.kind == QuestionKind::SessionFile { Some(session_file) } else { question.default };
         out(&format!("{}\n   {}\n", paint().bold(question.label), paint().dim(question.help)));
         let text = line(question, default);
         loop {
-            let typed = prompt.ask(&text, question.kind == Kind::Secret)?;
+            let typed = prompt.ask(&text, question.kind == QuestionKind::Secret)?;
             let typed = typed.trim();
             let answer = if typed.is_empty() { default.unwrap_or_default() } else { typed };
             match accept(question, answer, &mut answers) {
@@ -77,31 +78,34 @@ pub(super) fn ask(prompt: &mut Prompt, session_file: &str) -> io::Result<Answers
 fn line(question: &Question, default: Option<&str>) -> String {
     let default = match (default, question.kind) {
         (Some(default), _) => format!(" [{default}]"),
-        (None, Kind::Optional) => " [none]".to_owned(),
+        (None, QuestionKind::Optional) => " [none]".to_owned(),
         (None, _) => String::new(),
     };
     format!("   {}{default}: ", question.key)
 }
 
-/// Checks an answer and keeps it.
+/// Checks an answer and adds it.
 fn accept(question: &Question, answer: &str, answers: &mut Answers) -> Result<(), (String, String)> {
     let key = question.key;
     if answer.is_empty() {
-        if question.kind == Kind::Optional {
+        if question.kind == QuestionKind::Optional {
             return Ok(());
         }
         return Err(("an answer is needed".to_owned(), String::new()));
     }
-    let is_path = matches!(question.kind, Kind::Certificate | Kind::PrivateKey | Kind::SessionFile);
+    let is_path = matches!(
+        question.kind,
+        QuestionKind::Certificate | QuestionKind::PrivateKey | QuestionKind::SessionFile
+    );
     let answer = if is_path { absolute(Path::new(answer)).display().to_string() } else { answer.to_owned() };
     let value = check_answer(key, &answer)?;
     match question.kind {
-        Kind::Secret => {
+        QuestionKind::Secret => {
             answers.secrets.push((key, answer.into()));
             return Ok(());
         }
-        Kind::Certificate => certificate(Path::new(&answer))?,
-        Kind::PrivateKey => {
+        QuestionKind::Certificate => certificate(Path::new(&answer))?,
+        QuestionKind::PrivateKey => {
             let certificate = answers.path("listen.certificate");
             server::server_config([(certificate.as_path(), Path::new(&answer))], None).map_err(|error| {
                 (
@@ -110,7 +114,7 @@ fn accept(question: &Question, answer: &str, answers: &mut Answers) -> Result<()
                 )
             })?;
         }
-        Kind::SessionFile | Kind::Text | Kind::Optional => {}
+        QuestionKind::SessionFile | QuestionKind::Text | QuestionKind::Optional => {}
     }
     if key == "ims.association_mask" {
         explain_mask(&answer);
@@ -159,7 +163,7 @@ fn explain_mask(text: &str) {
     }
 }
 
-/// Asked last: most gateways have none at first.
+/// This question is last, because most gateways have no technical account at first.
 const ACCOUNT: &str = "campaign.technical_account[0].client_id";
 
 const QUESTIONS: &[Question] = &[
@@ -168,7 +172,7 @@ const QUESTIONS: &[Question] = &[
         label: "IMS server",
         help: "Base URL of Adobe IMS.",
         default: Some("https://ims-na1.adobelogin.com"),
-        kind: Kind::Text,
+        kind: QuestionKind::Text,
         after: None,
     },
     Question {
@@ -176,7 +180,7 @@ const QUESTIONS: &[Question] = &[
         label: "IMS scope",
         help: "Separated by commas. Adobe must have provisioned each for the client.",
         default: Some("openid,AdobeID,read_organizations,session,additional_info.projectedProductContext"),
-        kind: Kind::Text,
+        kind: QuestionKind::Text,
         after: None,
     },
     Question {
@@ -184,7 +188,7 @@ const QUESTIONS: &[Question] = &[
         label: "IMS client identifier",
         help: "Issued by Adobe, such as Campaign1.",
         default: None,
-        kind: Kind::Text,
+        kind: QuestionKind::Text,
         after: None,
     },
     Question {
@@ -192,7 +196,7 @@ const QUESTIONS: &[Question] = &[
         label: "IMS client secret",
         help: "Issued by Adobe. It is not shown, and goes into a file of its own.",
         default: None,
-        kind: Kind::Secret,
+        kind: QuestionKind::Secret,
         after: None,
     },
     Question {
@@ -200,7 +204,7 @@ const QUESTIONS: &[Question] = &[
         label: "Callback server",
         help: "The https address of this gateway as people type it, such as https://campaign.example.com.",
         default: None,
-        kind: Kind::Text,
+        kind: QuestionKind::Text,
         after: None,
     },
     Question {
@@ -208,7 +212,7 @@ const QUESTIONS: &[Question] = &[
         label: "IMS organization ID",
         help: "24 hexadecimal digits and @AdobeOrg.",
         default: None,
-        kind: Kind::Text,
+        kind: QuestionKind::Text,
         after: None,
     },
     Question {
@@ -216,7 +220,7 @@ const QUESTIONS: &[Question] = &[
         label: "Association mask",
         help: "Which part of a configuration name is the Campaign group, such as Campaign - acme - (.*).",
         default: None,
-        kind: Kind::Text,
+        kind: QuestionKind::Text,
         after: None,
     },
     Question {
@@ -224,7 +228,7 @@ const QUESTIONS: &[Question] = &[
         label: "Product context",
         help: "If the form has it, such as dma_campaign_classic.",
         default: None,
-        kind: Kind::Optional,
+        kind: QuestionKind::Optional,
         after: None,
     },
     Question {
@@ -232,7 +236,7 @@ const QUESTIONS: &[Question] = &[
         label: "Tenant",
         help: "The name of the Experience Cloud tenant.",
         default: None,
-        kind: Kind::Optional,
+        kind: QuestionKind::Optional,
         after: None,
     },
     Question {
@@ -240,7 +244,7 @@ const QUESTIONS: &[Question] = &[
         label: "Campaign server",
         help: "Address of the Campaign web server behind this gateway.",
         default: Some("http://127.0.0.1:8080"),
-        kind: Kind::Text,
+        kind: QuestionKind::Text,
         after: None,
     },
     Question {
@@ -248,7 +252,7 @@ const QUESTIONS: &[Question] = &[
         label: "Session mode",
         help: "bearer-logon: a Campaign session for each person (all builds). bearer: the IMS token with each request (8.5.1, 7.4.1, 7.3.5 and newer). headers: identity headers only.",
         default: Some("bearer-logon"),
-        kind: Kind::Text,
+        kind: QuestionKind::Text,
         after: None,
     },
     Question {
@@ -256,7 +260,7 @@ const QUESTIONS: &[Question] = &[
         label: "Address of the gateway",
         help: "IP address and port; 0.0.0.0 stands for all addresses of this machine.",
         default: Some("0.0.0.0:443"),
-        kind: Kind::Text,
+        kind: QuestionKind::Text,
         after: None,
     },
     Question {
@@ -264,7 +268,7 @@ const QUESTIONS: &[Question] = &[
         label: "Certificate",
         help: "PEM file with the chain, the gateway's own certificate first. It must cover the callback server.",
         default: None,
-        kind: Kind::Certificate,
+        kind: QuestionKind::Certificate,
         after: None,
     },
     Question {
@@ -272,7 +276,7 @@ const QUESTIONS: &[Question] = &[
         label: "Private key of the certificate",
         help: "PEM file that only its owner can read.",
         default: None,
-        kind: Kind::PrivateKey,
+        kind: QuestionKind::PrivateKey,
         after: None,
     },
     Question {
@@ -280,7 +284,7 @@ const QUESTIONS: &[Question] = &[
         label: "Session store",
         help: "embedded: a file of this gateway. redis: several gateways share their sessions. memory: lost with a restart, to try it.",
         default: Some("embedded"),
-        kind: Kind::Text,
+        kind: QuestionKind::Text,
         after: None,
     },
     Question {
@@ -288,7 +292,7 @@ const QUESTIONS: &[Question] = &[
         label: "Address of Redis",
         help: "Such as rediss://user:password@redis.example.com. It is not shown, and goes into a file of its own.",
         default: None,
-        kind: Kind::Secret,
+        kind: QuestionKind::Secret,
         after: Some(("session.store", "redis")),
     },
     Question {
@@ -296,7 +300,7 @@ const QUESTIONS: &[Question] = &[
         label: "Session file",
         help: "Sessions survive a restart in this file. The gateway makes it.",
         default: None,
-        kind: Kind::SessionFile,
+        kind: QuestionKind::SessionFile,
         after: Some(("session.store", "embedded")),
     },
     Question {
@@ -304,7 +308,7 @@ const QUESTIONS: &[Question] = &[
         label: "Technical account",
         help: "Client ID of a program that calls Campaign with an IMS token (OAuth server-to-server). With it, `imsgate check` also looks into Campaign.",
         default: None,
-        kind: Kind::Optional,
+        kind: QuestionKind::Optional,
         after: None,
     },
     Question {
@@ -312,7 +316,7 @@ const QUESTIONS: &[Question] = &[
         label: "Secret of the technical account",
         help: "It is not shown, and goes into a file of its own.",
         default: None,
-        kind: Kind::Secret,
+        kind: QuestionKind::Secret,
         after: Some((ACCOUNT, "")),
     },
 ];

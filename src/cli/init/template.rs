@@ -5,10 +5,10 @@ use toml::Value;
 /// The commented reference, with every key.
 const REFERENCE: &str = include_str!("../../../config/imsgate.toml");
 
-/// The reference with these values. A key that is a comment there becomes a key. `removed` keys become comments.
+/// Sets these values in the reference. A key that is commented out becomes active. `removed` keys are commented out.
 ///
 /// # Errors
-/// The key that the reference does not have.
+/// When the reference lacks a key; the message names it.
 pub(super) fn fill(values: &[(&str, Value)], removed: &[&str]) -> Result<String, String> {
     let mut lines: Vec<String> = REFERENCE.lines().map(str::to_owned).collect();
     for (path, value) in values {

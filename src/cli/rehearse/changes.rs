@@ -7,7 +7,7 @@ use crate::policy::decision::{Access, Explained, RuleKind};
 
 /// All groups.
 #[derive(Default)]
-pub(super) struct Changes<'r> {
+pub(super) struct RuleChanges<'r> {
     groups: HashMap<(RuleKind<'r>, RuleKind<'r>), Group>,
 }
 
@@ -27,9 +27,9 @@ pub(super) struct DecisionChange<'c, 'r> {
     pub(super) group: &'c Group,
 }
 
-impl<'r> Changes<'r> {
-    /// Counts a request if its decision changes. Another rule with the same decision is no change, except among refusals: their status
-    /// changes.
+impl<'r> RuleChanges<'r> {
+    /// Counts a request if its decision changes. Another rule with the same decision is not a change, except for refusals, because their
+    /// status depends on the rule.
     pub(super) fn add(
         &mut self,
         (file, line): (&str, u64),
@@ -59,7 +59,7 @@ impl<'r> Changes<'r> {
         sum
     }
 
-    /// The groups: first those that anybody could send before, then by frequency.
+    /// The groups: first those that were public before, then by frequency.
     pub(super) fn sorted(&self) -> Vec<DecisionChange<'_, 'r>> {
         let mut all: Vec<_> = self
             .groups

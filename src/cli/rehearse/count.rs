@@ -6,11 +6,11 @@ use std::collections::HashMap;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Count {
     pub(super) requests: u64,
-    /// Those that the log shows with status 2xx or 3xx.
+    /// Requests with status 2xx or 3xx in the log.
     pub(super) answered: u64,
 }
 
-/// Requests for each path. Of many different paths only the first ones are counted.
+/// Requests by path, for the first [`MAX_PATHS`] different paths.
 #[derive(Default)]
 pub(super) struct Paths {
     counts: HashMap<String, u64>,

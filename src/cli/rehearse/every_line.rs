@@ -12,7 +12,7 @@ pub(super) struct DecidedLine<'a> {
     pub(super) number: u64,
     pub(super) read: &'a LogLine<'a>,
     pub(super) decided: &'a Explained<'a>,
-    /// With two configurations: what happened before.
+    /// With two configurations: the decision of the earlier one.
     pub(super) before: Option<&'a Explained<'a>>,
 }
 

@@ -56,10 +56,7 @@ pub(super) fn run(args: &RehearseArgs) -> ExitCode {
     let configs = args.config.read().and_then(|new| Ok((new, read_before(args)?)));
     let (new, old) = match configs {
         Ok(configs) => configs,
-        Err(errors) => {
-            print_errors(&errors);
-            return ExitCode::from(UNUSABLE);
-        }
+        Err(errors) => return print_errors(&errors),
     };
     let host = args.host.as_deref();
     let (new, old) = (Rules::of(&new.config, host), old.as_ref().map(|old| Rules::of(&old.config, host)));
@@ -68,7 +65,7 @@ pub(super) fn run(args: &RehearseArgs) -> ExitCode {
     let mut is_readable = true;
     for path in &args.logs {
         if let Err(error) = read_log(args, path, (&new, old.as_ref()), &mut tally) {
-            // Who reads the lines may stop.
+            // The reader of a pipe may have closed it.
             if error.kind() == io::ErrorKind::BrokenPipe {
                 return ExitCode::SUCCESS;
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::changes::{Changes, DecisionChange};
+use super::changes::{DecisionChange, RuleChanges};
 use super::count::{Count, Paths};
 use super::tally::Tally;
 use crate::cli::output::{Paint, visible};
@@ -50,7 +50,7 @@ fn push_paths(text: &mut String, paths: &Paths, most: usize) {
     }
 }
 
-fn push_changes(text: &mut String, changes: &Changes<'_>, requests: u64, paint: Paint) {
+fn push_changes(text: &mut String, changes: &RuleChanges<'_>, requests: u64, paint: Paint) {
     let all = changes.count();
     if all.requests == 0 {
         let _ = writeln!(text, "\nno change: both configurations decide in the same way about every request");

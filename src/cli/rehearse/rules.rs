@@ -9,14 +9,14 @@ use crate::wire::host::{is_host, name_of};
 
 /// One configuration.
 pub(super) struct Rules<'c> {
-    sites: Vec<Site<'c>>,
+    sites: Vec<InstanceHosts<'c>>,
     longest_head: usize,
     /// The host of lines that name none.
     host: Option<&'c str>,
 }
 
 /// A Campaign instance and its hosts.
-struct Site<'c> {
+struct InstanceHosts<'c> {
     hosts: Vec<&'c str>,
     campaign: &'c Campaign,
     /// False where only public paths are served.
@@ -25,12 +25,12 @@ struct Site<'c> {
 
 impl<'c> Rules<'c> {
     pub(super) fn of(config: &'c Config, host: Option<&'c str>) -> Self {
-        let signed_in = config.instances.iter().map(|instance| Site {
+        let signed_in = config.instances.iter().map(|instance| InstanceHosts {
             hosts: instance.hosts().collect(),
             campaign: &instance.campaign,
             signs_in: true,
         });
-        let public = config.public_instances.iter().map(|instance| Site {
+        let public = config.public_instances.iter().map(|instance| InstanceHosts {
             hosts: instance.campaign.hosts.iter().map(String::as_str).collect(),
             campaign: &instance.campaign,
             signs_in: false,
@@ -52,15 +52,16 @@ impl<'c> Rules<'c> {
         if site.signs_in { explained } else { explained.without_sign_in() }
     }
 
-    /// The instance that serves this host; the first one for others.
-    fn site_of(&self, host: Option<&str>) -> (AskedHost, &Site<'c>) {
+    /// The instance that serves this host; the first instance for unknown hosts.
+    fn site_of(&self, host: Option<&str>) -> (AskedHost, &InstanceHosts<'c>) {
         let first = &self.sites[0];
         let Some(host) = host else { return (AskedHost::Served, first) };
         if !is_host(host.as_bytes()) {
             return (AskedHost::Malformed, first);
         }
         let name = name_of(host);
-        let serves = |site: &&Site<'_>| site.hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
+        let serves =
+            |site: &&InstanceHosts<'_>| site.hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
         self.sites.iter().find(serves).map_or((AskedHost::Unknown, first), |site| (AskedHost::Served, site))
     }
 }

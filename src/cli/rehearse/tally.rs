@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::changes::Changes;
+use super::changes::RuleChanges;
 use super::count::{Count, Paths};
 use crate::cli::output::visible;
 use crate::policy::decision::{Access, Explained, RuleKind};
@@ -21,7 +21,7 @@ pub(super) struct Tally<'r> {
     pub(super) rules: HashMap<RuleKind<'r>, Count>,
     pub(super) paths: BTreeMap<Access, Paths>,
     /// With two configurations.
-    pub(super) changes: Option<Changes<'r>>,
+    pub(super) changes: Option<RuleChanges<'r>>,
 }
 
 /// A line that was not understood.
@@ -42,7 +42,7 @@ impl<'r> Tally<'r> {
             requests: 0,
             rules: HashMap::new(),
             paths: BTreeMap::new(),
-            changes: compares.then(Changes::default),
+            changes: compares.then(RuleChanges::default),
         }
     }
 

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::Url;
 
-use crate::config::Look;
+use crate::config::FindingStyle;
 use crate::http_client::{HttpClient, HttpError, connector};
 use crate::server;
 use crate::telemetry::audit::AuditLine;
 
 /// A client of one admin listener.
-pub(in crate::cli) struct Client {
+pub(in crate::cli) struct AdminClient {
     http: HttpClient,
     runtime: Runtime,
     address: SocketAddr,
@@ -39,13 +39,13 @@ pub(in crate::cli) enum AdminError {
     NotAdmin(SocketAddr),
 }
 
-impl Client {
+impl AdminClient {
     pub(in crate::cli) fn new(address: SocketAddr) -> Result<Self, AdminError> {
         let http = HttpClient::new(connector(None, CONNECT, None)?, DEADLINE);
         Ok(Self { http, runtime: server::control_runtime()?, address })
     }
 
-    /// All live sessions, or those of one person, the oldest first. On request with what IMS said last of each person.
+    /// All live sessions, or those of one person, the oldest first. On request, each has the membership that IMS last reported.
     pub(in crate::cli) fn sessions(
         &self,
         user: Option<&str>,
@@ -85,7 +85,7 @@ impl Client {
         Ok((sessions, answer["next"].as_str().map(str::to_owned)))
     }
 
-    /// Who used session tokens or passwords that are not of their session.
+    /// Requests with session tokens of other sessions, or with logins of native accounts.
     pub(in crate::cli) fn foreign_tokens(&self) -> Result<Vec<Value>, AdminError> {
         match self.request(Method::GET, self.url("foreign-tokens")?)?["uses"].take() {
             Value::Array(uses) => Ok(uses),
@@ -94,9 +94,9 @@ impl Client {
     }
 
     /// Loads the configuration of the gateway again.
-    pub(in crate::cli) fn reload(&self, look: Look) -> Result<Value, AdminError> {
+    pub(in crate::cli) fn reload(&self, look: FindingStyle) -> Result<Value, AdminError> {
         let mut url = self.url("reload")?;
-        if let Look::Terminal { width, colour } = look {
+        if let FindingStyle::Terminal { width, colour } = look {
             url.query_pairs_mut()
                 .append_pair("width", &width.to_string())
                 .append_pair("colour", &colour.to_string());
@@ -104,7 +104,7 @@ impl Client {
         self.request(Method::POST, url)
     }
 
-    /// The keys in which these values differ from those of the gateway.
+    /// The keys whose values differ from those of the gateway.
     pub(in crate::cli) fn compare(
         &self,
         salt: &str,
@@ -179,5 +179,5 @@ impl Client {
 }
 
 const CONNECT: Duration = Duration::from_secs(5);
-/// Long, because the gateway reads the sessions of a page from its store one by one.
+/// Long, because the gateway reads each session of a page from its store.
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -9,11 +9,10 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use self::client::Client;
 use super::config_file::{ConfigFile, print_errors};
 use super::{UNUSABLE, output};
 
-pub(super) use self::client::{AdminError, Client as AdminClient};
+pub(super) use self::client::{AdminClient, AdminError};
 
 #[derive(Debug, Args)]
 pub(super) struct SessionsArgs {
@@ -64,7 +63,7 @@ pub(super) fn run(args: &SessionsArgs) -> ExitCode {
         Ok(address) => address,
         Err(code) => return code,
     };
-    let done = Client::new(address).and_then(|client| match &args.command {
+    let done = AdminClient::new(address).and_then(|client| match &args.command {
         SessionsCommand::List { user, json } => list(&client, user.as_deref(), *json),
         SessionsCommand::Revoke { id, user } => revoke(&client, id.as_deref(), user.as_deref()),
     });
@@ -74,7 +73,7 @@ pub(super) fn run(args: &SessionsArgs) -> ExitCode {
     })
 }
 
-fn list(client: &Client, user: Option<&str>, as_json: bool) -> Result<ExitCode, AdminError> {
+fn list(client: &AdminClient, user: Option<&str>, as_json: bool) -> Result<ExitCode, AdminError> {
     let sessions = client.sessions(user, false)?;
     if as_json {
         output::out(&format!("{:#}\n", json!({ "sessions": sessions })));
@@ -84,7 +83,7 @@ fn list(client: &Client, user: Option<&str>, as_json: bool) -> Result<ExitCode, 
     Ok(ExitCode::SUCCESS)
 }
 
-fn revoke(client: &Client, id: Option<&str>, user: Option<&str>) -> Result<ExitCode, AdminError> {
+fn revoke(client: &AdminClient, id: Option<&str>, user: Option<&str>) -> Result<ExitCode, AdminError> {
     let ended = match (id, user) {
         (Some(id), _) => client.revoke(id)?,
         (None, user) => client.revoke_all(user.unwrap_or_default())?,
@@ -103,18 +102,14 @@ pub(super) fn admin_address(
     if let Some(address) = admin {
         return Ok(reachable(address));
     }
-    let unusable = ExitCode::from(UNUSABLE);
-    let address = config.read_admin().map_err(|errors| {
-        print_errors(&errors);
-        unusable
-    })?;
+    let address = config.read_admin().map_err(|errors| print_errors(&errors))?;
     address.map(reachable).ok_or_else(|| {
         output::err(&format!(
             "imsgate {command}: {} does not set listen.admin, so the gateway has no admin listener\n    fix: write \
              admin = \"127.0.0.1:9090\" under [listen] and restart the gateway, or give --admin ADDR:PORT\n",
             config.path().display()
         ));
-        unusable
+        ExitCode::from(UNUSABLE)
     })
 }
 

@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret as _;
 
 use super::*;
-use crate::config::Look;
+use crate::config::FindingStyle;
 
 /// Three instances: two where people sign in, and a tracker.
 const THREE: &str = r#"[ims]
@@ -219,7 +219,8 @@ fn a_secret_of_an_instance_replaces_the_file_of_the_default_and_is_never_shown()
     ] {
         let text = THREE.replace("client_secret = \"of stage\"", wrong);
         let errors = load(&text).unwrap_err();
-        let shown = errors.render(Look::Terminal { width: 200, colour: false }) + &errors.render(Look::Plain);
+        let shown = errors.render(FindingStyle::Terminal { width: 200, colour: false })
+            + &errors.render(FindingStyle::Plain);
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::finding::Look;
+use crate::config::finding::FindingStyle;
 
 #[test]
 fn a_complete_file_loads_with_its_defaults() {
@@ -197,7 +197,7 @@ fn text_that_is_not_toml_is_an_error() {
 #[test]
 fn the_terminal_shows_the_line() {
     let error = load(&with("ims", "callback_server = \"http://campaign.example.com\"")).unwrap_err();
-    let shown = error.render(Look::Terminal { width: 100, colour: false });
+    let shown = error.render(FindingStyle::Terminal { width: 100, colour: false });
     assert!(shown.contains("[test.toml:2:19]"), "{shown}");
     assert!(shown.contains("callback_server = \"http://campaign.example.com\""), "{shown}");
     assert!(shown.contains("help: write https://"), "{shown}");
@@ -206,7 +206,7 @@ fn the_terminal_shows_the_line() {
 proptest! {
     #[test]
     fn no_text_panics(text in any::<String>()) {
-        let _ = load(&text).map_err(|errors| errors.render(Look::Terminal { width: 80, colour: true }));
+        let _ = load(&text).map_err(|errors| errors.render(FindingStyle::Terminal { width: 80, colour: true }));
     }
 
     #[test]
@@ -222,7 +222,7 @@ proptest! {
         let (section, name) = key.rsplit_once('.').unwrap();
         if let Err(errors) = load(&with(section, &format!("{name} = {value}"))) {
             prop_assert!(!errors.findings().is_empty());
-            errors.render(Look::Terminal { width: 80, colour: true });
+            errors.render(FindingStyle::Terminal { width: 80, colour: true });
         }
     }
 }

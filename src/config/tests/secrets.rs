@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::finding::Look;
+use crate::config::finding::FindingStyle;
 
 const SECRET: &str = "hunter2-Zq9";
 
@@ -13,13 +13,13 @@ fn everything(text: &str) -> String {
 }
 
 fn everything_with(text: &str, environment: &[(&str, &str)]) -> String {
-    let terminal = Look::Terminal { width: 200, colour: false };
+    let terminal = FindingStyle::Terminal { width: 200, colour: false };
     match load_with(text, environment) {
         Ok(loaded) => {
-            let all = loaded.warnings.render(terminal) + &loaded.warnings.render(Look::Plain);
+            let all = loaded.warnings.render(terminal) + &loaded.warnings.render(FindingStyle::Plain);
             all + &format!("{:?}", loaded.config)
         }
-        Err(errors) => errors.render(terminal) + &errors.render(Look::Plain),
+        Err(errors) => errors.render(terminal) + &errors.render(FindingStyle::Plain),
     }
 }
 
@@ -99,7 +99,7 @@ fn the_password_of_a_proxy_is_never_shown() {
 #[test]
 fn the_line_of_a_secret_is_shown_with_stars() {
     let errors = load(&with("ims", "client_secret = 12345678901234")).unwrap_err();
-    let shown = errors.render(Look::Terminal { width: 100, colour: false });
+    let shown = errors.render(FindingStyle::Terminal { width: 100, colour: false });
     assert!(shown.contains("client_secret = ********"), "{shown}");
     assert!(shown.contains("[test.toml:2:17]"), "{shown}");
 }

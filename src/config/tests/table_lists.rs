@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret as _;
 
 use super::*;
-use crate::config::{AccountSession, Look};
+use crate::config::{AccountSession, FindingStyle};
 
 /// The good configuration with these tables.
 fn with_tables(tables: &str) -> String {
@@ -117,7 +117,7 @@ fn only_a_list_of_tables_is_accepted() {
         let errors = load(&text).unwrap_err();
         let [error] = errors.findings() else { panic!("{errors}") };
         assert!(error.message.contains(said) && error.fix.contains(fix), "{error}");
-        let look = Look::Terminal { width: 200, colour: false };
+        let look = FindingStyle::Terminal { width: 200, colour: false };
         assert!(!errors.render(look).contains("hunter2"), "values of unknown keys are not shown");
     }
 }
@@ -144,7 +144,7 @@ fn variables_override_keys_of_tables_that_the_file_has() {
 #[test]
 fn a_secret_in_a_table_is_never_shown() {
     const SECRET: &str = "hunter2-Zq9";
-    let look = Look::Terminal { width: 200, colour: false };
+    let look = FindingStyle::Terminal { width: 200, colour: false };
     for table in [
         format!("client_secret = \"{SECRET}\"\n"),
         format!("client_id = 5\nclient_secret = \"{SECRET}\"\n"),
@@ -155,7 +155,7 @@ fn a_secret_in_a_table_is_never_shown() {
         format!("client_id = \"x\" client_secret = \"{SECRET}\"\n"),
     ] {
         let errors = load(&with_tables(&format!("[[campaign.technical_account]]\n{table}"))).unwrap_err();
-        let shown = errors.render(look) + &errors.render(Look::Plain);
+        let shown = errors.render(look) + &errors.render(FindingStyle::Plain);
         assert!(!shown.contains(SECRET), "{table}\n{shown}");
     }
     for line in [
@@ -164,7 +164,7 @@ fn a_secret_in_a_table_is_never_shown() {
         format!("technical_account = [{{ client_id = \"x\", client_secert = \"{SECRET}\" }}, 5]"),
     ] {
         let errors = load(&with("campaign", &line)).unwrap_err();
-        let shown = errors.render(look) + &errors.render(Look::Plain);
+        let shown = errors.render(look) + &errors.render(FindingStyle::Plain);
         assert!(!shown.contains(SECRET), "{line}\n{shown}");
     }
     let loaded = load(&with_tables(&format!(

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::Value;
 
-use super::Campaign;
+use super::CampaignState;
 use crate::demo::random::lock;
 
-impl Campaign {
+impl CampaignState {
     /// The login of a valid IMS access token; `None` if IMS does not accept it.
     pub(super) async fn login_of(&self, token: &str) -> io::Result<Option<String>> {
         let Some(ims) = lock(&self.ims).clone() else {

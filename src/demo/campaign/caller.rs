@@ -9,22 +9,22 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use percent_encoding::percent_decode;
 
-use super::Campaign;
-use super::sessions::LiveSession;
+use super::CampaignState;
+use super::sessions::OpenSession;
 use super::zones::RequestOrigin;
 use crate::demo::wire::{Form, bearer, cookie};
 
 /// An identified caller.
 #[derive(Clone)]
-pub(super) struct Caller {
+pub(super) struct CampaignCaller {
     pub(super) login: String,
     pub(super) method: AuthMethod,
 }
 
 #[derive(Clone)]
 pub(super) enum AuthMethod {
-    Session(LiveSession),
-    /// `login/password` in the place of a session token.
+    Session(OpenSession),
+    /// `login/password` in place of a session token.
     Password,
     Bearer,
     IdentityHeaders,
@@ -41,7 +41,7 @@ impl AuthMethod {
     }
 }
 
-impl Caller {
+impl CampaignCaller {
     /// Campaign's protection against cross-site requests: a request with a session also needs its security token.
     pub(super) fn has_security_token(&self, token: Option<&str>) -> bool {
         match &self.method {
@@ -53,14 +53,14 @@ impl Caller {
     }
 }
 
-impl Campaign {
+impl CampaignState {
     /// The caller, if authenticated. `in_body` is the session token of a SOAP body.
     pub(super) async fn caller(
         &self,
         headers: &HeaderMap,
         (query, in_body): (Option<&str>, Option<&str>),
         origin: &RequestOrigin,
-    ) -> Option<Caller> {
+    ) -> Option<CampaignCaller> {
         let in_query = Form::parse(query.unwrap_or_default().as_bytes());
         let in_query = in_query.get("__sessiontoken");
         let header = || headers.get("x-session-token").and_then(|value| value.to_str().ok());
@@ -70,31 +70,38 @@ impl Campaign {
         let token = token.or(in_body).filter(|token| !token.is_empty());
         let session = token.and_then(|token| self.sessions.find(token));
         let is_here =
-            |session: &LiveSession| !self.options.check_ip_consistent || session.address == origin.address;
+            |session: &OpenSession| !self.options.check_ip_consistent || session.address == origin.address;
         if let Some(session) = session.filter(is_here) {
-            return Some(Caller { login: session.login.clone(), method: AuthMethod::Session(session) });
+            return Some(CampaignCaller {
+                login: session.login.clone(),
+                method: AuthMethod::Session(session),
+            });
         }
         if let Some((login, password)) = token.and_then(|token| token.split_once('/'))
             && self.operators.check(login, password)
         {
-            return Some(Caller { login: login.to_owned(), method: AuthMethod::Password });
+            return Some(CampaignCaller { login: login.to_owned(), method: AuthMethod::Password });
         }
         if let Some(token) = bearer(headers).filter(|_| self.options.bearer_on_every_call) {
             let login = self.login_of(token).await.ok().flatten()?;
-            return Some(Caller { login, method: AuthMethod::Bearer });
+            return Some(CampaignCaller { login, method: AuthMethod::Bearer });
         }
         if self.options.identity_headers {
             let named = |name| headers.get(name).filter(|value: &&HeaderValue| !value.is_empty());
             let value = named("x-ims-email").or_else(|| named("x-ims-user"))?;
             let login = percent_decode(value.as_bytes()).decode_utf8().ok()?.into_owned();
-            return Some(Caller { login, method: AuthMethod::IdentityHeaders });
+            return Some(CampaignCaller { login, method: AuthMethod::IdentityHeaders });
         }
         None
     }
 }
 
 /// Forwards requests of authenticated callers. All others are refused as `CampaignOptions::page_refusal` says.
-pub(super) async fn require(State(campaign): State<Arc<Campaign>>, request: Request, next: Next) -> Response {
+pub(super) async fn require(
+    State(campaign): State<Arc<CampaignState>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let Some(origin) = request.extensions().get::<RequestOrigin>().cloned() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };

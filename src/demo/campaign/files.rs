@@ -6,12 +6,16 @@ use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
 
-use super::caller::{AuthMethod, Caller, session_expired};
+use super::caller::{AuthMethod, CampaignCaller, session_expired};
 use super::echo::measure;
 use crate::demo::wire::{Form, bearer};
 
 /// `POST /nl/jsp/uploadFile.jsp`: multipart with the file in `file_noMd5`. Callers with a session need its security token.
-pub(super) async fn upload(Extension(caller): Extension<Caller>, headers: HeaderMap, body: Body) -> Response {
+pub(super) async fn upload(
+    Extension(caller): Extension<CampaignCaller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let security_token = headers.get("x-security-token").and_then(|value| value.to_str().ok());
     if !caller.has_security_token(security_token) {
         return session_expired();
@@ -39,7 +43,10 @@ pub(super) async fn download(RawQuery(query): RawQuery) -> Response {
 }
 
 /// `POST /report/NAME?_noRender=true&…`
-pub(super) async fn report(Path(name): Path<String>, Extension(caller): Extension<Caller>) -> Response {
+pub(super) async fn report(
+    Path(name): Path<String>,
+    Extension(caller): Extension<CampaignCaller>,
+) -> Response {
     let login = &caller.login;
     let context = format!("<ctx reportName='{name}' login='{login}'><data/></ctx>");
     ([(header::CONTENT_TYPE, "text/xml")], context).into_response()
@@ -61,7 +68,7 @@ pub(super) async fn message_center_ping() -> &'static str {
 }
 
 /// `POST /nms/aemAssetDownload.jssp`: Campaign itself uses the access token of the request, at AEM.
-pub(super) async fn aem_asset(Extension(caller): Extension<Caller>, headers: HeaderMap) -> Response {
+pub(super) async fn aem_asset(Extension(caller): Extension<CampaignCaller>, headers: HeaderMap) -> Response {
     if bearer(&headers).is_none() {
         return (StatusCode::BAD_REQUEST, "no access token for AEM").into_response();
     }

@@ -12,10 +12,14 @@ use flate2::bufread::GzEncoder;
 use http::{HeaderMap, HeaderValue, header};
 use http_body::Body as _;
 
-use super::Campaign;
+use super::CampaignState;
 
 /// Compresses responses of known length. Streams stay uncompressed.
-pub(super) async fn gzip(State(campaign): State<Arc<Campaign>>, request: Request, next: Next) -> Response {
+pub(super) async fn gzip(
+    State(campaign): State<Arc<CampaignState>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let is_accepted = campaign.options.gzip && accepts_gzip(request.headers());
     let response = next.run(request).await;
     if !is_accepted || response.body().size_hint().exact().is_none_or(|length| length > MAX_LENGTH) {

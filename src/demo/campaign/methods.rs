@@ -2,11 +2,11 @@
 
 use quick_xml::escape::escape;
 
-use super::Campaign;
-use super::sessions::LiveSession;
+use super::CampaignState;
+use super::sessions::OpenSession;
 
 /// The result of `Logon` and `BearerTokenLogon`.
-pub(super) fn logon(campaign: &Campaign, session: &LiveSession) -> String {
+pub(super) fn logon(campaign: &CampaignState, session: &OpenSession) -> String {
     format!(
         "<pstrSessionToken xsi:type='xsd:string'>{}</pstrSessionToken>\
          <pSessionInfo xsi:type='ns:Element' SOAP-ENV:encodingStyle='http://xml.apache.org/xml-soap/literalxml'>\
@@ -18,7 +18,7 @@ pub(super) fn logon(campaign: &Campaign, session: &LiveSession) -> String {
 }
 
 /// The result of `GetUserInfo`.
-pub(super) fn user_info(campaign: &Campaign, login: &str) -> String {
+pub(super) fn user_info(campaign: &CampaignState, login: &str) -> String {
     format!(
         "<pUserInfo xsi:type='ns:Element' SOAP-ENV:encodingStyle='http://xml.apache.org/xml-soap/literalxml'>{}\
          </pUserInfo>",
@@ -27,7 +27,7 @@ pub(super) fn user_info(campaign: &Campaign, login: &str) -> String {
 }
 
 /// The time of the server, which anybody may ask for.
-pub(super) fn server_time(campaign: &Campaign) -> String {
+pub(super) fn server_time(campaign: &CampaignState) -> String {
     let now = campaign.options.clock.now().rfc3339().unwrap_or_default();
     format!("<ptsServerTime xsi:type='xsd:dateTime'>{now}</ptsServerTime>")
 }
@@ -61,7 +61,7 @@ pub(super) fn document(xml: &str) -> String {
     )
 }
 
-fn session_info(campaign: &Campaign, login: &str) -> String {
+fn session_info(campaign: &CampaignState, login: &str) -> String {
     let login = escape(login);
     let timeout = campaign.options.session_timeout.as_secs();
     let min_build = campaign.options.min_client_build;

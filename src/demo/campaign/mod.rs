@@ -15,9 +15,9 @@ use tokio::net::TcpListener;
 
 use self::operators::Operators;
 use self::record::Records;
-use self::sessions::Sessions;
-use super::client::Client;
-use super::listening::Listening;
+use self::sessions::OpenSessions;
+use super::client::SimulatorClient;
+use super::listening::SimulatorListener;
 use super::random::lock;
 use crate::clock::Clock;
 
@@ -46,7 +46,7 @@ mod zones;
 pub use catalog::ExternalAccount;
 pub use faults::{Faults, LogonRefusal};
 pub use record::Recorded;
-pub use sessions::LiveSession;
+pub use sessions::OpenSession;
 pub use sign_in::PageRefusal;
 pub use zones::Zone;
 
@@ -134,24 +134,28 @@ impl Default for CampaignOptions {
 
 /// A running Campaign simulator; it stops when dropped.
 pub struct CampaignSimulator {
-    listening: Listening,
-    campaign: Arc<Campaign>,
+    listening: SimulatorListener,
+    campaign: Arc<CampaignState>,
 }
 
 impl CampaignSimulator {
     /// Binds the address and serves from tasks of the current runtime.
     pub async fn start(options: CampaignOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(options.addr).await?;
-        let campaign = Arc::new(Campaign {
-            sessions: Sessions::new(options.clock.clone(), options.session_timeout, options.session_cache),
+        let campaign = Arc::new(CampaignState {
+            sessions: OpenSessions::new(
+                options.clock.clone(),
+                options.session_timeout,
+                options.session_cache,
+            ),
             operators: Operators::new(options.clock.clone(), options.admin_password.clone()),
             records: Records::default(),
             faults: Faults::default(),
-            client: Client::new(),
+            client: SimulatorClient::new(),
             ims: Mutex::new(options.ims.clone()),
             options,
         });
-        let listening = Listening::start(listener, router(&campaign))?;
+        let listening = SimulatorListener::start(listener, router(&campaign))?;
         Ok(Self { listening, campaign })
     }
 
@@ -181,7 +185,7 @@ impl CampaignSimulator {
     }
 
     /// The live sessions.
-    pub fn sessions(&self) -> Vec<LiveSession> {
+    pub fn sessions(&self) -> Vec<OpenSession> {
         self.campaign.sessions.live()
     }
 
@@ -212,17 +216,17 @@ impl CampaignSimulator {
 }
 
 /// The state of all endpoints.
-struct Campaign {
+struct CampaignState {
     options: CampaignOptions,
     ims: Mutex<Option<String>>,
-    sessions: Sessions,
+    sessions: OpenSessions,
     operators: Operators,
     records: Records,
     faults: Faults,
-    client: Client,
+    client: SimulatorClient,
 }
 
-fn router(campaign: &Arc<Campaign>) -> Router {
+fn router(campaign: &Arc<CampaignState>) -> Router {
     let with_session = Router::new()
         .route("/", get(|| async { axum::response::Redirect::to("/view/home") }))
         .route("/view/home", get(pages::home))

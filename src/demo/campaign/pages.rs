@@ -11,16 +11,16 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 
-use super::Campaign;
-use super::caller::{AuthMethod, Caller};
+use super::CampaignState;
+use super::caller::{AuthMethod, CampaignCaller};
 use super::zones::RequestOrigin;
 use crate::demo::html::{CampaignMessage, page};
 use crate::demo::wire::{Form, found};
 
 /// The home page. Like Campaign, it renews the session cookie and sets a language cookie. With `disconnect=true` it signs out.
 pub(super) async fn home(
-    State(campaign): State<Arc<Campaign>>,
-    Extension(caller): Extension<Caller>,
+    State(campaign): State<Arc<CampaignState>>,
+    Extension(caller): Extension<CampaignCaller>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
@@ -52,8 +52,8 @@ pub(super) async fn home(
 
 /// Accepts the form of the home page, if it has the security token as a field or a header.
 pub(super) async fn form(
-    State(campaign): State<Arc<Campaign>>,
-    Extension(caller): Extension<Caller>,
+    State(campaign): State<Arc<CampaignState>>,
+    Extension(caller): Extension<CampaignCaller>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
@@ -70,7 +70,7 @@ pub(super) async fn form(
 
 /// `OK`, then the server's time; with `zones=true` also the zone of the caller and its attributes.
 pub(super) async fn ping(
-    State(campaign): State<Arc<Campaign>>,
+    State(campaign): State<Arc<CampaignState>>,
     Extension(origin): Extension<RequestOrigin>,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -94,7 +94,7 @@ pub(super) async fn missing() -> Response {
 }
 
 /// The time in the form of HTTP dates (RFC 9110 §5.6.7).
-pub(super) fn httpdate_of(campaign: &Campaign) -> String {
+pub(super) fn httpdate_of(campaign: &CampaignState) -> String {
     let seconds = u64::try_from(campaign.options.clock.now().0).unwrap_or(0);
     httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds))
 }

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 
-use super::Campaign;
+use super::CampaignState;
 use super::pages::httpdate_of;
 use super::sign_in::to_sign_in;
 use super::zones::RequestOrigin;
@@ -16,7 +16,7 @@ use crate::demo::wire::found;
 
 /// The health page of the redirection server.
 pub(super) async fn test(
-    State(campaign): State<Arc<Campaign>>,
+    State(campaign): State<Arc<CampaignState>>,
     Extension(origin): Extension<RequestOrigin>,
 ) -> Response {
     let date = httpdate_of(&campaign);
@@ -52,7 +52,10 @@ pub(super) async fn web_form() -> Response {
 }
 
 /// A web application with access control, such as the page behind an approval link: public, but it leads to the sign-in page.
-pub(super) async fn with_access_control(State(campaign): State<Arc<Campaign>>, request: Request) -> Response {
+pub(super) async fn with_access_control(
+    State(campaign): State<Arc<CampaignState>>,
+    request: Request,
+) -> Response {
     let Some(origin) = request.extensions().get::<RequestOrigin>().cloned() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };

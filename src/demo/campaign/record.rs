@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 
-use super::Campaign;
+use super::CampaignState;
 use crate::demo::random::lock;
 use crate::demo::wire::header_list;
 
@@ -36,7 +36,11 @@ impl Recorded {
 }
 
 /// Records the request. Then a fault or the endpoint answers.
-pub(super) async fn record(State(campaign): State<Arc<Campaign>>, request: Request, next: Next) -> Response {
+pub(super) async fn record(
+    State(campaign): State<Arc<CampaignState>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let request = campaign.records.record(request);
     if campaign.faults.is_down() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();

@@ -11,7 +11,7 @@ use crate::unix_time::UnixTime;
 
 /// A session of Campaign. No `Debug`: both tokens are secrets.
 #[derive(Clone, PartialEq, Eq)]
-pub struct LiveSession {
+pub struct OpenSession {
     /// `___<UUID>`, the value of the cookie `__sessiontoken`.
     pub session_token: String,
     /// `@…==`, the value of `X-Security-Token`.
@@ -24,7 +24,7 @@ pub struct LiveSession {
     pub address: IpAddr,
 }
 
-impl LiveSession {
+impl OpenSession {
     /// The cookie of the session; `Secure` only over HTTPS.
     pub(super) fn cookie(&self, is_https: bool) -> Option<http::HeaderValue> {
         let secure = if is_https { "; Secure" } else { "" };
@@ -32,28 +32,28 @@ impl LiveSession {
     }
 }
 
-pub(super) struct Sessions {
+pub(super) struct OpenSessions {
     clock: Clock,
     timeout: Duration,
     cache: Duration,
-    live: Mutex<HashMap<String, (LiveSession, UnixTime)>>,
+    live: Mutex<HashMap<String, (OpenSession, UnixTime)>>,
     /// Sessions that were logged off, and how long they are still accepted.
-    cached: Mutex<HashMap<String, (LiveSession, UnixTime)>>,
+    cached: Mutex<HashMap<String, (OpenSession, UnixTime)>>,
     logoffs: Mutex<Vec<String>>,
 }
 
-impl Sessions {
+impl OpenSessions {
     pub(super) fn new(clock: Clock, timeout: Duration, cache: Duration) -> Self {
         let (live, cached) = (Mutex::default(), Mutex::default());
         Self { clock, timeout, cache, live, cached, logoffs: Mutex::default() }
     }
 
-    pub(super) fn begin(&self, login: &str, groups: Vec<String>, address: IpAddr) -> LiveSession {
+    pub(super) fn begin(&self, login: &str, groups: Vec<String>, address: IpAddr) -> OpenSession {
         self.begin_for(login, groups, address, self.timeout)
     }
 
     /// A session of 15 days, as somebody gets who ticks `rememberMe`.
-    pub(super) fn begin_remembered(&self, login: &str, groups: Vec<String>, address: IpAddr) -> LiveSession {
+    pub(super) fn begin_remembered(&self, login: &str, groups: Vec<String>, address: IpAddr) -> OpenSession {
         self.begin_for(login, groups, address, REMEMBERED)
     }
 
@@ -63,8 +63,8 @@ impl Sessions {
         groups: Vec<String>,
         address: IpAddr,
         lifetime: Duration,
-    ) -> LiveSession {
-        let session = LiveSession {
+    ) -> OpenSession {
+        let session = OpenSession {
             session_token: session_token(),
             security_token: security_token(),
             login: login.to_owned(),
@@ -78,9 +78,9 @@ impl Sessions {
         session
     }
 
-    pub(super) fn find(&self, session_token: &str) -> Option<LiveSession> {
+    pub(super) fn find(&self, session_token: &str) -> Option<OpenSession> {
         let now = self.clock.now();
-        let find = |sessions: &Mutex<HashMap<String, (LiveSession, UnixTime)>>| {
+        let find = |sessions: &Mutex<HashMap<String, (OpenSession, UnixTime)>>| {
             let sessions = lock(sessions);
             let found = sessions.get(session_token).filter(|(_, expires_at)| now < *expires_at);
             found.map(|(session, _)| session.clone())
@@ -96,7 +96,7 @@ impl Sessions {
         }
     }
 
-    pub(super) fn live(&self) -> Vec<LiveSession> {
+    pub(super) fn live(&self) -> Vec<OpenSession> {
         let now = self.clock.now();
         let live = lock(&self.live);
         live.values()

@@ -8,7 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, Uri, header};
 
-use super::Campaign;
+use super::CampaignState;
 use super::caller::session_expired;
 use super::soap::XSV_350012;
 use super::zones::RequestOrigin;
@@ -27,7 +27,7 @@ pub enum PageRefusal {
 
 /// `/nl/jsp/logon.jsp`
 pub(super) async fn logon_page(
-    State(campaign): State<Arc<Campaign>>,
+    State(campaign): State<Arc<CampaignState>>,
     Extension(origin): Extension<RequestOrigin>,
     RawQuery(query): RawQuery,
     body: Bytes,
@@ -77,7 +77,7 @@ pub(super) async fn logon_page(
 
 /// `/nms/imslogin.jssp`: to IMS, which sends the browser back to `logon.jsp?tokenLogon=…`.
 pub(super) async fn ims_page(
-    State(campaign): State<Arc<Campaign>>,
+    State(campaign): State<Arc<CampaignState>>,
     Extension(origin): Extension<RequestOrigin>,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -91,7 +91,7 @@ pub(super) async fn ims_page(
     found(&format!("{}/ims/authorize/v2?{query}", lock(&campaign.ims).as_deref().unwrap_or_default()))
 }
 
-impl Campaign {
+impl CampaignState {
     /// The response to a page without a valid session.
     pub(super) fn refuse_page(&self, uri: &Uri) -> Response {
         if self.options.page_refusal == PageRefusal::PlainText {

@@ -8,15 +8,15 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
 
-use super::caller::{AuthMethod, Caller, XSV_350008};
-use super::envelope::{Call, answer, fault, soap_action};
+use super::caller::{AuthMethod, CampaignCaller, XSV_350008};
+use super::envelope::{SoapCall, answer, fault, soap_action};
 use super::faults::LogonRefusal;
 use super::methods;
 use super::zones::{RequestOrigin, XSV_350013};
-use super::{Campaign, catalog};
+use super::{CampaignState, catalog};
 
 pub(super) async fn soap(
-    State(campaign): State<Arc<Campaign>>,
+    State(campaign): State<Arc<CampaignState>>,
     Extension(origin): Extension<RequestOrigin>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -25,7 +25,7 @@ pub(super) async fn soap(
     if let Some(substitute) = campaign.faults.take_soap_answer() {
         return substitute.respond().await;
     }
-    let Some(call) = std::str::from_utf8(&body).ok().and_then(Call::parse) else {
+    let Some(call) = std::str::from_utf8(&body).ok().and_then(SoapCall::parse) else {
         return campaign.fault(StatusCode::INTERNAL_SERVER_ERROR, "SOP-330011 The body is not a SOAP call.");
     };
     if let Err((status, text)) = origin.check_address() {
@@ -43,21 +43,21 @@ pub(super) async fn soap(
     }
 }
 
-impl Campaign {
+impl CampaignState {
     /// The caller of a method other than a logon. Needs a session token with its security token, or a bearer token.
     async fn soap_caller(
         &self,
         headers: &HeaderMap,
         query: Option<&str>,
-        call: &Call,
+        call: &SoapCall,
         origin: &RequestOrigin,
-    ) -> Option<Caller> {
+    ) -> Option<CampaignCaller> {
         let caller = self.caller(headers, (query, Some(call.parameter(0))), origin).await?;
         let security_token = headers.get("x-security-token").and_then(|value| value.to_str().ok());
         (self.options.session_token_only || caller.has_security_token(security_token)).then_some(caller)
     }
 
-    fn dispatch(&self, action: &str, call: &Call, caller: &Caller) -> Response {
+    fn dispatch(&self, action: &str, call: &SoapCall, caller: &CampaignCaller) -> Response {
         match action {
             "xtk:session#Logoff" => {
                 if let AuthMethod::Session(session) = &caller.method {
@@ -88,7 +88,7 @@ impl Campaign {
         }
     }
 
-    fn logon(&self, call: &Call, origin: &RequestOrigin) -> Response {
+    fn logon(&self, call: &SoapCall, origin: &RequestOrigin) -> Response {
         if self.faults.is_restarting() {
             return self.fault(StatusCode::INTERNAL_SERVER_ERROR, EMPTY_RETURN);
         }
@@ -100,7 +100,7 @@ impl Campaign {
         }
     }
 
-    async fn bearer_token_logon(&self, call: &Call, origin: &RequestOrigin) -> Response {
+    async fn bearer_token_logon(&self, call: &SoapCall, origin: &RequestOrigin) -> Response {
         if self.faults.is_restarting() {
             return self.fault(StatusCode::INTERNAL_SERVER_ERROR, EMPTY_RETURN);
         }

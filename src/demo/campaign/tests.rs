@@ -15,14 +15,14 @@ mod web;
 struct World {
     ims: ImsSimulator,
     sim: CampaignSimulator,
-    client: Client,
+    client: SimulatorClient,
 }
 
 impl World {
     async fn start(options: CampaignOptions) -> Self {
         let ims = ImsSimulator::start(ImsOptions::default()).await.unwrap();
         let options = CampaignOptions { ims: Some(ims.url()), ..options };
-        Self { sim: CampaignSimulator::start(options).await.unwrap(), ims, client: Client::new() }
+        Self { sim: CampaignSimulator::start(options).await.unwrap(), ims, client: SimulatorClient::new() }
     }
 
     async fn soap(&self, action: &str, inner: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
@@ -62,7 +62,7 @@ impl World {
         answer["access_token"].as_str().unwrap().to_owned()
     }
 
-    async fn session(&self) -> LiveSession {
+    async fn session(&self) -> OpenSession {
         let answer = self.bearer_token_logon(&self.ims_token().await).await;
         assert_eq!(answer.status(), StatusCode::OK);
         self.sim.sessions().pop().unwrap()

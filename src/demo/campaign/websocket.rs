@@ -12,10 +12,10 @@ use http::{HeaderMap, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::demo::listening::Stopping;
+use crate::demo::listening::StopSignal;
 
 /// Does the opening handshake (§4.2), then echoes until a side closes or the simulator stops.
-pub(super) async fn upgrade(Extension(stopping): Extension<Stopping>, mut request: Request) -> Response {
+pub(super) async fn upgrade(Extension(stopping): Extension<StopSignal>, mut request: Request) -> Response {
     let Some(accept) = accept(request.headers()) else {
         let version = [(header::SEC_WEBSOCKET_VERSION, "13")];
         return (StatusCode::UPGRADE_REQUIRED, version, "Only WebSocket connections are accepted here.\n")

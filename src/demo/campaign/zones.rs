@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
 use ipnet::IpNet;
 
-use super::Campaign;
+use super::CampaignState;
 use crate::demo::listening::PeerAddress;
 
 /// A security zone of `serverConf.xml`.
@@ -86,7 +86,7 @@ pub(super) const XSV_350013: &str =
 
 /// Adds the [`RequestOrigin`]. Answers 404 for a host without an instance.
 pub(super) async fn find_origin(
-    State(campaign): State<Arc<Campaign>>,
+    State(campaign): State<Arc<CampaignState>>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -99,7 +99,7 @@ pub(super) async fn find_origin(
     next.run(request).await
 }
 
-impl Campaign {
+impl CampaignState {
     fn origin(&self, peer: IpAddr, headers: &HeaderMap) -> RequestOrigin {
         let peer = peer.to_canonical();
         let is_proxy = |address: &IpAddr| self.options.proxies.iter().any(|proxy| proxy.contains(address));

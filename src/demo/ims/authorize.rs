@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
-use super::Ims;
+use super::ImsState;
 use super::browsers::SignedIn;
 use super::grants::{Code, Grant};
 use crate::demo::html::{ImsMessage, page};
@@ -16,7 +16,7 @@ use crate::demo::people::Person;
 use crate::demo::wire::{Form, found};
 
 pub(super) async fn authorize(
-    State(ims): State<Arc<Ims>>,
+    State(ims): State<Arc<ImsState>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
@@ -56,7 +56,7 @@ pub(super) struct AuthorizeRequest {
 
 impl AuthorizeRequest {
     /// Checks the query of an authorization request. The error is the response to send.
-    pub(super) fn check(ims: &Ims, query: &str) -> Result<Self, Box<Response>> {
+    pub(super) fn check(ims: &ImsState, query: &str) -> Result<Self, Box<Response>> {
         let form = Form::parse(query.as_bytes());
         let text = |name: &str| form.get(name).map(str::to_owned);
         if form.get("client_id") != Some(&ims.options.client_id) {
@@ -84,7 +84,7 @@ impl AuthorizeRequest {
         }
     }
 
-    fn mistake(&self, ims: &Ims, form: &Form) -> Option<&'static str> {
+    fn mistake(&self, ims: &ImsState, form: &Form) -> Option<&'static str> {
         if form.get("response_type") != Some("code") {
             return Some("unsupported_response_type");
         }
@@ -101,7 +101,7 @@ impl AuthorizeRequest {
     }
 
     /// The sign-in form, with the error of the previous attempt.
-    pub(super) fn form(&self, ims: &Ims, error: Option<&str>) -> Response {
+    pub(super) fn form(&self, ims: &ImsState, error: Option<&str>) -> Response {
         let form = SignInForm {
             client_id: &ims.options.client_id,
             redirect_uri: &self.registered_as,
@@ -113,7 +113,7 @@ impl AuthorizeRequest {
     }
 
     /// Redirects to the relying party with an authorization code.
-    pub(super) fn send_code(&self, ims: &Ims, signed_in: &SignedIn) -> Response {
+    pub(super) fn send_code(&self, ims: &ImsState, signed_in: &SignedIn) -> Response {
         let now = ims.options.clock.now();
         let code = ims.grants.issue_code(Code {
             grant: Grant {

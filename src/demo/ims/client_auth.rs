@@ -6,12 +6,12 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue, header};
 use secrecy::ExposeSecret as _;
 
-use super::Ims;
+use super::ImsState;
 use super::error::Error;
 use crate::demo::wire::Form;
 
 /// Succeeds if the caller is the registered client.
-pub(super) fn authenticate(ims: &Ims, headers: &HeaderMap, form: &Form) -> Result<(), Error> {
+pub(super) fn authenticate(ims: &ImsState, headers: &HeaderMap, form: &Form) -> Result<(), Error> {
     match client(ims, headers, form)? {
         None => Ok(()),
         Some(_) => Err(Error::InvalidClient),
@@ -19,7 +19,7 @@ pub(super) fn authenticate(ims: &Ims, headers: &HeaderMap, form: &Form) -> Resul
 }
 
 /// The technical client of a request; `None` for the registered client. Both methods in one request are an error (RFC 6749 §2.3).
-pub(super) fn client(ims: &Ims, headers: &HeaderMap, form: &Form) -> Result<Option<String>, Error> {
+pub(super) fn client(ims: &ImsState, headers: &HeaderMap, form: &Form) -> Result<Option<String>, Error> {
     let (id, secret) = match (headers.get(header::AUTHORIZATION), form.get("client_secret")) {
         (Some(_), Some(_)) => return Err(Error::InvalidRequest("two ways of client authentication")),
         (Some(authorization), None) => basic(authorization).ok_or(Error::InvalidClient)?,

@@ -6,10 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::{Endpoint, Ims};
+use super::{Endpoint, ImsState};
 
 /// The discovery document. Like IMS's, it has no `end_session_endpoint`, but the non-standard grant type `implicit_grant`.
-pub(super) async fn document(State(ims): State<Arc<Ims>>) -> Json<Value> {
+pub(super) async fn document(State(ims): State<Arc<ImsState>>) -> Json<Value> {
     let url = &ims.url;
     let mut document = json!({
         "issuer": ims.issuer(),
@@ -32,6 +32,6 @@ pub(super) async fn document(State(ims): State<Arc<Ims>>) -> Json<Value> {
     Json(document)
 }
 
-pub(super) async fn keys(State(ims): State<Arc<Ims>>) -> Json<Value> {
+pub(super) async fn keys(State(ims): State<Arc<ImsState>>) -> Json<Value> {
     Json(ims.keys.jwks())
 }

@@ -52,7 +52,7 @@ pub(super) struct Code {
 
 /// An access token and its claims for `/ims/validate_token/v1`.
 #[derive(Clone, Debug)]
-pub(super) struct Access {
+pub(super) struct GrantedToken {
     pub(super) grant: Grant,
     pub(super) claims: Value,
     pub(super) expires_at: UnixTime,
@@ -66,7 +66,7 @@ struct Issued {
     codes: HashMap<String, Code>,
     /// Used code → family of its tokens.
     used_codes: HashMap<String, String>,
-    access: HashMap<String, Access>,
+    access: HashMap<String, GrantedToken>,
     refresh: HashMap<String, (Grant, UnixTime)>,
     revoked: Vec<String>,
 }
@@ -105,7 +105,7 @@ impl Grants {
         Ok(code)
     }
 
-    pub(super) fn add_access(&self, token: &str, access: Access) {
+    pub(super) fn add_access(&self, token: &str, access: GrantedToken) {
         let mut issued = lock(&self.0);
         if issued.access.len() >= SWEEP_AT {
             let now = access.expires_at;
@@ -115,7 +115,7 @@ impl Grants {
     }
 
     /// The access token, unless it is unknown or has expired.
-    pub(super) fn access(&self, token: &str, now: UnixTime) -> Option<Access> {
+    pub(super) fn access(&self, token: &str, now: UnixTime) -> Option<GrantedToken> {
         lock(&self.0).access.get(token).filter(|access| now < access.expires_at).cloned()
     }
 
@@ -200,7 +200,7 @@ mod tests {
             expires_at: UnixTime(10),
         });
         assert!(grants.redeem(&name, Some("https://rp/cb"), None, UnixTime(1)).is_ok());
-        grants.add_access("token", Access { grant, claims: Value::Null, expires_at: UnixTime(10) });
+        grants.add_access("token", GrantedToken { grant, claims: Value::Null, expires_at: UnixTime(10) });
         assert!(grants.redeem(&name, Some("https://rp/cb"), None, UnixTime(1)).is_err());
         assert!(grants.access("token", UnixTime(1)).is_none());
     }

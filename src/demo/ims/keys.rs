@@ -16,12 +16,12 @@ use super::faults::Signing;
 use crate::demo::random::{bytes, hex, lock};
 
 /// An RSA key of 2048 bits and its key id.
-pub(super) struct SigningKey {
+pub(super) struct SimulatorKey {
     kid: String,
     pair: KeyPair,
 }
 
-impl SigningKey {
+impl SimulatorKey {
     fn generate() -> io::Result<Self> {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| io::Error::other("no RSA key"))?;
         // The format of IMS's key ids. The random part makes the keys of each simulator different.
@@ -70,19 +70,19 @@ impl SigningKey {
 }
 
 /// The current key and, after a rotation, the previous key.
-pub(super) struct Keys(Mutex<Vec<Arc<SigningKey>>>);
+pub(super) struct Keys(Mutex<Vec<Arc<SimulatorKey>>>);
 
 impl Keys {
     pub(super) fn generate() -> io::Result<Self> {
-        Ok(Self(Mutex::new(vec![Arc::new(SigningKey::generate()?)])))
+        Ok(Self(Mutex::new(vec![Arc::new(SimulatorKey::generate()?)])))
     }
 
-    pub(super) fn current(&self) -> Arc<SigningKey> {
+    pub(super) fn current(&self) -> Arc<SimulatorKey> {
         Arc::clone(&lock(&self.0)[0])
     }
 
     pub(super) fn rotate(&self) -> io::Result<()> {
-        let key = Arc::new(SigningKey::generate()?);
+        let key = Arc::new(SimulatorKey::generate()?);
         let mut keys = lock(&self.0);
         keys.insert(0, key);
         keys.truncate(2);
@@ -114,7 +114,7 @@ impl Keys {
                 let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), input.as_bytes());
                 Ok(format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag)))
             }
-            Signing::OtherKey => SigningKey::generate()?.sign(header, claims),
+            Signing::OtherKey => SimulatorKey::generate()?.sign(header, claims),
             Signing::UnknownKid => {
                 header["kid"] = format!("unknown-{}", hex(&bytes::<8>())).into();
                 key.sign(header, claims)

@@ -7,12 +7,12 @@ use axum::response::Response;
 use http::{HeaderMap, header};
 use url::Url;
 
-use super::Ims;
+use super::ImsState;
 use crate::demo::wire::{Form, found};
 
 /// Redirects to `redirect_uri` only if a registered URI has the same origin. Otherwise it would be an open redirect.
 pub(super) async fn logout(
-    State(ims): State<Arc<Ims>>,
+    State(ims): State<Arc<ImsState>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
@@ -29,7 +29,7 @@ pub(super) async fn logout(
     response
 }
 
-fn has_registered_origin(ims: &Ims, uri: &str) -> bool {
+fn has_registered_origin(ims: &ImsState, uri: &str) -> bool {
     Url::parse(uri).is_ok_and(|uri| {
         ims.options
             .redirect_uris

@@ -8,14 +8,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode};
 
-use super::Ims;
+use super::ImsState;
 use super::faults::Endpoint;
 use super::recorded::RecordedRequest;
 use crate::demo::random::{bytes, hex};
 use crate::demo::wire::Form;
 
 /// Counts and records the request, and applies faults. Adds the `x-debug-id` that Adobe support asks for.
-pub(super) async fn intercept(State(ims): State<Arc<Ims>>, request: Request, next: Next) -> Response {
+pub(super) async fn intercept(State(ims): State<Arc<ImsState>>, request: Request, next: Next) -> Response {
     let mut response = respond(&ims, request, next).await;
     if let Ok(id) = HeaderValue::from_str(&hex(&bytes::<8>())) {
         response.headers_mut().insert("x-debug-id", id);
@@ -23,7 +23,7 @@ pub(super) async fn intercept(State(ims): State<Arc<Ims>>, request: Request, nex
     response
 }
 
-async fn respond(ims: &Ims, mut request: Request, next: Next) -> Response {
+async fn respond(ims: &ImsState, mut request: Request, next: Next) -> Response {
     let Some(endpoint) = endpoint(request.uri().path()) else {
         return next.run(request).await;
     };

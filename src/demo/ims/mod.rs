@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use self::browsers::Browsers;
 use self::grants::Grants;
 use self::keys::Keys;
-use super::listening::Listening;
+use super::listening::SimulatorListener;
 use super::people::{Person, people};
 use crate::clock::Clock;
 
@@ -98,15 +98,15 @@ impl Default for ImsOptions {
 
 /// A running IMS simulator; it stops when dropped.
 pub struct ImsSimulator {
-    listening: Listening,
-    ims: Arc<Ims>,
+    listening: SimulatorListener,
+    ims: Arc<ImsState>,
 }
 
 impl ImsSimulator {
     /// Binds the address and serves from tasks of the current runtime.
     pub async fn start(options: ImsOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(options.addr).await?;
-        let ims = Arc::new(Ims {
+        let ims = Arc::new(ImsState {
             url: format!("http://{}", listener.local_addr()?),
             keys: Keys::generate()?,
             grants: Grants::default(),
@@ -114,7 +114,7 @@ impl ImsSimulator {
             faults: Faults::default(),
             options,
         });
-        let listening = Listening::start(listener, router(&ims))?;
+        let listening = SimulatorListener::start(listener, router(&ims))?;
         Ok(Self { listening, ims })
     }
 
@@ -192,7 +192,7 @@ impl ImsSimulator {
 }
 
 /// The state of all endpoints.
-struct Ims {
+struct ImsState {
     url: String,
     options: ImsOptions,
     keys: Keys,
@@ -201,7 +201,7 @@ struct Ims {
     faults: Faults,
 }
 
-impl Ims {
+impl ImsState {
     fn issuer(&self) -> &str {
         &self.url
     }
@@ -212,7 +212,7 @@ impl Ims {
     }
 }
 
-fn router(ims: &Arc<Ims>) -> Router {
+fn router(ims: &Arc<ImsState>) -> Router {
     Router::new()
         .route("/.well-known/openid-configuration", get(discovery::document))
         .route("/ims/.well-known/openid-configuration", get(discovery::document))

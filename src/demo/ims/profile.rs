@@ -8,13 +8,16 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::error::Error;
-use super::grants::Access;
-use super::{Endpoint, Ims};
+use super::grants::GrantedToken;
+use super::{Endpoint, ImsState};
 use crate::demo::people::Person;
 use crate::demo::wire::bearer;
 
 /// The response has no groups.
-pub(super) async fn userinfo(State(ims): State<Arc<Ims>>, headers: HeaderMap) -> Result<Json<Value>, Error> {
+pub(super) async fn userinfo(
+    State(ims): State<Arc<ImsState>>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Error> {
     let person = bearer_of(&ims, &headers, "openid")?;
     let (given_name, family_name) = person.name.split_once(' ').unwrap_or((&person.name, ""));
     let answer = json!({
@@ -31,7 +34,7 @@ pub(super) async fn userinfo(State(ims): State<Arc<Ims>>, headers: HeaderMap) ->
 }
 
 pub(super) async fn organizations(
-    State(ims): State<Arc<Ims>>,
+    State(ims): State<Arc<ImsState>>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Error> {
     let access = access(&ims, &headers, "read_organizations")?;
@@ -44,7 +47,10 @@ pub(super) async fn organizations(
     Ok(response(&ims, Endpoint::Organizations, answer))
 }
 
-pub(super) async fn profile(State(ims): State<Arc<Ims>>, headers: HeaderMap) -> Result<Json<Value>, Error> {
+pub(super) async fn profile(
+    State(ims): State<Arc<ImsState>>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Error> {
     let person = bearer_of(&ims, &headers, "additional_info.projectedProductContext")?;
     let answer = json!({
         "displayName": person.name,
@@ -58,13 +64,13 @@ pub(super) async fn profile(State(ims): State<Arc<Ims>>, headers: HeaderMap) -> 
 }
 
 /// The person of the bearer token, if the token is valid and has the scope.
-fn bearer_of<'i>(ims: &'i Ims, headers: &HeaderMap, scope: &'static str) -> Result<&'i Person, Error> {
+fn bearer_of<'i>(ims: &'i ImsState, headers: &HeaderMap, scope: &'static str) -> Result<&'i Person, Error> {
     // A technical account has no person.
     ims.person(&access(ims, headers, scope)?.grant).ok_or(Error::InsufficientScope(scope))
 }
 
 /// The bearer token, if it is valid and has the scope.
-fn access(ims: &Ims, headers: &HeaderMap, scope: &'static str) -> Result<Access, Error> {
+fn access(ims: &ImsState, headers: &HeaderMap, scope: &'static str) -> Result<GrantedToken, Error> {
     let token = bearer(headers).ok_or(Error::InvalidToken)?;
     let access = ims.grants.access(token, ims.options.clock.now()).ok_or(Error::InvalidToken)?;
     if !access.grant.has(scope) {
@@ -73,7 +79,7 @@ fn access(ims: &Ims, headers: &HeaderMap, scope: &'static str) -> Result<Access,
     Ok(access)
 }
 
-fn response(ims: &Ims, endpoint: Endpoint, mut answer: Value) -> Json<Value> {
+fn response(ims: &ImsState, endpoint: Endpoint, mut answer: Value) -> Json<Value> {
     ims.faults.apply(endpoint, &mut answer);
     Json(answer)
 }

@@ -8,13 +8,16 @@ use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::Ims;
+use super::ImsState;
 use super::client_auth::authenticate;
 use super::error::Error;
 use crate::demo::wire::Form;
 
 /// Answers 200 for valid and invalid tokens. Campaign calls this endpoint.
-pub(super) async fn validate_token(State(ims): State<Arc<Ims>>, body: Bytes) -> Result<Json<Value>, Error> {
+pub(super) async fn validate_token(
+    State(ims): State<Arc<ImsState>>,
+    body: Bytes,
+) -> Result<Json<Value>, Error> {
     let form = Form::parse(&body);
     let is_known = |id: &str| id == ims.options.client_id || ims.technical_client(id).is_some();
     if !form.get("client_id").is_some_and(is_known) {
@@ -33,7 +36,7 @@ pub(super) async fn validate_token(State(ims): State<Arc<Ims>>, body: Bytes) -> 
 
 /// Answers 200 with an empty body, also for an unknown token (RFC 7009 §2.2).
 pub(super) async fn revoke(
-    State(ims): State<Arc<Ims>>,
+    State(ims): State<Arc<ImsState>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, Error> {

@@ -7,13 +7,13 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, header};
 
-use super::Ims;
+use super::ImsState;
 use super::authorize::AuthorizeRequest;
 use super::browsers::SignedIn;
 use crate::demo::random::{bytes, hex};
 use crate::demo::wire::Form;
 
-pub(super) async fn sign_in(State(ims): State<Arc<Ims>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn sign_in(State(ims): State<Arc<ImsState>>, headers: HeaderMap, body: Bytes) -> Response {
     let form = Form::parse(&body);
     let request = match AuthorizeRequest::check(&ims, form.get("request").unwrap_or_default()) {
         Ok(request) => request,

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::grants::Grant;
-use super::{Ims, ImsSimulator, Signing};
+use super::{ImsSimulator, ImsState, Signing};
 
 /// A technical account (OAuth server-to-server) of the Developer Console.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl TechnicalClient {
     }
 }
 
-impl Ims {
+impl ImsState {
     pub(super) fn technical_client(&self, client_id: &str) -> Option<&TechnicalClient> {
         self.options.technical_clients.iter().find(|client| client.client_id == client_id)
     }

@@ -9,21 +9,21 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, header};
 use serde_json::Value;
 
-use super::Ims;
+use super::ImsState;
 use super::authorize::split_scopes;
 use super::client_auth::client;
 use super::error::Error;
 use super::grants::Grant;
 use crate::demo::wire::Form;
 
-pub(super) async fn token(State(ims): State<Arc<Ims>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn token(State(ims): State<Arc<ImsState>>, headers: HeaderMap, body: Bytes) -> Response {
     match answer(&ims, &headers, &body) {
         Ok(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
         Err(error) => error.into_response(),
     }
 }
 
-fn answer(ims: &Ims, headers: &HeaderMap, body: &[u8]) -> Result<Value, Error> {
+fn answer(ims: &ImsState, headers: &HeaderMap, body: &[u8]) -> Result<Value, Error> {
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !content_type.starts_with("application/x-www-form-urlencoded") {
@@ -59,7 +59,7 @@ fn answer(ims: &Ims, headers: &HeaderMap, body: &[u8]) -> Result<Value, Error> {
     }
 }
 
-fn provisioned(ims: &Ims, scopes: Option<&str>) -> Result<Vec<String>, Error> {
+fn provisioned(ims: &ImsState, scopes: Option<&str>) -> Result<Vec<String>, Error> {
     let scopes = split_scopes(scopes.unwrap_or_default());
     if scopes.iter().all(|scope| ims.options.scopes.contains(scope)) {
         return Ok(scopes);

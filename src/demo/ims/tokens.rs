@@ -8,12 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::grants::{Access, Grant};
-use super::{Endpoint, Ims, Signing};
+use super::grants::{Grant, GrantedToken};
+use super::{Endpoint, ImsState, Signing};
 use crate::demo::people::Person;
 use crate::demo::random::{bytes, hex};
 
-impl Ims {
+impl ImsState {
     /// The person of a grant; `None` for a technical account.
     pub(super) fn person(&self, grant: &Grant) -> Option<&Person> {
         let username = grant.username.as_ref()?;
@@ -74,7 +74,7 @@ impl Ims {
         let (mut header, claims) = self.access_token_parts(grant);
         let token = self.keys.sign_as(&Signing::Honest, &mut header, &claims)?;
         let expires_at = self.options.clock.now().plus(self.options.token_lifetime);
-        self.grants.add_access(&token, Access { grant: grant.clone(), claims, expires_at });
+        self.grants.add_access(&token, GrantedToken { grant: grant.clone(), claims, expires_at });
         Ok(token)
     }
 

@@ -2,7 +2,7 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
-use super::{ForeignToken, Judge, TokenKind, Verdict};
+use super::{ForeignToken, Judge, TokenAction, TokenKind};
 use crate::policy::cookies::spells;
 
 /// The kind of token that a field of this name holds, in any spelling that a lenient server accepts.
@@ -26,9 +26,9 @@ pub(super) fn judge_encoded(
 ) -> Result<Option<String>, ForeignToken> {
     let decoded = percent_decode(value).decode_utf8_lossy();
     match judge.judge(kind, &decoded) {
-        Verdict::Keep => Ok(None),
-        Verdict::Replace(token) => Ok(Some(utf8_percent_encode(&token, NON_ALPHANUMERIC).to_string())),
-        Verdict::Refuse => Err(ForeignToken),
+        TokenAction::Keep => Ok(None),
+        TokenAction::Replace(token) => Ok(Some(utf8_percent_encode(&token, NON_ALPHANUMERIC).to_string())),
+        TokenAction::Refuse => Err(ForeignToken),
     }
 }
 

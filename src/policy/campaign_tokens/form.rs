@@ -108,15 +108,15 @@ impl FormScanner {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Verdict, exchange_query};
+    use super::super::{TokenAction, exchange_query};
     use super::*;
 
-    fn judge(kind: TokenKind, value: &str) -> Verdict {
+    fn judge(kind: TokenKind, value: &str) -> TokenAction {
         match (kind, value) {
-            (_, "" | "own") => Verdict::Keep,
-            (_, "old") => Verdict::Replace("new=".to_owned()),
-            (TokenKind::Session, _) => Verdict::Refuse,
-            (TokenKind::Security, _) => Verdict::Keep,
+            (_, "" | "own") => TokenAction::Keep,
+            (_, "old") => TokenAction::Replace("new=".to_owned()),
+            (TokenKind::Session, _) => TokenAction::Refuse,
+            (TokenKind::Security, _) => TokenAction::Keep,
         }
     }
 

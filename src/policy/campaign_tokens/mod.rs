@@ -1,4 +1,4 @@
-//! Campaign's tokens inside a request: where they can stand, and what happens to each value.
+//! Campaign's tokens in a request: where they can be, and what happens to each value.
 //!
 //! Campaign accepts its session token in more places than the cookie: as the field `__sessiontoken` of a query, a form or a multipart
 //! body, in the header of a SOAP envelope, and as the first parameter of a SOAP call. In all of these places it also accepts
@@ -15,7 +15,7 @@ pub use multipart::{MultipartScanner, boundary};
 pub use owned::{OwnTokens, TokenPair, account_of};
 pub use query::exchange_query;
 
-/// Which token a value is offered as.
+/// Which token a value claims to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// The session token. Its value decides who the caller is.
@@ -26,7 +26,7 @@ pub enum TokenKind {
 
 /// What happens to a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum TokenAction {
     /// It is forwarded unchanged.
     Keep,
     /// This value is forwarded in its place.
@@ -35,21 +35,21 @@ pub enum Verdict {
     Refuse,
 }
 
-/// Judges one value. It may remember what it saw.
+/// Decides about one value. It may record the values.
 pub trait Judge {
     /// Judges a decoded value.
-    fn judge(&mut self, kind: TokenKind, value: &str) -> Verdict;
+    fn judge(&mut self, kind: TokenKind, value: &str) -> TokenAction;
 }
 
-impl<F: FnMut(TokenKind, &str) -> Verdict> Judge for F {
-    fn judge(&mut self, kind: TokenKind, value: &str) -> Verdict {
+impl<F: FnMut(TokenKind, &str) -> TokenAction> Judge for F {
+    fn judge(&mut self, kind: TokenKind, value: &str) -> TokenAction {
         self(kind, value)
     }
 }
 
 /// A value in the request may not be forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request holds a session token, or a login with its password, that is not of this session")]
+#[error("the request holds a session token of another session, or a login with its password")]
 pub struct ForeignToken;
 
 /// Where a scanner writes the body as it is forwarded. `None`: nothing can be replaced, so the caller forwards the original.

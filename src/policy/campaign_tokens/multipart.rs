@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::{ForeignToken, Judge, MAX_VALUE, Output, TokenKind, Verdict, emit};
+use super::{ForeignToken, Judge, MAX_VALUE, Output, TokenAction, TokenKind, emit};
 
 /// The boundary in a `Content-Type` field (RFC 2046 §5.1.1); `None` when the type is not multipart or has none.
 pub fn boundary(content_type: &str) -> Option<&str> {
@@ -126,12 +126,12 @@ impl MultipartScanner {
         let value = value.strip_suffix(b"\r").unwrap_or(value);
         let length = value.len();
         match judge.judge(kind, String::from_utf8_lossy(value).trim()) {
-            Verdict::Keep => self.forward(length, output),
-            Verdict::Replace(token) => {
+            TokenAction::Keep => self.forward(length, output),
+            TokenAction::Replace(token) => {
                 emit(output, token.as_bytes());
                 self.held.drain(..length);
             }
-            Verdict::Refuse => return Err(ForeignToken),
+            TokenAction::Refuse => return Err(ForeignToken),
         }
         Ok(())
     }
@@ -176,12 +176,12 @@ mod tests {
 
     use super::*;
 
-    fn judge(kind: TokenKind, value: &str) -> Verdict {
+    fn judge(kind: TokenKind, value: &str) -> TokenAction {
         match (kind, value) {
-            (_, "" | "own") => Verdict::Keep,
-            (_, "old") => Verdict::Replace("longer than before".to_owned()),
-            (TokenKind::Session, _) => Verdict::Refuse,
-            (TokenKind::Security, _) => Verdict::Keep,
+            (_, "" | "own") => TokenAction::Keep,
+            (_, "old") => TokenAction::Replace("longer than before".to_owned()),
+            (TokenKind::Session, _) => TokenAction::Refuse,
+            (TokenKind::Security, _) => TokenAction::Keep,
         }
     }
 

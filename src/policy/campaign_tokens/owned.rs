@@ -2,9 +2,9 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{TokenKind, Verdict};
+use super::{TokenAction, TokenKind};
 
-/// A Campaign session's two tokens, or what stands for them.
+/// The two tokens of a Campaign session, or of a ticket.
 #[derive(Clone, Debug)]
 pub struct TokenPair {
     /// Value of the cookie `__sessiontoken`.
@@ -26,34 +26,34 @@ impl TokenPair {
 /// The tokens that a caller may use.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnTokens<'a> {
-    /// Those of the present Campaign session, if there is one.
+    /// The tokens of the current Campaign session, if there is one.
     pub current: Option<&'a TokenPair>,
-    /// Those of earlier Campaign sessions, which open pages still hold, and those that the gateway gave out in their place.
+    /// The tokens of earlier Campaign sessions, which open pages still hold, and those of the gateway's ticket.
     pub earlier: &'a [TokenPair],
 }
 
 impl OwnTokens<'_> {
     /// Judges a value. `Refuse` means that it is not one of these tokens.
-    pub fn judge(&self, kind: TokenKind, value: &str) -> Verdict {
+    pub fn judge(&self, kind: TokenKind, value: &str) -> TokenAction {
         let token = |pair: &TokenPair| value == pair.text(kind);
         if value.is_empty() || self.current.is_some_and(token) {
-            return Verdict::Keep;
+            return TokenAction::Keep;
         }
         if self.earlier.iter().any(token) {
-            return Verdict::Replace(self.current_text(kind).to_owned());
+            return TokenAction::Replace(self.current_text(kind).to_owned());
         }
         match kind {
-            TokenKind::Session => Verdict::Refuse,
-            TokenKind::Security => Verdict::Keep,
+            TokenKind::Session => TokenAction::Refuse,
+            TokenKind::Security => TokenAction::Keep,
         }
     }
 
-    /// The present token. Empty without a Campaign session: Campaign identifies the caller in another way.
+    /// The current token. Empty without a Campaign session: then Campaign identifies the caller in another way.
     pub fn current_text(&self, kind: TokenKind) -> &str {
         self.current.map_or("", |pair| pair.text(kind))
     }
 
-    /// True for a security token that Campaign will refuse: it is neither empty nor of the present session.
+    /// True for a security token that Campaign will refuse: it is neither empty nor that of the current session.
     pub fn is_wrong_security_token(&self, value: &str) -> bool {
         !value.is_empty() && self.current.is_some_and(|pair| value != pair.security.expose_secret())
     }
@@ -88,20 +88,20 @@ mod tests {
         let security = |value| own.judge(TokenKind::Security, value);
         assert_eq!(
             [session(""), session("___now"), security("@now"), security("")],
-            [const { Verdict::Keep }; 4]
+            [const { TokenAction::Keep }; 4]
         );
-        assert_eq!(session("___older"), Verdict::Replace("___now".to_owned()));
-        assert_eq!(security("@old"), Verdict::Replace("@now".to_owned()));
+        assert_eq!(session("___older"), TokenAction::Replace("___now".to_owned()));
+        assert_eq!(security("@old"), TokenAction::Replace("@now".to_owned()));
         for foreign in ["___other", "admin/password", "monitoring", "_ims_/user/token", "@now", "___NOW", " "]
         {
-            assert_eq!(session(foreign), Verdict::Refuse, "{foreign}");
+            assert_eq!(session(foreign), TokenAction::Refuse, "{foreign}");
         }
-        assert_eq!(security("@other"), Verdict::Keep, "Campaign refuses it itself");
+        assert_eq!(security("@other"), TokenAction::Keep, "Campaign refuses it itself");
         assert!(own.is_wrong_security_token("@other") && own.is_wrong_security_token("@old"));
         assert!(!own.is_wrong_security_token("@now") && !own.is_wrong_security_token(""));
         let none = OwnTokens { current: None, earlier: &earlier };
-        assert_eq!(none.judge(TokenKind::Session, "___old"), Verdict::Replace(String::new()));
-        assert_eq!(none.judge(TokenKind::Session, "___now"), Verdict::Refuse);
+        assert_eq!(none.judge(TokenKind::Session, "___old"), TokenAction::Replace(String::new()));
+        assert_eq!(none.judge(TokenKind::Session, "___now"), TokenAction::Refuse);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use memchr::{memchr, memchr2};
 use super::field::{MAX_NAME, judge_encoded, kind_of};
 use super::{ForeignToken, Judge};
 
-/// The query with each token exchanged as `judge` says; `None` when nothing changes, which is nearly always.
+/// The query with the tokens that `judge` replaces; `None` when nothing changes, which is nearly always.
 ///
 /// # Errors
 /// When the query holds a value that may not be forwarded.
@@ -47,15 +47,15 @@ fn may_be_token(field: &[u8]) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{TokenKind, Verdict};
+    use super::super::{TokenAction, TokenKind};
     use super::*;
 
-    fn judge(kind: TokenKind, value: &str) -> Verdict {
+    fn judge(kind: TokenKind, value: &str) -> TokenAction {
         match (kind, value) {
-            (_, "" | "own") => Verdict::Keep,
-            (_, "old") => Verdict::Replace("a+b=".to_owned()),
-            (TokenKind::Session, _) => Verdict::Refuse,
-            (TokenKind::Security, _) => Verdict::Keep,
+            (_, "" | "own") => TokenAction::Keep,
+            (_, "old") => TokenAction::Replace("a+b=".to_owned()),
+            (TokenKind::Session, _) => TokenAction::Refuse,
+            (TokenKind::Security, _) => TokenAction::Keep,
         }
     }
 

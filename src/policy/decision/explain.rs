@@ -6,7 +6,7 @@ use http::{Method, Uri};
 
 use super::rule::{Access, Rule, RuleKind};
 use super::{Route, is_refused_method};
-use crate::policy::campaign_tokens::{TokenKind, Verdict, account_of, exchange_query};
+use crate::policy::campaign_tokens::{TokenAction, TokenKind, account_of, exchange_query};
 use crate::policy::path::CanonicalPath;
 use crate::policy::public::{PathRule, PublicPaths};
 use crate::wire::framing::FramingError;
@@ -144,7 +144,7 @@ fn by_query<'r>(asked: &Asked<'_>, path: &str, query: &str, rules: &impl SiteRul
                 }
             }
         }
-        Verdict::Keep
+        TokenAction::Keep
     };
     exchange_query(query, &mut look).ok()?;
     let refuses = rules.refuses_foreign_tokens();

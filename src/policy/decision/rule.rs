@@ -58,7 +58,7 @@ pub enum RuleKind<'r> {
     Gateway,
     /// A sign-in address of Campaign.
     SignInPage,
-    /// A path that is closed to everybody.
+    /// A path that is closed to all clients.
     Denied,
     /// This pattern makes the path public.
     Public(&'r str),

@@ -1,4 +1,4 @@
-//! The beginning of a SOAP envelope: which method it calls, and where its tokens stand.
+//! Reads the beginning of a SOAP envelope: which method it calls, and where its tokens are.
 //!
 //! Campaign reads a call by position. The first element in `Body` is the method, its first parameter is the session token, whatever its
 //! name is. Names of parameters vary between clients. SOAP 1.1 and SOAP 1.2 have the same structure. Tokens may also stand in `Header`.
@@ -18,7 +18,7 @@ pub use self::position::{BEARER_LOGON, LOGOFF, LOGON};
 pub use self::rest::EnvelopeRest;
 use super::campaign_tokens::TokenKind;
 
-/// The part of a call that concerns the gateway.
+/// The part of a call that the gateway needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// `schema#Method`, as in the header field `SOAPAction`. Without a namespace, only the name.
@@ -57,7 +57,7 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
-    /// Reads the beginning of an envelope. `complete` tells that these are all of its bytes.
+    /// Reads the beginning of an envelope. `complete` is true when `bytes` is the whole envelope.
     ///
     /// # Errors
     /// [`EnvelopeError::Incomplete`] when more bytes are needed; otherwise see there.
@@ -109,7 +109,7 @@ impl Envelope {
         self.parameters.get(index).map(|span| position::text_of(&bytes[span.clone()])).unwrap_or_default()
     }
 
-    /// The envelope with these values in the place of others, by the index of the token.
+    /// The envelope with these token values, each with the index of the token that it replaces.
     pub fn with_tokens(&self, bytes: &[u8], values: &[(usize, String)]) -> Vec<u8> {
         let mut output = Vec::with_capacity(bytes.len() + 64);
         let mut copied = 0;

@@ -9,7 +9,7 @@ use quick_xml::name::ResolveResult;
 use super::{Envelope, EnvelopeError, TokenPlace};
 use crate::policy::campaign_tokens::TokenKind;
 
-/// The reader's place, and what it has found.
+/// The reader's position, and what it has found.
 pub(super) struct Position<'b> {
     bytes: &'b [u8],
     found: Envelope,
@@ -183,7 +183,7 @@ impl<'b> Position<'b> {
         self.found.parameters.is_empty() || self.is_logon()
     }
 
-    /// True when the rest does not concern the gateway.
+    /// True when the gateway does not need the rest.
     pub(super) fn is_enough(&self) -> bool {
         !self.is_logon() && (self.is_method_read || !self.found.parameters.is_empty())
     }

@@ -1,5 +1,4 @@
-//! The rest of a large envelope, which passes untouched. Only its structure is watched: nothing that Campaign may read as a header or as a
-//! second call follows the part that was read.
+//! The rest of a large envelope, which is forwarded unchanged. Only its structure is checked: no second header, body or call may follow.
 
 use super::EnvelopeError;
 

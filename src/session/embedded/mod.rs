@@ -111,7 +111,7 @@ impl RecordStore for Embedded {
     async fn expired(&self) -> Expired {
         match self.expired.lock().await.recv().await {
             Some(expired) => expired,
-            // The writer has stopped: nothing expires any more.
+            // The writer has stopped, so no record expires.
             None => std::future::pending().await,
         }
     }

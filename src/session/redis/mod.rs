@@ -196,7 +196,7 @@ impl RecordStore for Redis {
         }
         let sealed: Option<Vec<u8>> = read(taken)?;
         self.notify(channel::ENDED, key).await;
-        // Its time of expiry does not matter any more.
+        // Its time of expiry no longer matters.
         Ok(sealed.map(|sealed| StoredRecord { expires: self.clock.now(), sealed }))
     }
 

@@ -1,6 +1,6 @@
 //! Saved forms: forms that were posted without a live session, saved for a while and given back once.
 //!
-//! They are sealed records in the session store, so another instance can give a form back. Their ids are no session ids.
+//! They are sealed records in the session store, so another instance can return a form. Their ids are not session ids.
 
 mod quota;
 

@@ -44,7 +44,7 @@ impl Quota {
         current.fold((0, 0), |(forms, bytes), slot| (forms + 1, bytes + slot.bytes as u64))
     }
 
-    /// Notes that a form was saved. The caller deletes the forms that are returned: the oldest of this person, if there are
+    /// Records that a form was saved. The caller deletes the forms that are returned: the oldest of this person, if there are
     /// too many.
     pub(super) fn saved(&mut self, number: u64, key: Key, bytes: usize, expires: UnixTime) -> Vec<Key> {
         let Some(slot) = self.uses.get_mut(&number) else { return Vec::new() };
@@ -68,7 +68,7 @@ impl Quota {
             .collect()
     }
 
-    /// Notes that a form was put back.
+    /// Records that a form was put back.
     pub(super) fn restore(&mut self, user: &str, key: Key, bytes: usize, expires: UnixTime) {
         self.enter(QuotaUse { user: user.to_owned(), bytes, saved: Some((key, expires)) });
     }

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::telemetry::sign_in_reasons::{LoginFailureCode, RefusalCode};
+
 /// What happened. `event` names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -11,11 +13,11 @@ pub enum AuditAction {
     Login {
         /// The Campaign groups that the association mask gives.
         groups: Vec<String>,
-        /// Those that Campaign does not have. Absent when its groups are not known.
+        /// The groups among them that Campaign does not have. Absent when Campaign's groups are not known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         groups_not_in_campaign: Option<Vec<String>>,
     },
-    /// A person was refused: at sign-in, or with `sid` by a later check of the groups, which ended the session.
+    /// A person was refused at sign-in. With `sid`: a later check of the groups refused the person and ended this session.
     Refusal(RefusalDetails),
     /// A login failed.
     LoginFailed {
@@ -31,9 +33,9 @@ pub enum AuditAction {
         /// The groups now.
         groups: Vec<String>,
     },
-    /// Campaign opened a new session in the place of the one that a person had.
+    /// Campaign opened a new session for a signed-in person.
     CampaignSessionOpened {
-        /// Why: what happened to the previous one.
+        /// What happened to the previous Campaign session: one word.
         reason: String,
     },
     /// A request with a session was refused because a page of another origin sent it.
@@ -56,9 +58,9 @@ pub enum AuditAction {
     AccountRefused {
         /// The path without the query; empty when the token itself is refused.
         path: String,
-        /// A code.
+        /// Why: one word.
         reason: String,
-        /// A sentence without any part of the token.
+        /// Why: a sentence. It has no part of the token.
         detail: String,
     },
     /// A person signed out everywhere.
@@ -79,7 +81,7 @@ pub enum AuditAction {
         /// Sessions that ended.
         ended: usize,
     },
-    /// A session ended otherwise than by its owner's signing out there.
+    /// A session ended, but its owner did not sign out in its browser.
     SessionEnded {
         /// Why, one word.
         reason: String,
@@ -87,7 +89,7 @@ pub enum AuditAction {
     /// A person signed out.
     Logout,
     /// A form was saved until its sender signs in.
-    FormKept(FormDetails),
+    FormSaved(FormDetails),
     /// A saved form was sent to Campaign.
     FormSent(FormDetails),
     /// A saved form was discarded by its sender.
@@ -100,7 +102,7 @@ pub enum AuditAction {
     ConsolePasswordWithdrawn,
     /// A client console signed in with a console password.
     ConsoleLogon {
-        /// The build that it names.
+        /// Its build number, as it reports it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         build: Option<u32>,
     },
@@ -111,7 +113,7 @@ pub enum AuditAction {
         /// Why, a sentence.
         reason: String,
     },
-    /// A request held a session token, or a login with a password, that is not of its session.
+    /// A request held a Campaign session token of another session, or the login and password of a native account.
     ForeignToken(ForeignTokenDetails),
     /// A native account sent a logon to Campaign.
     NativeLogon {
@@ -144,18 +146,6 @@ pub struct RefusalDetails {
     pub groups_bytes_limit: Option<usize>,
 }
 
-/// Why a person was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RefusalCode {
-    /// The person is not a member of the configured organisation.
-    OtherOrganization,
-    /// No configuration name of the person matches the association mask.
-    NoGroup,
-    /// The groups exceed `campaign.groups_bytes`.
-    TooManyGroups,
-}
-
 /// A configuration name that almost matches the mask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NearMissName {
@@ -165,37 +155,7 @@ pub struct NearMissName {
     pub why: String,
 }
 
-/// What failed in a login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LoginFailureCode {
-    /// IMS declined.
-    Declined,
-    /// The browser did not send a cookie of the gateway back.
-    CookieMissing,
-    /// The login was begun again too often.
-    TooManyAttempts,
-    /// The callback is malformed.
-    Malformed,
-    /// The response of IMS cannot be used.
-    AnswerInvalid,
-    /// The response of IMS is readable, and failed a check.
-    AnswerRefused,
-    /// The clocks of IMS and of this machine differ too much.
-    Clock,
-    /// IMS does not answer.
-    ImsUnavailable,
-    /// Too many logins wait for IMS.
-    Busy,
-    /// Campaign opened no session for the person.
-    CampaignRefused,
-    /// Campaign does not answer.
-    CampaignUnavailable,
-    /// The gateway's own fault.
-    Internal,
-}
-
-/// A form that was submitted after its session ended. It has neither its body nor its query.
+/// A form that was submitted after its session ended, without its body and its query.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FormDetails {
     /// Where it was sent, without the query.
@@ -204,10 +164,10 @@ pub struct FormDetails {
     pub bytes: usize,
 }
 
-/// A request with a foreign token. It has neither the token nor the password.
+/// A request with a foreign token, without the token and the password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ForeignTokenDetails {
-    /// The native account that the value names; empty for a token.
+    /// The login of the native account; empty for a session token.
     pub account: String,
     /// The method.
     pub method: String,
@@ -218,23 +178,23 @@ pub struct ForeignTokenDetails {
 }
 
 impl AuditAction {
-    /// What happened, for people.
+    /// The text of the log line.
     pub(super) fn message(&self) -> &'static str {
         match self {
             Self::Login { .. } => "signed in",
             Self::Refusal(_) => "refused",
             Self::LoginFailed { .. } => "login failed",
             Self::GroupsChanged { .. } => "groups changed",
-            Self::CampaignSessionOpened { .. } => "a new Campaign session is open",
+            Self::CampaignSessionOpened { .. } => "new Campaign session opened",
             Self::CrossOriginRefused { .. } => "refused: a page of another origin sent this request",
             Self::Account { .. } => "token of a technical account accepted",
             Self::AccountRefused { .. } => "technical account refused",
             Self::SignOutEverywhere { .. } => "signed out everywhere",
-            Self::BackchannelLogout { .. } => "signed out at the provider",
+            Self::BackchannelLogout { .. } => "signed out at IMS",
             Self::Revoked { .. } => "revoked by an operator",
             Self::SessionEnded { .. } => "session ended",
             Self::Logout => "signed out",
-            Self::FormKept(_) => "form saved until its sender signs in",
+            Self::FormSaved(_) => "form saved until its sender signs in",
             Self::FormSent(_) => "saved form sent to Campaign",
             Self::FormDiscarded(_) => "saved form discarded by its sender",
             Self::FormDropped(_) => "saved form deleted: another person signed in",
@@ -242,7 +202,7 @@ impl AuditAction {
             Self::ConsolePasswordWithdrawn => "console password withdrawn, and consoles signed out",
             Self::ConsoleLogon { .. } => "client console signed in",
             Self::ConsoleLogonRefused { .. } => "client console refused",
-            Self::ForeignToken(_) => "a session token that is not of this session",
+            Self::ForeignToken(_) => "session token of another session, or login of a native account",
             Self::NativeLogon { .. } => "logon of a native account",
         }
     }

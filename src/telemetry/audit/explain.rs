@@ -1,6 +1,7 @@
 //! An audit event in words: why it happened, and what to do.
 
-use super::{AuditAction, AuditEvent, LoginFailureCode, RefusalCode, RefusalDetails};
+use super::{AuditAction, AuditEvent, RefusalDetails};
+use crate::telemetry::sign_in_reasons::{LoginFailureCode, RefusalCode};
 
 /// Why something happened, and what to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl AuditEvent {
             AuditAction::SignOutEverywhere { ended }
             | AuditAction::BackchannelLogout { ended, .. }
             | AuditAction::Revoked { ended } => only(format!("sessions ended: {ended}")),
-            AuditAction::FormKept(form)
+            AuditAction::FormSaved(form)
             | AuditAction::FormSent(form)
             | AuditAction::FormDiscarded(form)
             | AuditAction::FormDropped(form) => only(format!("{}, {} bytes", form.path, form.bytes)),
@@ -128,13 +129,13 @@ impl LoginFailureCode {
                 "The person closes old tabs and tries again. If it goes on, compare the clocks, and see whether something caches `/ims/callback`."
             }
             Self::Malformed => "Nothing, for single lines: anybody can call `/ims/callback`.",
-            Self::AnswerInvalid => {
+            Self::ImsAnswerInvalid => {
                 "`imsgate check` compares client, secret, scopes and redirect URI with IMS."
             }
-            Self::AnswerRefused => "`imsgate check` compares issuer and keys with IMS.",
+            Self::ImsAnswerRefused => "`imsgate check` compares issuer and keys with IMS.",
             Self::Clock => "Set the clock of this machine (NTP).",
             Self::ImsUnavailable => "See the state of Adobe IMS and the network to `ims.server`.",
-            Self::Busy => "IMS limits the requests of this client. Wait.",
+            Self::ImsBusy => "IMS limits the requests of this client. Wait.",
             Self::CampaignRefused => "See `reason`: the operator in Campaign, its groups, its security zone.",
             Self::CampaignUnavailable => "See whether Campaign runs and `campaign.upstream` is right.",
             Self::Internal => "See the messages with the same request id.",
@@ -149,20 +150,7 @@ mod tests {
     #[test]
     fn the_page_about_logs_says_the_same_to_do_for_each_code() {
         let page = include_str!("../../../docs/logs.md");
-        for code in [
-            LoginFailureCode::Declined,
-            LoginFailureCode::CookieMissing,
-            LoginFailureCode::TooManyAttempts,
-            LoginFailureCode::Malformed,
-            LoginFailureCode::AnswerInvalid,
-            LoginFailureCode::AnswerRefused,
-            LoginFailureCode::Clock,
-            LoginFailureCode::ImsUnavailable,
-            LoginFailureCode::Busy,
-            LoginFailureCode::CampaignRefused,
-            LoginFailureCode::CampaignUnavailable,
-            LoginFailureCode::Internal,
-        ] {
+        for code in LoginFailureCode::ALL {
             assert!(page.contains(&format!("| {} |", code.fix())), "{code:?}");
         }
     }

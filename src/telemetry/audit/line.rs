@@ -20,11 +20,11 @@ pub struct AuditLine {
     /// When it happened: RFC 3339, UTC.
     pub timestamp: String,
     /// `WARN` for refusals and failures, otherwise `INFO`.
-    pub level: Level,
-    /// What happened, for people. Programs read `event`.
+    pub level: AuditLevel,
+    /// What happened, in words. Programs read `event`.
     pub message: String,
     /// Always `audit`.
-    pub target: Target,
+    pub target: AuditTarget,
     /// The event.
     #[serde(flatten)]
     pub event: AuditEvent,
@@ -33,15 +33,15 @@ pub struct AuditLine {
 impl AuditLine {
     /// The line of an event.
     pub fn new(timestamp: String, event: AuditEvent) -> Self {
-        let level = if event.action.is_warning() { Level::Warn } else { Level::Info };
-        Self { timestamp, level, message: event.message().to_owned(), target: Target::Audit, event }
+        let level = if event.action.is_warning() { AuditLevel::Warn } else { AuditLevel::Info };
+        Self { timestamp, level, message: event.message().to_owned(), target: AuditTarget::Audit, event }
     }
 }
 
 /// The level of an audit line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum Level {
+pub enum AuditLevel {
     /// A refusal or a failure.
     Warn,
     /// Everything else.
@@ -51,7 +51,7 @@ pub enum Level {
 /// The target of an audit line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Target {
+pub enum AuditTarget {
     /// `audit`.
     Audit,
 }
@@ -63,13 +63,13 @@ pub(super) fn render(event: &AuditEvent) -> String {
 
 /// The members of a rendered event, in order.
 pub(in crate::telemetry) fn fields(rendered: &str) -> Vec<(String, Value)> {
-    serde_json::Deserializer::from_str(rendered).deserialize_map(InOrder).unwrap_or_default()
+    serde_json::Deserializer::from_str(rendered).deserialize_map(MembersInOrder).unwrap_or_default()
 }
 
-/// Reads an object without sorting its members.
-struct InOrder;
+/// Reads an object and keeps the order of its members.
+struct MembersInOrder;
 
-impl<'de> Visitor<'de> for InOrder {
+impl<'de> Visitor<'de> for MembersInOrder {
     type Value = Vec<(String, Value)>;
 
     fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,8 +96,9 @@ pub fn json_schema() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::LoginFailureCode;
     use crate::telemetry::RequestId;
-    use crate::telemetry::audit::{AuditAction, LoginFailureCode, Subject};
+    use crate::telemetry::audit::{AuditAction, Subject};
 
     #[test]
     fn the_schema_in_docs_is_current() {

@@ -17,13 +17,10 @@ use serde::{Deserialize, Serialize};
 use super::RequestId;
 use crate::unix_time::UnixTime;
 
-pub use action::{
-    AuditAction, ForeignTokenDetails, FormDetails, LoginFailureCode, NearMissName, RefusalCode,
-    RefusalDetails,
-};
+pub use action::{AuditAction, ForeignTokenDetails, FormDetails, NearMissName, RefusalDetails};
 pub use line::{AuditLine, json_schema};
 pub(super) use line::{FIELD, fields};
-pub use recent::Recorded;
+pub use recent::RecordedEvent;
 pub use subject::Subject;
 
 use recent::Recent;
@@ -52,12 +49,12 @@ pub struct AuditEvent {
 }
 
 impl AuditEvent {
-    /// True when `name` is the request id, or names its subject.
+    /// True when `name` is the request id, or names the subject.
     pub fn is_about(&self, name: &str) -> bool {
         self.request.as_str() == name || self.subject.is(name)
     }
 
-    /// What happened, for people.
+    /// The text of the log line.
     pub fn message(&self) -> &'static str {
         match self.action {
             AuditAction::Refusal(_) if self.subject.sid.is_some() => "refused: groups lost",
@@ -66,7 +63,7 @@ impl AuditEvent {
     }
 }
 
-/// Writes audit lines, and remembers the latest events for the admin listener.
+/// Writes audit lines, and holds the latest events for the admin listener.
 #[derive(Debug, Default)]
 pub struct AuditLog {
     recent: Recent,
@@ -86,8 +83,8 @@ impl AuditLog {
         self.recent.add(at, event, text.len());
     }
 
-    /// The remembered events, the oldest first.
-    pub fn recent(&self) -> Vec<Arc<Recorded>> {
+    /// The latest events, the oldest first.
+    pub fn recent(&self) -> Vec<Arc<RecordedEvent>> {
         self.recent.all()
     }
 }

@@ -1,7 +1,7 @@
 //! The latest audit events, in memory.
 //!
-//! Anybody can cause events about nobody in particular, such as a malformed callback. They have a list of their own, so that a flood of them
-//! does not hide events about people.
+//! Anybody can cause events without a known person, such as a malformed callback. These are in a second list, so that many of them do not
+//! push out the events about people.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,17 +11,17 @@ use crate::unix_time::UnixTime;
 
 /// An event and when it happened.
 #[derive(Debug)]
-pub struct Recorded {
+pub struct RecordedEvent {
     /// When.
     pub at: UnixTime,
-    /// Counts the events of this process.
+    /// Its number among the events of this process.
     pub number: u64,
     /// What.
     pub event: AuditEvent,
 }
 
-impl Recorded {
-    /// Its line, exact to the second.
+impl RecordedEvent {
+    /// Its log line. The time has whole seconds.
     pub fn line(&self) -> AuditLine {
         AuditLine::new(self.at.rfc3339().unwrap_or_default(), self.event.clone())
     }
@@ -34,31 +34,31 @@ pub(super) struct Recent(Mutex<Lists>);
 #[derive(Debug, Default)]
 struct Lists {
     count: u64,
-    of_people: List,
-    of_nobody: List,
+    of_people: EventList,
+    of_nobody: EventList,
 }
 
 #[derive(Debug, Default)]
-struct List {
-    events: VecDeque<(Arc<Recorded>, usize)>,
+struct EventList {
+    events: VecDeque<(Arc<RecordedEvent>, usize)>,
     bytes: usize,
 }
 
 impl Recent {
-    /// Adds an event. `bytes` is about its size in memory.
+    /// Adds an event. `bytes` is its approximate size in memory.
     pub(super) fn add(&self, at: UnixTime, event: AuditEvent, bytes: usize) {
         let mut lists = self.lists();
         lists.count += 1;
         let number = lists.count;
-        let list = if is_about_somebody(&event) { &mut lists.of_people } else { &mut lists.of_nobody };
-        list.add(Recorded { at, number, event }, bytes);
+        let list = if is_about_known_person(&event) { &mut lists.of_people } else { &mut lists.of_nobody };
+        list.add(RecordedEvent { at, number, event }, bytes);
     }
 
     /// All events, the oldest first.
-    pub(super) fn all(&self) -> Vec<Arc<Recorded>> {
+    pub(super) fn all(&self) -> Vec<Arc<RecordedEvent>> {
         let lists = self.lists();
         let both = lists.of_people.events.iter().chain(&lists.of_nobody.events);
-        let mut all: Vec<Arc<Recorded>> = both.map(|(event, _)| event.clone()).collect();
+        let mut all: Vec<Arc<RecordedEvent>> = both.map(|(event, _)| event.clone()).collect();
         drop(lists);
         all.sort_unstable_by_key(|recorded| recorded.number);
         all
@@ -69,8 +69,8 @@ impl Recent {
     }
 }
 
-impl List {
-    fn add(&mut self, recorded: Recorded, bytes: usize) {
+impl EventList {
+    fn add(&mut self, recorded: RecordedEvent, bytes: usize) {
         self.bytes += bytes;
         self.events.push_back((Arc::new(recorded), bytes));
         while self.events.len() > MAX_EVENTS || self.bytes > MAX_BYTES {
@@ -80,8 +80,8 @@ impl List {
     }
 }
 
-/// True for an event that only somebody who proved an identity can cause.
-fn is_about_somebody(event: &AuditEvent) -> bool {
+/// True for an event that needs a proven identity.
+fn is_about_known_person(event: &AuditEvent) -> bool {
     let is_claimed = matches!(
         event.action,
         AuditAction::AccountRefused { .. }
@@ -99,8 +99,9 @@ const MAX_BYTES: usize = 8 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::LoginFailureCode;
     use crate::telemetry::RequestId;
-    use crate::telemetry::audit::{LoginFailureCode, Subject};
+    use crate::telemetry::audit::Subject;
 
     fn event(subject: Subject, action: AuditAction) -> AuditEvent {
         AuditEvent { request: RequestId::random(), peer: None, instance: String::new(), subject, action }

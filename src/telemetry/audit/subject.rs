@@ -24,7 +24,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Nobody is known.
+    /// No known person or account.
     pub fn nobody() -> Self {
         Self::default()
     }
@@ -50,13 +50,13 @@ impl Subject {
         Self { client_id, user, sid: Some(sid.to_owned()), ..Self::default() }
     }
 
-    /// The same with a session.
+    /// Adds the session.
     #[must_use]
     pub fn with_session(self, sid: &str) -> Self {
         Self { sid: Some(sid.to_owned()), ..self }
     }
 
-    /// The same with an organisation.
+    /// Adds the organisation.
     #[must_use]
     pub fn with_organization(self, organization: &str) -> Self {
         Self { organization: Some(organization.to_owned()), ..self }
@@ -64,8 +64,8 @@ impl Subject {
 
     /// True when `name` is the user id, the e-mail address in any case, or the client id.
     pub fn is(&self, name: &str) -> bool {
-        let is_it =
+        let matches =
             |field: &Option<String>| field.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(name));
-        !name.is_empty() && (is_it(&self.user) || is_it(&self.email) || is_it(&self.client_id))
+        !name.is_empty() && (matches(&self.user) || matches(&self.email) || matches(&self.client_id))
     }
 }

@@ -1,4 +1,4 @@
-//! What the running configuration says: when it was loaded, whether the last reload succeeded, when certificates end, and limits.
+//! Metrics of the running configuration: time of loading, result of the last reload, expiry of certificates, limits.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,12 +19,12 @@ pub(super) struct Configuration {
     /// When the running configuration was loaded, seconds since the Unix epoch.
     loaded_at: AtomicU64,
     certificates: Mutex<Vec<CertificateEnd>>,
-    /// `limits.connections` and `limits.buffer_bytes`, of the start.
+    /// `limits.connections` and `limits.buffer_bytes` of the configuration at the start.
     connections: AtomicU64,
     buffer_bytes: AtomicU64,
 }
 
-/// When a certificate of the listener ends.
+/// When a certificate of the listener expires.
 #[derive(Clone, Debug)]
 pub struct CertificateEnd {
     /// The file that it was read from.
@@ -59,7 +59,7 @@ impl Configuration {
         self.loaded_at.store(seconds(now), Ordering::Relaxed);
     }
 
-    /// `used` are the open connections and the buffered bytes.
+    /// Writes the families. `used` is the number of open connections and of buffered bytes.
     pub(super) fn encode(&self, families: &mut FamilyEncoder<'_>, used: [u64; 2]) -> fmt::Result {
         let outcomes = [("succeeded", &self.succeeded), ("failed", &self.failed)];
         families.counter(

@@ -30,7 +30,7 @@ pub struct Counters {
     /// Refused, reported.
     pub(super) foreign_tokens: [Counter; 2],
     pub(super) accounts: [Counter; BearerResult::ALL.len()],
-    /// Times of requests, by Campaign instance. Each view of the worker holds the entries of its sites.
+    /// Times of requests, by Campaign instance.
     times: Mutex<BTreeMap<Arc<str>, Arc<RequestHistograms>>>,
     /// Bytes of responses that clients have not read yet.
     buffered: AtomicU64,

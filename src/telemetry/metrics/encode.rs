@@ -1,4 +1,4 @@
-//! Writes families of values that are read at the time of a scrape.
+//! Writes metric families whose values are read at the time of a scrape.
 
 use std::fmt;
 
@@ -51,7 +51,7 @@ impl<'a> FamilyEncoder<'a> {
         Ok(())
     }
 
-    /// An information: the value 1 with labels. `name` is without `_info`.
+    /// A metric of type `info`: the value 1 with labels. `name` is without `_info`.
     ///
     /// # Errors
     /// When the text cannot be written.

@@ -1,5 +1,5 @@
-//! What happens seldom compared with requests: sign-ins, token refreshes, calls to IMS and Campaign, operations of the session store.
-//! All workers and the background work share these values.
+//! Metrics of rare events: sign-ins, token refreshes, calls to IMS and Campaign, operations of the session store. All workers and the
+//! background work share these values.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) struct Events {
     store: StoreMetrics,
 }
 
-/// Makes the histogram of new labels.
+/// Makes the histogram for a new label set.
 type NewHistogram = fn() -> Histogram;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -59,14 +59,14 @@ struct StoreLabels {
     outcome: &'static str,
 }
 
-/// Counts what happens at one Campaign instance. Clones count together.
+/// The metrics of one Campaign instance. Clones share the values.
 #[derive(Clone, Debug)]
 pub struct InstanceMetrics {
     name: Arc<str>,
     events: Arc<Events>,
 }
 
-/// Times of the session store's operations. Clones count together.
+/// Times of the session store's operations. Clones share the values.
 #[derive(Clone, Debug)]
 pub struct StoreMetrics(Family<StoreLabels, Histogram, NewHistogram>);
 
@@ -85,10 +85,10 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Counts for this instance. All counters exist from then on, so that the first event is an increase from 0.
+    /// The metrics of this instance. Creates all its counters, so that the first event is an increase from 0.
     pub(super) fn of_instance(self: &Arc<Self>, name: &str) -> InstanceMetrics {
         let instance = InstanceMetrics { name: instance_label(name).into(), events: self.clone() };
-        for result in SignIn::ALL {
+        for result in SignIn::all() {
             instance.count_sign_in(result, 0);
         }
         for outcome in TokenRefresh::ALL {
@@ -118,7 +118,7 @@ impl Events {
         registry.register("imsgate_token_refreshes", "Token refreshes, by outcome", self.refreshes.clone());
         registry.register(
             "imsgate_group_rechecks",
-            "Questions to IMS for the groups of signed-in people, by outcome",
+            "Requests to IMS for the groups of signed-in people, by outcome",
             self.rechecks.clone(),
         );
         registry.register(
@@ -149,7 +149,7 @@ impl Events {
 }
 
 impl Default for InstanceMetrics {
-    /// Counts for nobody: commands have no metrics.
+    /// Values that no scrape reads, for commands.
     fn default() -> Self {
         Self { name: UNNAMED.into(), events: Arc::default() }
     }
@@ -171,7 +171,7 @@ impl InstanceMetrics {
         self.events.refreshes.get_or_create(&self.outcome(outcome.name())).inc();
     }
 
-    /// Counts a question for groups.
+    /// Counts a request to IMS for groups.
     pub fn group_recheck(&self, outcome: GroupRecheck) {
         self.events.rechecks.get_or_create(&self.outcome(outcome.name())).inc();
     }
@@ -181,12 +181,12 @@ impl InstanceMetrics {
         self.events.forms.get_or_create(&self.event(event)).inc();
     }
 
-    /// Notes a call to IMS. `operation` is the name of the endpoint.
+    /// Adds a call to IMS. `operation` is the name of the endpoint.
     pub fn ims_call(&self, operation: &'static str, outcome: CallOutcome, took: Duration) {
         self.events.ims.get_or_create(&self.call(operation, outcome)).observe(took.as_secs_f64());
     }
 
-    /// Notes a SOAP call to Campaign. `operation` is the name of the method.
+    /// Adds a SOAP call to Campaign. `operation` is the name of the method.
     pub fn soap_call(&self, operation: &'static str, outcome: CallOutcome, took: Duration) {
         self.events.soap.get_or_create(&self.call(operation, outcome)).observe(took.as_secs_f64());
     }
@@ -217,7 +217,7 @@ impl Default for StoreMetrics {
 }
 
 impl StoreMetrics {
-    /// Notes an operation. `answered` is false when the store did not answer.
+    /// Adds an operation. `answered` is false when the store did not answer.
     pub fn operation(&self, operation: &'static str, answered: bool, took: Duration) {
         let outcome = if answered { CallOutcome::Answered } else { CallOutcome::Failed };
         let labels = StoreLabels { operation, outcome: outcome.name() };

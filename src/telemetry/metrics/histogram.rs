@@ -56,8 +56,7 @@ impl Sum {
     }
 }
 
-/// The bucket of a time: the first whose bound is not below it. The length of the number in bits leads to the bucket or to one shortly
-/// before it.
+/// The bucket of a time: the first whose bound is not below it. The search starts at the first bucket for numbers of this bit length.
 fn bucket(nanoseconds: u64) -> usize {
     let bits = (u64::BITS - nanoseconds.leading_zeros()) as usize;
     let mut bucket = usize::from(FIRST[bits]);
@@ -67,7 +66,7 @@ fn bucket(nanoseconds: u64) -> usize {
     bucket
 }
 
-/// For each number of bits, the bucket of the least number that is so long.
+/// For each bit length, the bucket of the least number of that length.
 const FIRST: [u8; 65] = {
     let mut first = [0; 65];
     let mut bits = 1;

@@ -1,8 +1,8 @@
 //! Metrics, and their text for Prometheus.
 //!
 //! Every worker has its own [`Counters`] and is the only one that writes them. So counting is a load, an add and a store without
-//! locks, and no cache line moves between cores. A scrape adds up the counters of all workers (`workers`, `request_times`). What happens seldom is
-//! counted once for all (`events`). Label values come from closed sets (`outcomes`) and from the configuration, never from a request.
+//! locks, and no cache line moves between cores. A scrape adds up the counters of all workers (`workers`, `request_times`). Rare events have
+//! one counter for all workers (`events`). Label values come from closed sets (`outcomes`) and from the configuration, never from a request.
 
 mod configuration;
 mod counter;
@@ -67,7 +67,7 @@ impl Metrics {
         &self.workers
     }
 
-    /// Counts what happens at the Campaign instance of this name; the single instance has an empty name.
+    /// The metrics of the Campaign instance of this name; the unnamed instance has an empty name.
     pub fn instance(&self, name: &str) -> InstanceMetrics {
         self.events.of_instance(name)
     }
@@ -77,22 +77,22 @@ impl Metrics {
         self.events.store()
     }
 
-    /// Notes when the first configuration was loaded, and its limits.
+    /// Sets the limits and the loading time of the first configuration.
     pub fn started(&self, now: UnixTime, limits: &Limits) {
         self.configuration.started(now, limits);
     }
 
-    /// Notes when the certificates end that new connections get. To be called again when others are loaded.
+    /// Sets when the certificates for new connections expire. Call it again when certificates are loaded.
     pub fn set_certificates(&self, ends: Vec<CertificateEnd>) {
         self.configuration.set_certificates(ends);
     }
 
-    /// Counts a reload after which the new configuration serves.
+    /// Counts a reload that was applied.
     pub fn reload_succeeded(&self, now: UnixTime) {
         self.configuration.succeeded(now);
     }
 
-    /// Counts a reload that kept the running configuration, because the new one is wrong.
+    /// Counts a reload that failed: the running configuration stays in use.
     pub fn reload_failed(&self) {
         self.configuration.failed();
     }
@@ -125,6 +125,7 @@ mod tests {
 
     use super::*;
     use crate::config::Limit;
+    use crate::telemetry::RefusalCode;
 
     fn text(metrics: &Arc<Metrics>) -> String {
         let mut registry = Registry::default();
@@ -158,17 +159,16 @@ mod tests {
         assert!(Limit::ALL.iter().enumerate().all(|(index, limit)| *limit as usize == index));
         assert!(UpstreamFailure::ALL.iter().enumerate().all(|(index, failure)| *failure as usize == index));
         assert!(Lookup::ALL.iter().enumerate().all(|(index, lookup)| *lookup as usize == index));
-        assert!(SignIn::ALL.iter().enumerate().all(|(index, result)| *result as usize == index));
     }
 
     #[test]
     fn events_begin_at_zero_and_are_counted_by_instance() {
         let metrics = Arc::new(Metrics::new(1));
         let (unnamed, other) = (metrics.instance(""), metrics.instance("other"));
-        unnamed.sign_in(SignIn::NoGroup);
+        unnamed.sign_in(SignIn::Refused(RefusalCode::NoGroup));
         other.token_refresh(TokenRefresh::Refreshed);
         // A reload asks again: nothing begins anew.
-        metrics.instance("").sign_in(SignIn::NoGroup);
+        metrics.instance("").sign_in(SignIn::Refused(RefusalCode::NoGroup));
         let text = text(&metrics);
         for line in [
             "imsgate_sign_ins_total{campaign_instance=\"default\",outcome=\"refused\",reason=\"no_group\"} 2",

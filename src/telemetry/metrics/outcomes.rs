@@ -1,5 +1,7 @@
 //! Outcomes as label values: every set is closed, so no request can make a new one.
 
+use crate::telemetry::sign_in_reasons::{LoginFailureCode, RefusalCode};
+
 /// How a sign-in in a browser ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignIn {
@@ -11,64 +13,27 @@ pub enum SignIn {
     AlreadySignedIn,
     /// The gateway began the sign-in again: the callback was late or repeated, or IMS had to show a page.
     BegunAgain,
-    /// The person is not a member of the organisation.
-    OtherOrganization,
-    /// No configuration name matches the mask.
-    NoGroup,
-    /// The groups do not fit into a request.
-    TooManyGroups,
-    /// IMS declined.
-    Declined,
-    /// The cookie of the login did not come back.
-    CookieMissing,
-    /// The login was begun again too often.
-    TooManyAttempts,
-    /// The callback is malformed.
-    Malformed,
-    /// The response of IMS cannot be used.
-    AnswerInvalid,
-    /// The response of IMS failed a check.
-    AnswerRefused,
-    /// The clocks of IMS and of this machine differ.
-    Clock,
-    /// IMS does not answer.
-    ImsUnavailable,
-    /// Too many calls to IMS at once.
-    ImsBusy,
-    /// Campaign refused the logon.
-    CampaignRefused,
-    /// Campaign does not answer.
-    CampaignUnavailable,
+    /// The person has no access.
+    Refused(RefusalCode),
+    /// The sign-in failed.
+    Failed(LoginFailureCode),
     /// The session store does not answer.
     StoreUnavailable,
-    /// The gateway's own fault.
-    Internal,
 }
 
 impl SignIn {
-    /// All results, in declaration order.
-    pub const ALL: [Self; 20] = [
-        Self::SignedIn,
-        Self::CampaignRestarting,
-        Self::AlreadySignedIn,
-        Self::BegunAgain,
-        Self::OtherOrganization,
-        Self::NoGroup,
-        Self::TooManyGroups,
-        Self::Declined,
-        Self::CookieMissing,
-        Self::TooManyAttempts,
-        Self::Malformed,
-        Self::AnswerInvalid,
-        Self::AnswerRefused,
-        Self::Clock,
-        Self::ImsUnavailable,
-        Self::ImsBusy,
-        Self::CampaignRefused,
-        Self::CampaignUnavailable,
-        Self::StoreUnavailable,
-        Self::Internal,
-    ];
+    /// All results.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let others = [
+            Self::SignedIn,
+            Self::CampaignRestarting,
+            Self::AlreadySignedIn,
+            Self::BegunAgain,
+            Self::StoreUnavailable,
+        ];
+        let refused = RefusalCode::ALL.into_iter().map(Self::Refused);
+        others.into_iter().chain(refused).chain(LoginFailureCode::ALL.into_iter().map(Self::Failed))
+    }
 
     /// The labels `outcome` and `reason`.
     pub(super) fn labels(self) -> (&'static str, &'static str) {
@@ -77,22 +42,9 @@ impl SignIn {
             Self::CampaignRestarting => ("signed_in", "campaign_restarting"),
             Self::AlreadySignedIn => ("signed_in", "already_signed_in"),
             Self::BegunAgain => ("begun_again", "late_or_repeated"),
-            Self::OtherOrganization => ("refused", "other_organization"),
-            Self::NoGroup => ("refused", "no_group"),
-            Self::TooManyGroups => ("refused", "too_many_groups"),
-            Self::Declined => ("failed", "declined"),
-            Self::CookieMissing => ("failed", "cookie_missing"),
-            Self::TooManyAttempts => ("failed", "too_many_attempts"),
-            Self::Malformed => ("failed", "malformed"),
-            Self::AnswerInvalid => ("failed", "ims_answer_invalid"),
-            Self::AnswerRefused => ("failed", "ims_answer_refused"),
-            Self::Clock => ("failed", "clock"),
-            Self::ImsUnavailable => ("failed", "ims_unavailable"),
-            Self::ImsBusy => ("failed", "ims_busy"),
-            Self::CampaignRefused => ("failed", "campaign_refused"),
-            Self::CampaignUnavailable => ("failed", "campaign_unavailable"),
+            Self::Refused(code) => ("refused", code.code()),
+            Self::Failed(code) => ("failed", code.code()),
             Self::StoreUnavailable => ("failed", "store_unavailable"),
-            Self::Internal => ("failed", "internal"),
         }
     }
 }
@@ -124,14 +76,14 @@ impl TokenRefresh {
     }
 }
 
-/// What IMS said when it was asked for the groups of a signed-in person.
+/// How a group recheck ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupRecheck {
     /// The person still has access.
     Granted,
-    /// The person has no access any more; the session ended.
+    /// The person no longer has access; the session ended.
     Refused,
-    /// IMS accepts no token of the person; the session ended.
+    /// IMS accepts none of the person's tokens; the session ended.
     NoToken,
     /// The session had ended meanwhile.
     Ended,

@@ -13,10 +13,10 @@ use super::encode::FamilyEncoder;
 use super::events::instance_label;
 use super::histogram::{Histogram, Sum};
 
-/// Who sent a request, as far as metrics tell it.
+/// Who sent a request: the label `caller`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallerKind {
-    /// Nobody that the gateway knows: public paths, and requests that were refused.
+    /// Unknown: on public paths, and for refused requests.
     Anonymous,
     /// A signed-in person.
     Person,
@@ -24,17 +24,17 @@ pub enum CallerKind {
     TechnicalAccount,
     /// A native account of Campaign.
     NativeAccount,
-    /// Anybody, at an address of the gateway itself: sign-in, callback, sign-out.
+    /// Anyone, at a gateway route: sign-in, callback, sign-out.
     GatewayRoute,
 }
 
-/// What is learned about one request on its way. Shared by reference; only its own task writes it.
+/// Caller and times of one request, set while it is served. Only the request's own task writes it.
 #[derive(Debug, Default)]
 pub struct RequestTimes {
     /// A [`CallerKind`].
     caller: AtomicU8,
-    /// Nanoseconds from the first byte to Campaign until the head of its response.
-    away: AtomicU64,
+    /// Nanoseconds from the first byte sent to Campaign until the head of its response.
+    exchange: AtomicU64,
     /// The same without the time in which the client sent its body.
     campaign: AtomicU64,
 }
@@ -42,9 +42,9 @@ pub struct RequestTimes {
 /// The times of one exchange with Campaign.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ExchangeTimes {
-    /// When a connection was free for it; `None` when there was none.
+    /// When it got a connection; `None` when it got none.
     pub began: Option<Instant>,
-    /// When the last piece of the body was sent, if that was later.
+    /// When the last part of the body was sent, if after `began`.
     pub sent: Option<Instant>,
 }
 
@@ -59,25 +59,26 @@ struct Times {
 }
 
 impl RequestTimes {
-    /// Notes who sent the request.
+    /// Sets who sent the request.
     pub fn set_caller(&self, caller: CallerKind) {
         self.caller.store(caller as u8, Ordering::Relaxed);
     }
 
-    /// Notes that an exchange has a response, or has failed. Several exchanges for one request add up.
+    /// Adds the times of an exchange that has a response or has failed. A request may have several exchanges.
     pub fn answered(&self, times: ExchangeTimes) {
         let Some(began) = times.began else { return };
         let now = Instant::now();
-        let away = nanoseconds(now.saturating_duration_since(began));
-        let campaign =
-            times.sent.map_or(away, |sent| nanoseconds(now.saturating_duration_since(sent)).min(away));
-        self.away.store(self.away.load(Ordering::Relaxed) + away, Ordering::Relaxed);
+        let exchange = nanoseconds(now.saturating_duration_since(began));
+        let campaign = times
+            .sent
+            .map_or(exchange, |sent| nanoseconds(now.saturating_duration_since(sent)).min(exchange));
+        self.exchange.store(self.exchange.load(Ordering::Relaxed) + exchange, Ordering::Relaxed);
         self.campaign.store(self.campaign.load(Ordering::Relaxed) + campaign, Ordering::Relaxed);
     }
 
     /// Adds the times of the same request in another task.
     pub fn add(&self, other: &Self) {
-        for (own, other) in [(&self.away, &other.away), (&self.campaign, &other.campaign)] {
+        for (own, other) in [(&self.exchange, &other.exchange), (&self.campaign, &other.campaign)] {
             own.store(own.load(Ordering::Relaxed) + other.load(Ordering::Relaxed), Ordering::Relaxed);
         }
     }
@@ -90,15 +91,15 @@ impl Default for RequestHistograms {
 }
 
 impl RequestHistograms {
-    /// Adds a request that took so long in all.
+    /// Adds a request. `took` is its total time.
     pub fn add(&self, times: &RequestTimes, method: &Method, status: StatusCode, took: Duration) {
         let caller = usize::from(times.caller.load(Ordering::Relaxed));
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
         let index = (caller * METHODS.len() + method_class(method)) * STATUS_CLASSES.len() + class;
         let Some(cell) = self.0.get(index) else { return };
-        let away = times.away.load(Ordering::Relaxed);
-        cell.gateway.add(nanoseconds(took).saturating_sub(away));
-        if away != 0 {
+        let exchange = times.exchange.load(Ordering::Relaxed);
+        cell.gateway.add(nanoseconds(took).saturating_sub(exchange));
+        if exchange != 0 {
             cell.campaign.add(times.campaign.load(Ordering::Relaxed));
         }
     }
@@ -173,7 +174,7 @@ fn nanoseconds(time: Duration) -> u64 {
     time.as_secs() * 1_000_000_000 + u64::from(time.subsec_nanos())
 }
 
-/// Methods by what they do: read, write, anything else.
+/// The class of a method: reads, writes, others.
 fn method_class(method: &Method) -> usize {
     match *method {
         Method::GET | Method::HEAD => 0,

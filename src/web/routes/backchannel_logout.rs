@@ -10,8 +10,7 @@ use crate::auth::BackchannelError;
 use crate::web::call::{Call, OwnedCall};
 use crate::web::responses::json_response;
 
-/// `POST /ims/backchannel-logout`: 200 when all that the token means has ended, 400 for a token that is not valid, 503 when the provider
-/// should try again.
+/// `POST /ims/backchannel-logout`: 200 when all sessions of the token have ended, 400 for an invalid token, 503 when IMS should try again.
 pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap, body: Bytes) -> Response {
     let call = call.get();
     let Some(token) = logout_token(&headers, &body) else {

@@ -37,7 +37,7 @@ pub async fn make(Extension(call): Extension<OwnedCall>, headers: HeaderMap) -> 
         let value = json!({"login": made.login, "password": password, "expires_in": seconds});
         return json_response(StatusCode::OK, &value);
     }
-    pages::console_password(&pages::ConsolePassword {
+    pages::console_password(&pages::NewConsolePassword {
         login: &made.login,
         password,
         ends: call.context.now.plus(made.lifetime),

@@ -1,7 +1,7 @@
 //! `/ims/auth`, forward authentication: another proxy asks whether a request has a session (nginx `auth_request`, Traefik, Envoy).
 //!
-//! The status depends on the session cookie alone. Headers with the original address could come from anybody, so they decide nothing.
-//! Only a proxy is told the identity: any script of the same origin can ask here too.
+//! The status depends only on the session cookie. Headers with the original address are ignored, because any client can send them.
+//! Only a proxy gets the identity, because any script of the same origin can call this address too.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::Extension;

@@ -12,6 +12,7 @@ use crate::policy::login::Prompt;
 use crate::policy::logon_refusal::LogonRefusal;
 use crate::policy::origin::comes_from_own_page;
 use crate::policy::return_to::ReturnTo;
+use crate::telemetry::LoginFailureCode;
 use crate::web::addresses::{LOGIN, login_address};
 use crate::web::call::{Call, OwnedCall};
 use crate::web::rejection::{Rejection, reject};
@@ -32,7 +33,7 @@ pub async fn handler(
         let address = if query.is_empty() { address } else { format!("{address}?{query}") };
         return see_other(&address);
     }
-    // A person who was signed in here lately is asked nothing if possible. A saved form is not forgotten over the login.
+    // For a person who was signed in here lately, IMS shows no page if possible. A saved form is confirmed after this login.
     let has_form = auth.saved_form_ids(&headers).next().is_some();
     let mut begin = BeginLogin {
         to: Destination { has_form, ..Destination::default() },
@@ -89,32 +90,33 @@ fn refused_by_campaign(why: LogonRefusal) -> Text {
 /// The page for a failed login. Its button begins another one.
 pub fn failed(call: Call<'_>, failure: LoginFailure, return_to: &ReturnTo) -> Response {
     let mut retry = login_address(return_to);
-    let unavailable =
-        |text, after| Problem::new(StatusCode::SERVICE_UNAVAILABLE, text).with_retry_after(after);
-    let problem = match failure {
-        LoginFailure::Declined => Problem::new(StatusCode::FORBIDDEN, Text::LoginDeclined),
-        LoginFailure::CookieMissing => Problem::new(StatusCode::BAD_REQUEST, Text::LoginCookieMissing),
-        LoginFailure::TooManyAttempts => Problem::new(StatusCode::BAD_REQUEST, Text::LoginLoop),
-        LoginFailure::Malformed => Problem::new(StatusCode::BAD_REQUEST, Text::LoginInvalid),
-        LoginFailure::AnswerInvalid => Problem::new(StatusCode::BAD_GATEWAY, Text::LoginInvalid),
-        LoginFailure::AnswerRefused => Problem::new(StatusCode::FORBIDDEN, Text::LoginInvalid),
-        LoginFailure::Clock => Problem::new(StatusCode::BAD_GATEWAY, Text::LoginClock),
-        LoginFailure::ImsUnavailable(after) => {
-            unavailable(Text::ImsUnavailable, after.unwrap_or(Duration::from_secs(10)))
-        }
-        LoginFailure::Busy(after) => unavailable(Text::SignInsBusy, after),
-        LoginFailure::CampaignRefused(why) => {
+    let unavailable = |text| {
+        let after = failure.retry_after.unwrap_or(Duration::from_secs(10));
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, text).with_retry_after(after)
+    };
+    let problem = match failure.code {
+        LoginFailureCode::Declined => Problem::new(StatusCode::FORBIDDEN, Text::LoginDeclined),
+        LoginFailureCode::CookieMissing => Problem::new(StatusCode::BAD_REQUEST, Text::LoginCookieMissing),
+        LoginFailureCode::TooManyAttempts => Problem::new(StatusCode::BAD_REQUEST, Text::LoginLoop),
+        LoginFailureCode::Malformed => Problem::new(StatusCode::BAD_REQUEST, Text::LoginInvalid),
+        LoginFailureCode::ImsAnswerInvalid => Problem::new(StatusCode::BAD_GATEWAY, Text::LoginInvalid),
+        LoginFailureCode::ImsAnswerRefused => Problem::new(StatusCode::FORBIDDEN, Text::LoginInvalid),
+        LoginFailureCode::Clock => Problem::new(StatusCode::BAD_GATEWAY, Text::LoginClock),
+        LoginFailureCode::ImsUnavailable => unavailable(Text::ImsUnavailable),
+        LoginFailureCode::ImsBusy => unavailable(Text::SignInsBusy),
+        LoginFailureCode::CampaignRefused => {
+            let why = failure.logon_refusal.unwrap_or(LogonRefusal::Other);
             if why == LogonRefusal::Operator {
                 // The same account would be refused again.
                 retry.push_str("&prompt=login");
             }
             Problem::new(StatusCode::FORBIDDEN, refused_by_campaign(why))
         }
-        LoginFailure::CampaignUnavailable => {
+        LoginFailureCode::CampaignUnavailable => {
             Problem::new(StatusCode::BAD_GATEWAY, Text::PublicPageUnavailable)
                 .with_retry_after(Duration::from_secs(10))
         }
-        LoginFailure::Internal => return reject(call, Rejection::Internal, false),
+        LoginFailureCode::Internal => return reject(call, Rejection::Internal, false),
     };
     problem.with_link(&retry).page(call.page()).into_response()
 }

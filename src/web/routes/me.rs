@@ -19,7 +19,7 @@ use crate::web::responses::json_response;
 pub async fn handler(Extension(call): Extension<OwnedCall>, headers: HeaderMap) -> Response {
     let call = call.get();
     let context = call.context;
-    // A page that asks by a timer how long the session lasts must not extend it.
+    // A page may poll how long the session lasts. This must not extend the session.
     let purpose = if context.wants_page { Purpose::Route } else { Purpose::Peek };
     let session = match call.auth.identify(call.auth_request(&headers), purpose).await {
         Ok(caller) => caller.session(),

@@ -1,4 +1,4 @@
-//! Every address of the gateway itself. Other paths go to Campaign; their way is in `gate`.
+//! Every address of the gateway itself. `gate` handles all other paths.
 
 mod backchannel_logout;
 mod brand;

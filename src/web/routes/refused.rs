@@ -1,10 +1,10 @@
-//! The page for a person without access. It names the organisation and whom to ask; near misses go to the audit trail only.
+//! The page for a person without access. It names the organisation and a contact. Near misses are only in the audit trail.
 
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 
 use crate::auth::RefusedLogin;
-use crate::pages::{self, Refused};
+use crate::pages::{self, NoAccess};
 use crate::policy::access::RefusalReason;
 use crate::web::addresses::login_address;
 use crate::web::call::Call;
@@ -24,7 +24,7 @@ pub fn page(call: Call<'_>, headers: &HeaderMap, login: &RefusedLogin) -> Respon
     let name = named.map(|found| found.name.as_str()).filter(|name| !name.is_empty());
     let email = person.email.as_deref().unwrap_or_default();
     let another = format!("{}&prompt=login", login_address(&to.return_to));
-    let page = pages::refused(&Refused {
+    let page = pages::refused(&NoAccess {
         person: if email.is_empty() { person.name.as_deref().unwrap_or(&person.user) } else { email },
         organization: name.unwrap_or(organization),
         other_organization: matches!(refusal.reason, RefusalReason::OtherOrganization),

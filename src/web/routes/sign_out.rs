@@ -41,7 +41,7 @@ pub async fn signed_out(Extension(call): Extension<OwnedCall>) -> Response {
     pages::signed_out(call.get().page()).into_response()
 }
 
-/// A person signs out in a page of Campaign: ends the session of this browser. A link of another page, or a typed address, is asked
+/// Signing out in a page of Campaign: ends the session of this browser. For a link of another page, or a typed address, the gateway asks
 /// first, as at `/ims/logout`.
 pub async fn in_campaign(call: Call<'_>, headers: &HeaderMap) -> Response {
     if comes_from_own_page(headers, &call.auth.origin) {
@@ -83,8 +83,8 @@ async fn sign_out(call: Call<'_>, headers: &HeaderMap, extent: Extent) -> Respon
     }
 }
 
-/// 303 that empties the browser's cache: the button "Back" would show Campaign's pages to the next person (Clear Site Data §3.1). Not
-/// on the page after it, which comes from IMS and may never come.
+/// 303 that clears the browser's cache. Otherwise the button "Back" could show Campaign's pages to the next person (Clear Site Data §3.1).
+/// The page after the redirect could be too late, because it depends on IMS.
 fn without_cache(location: &str) -> Response {
     let mut response = see_other(location);
     response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));

@@ -64,7 +64,7 @@ async fn ask(
                 waiting.push(shown(auth, session, id, &form)?);
             }
             Some(form) => {
-                // Another person's form, in the same browser: it must not be there either when they come back.
+                // The form of another person in the same browser is deleted for good.
                 if saved_forms.discard(id).await? {
                     note(AuditAction::FormDropped, call, &form);
                 }
@@ -98,7 +98,7 @@ fn shown(
     id: FormId,
     form: &SavedForm,
 ) -> Result<Waiting, Rejection> {
-    // Without its sealed id a form could not be sent later.
+    // Without its sealed id, the page could not send the form.
     let sealed = auth.state.sealer.seal(&context_of(session), &id.to_string());
     let mark = sealed.map_err(|_| Rejection::Internal)?;
     let sent = form.sent;
@@ -144,13 +144,13 @@ pub fn opened(auth: &Authenticator, session: &LiveSession, sealed: &str) -> Opti
     FormId::parse(&auth.state.sealer.open::<String>(&context_of(session), sealed)?)
 }
 
-/// Where a form goes, with the security token of this session if its address holds the old one.
+/// The address of a form. If it has the old security token, that of this session replaces it.
 pub fn renewed_target(session: &LiveSession, form: &SavedForm) -> String {
     let renewed = renewed(session, form, form.target.as_str().as_bytes());
     String::from_utf8(renewed).unwrap_or_else(|_| form.target.as_str().to_owned())
 }
 
-/// `bytes` of a form with the security token of this session instead of the one that ended.
+/// `bytes` of a form, with the old security token replaced by that of this session.
 pub fn renewed(session: &LiveSession, form: &SavedForm, bytes: &[u8]) -> Vec<u8> {
     match (&form.security_token, &session.data.campaign) {
         (Some(old), Some(now)) => {

@@ -1,7 +1,7 @@
-//! A saved form is sent to Campaign: once, to the address it was meant for.
+//! Sends a saved form to Campaign, once, to its own address.
 //!
-//! The page at `/ims/resume` posts the sealed id of the form to the form's own address. Here the form replaces the id, so that the address
-//! bar, the history and relative links are those of the form.
+//! The page at `/ims/resume` posts the sealed id of the form to the form's address. Here the form replaces the id. So the address bar, the
+//! history and relative links are those of the form.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,12 @@ use crate::session::{FormId, LiveSession, SavedForm};
 use crate::telemetry::audit::AuditAction;
 use crate::web::addresses::RESUME;
 use crate::web::call::{Call, OwnedCall};
-use crate::web::forward::{Outcome, Sent};
+use crate::web::forward::{CampaignCheck, Sent};
 use crate::web::rejection::Rejection;
 use crate::web::responses::{announce_end, see_other};
 use crate::web::{forward, read_body, set_cookies, upstream_request};
 
-/// As [`replay`], to its end whether the client stays or not: a form is sent or saved, never lost in between.
+/// Like [`replay`], but continues if the client disconnects, so that the form is either sent or still saved.
 pub async fn replay_to_end(
     call: OwnedCall,
     proxy: Arc<Proxy>,
@@ -74,7 +74,8 @@ async fn replay(
         Ok(response) => {
             let sent = Sent { headers: &headers, host: &host, session };
             // Campaign has not processed it: its session had ended.
-            let Outcome::Unchanged(mut response) = forward::check_once(call, sent, response).await? else {
+            let CampaignCheck::Unchanged(mut response) = forward::check_once(call, sent, response).await?
+            else {
                 auth.state.saved_forms.put_back(id, &form).await?;
                 return Ok(still_saved(StatusCode::SERVICE_UNAVAILABLE, call));
             };

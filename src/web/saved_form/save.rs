@@ -1,4 +1,4 @@
-//! A form that arrives without a session is saved, and its sender signs in again.
+//! Saves a form that arrives without a session, and begins a login.
 
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -43,7 +43,7 @@ pub async fn form(
             Ok(response)
         }
         Err(why) => {
-            // A browser shows no page before it has sent everything. One that waits for `100 Continue` has sent nothing.
+            // A browser shows no page before it has sent the complete form. A browser that waits for `100 Continue` has not sent anything.
             if !headers.contains_key(header::EXPECT) {
                 let rest = Limited::new(body, MOST_DISCARDED);
                 let _ = tokio::time::timeout(call.snapshot.limits.upload_timeout, discard(rest)).await;
@@ -79,11 +79,11 @@ async fn save(
     let Some(body) = read_body::read(body, most, call.snapshot.limits.upload_timeout).await? else {
         return Ok(Err(NotSaved::TooLarge));
     };
-    // The confirmation button was pressed after the session had ended: the form itself is saved already.
+    // The body is the confirmation of a form that is saved already: the session ended before the button was pressed.
     if saved_form::sealed_id(&body).is_some() {
         return Ok(Ok(None));
     }
-    // A password is not saved. Nobody could send this form either.
+    // A form with a password is not saved. It could not be sent later either.
     if account_in(headers, &body, true).is_some() {
         return Ok(Err(NotSaved::Unsupported));
     }
@@ -101,7 +101,7 @@ async fn save(
     };
     match auth.state.saved_forms.save(slot, &form).await {
         Ok(saved) => {
-            note(AuditAction::FormKept, call, &form);
+            note(AuditAction::FormSaved, call, &form);
             Ok(Ok(Some(saved)))
         }
         Err(error) => {
@@ -124,7 +124,7 @@ pub fn note(action: fn(FormDetails) -> AuditAction, call: Call<'_>, form: &Saved
     let details = FormDetails { path: path.to_owned(), bytes: form.body.len() };
     let action = action(details);
     call.auth.metrics.saved_form(match action {
-        AuditAction::FormKept(_) => SavedFormEvent::Saved,
+        AuditAction::FormSaved(_) => SavedFormEvent::Saved,
         AuditAction::FormSent(_) => SavedFormEvent::Sent,
         AuditAction::FormDiscarded(_) => SavedFormEvent::Discarded,
         _ => SavedFormEvent::Dropped,
@@ -132,7 +132,7 @@ pub fn note(action: fn(FormDetails) -> AuditAction, call: Call<'_>, form: &Saved
     call.audit(Subject::user(&form.user), action);
 }
 
-/// The page for a form that is not saved; the browser may still have it.
+/// The page for a form that is not saved. The browser may still have the form.
 fn not_saved(call: Call<'_>, why: NotSaved, page: &ReturnTo) -> Response {
     tracing::info!(request = %call.context.id, %why, "a form without a session is not saved");
     let retry = login_address(page);

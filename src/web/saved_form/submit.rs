@@ -1,4 +1,4 @@
-//! A form of a signed-in person goes to Campaign. If Campaign's session has ended, the form is saved, as if the gateway's session had.
+//! Sends a form of a signed-in person to Campaign. If the Campaign session has ended, saves the form as if the gateway's session had ended.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::session::{FormSlot, LiveSession, SavedForm};
 use crate::telemetry::audit::AuditAction;
 use crate::web::addresses::resume_address;
 use crate::web::call::Call;
-use crate::web::forward::{self, Outcome, Sent};
+use crate::web::forward::{self, CampaignCheck, Sent};
 use crate::web::rejection::Rejection;
 use crate::web::responses::{announce_end, see_other};
 use crate::web::token_check::Checked;
@@ -53,7 +53,7 @@ pub fn submission(
     Some(Submission { slot, target, page: saved_form::form_page(headers, origin), content_type })
 }
 
-/// Sends a form to Campaign. If its session has ended, saves the form and leads to the page that confirms it.
+/// Sends a form to Campaign. If the Campaign session has ended, saves the form and redirects to the page that confirms it.
 pub async fn submit(
     call: Call<'_>,
     proxy: &Proxy,
@@ -78,13 +78,13 @@ pub async fn submit(
     let sent = Sent { headers: &head.headers, host: &host, session };
     let outcome = if tokens.has_wrong_security_token() {
         // Campaign refuses the form for its token, whatever the session.
-        Outcome::Unchanged(forward::check_stale(session, &host, response)?)
+        CampaignCheck::Unchanged(forward::check_stale(session, &host, response)?)
     } else {
         forward::check_once(call, sent, response).await?
     };
     let mut response = match outcome {
-        Outcome::Unchanged(response) => response,
-        Outcome::Renewed(..) | Outcome::Refused(_) | Outcome::Ended(_) => {
+        CampaignCheck::Unchanged(response) => response,
+        CampaignCheck::Renewed(..) | CampaignCheck::Refused(_) | CampaignCheck::Ended(_) => {
             let Submission { slot, target, page, content_type } = submission;
             let form = SavedForm {
                 user: session.data.identity.user.clone(),
@@ -100,7 +100,7 @@ pub async fn submit(
                 sent: call.context.now,
             };
             let saved = auth.state.saved_forms.save(slot, &form).await?;
-            note(AuditAction::FormKept, call, &form);
+            note(AuditAction::FormSaved, call, &form);
             let mut response = see_other(&resume_address(&form.page)).into_response();
             set_cookies::set_saved_form(response.headers_mut(), auth, saved);
             response.map(Body::from)

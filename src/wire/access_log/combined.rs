@@ -36,7 +36,7 @@ fn sender(text: &[u8]) -> Option<(Option<Cow<'_, str>>, Option<IpAddr>)> {
     }
     match second.parse() {
         Ok(client) => Some((Some(Cow::Borrowed(first)), Some(client))),
-        // A resolved name in the place of the address.
+        // A resolved name in place of the address.
         Err(_) => (first != "-").then_some((None, None)),
     }
 }

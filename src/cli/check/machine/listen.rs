@@ -25,7 +25,7 @@ pub(super) fn check(
 ) -> Vec<Item> {
     let listens = |key: &str| running.is_some_and(|running| running.listens(key));
     let mut items = Vec::new();
-    // Who holds the HTTPS port holds the others.
+    // The program that holds the HTTPS port holds the others too.
     let mut is_running = false;
     for address in &config.listen.https {
         items.push(match address {

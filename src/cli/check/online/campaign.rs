@@ -1,4 +1,4 @@
-//! Campaign: whether each upstream is Campaign, and what it makes of a request that comes through the gateway.
+//! Campaign: whether each upstream is Campaign, and how it sees a request that comes through the gateway.
 
 mod origin;
 mod probe;
@@ -93,7 +93,7 @@ impl<'a> Server<'a> {
         items
     }
 
-    /// What the server makes of the further hosts of this gateway.
+    /// Which instance the server selects for the other hosts of this gateway.
     async fn other_hosts(&self, places: &Places) -> Vec<Item> {
         let Ok((_, Some(page))) = &self.health else { return Vec::new() };
         let mut items = Vec::new();
@@ -134,7 +134,7 @@ impl<'a> Server<'a> {
         item.named("campaign.health")
     }
 
-    /// An anonymous call that changes nothing. Every Campaign answers it with SOAP, if only with a fault.
+    /// An anonymous call that changes nothing. Every Campaign answers it with SOAP, at least with a fault.
     async fn soap(&self, places: &Places) -> Item {
         let name = self.probe.name();
         let item = match self.probe.server_time().await {

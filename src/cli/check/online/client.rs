@@ -12,10 +12,10 @@ use url::Url;
 use crate::http_client::Connector;
 
 /// The HTTP client of the checks.
-pub(super) struct Client(legacy::Client<Connector, Empty<Bytes>>);
+pub(super) struct ProbeClient(legacy::Client<Connector, Empty<Bytes>>);
 
 /// A response.
-pub(super) struct Answer {
+pub(super) struct ProbeResponse {
     pub(super) status: u16,
     /// The `Date` header.
     pub(super) date: Option<SystemTime>,
@@ -26,14 +26,14 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
 }
 
-impl Client {
+impl ProbeClient {
     /// A client with this connector.
     pub(super) fn new(connector: Connector) -> Self {
         Self(legacy::Client::builder(TokioExecutor::new()).build(connector))
     }
 
     /// Gets `url` and reads the whole response.
-    pub(super) async fn get(&self, url: &Url, deadline: Duration) -> Result<Answer, String> {
+    pub(super) async fn get(&self, url: &Url, deadline: Duration) -> Result<ProbeResponse, String> {
         let exchange = async {
             let uri = url.as_str().parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
             let response = self.0.get(uri).await.map_err(|error| chain(&error))?;
@@ -44,7 +44,7 @@ impl Client {
             let debug_id = text("x-debug-id").unwrap_or("-").to_owned();
             let body = Limited::new(response.into_body(), LARGEST_BODY).collect().await;
             let body = body.map_err(|error| chain(&*error))?.to_bytes().to_vec();
-            Ok(Answer { status, date, location, debug_id, body })
+            Ok(ProbeResponse { status, date, location, debug_id, body })
         };
         tokio::time::timeout(deadline, exchange)
             .await
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::http_client::connector;
 
-    fn ask(answer: &'static str) -> Result<Answer, String> {
+    fn ask(answer: &'static str) -> Result<ProbeResponse, String> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = Url::parse(&format!("http://{}/r/test", listener.local_addr().unwrap())).unwrap();
         let server = std::thread::spawn(move || {
@@ -86,7 +86,7 @@ mod tests {
             let _ = stream.write_all(answer.as_bytes());
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let client = Client::new(connector(None, Duration::from_secs(5), None).unwrap());
+        let client = ProbeClient::new(connector(None, Duration::from_secs(5), None).unwrap());
         let result = runtime.block_on(client.get(&url, Duration::from_secs(5)));
         server.join().unwrap();
         result

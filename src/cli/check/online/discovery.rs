@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::super::report::Item;
-use super::client::{Answer, Client};
+use super::client::{ProbeClient, ProbeResponse};
 use super::registration;
 use crate::clock::Clock;
 use crate::config::{Ims, Instance, Places};
@@ -15,7 +15,7 @@ use crate::ims::ImsClient;
 use crate::policy::issuer;
 use crate::telemetry::InstanceMetrics;
 
-/// Everything that IMS tells without a person.
+/// Every finding about IMS that needs no sign-in.
 pub(super) async fn check(instance: &Instance, places: &Places, clock: &Clock) -> Vec<Item> {
     let ims = &instance.ims;
     let url = &ims.discovery_url;
@@ -23,7 +23,7 @@ pub(super) async fn check(instance: &Instance, places: &Places, clock: &Clock) -
         Ok(connector) => connector,
         Err(error) => return unreachable(places, url, &error.to_string()),
     };
-    let client = Client::new(connector.clone());
+    let client = ProbeClient::new(connector.clone());
     let answer = match client.get(url, ims.timeout).await {
         Ok(answer) => answer,
         Err(error) => return unreachable(places, url, &error),
@@ -82,11 +82,11 @@ async fn keys(ims: &ImsClient, places: &Places) -> Item {
     item.named("ims.keys")
 }
 
-fn discovery(ims: &Ims, places: &Places, answer: &Answer) -> Item {
+fn discovery(ims: &Ims, places: &Places, answer: &ProbeResponse) -> Item {
     read(ims, places, answer).named(DISCOVERY_ID)
 }
 
-fn read(ims: &Ims, places: &Places, answer: &Answer) -> Item {
+fn read(ims: &Ims, places: &Places, answer: &ProbeResponse) -> Item {
     /// The fields that a login needs (`OpenID` Connect Discovery §3).
     #[derive(Deserialize)]
     struct Document {
@@ -130,7 +130,7 @@ fn read(ims: &Ims, places: &Places, answer: &Answer) -> Item {
 }
 
 /// Compares the clocks. With a wrong clock, every login fails or starts again in a loop.
-fn clocks(ims: &Ims, places: &Places, answer: &Answer, clock: &Clock) -> Option<Item> {
+fn clocks(ims: &Ims, places: &Places, answer: &ProbeResponse, clock: &Clock) -> Option<Item> {
     let theirs = answer.date?.duration_since(UNIX_EPOCH).ok()?.as_secs();
     let apart = theirs.abs_diff(u64::try_from(clock.now().0).ok()?);
     let key = "ims.clock_skew";

@@ -1,16 +1,17 @@
-//! With a technical account: what Campaign says about itself, and its external account beside the configuration. Read only.
+//! Checks with a technical account: what Campaign reports about itself, and whether its external account agrees with the configuration.
+//! Read only.
 
 use std::sync::Arc;
 
 use super::super::report::Item;
 use crate::app::{TechnicalCaller, Unavailable};
-use crate::cli::groups::Comparison;
+use crate::cli::groups::GroupComparison;
 use crate::config::{InstanceConfig, Places};
 
 /// Each Campaign server by its name, and the technical account that it accepted or refused.
 pub(super) type Callers = Result<Vec<(Arc<str>, Result<TechnicalCaller, Unavailable>)>, Unavailable>;
 
-/// Those that accepted it.
+/// The servers that accepted the account.
 pub(super) fn accepted(callers: &Callers) -> impl Iterator<Item = &TechnicalCaller> {
     callers.iter().flatten().filter_map(|(_, caller)| caller.as_ref().ok())
 }
@@ -59,7 +60,7 @@ fn refused(places: &Places, unavailable: &Unavailable, server: &str) -> Item {
     Item::warning(places, ACCOUNT, reason, unavailable.fix()).named("campaign.technical_account")
 }
 
-/// `server` is the one that refused the account; without it, IMS did.
+/// `server` is the server that refused the account. Without it, IMS refused.
 fn not_checked(places: &Places, unavailable: &Unavailable, server: Option<&str>) -> Vec<Item> {
     let (reason, fix) = (unavailable.reason(), unavailable.fix());
     let open = |(id, what): (&str, &str)| {
@@ -91,7 +92,7 @@ fn not_checked(places: &Places, unavailable: &Unavailable, server: Option<&str>)
     [first.named("campaign.technical_account")].into_iter().chain(rest.map(open)).collect()
 }
 
-/// Whether the organisation is one of those that IMS names for the account.
+/// Whether IMS names the configured organisation among those of the account.
 async fn organization(config: InstanceConfig<'_>, caller: &TechnicalCaller, places: &Places) -> Item {
     const KEY: &str = "ims.organization_id";
     let wanted = &config.instance.ims.organization_id;
@@ -194,9 +195,9 @@ async fn external_account(
         Ok(rows) => rows,
         Err(error) => return open(error),
     };
-    let accounts: Vec<ExternalAccount<'_>> = rows
+    let accounts: Vec<AccountRecord<'_>> = rows
         .iter()
-        .map(|values| ExternalAccount { names: &wanted, values })
+        .map(|values| AccountRecord { names: &wanted, values })
         .filter(|account| !account.field("imsOrgId").is_empty() || NAMES.contains(&account.field("name")))
         .collect();
     let active: Vec<_> = accounts.iter().filter(|account| account.is_active()).collect();
@@ -236,12 +237,12 @@ async fn external_account(
 type Row<'a> = (&'a str, &'a str, &'a str, String, fn(&str, &str) -> bool);
 
 /// One external account.
-struct ExternalAccount<'a> {
+struct AccountRecord<'a> {
     names: &'a [&'a str],
     values: &'a [String],
 }
 
-impl ExternalAccount<'_> {
+impl AccountRecord<'_> {
     fn field(&self, name: &str) -> &str {
         let at = self.names.iter().position(|known| *known == name);
         at.and_then(|at| self.values.get(at)).map_or("", String::as_str)
@@ -251,7 +252,7 @@ impl ExternalAccount<'_> {
         matches!(self.field("active"), "1" | "true")
     }
 
-    /// Field by field beside the configuration. An empty field of Campaign says nothing.
+    /// Compares each field with the configuration. An empty field of Campaign is skipped.
     fn compare(&self, config: InstanceConfig<'_>, places: &Places) -> Vec<Item> {
         let ims = &config.instance.ims;
         let same_text = |ours: &str, theirs: &str| ours == theirs;
@@ -294,7 +295,7 @@ impl ExternalAccount<'_> {
         items
     }
 
-    /// The field of the IMS client: unconfirmed, so both are looked at.
+    /// The field with the IMS client. Which one Campaign uses is not documented, so both are read.
     fn client_field(&self) -> &'static str {
         if self.field("clientId").is_empty() { "account" } else { "clientId" }
     }
@@ -313,7 +314,7 @@ fn same_origin(ours: &str, theirs: &str) -> bool {
 
 async fn groups(config: InstanceConfig<'_>, callers: &[&TechnicalCaller], places: &Places) -> Item {
     const KEY: &str = "ims.association_mask";
-    let item = match Comparison::read(config, callers).await {
+    let item = match GroupComparison::read(config, callers).await {
         Err(error) => Item::not_checked(places, KEY, error, FIX_RIGHTS),
         Ok(comparison) => {
             let missing = comparison.missing_in_campaign();

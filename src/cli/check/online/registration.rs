@@ -1,13 +1,13 @@
-//! What Adobe registered for the client, proved without a person: the client id, its secret, the redirect URI and the scopes.
+//! What Adobe registered for the client: client id, secret, redirect URI and scopes. No sign-in is needed.
 //!
-//! The authorization endpoint is asked with `prompt=none`, so it answers with an error instead of a page. The token endpoint gets
-//! a code that cannot be valid: it refuses the client before the code, or the code.
+//! The request to the authorization endpoint has `prompt=none`, so the answer is an error instead of a page. The token endpoint gets a
+//! code that cannot be valid: it refuses either the client or the code, and so shows whether client and secret are right.
 
 use secrecy::SecretString;
 use url::Url;
 
 use super::super::report::Item;
-use super::client::Client;
+use super::client::ProbeClient;
 use crate::config::{Instance, Places, TokenAuth};
 use crate::crypto::random_text;
 use crate::ims::{ImsClient, ImsError};
@@ -25,7 +25,7 @@ pub(super) fn not_checked(places: &Places, reason: &str) -> Vec<Item> {
 pub(super) async fn check(
     instance: &Instance,
     places: &Places,
-    client: &Client,
+    client: &ProbeClient,
     relying_party: impl Fn(&Instance) -> ImsClient,
 ) -> Vec<Item> {
     let party = relying_party(instance);
@@ -39,11 +39,11 @@ pub(super) async fn check(
 struct Authorize<'a> {
     instance: &'a Instance,
     places: &'a Places,
-    client: &'a Client,
+    client: &'a ProbeClient,
 }
 
 /// An answer and the `x-debug-id` that Adobe support asks for.
-struct Asked {
+struct AuthorizeResponse {
     answer: AuthorizeAnswer,
     debug_id: String,
 }
@@ -124,11 +124,11 @@ impl Authorize<'_> {
         vec![client.named(CLIENT), callback.named(CALLBACK_ID), scope.named(SCOPE)]
     }
 
-    async fn ask(&self, url: &Url) -> Result<Asked, String> {
+    async fn ask(&self, url: &Url) -> Result<AuthorizeResponse, String> {
         let answer = self.client.get(url, self.instance.ims.timeout).await?;
         let uri = self.instance.ims.redirect_uri();
         let debug_id = answer.debug_id;
-        Ok(Asked {
+        Ok(AuthorizeResponse {
             answer: authorize_answer::read(answer.status, answer.location.as_deref(), &uri),
             debug_id,
         })
@@ -190,7 +190,7 @@ fn with_scope(url: &Url, scope: &str) -> Url {
 }
 
 /// What the token endpoint says about a code that cannot be valid.
-enum Verdict {
+enum TokenEndpointAnswer {
     /// `invalid_grant`: client and secret are right, the code is not.
     CodeRefused,
     /// `invalid_client`
@@ -214,12 +214,14 @@ async fn secret(instance: &Instance, places: &Places, party: impl Fn(&Instance) 
         };
     };
     let item = match token(&party(instance)).await {
-        Verdict::CodeRefused => {
+        TokenEndpointAnswer::CodeRefused => {
             let wrong_secret = |instance: &mut Instance| {
                 instance.ims.client_secret = SecretString::from(random_text::<24>());
             };
             match token(&party(&made_up(&wrong_secret))).await {
-                Verdict::ClientRefused => Item::ok(places, key, "IMS accepts client id and secret"),
+                TokenEndpointAnswer::ClientRefused => {
+                    Item::ok(places, key, "IMS accepts client id and secret")
+                }
                 _ => Item::not_checked(
                     places,
                     key,
@@ -228,8 +230,8 @@ async fn secret(instance: &Instance, places: &Places, party: impl Fn(&Instance) 
                 ),
             }
         }
-        Verdict::ClientRefused => {
-            if matches!(token(&party(&made_up(&other_auth))).await, Verdict::CodeRefused) {
+        TokenEndpointAnswer::ClientRefused => {
+            if matches!(token(&party(&made_up(&other_auth))).await, TokenEndpointAnswer::CodeRefused) {
                 let other = if instance.ims.token_auth == TokenAuth::Post { "basic" } else { "post" };
                 Item::error(
                     places,
@@ -246,23 +248,24 @@ async fn secret(instance: &Instance, places: &Places, party: impl Fn(&Instance) 
                 )
             }
         }
-        Verdict::Other(error) if error.is_temporary() => Item::not_checked(
+        TokenEndpointAnswer::Other(error) if error.is_temporary() => Item::not_checked(
             places,
             key,
             format!("the token endpoint did not answer: {error}"),
             "try again later",
         ),
-        Verdict::Other(error) if matches!(&error, ImsError::Refused { code, .. } if code == INVALID_SCOPE) => {
+        TokenEndpointAnswer::Other(error) if matches!(&error, ImsError::Refused { code, .. } if code == INVALID_SCOPE) =>
+        {
             let fix = "write only scopes that Adobe provisioned for the client";
             return Item::error(places, SCOPE, error.to_string(), fix).named(SECRET);
         }
-        Verdict::Other(error) => Item::warning(
+        TokenEndpointAnswer::Other(error) => Item::warning(
             places,
             key,
             format!("not the answer that was expected for a made-up code (invalid_grant): {error}"),
             "send the x-debug-id to Adobe support if sign-ins fail",
         ),
-        Verdict::Accepted => Item::warning(
+        TokenEndpointAnswer::Accepted => Item::warning(
             places,
             key,
             "IMS accepted a made-up authorization code",
@@ -272,14 +275,14 @@ async fn secret(instance: &Instance, places: &Places, party: impl Fn(&Instance) 
     item.named(SECRET)
 }
 
-async fn token(party: &ImsClient) -> Verdict {
+async fn token(party: &ImsClient) -> TokenEndpointAnswer {
     let code = format!("imsgate-check-{}", random_text::<8>());
     let here = std::net::Ipv4Addr::LOCALHOST.into();
     match party.exchange(&code, &random_text::<32>(), "none", here).await {
-        Ok(_) => Verdict::Accepted,
-        Err(ImsError::Refused { code, .. }) if code == "invalid_grant" => Verdict::CodeRefused,
-        Err(ImsError::Refused { code, .. }) if code == "invalid_client" => Verdict::ClientRefused,
-        Err(error) => Verdict::Other(error),
+        Ok(_) => TokenEndpointAnswer::Accepted,
+        Err(ImsError::Refused { code, .. }) if code == "invalid_grant" => TokenEndpointAnswer::CodeRefused,
+        Err(ImsError::Refused { code, .. }) if code == "invalid_client" => TokenEndpointAnswer::ClientRefused,
+        Err(error) => TokenEndpointAnswer::Other(error),
     }
 }
 

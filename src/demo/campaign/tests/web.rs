@@ -140,7 +140,7 @@ async fn three_wrong_passwords_lock_an_operator_for_five_minutes() {
     for _ in 0..2 {
         assert_eq!(logon("wrong").await, StatusCode::FORBIDDEN);
     }
-    // The password in the place of a token counts too.
+    // The password in place of a token counts too.
     world.get("/view/home?__sessiontoken=admin%2Fwrong", &[]).await;
     assert_eq!(world.sim.locked_operators(), ["admin"]);
     assert_eq!(logon("demo-admin-password").await, StatusCode::FORBIDDEN);

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{ImsOptions, ImsSimulator};
 use crate::clock::Clock;
-use crate::demo::client::Client;
+use crate::demo::client::SimulatorClient;
 
 mod sign_in;
 mod tokens;
@@ -22,13 +22,13 @@ const SCOPES: &str =
 
 struct World {
     sim: ImsSimulator,
-    client: Client,
+    client: SimulatorClient,
 }
 
 impl World {
     async fn start() -> Self {
         let options = ImsOptions { clock: Clock::movable(), ..ImsOptions::default() };
-        Self { sim: ImsSimulator::start(options).await.unwrap(), client: Client::new() }
+        Self { sim: ImsSimulator::start(options).await.unwrap(), client: SimulatorClient::new() }
     }
 
     fn query(changes: &[(&str, &str)]) -> String {

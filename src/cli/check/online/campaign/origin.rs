@@ -1,4 +1,4 @@
-//! What Campaign believes about a request: the client's address, the host and instance, the security zone.
+//! How Campaign sees a request: the client's address, the host and instance, the security zone.
 
 use std::net::IpAddr;
 
@@ -43,7 +43,7 @@ pub(super) fn proxy(probe: &Probe, places: &Places, page: &HealthPage) -> Item {
     item.named("campaign.proxy")
 }
 
-/// Whether Campaign receives the public host and chooses an instance by it.
+/// Whether Campaign receives the public host and selects an instance by it.
 pub(super) fn host(probe: &Probe, places: &Places, page: &HealthPage) -> Item {
     let name = probe.name();
     let public = &probe.host;
@@ -69,7 +69,7 @@ pub(super) fn host(probe: &Probe, places: &Places, page: &HealthPage) -> Item {
     item.named("campaign.host")
 }
 
-/// Whether a server without a health page has one under its own name.
+/// Whether a server that shows no health page for the public host shows one for its own host name.
 pub(super) async fn other_host(probe: &Probe, places: &Places) -> Option<Item> {
     let answer = probe.get_inside(HEALTH).await.ok()?;
     HealthPage::parse(answer.body())?;
@@ -107,7 +107,7 @@ pub(super) fn no_instance(probe: &Probe, places: &Places) -> Item {
     )
 }
 
-/// The security zone of a client from the internet. Campaign shows it to sessions, so it is asked again as the technical account.
+/// The security zone of a client from the internet. Campaign shows it only to a session, so the technical account asks for it.
 pub(super) async fn zone(probe: &Probe, caller: Option<&TechnicalCaller>, places: &Places) -> Item {
     let name = probe.name();
     let mut answer = probe.get(ZONES).await;
@@ -179,7 +179,7 @@ fn without_port(host: &str) -> &str {
 }
 
 const ZONES: &str = "/nl/jsp/ping.jsp?zones=true";
-/// Switches of a zone that nobody on the internet should have.
+/// Switches that a zone with internet addresses should not have on.
 const RISKY: [&str; 5] = ["allowHTTP", "allowDebug", "allowEmptyPassword", "sessionTokenOnly", "showErrors"];
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::config::{Instance, UpstreamAddress};
 use crate::http_client::Endpoint;
 use crate::policy::client_kind::SOAP_ROUTER;
 
-/// The client's address in every request: of a network for documentation (RFC 5737), so it is in no zone by accident.
+/// The client's address in every request. It is from a documentation network (RFC 5737), so no specific zone contains it.
 pub(super) const SENTINEL: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// Sends requests to one Campaign server.
@@ -21,9 +21,9 @@ pub(super) struct Probe {
     inner: Endpoint,
     /// The public origin.
     origin: String,
-    /// The public host, with its port unless it is the usual one.
+    /// The public host, with its port unless it is the default port.
     pub(super) host: String,
-    /// This machine's address on the way to the server.
+    /// The local address of connections to the server.
     pub(super) own_address: Option<IpAddr>,
     deadline: Duration,
 }
@@ -63,7 +63,7 @@ impl Probe {
         self.endpoint.name()
     }
 
-    /// Gets a path, as somebody at the [`SENTINEL`] address through the gateway.
+    /// Gets a path, like the gateway for a client at the [`SENTINEL`] address.
     pub(super) async fn get(&self, path: &str) -> Result<Response<Bytes>, String> {
         send(&self.endpoint, self.head(Request::get(path), path), Bytes::new(), self.deadline).await
     }
@@ -110,7 +110,7 @@ pub(super) fn is_soap(body: &[u8]) -> bool {
         || text.starts_with("SOP-")
 }
 
-/// This machine's address on the way there. Nothing is sent.
+/// The local address of connections to this server. Nothing is sent.
 fn own_address(to: &UpstreamAddress) -> Option<IpAddr> {
     let UpstreamAddress::Url(url) = to else { return None };
     let there = url.socket_addrs(|| None).ok()?.into_iter().next()?;
