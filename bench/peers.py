@@ -1,4 +1,4 @@
-"""What bench/idle and bench/slow have in common: a Campaign stand-in, the servers in front of it, and clients."""
+"""The common part of bench/idle and bench/slow: a simple Campaign server, the servers in front of it, and clients."""
 import asyncio
 import base64
 import hashlib
@@ -17,13 +17,13 @@ HTTPS, UPSTREAM = 19543, 19500
 
 
 def many_descriptors():
-    """As many as the system allows."""
+    """Raises the limit of open files to the system's maximum."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Stage:
-    """A folder with a certificate, the upstream, and servers to be started one after the other."""
+    """A folder with a certificate, and the upstream. Starts servers one after the other."""
 
     def __init__(self, imsgate):
         self.imsgate = os.path.abspath(imsgate)
@@ -60,7 +60,7 @@ class Stage:
 
 
 class Server:
-    """A running server; ended with its block."""
+    """A running server, ended at the end of its `with` block."""
 
     port = HTTPS
 
@@ -77,7 +77,7 @@ class Server:
         self.process.wait()
 
     def resident(self):
-        """kB of memory that is there (VmRSS)."""
+        """Resident memory in kB (VmRSS)."""
         with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
@@ -98,8 +98,8 @@ def connect(port, protocol, receive_buffer=None):
     raw = socket.socket()
     if receive_buffer:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        # As on a real network. By the size of loopback's segments the kernel keeps megabytes for everyone who reads slowly, until
-        # it has none left (tcp_mem).
+        # The segment size of a real network. With loopback's large segments, the kernel buffers megabytes for each slow reader, until
+        # tcp_mem is used up.
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)
     raw.connect(("127.0.0.1", port))
     tls = CONTEXTS[protocol].wrap_socket(raw, server_hostname="localhost")
@@ -108,7 +108,7 @@ def connect(port, protocol, receive_buffer=None):
 
 
 class Client:
-    """One connection and the exchange it can repeat."""
+    """One connection, which can repeat its exchange."""
 
     def __init__(self, tls, exchange):
         self.tls, self.exchange = tls, exchange
@@ -219,7 +219,7 @@ BROWSER = "Host: localhost\r\n" + "".join(f"{name}: {value}\r\n" for name, value
 # --- The upstream
 
 async def upstream():
-    """Answers 1 KB, or 100 MB for `/r/100m`; echoes what comes after an Upgrade."""
+    """Answers with 1 KB, or with 100 MB for `/r/100m`. Echoes bytes after an Upgrade."""
     many_descriptors()
     with tempfile.TemporaryFile() as large:
         large.truncate(LARGE)
@@ -243,11 +243,11 @@ async def serve(reader, writer, large):
             length = LARGE if b"/r/100m" in head else len(SMALL)
             head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % length
             if length == len(SMALL):
-                # At once: a second piece would wait for the acknowledgement of the first (Nagle).
+                # In one write: a second write would wait for the acknowledgement of the first (Nagle's algorithm).
                 writer.write(head + SMALL)
                 continue
             writer.write(head)
-            # By the kernel alone: who stands in front is measured, not this.
+            # With sendfile: the server in front is measured, not this one.
             await asyncio.get_running_loop().sendfile(writer.transport, large, 0, length)
     except (asyncio.IncompleteReadError, ConnectionError):
         pass

@@ -1,6 +1,6 @@
-// The certified OpenID provider of the end-to-end tests, for as long as a measurement takes: prints where it listens and
-// its client as JSON. For every line on stdin it prints how often it was asked what since the last one. Arguments: how many
-// people there are beside those of the tests (`person0` and so on, unknown to every earlier run), then the redirect URIs.
+// Runs the certified OpenID provider of the end-to-end tests. Prints its address and its client as JSON. For every line on stdin it prints
+// the requests since the last line, with their counts. Arguments: the number of people besides those of the tests (`person0` and so on, new
+// in each run), then the redirect URIs.
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { people } from '../e2e/lib/people.mjs';

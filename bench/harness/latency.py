@@ -1,9 +1,9 @@
-"""How much later an answer comes through a proxy than from the backend itself, at a load that leaves room.
+"""The latency that a proxy adds to a response of the backend, at a load below saturation.
 
-Two things go on at once. wrk keeps the proxy busy: connections with pauses of random length in between, so that requests do
-not come in bursts and do not wait for each other's answers. And a probe asks now and then, at times fixed beforehand without
-regard to any answer (an open loop): by turns through the proxy and straight at the backend, so that both see the same machine.
-A probe that could not be sent in time because the last answer was late counts from when it should have been sent.
+wrk keeps the proxy busy over connections with random pauses, so that requests neither come in bursts nor wait for each other. At the
+same time, probes are sent at fixed times, independent of responses (an open loop): alternately through the proxy and directly to the
+backend, so that both are measured under the same conditions. A probe that is late because the last response was late counts from its
+scheduled time.
 """
 
 import os
@@ -27,7 +27,7 @@ QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 
 
 def rounds(proxies, backend, rate, count, seconds):
-    """Probes of all rounds together, by proxy: (µs through it, µs straight), and the requests a second beside them."""
+    """The probes of all rounds, by proxy: (µs through it, µs direct), and the requests per second of the load."""
     probes = {proxy.name: ([], []) for proxy in proxies}
     beside = {proxy.name: [] for proxy in proxies}
     for number in range(count):
@@ -45,7 +45,7 @@ def once(proxy, backend, rate, seconds):
     ours, theirs = Pipe()
     process = Process(target=probe, args=(theirs, proxy, backend, seconds), daemon=True)
     process.start()
-    # What an answer and wrk's clock of milliseconds take is part of the time between two requests.
+    # The time of a response and the resolution of wrk's clock (1 ms) are part of the time between two requests.
     pause = max(0.5, 1000 * CONNECTIONS / rate - 1)
     seconds += 1
     count = load.wrk(f"{proxy.url}/view/1k", proxy.cookie, seconds, CONNECTIONS, script=SCRIPT, environment={"PAUSE": str(pause)})
@@ -57,7 +57,7 @@ def once(proxy, backend, rate, seconds):
 def probe(pipe, proxy, backend, seconds):
     os.sched_setaffinity(0, {int(LOAD_CORE)})
     try:
-        # Before the load generator, with whom it shares a core: it is to see the proxy's queue, not that core's.
+        # Higher priority than the load generator on the same core: the probe must measure the proxy's queue, not that core's.
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except PermissionError:
         print("latency: not allowed to go first; the figures have the load generator's own queue in them", file=sys.stderr)
@@ -97,5 +97,5 @@ def quantile(times, share):
     return sorted(times)[min(len(times) - 1, int(len(times) * share))]
 
 
-# How late a sleep may end, in seconds: the rest is waited for without sleeping.
+# How late a sleep may end, in seconds. The remaining time is spent in a busy loop.
 LATE = 0.0002

@@ -1,4 +1,4 @@
-"""Load: each function sends requests for some seconds and says how many were answered well."""
+"""Load: each function sends requests for some seconds and returns the number of good responses."""
 
 import os
 import re
@@ -11,11 +11,11 @@ ACCEPT = "Accept: text/html"
 
 
 class BadAnswers(RuntimeError):
-    """Somebody answered with something else than 200: then nothing was measured."""
+    """A response had another status than 200, so the measurement is void."""
 
 
 def wrk(url, cookie, seconds, connections, headers=(), script=None, environment=None):
-    """`cookie` may be left to the script, which reads its own part of the environment."""
+    """Without `cookie`, the script sets it, from its own environment variables."""
     headers = [*([f"Cookie: {cookie}"] if cookie else []), ACCEPT, *headers]
     extra = [argument for header in headers for argument in ("-H", header)]
     if script:

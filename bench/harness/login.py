@@ -11,7 +11,7 @@ AS_A_BROWSER = [("Accept", "text/html"), ("User-Agent", "Mozilla/5.0"), ("Sec-Fe
 
 
 def login(url, provider, person="alice"):
-    """Asks for `url`, fills in the form that the provider shows, and follows until the answer is there."""
+    """Requests `url`, fills in the form of the provider, and follows redirects to the final response."""
     jar = http.cookiejar.CookieJar()
     tls = urllib.request.HTTPSHandler(context=ssl._create_unverified_context())
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar), tls)

@@ -1,6 +1,6 @@
-"""What a login costs: the way to the provider, the code exchanged, the `id_token` verified, a session made, its cookie set.
+"""The cost of a login: redirect to the provider, code exchange, verification of the `id_token`, new session, cookie.
 
-Browsers are signed in at the provider already, so that it has little to do; to the proxy each login is one of a stranger.
+Browsers are already signed in at the provider, so that it has little to do. For the proxy, each login is that of a new browser.
 """
 
 import http.client
@@ -19,20 +19,20 @@ from .login import AS_A_BROWSER
 from .process import LOAD_CORE, cpu_us
 
 AT_ONCE = 8
-# A person signs in this often before the next one does: fewer times than imsgate's `max_per_user`, from which on a login
-# would end an old session as well.
+# Logins of one person before the next person signs in: fewer than imsgate's `max_per_user`, because beyond it a login also ends an old
+# session.
 EACH = 16
 PATH = "/view/1k"
 HEADERS = dict(AS_A_BROWSER)
 
 
 def people(logins, rounds):
-    """How many are needed, when nobody signs in to a proxy in two rounds."""
+    """The number of people, when no person signs in to a proxy in two rounds."""
     return (rounds + 1) * (-(-logins // EACH) + AT_ONCE)
 
 
 class Logins:
-    """Signs in to proxies; gives µs of processor time a login, and what the provider was asked for it."""
+    """Signs in to proxies. Returns µs of processor time per login, and the provider's requests per login."""
 
     def __init__(self, world):
         self.world, self.names = world, {}
@@ -57,7 +57,7 @@ class Logins:
         return used / count, count / took, {what: times / count for what, times in asked.items() if OF_PROXIES.search(what)}
 
     def rounds(self, proxies, count, rounds, figures):
-        """Everybody in turn; gives what each asked the provider for a login."""
+        """Measures each proxy in turn. Returns each proxy's requests to the provider per login."""
         questions = {}
         for number in range(rounds):
             for proxy in proxies[number % len(proxies) :] + proxies[: number % len(proxies)]:
@@ -68,7 +68,7 @@ class Logins:
 
 
 class Browser:
-    """One connection to the proxy and one to the provider, both kept. Cookies of the proxy live for one login."""
+    """One persistent connection to the proxy and one to the provider. Cookies of the proxy are used for one login."""
 
     def __init__(self, proxy, provider, names):
         tls = ssl._create_unverified_context()
@@ -87,7 +87,7 @@ class Browser:
             self.login()
 
     def login(self):
-        """From the page without a session to the answer that has one: two requests to the proxy, whatever the provider shows."""
+        """From the page without a session to the response that sets one: two requests to the proxy, and those that the provider needs."""
         self.cookies[self.here] = {}
         if self.done % EACH == 0:
             with LOCK:
@@ -111,7 +111,7 @@ class Browser:
             raise BadAnswers(f"no session after a login: {status} {body[:500]!r}")
 
     def get(self, url, form=None):
-        """One request, a POST if there is a form; keeps the cookies."""
+        """One request, a POST if there is a form. Stores the cookies."""
         parts = urllib.parse.urlsplit(url)
         connection, cookies = self.connections[parts.netloc], self.cookies[parts.netloc]
         headers = HEADERS | ({"Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())} if cookies else {})

@@ -1,4 +1,4 @@
-"""The command line: start everybody, measure in rounds, print the tables."""
+"""The command line: starts all servers, measures in rounds, prints the tables."""
 
 import argparse
 import statistics
@@ -69,7 +69,7 @@ def main():
 
 
 def sign_in(world, proxies, ports, figures, given):
-    """Everybody that signs people in, and imsgate with its sessions in memory."""
+    """Measures logins at every proxy with sign-in, and at imsgate with sessions in memory."""
     asked = [*(proxy for proxy in proxies if not proxy.name.startswith("nginx")), world.start(MEMORY, ports[MEMORY])]
     questions = logins.Logins(world).rounds(asked, given.logins, given.rounds, figures)
     world.processes.stop(asked[-1].process)
@@ -77,7 +77,7 @@ def sign_in(world, proxies, ports, figures, given):
 
 
 def half_load(world, proxies, figures, given):
-    """Half of what nginx does when it is asked for all it can."""
+    """Half of nginx's maximum rate."""
     nginx = next((proxy for proxy in proxies if proxy.name == "nginx"), proxies[0])
     if ("1k-h1", nginx.name) not in figures.rate:
         measure.rounds([nginx], ["1k-h1"], 1, given.seconds, figures)
@@ -87,5 +87,5 @@ def half_load(world, proxies, figures, given):
     return report.latencies(*latency.rounds(asked, backend, rate, given.rounds, given.seconds))
 
 
-# Cannot do half of nginx's rate with one core: they would show a queue, not a latency.
+# These cannot serve half of nginx's rate with one core: the latency would be that of a queue.
 TOO_SLOW = {"envoy", "apache"}

@@ -1,4 +1,4 @@
-"""One measurement, and rounds of them: everybody in turn, so that a noisy minute falls on all."""
+"""One measurement, and rounds of measurements: each round measures every proxy, so that noise affects all of them."""
 
 import statistics
 import sys
@@ -12,7 +12,7 @@ SHAPES = load.SHAPES | resumption.SHAPES
 
 @dataclass
 class Figures:
-    """µs of processor time a request and requests a second, by shape and proxy; a value a round."""
+    """µs of processor time per request, and requests per second, by shape and proxy; one value per round."""
 
     cost: dict = field(default_factory=dict)
     rate: dict = field(default_factory=dict)
@@ -28,14 +28,14 @@ class Figures:
         return statistics.median(self.cost[shape, proxy])
 
     def ratios(self, shape, one, other):
-        """Round by round: what both have seen of the machine is the same."""
+        """The ratio in each round: both were measured under the same conditions."""
         return [a / b for a, b in zip(self.cost[shape, one], self.cost[shape, other], strict=True)]
 
 
 def rounds(proxies, shapes, count, seconds, figures, first=0):
     for number in range(first, first + count):
         for shape in shapes:
-            # In another order each round: who comes after whom must not matter.
+            # In another order each round, so that the order does not matter.
             for proxy in proxies[number % len(proxies) :] + proxies[: number % len(proxies)]:
                 if shape == "1k-h2" and proxy.name == "apache":
                     continue

@@ -1,4 +1,4 @@
-"""Processes on a core of their own, ended by their id, and the processor time they have used."""
+"""Starts processes on a fixed core, ends them by their id, and reads their processor time."""
 
 import os
 import socket
@@ -11,14 +11,14 @@ PROXY_CORE, LOAD_CORE = "0", "1"
 
 
 def free_port():
-    """A port nobody listens on. Others may take it before it is used, so take it late."""
+    """A free port. Another program may take it, so ask for it shortly before use."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return taken.getsockname()[1]
 
 
 class Processes:
-    """Everything that was started; as a context, all of it is ended."""
+    """All started processes. As a context manager, it ends all of them."""
 
     def __init__(self, folder):
         self.folder, self.running = folder, []
@@ -31,7 +31,7 @@ class Processes:
             self.stop(process)
 
     def start(self, name, core, command, **options):
-        """Starts a command on a core; what it prints goes to `name`.log."""
+        """Starts a command on a core. Its output goes to `name`.log."""
         log = open(self.folder / f"{name}.log", "wb")
         options = {"stdout": log, "stderr": log, "stdin": subprocess.DEVNULL} | options
         process = subprocess.Popen([which("taskset"), "-c", core, *map(str, command)], **options)
@@ -51,7 +51,7 @@ class Processes:
 
 
 def wait_for(port, process, seconds=30):
-    """Until somebody listens."""
+    """Waits until a program listens on the port."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown, beside what it should be."""
+"""The measurements as Markdown tables, with their limits."""
 
 import datetime
 import os
@@ -8,7 +8,7 @@ import statistics
 from . import latency
 from .load import TITLES
 
-# At most so many times a peer's cost.
+# Limits: imsgate's cost as a multiple of a peer's.
 TARGETS = {
     ("1k-h1", "nginx"): 0.90,
     ("1k-h1", "envoy"): 0.20,
@@ -67,7 +67,7 @@ def resumptions(figures, names):
 
 
 def latencies(probes, beside):
-    """`probes`: µs through each proxy and straight at the backend meanwhile; `beside`: the requests a second that kept it busy."""
+    """`probes`: µs through each proxy, and directly to the backend at the same time; `beside`: the requests per second of the load."""
     quantiles = latency.QUANTILES
     lines = ["| latency in µs | " + " | ".join(f"{q}, added" for q in quantiles) + " | " + " | ".join(quantiles)]
     lines[0] += " | the backend's own | probes | beside them |"
@@ -81,7 +81,7 @@ def latencies(probes, beside):
 
 
 def logins(figures, questions):
-    """`questions`: what each asked the provider for one login."""
+    """`questions`: each proxy's requests to the provider per login."""
     lines = ["| a login | µs of proxy CPU, median | rounds | imsgate × | logins a second of proxy CPU | questions to the provider |"]
     lines.append("|---|---|---|---|---|---|")
     for name, asked in questions.items():
@@ -93,7 +93,7 @@ def logins(figures, questions):
 
 
 def stores(figures, sessions, resident):
-    """`resident`: kB by gateway: the one with one session, with few, with many."""
+    """`resident`: kB of the gateways with one session, with few, and with many."""
     one, few, many = resident
     rows = [
         ("requests of one session: many in the store, beside one", ("one-of", many), ("one-of", one), 1.10),

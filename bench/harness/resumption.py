@@ -1,4 +1,4 @@
-"""New connections, a request on each, with or without the ticket of the last one (RFC 8446 §2.2)."""
+"""New connections with one request each, with or without the ticket of the previous connection (RFC 8446 §2.2)."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ AT_ONCE = 8
 
 
 def connect(proxy, seconds, resume):
-    """Opens connections for some seconds; gives how many. Runs on the load's core."""
+    """Opens connections for some seconds and returns their number. Runs on the load's core."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {int(LOAD_CORE)})
     try:

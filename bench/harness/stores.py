@@ -1,4 +1,4 @@
-"""What a request costs with many sessions in the store and in use, beside one.
+"""The cost of a request with many sessions in the store and in use, compared with one session.
 
 Three gateways: one whose store has one session, one with few, one with many. Two loads, sent by the same script over the same
 number of different requests: all of one session, or of thousands of sessions in turn. So what more sessions in the *store* cost
@@ -23,7 +23,7 @@ SCRIPT = Path(__file__).resolve().parents[1] / "peers/cookies.lua"
 
 
 def fill(folder, sessions):
-    """A store with so many sessions, made by the example that knows how; kept for the next time."""
+    """A store with this many sessions, made by examples/session_store, and reused by later runs."""
     done = folder / f"filled-{sessions}"
     if not done.exists() or time.time() - done.stat().st_mtime > FRESH:
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def fill(folder, sessions):
 
 
 class Crowd:
-    """A gateway with a store, and the loads it is given."""
+    """A gateway with a store, and its loads."""
 
     def __init__(self, world, name, port, sessions=None):
         folder = fill(world.work / f"store-{name}", sessions) if sessions else None
@@ -53,20 +53,20 @@ class Crowd:
         return load.wrk(f"{self.proxy.url}/view/1k", None, seconds, 64, script=SCRIPT, environment={"COOKIES": self.files[shape]})
 
     def each_once(self, shape):
-        """So that every session is ready, and its use noted in the store: that happens once a minute and session, and would
-        come far too often in a measurement of a few seconds."""
+        """Uses every session once, so that each is cached and its use is written to the store. The write happens once per minute and
+        session, and would be overrepresented in a measurement of a few seconds."""
         sent = 0
         while sent < 2 * IN_TURN:
             sent += self.send(shape, 1)
 
 
 def write(path, cookies):
-    """Every line is another one, also when the session is the same."""
+    """Writes a different line for each request, even for the same session."""
     path.write_text("".join(f"{cookie}; n={number:06}\n" for number, cookie in enumerate(cookies)))
 
 
 def compare(world, ports, sessions, rounds, seconds, figures):
-    """Gives kB of resident memory by gateway, after all of it."""
+    """Measures all loads. Returns kB of resident memory by gateway, at the end."""
     one = Crowd(world, ONE, ports[ONE])
     few = Crowd(world, FEW, ports[FEW], ENOUGH)
     many = Crowd(world, MANY, ports[MANY], max(sessions, ENOUGH))

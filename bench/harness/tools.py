@@ -1,4 +1,4 @@
-"""What a measurement needs, and how to get it."""
+"""The programs that a measurement needs, and how to install them."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ SBIN = "/usr/sbin:/usr/local/sbin:/sbin"
 
 
 def which(name):
-    """The program's path; system programs are often outside a user's PATH."""
+    """The path of a program, also outside a user's PATH."""
     return shutil.which(name, path=os.environ.get("PATH", "") + ":" + SBIN)
 
 
@@ -48,7 +48,7 @@ def envoy(work):
 
 
 def missing(work, who):
-    """What is missing, as (what, command that installs it)."""
+    """The missing programs, each as (name, command that installs it)."""
     apt = sorted({package for program, package in PACKAGES.items() if not which(program)})
     if "apache" not in who and "apache2" in apt:
         apt.remove("apache2")
@@ -68,7 +68,7 @@ def missing(work, who):
 
 
 def prepare(work, who, install):
-    """Ends the program with the commands to type, unless nothing is missing or all of it may be installed."""
+    """Installs what is missing if `install` is set. Otherwise prints the commands and ends the program."""
     wanted = missing(work, who)
     if wanted and not install:
         lines = [f"  {' '.join(command):<100} # {what}" for what, command in wanted]
@@ -79,7 +79,7 @@ def prepare(work, who, install):
 
 
 def versions(work, binary):
-    """One line for each program that takes part."""
+    """One line with the version of each program."""
 
     def first(command):
         done = subprocess.run(command, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Everybody who takes part: the backend, the provider, the proxies, each signed in to."""
+"""The servers of a measurement: the backend, the provider, and the proxies, each with a signed-in session."""
 
 import json
 import secrets
@@ -13,7 +13,7 @@ from .process import LOAD_CORE, PROXY_CORE, free_port, wait_for
 PEERS = Path(__file__).resolve().parents[1] / "peers"
 # The gateway that keeps its sessions in memory.
 MEMORY = "imsgate-memory"
-# An nginx that tells the backend as much as imsgate does, in so many bytes: identity, assertion, request id, trace.
+# An nginx that adds as many header bytes as imsgate: identity, assertion, request id, trace.
 FILLED, IDENTITY = "nginx-filled", 890
 CALLBACKS = {"imsgate": "/ims/callback", "envoy": "/callback", "apache": "/callback"}
 
@@ -32,13 +32,13 @@ class Proxy:
         return self.process.pid
 
     def resident(self):
-        """kB of memory that is there (VmRSS)."""
+        """Resident memory in kB (VmRSS)."""
         with open(f"/proc/{self.pid}/status") as file:
             return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
 class World:
-    """The backend and the provider; starts proxies in front of the one, with people of the other."""
+    """The backend and the provider. Starts proxies in front of the backend, and signs in at the provider."""
 
     def __init__(self, processes, work, binary):
         self.processes, self.work, self.binary = processes, work, binary
@@ -60,7 +60,7 @@ class World:
             subprocess.run(command, check=True, capture_output=True)
 
     def provider(self, ports, people=0):
-        """Starts the provider with these proxies as its client's addresses, and so many people."""
+        """Starts the provider with the redirect URIs of these proxies, and with this many people."""
         addresses = [f"https://localhost:{port}{CALLBACKS[name.split('-')[0]]}" for name, port in ports.items()]
         command = ["node", PEERS.parent / "provider.mjs", people, *addresses]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -70,7 +70,7 @@ class World:
         self.values |= {"CLIENT_ID": client["clientId"], "CLIENT_SECRET": client["clientSecret"]}
 
     def asked(self):
-        """What the provider was asked since the last time, and how often."""
+        """The requests to the provider since the last call, with their counts."""
         self.ims.stdin.write(b"\n")
         self.ims.stdin.flush()
         return json.loads(self.ims.stdout.readline())

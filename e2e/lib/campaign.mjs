@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { WebSocketServer } from 'ws';
+import { identify } from './caller.mjs';
 import { closeServer, listen } from './net.mjs';
 import { pattern } from './media.mjs';
 import { fault, soapRouter } from './soap.mjs';
@@ -50,24 +51,6 @@ export async function startCampaign({ ims, trustHeaders = false, saveVia }) {
       await closeServer(server);
     },
   };
-}
-
-/** The user of this request, from the session cookie, the IMS bearer token or the gateway's headers. */
-export async function identify(world, { headers }) {
-  const cookie = /(?:^|;\s*)__sessiontoken=([^;]*)/.exec(headers.cookie ?? '')?.[1];
-  const session = world.sessions.get(cookie || headers['x-session-token']);
-  if (session) return session;
-  const bearer = /^Bearer (\S+)$/.exec(headers.authorization ?? '')?.[1];
-  if (bearer) return bearerLogin(world, bearer);
-  if (world.trustHeaders && headers['x-ims-user']) return { login: headers['x-ims-user'] };
-  return undefined;
-}
-
-/** Asks IMS whom an access token belongs to. */
-export async function bearerLogin({ ims }, token) {
-  const body = new URLSearchParams({ type: 'access_token', client_id: ims.clientId, token });
-  const answer = await (await fetch(`${ims.url}/ims/validate_token/v1`, { method: 'POST', body })).json();
-  return answer.valid ? { login: answer.token.user_id } : undefined;
 }
 
 async function route(world, request, response, record) {

@@ -1,6 +1,6 @@
 // Campaign's SOAP router: logon, logoff and the few methods that the official SDK needs.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { bearerLogin, identify } from './campaign.mjs';
+import { bearerLogin, identify } from './caller.mjs';
 
 const EXPIRED = 'XSV-350008 Session has expired or is invalid. Please reconnect.';
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use imsgate::internal::{
     AccessPolicy, CanonicalPath, CookieNames, FlawedHead, Forwardable, ForwardedHeaders, FramingError,
-    HeaderLines, Mask, Next, Progress, ResponseError, ResponseHead, ReturnTo, StrictHead, MaskResult, escape,
+    HeaderLines, Mask, MaskResult, Next, Progress, ResponseError, ResponseHead, ReturnTo, StrictHead, escape,
     fault, group_list, is_withheld, logon_answer, parse_log_line, parse_proxy_protocol, read_membership,
     write_cookies,
 };

@@ -21,7 +21,7 @@ pub(super) fn apply(tree: &mut Tree) {
         let Some(client) = tree.get::<String>(&key) else { continue };
         if known.contains(&client) {
             let fix = "keep one [[campaign.technical_account]] for each client ID";
-            tree.fail(&key, ValueError::new("is the client ID of another technical account too", fix));
+            tree.fail(&key, ValueError::new("is also the client ID of another technical account", fix));
         }
         known.push(client);
     }
@@ -45,7 +45,7 @@ fn native(tree: &mut Tree) {
         let Some(login) = tree.get::<String>(&key) else { continue };
         if known.contains(&login) {
             let fix = "keep one [[campaign.native_account]] for each login";
-            tree.fail(&key, ValueError::new("is the login of another native account too", fix));
+            tree.fail(&key, ValueError::new("is also the login of another native account", fix));
         }
         known.push(login);
     }

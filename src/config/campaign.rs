@@ -75,9 +75,9 @@ pub struct Campaign {
     /// together. People with more are refused at sign-in. Raise it only together with Campaign's own limit.
     #[schemars(range(min = 64, max = 1_048_576), extend("default" = 8192))]
     pub groups_bytes: usize,
-    /// What happens to a request with a session token, or a login and password in place of one, that is not of
-    /// this session: `refuse`, or `report`, which forwards it and lists it in the audit trail and in `imsgate
-    /// check`. Use `report` only while you move over.
+    /// What happens to a request with a session token of another session, or with a login and password in place of a
+    /// token: `refuse`, or `report`, which forwards it and lists it in the audit trail and in `imsgate check`. Use
+    /// `report` only during a migration.
     #[schemars(extend("default" = "refuse"))]
     pub foreign_tokens: ForeignTokens,
     /// Whether people can make a password for the client console on `/ims/me`: `off`, `once` (one logon within
@@ -96,7 +96,7 @@ pub struct Campaign {
     /// Whom people should contact when they are refused; shown on pages.
     #[schemars(extend("default" = ""))]
     pub support_contact: String,
-    /// SOAP methods, as `schema#Method`, that anybody may call without a session.
+    /// SOAP methods, as `schema#Method`, that may be called without a session.
     #[schemars(with = "Vec<formats::SoapMethod>", extend("default" = ["xtk:session#GetServerTime"]))]
     pub anonymous_soap: Vec<String>,
     /// Origins of other web applications whose scripts may call with the token of a technical account (CORS).
@@ -241,8 +241,8 @@ pub enum SessionMode {
 }
 
 impl Campaign {
-    /// How upstreams are checked; `None`: they are not. A check of the only upstream changes nothing, because
-    /// requests go there whatever the check says.
+    /// How upstreams are checked; `None`: they are not. A single upstream is not checked in mode `auto`, because it gets
+    /// all requests anyway.
     pub fn health_check(&self) -> Option<HealthCheck> {
         let wanted = match self.health.mode {
             CheckMode::Auto => self.upstreams.len() > 1,

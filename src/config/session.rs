@@ -28,8 +28,8 @@ pub struct Session {
     /// Ends a session this long after sign-in, used or not.
     #[schemars(with = "formats::Timeout", extend("default" = "12h"))]
     pub absolute_timeout: Duration,
-    /// Longest time to finish a sign-in; after it the sign-in starts again. A form that met an ended session
-    /// is kept as long.
+    /// Longest time to finish a sign-in; after it the sign-in starts again. A form that was sent without a session
+    /// is saved for the same time.
     #[schemars(with = "formats::Timeout", extend("default" = "30m"))]
     pub login_timeout: Duration,
     /// How often IMS is asked again for groups and organisation. People without a remaining group are signed

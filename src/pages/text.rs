@@ -16,7 +16,7 @@ pub enum Text {
     UnknownHost,
     /// A page of another origin sent the request.
     ForeignOrigin,
-    /// The request holds a session token that is not of its session.
+    /// The request holds a session token of another session.
     ForeignToken,
     /// There are no console passwords here, or not for this person.
     NoConsolePassword,

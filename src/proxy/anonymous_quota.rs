@@ -170,7 +170,7 @@ impl Drop for AnonymousSlot {
     }
 }
 
-/// How many callers may wait for so many connections.
+/// How many callers may wait for this many connections.
 fn queue_length(connections: usize) -> usize {
     connections.saturating_mul(16).max(64)
 }

@@ -109,7 +109,7 @@ impl WatchedStream {
         pace.look(least, round, waits, self.sent.load(Ordering::Relaxed))
     }
 
-    /// One round; true when the client has read nothing for so many rounds.
+    /// One round; true when the client has read nothing for this many rounds.
     fn is_stalled(&self, rounds: u32) -> bool {
         let polls = self.polls.load(Ordering::Relaxed);
         let is_still = self.last_polls.swap(polls, Ordering::Relaxed) == polls;

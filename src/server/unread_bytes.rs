@@ -49,7 +49,7 @@ impl UnreadBytes {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// Records that TLS has accepted so many more bytes.
+    /// Records that TLS has accepted this many more bytes.
     pub fn add_read(&self, count: usize) {
         self.read.store(self.read().wrapping_add(count as u64), Ordering::Relaxed);
     }
@@ -109,7 +109,7 @@ impl UnreadBytes {
         }
     }
 
-    /// Counts so many bytes less, and lets waiting bodies try again.
+    /// Counts this many bytes less, and lets waiting bodies try again.
     pub fn release(&self, size: i64) {
         self.change(-size);
         self.retry();

@@ -99,10 +99,8 @@ mod tests {
     use tracing_subscriber::fmt;
 
     use super::*;
-    use crate::telemetry::RequestId;
-    use crate::telemetry::audit::{
-        AuditAction, AuditEvent, AuditLog, NearMissName, RefusalCode, RefusalDetails, Subject,
-    };
+    use crate::telemetry::audit::{AuditAction, AuditEvent, AuditLog, NearMissName, RefusalDetails, Subject};
+    use crate::telemetry::{RefusalCode, RequestId};
     use crate::unix_time::UnixTime;
 
     #[derive(Clone, Default)]

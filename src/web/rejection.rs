@@ -51,10 +51,10 @@ pub enum Rejection {
     #[error("a page of another origin sent this request")]
     ForeignOrigin,
     /// A session token of another session, or a native account that is not allowed.
-    #[error("the request holds a session token that is not of its session")]
+    #[error("the request holds a session token of another session, or a login with its password")]
     ForeignToken,
     /// A session token of another session, in a SOAP call. The client is told that its session has expired.
-    #[error("the call holds a session token that is not of its session")]
+    #[error("the call holds a session token of another session")]
     StaleToken,
     /// A logon with a login and a password that Campaign must not get. The client is told that they are wrong.
     #[error("the logon names an account that may not sign in with a password")]

@@ -20,7 +20,7 @@ use crate::support::{missing, wire, write_secret};
 struct Pebble(Child);
 
 impl Pebble {
-    /// Starts it with its files in this folder. It connects to this address when it checks a name, and its certificates last so long.
+    /// Starts it with its files in this folder. It checks names at this address. Its certificates have this lifetime.
     /// Returns its directory.
     fn start(folder: &Path, checked: SocketAddr, seconds: u64) -> (Self, String) {
         let free = || {

@@ -1,4 +1,4 @@
-//! SOAP calls that anybody may make, and those that only look like one.
+//! SOAP calls that need no session, and calls that only look like them.
 
 use crate::support::World;
 use crate::support::account::{soap, with_account};
@@ -39,7 +39,7 @@ async fn header_and_envelope_must_both_name_a_listed_method() {
         (call(OPEN, "xtk:session#GetOption", ""), "another method in the envelope"),
         (call("xtk:session#GetOption", OPEN, ""), "another method in the header"),
         (call(OPEN, "xtk:builder#GetServerTime", ""), "another schema"),
-        (call(OPEN, OPEN, "admin/secret"), "a login in the place of the token"),
+        (call(OPEN, OPEN, "admin/secret"), "a login in place of the token"),
         (
             RawRequest::post("/nl/jsp/soaprouter.jsp?soapAction=xtk%3Asession%23Logoff", "")
                 .with(&format!("SoapAction: {OPEN}")),

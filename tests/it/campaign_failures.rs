@@ -1,4 +1,4 @@
-//! Campaign is away, slow, breaks off or closes connections: what the client gets, and what is sent twice or never.
+//! Campaign does not answer, is slow, breaks off or closes connections: what the client gets, and which requests are repeated.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Several Campaign instances in one process: what belongs to one means nothing to another.
+//! Several Campaign instances in one process: sessions, cookies and tokens of one are not valid at another.
 //!
 //! `acme` is at `localhost`, `stage` at `127.0.0.1`, and `tracking` serves public paths only.
 

@@ -1,4 +1,4 @@
-//! What Campaign learns of where a request comes from: host, client address, HTTPS. The gateway's own calls say the same as its requests.
+//! What Campaign receives about the origin of a request: host, client address, HTTPS. The gateway's own calls send the same.
 
 use http::StatusCode;
 use imsgate::demo::campaign::{LogonRefusal, Recorded, Zone};
@@ -9,7 +9,7 @@ use crate::support::{World, logs};
 
 const ROUTER: &str = "/nl/jsp/soaprouter.jsp";
 
-/// The calls of the gateway's own with this SOAP action.
+/// The gateway's own calls with this SOAP action.
 fn calls(world: &World, action: &str) -> Vec<Recorded> {
     let is_call = |request: &Recorded| request.header("soapaction") == Some(action);
     world.campaign.requests().into_iter().filter(is_call).collect()

@@ -1,4 +1,4 @@
-//! Campaign's session is over, and a page says so as Campaign's pages do: a redirect to the sign-in page, or "Authentication failure".
+//! Campaign's session has ended, and a page reports it as Campaign's pages do: a redirect to the sign-in page, or "Authentication failure".
 
 use std::time::Duration;
 

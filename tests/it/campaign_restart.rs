@@ -1,4 +1,4 @@
-//! Campaign restarts once a day: logons fail for a while, and nobody loses a sign-in.
+//! Campaign restarts once a day: logons fail for a while, but no person has to sign in again.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Campaign's own session is over before the gateway's: opened anew, once, and as little as possible is lost.
+//! Campaign's session ends before the gateway's: a new one is opened once, and requests are repeated where that is safe.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `imsgate check` finds out what Campaign makes of a request that comes through the gateway.
+//! `imsgate check` reports how Campaign sees a request that comes through the gateway.
 
 use std::net::{IpAddr, Ipv4Addr};
 

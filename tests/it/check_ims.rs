@@ -1,4 +1,4 @@
-//! `imsgate check` proves what Adobe registered for the client, without a person.
+//! `imsgate check` tests what Adobe registered for the client, without a sign-in.
 
 use imsgate::demo::faults::{Answer, Times};
 use imsgate::demo::ims::Endpoint;

@@ -130,7 +130,7 @@ async fn the_names_of_a_refusal_are_read_from_the_audit_log_of_a_gateway() {
     assert!(finding.message().contains("nearly matches"), "{finding:?}");
 }
 
-/// The gateway is the judge: what `check --path` says is what a request gets.
+/// `check --path` reports the same as a request to the gateway gets.
 #[tokio::test]
 async fn check_path_says_what_the_gateway_does() {
     let world = Checked::good().await;

@@ -1,4 +1,4 @@
-//! Work that has begun is finished when the client goes away.
+//! Work that has begun is finished even if the client disconnects.
 
 use std::time::Duration;
 

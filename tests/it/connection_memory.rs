@@ -166,7 +166,7 @@ async fn exchange(stream: &mut Stream, bytes: &str, until: &[u8]) {
     }
 }
 
-/// Each client takes at most so many kB, after the gateway has noticed that it is silent.
+/// Each client takes at most this many kB, after the gateway has noticed that it is silent.
 async fn costs(gateway: &Process, before: u64, limit: u64) -> Result<(), String> {
     costs_each(gateway, before, CLIENTS, limit).await
 }

@@ -62,7 +62,7 @@ async fn streams(world: &World, method: u8, path: &str, count: u32, from: Ipv4Ad
     stream
 }
 
-/// Starts so many uploads over HTTP/1.1.
+/// Starts this many uploads over HTTP/1.1.
 async fn uploads(world: &World, count: usize, length: usize, begun: &str) -> Vec<RawConnection> {
     let mut lines = Vec::new();
     for _ in 0..count {

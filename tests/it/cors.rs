@@ -1,4 +1,4 @@
-//! Pages of other origins: listed ones may call with a Bearer token, and cookies never travel.
+//! Pages of other origins: listed ones may call with a Bearer token, but never with cookies.
 
 use crate::support::account::{token, with_account};
 use crate::support::http1::Answer;

@@ -1,4 +1,4 @@
-//! Which pages may change something with a person's session: those of the same origin, and clients that send no origin.
+//! Who may write with a person's session: pages of the same origin, and clients that send no origin.
 
 use std::time::Duration;
 
@@ -158,7 +158,7 @@ async fn without_a_live_session_the_origin_is_not_checked() {
     world.stop().await;
 }
 
-/// A web form on another site is for everybody. There, a person who is signed in here counts as a stranger.
+/// A web form on another site is public: a signed-in person is anonymous there.
 #[tokio::test]
 async fn a_public_form_of_another_site_is_sent_without_any_credential() {
     for mode in [SessionMode::BearerLogon, SessionMode::Bearer, SessionMode::Headers] {

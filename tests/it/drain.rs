@@ -166,7 +166,7 @@ async fn idle_clients_do_not_delay_the_stop() {
     drop((http2, no_tls, half_tls, half));
 }
 
-/// A request in flight has the drain time, whatever other clients do.
+/// A request in flight gets the full drain time, independent of other clients.
 #[tokio::test]
 async fn a_request_in_flight_outlasts_idle_clients() {
     let world = World::builder().config(|c| c.listen.drain_timeout = Duration::from_mins(2)).start().await;

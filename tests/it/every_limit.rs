@@ -30,7 +30,7 @@ struct Case {
 enum Reach {
     /// Opens a second connection while the first is in use.
     TwoConnections,
-    /// Sends these bytes and expects so many responses.
+    /// Sends these bytes and expects this many responses.
     Sends(usize, fn(&str) -> Vec<u8>),
     /// Sends these HTTP/2 frames.
     Frames(fn(&World) -> Vec<u8>),

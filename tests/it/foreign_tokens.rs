@@ -1,4 +1,4 @@
-//! Session tokens, and logins with passwords, that are not of the caller's session never reach Campaign.
+//! Session tokens of other sessions, and logins with passwords, never reach Campaign.
 
 use imsgate::config::{ForeignTokens, SessionMode};
 use imsgate::demo::campaign::Recorded;
@@ -40,7 +40,7 @@ fn token_of(world: &World) -> String {
     world.campaign.sessions()[0].session_token.clone()
 }
 
-/// Requests that reached Campaign whole.
+/// Requests that reached Campaign completely.
 fn arrived(world: &World) -> Vec<Recorded> {
     world.campaign.requests()
 }

@@ -1,4 +1,4 @@
-//! What Campaign receives: the signed identity, where the request came from, and nothing that a client made up.
+//! What Campaign receives: the signed identity, the origin of the request, and no identity that a client invented.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Replays every seed of the fuzz targets, and seeds cut and mixed: what holds for any bytes holds for these.
+//! Replays every seed of the fuzz targets, and cut and mixed seeds.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Which groups grant access, and what people without them are told.
+//! Which groups grant access, and which page people without them get.
 
 use http::StatusCode;
 use imsgate::demo::ORGANIZATION_ID;

@@ -1,4 +1,4 @@
-//! What HTTP/2 needs from the gateway, where HTTP/1.1 has its own ways.
+//! Behaviour that differs between HTTP/2 and HTTP/1.1.
 
 use std::time::Duration;
 

@@ -178,8 +178,8 @@ async fn userinfo_of_another_person_ends_the_login() {
     world.stop().await;
 }
 
-/// Signs in as alice and expects a page without session or token, a reason for the operator that names `why`, nothing at
-/// Campaign, and a gateway that goes on.
+/// Signs in as alice and expects: an error page without session or token, `why` in the operator's reason, no request to Campaign, and a
+/// gateway that still works.
 async fn assert_refused(world: &World, why: &str) {
     world.campaign.forget_requests();
     let browser = world.browser();

@@ -1,4 +1,4 @@
-//! The identity headers carry what IMS said, in every mode. Only Campaign and trusted proxies get them.
+//! The identity headers have the values from IMS, in every mode. Only Campaign and trusted proxies get them.
 
 use imsgate::config::SessionMode;
 use imsgate::demo::faults::Times;

@@ -1,4 +1,4 @@
-//! Idle connections: they can be used again, and they end after a time.
+//! Idle connections: they can be used again, and they are closed after the time-out.
 
 use std::time::{Duration, Instant};
 

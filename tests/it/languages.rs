@@ -1,4 +1,4 @@
-//! Pages are in the language that the browser asks for; what programs read is not.
+//! Pages are in the language that the browser asks for; responses for programs are not translated.
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};

@@ -177,7 +177,7 @@ async fn the_redirect_arrives_although_the_client_is_still_sending() {
     world.stop().await;
 }
 
-/// As `0.0.0.0:80` and `[::]:80` are configured side by side: neither takes the other's port.
+/// `0.0.0.0:80` and `[::]:80` can be configured together: neither takes the other's port.
 #[tokio::test]
 async fn the_redirect_listens_on_both_families() {
     let port = free_port_of_both();

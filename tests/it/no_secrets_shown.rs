@@ -5,7 +5,7 @@ use http::StatusCode;
 use crate::support::admin::{admin_get, with_admin};
 use crate::support::{Answer, Browser, World, logs};
 
-/// A login of alice, and the secrets that it made.
+/// A login of alice, and its secrets.
 struct Visit {
     browser: Browser,
     /// The page after the login.

@@ -1,4 +1,4 @@
-//! Pages that were open when a new Campaign session began carry the old tokens. They go on working, and no further session is opened.
+//! Pages that were open when a new Campaign session began have the old tokens. They still work, and no other session is opened.
 
 use http::StatusCode;
 use imsgate::demo::campaign::Recorded;

@@ -1,4 +1,4 @@
-//! Wrong passwords lock an operator of Campaign: guesses through the gateway never get that far.
+//! Campaign locks an operator after a few wrong passwords. Guesses through the gateway stay below that number.
 
 use std::time::Duration;
 

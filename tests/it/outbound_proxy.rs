@@ -112,8 +112,7 @@ async fn carry(stream: TcpStream, far: TcpStream, way: &Way) {
     tokio::join!(there, back);
 }
 
-/// TLS to IMS is inside the tunnel, and ends at the host that the configuration names: the proxy reads nothing of it, and the name is
-/// never resolved here.
+/// TLS to IMS is inside the tunnel and ends at the configured host: the proxy cannot read it, and the name is never resolved here.
 #[tokio::test]
 async fn tls_to_ims_goes_through_the_tunnel_from_end_to_end() {
     const IMS: &str = "https://ims.invalid";

@@ -1,4 +1,4 @@
-//! One reading of a path: what was decided on is byte for byte what Campaign gets, or nothing is sent at all.
+//! One reading of a path: Campaign gets exactly the bytes on which the gateway decided, or no request.
 
 use bytes::Bytes;
 use http::Request;

@@ -104,7 +104,7 @@ fn names_a_test(promise: &str) -> bool {
     promise.ends_with("`.*") && !named_tests(promise).is_empty()
 }
 
-/// What stands in the form *Test: `name`.* or *Tests: `name`, `name`.*
+/// The names in *Test: `name`.* or *Tests: `name`, `name`.*
 fn named_tests(text: &str) -> BTreeSet<String> {
     static FORM: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\*Tests?:\s+((?:`[^`]+`(?:,\s+)?)+)\.\*").unwrap());
@@ -127,7 +127,7 @@ fn exists(name: &str, compiled: &BTreeSet<String>) -> bool {
     compiled.contains(name) || is_unit_test(name)
 }
 
-/// The tests of this very binary, as it lists them: what is not compiled is no test.
+/// The tests that this binary lists. A test that is not compiled does not count.
 fn compiled_tests() -> BTreeSet<String> {
     let listing = |arguments: &[&str]| -> BTreeSet<String> {
         let output = Command::new(std::env::current_exe().unwrap()).args(arguments).output().unwrap();

@@ -1,4 +1,4 @@
-//! `imsgate rehearse`: what it says about a line is what the gateway does with the request.
+//! `imsgate rehearse` decides about a line as the gateway does about the request.
 
 mod gateway;
 

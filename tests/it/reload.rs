@@ -1,4 +1,4 @@
-//! Another configuration, other certificates and other keys while the gateway runs.
+//! Reloads of configuration, certificates and keys while the gateway runs.
 
 use std::fs;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `imsgate reload --dry-run`: who would lose access, and whose groups would change. Nothing is ended.
+//! `imsgate reload --dry-run`: who would lose access, and whose groups would change. No session is ended.
 
 use std::fs;
 

@@ -315,7 +315,7 @@ async fn two_framings_behind_a_long_line_are_refused_where_long_lines_are_allowe
     world.stop().await;
 }
 
-/// So many cookies, each followed by a separator.
+/// This many cookies, each followed by a separator.
 fn cookies(count: usize) -> String {
     (0..count).map(|n| format!("c{n}=0123456789; ")).collect::<Vec<_>>().concat()
 }

@@ -1,5 +1,5 @@
-//! Addresses and cookies in Campaign's responses: what names an upstream, or the public host by http, leads to the public
-//! origin; every other address passes byte for byte.
+//! Addresses and cookies in Campaign's responses: addresses of an upstream, and http addresses of the public host, become addresses of
+//! the public origin; every other address is unchanged.
 
 use crate::support::World;
 use crate::support::http1::RawConnection;

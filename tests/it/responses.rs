@@ -1,4 +1,4 @@
-//! Responses of Campaign on their way to the client: which fields are removed, and what passes byte for byte.
+//! Responses of Campaign to the client: which fields are removed, and which are unchanged.
 
 use crate::support::World;
 use crate::support::request::{self, RawRequest};

@@ -1,4 +1,4 @@
-//! Two instances: restarted one after the other, and with a store that goes away and comes back.
+//! Two instances: restarted one after the other, and with a store that stops answering and answers again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! A session that ends at one instance ends at all of them, with its WebSockets and event streams. Campaign and IMS are told
-//! once.
+//! A session that ends at one instance ends at all of them, with its WebSockets and event streams. It is logged off at Campaign and
+//! revoked at IMS once.
 
 use std::time::{Duration, Instant};
 

@@ -142,7 +142,7 @@ async fn an_upload_that_campaign_does_not_read_gets_504() {
     }
 }
 
-/// As long as Campaign reads, the connection may be reused. When Campaign stops reading, it is closed.
+/// While Campaign reads, the connection may be reused. When Campaign stops reading, the connection is closed.
 #[tokio::test]
 async fn a_stalled_upload_after_its_response_frees_the_connection() {
     let waiting = |client_goes_on: bool| async move {

@@ -48,7 +48,7 @@ async fn watched<T>(world: &World, work: impl Future<Output = T>) -> (T, u64) {
     }
 }
 
-/// Sends so many requests over HTTP/2, each stream with this window. The connection has the largest window.
+/// Sends this many requests over HTTP/2, each stream with this window. The connection has the largest window.
 async fn ask_http2(world: &World, path: &str, streams: u32, window: u32) -> wire::Stream {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     let setting = [&[0, 4][..], &window.to_be_bytes()].concat();

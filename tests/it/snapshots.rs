@@ -1,4 +1,4 @@
-//! One configuration in place of another while requests are served.
+//! One configuration replaces another while requests are served.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::support::{World, eventually};
 
 /// A path whose response takes 600 ms.
 const SLOW: &str = "/demo/slow/600";
-/// A path that is public in one of the two configurations only. Campaign itself serves it to everybody.
+/// A path that is public in only one of the two configurations. Campaign itself needs no session for it.
 const PATH: &str = "/r/test";
 
 fn public(world: &World, is_public: bool) -> imsgate::config::Config {

@@ -1,4 +1,4 @@
-//! With several Campaign servers, a person stays at the one that has the Campaign session, while it is healthy.
+//! With several Campaign servers, a person's requests go to the server of the Campaign session while it is healthy.
 
 use std::sync::Arc;
 

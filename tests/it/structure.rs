@@ -1,4 +1,4 @@
-//! The shape of the source, held by reading it: who may import whom, how long a file may be, what is used.
+//! Checks the source text: which module may import which, how long a file may be, which dependencies are used.
 
 mod circles;
 

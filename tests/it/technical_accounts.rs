@@ -1,4 +1,4 @@
-//! Technical accounts: programs that call Campaign with an IMS access token of their own, on every address.
+//! Technical accounts: programs that call Campaign with their own IMS access token, at every address that programs use.
 
 use std::time::Duration;
 

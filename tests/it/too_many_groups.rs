@@ -1,4 +1,4 @@
-//! Somebody with more groups than fit into the head of a request hears so at sign-in, not from Campaign with every page.
+//! A person with more groups than fit into the head of a request is refused at sign-in, not by Campaign with every page.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::assertion::claims;
 use crate::support::{World, logs};
 
-/// Adds alice to so many groups that match the mask.
+/// Adds alice to this many groups that match the mask.
 fn in_groups(count: usize) -> impl Fn(&mut Value) + Send + Sync + 'static {
     let name = |number| format!("Campaign - acme - delivery-team-{number:03}");
     let groups: Value = (0..count).map(|number| json!({ "groupName": name(number) })).collect();

@@ -67,7 +67,7 @@ async fn the_refusal_of_an_endless_head_arrives() {
     world.stop().await;
 }
 
-/// The same for a body that is refused for its length alone.
+/// The same for a body that is refused only because of its length.
 #[tokio::test]
 async fn the_refusal_of_an_upload_arrives_while_it_is_sent() {
     let world = World::builder().config(|config| config.limits.body_bytes = Some(1000)).start().await;

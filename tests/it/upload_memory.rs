@@ -1,4 +1,4 @@
-//! Long uploads through a gateway process: its memory does not grow with them, whatever the gateway looks for in them.
+//! Long uploads through a gateway process: its memory does not grow with them, even if the gateway scans them.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -111,7 +111,7 @@ fn uploads() -> Vec<(&'static str, &'static str, Upload)> {
     ]
 }
 
-/// Bytes of a body that the gateway looks into. Without optimization that is slow; e2e/uploads.test.mjs sends 200 MB.
+/// Bytes of a body that the gateway scans. Without optimization this is slow; e2e/uploads.test.mjs sends 200 MB.
 const SCANNED: usize = if cfg!(debug_assertions) { LENGTH / 5 } else { LENGTH };
 
 /// A body and its length.

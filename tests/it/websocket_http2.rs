@@ -113,7 +113,7 @@ async fn connect_opens_nothing_but_a_websocket() {
     world.stop().await;
 }
 
-/// RFC 8441 §5: any success would tell the client that the WebSocket is open.
+/// RFC 8441 §5: any success would mean that the WebSocket is open.
 #[tokio::test]
 async fn only_a_valid_101_opens_a_websocket() {
     let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";

@@ -1,4 +1,4 @@
-//! `imsgate why` says why a person or a request got what they got.
+//! `imsgate why` explains the response that a person or a request got.
 
 use std::process::{Command, Output};
 

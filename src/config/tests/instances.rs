@@ -114,17 +114,17 @@ fn all_mistakes_are_found_at_once_where_they_are() {
     };
     let second = line("name = \"Acme\"", 0);
     let expected = [
-        ("instance[1].name", "is the name of another instance too", second),
+        ("instance[1].name", "is also the name of another instance", second),
         ("instance[1].ims.client_id", "is missing", line("[instance.ims]", second)),
         (
             "instance[1].ims.callback_server",
-            "campaign.example.com is a host of instance `acme` too",
+            "campaign.example.com is also a host of instance `acme`",
             line("callback_server", second),
         ),
         ("instance[1].campaign.groups_byte", "unknown key", line("groups_byte", second)),
         (
             "instance[2].hosts",
-            "stage-tracking.example.com is a host of instance `Acme` too",
+            "stage-tracking.example.com is also a host of instance `Acme`",
             line("hosts", second + 2),
         ),
     ];

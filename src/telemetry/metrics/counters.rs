@@ -161,7 +161,7 @@ impl Counters {
         self.lookups[lookup as usize].add();
     }
 
-    /// Counts a session token that is not of its session.
+    /// Counts a session token of another session.
     pub fn foreign_token(&self, refused: bool) {
         self.foreign_tokens[usize::from(!refused)].add();
     }

@@ -76,7 +76,7 @@ impl Metrics {
         let outcomes = ["refused", "reported"].into_iter().enumerate();
         families.counter(
             "imsgate_foreign_tokens",
-            "Session tokens or passwords in requests that are not of their session, by what happened.",
+            "Session tokens of other sessions and passwords in requests, by what happened.",
             outcomes.map(|(index, outcome)| ([("outcome", outcome)], self.sum(|c| &c.foreign_tokens[index]))),
         )?;
         families.counter(

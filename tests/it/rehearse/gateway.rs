@@ -1,4 +1,4 @@
-//! The gateway is the judge: each line is also sent to it, without and with a session.
+//! Compares `rehearse` with the gateway: each line is also sent as a request, without and with a session.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ fn hostile() -> Vec<(String, String)> {
     found
 }
 
-/// Paths that are put together from parts with a meaning.
+/// Paths joined from parts that have a meaning for the rules.
 fn combinations() -> impl Iterator<Item = (String, String)> {
     const HEADS: [&str; 7] =
         ["/r", "/view/home", "/res", "/nl/jsp/logon.jsp", "/ims/x", "/webApp", "/nl/jsp"];

@@ -13,7 +13,7 @@ pub const CLIENT: &str = "report-robot";
 /// The account's IMS user id.
 pub const USER: &str = "1B2F0A7C5E9D48A60A49400F@techacct.adobe.com";
 
-/// An account with the group `delivery`, from everywhere, for every path, in mode `bearer`.
+/// An account with the group `delivery`, for every network and path, in mode `bearer`.
 pub fn account(client_id: &str) -> TechnicalAccount {
     TechnicalAccount {
         client_id: client_id.to_owned(),

@@ -44,7 +44,7 @@ pub async fn hits(world: &World, limit: &str) -> u64 {
     value(world, &format!("imsgate_limit_hits_total{{limit=\"{limit}\"}}")).await
 }
 
-/// Waits until this limit was reached so many times: the client may have its answer before the limit is counted.
+/// Waits until this limit was reached this many times: the client may get its response before the limit is counted.
 pub async fn await_hits(world: &World, limit: &str, wanted: u64) {
     await_value(world, &format!("imsgate_limit_hits_total{{limit=\"{limit}\"}}"), wanted).await;
 }

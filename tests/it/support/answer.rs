@@ -1,4 +1,4 @@
-//! An answer as a test looks at it.
+//! A complete response, with helpers for checks.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};

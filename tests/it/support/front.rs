@@ -1,5 +1,5 @@
-//! nginx as an operator puts it in front of several instances: TLS on both sides, connections kept, requests sent to the next
-//! instance where that is safe.
+//! nginx in front of several instances, as an operator configures it: TLS on both sides, persistent connections, and the next instance where
+//! repeating a request is safe.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand, for what no well-behaved client sends and for what must be seen byte for byte.
+//! HTTP/1.1 written by hand, for messages that no well-behaved client sends, and for checks of single bytes.
 
 use std::collections::VecDeque;
 use std::io;

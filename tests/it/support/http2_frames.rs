@@ -27,7 +27,7 @@ pub async fn get(world: &World, path: &str, fields: &[(&str, &str)]) {
     flood(world, &bytes).await;
 }
 
-/// So many GETs of a public page at once, each reset at once if `reset`.
+/// This many GETs of a public page at once; with `reset`, each is reset immediately.
 pub fn requests(world: &World, count: u32, reset: bool) -> Vec<u8> {
     let request = head(world, GET, "/r/test", &[]);
     let mut bytes = Vec::new();

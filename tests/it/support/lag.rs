@@ -1,4 +1,4 @@
-//! A way between two servers on which everything in one direction takes a while, until it is cut.
+//! A TCP forwarder that delays one direction, until it is cut.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl Lag {
         Self { port: own, cut }
     }
 
-    /// From now on nothing arrives, not even data in flight, and neither side is told.
+    /// Drops all data from now on, also data in flight, without closing a connection.
     pub fn cut(&self) {
         self.cut.cancel();
     }

@@ -1,4 +1,4 @@
-//! wrk: requests one after another over many connections, and what came of them.
+//! wrk: sends requests over many connections, and counts failures.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,4 +1,4 @@
-//! A login by somebody with patience: what is not answered well is loaded again, at the same address.
+//! A login by a patient person: after an error response, the same address is loaded again.
 
 use std::time::Duration;
 

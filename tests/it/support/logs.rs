@@ -1,4 +1,4 @@
-//! What the gateway says: every event of the process, kept, to be found by request id. Every audit event must fit its schema.
+//! Records every log event of the process, to be found by request id. Every audit event must fit its schema.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,10 +1,9 @@
-//! Tests that need a program of somebody else: left out where it is not installed, but not where everything must be proven.
+//! Skips tests that need another program where it is not installed, except with `CI=true`.
 
 use std::ffi::OsStr;
 use std::io::Write as _;
 
-/// Reports that a test is skipped because this program is missing. With `CI=true`, as in `.ci/run`, the test fails
-/// fails instead.
+/// Reports that a test is skipped because this program is missing. With `CI=true`, as in `.ci/run`, the test fails instead.
 pub fn missing(what: &str) {
     let ci = std::env::var_os("CI");
     assert!(may_be_missing(ci.as_deref()), "{what} is not installed, and CI=true leaves no test out");

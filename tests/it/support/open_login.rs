@@ -1,4 +1,4 @@
-//! A login that stands between IMS and the callback.
+//! A login after IMS and before the callback.
 
 use http::StatusCode;
 

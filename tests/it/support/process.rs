@@ -1,4 +1,4 @@
-//! The gateway as a process of its own: what it costs as a whole can be seen from outside.
+//! The gateway as a separate process, so that its memory can be measured from outside.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! One request, written as it goes over the wire.
+//! One request, written byte for byte.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

@@ -1,4 +1,4 @@
-//! `imsgate serve` with a configuration file that a test changes, in front of the simulators. The clock is the real one everywhere.
+//! `imsgate serve` with a configuration file that a test changes, in front of the simulators. All use the real clock.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,7 +35,7 @@ impl Served {
             .await
     }
 
-    /// The same with another certificate: `more` is told the folder and the address, and returns the rest of the configuration.
+    /// The same with another certificate: `more` gets the folder and the address, and returns the rest of the configuration.
     pub async fn start_with(more: impl FnOnce(&Path, SocketAddr) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (certificate, key) = demo::certificate(&["localhost"]);
@@ -120,12 +120,12 @@ impl Served {
         String::from_utf8_lossy(&fs::read(self.path("log")).unwrap()).into_owned()
     }
 
-    /// Waits until the log says this.
+    /// Waits until the log has this text.
     pub async fn until(&self, said: &str) {
         self.until_times(said, 1).await;
     }
 
-    /// Waits until the log has said this so many times.
+    /// Waits until the log has this text this many times.
     pub async fn until_times(&self, said: &str, times: usize) {
         let begun = Instant::now();
         while self.log().matches(said).count() < times {

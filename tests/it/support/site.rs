@@ -1,5 +1,5 @@
-//! A site as an operator runs it: nginx, two `imsgate serve` processes, one Redis; IMS and Campaign are simulators in the
-//! process of the test. The clock is the real one everywhere.
+//! A site as an operator runs it: nginx, two `imsgate serve` processes, one Redis. IMS and Campaign are simulators in the test process. All
+//! use the real clock.
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! A Campaign that does exactly what a test says, byte for byte, also what no proper server does.
+//! A Campaign server whose every byte is written by a test, including broken responses.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ pub struct Upstream {
 pub struct Seen(Arc<Mutex<Vec<String>>>);
 
 impl Upstream {
-    /// Serves every connection with `serve`: its number from 0, the connection, and where to note requests.
+    /// Serves every connection with `serve`, which gets its number from 0, the connection, and the list for requests.
     pub async fn start<F, Served>(serve: F) -> Self
     where
         F: Fn(usize, RawConnection, Seen) -> Served + Send + 'static,
