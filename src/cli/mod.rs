@@ -39,6 +39,18 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Checks a command line without running it. For the tests of the documentation.
+///
+/// # Errors
+/// What the program would print about it.
+#[doc(hidden)]
+pub fn parse_command_line(words: &[String]) -> Result<(), String> {
+    match Cli::try_parse_from(words) {
+        Err(error) if error.use_stderr() => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
 fn dispatch(command: Command) -> ExitCode {
     match command {
         #[cfg(feature = "demo")]

@@ -7,21 +7,31 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::support::http1::PATIENCE;
-use crate::support::{World, request};
+use crate::support::{World, request, wire};
 
 /// A browser's WebSocket.
 pub type Socket = WebSocketStream<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>;
 
 /// Opens a WebSocket to Campaign's echo with this session.
 pub async fn open(world: &World, session: &str, origin: Option<&str>) -> Result<Socket, Error> {
-    let url = format!("ws://{}/demo/ws", request::host(world));
+    open_over(world.connect().await, request::host(world), session, origin).await
+}
+
+/// The same over this connection, for this host.
+pub async fn open_over(
+    stream: wire::Stream,
+    host: &str,
+    session: &str,
+    origin: Option<&str>,
+) -> Result<Socket, Error> {
+    let url = format!("ws://{host}/demo/ws");
     let mut request: Request<()> = url.into_client_request().unwrap();
     let cookie = format!("__Host-imsgate={session}").parse().unwrap();
     request.headers_mut().insert("cookie", cookie);
     if let Some(origin) = origin {
         request.headers_mut().insert("origin", origin.parse().unwrap());
     }
-    client_async(request, world.connect().await).await.map(|(socket, _)| socket)
+    client_async(request, stream).await.map(|(socket, _)| socket)
 }
 
 /// Sends a message and returns the echo.

@@ -39,6 +39,8 @@ pub struct World {
     pub gateway: Gateway,
     /// The gateway's origin, `https://localhost:PORT`.
     pub origin: String,
+    /// Its certificate and the private key, as PEM.
+    pub certificate: (String, String),
     trust: wire::Trust,
     config: Config,
     tls: Arc<ServerConfig>,
@@ -273,7 +275,8 @@ impl Builder {
         let tls = server_config_from_pem(&certificate, &key).unwrap();
         let gateway = Gateway::start(&config, tls.clone(), clock.clone()).await.unwrap();
         drop(reserved);
-        World { clock, ims, campaign, gateway, origin, trust: wire::trust(&certificate), config, tls }
+        let trust = wire::trust(&certificate);
+        World { clock, ims, campaign, gateway, origin, certificate: (certificate, key), trust, config, tls }
     }
 }
 

@@ -1,0 +1,8 @@
+//! The book in `docs`: what it links to, configures, runs and names is there and works.
+
+mod addresses;
+mod commands;
+mod configurations;
+mod failures;
+mod links;
+mod reference;
