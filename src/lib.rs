@@ -33,7 +33,6 @@ mod wire;
 #[doc(hidden)]
 pub mod internal {
     pub use crate::campaign::{escape, fault, logon_answer};
-    pub use crate::cli::parse_command_line;
     pub use crate::crypto::{KeyRing, random_text};
     pub use crate::http_client::tls_config;
     pub use crate::ims::read_membership;

@@ -4,5 +4,6 @@ mod addresses;
 mod commands;
 mod configurations;
 mod failures;
+mod keys;
 mod links;
 mod reference;

@@ -4,7 +4,7 @@
 
 use std::process::{Command, Output};
 
-use imsgate::internal::parse_command_line;
+use imsgate::cli::parse_command_line;
 
 use crate::support::markdown::{Block, Page, docs};
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Map, Value};
 
-use crate::support::markdown::{Page, root};
+use crate::support::markdown::root;
 
 #[test]
 fn the_page_about_the_configuration_is_what_the_schema_says() {
@@ -45,9 +45,12 @@ fn section(page: &mut String, schema: &Value, path: &str, part: &Value) {
     let heading = if is_list { format!("[[{path}]]") } else { format!("[{path}]") };
     let _ = write!(page, "\n## `{heading}`\n\n{}\n", text(part));
     let Some(keys) = table["properties"].as_object() else { return };
+    // Of a single instance; with several, each of them or the defaults at the top must have the key.
+    let single = &schema["then"]["properties"][path]["required"];
+    let required = if single.is_array() { single } else { &table["required"] };
     let (tables, values): (Vec<_>, Vec<_>) = keys.iter().partition(|(_, key)| is_table(schema, key));
     for (name, key) in values {
-        value(page, schema, path, name, key, is_list, &table["required"]);
+        value(page, schema, path, name, key, is_list, required);
     }
     for (name, key) in tables {
         // The tables of an instance are those of the sections above.
@@ -153,8 +156,7 @@ fn is_table(schema: &Value, key: &Value) -> bool {
 }
 
 fn resolved<'v>(schema: &'v Value, part: &'v Value) -> &'v Value {
-    let name = part["$ref"].as_str().and_then(|name| name.strip_prefix("#/$defs/"));
-    name.map_or(part, |name| &schema["$defs"][name])
+    part["$ref"].as_str().and_then(|name| schema.pointer(name.strip_prefix('#')?)).unwrap_or(part)
 }
 
 /// The help of a command and of its subcommands.
