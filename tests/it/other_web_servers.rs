@@ -1,4 +1,4 @@
-//! The gateway behind nginx, HAProxy, Apache, Caddy and Envoy, each with its configuration from docs/proxies.md.
+//! The gateway behind other web servers, each with its configuration from docs/proxies.md.
 
 use bytes::Bytes;
 use http::{Request, StatusCode};

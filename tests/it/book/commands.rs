@@ -88,7 +88,6 @@ fn words(line: &str) -> Vec<String> {
     for c in line.trim().chars() {
         match (quote, c) {
             (Some(end), c) if c == end => quote = None,
-            (Some(_), c) => word.push(c),
             (None, '\'' | '"') => (quote, quoted) = (Some(c), true),
             (None, '#' | '>' | '<') if word.is_empty() => break,
             (None, ' ') if word.is_empty() && !quoted => {}
@@ -96,7 +95,7 @@ fn words(line: &str) -> Vec<String> {
                 words.push(std::mem::take(&mut word));
                 quoted = false;
             }
-            (None, c) => word.push(c),
+            (_, c) => word.push(c),
         }
     }
     if !word.is_empty() || quoted {
