@@ -40,7 +40,7 @@ use crate::config::{self, Config, ListenAddress};
 use crate::http_client;
 use crate::proxy::Proxy;
 use crate::server::{
-    self, Admission, Bound, Inherited, Redirect, SharedSettings, SocketFile, TlsError, Worker, Workers,
+    self, Admission, Bound, Inherited, Pulse, Redirect, SharedSettings, SocketFile, TlsError, Worker, Workers,
 };
 use crate::session::StoreStartError;
 use crate::telemetry::{AccessLog, Metrics};
@@ -193,6 +193,11 @@ impl Gateway {
     /// True once logins can begin at every instance.
     pub fn is_ready(&self) -> bool {
         self.authenticators.all().iter().all(|auth| auth.ims.is_ready())
+    }
+
+    /// Asks whether the workers respond; `None` the second time.
+    pub fn take_pulse(&mut self) -> Option<Pulse> {
+        self.workers.take_pulse()
     }
 
     /// Makes the readiness check answer 503. Requests are served as before.

@@ -126,7 +126,7 @@ impl FileError {
     pub fn fix(&self) -> String {
         let path = self.path.display();
         match &self.problem {
-            FileProblem::Missing => "relative paths start at the working directory".to_owned(),
+            FileProblem::Missing => "relative paths start at the folder of the configuration file".to_owned(),
             FileProblem::Denied => format!(
                 "the gateway's user must be able to read it: check owner and mode of {path} and of its folders"
             ),

@@ -20,9 +20,7 @@ pub(super) struct ConfigFile {
 impl ConfigFile {
     /// The file of the command line, else that of the environment, else the default.
     pub(super) fn path(&self) -> PathBuf {
-        let from_environment = || std::env::var_os("IMSGATE_CONFIG").filter(|name| !name.is_empty());
-        let named = self.named.clone().or_else(|| from_environment().map(PathBuf::from));
-        named.unwrap_or_else(|| config::DEFAULT_FILE.into())
+        self.named.clone().unwrap_or_else(usual_file)
     }
 
     /// Reads the configuration. The environment overrides it.
@@ -41,7 +39,13 @@ impl ConfigFile {
     }
 }
 
-const HELP: &str = "The configuration file [env: IMSGATE_CONFIG] [default: config/imsgate.toml]";
+const HELP: &str = "The configuration file [env: IMSGATE_CONFIG] [default: /etc/imsgate/imsgate.toml]";
+
+/// The configuration file in the environment, or else the default one.
+pub(super) fn usual_file() -> PathBuf {
+    let from_environment = std::env::var_os("IMSGATE_CONFIG").filter(|name| !name.is_empty());
+    from_environment.map_or_else(|| config::DEFAULT_FILE.into(), PathBuf::from)
+}
 
 /// The configuration file, as an option or as a plain argument.
 #[derive(Debug, Args)]

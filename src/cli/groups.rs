@@ -23,7 +23,7 @@ pub(super) struct GroupsArgs {
 
 pub(super) const AFTER_HELP: &str = "\
 Example:
-  imsgate groups --config /etc/imsgate/imsgate.toml
+  imsgate groups --config imsgate.toml
 
 It needs a [[campaign.technical_account]] with client_secret_file, whose operator may read groups. Names come from
 the audit log (log.audit_file) and from what IMS tells the technical account.

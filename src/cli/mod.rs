@@ -6,6 +6,7 @@ mod config_file;
 mod demo;
 mod dry_run;
 mod groups;
+mod health;
 mod init;
 mod key;
 mod man;
@@ -15,6 +16,8 @@ mod rehearse;
 mod reload;
 mod serve;
 mod sessions;
+#[cfg(feature = "demo")]
+mod simulators;
 mod why;
 
 use std::process::ExitCode;
@@ -58,12 +61,15 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Groups(args) => groups::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Mask(args) => mask::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Sessions(args) => sessions::run(&args),
+        #[cfg(feature = "demo")]
+        Command::Simulators(args) => simulators::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Schema { audit } => {
             let schema = if audit { audit::json_schema() } else { crate::config::json_schema() };
@@ -115,6 +121,9 @@ enum Command {
     /// Show Campaign's operator groups beside the configuration names seen at IMS
     #[command(after_help = groups::AFTER_HELP)]
     Groups(groups::GroupsArgs),
+    /// Ask a running gateway whether it serves requests, for health checks of containers
+    #[command(after_help = health::AFTER_HELP)]
+    Health(health::HealthArgs),
     /// Ask for the fields of the external account, and write a complete configuration
     #[command(after_help = init::AFTER_HELP)]
     Init(init::InitArgs),
@@ -133,6 +142,10 @@ enum Command {
     /// List live sessions of a running gateway, or end them
     #[command(after_help = sessions::AFTER_HELP)]
     Sessions(sessions::SessionsArgs),
+    /// Run only the simulators of IMS and Campaign, for gateways that run beside them
+    #[cfg(feature = "demo")]
+    #[command(after_help = simulators::AFTER_HELP)]
+    Simulators(simulators::SimulatorsArgs),
     /// Show the latest attempts of a person, or what became of a request: why, and what to do
     #[command(after_help = why::AFTER_HELP)]
     Why(why::WhyArgs),
@@ -161,16 +174,16 @@ enum Command {
 const AFTER_HELP: &str = "\
 Examples:
   imsgate demo                              try it at https://localhost:8443/view/home
-  imsgate init --output /etc/imsgate.toml   write a configuration from questions and answers
+  imsgate init                              write a configuration from questions and answers
   imsgate check --offline                   check the configuration
-  imsgate serve --config /etc/imsgate.toml  run the gateway
+  imsgate serve                             run the gateway
   imsgate mask 'Campaign - acme - delivery' show the Campaign group of this name
   imsgate rehearse access.log               show what happens to the requests of a log
   imsgate reload                            load the configuration of a running gateway again
   imsgate sessions list                     show who is signed in
 
 Environment:
-  IMSGATE_CONFIG           the configuration file, unless --config names one
+  IMSGATE_CONFIG           the configuration file, unless --config names one; without both, /etc/imsgate/imsgate.toml
   IMSGATE_LOG              the log filter, for example info,imsgate=debug
   IMSGATE_IMS__CLIENT_ID   overrides ims.client_id; every key has such a variable
 

@@ -28,7 +28,7 @@ pub(super) struct ReloadArgs {
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
-  imsgate reload --config /etc/imsgate/imsgate.toml
+  imsgate reload
   imsgate reload --admin 127.0.0.1:9090
   imsgate reload --dry-run --config new.toml   who would lose access, and whose groups would change
 

@@ -18,7 +18,7 @@ use crate::telemetry;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  imsgate serve --config /etc/imsgate/imsgate.toml\n  imsgate serve /etc/imsgate/imsgate.toml"
+    after_help = "Examples:\n  imsgate serve\n  imsgate serve --config imsgate.toml\n  imsgate serve imsgate.toml"
 )]
 pub(super) struct ServeArgs {
     #[command(flatten)]
@@ -91,6 +91,9 @@ fn serve(loaded: Loaded, file: PathBuf, runtime: &Runtime, mut signals: Signals)
         let (callback, version) = (callbacks.join(", "), env!("CARGO_PKG_VERSION"));
         tracing::info!(version, https, redirect, workers = config.listen.workers, callback, "serving");
         let mut reloader = Reloader::new(&mut gateway, file, environment().collect(), loaded);
+        if let Some(pulse) = gateway.take_pulse() {
+            tokio::spawn(server::keep_watchdog(pulse));
+        }
         server::notify_ready();
         let signal = run_until_stopped(&gateway, &mut reloader, &mut signals).await;
         server::notify_stopping();

@@ -108,7 +108,7 @@ formats! {
     Origin = "origin", |text| Ok(Some(Value::from(values::web_origin(text)?)));
     /// A SOAP method, `schema#Method`.
     SoapMethod = "soap-method", |text| same(text, values::soap_method(text));
-    /// A file name; relative ones are relative to the working directory.
+    /// A file name; relative ones start at the folder of the configuration file.
     File = "file", file;
     /// A file that only its owner can read. A missing file is reported when it is read.
     PrivateFile = "private-file", private_file;

@@ -319,8 +319,7 @@ fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     let text = files::read_text(path).map_err(|error| {
         let fix = match error.problem {
             FileProblem::Missing => {
-                "name it with --config FILE or IMSGATE_CONFIG; config/imsgate.toml of the source is a commented example"
-                    .to_owned()
+                "name it with --config FILE or IMSGATE_CONFIG, or write one with: imsgate init".to_owned()
             }
             _ => error.fix(),
         };

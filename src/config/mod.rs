@@ -79,4 +79,4 @@ pub use upstream::{Upstream, UpstreamError};
 pub use values::is_loopback;
 
 /// The configuration file when neither `--config` nor `IMSGATE_CONFIG` names another.
-pub const DEFAULT_FILE: &str = "config/imsgate.toml";
+pub const DEFAULT_FILE: &str = "/etc/imsgate/imsgate.toml";

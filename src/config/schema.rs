@@ -19,7 +19,6 @@ pub(super) struct DeclaredKey {
     /// The allowed texts; empty: all.
     pub choices: Vec<String>,
     /// True when the value names a file.
-    #[cfg(test)]
     pub is_file: bool,
     /// The check of a text.
     pub format: Option<Read>,
@@ -120,8 +119,7 @@ fn read_keys<'s>(section: Option<&'s str>, table: &'s Value) -> impl Iterator<It
             secret: schema["writeOnly"] == true,
             kinds: variants(schema).filter_map(kind).collect(),
             choices: texts(&schema["enum"]).map(str::to_owned).collect(),
-            #[cfg(test)]
-            is_file: matches!(format_of(schema), Some("file" | "private-file")),
+            is_file: matches!(format_of(schema), Some("file" | "private-file" | "logo-file")),
             format: format_of(schema).and_then(formats::find),
             entries: variants(schema)
                 .flat_map(|list| variants(&list["items"]))

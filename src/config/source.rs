@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use miette::{MietteError, NamedSource, SourceCode, SourceSpan, SpanContents};
+use toml::Value;
 
 use super::schema;
 
@@ -71,6 +73,17 @@ impl Places {
     /// True when the key was set, even to a wrong value.
     pub fn is_set(&self, path: &str) -> bool {
         self.keys.contains_key(path)
+    }
+
+    /// The path of a file that a key names. A relative path starts at the folder of the configuration file.
+    pub(super) fn resolve(&self, value: Value) -> Value {
+        let folder = Path::new(&self.file).parent();
+        match (folder, value.as_str()) {
+            (Some(folder), Some(path)) if !path.is_empty() => {
+                Value::from(folder.join(path).display().to_string())
+            }
+            _ => value,
+        }
     }
 
     /// A secret whose value is in the configuration file itself.

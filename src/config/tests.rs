@@ -4,6 +4,7 @@ mod instances;
 mod mistakes;
 mod overrides;
 mod reference;
+mod relative_paths;
 mod secrets;
 mod table_lists;
 

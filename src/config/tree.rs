@@ -168,6 +168,7 @@ impl Tree {
 
     /// Checks a value of file or environment; sets it, or adds an error for each mistake.
     pub(super) fn set(&mut self, path: &str, key: &DeclaredKey, value: Result<Value, ValueError>) {
+        let value = value.map(|value| if key.is_file { self.places.resolve(value) } else { value });
         match value.map_err(|wrong| vec![(None, wrong)]).and_then(|value| check(key, &value)) {
             Ok(value) => self.put(path, value),
             Err(mistakes) => {

@@ -1,7 +1,7 @@
 //! An HTTP/1.1 listener without TLS on its own tasks. It stops when dropped.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl SimulatorListener {
 
     /// `http://ADDRESS:PORT`, without a trailing slash.
     pub(super) fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        url(self.addr)
     }
 
     /// Ends the listener and every connection; afterwards the port refuses connections.
@@ -63,6 +63,16 @@ impl Drop for SimulatorListener {
     fn drop(&mut self) {
         self.stopping.cancel();
     }
+}
+
+/// The URL of a listener. A listener on all addresses is named by the loopback one, as people on this machine reach it.
+pub(super) fn url(addr: SocketAddr) -> String {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, addr.port()))
 }
 
 async fn accept(listener: TcpListener, router: Router, stopping: CancellationToken) {

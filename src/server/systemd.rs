@@ -68,7 +68,8 @@ pub fn notify_stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
-fn notify(state: &[NotifyState<'_>]) {
+/// Tells the service manager, if there is one.
+pub(super) fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "cannot notify the service manager");
     }

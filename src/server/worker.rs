@@ -20,6 +20,7 @@ use super::connection;
 use super::handler::Handler;
 use super::listener::{Listening, SPARE};
 use super::memory::release_free_pages;
+use super::pulse::{Pulse, Responder};
 use super::settings::SharedSettings;
 use super::watch::Watch;
 use super::worker_state::WorkerState;
@@ -48,6 +49,8 @@ pub struct Worker<H> {
 pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     stop: CancellationToken,
+    /// Until somebody takes it.
+    pulse: Option<Pulse>,
 }
 
 impl Workers {
@@ -58,17 +61,24 @@ impl Workers {
     pub fn start<H: Handler>(workers: Vec<Worker<H>>) -> io::Result<Self> {
         let stop = CancellationToken::new();
         let unless_all_run = stop.clone().drop_guard();
-        let mut running = Self { threads: Vec::new(), stop: stop.clone() };
+        let mut pulse = Pulse::new();
+        let mut running = Self { threads: Vec::new(), stop: stop.clone(), pulse: None };
         for (index, worker) in workers.into_iter().enumerate() {
             let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-            let stop = stop.clone();
+            let (stop, responder) = (stop.clone(), pulse.responder());
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{index}"))
-                .spawn(move || runtime.block_on(worker.run(stop)))?;
+                .spawn(move || runtime.block_on(worker.run(stop, responder)))?;
             running.threads.push(thread);
         }
         unless_all_run.disarm();
+        running.pulse = Some(pulse);
         Ok(running)
+    }
+
+    /// Asks whether the workers respond; `None` the second time.
+    pub fn take_pulse(&mut self) -> Option<Pulse> {
+        self.pulse.take()
     }
 
     /// Stops listening, lets requests in progress finish within the drain time, and waits for all threads.
@@ -83,7 +93,7 @@ impl Workers {
 }
 
 impl<H: Handler> Worker<H> {
-    async fn run(self, stop: CancellationToken) {
+    async fn run(self, stop: CancellationToken, mut responder: Responder) {
         let connections = TaskTracker::new();
         let state = Arc::new(WorkerState {
             handler: self.handler,
@@ -107,9 +117,17 @@ impl<H: Handler> Worker<H> {
                 state.handler.flush_log();
             }
         };
-        let _ = stop.run_until_cancelled(flush).await;
-        listeners.join_all().await;
-        drain(&state.watch, connections, self.drain).await;
+        let serve = async {
+            let _ = stop.run_until_cancelled(flush).await;
+            listeners.join_all().await;
+            drain(&state.watch, connections, self.drain).await;
+        };
+        tokio::select! {
+            () = serve => {}
+            // It ends only when nobody asks any more.
+            () = async { responder.answer().await; std::future::pending().await } => {}
+        }
+        responder.retire();
         watching.abort();
         state.handler.flush_log();
     }

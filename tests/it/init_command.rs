@@ -109,14 +109,14 @@ async fn init_offers_every_store_and_a_technical_account() {
 async fn init_never_replaces_a_file_without_being_told_and_a_session_key_never() {
     let world = Checked::good().await;
     let before = std::fs::read_to_string(world.path("imsgate.toml")).unwrap();
-    let (code, _, error) = world.run_with(&["init"], &answers(&world)).await;
+    let (code, _, error) = world.run_with(&["init", "--output", "imsgate.toml"], &answers(&world)).await;
     assert!(code == Some(2) && error.contains("--force") && error.contains("Nothing was written"), "{error}");
     assert_eq!(std::fs::read_to_string(world.path("imsgate.toml")).unwrap(), before);
     let (code, ..) = world.run(&["key", "new"]).await;
     assert_eq!(code, Some(0));
     let key = std::fs::read_to_string(world.path("session.key")).unwrap();
     let answers = answers(&world).replace("new/sessions.redb", "sessions.redb");
-    let (code, said, error) = world.run_with(&["init", "--force"], &answers).await;
+    let (code, said, error) = world.run_with(&["init", "-o", "imsgate.toml", "--force"], &answers).await;
     assert_eq!(code, Some(0), "{said}{error}");
     assert!(said.contains("session.key  kept as it was"), "{said}");
     assert_ne!(std::fs::read_to_string(world.path("imsgate.toml")).unwrap(), before);

@@ -43,6 +43,7 @@ mod forwarding;
 mod fuzz_seeds;
 mod group_access;
 mod group_recheck;
+mod health_command;
 mod host_isolation;
 mod hsts;
 mod http2;

@@ -256,6 +256,25 @@ fn a_configuration_file_that_cannot_be_read_says_why() {
     }
 }
 
+#[tokio::test]
+async fn relative_paths_start_at_the_configuration_file_and_not_at_the_working_directory() {
+    let folder = Folder::new(&[("access_file = \"/dev/null\"", "access_file = \"access.log\"")]);
+    fs::create_dir(folder.path("elsewhere")).unwrap();
+    let text = fs::read_to_string(folder.path("imsgate.toml")).unwrap();
+    let relative = text.replace(&format!("{}/", folder.root.path().display()), "");
+    assert!(relative.contains("certificate = \"cert.pem\""), "{relative}");
+    fs::write(folder.path("elsewhere/imsgate.toml"), relative).unwrap();
+    let (code, said) = folder.run(&["check", "--offline", "elsewhere/imsgate.toml"]);
+    assert_eq!(code, Some(1), "{said}");
+    for name in ["cert.pem", "key.pem"] {
+        fs::rename(folder.path(name), folder.path("elsewhere").join(name)).unwrap();
+    }
+    let served = folder.serve(&["serve", "elsewhere/imsgate.toml"]).await;
+    assert_eq!(folder.ask(RawRequest::get("/ims/health/live")).await.status(), 200);
+    served.stop().await;
+    assert!(folder.path("elsewhere/access.log").exists() && !folder.path("access.log").exists());
+}
+
 #[test]
 fn a_missing_certificate_is_explained_with_the_script_that_makes_one() {
     for name in ["cert.pem", "key.pem"] {

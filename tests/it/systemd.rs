@@ -26,6 +26,16 @@ struct Service {
 impl Service {
     /// Starts it with one or two sockets from systemd. `names` are their names in the units, if there are any.
     fn start(https: &str, names: Option<&str>, sockets: Vec<OwnedFd>) -> Self {
+        Self::start_with(https, names, sockets, &[])
+    }
+
+    /// The same with more variables in its environment.
+    fn start_with(
+        https: &str,
+        names: Option<&str>,
+        sockets: Vec<OwnedFd>,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let certificate = files(folder.path(), "https://localhost", "http://127.0.0.1:9", https);
         let notify = UnixDatagram::bind(folder.path().join("notify.sock")).unwrap();
@@ -39,6 +49,7 @@ impl Service {
             .arg(folder.path().join("imsgate.toml"))
             .env("NOTIFY_SOCKET", folder.path().join("notify.sock"))
             .env("LISTEN_FDS", sockets.len().to_string())
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(File::create(folder.path().join("log")).unwrap());
         if let Some(names) = names {
@@ -74,7 +85,7 @@ impl Service {
     fn stop(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        assert!(self.notification().contains("STOPPING=1"));
+        while !self.notification().contains("STOPPING=1") {}
         assert!(self.child.wait().unwrap().success());
     }
 }
@@ -118,6 +129,30 @@ async fn a_reload_is_notified_from_its_beginning_to_its_end() {
         service.serves(TcpStream::connect(address).await.unwrap()).await;
     }
     service.stop();
+}
+
+#[tokio::test]
+async fn the_watchdog_of_systemd_gets_signs_of_life_only_if_it_asks_for_them() {
+    let start = |environment: &[(&str, &str)]| {
+        let (socket, address) = tcp();
+        (Service::start_with("systemd:web", Some("web"), vec![socket], environment), address)
+    };
+    let (service, address) = start(&[("WATCHDOG_USEC", "300000")]);
+    for _ in 0..4 {
+        while service.notification() != "WATCHDOG=1\n" {}
+        service.serves(TcpStream::connect(address).await.unwrap()).await;
+    }
+    service.stop();
+    for environment in
+        [&[][..], &[("WATCHDOG_USEC", "0")], &[("WATCHDOG_USEC", "1000"), ("WATCHDOG_PID", "1")]]
+    {
+        let (service, address) = start(environment);
+        assert!(service.notification().contains("READY=1"));
+        service.serves(TcpStream::connect(address).await.unwrap()).await;
+        let pid = service.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(service.notification().contains("STOPPING=1"), "{environment:?}: nothing in between");
+    }
 }
 
 #[tokio::test]

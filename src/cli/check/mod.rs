@@ -56,7 +56,7 @@ impl CheckArgs {
 pub(super) const AFTER_HELP: &str = "\
 Examples:
   imsgate check --offline
-  imsgate check --config /etc/imsgate.toml --json
+  imsgate check --config imsgate.toml --json
   imsgate check --user imsgate                as the user that runs the service
   imsgate check --path '/nl/jsp/m.jsp?id=1'   public, closed or signed-in, and by which rule
 

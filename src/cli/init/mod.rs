@@ -14,14 +14,16 @@ use clap::Args;
 use self::files::Files;
 use self::prompt::AnswerReader;
 use self::questions::Answers;
+use super::config_file::usual_file;
 use super::output::{err, out};
 use super::{STOPS_LOGINS, UNUSABLE, check};
 
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
-    /// The configuration file to write; secrets and the session key are written beside it
-    #[arg(short, long, value_name = "FILE", default_value = "imsgate.toml")]
-    output: PathBuf,
+    /// The configuration file to write; secrets and the session key are written beside it [env: IMSGATE_CONFIG] [default:
+    /// /etc/imsgate/imsgate.toml]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Replace an existing configuration and its secrets; a session key is never replaced
     #[arg(long)]
     force: bool,
@@ -29,7 +31,7 @@ pub(super) struct InitArgs {
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
-  imsgate init --output /etc/imsgate/imsgate.toml
+  imsgate init
   imsgate init --output imsgate.toml < answers.txt   one answer a line; an empty line takes the default
 
 Exit codes: 0 written and usable, 1 written but `imsgate check --offline` finds an error, 2 nothing written";
@@ -45,7 +47,7 @@ pub(super) fn run(args: &InitArgs) -> ExitCode {
 }
 
 fn ask_and_write(args: &InitArgs) -> io::Result<(Files, Answers)> {
-    let files = Files::beside(&args.output, args.force)?;
+    let files = Files::beside(&args.output.clone().unwrap_or_else(usual_file), args.force)?;
     let mut prompt = AnswerReader::of_stdin();
     out(&format!(
         "The fields are those of the external account (Administration > Platform > External accounts), then this machine's.\n\
@@ -59,7 +61,9 @@ fn ask_and_write(args: &InitArgs) -> io::Result<(Files, Answers)> {
 
 /// Reports what was written and what `imsgate check --offline` finds in it.
 fn finish(files: &Files, answers: &Answers) -> ExitCode {
-    let config = files.config.display();
+    // Other commands find the usual file by themselves.
+    let is_usual = absolute(&usual_file()) == files.config;
+    let option = if is_usual { String::new() } else { format!(" --config {}", files.config.display()) };
     out(&format!("\n{}", files.written(answers)));
     let (problems, redirect) = check::problems(&files.config);
     out(&problems.text);
@@ -67,14 +71,14 @@ fn finish(files: &Files, answers: &Answers) -> ExitCode {
         "\nNext:\n\
          \x20 1. Ask Adobe to register {redirect} as a redirect URI of the client.\n\
          \x20 2. Give the files to the user that runs the service: chown imsgate {}\n\
-         \x20 3. imsgate check --config {config} --user imsgate\n\
-         \x20 4. imsgate serve --config {config}\n",
+         \x20 3. imsgate check --user imsgate{option}\n\
+         \x20 4. imsgate serve{option}\n",
         files.all(answers)
     ));
     if problems.has_errors { STOPS_LOGINS.into() } else { ExitCode::SUCCESS }
 }
 
-/// An absolute path, because relative ones start at the working directory of the gateway.
+/// An absolute path: what is typed starts at the working directory, and relative paths in the file start at its folder.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

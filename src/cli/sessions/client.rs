@@ -122,6 +122,17 @@ impl AdminClient {
         serde_json::from_value(events).map_err(|_| AdminError::NotAdmin(self.address))
     }
 
+    /// How the gateway is, and whether it serves requests.
+    pub(in crate::cli) fn health(&self) -> Result<(bool, Value), AdminError> {
+        let (status, health) = self.exchange(Method::GET, self.url("health")?, Bytes::new())?;
+        match status {
+            StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE if health["status"].is_string() => {
+                Ok((status == StatusCode::OK, health))
+            }
+            _ => Err(AdminError::NotAdmin(self.address)),
+        }
+    }
+
     /// Ends a session. Returns how many sessions ended.
     pub(super) fn revoke(&self, id: &str) -> Result<u64, AdminError> {
         self.ended(&self.call(Method::DELETE, Some(id), &[])?)
@@ -156,6 +167,20 @@ impl AdminClient {
     }
 
     fn send(&self, method: Method, url: Url, body: Bytes) -> Result<Value, AdminError> {
+        let (status, value) = self.exchange(method, url, body)?;
+        match status {
+            StatusCode::OK => Ok(value),
+            // The session does not exist.
+            StatusCode::NOT_FOUND if value["ended"] == 0 => Ok(value),
+            status => match value["error"].as_str() {
+                Some(error) => Err(AdminError::Refused(self.address, status, error.to_owned())),
+                None => Err(AdminError::NotAdmin(self.address)),
+            },
+        }
+    }
+
+    /// The status, and the JSON of the body; null for any other body.
+    fn exchange(&self, method: Method, url: Url, body: Bytes) -> Result<(StatusCode, Value), AdminError> {
         let not_admin = || AdminError::NotAdmin(self.address);
         let request = Request::builder()
             .method(method)
@@ -165,16 +190,8 @@ impl AdminClient {
         let request = request.map_err(|_| not_admin())?;
         let answer = self.runtime.block_on(self.http.send(request));
         let answer: Response<Bytes> = answer.map_err(|error| AdminError::NoAnswer(self.address, error))?;
-        let value: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-        match answer.status() {
-            StatusCode::OK => Ok(value),
-            // The session does not exist.
-            StatusCode::NOT_FOUND if value["ended"] == 0 => Ok(value),
-            status => match value["error"].as_str() {
-                Some(error) => Err(AdminError::Refused(self.address, status, error.to_owned())),
-                None => Err(not_admin()),
-            },
-        }
+        let value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        Ok((answer.status(), value))
     }
 }
 

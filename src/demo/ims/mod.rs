@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use self::browsers::Browsers;
 use self::grants::Grants;
 use self::keys::Keys;
-use super::listening::SimulatorListener;
+use super::listening::{self, SimulatorListener};
 use super::people::{Person, people};
 use crate::clock::Clock;
 
@@ -107,7 +107,7 @@ impl ImsSimulator {
     pub async fn start(options: ImsOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(options.addr).await?;
         let ims = Arc::new(ImsState {
-            url: format!("http://{}", listener.local_addr()?),
+            url: listening::url(listener.local_addr()?),
             keys: Keys::generate()?,
             grants: Grants::default(),
             browsers: Browsers::default(),
