@@ -53,6 +53,8 @@ access_file = "/dev/null"
 TLS = ssl._create_unverified_context()
 PEOPLE = ["alice", "bob", "erin"]
 CLIENTS = 6
+# The public origin of both gateways: that of gateway a.
+PUBLIC = {}
 
 
 def free_port():
@@ -91,6 +93,7 @@ class World:
     def __init__(self, folder, stack, new):
         self.folder, self.stack = folder, stack
         self.ports = {name: free_port() for name in ("a", "b", "redis", "ims", "campaign")}
+        PUBLIC["origin"] = f"https://localhost:{self.ports['a']}"
         (folder / "session.key").write_text("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n")
         (folder / "session.key").chmod(0o600)
         pair = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "2", "-subj", "/CN=localhost"]
@@ -100,7 +103,7 @@ class World:
         redis = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.ports["redis"]), "--save", "", "--dir", folder]
         self.start(redis, subprocess.DEVNULL)
         simulators = [new, "simulators", "--ims", f"127.0.0.1:{self.ports['ims']}"]
-        simulators += ["--campaign", f"127.0.0.1:{self.ports['campaign']}", "--gateway", f"https://localhost:{self.ports['a']}"]
+        simulators += ["--campaign", f"127.0.0.1:{self.ports['campaign']}", "--gateway", PUBLIC["origin"]]
         self.start(simulators, subprocess.DEVNULL)
         for name in ("redis", "ims", "campaign"):
             self.wait_for(lambda port=self.ports[name]: not socket.create_connection(("127.0.0.1", port), 1).close())
@@ -121,25 +124,24 @@ class World:
         sys.exit(f"FAILED: nothing answers\n{gateway.log() if gateway else ''}")
 
 
-def ask(port, method, path, cookie=None, connection=None):
-    """Status and body. With a connection, this one is used again."""
-    own = connection or http.client.HTTPSConnection("127.0.0.1", port, context=TLS, timeout=20)
-    headers = {"Host": "localhost", "Accept": "application/json", "Sec-Fetch-Site": "same-origin", "Origin": "https://localhost"}
-    own.request(method, path, headers={**headers, **({"Cookie": cookie} if cookie else {})})
-    answer = own.getresponse()
+def ask(port, method, path, cookie=None):
+    """Status and body of a request, as a page of the gateway sends it."""
+    connection = http.client.HTTPSConnection("localhost", port, context=TLS, timeout=20)
+    headers = {"Accept": "application/json", "Sec-Fetch-Site": "same-origin", "Origin": PUBLIC["origin"]}
+    connection.request(method, path, headers={**headers, **({"Cookie": cookie} if cookie else {})})
+    answer = connection.getresponse()
     body = answer.read()
-    if connection is None:
-        own.close()
+    connection.close()
     return answer.status, body
 
 
-def sign_in(port, person, public):
+def sign_in(port, person):
     """The cookies of a session that began at this gateway. The callback address is that of gateway a; the path is asked here."""
     jar = http.cookiejar.CookieJar()
 
     class Here(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, request, file, code, message, headers, address):
-            address = address.replace(f"https://localhost:{public}", f"https://localhost:{port}")
+            address = address.replace(PUBLIC["origin"], f"https://localhost:{port}")
             return super().redirect_request(request, file, code, message, headers, address)
 
     opener = urllib.request.build_opener(
@@ -230,14 +232,16 @@ def phase(world, load, running, seconds):
     """New sessions at each gateway, load on all sessions, and a sign-out that both know."""
     before = load.answered
     for name, place in world.gateways.items():
-        cookie = sign_in(place.port, random.choice(PEOPLE), world.ports["a"])
+        cookie = sign_in(place.port, random.choice(PEOPLE))
         with load.lock:
             load.sessions.append(cookie)
-        leaving = sign_in(place.port, random.choice(PEOPLE), world.ports["a"])
+        leaving = sign_in(place.port, random.choice(PEOPLE))
         for other in world.gateways.values():
             if ask(other.port, "GET", "/ims/me", leaving)[0] != 200:
                 sys.exit(f"FAILED: a session of gateway {name} ({running}) is unknown at {other.name}\n{other.log()}")
-        ask(place.port, "POST", "/ims/logout", leaving)
+        status, body = ask(place.port, "POST", "/ims/logout", leaving)
+        if status not in (200, 303):
+            sys.exit(f"FAILED: gateway {name} ({running}) signs nobody out: {status} {body[:300]}")
         for other in world.gateways.values():
             world.wait_for(lambda port=other.port: ask(port, "GET", "/ims/me", leaving)[0] == 401, other)
     time.sleep(seconds)
