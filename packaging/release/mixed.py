@@ -51,7 +51,7 @@ access_file = "/dev/null"
 """
 # The certificate is made for this run.
 TLS = ssl._create_unverified_context()
-PEOPLE = ["alice", "bob", "erin"]
+PEOPLE = ["alice", "erin"]
 CLIENTS = 6
 # The public origin of both gateways: that of gateway a.
 PUBLIC = {}

@@ -20,14 +20,15 @@ use super::{STOPS_LOGINS, UNUSABLE, check};
 
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
-    /// The configuration file to write; secrets and the session key are written beside it [env: IMSGATE_CONFIG] [default:
-    /// /etc/imsgate/imsgate.toml]
-    #[arg(short, long, value_name = "FILE")]
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE", help = OUTPUT)]
     output: Option<PathBuf>,
     /// Replace an existing configuration and its secrets; a session key is never replaced
     #[arg(long)]
     force: bool,
 }
+
+const OUTPUT: &str = "The configuration file to write; secrets and the session key are written beside it [env: IMSGATE_CONFIG] [default: /etc/imsgate/imsgate.toml]";
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
