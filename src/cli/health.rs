@@ -31,8 +31,8 @@ Examples:
   imsgate health
   imsgate health --admin 127.0.0.1:9090 --sign-in
 
-Exit codes: 0 the gateway serves requests, 1 it is stopping (with --sign-in: or nobody can sign in), 2 unusable
-configuration or no listen.admin in it, 3 the gateway does not answer";
+Exit codes: 0 the gateway serves requests, 1 it is stopping (with --sign-in: or nobody can sign
+in), 2 unusable configuration or no listen.admin in it, 3 the gateway does not answer";
 
 pub(super) fn run(args: &HealthArgs) -> ExitCode {
     let address = match admin_address("health", args.admin, &args.config) {

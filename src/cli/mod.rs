@@ -183,7 +183,7 @@ Examples:
   imsgate sessions list                     show who is signed in
 
 Environment:
-  IMSGATE_CONFIG           the configuration file, unless --config names one; without both, /etc/imsgate/imsgate.toml
+  IMSGATE_CONFIG           the configuration file, unless --config names one
   IMSGATE_LOG              the log filter, for example info,imsgate=debug
   IMSGATE_IMS__CLIENT_ID   overrides ims.client_id; every key has such a variable
 
