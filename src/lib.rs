@@ -49,6 +49,7 @@ pub mod internal {
     pub use crate::policy::outbound_proxy::OutboundProxy;
     pub use crate::policy::path::CanonicalPath;
     pub use crate::policy::public::PublicPaths;
+    pub use crate::policy::request_rules::{RequestRule, RequestRules, RulePaths};
     pub use crate::policy::return_to::ReturnTo;
     pub use crate::server::server_config_from_pem;
     pub use crate::session::{

@@ -21,7 +21,7 @@ use crate::policy::cookies::CookieNames;
 use crate::policy::response_urls::ResponseUrls;
 use crate::proxy::Upstreams;
 use crate::telemetry::Metrics;
-use crate::web::{HostLines, Site};
+use crate::web::{HostLines, RuleStates, Site};
 use crate::wire::fields::header_text;
 
 /// One Campaign instance, ready to be served.
@@ -96,7 +96,8 @@ pub(super) fn build(
             work.groups = self::work(keep_campaign_groups(auth.clone(), clock.clone()));
         }
         let urls = Arc::new(response_urls(&instance.campaign, instance.hosts()));
-        sites.push(BuiltSite { site: Arc::new(site(config, auth)), upstreams, urls, work });
+        let site = Arc::new(site(config, auth, states(&instance.campaign, name, previous)));
+        sites.push(BuiltSite { site, upstreams, urls, work });
     }
     for instance in &config.public_instances {
         let known =
@@ -112,9 +113,21 @@ pub(super) fn build(
         let hosts = instance.campaign.hosts.iter().map(String::as_str);
         let urls = Arc::new(response_urls(&instance.campaign, hosts));
         let work = Work { checks, ..Work::default() };
-        sites.push(BuiltSite { site: Arc::new(public_site(config, instance)), upstreams, urls, work });
+        let states = states(&instance.campaign, &instance.name, previous);
+        sites.push(BuiltSite {
+            site: Arc::new(public_site(config, instance, states)),
+            upstreams,
+            urls,
+            work,
+        });
     }
     Ok(sites)
+}
+
+/// What is remembered for the rules of an instance.
+fn states(campaign: &Campaign, name: &str, previous: &[BuiltSite]) -> RuleStates {
+    let known = previous.iter().find(|known| *known.site.name == *name);
+    RuleStates::new(&campaign.request_rules, known.map(|known| &known.site.rule_states))
 }
 
 /// Checks the health of these servers, if the configuration asks for it.
@@ -125,7 +138,7 @@ fn checks(upstreams: &Upstreams) -> Arc<JoinSet<()>> {
 }
 
 /// The site of an instance where people sign in.
-pub(super) fn site(config: &Config, auth: Arc<Authenticator>) -> Site {
+pub(super) fn site(config: &Config, auth: Arc<Authenticator>, rule_states: RuleStates) -> Site {
     Site {
         name: auth.instance.name.as_str().into(),
         campaign: Arc::new(auth.instance.campaign.clone()),
@@ -133,12 +146,13 @@ pub(super) fn site(config: &Config, auth: Arc<Authenticator>) -> Site {
         host: HostLines::new(header_text(host_of(&auth.origin))),
         brand: brand(&config.brand),
         forward_auth_secret: config.listen.forward_auth_secret.clone(),
+        rule_states,
         auth: Some(auth),
     }
 }
 
 /// The site of an instance that has only public paths.
-pub(super) fn public_site(config: &Config, instance: &PublicInstance) -> Site {
+pub(super) fn public_site(config: &Config, instance: &PublicInstance, rule_states: RuleStates) -> Site {
     let origin = instance.origin();
     Site {
         name: instance.name.as_str().into(),
@@ -148,6 +162,7 @@ pub(super) fn public_site(config: &Config, instance: &PublicInstance) -> Site {
         origin,
         auth: None,
         forward_auth_secret: None,
+        rule_states,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::cli::output::{Paint, visible};
 use crate::config::Config;
 use crate::policy::access::RefusalReason;
 use crate::policy::membership::Membership;
+use crate::policy::request_rules::RequestRule;
 
 /// What would happen to a session under the configuration, in the order of the report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -33,6 +34,8 @@ struct CheckedPerson {
     email: Option<String>,
     instance: String,
     sessions: usize,
+    /// The first path of each `[[campaign.rule]]` that keeps the person out, by the groups under this configuration.
+    kept_from: Vec<String>,
     #[serde(flatten)]
     outcome: Outcome,
 }
@@ -51,8 +54,9 @@ impl Preview {
             let (user, instance, outcome) = (text("user"), text("instance"), outcome(config, session));
             let key = (outcome.clone(), instance.clone(), user.clone());
             let email = session["email"].as_str().map(str::to_owned);
-            let person =
-                people.entry(key).or_insert(CheckedPerson { user, email, instance, sessions: 0, outcome });
+            let kept_from = kept_from(config, &instance, groups_after(session, &outcome).as_deref());
+            let person = CheckedPerson { user, email, instance, sessions: 0, kept_from, outcome };
+            let person = people.entry(key).or_insert(person);
             person.sessions += 1;
         }
         Self { people: people.into_values().collect() }
@@ -84,13 +88,24 @@ impl Preview {
                 }
                 Outcome::Stays => {
                     stay += person.sessions;
-                    continue;
+                    String::new()
                 }
                 Outcome::Unknown => {
                     unknown += person.sessions;
-                    continue;
+                    String::new()
                 }
             };
+            let rules: Vec<String> = person.kept_from.iter().map(|path| visible(path)).collect();
+            let kept = if rules.is_empty() {
+                String::new()
+            } else {
+                format!("no group for the rules about {}", rules.join(", "))
+            };
+            let what =
+                [what, kept].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+            if what.is_empty() {
+                continue;
+            }
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  {who}{at}  {what}  (sessions: {})", person.sessions);
         }
@@ -145,6 +160,23 @@ fn outcome(config: &Config, session: &Value) -> Outcome {
     }
 }
 
+/// The groups of a person under the configuration; none of somebody who loses access.
+fn groups_after(session: &Value, outcome: &Outcome) -> Option<Vec<String>> {
+    match outcome {
+        Outcome::LosesAccess { .. } => None,
+        Outcome::GroupsChange { after, .. } => Some(after.clone()),
+        Outcome::Stays | Outcome::Unknown => serde_json::from_value(session["groups"].clone()).ok(),
+    }
+}
+
+/// The rules that these groups do not meet.
+fn kept_from(config: &Config, instance: &str, groups: Option<&[String]>) -> Vec<String> {
+    let instance = config.instances.iter().find(|known| known.name == instance);
+    let (Some(instance), Some(groups)) = (instance, groups) else { return Vec::new() };
+    let lacks = |rule: &&RequestRule| !rule.has_group_of(groups);
+    instance.campaign.request_rules.iter().filter(lacks).map(|rule| rule.name().to_owned()).collect()
+}
+
 #[cfg(test)]
 #[cfg(feature = "demo")]
 mod tests {
@@ -197,5 +229,24 @@ mod tests {
         let json: Value = serde_json::from_str(&other.json()).unwrap();
         assert_eq!(json["people"][0]["outcome"], "loses-access");
         assert_eq!(json["people"][1]["after"], json!(["delivery"]));
+    }
+
+    #[test]
+    fn rules_that_keep_a_person_out_are_named() {
+        let reference = include_str!("../../config/imsgate.toml");
+        let rules = "[[campaign.rule]]\npaths = [\"/report/*\", \"/x\"]\ngroups = [\"report\"]\n\
+                     [[campaign.rule]]\npaths = [\"*\"]\ngroups = [\"delivery\"]\n\
+                     [[campaign.rule]]\npaths = [\"*\"]\nrate = \"20/minute\"\n[listen]\n";
+        let text = reference.replace("\n[listen]\n", &format!("\n{rules}"));
+        let config = config::from_text("imsgate.toml", &text, []).unwrap().config;
+        let sessions = [session("alice", Some(&["Campaign - acme - delivery"]), &["delivery"])];
+        let preview = Preview::of(&config, &sessions);
+        assert!(!preview.has_changes(), "it is the same for the running gateway, perhaps");
+        let text = preview.text("new.toml", Paint::none());
+        assert!(
+            text.contains("  alice@example.com  no group for the rules about /report/*  (sessions: 1)\n"),
+            "{text}"
+        );
+        assert!(text.contains("sessions that stay as they are: 1\n"), "{text}");
     }
 }

@@ -9,11 +9,13 @@ use serde::Deserialize;
 
 use super::formats::{self, OneOrMany};
 use super::native_account::NativeAccount;
+use super::rule::{self, Rule};
 use super::technical_account::TechnicalAccount;
 use super::upstream::{Upstream, UpstreamEntry};
 use crate::policy::account_limits;
 use crate::policy::decision::SiteRules;
 use crate::policy::public::{DEFAULT_CAMPAIGN, PublicPaths};
+use crate::policy::request_rules::RequestRules;
 use crate::policy::shares::ShareLimits;
 
 /// `[campaign]`.
@@ -111,6 +113,11 @@ pub struct Campaign {
     /// Programs that sign in with a login and a password of Campaign's own.
     #[serde(rename = "native_account")]
     pub native_accounts: Vec<NativeAccount>,
+    /// What requests for some paths must meet besides everything else. A request must meet every rule whose paths
+    /// it matches, whoever sends it, also on public paths.
+    #[serde(rename = "rule", deserialize_with = "rule::rules")]
+    #[schemars(with = "Vec<Rule>")]
+    pub request_rules: RequestRules,
 }
 
 /// Certificate and key for an https upstream that asks for them: PEM files.
@@ -266,6 +273,10 @@ impl Campaign {
 impl SiteRules for Campaign {
     fn public_paths(&self) -> &PublicPaths {
         &self.public_paths
+    }
+
+    fn request_rules(&self) -> &RequestRules {
+        &self.request_rules
     }
 
     fn refuses_foreign_tokens(&self) -> bool {

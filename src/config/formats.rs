@@ -20,6 +20,7 @@ use crate::files::{self, FileProblem};
 use crate::policy::cookies::CookieSuffix as Suffix;
 use crate::policy::mask::Mask;
 use crate::policy::public::{PatternError, PublicPaths};
+use crate::policy::request_rules::{NotARate, RuleRate as Rate};
 
 /// Checks a text; gives what serde reads in its place, `None` where it reads nothing: an empty text can mean that the key is not set.
 pub(super) type Read = fn(&str) -> Result<Option<Value>, ValueError>;
@@ -102,6 +103,10 @@ formats! {
     UrlPath = "url-path", url_path;
     /// A path pattern of an account.
     AccountPath = "account-path-pattern", account_path;
+    /// A path pattern of a rule.
+    RulePath = "rule-path-pattern", rule_path;
+    /// Requests in a period.
+    RuleRate = "rule-rate", rule_rate;
     /// OAuth scopes of an account; serde reads a list.
     AccountScopes = "account-scopes", |text| Ok(Some(Value::from(values::scope_list(text)?)));
     /// An origin of a web application, as browsers write it.
@@ -197,6 +202,22 @@ fn account_path(text: &str) -> Result<Option<Value>, ValueError> {
         )),
         _ => public_path(text),
     }
+}
+
+fn rule_path(text: &str) -> Result<Option<Value>, ValueError> {
+    if text == "/ims" || text.starts_with("/ims/") {
+        let fix = "remove it: addresses below /ims/ belong to the gateway, and rules are about Campaign's";
+        return Err(ValueError::new("is no path of Campaign", fix));
+    }
+    match PublicPaths::parse([text]) {
+        Err(PatternError::Everything(_)) => Ok(Some(Value::from(text))),
+        _ => public_path(text),
+    }
+}
+
+fn rule_rate(text: &str) -> Result<Option<Value>, ValueError> {
+    let wrong = |error: NotARate| ValueError::new(error.to_string(), "write for instance \"20/minute\"");
+    same(text, text.parse::<Rate>().map_err(wrong))
 }
 
 fn file(text: &str) -> Result<Option<Value>, ValueError> {

@@ -18,7 +18,7 @@ use super::tree::{Scope, Tree};
 use super::upstream::{MOST_UPSTREAMS, Upstream};
 use super::value_error::ValueError;
 use super::values;
-use super::{account_rules, proxy};
+use super::{account_rules, proxy, request_rules};
 use crate::policy::outbound_proxy::{OutboundProxy, is_never_proxied};
 
 /// Applies the rules about one instance. A rule skips keys that have an error already.
@@ -32,6 +32,7 @@ pub(super) fn apply_to_instance(tree: &mut Tree) {
     upstreams(tree);
     client_identity(tree);
     health(tree);
+    request_rules::apply(tree);
     if tree.scope != Scope::PublicOnly {
         account_rules::apply(tree);
     }

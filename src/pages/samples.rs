@@ -64,10 +64,11 @@ impl<'a> Words<'a> {
 }
 
 /// Every text, by name.
-pub(super) const TEXTS: [(&str, Text); 44] = [
+pub(super) const TEXTS: [(&str, Text); 45] = [
     ("bad-address", Text::BadAddress),
     ("not-found", Text::NotFound),
     ("closed", Text::Closed),
+    ("rule-unmet", Text::RuleUnmet),
     ("unknown-host", Text::UnknownHost),
     ("foreign-origin", Text::ForeignOrigin),
     ("foreign-token", Text::ForeignToken),

@@ -12,6 +12,8 @@ pub enum Text {
     NotFound,
     /// The path is closed to all clients.
     Closed,
+    /// A rule of the configuration allows the address only to some groups or networks.
+    RuleUnmet,
     /// The gateway does not serve this host name.
     UnknownHost,
     /// A page of another origin sent the request.
@@ -96,6 +98,7 @@ impl Text {
             Self::BadAddress => ("bad-address", N::OpenCampaign),
             Self::NotFound => ("not-found", N::OpenCampaign),
             Self::Closed => ("closed", N::OpenCampaign),
+            Self::RuleUnmet => ("rule-unmet", N::OpenCampaign),
             Self::UnknownHost => ("unknown-host", N::TryAgain),
             Self::ForeignOrigin => ("foreign-origin", N::OpenCampaign),
             Self::ForeignToken => ("foreign-token", N::OpenCampaign),

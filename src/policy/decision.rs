@@ -13,6 +13,7 @@ use http::Method;
 use super::campaign_sign_in::is_sign_in;
 use super::path::CanonicalPath;
 use super::public::{PublicPaths, is_denied};
+use super::request_rules::MatchedRules;
 
 /// Who answers a request for a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +45,11 @@ impl Route {
     }
 }
 
-/// True when Campaign gets a request for this path without a session.
+/// True when Campaign gets a request for this path without a session. `rules` are those that match the path: one that asks for a group makes
+/// it private.
 #[inline]
-pub fn is_public(path: &CanonicalPath<'_>, public: &PublicPaths) -> bool {
-    !path.is_ambiguous() && public.is_public(path.as_str())
+pub fn is_public(path: &CanonicalPath<'_>, public: &PublicPaths, rules: MatchedRules) -> bool {
+    !rules.needs_group() && !path.is_ambiguous() && public.is_public(path.as_str())
 }
 
 /// True for a method that is never forwarded. `CONNECT` opens a WebSocket (RFC 8441) or is refused.

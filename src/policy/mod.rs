@@ -37,6 +37,7 @@ pub mod path;
 pub mod public;
 mod readings;
 pub mod refreshed;
+pub mod request_rules;
 pub mod reserved;
 pub mod response_urls;
 pub mod return_to;

@@ -69,9 +69,19 @@ impl Readings {
         !self.complete || self.all.iter().any(|reading| test(reading))
     }
 
+    /// True when all readings are known.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The known readings.
+    pub(super) fn known(&self) -> impl Iterator<Item = &[u8]> {
+        self.all.iter().map(Vec::as_slice)
+    }
+
     /// The first known reading for which `test` is true.
     pub(super) fn find(&self, test: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {
-        self.all.iter().map(Vec::as_slice).find(|reading| test(reading))
+        self.known().find(|reading| test(reading))
     }
 }
 

@@ -6,6 +6,7 @@ use http::{HeaderValue, Request, Response};
 
 use super::call::Call;
 use super::rejection::Rejection;
+use super::request_rules::{self, Asked, RuledCaller};
 use super::soap_call::SoapCall;
 use super::{native_call, service_call, soap_call, soap_logon};
 use crate::auth::{NativeSession, ServiceAccount, TicketOwner};
@@ -115,6 +116,19 @@ impl Admitted {
         Ok(self.native.is_some())
     }
 
+    /// Checks the caller against the rules of the configuration.
+    ///
+    /// # Errors
+    /// When the caller has no group that a rule asks for.
+    pub fn check_rules(&self, call: Call<'_>, request: &Request<ClientBody>) -> Result<(), Rejection> {
+        let caller = match self {
+            Self { session: Some(session), .. } => RuledCaller::Person(session),
+            Self { account: Some(account), native: None, .. } => RuledCaller::Account(account),
+            _ => RuledCaller::Unknown,
+        };
+        request_rules::check_groups(call.base, Asked::of(request), caller)
+    }
+
     /// True when the gateway knows the caller.
     pub fn is_known(&self) -> bool {
         self.session.is_some() || self.native.is_some()
@@ -136,6 +150,7 @@ impl Admitted {
         let (headers, query) = (request.headers(), request.uri().query());
         let is_open =
             |soap: &SoapCall| anonymous_soap::is_open(allowed, headers, query, &soap.envelope.method);
-        self.account.is_some() || self.soap.as_ref().is_some_and(is_open)
+        let is_open_to_all = !call.rules.needs_group() && self.soap.as_ref().is_some_and(is_open);
+        self.account.is_some() || is_open_to_all
     }
 }

@@ -11,6 +11,7 @@ use super::site::Site;
 use super::snapshot::Snapshot;
 use crate::auth::{AuthRequest, Authenticator};
 use crate::pages::{Language, PageContext};
+use crate::policy::request_rules::MatchedRules;
 use crate::telemetry::audit::{AuditAction, AuditEvent, Subject};
 use crate::telemetry::{Counters, RequestTimes};
 
@@ -27,6 +28,8 @@ pub struct BaseCall<'a> {
     pub counters: &'a Arc<Counters>,
     /// Its caller and its times, for metrics.
     pub times: &'a RequestTimes,
+    /// The `[[campaign.rule]]` that match the path; none before they are looked for, and at the gateway's own routes.
+    pub rules: MatchedRules,
 }
 
 /// A request in progress at a Campaign instance where people sign in.
@@ -84,6 +87,7 @@ impl<'a> BaseCall<'a> {
             context: self.context.clone(),
             counters: self.counters.clone(),
             times: Arc::default(),
+            rules: self.rules,
         }
     }
 }
@@ -112,6 +116,7 @@ pub struct OwnedBaseCall {
     context: Context,
     counters: Arc<Counters>,
     times: Arc<RequestTimes>,
+    rules: MatchedRules,
 }
 
 impl OwnedBaseCall {
@@ -123,6 +128,7 @@ impl OwnedBaseCall {
             context: &self.context,
             counters: &self.counters,
             times: &self.times,
+            rules: self.rules,
         }
     }
 }

@@ -43,6 +43,9 @@ pub async fn forward_admitted(
     if let Some(answered) = answered.map_err(|rejection| (rejection, true))? {
         return Ok(answered);
     }
+    // With the groups of the renewed session.
+    let is_known = admitted.is_known();
+    admitted.check_rules(call, &request).map_err(|rejection| (rejection, is_known))?;
     let Admitted { host, websocket, session, ticket, soap, native, account } = admitted;
     if let Some(session) = &session
         && saved_form::may_be_replay(&request)
@@ -165,7 +168,11 @@ async fn renew(
     admitted.session = match Box::pin(forward::renew(call, headers, signed_in, state)).await {
         Ok(fresh) => Some(fresh),
         // What anybody may see is shown without the person's identity.
-        Err(Rejection::NoCampaignSession) if site.campaign.public_paths.is_public(uri.path()) => None,
+        Err(Rejection::NoCampaignSession)
+            if !call.rules.needs_group() && site.campaign.public_paths.is_public(uri.path()) =>
+        {
+            None
+        }
         Err(rejection) => return Err(rejection),
     };
     Ok(None)

@@ -18,6 +18,7 @@ use super::forward_admitted::forward_admitted;
 use super::rejection::Rejection;
 use super::request_host::with_host;
 use super::request_log::RequestLog;
+use super::request_rules::{self, Asked};
 use super::responses::options;
 use super::routes::routes;
 use super::service_call::{self, Sender};
@@ -30,6 +31,7 @@ use crate::peer::Peer;
 use crate::policy::client_kind::is_soap_router;
 use crate::policy::decision::{self, Route, is_refused_method};
 use crate::policy::path::{CanonicalPath, PathError};
+use crate::policy::request_rules::MatchedRules;
 use crate::proxy::{Body, ClientBody, Proxy, is_websocket};
 use crate::telemetry::{AccessLog, CallerKind, Counters, Line, RequestId, RequestTimes};
 use crate::wire::fields::{REQUEST_ID, hops_left};
@@ -90,6 +92,7 @@ impl Gate {
             context: &context,
             counters: &self.counters,
             times: &times,
+            rules: MatchedRules::default(),
         };
         let mut response = match self.pass(request, &target, call, &proxies[index], began).await {
             Ok(response) => response,
@@ -191,12 +194,16 @@ impl Gate {
         if route == Route::Closed {
             return Err((Rejection::Denied, false));
         }
+        let call = Call {
+            base: request_rules::restricted(call.base, Asked::of(&request)).map_err(anonymous)?,
+            ..call
+        };
         if route == Route::SignIn {
             call.times.set_caller(CallerKind::GatewayRoute);
             let request = with_host(request, Some(&host));
             return Box::pin(campaign_sign_in::respond(call, proxy, request, &host)).await;
         }
-        let is_public = || decision::is_public(path, &site.campaign.public_paths);
+        let is_public = || decision::is_public(path, &site.campaign.public_paths, call.rules);
         if let Some(preflight) = cors::preflight(call, &request) {
             return Ok(preflight.map(Body::from));
         }

@@ -22,8 +22,10 @@ mod read_body;
 mod rejection;
 mod request_host;
 mod request_log;
+mod request_rules;
 mod responses;
 mod routes;
+mod rule_states;
 mod saved_form;
 mod service_call;
 mod set_cookies;
@@ -37,5 +39,6 @@ mod upstream_request;
 
 pub use gate::Gate;
 pub use rate_limit::{RateLimiter, SignInLimiter};
+pub use rule_states::RuleStates;
 pub use site::{HostLines, Site};
 pub use snapshot::{Snapshot, Stopping, WorkerView};

@@ -8,6 +8,7 @@ use http_body_util::Full;
 use super::call::Call;
 use super::native_account;
 use super::rejection::Rejection;
+use super::request_rules::{self, Asked, RuledCaller};
 use super::upstream_request;
 use crate::auth::NativeSession;
 use crate::policy::campaign_sign_in::login_of;
@@ -42,6 +43,7 @@ pub async fn forward(
     if source(&head.headers, &[&call.auth.origin]) == Source::OtherOrigin {
         return Err(Rejection::ForeignOrigin);
     }
+    request_rules::check_groups(call.base, Asked::of_head(head), RuledCaller::Unknown)?;
     let upstream = upstream_request::head(call, head, host, None);
     let sent_by = SentBy::person(None, call.times);
     let forwarded = proxy.forward(upstream, Full::new(form), None, || None, sent_by).await?;

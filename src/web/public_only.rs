@@ -5,6 +5,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use super::call::BaseCall;
 use super::forward;
 use super::rejection::Rejection;
+use super::request_rules::{self, Asked};
 use super::responses::options;
 use super::token_check::{self, TokenHolder};
 use super::upstream_request;
@@ -33,7 +34,8 @@ pub async fn respond(
     if route == Route::Closed {
         return Err(Rejection::Denied);
     }
-    if route == Route::SignIn || !decision::is_public(path, &call.site.campaign.public_paths) {
+    let call = request_rules::restricted(call, Asked::of(&request))?;
+    if route == Route::SignIn || !decision::is_public(path, &call.site.campaign.public_paths, call.rules) {
         return Err(Rejection::NotPublic);
     }
     if hops_left(request.method(), request.headers()) == Some(0) {

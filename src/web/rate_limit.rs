@@ -7,11 +7,12 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::addresses::{CALLBACK, LOGIN};
 use crate::config::Rate;
 use crate::net::AddressGroup;
+use crate::policy::request_rules::RuleRate;
 
 /// The buckets of all addresses.
 #[derive(Debug)]
@@ -29,18 +30,35 @@ pub struct RateLimiter {
 impl RateLimiter {
     /// Full buckets.
     pub fn new(rate: Rate) -> Self {
-        let cost = 1_000_000_000 / u64::from(rate.per_second.max(1));
+        Self::with_buckets(NANOS_PER_SECOND / u64::from(rate.per_second.max(1)), rate.burst)
+    }
+
+    /// Full buckets for a rate of `[[campaign.rule]]`.
+    pub fn of_rule(rate: RuleRate) -> Self {
+        let period = rate.per.seconds() * NANOS_PER_SECOND;
+        Self::with_buckets(period / u64::from(rate.requests.max(1)), rate.requests)
+    }
+
+    fn with_buckets(cost: u64, burst: u32) -> Self {
         Self {
             full_at: (0..2 * ROW).map(|_| AtomicU64::new(0)).collect(),
             hashes: [RandomState::new(), RandomState::new()],
             cost,
-            depth: cost.saturating_mul(u64::from(rate.burst.max(1))),
+            depth: cost.saturating_mul(u64::from(burst.max(1))),
             began: Instant::now(),
         }
     }
 
     /// Takes a request from the address's bucket; false when the bucket is empty.
     pub fn allows(&self, address: IpAddr, now: Instant) -> bool {
+        self.take(address, now).is_ok()
+    }
+
+    /// Takes a request from the bucket of the address.
+    ///
+    /// # Errors
+    /// How long until the bucket holds a request again.
+    pub fn take(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let now = u64::try_from(now.duration_since(self.began).as_nanos()).unwrap_or(u64::MAX / 2);
         let group = AddressGroup::of(address);
         let place = |row: usize| {
@@ -51,12 +69,12 @@ impl RateLimiter {
         let full_at = places.map(|place| place.load(Ordering::Relaxed)).into_iter().min().unwrap_or(0);
         let after = full_at.max(now) + self.cost;
         if after > now + self.depth {
-            return false;
+            return Err(Duration::from_nanos(after - now - self.depth));
         }
         for place in places {
             place.fetch_max(after, Ordering::Relaxed);
         }
-        true
+        Ok(())
     }
 }
 
@@ -86,10 +104,10 @@ impl SignInLimiter {
 /// Cells in a row: 2 × 512 KiB in all.
 const ROW: usize = 1 << 16;
 
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn at(limiter: &RateLimiter, milliseconds: u64) -> Instant {
@@ -109,6 +127,17 @@ mod tests {
         assert_eq!(let_in(&limiter, "192.0.2.1", 100), 1);
         assert_eq!(let_in(&limiter, "192.0.2.1", 600), 5);
         assert_eq!(let_in(&limiter, "192.0.2.1", 3_600_000), 20, "at most a burst is saved");
+    }
+
+    #[test]
+    fn a_rate_of_a_rule_says_how_long_to_wait() {
+        let limiter = RateLimiter::of_rule("20/minute".parse().unwrap());
+        assert_eq!(let_in(&limiter, "192.0.2.1", 0), 20);
+        let wait = |milliseconds| limiter.take("192.0.2.1".parse().unwrap(), at(&limiter, milliseconds));
+        assert_eq!(wait(0), Err(Duration::from_secs(3)));
+        assert_eq!(wait(2000), Err(Duration::from_secs(1)));
+        assert_eq!(wait(3000), Ok(()));
+        assert_eq!(wait(3000), Err(Duration::from_secs(3)));
     }
 
     #[test]

@@ -65,6 +65,12 @@ pub enum Rejection {
     /// More connections or requests than allowed (RFC 6585 §4, RFC 9110 §15.6.4).
     #[error("a limit was reached: {}", .0.name())]
     Limit(Limit),
+    /// A `[[campaign.rule]]` that the client's address or the caller's groups do not meet.
+    #[error("a rule of the configuration does not allow this request")]
+    RuleUnmet,
+    /// More requests than the rate of a `[[campaign.rule]]` allows. Holds how long until the next one is allowed.
+    #[error("the rate of a rule was reached")]
+    RuleRate(Duration),
     /// A body longer than allowed (RFC 9110 §15.5.14).
     #[error("the body of the request is too large")]
     BodyTooLarge,
@@ -186,6 +192,12 @@ impl Rejection {
                 Row::new(S::SERVICE_UNAVAILABLE, "too_many_connections", Text::TooMany).closing()
             }
             Self::Limit(_) => Row::new(S::TOO_MANY_REQUESTS, "too_many_connections", Text::TooMany).closing(),
+            Self::RuleUnmet => Row::new(S::FORBIDDEN, "rule_unmet", Text::RuleUnmet),
+            Self::RuleRate(wait) => {
+                let row = Row::new(S::TOO_MANY_REQUESTS, "too_many_requests", Text::TooMany);
+                // Whole seconds, and not too few.
+                Row { retry_after: Some(*wait + Duration::from_millis(999)), ..row }
+            }
             Self::BodyTooLarge => too_large,
             Self::Store(_) => {
                 Row::new(S::SERVICE_UNAVAILABLE, "session_store_unavailable", Text::StoreUnavailable)

@@ -11,6 +11,7 @@ use super::cors;
 use super::forward::{looks_expired, reported, wanted};
 use super::logon_reply::LogonReply;
 use super::rejection::Rejection;
+use super::request_rules::{self, Asked, RuledCaller};
 use super::responses::{json_response, options, soap_response, soap_session_expired};
 use super::soap_call::{Logon, SoapCall};
 use super::token_check::TokenHolder;
@@ -91,6 +92,7 @@ pub async fn forward(
     if hops_left(request.method(), request.headers()) == Some(0) {
         return Ok(options().map(Body::from));
     }
+    request_rules::check_groups(call.base, Asked::of(&request), RuledCaller::Account(account))?;
     let auth = &call.auth;
     let (id, is_soap) = (call.context.id, is_soap_router(request.uri().path()));
     let logon = check_tokens(call, &mut request, is_soap, (account, own_session)).await?;

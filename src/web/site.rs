@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderValue, header};
 use secrecy::SecretString;
 
+use super::rule_states::RuleStates;
 use crate::auth::Authenticator;
 use crate::config::Campaign;
 use crate::pages::PageBrand;
@@ -25,6 +26,8 @@ pub struct Site {
     pub auth: Option<Arc<Authenticator>>,
     /// The host of the public origin, as a `Host` header, and the lines that name it to Campaign.
     pub host: HostLines,
+    /// Counts for `[[campaign.rule]]`.
+    pub rule_states: RuleStates,
     /// How its pages look.
     pub brand: PageBrand,
     /// The secret with which a proxy gets the identity from `/ims/auth`; `None`: only trusted proxies get it.

@@ -84,6 +84,7 @@ mod reload;
 mod reload_dry_run;
 mod relying_party;
 mod request_corpus;
+mod request_rules;
 mod request_smuggling;
 mod response_corpus;
 mod response_urls;

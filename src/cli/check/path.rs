@@ -1,6 +1,7 @@
 //! `imsgate check --path`: what the gateway does with a path, and which rule decides. It calls the same functions as the gateway.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use http::Method;
@@ -18,6 +19,8 @@ pub(super) struct Decision {
     access: Access,
     /// The rule that decides.
     rule: String,
+    /// What each `[[campaign.rule]]` that matches the path asks for.
+    conditions: Vec<String>,
 }
 
 impl Decision {
@@ -58,11 +61,14 @@ impl Decision {
         };
         let explained = explain(&asked, rules, longest_head);
         let explained = if signs_in { explained } else { explained.without_sign_in() };
+        let conditions = rules.request_rules().matched(explained.matched);
+        let conditions =
+            conditions.map(|(index, rule)| format!("[[campaign.rule]] {}: {rule}", index + 1)).collect();
         let (access, rule) = (explained.access(), explained.rule.to_string());
-        Self { path: explained.path, access, rule }
+        Self { path: explained.path, access, rule, conditions }
     }
 
-    /// One line for the decision, one for the rule.
+    /// One line for the decision, one for the rule, and one for each condition.
     pub(super) fn text(&self) -> String {
         let access = match self.access {
             Access::Public => "public: everybody gets it without a sign-in",
@@ -72,7 +78,12 @@ impl Decision {
             Access::Account => "account: a program sends it with a login of Campaign",
             Access::Refused => "refused, whoever sends it",
         };
-        format!("{}  {access}\n    rule: {}\n", visible(&self.path), visible(&self.rule))
+        let mut text = format!("{}  {access}\n    rule: {}\n", visible(&self.path), visible(&self.rule));
+        for condition in &self.conditions {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "    and: {}", visible(condition));
+        }
+        text
     }
 
     /// As JSON with a final line break.
@@ -103,12 +114,17 @@ mod tests {
 
     use super::*;
     use crate::policy::public::PublicPaths;
+    use crate::policy::request_rules::{RequestRule, RequestRules, RulePaths};
 
-    struct Rules(PublicPaths);
+    struct Rules(PublicPaths, RequestRules);
 
     impl SiteRules for Rules {
         fn public_paths(&self) -> &PublicPaths {
             &self.0
+        }
+
+        fn request_rules(&self) -> &RequestRules {
+            &self.1
         }
 
         fn refuses_foreign_tokens(&self) -> bool {
@@ -122,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_query_or_an_origin_does_not_change_the_decision() {
-        let rules = Rules(PublicPaths::default_campaign());
+        let rules = Rules(PublicPaths::default_campaign(), RequestRules::default());
         for address in ["/nl/jsp/m.jsp?id=1", "nl/jsp/m.jsp", "https://campaign.example.com/nl/jsp/m.jsp?x#y"]
         {
             let decision = Decision::of(address, &rules, 1000, true);
@@ -142,5 +158,26 @@ mod tests {
             assert_eq!(Decision::of(address, &rules, 1000, true).access, access, "{address}");
         }
         assert!(Decision::of("/view/home", &rules, 1000, true).json().contains("\"access\": \"signed-in\""));
+    }
+
+    #[test]
+    fn every_condition_of_a_rule_is_named() {
+        let rule = RequestRule {
+            paths: RulePaths::parse(["/r/*"]).unwrap(),
+            groups: vec!["readers".to_owned()],
+            rate: "20/minute".parse().ok(),
+            ..RequestRule::default()
+        };
+        let rules = Rules(PublicPaths::default_campaign(), RequestRules::new(vec![rule]).unwrap());
+        let decision = Decision::of("/r/x", &rules, 1000, true);
+        assert_eq!(decision.access, Access::SignedIn);
+        let text = decision.text();
+        assert!(text.contains("rule: the [[campaign.rule]] about `/r/*` asks for a group"), "{text}");
+        assert!(
+            text.contains("    and: [[campaign.rule]] 1: one of the groups readers; at most 20/minute\n"),
+            "{text}"
+        );
+        assert_eq!(Decision::of("/r/x", &rules, 1000, false).access, Access::Closed, "nobody signs in");
+        assert!(!Decision::of("/res/x.png", &rules, 1000, true).text().contains("and:"));
     }
 }

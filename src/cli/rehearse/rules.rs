@@ -43,7 +43,7 @@ impl<'c> Rules<'c> {
     pub(super) fn decide(&self, line: &LogLine<'_>) -> Explained<'_> {
         let read = line.request.as_ref().and_then(|read| Some((read.method.parse::<Method>().ok()?, read)));
         let Some((method, RequestLine { target, is_http1, .. })) = read else {
-            return Explained { path: "-".to_owned(), rule: RuleKind::Target.into() };
+            return Explained::by_head("-".to_owned(), RuleKind::Target);
         };
         let named = authority(target).or(line.host.as_deref()).or(self.host);
         let (host, site) = self.site_of(named);

@@ -78,6 +78,12 @@ pub enum RuleKind<'r> {
     ForeignLogin,
     /// The query holds the login of a native account.
     NativeLogin,
+    /// A `[[campaign.rule]]` with this path allows only other networks.
+    OtherNetwork(&'r str),
+    /// A `[[campaign.rule]]` with this path asks for a group, so the path is not public.
+    NeedsGroup(&'r str),
+    /// The same for the login of a native account, which has no groups.
+    AccountHasNoGroup(&'r str),
 }
 
 /// The rule that decides about one request.
@@ -98,6 +104,7 @@ impl RuleKind<'_> {
             | Self::Reading(_)
             | Self::Ambiguous(_)
             | Self::TooManyReadings(_)
+            | Self::NeedsGroup(_)
             | Self::SessionToken => Access::SignedIn,
             Self::NativeLogin => Access::Account,
             Self::Gateway | Self::SignInPage => Access::Gateway,
@@ -108,6 +115,8 @@ impl RuleKind<'_> {
             | Self::Path(_)
             | Self::Host
             | Self::UnknownHost
+            | Self::OtherNetwork(_)
+            | Self::AccountHasNoGroup(_)
             | Self::ForeignLogin => Access::Refused,
         }
     }
@@ -167,6 +176,18 @@ impl RuleKind<'_> {
                 Some(login) => write!(to, "the query holds the login `{login}` of [[campaign.native_account]]"),
                 None => to.write_str("the query holds the login of a [[campaign.native_account]]"),
             },
+            Self::OtherNetwork(path) => write!(
+                to,
+                "the [[campaign.rule]] about `{path}` does not allow this client address: status 403"
+            ),
+            Self::NeedsGroup(path) => write!(
+                to,
+                "the [[campaign.rule]] about `{path}` asks for a group, so a path that would be public needs a sign-in"
+            ),
+            Self::AccountHasNoGroup(path) => write!(
+                to,
+                "the [[campaign.rule]] about `{path}` asks for a group, which a [[campaign.native_account]] does not have: status 403"
+            ),
         }
     }
 }

@@ -48,6 +48,13 @@ pub(in crate::policy) fn ascii_only(text: &str) -> String {
     NFKD.normalize_iter(text.chars()).filter(char::is_ascii).collect()
 }
 
+/// The text without letter case, compatibility forms and invisible characters. Names that some file system takes for the same have the same
+/// text.
+pub(in crate::policy) fn caseless(text: &str) -> String {
+    let visible = text.chars().filter(|&c| !is_ignorable(c));
+    NFKD.normalize_iter(visible).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
 /// Conversions that programs do although Unicode has no decomposition.
 fn dot_or_slash(c: char) -> Option<char> {
     match c {

@@ -115,6 +115,8 @@ pub enum AuditAction {
     },
     /// A request held a Campaign session token of another session, or the login and password of a native account.
     ForeignToken(ForeignTokenDetails),
+    /// A request did not meet a rule of the configuration.
+    RuleRefused(RuleRefusedDetails),
     /// A native account sent a logon to Campaign.
     NativeLogon {
         /// The login.
@@ -177,6 +179,48 @@ pub struct ForeignTokenDetails {
     pub refused: bool,
 }
 
+/// A request that did not meet a `[[campaign.rule]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RuleRefusedDetails {
+    /// The first path of the rule.
+    pub rule: String,
+    /// What the request does not meet.
+    pub condition: RuleRefusal,
+    /// The method.
+    pub method: String,
+    /// The path without the query.
+    pub path: String,
+    /// Refused requests since the last such event for this rule and condition, this one included. Clients that nobody knows get at most one
+    /// event in ten seconds.
+    pub refused: u64,
+}
+
+/// What a request does not meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleRefusal {
+    /// The caller has none of the groups.
+    Groups,
+    /// The client's address is in none of the networks.
+    Networks,
+    /// The client's address sends too many requests.
+    Rate,
+}
+
+impl RuleRefusal {
+    /// All conditions, in declaration order.
+    pub const ALL: [Self; 3] = [Self::Groups, Self::Networks, Self::Rate];
+
+    /// The name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Groups => "groups",
+            Self::Networks => "networks",
+            Self::Rate => "rate",
+        }
+    }
+}
+
 impl AuditAction {
     /// The text of the log line.
     pub(super) fn message(&self) -> &'static str {
@@ -203,6 +247,7 @@ impl AuditAction {
             Self::ConsoleLogon { .. } => "client console signed in",
             Self::ConsoleLogonRefused { .. } => "client console refused",
             Self::ForeignToken(_) => "session token of another session, or login of a native account",
+            Self::RuleRefused(_) => "refused: a rule of the configuration is not met",
             Self::NativeLogon { .. } => "logon of a native account",
         }
     }
@@ -217,6 +262,7 @@ impl AuditAction {
                 | Self::AccountRefused { .. }
                 | Self::ConsoleLogonRefused { .. }
                 | Self::ForeignToken(_)
+                | Self::RuleRefused(_)
         )
     }
 }

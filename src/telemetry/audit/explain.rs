@@ -61,6 +61,16 @@ impl AuditEvent {
                 what: format!("{} {}", found.method, found.path),
                 fix: "See docs/campaign.md about session tokens, and imsgate check.".to_owned(),
             },
+            AuditAction::RuleRefused(refused) => Explanation {
+                what: format!(
+                    "{} {} does not meet `{}` of the [[campaign.rule]] about {}",
+                    refused.method,
+                    refused.path,
+                    refused.condition.name(),
+                    refused.rule
+                ),
+                fix: "If the request should pass, change that rule, or the groups of the person: docs/rules.md.".to_owned(),
+            },
             AuditAction::NativeLogon { login, signed_in } => {
                 only(format!("{login}: {}", if *signed_in { "signed in" } else { "refused by Campaign" }))
             }

@@ -17,7 +17,10 @@ use serde::{Deserialize, Serialize};
 use super::RequestId;
 use crate::unix_time::UnixTime;
 
-pub use action::{AuditAction, ForeignTokenDetails, FormDetails, NearMissName, RefusalDetails};
+pub use action::{
+    AuditAction, ForeignTokenDetails, FormDetails, NearMissName, RefusalDetails, RuleRefusal,
+    RuleRefusedDetails,
+};
 pub use line::{AuditLine, json_schema};
 pub(super) use line::{FIELD, fields};
 pub use recent::RecordedEvent;

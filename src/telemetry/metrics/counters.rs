@@ -11,6 +11,7 @@ use http::StatusCode;
 use super::counter::Counter;
 use super::request_times::RequestHistograms;
 use crate::config::Limit;
+use crate::telemetry::audit::RuleRefusal;
 
 /// One worker's counters; only that worker's thread may add to them.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Counters {
     /// Refused, reported.
     pub(super) foreign_tokens: [Counter; 2],
     pub(super) accounts: [Counter; BearerResult::ALL.len()],
+    pub(super) rule_refusals: [Counter; RuleRefusal::ALL.len()],
     /// Times of requests, by Campaign instance.
     times: Mutex<BTreeMap<Arc<str>, Arc<RequestHistograms>>>,
     /// Bytes of responses that clients have not read yet.
@@ -102,6 +104,7 @@ impl Counters {
             lookups: Default::default(),
             foreign_tokens: Default::default(),
             accounts: Default::default(),
+            rule_refusals: Default::default(),
             times: Mutex::default(),
             buffered: AtomicU64::new(0),
             began,
@@ -169,6 +172,11 @@ impl Counters {
     /// Counts a request with the token of a technical account.
     pub fn account(&self, result: BearerResult) {
         self.accounts[result as usize].add();
+    }
+
+    /// Counts a request that does not meet a rule.
+    pub fn rule_refusal(&self, condition: RuleRefusal) {
+        self.rule_refusals[condition as usize].add();
     }
 
     /// Adds to the bytes that clients have not read yet; `by` may be negative.

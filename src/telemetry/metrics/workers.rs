@@ -12,6 +12,7 @@ use super::counters::{BearerResult, Lookup, UpstreamFailure};
 use super::encode::{FamilyEncoder, NONE};
 use super::request_times::STATUS_CLASSES;
 use crate::config::Limit;
+use crate::telemetry::audit::RuleRefusal;
 
 /// Reads the counters at the time of a scrape.
 #[derive(Debug)]
@@ -84,6 +85,13 @@ impl Metrics {
             "Requests with a Bearer token where technical accounts are configured, by outcome.",
             BearerResult::ALL
                 .map(|result| ([("outcome", result.name())], self.sum(|c| &c.accounts[result as usize]))),
+        )?;
+        families.counter(
+            "imsgate_rule_refusals",
+            "Requests that do not meet a rule of the configuration, by what they do not meet.",
+            RuleRefusal::ALL.map(|condition| {
+                ([("condition", condition.name())], self.sum(|c| &c.rule_refusals[condition as usize]))
+            }),
         )
     }
 

@@ -23,6 +23,7 @@ use crate::web::addresses::RESUME;
 use crate::web::call::{Call, OwnedCall};
 use crate::web::forward::{CampaignCheck, Sent};
 use crate::web::rejection::Rejection;
+use crate::web::request_rules::{self, Asked, RuledCaller};
 use crate::web::responses::{announce_end, see_other};
 use crate::web::{forward, read_body, set_cookies, upstream_request};
 
@@ -68,8 +69,14 @@ async fn replay(
         set_cookies::remove_saved_form(response.headers_mut(), &auth.cookies, id.key());
         return Ok(response.map(Body::from));
     };
-    let headers = head.headers.clone();
+    let (headers, sent_to) = (head.headers.clone(), head.uri.path().to_owned());
     let Some(request) = rebuilt(call, head, session, &form) else { return Err(Rejection::Internal) };
+    // The form may be for another path than the request that asks for it.
+    let is_other_path = request.uri().path() != sent_to;
+    if let Err(rejection) = check_rules(call, &request, session, is_other_path) {
+        auth.state.saved_forms.put_back(id, &form).await?;
+        return Err(rejection);
+    }
     match send(call, proxy, request, host.clone(), session).await {
         Ok(response) => {
             let sent = Sent { headers: &headers, host: &host, session };
@@ -85,6 +92,18 @@ async fn replay(
         }
         Err(error) => failed(call, id, &form, error).await,
     }
+}
+
+/// Compares the form with the rules of the configuration. For its own path the gate has done so, and has counted the request.
+fn check_rules<B>(
+    call: Call<'_>,
+    request: &Request<B>,
+    session: &LiveSession,
+    is_other_path: bool,
+) -> Result<(), Rejection> {
+    let asked = Asked::of(request);
+    let call = if is_other_path { request_rules::restricted(call.base, asked)? } else { call.base };
+    request_rules::check_groups(call, asked, RuledCaller::Person(session))
 }
 
 /// The request with the address, type and body of the form.

@@ -16,7 +16,7 @@ use imsgate::config::{
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Recorded};
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
 use imsgate::demo::{self, CLIENT_ID, ORGANIZATION_ID, TENANT};
-use imsgate::internal::{Mask, PublicPaths, server_config_from_pem};
+use imsgate::internal::{Mask, PublicPaths, RequestRules, server_config_from_pem};
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -335,6 +335,7 @@ fn instance(origin: &str, ims: &str, campaign: &str) -> Instance {
             cors_origins: Vec::new(),
             technical_accounts: Vec::new(),
             native_accounts: Vec::new(),
+            request_rules: RequestRules::default(),
             foreign_tokens: ForeignTokens::Refuse,
             console_password: ConsolePasswordMode::Once,
             support_contact: SUPPORT.to_owned(),
