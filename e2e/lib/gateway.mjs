@@ -24,9 +24,9 @@ export function binary() {
  * Starts `imsgate serve` on `port` in front of `campaign`, with `ims` as Adobe IMS.
  *
  * `session` is `campaign.session`, `idleTimeout` is `session.idle_timeout`; with `admin` there is an admin listener, and the
- * certificate is valid for `days`. Returns `url`, `admin` (host and port), `redirectUrl` (the plain listener), `ca`, `pid`, `log()` and `stop()`.
+ * certificate is valid for `days`. `instances` are `{name, host, isPublic}`; without them there is one without a name. Returns `url`, `admin` (host and port), `redirectUrl` (the plain listener), `ca`, `pid`, `log()` and `stop()`.
  */
-export async function startGateway({ port, ims, campaign, session = 'bearer-logon', workers = 2, idleTimeout = '30m', admin = false, days = 1 }) {
+export async function startGateway({ port, ims, campaign, session = 'bearer-logon', workers = 2, idleTimeout = '30m', admin = false, days = 1, instances = [] }) {
   const dir = mkdtempSync(join(tmpdir(), 'imsgate-e2e-'));
   const redirectPort = await freePort();
   const adminAddress = admin ? `127.0.0.1:${await freePort()}` : undefined;
@@ -60,7 +60,7 @@ ${adminAddress ? `admin = "${adminAddress}"` : ''}
 [session]
 store = "memory"
 idle_timeout = "${idleTimeout}"
-`,
+${instances.map((instance) => table(instance, port)).join('')}`,
   );
   const ca = readFileSync(join(dir, 'gateway.pem'), 'utf8');
   const program = run(['serve', '--config', join(dir, 'imsgate.toml')], { cwd: dir });
@@ -77,6 +77,11 @@ idle_timeout = "${idleTimeout}"
     },
   };
 }
+
+/** The `[[instance]]` of an instance; the sections at the top have the rest. */
+const table = ({ name, host, isPublic }, port) =>
+  `[[instance]]\nname = "${name}"\n` +
+  (isPublic ? `hosts = ["${host}"]\n` : `[instance.ims]\ncallback_server = "https://${host}:${port}"\n`);
 
 /** Starts `imsgate demo`. Its certificate is only in memory, so clients cannot check it. */
 export async function startDemo() {

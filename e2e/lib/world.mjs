@@ -8,11 +8,13 @@ import { startProvider } from './provider.mjs';
 /**
  * Starts all three; `session` is the gateway's `campaign.session`, `idleTimeout` its `session.idle_timeout`, `accessTtl` as for
  * the provider, as is `logoutVia`; `saveVia` is where Campaign redirects a form that asks for it; `admin` and
- * `days` are as for the gateway.
+ * `days` are as for the gateway, and `instances` too; each has a callback of its own at the provider.
  */
-export async function startWorld({ session = 'bearer-logon', workers, idleTimeout, accessTtl, logoutVia, saveVia, admin, days } = {}) {
+export async function startWorld({ session = 'bearer-logon', workers, idleTimeout, accessTtl, logoutVia, saveVia, admin, days, instances = [] } = {}) {
   const port = await freePort();
-  const ims = await startProvider({ redirectUris: [`https://localhost:${port}/ims/callback`], accessTtl, logoutVia });
+  const hosts = ['localhost', ...instances.map(({ host }) => host)];
+  const redirectUris = [...new Set(hosts)].map((host) => `https://${host}:${port}/ims/callback`);
+  const ims = await startProvider({ redirectUris, accessTtl, logoutVia });
   const campaign = await startCampaign({ ims, trustHeaders: session === 'headers', saveVia });
   const parts = [ims, campaign];
   // Stops everything, also if the gateway fails to stop; then that is the error.
@@ -21,7 +23,7 @@ export async function startWorld({ session = 'bearer-logon', workers, idleTimeou
     for (const { reason } of results) if (reason) throw reason;
   };
   try {
-    const gateway = await startGateway({ port, ims, campaign, session, workers, idleTimeout, admin, days });
+    const gateway = await startGateway({ port, ims, campaign, session, workers, idleTimeout, admin, days, instances });
     parts.push(gateway);
     return { ims, campaign, gateway, stop, browser: () => new Browser({ ca: gateway.ca }) };
   } catch (error) {
