@@ -122,6 +122,32 @@ async fn every_host_of_the_gateway_must_lead_to_the_instance() {
 }
 
 #[tokio::test]
+async fn servers_of_different_instances_are_named() {
+    let world = Checked::good().await;
+    let first = world.campaign.url();
+    let start = async |instance: &str| {
+        let options = CampaignOptions { instance: instance.to_owned(), ..CampaignOptions::default() };
+        CampaignSimulator::start(options).await.unwrap()
+    };
+    let (same, other) = (start("acme").await, start("stage").await);
+    world.replace(
+        &format!("upstream = \"{first}\""),
+        &format!("upstream = [\"{first}\", \"{}\", \"{}\"]", same.url(), other.url()),
+    );
+    let all = world.findings(&[]).await;
+    let wrong: Vec<_> = all
+        .iter()
+        .filter(|finding| finding.id() == "campaign.host" && finding.severity() == "error")
+        .map(|finding| (finding.message(), finding.fix()))
+        .collect();
+    assert_eq!(wrong.len(), 1, "{all:?}");
+    let said =
+        format!("{} chooses the instance stage for the public host, but {first} chooses acme", other.url());
+    assert_eq!(wrong[0].0, said);
+    assert!(wrong[0].1.contains("campaign.upstream"), "{wrong:?}");
+}
+
+#[tokio::test]
 async fn every_upstream_is_asked() {
     let world = Checked::good().await;
     let options = CampaignOptions {

@@ -121,7 +121,7 @@ pub(super) async fn require(
 }
 
 /// The request, and the session token in its form. Only a short form is read.
-async fn with_form_token(request: Request) -> (Request, Option<String>) {
+pub(super) async fn with_form_token(request: Request) -> (Request, Option<String>) {
     let is_form = request.headers().get("content-type").is_some_and(|kind| kind == FORM);
     let length = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
     if !is_form || length.is_none_or(|length: usize| length > SHORT) {

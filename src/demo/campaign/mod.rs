@@ -80,6 +80,8 @@ pub struct CampaignOptions {
     pub zones: Vec<Zone>,
     /// Peers whose `X-Forwarded-For` counts (`proxy` of the `subNetwork` "all").
     pub proxies: Vec<IpNet>,
+    /// The name of the instance.
+    pub instance: String,
     /// The hosts of the instance: a name that may end with `*`. Every other host gets 404.
     pub dns_mask: String,
     /// Binds a session to the client address of its logon (`checkIPConsistent`).
@@ -118,6 +120,7 @@ impl Default for CampaignOptions {
             session_token_only: false,
             zones: vec![Zone::everywhere("public")],
             proxies: vec![IpAddr::from(Ipv4Addr::LOCALHOST).into(), IpAddr::from(Ipv6Addr::LOCALHOST).into()],
+            instance: "acme".to_owned(),
             dns_mask: "*".to_owned(),
             check_ip_consistent: false,
             group_rights: false,

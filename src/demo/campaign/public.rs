@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 
 use super::CampaignState;
+use super::caller::with_form_token;
 use super::pages::httpdate_of;
 use super::sign_in::to_sign_in;
 use super::zones::RequestOrigin;
@@ -21,9 +22,10 @@ pub(super) async fn test(
 ) -> Response {
     let date = httpdate_of(&campaign);
     let RequestOrigin { address, host, zone, .. } = &origin;
+    let instance = &campaign.options.instance;
     let xml = if zone.as_ref().is_some_and(|zone| zone.allow_debug) {
         format!(
-            "<redir status='OK' date='{date}' version='6.7.0' build='9219' sha1='a1b2c3d' instance='acme' \
+            "<redir status='OK' date='{date}' version='6.7.0' build='9219' sha1='a1b2c3d' instance='{instance}' \
              sourceIP='{address}' host='{}' localHost='campaign-simulator'/>",
             quick_xml::escape::escape(host)
         )
@@ -59,8 +61,9 @@ pub(super) async fn with_access_control(
     let Some(origin) = request.extensions().get::<RequestOrigin>().cloned() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
+    let (request, in_form) = with_form_token(request).await;
     let query = request.uri().query();
-    let Some(caller) = campaign.caller(request.headers(), (query, None), &origin).await else {
+    let Some(caller) = campaign.caller(request.headers(), (query, in_form.as_deref()), &origin).await else {
         return to_sign_in(request.uri());
     };
     let paragraph = format!("{} may approve this delivery.", caller.login);

@@ -35,6 +35,7 @@ pub(super) async fn check(instance: &Instance, callers: &Callers, places: &Place
         items.extend(server.findings(places, all_down, caller).await);
         items.extend(server.other_hosts(places).await);
     }
+    items.extend(origin::other_servers(servers.iter().filter_map(Server::instance), places));
     items
 }
 
@@ -91,6 +92,12 @@ impl<'a> Server<'a> {
             items.push(origin::zone(&self.probe, caller, places).await);
         }
         items
+    }
+
+    /// The name of the server, and of the instance that it selects for the public host.
+    fn instance(&self) -> Option<(&str, &str)> {
+        let (_, page) = self.health.as_ref().ok()?;
+        Some((self.probe.name(), page.as_ref()?.instance.as_deref()?))
     }
 
     /// Which instance the server selects for the other hosts of this gateway.

@@ -94,6 +94,23 @@ pub(super) fn other_instance(probe: &Probe, places: &Places, page: &HealthPage, 
     }
 }
 
+/// Servers that choose another instance for the public host than the first one. People would see two databases in turn.
+pub(super) fn other_servers<'s>(
+    mut servers: impl Iterator<Item = (&'s str, &'s str)>,
+    places: &Places,
+) -> Vec<Item> {
+    let Some((first, instance)) = servers.next() else { return Vec::new() };
+    let others = servers.filter(|(_, other)| *other != instance);
+    let item = |(name, other): (&str, &str)| {
+        let message = format!(
+            "{name} chooses the instance {other} for the public host, but {first} chooses {instance}"
+        );
+        let fix = "name only servers of one Campaign instance in campaign.upstream, or correct the DNS masks of this server";
+        Item::error(places, UPSTREAM, message, fix).named("campaign.host")
+    };
+    others.map(item).collect()
+}
+
 /// The host is in no DNS mask.
 pub(super) fn no_instance(probe: &Probe, places: &Places) -> Item {
     let (name, host) = (probe.name(), without_port(&probe.host));
