@@ -2,60 +2,16 @@
 //!
 //! `acme` is at `localhost`, `stage` at `127.0.0.1`, and `tracking` serves public paths only.
 
-use std::sync::Arc;
-
 use http::StatusCode;
-use imsgate::config::{Campaign, Config, PublicInstance};
 
 use crate::support::World;
-use crate::support::account::{CLIENT, account, token};
-use crate::support::request::{self, RawRequest};
+use crate::support::account::token;
+use crate::support::instances::{TRACKING, address_at_stage, stage, three_instances};
+use crate::support::request::RawRequest;
 use crate::support::saved_form::AFTER_IDLE_TIMEOUT;
 
-const TRACKING: &str = "t.example.com";
-
-/// Both instances have the external account of the demo, each with its own callback server.
-fn three(config: &mut Config) {
-    let mut acme = (*config.instances[0]).clone();
-    let mut stage = acme.clone();
-    "acme".clone_into(&mut acme.name);
-    "stage".clone_into(&mut stage.name);
-    stage.ims.callback_server = at_stage(acme.ims.callback_server.as_str()).parse().unwrap();
-    acme.campaign.technical_accounts = vec![account(CLIENT)];
-    let campaign = Campaign { hosts: vec![TRACKING.to_owned()], ..stage.campaign.clone() };
-    config.instances = vec![Arc::new(acme), Arc::new(stage)];
-    config.public_instances = vec![Arc::new(PublicInstance { name: "tracking".to_owned(), campaign })];
-}
-
-fn at_stage(address: &str) -> String {
-    address.replace("localhost", "127.0.0.1")
-}
-
 async fn world() -> World {
-    World::builder()
-        .ims(|ims| {
-            let stage: Vec<String> = ims.redirect_uris.iter().map(|uri| at_stage(uri)).collect();
-            ims.redirect_uris.extend(stage);
-            ims.technical_clients = vec![imsgate::demo::ims::TechnicalClient::new(
-                CLIENT,
-                imsgate::demo::ORGANIZATION_ID,
-                imsgate::demo::TENANT,
-                &["report"],
-            )];
-        })
-        .config(three)
-        .start()
-        .await
-}
-
-/// `Host` of the second instance.
-fn stage(world: &World) -> String {
-    at_stage(request::host(world))
-}
-
-/// The same browser at the second instance.
-fn address_at_stage(world: &World, path: &str) -> String {
-    format!("{}{path}", at_stage(&world.origin))
+    three_instances().start().await
 }
 
 #[tokio::test]

@@ -54,6 +54,8 @@ mod identity;
 mod idle_connections;
 mod ims_calls;
 mod init_command;
+mod instance_isolation;
+mod instance_reload;
 mod instances_behind_nginx;
 mod interim_responses;
 mod interrupted_exchanges;

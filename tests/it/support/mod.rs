@@ -15,6 +15,7 @@ mod front;
 pub mod http1;
 pub mod http2_frames;
 mod instance;
+pub mod instances;
 mod jar;
 mod lag;
 mod load;

@@ -45,8 +45,10 @@ impl Served {
         let (https, admin) = (Reserved::new(), Reserved::new());
         let (address, admin_address) = (https.address, admin.address);
         let origin = format!("https://localhost:{}", address.port());
-        let options =
-            ImsOptions { redirect_uris: vec![format!("{origin}/ims/callback")], ..ImsOptions::default() };
+        // Also for a second instance.
+        let redirect_uris = ["localhost", "127.0.0.1"]
+            .map(|host| format!("{}/ims/callback", origin.replace("localhost", host)));
+        let options = ImsOptions { redirect_uris: redirect_uris.into(), ..ImsOptions::default() };
         let ims = ImsSimulator::start(options).await.unwrap();
         let options = CampaignOptions { ims: Some(ims.url()), ..CampaignOptions::default() };
         let campaign = CampaignSimulator::start(options).await.unwrap();
