@@ -11,7 +11,7 @@ use super::changes::Changes;
 use super::servers::{host_of, public_endpoints};
 use super::technical::keep_campaign_groups;
 use super::{SOAP_DEADLINE, StartError, ims_connector};
-use crate::auth::{Authenticator, Services};
+use crate::auth::{Authenticator, Guesses, Services};
 use crate::campaign::{CampaignClient, ChooseServer};
 use crate::clock::Clock;
 use crate::config::{Campaign, Config, Instance, PublicInstance, UpstreamAddress};
@@ -113,13 +113,10 @@ pub(super) fn build(
         let hosts = instance.campaign.hosts.iter().map(String::as_str);
         let urls = Arc::new(response_urls(&instance.campaign, hosts));
         let work = Work { checks, ..Work::default() };
+        let guesses = known.map(|known| known.site.guesses.clone()).unwrap_or_default();
         let states = states(&instance.campaign, &instance.name, previous);
-        sites.push(BuiltSite {
-            site: Arc::new(public_site(config, instance, states)),
-            upstreams,
-            urls,
-            work,
-        });
+        let site = Arc::new(public_site(config, instance, states, guesses));
+        sites.push(BuiltSite { site, upstreams, urls, work });
     }
     Ok(sites)
 }
@@ -144,6 +141,7 @@ pub(super) fn site(config: &Config, auth: Arc<Authenticator>, rule_states: RuleS
         campaign: Arc::new(auth.instance.campaign.clone()),
         origin: auth.origin.clone(),
         host: HostLines::new(header_text(host_of(&auth.origin))),
+        guesses: auth.state.guesses.clone(),
         brand: brand(&config.brand),
         forward_auth_secret: config.listen.forward_auth_secret.clone(),
         rule_states,
@@ -152,12 +150,18 @@ pub(super) fn site(config: &Config, auth: Arc<Authenticator>, rule_states: RuleS
 }
 
 /// The site of an instance that has only public paths.
-pub(super) fn public_site(config: &Config, instance: &PublicInstance, rule_states: RuleStates) -> Site {
+fn public_site(
+    config: &Config,
+    instance: &PublicInstance,
+    rule_states: RuleStates,
+    guesses: Guesses,
+) -> Site {
     let origin = instance.origin();
     Site {
         name: instance.name.as_str().into(),
         campaign: Arc::new(instance.campaign.clone()),
         host: HostLines::new(header_text(host_of(&origin))),
+        guesses,
         brand: brand(&config.brand),
         origin,
         auth: None,

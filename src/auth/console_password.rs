@@ -44,6 +44,8 @@ pub struct ConsoleLogon<'a> {
     pub client: IpAddr,
     /// The build that the console names.
     pub build: Option<u32>,
+    /// The session whose cookie came with the logon.
+    pub beside: Option<&'a LiveSession>,
 }
 
 /// The result of a logon.
@@ -123,6 +125,11 @@ impl Authenticator {
             return Ok(Outcome::Refused);
         }
         let name = logon.login;
+        if logon.beside.is_some_and(|session| !is_of(session, name)) {
+            // One client that acts as two people would mix them up.
+            self.refused_logon(request, name, "sent with the session of another person");
+            return Ok(Outcome::Refused);
+        }
         let guesses = &self.state.guesses;
         if !guesses.may_try(name, logon.client) {
             self.refused_logon(request, name, "too many wrong passwords");
@@ -206,6 +213,12 @@ impl Authenticator {
 
 fn subject(session: &LiveSession) -> Subject {
     session.data.identity.subject().with_session(&session.sid)
+}
+
+/// True for a session of the person with this e-mail address.
+fn is_of(session: &LiveSession, login: &str) -> bool {
+    let email = session.data.identity.email.as_ref();
+    email.is_some_and(|email| email.to_lowercase() == login.to_lowercase())
 }
 
 /// The Campaign session that a logon opened.

@@ -2,13 +2,14 @@
 //! own, so that guesses through the gateway lock no account.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
+use crate::crypto::sha256_text;
 use crate::net::AddressGroup;
 
 /// Counts of wrong passwords in the last minutes. Each process has its own.
@@ -18,7 +19,52 @@ pub struct Guesses {
     people: Cache<(String, AddressGroup), Arc<AtomicU32>>,
     addresses: Cache<AddressGroup, Arc<AtomicU32>>,
     /// By the login of a native account.
-    operators: Cache<String, Arc<AtomicU32>>,
+    operators: Cache<String, Arc<Mutex<Operator>>>,
+    /// By the login of a native account: the digest of the password that Campaign accepted last.
+    accepted: Cache<String, String>,
+}
+
+/// Passwords of one native account within [`PERIOD`].
+#[derive(Debug, Default)]
+struct Operator {
+    /// When Campaign refused one.
+    wrong: Vec<Instant>,
+    /// When one was sent that has no result. Several at once must not pass before the first result.
+    open: Vec<Instant>,
+}
+
+impl Operator {
+    /// Forgets what Campaign has forgotten.
+    fn forget(&mut self, now: Instant) {
+        let is_recent = |then: &Instant| now.duration_since(*then) < PERIOD;
+        self.wrong.retain(is_recent);
+        self.open.retain(is_recent);
+    }
+}
+
+/// A password of a native account that may go to Campaign. Without a result it counts as wrong: its client may have gone away.
+#[derive(Debug)]
+#[must_use = "without a result it counts as wrong"]
+pub struct OperatorAttempt {
+    login: String,
+    digest: String,
+    /// When it began; `None` for the password that Campaign accepted last.
+    began: Option<Instant>,
+}
+
+/// What became of a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordResult {
+    /// Campaign opened a session with it.
+    SignedIn,
+    /// Campaign accepted it for a request that needs an operator.
+    Accepted,
+    /// Campaign refused it.
+    Refused,
+    /// Campaign did not check it.
+    Unchecked,
+    /// The response does not tell: the request has another right to a good one.
+    Unknown,
 }
 
 impl Guesses {
@@ -32,17 +78,49 @@ impl Guesses {
 
     /// True while one more wrong password would not lock this native account at Campaign.
     pub fn may_try_operator(&self, login: &str) -> bool {
-        self.operators.get(login).is_none_or(|count| count.load(Ordering::Relaxed) < OF_OPERATOR)
+        let Some(operator) = self.operators.get(login) else { return true };
+        let mut operator = lock(&operator);
+        operator.forget(Instant::now());
+        operator.wrong.len() < OF_OPERATOR
     }
 
-    /// Counts a password of a native account that Campaign refused.
-    pub fn note_operator_failure(&self, login: &str) {
-        self.operators.get_with(login.to_owned(), Arc::default).fetch_add(1, Ordering::Relaxed);
+    /// Begins an attempt with this password. `None` when its refusal, with those that may still come, would lock the account.
+    pub fn begin_operator(&self, login: &str, password: &str) -> Option<OperatorAttempt> {
+        let digest = sha256_text(format!("{login}/{password}").as_bytes());
+        let is_known = self.accepted.get(login).is_some_and(|accepted| accepted == digest);
+        let operator = self.operators.get_with(login.to_owned(), Arc::default);
+        let (mut operator, now) = (lock(&operator), Instant::now());
+        operator.forget(now);
+        let open = if is_known { 0 } else { operator.open.len() };
+        if operator.wrong.len() + open >= OF_OPERATOR {
+            return None;
+        }
+        let began = (!is_known).then_some(now);
+        operator.open.extend(began);
+        Some(OperatorAttempt { login: login.to_owned(), digest, began })
     }
 
-    /// Resets the count of a native account after it has signed in.
-    pub fn note_operator_success(&self, login: &str) {
-        self.operators.invalidate(login);
+    /// Notes the result of an attempt.
+    pub fn end_operator(&self, attempt: OperatorAttempt, result: PasswordResult) {
+        let OperatorAttempt { login, digest, began } = attempt;
+        let operator = self.operators.get_with(login.clone(), Arc::default);
+        let mut operator = lock(&operator);
+        if let Some(index) = operator.open.iter().position(|open| Some(*open) == began) {
+            operator.open.swap_remove(index);
+        }
+        match result {
+            PasswordResult::SignedIn => {
+                operator.wrong.clear();
+                self.accepted.insert(login, digest);
+            }
+            PasswordResult::Accepted => self.accepted.insert(login, digest),
+            PasswordResult::Refused => {
+                operator.wrong.push(Instant::now());
+                self.accepted.invalidate(&login);
+            }
+            PasswordResult::Unknown if began.is_some() => operator.wrong.push(Instant::now()),
+            PasswordResult::Unchecked | PasswordResult::Unknown => {}
+        }
     }
 
     /// Counts a wrong attempt.
@@ -55,8 +133,13 @@ impl Guesses {
 
 impl Default for Guesses {
     fn default() -> Self {
-        Self { people: counts(), addresses: counts(), operators: counts() }
+        let operators = Cache::builder().max_capacity(MAX_KNOWN).time_to_idle(PERIOD).build();
+        Self { people: counts(), addresses: counts(), operators, accepted: Cache::new(MAX_KNOWN) }
     }
+}
+
+fn lock(operator: &Mutex<Operator>) -> MutexGuard<'_, Operator> {
+    operator.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn counts<K: std::hash::Hash + Eq + Send + Sync + 'static>() -> Cache<K, Arc<AtomicU32>> {
@@ -69,7 +152,7 @@ const OF_PERSON: u32 = 5;
 /// Wrong attempts from one address.
 const OF_ADDRESS: u32 = 30;
 /// Wrong passwords of one native account. Campaign locks it with the third within ten minutes (builds from 9080).
-const OF_OPERATOR: u32 = 2;
+const OF_OPERATOR: usize = 2;
 const PERIOD: Duration = Duration::from_mins(10);
 /// About 1 MB.
 const MAX_KNOWN: u64 = 10_000;
@@ -98,12 +181,57 @@ mod tests {
     #[test]
     fn a_native_account_is_left_alone_before_campaign_locks_it() {
         let guesses = Guesses::default();
-        for _ in 0..2 {
-            assert!(guesses.may_try_operator("admin"));
-            guesses.note_operator_failure("admin");
+        for guess in ["one", "two"] {
+            let attempt = guesses.begin_operator("admin", guess).unwrap();
+            guesses.end_operator(attempt, PasswordResult::Refused);
         }
         assert!(!guesses.may_try_operator("admin") && guesses.may_try_operator("internal"));
-        guesses.note_operator_success("admin");
-        assert!(guesses.may_try_operator("admin"));
+        assert!(guesses.begin_operator("admin", "three").is_none());
+    }
+
+    #[test]
+    fn a_sign_in_makes_up_for_wrong_passwords_and_what_was_not_checked_counts_nothing() {
+        let guesses = Guesses::default();
+        let end = |password, result| {
+            guesses.end_operator(guesses.begin_operator("admin", password).unwrap(), result);
+        };
+        for _ in 0..3 {
+            end("wrong", PasswordResult::Refused);
+            end("right", PasswordResult::SignedIn);
+            end("other", PasswordResult::Unchecked);
+        }
+        end("wrong", PasswordResult::Refused);
+        end("right", PasswordResult::Accepted);
+        end("wrong", PasswordResult::Refused);
+        assert!(
+            !guesses.may_try_operator("admin"),
+            "only a sign-in proves that the counter at Campaign is back"
+        );
+    }
+
+    #[test]
+    fn a_password_beside_another_right_counts_as_wrong_unless_it_was_accepted() {
+        let guesses = Guesses::default();
+        for guess in ["one", "two"] {
+            guesses.end_operator(guesses.begin_operator("admin", guess).unwrap(), PasswordResult::Unknown);
+        }
+        assert!(!guesses.may_try_operator("admin"));
+    }
+
+    #[test]
+    fn passwords_at_once_and_abandoned_ones_count_as_wrong_but_not_the_one_that_was_accepted() {
+        let guesses = Guesses::default();
+        let first = guesses.begin_operator("admin", "right").unwrap();
+        let abandoned = guesses.begin_operator("admin", "guess");
+        assert!(abandoned.is_some() && guesses.begin_operator("admin", "another").is_none());
+        guesses.end_operator(first, PasswordResult::Accepted);
+        let many: Vec<_> = (0..9).filter_map(|_| guesses.begin_operator("admin", "right")).collect();
+        assert_eq!(many.len(), 9, "the accepted password may come any number of times");
+        let last = guesses.begin_operator("admin", "guess").unwrap();
+        assert!(guesses.begin_operator("admin", "guess").is_none());
+        guesses.end_operator(last, PasswordResult::Unchecked);
+        guesses.end_operator(guesses.begin_operator("admin", "right").unwrap(), PasswordResult::Unknown);
+        guesses.end_operator(guesses.begin_operator("admin", "right").unwrap(), PasswordResult::Refused);
+        assert!(guesses.begin_operator("admin", "right").is_none(), "it was changed at Campaign");
     }
 }

@@ -57,7 +57,7 @@ pub use campaign_session::{CampaignState, ReopenReason, is_same_campaign_session
 pub use cleanup::{QUEUE, run_cleanup};
 pub use console_password::{ConsoleLogon, ConsoleLogonOutcome};
 pub use group_recheck::keep_checking;
-pub use guesses::Guesses;
+pub use guesses::{Guesses, OperatorAttempt, PasswordResult};
 pub use identify::{AuthRequest, Caller, IdentifyError, Purpose};
 pub use instance_state::{InstanceState, InstanceStates};
 pub use login::{BeginLogin, Destination, LoginStart};

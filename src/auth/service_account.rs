@@ -98,6 +98,11 @@ impl ServiceAccount {
         &self.instance.campaign.technical_accounts[self.index]
     }
 
+    /// Names the account in the choice of a server: its client identifier, which stays the same with each token.
+    pub fn name(&self) -> &str {
+        &self.account().client_id
+    }
+
     /// The subject of audit lines.
     pub fn subject(&self) -> Subject {
         Subject::account(&self.account().client_id, &self.identity.user, &self.sid)

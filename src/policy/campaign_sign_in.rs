@@ -1,5 +1,6 @@
 //! Campaign's own addresses for signing in and out, which the gateway answers itself. A body sent to the sign-in page may hold a password.
 
+use secrecy::SecretString;
 use url::form_urlencoded;
 
 use super::path::is_plain;
@@ -91,23 +92,25 @@ impl SignInRequest {
     }
 }
 
-/// The login in a form for Campaign's sign-in page. `None` when the form may be anything else than a sign-in with login and password: for
-/// another path, a repeated field, or a field that the page would read first, such as `tokenLogon`.
-pub fn login_of(path: &str, query: &str, form: &[u8]) -> Option<String> {
+/// Login and password in a form for Campaign's sign-in page. `None` when the form may be anything else than a sign-in with them: for another
+/// path, a repeated field, or a field that the page would read first, such as `tokenLogon`.
+pub fn credentials_of(path: &str, query: &str, form: &[u8]) -> Option<(String, SecretString)> {
     if path != LOGON || form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name != "target") {
         return None;
     }
-    let (mut login, mut seen) = (None, Vec::new());
+    let (mut login, mut password, mut seen) = (None, None, Vec::new());
     for (name, value) in form_urlencoded::parse(form) {
         if !FORM_FIELDS.contains(&&*name) || seen.contains(&name) {
             return None;
         }
-        if name == "login" {
-            login = Some(value.into_owned());
+        match &*name {
+            "login" => login = Some(value.into_owned()),
+            "password" => password = Some(value.into_owned().into()),
+            _ => {}
         }
         seen.push(name);
     }
-    login.filter(|login| !login.is_empty() && seen.iter().any(|name| name == "password"))
+    login.filter(|login| !login.is_empty()).zip(password)
 }
 
 /// The fields of a sign-in with a login and a password.
@@ -127,6 +130,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn login_of(path: &str, query: &str, form: &[u8]) -> Option<String> {
+        credentials_of(path, query, form).map(|(login, _)| login)
+    }
 
     #[test]
     fn only_a_plain_sign_in_form_names_a_login() {

@@ -19,14 +19,14 @@ pub struct SentBy<'a> {
 pub enum FirstServer<'a> {
     /// The server of this name: it has the sender's Campaign session.
     Named(&'a str),
-    /// Always the same one for this session of the gateway.
-    OfSession(&'a str),
+    /// Always the same one for this session of the gateway, or this account.
+    Of(&'a str),
 }
 
 impl<'a> FirstServer<'a> {
-    /// The server of a Campaign session, or without one, of the session `sid` of the gateway.
-    pub fn of(upstream: Option<&'a str>, sid: &'a str) -> Self {
-        upstream.map_or(Self::OfSession(sid), Self::Named)
+    /// The server of a Campaign session; without one, that of the sender: a session of the gateway, or an account.
+    pub fn of(upstream: Option<&'a str>, sender: &'a str) -> Self {
+        upstream.map_or(Self::Of(sender), Self::Named)
     }
 }
 

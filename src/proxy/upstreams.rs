@@ -118,9 +118,9 @@ impl Upstreams {
                 index.filter(is_healthy)
             }
             // Rendezvous hashing: when a server goes or comes back, only its own sessions move. Each has as many slots as its weight.
-            FirstServer::OfSession(sid) => {
+            FirstServer::Of(sender) => {
                 let slots = self.schedule.iter().enumerate().filter(|(_, index)| is_healthy(index));
-                slots.max_by_key(|(slot, _)| score(sid, *slot)).map(|(_, index)| *index)
+                slots.max_by_key(|(slot, _)| score(sender, *slot)).map(|(_, index)| *index)
             }
         }
     }
@@ -181,9 +181,9 @@ impl Upstreams {
 }
 
 /// The same in each process, so that all instances of the gateway choose the same server.
-fn score(sid: &str, slot: usize) -> u64 {
+fn score(sender: &str, slot: usize) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (sid, slot).hash(&mut hasher);
+    (sender, slot).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_session_without_a_campaign_session_stays_with_one_server_and_only_those_of_a_failed_one_move() {
         let upstreams = upstreams(&[2, 1, 1]);
-        let of = |number: usize| upstreams.first(FirstServer::OfSession(&format!("sid{number}"))).unwrap();
+        let of = |number: usize| upstreams.first(FirstServer::Of(&format!("sid{number}"))).unwrap();
         let before: Vec<usize> = (0..400).map(of).collect();
         assert_eq!(before, (0..400).map(of).collect::<Vec<_>>());
         let share = |server| before.iter().filter(|chosen| **chosen == server).count();

@@ -42,6 +42,16 @@ pub enum Native {
     Session(Arc<NativeSession>),
 }
 
+impl Native {
+    /// The login of the account.
+    pub fn login(&self) -> &str {
+        match self {
+            Self::Password(login) => login,
+            Self::Session(session) => &session.login,
+        }
+    }
+}
+
 impl Admitted {
     /// Finds the session of a ticket.
     ///
@@ -81,6 +91,14 @@ impl Admitted {
         is_foreign: bool,
     ) -> Result<Option<Response<Body>>, Rejection> {
         self.soap = soap_call::read(call, request).await?;
+        if let (Some(soap), Some(session), false) = (&self.soap, &self.session, is_foreign)
+            && soap.is_logon_of_person()
+        {
+            // A ticket in its head is of an earlier logon, which this one replaces.
+            let beside = Some(&**session).filter(|_| self.ticket.is_none());
+            let response = soap_logon::respond(call, request.headers(), soap, beside).await?;
+            return Ok(response.map(|response| response.map(Body::from)));
+        }
         if let (Some(soap), None, false) = (&self.soap, &self.session, is_foreign) {
             let ticket = soap.ticket().map(str::to_owned);
             if let Some(ticket) = ticket {
@@ -89,7 +107,10 @@ impl Admitted {
             self.find_native(call, request);
             if let (Some(soap), None, None) = (&self.soap, &self.session, &self.native) {
                 self.account = service_call::logging_on(call, request, soap).await;
-                let response = soap_logon::respond(call, request.headers(), soap).await?;
+                let response = soap_logon::respond(call, request.headers(), soap, None).await?;
+                if response.is_some() {
+                    self.list_refused(call, request).await?;
+                }
                 return Ok(response.map(|response| response.map(Body::from)));
             }
         }
@@ -127,6 +148,18 @@ impl Admitted {
             _ => RuledCaller::Unknown,
         };
         request_rules::check_groups(call.base, Asked::of(request), caller)
+    }
+
+    /// Lists the tokens and passwords of others in a request that nobody sends.
+    ///
+    /// # Errors
+    /// When the beginning of the body does not arrive.
+    pub async fn list_refused(
+        &self,
+        call: Call<'_>,
+        request: &mut Request<ClientBody>,
+    ) -> Result<(), Rejection> {
+        native_call::list_refused(call, request, self.soap.as_ref()).await
     }
 
     /// True when the gateway knows the caller.

@@ -69,7 +69,6 @@ impl BodyScanner {
 
 /// The native account that a body names in a session token field: the first one. `bytes` are the whole body, or its beginning.
 pub fn account_in(headers: &HeaderMap, bytes: &[u8], is_complete: bool) -> Option<String> {
-    let mut scanner = BodyScanner::of_kind(headers)?;
     let mut found = None;
     let mut look = |kind, value: &str| {
         if let (TokenKind::Session, Some(account)) = (kind, account_of(value)) {
@@ -77,11 +76,17 @@ pub fn account_in(headers: &HeaderMap, bytes: &[u8], is_complete: bool) -> Optio
         }
         TokenAction::Keep
     };
-    scanner.push(bytes, &mut look, None).ok()?;
-    if is_complete {
-        scanner.finish(&mut look, None).ok()?;
-    }
+    read(headers, (bytes, is_complete), &mut look);
     found
+}
+
+/// Shows a judge that refuses nothing the values in a body, or in its beginning.
+pub fn read(headers: &HeaderMap, (bytes, is_complete): (&[u8], bool), judge: &mut impl Judge) {
+    let Some(mut scanner) = BodyScanner::of_kind(headers) else { return };
+    if scanner.push(bytes, judge, None).is_ok() && is_complete {
+        // There is no output that could lack something.
+        let _ = scanner.finish(judge, None);
+    }
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";

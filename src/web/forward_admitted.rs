@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use secrecy::ExposeSecret as _;
 
 use super::admitted::{Admitted, Native};
@@ -18,7 +18,7 @@ use super::{
     forward, native_account, native_call, service_call, set_cookies, soap_logon, token_check,
     upstream_request,
 };
-use crate::auth::CampaignState;
+use crate::auth::{CampaignState, PasswordResult, ServiceAccount};
 use crate::policy::campaign_sign_in::is_disconnect;
 use crate::policy::client_kind::is_soap_router;
 use crate::policy::saved_form;
@@ -50,12 +50,7 @@ pub async fn forward_admitted(
     if let Some(session) = &session
         && saved_form::may_be_replay(&request)
     {
-        let call_of_task = call.to_owned();
-        let times = call_of_task.times();
-        let replayed = replay::replay_to_end(call_of_task, proxy.clone(), request, host, session.clone());
-        let replayed = Box::pin(replayed).await;
-        call.times.add(&times);
-        return replayed.map_err(|rejection| (rejection, true));
+        return replay(call, proxy, (request, host), session).await.map_err(|rejection| (rejection, true));
     }
     let (signed_in, is_soap) = (session.is_some() || native.is_some(), is_soap_router(request.uri().path()));
     let native_session = match &native {
@@ -73,11 +68,20 @@ pub async fn forward_admitted(
         token_check::check(call.base, &mut request, holder).map_err(|rejection| (rejection, signed_in))?;
     if let Some(soap) = &soap {
         let in_envelope = soap.check(call, &mut request, holder);
-        tokens = tokens.and(&in_envelope.map_err(|rejection| (rejection, signed_in))?);
+        tokens = tokens.and(in_envelope.map_err(|rejection| (rejection, signed_in))?);
     }
     if let (Some(session), Some(form)) = (&session, form) {
+        let passwords_host = host.clone();
         let submitted = submit::submit(call, proxy, (request, host), session, (form, &tokens));
-        return Box::pin(submitted).await.map_err(|rejection| (rejection, true));
+        let response = Box::pin(submitted).await.map_err(|rejection| (rejection, true))?;
+        let response = (response, false, &passwords_host);
+        return Ok(native_account::end_with(
+            call.base,
+            tokens.take_passwords(),
+            response,
+            PasswordResult::Unknown,
+        )
+        .await);
     }
     let wanted = forward::wanted(&mut request, websocket).map_err(|e| (e.into(), signed_in))?;
     let logon = soap.as_ref().and_then(SoapCall::logon);
@@ -94,23 +98,24 @@ pub async fn forward_admitted(
         WebSocketRequest::add_fields(head.lines());
     }
     let ended = || session.as_ref().map(|session| session.ended.clone());
-    let first = session.as_ref().map(|session| FirstServer::of(session.upstream(), &session.sid));
+    let first = first_server(session.as_deref(), native.as_ref(), account.as_deref());
     let sent_by = SentBy { quota_user: context.quota_user(signed_in), first, times: call.times };
     let forwarded = proxy.forward(head, body, wanted, ended, sent_by).await;
-    let forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
+    let answered = tokens.answered(call.base, forwarded);
+    let (mut forwarded, passwords) = answered.map_err(|e| (e.into(), signed_in))?;
+    let has_passwords = !passwords.is_empty();
     if let (Some(Native::Password(account)), Some(_)) = (&native, &logon) {
-        return Ok(Box::pin(native_call::with_ticket(call, account.clone(), forwarded.response)).await);
+        let reply = native_call::with_ticket(call, account.clone(), passwords, forwarded.response);
+        return Ok(Box::pin(reply).await);
     }
-    let mut forwarded = forwarded;
-    if let Some(Native::Password(account)) = &native
-        && forward::looks_expired(&forwarded.response, is_soap, &host)
-    {
-        let (is_refused, response) = Box::pin(forward::is_refused(forwarded.response, &host)).await;
-        forwarded.response = response;
-        if is_refused {
-            native_account::note_password(call.base, account, false);
-        }
-    }
+    let passwords = if has_passwords && logon.is_none() {
+        let good = meaning_of_good(call, session.is_some(), request.uri.path());
+        let response = (forwarded.response, is_soap, &host);
+        forwarded.response = Box::pin(native_account::end_with(call.base, passwords, response, good)).await;
+        Vec::new()
+    } else {
+        passwords
+    };
     let Some(session) = session else {
         let Some(account) = account else { return Ok(forwarded.response) };
         return Ok(Box::pin(service_call::learn(call, &account, forwarded.response)).await);
@@ -120,10 +125,11 @@ pub async fn forward_admitted(
         session.issued_tokens().add(token.expose_secret());
     }
     let mut response = if let Some(logon) = &logon {
-        Box::pin(soap_logon::learn(call, logon, session.issued_tokens(), forwarded.response)).await
+        let learned = (session.issued_tokens(), passwords);
+        Box::pin(soap_logon::learn(call, logon, learned, forwarded.response)).await
     } else if tokens.has_wrong_security_token() {
         forward::check_stale(&session, &host, forwarded.response).map_err(|rejection| (rejection, true))?
-    } else if forward::may_report_expired(&forwarded.response, is_soap, &session, &host) {
+    } else if !has_passwords && forward::may_report_expired(&forwarded.response, is_soap, &session, &host) {
         let head_again = |fresh: &Arc<LiveSession>| {
             upstream_request::head(call, &exchange_again(&request, fresh), &host, Some(fresh))
         };
@@ -138,6 +144,46 @@ pub async fn forward_admitted(
     }
     announce_end(response.headers_mut(), &session, context.now);
     Ok(response)
+}
+
+/// Sends a saved form, and notes the times of that.
+async fn replay(
+    call: Call<'_>,
+    proxy: &Arc<Proxy>,
+    (request, host): (Request<ClientBody>, HeaderValue),
+    session: &Arc<LiveSession>,
+) -> Result<Response<Body>, Rejection> {
+    let call_of_task = call.to_owned();
+    let times = call_of_task.times();
+    let replayed = replay::replay_to_end(call_of_task, proxy.clone(), request, host, session.clone());
+    let replayed = Box::pin(replayed).await;
+    call.times.add(&times);
+    replayed
+}
+
+/// What a response other than a refusal says about a password in the place of a session token.
+fn meaning_of_good(call: Call<'_>, signed_in: bool, path: &str) -> PasswordResult {
+    if signed_in {
+        PasswordResult::Unknown
+    } else if call.site.campaign.public_paths.is_public(path) {
+        PasswordResult::Unchecked
+    } else {
+        PasswordResult::Accepted
+    }
+}
+
+/// The server that comes first for a caller.
+fn first_server<'a>(
+    session: Option<&'a LiveSession>,
+    native: Option<&'a Native>,
+    account: Option<&'a ServiceAccount>,
+) -> Option<FirstServer<'a>> {
+    match (session, native, account) {
+        (Some(session), ..) => Some(FirstServer::of(session.upstream(), &session.sid)),
+        (None, Some(native), _) => Some(FirstServer::Of(native.login())),
+        (None, None, Some(account)) => Some(FirstServer::Of(account.name())),
+        (None, None, None) => None,
+    }
 }
 
 /// Renews an expired Campaign session; then `renewed` is true. If the request signs out in Campaign, signs the person out here too; then

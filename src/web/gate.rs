@@ -248,12 +248,14 @@ impl Gate {
             admitted.find_native(call, &request);
         }
         if !admitted.is_known() && !is_public() && !admitted.is_open_call(call, &request) {
-            if let Some(refusal) = refused {
-                return Ok(service_call::refuse(call, &request, &refusal).map(Body::from));
-            }
-            let in_form = !is_foreign
+            let in_form = refused.is_none()
+                && !is_foreign
                 && Box::pin(admitted.find_native_in_form(call, &mut request)).await.map_err(anonymous)?;
             if !in_form {
+                Box::pin(admitted.list_refused(call, &mut request)).await.map_err(anonymous)?;
+                if let Some(refusal) = refused {
+                    return Ok(service_call::refuse(call, &request, &refusal).map(Body::from));
+                }
                 // Boxed: a login's many states are not carried by every request.
                 let request = with_host(request, Some(&admitted.host));
                 let response = Box::pin(auth_challenge::respond(call, request, path.as_str())).await;

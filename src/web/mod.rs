@@ -19,6 +19,7 @@ mod native_sign_in;
 mod public_only;
 mod rate_limit;
 mod read_body;
+mod refused_tokens;
 mod rejection;
 mod request_host;
 mod request_log;

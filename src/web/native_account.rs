@@ -2,8 +2,12 @@
 
 use std::net::IpAddr;
 
+use http::{HeaderValue, Response};
+
 use super::call::{BaseCall, Call};
-use crate::auth::Guesses;
+use super::forward;
+use crate::auth::{OperatorAttempt, PasswordResult};
+use crate::proxy::{Body, ProxyError};
 use crate::telemetry::audit::{AuditAction, Subject};
 
 /// True when this native account may send a request from this address to this path. After a few wrong passwords it may not, so that
@@ -18,25 +22,68 @@ pub fn may_log_on(call: BaseCall<'_>, login: &str) -> bool {
     !login.contains('@') && may_try(call, login)
 }
 
-/// Counts a password that Campaign accepted or refused.
-pub fn note_password(call: BaseCall<'_>, login: &str, accepted: bool) {
-    let Some(guesses) = guesses(call) else { return };
-    if accepted { guesses.note_operator_success(login) } else { guesses.note_operator_failure(login) }
+/// True while no operator with this login is close to its lock.
+pub fn may_try(call: BaseCall<'_>, login: &str) -> bool {
+    call.site.guesses.may_try_operator(login)
 }
 
-/// Counts a logon, and writes it to the audit trail. `is_invalid`: Campaign says that the password is wrong.
-pub fn note_logon(call: Call<'_>, login: &str, signed_in: bool, is_invalid: bool) {
-    call.audit(Subject::nobody(), AuditAction::NativeLogon { login: login.to_owned(), signed_in });
-    if signed_in || is_invalid {
-        note_password(call.base, login, signed_in);
+/// Begins an attempt with this password. `None` when a wrong one could lock the operator.
+pub fn begin(call: BaseCall<'_>, login: &str, password: &str) -> Option<OperatorAttempt> {
+    call.site.guesses.begin_operator(login, password)
+}
+
+/// Notes what became of the passwords of a request.
+pub fn end(call: BaseCall<'_>, attempts: Vec<OperatorAttempt>, result: PasswordResult) {
+    for attempt in attempts {
+        call.site.guesses.end_operator(attempt, result);
     }
 }
 
-fn may_try(call: BaseCall<'_>, login: &str) -> bool {
-    guesses(call).is_none_or(|guesses| guesses.may_try_operator(login))
+/// The same for a request without a response. Passwords count as wrong, unless nothing reached Campaign.
+pub fn end_unanswered(call: BaseCall<'_>, attempts: Vec<OperatorAttempt>, error: &ProxyError) {
+    if matches!(error, ProxyError::Connect { .. } | ProxyError::Busy { .. } | ProxyError::Share { .. }) {
+        end(call, attempts, PasswordResult::Unchecked);
+    }
 }
 
-/// `None` where nobody signs in.
-fn guesses(call: BaseCall<'_>) -> Option<&Guesses> {
-    call.site.auth.as_ref().map(|auth| &auth.state.guesses)
+/// Reads in the response what became of the passwords in the places of session tokens. `good` is what any response but a refusal means.
+pub async fn end_with(
+    call: BaseCall<'_>,
+    attempts: Vec<OperatorAttempt>,
+    (response, is_soap, host): (Response<Body>, bool, &HeaderValue),
+    good: PasswordResult,
+) -> Response<Body> {
+    if attempts.is_empty() {
+        return response;
+    }
+    let (is_refused, response) = if forward::looks_expired(&response, is_soap, host) {
+        forward::is_refused(response, host).await
+    } else {
+        (false, response)
+    };
+    let result = if is_refused {
+        PasswordResult::Refused
+    } else if good == PasswordResult::Accepted && !response.status().is_success() {
+        PasswordResult::Unchecked
+    } else {
+        good
+    };
+    end(call, attempts, result);
+    response
+}
+
+/// Counts a logon, and writes it to the audit trail. `is_invalid`: Campaign says that the password is wrong.
+pub fn end_logon(
+    call: Call<'_>,
+    login: &str,
+    attempts: Vec<OperatorAttempt>,
+    (signed_in, is_invalid): (bool, bool),
+) {
+    call.audit(Subject::nobody(), AuditAction::NativeLogon { login: login.to_owned(), signed_in });
+    let result = match (signed_in, is_invalid) {
+        (true, _) => PasswordResult::SignedIn,
+        (false, true) => PasswordResult::Refused,
+        (false, false) => PasswordResult::Unchecked,
+    };
+    end(call.base, attempts, result);
 }

@@ -1,17 +1,20 @@
 //! Requests of native accounts of Campaign (`[[campaign.native_account]]`): with login and password in place of a session token, with a
 //! logon, and with the ticket from a logon.
 
+use bytes::Bytes;
 use http::{Request, Response};
 
 use super::body_scanner::{self, BodyScanner};
 use super::call::Call;
 use super::logon_reply::LogonReply;
-use super::native_account::{is_allowed, note_logon};
+use super::native_account::{end_logon, is_allowed};
 use super::read_body;
+use super::refused_tokens::RefusedTokens;
 use super::rejection::Rejection;
 use super::soap_call::SoapCall;
-use crate::auth::NativeSession;
-use crate::policy::campaign_tokens::{TokenAction, TokenKind, account_of, exchange_query};
+use crate::auth::{NativeSession, OperatorAttempt};
+use crate::config::ForeignTokens;
+use crate::policy::campaign_tokens::{Judge as _, TokenAction, TokenKind, account_of, exchange_query};
 use crate::policy::soap_envelope::LOGON;
 use crate::proxy::{Body, ClientBody};
 
@@ -36,13 +39,46 @@ pub async fn account_in_form(
     if call.site.campaign.native_accounts.is_empty() || BodyScanner::of(request).is_none() {
         return Ok(None);
     }
-    let front = read_body::front(request.body_mut(), MOST, call.snapshot.limits.upload_timeout).await?;
+    let (beginning, is_complete) = beginning(call, request).await?;
     let client = call.context.client_address(request.headers());
-    // The last piece may be longer.
-    let beginning = &front.bytes[..front.bytes.len().min(MOST)];
-    let is_complete = front.is_complete && beginning.len() == front.bytes.len();
-    let named = body_scanner::account_in(request.headers(), beginning, is_complete);
+    let named = body_scanner::account_in(request.headers(), &beginning, is_complete);
     Ok(named.filter(|named| is_allowed(call.base, named, client, request.uri().path())))
+}
+
+/// Lists the values in a request that nobody may send (`campaign.foreign_tokens = "report"`). Of a form its beginning is read.
+///
+/// # Errors
+/// When the beginning of the body does not arrive.
+pub async fn list_refused(
+    call: Call<'_>,
+    request: &mut Request<ClientBody>,
+    soap: Option<&SoapCall>,
+) -> Result<(), Rejection> {
+    if call.site.campaign.foreign_tokens == ForeignTokens::Refuse {
+        return Ok(());
+    }
+    let form = if BodyScanner::of(request).is_some() { Some(beginning(call, request).await?) } else { None };
+    let mut listed = RefusedTokens::new(call.base, request);
+    listed.in_head(request);
+    if let Some((beginning, is_complete)) = form {
+        body_scanner::read(request.headers(), (&beginning, is_complete), &mut listed);
+    }
+    for place in soap.iter().flat_map(|soap| &soap.envelope.tokens) {
+        listed.judge(place.kind, &place.value);
+    }
+    if let Some(soap) = soap.filter(|soap| soap.envelope.method == LOGON) {
+        listed.login(&soap.envelope.parameter(&soap.bytes, 1));
+    }
+    Ok(())
+}
+
+/// The beginning of a body, and whether it is all of it.
+async fn beginning(call: Call<'_>, request: &mut Request<ClientBody>) -> Result<(Bytes, bool), Rejection> {
+    let front = read_body::front(request.body_mut(), MOST, call.snapshot.limits.upload_timeout).await?;
+    // The last piece may reach further.
+    let beginning = front.bytes.slice(..front.bytes.len().min(MOST));
+    let is_complete = front.is_complete && beginning.len() == front.bytes.len();
+    Ok((beginning, is_complete))
 }
 
 fn named_in(soap: &SoapCall) -> Option<String> {
@@ -66,10 +102,15 @@ fn in_query(query: &str) -> Option<String> {
 }
 
 /// Replaces the tokens in the response to a native account's logon by a ticket, so that the gateway can recognise later requests.
-pub async fn with_ticket(call: Call<'_>, login: String, response: Response<Body>) -> Response<Body> {
+pub async fn with_ticket(
+    call: Call<'_>,
+    login: String,
+    attempts: Vec<OperatorAttempt>,
+    response: Response<Body>,
+) -> Response<Body> {
     let reply = LogonReply::read(response).await;
     let tokens = reply.tokens();
-    note_logon(call, &login, tokens.is_some(), reply.is_invalid_login());
+    end_logon(call, &login, attempts, (tokens.is_some(), reply.is_invalid_login()));
     match tokens.and_then(|tokens| call.auth.native_ticket(&NativeSession { login, tokens })) {
         Some(ticket) => reply.with_tokens(&ticket),
         None => reply.unchanged(),

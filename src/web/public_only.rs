@@ -4,11 +4,14 @@ use http::{HeaderValue, Request, Response, StatusCode};
 
 use super::call::BaseCall;
 use super::forward;
+use super::native_account;
 use super::rejection::Rejection;
 use super::request_rules::{self, Asked};
 use super::responses::options;
 use super::token_check::{self, TokenHolder};
 use super::upstream_request;
+use crate::auth::PasswordResult;
+use crate::policy::client_kind::is_soap_router;
 use crate::policy::decision::{self, Route};
 use crate::policy::path::CanonicalPath;
 use crate::proxy::{Body, ClientBody, Proxy, SentBy, WebSocketRequest};
@@ -42,7 +45,7 @@ pub async fn respond(
         return Ok(options().map(Body::from));
     }
     // Otherwise Campaign would take the caller's identity from these fields.
-    token_check::check(call, &mut request, TokenHolder::default())?;
+    let mut tokens = token_check::check(call, &mut request, TokenHolder::default())?;
     let wanted = forward::wanted(&mut request, websocket)?;
     let (request, body) = request.into_parts();
     let mut head = upstream_request::head_of_anonymous(call, &request, &host);
@@ -50,7 +53,10 @@ pub async fn respond(
         WebSocketRequest::add_fields(head.lines());
     }
     let sent_by = SentBy { quota_user: call.context.quota_user(false), first: None, times: call.times };
-    Ok(proxy.forward(head, body, wanted, || None, sent_by).await?.response)
+    let forwarded = proxy.forward(head, body, wanted, || None, sent_by).await;
+    let (forwarded, passwords) = tokens.answered(call, forwarded)?;
+    let response = (forwarded.response, is_soap_router(request.uri.path()), &host);
+    Ok(native_account::end_with(call, passwords, response, PasswordResult::Unchecked).await)
 }
 
 /// The response to a probe. Nobody signs in here, so there is nothing to wait for.

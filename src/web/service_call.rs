@@ -14,10 +14,11 @@ use super::rejection::Rejection;
 use super::request_rules::{self, Asked, RuledCaller};
 use super::responses::{json_response, options, soap_response, soap_session_expired};
 use super::soap_call::{Logon, SoapCall};
-use super::token_check::TokenHolder;
-use super::{soap_call, soap_logon, token_check, upstream_request};
+use super::token_check::{Checked, TokenHolder};
+use super::{native_account, soap_call, soap_logon, token_check, upstream_request};
 use crate::auth::{
-    BearerRefusal, Caller, ClientHeldSession, ServiceAccount, ServiceLogonError, ServiceSession,
+    BearerRefusal, Caller, ClientHeldSession, PasswordResult, ServiceAccount, ServiceLogonError,
+    ServiceSession,
 };
 use crate::campaign::soap_fault;
 use crate::policy::account_limits;
@@ -95,7 +96,7 @@ pub async fn forward(
     request_rules::check_groups(call.base, Asked::of(&request), RuledCaller::Account(account))?;
     let auth = &call.auth;
     let (id, is_soap) = (call.context.id, is_soap_router(request.uri().path()));
-    let logon = check_tokens(call, &mut request, is_soap, (account, own_session)).await?;
+    let (logon, mut tokens) = check_tokens(call, &mut request, is_soap, (account, own_session)).await?;
     if logon.is_some() {
         // The gateway reads the response.
         request.headers_mut().remove(header::ACCEPT_ENCODING);
@@ -114,12 +115,23 @@ pub async fn forward(
         WebSocketRequest::add_fields(head.lines());
     }
     let ended = || Some(account.ended.clone());
-    let first = session.as_ref().and_then(|session| session.upstream()).map(FirstServer::Named);
-    let sent_by = SentBy::person(first, call.times);
-    let Forwarded { response, may_repeat } = proxy.forward(head, body, websocket, ended, sent_by).await?;
+    let upstream = session.as_ref().and_then(|session| session.upstream());
+    let sent_by = SentBy::person(Some(FirstServer::of(upstream, account.name())), call.times);
+    let forwarded = proxy.forward(head, body, websocket, ended, sent_by).await;
+    let (Forwarded { response, may_repeat }, passwords) = tokens.answered(call.base, forwarded)?;
+    let has_passwords = !passwords.is_empty();
     let mut response = match (&session, &logon) {
-        (_, Some(logon)) => soap_logon::learn(call, logon, &account.issued_tokens, response).await,
-        (Some(used), None) if looks_expired(&response, is_soap, host) => {
+        (_, Some(logon)) => {
+            soap_logon::learn(call, logon, (&account.issued_tokens, passwords), response).await
+        }
+        _ => {
+            let good = PasswordResult::Unknown;
+            native_account::end_with(call.base, passwords, (response, is_soap, host), good).await
+        }
+    };
+    response = match (&session, &logon) {
+        // A password that Campaign refused is not sent a second time.
+        (Some(used), None) if !has_passwords && looks_expired(&response, is_soap, host) => {
             let (report, response) = reported(response, host).await;
             let is_expired = matches!(report, Report::SessionExpired | Report::PageRefused);
             // Opened also when this request cannot be sent again: the next one needs it.
@@ -181,19 +193,18 @@ async fn check_tokens(
     request: &mut Request<ClientBody>,
     is_soap: bool,
     (account, own_session): (&Arc<ServiceAccount>, Option<&ClientHeldSession>),
-) -> Result<Option<Logon>, Rejection> {
+) -> Result<(Option<Logon>, Checked), Rejection> {
     let client_held = own_session.map(|own_session| &own_session.tokens);
     let holder = TokenHolder { account: Some(account), client_held, ..TokenHolder::default() };
-    let mut logon = None;
+    let (mut logon, mut in_envelope) = (None, Checked::default());
     if is_soap
         && *request.method() == Method::POST
         && let Some(soap) = soap_call::read(call, request).await?
     {
-        soap.check(call, request, holder)?;
+        in_envelope = soap.check(call, request, holder)?;
         logon = soap.logon();
     }
-    token_check::check(call.base, request, holder)?;
-    Ok(logon)
+    Ok((logon, token_check::check(call.base, request, holder)?.and(in_envelope)))
 }
 
 /// The response to a refused request: RFC 6750 §3, or a SOAP fault that Campaign's clients understand.

@@ -6,7 +6,7 @@ use http::{HeaderValue, header};
 use secrecy::SecretString;
 
 use super::rule_states::RuleStates;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Guesses};
 use crate::config::Campaign;
 use crate::pages::PageBrand;
 use crate::wire::fields::FORWARDED_HOST;
@@ -28,6 +28,8 @@ pub struct Site {
     pub host: HostLines,
     /// Counts for `[[campaign.rule]]`.
     pub rule_states: RuleStates,
+    /// Wrong passwords of its native accounts; of the last minutes.
+    pub guesses: Guesses,
     /// How its pages look.
     pub brand: PageBrand,
     /// The secret with which a proxy gets the identity from `/ims/auth`; `None`: only trusted proxies get it.

@@ -14,6 +14,7 @@ use super::responses::soap_response;
 use super::routes::sign_out;
 use super::ticket::is_ticket;
 use super::token_check::{Checked, TokenHolder, TokenJudge};
+use crate::auth::PasswordResult;
 use crate::campaign::logoff_response;
 use crate::policy::campaign_tokens::{Judge as _, TokenAction, TokenPair, account_of};
 use crate::policy::soap_envelope::{BEARER_LOGON, Envelope, EnvelopeError, EnvelopeRest, LOGOFF, LOGON};
@@ -75,16 +76,36 @@ impl SoapCall {
         request: &mut Request<ClientBody>,
         holder: TokenHolder<'_>,
     ) -> Result<Checked, Rejection> {
-        if let Some(Logon::Password(login)) = self.logon() {
+        let logon = self.logon();
+        if let Some(Logon::Password(login)) = &logon {
             let client = call.context.client_address(request.headers());
             let is_known = holder.session.is_some() || holder.account.is_some();
-            let is_listed = native_account::is_allowed(call.base, &login, client, request.uri().path());
-            let is_allowed = is_listed || (is_known && native_account::may_log_on(call.base, &login));
+            let is_listed = native_account::is_allowed(call.base, login, client, request.uri().path());
+            let is_allowed = is_listed || (is_known && native_account::may_log_on(call.base, login));
             if !is_allowed {
                 return Err(Rejection::InvalidLogin);
             }
         }
         let mut judge = TokenJudge::new(call.base, request, holder);
+        let exchanged = self.judged(&mut judge);
+        let mut checked = judge.finish(exchanged.is_ok());
+        let exchanged = exchanged?;
+        if !exchanged.is_empty() {
+            request.body_mut().set_front(self.envelope.with_tokens(&self.bytes, &exchanged).into());
+        }
+        if let Some(Logon::Password(login)) = logon {
+            let attempt = native_account::begin(call.base, &login, &self.envelope.parameter(&self.bytes, 2));
+            let Some(attempt) = attempt else {
+                native_account::end(call.base, checked.take_passwords(), PasswordResult::Unchecked);
+                return Err(Rejection::InvalidLogin);
+            };
+            checked.add_password(attempt);
+        }
+        Ok(checked)
+    }
+
+    /// The tokens that are exchanged, by their index.
+    fn judged(&self, judge: &mut TokenJudge) -> Result<Vec<(usize, String)>, Rejection> {
         let mut exchanged = Vec::new();
         for (index, place) in self.envelope.tokens.iter().enumerate() {
             match judge.judge(place.kind, &place.value) {
@@ -97,10 +118,7 @@ impl SoapCall {
                 TokenAction::Refuse => return Err(Rejection::ForeignToken),
             }
         }
-        if !exchanged.is_empty() {
-            request.body_mut().set_front(self.envelope.with_tokens(&self.bytes, &exchanged).into());
-        }
-        Ok(Checked::of(judge.found_wrong_security_token()))
+        Ok(exchanged)
     }
 
     /// True for `xtk:session#Logoff`.
@@ -122,6 +140,11 @@ impl SoapCall {
         let Some(ticket) = ticket else { return sign_out::by_soap(call, headers).await };
         call.auth.end_ticket(session, ticket).await?;
         Ok(soap_response(StatusCode::OK, &logoff_response()))
+    }
+
+    /// True for the logon of a client console with the e-mail address of a person.
+    pub fn is_logon_of_person(&self) -> bool {
+        matches!(self.logon(), Some(Logon::Password(login)) if login.contains('@'))
     }
 
     /// The logon, if this call is one.

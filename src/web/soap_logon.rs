@@ -7,18 +7,19 @@ use secrecy::ExposeSecret as _;
 
 use super::call::Call;
 use super::logon_reply::LogonReply;
-use super::native_account::note_logon;
+use super::native_account::{end, end_logon};
 use super::rejection::Rejection;
 use super::responses::{INVALID_LOGIN, soap_response};
 use super::soap_call::{Logon, SoapCall};
-use crate::auth::{ConsoleLogon, ConsoleLogonOutcome as Outcome};
+use crate::auth::{ConsoleLogon, ConsoleLogonOutcome as Outcome, OperatorAttempt, PasswordResult};
 use crate::campaign::{CampaignError, soap_fault};
 use crate::config::ConsolePasswordMode;
 use crate::policy::soap_envelope::LOGON;
 use crate::proxy::Body;
-use crate::session::IssuedTokens;
+use crate::session::{IssuedTokens, LiveSession};
 
-/// The response to a logon of a client without a session. `None` for every other call, and when the gateway has no console passwords.
+/// The response to a logon of a client console. `None` for every other call, and when the gateway has no console passwords. `beside`: the
+/// session whose cookie came with it, as some clients send the cookies of their browser.
 ///
 /// # Errors
 /// When the session store does not answer.
@@ -26,6 +27,7 @@ pub async fn respond(
     call: Call<'_>,
     headers: &HeaderMap,
     soap: &SoapCall,
+    beside: Option<&LiveSession>,
 ) -> Result<Option<Response<axum::body::Body>>, Rejection> {
     let (site, envelope) = (call.site, &soap.envelope);
     if envelope.method != LOGON || site.campaign.console_password == ConsolePasswordMode::Off {
@@ -38,6 +40,7 @@ pub async fn respond(
         password: &password,
         client: call.context.client_address(headers),
         build: envelope.client_build,
+        beside,
     };
     let outcome = call.auth.console_logon(call.auth_request(headers), logon).await?;
     Ok(Some(match outcome {
@@ -75,13 +78,17 @@ fn refused(text: &str) -> Response<axum::body::Body> {
 pub async fn learn(
     call: Call<'_>,
     logon: &Logon,
-    issued: &IssuedTokens,
+    (issued, attempts): (&IssuedTokens, Vec<OperatorAttempt>),
     response: Response<Body>,
 ) -> Response<Body> {
     let reply = LogonReply::read(response).await;
     let tokens = reply.tokens();
     if let Logon::Password(login) = logon {
-        note_logon(call, login, tokens.is_some(), reply.is_invalid_login());
+        end_logon(call, login, attempts, (tokens.is_some(), reply.is_invalid_login()));
+    } else if reply.is_invalid_login() {
+        end(call.base, attempts, PasswordResult::Refused);
+    } else {
+        end(call.base, attempts, PasswordResult::Unchecked);
     }
     if let Some(tokens) = tokens {
         issued.add(tokens.session.expose_secret());

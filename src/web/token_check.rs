@@ -3,8 +3,8 @@
 //! Campaign takes the caller's identity from these values, even from `login/password`. So only this session's own tokens pass.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -15,12 +15,12 @@ use super::body_scanner::BodyScanner;
 use super::call::{BaseCall, OwnedBaseCall};
 use super::native_account;
 use super::rejection::Rejection;
-use crate::auth::ServiceAccount;
+use crate::auth::{OperatorAttempt, PasswordResult, ServiceAccount};
 use crate::config::ForeignTokens;
 use crate::policy::campaign_tokens::{
     ForeignToken, Judge, OwnTokens, TokenAction, TokenKind, TokenPair, account_of, exchange_query,
 };
-use crate::proxy::{BodyFilter, BodyRefused, ClientBody};
+use crate::proxy::{BodyFilter, BodyRefused, ClientBody, Forwarded, ProxyError};
 use crate::session::{IssuedTokens, LiveSession};
 use crate::telemetry::audit::{AuditAction, ForeignTokenDetails, Subject};
 use crate::wire::fields::{SECURITY_TOKEN, header_text};
@@ -42,24 +42,72 @@ pub struct TokenHolder<'a> {
 #[derive(Debug, Default)]
 pub struct Checked {
     wrong_security_token: bool,
-    in_body: Option<Arc<AtomicBool>>,
+    passwords: Vec<OperatorAttempt>,
+    in_body: Option<Arc<Found>>,
+}
+
+/// What a judge has found so far.
+#[derive(Debug, Default)]
+struct Found {
+    wrong_security_token: AtomicBool,
+    /// Passwords of native accounts that go to Campaign.
+    passwords: Mutex<Vec<OperatorAttempt>>,
+}
+
+impl Found {
+    fn has_wrong_security_token(&self) -> bool {
+        self.wrong_security_token.load(Ordering::Relaxed)
+    }
+
+    fn take_passwords(&self) -> Vec<OperatorAttempt> {
+        std::mem::take(&mut *self.passwords.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Checked {
-    /// The result for an envelope.
-    pub fn of(wrong_security_token: bool) -> Self {
-        Self { wrong_security_token, in_body: None }
-    }
-
     /// Combines two results.
     #[must_use]
-    pub fn and(self, other: &Self) -> Self {
-        Self { wrong_security_token: self.wrong_security_token || other.wrong_security_token, ..self }
+    pub fn and(mut self, other: Self) -> Self {
+        self.wrong_security_token |= other.wrong_security_token;
+        self.passwords.extend(other.passwords);
+        self
+    }
+
+    /// With the password of a logon.
+    pub fn add_password(&mut self, attempt: OperatorAttempt) {
+        self.passwords.push(attempt);
     }
 
     /// True when the request holds a wrong security token. Then a refusal by Campaign says nothing about the session.
     pub fn has_wrong_security_token(&self) -> bool {
-        self.wrong_security_token || self.in_body.as_ref().is_some_and(|found| found.load(Ordering::Relaxed))
+        self.wrong_security_token
+            || self.in_body.as_ref().is_some_and(|found| found.has_wrong_security_token())
+    }
+
+    /// The response to the request, and the passwords in it, which need a result.
+    ///
+    /// # Errors
+    /// When there is no response. Then the passwords have a result.
+    pub fn answered(
+        &mut self,
+        call: BaseCall<'_>,
+        forwarded: Result<Forwarded, ProxyError>,
+    ) -> Result<(Forwarded, Vec<OperatorAttempt>), ProxyError> {
+        let passwords = self.take_passwords();
+        match forwarded {
+            Ok(forwarded) => Ok((forwarded, passwords)),
+            Err(error) => {
+                native_account::end_unanswered(call, passwords, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// The passwords of native accounts in the request, as far as it was read. Each needs a result.
+    pub fn take_passwords(&mut self) -> Vec<OperatorAttempt> {
+        let mut passwords = std::mem::take(&mut self.passwords);
+        passwords.extend(self.in_body.iter().flat_map(|found| found.take_passwords()));
+        passwords
     }
 }
 
@@ -83,7 +131,7 @@ pub fn check(
     }
     if let Some(scanner) = BodyScanner::of(request) {
         let judge = TokenJudge::new(call, request, holder);
-        checked.in_body = Some(judge.wrong_security_token.clone());
+        checked.in_body = Some(judge.found.clone());
         request.body_mut().filter(Box::new(TokenFilter { judge, scanner }));
     }
     Ok(checked)
@@ -120,10 +168,11 @@ fn exchanged(
     let mut judged = |kind, value: &str| {
         judge.get_or_insert_with(|| TokenJudge::new(call, request, holder)).judge(kind, value)
     };
-    let query = exchange_query(query, &mut judged).map_err(|ForeignToken| Rejection::ForeignToken)?;
-    checked.wrong_security_token |=
-        judge.is_some_and(|judge| judge.wrong_security_token.load(Ordering::Relaxed));
-    Ok(query)
+    let query = exchange_query(query, &mut judged);
+    if let Some(judge) = judge {
+        *checked = std::mem::take(checked).and(judge.finish(query.is_ok()));
+    }
+    query.map_err(|ForeignToken| Rejection::ForeignToken)
 }
 
 /// Exchanges the security token in the header field.
@@ -182,7 +231,7 @@ pub struct TokenJudge {
     account: Option<Arc<ServiceAccount>>,
     ticket: Option<TokenPair>,
     client_held: Option<TokenPair>,
-    wrong_security_token: Arc<AtomicBool>,
+    found: Arc<Found>,
 }
 
 impl TokenJudge {
@@ -197,7 +246,7 @@ impl TokenJudge {
             account: holder.account.cloned(),
             ticket: holder.ticket.cloned(),
             client_held: holder.client_held.cloned(),
-            wrong_security_token: Arc::default(),
+            found: Arc::default(),
         }
     }
 
@@ -210,9 +259,22 @@ impl TokenJudge {
         }
     }
 
-    /// True when a value was a security token that Campaign refuses.
-    pub fn found_wrong_security_token(&self) -> bool {
-        self.wrong_security_token.load(Ordering::Relaxed)
+    /// What it has found. Passwords of a request that is refused have no result at Campaign.
+    pub fn finish(self, is_forwarded: bool) -> Checked {
+        let wrong_security_token = self.found.has_wrong_security_token();
+        let mut passwords = self.found.take_passwords();
+        if !is_forwarded {
+            native_account::end(self.call.get(), std::mem::take(&mut passwords), PasswordResult::Unchecked);
+        }
+        Checked { wrong_security_token, passwords, in_body: None }
+    }
+
+    /// Whether the password of a native account may go to Campaign, where a wrong one counts.
+    fn begin_password(&self, value: &str) -> bool {
+        let (login, password) = value.split_once('/').unwrap_or((value, ""));
+        let Some(attempt) = native_account::begin(self.call.get(), login, password) else { return false };
+        self.found.passwords.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
+        true
     }
 
     /// Whether a foreign value is still forwarded (`campaign.foreign_tokens = "report"`).
@@ -223,10 +285,13 @@ impl TokenJudge {
         }
         let call = self.call.get();
         let account = account_of(value).unwrap_or_default();
-        if native_account::is_allowed(call, account, self.client, &self.path) {
+        let is_listed = native_account::is_allowed(call, account, self.client, &self.path);
+        let is_forwarded = (is_listed || call.site.campaign.foreign_tokens == ForeignTokens::Report)
+            && (account.is_empty() || self.begin_password(value));
+        if is_listed && is_forwarded {
             return TokenAction::Keep;
         }
-        let refused = call.site.campaign.foreign_tokens == ForeignTokens::Refuse;
+        let refused = !is_forwarded;
         let of_account = || self.account.as_ref().map(|account| account.identity.user.as_str());
         let user =
             self.session.as_ref().map(|session| session.data.identity.user.as_str()).or_else(of_account);
@@ -250,7 +315,7 @@ impl Judge for TokenJudge {
             TokenAction::Keep
                 if kind == TokenKind::Security && self.holder().is_wrong_security_token(value) =>
             {
-                self.wrong_security_token.store(true, Ordering::Relaxed);
+                self.found.wrong_security_token.store(true, Ordering::Relaxed);
                 TokenAction::Keep
             }
             verdict => verdict,

@@ -246,6 +246,68 @@ async fn behind_a_trusted_proxy_a_guesser_blocks_only_the_address_of_its_own() {
 }
 
 #[tokio::test]
+async fn beside_a_session_cookie_of_the_same_person_a_logon_is_as_without_it() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await;
+    let session = alice.session().unwrap();
+    let wrong = logon(ALICE, "wrong", 9999).session(&session).send_to(&world).await;
+    assert!(wrong.text().contains("XSV-350012"), "{}", wrong.text());
+    let right = password(&alice).await;
+    let answer = logon(&ALICE.to_uppercase(), &right, 9999).session(&session).send_to(&world).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let ticket = element(&answer, "pstrSessionToken");
+    let console = Console { session: ticket.clone(), security: element(&answer, "pstrSecurityToken") };
+    assert_eq!(console.call(&world).await.status(), 200);
+    let again = logon(ALICE, &right, 9999).session(&session).send_to(&world).await;
+    assert!(again.text().contains("XSV-350012"), "it was used: {}", again.text());
+    // A console that still has the ticket of an earlier logon logs on again, also as somebody else.
+    let erin = world.signed_in("erin").await;
+    for (browser, who) in [(&alice, ALICE), (&erin, "erin@example.com")] {
+        let request = http::Request::post("/ims/me/console-password")
+            .header("accept", "application/json")
+            .header("sec-fetch-site", "same-origin");
+        let made = browser.request(request.body(bytes::Bytes::new()).unwrap()).await;
+        let password = made.json()["password"].as_str().unwrap().to_owned();
+        let cookie = format!("Cookie: __sessiontoken={ticket}");
+        let answer = logon(who, &password, 9999).with(&cookie).send_to(&world).await;
+        assert_eq!(answer.status(), 200, "{who}: {}", answer.text());
+        let token = element(&answer, "pstrSessionToken");
+        let echo =
+            RawRequest::get("/demo/echo").with(&format!("X-Session-Token: {token}")).echo(&world).await;
+        assert_eq!(echo.field("x-ims-email"), Some(who));
+    }
+    for _ in 0..4 {
+        logon(ALICE, "wrong", 9999).session(&session).send_to(&world).await;
+    }
+    let right = password(&alice).await;
+    let blocked = logon(ALICE, &right, 9999).session(&session).send_to(&world).await;
+    assert!(blocked.text().contains("XSV-350012"), "guesses count beside a cookie too: {}", blocked.text());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn beside_a_session_cookie_of_another_person_a_logon_is_refused() {
+    let world = World::start().await;
+    let (alice, erin) = (world.signed_in("alice").await, world.signed_in("erin").await);
+    let right = password(&alice).await;
+    let answer = logon(ALICE, &right, 9999).session(&erin.session().unwrap()).send_to(&world).await;
+    assert_eq!(answer.status(), 403);
+    assert!(answer.text().contains("XSV-350012"), "{}", answer.text());
+    let line = logs::audit(answer.field("x-request-id").unwrap()).pop().unwrap();
+    assert_eq!((line.field("event"), line.field("login")), ("console_logon_refused", ALICE));
+    assert!(line.field("reason").contains("another person"));
+    // From a page of another site, no cookie counts, and no password either.
+    let foreign = logon(ALICE, &right, 9999)
+        .session(&alice.session().unwrap())
+        .with("Origin: https://evil.example")
+        .send_to(&world)
+        .await;
+    assert!(!foreign.text().contains("LogonResponse"), "{}", foreign.text());
+    console(&world, &right).await;
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn an_old_console_is_told_to_update() {
     let world = World::builder().instance(|i| i.campaign.min_console_build = Some(9333)).start().await;
     let alice = world.signed_in("alice").await;

@@ -210,6 +210,54 @@ async fn in_the_report_phase_they_pass_and_are_listed() {
 }
 
 #[tokio::test]
+async fn in_the_report_phase_what_nobody_may_send_is_refused_and_listed() {
+    let report = |i: &mut imsgate::config::Instance| i.campaign.foreign_tokens = ForeignTokens::Report;
+    let world = admin::with_admin().instance(report).start().await;
+    let field = "a=1&__sessiontoken=admin%2Fsecret";
+    let logon = "<Logon xmlns='urn:xtk:session'><t/><a>admin</a><b>secret</b><c/></Logon>";
+    let logon = format!(
+        "<E:Envelope xmlns:E='http://schemas.xmlsoap.org/soap/envelope/'><E:Body>{logon}</E:Body></E:Envelope>"
+    );
+    let accounts = [
+        RawRequest::get(&format!("/view/home?{field}")),
+        form("/demo/upload", field),
+        multipart("/demo/upload", "__sessiontoken", "admin/secret"),
+        soap(&envelope("", "<t>admin/secret</t>")),
+        RawRequest::post(SOAP, &logon).with("Content-Type: text/xml").with("SoapAction: xtk:session#Logon"),
+        RawRequest::get("/demo/echo").with("X-Session-Token: admin/secret"),
+        RawRequest::get("/demo/echo").with("Cookie: __sessiontoken=\"admin/secret\""),
+        RawRequest::get(&format!("/demo/echo?{field}")).with("Origin: https://evil.example"),
+        form("/nl/jsp/logon.jsp", "login=admin&password=secret&action=submit"),
+    ];
+    for request in &accounts {
+        let answer = request.send_to(&world).await;
+        assert!([401, 403].contains(&answer.status()), "{} {}", answer.status(), answer.text());
+        let lines = logs::audit(answer.field("x-request-id").unwrap());
+        let line = lines.iter().find(|line| line.field("event") == "foreign_token");
+        let line = line.unwrap_or_else(|| panic!("{request:?}"));
+        assert_eq!((line.field("account"), line.field("refused")), ("admin", "true"), "{request:?}");
+    }
+    assert!(arrived(&world).is_empty(), "nothing reached Campaign");
+    let listed: Value = admin::ask(&world, "GET", "/foreign-tokens").await.json();
+    assert!(!listed.to_string().contains("secret"));
+    let uses = listed["uses"].as_array().unwrap();
+    let times = uses.iter().map(|used| used["times"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(times, accounts.len() as u64, "{listed}");
+    assert!(uses.iter().all(|used| used["refused"] == true && used["account"] == "admin"), "{listed}");
+    // What is left over from the time before the gateway, and what the gateway gave out itself, is no account.
+    for request in [
+        RawRequest::get("/view/home").with("Cookie: __sessiontoken=___00000000-0000"),
+        soap(&envelope("", "<t>___ims.expired</t>")),
+        soap(&envelope("", "<t/>")),
+    ] {
+        let answer = request.send_to(&world).await;
+        let lines = logs::audit(answer.field("x-request-id").unwrap());
+        assert!(lines.iter().all(|line| line.field("event") != "foreign_token"), "{request:?}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn without_a_campaign_session_no_token_is_the_callers_own() {
     for mode in [SessionMode::Bearer, SessionMode::Headers] {
         let world = World::builder().session_mode(mode).start().await;
@@ -236,6 +284,29 @@ async fn what_campaign_gave_out_to_this_session_is_accepted_back() {
     assert_eq!((given.status(), given.field("set-cookie")), (200, None));
     assert_eq!(page(&alice).send_to(&world).await.status(), 200);
     assert_eq!(page(&other).send_to(&world).await.status(), 403, "it is of another session");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn calls_of_every_content_type_and_action_pass_unchanged() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let body = envelope("", "<t/>");
+    for kind in ["application/soap+xml;charset=UTF-8", "text/xml; charset=utf-8", "application/xml"] {
+        for action in [
+            "xtk:session#GetOption",
+            "\"xtk:session#GetOption\"",
+            "xtk:jobInterface|xtk:builder#SubmitSoapCall",
+        ] {
+            let call = RawRequest::post(SOAP, &body)
+                .with(&format!("Content-Type: {kind}"))
+                .with(&format!("SoapAction: {action}"));
+            call.session(&alice).with("Sec-Fetch-Site: same-origin").send_to(&world).await;
+            let sent = world.last_request();
+            assert_eq!((sent.header("content-type"), sent.header("soapaction")), (Some(kind), Some(action)));
+            assert_eq!(sent.body_len, body.len() as u64);
+        }
+    }
     world.stop().await;
 }
 

@@ -33,10 +33,20 @@ fn guesses(login: &str, password: &str) -> Vec<RawRequest> {
         RawRequest::post("/nl/jsp/logon.jsp", &form).with(FORM),
         RawRequest::get(&format!("/nl/jsp/logon.jsp?{form}")),
         RawRequest::get(&format!("/demo/echo?{token}")),
-        RawRequest::get(&format!("/webApp/survey?{token}")),
+        RawRequest::get(&format!("/webApp/approval?{token}")),
         RawRequest::post("/demo/echo", &token).with(FORM),
-        RawRequest::post("/webApp/survey", &token).with(FORM),
+        RawRequest::post("/webApp/approval", &token).with(FORM),
     ]
+}
+
+/// Lists three accounts, from everywhere here.
+fn listed(instance: &mut imsgate::config::Instance) {
+    let account = |login: &str| NativeAccount {
+        login: login.to_owned(),
+        networks: vec!["127.0.0.0/8".parse().unwrap()],
+        paths: PublicPaths::default(),
+    };
+    instance.campaign.native_accounts = ["admin", "internal", "monitoring"].map(account).into();
 }
 
 #[tokio::test]
@@ -83,14 +93,8 @@ async fn a_person_or_a_technical_account_that_guesses_locks_nobody_and_is_in_the
 
 #[tokio::test]
 async fn a_listed_native_account_is_left_alone_before_it_is_locked() {
-    let paths = PublicPaths::parse(["/demo/*", SOAP, "/nl/jsp/logon.jsp"]).unwrap();
-    let account =
-        NativeAccount { login: "admin".to_owned(), networks: vec!["127.0.0.0/8".parse().unwrap()], paths };
-    let listed = move |instance: &mut imsgate::config::Instance| {
-        instance.campaign.native_accounts = vec![account];
-    };
-    for which in [0, 1, 2, 4, 6] {
-        let world = World::builder().instance(listed.clone()).start().await;
+    for which in [0, 1, 2, 4, 5, 6, 7] {
+        let world = World::builder().instance(listed).start().await;
         for guess in ["one", "two", "three", "four"] {
             let answer = guesses("admin", guess).remove(which).send_to(&world).await;
             assert_ne!(answer.status(), 200, "{}", answer.text());
@@ -103,16 +107,82 @@ async fn a_listed_native_account_is_left_alone_before_it_is_locked() {
 }
 
 #[tokio::test]
-async fn a_right_password_makes_up_for_a_wrong_one() {
-    let account = NativeAccount {
-        login: "admin".to_owned(),
-        networks: vec!["127.0.0.0/8".parse().unwrap()],
-        paths: PublicPaths::default(),
-    };
-    let world = World::builder()
-        .instance(move |instance| instance.campaign.native_accounts = vec![account])
+async fn wrong_passwords_of_a_listed_account_count_beside_another_right_and_from_other_pages() {
+    let world = with_account(|_| {})
+        .instance(listed)
+        .campaign(|options| options.session_token_only = true)
         .start()
         .await;
+    let (alice, token) = (world.signed_in("alice").await.session().unwrap(), token(&world));
+    let from_a_page = |request: RawRequest| request.with("Origin: https://evil.example");
+    let senders: [&dyn Fn(RawRequest) -> RawRequest; 3] =
+        [&|request| request.session(&alice), &|request| request.bearer(&token), &from_a_page];
+    for (sender, login) in senders.into_iter().zip(["admin", "monitoring", "internal"]) {
+        for guess in ["one", "two", "three", "four"] {
+            for request in guesses(login, guess).into_iter().skip(4).step_by(3) {
+                sender(request).send_to(&world).await;
+            }
+        }
+    }
+    assert!(!world.campaign.wrong_passwords().is_empty(), "some reached Campaign");
+    assert_eq!(world.campaign.locked_operators(), Vec::<String>::new());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_report_phase_lets_through_locks_nobody() {
+    let report = |i: &mut imsgate::config::Instance| {
+        i.campaign.foreign_tokens = imsgate::config::ForeignTokens::Report;
+    };
+    let world = World::builder().instance(report).start().await;
+    for guess in ["one", "two", "three", "four"] {
+        let query = guesses("admin", guess).remove(5).send_to(&world).await;
+        guesses("internal", guess).remove(7).send_to(&world).await;
+        assert_eq!(query.status(), if ["one", "two"].contains(&guess) { 302 } else { 403 }, "{guess}");
+    }
+    assert_eq!(world.campaign.wrong_passwords().len(), 2, "some reached Campaign");
+    assert_eq!(world.campaign.locked_operators(), Vec::<String>::new());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn guesses_at_once_and_guesses_whose_client_goes_away_lock_nobody() {
+    let world = World::builder().instance(listed).start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let at_once = |login: &'static str, which: usize| {
+        let requests = (0..12).map(move |number| guesses(login, &format!("guess{number}")).remove(which));
+        requests.map(|request| request.session(&alice)).collect::<Vec<_>>()
+    };
+    for (login, which) in [("admin", 0), ("internal", 4), ("monitoring", 2)] {
+        let requests = at_once(login, which);
+        futures_util::future::join_all(requests.iter().map(|request| request.send_to(&world))).await;
+    }
+    for number in 0..6 {
+        let mut line = crate::support::request::connect(&world).await;
+        line.send(guesses("other", &number.to_string()).remove(0).session(&alice).bytes("localhost")).await;
+        drop(line);
+    }
+    let last = guesses("other", "last").remove(0).session(&alice).send_to(&world).await;
+    assert!(last.text().contains("XSV-350012"), "{}", last.text());
+    assert!(world.campaign.wrong_passwords().contains(&"admin".to_owned()), "some reached Campaign");
+    assert_eq!(world.campaign.locked_operators(), Vec::<String>::new());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_program_with_the_right_password_sends_any_number_of_requests_at_once() {
+    let world = World::builder().instance(listed).start().await;
+    let target = format!("/demo/echo?__sessiontoken=admin%2F{PASSWORD}");
+    assert_eq!(RawRequest::get(&target).send_to(&world).await.status(), 200);
+    let request = RawRequest::get(&target);
+    let all = futures_util::future::join_all((0..12).map(|_| request.send_to(&world))).await;
+    assert!(all.iter().all(|answer| answer.status() == 200));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_right_password_makes_up_for_a_wrong_one() {
+    let world = World::builder().instance(listed).start().await;
     for _ in 0..3 {
         guesses("admin", "wrong").remove(0).send_to(&world).await;
         let answer = guesses("admin", PASSWORD).remove(0).send_to(&world).await;

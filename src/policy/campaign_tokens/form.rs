@@ -133,6 +133,7 @@ mod tests {
     fn a_value_without_end_is_foreign() {
         let form = format!("__securitytoken={}", "x".repeat(MAX_VALUE + 1));
         assert_eq!(scan(&form, 100), Err(ForeignToken));
+        assert_eq!(scan("a=1&__sessiontoken=eve", 3), Err(ForeignToken), "the last field");
     }
 
     proptest! {

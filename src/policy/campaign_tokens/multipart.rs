@@ -231,6 +231,8 @@ mod tests {
         assert_eq!(scan(bare, 3), Err(ForeignToken));
         let unfinished = "--B\r\nContent-Disposition: form-data; name=__sessiontoken\r\n\r\neve";
         assert_eq!(scan(unfinished, 3), Err(ForeignToken));
+        let without_value = "--B\r\nContent-Disposition: form-data; name=__sessiontoken\r\neve";
+        assert_eq!(scan(without_value, 3), Err(ForeignToken), "a header without an end");
     }
 
     proptest! {

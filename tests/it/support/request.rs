@@ -6,7 +6,7 @@ use crate::support::World;
 use crate::support::http1::{Answer, Echo, RawConnection};
 
 /// A request to the gateway on its own connection.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct RawRequest {
     method: String,
     target: String,
