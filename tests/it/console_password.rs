@@ -333,6 +333,16 @@ async fn what_campaign_advertises_is_the_oldest_build_by_default() {
 }
 
 #[tokio::test]
+async fn who_may_not_use_the_console_is_told_so() {
+    let world = World::builder().campaign(|options| options.no_console = true).start().await;
+    let password = password(&world.signed_in("alice").await).await;
+    let answer = logon(ALICE, &password, 9999).send_to(&world).await;
+    assert_eq!(answer.status(), 403);
+    assert!(answer.text().contains("may not use the client console"), "{}", answer.text());
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn other_pages_get_no_password() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();

@@ -64,14 +64,15 @@ pub(super) fn document(xml: &str) -> String {
 fn session_info(campaign: &CampaignState, login: &str) -> String {
     let login = escape(login);
     let timeout = campaign.options.session_timeout.as_secs();
-    let min_build = campaign.options.min_client_build;
+    let (min_build, instance) = (campaign.options.min_client_build, escape(&campaign.options.instance));
+    let no_console = campaign.options.no_console;
     format!(
         "<sessionInfo><serverInfo advisedClientBuildNumber=\"0\" allowSQL=\"false\" buildNumber=\"9219\" \
-         commitId=\"a1b2c3d\" defaultNameSpace=\"cus\" instanceName=\"acme\" majNumber=\"6\" \
+         commitId=\"a1b2c3d\" defaultNameSpace=\"cus\" instanceName=\"{instance}\" majNumber=\"6\" \
          minClientBuildNumber=\"{min_build}\" minNumber=\"7\" minNumberTechnical=\"0\" releaseName=\"20.3\" \
          securityTimeOut=\"{timeout}\" serverDate=\"2024-01-01 00:00:00.000Z\" sessionTimeOut=\"{timeout}\" useVault=\"false\"/>\
          <userInfo datakitInDatabase=\"true\" homeDir=\"\" instanceLocale=\"en\" locale=\"en\" login=\"{login}\" \
-         loginCS=\"{login}\" loginId=\"1059\" noConsoleCnx=\"false\" orgUnitId=\"0\" theme=\"\" timezone=\"Europe/Paris\">\
+         loginCS=\"{login}\" loginId=\"1059\" noConsoleCnx=\"{no_console}\" orgUnitId=\"0\" theme=\"\" timezone=\"Europe/Paris\">\
          <login-group id=\"1060\"/><login-right right=\"admin\"/><installed-package name=\"campaign\" namespace=\"nms\"/>\
          </userInfo></sessionInfo>"
     )

@@ -94,6 +94,8 @@ pub struct CampaignOptions {
     pub admin_password: SecretString,
     /// The oldest accepted console build, published in serverInfo.
     pub min_client_build: u32,
+    /// Allows nobody to use the client console, published as `noConsoleCnx` in userInfo.
+    pub no_console: bool,
     /// Its external accounts of the Experience Cloud.
     pub external_accounts: Vec<ExternalAccount>,
     /// Internal names of its operator groups.
@@ -127,6 +129,7 @@ impl Default for CampaignOptions {
             redirection_module: true,
             admin_password: "demo-admin-password".into(),
             min_client_build: 8969,
+            no_console: false,
             external_accounts: vec![ExternalAccount::default()],
             groups: catalog::built_in_groups(),
             integration_package: true,
