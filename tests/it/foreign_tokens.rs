@@ -65,6 +65,7 @@ fn assert_refused(world: &World, answer: &Answer, what: &str) {
 async fn foreign_values_are_refused_in_every_place() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
+    let own = token_of(&world);
     world.campaign.forget_requests();
     for value in FOREIGN {
         let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
@@ -89,6 +90,14 @@ async fn foreign_values_are_refused_in_every_place() {
             (
                 "security header",
                 soap(&envelope(&header(&format!("<SecurityHeader>{element}</SecurityHeader>")), "<t/>")),
+            ),
+            (
+                "after an empty one",
+                soap(&envelope(&header("<SecurityHeader><sessiontoken/></SecurityHeader>"), &element)),
+            ),
+            (
+                "after the own one",
+                soap(&envelope(&header(&format!("<Cookie>__sessiontoken={own}</Cookie>")), &element)),
             ),
         ];
         for (what, request) in requests {

@@ -84,10 +84,31 @@ async fn a_person_or_a_technical_account_that_guesses_locks_nobody_and_is_in_the
             assert!(answer.text().contains("XSV-350012"), "{}", answer.text());
         }
     }
+    // An e-mail address is the login of a person, whose password Campaign must not get.
+    for request in [
+        guesses("alice@example.com", "five").remove(0).bearer(&token),
+        guesses("alice@example.com", "six").remove(0).session(&alice),
+    ] {
+        let answer = request.send_to(&world).await;
+        assert!(answer.text().contains("XSV-350012"), "{}", answer.text());
+    }
     let tried = logs::all("audit").into_iter().filter(|line| line.field("event") == "native_logon");
     assert!(tried.filter(|line| line.field("signed_in") == "false").count() >= 2);
     assert_eq!(world.campaign.wrong_passwords(), ["admin"]);
     assert!(world.campaign.locked_operators().is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn without_console_passwords_campaign_gets_no_password_of_a_person_either() {
+    let off = |i: &mut imsgate::config::Instance| {
+        i.campaign.console_password = imsgate::config::ConsolePasswordMode::Off;
+    };
+    let world = World::builder().instance(off).start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let answer = guesses("alice@example.com", "x").remove(0).session(&alice).send_to(&world).await;
+    assert!(answer.text().contains("XSV-350012"), "{}", answer.text());
+    assert_eq!(world.campaign.wrong_passwords(), Vec::<String>::new());
     world.stop().await;
 }
 
