@@ -13,7 +13,7 @@ use super::responses::announce_end;
 use super::routes::sign_out;
 use super::saved_form::{replay, submit};
 use super::soap_call::SoapCall;
-use super::token_check::{TokenHolder, exchange_again};
+use super::token_check::{Checked, TokenHolder, exchange_again};
 use super::{
     forward, native_account, native_call, service_call, set_cookies, soap_logon, token_check,
     upstream_request,
@@ -64,24 +64,11 @@ pub async fn forward_admitted(
         client_held: native_session.map(|native| &native.tokens),
         ..TokenHolder::default()
     };
-    let mut tokens =
-        token_check::check(call.base, &mut request, holder).map_err(|rejection| (rejection, signed_in))?;
-    if let Some(soap) = &soap {
-        let in_envelope = soap.check(call, &mut request, holder);
-        tokens = tokens.and(in_envelope.map_err(|rejection| (rejection, signed_in))?);
-    }
+    let tokens = check_tokens(call, &mut request, soap.as_ref(), holder);
+    let mut tokens = tokens.map_err(|rejection| (rejection, signed_in))?;
     if let (Some(session), Some(form)) = (&session, form) {
-        let passwords_host = host.clone();
-        let submitted = submit::submit(call, proxy, (request, host), session, (form, &tokens));
-        let response = Box::pin(submitted).await.map_err(|rejection| (rejection, true))?;
-        let response = (response, false, &passwords_host);
-        return Ok(native_account::end_with(
-            call.base,
-            tokens.take_passwords(),
-            response,
-            PasswordResult::Unknown,
-        )
-        .await);
+        let submitted = submit(call, proxy, (request, host), session, (form, tokens));
+        return Box::pin(submitted).await.map_err(|rejection| (rejection, true));
     }
     let wanted = forward::wanted(&mut request, websocket).map_err(|e| (e.into(), signed_in))?;
     let logon = soap.as_ref().and_then(SoapCall::logon);
@@ -144,6 +131,34 @@ pub async fn forward_admitted(
     }
     announce_end(response.headers_mut(), &session, context.now);
     Ok(response)
+}
+
+/// Checks and replaces the tokens in the request and in the SOAP envelope in its body.
+fn check_tokens(
+    call: Call<'_>,
+    request: &mut Request<ClientBody>,
+    soap: Option<&SoapCall>,
+    holder: TokenHolder<'_>,
+) -> Result<Checked, Rejection> {
+    let tokens = token_check::check(call.base, request, holder)?;
+    match soap {
+        Some(soap) => Ok(tokens.and(soap.check(call, request, holder)?)),
+        None => Ok(tokens),
+    }
+}
+
+/// Sends a form that can be saved.
+async fn submit(
+    call: Call<'_>,
+    proxy: &Proxy,
+    (request, host): (Request<ClientBody>, HeaderValue),
+    session: &Arc<LiveSession>,
+    (form, mut tokens): (submit::Submission, Checked),
+) -> Result<Response<Body>, Rejection> {
+    let response = submit::submit(call, proxy, (request, host.clone()), session, (form, &tokens)).await?;
+    let passwords = tokens.take_passwords();
+    Ok(native_account::end_with(call.base, passwords, (response, false, &host), PasswordResult::Unknown)
+        .await)
 }
 
 /// Sends a saved form, and notes the times of that.

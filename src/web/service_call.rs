@@ -120,14 +120,11 @@ pub async fn forward(
     let forwarded = proxy.forward(head, body, websocket, ended, sent_by).await;
     let (Forwarded { response, may_repeat }, passwords) = tokens.answered(call.base, forwarded)?;
     let has_passwords = !passwords.is_empty();
-    let mut response = match (&session, &logon) {
-        (_, Some(logon)) => {
-            soap_logon::learn(call, logon, (&account.issued_tokens, passwords), response).await
-        }
-        _ => {
-            let good = PasswordResult::Unknown;
-            native_account::end_with(call.base, passwords, (response, is_soap, host), good).await
-        }
+    let mut response = if let Some(logon) = &logon {
+        soap_logon::learn(call, logon, (&account.issued_tokens, passwords), response).await
+    } else {
+        let good = PasswordResult::Unknown;
+        native_account::end_with(call.base, passwords, (response, is_soap, host), good).await
     };
     response = match (&session, &logon) {
         // A password that Campaign refused is not sent a second time.

@@ -192,9 +192,10 @@ async fn in_mode_session_a_password_is_good_until_it_is_withdrawn() {
         .await;
     let alice = world.signed_in("alice").await;
     let password = password(&alice).await;
-    console(&world, &password).await;
+    let first = console(&world, &password).await;
     let second = console(&world, &password.to_uppercase().replace('-', " ")).await;
     assert_eq!(second.call(&world).await.status(), 200);
+    assert_ne!(first.security, second.security);
     let answer = alice.post_form("/ims/me/console-password/withdraw", &[]).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/ims/me"));
     assert!(second.call(&world).await.text().contains("XSV-350008"), "its consoles are signed out");

@@ -239,6 +239,8 @@ async fn an_account_may_log_on_by_itself_and_use_campaigns_tokens() {
     // The cookie alone is nothing: a browser would send it by itself.
     let cookie = format!("Cookie: __sessiontoken={}", session.session_token);
     assert_eq!(soap("xtk:session#GetUserInfo").with(&cookie).send_to(&world).await.status(), 403);
+    let twice = with_tokens(soap("xtk:session#GetUserInfo")).with("X-Session-Token: ___other");
+    assert_eq!(twice.send_to(&world).await.status(), 403, "two tokens name nobody");
 
     // The access token expires: Campaign's tokens open nothing any more.
     world.clock.advance(Duration::from_hours(24) + Duration::from_mins(2));
