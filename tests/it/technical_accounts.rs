@@ -9,7 +9,7 @@ use imsgate::demo::ims::Endpoint;
 use imsgate::internal::PublicPaths;
 use serde_json::json;
 
-use crate::support::account::{CLIENT, USER, bearer_logon, soap, token, with_account};
+use crate::support::account::{self, CLIENT, USER, bearer_logon, soap, token, with_account};
 use crate::support::assertion;
 use crate::support::request::RawRequest;
 use crate::support::{World, logs};
@@ -310,11 +310,19 @@ async fn a_new_configuration_counts_at_once() {
     let world = with_account(|_| {}).start().await;
     let token = token(&world);
     assert_eq!(RawRequest::get("/demo/echo").bearer(&token).send_to(&world).await.status(), 200);
-    let without = world.changed(|config| {
-        std::sync::Arc::make_mut(&mut config.instances[0]).campaign.technical_accounts.clear();
-    });
-    world.gateway.apply(&without);
-    assert_eq!(RawRequest::get("/demo/echo").bearer(&token).send_to(&world).await.status(), 401);
+    bearer_logon(&token).send_to(&world).await;
+    let session = world.campaign.sessions().remove(0).session_token;
+    let by_session = RawRequest::get("/demo/echo").with(&format!("X-Session-Token: {session}"));
+    assert_eq!(by_session.send_to(&world).await.status(), 200);
+    // Another account in its place, or none at all.
+    for accounts in [vec![account::account("another")], Vec::new()] {
+        let changed = world.changed(|config| {
+            std::sync::Arc::make_mut(&mut config.instances[0]).campaign.technical_accounts = accounts;
+        });
+        world.gateway.apply(&changed);
+        assert_eq!(RawRequest::get("/demo/echo").bearer(&token).send_to(&world).await.status(), 401);
+        assert_eq!(by_session.send_to(&world).await.status(), 401);
+    }
     world.stop().await;
 }
 
