@@ -22,6 +22,9 @@ pub struct Log {
     /// File to which the access log is appended, one line per request. Default: the log, target `access`.
     #[schemars(with = "Option<formats::File>")]
     pub access_file: Option<PathBuf>,
+    /// Format of the access log: `json`, `human`, `combined` (of Apache httpd and nginx), or `auto`: JSON in a file, otherwise as `format`.
+    #[schemars(extend("default" = "auto"))]
+    pub access_format: AccessFormat,
 }
 
 /// `log.format`.
@@ -34,4 +37,18 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
+}
+
+/// `log.access_format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccessFormat {
+    /// JSON in `log.access_file`; on standard error the format of the other lines.
+    Auto,
+    /// One line for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+    /// The combined format of Apache httpd and nginx.
+    Combined,
 }

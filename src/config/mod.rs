@@ -70,7 +70,7 @@ pub use listen::{Listen, ListenCertificate};
 #[cfg(any(test, feature = "demo"))]
 pub(crate) use load::from_text;
 pub use load::{Config, InstanceConfig, Loaded, admin_address, association_mask, read};
-pub use log::{Log, LogFormat};
+pub use log::{AccessFormat, Log, LogFormat};
 pub use native_account::NativeAccount;
 pub use redis::{NotAnAddress, RedisAccount, RedisAddress, RedisLayout};
 pub use restart::needs_restart;

@@ -28,6 +28,7 @@ pub const RESTART: &[&str] = &[
     "log.level",
     "log.audit_file",
     "log.access_file",
+    "log.access_format",
 ];
 
 /// True for a key that changes with a restart only.
@@ -107,6 +108,7 @@ mod tests {
         ("log.level", &[("LOG__LEVEL", "debug")]),
         ("log.audit_file", &[("LOG__AUDIT_FILE", "/audit")]),
         ("log.access_file", &[("LOG__ACCESS_FILE", "/access")]),
+        ("log.access_format", &[("LOG__ACCESS_FORMAT", "combined")]),
     ];
 
     #[test]

@@ -1,17 +1,21 @@
 //! The access log: one line for each request. Lines are formatted without `tracing` and written in batches, for speed.
 //!
-//! They have the same format as the lines of `tracing` and go to the same output.
+//! They have the same format as the lines of `tracing` and go to the same output, or the combined format of other servers.
+
+mod combined;
 
 use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Version};
 use time::OffsetDateTime;
 
 use super::log_file::LogFile;
 use super::{RequestId, escape};
-use crate::config::Log;
+use crate::config::{AccessFormat, Log};
+
+pub use combined::CombinedFields;
 
 /// The content of one line.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub struct Line<'a> {
     pub took: Duration,
     /// When the response's head was ready.
     pub at: Instant,
+    /// What [`AccessLog::combined_fields`] gave.
+    pub combined: Option<&'a CombinedFields>,
 }
 
 /// One worker's access log.
@@ -39,11 +45,19 @@ pub struct AccessLog {
     pending: Option<Mutex<Pending>>,
     /// `None`: standard error.
     file: Option<LogFile>,
-    human: bool,
+    format: Format,
+}
+
+/// The format of the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Human,
+    Json,
+    Combined,
 }
 
 impl AccessLog {
-    /// Uses the format of the main log. Without a file of its own, it obeys the log filter (target `access`, level `info`), so
+    /// Without a file of its own, it obeys the log filter (target `access`, level `info`), so
     /// call this after [`init`](super::init).
     ///
     /// # Errors
@@ -52,8 +66,19 @@ impl AccessLog {
         let file =
             log.access_file.as_deref().map(|path| LogFile::open("log.access_file", path)).transpose()?;
         let wanted = file.is_some() || tracing::enabled!(target: "access", tracing::Level::INFO);
-        let human = file.is_none() && super::is_human(log.format);
-        Ok(Self { pending: wanted.then(Mutex::default), file, human })
+        let format = match log.access_format {
+            AccessFormat::Auto if file.is_none() && super::is_human(log.format) => Format::Human,
+            AccessFormat::Auto | AccessFormat::Json => Format::Json,
+            AccessFormat::Human => Format::Human,
+            AccessFormat::Combined => Format::Combined,
+        };
+        Ok(Self { pending: wanted.then(Mutex::default), file, format })
+    }
+
+    /// What only the combined format needs of a request; `None` with another one.
+    pub fn combined_fields(&self, version: Version, headers: &HeaderMap) -> Option<Box<CombinedFields>> {
+        let is_needed = self.format == Format::Combined && self.pending.is_some();
+        is_needed.then(|| Box::new(CombinedFields::new(version, headers)))
     }
 
     /// Adds a line.
@@ -61,7 +86,7 @@ impl AccessLog {
         let Some(pending) = &self.pending else { return };
         let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
         let now = pending.wall_clock(line.at);
-        pending.append(line, now, self.human);
+        pending.append(line, now, self.format);
         if pending.text.len() > BATCH {
             self.write_out(&mut pending.text);
         }
@@ -103,7 +128,7 @@ struct Pending {
     text: Vec<u8>,
     /// The Unix time of `date`, in seconds.
     second: u64,
-    /// `2026-11-22T10:13:32.`
+    /// That time in the format of the lines.
     date: String,
     /// A monotonic time and the wall-clock time at that moment. Saves reading the system clock for each line.
     anchor: Option<(Instant, Duration)>,
@@ -118,12 +143,18 @@ impl Pending {
         }
     }
 
-    fn append(&mut self, line: &Line<'_>, now: Duration, human: bool) {
+    fn append(&mut self, line: &Line<'_>, now: Duration, format: Format) {
         if self.date.is_empty() || self.second != now.as_secs() {
-            (self.second, self.date) = (now.as_secs(), date(now.as_secs()));
+            (self.second, self.date) = (now.as_secs(), date(now.as_secs(), format));
         }
-        let template = if human { &HUMAN } else { &JSON };
-        let Line { request, peer, method, path, status, took, at: _ } = line;
+        let template = match format {
+            Format::Human => &HUMAN,
+            Format::Json => &JSON,
+            Format::Combined => {
+                return combined::append(&mut self.text, self.date.as_bytes(), line);
+            }
+        };
+        let Line { request, peer, method, path, status, took, at: _, combined: _ } = line;
         let text = &mut self.text;
         text.extend_from_slice(template.open);
         text.extend_from_slice(self.date.as_bytes());
@@ -177,10 +208,13 @@ const JSON: Template = Template {
     close: b"}\n",
 };
 
-/// Date and time up to the second, followed by a point.
-fn date(second: u64) -> String {
+/// Date and time up to the second. Human and JSON lines add a fraction: there it ends with a point.
+fn date(second: u64, format: Format) -> String {
     let at = OffsetDateTime::from_unix_timestamp(i64::try_from(second).unwrap_or(0))
         .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    if format == Format::Combined {
+        return combined::date(at);
+    }
     let (date, (hour, minute, second)) = (at.date(), at.to_hms());
     let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.")
@@ -213,7 +247,7 @@ const BATCH: usize = 32 * 1024;
 mod tests {
     use super::*;
 
-    fn line(path: &str, human: bool) -> String {
+    fn line(path: &str, format: Format) -> String {
         let mut pending = Pending::default();
         let line = Line {
             request: RequestId::random(),
@@ -223,8 +257,9 @@ mod tests {
             status: StatusCode::OK,
             took: Duration::from_millis(7),
             at: Instant::now(),
+            combined: None,
         };
-        pending.append(&line, Duration::new(1_795_342_412, 42_000), human);
+        pending.append(&line, Duration::new(1_795_342_412, 42_000), format);
         String::from_utf8(pending.text).unwrap()
     }
 
@@ -240,8 +275,9 @@ mod tests {
                 status: StatusCode::OK,
                 took: Duration::from_millis(12_345),
                 at: Instant::now(),
+                combined: None,
             };
-            pending.append(&line, Duration::new(second, 999_999_999), true);
+            pending.append(&line, Duration::new(second, 999_999_999), Format::Human);
         }
         let text = String::from_utf8(pending.text).unwrap();
         let starts: Vec<&str> = text.lines().map(|line| &line[..27]).collect();
@@ -253,7 +289,7 @@ mod tests {
     #[test]
     fn a_line_is_one_json_object_for_any_path() {
         for path in ["/view/home", "/a\"b", "/a\\b", "/caf\u{e9}\u{85}"] {
-            let text = line(path, false);
+            let text = line(path, Format::Json);
             let value: serde_json::Value = serde_json::from_str(&text).unwrap();
             assert_eq!((value["path"].as_str(), value["status"].as_u64()), (Some(path), Some(200)));
             assert_eq!(value["timestamp"], "2026-11-22T10:13:32.000042Z");
@@ -263,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_human_line_has_the_format_of_tracing() {
-        let text = line("/view/home", true);
+        let text = line("/view/home", Format::Human);
         assert!(text.starts_with("2026-11-22T10:13:32.000042Z  INFO access: request="), "{text}");
         assert!(text.ends_with(" peer=127.0.0.1 method=GET path=/view/home status=200 ms=7\n"), "{text}");
     }

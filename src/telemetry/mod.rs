@@ -24,7 +24,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
 
-pub use access::{AccessLog, Line};
+pub use access::{AccessLog, CombinedFields, Line};
 pub use foreign_tokens::ForeignTokenUses;
 pub use ims_usage::ImsUsage;
 pub use metrics::{
@@ -105,6 +105,7 @@ pub fn reopen_files() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::AccessFormat;
     use crate::unix_time::UnixTime;
 
     #[derive(Clone, Default)]
@@ -163,8 +164,13 @@ mod tests {
     #[test]
     fn every_filter_has_a_level_hint() {
         let folder = tempfile::tempdir().unwrap();
-        let shared =
-            Log { format: LogFormat::Json, level: String::new(), audit_file: None, access_file: None };
+        let shared = Log {
+            format: LogFormat::Json,
+            level: String::new(),
+            audit_file: None,
+            access_file: None,
+            access_format: AccessFormat::Auto,
+        };
         let apart = Log { audit_file: Some(folder.path().join("audit.log")), ..shared.clone() };
         for log in [shared, apart] {
             let hint = |level| subscriber(&log, level).unwrap().max_level_hint();

@@ -75,6 +75,7 @@ impl Gate {
         let context = Context::new(self.clock.now(), request.headers(), peer);
         let (method, target) = (request.method().clone(), request.uri().clone());
         let (index, times) = (snapshot.site_of(&request), RequestTimes::default());
+        let combined = self.access.combined_fields(request.version(), request.headers());
         // Without the query: a callback's holds the authorization code.
         let log = RequestLog {
             counters: &self.counters,
@@ -84,6 +85,7 @@ impl Gate {
             context: &context,
             method: &method,
             path: target.path(),
+            combined: combined.as_deref(),
             began,
         };
         let call = BaseCall {
@@ -130,6 +132,7 @@ impl Gate {
             status,
             took: Duration::ZERO,
             at: Instant::now(),
+            combined: None,
         });
     }
 

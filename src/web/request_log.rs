@@ -6,7 +6,7 @@ use std::time::Instant;
 use http::{Method, StatusCode};
 
 use super::context::Context;
-use crate::telemetry::{AccessLog, Counters, Line, RequestHistograms, RequestTimes};
+use crate::telemetry::{AccessLog, CombinedFields, Counters, Line, RequestHistograms, RequestTimes};
 
 /// Counts and logs a request once: with its response, or when it is dropped without one.
 pub struct RequestLog<'a> {
@@ -17,6 +17,7 @@ pub struct RequestLog<'a> {
     pub context: &'a Context,
     pub method: &'a Method,
     pub path: &'a str,
+    pub combined: Option<&'a CombinedFields>,
     pub began: Instant,
 }
 
@@ -40,6 +41,7 @@ impl RequestLog<'_> {
             status,
             took,
             at: now,
+            combined: self.combined,
         });
     }
 }

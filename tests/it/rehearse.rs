@@ -7,9 +7,11 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use imsgate::config::AccessFormat;
 use serde_json::Value;
 
-use crate::support::Checked;
+use crate::support::request::{self, RawRequest};
+use crate::support::{Checked, World};
 
 /// A line as nginx and Apache write it.
 pub(crate) fn combined(method: &str, target: &str, status: u16) -> String {
@@ -147,4 +149,48 @@ async fn what_is_no_log_and_no_configuration_ends_with_code_2() {
         assert_eq!(exit, Some(code), "{words:?}: {said}{error}");
         assert!(error.contains(part), "{words:?}: {error}");
     }
+}
+
+#[tokio::test]
+async fn the_gateways_own_combined_log_is_read_back_and_has_no_secret() {
+    let checked = Checked::good().await;
+    let file = checked.path("combined.log");
+    let named = file.clone();
+    let world = World::builder()
+        .config(move |config| {
+            config.log.access_file = Some(named);
+            config.log.access_format = AccessFormat::Combined;
+        })
+        .start()
+        .await;
+    let hostile = "User-Agent: x\" 200 1 \"-\" \"y\\";
+    let referer = "Referer: https://localhost/ims/callback?code=topsecret";
+    RawRequest::get("/r/test?a=topsecret").with(hostile).with(referer).send_to(&world).await;
+    RawRequest::get("/r/%22test").send_to(&world).await;
+    RawRequest::get("/view/home?__sessiontoken=topsecret")
+        .with("Authorization: Bearer topsecret")
+        .send_to(&world)
+        .await;
+    RawRequest::get("/ims/callback?code=topsecret&state=topsecret").send_to(&world).await;
+    let mut line = request::connect(&world).await;
+    line.send("GET /r/test HTTP/1.1\r\nX : y\r\n\r\n").await;
+    assert_eq!(line.answer(false).await.unwrap().status(), 400);
+    world.stop().await;
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains("topsecret"), "{text}");
+    assert_eq!(text.lines().count(), 5, "{text}");
+    let first = text.lines().find(|line| line.contains("\"GET /r/test HTTP/1.1\" 200 - ")).unwrap();
+    assert!(first.starts_with("127.0.0.1 - - ["), "{first}");
+    let end = " \"https://localhost/ims/callback\" \"x\\x22 200 1 \\x22-\\x22 \\x22y\\x5C\"";
+    assert!(first.ends_with(end), "{first}");
+    assert!(text.contains("] \"-\" 400 - \"-\" \"-\"\n"), "{text}");
+
+    let (code, said, error) =
+        checked.run(&["rehearse", "combined.log", "-c", "imsgate.toml", "--all", "--json"]).await;
+    assert_eq!(code, Some(0), "{error}");
+    let decided: Vec<Value> = said.lines().map(json).collect();
+    let targets: std::collections::BTreeSet<_> =
+        decided.iter().map(|line| line["path"].as_str().unwrap()).collect();
+    assert_eq!(targets, ["/ims/callback", "/r/%22test", "/r/test", "/view/home"].into());
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use imsgate::app::Gateway;
 use imsgate::clock::Clock;
 use imsgate::config::{
-    Acme, Brand, Campaign, CheckMode, Config, ConsolePasswordMode, ExperienceCloud, ForeignTokens,
+    AccessFormat, Acme, Brand, Campaign, CheckMode, Config, ConsolePasswordMode, ExperienceCloud, ForeignTokens,
     HealthSettings, Ims, Instance, Limits, Listen, Log, LogFormat, PoolLimits, Session, SessionMode, Store,
     TokenAuth,
 };
@@ -379,6 +379,7 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             level: "info".to_owned(),
             audit_file: None,
             access_file: Some("/dev/null".into()),
+            access_format: AccessFormat::Auto,
         },
         brand: Brand::default(),
     }
