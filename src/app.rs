@@ -33,7 +33,7 @@ pub(crate) use technical::{TechnicalCaller, Unavailable};
 
 use self::background::CertificateKeeper;
 use self::changes::Changes;
-use crate::admin::{self, Admin, ReloadRequest, SharedUpstreams};
+use crate::admin::{self, Admin, AdminToken, Operators, ReloadRequest, SharedToken, SharedUpstreams};
 use crate::auth::{self, Authenticators, Services};
 use crate::clock::Clock;
 use crate::config::{self, Config, ListenAddress};
@@ -92,6 +92,8 @@ pub struct Gateway {
     sites: Mutex<Vec<BuiltSite>>,
     /// The Campaign servers of each instance, for the admin listener.
     upstreams: SharedUpstreams,
+    /// What opens the admin page.
+    admin_token: SharedToken,
     /// Requests of operators, until a [`Reloader`] takes them.
     reloads: Option<mpsc::Receiver<ReloadRequest>>,
     /// What the next request of each worker is served with.
@@ -132,6 +134,7 @@ impl Gateway {
         let upstreams = sites.iter().map(BuiltSite::named_upstreams).collect();
         let upstreams = Arc::new(ArcSwap::from_pointee(upstreams));
         let (asked, reloads) = mpsc::channel(RELOAD_QUEUE);
+        let admin_token = SharedToken::new(AdminToken::of(&config.listen).into());
         let mut admin = None;
         if let Some(address) = config.listen.admin {
             let listener = admin::bind(address).await?;
@@ -143,7 +146,12 @@ impl Gateway {
                 stopping: snapshot.stopping.clone(),
                 reloads: asked,
                 upstreams: upstreams.clone(),
+                token: admin_token.clone(),
+                rates: Arc::default(),
+                store: config.session.store.name(),
+                operators: Operators::default(),
             };
+            control.spawn(background::sample(shown.rates.clone(), metrics.clone(), clock.clone()));
             control.spawn(admin::serve(listener, admin::router(Arc::new(shown))));
         }
         control.spawn(background::rotate(authenticators.clone()));
@@ -181,6 +189,7 @@ impl Gateway {
             certificate,
             sites: Mutex::new(sites),
             upstreams,
+            admin_token,
             reloads: Some(reloads),
             views,
             settings,

@@ -41,7 +41,7 @@ fn state_json(instance: &str, upstream: &str, state: HealthState) -> Value {
     json!({"instance": instance, "upstream": upstream, "state": text(state)})
 }
 
-fn text(state: HealthState) -> &'static str {
+pub(super) fn text(state: HealthState) -> &'static str {
     match state {
         HealthState::Healthy => "healthy",
         HealthState::ProbeDue => "ejected until one request succeeds",

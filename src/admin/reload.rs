@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -13,6 +14,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Admin;
+use crate::config::ShownValue;
 
 /// A request of an operator about the running configuration, with the channel for its answer.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub enum ReloadRequest {
     Reload(StyleQuery, oneshot::Sender<ReloadReport>),
     /// Say which keys of another configuration differ.
     Compare(SaltedConfiguration, oneshot::Sender<Difference>),
+    /// Show its values.
+    Show(oneshot::Sender<Vec<ShownValue>>),
 }
 
 /// The query of a reload: how the findings are written.
@@ -77,16 +81,34 @@ pub(super) async fn compare(
     ask(&admin.reloads, |answer| ReloadRequest::Compare(other, answer)).await
 }
 
+/// The values of the running configuration; `None` when nobody answers.
+pub(super) async fn shown(admin: &Admin) -> Option<Vec<ShownValue>> {
+    // A reload may be in progress.
+    let shown = ask_for(&admin.reloads, ReloadRequest::Show);
+    tokio::time::timeout(PATIENCE, shown).await.ok().flatten()
+}
+
 async fn ask<T: Serialize>(
     reloads: &mpsc::Sender<ReloadRequest>,
     request: impl FnOnce(oneshot::Sender<T>) -> ReloadRequest,
 ) -> Response {
-    let (sender, answer) = oneshot::channel();
-    let _ = reloads.send(request(sender)).await;
-    if let Ok(answer) = answer.await {
+    if let Some(answer) = ask_for(reloads, request).await {
         return Json(answer).into_response();
     }
-    let error =
-        json!({"error": "this gateway does not load its configuration from a file, or it is stopping"});
-    (StatusCode::SERVICE_UNAVAILABLE, Json(error)).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": NOBODY_ANSWERS }))).into_response()
 }
+
+async fn ask_for<T>(
+    reloads: &mpsc::Sender<ReloadRequest>,
+    request: impl FnOnce(oneshot::Sender<T>) -> ReloadRequest,
+) -> Option<T> {
+    let (sender, answer) = oneshot::channel();
+    let _ = reloads.send(request(sender)).await;
+    answer.await.ok()
+}
+
+/// Longer than a reload takes.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Why nobody answers.
+pub(super) const NOBODY_ANSWERS: &str =
+    "this gateway does not load its configuration from a file, or it is stopping";

@@ -1,5 +1,6 @@
 //! Lists and ends live sessions for operators. Responses never contain a token.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::Admin;
 use crate::session::{Cursor, EndReason, Listed, Owner, Sessions, StoreError};
-use crate::telemetry::audit::{AuditAction, Subject};
+use crate::telemetry::audit::{AuditAction, OperatorAccess, Subject};
 
 /// The query of a list.
 #[derive(Debug, Deserialize)]
@@ -70,11 +71,8 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(query): Query<Li
 
 /// `DELETE /sessions/{sid}`
 pub(super) async fn revoke(State(admin): State<Arc<Admin>>, Path(sid): Path<String>) -> Response {
-    match admin.services.sessions.end_sid(&sid, EndReason::Operator).await {
-        Ok(true) => {
-            admin.audit(Subject::nobody().with_session(&sid), AuditAction::Revoked { ended: 1 });
-            answer(StatusCode::OK, json!({"ended": 1}))
-        }
+    match end(&admin, &sid, Operator::Command).await {
+        Ok(true) => answer(StatusCode::OK, json!({"ended": 1})),
         Ok(false) => answer(StatusCode::NOT_FOUND, json!({"ended": 0, "error": "no such session"})),
         Err(error) => store_unavailable(&error),
     }
@@ -85,22 +83,52 @@ pub(super) async fn revoke_all(
     State(admin): State<Arc<Admin>>,
     Query(RevokeQuery { user }): Query<RevokeQuery>,
 ) -> Response {
-    let sessions = &admin.services.sessions;
-    let ended = async {
-        let keys = sessions_of(sessions, &user).await?.into_iter().map(|session| session.key).collect();
-        sessions.end_all(keys, EndReason::Operator).await
-    };
-    match ended.await {
-        Ok(ended) => {
-            admin.audit(Subject::user(&user), AuditAction::Revoked { ended });
-            answer(StatusCode::OK, json!({"ended": ended}))
-        }
+    match end_all(&admin, &user, Operator::Command).await {
+        Ok(ended) => answer(StatusCode::OK, json!({"ended": ended})),
         Err(error) => store_unavailable(&error),
     }
 }
 
+/// Who ends a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Operator {
+    /// A command, or another program.
+    Command,
+    /// Somebody at the page, from this address.
+    Page(IpAddr),
+}
+
+impl Operator {
+    fn access(self) -> (Option<IpAddr>, OperatorAccess) {
+        match self {
+            Self::Command => (None, OperatorAccess::Command),
+            Self::Page(peer) => (Some(peer), OperatorAccess::AdminPage),
+        }
+    }
+}
+
+/// Ends the session with this `sid`; false when there is none.
+pub(super) async fn end(admin: &Admin, sid: &str, operator: Operator) -> Result<bool, StoreError> {
+    let ended = admin.services.sessions.end_sid(sid, EndReason::Operator).await?;
+    if ended {
+        let (peer, by) = operator.access();
+        admin.audit(peer, Subject::nobody().with_session(sid), AuditAction::Revoked { by, ended: 1 });
+    }
+    Ok(ended)
+}
+
+/// Ends the sessions of a person; returns how many.
+pub(super) async fn end_all(admin: &Admin, user: &str, operator: Operator) -> Result<usize, StoreError> {
+    let sessions = &admin.services.sessions;
+    let keys = sessions_of(sessions, user).await?.into_iter().map(|session| session.key).collect();
+    let ended = sessions.end_all(keys, EndReason::Operator).await?;
+    let (peer, by) = operator.access();
+    admin.audit(peer, Subject::user(user), AuditAction::Revoked { by, ended });
+    Ok(ended)
+}
+
 /// The sessions of a person. `user` is an e-mail address in any letter case, or an IMS user id. Both have an `@`, so both are tried.
-async fn sessions_of(sessions: &Sessions, user: &str) -> Result<Vec<Listed>, StoreError> {
+pub(super) async fn sessions_of(sessions: &Sessions, user: &str) -> Result<Vec<Listed>, StoreError> {
     let mut all = sessions.of(Owner::Email(user)).await?;
     for session in sessions.of(Owner::User(user)).await? {
         if !all.iter().any(|known| known.key == session.key) {

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::ims::ImsClient;
 use crate::server;
+use crate::telemetry::{Metrics, Rates};
 
 /// Loads metadata and keys of IMS before the first login. Tries again while IMS does not answer, and reloads them every hour.
 pub(super) async fn prepare(ims: Arc<ImsClient>) {
@@ -40,6 +41,14 @@ pub(super) async fn rotate(authenticators: Arc<Authenticators>) {
                 Err(error) => tracing::warn!(%error, "the key of the assertions stays"),
             }
         }
+    }
+}
+
+/// Notes the counters once a minute, for the charts of the admin page.
+pub(super) async fn sample(rates: Arc<Rates>, metrics: Arc<Metrics>, clock: Clock) {
+    loop {
+        rates.sample(clock.now(), metrics.totals());
+        tokio::time::sleep(MINUTE).await;
     }
 }
 
@@ -78,6 +87,7 @@ fn plan(config: &Config) -> Option<Plan> {
     Plan::of(&config.listen, hosts)
 }
 
+const MINUTE: Duration = Duration::from_mins(1);
 /// How long a key signs assertions.
 const ROTATION: Duration = Duration::from_hours(24);
 /// How long a key that IMS withdrew, or an address that it moved, may stay in use.

@@ -75,6 +75,9 @@ impl Reloader {
             ReloadEvent::Request(ReloadRequest::Compare(other, answer)) => {
                 let _ = answer.send(self.compare(&other));
             }
+            ReloadEvent::Request(ReloadRequest::Show(answer)) => {
+                let _ = answer.send(self.running.values.shown());
+            }
             ReloadEvent::Files => self.reload_files(gateway).await,
         }
     }

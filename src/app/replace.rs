@@ -10,6 +10,7 @@ use super::changes::Changes;
 use super::sites::{self, BuiltSite};
 use super::snapshot::{settings, snapshot};
 use super::{Gateway, StartError};
+use crate::admin::AdminToken;
 use crate::config::Config;
 use crate::proxy::Proxy;
 use crate::web::WorkerView;
@@ -89,6 +90,7 @@ impl Gateway {
             view.store(Arc::new(WorkerView::new(snapshot.clone(), proxies, counters)));
         }
         self.upstreams.store(Arc::new(sites.iter().map(BuiltSite::named_upstreams).collect()));
+        self.admin_token.store(AdminToken::of(&config.listen));
         self.settings.store(Arc::new(settings(config, tls)));
         let certificates = config.listen.certificate_files().map(|(certificate, _)| certificate);
         self.metrics.set_certificates(certificate_ends(certificates));

@@ -1,13 +1,12 @@
 //! The option `--config` of all commands that read a configuration.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::{UNUSABLE, output};
-use crate::config::{self, ConfigErrors, Loaded};
+use crate::config::{self, AdminListener, ConfigErrors, Loaded};
 use crate::policy::mask::Mask;
 
 #[derive(Debug, Args)]
@@ -28,9 +27,9 @@ impl ConfigFile {
         config::read(&self.path(), environment())
     }
 
-    /// Reads only the address of the admin listener.
-    pub(super) fn read_admin(&self) -> Result<Option<SocketAddr>, ConfigErrors> {
-        config::admin_address(&self.path(), environment())
+    /// Reads only what leads to the admin listener.
+    pub(super) fn read_admin(&self) -> Result<AdminListener, ConfigErrors> {
+        config::admin_listener(&self.path(), environment())
     }
 
     /// Reads only the association mask of this instance.

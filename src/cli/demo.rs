@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{STOPS_LOGINS, output};
-use crate::app::Gateway;
+use crate::app::{Gateway, Reloader};
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Loaded};
 use crate::demo::campaign::{CampaignOptions, CampaignSimulator};
 use crate::demo::ims::{ImsOptions, ImsSimulator, TechnicalClient};
 use crate::demo::people::people;
@@ -62,13 +62,17 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), DemoError> {
         CampaignSimulator::start(CampaignOptions { ims: Some(ims.url()), ..CampaignOptions::default() })
             .await?;
     let admin = free_address()?;
-    let servers = Servers { ims: &ims.url(), campaign: &campaign.url(), admin };
-    let config = configuration(&url, &listen, servers, &secret)?;
+    let admin_token = crypto::random_text::<24>();
+    let servers = Servers { ims: &ims.url(), campaign: &campaign.url(), admin, admin_token: &admin_token };
+    let loaded = configuration(&url, &listen, servers, &secret)?;
+    let config = &loaded.config;
     telemetry::init(&config.log)?;
     let (certificate, key) = certificate(&["localhost", "127.0.0.1", "::1"]);
     let tls = server::server_config_from_pem(&certificate, &key)?;
     let mut signals = server::Signals::watch()?;
-    let gateway = Gateway::start(&config, tls, Clock::system()).await?;
+    let mut gateway = Gateway::start(config, tls, Clock::system()).await?;
+    // Answers the admin page; there is no file to load again.
+    let mut reloader = Reloader::new(&mut gateway, SOURCE.into(), Vec::new(), loaded);
     if listen.iter().any(|address| !address.ip().is_loopback()) {
         output::err(
             "warning: other machines can reach this demo, and everybody can sign in without a password\n",
@@ -79,12 +83,18 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), DemoError> {
         gateway: &url,
         switches: &switches.url(),
         admin: &format!("http://{admin}"),
+        admin_token: &admin_token,
         ims: &ims.url(),
         campaign: &campaign.url(),
     };
     output::out(&banner(addresses, &people));
     // SIGHUP stops the demo too, so it ends when its terminal closes.
-    while signals.received().await == server::SignalRequest::ReopenLogs {}
+    loop {
+        tokio::select! {
+            signal = signals.received() => if signal != server::SignalRequest::ReopenLogs { break },
+            event = reloader.next() => reloader.handle(&gateway, event).await,
+        }
+    }
     gateway.stop().await;
     switches.stop().await;
     campaign.stop().await;
@@ -98,6 +108,7 @@ struct Servers<'a> {
     ims: &'a str,
     campaign: &'a str,
     admin: SocketAddr,
+    admin_token: &'a str,
 }
 
 /// A free address of the loopback interface.
@@ -111,8 +122,8 @@ fn configuration(
     listen: &[SocketAddr],
     servers: Servers<'_>,
     secret: &str,
-) -> Result<Config, DemoError> {
-    let Servers { ims, campaign, admin } = servers;
+) -> Result<Loaded, DemoError> {
+    let Servers { ims, campaign, admin, admin_token } = servers;
     let listen: Vec<String> = listen.iter().map(|address| format!("{:?}", address.to_string())).collect();
     let text = format!(
         r#"
@@ -134,6 +145,7 @@ client_id = "{ROBOT}"
 [listen]
 https = [{}]
 admin = "{admin}"
+admin_token = "{admin_token}"
 certificate = "(in memory)"
 private_key = "(in memory)"
 hsts = false
@@ -145,9 +157,11 @@ level = "warn,audit=info"
         SCOPES.join(","),
         listen.join(", "),
     );
-    let loaded = config::from_text("the demo's configuration", &text, []);
-    loaded.map(|loaded| loaded.config).map_err(|errors| errors.render(config::FindingStyle::Plain).into())
+    config::from_text(SOURCE, &text, []).map_err(|errors| errors.render(config::FindingStyle::Plain).into())
 }
+
+/// What findings name in the place of a file.
+const SOURCE: &str = "the demo's configuration";
 
 /// The technical account of the demo.
 const ROBOT: &str = "demo-robot";

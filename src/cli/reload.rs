@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::config_file::{ConfigFile, print_errors};
 use super::dry_run::Preview;
-use super::sessions::{AdminClient, NO_ANSWER, admin_address};
+use super::sessions::{AdminClient, NO_ANSWER, admin_target};
 use super::{CHANGES, STOPS_LOGINS, output};
 
 #[derive(Debug, Args)]
@@ -42,11 +42,11 @@ pub(super) fn run(args: &ReloadArgs) -> ExitCode {
     if args.dry_run {
         return dry_run(args);
     }
-    let address = match admin_address("reload", args.admin, &args.config) {
-        Ok(address) => address,
+    let target = match admin_target("reload", args.admin, &args.config) {
+        Ok(target) => target,
         Err(code) => return code,
     };
-    match AdminClient::new(address).and_then(|client| client.reload(output::style_for_stderr())) {
+    match AdminClient::new(target).and_then(|client| client.reload(output::style_for_stderr())) {
         Ok(report) => {
             output::err(report["findings"].as_str().unwrap_or_default());
             if report["applied"] != true {
@@ -69,11 +69,11 @@ fn dry_run(args: &ReloadArgs) -> ExitCode {
         Ok(loaded) => loaded,
         Err(errors) => return print_errors(&errors),
     };
-    let address = match admin_address("reload", args.admin, &args.config) {
-        Ok(address) => address,
+    let target = match admin_target("reload", args.admin, &args.config) {
+        Ok(target) => target,
         Err(code) => return code,
     };
-    let preview = AdminClient::new(address)
+    let preview = AdminClient::new(target)
         .and_then(|client| Ok(Preview::of(&loaded.config, &client.sessions(None, true)?)));
     match preview {
         Ok(preview) => {

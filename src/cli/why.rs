@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::config_file::ConfigFile;
 use super::output::{self, Paint, visible};
-use super::sessions::{AdminClient, NO_ANSWER, admin_address};
+use super::sessions::{AdminClient, NO_ANSWER, admin_target};
 use crate::telemetry::audit::{AuditAction, AuditLine};
 
 #[derive(Debug, Args)]
@@ -37,11 +37,11 @@ The running gateway remembers the latest events since its start. Older ones are 
 Exit codes: 0 success, 1 nothing is known, 2 unusable configuration or no listen.admin in it, 3 the gateway does not answer";
 
 pub(super) fn run(args: &WhyArgs) -> ExitCode {
-    let address = match admin_address("why", args.admin, &args.config) {
-        Ok(address) => address,
+    let target = match admin_target("why", args.admin, &args.config) {
+        Ok(target) => target,
         Err(code) => return code,
     };
-    let events = AdminClient::new(address).and_then(|client| client.events(args.about.trim()));
+    let events = AdminClient::new(target).and_then(|client| client.events(args.about.trim()));
     match events {
         Ok(events) if args.json => output::out(&format!("{:#}\n", json!({ "events": events }))),
         Ok(events) if events.is_empty() => {

@@ -1,4 +1,5 @@
 //! A digest for each key of a configuration. Two configurations are compared by them, secrets and contents of files included.
+//! Values that are no secret have their text too, for the admin page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use super::tree::Tree;
 use crate::crypto::sha256_text;
 use crate::files;
 
-/// A digest for every key, defaults included. It holds no value, so it may be stored and sent.
+/// A digest for every key, defaults included. It holds no secret, so it may be stored, sent and shown.
 #[derive(Clone, Debug, Default)]
 pub struct Effective {
     values: BTreeMap<String, EffectiveValue>,
@@ -24,8 +25,42 @@ pub struct Effective {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct EffectiveValue {
     digest: String,
-    /// True when the environment sets it, so that no file can change it.
-    is_from_environment: bool,
+    /// Its text; `None` for a secret and for the content of a file.
+    text: Option<String>,
+    set_by: SetBy,
+}
+
+/// Who set a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetBy {
+    /// Nobody: it has its default.
+    Default,
+    /// The configuration file.
+    File,
+    /// The environment, so that no file can change it.
+    Environment,
+}
+
+impl SetBy {
+    /// What people are told beside the value; empty for the file.
+    pub fn note(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File => "",
+            Self::Environment => "environment",
+        }
+    }
+}
+
+/// A key with its value, as people may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownValue {
+    /// The key.
+    pub key: String,
+    /// Its value as in the file; `None` for a secret.
+    pub value: Option<String>,
+    /// Who set it.
+    pub set_by: SetBy,
 }
 
 impl Effective {
@@ -49,7 +84,7 @@ impl Effective {
     pub(super) fn add_file(&mut self, key: &str, path: &Path) {
         // The code that uses the file reports an error.
         let content = files::read(path).map_or_else(|_| "unreadable".to_owned(), |bytes| sha256_text(&bytes));
-        let value = EffectiveValue { digest: content, is_from_environment: false };
+        let value = EffectiveValue { digest: content, text: None, set_by: SetBy::File };
         self.values.insert(format!("{key}{CONTENT}"), value);
         self.files.push(path.to_owned());
     }
@@ -83,9 +118,17 @@ impl Effective {
                             self.files.push(file.to_owned());
                         }
                     }
-                    let is_from_environment =
-                        matches!(tree.places.keys.get(&path), Some(KeyPosition::Environment(_)));
-                    self.values.insert(key, EffectiveValue { digest, is_from_environment });
+                    let twin = format!("{path}{FILE_SUFFIX}");
+                    let place = [&path, &twin].into_iter().find_map(|key| tree.places.keys.get(key));
+                    let set_by = match place {
+                        None => SetBy::Default,
+                        Some(KeyPosition::Environment(_)) => SetBy::Environment,
+                        Some(_) => SetBy::File,
+                    };
+                    // A key that the schema does not know may hold anything.
+                    let is_public = schema::key(&path).is_some_and(|key| !key.secret);
+                    let text = is_public.then(|| text(leaf));
+                    self.values.insert(key, EffectiveValue { digest, text, set_by });
                 }
             }
         }
@@ -94,6 +137,17 @@ impl Effective {
     /// The files whose content belongs to the values.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// The keys with their values, in alphabetical order. Keys without a value are left out.
+    pub fn shown(&self) -> Vec<ShownValue> {
+        let values = self.values.iter().filter(|(key, _)| !key.ends_with(CONTENT));
+        let shown = |(key, value): (&String, &EffectiveValue)| ShownValue {
+            key: key.clone(),
+            value: value.text.clone(),
+            set_by: value.set_by,
+        };
+        values.map(shown).collect()
     }
 
     /// The keys whose values differ, in alphabetical order.
@@ -123,7 +177,8 @@ impl Effective {
     /// configuration file cannot change them.
     pub fn changes_to(&self, salt: &str, new: &BTreeMap<String, String>) -> Vec<String> {
         let own = self.salted(salt);
-        let is_fixed = |key: &str| self.values.get(key).is_some_and(|value| value.is_from_environment);
+        let is_fixed =
+            |key: &str| self.values.get(key).is_some_and(|value| value.set_by == SetBy::Environment);
         let keys: BTreeSet<&String> = own.keys().chain(new.keys()).collect();
         keys.into_iter().filter(|key| own.get(*key) != new.get(*key) && !is_fixed(key)).cloned().collect()
     }
@@ -150,6 +205,23 @@ pub(super) fn is_watched(key: &str) -> bool {
     let key = declared_key(key);
     WATCHED.contains(&key.as_str())
 }
+
+/// A value as people write it in the file.
+fn text(value: &Value) -> String {
+    let part = |name: &str| value.get(name).and_then(Value::as_integer);
+    let (Some(seconds), Some(nanos)) = (part("secs"), part("nanos")) else { return value.to_string() };
+    match seconds {
+        _ if nanos > 0 => format!("\"{}ms\"", seconds * 1000 + nanos / 1_000_000),
+        1.. if seconds % DAY == 0 => format!("\"{}d\"", seconds / DAY),
+        1.. if seconds % HOUR == 0 => format!("\"{}h\"", seconds / HOUR),
+        1.. if seconds % MINUTE == 0 => format!("\"{}m\"", seconds / MINUTE),
+        _ => format!("\"{seconds}s\""),
+    }
+}
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
 
 /// True for a section, not for a value that serde reads as a table.
 fn is_section(path: &str) -> bool {
@@ -218,6 +290,33 @@ mod tests {
         let mut kept = new.clone();
         kept.keep(&old, &["ims.client_secret".to_owned()]);
         assert_eq!(old.changes(&kept), [keys[0], keys[2]]);
+    }
+
+    #[test]
+    fn values_are_shown_with_who_set_them_and_secrets_are_not() {
+        let instances = TEXT.replace(
+            "[ims]",
+            "[[instance]]\nname = \"a\"\n[instance.ims]\nclient_secret = \"other-value\"\n[ims]",
+        );
+        for (text, secret) in [(TEXT, "ims.client_secret"), (&instances, "instance.a.ims.client_secret")] {
+            let shown = effective(text, &[("IMSGATE_LISTEN__ADMIN_TOKEN", "0123456789abcdef")]).shown();
+            let find = |key: &str| shown.iter().find(|shown| shown.key == key).unwrap().clone();
+            assert_eq!((find(secret).value, find(secret).set_by), (None, SetBy::File));
+            assert_eq!(
+                (find("listen.admin_token").value, find("listen.admin_token").set_by),
+                (None, SetBy::Environment)
+            );
+            assert_eq!(find("listen.drain_timeout").value.as_deref(), Some("\"30s\""));
+            assert_eq!(find("session.absolute_timeout").value.as_deref(), Some("\"12h\""));
+            let (https, set) = (find("listen.https"), find("listen.certificate"));
+            assert_eq!(https.set_by, SetBy::Default);
+            assert!(https.value.is_some_and(|value| value.contains("0.0.0.0:443")));
+            assert_eq!((set.value.as_deref(), set.set_by), (Some("\"certs/gateway.pem\""), SetBy::File));
+            let all = format!("{shown:?}");
+            for hidden in ["one-value", "other-value", "0123456789abcdef"] {
+                assert!(!all.contains(hidden), "{all}");
+            }
+        }
     }
 
     #[test]

@@ -46,6 +46,10 @@ pub struct Listen {
     /// Address of the admin listener for metrics, sessions and health. Never use a public address.
     #[schemars(with = "Option<formats::SocketAddress>")]
     pub admin: Option<SocketAddr>,
+    /// Secret of at least 16 characters that opens the admin page, and that programs send as `Authorization: Bearer`
+    /// to the admin listener. Without it the page is off, and everybody who reaches the listener can list and end sessions.
+    #[schemars(with = "Option<formats::HeaderSecret>", extend("writeOnly" = true))]
+    pub admin_token: Option<SecretString>,
     /// Networks of proxies whose `X-Forwarded-*`, `X-Request-Id` and `traceparent` are trusted, and that may
     /// ask `/ims/auth` who a person is.
     #[schemars(with = "Vec<formats::Network>", extend("default" = []))]

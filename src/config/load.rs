@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 use super::effective::Effective;
 use super::finding::{ConfigErrors, Finding, Level, Warnings};
 use super::instance::{Instance, InstanceTables, PublicInstance, SharedSections};
@@ -189,21 +191,36 @@ pub fn association_mask(
     mask.ok_or_else(|| errors(tree))
 }
 
-/// Reads only the address of the admin listener. A gateway may be running although the file has errors by now.
+/// The admin listener of a configuration.
+#[derive(Debug)]
+pub struct AdminListener {
+    /// `listen.admin`.
+    pub address: Option<SocketAddr>,
+    /// `listen.admin_token`.
+    pub token: Option<SecretString>,
+}
+
+/// Reads only what leads to the admin listener. A gateway may be running although the file has errors by now.
 ///
 /// # Errors
-/// [`ConfigErrors`] when the file cannot be read or is not TOML.
-pub fn admin_address(
+/// [`ConfigErrors`] when the file cannot be read or is not TOML, and when its token cannot be read.
+pub fn admin_listener(
     path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<Option<SocketAddr>, ConfigErrors> {
+) -> Result<AdminListener, ConfigErrors> {
     let file = path.display().to_string();
     let mut tree = tree::read(&file, &read_text(path)?);
     if !tree.is_toml {
         return Err(errors(tree));
     }
     env::apply(&mut tree, environment);
-    Ok(tree.get("listen.admin"))
+    secret_files::read(&mut tree);
+    tree.findings.retain(|finding| finding.key.starts_with(ADMIN_TOKEN));
+    if !tree.findings.is_empty() {
+        return Err(errors(tree));
+    }
+    let token = tree.get::<String>(ADMIN_TOKEN).map(SecretString::from);
+    Ok(AdminListener { address: tree.get("listen.admin"), token })
 }
 
 /// Reads a configuration that is already in memory; `file` is its name in findings.
@@ -332,5 +349,6 @@ fn read_text(path: &Path) -> Result<String, ConfigErrors> {
 }
 
 const KEY_FILE: &str = "session.key_file";
+const ADMIN_TOKEN: &str = "listen.admin_token";
 const MASK: &str = "ims.association_mask";
 const LARGEST_FILE: usize = 1 << 20;

@@ -59,7 +59,7 @@ pub use campaign::{
     Campaign, CheckMode, ClientIdentity, ConsolePasswordMode, ForeignTokens, HealthCheck, HealthSettings,
     PoolLimits, SessionMode,
 };
-pub use effective::Effective;
+pub use effective::{Effective, SetBy, ShownValue};
 pub use finding::{ConfigErrors, Finding, FindingStyle, Level, Warnings};
 pub use ims::{ExperienceCloud, Ims, TokenAuth};
 pub use instance::{Instance, PublicInstance};
@@ -69,7 +69,7 @@ pub use limits::{Limits, Rate};
 pub use listen::{Listen, ListenCertificate};
 #[cfg(any(test, feature = "demo"))]
 pub(crate) use load::from_text;
-pub use load::{Config, InstanceConfig, Loaded, admin_address, association_mask, read};
+pub use load::{AdminListener, Config, InstanceConfig, Loaded, admin_listener, association_mask, read};
 pub use log::{AccessFormat, Log, LogFormat};
 pub use native_account::NativeAccount;
 pub use redis::{NotAnAddress, RedisAccount, RedisAddress, RedisLayout};

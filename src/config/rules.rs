@@ -191,18 +191,24 @@ fn addresses(tree: &mut Tree) {
     }
     let https: Vec<SocketAddr> = https.iter().flatten().filter_map(tcp).collect();
     let redirects = tree.get::<Vec<SocketAddr>>("listen.http_redirect").unwrap_or_default();
+    let token_keys = ["listen.admin_token", "listen.admin_token_file"];
+    let token_key = token_keys.into_iter().find(|key| tree.is_set(key));
     if let Some(admin) = tree.get::<SocketAddr>("listen.admin") {
         if !admin.ip().is_loopback() {
-            tree.warn(
-                "listen.admin",
-                "is not a loopback address: everyone who can reach it can see metrics and end sessions",
-                "write \"127.0.0.1:9090\", unless a firewall protects it",
-            );
+            let risk = if token_key.is_some() {
+                "is not a loopback address: the admin token crosses the network unencrypted"
+            } else {
+                "is not a loopback address: everyone who can reach it can see metrics and end sessions"
+            };
+            tree.warn("listen.admin", risk, "write \"127.0.0.1:9090\", unless a firewall protects it");
         }
         if https.iter().chain(&redirects).any(|public| collides(*public, admin)) {
             let wrong = ValueError::new("is also a public address", "give it a port of its own");
             tree.fail("listen.admin", wrong);
         }
+    } else if let Some(key) = token_key {
+        let fix = "write admin = \"127.0.0.1:9090\" under [listen]";
+        tree.warn(key, "has no effect without listen.admin", fix);
     }
     if redirects.iter().any(|redirect| https.iter().any(|https| collides(*https, *redirect))) {
         let wrong = ValueError::new("is also an address of listen.https", "give it another port");

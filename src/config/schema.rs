@@ -184,7 +184,13 @@ mod tests {
         let secrets: Vec<_> = keys().iter().filter(|key| key.secret).map(|key| key.path.as_str()).collect();
         assert_eq!(
             secrets,
-            ["ims.client_secret", "ims.proxy", "listen.forward_auth_secret", "session.redis_url"]
+            [
+                "ims.client_secret",
+                "ims.proxy",
+                "listen.admin_token",
+                "listen.forward_auth_secret",
+                "session.redis_url"
+            ]
         );
         for secret in secrets {
             assert!(key(&format!("{secret}_file")).is_some(), "{secret} has a key for its file");

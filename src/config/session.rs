@@ -106,6 +106,15 @@ pub enum Store {
 }
 
 impl Store {
+    /// What it is, for people.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Memory { .. } => "memory",
+            Self::Embedded { .. } => "embedded file",
+            Self::Redis { .. } => "Redis",
+        }
+    }
+
     /// The key file, when there is one.
     pub fn key_file(&self) -> Option<&Path> {
         match self {

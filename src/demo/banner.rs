@@ -13,6 +13,8 @@ pub struct BannerAddresses<'a> {
     pub switches: &'a str,
     /// The admin listener.
     pub admin: &'a str,
+    /// What opens the admin page.
+    pub admin_token: &'a str,
     /// The IMS simulator.
     pub ims: &'a str,
     /// The Campaign simulator.
@@ -28,7 +30,9 @@ pub fn banner(addresses: BannerAddresses<'_>, people: &[Person]) -> String {
     text.push_str("            Your browser warns about the certificate, which is made for this\n");
     text.push_str("            run only: continue anyway.\n");
     let _ = writeln!(text, "  Break it  {}  IMS or Campaign out of order", addresses.switches);
-    let _ = writeln!(text, "  Operate   {0}/metrics  and {0}/sessions\n", addresses.admin);
+    let _ = writeln!(text, "  Operate   {}/admin  with the token", addresses.admin);
+    let _ = writeln!(text, "            {}", addresses.admin_token);
+    let _ = writeln!(text, "            {}/metrics\n", addresses.admin);
     let _ = writeln!(text, "  Behind    IMS simulator       {}", addresses.ims);
     let _ = writeln!(text, "            Campaign simulator  {}\n", addresses.campaign);
     text.push_str("  Sign in as (no password)\n");
@@ -56,12 +60,16 @@ mod tests {
             gateway: "https://localhost:58443",
             switches: "http://127.0.0.1:41236",
             admin: "http://127.0.0.1:41237",
+            admin_token: "0123456789abcdef0123456789abcdef",
             ims: "http://127.0.0.1:41234",
             campaign: "http://127.0.0.1:41235",
         };
         let text = banner(addresses, &people);
         assert!(people.iter().all(|person| text.contains(person.one_line)));
         assert!(text.contains("https://localhost:58443/view/home"));
+        assert!(text.contains(
+            "http://127.0.0.1:41237/admin  with the token\n            0123456789abcdef0123456789abcdef\n"
+        ));
         let widest = text.lines().max_by_key(|line| line.chars().count()).unwrap();
         assert!(widest.chars().count() <= 80, "{widest}");
     }

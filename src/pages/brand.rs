@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::policy::contrast::{BUTTON, Color, DARK_SHEET, TEXT, WHITE};
 
 /// The style sheet before the colours of a site.
-pub(super) const STYLE: &str = include_str!("../../templates/style.css");
+pub const STYLE: &str = include_str!("../../templates/style.css");
 
 /// Name, logo and style sheet of a site's pages.
 #[derive(Debug)]

@@ -26,14 +26,16 @@ mod tests;
 mod text;
 mod times;
 
-pub use self::brand::{LOGO, Logo, PageBrand};
+pub use self::brand::{LOGO, Logo, PageBrand, STYLE};
 pub use self::console_password::{NewConsolePassword, console_password};
 pub use self::context::PageContext;
 pub use self::framed::framed;
 pub use self::language::Language;
+pub use self::markup::Markup;
 pub use self::me::{Me, OwnSession, me};
 pub use self::problem::Problem;
 pub use self::refused::{NoAccess, refused};
 pub use self::saved_form::{ConfirmForms, Waiting, confirm_forms};
 pub use self::sign_out::{confirm_sign_out, signed_out};
 pub use self::text::Text;
+pub use self::times::{exact as exact_time, relative as relative_time};

@@ -13,7 +13,7 @@ const DAY: u64 = 24 * HOUR;
 const TWO_DAYS: u64 = 2 * DAY;
 
 /// "in 11 hours" or "2 minutes ago".
-pub(super) fn relative(language: Language, now: UnixTime, at: UnixTime) -> Markup {
+pub fn relative(language: Language, now: UnixTime, at: UnixTime) -> Markup {
     let ahead = at.since(now).as_secs();
     let (past, seconds) = if ahead > 0 { (false, ahead) } else { (true, now.since(at).as_secs()) };
     // Whole units, as people count them: 47 hours are hours, 48 are days.
@@ -28,7 +28,7 @@ pub(super) fn relative(language: Language, now: UnixTime, at: UnixTime) -> Marku
 }
 
 /// The exact time.
-pub(super) fn exact(language: Language, at: UnixTime) -> Markup {
+pub fn exact(language: Language, at: UnixTime) -> Markup {
     let text = date_time(language, at);
     show(at, &at.rfc3339().unwrap_or_default(), text.as_str())
 }

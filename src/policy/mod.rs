@@ -4,6 +4,7 @@ pub mod accept_language;
 pub mod access;
 pub mod access_token;
 pub mod account_limits;
+pub mod admin_access;
 pub mod anonymous_soap;
 pub mod authorize_answer;
 pub mod buffers;

@@ -12,6 +12,7 @@ mod ims_usage;
 mod json;
 mod log_file;
 mod metrics;
+mod rates;
 mod request_id;
 mod sign_in_reasons;
 
@@ -32,6 +33,7 @@ pub use metrics::{
     GroupRecheck, InstanceMetrics, Lookup, Metrics, NONE, RequestHistograms, RequestTimes, SavedFormEvent,
     SignIn, StoreMetrics, TokenRefresh, UpstreamFailure, exposition, instance_label,
 };
+pub use rates::{Minute, Rates, Totals};
 pub use request_id::RequestId;
 pub use sign_in_reasons::{LoginFailureCode, RefusalCode};
 

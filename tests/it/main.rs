@@ -5,6 +5,7 @@
 mod access_rules;
 mod access_tokens;
 mod acme;
+mod admin_page;
 mod admin_sessions;
 mod anonymous;
 mod anonymous_soap;

@@ -70,7 +70,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("peer", &["config", "wire"]),
     ("server", &["config", "files", "net", "peer", "policy", "telemetry", "wire"]),
     ("acme", &["clock", "config", "files", "http_client", "unix_time", "wire"]),
-    ("admin", &["auth", "proxy", "session", "telemetry", "web"]),
+    (
+        "admin",
+        &["auth", "config", "crypto", "pages", "policy", "proxy", "session", "telemetry", "unix_time", "web"],
+    ),
     // The simulators share only the clock with the gateway, or a mistake would be made on both sides.
     ("demo", &["clock", "unix_time"]),
     // Construct.

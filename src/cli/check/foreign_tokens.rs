@@ -3,13 +3,15 @@
 use serde_json::Value;
 
 use super::report::Item;
-use crate::cli::sessions::AdminClient;
+use crate::cli::sessions::{AdminClient, AdminTarget};
 use crate::config::{ForeignTokens, Loaded};
 
 /// One finding for each such program. None without an admin listener or without a running gateway.
 pub(super) fn check(loaded: &Loaded) -> Vec<Item> {
-    let Some(admin) = loaded.config.listen.admin else { return Vec::new() };
-    let uses = AdminClient::new(admin).and_then(|client| client.foreign_tokens());
+    let listen = &loaded.config.listen;
+    let Some(address) = listen.admin else { return Vec::new() };
+    let target = AdminTarget { address, token: listen.admin_token.clone() };
+    let uses = AdminClient::new(target).and_then(|client| client.foreign_tokens());
     let Ok(uses) = uses else { return Vec::new() };
     let reports = loaded
         .config

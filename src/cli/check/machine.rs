@@ -117,7 +117,13 @@ fn readable(config: &Config, file: &Path) -> Vec<(String, PathBuf)> {
     let tables = table.get("instance").and_then(toml::Value::as_array).into_iter().flatten();
     let of_instances = tables.filter_map(toml::Value::as_table).flatten();
     for (section, values) in table.iter().chain(of_instances) {
-        let names = ["client_secret_file", "proxy_file", "redis_url_file", "forward_auth_secret_file"];
+        let names = [
+            "client_secret_file",
+            "proxy_file",
+            "redis_url_file",
+            "forward_auth_secret_file",
+            "admin_token_file",
+        ];
         let values = names.iter().filter_map(|name| Some((*name, values.get(name)?.as_str()?)));
         files.extend(values.map(|(name, path)| (format!("{section}.{name}"), PathBuf::from(path))));
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::report::Item;
-use crate::cli::sessions::{AdminClient, reachable};
+use crate::cli::sessions::{AdminClient, AdminTarget, reachable};
 use crate::config::Loaded;
 use crate::crypto::random_text;
 
@@ -16,10 +16,11 @@ pub(super) struct Running {
 impl Running {
     /// Asks the gateway. `None` without an admin listener or without a running gateway.
     pub(super) fn ask(loaded: &Loaded) -> Option<Self> {
-        let admin = loaded.config.listen.admin.map(reachable)?;
+        let listen = &loaded.config.listen;
+        let address = listen.admin.map(reachable)?;
         // Salted digests reveal no value, even to another program that listens on the port.
         let salt = random_text::<16>();
-        let client = AdminClient::new(admin).ok()?;
+        let client = AdminClient::new(AdminTarget { address, token: listen.admin_token.clone() }).ok()?;
         let difference = client.compare(&salt, &loaded.values.salted(&salt)).ok()?;
         let keys = |name: &str| {
             let keys = difference[name].as_array().into_iter().flatten().filter_map(Value::as_str);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::Url;
@@ -20,6 +21,14 @@ pub(in crate::cli) struct AdminClient {
     http: HttpClient,
     runtime: Runtime,
     address: SocketAddr,
+    token: Option<SecretString>,
+}
+
+/// Where an admin listener is, and the token that it may want.
+#[derive(Debug)]
+pub(in crate::cli) struct AdminTarget {
+    pub(in crate::cli) address: SocketAddr,
+    pub(in crate::cli) token: Option<SecretString>,
 }
 
 /// Why a call to the admin listener failed.
@@ -40,9 +49,9 @@ pub(in crate::cli) enum AdminError {
 }
 
 impl AdminClient {
-    pub(in crate::cli) fn new(address: SocketAddr) -> Result<Self, AdminError> {
+    pub(in crate::cli) fn new(AdminTarget { address, token }: AdminTarget) -> Result<Self, AdminError> {
         let http = HttpClient::new(connector(None, CONNECT, None)?, DEADLINE);
-        Ok(Self { http, runtime: server::control_runtime()?, address })
+        Ok(Self { http, runtime: server::control_runtime()?, address, token })
     }
 
     /// All live sessions, or those of one person, the oldest first. On request, each has the membership that IMS last reported.
@@ -182,12 +191,14 @@ impl AdminClient {
     /// The status, and the JSON of the body; null for any other body.
     fn exchange(&self, method: Method, url: Url, body: Bytes) -> Result<(StatusCode, Value), AdminError> {
         let not_admin = || AdminError::NotAdmin(self.address);
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(String::from(url))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body);
-        let request = request.map_err(|_| not_admin())?;
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()));
+        }
+        let request = request.body(body).map_err(|_| not_admin())?;
         let answer = self.runtime.block_on(self.http.send(request));
         let answer: Response<Bytes> = answer.map_err(|error| AdminError::NoAnswer(self.address, error))?;
         let value = serde_json::from_slice(answer.body()).unwrap_or_default();

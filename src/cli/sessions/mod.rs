@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::config_file::{ConfigFile, print_errors};
 use super::{UNUSABLE, output};
+use crate::config::AdminListener;
 
-pub(super) use self::client::{AdminClient, AdminError};
+pub(super) use self::client::{AdminClient, AdminError, AdminTarget};
 
 #[derive(Debug, Args)]
 pub(super) struct SessionsArgs {
@@ -59,11 +60,11 @@ Exit codes: 0 success, 1 nothing to revoke, 2 unusable configuration or no liste
 session store does not answer";
 
 pub(super) fn run(args: &SessionsArgs) -> ExitCode {
-    let address = match admin_address("sessions", args.admin, &args.config) {
-        Ok(address) => address,
+    let target = match admin_target("sessions", args.admin, &args.config) {
+        Ok(target) => target,
         Err(code) => return code,
     };
-    let done = AdminClient::new(address).and_then(|client| match &args.command {
+    let done = AdminClient::new(target).and_then(|client| match &args.command {
         SessionsCommand::List { user, json } => list(&client, user.as_deref(), *json),
         SessionsCommand::Revoke { id, user } => revoke(&client, id.as_deref(), user.as_deref()),
     });
@@ -93,17 +94,21 @@ fn revoke(client: &AdminClient, id: Option<&str>, user: Option<&str>) -> Result<
     Ok(if ended > 0 { ExitCode::SUCCESS } else { ExitCode::from(NOTHING) })
 }
 
-/// The address of the admin listener, for a connection from this machine: `admin`, or else what the configuration says.
-pub(super) fn admin_address(
+/// The way to the admin listener, for a connection from this machine: to `admin`, or else to what the configuration says. The token is that
+/// of the configuration.
+pub(super) fn admin_target(
     command: &str,
     admin: Option<SocketAddr>,
     config: &ConfigFile,
-) -> Result<SocketAddr, ExitCode> {
+) -> Result<AdminTarget, ExitCode> {
+    let listener = config.read_admin();
     if let Some(address) = admin {
-        return Ok(reachable(address));
+        // The configuration may be on another machine; the gateway says so if it wants a token.
+        let token = listener.ok().and_then(|listener| listener.token);
+        return Ok(AdminTarget { address: reachable(address), token });
     }
-    let address = config.read_admin().map_err(|errors| print_errors(&errors))?;
-    address.map(reachable).ok_or_else(|| {
+    let AdminListener { address, token } = listener.map_err(|errors| print_errors(&errors))?;
+    address.map(|address| AdminTarget { address: reachable(address), token }).ok_or_else(|| {
         output::err(&format!(
             "imsgate {command}: {} does not set listen.admin, so the gateway has no admin listener\n    fix: write \
              admin = \"127.0.0.1:9090\" under [listen] and restart the gateway, or give --admin ADDR:PORT\n",

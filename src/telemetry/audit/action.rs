@@ -78,8 +78,17 @@ pub enum AuditAction {
     },
     /// An operator ended one session, or all sessions of a person.
     Revoked {
+        /// How the operator acted.
+        by: OperatorAccess,
         /// Sessions that ended.
         ended: usize,
+    },
+    /// An operator signed in at the admin page.
+    AdminSignIn,
+    /// A wrong admin token was sent.
+    AdminRefused {
+        /// Where.
+        by: OperatorAccess,
     },
     /// A session ended, but its owner did not sign out in its browser.
     SessionEnded {
@@ -124,6 +133,16 @@ pub enum AuditAction {
         /// Whether Campaign opened a session.
         signed_in: bool,
     },
+}
+
+/// How an operator acts on the running gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OperatorAccess {
+    /// The admin page.
+    AdminPage,
+    /// A command of imsgate, or another program that calls the admin listener.
+    Command,
 }
 
 /// What IMS reported about a person who was refused.
@@ -235,7 +254,10 @@ impl AuditAction {
             Self::AccountRefused { .. } => "technical account refused",
             Self::SignOutEverywhere { .. } => "signed out everywhere",
             Self::BackchannelLogout { .. } => "signed out at IMS",
+            Self::Revoked { by: OperatorAccess::AdminPage, .. } => "revoked by an operator at the admin page",
             Self::Revoked { .. } => "revoked by an operator",
+            Self::AdminSignIn => "an operator signed in at the admin page",
+            Self::AdminRefused { .. } => "refused: a wrong admin token",
             Self::SessionEnded { .. } => "session ended",
             Self::Logout => "signed out",
             Self::FormSaved(_) => "form saved until its sender signs in",
@@ -263,6 +285,7 @@ impl AuditAction {
                 | Self::ConsoleLogonRefused { .. }
                 | Self::ForeignToken(_)
                 | Self::RuleRefused(_)
+                | Self::AdminRefused { .. }
         )
     }
 }

@@ -45,7 +45,7 @@ impl AuditEvent {
             },
             AuditAction::SignOutEverywhere { ended }
             | AuditAction::BackchannelLogout { ended, .. }
-            | AuditAction::Revoked { ended } => only(format!("sessions ended: {ended}")),
+            | AuditAction::Revoked { ended, .. } => only(format!("sessions ended: {ended}")),
             AuditAction::FormSaved(form)
             | AuditAction::FormSent(form)
             | AuditAction::FormDiscarded(form)
@@ -74,7 +74,13 @@ impl AuditEvent {
             AuditAction::NativeLogon { login, signed_in } => {
                 only(format!("{login}: {}", if *signed_in { "signed in" } else { "refused by Campaign" }))
             }
+            AuditAction::AdminRefused { .. } => Explanation {
+                what: String::new(),
+                fix: "Compare the token with listen.admin_token. Many such events may mean that somebody guesses."
+                    .to_owned(),
+            },
             AuditAction::Logout
+            | AuditAction::AdminSignIn
             | AuditAction::ConsolePasswordMade
             | AuditAction::ConsolePasswordWithdrawn => Explanation::default(),
         }

@@ -18,7 +18,7 @@ use super::RequestId;
 use crate::unix_time::UnixTime;
 
 pub use action::{
-    AuditAction, ForeignTokenDetails, FormDetails, NearMissName, RefusalDetails, RuleRefusal,
+    AuditAction, ForeignTokenDetails, FormDetails, NearMissName, OperatorAccess, RefusalDetails, RuleRefusal,
     RuleRefusedDetails,
 };
 pub use line::{AuditLine, json_schema};
@@ -37,7 +37,7 @@ pub struct AuditEvent {
     /// Id of the request that caused the event; a new one when the gateway acted by itself.
     #[schemars(with = "String")]
     pub request: RequestId,
-    /// Address of the client. Absent when the gateway acted by itself.
+    /// Address of the client, or of the operator's browser. Absent when the gateway or a command acted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<IpAddr>,
     /// Name of the Campaign instance. Absent for the single, unnamed one.

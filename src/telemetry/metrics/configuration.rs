@@ -55,6 +55,16 @@ impl Configuration {
         *self.certificates.lock().unwrap_or_else(PoisonError::into_inner) = ends;
     }
 
+    pub(super) fn certificates(&self) -> Vec<CertificateEnd> {
+        self.certificates.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// When the running configuration was loaded, and whether a later reload failed.
+    pub(super) fn last_reload(&self) -> (UnixTime, bool) {
+        let loaded_at = i64::try_from(self.loaded_at.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+        (UnixTime(loaded_at), self.last_failed.load(Ordering::Relaxed))
+    }
+
     fn loaded(&self, now: UnixTime) {
         self.loaded_at.store(seconds(now), Ordering::Relaxed);
     }

@@ -2,6 +2,7 @@
 //! background work share these values.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -16,6 +17,8 @@ use super::outcomes::{CallOutcome, GroupRecheck, SavedFormEvent, SignIn, TokenRe
 #[derive(Debug)]
 pub(super) struct Events {
     sign_ins: Family<SignInLabels, Counter>,
+    /// Those that made a new session, of all instances.
+    signed_in: AtomicU64,
     refreshes: Family<OutcomeLabels, Counter>,
     rechecks: Family<OutcomeLabels, Counter>,
     forms: Family<EventLabels, Counter>,
@@ -74,6 +77,7 @@ impl Default for Events {
     fn default() -> Self {
         Self {
             sign_ins: Family::default(),
+            signed_in: AtomicU64::new(0),
             refreshes: Family::default(),
             rechecks: Family::default(),
             forms: Family::default(),
@@ -101,6 +105,11 @@ impl Events {
             self.forms.get_or_create(&instance.event(event)).inc_by(0);
         }
         instance
+    }
+
+    /// Sign-ins that made a new session, of all instances.
+    pub(super) fn signed_in(&self) -> u64 {
+        self.signed_in.load(Ordering::Relaxed)
     }
 
     /// The session store's times.
@@ -163,6 +172,9 @@ impl InstanceMetrics {
 
     /// Counts the end of a sign-in.
     pub fn sign_in(&self, result: SignIn) {
+        if matches!(result, SignIn::SignedIn | SignIn::CampaignRestarting) {
+            self.events.signed_in.fetch_add(1, Ordering::Relaxed);
+        }
         self.count_sign_in(result, 1);
     }
 

@@ -29,6 +29,7 @@ pub use outcomes::{CallOutcome, GroupRecheck, SavedFormEvent, SignIn, TokenRefre
 pub use request_times::{CallerKind, ExchangeTimes, RequestHistograms, RequestTimes};
 
 use crate::config::Limits;
+use crate::telemetry::rates::Totals;
 use crate::unix_time::UnixTime;
 use configuration::Configuration;
 use counter::Counter;
@@ -95,6 +96,26 @@ impl Metrics {
     /// Counts a reload that failed: the running configuration stays in use.
     pub fn reload_failed(&self) {
         self.configuration.failed();
+    }
+
+    /// What the charts of the admin page show.
+    pub fn totals(&self) -> Totals {
+        let with_status = |class: usize| self.sum(|counters| &counters.requests[class]);
+        Totals {
+            requests: (0..5).map(with_status).sum(),
+            server_errors: with_status(4),
+            sign_ins: self.events.signed_in(),
+        }
+    }
+
+    /// When the running configuration was loaded, and whether a later reload failed.
+    pub fn last_reload(&self) -> (UnixTime, bool) {
+        self.configuration.last_reload()
+    }
+
+    /// When the certificates of the listener end.
+    pub fn certificates(&self) -> Vec<CertificateEnd> {
+        self.configuration.certificates()
     }
 
     /// Open client connections.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use imsgate::app::Gateway;
 use imsgate::clock::Clock;
 use imsgate::config::{
-    AccessFormat, Acme, Brand, Campaign, CheckMode, Config, ConsolePasswordMode, ExperienceCloud, ForeignTokens,
-    HealthSettings, Ims, Instance, Limits, Listen, Log, LogFormat, PoolLimits, Session, SessionMode, Store,
-    TokenAuth,
+    AccessFormat, Acme, Brand, Campaign, CheckMode, Config, ConsolePasswordMode, ExperienceCloud,
+    ForeignTokens, HealthSettings, Ims, Instance, Limits, Listen, Log, LogFormat, PoolLimits, Session,
+    SessionMode, Store, TokenAuth,
 };
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Recorded};
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
@@ -358,6 +358,7 @@ fn config(instance: Instance, https: SocketAddr) -> Config {
             http_redirect: Vec::new(),
             admin: None,
             trusted_proxies: Vec::new(),
+            admin_token: None,
             forward_auth_secret: None,
             workers: 2,
             shutdown_delay: Duration::ZERO,
