@@ -254,9 +254,9 @@ mod tests {
                     _ if c == '/' => path.push_str(slashes),
                     1 => path.push(c.to_ascii_uppercase()),
                     2 if c.is_alphabetic() => path.extend(char::from_u32(u32::from(c) + 0xfee0)),
-                    3 => path.push_str(&format!("%{:02x}", u32::from(c))),
-                    4 => path.push_str(&format!("%25{:02X}", u32::from(c))),
-                    5 => path.push_str(&format!("%25u{:04x}", u32::from(c))),
+                    3 => path.extend(format!("%{:02x}", u32::from(c)).chars()),
+                    4 => path.extend(format!("%25{:02X}", u32::from(c)).chars()),
+                    5 => path.extend(format!("%25u{:04x}", u32::from(c)).chars()),
                     6 if c.is_alphabetic() => path.extend([c, '\u{200b}']),
                     _ => path.push(c),
                 }
