@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::config_file::ConfigFile;
-use super::sessions::{AdminClient, NO_ANSWER, admin_address};
+use super::sessions::{AdminClient, NO_ANSWER, admin_target};
 use super::{STOPS_LOGINS, output};
 
 #[derive(Debug, Args)]
@@ -35,11 +35,11 @@ Exit codes: 0 the gateway serves requests, 1 it is stopping (with --sign-in: or 
 in), 2 unusable configuration or no listen.admin in it, 3 the gateway does not answer";
 
 pub(super) fn run(args: &HealthArgs) -> ExitCode {
-    let address = match admin_address("health", args.admin, &args.config) {
-        Ok(address) => address,
+    let target = match admin_target("health", args.admin, &args.config) {
+        Ok(target) => target,
         Err(code) => return code,
     };
-    match AdminClient::new(address).and_then(|client| client.health()) {
+    match AdminClient::new(target).and_then(|client| client.health()) {
         Ok((serves, health)) => {
             output::out(&if args.json { format!("{health:#}\n") } else { text(&health) });
             let is_good = serves && (!args.sign_in || health["sign_in"] == true);
