@@ -50,7 +50,7 @@ pub(super) async fn check(State(admin): State<Arc<Admin>>, request: Request, nex
         proof,
         report: BrowserReport::of(headers, &format!("http://{host}")),
     };
-    match decide(&known) {
+    match decide(known) {
         Verdict::Allowed => next.run(request).await,
         Verdict::FromPage => StatusCode::FORBIDDEN.into_response(),
         Verdict::TokenMissing => {

@@ -91,19 +91,17 @@ pub enum Verdict {
 }
 
 /// Decides about a request.
-pub fn decide(request: &AdminRequest) -> Verdict {
-    let AdminRequest { area, is_unsafe, proof, report } = *request;
+pub fn decide(request: AdminRequest) -> Verdict {
+    let AdminRequest { area, is_unsafe, proof, report } = request;
+    // A browser names the sender of every POST. One that does not is refused.
+    let is_from_elsewhere = is_unsafe && report.source != Source::SameOrigin;
     match area {
         Area::Open | Area::Programs if report.is_from_page => Verdict::FromPage,
-        Area::Open => Verdict::Allowed,
-        Area::Programs if matches!(proof, Proof::NoToken | Proof::Bearer) => Verdict::Allowed,
-        Area::Programs => Verdict::TokenMissing,
+        Area::Programs if !matches!(proof, Proof::NoToken | Proof::Bearer) => Verdict::TokenMissing,
         Area::Page | Area::Entrance if proof == Proof::NoToken => Verdict::PageOff,
-        // A browser names the sender of every POST. One that does not is refused.
-        Area::Page | Area::Entrance if is_unsafe && report.source != Source::SameOrigin => Verdict::FromPage,
-        Area::Page | Area::Entrance if report.is_foreign_load => Verdict::FromPage,
+        Area::Page | Area::Entrance if is_from_elsewhere || report.is_foreign_load => Verdict::FromPage,
         Area::Page if proof != Proof::SignedIn => Verdict::SignIn,
-        Area::Page | Area::Entrance => Verdict::Allowed,
+        Area::Open | Area::Programs | Area::Page | Area::Entrance => Verdict::Allowed,
     }
 }
 
@@ -159,7 +157,7 @@ mod tests {
     proptest! {
         #[test]
         fn nobody_changes_or_sees_anything_on_the_page_without_the_token(request in any_request()) {
-            if decide(&request) == Verdict::Allowed && request.area == Area::Page {
+            if decide(request) == Verdict::Allowed && request.area == Area::Page {
                 prop_assert_eq!(request.proof, Proof::SignedIn);
             }
         }
@@ -167,14 +165,14 @@ mod tests {
         #[test]
         fn only_a_page_of_the_listener_itself_sends_what_changes_something(request in any_request()) {
             let is_page = matches!(request.area, Area::Page | Area::Entrance);
-            if decide(&request) == Verdict::Allowed && is_page && request.is_unsafe {
+            if decide(request) == Verdict::Allowed && is_page && request.is_unsafe {
                 prop_assert_eq!(request.report.source, Source::SameOrigin);
             }
         }
 
         #[test]
         fn a_program_needs_the_token_if_there_is_one_and_a_page_is_no_program(request in any_request()) {
-            if decide(&request) == Verdict::Allowed && request.area == Area::Programs {
+            if decide(request) == Verdict::Allowed && request.area == Area::Programs {
                 let has_token = matches!(request.proof, Proof::Bearer | Proof::NoToken);
                 prop_assert!(!request.report.is_from_page && has_token);
             }
@@ -195,16 +193,16 @@ mod tests {
         let report = BrowserReport { source: Source::Unknown, is_from_page: false, is_foreign_load: false };
         let open = AdminRequest { area: Area::Open, is_unsafe: false, proof: Proof::Nothing, report };
         let from_page = BrowserReport { is_from_page: true, ..report };
-        assert_eq!(decide(&open), Verdict::Allowed);
-        assert_eq!(decide(&AdminRequest { report: from_page, ..open }), Verdict::FromPage);
-        assert_eq!(decide(&AdminRequest { area: Area::Programs, ..open }), Verdict::TokenMissing);
-        assert_eq!(decide(&AdminRequest { area: Area::Page, ..open }), Verdict::SignIn);
+        assert_eq!(decide(open), Verdict::Allowed);
+        assert_eq!(decide(AdminRequest { report: from_page, ..open }), Verdict::FromPage);
+        assert_eq!(decide(AdminRequest { area: Area::Programs, ..open }), Verdict::TokenMissing);
+        assert_eq!(decide(AdminRequest { area: Area::Page, ..open }), Verdict::SignIn);
         assert_eq!(
-            decide(&AdminRequest { area: Area::Page, proof: Proof::NoToken, ..open }),
+            decide(AdminRequest { area: Area::Page, proof: Proof::NoToken, ..open }),
             Verdict::PageOff
         );
         let post = AdminRequest { is_unsafe: true, ..open };
-        assert_eq!(decide(&AdminRequest { area: Area::Entrance, ..post }), Verdict::FromPage);
+        assert_eq!(decide(AdminRequest { area: Area::Entrance, ..post }), Verdict::FromPage);
     }
 
     #[test]

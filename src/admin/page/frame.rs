@@ -43,6 +43,7 @@ impl Frame {
     }
 
     /// A time as a distance from now, with the exact time behind it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     pub(super) fn ago(&self, at: &UnixTime) -> Markup {
         relative_time(Language::English, self.now, *at)
     }

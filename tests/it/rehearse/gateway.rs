@@ -72,7 +72,7 @@ fn lines() -> Vec<(String, String)> {
         "__sessiontoken=___AB01",
         "__sessiontoken=",
         "a=1;__SessionToken=eve",
-        "%5f_sessiontoken=%6donitoring/x",
+        "%5f_sessiontoken=%6donitoring/secret",
         "__sessiontoken=monitoring/x&__sessiontoken=admin",
         "__securitytoken=admin/x",
     ] {

@@ -23,9 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::browser::Browser;
-use super::reserved::Reserved;
-use super::{logs, wire};
+use super::{browser::Browser, logs, reserved::Reserved, wire};
 
 /// Everything that runs during a test.
 pub struct World {
@@ -89,8 +87,8 @@ impl World {
 
     /// A browser with this session that talks to this instance.
     pub fn browser_at(&self, gateway: &Gateway, session: &str) -> Browser {
-        let origin = format!("https://localhost:{}", gateway.https[0].port());
-        let browser = Browser::new(origin, self.trust.clone());
+        let browser =
+            Browser::new(format!("https://localhost:{}", gateway.https[0].port()), self.trust.clone());
         browser.plant("__Host-imsgate", session);
         browser
     }
