@@ -127,6 +127,9 @@ async fn a_listed_native_account_is_left_alone_before_it_is_locked() {
     }
 }
 
+/// Adds an identity to a request.
+type Sender<'a> = &'a dyn Fn(RawRequest) -> RawRequest;
+
 #[tokio::test]
 async fn wrong_passwords_of_a_listed_account_count_beside_another_right_and_from_other_pages() {
     let world = with_account(|_| {})
@@ -138,7 +141,7 @@ async fn wrong_passwords_of_a_listed_account_count_beside_another_right_and_from
     let from_a_page = |request: RawRequest| request.with("Origin: https://evil.example");
     let as_alice = |request: RawRequest| request.session(&alice);
     let as_account = |request: RawRequest| request.bearer(&token);
-    let senders: [(&dyn Fn(RawRequest) -> RawRequest, &str, usize); 4] = [
+    let senders: [(Sender<'_>, &str, usize); 4] = [
         // Campaign takes the password before the cookie. Its refusal is no reason to send the request again.
         (&as_alice, "admin", 4),
         (&as_alice, "internal", 7),

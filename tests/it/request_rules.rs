@@ -165,13 +165,13 @@ async fn other_networks_are_refused_on_every_path_of_a_rule() {
         .await;
     let alice = signed_in(&world, "alice").await;
     world.campaign.forget_requests();
-    let login = format!("login=admin&password={PASSWORD}");
+    let form = format!("login=admin&password={PASSWORD}");
     for request in [
         RawRequest::get("/r/test"),
         RawRequest::get("/r/test").with("X-Forwarded-For: 192.0.2.1"),
         RawRequest::get("/view/home").session(&alice),
         RawRequest::get(&format!("/view/home?__sessiontoken=admin%2F{PASSWORD}")),
-        RawRequest::post("/nl/jsp/logon.jsp", &login).with("Content-Type: application/x-www-form-urlencoded"),
+        RawRequest::post("/nl/jsp/logon.jsp", &form).with("Content-Type: application/x-www-form-urlencoded"),
         RawRequest::get("/nl/jsp/logon.jsp").session(&alice),
     ] {
         let answer = request.send_to(&world).await;
@@ -301,14 +301,14 @@ async fn native_accounts_have_no_groups_however_they_call() {
     assert_eq!(logon.status(), 200, "{}", logon.text());
     let ticket = element(&logon, "pstrSessionToken");
     world.campaign.forget_requests();
-    let login = format!("login=admin&password={PASSWORD}");
+    let form = format!("login=admin&password={PASSWORD}");
     for request in [
         RawRequest::get("/view/home").with(&format!("Cookie: __sessiontoken={ticket}")),
         RawRequest::get("/view/home").with(&format!("X-Session-Token: {ticket}")),
         RawRequest::get(&format!("/view/home?__sessiontoken=admin%2F{PASSWORD}")),
         RawRequest::post("/view/home", &format!("__sessiontoken=admin%2F{PASSWORD}"))
             .with("Content-Type: application/x-www-form-urlencoded"),
-        RawRequest::post("/nl/jsp/logon.jsp", &login)
+        RawRequest::post("/nl/jsp/logon.jsp", &form)
             .with("Content-Type: application/x-www-form-urlencoded")
             .with("Sec-Fetch-Site: same-origin"),
     ] {
