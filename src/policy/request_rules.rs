@@ -83,7 +83,7 @@ impl RequestRules {
     /// These rules.
     ///
     /// # Errors
-    /// More than [`MOST_RULES`] rules.
+    /// More than 64 rules.
     pub fn new(rules: Vec<RequestRule>) -> Result<Self, TooManyRules> {
         if rules.len() > MOST_RULES { Err(TooManyRules) } else { Ok(Self(rules)) }
     }

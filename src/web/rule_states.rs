@@ -18,7 +18,7 @@ pub struct RuleStates(Box<[Arc<RuleState>]>);
 struct RuleState {
     rule: RequestRule,
     limiter: Option<RateLimiter>,
-    /// Refusals of clients that nobody knows, by [`RuleCondition`].
+    /// Refusals of clients that nobody knows, by `RuleCondition`.
     refused: [Refusals; 3],
 }
 
