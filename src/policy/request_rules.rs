@@ -186,7 +186,7 @@ impl fmt::Display for RequestRule {
     }
 }
 
-/// More rules than [`MOST_RULES`].
+/// More rules than `MOST_RULES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("more than {MOST_RULES} rules")]
 pub struct TooManyRules;

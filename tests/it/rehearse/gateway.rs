@@ -1,7 +1,6 @@
 //! Compares `rehearse` with the gateway: each line is also sent as a request, without and with a session.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use imsgate::config::NativeAccount;
 use imsgate::internal::PublicPaths;
@@ -73,7 +72,7 @@ fn lines() -> Vec<(String, String)> {
         "__sessiontoken=___AB01",
         "__sessiontoken=",
         "a=1;__SessionToken=eve",
-        "%5f_sessiontoken=%6donitoring/secret",
+        "%5f_sessiontoken=%70robe/x",
         "__sessiontoken=monitoring/x&__sessiontoken=admin",
         "__securitytoken=admin/x",
     ] {
@@ -129,16 +128,23 @@ fn difference(said: &Value, anonymous: &Happened, signed_in: &Happened) -> &'sta
 
 #[tokio::test]
 async fn what_rehearse_says_is_what_the_gateway_does() {
+    // Two, because a third wrong password for one is refused, which a log does not tell.
+    const LOGINS: [&str; 2] = ["monitoring", "probe"];
     let checked = Checked::good().await;
-    let accounts = "[[campaign.native_account]]\nlogin = \"monitoring\"\nnetworks = [\"127.0.0.0/8\"]\npaths = [\"/view/*\"]\n[session]\n";
-    checked.replace("[session]\n", accounts);
+    let account = |login| {
+        format!(
+            "[[campaign.native_account]]\nlogin = \"{login}\"\nnetworks = [\"127.0.0.0/8\"]\npaths = [\"/view/*\"]\n"
+        )
+    };
+    checked.replace("[session]\n", &format!("{}[session]\n", LOGINS.map(account).concat()));
     let world = World::builder()
         .instance(|instance| {
-            instance.campaign.native_accounts = vec![NativeAccount {
-                login: "monitoring".to_owned(),
+            let account = |login: &str| NativeAccount {
+                login: login.to_owned(),
                 networks: vec!["127.0.0.0/8".parse().unwrap()],
                 paths: PublicPaths::parse(["/view/*"]).unwrap(),
-            }];
+            };
+            instance.campaign.native_accounts = LOGINS.map(account).into();
         })
         .start()
         .await;
@@ -155,10 +161,6 @@ async fn what_rehearse_says_is_what_the_gateway_does() {
         let anonymous = send(&world, line, None).await;
         let signed_in = send(&world, line, Some(&session)).await;
         *seen.entry(said["access"].as_str().unwrap().to_owned()).or_default() += 1;
-        if said["access"] == "account" {
-            // The gateway counts wrong passwords for ten minutes, which a log does not tell.
-            world.clock.advance(Duration::from_mins(11));
-        }
         match difference(&said, &anonymous, &signed_in) {
             "" => {}
             what => wrong.push(format!(
