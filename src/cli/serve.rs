@@ -86,7 +86,8 @@ fn serve(loaded: Loaded, file: PathBuf, runtime: &Runtime, mut signals: Signals)
     let tls = server::server_config(config.listen.certificate_files(), None)?;
     runtime.block_on(async {
         let mut gateway = Gateway::start(&config, tls, Clock::system()).await?;
-        let (https, redirect) = (gateway.names.join(", "), format!("{:?}", gateway.http_redirect));
+        let redirect: Vec<String> = gateway.http_redirect.iter().map(ToString::to_string).collect();
+        let (https, redirect) = (gateway.names.join(", "), redirect.join(", "));
         let callbacks: Vec<String> = config.instances.iter().map(|instance| instance.ims.redirect_uri()).collect();
         let (callback, version) = (callbacks.join(", "), env!("CARGO_PKG_VERSION"));
         tracing::info!(version, https, redirect, workers = config.listen.workers, callback, "serving");

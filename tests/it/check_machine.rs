@@ -84,6 +84,26 @@ async fn a_folder_that_the_user_of_the_service_cannot_write_is_named() {
     }
     let key = findings.iter().find(|f| f.id() == "files" && f.0["subject"] == "listen.private_key").unwrap();
     assert!(key.message().contains("may not read it (mode 600)"), "{key:?}");
+    // Folders that are not there, and folders of somebody else.
+    std::fs::create_dir(world.path("home")).unwrap();
+    std::fs::copy(world.path("cert.pem"), world.path("home/cert.pem")).unwrap();
+    std::fs::set_permissions(world.path("home"), Permissions::from_mode(0o700)).unwrap();
+    world.replace("state/sessions.redb", "fresh/sessions.redb");
+    world.replace("certificate = \"cert.pem\"", "certificate = \"home/cert.pem\"");
+    let findings = world.findings(&["--user", "nobody"]).await;
+    let of = |key| findings.iter().find(|f| f.id() == "files" && f.0["subject"] == key).unwrap();
+    assert!(of("session.path").message().contains("fresh: it does not exist"), "{:?}", of("session.path"));
+    assert!(
+        of("session.path").fix().starts_with("install -d -o nobody -m 0700 /"),
+        "{:?}",
+        of("session.path")
+    );
+    assert!(of("session.path").fix().ends_with("/fresh"), "{:?}", of("session.path"));
+    let certificate = of("listen.certificate");
+    assert!(
+        certificate.fix().contains("or copy the file to a folder that nobody may enter"),
+        "{certificate:?}"
+    );
     let offline = world.findings(&["--offline"]).await;
     assert!(offline.iter().any(|finding| finding.id() == "online" && finding.severity() == "not-checked"));
     let (code, _, error) = world.run(&["check", "--user", "no-such-user", "imsgate.toml"]).await;

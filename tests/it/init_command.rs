@@ -12,6 +12,7 @@ fn answers(world: &Checked) -> String {
 /// The same with these answers about the session store and the technical account.
 fn answers_with(world: &Checked, end: &[&str]) -> String {
     let port = world.port;
+    let admin = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     [
         &*world.ims.url(),
         "",
@@ -34,6 +35,8 @@ fn answers_with(world: &Checked, end: &[&str]) -> String {
         "cert.pem",
         "cert.pem",
         "key.pem",
+        "127.0.0.1",
+        &format!("127.0.0.1:{admin}"),
     ]
     .iter()
     .chain(end)
@@ -53,14 +56,14 @@ async fn init_asks_again_until_each_answer_is_right_and_writes_what_check_accept
     {
         assert!(said.contains(message), "{message}: {said}");
     }
-    assert_eq!(said.matches('✗').count(), 8, "{said}");
+    assert_eq!(said.matches('✗').count(), 9, "{said}");
     assert!(said.contains(&format!("https://localhost:{}/ims/callback", world.port)), "{said}");
     assert!(!said.contains("demo-client-secret"), "{said}");
-    for name in ["imsgate.toml", "ims_client_secret", "session.key"] {
+    for name in ["imsgate.toml", "ims_client_secret", "session.key", "admin-token"] {
         let mode = std::fs::metadata(world.path("new").join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
-    assert_eq!(std::fs::read_dir(world.path("new")).unwrap().count(), 3, "no temporary file is left");
+    assert_eq!(std::fs::read_dir(world.path("new")).unwrap().count(), 4, "no temporary file is left");
     let text = std::fs::read_to_string(world.path("new/imsgate.toml")).unwrap();
     assert!(!text.contains("demo-client-secret"));
     // Complete and commented: every line of the reference is there.
@@ -78,11 +81,18 @@ async fn init_offers_every_store_and_a_technical_account() {
     let account = ["robot", "secret-of-robot"];
     let redis = [&["redis", "rediss://u:hidden@redis.example.com"][..], &account].concat();
     for (folder, end, files) in [
-        ("memory", &["memory", ""][..], &["ims_client_secret", "imsgate.toml"][..]),
+        ("memory", &["memory", ""][..], &["admin-token", "ims_client_secret", "imsgate.toml"][..]),
         (
             "redis",
             &redis,
-            &["account_secret", "ims_client_secret", "imsgate.toml", "redis_url", "session.key"],
+            &[
+                "account_secret",
+                "admin-token",
+                "ims_client_secret",
+                "imsgate.toml",
+                "redis_url",
+                "session.key",
+            ],
         ),
     ] {
         std::fs::create_dir(world.path(folder)).unwrap();

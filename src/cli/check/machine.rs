@@ -46,14 +46,14 @@ fn files(config: &Config, places: &Places, file: &Path, user: &Account, is_given
         {
             items.extend(user.check(path, &[Wish::Read]).err().map(|(at, why)| {
                 let message = format!("{} cannot be read: {}: {why}", path.display(), at.display());
-                Item::error(places, key, message, fix(&at, &user.name, path, "r"))
+                Item::error(places, key, message, fix_of_read(&at, &user.name, path, file))
             }));
         }
     }
     for (key, path) in &write {
         items.extend(unwritable(user, path).map(|(at, why)| {
             let message = format!("{} cannot be written: {}: {why}", path.display(), at.display());
-            Item::error(places, key, message, fix(&at, &user.name, path, "w"))
+            Item::error(places, key, message, fix_of_write(&at, &user.name))
         }));
     }
     if items.is_empty() {
@@ -70,14 +70,26 @@ fn files(config: &Config, places: &Places, file: &Path, user: &Account, is_given
     items.into_iter().map(|item| item.named(FILES)).collect()
 }
 
-fn fix(at: &Path, user: &str, path: &Path, kind: &str) -> String {
-    if !at.exists() {
-        return format!("mkdir -p {0} && chown {user} {0}", at.display());
-    }
-    if at == path || kind == "w" {
+/// How this user gets to read `path`. `at` is the path itself, or the folder that the user may not enter.
+fn fix_of_read(at: &Path, user: &str, path: &Path, config: &Path) -> String {
+    let home = config.parent().unwrap_or(config);
+    if at == path || at == home {
         return format!("chown {user} {}", at.display());
     }
-    format!("chmod a+x {}", at.display())
+    // The folder can be somebody's home: opening it to everybody is no fix.
+    format!(
+        "let {user} enter {} by a group, or copy the file to a folder that {user} may enter, such as {}",
+        at.display(),
+        home.display()
+    )
+}
+
+/// How this user gets to write `at`, which may not exist yet.
+fn fix_of_write(at: &Path, user: &str) -> String {
+    if at.exists() {
+        return format!("chown {user} {}", at.display());
+    }
+    format!("install -d -o {user} -m 0700 {}", at.display())
 }
 
 /// The files that the gateway reads, each with its key.
@@ -156,7 +168,9 @@ fn unwritable(user: &Account, path: &Path) -> Option<(PathBuf, String)> {
         return user.check(folder, &wishes).err();
     }
     // The gateway makes one missing folder for its sessions.
-    folder.parent().and_then(|above| user.check(above, &wishes).err())
+    let above = folder.parent()?;
+    let (_, why) = user.check(above, &wishes).err()?;
+    Some((folder.to_owned(), format!("it does not exist, and in {} {why}", above.display())))
 }
 
 const FILES: &str = "files";

@@ -17,6 +17,7 @@ use crate::crypto::KeyRing;
 pub(super) struct Files {
     pub(super) config: PathBuf,
     session_key: PathBuf,
+    admin_token: PathBuf,
     /// True if files may be replaced.
     force: bool,
     /// True if the session key existed before.
@@ -36,8 +37,10 @@ impl Files {
             return Err(io::Error::new(io::ErrorKind::NotFound, reason));
         }
         let session_key = folder.join("session.key");
-        let mut files =
-            std::iter::once(config.clone()).chain(SECRETS.iter().map(|secret| folder.join(secret.file)));
+        let admin_token = folder.join("admin-token");
+        let mut files = [config.clone(), admin_token.clone()]
+            .into_iter()
+            .chain(SECRETS.iter().map(|secret| folder.join(secret.file)));
         let existing = files.find(|file| file.exists());
         if let Some(existing) = existing.filter(|_| !force) {
             let reason =
@@ -45,7 +48,7 @@ impl Files {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason));
         }
         let keeps_key = session_key.exists();
-        Ok(Self { config, session_key, force, keeps_key })
+        Ok(Self { config, session_key, admin_token, force, keeps_key })
     }
 
     /// Where the sessions of this gateway usually are.
@@ -66,11 +69,13 @@ impl Files {
         if has_session_key(answers) {
             values.push(("session.key_file", path(&self.session_key)));
         }
+        values.push(("listen.admin_token_file", path(&self.admin_token)));
         let text = template::fill(&values, &["ims.client_secret"]).map_err(io::Error::other)?;
         for (secret, text) in secrets(answers) {
             let text = format!("{}\n", text.expose_secret());
             self.write_private(&self.config.with_file_name(secret.file), &text)?;
         }
+        self.write_private(&self.admin_token, &format!("{}\n", crate::crypto::random_text::<32>()))?;
         if has_session_key(answers) {
             KeyRing::read_or_create(&self.session_key).map_err(io::Error::other)?;
         }
@@ -103,6 +108,7 @@ impl Files {
         for (secret, _) in secrets(answers) {
             add(&self.config.with_file_name(secret.file), secret.what);
         }
+        add(&self.admin_token, "the new token of the admin listener");
         if has_session_key(answers) {
             add(&self.session_key, if self.keeps_key { "kept as it was" } else { "the new session key" });
         }
@@ -113,7 +119,7 @@ impl Files {
     pub(super) fn all(&self, answers: &Answers) -> String {
         let secrets = secrets(answers).map(|(secret, _)| self.config.with_file_name(secret.file));
         let key = has_session_key(answers).then(|| self.session_key.clone());
-        let all = std::iter::once(self.config.clone()).chain(secrets).chain(key);
+        let all = [self.config.clone(), self.admin_token.clone()].into_iter().chain(secrets).chain(key);
         all.map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     }
 }

@@ -73,7 +73,7 @@ fn finish(files: &Files, answers: &Answers) -> ExitCode {
          \x20 1. Ask Adobe to register {redirect} as a redirect URI of the client.\n\
          \x20 2. Give the files to the user that runs the service: chown imsgate {}\n\
          \x20 3. imsgate check --user imsgate{option}\n\
-         \x20 4. imsgate serve{option}\n",
+         \x20 4. systemctl enable --now imsgate. Without systemd, as the user of the service: imsgate serve{option}\n",
         files.all(answers)
     ));
     if problems.has_errors { STOPS_LOGINS.into() } else { ExitCode::SUCCESS }

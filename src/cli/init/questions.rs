@@ -280,6 +280,14 @@ const QUESTIONS: &[Question] = &[
         after: None,
     },
     Question {
+        key: "listen.admin",
+        label: "Admin listener",
+        help: "For the commands reload, sessions and why, the admin page and metrics. Never a public address.",
+        default: Some("127.0.0.1:9090"),
+        kind: QuestionKind::Text,
+        after: None,
+    },
+    Question {
         key: "session.store",
         label: "Session store",
         help: "embedded: a file of this gateway. redis: several gateways share their sessions. memory: lost with a restart, to try it.",

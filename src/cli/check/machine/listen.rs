@@ -66,6 +66,9 @@ fn port(
     );
     let error = match TcpListener::bind(address) {
         Ok(_) if address.port() != 0 && address.port() < first_free_port() && !user.is_root() => {
+            if let Some(unit) = UNITS.iter().find(|unit| unit_allows(unit, &user.name)) {
+                return Item::ok(places, key, format!("{address} is free; {unit} lets {} use it", user.name));
+            }
             let message = format!("{address} is free, but user {} needs a capability for it", user.name);
             return Item::warning(places, key, message, privileged);
         }
@@ -98,6 +101,19 @@ fn port(
             Item::error(places, key, format!("cannot listen on {address}: {error}"), "write another address")
         }
     }
+}
+
+/// True if this file is a unit of systemd that runs as this user and may use every port.
+fn unit_allows(unit: &str, user: &str) -> bool {
+    std::fs::read_to_string(unit).is_ok_and(|text| gives_capability(&text, user))
+}
+
+fn gives_capability(unit: &str, user: &str) -> bool {
+    let has = |key: &str, wanted: &str| {
+        let values = unit.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
+        values.flat_map(str::split_whitespace).any(|value| value == wanted)
+    };
+    has("User", user) && has("AmbientCapabilities", "CAP_NET_BIND_SERVICE")
 }
 
 fn socket(places: &Places, path: &Path, user: &Account) -> Item {
@@ -146,3 +162,24 @@ fn answers(config: &Config, address: SocketAddr) -> bool {
 }
 
 const WAIT: Duration = Duration::from_secs(3);
+
+/// Where the unit of the service can be; systemd takes the first.
+const UNITS: [&str; 3] = [
+    "/etc/systemd/system/imsgate.service",
+    "/usr/lib/systemd/system/imsgate.service",
+    "/lib/systemd/system/imsgate.service",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_of_the_package_allows_its_user_every_port_and_nobody_else() {
+        let unit = include_str!("../../../../packaging/systemd/imsgate.service");
+        assert!(gives_capability(unit, "imsgate"));
+        assert!(!gives_capability(unit, "nobody"));
+        assert!(!gives_capability(&unit.replace("AmbientCapabilities", "CapabilityBoundingSet"), "imsgate"));
+        assert!(!gives_capability(&unit.replace("User=", "# User="), "imsgate"));
+    }
+}
