@@ -128,8 +128,8 @@ console-done = Fertig
 confirm-forms = Ihre Eingaben senden?
     .p1 =
         { $count ->
-            [one] Ihre Sitzung war beendet, bevor Sie dieses Formular gesendet haben. Sie sind wieder angemeldet als { $person }. Campaign hat das Formular noch nicht erhalten.
-           *[other] Ihre Sitzung war beendet, bevor Sie diese Formulare gesendet haben. Sie sind wieder angemeldet als { $person }. Campaign hat die Formulare noch nicht erhalten.
+            [one] Campaign hat dieses Formular noch nicht erhalten: Ihre Sitzung war beendet, oder Campaign wurde gewartet. Sie sind angemeldet als { $person }.
+           *[other] Campaign hat diese Formulare noch nicht erhalten: Ihre Sitzung war beendet, oder Campaign wurde gewartet. Sie sind angemeldet als { $person }.
         }
 form-page = Seite
 form-address = Formular
@@ -189,6 +189,14 @@ store-unavailable = Die Anmeldung ist momentan nicht verfügbar
     .p1 = Wir können Ihre Sitzung nicht nachschlagen. Sie wurden nicht abgemeldet. { -wait }
 restarting = Diese Website wird neu gestartet
     .p1 = Sie ist gleich wieder da. { -wait }
+maintenance = Campaign wird gewartet
+    .p1 = Campaign ist nicht verfügbar, solange Ihre Administratoren daran arbeiten. Niemand wird dabei abgemeldet.
+maintenance-ends = Die Wartung endet voraussichtlich { $time }.
+maintenance-form = Ihr Formular ist gespeichert
+    .p1 = Campaign wird gewartet und hat Ihr Formular nicht erhalten. Es ist für Sie gespeichert.
+    .p2 = Lassen Sie diese Seite geöffnet. Versuchen Sie es nach der Wartung erneut: Dann entscheiden Sie, ob es gesendet wird.
+maintenance-form-lost = Ihr Formular wurde nicht gesendet
+    .p1 = Campaign wird gewartet, und dieses Formular kann nicht für Sie gespeichert werden. Gehen Sie eine Seite zurück und kopieren Sie Ihre Eingaben. Senden Sie sie nach der Wartung noch einmal.
 token-expired = Adobe antwortet nicht
     .p1 = Adobe muss Ihre Anmeldung erneuern, antwortet aber nicht. Sie wurden nicht abgemeldet. { -wait }
 too-many = Zu viele Anfragen

@@ -129,8 +129,8 @@ console-done = Done
 confirm-forms = Send what you entered?
     .p1 =
         { $count ->
-            [one] Your session ended before you sent this form. You are signed in again as { $person }. Campaign has not received the form yet.
-           *[other] Your session ended before you sent these forms. You are signed in again as { $person }. Campaign has not received the forms yet.
+            [one] Campaign has not received this form yet: your session had ended, or Campaign was under maintenance. You are signed in as { $person }.
+           *[other] Campaign has not received these forms yet: your session had ended, or Campaign was under maintenance. You are signed in as { $person }.
         }
 form-page = Page
 form-address = Form
@@ -190,6 +190,14 @@ store-unavailable = Sign-in is not available at the moment
     .p1 = We cannot look up your session. You have not been signed out. { -wait }
 restarting = This site is restarting
     .p1 = It will be back in a moment. { -wait }
+maintenance = Campaign is under maintenance
+    .p1 = Campaign cannot be used while your administrators work on it. Nobody is signed out meanwhile.
+maintenance-ends = The maintenance is expected to end { $time }.
+maintenance-form = Your form is saved
+    .p1 = Campaign is under maintenance and has not received your form. It is saved for you.
+    .p2 = Keep this page open. After the maintenance, try again: you then decide whether to send it.
+maintenance-form-lost = Your form was not sent
+    .p1 = Campaign is under maintenance, and this form cannot be saved for you. Go back one page and copy what you typed. Send it again after the maintenance.
 token-expired = Adobe is not responding
     .p1 = Adobe must renew your sign-in, but is not responding. You have not been signed out. { -wait }
 too-many = Too many requests

@@ -128,8 +128,8 @@ console-done = Listo
 confirm-forms = ¿Enviar lo que escribió?
     .p1 =
         { $count ->
-            [one] Su sesión había terminado cuando envió este formulario. Ha iniciado sesión de nuevo como { $person }. Campaign aún no ha recibido el formulario.
-           *[other] Su sesión había terminado cuando envió estos formularios. Ha iniciado sesión de nuevo como { $person }. Campaign aún no ha recibido los formularios.
+            [one] Campaign aún no ha recibido este formulario: su sesión había terminado o Campaign estaba en mantenimiento. Ha iniciado sesión como { $person }.
+           *[other] Campaign aún no ha recibido estos formularios: su sesión había terminado o Campaign estaba en mantenimiento. Ha iniciado sesión como { $person }.
         }
 form-page = Página
 form-address = Formulario
@@ -189,6 +189,14 @@ store-unavailable = El inicio de sesión no está disponible en este momento
     .p1 = No podemos consultar su sesión. No se ha cerrado. { -wait }
 restarting = Este sitio se está reiniciando
     .p1 = Volverá en un momento. { -wait }
+maintenance = Campaign está en mantenimiento
+    .p1 = Campaign no se puede usar mientras sus administradores trabajan en él. Mientras tanto no se cierra la sesión de nadie.
+maintenance-ends = Se espera que el mantenimiento termine { $time }.
+maintenance-form = Su formulario está guardado
+    .p1 = Campaign está en mantenimiento y no ha recibido su formulario. Está guardado para usted.
+    .p2 = Deje esta página abierta. Después del mantenimiento, inténtelo de nuevo: entonces decidirá si se envía.
+maintenance-form-lost = Su formulario no se envió
+    .p1 = Campaign está en mantenimiento y este formulario no se puede guardar. Vuelva a la página anterior y copie lo que escribió. Envíelo de nuevo después del mantenimiento.
 token-expired = Adobe no responde
     .p1 = Adobe debe renovar su sesión, pero no responde. Su sesión no se ha cerrado. { -wait }
 too-many = Demasiadas solicitudes

@@ -131,8 +131,8 @@ console-done = Terminé
 confirm-forms = Envoyer votre saisie ?
     .p1 =
         { $count ->
-            [one] Votre session était terminée quand vous avez envoyé ce formulaire. Vous êtes de nouveau connecté en tant que { $person }. Campaign n’a pas encore reçu le formulaire.
-           *[other] Votre session était terminée quand vous avez envoyé ces formulaires. Vous êtes de nouveau connecté en tant que { $person }. Campaign n’a pas encore reçu les formulaires.
+            [one] Campaign n’a pas encore reçu ce formulaire : votre session était terminée, ou Campaign était en maintenance. Vous êtes connecté en tant que { $person }.
+           *[other] Campaign n’a pas encore reçu ces formulaires : votre session était terminée, ou Campaign était en maintenance. Vous êtes connecté en tant que { $person }.
         }
 form-page = Page
 form-address = Formulaire
@@ -192,6 +192,14 @@ store-unavailable = La connexion n’est pas disponible pour le moment
     .p1 = Nous ne pouvons pas retrouver votre session. Vous n’avez pas été déconnecté. { -wait }
 restarting = Ce site redémarre
     .p1 = Il sera de retour dans un instant. { -wait }
+maintenance = Campaign est en maintenance
+    .p1 = Campaign ne peut pas être utilisé pendant que vos administrateurs y travaillent. Personne n’est déconnecté entre-temps.
+maintenance-ends = La fin de la maintenance est prévue { $time }.
+maintenance-form = Votre formulaire est enregistré
+    .p1 = Campaign est en maintenance et n’a pas reçu votre formulaire. Il est enregistré pour vous.
+    .p2 = Gardez cette page ouverte. Après la maintenance, réessayez : vous déciderez alors de l’envoyer ou non.
+maintenance-form-lost = Votre formulaire n’a pas été envoyé
+    .p1 = Campaign est en maintenance, et ce formulaire ne peut pas être enregistré pour vous. Revenez à la page précédente et copiez votre saisie. Envoyez-la de nouveau après la maintenance.
 token-expired = Adobe ne répond pas
     .p1 = Adobe doit renouveler votre connexion, mais ne répond pas. Vous n’avez pas été déconnecté. { -wait }
 too-many = Trop de requêtes

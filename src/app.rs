@@ -144,6 +144,7 @@ impl Gateway {
                 services: services.clone(),
                 authenticators: authenticators.clone(),
                 stopping: snapshot.stopping.clone(),
+                switches: snapshot.switches.clone(),
                 reloads: asked,
                 upstreams: upstreams.clone(),
                 token: admin_token.clone(),
@@ -154,6 +155,7 @@ impl Gateway {
             control.spawn(background::sample(shown.rates.clone(), metrics.clone(), clock.clone()));
             control.spawn(admin::serve(listener, admin::router(Arc::new(shown))));
         }
+        control.spawn(background::end_switches(snapshot.switches.clone(), services.clone()));
         control.spawn(background::rotate(authenticators.clone()));
         control.spawn(auth::keep_checking(authenticators.clone(), config.session.recheck_groups));
         control.spawn(auth::keep_service_accounts(authenticators.clone()));

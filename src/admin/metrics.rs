@@ -10,8 +10,9 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Admin;
+use super::{Admin, switches};
 use crate::auth::Authenticator;
+use crate::policy::switches::Switch;
 use crate::proxy::HealthState;
 use crate::telemetry::{FamilyEncoder, ImsUsage, NONE, exposition, instance_label};
 
@@ -34,7 +35,8 @@ impl Collector for CurrentState {
         let mut families = FamilyEncoder::new(encoder);
         self.encode_ims(&mut families)?;
         self.encode_campaign(&mut families)?;
-        self.encode_sessions(&mut families)
+        self.encode_sessions(&mut families)?;
+        self.encode_switches(&mut families)
     }
 }
 
@@ -115,6 +117,24 @@ impl CurrentState {
             all().flat_map(|(instance, servers)| {
                 servers.connections().map(move |(name, (_, most))| (labels(instance, name), most))
             }),
+        )
+    }
+
+    fn encode_switches(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
+        let Self(admin) = self;
+        let instances = switches::instances(admin);
+        let states = |switch| {
+            let state = move |instance: &String| {
+                let is_on = switches::period(admin, switch, instance).is_some();
+                ([(INSTANCE, instance_label(instance).to_owned())], u64::from(is_on))
+            };
+            instances.iter().map(state)
+        };
+        families.gauge(
+            "imsgate_maintenance",
+            None,
+            "1 while an operator has maintenance on.",
+            states(Switch::Maintenance),
         )
     }
 

@@ -11,6 +11,7 @@ mod page;
 mod reload;
 mod sessions;
 mod sign_ins;
+mod switches;
 mod token;
 
 use std::net::IpAddr;
@@ -26,7 +27,7 @@ use crate::auth::{Authenticators, Guesses, Services};
 use crate::proxy::Upstreams;
 use crate::telemetry::audit::{AuditAction, AuditEvent, Subject};
 use crate::telemetry::{Metrics, Rates, RequestId};
-use crate::web::Stopping;
+use crate::web::{Stopping, Switches};
 
 pub use listener::{bind, serve};
 pub use reload::{Difference, ReloadReport, ReloadRequest, SaltedConfiguration, StyleQuery};
@@ -45,6 +46,8 @@ pub struct Admin {
     pub authenticators: Arc<Authenticators>,
     /// Whether the process is stopping.
     pub stopping: Arc<Stopping>,
+    /// What operators switch on and off.
+    pub switches: Arc<Switches>,
     /// Requests to the task that owns the configuration.
     pub reloads: mpsc::Sender<ReloadRequest>,
     /// The Campaign servers of each instance, with its name.
@@ -69,10 +72,14 @@ pub struct Operators {
 impl Admin {
     /// Records what an operator did. `peer` is the address of a browser.
     fn audit(&self, peer: Option<IpAddr>, subject: Subject, action: AuditAction) {
+        self.audit_at(String::new(), peer, subject, action);
+    }
+
+    /// Like [`audit`](Self::audit), at the Campaign instance of this name.
+    fn audit_at(&self, instance: String, peer: Option<IpAddr>, subject: Subject, action: AuditAction) {
         let services = &self.services;
         let request = RequestId::random();
-        let event = AuditEvent { request, peer, instance: String::new(), subject, action };
-        services.audit.record(services.clock.now(), event);
+        services.audit.record(services.clock.now(), AuditEvent { request, peer, instance, subject, action });
     }
 }
 
@@ -90,6 +97,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/reload/compare", post(reload::compare))
         .route("/sessions", get(sessions::list).delete(sessions::revoke_all))
         .route("/sessions/{sid}", delete(sessions::revoke))
+        .route("/switches/{switch}", get(switches::show).post(switches::turn))
         .merge(page::router())
         .layer(middleware::from_fn_with_state(admin.clone(), guard::check))
         .with_state(admin)

@@ -99,7 +99,7 @@ pub(super) enum Operator {
 }
 
 impl Operator {
-    fn access(self) -> (Option<IpAddr>, OperatorAccess) {
+    pub(super) fn access(self) -> (Option<IpAddr>, OperatorAccess) {
         match self {
             Self::Command => (None, OperatorAccess::Command),
             Self::Page(peer) => (Some(peer), OperatorAccess::AdminPage),

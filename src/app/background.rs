@@ -6,12 +6,15 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::acme::{AcmeError, Plan};
-use crate::auth::Authenticators;
+use crate::auth::{Authenticators, Services};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ims::ImsClient;
+use crate::policy::switches::Switch;
 use crate::server;
-use crate::telemetry::{Metrics, Rates};
+use crate::telemetry::audit::{AuditAction, AuditEvent, Subject, SwitchChange, SwitchDetails};
+use crate::telemetry::{Metrics, Rates, RequestId};
+use crate::web::{EndedSwitch, Switches};
 
 /// Loads metadata and keys of IMS before the first login. Tries again while IMS does not answer, and reloads them every hour.
 pub(super) async fn prepare(ims: Arc<ImsClient>) {
@@ -52,6 +55,23 @@ pub(super) async fn sample(rates: Arc<Rates>, metrics: Arc<Metrics>, clock: Cloc
     }
 }
 
+/// Notices when the time of a switch is over. Requests look at the time by themselves.
+pub(super) async fn end_switches(switches: Arc<Switches>, services: Arc<Services>) {
+    loop {
+        switches.until_on().await;
+        tokio::time::sleep(SECOND).await;
+        let now = services.clock.now();
+        for EndedSwitch { switch, instance } in switches.take_ended(now) {
+            let details = SwitchDetails { change: SwitchChange::Ended, by: None, until: None };
+            let action = match switch {
+                Switch::Maintenance => AuditAction::Maintenance(details),
+            };
+            let (request, subject) = (RequestId::random(), Subject::nobody());
+            services.audit.record(now, AuditEvent { request, peer: None, instance, subject, action });
+        }
+    }
+}
+
 /// Keeps the certificate of the ACME server up to date, for the running configuration.
 #[derive(Debug, Default)]
 pub(super) struct CertificateKeeper(Mutex<(Option<Plan>, JoinSet<()>)>);
@@ -87,6 +107,7 @@ fn plan(config: &Config) -> Option<Plan> {
     Plan::of(&config.listen, hosts)
 }
 
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 /// How long a key signs assertions.
 const ROTATION: Duration = Duration::from_hours(24);

@@ -73,6 +73,7 @@ pub(super) fn snapshot(
             |same| same.sign_ins.clone(),
         ),
         stopping: previous.map_or_else(Arc::default, |previous| previous.stopping.clone()),
+        switches: previous.map_or_else(Arc::default, |previous| previous.switches.clone()),
     }
 }
 

@@ -9,6 +9,7 @@ mod groups;
 mod health;
 mod init;
 mod key;
+mod maintenance;
 mod man;
 mod mask;
 mod output;
@@ -18,6 +19,7 @@ mod serve;
 mod sessions;
 #[cfg(feature = "demo")]
 mod simulators;
+mod switch;
 mod why;
 
 use std::process::ExitCode;
@@ -64,6 +66,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Health(args) => health::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Key(args) => key::run(&args),
+        Command::Maintenance(args) => maintenance::run(&args),
         Command::Mask(args) => mask::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Reload(args) => reload::run(&args),
@@ -130,6 +133,9 @@ enum Command {
     /// Make session key files, and rotate their keys
     #[command(after_help = key::AFTER_HELP)]
     Key(key::KeyArgs),
+    /// Show people a page about maintenance in place of Campaign, or let them in again
+    #[command(after_help = maintenance::AFTER_HELP)]
+    Maintenance(maintenance::MaintenanceArgs),
     /// Try the association mask on configuration names
     #[command(after_help = mask::AFTER_HELP)]
     Mask(mask::MaskArgs),
@@ -181,6 +187,7 @@ Examples:
   imsgate rehearse access.log               show what happens to the requests of a log
   imsgate reload                            load the configuration of a running gateway again
   imsgate sessions list                     show who is signed in
+  imsgate maintenance on --until 2h         show people a page in place of Campaign
 
 Environment:
   IMSGATE_CONFIG           the configuration file, unless --config names one

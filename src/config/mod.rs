@@ -78,7 +78,8 @@ pub use session::{Session, Store};
 pub use source::{Location, Places};
 pub use technical_account::{AccountSession, TechnicalAccount};
 pub use upstream::{Upstream, UpstreamError};
-pub use values::is_loopback;
+pub use value_error::ValueError;
+pub use values::{duration, is_loopback};
 
 /// The configuration file when neither `--config` nor `IMSGATE_CONFIG` names another.
 pub const DEFAULT_FILE: &str = "/etc/imsgate/imsgate.toml";

@@ -9,7 +9,7 @@ use url::{Host, Url};
 use super::value_error::ValueError;
 
 /// `500ms`, `30s`, `10m`, `12h`, `1d`, or several in a row as in `1h30m`; at most a year.
-pub(super) fn duration(text: &str) -> Result<Duration, ValueError> {
+pub fn duration(text: &str) -> Result<Duration, ValueError> {
     let wrong = |message: &str| {
         ValueError::new(
             message,

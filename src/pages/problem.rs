@@ -8,8 +8,11 @@ use http::StatusCode;
 use super::context::PageContext;
 use super::format::local;
 use super::markup::Markup;
+use super::messages::Arg;
 use super::page::Page;
 use super::text::Text;
+use crate::policy::switches::Period;
+use crate::unix_time::UnixTime;
 
 /// A headline, a few sentences and one button.
 #[derive(Clone, Copy, Debug)]
@@ -22,12 +25,14 @@ pub struct Problem<'a> {
     pub link: &'a str,
     /// Sent as `Retry-After`.
     pub retry_after: Option<Duration>,
+    /// When it is over, where that is known.
+    pub ends: Option<UnixTime>,
 }
 
 impl<'a> Problem<'a> {
     /// A problem whose button has the default address of its text.
     pub fn new(status: StatusCode, text: Text) -> Self {
-        Self { status, text, link: "", retry_after: None }
+        Self { status, text, link: "", retry_after: None, ends: None }
     }
 
     /// The same with a button that leads to this path.
@@ -42,13 +47,20 @@ impl<'a> Problem<'a> {
         Self { retry_after: Some(after), ..self }
     }
 
+    /// The same during maintenance that ends then.
+    #[must_use]
+    pub fn during_maintenance(self, ends: Option<UnixTime>, now: UnixTime) -> Self {
+        Self { ends, retry_after: Some(Period::retry_after(ends, now)), ..self }
+    }
+
     /// The page.
     pub fn page(&self, page: PageContext<'_>) -> Page {
-        let &Self { status, text, link, retry_after } = self;
+        let &Self { status, text, link, retry_after, ends } = self;
         let (message, next) = text.message();
         let link = if link.is_empty() { next.address() } else { local(link) };
-        let template = ProblemTemplate { message, label: next.label(), link, page };
+        let template = ProblemTemplate { message, label: next.label(), link, ends, page };
         let rendered = Page::render(status, page, &template);
+        let rendered = if text.is_for_frames() { rendered.in_frame() } else { rendered };
         match retry_after {
             Some(after) => rendered.retry_after(after),
             None => rendered,
@@ -62,12 +74,18 @@ struct ProblemTemplate<'a> {
     message: &'static str,
     label: &'static str,
     link: &'a str,
+    ends: Option<UnixTime>,
     page: PageContext<'a>,
 }
 
 impl ProblemTemplate<'_> {
     fn headline(&self) -> Markup {
         self.page.say(self.message)
+    }
+
+    fn end(&self) -> Option<Markup> {
+        let end = self.page.relative(self.ends?);
+        Some(self.page.format("maintenance-ends", "", &[("time", Arg::Html(&end))]))
     }
 
     fn paragraphs(&self) -> impl Iterator<Item = Markup> {

@@ -64,7 +64,7 @@ impl<'a> Words<'a> {
 }
 
 /// Every text, by name.
-pub(super) const TEXTS: [(&str, Text); 45] = [
+pub(super) const TEXTS: [(&str, Text); 48] = [
     ("bad-address", Text::BadAddress),
     ("not-found", Text::NotFound),
     ("closed", Text::Closed),
@@ -79,6 +79,9 @@ pub(super) const TEXTS: [(&str, Text); 45] = [
     ("method", Text::Method),
     ("store", Text::StoreUnavailable),
     ("restarting", Text::Restarting),
+    ("maintenance", Text::Maintenance),
+    ("maintenance-form", Text::MaintenanceFormSaved),
+    ("maintenance-form-lost", Text::MaintenanceFormNotSaved),
     ("token-expired", Text::TokenExpired),
     ("too-many", Text::TooMany),
     ("body-too-large", Text::BodyTooLarge),
@@ -182,6 +185,9 @@ pub(super) fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
     ];
     let problem = |text: Text| Problem::new(StatusCode::BAD_GATEWAY, text).with_link(link).page(page);
     pages.extend(TEXTS.map(|(name, text)| (name, problem(text))));
+    let ends = NOW.plus(Duration::from_mins(95));
+    let maintenance = Problem::new(StatusCode::SERVICE_UNAVAILABLE, Text::Maintenance);
+    pages.push(("maintenance-until", maintenance.during_maintenance(Some(ends), NOW).page(page)));
     pages
 }
 

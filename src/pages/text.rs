@@ -34,6 +34,12 @@ pub enum Text {
     StoreUnavailable,
     /// The process is about to stop.
     Restarting,
+    /// An operator has turned maintenance on.
+    Maintenance,
+    /// The same, and the form that was sent is saved.
+    MaintenanceFormSaved,
+    /// The same, and the form that was sent cannot be saved.
+    MaintenanceFormNotSaved,
     /// IMS gives no new tokens for a live session at the moment.
     TokenExpired,
     /// A limit on connections or requests was reached.
@@ -91,6 +97,11 @@ pub enum Text {
 }
 
 impl Text {
+    /// True when pages of our own origin may show it in a frame: a request in a frame may get it.
+    pub(super) fn is_for_frames(self) -> bool {
+        matches!(self, Self::Maintenance | Self::MaintenanceFormNotSaved)
+    }
+
     /// The id of its message in `locales/`, and what a person does next.
     pub(super) fn message(self) -> (&'static str, NextStep) {
         use NextStep as N;
@@ -109,6 +120,9 @@ impl Text {
             Self::Method => ("method", N::OpenCampaign),
             Self::StoreUnavailable => ("store-unavailable", N::TryAgain),
             Self::Restarting => ("restarting", N::TryAgain),
+            Self::Maintenance => ("maintenance", N::TryAgain),
+            Self::MaintenanceFormSaved => ("maintenance-form", N::TryAgain),
+            Self::MaintenanceFormNotSaved => ("maintenance-form-lost", N::OpenCampaign),
             Self::TokenExpired => ("token-expired", N::TryAgain),
             Self::TooMany => ("too-many", N::TryAgain),
             Self::BodyTooLarge => ("body-too-large", N::OpenCampaign),

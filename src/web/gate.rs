@@ -23,7 +23,9 @@ use super::responses::options;
 use super::routes::routes;
 use super::service_call::{self, Sender};
 use super::snapshot::WorkerView;
-use super::{auth_challenge, campaign_sign_in, cors, cross_origin, public_only, read_body, ticket};
+use super::{
+    auth_challenge, campaign_sign_in, cors, cross_origin, maintenance, public_only, read_body, ticket,
+};
 use crate::auth::Purpose;
 use crate::clock::Clock;
 use crate::config::Limit;
@@ -188,6 +190,10 @@ impl Gate {
         let route = Route::of(path);
         if route == Route::Gateway {
             call.times.set_caller(CallerKind::GatewayRoute);
+            if let Some(period) = maintenance::stopping(call, path) {
+                let response = Box::pin(maintenance::respond(call, request, period, false)).await;
+                return response.map(|response| response.map(Body::from)).map_err(anonymous);
+            }
             return Box::pin(self.route(with_host(request, host.as_ref()), call)).await.map_err(anonymous);
         }
         // Nothing below is a probe.
@@ -201,6 +207,11 @@ impl Gate {
             base: request_rules::restricted(call.base, Asked::of(&request)).map_err(anonymous)?,
             ..call
         };
+        if let Some(period) = maintenance::stopping(call, path) {
+            let is_foreign = cross_origin::is_foreign(site, &request, &host, websocket);
+            let response = Box::pin(maintenance::respond(call, request, period, is_foreign)).await;
+            return response.map(|response| response.map(Body::from)).map_err(anonymous);
+        }
         if route == Route::SignIn {
             call.times.set_caller(CallerKind::GatewayRoute);
             let request = with_host(request, Some(&host));

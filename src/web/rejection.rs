@@ -15,9 +15,11 @@ use crate::config::Limit;
 use crate::pages::{Problem, Text};
 use crate::policy::path::PathError;
 use crate::policy::soap_envelope::EnvelopeError;
+use crate::policy::switches::Period;
 use crate::proxy::ProxyError;
 use crate::session::StoreError;
 use crate::telemetry::{Counters, UpstreamFailure};
+use crate::unix_time::UnixTime;
 use crate::wire::framing::FramingError;
 
 /// Why a request is not forwarded.
@@ -80,6 +82,9 @@ pub enum Rejection {
     /// A saved form cannot be sealed or built again: the gateway's own fault.
     #[error("a saved form cannot be sealed or built again")]
     Internal,
+    /// An operator has turned maintenance on. Holds when it ends.
+    #[error("maintenance is on")]
+    Maintenance(Option<UnixTime>),
     /// The process is about to stop.
     #[error("the gateway is stopping")]
     Stopping,
@@ -203,6 +208,7 @@ impl Rejection {
                 Row::new(S::SERVICE_UNAVAILABLE, "session_store_unavailable", Text::StoreUnavailable)
             }
             Self::Internal => Row::new(S::INTERNAL_SERVER_ERROR, "internal_error", Text::Internal),
+            Self::Maintenance(_) => Row::new(S::SERVICE_UNAVAILABLE, "maintenance", Text::Maintenance),
             Self::Stopping => Row::new(S::SERVICE_UNAVAILABLE, "stopping", Text::Restarting),
             Self::TokenExpired(pause) | Self::TokenUnchecked(pause) => {
                 let row = Row::new(S::SERVICE_UNAVAILABLE, "ims_unavailable", Text::TokenExpired);
@@ -271,10 +277,13 @@ impl Rejection {
         let context = call.context;
         let row = self.row(signed_in);
         let Row { status, code, .. } = row;
-        // A limit has a log line of its own, which is not repeated for each request of a flood.
-        let has_own_line = row.limit.is_some() || matches!(self, Self::Limit(_));
+        // A limit and maintenance have log lines of their own, which are not repeated for each request of a flood.
+        let has_own_line = row.limit.is_some() || matches!(self, Self::Limit(_) | Self::Maintenance(_));
         if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED && !has_own_line {
             tracing::warn!(request = %context.id, error = %self, "not forwarded");
+        }
+        if let Self::Maintenance(until) = *self {
+            return during_maintenance(call, row, until);
         }
         let mut response = if context.wants_page {
             Problem::new(status, row.text).page(call.page()).into_response()
@@ -299,6 +308,34 @@ impl Rejection {
         }
         response
     }
+}
+
+/// The response to a request that maintenance stops.
+fn during_maintenance(
+    call: BaseCall<'_>,
+    Row { status, code, text, .. }: Row,
+    until: Option<UnixTime>,
+) -> Response {
+    let context = call.context;
+    if context.wants_page {
+        let problem = Problem::new(status, text).during_maintenance(until, context.now);
+        return problem.page(call.page()).into_response();
+    }
+    let until_text = until.and_then(UnixTime::rfc3339);
+    let mut response = if context.wants_fault {
+        let end = until_text.map(|end| format!(" until {end}")).unwrap_or_default();
+        let text = format!(
+            "imsgate: {code}. Campaign is under maintenance{end}. Try again later. (request {})",
+            context.id
+        );
+        soap_response(status, &soap_fault(&text))
+    } else {
+        let body = json!({"error": code, "until": until_text, "request_id": context.id.as_str()});
+        json_response(status, &body)
+    };
+    let after = Period::retry_after(until, context.now);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
+    response
 }
 
 /// The response to a request that is rejected for this reason.

@@ -50,8 +50,13 @@ pub fn remove_last_user(headers: &mut HeaderMap, names: &CookieNames) {
 
 /// Sets the id of a saved form, and removes the ids of older forms that were dropped for it. Each has a cookie of its own, so tabs do not
 /// overwrite each other's.
-pub fn set_saved_form(headers: &mut HeaderMap, auth: &Authenticator, (id, dropped): (FormId, Vec<Key>)) {
-    let (names, lifetime) = (&auth.cookies, auth.login_timeout.as_secs());
+pub fn set_saved_form(
+    headers: &mut HeaderMap,
+    names: &CookieNames,
+    (id, dropped): (FormId, Vec<Key>),
+    lifetime: Duration,
+) {
+    let lifetime = lifetime.as_secs();
     let name = saved_form_name(names, id.key());
     append(headers, &name, &id.to_string(), format_args!("; Max-Age={lifetime}"));
     for key in dropped {

@@ -7,6 +7,7 @@ use http::{HeaderValue, Request};
 
 use super::rate_limit::{RateLimiter, SignInLimiter};
 use super::site::Site;
+use super::switches::Switches;
 use crate::auth::Services;
 use crate::config::Limits;
 use crate::proxy::Proxy;
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pub services: Arc<Services>,
     /// Tells probes that the process is about to stop.
     pub stopping: Arc<Stopping>,
+    /// What operators have switched on.
+    pub switches: Arc<Switches>,
 }
 
 impl Snapshot {

@@ -138,6 +138,8 @@ async fn programs_need_the_token_for_all_but_metrics_and_health() {
         ("DELETE", "/sessions/x"),
         ("GET", "/events"),
         ("GET", "/foreign-tokens"),
+        ("GET", "/switches/maintenance"),
+        ("POST", "/switches/maintenance"),
         ("POST", "/reload"),
         ("POST", "/reload/compare"),
         ("GET", "/nothing"),

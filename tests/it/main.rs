@@ -68,6 +68,7 @@ mod log_docs;
 mod login;
 mod login_failures;
 mod logout;
+mod maintenance;
 mod max_forwards;
 mod metrics;
 mod metrics_pages;

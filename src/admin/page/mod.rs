@@ -9,6 +9,7 @@ mod frame;
 mod overview;
 mod sessions;
 mod sign_in;
+mod switches;
 
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ pub(super) fn router() -> Router<Arc<Admin>> {
         .route("/admin/sessions", get(sessions::show))
         .route("/admin/sessions/end", post(sessions::end))
         .route("/admin/sessions/end-all", post(sessions::end_all))
+        .route("/admin/switches/{switch}", post(switches::turn))
         .route("/admin/sign-ins", get(events::sign_ins))
         .route("/admin/why", get(events::why))
         .route("/admin/configuration", get(configuration::show))

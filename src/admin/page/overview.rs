@@ -10,6 +10,7 @@ use http::StatusCode;
 
 use super::charts::{Chart, charts};
 use super::frame::{Frame, respond};
+use super::switches::{self, ShownSwitch};
 use crate::admin::{Admin, health};
 use crate::auth::Authenticator;
 use crate::proxy::HealthState;
@@ -20,6 +21,7 @@ use crate::unix_time::UnixTime;
 #[template(path = "admin/overview.html")]
 struct OverviewPage {
     frame: Frame,
+    switches: Vec<ShownSwitch>,
     started: UnixTime,
     is_ready: bool,
     connections: u64,
@@ -61,6 +63,7 @@ pub(super) async fn show(State(admin): State<Arc<Admin>>) -> Response {
     let read = admin.services.sessions.list(None, 1).await;
     let page = OverviewPage {
         frame: Frame::of("/admin", now),
+        switches: switches::shown(&admin),
         started: now.minus(std::time::Duration::from_secs(admin.metrics.uptime())),
         is_ready: admin.stopping.is_ready(),
         connections: admin.metrics.connections(),

@@ -142,6 +142,16 @@ impl AdminClient {
         }
     }
 
+    /// The state of a switch at each instance, after it was turned if `wanted` says so.
+    pub(in crate::cli) fn switch(&self, name: &str, wanted: Option<&Value>) -> Result<Value, AdminError> {
+        let url = self.url(&format!("switches/{name}"))?;
+        let state = match wanted {
+            Some(wanted) => self.send(Method::POST, url, wanted.to_string().into())?,
+            None => self.request(Method::GET, url)?,
+        };
+        if state["instances"].is_array() { Ok(state) } else { Err(AdminError::NotAdmin(self.address)) }
+    }
+
     /// Ends a session. Returns how many sessions ended.
     pub(super) fn revoke(&self, id: &str) -> Result<u64, AdminError> {
         self.ended(&self.call(Method::DELETE, Some(id), &[])?)

@@ -45,6 +45,9 @@ pub struct SavedForm {
     pub security_token: Option<SecretString>,
     /// When it was posted.
     pub sent: UnixTime,
+    /// When it expires, if it is saved for longer than others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<UnixTime>,
 }
 
 /// The id of a saved form, in a cookie: 128 random bits, as secret as a session id.
@@ -100,7 +103,7 @@ impl SavedForms {
 
     /// Saves a form. When this person has too many, the oldest are deleted, and their keys returned.
     pub async fn save(&self, mut slot: FormSlot, form: &SavedForm) -> Result<(FormId, Vec<Key>), StoreError> {
-        let expires = form.sent.plus(self.lifetime);
+        let expires = form.end(self.lifetime);
         let id = self.write(new_id(), form, expires).await?;
         slot.is_used = true;
         let oldest = lock(&self.quota).saved(slot.number, id.key(), form.body.len(), expires);
@@ -129,7 +132,7 @@ impl SavedForms {
 
     /// Puts back a form that was taken and not sent, under its id and with its old expiry.
     pub async fn put_back(&self, id: FormId, form: &SavedForm) -> Result<(), StoreError> {
-        let expires = form.sent.plus(self.lifetime);
+        let expires = form.end(self.lifetime);
         let id = self.write(id.0, form, expires).await?;
         lock(&self.quota).restore(&self.quota_user(&form.user), id.key(), form.body.len(), expires);
         Ok(())
@@ -150,6 +153,11 @@ impl SavedForms {
 }
 
 impl SavedForm {
+    /// When it expires; `lifetime` is that of most forms.
+    pub fn end(&self, lifetime: Duration) -> UnixTime {
+        self.expires.unwrap_or_else(|| self.sent.plus(lifetime))
+    }
+
     fn to_record(&self, instance: &str) -> HashMap<String, Value> {
         let form = (KIND.to_owned(), serde_json::to_value(self).unwrap_or(Value::Null));
         let instance = Some(instance).filter(|name| !name.is_empty());

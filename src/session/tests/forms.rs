@@ -27,6 +27,7 @@ fn form(user: &str, clock: &Clock) -> SavedForm {
         body: Bytes::from_static(b"secret-field=secret-value&\x00\xff"),
         security_token: Some("secret-token".into()),
         sent: clock.now(),
+        expires: None,
     }
 }
 

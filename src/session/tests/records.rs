@@ -157,6 +157,7 @@ fn form() -> SavedForm {
         body: Bytes::from_static(b"a=b\x00\xff"),
         security_token: Some("@security".into()),
         sent: WRITTEN,
+        expires: None,
     }
 }
 

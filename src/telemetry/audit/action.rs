@@ -90,6 +90,8 @@ pub enum AuditAction {
         /// Where.
         by: OperatorAccess,
     },
+    /// Maintenance was turned on or off, or its time was over.
+    Maintenance(SwitchDetails),
     /// A session ended, but its owner did not sign out in its browser.
     SessionEnded {
         /// Why, one word.
@@ -143,6 +145,31 @@ pub enum OperatorAccess {
     AdminPage,
     /// A command of imsgate, or another program that calls the admin listener.
     Command,
+}
+
+/// What happened to a switch. The instance of the event is the one whose switch it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SwitchDetails {
+    /// What happened.
+    pub change: SwitchChange,
+    /// How the operator acted. Absent when the time was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<OperatorAccess>,
+    /// When it ends by itself (RFC 3339). Absent without such a time, and when it is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+/// What happened to a switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SwitchChange {
+    /// An operator turned it on, or gave it another end.
+    On,
+    /// An operator turned it off.
+    Off,
+    /// Its time was over.
+    Ended,
 }
 
 /// What IMS reported about a person who was refused.
@@ -258,6 +285,8 @@ impl AuditAction {
             Self::Revoked { .. } => "revoked by an operator",
             Self::AdminSignIn => "an operator signed in at the admin page",
             Self::AdminRefused { .. } => "refused: a wrong admin token",
+            Self::Maintenance(SwitchDetails { change: SwitchChange::On, .. }) => "maintenance is on",
+            Self::Maintenance(_) => "maintenance is off",
             Self::SessionEnded { .. } => "session ended",
             Self::Logout => "signed out",
             Self::FormSaved(_) => "form saved until its sender signs in",

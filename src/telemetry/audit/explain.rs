@@ -1,6 +1,6 @@
 //! An audit event in words: why it happened, and what to do.
 
-use super::{AuditAction, AuditEvent, RefusalDetails};
+use super::{AuditAction, AuditEvent, RefusalDetails, SwitchChange, SwitchDetails};
 use crate::telemetry::sign_in_reasons::{LoginFailureCode, RefusalCode};
 
 /// Why something happened, and what to do.
@@ -79,10 +79,22 @@ impl AuditEvent {
                 fix: "Compare the token with listen.admin_token. Many such events may mean that somebody guesses."
                     .to_owned(),
             },
+            AuditAction::Maintenance(details) => only(details.explain()),
             AuditAction::Logout
             | AuditAction::AdminSignIn
             | AuditAction::ConsolePasswordMade
             | AuditAction::ConsolePasswordWithdrawn => Explanation::default(),
+        }
+    }
+}
+
+impl SwitchDetails {
+    fn explain(&self) -> String {
+        match (self.change, &self.until) {
+            (SwitchChange::On, Some(until)) => format!("until {until}"),
+            (SwitchChange::On, None) => "until an operator turns it off".to_owned(),
+            (SwitchChange::Off, _) => "an operator turned it off".to_owned(),
+            (SwitchChange::Ended, _) => "its time was over".to_owned(),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::unix_time::UnixTime;
 
 pub use action::{
     AuditAction, ForeignTokenDetails, FormDetails, NearMissName, OperatorAccess, RefusalDetails, RuleRefusal,
-    RuleRefusedDetails,
+    RuleRefusedDetails, SwitchChange, SwitchDetails,
 };
 pub use line::{AuditLine, json_schema};
 pub(super) use line::{FIELD, fields};

@@ -102,7 +102,7 @@ fn shown(
     let sealed = auth.state.sealer.seal(&context_of(session), &id.to_string());
     let mark = sealed.map_err(|_| Rejection::Internal)?;
     let sent = form.sent;
-    let until = sent.plus(auth.login_timeout);
+    let until = form.end(auth.login_timeout);
     let page = form.page.as_str().to_owned();
     Ok(Waiting { page, target: renewed_target(session, form), sent, until, mark })
 }

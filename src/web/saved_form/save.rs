@@ -15,7 +15,8 @@ use crate::proxy::ClientBody;
 use crate::session::{FormId, Key, SavedForm};
 use crate::telemetry::SavedFormEvent;
 use crate::telemetry::audit::{AuditAction, FormDetails, Subject};
-use crate::web::addresses::login_address;
+use crate::unix_time::UnixTime;
+use crate::web::addresses::{login_address, resume_address};
 use crate::web::body_scanner::account_in;
 use crate::web::call::Call;
 use crate::web::rejection::Rejection;
@@ -32,24 +33,62 @@ pub async fn form(
 ) -> Result<Response, Rejection> {
     let auth = &call.auth;
     let page = saved_form::form_page(headers, &auth.origin);
-    match save(call, headers, &mut body, target, &page).await? {
+    match save(call, headers, &mut body, target, &page, None).await? {
         Ok(saved) => {
             let to = Destination { return_to: page, has_form: true };
             let begin = BeginLogin { to, prompt: Prompt::Silent, attempt: 0 };
             let mut response = login::begin(call, headers, begin).await;
             if let Some(saved) = saved {
-                set_cookies::set_saved_form(response.headers_mut(), auth, saved);
+                set_cookies::set_saved_form(response.headers_mut(), &auth.cookies, saved, auth.login_timeout);
             }
             Ok(response)
         }
         Err(why) => {
-            // A browser shows no page before it has sent the complete form. A browser that waits for `100 Continue` has not sent anything.
-            if !headers.contains_key(header::EXPECT) {
-                let rest = Limited::new(body, MOST_DISCARDED);
-                let _ = tokio::time::timeout(call.snapshot.limits.upload_timeout, discard(rest)).await;
-            }
+            discard_rest(call, headers, body).await;
             Ok(not_saved(call, why, &page))
         }
+    }
+}
+
+/// Saves a form that arrives during maintenance, which ends at `until`, for longer than others: nobody knows how long the maintenance takes.
+///
+/// # Errors
+/// When the form does not arrive.
+pub async fn during_maintenance(
+    call: Call<'_>,
+    headers: &HeaderMap,
+    mut body: ClientBody,
+    target: &str,
+    until: Option<UnixTime>,
+) -> Result<Response, Rejection> {
+    let (auth, now) = (&call.auth, call.context.now);
+    let page = saved_form::form_page(headers, &auth.origin);
+    let lifetime = auth.absolute_timeout.max(auth.login_timeout);
+    let problem = |text| Problem::new(StatusCode::SERVICE_UNAVAILABLE, text).during_maintenance(until, now);
+    match save(call, headers, &mut body, target, &page, Some(now.plus(lifetime))).await? {
+        Ok(saved) => {
+            let link = resume_address(&page);
+            let problem = problem(Text::MaintenanceFormSaved).with_link(&link);
+            let mut response = problem.page(call.page()).into_response();
+            if let Some(saved) = saved {
+                set_cookies::set_saved_form(response.headers_mut(), &auth.cookies, saved, lifetime);
+            }
+            Ok(response)
+        }
+        Err(why) => {
+            discard_rest(call, headers, body).await;
+            tracing::info!(request = %call.context.id, %why, "a form during maintenance is not saved");
+            Ok(problem(Text::MaintenanceFormNotSaved).page(call.page()).into_response())
+        }
+    }
+}
+
+/// Reads the rest of a form. A browser shows no page before it has sent the complete form. A browser that waits for `100 Continue` has not
+/// sent anything.
+async fn discard_rest(call: Call<'_>, headers: &HeaderMap, body: ClientBody) {
+    if !headers.contains_key(header::EXPECT) {
+        let rest = Limited::new(body, MOST_DISCARDED);
+        let _ = tokio::time::timeout(call.snapshot.limits.upload_timeout, discard(rest)).await;
     }
 }
 
@@ -60,6 +99,7 @@ async fn save(
     body: &mut ClientBody,
     target: &str,
     page: &ReturnTo,
+    expires: Option<UnixTime>,
 ) -> Result<Result<Option<(FormId, Vec<Key>)>, NotSaved>, Rejection> {
     let auth = &call.auth;
     let Some(last_user) = auth.last_user(headers, call.context.now) else {
@@ -98,6 +138,7 @@ async fn save(
         body,
         security_token,
         sent: call.context.now,
+        expires,
     };
     match auth.state.saved_forms.save(slot, &form).await {
         Ok(saved) => {

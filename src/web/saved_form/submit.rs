@@ -98,11 +98,12 @@ pub async fn submit(
                     .as_ref()
                     .map(|campaign| campaign.security_token.clone()),
                 sent: call.context.now,
+                expires: None,
             };
             let saved = auth.state.saved_forms.save(slot, &form).await?;
             note(AuditAction::FormSaved, call, &form);
             let mut response = see_other(&resume_address(&form.page)).into_response();
-            set_cookies::set_saved_form(response.headers_mut(), auth, saved);
+            set_cookies::set_saved_form(response.headers_mut(), &auth.cookies, saved, auth.login_timeout);
             response.map(Body::from)
         }
     };

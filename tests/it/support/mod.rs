@@ -32,6 +32,7 @@ mod reserved;
 pub mod saved_form;
 pub mod served;
 mod site;
+pub mod switches;
 pub mod tunnel;
 pub mod upstream;
 pub mod upstreams;
