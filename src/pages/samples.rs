@@ -186,7 +186,7 @@ pub(super) fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
     let problem = |text: Text| Problem::new(StatusCode::BAD_GATEWAY, text).with_link(link).page(page);
     pages.extend(TEXTS.map(|(name, text)| (name, problem(text))));
     let ends = NOW.plus(Duration::from_mins(95));
-    let maintenance = Problem::new(StatusCode::SERVICE_UNAVAILABLE, Text::Maintenance);
+    let maintenance = Problem::new(StatusCode::SERVICE_UNAVAILABLE, Text::Maintenance).with_link(link);
     pages.push(("maintenance-until", maintenance.during_maintenance(Some(ends), NOW).page(page)));
     pages
 }

@@ -86,7 +86,7 @@ fn the_policy_allows_exactly_the_style_in_the_page() {
         let style = between(page.html.as_str(), "<style>", "</style>");
         let hash = STANDARD.encode(digest(&SHA256, style.as_bytes()));
         let form = page.html.contains("<form");
-        let ancestors = if name == "framed" { "'self'" } else { "'none'" };
+        let ancestors = if is_for_frames(name) { "'self'" } else { "'none'" };
         let action = if form { "'self' https: http:" } else { "'none'" };
         let expected = format!(
             "default-src 'none'; style-src 'sha256-{hash}'; form-action {action}; base-uri 'none'; \
@@ -106,7 +106,7 @@ fn every_page_keeps_out_of_caches_and_frames() {
             (header::CACHE_CONTROL, "no-store"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::REFERRER_POLICY, if has_form { "same-origin" } else { "no-referrer" }),
-            (header::X_FRAME_OPTIONS, if name == "framed" { "SAMEORIGIN" } else { "DENY" }),
+            (header::X_FRAME_OPTIONS, if is_for_frames(name) { "SAMEORIGIN" } else { "DENY" }),
         ] {
             assert_eq!(headers[&header], value, "{name}");
         }
@@ -153,6 +153,11 @@ fn without_a_contact_the_administrator_is_named() {
         let asks = page.html.contains(" ask ") || page.html.contains("Ask ");
         assert_eq!(asks, page.html.contains("sk your Campaign administrator"), "{name}");
     }
+}
+
+/// True for the pages that a request in a frame may get.
+fn is_for_frames(name: &str) -> bool {
+    ["framed", "maintenance", "maintenance-until", "maintenance-form-lost"].contains(&name)
 }
 
 fn headers(page: Page) -> HeaderMap {
