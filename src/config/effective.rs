@@ -125,9 +125,7 @@ impl Effective {
                         Some(KeyPosition::Environment(_)) => SetBy::Environment,
                         Some(_) => SetBy::File,
                     };
-                    // A key that the schema does not know may hold anything.
-                    let is_public = schema::key(&path).is_some_and(|key| !key.secret);
-                    let text = is_public.then(|| text(leaf));
+                    let text = is_public(&path).then(|| text(leaf));
                     self.values.insert(key, EffectiveValue { digest, text, set_by });
                 }
             }
@@ -204,6 +202,12 @@ const CONTENT: &str = " (content)";
 pub(super) fn is_watched(key: &str) -> bool {
     let key = declared_key(key);
     WATCHED.contains(&key.as_str())
+}
+
+/// True for a key whose value may be shown. A key that the schema does not know may hold anything.
+fn is_public(path: &str) -> bool {
+    let is_list = || schema::lists().iter().any(|list| list.path == path);
+    schema::key(path).or_else(|| schema::entry(path)).map_or_else(is_list, |key| !key.secret)
 }
 
 /// A value as people write it in the file.
@@ -319,6 +323,28 @@ mod tests {
                 assert!(!all.contains(hidden), "{all}");
             }
         }
+    }
+
+    #[test]
+    fn tables_of_a_list_are_shown_without_their_secrets() {
+        let lists = "[[campaign.technical_account]]\nclient_id = \"robot\"\nclient_secret = \"hidden-value\"\n\
+                     networks = [\"10.0.0.0/8\"]\n[[campaign.rule]]\npaths = [\"/report/*\"]\nrate = \"20/minute\"\n[listen]";
+        let shown = effective(&GOOD.replace("[listen]", lists), &[]).shown();
+        let value = |key: &str| shown.iter().find(|shown| shown.key == key).unwrap().value.clone();
+        for (key, text) in [
+            ("campaign.technical_account[0].client_id", "\"robot\""),
+            ("campaign.technical_account[0].networks", "[\"10.0.0.0/8\"]"),
+            ("campaign.rule[0].rate", "\"20/minute\""),
+            ("campaign.upstream[0].url", "\"http://127.0.0.1:8080\""),
+            ("campaign.upstream[0].weight", "1"),
+            ("campaign.native_account", "[]"),
+        ] {
+            assert_eq!(value(key).as_deref(), Some(text), "{key}");
+        }
+        let hidden: Vec<&str> =
+            shown.iter().filter(|shown| shown.value.is_none()).map(|shown| shown.key.as_str()).collect();
+        assert_eq!(hidden, ["campaign.technical_account[0].client_secret", "ims.client_secret"]);
+        assert!(!format!("{shown:?}").contains("hidden-value"));
     }
 
     #[test]

@@ -70,6 +70,14 @@ pub(super) fn key(path: &str) -> Option<&'static DeclaredKey> {
     })
 }
 
+/// The key of a table in a list that may also hold plain values: `campaign.upstream[0].url`.
+pub(super) fn entry(path: &str) -> Option<&'static DeclaredKey> {
+    let (list, name) = path.rsplit_once('.')?;
+    let (list, _) = table_path::indexed(list)?;
+    let list = KEYS.iter().find(|key| key.path == list)?;
+    list.entries.iter().flatten().find(|key| key.path == name)
+}
+
 /// The lists of tables, `[[campaign.technical_account]]`.
 pub(super) fn lists() -> &'static [TableList] {
     &LISTS

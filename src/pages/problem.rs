@@ -9,12 +9,13 @@ use super::context::PageContext;
 use super::format::local;
 use super::markup::Markup;
 use super::messages::Arg;
+use super::next_step::NextStep;
 use super::page::Page;
 use super::text::Text;
 use crate::policy::switches::Period;
 use crate::unix_time::UnixTime;
 
-/// A headline, a few sentences and one button.
+/// A headline, a few sentences and at most one button.
 #[derive(Clone, Copy, Debug)]
 pub struct Problem<'a> {
     /// The status of the response.
@@ -27,12 +28,14 @@ pub struct Problem<'a> {
     pub retry_after: Option<Duration>,
     /// When it is over, where that is known.
     pub ends: Option<UnixTime>,
+    /// True where people can sign in. Elsewhere only "try again" leads to a page that answers.
+    pub can_sign_in: bool,
 }
 
 impl<'a> Problem<'a> {
     /// A problem whose button has the default address of its text.
     pub fn new(status: StatusCode, text: Text) -> Self {
-        Self { status, text, link: "", retry_after: None, ends: None }
+        Self { status, text, link: "", retry_after: None, ends: None, can_sign_in: true }
     }
 
     /// The same with a button that leads to this path.
@@ -53,12 +56,19 @@ impl<'a> Problem<'a> {
         Self { ends, retry_after: Some(Period::retry_after(ends, now)), ..self }
     }
 
+    /// The same for a site where nobody may be able to sign in. Then it has no button that leads to Campaign or to a sign-in.
+    #[must_use]
+    pub fn at_site(self, can_sign_in: bool) -> Self {
+        Self { can_sign_in, ..self }
+    }
+
     /// The page.
     pub fn page(&self, page: PageContext<'_>) -> Page {
-        let &Self { status, text, link, retry_after, ends } = self;
+        let &Self { status, text, link, retry_after, ends, can_sign_in } = self;
         let (message, next) = text.message();
         let link = if link.is_empty() { next.address() } else { local(link) };
-        let template = ProblemTemplate { message, label: next.label(), link, ends, page };
+        let label = (can_sign_in || next == NextStep::TryAgain).then(|| next.label());
+        let template = ProblemTemplate { message, label, link, ends, page };
         let rendered = Page::render(status, page, &template);
         let rendered = if text.is_for_frames() { rendered.in_frame() } else { rendered };
         match retry_after {
@@ -72,7 +82,8 @@ impl<'a> Problem<'a> {
 #[template(path = "problem.html")]
 struct ProblemTemplate<'a> {
     message: &'static str,
-    label: &'static str,
+    /// The message on the button; `None`: the page has no button.
+    label: Option<&'static str>,
     link: &'a str,
     ends: Option<UnixTime>,
     page: PageContext<'a>,

@@ -127,6 +127,19 @@ fn every_page_has_a_next_step_as_a_button() {
 }
 
 #[test]
+fn a_site_without_sign_in_offers_only_to_try_again() {
+    for (name, text) in TEXTS {
+        let page = Problem::new(StatusCode::FORBIDDEN, text).at_site(false).page(Words::usual().context());
+        assert!(!page.html.contains("/view/home") && !page.html.contains("/ims/"), "{name}");
+    }
+    let tries_again = |text| {
+        let problem = Problem::new(StatusCode::BAD_GATEWAY, text).at_site(false);
+        problem.page(Words::usual().context()).html.contains("class=\"button\"")
+    };
+    assert!(tries_again(Text::PublicPageUnavailable) && !tries_again(Text::Closed));
+}
+
+#[test]
 fn retry_after_is_sent_in_whole_seconds_rounded_up() {
     let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, Text::ImsUnavailable);
     let after = |problem: Problem<'_>| {

@@ -161,7 +161,7 @@ impl Row {
 }
 
 impl Rejection {
-    /// The table. `signed_in` chooses between the texts of an outage.
+    /// The table of responses. `signed_in` chooses between the texts of an outage.
     fn row(&self, signed_in: bool) -> Row {
         use StatusCode as S;
         let bad = |text| Row::new(S::BAD_REQUEST, "bad_request", text);
@@ -200,7 +200,7 @@ impl Rejection {
             Self::RuleUnmet => Row::new(S::FORBIDDEN, "rule_unmet", Text::RuleUnmet),
             Self::RuleRate(wait) => {
                 let row = Row::new(S::TOO_MANY_REQUESTS, "too_many_requests", Text::TooMany);
-                // Whole seconds, and not too few.
+                // Rounded up to whole seconds.
                 Row { retry_after: Some(*wait + Duration::from_millis(999)), ..row }
             }
             Self::BodyTooLarge => too_large,
@@ -286,7 +286,8 @@ impl Rejection {
             return during_maintenance(call, row, until);
         }
         let mut response = if context.wants_page {
-            Problem::new(status, row.text).page(call.page()).into_response()
+            let can_sign_in = call.site.auth.is_some();
+            Problem::new(status, row.text).at_site(can_sign_in).page(call.page()).into_response()
         } else if matches!(self, Self::StaleToken) {
             soap_session_expired()
         } else if matches!(self, Self::InvalidLogin) {

@@ -160,6 +160,7 @@ async fn an_instance_without_ims_serves_its_public_paths_and_nothing_else() {
             let answer = request.navigation().for_host(&world, TRACKING).await;
             assert_eq!(answer.status(), status, "{path}");
             assert_eq!(answer.field("set-cookie"), None, "{path}");
+            assert!(!answer.text().contains("href=\"/view/home\""), "{path}: a button that is refused too");
         }
     }
     // Tokens of Campaign are refused there too.

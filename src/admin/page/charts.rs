@@ -1,4 +1,4 @@
-//! Small charts of what happened minute by minute, drawn as SVG.
+//! Small SVG charts of counters, minute by minute.
 
 use crate::telemetry::{Minute, Totals};
 
@@ -7,8 +7,9 @@ use crate::telemetry::{Minute, Totals};
 pub(super) struct Chart {
     /// What is counted.
     pub title: &'static str,
-    /// In the last minute, the most in one minute, and all together.
-    pub last: u64,
+    /// In the last minute; `None` before the first minute is over.
+    pub last: Option<u64>,
+    /// The most in one minute, and all together.
     pub most: u64,
     pub sum: u64,
     /// The bars, from left to right.
@@ -46,7 +47,7 @@ impl Chart {
         };
         let bars = values.iter().enumerate().map(bar).filter(|bar| bar.height > 0).collect();
         let sum = values.iter().fold(0_u64, |sum, value| sum.saturating_add(*value));
-        Self { title, last: values.last().copied().unwrap_or_default(), most, sum, bars, is_bad }
+        Self { title, last: values.last().copied(), most, sum, bars, is_bad }
     }
 }
 
@@ -72,12 +73,12 @@ mod tests {
     #[test]
     fn the_latest_minute_is_at_the_right_and_the_highest_bar_fills_the_chart() {
         let [requests, errors, _] = charts(&minutes(&[1, 0, 1_000_000, 500_000]));
-        assert_eq!((requests.last, requests.most, requests.sum), (500_000, 1_000_000, 1_500_001));
+        assert_eq!((requests.last, requests.most, requests.sum), (Some(500_000), 1_000_000, 1_500_001));
         let bar = |x, height| Bar { x, y: HEIGHT - height, height };
         assert_eq!(requests.bars, [bar(280, 1), bar(290, 60), bar(295, 30)]);
         assert!(errors.bars.is_empty() && errors.is_bad);
         let [none, ..] = charts(&[]);
-        assert_eq!((none.last, none.most, none.bars.len()), (0, 0, 0));
+        assert_eq!((none.last, none.bars.len()), (None, 0), "the first minute is not over");
         let [most, ..] = charts(&minutes(&[u64::MAX; 60]));
         assert_eq!(most.bars.len(), 60);
         assert!(most.bars.iter().all(|bar| bar.height <= HEIGHT && bar.x < 300));
