@@ -12,7 +12,7 @@ make() {
   shift
   [[ -e $name ]] || { "$@" >"$name.new" && mv "$name.new" "$name"; }
 }
-# That of the simulators; for your own Campaign, the one that Adobe issued.
+# The secret of the simulators; for your own Campaign, write the one that Adobe issued.
 make ims_client_secret echo demo-client-secret
 make session.key openssl rand -base64 32
 make redis.conf echo "requirepass $(openssl rand -hex 32)"

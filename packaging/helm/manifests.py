@@ -1,4 +1,4 @@
-"""Lints and renders the chart, validates what it gives, and holds packaging/kubernetes equal to it. packaging/helm/test starts this."""
+"""Lints and renders the chart, validates what it gives, and compares packaging/kubernetes with it. packaging/helm/test starts this."""
 
 import json
 import os
@@ -22,7 +22,7 @@ VERSIONS = ["1.28", kubernetes.latest_version()]
 OF_HELM = re.compile(r"^ *(app\.kubernetes\.io/managed-by|helm\.sh/chart): .*\n", re.MULTILINE)
 NODE = Path(sys.argv[1])
 
-# What the chart can be told, beside its defaults.
+# Values that differ from the defaults of the chart.
 VARIANTS = {
     "defaults": {},
     "everything else": {
@@ -43,7 +43,7 @@ VARIANTS = {
     },
     "nothing optional": {"networkPolicy": {"enabled": False}, "serviceMonitor": {"enabled": False}},
 }
-# What values.schema.json refuses.
+# Values that values.schema.json refuses.
 MISTAKES = [
     {"replica": 3},
     {"replicas": 0},
@@ -60,7 +60,7 @@ MISTAKES = [
 
 
 def expect(what, good, detail=""):
-    """Ends the run unless it is so."""
+    """Ends the run when the check fails."""
     if not good:
         sys.exit(f"FAILED: {what}\n{detail}")
     print(f"ok: {what}")
@@ -108,7 +108,7 @@ def is_restricted_container(context):
 
 
 def validate(document):
-    """What the published schemas say against a document."""
+    """The errors that the published schemas find in a document; empty when there are none."""
     if document["kind"] == "ServiceMonitor":
         script = (
             "import { ServiceMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor';"

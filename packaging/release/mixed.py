@@ -1,7 +1,7 @@
 """Two gateways of different versions share Redis under load. packaging/release/mixed starts this.
 
 Each gateway is replaced as a rolling update does it: out of rotation, SIGTERM, a program of the other version at the same address, back
-into rotation. First from old to new, then back. No request may fail, nobody may be signed out, and a sign-out counts at both.
+into rotation. First from old to new, then back. No request may fail, nobody may be signed out, and a sign-out takes effect at both.
 """
 
 import contextlib
@@ -160,7 +160,7 @@ def sign_in(port, person):
 
 
 class Load:
-    """Clients that ask all gateways in rotation, each time as another signed-in person."""
+    """Clients that send requests to the gateways in rotation, each request with the session of a random person."""
 
     def __init__(self, ports):
         self.rotation, self.sessions, self.failures, self.answered = dict(ports), [], [], 0

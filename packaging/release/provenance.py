@@ -1,7 +1,7 @@
 """Writes or verifies the provenance of a release: an in-toto statement with the predicate of SLSA 1.0, in JSON.
 
 Usage: provenance.py write FOLDER FILE; provenance.py verify FOLDER FILE. It names every file of the folder with its SHA-256, the commit, the
-compiler and the commands. It says how the release was built; the signature of SHA256SUMS says who says so.
+compiler and the commands. It says how the release was built. The signature of SHA256SUMS proves who wrote it.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 STATEMENT, PREDICATE = "https://in-toto.io/Statement/v1", "https://slsa.dev/provenance/v1"
-# These exist only afterwards.
+# Files that are written after the provenance.
 LATER = re.compile(r"SHA256SUMS|SHA256SUMS\.sig|.*\.intoto\.json")
 
 
