@@ -33,7 +33,7 @@ pub(crate) use technical::{TechnicalCaller, Unavailable};
 
 use self::background::CertificateKeeper;
 use self::changes::Changes;
-use crate::admin::{self, Admin, AdminToken, Operators, ReloadRequest, SharedToken, SharedUpstreams};
+use crate::admin::{self, Admin, AdminToken, PageOperators, ReloadRequest, SharedToken, SharedUpstreams};
 use crate::auth::{self, Authenticators, Services};
 use crate::clock::Clock;
 use crate::config::{self, Config, ListenAddress};
@@ -92,7 +92,7 @@ pub struct Gateway {
     sites: Mutex<Vec<BuiltSite>>,
     /// The Campaign servers of each instance, for the admin listener.
     upstreams: SharedUpstreams,
-    /// What opens the admin page.
+    /// The admin token.
     admin_token: SharedToken,
     /// Requests of operators, until a [`Reloader`] takes them.
     reloads: Option<mpsc::Receiver<ReloadRequest>>,
@@ -150,7 +150,7 @@ impl Gateway {
                 token: admin_token.clone(),
                 rates: Arc::default(),
                 store: config.session.store.name(),
-                operators: Operators::default(),
+                operators: PageOperators::default(),
             };
             control.spawn(background::sample(shown.rates.clone(), metrics.clone(), clock.clone()));
             control.spawn(admin::serve(listener, admin::router(Arc::new(shown))));

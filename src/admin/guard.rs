@@ -1,4 +1,4 @@
-//! Collects what a request to the admin listener proves, and answers what `policy::admin_access` does not allow.
+//! Checks the credentials of a request to the admin listener, and answers requests that `policy::admin_access` refuses.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,13 +12,15 @@ use serde_json::json;
 
 use super::Admin;
 use super::token::AdminToken;
-use crate::policy::admin_access::{AdminRequest, Area, BrowserReport, Proof, Verdict, decide, is_own_host};
+use crate::policy::admin_access::{
+    AdminArea, AdminCredential, AdminDecision, AdminRequest, BrowserReport, decide, is_own_host,
+};
 use crate::policy::origin::is_unsafe;
 use crate::telemetry::audit::{AuditAction, OperatorAccess, Subject};
 
 /// The address that a connection came from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ClientAddress(pub IpAddr);
+pub(super) struct AdminPeer(pub IpAddr);
 
 /// Lets a request pass, or answers it.
 pub(super) async fn check(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
@@ -26,44 +28,48 @@ pub(super) async fn check(State(admin): State<Arc<Admin>>, request: Request, nex
     let Some(host) = host(headers).filter(|host| is_own_host(host)) else {
         return StatusCode::MISDIRECTED_REQUEST.into_response();
     };
-    let area = Area::of(request.uri().path());
+    let area = AdminArea::of(request.uri().path());
     let token = admin.token.load_full();
-    let proof = match (&token, area) {
-        (None, _) => Proof::NoToken,
-        (Some(_), Area::Open) => Proof::Nothing,
-        (Some(token), Area::Programs) => match bearer(headers)
+    let credential = match (&token, area) {
+        (None, _) => AdminCredential::NoToken,
+        (Some(_), AdminArea::Open) => AdminCredential::Nothing,
+        (Some(token), AdminArea::Api) => match bearer(headers)
             .map(|sent| admin.try_token(token, sent, peer(&request), OperatorAccess::Command))
         {
             Some(Tried::TooOften) => return refuse(StatusCode::TOO_MANY_REQUESTS, TOO_OFTEN),
-            Some(Tried::Right) => Proof::Bearer,
-            Some(Tried::Wrong) | None => Proof::Nothing,
+            Some(Tried::Right) => AdminCredential::Bearer,
+            Some(Tried::Wrong) | None => AdminCredential::Nothing,
         },
-        (Some(token), Area::Page | Area::Entrance) => {
+        (Some(token), AdminArea::Page | AdminArea::BeforeSignIn) => {
             let now = admin.services.clock.now();
             let is_valid = |sent| admin.operators.sign_ins.is_valid(sent, token, now);
-            if cookie(headers).is_some_and(is_valid) { Proof::SignedIn } else { Proof::Nothing }
+            if cookie(headers).is_some_and(is_valid) {
+                AdminCredential::SignedIn
+            } else {
+                AdminCredential::Nothing
+            }
         }
     };
     let known = AdminRequest {
         area,
         is_unsafe: is_unsafe(request.method()),
-        proof,
+        credential,
         report: BrowserReport::of(headers, &format!("http://{host}")),
     };
     match decide(known) {
-        Verdict::Allowed => next.run(request).await,
-        Verdict::FromPage => StatusCode::FORBIDDEN.into_response(),
-        Verdict::TokenMissing => {
+        AdminDecision::Allowed => next.run(request).await,
+        AdminDecision::SentByPage => StatusCode::FORBIDDEN.into_response(),
+        AdminDecision::TokenMissing => {
             let mut response = refuse(StatusCode::UNAUTHORIZED, TOKEN_MISSING);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }
-        Verdict::PageOff => (StatusCode::NOT_FOUND, PAGE_OFF).into_response(),
-        Verdict::SignIn => Redirect::to("/admin/sign-in").into_response(),
+        AdminDecision::PageOff => (StatusCode::NOT_FOUND, PAGE_OFF).into_response(),
+        AdminDecision::SignInFirst => Redirect::to("/admin/sign-in").into_response(),
     }
 }
 
-/// What became of a token that somebody sent.
+/// The result of comparing a sent token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tried {
     Right,
@@ -81,7 +87,7 @@ impl Admin {
         peer: IpAddr,
         by: OperatorAccess,
     ) -> Tried {
-        // The commands of an operator must not be stopped by wrong tokens at the page.
+        // Wrong tokens at the page must not block the commands of an operator.
         let name = match by {
             OperatorAccess::AdminPage => "page",
             OperatorAccess::Command => "command",
@@ -127,7 +133,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn peer(request: &Request) -> IpAddr {
-    let known = request.extensions().get::<ClientAddress>();
+    let known = request.extensions().get::<AdminPeer>();
     known.map_or(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), |address| address.0)
 }
 

@@ -46,6 +46,6 @@ pub(super) fn text(state: HealthState) -> &'static str {
         HealthState::Healthy => "healthy",
         HealthState::ProbeDue => "ejected until one request succeeds",
         HealthState::Ejected(_) => "ejected: requests failed",
-        HealthState::Down => "down: its health page is not good",
+        HealthState::Down => "down: its health check fails",
     }
 }

@@ -12,7 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::guard::ClientAddress;
+use super::guard::AdminPeer;
 
 /// Binds the address.
 ///
@@ -32,7 +32,7 @@ pub async fn serve(listener: TcpListener, router: Router) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let address = Extension(ClientAddress(peer.ip().to_canonical()));
+        let address = Extension(AdminPeer(peer.ip().to_canonical()));
         let service = TowerToHyperService::new(router.clone().layer(address));
         tokio::spawn(async move {
             let connection = http1::Builder::new()

@@ -52,19 +52,19 @@ pub struct Admin {
     pub reloads: mpsc::Sender<ReloadRequest>,
     /// The Campaign servers of each instance, with its name.
     pub upstreams: SharedUpstreams,
-    /// What opens the page and what programs send.
+    /// The admin token.
     pub token: SharedToken,
     /// What happened minute by minute.
     pub rates: Arc<Rates>,
-    /// What the session store is, for people.
+    /// The kind of the session store, as the page shows it.
     pub store: &'static str,
-    /// Who is signed in at the page, and who guesses.
-    pub operators: Operators,
+    /// Sign-ins at the page, and counts of wrong tokens.
+    pub operators: PageOperators,
 }
 
-/// Who is signed in at the admin page, and who sent wrong tokens.
+/// Sign-ins at the admin page, and counts of wrong tokens by address.
 #[derive(Debug, Default)]
-pub struct Operators {
+pub struct PageOperators {
     sign_ins: SignIns,
     guesses: Guesses,
 }

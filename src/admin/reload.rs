@@ -81,7 +81,7 @@ pub(super) async fn compare(
     ask(&admin.reloads, |answer| ReloadRequest::Compare(other, answer)).await
 }
 
-/// The values of the running configuration; `None` when nobody answers.
+/// The values of the running configuration; `None` when the task that owns it does not answer.
 pub(super) async fn shown(admin: &Admin) -> Option<Vec<ShownValue>> {
     // A reload may be in progress.
     let shown = ask_for(&admin.reloads, ReloadRequest::Show);

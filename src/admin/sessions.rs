@@ -89,7 +89,7 @@ pub(super) async fn revoke_all(
     }
 }
 
-/// Who ends a session.
+/// The operator who ends a session.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Operator {
     /// A command, or another program.

@@ -11,10 +11,10 @@ use crate::unix_time::UnixTime;
 
 /// The sign-ins at the admin page.
 #[derive(Debug, Default)]
-pub(super) struct SignIns(Mutex<Vec<SignIn>>);
+pub(super) struct SignIns(Mutex<Vec<OperatorSignIn>>);
 
 #[derive(Debug)]
-struct SignIn {
+struct OperatorSignIn {
     /// The digest of the cookie's value.
     digest: String,
     /// The token that was sent. Another one in its place ends the sign-in.
@@ -31,7 +31,7 @@ impl SignIns {
         if all.len() == MOST {
             all.remove(0);
         }
-        all.push(SignIn { digest: sha256_text(cookie.as_bytes()), token, began: now, seen: now });
+        all.push(OperatorSignIn { digest: sha256_text(cookie.as_bytes()), token, began: now, seen: now });
         cookie
     }
 
@@ -52,7 +52,7 @@ impl SignIns {
         self.all().retain(|one| !is_equal(&one.digest, &digest));
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<SignIn>> {
+    fn all(&self) -> MutexGuard<'_, Vec<OperatorSignIn>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

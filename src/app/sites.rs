@@ -70,8 +70,7 @@ pub(super) fn build(
     let mut sites = Vec::new();
     for instance in &config.instances {
         let name = &*instance.name;
-        let known = previous.iter().find(|known| *known.site.name == *name);
-        let known = known.and_then(|known| Some((known, known.site.auth.as_ref()?)));
+        let known = find(previous, name).and_then(|known| Some((known, known.site.auth.as_ref()?)));
         let mut work = known.map(|(known, _)| known.work.clone()).unwrap_or_default();
         let (upstreams, soap) = if let Some((known, auth)) = known.filter(|_| !changes.servers(name)) {
             (known.upstreams.clone(), auth.campaign.clone())
@@ -100,8 +99,7 @@ pub(super) fn build(
         sites.push(BuiltSite { site, upstreams, urls, work });
     }
     for instance in &config.public_instances {
-        let known =
-            previous.iter().find(|known| *known.site.name == *instance.name && known.site.auth.is_none());
+        let known = find(previous, &instance.name).filter(|known| known.site.auth.is_none());
         let unchanged = known.filter(|_| !changes.servers(&instance.name));
         let (upstreams, checks) = if let Some(known) = unchanged {
             (known.upstreams.clone(), known.work.checks.clone())
@@ -121,10 +119,14 @@ pub(super) fn build(
     Ok(sites)
 }
 
-/// What is remembered for the rules of an instance.
+/// The rule states of an instance; a reload keeps those of unchanged rules.
 fn states(campaign: &Campaign, name: &str, previous: &[BuiltSite]) -> RuleStates {
-    let known = previous.iter().find(|known| *known.site.name == *name);
-    RuleStates::new(&campaign.request_rules, known.map(|known| &known.site.rule_states))
+    RuleStates::new(&campaign.request_rules, find(previous, name).map(|known| &known.site.rule_states))
+}
+
+/// The site of the instance with this name.
+fn find<'s>(sites: &'s [BuiltSite], name: &str) -> Option<&'s BuiltSite> {
+    sites.iter().find(|built| *built.site.name == *name)
 }
 
 /// Checks the health of these servers, if the configuration asks for it.

@@ -58,14 +58,14 @@ pub(crate) struct TechnicalCaller {
     pub(crate) is_secure: Option<bool>,
     endpoint: Endpoint,
     origin: String,
-    proof: Proof,
+    proof: CallCredential,
     party: Arc<ImsClient>,
     token: SecretString,
     organization_id: String,
 }
 
 /// What authenticates each call.
-enum Proof {
+enum CallCredential {
     Bearer(SecretString),
     Session { session: SecretString, security: SecretString },
 }
@@ -117,7 +117,7 @@ impl TechnicalCaller {
         self.is_secure = cookie
             .map(|cookie| cookie.split(';').any(|attribute| attribute.trim().eq_ignore_ascii_case("secure")));
         let logon = logon_answer(answer.body())?;
-        self.proof = Proof::Session { session: logon.session_token, security: logon.security_token };
+        self.proof = CallCredential::Session { session: logon.session_token, security: logon.security_token };
         Ok(())
     }
 
@@ -164,7 +164,7 @@ impl TechnicalCaller {
 
     /// Ends the session, if there is one.
     pub(crate) async fn end(self) {
-        if let Proof::Session { session, .. } = &self.proof {
+        if let CallCredential::Session { session, .. } = &self.proof {
             let body = query::logoff(session.expose_secret());
             // Otherwise the session expires by itself.
             let _ = self.call("xtk:session#Logoff", body).await;
@@ -195,10 +195,10 @@ impl TechnicalCaller {
 
     fn with_proof(&self, request: request::Builder) -> request::Builder {
         match &self.proof {
-            Proof::Bearer(token) => {
+            CallCredential::Bearer(token) => {
                 request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()))
             }
-            Proof::Session { session, security } => {
+            CallCredential::Session { session, security } => {
                 let session = session.expose_secret();
                 request
                     .header("X-Session-Token", session)
@@ -250,7 +250,7 @@ impl AccountToken {
             is_secure: None,
             endpoint: server.clone(),
             origin: self.origin.clone(),
-            proof: Proof::Bearer(self.token.clone()),
+            proof: CallCredential::Bearer(self.token.clone()),
             party: self.party.clone(),
             token: self.token.clone(),
             organization_id: self.organization_id.clone(),

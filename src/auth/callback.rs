@@ -134,7 +134,7 @@ impl Callback<'_> {
             Err(error) => return Ok(LoginOutcome::Failed(self.auth.failed(self.request, &error), to)),
         }
         match (query.error, query.code.filter(|code| !code.is_empty())) {
-            // IMS was asked to show nothing and could not (OIDC Core §3.1.2.6). Now it may show a page, once.
+            // IMS was asked for a silent sign-in, which was not possible (OIDC Core §3.1.2.6). The next login may show a page, once.
             (Some(_), _) if transaction.silent => Ok(self.begin(to, state.attempt()).await),
             (Some(error), _) => Ok(LoginOutcome::Failed(self.declined(&error), to)),
             (None, None) => Ok(LoginOutcome::Failed(self.malformed("neither code nor error"), to)),

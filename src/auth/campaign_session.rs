@@ -53,7 +53,7 @@ impl ReopenReason {
 
 /// Whether a session has a Campaign session that its requests may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CampaignState {
+pub enum CampaignSessionState {
     /// It has one, or needs none.
     Usable,
     /// It may have expired. If Campaign opens no new one, the old one is tried.
@@ -64,13 +64,15 @@ pub enum CampaignState {
 
 impl Authenticator {
     /// Whether `session` has a Campaign session that may be used.
-    pub fn campaign_state(&self, session: &LiveSession, now: UnixTime) -> CampaignState {
+    pub fn campaign_state(&self, session: &LiveSession, now: UnixTime) -> CampaignSessionState {
         match &session.data.campaign {
-            Some(campaign) if now < campaign.ends => CampaignState::Usable,
-            Some(campaign) if campaign.ends > CampaignSession::WITHDRAWN => CampaignState::Expired,
-            Some(_) => CampaignState::Missing,
-            None if self.instance.campaign.session == SessionMode::BearerLogon => CampaignState::Missing,
-            None => CampaignState::Usable,
+            Some(campaign) if now < campaign.ends => CampaignSessionState::Usable,
+            Some(campaign) if campaign.ends > CampaignSession::WITHDRAWN => CampaignSessionState::Expired,
+            Some(_) => CampaignSessionState::Missing,
+            None if self.instance.campaign.session == SessionMode::BearerLogon => {
+                CampaignSessionState::Missing
+            }
+            None => CampaignSessionState::Usable,
         }
     }
 

@@ -19,22 +19,22 @@ pub struct Guesses {
     people: Cache<(String, AddressGroup), Arc<AtomicU32>>,
     addresses: Cache<AddressGroup, Arc<AtomicU32>>,
     /// By the login of a native account.
-    operators: Cache<String, Arc<Mutex<Operator>>>,
+    operators: Cache<String, Arc<Mutex<OperatorAttempts>>>,
     /// By the login of a native account: the digest of the password that Campaign accepted last.
     accepted: Cache<String, String>,
 }
 
 /// Passwords of one native account within [`PERIOD`].
 #[derive(Debug, Default)]
-struct Operator {
+struct OperatorAttempts {
     /// When Campaign refused one.
     wrong: Vec<Instant>,
     /// When one was sent that has no result. Several at once must not pass before the first result.
     open: Vec<Instant>,
 }
 
-impl Operator {
-    /// Forgets what Campaign has forgotten.
+impl OperatorAttempts {
+    /// Removes attempts that Campaign does not count any more.
     fn forget(&mut self, now: Instant) {
         let is_recent = |then: &Instant| now.duration_since(*then) < PERIOD;
         self.wrong.retain(is_recent);
@@ -63,7 +63,7 @@ pub enum PasswordResult {
     Refused,
     /// Campaign did not check it.
     Unchecked,
-    /// The response does not tell: the request has another right to a good one.
+    /// Unknown: the response may be good because the request has another valid identity.
     Unknown,
 }
 
@@ -84,7 +84,7 @@ impl Guesses {
         operator.wrong.len() < OF_OPERATOR
     }
 
-    /// Begins an attempt with this password. `None` when its refusal, with those that may still come, would lock the account.
+    /// Begins an attempt with this password. `None` when its refusal, together with attempts without a result, could lock the account.
     pub fn begin_operator(&self, login: &str, password: &str) -> Option<OperatorAttempt> {
         let digest = sha256_text(format!("{login}/{password}").as_bytes());
         let is_known = self.accepted.get(login).is_some_and(|accepted| accepted == digest);
@@ -138,7 +138,7 @@ impl Default for Guesses {
     }
 }
 
-fn lock(operator: &Mutex<Operator>) -> MutexGuard<'_, Operator> {
+fn lock(operator: &Mutex<OperatorAttempts>) -> MutexGuard<'_, OperatorAttempts> {
     operator.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -53,7 +53,7 @@ pub use authenticators::Authenticators;
 pub use backchannel_logout::BackchannelError;
 pub use bearer::keep_service_accounts;
 pub use bearer_refusal::BearerRefusal;
-pub use campaign_session::{CampaignState, ReopenReason, is_same_campaign_session};
+pub use campaign_session::{CampaignSessionState, ReopenReason, is_same_campaign_session};
 pub use cleanup::{QUEUE, run_cleanup};
 pub use console_password::{ConsoleLogon, ConsoleLogonOutcome};
 pub use group_recheck::keep_checking;
@@ -88,7 +88,7 @@ pub struct Services {
     pub audit: AuditLog,
     /// Uses of foreign tokens.
     pub foreign_tokens: ForeignTokenUses,
-    /// Work that must not stop when a client goes away.
+    /// Tasks that continue when a client disconnects.
     pub tasks: Tasks,
     /// The metrics of the process.
     pub metrics: Arc<Metrics>,

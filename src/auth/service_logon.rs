@@ -117,5 +117,5 @@ impl Authenticator {
     }
 }
 
-/// Campaign is asked for a session at most this often after it refused one.
+/// Pause before the next logon after a refused one.
 const PAUSE: Duration = Duration::from_secs(10);

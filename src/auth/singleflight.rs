@@ -42,10 +42,10 @@ impl<T: Clone + Send + Sync + 'static> Singleflight<T> {
         }
         let (finished, flight) = watch::channel(None);
         running.insert(key, flight.clone());
-        // A runtime that has stopped drops the task at once, and `Running` needs the lock.
+        // A runtime that has stopped drops the task at once, and `RunningCall` needs the lock.
         drop(running);
         // Dropped when the work panics, too: the next caller begins again.
-        let running = Running { singleflight: self.clone(), key };
+        let running = RunningCall { singleflight: self.clone(), key };
         let work = work();
         self.spawn(async move {
             let done = work.await;
@@ -86,12 +86,12 @@ impl<T> SingleflightState<T> {
     }
 }
 
-struct Running<T> {
+struct RunningCall<T> {
     singleflight: Singleflight<T>,
     key: Key,
 }
 
-impl<T> Drop for Running<T> {
+impl<T> Drop for RunningCall<T> {
     fn drop(&mut self) {
         self.singleflight.0.lock().remove(&self.key);
     }

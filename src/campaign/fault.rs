@@ -4,10 +4,10 @@ use http::HeaderMap;
 
 use super::decompress::decompress;
 use super::soap::escape;
-use crate::policy::session_fault::{self, Report, SESSION_EXPIRED};
+use crate::policy::session_fault::{self, FaultReport, SESSION_EXPIRED};
 
 /// What a response reports about the Campaign session. `beginning` is the beginning of its body, compressed or not.
-pub fn session_report(headers: &HeaderMap, beginning: &[u8]) -> Report {
+pub fn session_report(headers: &HeaderMap, beginning: &[u8]) -> FaultReport {
     session_fault::report(&decompress(headers, beginning))
 }
 

@@ -12,7 +12,7 @@ use crate::config::{self, Loaded};
 use crate::demo::campaign::{CampaignOptions, CampaignSimulator};
 use crate::demo::ims::{ImsOptions, ImsSimulator, TechnicalClient};
 use crate::demo::people::people;
-use crate::demo::{self, CLIENT_ID, ORGANIZATION_ID, SCOPES, Switches, TENANT, banner, certificate};
+use crate::demo::{self, CLIENT_ID, ORGANIZATION_ID, OutagePage, SCOPES, TENANT, banner, certificate};
 use crate::{crypto, server, telemetry};
 
 #[derive(Debug, Args)]
@@ -78,7 +78,7 @@ async fn demo(listen: &[SocketAddr]) -> Result<(), DemoError> {
             "warning: other machines can reach this demo, and everybody can sign in without a password\n",
         );
     }
-    let switches = Switches::start(&ims, &campaign, &url).await?;
+    let switches = OutagePage::start(&ims, &campaign, &url).await?;
     let addresses = demo::BannerAddresses {
         gateway: &url,
         switches: &switches.url(),

@@ -241,7 +241,7 @@ mod tests {
         let config = config::from_text("imsgate.toml", &text, []).unwrap().config;
         let sessions = [session("alice", Some(&["Campaign - acme - delivery"]), &["delivery"])];
         let preview = Preview::of(&config, &sessions);
-        assert!(!preview.has_changes(), "it is the same for the running gateway, perhaps");
+        assert!(!preview.has_changes(), "a rule alone is no change of access or groups");
         let text = preview.text("new.toml", Paint::none());
         assert!(
             text.contains("  alice@example.com  no group for the rules about /report/*  (sessions: 1)\n"),

@@ -1,4 +1,4 @@
-//! `imsgate health`: asks a running gateway how it is, for the health check of a container and for scripts.
+//! `imsgate health`: asks a running gateway whether it serves requests, for health checks of containers and for scripts.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::config_file::ConfigFile;
-use super::switch::{self, AdminArgs, Command, Turn};
+use super::switch::{self, AdminArgs, SwitchCommand, Turn};
 
 #[derive(Debug, Args)]
 pub(super) struct MaintenanceArgs {
@@ -52,9 +52,9 @@ answer";
 
 pub(super) fn run(args: &MaintenanceArgs) -> ExitCode {
     let command = match &args.command {
-        MaintenanceCommand::On { until, instance } => Command::Turn(Turn { on: true, until, instance }),
-        MaintenanceCommand::Off { instance } => Command::Turn(Turn { on: false, until: "", instance }),
-        MaintenanceCommand::Status => Command::Status,
+        MaintenanceCommand::On { until, instance } => SwitchCommand::Turn(Turn { on: true, until, instance }),
+        MaintenanceCommand::Off { instance } => SwitchCommand::Turn(Turn { on: false, until: "", instance }),
+        MaintenanceCommand::Status => SwitchCommand::Status,
     };
     switch::run("maintenance", command, &args.config, &args.admin)
 }

@@ -26,7 +26,7 @@ pub(super) struct AdminArgs {
 
 /// What to do with a switch.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Command<'a> {
+pub(super) enum SwitchCommand<'a> {
     /// Turn it on or off.
     Turn(Turn<'a>),
     /// Show it.
@@ -45,14 +45,14 @@ pub(super) struct Turn<'a> {
 }
 
 /// Runs a command of the switch with this name.
-pub(super) fn run(name: &str, command: Command<'_>, config: &ConfigFile, args: &AdminArgs) -> ExitCode {
+pub(super) fn run(name: &str, command: SwitchCommand<'_>, config: &ConfigFile, args: &AdminArgs) -> ExitCode {
     let target = match admin_target(name, args.admin, config) {
         Ok(target) => target,
         Err(code) => return code,
     };
     let wanted = match command {
-        Command::Status => None,
-        Command::Turn(Turn { on, until, instance }) => {
+        SwitchCommand::Status => None,
+        SwitchCommand::Turn(Turn { on, until, instance }) => {
             Some(json!({ "on": on, "until": until, "instance": instance }))
         }
     };

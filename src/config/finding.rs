@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::sync::Arc;
 
-use super::source::{Location, Shown};
+use super::source::{Location, RedactedFile};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
 /// One finding in the configuration. Never holds the value of a secret.
@@ -20,7 +20,7 @@ pub struct Finding {
     /// Where it is.
     pub location: Location,
     /// The file without secrets, unknown values and comments.
-    pub(super) shown: Option<Arc<Shown>>,
+    pub(super) shown: Option<Arc<RedactedFile>>,
 }
 
 /// Severity of a finding.

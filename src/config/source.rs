@@ -149,7 +149,7 @@ impl Places {
 
     /// The file with keys, and values of known keys that are no secrets; the rest is replaced by spaces. So the value of a misspelt
     /// `client_secert` is not shown, and no comment.
-    pub(super) fn shown(&self, unknown: &[Unknown]) -> Arc<Shown> {
+    pub(super) fn shown(&self, unknown: &[Unknown]) -> Arc<RedactedFile> {
         let mut redaction = Redaction::hidden(&self.text);
         for header in self.sections.values() {
             redaction.reveal_with(header, "[].");
@@ -178,7 +178,7 @@ impl Places {
 
     /// The same for a file that is not TOML, where the beginning of a value is unknown: only headers, and lines with exactly one known
     /// key that is no secret. `None` when `span` is not on such a line.
-    pub(super) fn shown_unparsed(&self, span: &Range<usize>) -> Option<Arc<Shown>> {
+    pub(super) fn shown_unparsed(&self, span: &Range<usize>) -> Option<Arc<RedactedFile>> {
         if self.text.contains("\"\"\"") || self.text.contains("'''") {
             return None;
         }
@@ -200,9 +200,9 @@ impl Places {
 
 /// What may be shown of a file. Only the lines of the span itself are shown.
 #[derive(Debug)]
-pub(super) struct Shown(NamedSource<String>);
+pub(super) struct RedactedFile(NamedSource<String>);
 
-impl SourceCode for Shown {
+impl SourceCode for RedactedFile {
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
@@ -306,10 +306,10 @@ impl<'a> Redaction<'a> {
         }
     }
 
-    fn finish(self, file: &str) -> Arc<Shown> {
+    fn finish(self, file: &str) -> Arc<RedactedFile> {
         // Only whole ranges of valid text were copied, and the rest is ASCII. The fallback shows nothing.
         let text = String::from_utf8(self.bytes).unwrap_or_default();
-        Arc::new(Shown(NamedSource::new(file, text)))
+        Arc::new(RedactedFile(NamedSource::new(file, text)))
     }
 }
 

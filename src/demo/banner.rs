@@ -37,7 +37,7 @@ pub fn banner(addresses: BannerAddresses<'_>, people: &[Person]) -> String {
     let _ = writeln!(text, "            Campaign simulator  {}\n", addresses.campaign);
     text.push_str("  Sign in as (no password)\n");
     for person in people {
-        let _ = writeln!(text, "    {:width$}  {}", person.username, person.one_line);
+        let _ = writeln!(text, "    {:width$}  {}", person.username, person.outcome);
     }
     text.push_str("\n  A program can call with a token of the technical account demo-robot:\n");
     text.push_str("  docs/technical-accounts.md\n");
@@ -65,7 +65,7 @@ mod tests {
             campaign: "http://127.0.0.1:41235",
         };
         let text = banner(addresses, &people);
-        assert!(people.iter().all(|person| text.contains(person.one_line)));
+        assert!(people.iter().all(|person| text.contains(person.outcome)));
         assert!(text.contains("https://localhost:58443/view/home"));
         assert!(text.contains(
             "http://127.0.0.1:41237/admin  with the token\n            0123456789abcdef0123456789abcdef\n"

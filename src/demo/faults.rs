@@ -15,7 +15,7 @@ use super::random::lock;
 
 /// How often a fault happens. `Once` faults queue up and come before an `Always` fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Times {
+pub enum FaultFrequency {
     /// For the next matching request.
     Once,
     /// For every request, until cleared.
@@ -24,7 +24,7 @@ pub enum Times {
 
 /// A response in place of the normal one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum InjectedResponse {
     /// This status with a small JSON body.
     Status(u16),
     /// This status with this OAuth error (RFC 6749 §5.2).
@@ -49,8 +49,8 @@ pub enum Answer {
     Never,
 }
 
-impl Answer {
-    /// The response; does not return for [`Answer::Never`].
+impl InjectedResponse {
+    /// The response; does not return for [`InjectedResponse::Never`].
     pub(super) async fn respond(&self) -> Response {
         match self {
             Self::Status(status) => {
@@ -107,25 +107,25 @@ pub(super) fn then_close(
 }
 
 /// One fault that can be set, used up and cleared.
-pub(super) struct Slot<T>(Mutex<Pending<T>>);
+pub(super) struct FaultSlot<T>(Mutex<PendingFaults<T>>);
 
-struct Pending<T> {
+struct PendingFaults<T> {
     once: VecDeque<Arc<T>>,
     always: Option<Arc<T>>,
 }
 
-impl<T> Default for Slot<T> {
+impl<T> Default for FaultSlot<T> {
     fn default() -> Self {
-        Self(Mutex::new(Pending { once: VecDeque::new(), always: None }))
+        Self(Mutex::new(PendingFaults { once: VecDeque::new(), always: None }))
     }
 }
 
-impl<T> Slot<T> {
-    pub(super) fn set(&self, times: Times, value: T) {
+impl<T> FaultSlot<T> {
+    pub(super) fn set(&self, frequency: FaultFrequency, value: T) {
         let mut pending = lock(&self.0);
-        match times {
-            Times::Once => pending.once.push_back(Arc::new(value)),
-            Times::Always => pending.always = Some(Arc::new(value)),
+        match frequency {
+            FaultFrequency::Once => pending.once.push_back(Arc::new(value)),
+            FaultFrequency::Always => pending.always = Some(Arc::new(value)),
         }
     }
 
@@ -152,10 +152,10 @@ mod tests {
 
     #[test]
     fn once_comes_before_always_and_is_removed() {
-        let slot = Slot::default();
-        slot.set(Times::Always, "always");
-        slot.set(Times::Once, "first");
-        slot.set(Times::Once, "second");
+        let slot = FaultSlot::default();
+        slot.set(FaultFrequency::Always, "always");
+        slot.set(FaultFrequency::Once, "first");
+        slot.set(FaultFrequency::Once, "second");
         let taken: Vec<_> = (0..4).filter_map(|_| slot.take()).map(|value| *value).collect();
         assert_eq!(taken, ["first", "second", "always", "always"]);
         slot.clear();

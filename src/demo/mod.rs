@@ -1,8 +1,8 @@
 //! Simulators of Adobe IMS and Adobe Campaign on loopback, for `imsgate demo` and for tests.
 //!
 //! They use the documented message formats over real sockets. They check what the real servers check: registered redirect URIs,
-//! PKCE, one-time codes, client authentication, session and security tokens. Tests inject faults through [`ims::Faults`] and
-//! [`campaign::Faults`]. The simulators use no code of the gateway except the clock, so that they do not repeat its mistakes.
+//! PKCE, one-time codes, client authentication, session and security tokens. Tests inject faults through [`ims::ImsFaults`] and
+//! [`campaign::CampaignFaults`]. The simulators use no code of the gateway except the clock, so that they do not repeat its mistakes.
 
 mod banner;
 pub mod campaign;
@@ -19,7 +19,7 @@ mod wire;
 
 pub use banner::{BannerAddresses, banner};
 pub use certificate::certificate;
-pub use switches::Switches;
+pub use switches::OutagePage;
 
 /// The organisation of the demo's external account.
 pub const ORGANIZATION_ID: &str = "4E3D60F754C8E5D0A4C98A21@AdobeOrg";

@@ -17,7 +17,7 @@ pub struct Person {
     /// Full name, given name first.
     pub name: String,
     /// The expected result of a sign-in, in one line.
-    pub one_line: &'static str,
+    pub outcome: &'static str,
     /// The response of `/ims/organizations/v6`.
     pub organizations: Value,
     /// `projectedProductContext` in the response of `/ims/profile/v1`.
@@ -30,7 +30,7 @@ pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
     let mask = |group: &str| format!("Campaign - {tenant} - {group}");
     vec![
         Person {
-            one_line: "signs in: groups delivery and workflow",
+            outcome: "signs in: groups delivery and workflow",
             organizations: json!([organization(
                 "Acme",
                 organization_id,
@@ -49,7 +49,7 @@ pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
             ..person("alice", "Alice Martin", 1)
         },
         Person {
-            one_line: "refused: group names nearly match (case, spaces, tenant, dash)",
+            outcome: "refused: group names nearly match (case, spaces, tenant, dash)",
             organizations: json!([organization(
                 "Acme",
                 organization_id,
@@ -64,7 +64,7 @@ pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
             ..person("bob", "Bob Keller", 2)
         },
         Person {
-            one_line: "refused: belongs only to another organisation",
+            outcome: "refused: belongs only to another organisation",
             organizations: json!([organization(
                 "Globex",
                 FOREIGN_ORGANIZATION_ID,
@@ -78,7 +78,7 @@ pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
             ..person("carol", "Carol Ng", 3)
         },
         Person {
-            one_line: "signs in: group content; a group of another organisation is ignored",
+            outcome: "signs in: group content; a group of another organisation is ignored",
             organizations: json!([
                 organization(
                     "Globex",
@@ -102,7 +102,7 @@ pub fn people(organization_id: &str, tenant: &str) -> Vec<Person> {
             ..person("dave", "Dave O\u{2019}Neill", 4)
         },
         Person {
-            one_line: "signs in: group report, from a product profile alone",
+            outcome: "signs in: group report, from a product profile alone",
             organizations: json!([without_groups(organization_id)]),
             product_contexts: json!([product(organization_id, &mask("report"), "dma_campaign_classic")]),
             ..person("erin", "Erin \u{0141}uczak", 5)
@@ -119,7 +119,7 @@ fn person(username: &str, name: &str, number: u32) -> Person {
         sub: format!("7E5A01C2{number:02X}D4F6B80A49{number:04X}@6F1B02A9{number:02X}495CC1.e"),
         email: format!("{username}@example.com"),
         name: name.to_owned(),
-        one_line: "",
+        outcome: "",
         organizations: json!([]),
         product_contexts: json!([]),
     }

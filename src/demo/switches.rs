@@ -1,4 +1,4 @@
-//! A page of `imsgate demo` that breaks IMS or Campaign, so that one can see what people see then.
+//! A page of `imsgate demo` that breaks IMS or Campaign, to show what the gateway does then.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -15,47 +15,47 @@ use http::{HeaderMap, StatusCode, header};
 use tokio::net::TcpListener;
 
 use super::campaign::{self, CampaignSimulator};
-use super::faults::{Answer, Times};
+use super::faults::{FaultFrequency, InjectedResponse};
 use super::html::page;
-use super::ims::{self, Endpoint, ImsSimulator};
+use super::ims::{self, ImsEndpoint, ImsSimulator};
 use super::listening::SimulatorListener;
 use super::wire::{Form, found};
 
 /// The page on its own port. It stops when dropped.
 #[derive(Debug)]
-pub struct Switches(SimulatorListener);
+pub struct OutagePage(SimulatorListener);
 
-/// What a switch does.
+/// One outage that the page switches on and off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+enum Outage {
     ImsDown,
     CampaignDown,
     CampaignRestarting,
 }
 
-struct Room {
-    ims: ims::Faults,
-    campaign: campaign::Faults,
+struct OutagePageState {
+    ims: ims::ImsFaults,
+    campaign: campaign::CampaignFaults,
     gateway: String,
     on: [AtomicBool; 3],
 }
 
-const FAULTS: [(Fault, &str, &str); 3] = [
-    (Fault::ImsDown, "ims-down", "IMS does not answer the gateway"),
-    (Fault::CampaignDown, "campaign-down", "Campaign does not answer"),
-    (Fault::CampaignRestarting, "campaign-restarting", "Campaign is in its daily restart"),
+const OUTAGES: [(Outage, &str, &str); 3] = [
+    (Outage::ImsDown, "ims-down", "IMS does not answer the gateway"),
+    (Outage::CampaignDown, "campaign-down", "Campaign does not answer"),
+    (Outage::CampaignRestarting, "campaign-restarting", "Campaign is in its daily restart"),
 ];
 
-impl Switches {
+impl OutagePage {
     /// Starts the page for these simulators; `gateway` is the address that people open.
     pub async fn start(ims: &ImsSimulator, campaign: &CampaignSimulator, gateway: &str) -> io::Result<Self> {
-        let room = Room {
+        let state = OutagePageState {
             ims: ims.faults(),
             campaign: campaign.faults(),
             gateway: gateway.to_owned(),
             on: Default::default(),
         };
-        let router = Router::new().route("/", get(show).post(switch)).with_state(Arc::new(room));
+        let router = Router::new().route("/", get(show).post(switch)).with_state(Arc::new(state));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         SimulatorListener::start(listener, router).map(Self)
     }
@@ -78,15 +78,15 @@ struct SwitchesPage<'a> {
     faults: Vec<(&'static str, &'static str, bool)>,
 }
 
-async fn show(State(room): State<Arc<Room>>) -> Response {
-    let state = |(index, (_, name, text)): (usize, &(Fault, &'static str, &'static str))| {
-        (*name, *text, room.on[index].load(Ordering::Relaxed))
+async fn show(State(state): State<Arc<OutagePageState>>) -> Response {
+    let switch = |(index, (_, name, text)): (usize, &(Outage, &'static str, &'static str))| {
+        (*name, *text, state.on[index].load(Ordering::Relaxed))
     };
-    let faults = FAULTS.iter().enumerate().map(state).collect();
-    page(StatusCode::OK, &SwitchesPage { gateway: &room.gateway, faults })
+    let faults = OUTAGES.iter().enumerate().map(switch).collect();
+    page(StatusCode::OK, &SwitchesPage { gateway: &state.gateway, faults })
 }
 
-async fn switch(State(room): State<Arc<Room>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn switch(State(state): State<Arc<OutagePageState>>, headers: HeaderMap, body: Bytes) -> Response {
     // Pages of other origins must not break the demo.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or_default();
@@ -95,20 +95,23 @@ async fn switch(State(room): State<Arc<Room>>, headers: HeaderMap, body: Bytes) 
     }
     let form = Form::parse(&body);
     let wanted = form.get("fault").unwrap_or_default();
-    if let Some(index) = FAULTS.iter().position(|(_, name, _)| *name == wanted) {
-        let on = !room.on[index].fetch_xor(true, Ordering::Relaxed);
-        match FAULTS[index].0 {
+    if let Some(index) = OUTAGES.iter().position(|(_, name, _)| *name == wanted) {
+        let on = !state.on[index].fetch_xor(true, Ordering::Relaxed);
+        match OUTAGES[index].0 {
             // People still reach its sign-in page: what they see afterwards is the gateway's.
-            Fault::ImsDown if on => {
-                for endpoint in
-                    [Endpoint::Token, Endpoint::UserInfo, Endpoint::Organizations, Endpoint::Profile]
-                {
-                    room.ims.answer(endpoint, Times::Always, Answer::Status(503));
+            Outage::ImsDown if on => {
+                for endpoint in [
+                    ImsEndpoint::Token,
+                    ImsEndpoint::UserInfo,
+                    ImsEndpoint::Organizations,
+                    ImsEndpoint::Profile,
+                ] {
+                    state.ims.answer(endpoint, FaultFrequency::Always, InjectedResponse::Status(503));
                 }
             }
-            Fault::ImsDown => room.ims.clear(),
-            Fault::CampaignDown => room.campaign.down(on),
-            Fault::CampaignRestarting => room.campaign.restarting(on),
+            Outage::ImsDown => state.ims.clear(),
+            Outage::CampaignDown => state.campaign.down(on),
+            Outage::CampaignRestarting => state.campaign.restarting(on),
         }
     }
     found("/")

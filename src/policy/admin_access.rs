@@ -1,4 +1,4 @@
-//! Who may do what at the admin listener: programs by its token, operators in a browser by the page.
+//! Decides about requests to the admin listener: programs send the admin token, operators sign in at the page with it.
 
 use http::{HeaderMap, header};
 
@@ -6,26 +6,26 @@ use super::origin::{Source, source};
 
 /// What a path of the admin listener is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Area {
+pub enum AdminArea {
     /// Metrics and health: everybody who reaches the listener, with or without a token.
     Open,
     /// What programs call: it names people, or changes something. Any other path too.
-    Programs,
+    Api,
     /// The page without its content: the sign-in form and the style sheet.
-    Entrance,
+    BeforeSignIn,
     /// The page.
     Page,
 }
 
-impl Area {
+impl AdminArea {
     /// The area of a path as it was received. A path in another spelling is for programs, which need the token.
     pub fn of(path: &str) -> Self {
         match path {
             "/metrics" | "/health" => Self::Open,
-            "/" | "/favicon.ico" | "/admin/sign-in" | "/admin/style.css" => Self::Entrance,
+            "/" | "/favicon.ico" | "/admin/sign-in" | "/admin/style.css" => Self::BeforeSignIn,
             "/admin" => Self::Page,
             path if path.starts_with("/admin/") => Self::Page,
-            _ => Self::Programs,
+            _ => Self::Api,
         }
     }
 }
@@ -34,21 +34,21 @@ impl Area {
 #[derive(Clone, Copy, Debug)]
 pub struct AdminRequest {
     /// What its path is for.
-    pub area: Area,
+    pub area: AdminArea,
     /// True for a method that may change something.
     pub is_unsafe: bool,
-    /// What its sender proves.
-    pub proof: Proof,
+    /// The credential that was checked.
+    pub credential: AdminCredential,
     /// What the browser reports, if it is one.
     pub report: BrowserReport,
 }
 
-/// What the sender of a request proves.
+/// The valid credential of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// The gateway has no admin token, so nothing can be proved.
+pub enum AdminCredential {
+    /// The configuration has no admin token, so there are no credentials.
     NoToken,
-    /// Nothing.
+    /// None, or a wrong one.
     Nothing,
     /// It has the token as `Authorization: Bearer`.
     Bearer,
@@ -75,38 +75,46 @@ impl BrowserReport {
     }
 }
 
-/// What becomes of a request to the admin listener.
+/// The decision about a request to the admin listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AdminDecision {
     /// It is answered.
     Allowed,
-    /// A page in a browser sent it, and it is not for this page.
-    FromPage,
+    /// Refused: a web page sent it, and the area is not for pages, or the page is not this one.
+    SentByPage,
     /// It needs the token.
     TokenMissing,
     /// The page is off: there is no token.
     PageOff,
     /// Its sender signs in first.
-    SignIn,
+    SignInFirst,
 }
 
 /// Decides about a request.
-pub fn decide(request: AdminRequest) -> Verdict {
-    let AdminRequest { area, is_unsafe, proof, report } = request;
+pub fn decide(request: AdminRequest) -> AdminDecision {
+    let AdminRequest { area, is_unsafe, credential, report } = request;
     // A browser names the sender of every POST. One that does not is refused.
     let is_from_elsewhere = is_unsafe && report.source != Source::SameOrigin;
     match area {
-        Area::Open | Area::Programs if report.is_from_page => Verdict::FromPage,
-        Area::Programs if !matches!(proof, Proof::NoToken | Proof::Bearer) => Verdict::TokenMissing,
-        Area::Page | Area::Entrance if proof == Proof::NoToken => Verdict::PageOff,
-        Area::Page | Area::Entrance if is_from_elsewhere || report.is_foreign_load => Verdict::FromPage,
-        Area::Page if proof != Proof::SignedIn => Verdict::SignIn,
-        Area::Open | Area::Programs | Area::Page | Area::Entrance => Verdict::Allowed,
+        AdminArea::Open | AdminArea::Api if report.is_from_page => AdminDecision::SentByPage,
+        AdminArea::Api if !matches!(credential, AdminCredential::NoToken | AdminCredential::Bearer) => {
+            AdminDecision::TokenMissing
+        }
+        AdminArea::Page | AdminArea::BeforeSignIn if credential == AdminCredential::NoToken => {
+            AdminDecision::PageOff
+        }
+        AdminArea::Page | AdminArea::BeforeSignIn if is_from_elsewhere || report.is_foreign_load => {
+            AdminDecision::SentByPage
+        }
+        AdminArea::Page if credential != AdminCredential::SignedIn => AdminDecision::SignInFirst,
+        AdminArea::Open | AdminArea::Api | AdminArea::Page | AdminArea::BeforeSignIn => {
+            AdminDecision::Allowed
+        }
     }
 }
 
-/// True for a host that no name server can make lead here: an IP address or `localhost`. It stops DNS rebinding, where the name of a page
-/// leads to this listener.
+/// True for an IP address or `localhost`, which no name server resolves. This stops DNS rebinding, where the host name of a foreign page
+/// resolves to this listener.
 pub fn is_own_host(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
@@ -142,38 +150,49 @@ mod tests {
     use super::*;
 
     fn any_request() -> impl Strategy<Value = AdminRequest> {
-        let area = prop::sample::select(vec![Area::Open, Area::Programs, Area::Entrance, Area::Page]);
+        let area = prop::sample::select(vec![
+            AdminArea::Open,
+            AdminArea::Api,
+            AdminArea::BeforeSignIn,
+            AdminArea::Page,
+        ]);
         let source = prop::sample::select(vec![Source::SameOrigin, Source::OtherOrigin, Source::Unknown]);
-        let proof =
-            prop::sample::select(vec![Proof::NoToken, Proof::Nothing, Proof::Bearer, Proof::SignedIn]);
-        (area, source, proof, any::<[bool; 3]>()).prop_map(|(area, source, proof, flags)| AdminRequest {
-            area,
-            is_unsafe: flags[0],
-            proof,
-            report: BrowserReport { source, is_from_page: flags[1], is_foreign_load: flags[2] },
+        let credential = prop::sample::select(vec![
+            AdminCredential::NoToken,
+            AdminCredential::Nothing,
+            AdminCredential::Bearer,
+            AdminCredential::SignedIn,
+        ]);
+        (area, source, credential, any::<[bool; 3]>()).prop_map(|(area, source, credential, flags)| {
+            AdminRequest {
+                area,
+                is_unsafe: flags[0],
+                credential,
+                report: BrowserReport { source, is_from_page: flags[1], is_foreign_load: flags[2] },
+            }
         })
     }
 
     proptest! {
         #[test]
         fn nobody_changes_or_sees_anything_on_the_page_without_the_token(request in any_request()) {
-            if decide(request) == Verdict::Allowed && request.area == Area::Page {
-                prop_assert_eq!(request.proof, Proof::SignedIn);
+            if decide(request) == AdminDecision::Allowed && request.area == AdminArea::Page {
+                prop_assert_eq!(request.credential, AdminCredential::SignedIn);
             }
         }
 
         #[test]
         fn only_a_page_of_the_listener_itself_sends_what_changes_something(request in any_request()) {
-            let is_page = matches!(request.area, Area::Page | Area::Entrance);
-            if decide(request) == Verdict::Allowed && is_page && request.is_unsafe {
+            let is_page = matches!(request.area, AdminArea::Page | AdminArea::BeforeSignIn);
+            if decide(request) == AdminDecision::Allowed && is_page && request.is_unsafe {
                 prop_assert_eq!(request.report.source, Source::SameOrigin);
             }
         }
 
         #[test]
         fn a_program_needs_the_token_if_there_is_one_and_a_page_is_no_program(request in any_request()) {
-            if decide(request) == Verdict::Allowed && request.area == Area::Programs {
-                let has_token = matches!(request.proof, Proof::Bearer | Proof::NoToken);
+            if decide(request) == AdminDecision::Allowed && request.area == AdminArea::Api {
+                let has_token = matches!(request.credential, AdminCredential::Bearer | AdminCredential::NoToken);
                 prop_assert!(!request.report.is_from_page && has_token);
             }
         }
@@ -181,8 +200,8 @@ mod tests {
         #[test]
         fn only_the_exact_paths_are_open(path in "/(metrics|health|sessions|events|admin|sign-in|%2e|\\.|/|[a-zA-Z]){0,4}") {
             let is_open = ["/metrics", "/health"].contains(&path.as_str());
-            prop_assert_eq!(Area::of(&path) == Area::Open, is_open);
-            if matches!(Area::of(&path), Area::Page) {
+            prop_assert_eq!(AdminArea::of(&path) == AdminArea::Open, is_open);
+            if matches!(AdminArea::of(&path), AdminArea::Page) {
                 prop_assert!(path == "/admin" || path.starts_with("/admin/"));
             }
         }
@@ -191,18 +210,23 @@ mod tests {
     #[test]
     fn metrics_and_health_are_for_everybody_but_pages() {
         let report = BrowserReport { source: Source::Unknown, is_from_page: false, is_foreign_load: false };
-        let open = AdminRequest { area: Area::Open, is_unsafe: false, proof: Proof::Nothing, report };
+        let open = AdminRequest {
+            area: AdminArea::Open,
+            is_unsafe: false,
+            credential: AdminCredential::Nothing,
+            report,
+        };
         let from_page = BrowserReport { is_from_page: true, ..report };
-        assert_eq!(decide(open), Verdict::Allowed);
-        assert_eq!(decide(AdminRequest { report: from_page, ..open }), Verdict::FromPage);
-        assert_eq!(decide(AdminRequest { area: Area::Programs, ..open }), Verdict::TokenMissing);
-        assert_eq!(decide(AdminRequest { area: Area::Page, ..open }), Verdict::SignIn);
+        assert_eq!(decide(open), AdminDecision::Allowed);
+        assert_eq!(decide(AdminRequest { report: from_page, ..open }), AdminDecision::SentByPage);
+        assert_eq!(decide(AdminRequest { area: AdminArea::Api, ..open }), AdminDecision::TokenMissing);
+        assert_eq!(decide(AdminRequest { area: AdminArea::Page, ..open }), AdminDecision::SignInFirst);
         assert_eq!(
-            decide(AdminRequest { area: Area::Page, proof: Proof::NoToken, ..open }),
-            Verdict::PageOff
+            decide(AdminRequest { area: AdminArea::Page, credential: AdminCredential::NoToken, ..open }),
+            AdminDecision::PageOff
         );
         let post = AdminRequest { is_unsafe: true, ..open };
-        assert_eq!(decide(AdminRequest { area: Area::Entrance, ..post }), Verdict::FromPage);
+        assert_eq!(decide(AdminRequest { area: AdminArea::BeforeSignIn, ..post }), AdminDecision::SentByPage);
     }
 
     #[test]

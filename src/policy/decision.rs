@@ -5,7 +5,7 @@
 mod explain;
 mod rule;
 
-pub use explain::{Asked, AskedHost, Explained, SiteRules, explain};
+pub use explain::{Explained, HostMatch, PartialRequest, SiteRules, explain};
 pub use rule::{Access, RuleKind};
 
 use http::Method;

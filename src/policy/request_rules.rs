@@ -1,8 +1,6 @@
-//! `[[campaign.rule]]`: what a request must meet besides everything else. Rules only take away. A request that is refused or closed without
-//! rules stays so with any rules.
+//! `[[campaign.rule]]`: further conditions for requests to some paths. A rule never lets a request pass that would be refused without it.
 //!
-//! The decision has two parts. Which rules match is known from the path. Then the client's address decides, and later, when the caller is
-//! known, the groups. A rule that asks for groups makes its paths private: see [`is_public`](super::decision::is_public).
+//! The path selects the rules. The client's address is checked at once, the groups when the caller is known. A rule that asks for groups makes its paths private: see [`is_public`](super::decision::is_public).
 
 mod glob;
 mod paths;
@@ -18,7 +16,7 @@ use ipnet::IpNet;
 /// One rule. A request for `paths` must meet all other fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestRule {
-    /// The paths that it is about.
+    /// The paths that the rule applies to.
     pub paths: RulePaths,
     /// Campaign groups of which the caller has at least one. Empty: anybody.
     pub groups: Vec<String>,
@@ -39,7 +37,7 @@ pub struct MatchedRules {
     needs_group: bool,
 }
 
-/// What a request does not meet.
+/// The condition that a request does not meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RuleCondition {
     /// The caller has none of the groups.
@@ -55,22 +53,22 @@ pub enum RuleCondition {
 pub struct Unmet {
     /// The number of the rule, from 0.
     pub index: usize,
-    /// What it does not meet.
+    /// The condition of that rule.
     pub condition: RuleCondition,
 }
 
-/// Requests in a period: as many at once, and then the same number spread over each period.
+/// A token bucket: this many requests at once after a pause, and the same number spread over each period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleRate {
     /// Requests; not 0.
     pub requests: u32,
     /// The period.
-    pub per: Period,
+    pub per: RatePeriod,
 }
 
 /// The period of a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Period {
+pub enum RatePeriod {
     /// One second.
     Second,
     /// 60 seconds.
@@ -131,10 +129,10 @@ impl RequestRules {
         unmet.map_or(Ok(()), |(index, _)| Err(Unmet { index, condition: RuleCondition::Networks }))
     }
 
-    /// Checks the groups of the caller. A caller who is no person and no technical account has none.
+    /// Checks the groups of the caller. Only people and technical accounts have groups.
     ///
     /// # Errors
-    /// The first rule of whose groups the caller has none.
+    /// The first rule with groups of which the caller has none.
     pub fn check_groups(&self, matched: MatchedRules, groups: &[String]) -> Result<(), Unmet> {
         let unmet = self.matched(matched).find(|(_, rule)| !rule.has_group_of(groups));
         unmet.map_or(Ok(()), |(index, _)| Err(Unmet { index, condition: RuleCondition::Groups }))
@@ -194,7 +192,7 @@ pub struct TooManyRules;
 /// Most rules of one instance.
 pub const MOST_RULES: usize = 64;
 
-impl Period {
+impl RatePeriod {
     /// Its seconds.
     pub fn seconds(self) -> u64 {
         match self {
@@ -229,7 +227,7 @@ impl FromStr for RuleRate {
 
     fn from_str(text: &str) -> Result<Self, NotARate> {
         let (requests, per) = text.split_once('/').ok_or(NotARate)?;
-        let periods = [Period::Second, Period::Minute, Period::Hour];
+        let periods = [RatePeriod::Second, RatePeriod::Minute, RatePeriod::Hour];
         let per = periods.into_iter().find(|period| period.name() == per).ok_or(NotARate)?;
         // Digits alone: `+20` is no rate.
         let digits = Some(requests).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));

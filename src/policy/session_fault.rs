@@ -16,7 +16,7 @@ const AUTHENTICATION_FAILURE: &str = "Authentication failure";
 
 /// The result for the beginning of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Report {
+pub enum FaultReport {
     /// The Campaign session has expired.
     SessionExpired,
     /// A page was refused because of its session.
@@ -28,22 +28,22 @@ pub enum Report {
 }
 
 /// Reads the beginning of a response, without content coding.
-pub fn report(beginning: &[u8]) -> Report {
+pub fn report(beginning: &[u8]) -> FaultReport {
     // The text may end within a character, and some Campaign builds write ISO-8859-1. The code is ASCII in all encodings.
     let text = String::from_utf8_lossy(beginning);
     let text = text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_ascii_whitespace());
     if text.is_empty() {
-        Report::Undecided
+        FaultReport::Undecided
     } else if text.starts_with('<') {
         xml(text)
     } else if is_code(text) {
-        Report::SessionExpired
+        FaultReport::SessionExpired
     } else if text.starts_with(AUTHENTICATION_FAILURE) {
-        Report::PageRefused
+        FaultReport::PageRefused
     } else if SESSION_EXPIRED.starts_with(text) || AUTHENTICATION_FAILURE.starts_with(text) {
-        Report::Undecided
+        FaultReport::Undecided
     } else {
-        Report::Other
+        FaultReport::Other
     }
 }
 
@@ -58,12 +58,12 @@ fn holds_code(text: &str) -> bool {
 }
 
 /// Reads `Envelope`, `Body` and the first element in it. The text of that element counts if it is `Fault`.
-fn xml(text: &str) -> Report {
+fn xml(text: &str) -> FaultReport {
     let mut reader = NsReader::from_str(text);
     let mut position = FaultPosition { depth: 0, in_body: false, fault: None };
     loop {
         // The XML reader reports an incomplete tag as an error.
-        let Ok((namespace, event)) = reader.read_resolved_event() else { return Report::Undecided };
+        let Ok((namespace, event)) = reader.read_resolved_event() else { return FaultReport::Undecided };
         let step = match event {
             Event::Start(start) => position.start(&start, &namespace),
             Event::Empty(start) => position.empty(&start, &namespace),
@@ -74,7 +74,7 @@ fn xml(text: &str) -> Report {
                 let character = reference.resolve_char_ref().ok().flatten();
                 position.text(character.map(String::from).as_deref().unwrap_or(" "))
             }
-            Event::Eof => return Report::Undecided,
+            Event::Eof => return FaultReport::Undecided,
             _ => None,
         };
         if let Some(report) = step {
@@ -94,14 +94,14 @@ struct FaultPosition {
 }
 
 impl FaultPosition {
-    fn start(&mut self, start: &BytesStart<'_>, namespace: &ResolveResult<'_>) -> Option<Report> {
+    fn start(&mut self, start: &BytesStart<'_>, namespace: &ResolveResult<'_>) -> Option<FaultReport> {
         if self.fault.is_none() {
             let is = |name: &str| start.local_name().as_ref() == name && is_soap(namespace);
             match (self.depth, self.in_body) {
                 (0, _) if is("Envelope") => {}
                 (1, _) => self.in_body = is("Body"),
                 (2, true) if is("Fault") => self.fault = Some(String::new()),
-                (0, _) | (2, true) => return Some(Report::Other),
+                (0, _) | (2, true) => return Some(FaultReport::Other),
                 // Inside the SOAP header.
                 _ => {}
             }
@@ -112,11 +112,11 @@ impl FaultPosition {
     }
 
     /// An element without content.
-    fn empty(&mut self, start: &BytesStart<'_>, namespace: &ResolveResult<'_>) -> Option<Report> {
+    fn empty(&mut self, start: &BytesStart<'_>, namespace: &ResolveResult<'_>) -> Option<FaultReport> {
         self.start(start, namespace).or_else(|| self.end())
     }
 
-    fn end(&mut self) -> Option<Report> {
+    fn end(&mut self) -> Option<FaultReport> {
         self.depth = self.depth.saturating_sub(1);
         self.break_text();
         let is_over = match (&self.fault, self.in_body) {
@@ -124,14 +124,14 @@ impl FaultPosition {
             (None, true) => self.depth <= 1,
             (None, false) => self.depth == 0,
         };
-        is_over.then_some(Report::Other)
+        is_over.then_some(FaultReport::Other)
     }
 
     /// Adds text: entities and CDATA sections split one text into several events.
-    fn text(&mut self, text: &str) -> Option<Report> {
+    fn text(&mut self, text: &str) -> Option<FaultReport> {
         let fault = self.fault.as_mut()?;
         fault.push_str(text);
-        holds_code(fault).then_some(Report::SessionExpired)
+        holds_code(fault).then_some(FaultReport::SessionExpired)
     }
 
     /// Separates the texts of two elements.
@@ -191,11 +191,11 @@ mod tests {
             SESSION_EXPIRED.to_owned(),
         ];
         for case in cases {
-            assert_eq!(report(case.as_bytes()), Report::SessionExpired, "{case}");
+            assert_eq!(report(case.as_bytes()), FaultReport::SessionExpired, "{case}");
         }
-        assert_eq!(report(b"\r\nAuthentication failure"), Report::PageRefused);
-        assert_eq!(report(b"Authentication fail"), Report::Undecided);
-        assert_eq!(report(b"<p>Authentication failure</p>"), Report::Other);
+        assert_eq!(report(b"\r\nAuthentication failure"), FaultReport::PageRefused);
+        assert_eq!(report(b"Authentication fail"), FaultReport::Undecided);
+        assert_eq!(report(b"<p>Authentication failure</p>"), FaultReport::Other);
     }
 
     #[test]
@@ -225,7 +225,7 @@ mod tests {
             "XSV-350012 Invalid login or password".to_owned(),
         ];
         for case in cases {
-            assert_eq!(report(case.as_bytes()), Report::Other, "{case}");
+            assert_eq!(report(case.as_bytes()), FaultReport::Other, "{case}");
         }
     }
 
@@ -234,15 +234,15 @@ mod tests {
         let record = format!("<r xmlns='urn:xtk:queryDef'>{}", "x".repeat(100));
         let text = soap11(&record);
         let decided = text.find("<r").unwrap() + "<r xmlns='urn:xtk:queryDef'>".len();
-        assert_eq!(report(&text.as_bytes()[..decided]), Report::Other);
-        assert_eq!(report(&text.as_bytes()[..decided - 1]), Report::Undecided);
+        assert_eq!(report(&text.as_bytes()[..decided]), FaultReport::Other);
+        assert_eq!(report(&text.as_bytes()[..decided - 1]), FaultReport::Undecided);
     }
 
     #[test]
     fn text_that_is_not_utf8_is_read() {
         let latin1 = b"<?xml version='1.0' encoding='ISO-8859-1'?><Envelope><Header><a>\xe9</a></Header>\
             <Body><Fault><faultstring>\xe9 XSV-350008 La session a expir\xe9</faultstring>";
-        assert_eq!(report(latin1), Report::SessionExpired);
+        assert_eq!(report(latin1), FaultReport::SessionExpired);
     }
 
     proptest! {
@@ -253,12 +253,12 @@ mod tests {
             let text = quick_xml::escape::escape(format!("{data} {EXPIRED}")).into_owned();
             let inner = if in_fault { format!("<E:Fault><faultstring>{text}") } else { format!("<r>{text}") };
             let whole = soap11(&inner);
-            let wanted = if in_fault { Report::SessionExpired } else { Report::Other };
+            let wanted = if in_fault { FaultReport::SessionExpired } else { FaultReport::Other };
             let part = report(&whole.as_bytes()[..cut.min(whole.len())]);
-            prop_assert!(part == Report::Undecided || part == wanted);
+            prop_assert!(part == FaultReport::Undecided || part == wanted);
             let early = report(&noise);
             let later = report(&[&noise[..], whole.as_bytes()].concat());
-            prop_assert!(early == Report::Undecided || early == later || std::str::from_utf8(&noise).is_err());
+            prop_assert!(early == FaultReport::Undecided || early == later || std::str::from_utf8(&noise).is_err());
         }
     }
 }

@@ -128,7 +128,7 @@ impl Health {
                 tracing::info!(upstream = %self.name, "Campaign server gets requests again: its health page is good");
             }
             Err(reason) if !was_down => {
-                tracing::warn!(upstream = %self.name, reason, "Campaign server gets no requests: its health page is not good");
+                tracing::warn!(upstream = %self.name, reason, "Campaign server gets no requests: its health check fails");
             }
             _ => {}
         }

@@ -40,7 +40,7 @@ pub async fn http1<H: Handler>(
 ) -> hyper::Result<()> {
     let activity = state.watch.add(peer.ip);
     let head = settings.limits.head();
-    // A connection may last for days; the certificate of its beginning need not.
+    // A connection may last for days. It must not keep the TLS settings of its beginning in memory.
     drop(settings);
     let longest_head = (head.bytes + HEAD_MARGIN).max(BUFFER);
     let mut stream = ClientStream::http1(tls, activity.clone(), longest_head);
@@ -92,7 +92,7 @@ pub async fn http1<H: Handler>(
 /// Ends a connection whose client may still be sending.
 ///
 /// hyper has answered a head that it cannot parse with a bare 400, 414 or 431. This counts and logs it, a 414 as 431. Then it reads on for
-/// a while: a socket that is closed with unread bytes takes back the response sent last.
+/// a while: closing a socket with unread bytes can discard the last response.
 async fn finish<H: Handler>(
     mut stream: ClientStream,
     outcome: hyper::Result<()>,

@@ -1,6 +1,6 @@
 //! Whether the workers respond: the control runtime asks each of them, and its runtime must answer.
 //!
-//! A worker whose thread hangs or has ended with a panic answers no longer. While nobody asks, this costs nothing.
+//! A worker does not answer when its thread hangs or has ended with a panic. Without questions, this costs nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,7 +60,7 @@ impl Responder {
         }
     }
 
-    /// Counts as answered from now on: the worker has ended in order.
+    /// Counts the worker as alive from now on: it has ended normally.
     pub fn retire(self) {
         self.answer.store(u64::MAX, Ordering::Relaxed);
     }

@@ -13,7 +13,7 @@ use crate::config::Limits;
 pub struct Settings {
     /// TLS for all connections.
     pub tls: Arc<ServerConfig>,
-    /// Peers whose forwarding headers and PROXY protocol headers are believed.
+    /// Peers whose forwarding headers and PROXY protocol headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// True when every connection begins with a PROXY protocol header.
     pub proxy_protocol: bool,

@@ -21,11 +21,11 @@ use crate::unix_time::UnixTime;
 /// key stays published while its assertions are valid.
 pub struct Signer {
     issuer: String,
-    keys: ArcSwap<Keys>,
+    keys: ArcSwap<SigningKeys>,
 }
 
 /// The current keys.
-struct Keys {
+struct SigningKeys {
     signs: Arc<SigningKey>,
     next: Arc<SigningKey>,
     jwks: Value,
@@ -64,7 +64,7 @@ impl Signer {
 
     /// A signer with new keys; `issuer` is the origin of the callback server.
     pub fn new(issuer: String) -> Result<Self, KeyError> {
-        let keys = Keys::new(SigningKey::new()?, SigningKey::new()?, None);
+        let keys = SigningKeys::new(SigningKey::new()?, SigningKey::new()?, None);
         Ok(Self { issuer, keys: ArcSwap::from_pointee(keys) })
     }
 
@@ -76,7 +76,7 @@ impl Signer {
     /// Signs with the next key from now on, and publishes a new next key.
     pub fn rotate(&self) -> Result<(), KeyError> {
         let keys = self.keys.load_full();
-        self.keys.store(Arc::new(Keys::new(keys.next.clone(), SigningKey::new()?, Some(&keys.signs))));
+        self.keys.store(Arc::new(SigningKeys::new(keys.next.clone(), SigningKey::new()?, Some(&keys.signs))));
         Ok(())
     }
 
@@ -124,7 +124,7 @@ impl CachedAssertion {
     }
 }
 
-impl Keys {
+impl SigningKeys {
     fn new(signs: Arc<SigningKey>, next: Arc<SigningKey>, last: Option<&Arc<SigningKey>>) -> Self {
         let all: Vec<&Value> = [&signs, &next].into_iter().chain(last).map(|key| &key.jwk).collect();
         let jwks = json!({ "keys": all });

@@ -42,13 +42,13 @@ impl Lifetimes {
         kept_until.minus(GRACE).min(data.ends)
     }
 
-    /// How exact the last use in the store is.
+    /// How far the last use in the store may be behind the real last use.
     pub(super) fn touch_interval(&self) -> Duration {
         TOUCH_INTERVAL.min(self.idle / 4)
     }
 }
 
-/// The last use in the store is this exact, or a quarter of the idle time-out when that is less.
+/// The last use in the store may be this far behind, or a quarter of the idle time-out when that is less.
 pub const TOUCH_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How long a store keeps a session that timed out, so that an instance can take it and clean up.

@@ -64,7 +64,7 @@ pub struct LastLogon {
     pub failed: bool,
 }
 
-/// This long before it, the absolute time-out counts as near.
+/// A session whose absolute time-out comes within this time ends soon.
 const SOON: Duration = Duration::from_mins(5);
 
 impl LiveSession {

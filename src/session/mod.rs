@@ -117,8 +117,8 @@ impl Sessions {
         self.instance.as_deref().is_none_or(|own| own == data.instance)
     }
 
-    /// A name in the list of used names. Instances do not share names.
-    fn used_name(&self, name: &str) -> String {
+    /// The key of a one-time value in the store. Each Campaign instance has its own keys.
+    fn one_time_key(&self, name: &str) -> String {
         match self.instance.as_deref() {
             None | Some("") => sha256_text(name.as_bytes()),
             Some(instance) => sha256_text(format!("{instance}\0{name}").as_bytes()),
@@ -227,14 +227,14 @@ impl Sessions {
         self.take(session.key, EndReason::SignedOut).await
     }
 
-    /// Uses up a name; true for exactly one caller of all instances within `lifetime`.
+    /// Marks a one-time value as used; true for exactly one caller of all instances within `lifetime`.
     pub async fn first_use(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool, StoreError> {
-        Ok(self.store().first_use(what, &self.used_name(name), lifetime).await?)
+        Ok(self.store().first_use(what, &self.one_time_key(name), lifetime).await?)
     }
 
-    /// True when the name is used up, at any instance. Writes nothing.
+    /// True when the one-time value was used at any instance. Writes nothing.
     pub async fn was_used(&self, what: OneTime, name: &str) -> Result<bool, StoreError> {
-        Ok(self.store().was_used(what, &self.used_name(name)).await?)
+        Ok(self.store().was_used(what, &self.one_time_key(name)).await?)
     }
 
     /// Sessions that were used here within the idle timeout and have not ended, as far as the cache holds them.

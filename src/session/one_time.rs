@@ -1,11 +1,11 @@
-//! Names that can be used once: the state of a login, a logout token. Here in memory, for stores of one process.
+//! Replay protection: the state of a login and the id of a logout token are accepted once. In memory, for stores of one process.
 
 use std::time::{Duration, Instant};
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-/// What kind of name it is.
+/// The kind of a value that is accepted once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OneTime {
     /// The state of a login whose authorization code IMS has accepted.
@@ -14,9 +14,9 @@ pub enum OneTime {
     LogoutToken,
 }
 
-/// Used names, each with its own lifetime. Each kind has its own bound: a flood of one kind does not evict another.
+/// Used values, each with its own lifetime. Each kind has its own limit: a flood of one kind does not evict values of the other.
 #[derive(Clone, Debug)]
-pub(super) struct UsedNames {
+pub(super) struct ReplayCache {
     states: Cache<String, Duration>,
     tokens: Cache<String, Duration>,
 }
@@ -31,13 +31,13 @@ impl OneTime {
     }
 }
 
-impl UsedNames {
-    /// Uses up a name; true for exactly one caller within `lifetime`.
+impl ReplayCache {
+    /// Marks a value as used; true for exactly one caller within `lifetime`.
     pub(super) fn first_use(&self, what: OneTime, name: &str, lifetime: Duration) -> bool {
         self.names(what).entry_by_ref(name).or_insert(lifetime).is_fresh()
     }
 
-    /// True when the name is used up.
+    /// True when the value was used.
     pub(super) fn was_used(&self, what: OneTime, name: &str) -> bool {
         self.names(what).contains_key(name)
     }
@@ -70,7 +70,7 @@ impl Default for Attempts {
 /// About 4 MB.
 const MAX_ATTEMPTS: u64 = 16_384;
 
-impl Default for UsedNames {
+impl Default for ReplayCache {
     fn default() -> Self {
         Self { states: names(), tokens: names() }
     }
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_name_is_used_for_one_kind_only() {
-        let (used, lifetime) = (UsedNames::default(), Duration::from_mins(10));
+        let (used, lifetime) = (ReplayCache::default(), Duration::from_mins(10));
         assert!(!used.was_used(OneTime::LoginState, "name"), "the question uses nothing up");
         assert!(used.first_use(OneTime::LoginState, "name", lifetime));
         assert!(used.was_used(OneTime::LoginState, "name"));
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_callbacks_does_not_evict_a_logout_token() {
-        let (used, lifetime) = (UsedNames::default(), Duration::from_mins(10));
+        let (used, lifetime) = (ReplayCache::default(), Duration::from_mins(10));
         assert!(used.first_use(OneTime::LogoutToken, "token", lifetime));
         for number in 0..CAPACITY + 1000 {
             used.first_use(OneTime::LoginState, &number.to_string(), lifetime);

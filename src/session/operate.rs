@@ -63,7 +63,9 @@ impl Sessions {
             };
             data = current;
         }
-        Err(StoreError(Error::Backend("other changes of this session came first each time".to_owned())))
+        Err(StoreError(Error::Backend(
+            "each attempt to change this session was overtaken by another change".to_owned(),
+        )))
     }
 
     /// About `limit` sessions after `after`.

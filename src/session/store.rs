@@ -32,10 +32,10 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
     /// Deletes a record, expired or not. Of all concurrent callers exactly one gets it.
     async fn take(&self, key: Key) -> Result<Option<StoredRecord>>;
 
-    /// Uses up a name; true for exactly one caller of all processes within `lifetime`.
+    /// Marks a one-time value as used; true for exactly one caller of all processes within `lifetime`.
     async fn first_use(&self, what: OneTime, name: &str, lifetime: Duration) -> Result<bool>;
 
-    /// True when the name is used up. Writes nothing.
+    /// True when the one-time value was used. Writes nothing.
     async fn was_used(&self, what: OneTime, name: &str) -> Result<bool>;
 
     /// The records with this tag. Some may be gone.

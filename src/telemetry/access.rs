@@ -42,7 +42,7 @@ pub struct Line<'a> {
 #[derive(Debug)]
 pub struct AccessLog {
     /// `None` when the log filter excludes the access log.
-    pending: Option<Mutex<Pending>>,
+    pending: Option<Mutex<PendingLines>>,
     /// `None`: standard error.
     file: Option<LogFile>,
     format: Format,
@@ -123,7 +123,7 @@ impl Drop for AccessLog {
 
 /// Lines that are not yet written. Formatted without `write!`, which is ten times slower.
 #[derive(Debug, Default)]
-struct Pending {
+struct PendingLines {
     /// UTF-8, as bytes: a `String` would check each part again.
     text: Vec<u8>,
     /// The Unix time of `date`, in seconds.
@@ -134,7 +134,7 @@ struct Pending {
     anchor: Option<(Instant, Duration)>,
 }
 
-impl Pending {
+impl PendingLines {
     fn wall_clock(&mut self, at: Instant) -> Duration {
         let (anchor, wall) = *self.anchor.get_or_insert_with(|| (Instant::now(), now()));
         match at.checked_duration_since(anchor) {
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     fn line(path: &str, format: Format) -> String {
-        let mut pending = Pending::default();
+        let mut pending = PendingLines::default();
         let line = Line {
             request: RequestId::random(),
             peer: "127.0.0.1",
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn every_line_has_its_own_time() {
-        let mut pending = Pending::default();
+        let mut pending = PendingLines::default();
         for second in [0, 0, 86_399, 1_795_342_412] {
             let line = Line {
                 request: RequestId::random(),

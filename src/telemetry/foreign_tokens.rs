@@ -14,7 +14,7 @@ use crate::unix_time::UnixTime;
 #[derive(Debug, Default)]
 pub struct ForeignTokenUses(Mutex<HashMap<Use, UseCount>>);
 
-/// Uses that differ in nothing are counted together.
+/// Equal uses are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 struct Use {
     /// The native account; empty for a token.

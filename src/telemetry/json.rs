@@ -93,37 +93,22 @@ impl Visit for JsonWriter<'_, '_> {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::{Arc, Mutex};
 
     use serde_json::{Value, json};
     use tracing_subscriber::fmt;
 
     use super::*;
     use crate::telemetry::audit::{AuditAction, AuditEvent, AuditLog, NearMissName, RefusalDetails, Subject};
+    use crate::telemetry::tests::Written;
     use crate::telemetry::{RefusalCode, RequestId};
     use crate::unix_time::UnixTime;
-
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     fn lines(say: impl FnOnce()) -> Vec<Value> {
         let written = Written::default();
         let to = written.clone();
         let subscriber = fmt().event_format(JsonLines).with_writer(move || to.clone()).finish();
         tracing::subscriber::with_default(subscriber, say);
-        let bytes = written.0.lock().unwrap().clone();
-        let text = String::from_utf8(bytes).unwrap();
+        let text = written.text();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 

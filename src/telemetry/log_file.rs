@@ -145,7 +145,7 @@ mod tests {
         let error = LogFile::open("log.audit_file", &path).unwrap_err().to_string();
         assert!(error.starts_with("log.audit_file /") && error.contains("start the reader"), "{error}");
 
-        // Open for both, which on Linux waits for nobody.
+        // Opened for reading and writing, which does not block on Linux.
         let mut reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
         let log = LogFile::open("log.audit_file", &path).unwrap();
         // More than a pipe holds.

@@ -110,8 +110,16 @@ mod tests {
     use crate::config::AccessFormat;
     use crate::unix_time::UnixTime;
 
+    /// Keeps what a log layer writes.
     #[derive(Clone, Default)]
-    struct Written(Arc<std::sync::Mutex<Vec<u8>>>);
+    pub(super) struct Written(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Written {
+        /// Everything that was written.
+        pub(super) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
 
     impl io::Write for Written {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -146,7 +154,7 @@ mod tests {
                 audit::AuditLog::default().record(UnixTime(0), event);
                 tracing::info!(message = hostile);
             });
-            let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+            let text = written.text();
             assert_eq!(text.lines().count(), 3, "{text}");
             assert!(
                 text.trim_end_matches('\n').chars().all(|c| c == '\n' || (' '..='~').contains(&c)),

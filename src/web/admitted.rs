@@ -6,7 +6,7 @@ use http::{HeaderValue, Request, Response};
 
 use super::call::Call;
 use super::rejection::Rejection;
-use super::request_rules::{self, Asked, RuledCaller};
+use super::request_rules::{self, Principal, RequestView};
 use super::soap_call::SoapCall;
 use super::{native_call, service_call, soap_call, soap_logon};
 use crate::auth::{NativeSession, ServiceAccount, TicketOwner};
@@ -94,7 +94,7 @@ impl Admitted {
         if let (Some(soap), Some(session), false) = (&self.soap, &self.session, is_foreign)
             && soap.is_logon_of_person()
         {
-            // A ticket in its head is of an earlier logon, which this one replaces.
+            // A ticket in the head comes from an earlier logon, which this logon replaces.
             let beside = Some(&**session).filter(|_| self.ticket.is_none());
             let response = soap_logon::respond(call, request.headers(), soap, beside).await?;
             return Ok(response.map(|response| response.map(Body::from)));
@@ -143,14 +143,14 @@ impl Admitted {
     /// When the caller has no group that a rule asks for.
     pub fn check_rules(&self, call: Call<'_>, request: &Request<ClientBody>) -> Result<(), Rejection> {
         let caller = match self {
-            Self { session: Some(session), .. } => RuledCaller::Person(session),
-            Self { account: Some(account), native: None, .. } => RuledCaller::Account(account),
-            _ => RuledCaller::Unknown,
+            Self { session: Some(session), .. } => Principal::Person(session),
+            Self { account: Some(account), native: None, .. } => Principal::Account(account),
+            _ => Principal::Unknown,
         };
-        request_rules::check_groups(call.base, Asked::of(request), caller)
+        request_rules::check_groups(call.base, RequestView::of(request), caller)
     }
 
-    /// Lists the tokens and passwords of others in a request that nobody sends.
+    /// Lists the foreign tokens and passwords in a request of an unknown caller.
     ///
     /// # Errors
     /// When the beginning of the body does not arrive.

@@ -80,7 +80,7 @@ pub fn account_in(headers: &HeaderMap, bytes: &[u8], is_complete: bool) -> Optio
     found
 }
 
-/// Shows a judge that refuses nothing the values in a body, or in its beginning.
+/// Passes the values in a body, or in its beginning, to a judge that refuses nothing.
 pub fn read(headers: &HeaderMap, (bytes, is_complete): (&[u8], bool), judge: &mut impl Judge) {
     let Some(mut scanner) = BodyScanner::of_kind(headers) else { return };
     if scanner.push(bytes, judge, None).is_ok() && is_complete {

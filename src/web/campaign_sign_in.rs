@@ -14,7 +14,7 @@ use super::forward;
 use super::native_sign_in;
 use super::read_body;
 use super::rejection::Rejection;
-use super::request_rules::{self, Asked, RuledCaller};
+use super::request_rules::{self, Principal, RequestView};
 use super::responses::see_other;
 use crate::auth::Purpose;
 use crate::policy::campaign_sign_in::SignInRequest;
@@ -56,7 +56,8 @@ async fn answer(call: Call<'_>, head: &Parts, wanted: &SignInRequest) -> Result<
         let address = wanted.address();
         return Ok(auth_challenge::challenge(call, method, headers, head.uri.path(), &address).await);
     };
-    let checked = request_rules::check_groups(call.base, Asked::of_head(head), RuledCaller::Person(&session));
+    let checked =
+        request_rules::check_groups(call.base, RequestView::of_head(head), Principal::Person(&session));
     checked.map_err(|rejection| (rejection, true))?;
     if !wanted.popup {
         return Ok(see_other(wanted.target.as_str()));

@@ -21,7 +21,7 @@ static JSON: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder
 pub struct Context {
     /// The request's id.
     pub id: RequestId,
-    /// Who is connected.
+    /// The peer of the connection.
     pub peer: Peer,
     /// When it arrived.
     pub now: UnixTime,

@@ -12,10 +12,10 @@ use http_body::Body as _;
 use super::call::Call;
 use super::rejection::Rejection;
 use super::set_cookies;
-use crate::auth::{CampaignState, ReopenReason, is_same_campaign_session};
+use crate::auth::{CampaignSessionState, ReopenReason, is_same_campaign_session};
 use crate::campaign::session_report;
 use crate::policy::campaign_sign_in::leads_to_sign_in;
-use crate::policy::session_fault::Report;
+use crate::policy::session_fault::FaultReport;
 use crate::proxy::{Body, ClientBody, Forwarded, Proxy, WebSocketRequest};
 use crate::session::LiveSession;
 use crate::wire::framing::FramingError;
@@ -43,18 +43,18 @@ pub async fn renew(
     call: Call<'_>,
     headers: &HeaderMap,
     session: &Arc<LiveSession>,
-    state: CampaignState,
+    state: CampaignSessionState,
 ) -> Result<Arc<LiveSession>, Rejection> {
     let reason = match state {
-        CampaignState::Usable => return Ok(session.clone()),
-        CampaignState::Expired => ReopenReason::Expired,
-        CampaignState::Missing => ReopenReason::Missing,
+        CampaignSessionState::Usable => return Ok(session.clone()),
+        CampaignSessionState::Expired => ReopenReason::Expired,
+        CampaignSessionState::Missing => ReopenReason::Missing,
     };
     // Close to its end, a session may still be used.
     let fresh = reopen(call, headers, session, reason).await?.unwrap_or_else(|| session.clone());
     match call.auth.campaign_state(&fresh, call.context.now) {
-        CampaignState::Missing => Err(Rejection::NoCampaignSession),
-        CampaignState::Usable | CampaignState::Expired => Ok(fresh),
+        CampaignSessionState::Missing => Err(Rejection::NoCampaignSession),
+        CampaignSessionState::Usable | CampaignSessionState::Expired => Ok(fresh),
     }
 }
 
@@ -103,7 +103,7 @@ pub async fn check_response(
     let Forwarded { response, may_repeat } = forwarded;
     let (report, response) = reported(response, sent.host).await;
     let (fresh, mut response) = match outcome(call, sent, report, response).await? {
-        CampaignCheck::Refused(_) if report == Report::PageRefused => {
+        CampaignCheck::Refused(_) if report == FaultReport::PageRefused => {
             return Err(Rejection::NoCampaignSession);
         }
         // The sign-in page of a redirect is the gateway's own.
@@ -120,12 +120,12 @@ pub async fn check_response(
         let ended = || Some(fresh.ended.clone());
         let repeated = proxy.repeat(head_again(&fresh), ended, fresh.upstream(), call.times).await?;
         let (report, repeated) = reported(repeated, sent.host).await;
-        if report == Report::PageRefused {
+        if report == FaultReport::PageRefused {
             // A third attempt would end in the same way.
             return Err(Rejection::NoCampaignSession);
         }
         response = repeated;
-    } else if report == Report::PageRefused {
+    } else if report == FaultReport::PageRefused {
         // A program would follow the redirect and take the sign-in page for the result of its request.
         return Err(Rejection::NotProcessed);
     }
@@ -149,13 +149,13 @@ pub async fn check_once(
 async fn outcome(
     call: Call<'_>,
     sent: Sent<'_>,
-    report: Report,
+    report: FaultReport,
     response: Response<Body>,
 ) -> Result<CampaignCheck, Rejection> {
     let reason = match report {
-        Report::SessionExpired => ReopenReason::Fault,
-        Report::PageRefused => ReopenReason::Page,
-        Report::Other | Report::Undecided => return Ok(CampaignCheck::Unchanged(response)),
+        FaultReport::SessionExpired => ReopenReason::Fault,
+        FaultReport::PageRefused => ReopenReason::Page,
+        FaultReport::Other | FaultReport::Undecided => return Ok(CampaignCheck::Unchanged(response)),
     };
     let fresh = reopen(call, sent.headers, sent.session, reason).await?;
     Ok(match fresh {
@@ -169,13 +169,13 @@ async fn outcome(
 
 /// What a response reports about the Campaign session, and the unchanged response. A response without a fault is passed on as soon as its
 /// first element has arrived.
-pub async fn reported(response: Response<Body>, host: &HeaderValue) -> (Report, Response<Body>) {
+pub async fn reported(response: Response<Body>, host: &HeaderValue) -> (FaultReport, Response<Body>) {
     if is_sign_in_redirect(&response, host) {
-        return (Report::PageRefused, response);
+        return (FaultReport::PageRefused, response);
     }
     let (head, body) = response.into_parts();
     let report = |seen: &[u8]| session_report(&head.headers, seen);
-    let (beginning, body) = body.peek(FAULT_BYTES, |seen| report(seen) != Report::Undecided).await;
+    let (beginning, body) = body.peek(FAULT_BYTES, |seen| report(seen) != FaultReport::Undecided).await;
     (report(&beginning), Response::from_parts(head, body))
 }
 
@@ -207,7 +207,7 @@ pub fn looks_expired<B>(response: &Response<B>, is_soap: bool, host: &HeaderValu
 pub async fn is_refused(response: Response<Body>, host: &HeaderValue) -> (bool, Response<Body>) {
     let is_forbidden = response.status() == StatusCode::FORBIDDEN;
     let (report, response) = reported(response, host).await;
-    (is_forbidden || matches!(report, Report::SessionExpired | Report::PageRefused), response)
+    (is_forbidden || matches!(report, FaultReport::SessionExpired | FaultReport::PageRefused), response)
 }
 
 /// The response to a request with a wrong security token. A redirect to the sign-in page would be an endless loop.

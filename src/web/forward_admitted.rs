@@ -18,7 +18,7 @@ use super::{
     forward, native_account, native_call, service_call, set_cookies, soap_logon, token_check,
     upstream_request,
 };
-use crate::auth::{CampaignState, PasswordResult, ServiceAccount};
+use crate::auth::{CampaignSessionState, PasswordResult, ServiceAccount};
 use crate::policy::campaign_sign_in::is_disconnect;
 use crate::policy::client_kind::is_soap_router;
 use crate::policy::saved_form;
@@ -176,7 +176,7 @@ async fn replay(
     replayed
 }
 
-/// What a response other than a refusal says about a password in the place of a session token.
+/// The result of a password in the place of a session token, when the response is no refusal.
 fn meaning_of_good(call: Call<'_>, signed_in: bool, path: &str) -> PasswordResult {
     if signed_in {
         PasswordResult::Unknown
@@ -222,7 +222,7 @@ async fn renew(
         return Ok(Some(done.map(Body::from)));
     }
     let state = call.auth.campaign_state(signed_in, call.context.now);
-    if state == CampaignState::Usable {
+    if state == CampaignSessionState::Usable {
         return Ok(None);
     }
     *renewed = true;

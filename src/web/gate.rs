@@ -18,7 +18,7 @@ use super::forward_admitted::forward_admitted;
 use super::rejection::Rejection;
 use super::request_host::with_host;
 use super::request_log::RequestLog;
-use super::request_rules::{self, Asked};
+use super::request_rules::{self, RequestView};
 use super::responses::options;
 use super::routes::routes;
 use super::service_call::{self, Sender};
@@ -71,7 +71,7 @@ impl Gate {
     pub async fn handle(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
         let request = ClientBody::of(request);
         let began = Instant::now();
-        // The one configuration of this request. The count behind it is this worker's own.
+        // The one configuration of this request. Its reference count belongs to this worker, so workers share no cache line.
         let view = self.view.load_full();
         let WorkerView { snapshot, proxies, times: histograms } = &*view;
         let context = Context::new(self.clock.now(), request.headers(), peer);
@@ -204,7 +204,7 @@ impl Gate {
             return Err((Rejection::Denied, false));
         }
         let call = Call {
-            base: request_rules::restricted(call.base, Asked::of(&request)).map_err(anonymous)?,
+            base: request_rules::with_rules(call.base, RequestView::of(&request)).map_err(anonymous)?,
             ..call
         };
         if let Some(period) = maintenance::stopping(call, path) {
@@ -294,7 +294,7 @@ impl Gate {
         if limiter.is_some_and(|limiter| !limiter.allows(path, peer.ip, Instant::now())) {
             return Err(Rejection::Limit(Limit::SignIns));
         }
-        // Before the client is told to continue (RFC 9110 §10.1.1), which the first look at the body does.
+        // This comes before the first read of the body, which sends 100 Continue to the client (RFC 9110 §10.1.1).
         if request.body().size_hint().lower() > MAX_ROUTE_BODY as u64 {
             return Err(Rejection::BodyTooLarge);
         }
@@ -366,7 +366,7 @@ fn served_host(
     Ok(host)
 }
 
-/// Removes the body of a response to HEAD (RFC 9110 §9.3.2). Over HTTP/2 nothing below does. Campaign's responses have none.
+/// Removes the body of a response to HEAD (RFC 9110 §9.3.2). Over HTTP/2 hyper does not do this. Campaign's responses have none.
 fn take_body(response: &mut Response<Body>) {
     if let (false, Some(length)) = (response.body().is_end_stream(), response.body().size_hint().exact()) {
         response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into());

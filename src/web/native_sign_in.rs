@@ -10,7 +10,7 @@ use super::call::Call;
 use super::native_account;
 use super::refused_tokens::RefusedTokens;
 use super::rejection::Rejection;
-use super::request_rules::{self, Asked, RuledCaller};
+use super::request_rules::{self, Principal, RequestView};
 use super::upstream_request;
 use crate::auth::NativeSession;
 use crate::policy::campaign_sign_in::credentials_of;
@@ -56,7 +56,7 @@ pub async fn forward(
     if source(&head.headers, &[&call.auth.origin]) == Source::OtherOrigin {
         return Err(Rejection::ForeignOrigin);
     }
-    request_rules::check_groups(call.base, Asked::of_head(head), RuledCaller::Unknown)?;
+    request_rules::check_groups(call.base, RequestView::of_head(head), Principal::Unknown)?;
     let attempt = native_account::begin(call.base, &login, password.expose_secret());
     let attempts = vec![attempt.ok_or(Rejection::InvalidLogin)?];
     let upstream = upstream_request::head(call, head, host, None);

@@ -6,7 +6,7 @@ use super::call::BaseCall;
 use super::forward;
 use super::native_account;
 use super::rejection::Rejection;
-use super::request_rules::{self, Asked};
+use super::request_rules::{self, RequestView};
 use super::responses::options;
 use super::token_check::{self, TokenHolder};
 use super::upstream_request;
@@ -37,7 +37,7 @@ pub async fn respond(
     if route == Route::Closed {
         return Err(Rejection::Denied);
     }
-    let call = request_rules::restricted(call, Asked::of(&request))?;
+    let call = request_rules::with_rules(call, RequestView::of(&request))?;
     if route == Route::SignIn || !decision::is_public(path, &call.site.campaign.public_paths, call.rules) {
         return Err(Rejection::NotPublic);
     }

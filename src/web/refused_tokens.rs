@@ -1,5 +1,5 @@
-//! Session tokens and passwords in a request that is refused because nobody sends it. While a site moves over to the gateway, they are listed
-//! like those that are forwarded (`campaign.foreign_tokens = "report"`).
+//! Session tokens and passwords in a request that is refused because its caller is unknown. During a migration they are listed like those
+//! that are forwarded (`campaign.foreign_tokens = "report"`).
 
 use std::net::IpAddr;
 

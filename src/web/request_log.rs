@@ -53,5 +53,5 @@ impl Drop for RequestLog<'_> {
     }
 }
 
-/// nginx's "client closed request", which operators know; it is only logged.
+/// The status that nginx logs when the client closed the request. It is only logged.
 static GONE: LazyLock<StatusCode> = LazyLock::new(|| StatusCode::from_u16(499).unwrap_or_default());

@@ -1,4 +1,4 @@
-//! `[[campaign.rule]]` at the gate: which rules match, and what of a request they are compared with.
+//! Applies `[[campaign.rule]]` to requests: finds the rules that match, and checks client and caller.
 //!
 //! The decisions are in [`policy::request_rules`](crate::policy::request_rules).
 
@@ -15,18 +15,18 @@ use crate::policy::request_rules::{MatchedRules, RequestRule, RuleCondition, Unm
 use crate::session::LiveSession;
 use crate::telemetry::audit::{AuditAction, RuleRefusal, RuleRefusedDetails, Subject};
 
-/// Who sends a request, as far as rules ask.
+/// The caller whose groups the rules check.
 #[derive(Clone, Copy, Debug)]
-pub enum RuledCaller<'a> {
+pub enum Principal<'a> {
     /// A person.
     Person(&'a LiveSession),
     /// A technical account.
     Account(&'a ServiceAccount),
-    /// A native account, or nobody.
+    /// A native account, or a caller who is not signed in. Neither has groups.
     Unknown,
 }
 
-impl RuledCaller<'_> {
+impl Principal<'_> {
     fn groups(&self) -> &[String] {
         match self {
             Self::Person(session) => &session.data.identity.groups,
@@ -36,9 +36,9 @@ impl RuledCaller<'_> {
     }
 }
 
-/// A request as the audit trail names it.
+/// The parts of a request that rules and their audit event need.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct RequestView<'a> {
     /// The method.
     pub method: &'a Method,
     /// The canonical path.
@@ -47,28 +47,28 @@ pub struct Asked<'a> {
     pub headers: &'a HeaderMap,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> RequestView<'a> {
     /// This request. The gate has put the canonical path into it.
     pub fn of<B>(request: &'a Request<B>) -> Self {
         Self { method: request.method(), path: request.uri().path(), headers: request.headers() }
     }
 
-    /// This request, whose body is away.
+    /// The request with this head, after its body was taken.
     pub fn of_head(head: &'a Parts) -> Self {
         Self { method: &head.method, path: head.uri.path(), headers: &head.headers }
     }
 }
 
-/// The call with the rules that match its path, after they were compared with the client.
+/// Checks the client against the rules that match the path, and adds these rules to the call.
 ///
 /// # Errors
 /// As [`check_client`].
 #[inline]
-pub fn restricted<'a>(call: BaseCall<'a>, asked: Asked<'_>) -> Result<BaseCall<'a>, Rejection> {
+pub fn with_rules<'a>(call: BaseCall<'a>, request: RequestView<'_>) -> Result<BaseCall<'a>, Rejection> {
     if call.site.campaign.request_rules.is_empty() {
         return Ok(call);
     }
-    Ok(BaseCall { rules: check_client(call, asked)?, ..call })
+    Ok(BaseCall { rules: check_client(call, request)?, ..call })
 }
 
 /// The rules that match a path, after its networks and rates were checked. The groups are checked when the caller is known: see
@@ -76,31 +76,31 @@ pub fn restricted<'a>(call: BaseCall<'a>, asked: Asked<'_>) -> Result<BaseCall<'
 ///
 /// # Errors
 /// When the client's address is in none of a rule's networks, or sends too many requests.
-pub fn check_client(call: BaseCall<'_>, asked: Asked<'_>) -> Result<MatchedRules, Rejection> {
+pub fn check_client(call: BaseCall<'_>, request: RequestView<'_>) -> Result<MatchedRules, Rejection> {
     let rules = &call.site.campaign.request_rules;
-    let matched = rules.matching(asked.path);
+    let matched = rules.matching(request.path);
     if matched.is_empty() {
         return Ok(matched);
     }
-    let client = call.context.client_address(asked.headers);
+    let client = call.context.client_address(request.headers);
     rules
         .check_address(matched, client)
-        .map_err(|unmet| refuse(call, asked, client, unmet, RuledCaller::Unknown))?;
-    check_rates(call, asked, client, matched)?;
+        .map_err(|unmet| refuse(call, request, client, unmet, Principal::Unknown))?;
+    check_rates(call, request, client, matched)?;
     Ok(matched)
 }
 
 /// Takes the request from the bucket of each rule with a rate.
 fn check_rates(
     call: BaseCall<'_>,
-    asked: Asked<'_>,
+    request: RequestView<'_>,
     client: IpAddr,
     matched: MatchedRules,
 ) -> Result<(), Rejection> {
     for (index, _) in call.site.campaign.request_rules.matched(matched) {
         if let Err(wait) = call.site.rule_states.take(index, client, Instant::now()) {
             let unmet = Unmet { index, condition: RuleCondition::Rate };
-            let _ = refuse(call, asked, client, unmet, RuledCaller::Unknown);
+            let _ = refuse(call, request, client, unmet, Principal::Unknown);
             return Err(Rejection::RuleRate(wait));
         }
     }
@@ -111,24 +111,28 @@ fn check_rates(
 ///
 /// # Errors
 /// When the caller has no group that a rule asks for.
-pub fn check_groups(call: BaseCall<'_>, asked: Asked<'_>, caller: RuledCaller<'_>) -> Result<(), Rejection> {
+pub fn check_groups(
+    call: BaseCall<'_>,
+    request: RequestView<'_>,
+    caller: Principal<'_>,
+) -> Result<(), Rejection> {
     if !call.rules.needs_group() {
         return Ok(());
     }
     let checked = call.site.campaign.request_rules.check_groups(call.rules, caller.groups());
     checked.map_err(|unmet| {
-        let client = call.context.client_address(asked.headers);
-        refuse(call, asked, client, unmet, caller)
+        let client = call.context.client_address(request.headers);
+        refuse(call, request, client, unmet, caller)
     })
 }
 
 /// Counts a refusal and writes it to the audit trail.
 fn refuse(
     call: BaseCall<'_>,
-    asked: Asked<'_>,
+    request: RequestView<'_>,
     client: IpAddr,
     unmet: Unmet,
-    caller: RuledCaller<'_>,
+    caller: Principal<'_>,
 ) -> Rejection {
     let condition = match unmet.condition {
         RuleCondition::Groups => RuleRefusal::Groups,
@@ -137,9 +141,9 @@ fn refuse(
     };
     call.counters.rule_refusal(condition);
     let (subject, refused) = match caller {
-        RuledCaller::Person(session) => (session.data.identity.subject().with_session(&session.sid), Some(1)),
-        RuledCaller::Account(account) => (account.subject(), Some(1)),
-        RuledCaller::Unknown => {
+        Principal::Person(session) => (session.data.identity.subject().with_session(&session.sid), Some(1)),
+        Principal::Account(account) => (account.subject(), Some(1)),
+        Principal::Unknown => {
             (Subject::nobody(), call.site.rule_states.count_refusal(unmet, call.context.now))
         }
     };
@@ -148,8 +152,8 @@ fn refuse(
         let details = RuleRefusedDetails {
             rule: rule.map_or("", RequestRule::name).to_owned(),
             condition,
-            method: asked.method.to_string(),
-            path: asked.path.to_owned(),
+            method: request.method.to_string(),
+            path: request.path.to_owned(),
             refused,
         };
         call.audit_from(client, subject, AuditAction::RuleRefused(details));

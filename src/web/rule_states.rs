@@ -1,4 +1,4 @@
-//! What outlives a request for `[[campaign.rule]]`: the count of each rule's rate, and of its refusals.
+//! State of `[[campaign.rule]]` between requests: the rate limiter of each rule, and the count of its refusals.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use super::rate_limit::RateLimiter;
 use crate::policy::request_rules::{RequestRule, RequestRules, Unmet};
 use crate::unix_time::UnixTime;
 
-/// What is remembered for the rules of one instance, in their order. A reload keeps it for the rules that stay.
+/// The state of the rules of one instance, in their order. A reload keeps the state of unchanged rules.
 #[derive(Debug, Default)]
 pub struct RuleStates(Box<[Arc<RuleState>]>);
 
-/// What is remembered for one rule.
+/// The state of one rule.
 #[derive(Debug)]
 struct RuleState {
     rule: RequestRule,
     limiter: Option<RateLimiter>,
-    /// Refusals of clients that nobody knows, by `RuleCondition`.
+    /// Refusals of unauthenticated clients, by `RuleCondition`.
     refused: [Refusals; 3],
 }
 
@@ -30,12 +30,12 @@ struct Refusals {
 }
 
 impl RuleStates {
-    /// New states for these rules; a rule that `previous` has too goes on with its counts.
+    /// The states of these rules. A rule that is also in `previous` keeps its counts.
     pub fn new(rules: &RequestRules, previous: Option<&Self>) -> Self {
         let mut known: Vec<&Arc<RuleState>> =
             previous.map(|states| states.0.iter().collect()).unwrap_or_default();
         let mut state = |rule: &RequestRule| match known.iter().position(|state| state.rule == *rule) {
-            // Each one once: two equal rules count apart.
+            // Each state is taken once: two equal rules have separate counts.
             Some(at) => known.remove(at).clone(),
             None => Arc::new(RuleState::new(rule)),
         };
@@ -51,7 +51,7 @@ impl RuleStates {
         limiter.map_or(Ok(()), |limiter| limiter.take(client, now))
     }
 
-    /// Counts a refusal of a client that nobody knows. Gives the refusals since the last audit event when it is time for another one.
+    /// Counts a refusal of an unauthenticated client. Returns the refusals since the last audit event when the next event is due.
     pub fn count_refusal(&self, unmet: Unmet, now: UnixTime) -> Option<u64> {
         self.0.get(unmet.index)?.refused[unmet.condition as usize].count(now)
     }
@@ -71,7 +71,7 @@ impl Default for Refusals {
 }
 
 impl Refusals {
-    /// Counts a refusal. Gives the refusals since the last event when it is time for another one.
+    /// Counts a refusal. Returns the refusals since the last event when the next event is due.
     fn count(&self, now: UnixTime) -> Option<u64> {
         let count = self.since_event.fetch_add(1, Ordering::Relaxed) + 1;
         let event_at = self.event_at.load(Ordering::Relaxed);
@@ -87,7 +87,7 @@ impl Refusals {
     }
 }
 
-/// Seconds between two events about refusals of unknown clients, for each rule and condition.
+/// Seconds between two audit events about refusals of unauthenticated clients, for each rule and condition.
 const EVENT_INTERVAL: i64 = 10;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::cors;
 use super::forward::{looks_expired, reported, wanted};
 use super::logon_reply::LogonReply;
 use super::rejection::Rejection;
-use super::request_rules::{self, Asked, RuledCaller};
+use super::request_rules::{self, Principal, RequestView};
 use super::responses::{json_response, options, soap_response, soap_session_expired};
 use super::soap_call::{Logon, SoapCall};
 use super::token_check::{Checked, TokenHolder};
@@ -23,7 +23,7 @@ use crate::auth::{
 use crate::campaign::soap_fault;
 use crate::policy::account_limits;
 use crate::policy::client_kind::{ClientKind, is_soap_router};
-use crate::policy::session_fault::Report;
+use crate::policy::session_fault::FaultReport;
 use crate::policy::soap_envelope::BEARER_LOGON;
 use crate::proxy::{Body, ClientBody, FirstServer, Forwarded, Proxy, SentBy, WebSocketRequest};
 use crate::session::LiveSession;
@@ -93,7 +93,7 @@ pub async fn forward(
     if hops_left(request.method(), request.headers()) == Some(0) {
         return Ok(options().map(Body::from));
     }
-    request_rules::check_groups(call.base, Asked::of(&request), RuledCaller::Account(account))?;
+    request_rules::check_groups(call.base, RequestView::of(&request), Principal::Account(account))?;
     let auth = &call.auth;
     let (id, is_soap) = (call.context.id, is_soap_router(request.uri().path()));
     let (logon, mut tokens) = check_tokens(call, &mut request, is_soap, (account, own_session)).await?;
@@ -130,7 +130,7 @@ pub async fn forward(
         // A password that Campaign refused is not sent a second time.
         (Some(used), None) if !has_passwords && looks_expired(&response, is_soap, host) => {
             let (report, response) = reported(response, host).await;
-            let is_expired = matches!(report, Report::SessionExpired | Report::PageRefused);
+            let is_expired = matches!(report, FaultReport::SessionExpired | FaultReport::PageRefused);
             // Opened also when this request cannot be sent again: the next one needs it.
             let fresh = if is_expired {
                 auth.service_session(id, client, account, Some(used)).await.ok().flatten()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use imsgate::demo::ims::{Endpoint, Signing};
+use imsgate::demo::ims::{ImsEndpoint, Signing};
 use serde_json::{Value, json};
 
 use crate::support::account::{CLIENT, soap, token, with_account};
@@ -161,7 +161,7 @@ async fn ims_is_asked_about_a_token_once_when_configured() {
     let world = with_account(|_| {}).instance(|instance| instance.ims.validate_token = true).start().await;
     let token = token(&world);
     world.ims.faults().clear();
-    let asked = |world: &World| world.ims.requests_to(Endpoint::ValidateToken);
+    let asked = |world: &World| world.ims.requests_to(ImsEndpoint::ValidateToken);
     // Campaign asks IMS as well, for each request.
     assert_eq!(sent(&world, &token).await.status(), 200);
     let by_both = asked(&world);

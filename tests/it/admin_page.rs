@@ -13,7 +13,7 @@ use crate::support::{Builder, World, logs};
 const TOKEN: &str = "the-token-of-the-test";
 /// What a browser sends with a form of the page.
 const OWN: &str = "Origin: http://127.0.0.1";
-/// The pages of the navigation, but the configuration: these gateways have no file.
+/// The pages of the navigation, except the configuration: these gateways have no configuration file.
 const PAGES: [&str; 4] =
     ["/admin", "/admin/sessions", "/admin/sign-ins", "/admin/why?about=alice@example.com"];
 
@@ -34,7 +34,7 @@ async fn sign_in(world: &World) -> String {
     format!("Cookie: {}", cookie.split(';').next().unwrap())
 }
 
-/// A page for the one who has this cookie.
+/// Gets a page with this cookie.
 async fn page(world: &World, path: &str, cookie: &str) -> Answer {
     send(world, &RawRequest::get(path).with(cookie)).await
 }
@@ -48,7 +48,7 @@ async fn without_a_token_the_page_is_off_and_says_how_to_switch_it_on() {
         assert!(answer.text().contains("admin_token_file = "), "{path}: {}", answer.text());
     }
     assert_eq!(post(&world, "/admin/sign-in", "token=", &[OWN]).await.status(), 404);
-    // Programs need no token then, as before there was one.
+    // Without a token in the configuration, programs need none.
     assert_eq!(admin_get(&world, "/sessions", "127.0.0.1").await.status(), 200);
     world.stop().await;
 }
@@ -98,16 +98,16 @@ async fn the_page_opens_with_the_token_and_a_cookie_that_is_not_the_token() {
 }
 
 #[tokio::test]
-async fn wrong_tokens_are_refused_written_down_and_limited() {
+async fn wrong_tokens_are_refused_recorded_and_limited() {
     let world = with_token().start().await;
     for wrong in 0..5 {
         let answer = post(&world, "/admin/sign-in", &format!("token=wrong-{wrong}"), &[OWN]).await;
         assert_eq!((answer.status(), answer.field("set-cookie")), (403, None));
     }
-    // The right one is not even compared then.
+    // From now on the right token is not compared either.
     let late = post(&world, "/admin/sign-in", &format!("token={TOKEN}"), &[OWN]).await;
     assert_eq!((late.status(), late.field("set-cookie")), (429, None));
-    // The commands still work, until they guess as well.
+    // The commands still work, because they have a count of their own.
     let ask = |token: &str| RawRequest::get("/sessions").bearer(token);
     assert_eq!(send(&world, &ask(TOKEN)).await.status(), 200);
     for _ in 0..5 {
@@ -243,7 +243,7 @@ async fn a_session_is_found_and_ended_and_the_audit_trail_names_the_page() {
     assert_eq!(all.field("location"), Some("/admin/sessions?person=alice%40example.com&ended=1"));
     assert!(!is_live(&alice).await && !is_live(&again).await && is_live(&erin).await);
     assert_eq!(post(&world, "/admin/sessions/end-all", "person=", &[OWN, &cookie]).await.status(), 400);
-    assert!(is_live(&erin).await, "nobody is not everybody");
+    assert!(is_live(&erin).await, "an empty name ends no session");
     logs::assert_audit_schema();
     world.stop().await;
 }
@@ -272,7 +272,7 @@ async fn refusals_are_shown_with_reason_near_misses_and_fix() {
     }
     let nothing = page(&world, "/admin/why?about=nobody@example.com", &cookie).await.text();
     assert!(nothing.contains("remembers no event about"), "{nothing}");
-    // After an hour it is history, and `why` still knows it.
+    // After an hour the list does not show it any more, but `why` does.
     world.clock.advance(std::time::Duration::from_mins(61));
     let cookie = sign_in(&world).await;
     let later = page(&world, "/admin/sign-ins", &cookie).await.text();

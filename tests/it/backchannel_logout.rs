@@ -37,7 +37,7 @@ async fn a_logout_token_ends_the_sessions_it_names_and_no_other() {
 async fn a_session_whose_id_token_named_none_ends_with_its_user() {
     let world = World::start().await;
     let without = |_: &mut Value, claims: &mut Value| drop(claims.as_object_mut().unwrap().remove("sid"));
-    world.ims.faults().tamper_id_token(imsgate::demo::faults::Times::Once, without);
+    world.ims.faults().tamper_id_token(imsgate::demo::faults::FaultFrequency::Once, without);
     let alice = world.signed_in("alice").await;
     let user = alice.get_json("/ims/me").await.json()["user"].clone();
     let session = world.ims.sessions_of("alice").remove(0);
@@ -122,9 +122,12 @@ async fn an_id_token_of_the_same_keys_is_no_logout_token() {
     let world = World::start().await;
     let kept = std::sync::Arc::<std::sync::Mutex<Value>>::default();
     let keep = kept.clone();
-    world.ims.faults().tamper_token_answer(imsgate::demo::faults::Times::Once, move |answer: &mut Value| {
-        *keep.lock().unwrap() = answer["id_token"].clone();
-    });
+    world.ims.faults().tamper_token_answer(
+        imsgate::demo::faults::FaultFrequency::Once,
+        move |answer: &mut Value| {
+            *keep.lock().unwrap() = answer["id_token"].clone();
+        },
+    );
     let alice = world.signed_in("alice").await;
     let id_token = kept.lock().unwrap().as_str().unwrap().to_owned();
     assert_refused(&post(&world, &[("logout_token", &id_token)]).await, "an id_token");

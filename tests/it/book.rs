@@ -1,4 +1,4 @@
-//! The book in `docs`: what it links to, configures, runs and names is there and works.
+//! Compares the book in `docs` with the program: its links, configurations, commands, keys and names.
 
 mod addresses;
 mod commands;

@@ -271,6 +271,7 @@ async fn a_long_upload_does_not_time_out() {
     let mut line = request::connect(&world).await;
     let head = RawRequest::new("POST", "/demo/upload").session(&alice).with("Transfer-Encoding: chunked");
     line.send(head.bytes(request::host(&world))).await;
+    // The upload takes twice the time-out of a response.
     for _ in 0..8 {
         line.send("4\r\nslow\r\n").await;
         tokio::time::sleep(Duration::from_millis(250)).await;

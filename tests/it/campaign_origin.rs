@@ -1,8 +1,8 @@
 //! What Campaign receives about the origin of a request: host, client address, HTTPS. The gateway's own calls send the same.
 
 use http::StatusCode;
-use imsgate::demo::campaign::{LogonRefusal, Recorded, Zone};
-use imsgate::demo::faults::Times;
+use imsgate::demo::campaign::{BearerLogonRefusal, Recorded, Zone};
+use imsgate::demo::faults::FaultFrequency;
 
 use crate::support::request::RawRequest;
 use crate::support::{World, logs};
@@ -103,16 +103,16 @@ async fn without_the_header_campaign_opens_no_session_over_http() {
 async fn each_refusal_of_campaign_has_words_of_its_own() {
     let world = World::start().await;
     for (refusal, headline, code, advice) in [
-        (LogonRefusal::InvalidLogin, "Campaign does not know you", "XSV-350012", "no active operator"),
-        (LogonRefusal::Zone, "Campaign does not allow this sign-in", "XSV-350013", "security zone"),
+        (BearerLogonRefusal::InvalidLogin, "Campaign does not know you", "XSV-350012", "no active operator"),
+        (BearerLogonRefusal::Zone, "Campaign does not allow this sign-in", "XSV-350013", "security zone"),
         (
-            LogonRefusal::Address,
+            BearerLogonRefusal::Address,
             "Campaign does not accept your network",
             "XSV-350014",
             "proxy= of the subNetwork",
         ),
     ] {
-        world.campaign.faults().refuse_bearer_logon(Times::Once, refusal);
+        world.campaign.faults().refuse_bearer_logon(FaultFrequency::Once, refusal);
         let page = world.browser().sign_in("alice", "/view/home").await;
         assert_eq!(page.status, StatusCode::FORBIDDEN);
         assert!(page.text().contains(headline), "{refusal:?}: {}", page.text());

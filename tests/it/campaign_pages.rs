@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use imsgate::demo::campaign::LogonRefusal;
-use imsgate::demo::faults::{Answer as Substitute, Times};
+use imsgate::demo::campaign::BearerLogonRefusal;
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse as Substitute};
 
 use crate::support::request::RawRequest;
 use crate::support::saved_form::{URLENCODED, buttons, form, received, send};
@@ -47,7 +47,7 @@ async fn a_page_that_leads_to_the_sign_in_page_is_requested_again_with_a_new_cam
     // The way to the sign-in page of another server is a link like others.
     world.campaign.forget_requests();
     let elsewhere = "https://other.example.com/nl/jsp/logon.jsp?target=x";
-    world.campaign.faults().answer(Times::Once, Substitute::Redirect(elsewhere.to_owned()));
+    world.campaign.faults().answer(FaultFrequency::Once, Substitute::Redirect(elsewhere.to_owned()));
     assert_eq!(page(&alice).send_to(&world).await.field("location"), Some(elsewhere));
     assert_eq!(logons(&world), 0);
     assert!(!world.campaign.sessions().iter().any(|session| session.session_token == old));
@@ -60,7 +60,7 @@ async fn a_replaced_campaign_session_is_logged_off() {
     let alice = world.signed_in("alice").await.session().unwrap();
     let old = world.campaign.sessions()[0].session_token.clone();
     // Campaign still knows the session, and refuses the page for another reason.
-    world.campaign.faults().answer(Times::Once, Substitute::Redirect(SIGN_IN.to_owned()));
+    world.campaign.faults().answer(FaultFrequency::Once, Substitute::Redirect(SIGN_IN.to_owned()));
     assert_eq!(page(&alice).send_to(&world).await.status(), 200);
     world.eventually(|| world.campaign.logoffs() == [old.clone()]).await;
     assert_eq!(world.campaign.sessions().len(), 1);
@@ -73,7 +73,7 @@ async fn a_page_that_is_refused_again_within_a_minute_says_why() {
     let browser = world.signed_in("alice").await;
     let alice = browser.session().unwrap();
     world.campaign.forget_requests();
-    world.campaign.faults().answer(Times::Always, Substitute::Redirect(SIGN_IN.to_owned()));
+    world.campaign.faults().answer(FaultFrequency::Always, Substitute::Redirect(SIGN_IN.to_owned()));
     // The logon is answered with the redirect too.
     for _ in 0..3 {
         let answer = page(&alice).send_to(&world).await;
@@ -86,7 +86,7 @@ async fn a_page_that_is_refused_again_within_a_minute_says_why() {
     world.clock.advance(Duration::from_secs(11));
     // The logon goes well, and the page is refused all the same.
     for refused in [Substitute::Redirect(SIGN_IN.to_owned()), Substitute::Redirect(SIGN_IN.to_owned())] {
-        world.campaign.faults().answer(Times::Once, refused);
+        world.campaign.faults().answer(FaultFrequency::Once, refused);
     }
     world.campaign.forget_requests();
     assert_eq!(page(&alice).send_to(&world).await.status(), 503, "the logon got the second answer");
@@ -180,7 +180,7 @@ async fn a_url_with_a_wrong_token_opens_no_session_and_is_no_loop() {
     let refused = page.send_to(&world).await;
     assert_eq!((refused.status(), &*refused.text()), (403, "Authentication failure"));
     // Other instances redirect such a page too: the redirect would come back to this address.
-    world.campaign.faults().answer(Times::Once, Substitute::Redirect(SIGN_IN.to_owned()));
+    world.campaign.faults().answer(FaultFrequency::Once, Substitute::Redirect(SIGN_IN.to_owned()));
     let refused = page.send_to(&world).await;
     assert_eq!(refused.status(), 403);
     assert!(refused.text().contains("This page is too old"), "{}", refused.text());
@@ -193,7 +193,7 @@ async fn a_public_page_is_shown_without_a_campaign_session() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.expire_all_sessions();
-    world.campaign.faults().refuse_bearer_logon(Times::Always, LogonRefusal::InvalidLogin);
+    world.campaign.faults().refuse_bearer_logon(FaultFrequency::Always, BearerLogonRefusal::InvalidLogin);
     let survey = RawRequest::get("/webApp/survey").session(&alice).navigation();
     assert_eq!(survey.send_to(&world).await.status(), 200);
     let approval = RawRequest::get("/webApp/approval?id=1").session(&alice).navigation();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use imsgate::demo::campaign::{LogonRefusal, PageRefusal, Recorded};
-use imsgate::demo::faults::{Answer as Substitute, Times};
+use imsgate::demo::campaign::{BearerLogonRefusal, PageRefusal, Recorded};
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse as Substitute};
 
 use crate::support::http1::Answer;
 use crate::support::request::RawRequest;
@@ -186,7 +186,7 @@ async fn the_code_inside_a_record_is_data() {
         ];
         for (kind, text) in answers {
             world.campaign.forget_requests();
-            world.campaign.faults().soap_answer(Times::Once, Substitute::Text(kind, text.clone()));
+            world.campaign.faults().soap_answer(FaultFrequency::Once, Substitute::Text(kind, text.clone()));
             let call = soap_call(&alice);
             let call = if gzip { call.with("Accept-Encoding: gzip") } else { call };
             let answer = call.send_to(&world).await;
@@ -213,7 +213,10 @@ async fn a_fault_after_a_long_soap_header_is_recognised() {
          </env:Reason></env:Fault></env:Body></env:Envelope>"
     );
     world.campaign.forget_requests();
-    world.campaign.faults().soap_answer(Times::Once, Substitute::Text("application/soap+xml", fault.clone()));
+    world
+        .campaign
+        .faults()
+        .soap_answer(FaultFrequency::Once, Substitute::Text("application/soap+xml", fault.clone()));
     let answer = soap_call(&alice).send_to(&world).await;
     assert_eq!((answer.status(), answer.text()), (200, fault));
     assert_eq!(logons(&world), 1);
@@ -244,7 +247,7 @@ async fn failed_campaign_logons_are_not_repeated_at_once() {
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.expire_all_sessions();
     world.campaign.forget_requests();
-    world.campaign.faults().refuse_bearer_logon(Times::Always, LogonRefusal::InvalidLogin);
+    world.campaign.faults().refuse_bearer_logon(FaultFrequency::Always, BearerLogonRefusal::InvalidLogin);
     let page = RawRequest::get("/view/home").session(&alice);
     for _ in 0..5 {
         let answer = page.send_to(&world).await;
@@ -269,12 +272,12 @@ async fn other_refusals_and_other_texts_are_left_alone() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await.session().unwrap();
     world.campaign.forget_requests();
-    world.campaign.faults().answer(Times::Once, Substitute::Status(StatusCode::FORBIDDEN.as_u16()));
+    world.campaign.faults().answer(FaultFrequency::Once, Substitute::Status(StatusCode::FORBIDDEN.as_u16()));
     let page = RawRequest::get("/view/home").session(&alice);
     let refused = page.send_to(&world).await;
     assert_eq!((refused.status(), &refused.json()["error"]), (403, &"server_error".into()));
     let text = format!("how to fix {EXPIRED} {}", "x".repeat(100_000));
-    world.campaign.faults().answer(Times::Once, Substitute::Text("text/html", text.clone()));
+    world.campaign.faults().answer(FaultFrequency::Once, Substitute::Text("text/html", text.clone()));
     assert_eq!(page.send_to(&world).await.text(), text);
     assert_eq!((logons(&world), requests(&world, "/view/home").len()), (0, 2));
     world.stop().await;

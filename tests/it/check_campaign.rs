@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use imsgate::demo::campaign::{CampaignOptions, CampaignSimulator, Zone};
-use imsgate::demo::faults::{Answer, Times};
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse};
 
 use crate::support::Checked;
 
@@ -42,7 +42,7 @@ async fn a_campaign_on_the_wrong_host_is_named() {
 #[tokio::test]
 async fn an_upstream_that_is_not_campaign_is_named() {
     let world = Checked::good().await;
-    world.campaign.faults().answer(Times::Always, Answer::Html);
+    world.campaign.faults().answer(FaultFrequency::Always, InjectedResponse::Html);
     let finding = world.finding("campaign.soap", "error").await;
     assert!(finding.message().contains("is not Campaign"), "{finding:?}");
     assert!(finding.fix().contains("campaign.upstream"), "{finding:?}");

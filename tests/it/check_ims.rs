@@ -1,7 +1,7 @@
 //! `imsgate check` tests what Adobe registered for the client, without a sign-in.
 
-use imsgate::demo::faults::{Answer, Times};
-use imsgate::demo::ims::Endpoint;
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse};
+use imsgate::demo::ims::ImsEndpoint;
 
 use crate::support::Checked;
 
@@ -53,8 +53,8 @@ async fn a_wrong_secret_is_named() {
 #[tokio::test]
 async fn a_secret_that_ims_does_not_look_at_is_not_called_right() {
     let world = Checked::good().await;
-    let refusal = Answer::Error(400, "invalid_grant");
-    world.ims.faults().answer(Endpoint::Token, Times::Always, refusal);
+    let refusal = InjectedResponse::Error(400, "invalid_grant");
+    world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Always, refusal);
     let finding = world.finding("ims.client_secret", "not-checked").await;
     assert!(finding.message().contains("made-up secret"), "{finding:?}");
 }
@@ -83,8 +83,9 @@ async fn the_refused_scopes_are_named() {
 async fn a_sign_in_page_of_ims_proves_nothing_and_is_said_so() {
     let world = Checked::good().await;
     let callback = format!("https%3A%2F%2Flocalhost%3A{}%2Fims%2Fcallback", world.port);
-    let page = Answer::Redirect(format!("https://auth.services.adobe.com/en/index.html?to={callback}"));
-    world.ims.faults().answer(Endpoint::Authorize, Times::Always, page);
+    let page =
+        InjectedResponse::Redirect(format!("https://auth.services.adobe.com/en/index.html?to={callback}"));
+    world.ims.faults().answer(ImsEndpoint::Authorize, FaultFrequency::Always, page);
     for id in ["ims.callback", "ims.scope"] {
         let finding = world.finding(id, "not-checked").await;
         assert!(finding.message().contains("auth.services.adobe.com/en/index.html first"), "{finding:?}");

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use imsgate::demo::faults::{Answer as Fault, Times};
-use imsgate::demo::ims::Endpoint;
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse as Fault};
+use imsgate::demo::ims::ImsEndpoint;
 
 use crate::support::World;
 use crate::support::request::{self, RawRequest};
@@ -14,9 +14,9 @@ use crate::support::saved_form::{AFTER_IDLE_TIMEOUT, URLENCODED, confirmation, f
 async fn a_logout_reaches_campaign_and_ims_when_the_browser_disconnects() {
     let world = World::builder().instance(|it| it.ims.timeout = Duration::from_secs(1)).start().await;
     let session = world.signed_in("alice").await.session().unwrap();
-    let asked = || world.ims.requests_to(Endpoint::Revoke);
+    let asked = || world.ims.requests_to(ImsEndpoint::Revoke);
     // While IMS does not answer the first of two revocations, the browser disconnects.
-    world.ims.faults().answer(Endpoint::Revoke, Times::Once, Fault::Never);
+    world.ims.faults().answer(ImsEndpoint::Revoke, FaultFrequency::Once, Fault::Never);
     let logout =
         RawRequest::post("/ims/logout", "").session(&session).with(&format!("Origin: {}", world.origin));
     let mut line = request::connect(&world).await;

@@ -1,8 +1,8 @@
 //! A token endpoint that does not answer as it should.
 
 use http::StatusCode;
-use imsgate::demo::faults::{Answer as Fault, Times};
-use imsgate::demo::ims::Endpoint;
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse as Fault};
+use imsgate::demo::ims::ImsEndpoint;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn an_invalid_token_response_ends_only_the_login() {
         (Fault::Never, StatusCode::SERVICE_UNAVAILABLE),
     ] {
         println!("{}", format!("{fault:?}").chars().take(80).collect::<String>());
-        world.ims.faults().answer(Endpoint::Token, Times::Once, fault);
+        world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Once, fault);
         assert_ends(&world, status).await;
     }
     world.signed_in("alice").await;
@@ -35,7 +35,7 @@ async fn an_invalid_token_response_ends_only_the_login() {
 async fn a_scope_refused_by_a_redirect_is_named_to_the_operator() {
     let world = World::start().await;
     let back = format!("{}/ims/callback?error=invalid_scope", world.origin);
-    world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::Redirect(back));
+    world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Once, Fault::Redirect(back));
     let page = world.browser().sign_in("alice", "/view/home").await;
     assert_eq!(page.status, StatusCode::BAD_GATEWAY);
     assert!(logs::audit(&page.request_id())[0].field("reason").contains("invalid_scope"));
@@ -62,7 +62,7 @@ async fn a_token_response_with_unusable_parts_ends_the_login() {
     ];
     for (name, change) in cases {
         println!("{name}");
-        world.ims.faults().tamper_token_answer(Times::Once, change);
+        world.ims.faults().tamper_token_answer(FaultFrequency::Once, change);
         let page = world.browser().sign_in("alice", "/view/home").await;
         assert!(
             page.status.is_client_error() || page.status.is_server_error(),
@@ -86,7 +86,7 @@ async fn a_discovery_document_with_http_endpoints_of_another_host_is_refused() {
         ["token_endpoint", "authorization_endpoint", "jwks_uri", "userinfo_endpoint", "revocation_endpoint"]
     {
         world.ims.faults().clear();
-        world.ims.faults().tamper_discovery(Times::Always, move |document| {
+        world.ims.faults().tamper_discovery(FaultFrequency::Always, move |document| {
             document[field] = "http://ims.example.com/x".into();
         });
         let page = world.browser().get("/view/home").await;

@@ -156,6 +156,7 @@ async fn idle_clients_do_not_delay_the_stop() {
     assert_eq!(refused.answer(false).await.unwrap().status(), 401);
     let sending = tokio::spawn(async move {
         while refused.try_send([b'x'; 1000]).await.is_ok() {
+            // A client that goes on sending, but slowly.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });

@@ -10,6 +10,7 @@ use crate::support::{World, eventually};
 
 /// Longer than a server usually keeps a socket open for a client that does not read.
 const PIECES: usize = 80;
+/// A reset by the gateway would arrive during the pauses.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A client that reads only after it has sent everything.

@@ -143,6 +143,7 @@ async fn a_stalled_client_does_not_count_as_a_server_failure() {
         loop {
             let head = seen.request(&mut line).await?;
             if head.first.starts_with("POST ") {
+                // The time-out of a server for the body.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 return None;
             }

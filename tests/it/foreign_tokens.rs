@@ -2,7 +2,7 @@
 
 use imsgate::config::{ForeignTokens, SessionMode};
 use imsgate::demo::campaign::Recorded;
-use imsgate::demo::faults::{Answer as Substitute, Times};
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse as Substitute};
 use serde_json::Value;
 
 use crate::support::http1::Answer;
@@ -288,7 +288,7 @@ async fn what_campaign_gave_out_to_this_session_is_accepted_back() {
     let page = |session: &str| RawRequest::get("/demo/echo?__sessiontoken=___FROM-A-PAGE").session(session);
     assert_eq!(page(&alice).send_to(&world).await.status(), 403);
     let cookie = Substitute::SetCookie("__sessiontoken=___FROM-A-PAGE; Path=/; HttpOnly");
-    world.campaign.faults().answer(Times::Once, cookie);
+    world.campaign.faults().answer(FaultFrequency::Once, cookie);
     let given = RawRequest::get("/view/home").session(&alice).send_to(&world).await;
     assert_eq!((given.status(), given.field("set-cookie")), (200, None));
     assert_eq!(page(&alice).send_to(&world).await.status(), 200);

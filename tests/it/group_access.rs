@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use imsgate::demo::ORGANIZATION_ID;
-use imsgate::demo::faults::Times;
+use imsgate::demo::faults::FaultFrequency;
 use imsgate::demo::people::FOREIGN_ORGANIZATION_ID;
 
 use serde_json::json;
@@ -99,7 +99,7 @@ async fn carol_is_refused_for_another_organisation_which_the_operator_sees() {
 #[tokio::test]
 async fn a_person_of_no_organisation_at_all_is_refused() {
     let world = World::start().await;
-    world.ims.faults().tamper_organizations(Times::Always, |all| *all = json!([]));
+    world.ims.faults().tamper_organizations(FaultFrequency::Always, |all| *all = json!([]));
     let answer = world.browser().sign_in("alice", "/view/home").await;
     assert_refused(&world, &answer);
     world.stop().await;
@@ -108,7 +108,7 @@ async fn a_person_of_no_organisation_at_all_is_refused() {
 #[tokio::test]
 async fn malformed_organisations_and_profiles_keep_nobody_out() {
     let world = World::start().await;
-    world.ims.faults().tamper_organizations(Times::Always, |all| {
+    world.ims.faults().tamper_organizations(FaultFrequency::Always, |all| {
         let odd = [
             json!({}),
             json!({"orgName": null, "orgRef": null, "groups": null}),
@@ -117,7 +117,7 @@ async fn malformed_organisations_and_profiles_keep_nobody_out() {
         ];
         all.as_array_mut().unwrap().splice(0..0, odd);
     });
-    world.ims.faults().tamper_profile(Times::Always, |profile| {
+    world.ims.faults().tamper_profile(FaultFrequency::Always, |profile| {
         profile["displayName"] = json!(["Alice"]);
         profile["roles"] = json!("none");
         let odd =

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use imsgate::demo::campaign::{LogonRefusal, Recorded};
-use imsgate::demo::faults::{Answer as Fault, Times};
-use imsgate::demo::ims::Endpoint;
+use imsgate::demo::campaign::{BearerLogonRefusal, Recorded};
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse as Fault};
+use imsgate::demo::ims::ImsEndpoint;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -50,7 +50,7 @@ async fn other_groups_change_headers_and_assertion_without_a_new_login() {
     let alice = world.signed_in("alice").await;
     assert_eq!(groups(&world, &alice).await, "delivery,workflow");
     let before = claims(&alice, last_page(&world).header("x-ims-assertion").unwrap()).await;
-    world.ims.faults().tamper_organizations(Times::Always, only_groups(&["report"]));
+    world.ims.faults().tamper_organizations(FaultFrequency::Always, only_groups(&["report"]));
     assert_eq!(groups(&world, &alice).await, "delivery,workflow", "not before it is time");
     world.clock.advance(INTERVAL);
     until_groups(&world, &alice, "report").await;
@@ -71,7 +71,7 @@ async fn other_groups_count_at_campaign_too_before_the_next_request() {
     let alice = world.signed_in("alice").await;
     let old = world.campaign.sessions().remove(0);
     assert_eq!(old.groups, ["delivery", "workflow"]);
-    world.ims.faults().tamper_organizations(Times::Always, only_groups(&["report"]));
+    world.ims.faults().tamper_organizations(FaultFrequency::Always, only_groups(&["report"]));
     groups(&world, &alice).await;
     world.clock.advance(INTERVAL);
     // The old session ends at Campaign as soon as the gateway knows.
@@ -95,9 +95,9 @@ async fn other_groups_count_at_campaign_too_before_the_next_request() {
 async fn rights_of_lost_groups_are_not_used_while_campaign_opens_no_session() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await;
-    world.ims.faults().tamper_organizations(Times::Always, only_groups(&["report"]));
+    world.ims.faults().tamper_organizations(FaultFrequency::Always, only_groups(&["report"]));
     groups(&world, &alice).await;
-    world.campaign.faults().refuse_bearer_logon(Times::Always, LogonRefusal::InvalidLogin);
+    world.campaign.faults().refuse_bearer_logon(FaultFrequency::Always, BearerLogonRefusal::InvalidLogin);
     world.clock.advance(INTERVAL);
     world.eventually(|| world.campaign.logoffs().len() == 1).await;
     let refused = alice.get_json("/demo/echo").await;
@@ -124,7 +124,7 @@ async fn a_person_without_a_remaining_group_loses_session_websocket_and_tokens()
         .map(|session| session.session_token)
         .collect();
     // No group matches the mask any more.
-    world.ims.faults().tamper_organizations(Times::Always, |organizations| {
+    world.ims.faults().tamper_organizations(FaultFrequency::Always, |organizations| {
         if organizations[0]["groups"].is_array() {
             organizations[0]["groups"] = json!([{"groupName": "campaign - acme - delivery"}]);
         }
@@ -147,7 +147,10 @@ async fn a_person_without_a_remaining_group_loses_session_websocket_and_tokens()
 async fn a_person_who_left_the_organisation_is_signed_out() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await;
-    world.ims.faults().tamper_organizations(Times::Always, |organizations| *organizations = json!([]));
+    world
+        .ims
+        .faults()
+        .tamper_organizations(FaultFrequency::Always, |organizations| *organizations = json!([]));
     world.clock.advance(INTERVAL);
     world.eventually(|| !world.campaign.logoffs().is_empty()).await;
     assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);
@@ -159,7 +162,8 @@ async fn an_outage_of_ims_ends_the_session_only_after_the_grace_time() {
     let idle = Duration::from_hours(8);
     let world = World::builder().config(move |config| config.session.idle_timeout = idle).start().await;
     let alice = world.signed_in("alice").await;
-    let asked = || world.ims.requests_to(Endpoint::Organizations) + world.ims.requests_to(Endpoint::Profile);
+    let asked =
+        || world.ims.requests_to(ImsEndpoint::Organizations) + world.ims.requests_to(ImsEndpoint::Profile);
     assert_eq!(asked(), 2);
     world.ims.faults().down(true);
     let mut before = asked();
@@ -180,11 +184,11 @@ async fn an_outage_of_ims_ends_the_session_only_after_the_grace_time() {
 async fn after_an_outage_in_the_grace_time_the_groups_are_those_of_ims_again() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await;
-    let asked = || world.ims.requests_to(Endpoint::Organizations);
+    let asked = || world.ims.requests_to(ImsEndpoint::Organizations);
     for fault in [Fault::Status(500), Fault::Html, Fault::HalfBody, Fault::RetryAfter(7)] {
-        world.ims.faults().answer(Endpoint::Organizations, Times::Once, fault);
+        world.ims.faults().answer(ImsEndpoint::Organizations, FaultFrequency::Once, fault);
     }
-    world.ims.faults().tamper_organizations(Times::Always, only_groups(&["admin"]));
+    world.ims.faults().tamper_organizations(FaultFrequency::Always, only_groups(&["admin"]));
     world.clock.advance(INTERVAL);
     for number in 2..=5 {
         world.eventually(|| asked() == number).await;
@@ -200,7 +204,7 @@ async fn after_an_outage_in_the_grace_time_the_groups_are_those_of_ims_again() {
 async fn an_access_token_that_ims_refuses_is_refreshed_first() {
     let world = World::start().await;
     let alice = world.signed_in("alice").await;
-    world.ims.faults().tamper_organizations(Times::Always, only_groups(&["admin"]));
+    world.ims.faults().tamper_organizations(FaultFrequency::Always, only_groups(&["admin"]));
     world.ims.invalidate_access_tokens();
     world.clock.advance(INTERVAL);
     until_groups(&world, &alice, "admin").await;

@@ -1,7 +1,7 @@
 //! Which `id_token`s are accepted and which are refused (OpenID Connect Core §3.1.3.7).
 
 use http::StatusCode;
-use imsgate::demo::faults::Times;
+use imsgate::demo::faults::FaultFrequency;
 use imsgate::demo::ims::Signing;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn a_token_that_ims_did_not_sign_with_a_published_key_is_refused() {
         (Signing::UnknownKid, "signature"),
     ] {
         println!("{signing:?}");
-        world.ims.faults().sign_id_token(Times::Once, signing);
+        world.ims.faults().sign_id_token(FaultFrequency::Once, signing);
         assert_refused(&world, why).await;
     }
     world.signed_in("alice").await;
@@ -33,7 +33,10 @@ async fn other_algorithms_of_a_published_key_are_refused() {
     let world = World::start().await;
     for algorithm in ["RS512", "PS256", "ES256", "NONE", "none "] {
         println!("{algorithm}");
-        world.ims.faults().tamper_id_token(Times::Once, move |header, _| header["alg"] = algorithm.into());
+        world
+            .ims
+            .faults()
+            .tamper_id_token(FaultFrequency::Once, move |header, _| header["alg"] = algorithm.into());
         assert_refused(&world, "").await;
     }
     world.stop().await;
@@ -79,7 +82,7 @@ async fn a_token_whose_claims_are_not_for_this_login_is_refused() {
     ];
     for (name, change, why) in cases {
         println!("{name}");
-        world.ims.faults().tamper_id_token(Times::Once, move |_, claims| change(claims));
+        world.ims.faults().tamper_id_token(FaultFrequency::Once, move |_, claims| change(claims));
         assert_refused(&world, why).await;
     }
     world.signed_in("alice").await;
@@ -99,7 +102,7 @@ async fn what_the_standard_allows_is_accepted() {
         ("claims nobody knows", |c| c["https://example.com/x"] = json!({"deep": [1, null]})),
     ];
     for (name, change) in cases {
-        world.ims.faults().tamper_id_token(Times::Once, move |_, claims| change(claims));
+        world.ims.faults().tamper_id_token(FaultFrequency::Once, move |_, claims| change(claims));
         let browser = world.browser();
         let answer = browser.sign_in("alice", "/view/home").await;
         assert_eq!(answer.location(), "/view/home", "{name}: {}", answer.text());
@@ -127,7 +130,7 @@ async fn an_issuer_other_than_the_discovery_document_s_is_accepted_only_when_con
         world
             .ims
             .faults()
-            .tamper_id_token(Times::Once, move |_, claims| claims["iss"] = other.clone().into());
+            .tamper_id_token(FaultFrequency::Once, move |_, claims| claims["iss"] = other.clone().into());
         assert_refused(&world, "issuer").await;
     }
     world.stop().await;
@@ -147,7 +150,7 @@ async fn made_up_key_ids_cause_one_key_fetch_per_window() {
     let world = World::start().await;
     world.signed_in("alice").await;
     assert_eq!(world.ims.keys_fetches(), 1);
-    world.ims.faults().sign_id_token(Times::Always, Signing::UnknownKid);
+    world.ims.faults().sign_id_token(FaultFrequency::Always, Signing::UnknownKid);
     let storm = (0..20).map(|_| async {
         let browser = world.browser();
         browser.sign_in("alice", "/view/home").await;
@@ -170,9 +173,9 @@ async fn made_up_key_ids_cause_one_key_fetch_per_window() {
 async fn userinfo_of_another_person_ends_the_login() {
     let world = World::start().await;
     let other = "7E5A01C204D4F6B80A490004@6F1B02A904495CC1.e";
-    world.ims.faults().userinfo_sub(Times::Once, other);
+    world.ims.faults().userinfo_sub(FaultFrequency::Once, other);
     assert_refused(&world, "userinfo").await;
-    world.ims.faults().profile_user_id(Times::Once, other);
+    world.ims.faults().profile_user_id(FaultFrequency::Once, other);
     assert_refused(&world, "profile").await;
     assert_eq!(world.ims.revoked().len(), 2, "tokens that nobody will use are given back");
     world.stop().await;
@@ -209,7 +212,7 @@ type Change = fn(&mut Value);
 
 #[tokio::test]
 async fn times_that_do_not_fit_show_the_page_about_clocks() {
-    use imsgate::demo::faults::Times;
+    use imsgate::demo::faults::FaultFrequency;
     type Change = fn(&mut serde_json::Value);
     let world = crate::support::World::start().await;
     let changes: [Change; 3] = [
@@ -218,7 +221,7 @@ async fn times_that_do_not_fit_show_the_page_about_clocks() {
         |claims| claims["nbf"] = (claims["iat"].as_i64().unwrap() + 600).into(),
     ];
     for change in changes {
-        world.ims.faults().tamper_id_token(Times::Once, move |_, claims| change(claims));
+        world.ims.faults().tamper_id_token(FaultFrequency::Once, move |_, claims| change(claims));
         let page = world.browser().sign_in("alice", "/view/home").await;
         assert!(page.text().contains("The clocks do not agree"), "{}", page.text());
         assert!(page.text().contains("return_to=%2Fview%2Fhome"), "{}", page.text());
@@ -231,9 +234,12 @@ async fn times_that_do_not_fit_show_the_page_about_clocks() {
 
 #[tokio::test]
 async fn an_empty_refresh_token_is_none() {
-    use imsgate::demo::faults::Times;
+    use imsgate::demo::faults::FaultFrequency;
     let world = crate::support::World::start().await;
-    world.ims.faults().tamper_token_answer(Times::Once, |answer| answer["refresh_token"] = "".into());
+    world
+        .ims
+        .faults()
+        .tamper_token_answer(FaultFrequency::Once, |answer| answer["refresh_token"] = "".into());
     let browser = world.signed_in("alice").await;
     let answer = browser.post_form("/ims/logout", &[]).await;
     assert_eq!(world.ims.revoked(), [answer.parameter("access_token").unwrap()]);

@@ -1,7 +1,7 @@
 //! The identity headers have the values from IMS, in every mode. Only Campaign and trusted proxies get them.
 
 use imsgate::config::SessionMode;
-use imsgate::demo::faults::Times;
+use imsgate::demo::faults::FaultFrequency;
 use imsgate::internal::decoded_identity as decoded;
 use serde_json::json;
 
@@ -25,7 +25,7 @@ async fn campaign_reads_exactly_what_ims_said() {
         ("a@x.example\r\nX-Ims-User: b", "a@x.example%0D%0AX-Ims-User: b"),
     ] {
         let world = World::start().await;
-        world.ims.faults().tamper_userinfo(Times::Always, move |info| info["email"] = said.into());
+        world.ims.faults().tamper_userinfo(FaultFrequency::Always, move |info| info["email"] = said.into());
         let browser = world.signed_in("alice").await;
         let echo = RawRequest::get(ECHO).session(&browser.session().unwrap()).echo(&world).await;
         assert_eq!(echo.all("x-ims-email"), [sent], "{said:?}");
@@ -40,7 +40,10 @@ async fn campaign_reads_exactly_what_ims_said() {
 async fn every_identity_header_is_there_in_every_mode() {
     for mode in [SessionMode::BearerLogon, SessionMode::Bearer, SessionMode::Headers] {
         let world = World::builder().session_mode(mode).start().await;
-        world.ims.faults().tamper_userinfo(Times::Always, |info| info["email_verified"] = json!(false));
+        world
+            .ims
+            .faults()
+            .tamper_userinfo(FaultFrequency::Always, |info| info["email_verified"] = json!(false));
         let alice = world.signed_in("alice").await.session().unwrap();
         let forged = RawRequest::get(ECHO).session(&alice).with("X-Ims-Email: eve@example.com");
         let echo = forged.echo(&world).await;
@@ -91,7 +94,7 @@ async fn a_trusted_proxy_gets_every_identity_header() {
         assert_eq!(answer.status(), 401);
         assert_eq!(identity_fields(&answer), FIELDS.map(|name| (name, "")));
     }
-    world.ims.faults().tamper_userinfo(Times::Always, |info| info["email_verified"] = json!(false));
+    world.ims.faults().tamper_userinfo(FaultFrequency::Always, |info| info["email_verified"] = json!(false));
     let unverified = world.signed_in("erin").await.session().unwrap();
     let answer = auth(&world, Some(&unverified), &[]).await;
     assert_eq!(identity_fields(&answer)[1], ("x-ims-email", ""));

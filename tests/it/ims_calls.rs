@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, StatusCode, header};
 use imsgate::config::SessionMode;
-use imsgate::demo::faults::{Answer as Fault, Times};
-use imsgate::demo::ims::Endpoint;
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse as Fault};
+use imsgate::demo::ims::ImsEndpoint;
 
 use crate::support::admin::{admin_get, with_admin};
 use crate::support::{Answer, Browser, OpenLogin, World};
@@ -23,9 +23,11 @@ async fn get_from(browser: &Browser, path: &str, address: &str) -> Answer {
 
 #[tokio::test]
 async fn after_a_429_every_call_waits_for_as_long_as_ims_asks() {
-    for endpoint in [Endpoint::Token, Endpoint::UserInfo, Endpoint::Organizations, Endpoint::Profile] {
+    for endpoint in
+        [ImsEndpoint::Token, ImsEndpoint::UserInfo, ImsEndpoint::Organizations, ImsEndpoint::Profile]
+    {
         let world = World::start().await;
-        world.ims.faults().answer(endpoint, Times::Once, Fault::RetryAfter(60));
+        world.ims.faults().answer(endpoint, FaultFrequency::Once, Fault::RetryAfter(60));
         let page = world.browser().sign_in("alice", "/view/home").await;
         assert_eq!((page.status, page.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "60"));
         let asked = world.ims.token_requests().len();
@@ -52,7 +54,7 @@ async fn a_request_that_needs_new_tokens_during_the_pause_is_told_how_long_it_la
         .await;
     let alice = world.signed_in("alice").await;
     world.clock.advance(life);
-    world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::RetryAfter(90));
+    world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Once, Fault::RetryAfter(90));
     for _ in 0..3 {
         let answer = alice.get_json("/demo/echo").await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -68,7 +70,7 @@ async fn a_request_that_needs_new_tokens_during_the_pause_is_told_how_long_it_la
 #[tokio::test]
 async fn a_very_long_retry_after_is_limited() {
     let world = World::start().await;
-    world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::RetryAfter(10_000_000));
+    world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Once, Fault::RetryAfter(10_000_000));
     let page = world.browser().sign_in("alice", "/view/home").await;
     assert_eq!(page.header("retry-after"), "300");
     world.clock.advance(Duration::from_secs(301));
@@ -93,7 +95,7 @@ async fn junk_codes_of_one_address_stop_neither_sign_ins_nor_refreshes() {
     let before = world.ims.token_requests().len();
     // IMS answers the first calls slowly.
     for _ in 0..40 {
-        world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::Never);
+        world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Once, Fault::Never);
     }
     let junk = join_all((0..40).map(async |_| {
         let browser = world.browser();

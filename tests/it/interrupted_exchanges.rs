@@ -105,6 +105,7 @@ async fn a_slow_response_does_not_time_out() {
     let upstream = Upstream::start(|_, mut line: RawConnection, seen: Seen| async move {
         seen.request(&mut line).await?;
         line.send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n").await;
+        // Each pause is shorter than the time-out, all together are longer.
         for _ in 0..20 {
             tokio::time::sleep(Duration::from_millis(100)).await;
             line.send("x").await;
@@ -245,6 +246,7 @@ async fn an_early_response_may_pause_while_its_upload_moves() {
     .await;
     line.send("1\r\nx\r\n").await;
     let head = line.head().await.unwrap();
+    // Each pause is shorter than the time-out, all together are longer.
     for _ in 0..20 {
         line.send("1\r\nx\r\n").await;
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -168,6 +168,7 @@ async fn the_redirect_arrives_although_the_client_is_still_sending() {
         for number in 0..20 {
             let sent = stream.write_all(&[b'x'; 1000]).await;
             assert!(sent.is_ok(), "{status}: reset after {number} pieces: {sent:?}");
+            // A reset by the gateway would arrive during the pauses.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let mut answer = String::new();

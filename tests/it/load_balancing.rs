@@ -35,6 +35,7 @@ async fn a_busy_server_gets_fewer_requests() {
         if requests(&busy) == 0 {
             hanging = request::connect(&world).await;
             hanging.send(RawRequest::get("/r/hanging").bytes(request::host(&world))).await;
+            // Time to arrive at a server. If it is too short, one more request is sent.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         requests(&busy) == 1

@@ -1,9 +1,9 @@
 //! Sign-ins that fail because IMS or Campaign is away, refuses, or is configured differently.
 
 use http::StatusCode;
-use imsgate::demo::campaign::LogonRefusal;
-use imsgate::demo::faults::{Answer as Fault, Times};
-use imsgate::demo::ims::Endpoint;
+use imsgate::demo::campaign::BearerLogonRefusal;
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse as Fault};
+use imsgate::demo::ims::ImsEndpoint;
 use std::time::Duration;
 
 use crate::support::{Answer, Browser, World, logs};
@@ -45,10 +45,10 @@ async fn an_unreachable_ims_shows_a_page() {
 async fn sign_ins_wait_for_a_silent_ims_in_parallel() {
     let world =
         World::builder().ims_down().instance(|i| i.ims.timeout = Duration::from_millis(700)).start().await;
-    let asked = || world.ims.requests_to(Endpoint::Discovery);
+    let asked = || world.ims.requests_to(ImsEndpoint::Discovery);
     world.eventually(|| asked() > 0).await;
     world.ims.faults().clear();
-    world.ims.faults().answer(Endpoint::Discovery, Times::Always, Fault::Never);
+    world.ims.faults().answer(ImsEndpoint::Discovery, FaultFrequency::Always, Fault::Never);
     let before = asked();
     let logins = (0..10).map(|_| async {
         let browser = world.browser();
@@ -64,9 +64,11 @@ async fn sign_ins_wait_for_a_silent_ims_in_parallel() {
 #[tokio::test]
 async fn every_endpoint_of_ims_that_fails_during_a_login_ends_in_the_same_page() {
     let world = World::start().await;
-    for endpoint in [Endpoint::Token, Endpoint::UserInfo, Endpoint::Organizations, Endpoint::Profile] {
+    for endpoint in
+        [ImsEndpoint::Token, ImsEndpoint::UserInfo, ImsEndpoint::Organizations, ImsEndpoint::Profile]
+    {
         for fault in [Fault::Status(500), Fault::Status(503), Fault::HalfBody, Fault::Megabytes(50)] {
-            world.ims.faults().answer(endpoint, Times::Once, fault.clone());
+            world.ims.faults().answer(endpoint, FaultFrequency::Once, fault.clone());
             let browser = world.browser();
             let page = browser.sign_in("alice", "/view/home").await;
             println!("{endpoint:?} {fault:?}");
@@ -81,7 +83,7 @@ async fn every_endpoint_of_ims_that_fails_during_a_login_ends_in_the_same_page()
 #[tokio::test]
 async fn retry_after_of_ims_is_passed_on() {
     let world = World::start().await;
-    world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::RetryAfter(77));
+    world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Once, Fault::RetryAfter(77));
     let browser = world.browser();
     let page = browser.sign_in("alice", "/view/home").await;
     assert_unavailable(&browser, &page);
@@ -124,8 +126,10 @@ async fn a_wrong_client_secret_is_named_to_the_operator_and_never_shown() {
 #[tokio::test]
 async fn a_refused_campaign_logon_shows_a_page_and_leaves_no_session() {
     let world = World::start().await;
-    for refusal in [LogonRefusal::InvalidLogin, LogonRefusal::InvalidLoginAsText, LogonRefusal::Zone] {
-        world.campaign.faults().refuse_bearer_logon(Times::Once, refusal);
+    for refusal in
+        [BearerLogonRefusal::InvalidLogin, BearerLogonRefusal::InvalidLoginAsText, BearerLogonRefusal::Zone]
+    {
+        world.campaign.faults().refuse_bearer_logon(FaultFrequency::Once, refusal);
         let browser = world.browser();
         let page = browser.sign_in("alice", "/view/home").await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{refusal:?}: {}", page.text());
@@ -150,7 +154,7 @@ async fn a_failed_campaign_logon_shows_a_page_and_leaves_no_session() {
         Fault::Megabytes(50),
         Fault::Redirect("https://evil.com/".into()),
     ] {
-        world.campaign.faults().soap_answer(Times::Once, fault.clone());
+        world.campaign.faults().soap_answer(FaultFrequency::Once, fault.clone());
         let browser = world.browser();
         let page = browser.sign_in("alice", "/view/home").await;
         assert_eq!(page.status, StatusCode::BAD_GATEWAY, "{fault:?}: {}", page.text());

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use imsgate::config::SessionMode;
-use imsgate::demo::faults::{Answer as Fault, Times};
-use imsgate::demo::ims::Endpoint;
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse as Fault};
+use imsgate::demo::ims::ImsEndpoint;
 
 use crate::support::{Answer, Browser, World, logs};
 
@@ -112,7 +112,7 @@ async fn an_outage_of_ims_does_not_prevent_the_sign_out_and_no_valid_token_is_in
         Fault::HalfBody,
         Fault::Redirect("http://127.0.0.1:1/".into()),
     ] {
-        world.ims.faults().answer(Endpoint::Revoke, Times::Always, fault.clone());
+        world.ims.faults().answer(ImsEndpoint::Revoke, FaultFrequency::Always, fault.clone());
         let browser = world.signed_in("alice").await;
         let session = browser.session().unwrap();
         let answer = browser.post_form("/ims/logout", &[]).await;
@@ -184,7 +184,7 @@ fn assert_cookie_removed(answer: &Answer) {
 async fn a_revocation_that_hangs_delays_the_sign_out_by_a_few_seconds_only() {
     let world = World::start().await;
     let browser = world.signed_in("alice").await;
-    world.ims.faults().answer(Endpoint::Revoke, Times::Always, Fault::Never);
+    world.ims.faults().answer(ImsEndpoint::Revoke, FaultFrequency::Always, Fault::Never);
     let begun = std::time::Instant::now();
     let answer = browser.post_form("/ims/logout", &[]).await;
     // Each of the two tokens alone would wait ten seconds.

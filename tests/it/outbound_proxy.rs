@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
 use imsgate::demo;
-use imsgate::demo::faults::Times;
+use imsgate::demo::faults::FaultFrequency;
 use imsgate::demo::ims::{ImsOptions, ImsSimulator};
 use imsgate::internal::OutboundProxy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -139,7 +139,7 @@ async fn tls_to_ims_goes_through_the_tunnel_from_end_to_end() {
             .await;
         // Browsers reach the simulator directly. Everything else in its document goes through the tunnel.
         let url = world.ims.url();
-        world.ims.faults().tamper_discovery(Times::Always, move |document| {
+        world.ims.faults().tamper_discovery(FaultFrequency::Always, move |document| {
             for (name, value) in document.as_object_mut().unwrap() {
                 if name != "authorization_endpoint"
                     && let Some(text) = value.as_str()
@@ -309,7 +309,8 @@ async fn check_refuses_the_document_of_another_issuer_as_serve_does() {
     let said = checked(folder.path(), &ims.url(), &[], "", &[]).await;
     assert!(said.contains("read; issuer"), "{said}");
     for issuer in ["https://ims.example.com", "http://127.0.0.1:1"] {
-        ims.faults().tamper_discovery(Times::Always, move |document| document["issuer"] = issuer.into());
+        ims.faults()
+            .tamper_discovery(FaultFrequency::Always, move |document| document["issuer"] = issuer.into());
         let said = checked(folder.path(), &ims.url(), &[], "", &[]).await;
         assert!(said.contains("ims.id_token_issuers") && !said.contains("read; issuer"), "{said}");
         let line = format!("id_token_issuers = [\"{issuer}\"]");

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use imsgate::config::SessionMode;
-use imsgate::demo::faults::{Answer, Times};
-use imsgate::demo::ims::{Endpoint, Signing};
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse};
+use imsgate::demo::ims::{ImsEndpoint, Signing};
 use imsgate::demo::people::people;
 use serde_json::{Value, json};
 
@@ -19,7 +19,10 @@ async fn a_discovery_document_of_another_issuer_is_refused_unless_it_is_named() 
     for issuer in
         [other.to_owned(), format!("{}@ims.example.com", world.ims.url()), format!("{}?x", world.ims.url())]
     {
-        world.ims.faults().tamper_discovery(Times::Always, move |d| d["issuer"] = issuer.clone().into());
+        world
+            .ims
+            .faults()
+            .tamper_discovery(FaultFrequency::Always, move |d| d["issuer"] = issuer.clone().into());
         let page = world.browser().get("/view/home").await;
         assert_eq!(page.status, StatusCode::BAD_GATEWAY, "{}", page.text());
         assert!(logs::audit(&page.request_id())[0].field("reason").contains("ims.id_token_issuers"));
@@ -33,7 +36,7 @@ async fn a_discovery_document_of_another_issuer_is_refused_unless_it_is_named() 
         .start()
         .await;
     world.ims.faults().clear();
-    world.ims.faults().tamper_discovery(Times::Always, move |d| d["issuer"] = other.into());
+    world.ims.faults().tamper_discovery(FaultFrequency::Always, move |d| d["issuer"] = other.into());
     world.signed_in("alice").await;
     world.stop().await;
 }
@@ -54,7 +57,7 @@ async fn the_type_of_a_token_must_be_bearer() {
         world
             .ims
             .faults()
-            .tamper_token_answer(Times::Once, move |answer| answer["token_type"] = sent.clone());
+            .tamper_token_answer(FaultFrequency::Once, move |answer| answer["token_type"] = sent.clone());
         let answer = world.browser().sign_in("alice", "/view/home").await;
         assert_eq!(answer.session_cookie().is_some(), is_good, "{value}: {}", answer.text());
     }
@@ -65,7 +68,7 @@ async fn the_type_of_a_token_must_be_bearer() {
 async fn numbers_in_quotes_and_fields_that_are_not_used_stop_no_sign_in() {
     let world = World::builder().ims_down().start().await;
     world.ims.faults().clear();
-    world.ims.faults().tamper_discovery(Times::Always, |document| {
+    world.ims.faults().tamper_discovery(FaultFrequency::Always, |document| {
         document["scopes_supported"] = json!("openid");
         document["claims_supported"] = json!(7);
         document["response_types_supported"] = json!(null);
@@ -81,7 +84,10 @@ async fn numbers_in_quotes_and_fields_that_are_not_used_stop_no_sign_in() {
         ("refresh_token", json!(null)),
     ] {
         let sent = value.clone();
-        world.ims.faults().tamper_token_answer(Times::Once, move |answer| answer[name] = sent.clone());
+        world
+            .ims
+            .faults()
+            .tamper_token_answer(FaultFrequency::Once, move |answer| answer[name] = sent.clone());
         let answer = world.browser().sign_in("alice", "/view/home").await;
         assert_eq!(answer.location(), "/view/home", "{name}: {value}: {}", answer.text());
     }
@@ -101,7 +107,7 @@ async fn an_issuer_that_is_promised_in_the_callback_must_be_present() {
             .start()
             .await;
         world.ims.faults().clear();
-        world.ims.faults().tamper_discovery(Times::Always, move |document| {
+        world.ims.faults().tamper_discovery(FaultFrequency::Always, move |document| {
             document["authorization_response_iss_parameter_supported"] = promise.clone();
         });
         let encode = |text: String| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
@@ -122,7 +128,7 @@ async fn an_issuer_that_is_promised_in_the_callback_must_be_present() {
 #[tokio::test]
 async fn a_token_without_kid_is_good_when_one_key_fits() {
     let world = World::start().await;
-    world.ims.faults().sign_id_token(Times::Always, Signing::NoKid);
+    world.ims.faults().sign_id_token(FaultFrequency::Always, Signing::NoKid);
     world.signed_in("alice").await;
     // After a rotation two keys are published.
     world.ims.rotate_keys().unwrap();
@@ -139,7 +145,7 @@ async fn a_bad_signature_under_a_known_kid_fetches_the_keys_once_a_window() {
     let world = World::start().await;
     world.signed_in("alice").await;
     let before = world.ims.keys_fetches();
-    world.ims.faults().sign_id_token(Times::Always, Signing::Broken);
+    world.ims.faults().sign_id_token(FaultFrequency::Always, Signing::Broken);
     for _ in 0..3 {
         assert_eq!(world.browser().sign_in("alice", "/view/home").await.session_cookie(), None);
     }
@@ -204,7 +210,7 @@ async fn a_refreshed_id_token_must_match_the_sign_in() {
         let world = short_lived().await;
         let alice = world.signed_in("alice").await;
         world.clock.advance(LIFE);
-        world.ims.faults().tamper_id_token(Times::Once, move |_, claims| change(claims));
+        world.ims.faults().tamper_id_token(FaultFrequency::Once, move |_, claims| change(claims));
         let answer = alice.get_json("/demo/echo").await;
         assert_eq!(answer.status == StatusCode::OK, is_good, "{name}: {}", answer.text());
         world.stop().await;
@@ -224,7 +230,7 @@ async fn a_refresh_response_that_cannot_be_used_loses_no_refresh_token() {
         let world = short_lived().await;
         let alice = world.signed_in("alice").await;
         world.clock.advance(LIFE);
-        world.ims.faults().tamper_token_answer(Times::Once, change);
+        world.ims.faults().tamper_token_answer(FaultFrequency::Once, change);
         for _ in 0..3 {
             assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::SERVICE_UNAVAILABLE, "{name}");
         }
@@ -258,18 +264,21 @@ async fn claims_of_the_id_token_that_are_not_used_stop_no_sign_in() {
         ("nbf", json!("1")),
     ] {
         let sent = value.clone();
-        world.ims.faults().tamper_id_token(Times::Once, move |_, claims| claims[name] = sent.clone());
+        world
+            .ims
+            .faults()
+            .tamper_id_token(FaultFrequency::Once, move |_, claims| claims[name] = sent.clone());
         let answer = world.browser().sign_in("alice", "/view/home").await;
         assert_eq!(answer.location(), "/view/home", "{name}: {value}: {}", answer.text());
     }
-    world.ims.faults().tamper_id_token(Times::Once, |_, claims| {
+    world.ims.faults().tamper_id_token(FaultFrequency::Once, |_, claims| {
         for name in ["exp", "iat", "auth_time"] {
             claims[name] = claims[name].to_string().into();
         }
     });
     world.signed_in("alice").await;
     // Values that are used are read in quotes, too.
-    world.ims.faults().tamper_id_token(Times::Once, |_, claims| claims["exp"] = json!("5"));
+    world.ims.faults().tamper_id_token(FaultFrequency::Once, |_, claims| claims["exp"] = json!("5"));
     let page = world.browser().sign_in("alice", "/view/home").await;
     assert_eq!(page.session_cookie(), None);
     assert!(logs::audit(&page.request_id())[0].field("reason").contains("expired"));
@@ -287,7 +296,10 @@ async fn tokens_of_another_type_are_no_id_token() {
         ("crit", json!(["b64"])),
     ] {
         let sent = value.clone();
-        world.ims.faults().tamper_id_token(Times::Once, move |header, _| header[name] = sent.clone());
+        world
+            .ims
+            .faults()
+            .tamper_id_token(FaultFrequency::Once, move |header, _| header[name] = sent.clone());
         let page = world.browser().sign_in("alice", "/view/home").await;
         assert_eq!(page.session_cookie(), None, "{name}: {value}");
     }
@@ -309,17 +321,17 @@ async fn malformed_elements_of_the_profile_are_ignored() {
         ("displayName", json!({})),
     ] {
         let sent = value.clone();
-        faults.tamper_profile(Times::Once, move |profile| profile[name] = sent.clone());
+        faults.tamper_profile(FaultFrequency::Once, move |profile| profile[name] = sent.clone());
         let answer = world.browser().sign_in("alice", "/view/home").await;
         assert_eq!(answer.location(), "/view/home", "{name}: {value}: {}", answer.text());
     }
     for (name, value) in [("name", json!(7)), ("address", json!("Basel")), ("updated_at", json!([]))] {
         let sent = value.clone();
-        faults.tamper_userinfo(Times::Once, move |info| info[name] = sent.clone());
+        faults.tamper_userinfo(FaultFrequency::Once, move |info| info[name] = sent.clone());
         let answer = world.browser().sign_in("alice", "/view/home").await;
         assert_eq!(answer.location(), "/view/home", "{name}: {value}: {}", answer.text());
     }
-    faults.tamper_organizations(Times::Once, |organizations| {
+    faults.tamper_organizations(FaultFrequency::Once, |organizations| {
         let all = organizations.as_array_mut().unwrap();
         for organization in all.iter_mut() {
             let groups = organization["groups"].as_array_mut().unwrap();
@@ -343,7 +355,11 @@ async fn text_that_ims_cut_in_a_character_stops_no_sign_in() {
         (r#""name":"Alice","\ud83d":["\ud83d"]"#, "Alice"),
     ] {
         let info = format!("\u{feff}{{\"sub\":\"{alice}\",\"email\":\"alice@example.com\",{text}}}");
-        world.ims.faults().answer(Endpoint::UserInfo, Times::Once, Answer::Text("application/json", info));
+        world.ims.faults().answer(
+            ImsEndpoint::UserInfo,
+            FaultFrequency::Once,
+            InjectedResponse::Text("application/json", info),
+        );
         let browser = world.signed_in("alice").await;
         let me = browser.get_json("/ims/me").await.json();
         assert_eq!(me["name"], name, "{me}");
@@ -356,14 +372,14 @@ async fn a_refresh_response_that_breaks_off_loses_no_refresh_token() {
     let cut = r#"{"access_token":"a","token_type":"bearer","refresh_token":"next","id_token":"ey"#;
     let broken = r#"{"access_token":"a",,"refresh_token":"next"}"#;
     for response in [
-        Answer::BreaksOff(cut),
-        Answer::Text("application/json", cut.to_owned()),
-        Answer::Text("application/json", broken.to_owned()),
+        InjectedResponse::BreaksOff(cut),
+        InjectedResponse::Text("application/json", cut.to_owned()),
+        InjectedResponse::Text("application/json", broken.to_owned()),
     ] {
         let world = short_lived().await;
         let alice = world.signed_in("alice").await;
         world.clock.advance(LIFE);
-        world.ims.faults().answer(Endpoint::Token, Times::Once, response.clone());
+        world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Once, response.clone());
         assert_eq!(
             alice.get_json("/demo/echo").await.status,
             StatusCode::SERVICE_UNAVAILABLE,

@@ -1,7 +1,7 @@
 //! A form that meets an expired session is saved, confirmed and sent once.
 
 use http::{Request, StatusCode};
-use imsgate::demo::faults::{Answer as Fault, Times};
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse as Fault};
 use std::time::Duration;
 
 use crate::support::bodies::sha256;
@@ -184,7 +184,7 @@ async fn a_form_that_may_have_arrived_is_never_sent_again() {
     world.clock.advance(AFTER_IDLE_TIMEOUT);
     let kept = browser.request(form(&world, "/demo/echo", URLENCODED, "a=b")).await;
     let page = confirmation(&browser, kept).await;
-    world.campaign.faults().answer(Times::Once, Fault::Never);
+    world.campaign.faults().answer(FaultFrequency::Once, Fault::Never);
     let answer = send(&world, &browser, &page).await;
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
     assert!(

@@ -165,10 +165,14 @@ async fn a_session_that_expires_while_the_gateway_is_down_is_cleaned_up_by_the_s
 
 #[tokio::test]
 async fn a_session_cleanup_is_retried_and_finished_before_the_stop() {
-    use imsgate::demo::faults::{Answer, Times};
+    use imsgate::demo::faults::{FaultFrequency, InjectedResponse};
     let world = World::builder().start().await;
     let (one, two) = (world.signed_in("alice").await, world.signed_in("alice").await);
-    world.ims.faults().answer(imsgate::demo::ims::Endpoint::Revoke, Times::Once, Answer::Status(503));
+    world.ims.faults().answer(
+        imsgate::demo::ims::ImsEndpoint::Revoke,
+        FaultFrequency::Once,
+        InjectedResponse::Status(503),
+    );
     // The session of the second browser ends beside its requests.
     one.post_form("/ims/sign-out-everywhere", &[]).await;
     assert_eq!(two.get_json("/view/home").await.status, 401);

@@ -182,6 +182,7 @@ async fn a_stream_that_is_read_too_slowly_ends_and_its_connection_stays_open() {
     reader.write_all(&open).await.unwrap();
     reader.flush().await.unwrap();
     let (mut from, mut to) = tokio::io::split(reader);
+    // The client reads one byte at a time: too slowly, but steadily.
     let trickle = async {
         let mut more = Vec::new();
         http2_frames::frame(&mut more, WINDOW_UPDATE, 0, 1, &1_u32.to_be_bytes());

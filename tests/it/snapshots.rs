@@ -50,6 +50,7 @@ async fn a_request_is_served_with_one_configuration_while_another_replaces_it() 
     };
     let swaps = async {
         loop {
+            // Long enough for some requests with each configuration.
             world.gateway.apply(&closed);
             tokio::time::sleep(Duration::from_millis(3)).await;
             world.gateway.apply(&open);

@@ -1,6 +1,7 @@
 //! Checks the source text: which module may import which, how long a file may be, which dependencies are used.
 
 mod circles;
+mod names;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use imsgate::config::AccountSession;
-use imsgate::demo::campaign::{LogonRefusal, Recorded};
-use imsgate::demo::faults::Times;
-use imsgate::demo::ims::Endpoint;
+use imsgate::demo::campaign::{BearerLogonRefusal, Recorded};
+use imsgate::demo::faults::FaultFrequency;
+use imsgate::demo::ims::ImsEndpoint;
 use imsgate::internal::PublicPaths;
 use serde_json::json;
 
@@ -77,7 +77,7 @@ async fn campaign_gets_the_same_token_the_identity_and_an_assertion() {
     assert_eq!(echo.field("cookie"), Some("lang=en"));
     let claims = assertion::claims(&world.browser(), echo.field("x-ims-assertion").unwrap()).await;
     assert_eq!((&claims["sub"], &claims["groups"]), (&json!(USER), &json!(["delivery", "a b"])));
-    assert_eq!(world.ims.requests_to(Endpoint::Organizations), 0, "the configuration names the groups");
+    assert_eq!(world.ims.requests_to(ImsEndpoint::Organizations), 0, "the configuration names the groups");
     world.stop().await;
 }
 
@@ -124,7 +124,7 @@ async fn the_end_of_the_gateway_logs_off_at_campaign() {
 async fn a_refused_logon_is_said_and_not_repeated_at_once() {
     let world = with_account(|account| account.session = AccountSession::BearerLogon).start().await;
     let token = token(&world);
-    world.campaign.faults().refuse_bearer_logon(Times::Always, LogonRefusal::InvalidLogin);
+    world.campaign.faults().refuse_bearer_logon(FaultFrequency::Always, BearerLogonRefusal::InvalidLogin);
     let first = RawRequest::get("/demo/echo").bearer(&token).send_to(&world).await;
     assert_eq!((first.status(), &first.json()["error"]), (403, &json!("campaign_logon_refused")));
     let asked = world.campaign.requests().len();
@@ -145,7 +145,7 @@ async fn without_groups_the_mask_decides_once_for_each_token() {
         let echo = RawRequest::get("/demo/echo").bearer(&token).echo(&world).await;
         assert_eq!(echo.field("x-campaign-groups"), Some("report,workflow"));
     }
-    assert_eq!(world.ims.requests_to(Endpoint::Organizations), 1);
+    assert_eq!(world.ims.requests_to(ImsEndpoint::Organizations), 1);
     world.stop().await;
 
     let world = with_account(|account| {

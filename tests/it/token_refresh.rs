@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use http::StatusCode;
 use imsgate::config::{Instance, SessionMode, Store};
-use imsgate::demo::faults::{Answer as Fault, Times};
-use imsgate::demo::ims::Endpoint;
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse as Fault};
+use imsgate::demo::ims::ImsEndpoint;
 use tokio::runtime::Runtime;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -97,8 +97,8 @@ async fn one_of_several_instances_asks_for_the_groups_and_all_use_them() {
     let there = world.browser_at(&other, &here.session().unwrap());
     for round in ["report", "admin", "content"] {
         there.get_json("/demo/echo").await;
-        let asked = world.ims.requests_to(Endpoint::Organizations);
-        world.ims.faults().tamper_organizations(Times::Always, move |organizations| {
+        let asked = world.ims.requests_to(ImsEndpoint::Organizations);
+        world.ims.faults().tamper_organizations(FaultFrequency::Always, move |organizations| {
             organizations[0]["groups"] =
                 serde_json::json!([{"groupName": format!("Campaign - acme - {round}")}]);
         });
@@ -115,7 +115,7 @@ async fn one_of_several_instances_asks_for_the_groups_and_all_use_them() {
             }
             assert!(heard, "{round}");
         }
-        assert_eq!(world.ims.requests_to(Endpoint::Organizations), asked + 1, "{round}");
+        assert_eq!(world.ims.requests_to(ImsEndpoint::Organizations), asked + 1, "{round}");
     }
     other.stop().await;
     world.stop().await;
@@ -134,7 +134,7 @@ async fn an_instance_that_dies_during_a_refresh_is_replaced_by_another() {
     let there = world.browser_at(&other, &here.session().unwrap());
     let old = bearer_of(&world, &there).await;
     world.clock.advance(LIFE);
-    world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::Never);
+    world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Once, Fault::Never);
     let lost = tokio::spawn(async move { there.get_json("/demo/echo").await.status });
     world.eventually(|| world.ims.refreshes().len() == 1).await;
     // The control runtime stops, and with it the exchange, the extension of the lease, and every connection to Redis.
@@ -154,7 +154,7 @@ async fn a_failure_of_campaign_loses_no_rotated_token() {
     let world = shared(&server, SessionMode::Bearer).start().await;
     let here = world.signed_in("alice").await;
     world.clock.advance(LIFE);
-    world.campaign.faults().answer(Times::Once, Fault::Status(500));
+    world.campaign.faults().answer(FaultFrequency::Once, Fault::Status(500));
     assert_eq!(here.get_json("/demo/echo").await.status, StatusCode::INTERNAL_SERVER_ERROR);
     let renewed = world.last_request().header("authorization").unwrap().to_owned();
     // An instance that has only the store.
@@ -179,7 +179,7 @@ async fn a_token_in_its_last_minutes_is_refreshed_while_requests_continue() {
     let old = bearer_of(&world, &alice).await;
     world.clock.advance(ALMOST);
     // IMS does not answer, but no request waits while the token is valid.
-    world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::Never);
+    world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Once, Fault::Never);
     assert_eq!(bearer_of(&world, &alice).await, old);
     world.eventually(|| world.ims.refreshes().len() == 1).await;
     assert_eq!(bearer_of(&world, &alice).await, old);
@@ -208,7 +208,7 @@ async fn an_expired_token_during_an_outage_of_ims_gets_503_and_loses_nothing() {
     let old = bearer_of(&world, &alice).await;
     world.campaign.forget_requests();
     world.clock.advance(LIFE);
-    world.ims.faults().answer(Endpoint::Token, Times::Always, Fault::Status(500));
+    world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Always, Fault::Status(500));
     for _ in 0..8 {
         let answer = alice.get_json("/demo/echo").await;
         assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
@@ -244,7 +244,7 @@ async fn no_malformed_response_of_the_token_endpoint_ends_a_session() {
         Fault::HalfBody,
         Fault::Never,
     ] {
-        world.ims.faults().answer(Endpoint::Token, Times::Once, fault.clone());
+        world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Once, fault.clone());
         let answer = alice.get_json("/demo/echo").await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{fault:?}");
         world.clock.advance(Duration::from_secs(5));
@@ -258,7 +258,7 @@ async fn a_refresh_respects_retry_after_of_ims() {
     let world = short_lived(SessionMode::Bearer).start().await;
     let alice = world.signed_in("alice").await;
     world.clock.advance(LIFE);
-    world.ims.faults().answer(Endpoint::Token, Times::Once, Fault::RetryAfter(120));
+    world.ims.faults().answer(ImsEndpoint::Token, FaultFrequency::Once, Fault::RetryAfter(120));
     for _ in 0..4 {
         assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::SERVICE_UNAVAILABLE);
         world.clock.advance(Duration::from_secs(20));
@@ -322,7 +322,7 @@ async fn a_refresh_response_may_lack_an_id_token_and_a_refresh_token() {
     let alice = world.signed_in("alice").await;
     let old = bearer_of(&world, &alice).await;
     world.clock.advance(LIFE);
-    world.ims.faults().tamper_token_answer(Times::Once, |answer| {
+    world.ims.faults().tamper_token_answer(FaultFrequency::Once, |answer| {
         for field in ["id_token", "refresh_token"] {
             answer.as_object_mut().unwrap().remove(field).unwrap();
         }
@@ -346,7 +346,7 @@ async fn refreshed_tokens_of_another_person_end_the_session_and_are_revoked() {
         let alice = world.signed_in("alice").await;
         world.campaign.forget_requests();
         world.clock.advance(LIFE);
-        world.ims.faults().tamper_id_token(Times::Once, move |_, claims| change(claims));
+        world.ims.faults().tamper_id_token(FaultFrequency::Once, move |_, claims| change(claims));
         assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);
         assert!(world.campaign.requests().is_empty());
         assert!(!world.ims.revoked().is_empty(), "nobody will use them");
@@ -363,7 +363,7 @@ async fn an_id_token_whose_key_cannot_be_fetched_loses_no_rotated_token() {
     let old = bearer_of(&world, &alice).await;
     world.clock.advance(LIFE);
     world.ims.rotate_keys().unwrap();
-    world.ims.faults().answer(Endpoint::Keys, Times::Always, Fault::Status(503));
+    world.ims.faults().answer(ImsEndpoint::Keys, FaultFrequency::Always, Fault::Status(503));
     assert_ne!(bearer_of(&world, &alice).await, old);
     world.stop().await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use imsgate::demo::faults::Times;
+use imsgate::demo::faults::FaultFrequency;
 use serde_json::{Value, json};
 
 use crate::support::assertion::claims;
@@ -19,7 +19,7 @@ fn in_groups(count: usize) -> impl Fn(&mut Value) + Send + Sync + 'static {
 #[tokio::test]
 async fn too_many_groups_are_refused_at_sign_in_with_a_page_and_an_audit_line() {
     let world = World::start().await;
-    world.ims.faults().tamper_organizations(Times::Always, in_groups(300));
+    world.ims.faults().tamper_organizations(FaultFrequency::Always, in_groups(300));
     let browser = world.browser();
     let answer = browser.sign_in("alice", "/view/home").await;
     assert_eq!((answer.status, browser.session()), (StatusCode::FORBIDDEN, None));
@@ -57,7 +57,7 @@ async fn a_session_whose_groups_become_too_many_ends_with_a_reason() {
     alice.get("/view/home").await;
     let assertion = world.last_request().header("x-ims-assertion").unwrap().to_owned();
     let sid = claims(&alice, &assertion).await["sid"].as_str().unwrap().to_owned();
-    world.ims.faults().tamper_organizations(Times::Always, in_groups(300));
+    world.ims.faults().tamper_organizations(FaultFrequency::Always, in_groups(300));
     world.clock.advance(Duration::from_mins(10));
     world.eventually(|| !world.campaign.logoffs().is_empty()).await;
     assert_eq!(alice.get_json("/demo/echo").await.status, StatusCode::UNAUTHORIZED);

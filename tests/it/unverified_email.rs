@@ -1,29 +1,29 @@
 //! An e-mail address that IMS marks as not verified is not used: not for Campaign, not for the operator.
 
 use http::StatusCode;
-use imsgate::demo::faults::Times;
-use imsgate::demo::ims::Faults;
+use imsgate::demo::faults::FaultFrequency;
+use imsgate::demo::ims::ImsFaults;
 use serde_json::{Value, json};
 
 use crate::support::admin::{ask, with_admin};
 use crate::support::assertion::claims;
 use crate::support::{World, logs};
 
-type Mark = fn(&Faults, Value);
+type Mark = fn(&ImsFaults, Value);
 
 /// Sets `email_verified` in the userinfo response.
-fn in_userinfo(faults: &Faults, verified: Value) {
-    faults.tamper_userinfo(Times::Always, move |info| info["email_verified"] = verified.clone());
+fn in_userinfo(faults: &ImsFaults, verified: Value) {
+    faults.tamper_userinfo(FaultFrequency::Always, move |info| info["email_verified"] = verified.clone());
 }
 
 /// Sets `emailVerified`, the spelling of the profile, in the profile.
-fn in_profile(faults: &Faults, verified: Value) {
-    faults.tamper_profile(Times::Always, move |profile| profile["emailVerified"] = verified.clone());
+fn in_profile(faults: &ImsFaults, verified: Value) {
+    faults.tamper_profile(FaultFrequency::Always, move |profile| profile["emailVerified"] = verified.clone());
 }
 
 /// Adds an address and `email_verified` to the `id_token`.
-fn in_id_token(faults: &Faults, verified: Value) {
-    faults.tamper_id_token(Times::Always, move |_, claims| {
+fn in_id_token(faults: &ImsFaults, verified: Value) {
+    faults.tamper_id_token(FaultFrequency::Always, move |_, claims| {
         claims["email"] = "alice@example.com".into();
         claims["email_verified"] = verified.clone();
     });

@@ -18,7 +18,7 @@ use crate::unix_time::UnixTime;
 #[template(path = "admin/sign_ins.html")]
 struct SignInsPage {
     frame: Frame,
-    events: Vec<Shown>,
+    events: Vec<ShownEvent>,
     /// Events of the last hour that are not shown.
     more: usize,
 }
@@ -28,12 +28,12 @@ struct SignInsPage {
 struct WhyPage<'a> {
     frame: Frame,
     about: &'a str,
-    events: Vec<Shown>,
+    events: Vec<ShownEvent>,
     more: usize,
 }
 
 /// An event in words.
-struct Shown {
+struct ShownEvent {
     at: UnixTime,
     is_warning: bool,
     message: &'static str,
@@ -71,14 +71,14 @@ pub(super) async fn why(State(admin): State<Arc<Admin>>, Query(query): Query<Why
 }
 
 /// The events that are wanted, the newest first, and how many of them are left out.
-fn newest(admin: &Admin, is_wanted: impl Fn(&RecordedEvent) -> bool) -> (Vec<Shown>, usize) {
+fn newest(admin: &Admin, is_wanted: impl Fn(&RecordedEvent) -> bool) -> (Vec<ShownEvent>, usize) {
     let all = admin.services.audit.recent();
     let wanted: Vec<_> = all.iter().rev().filter(|recorded| is_wanted(recorded)).collect();
-    let shown = wanted.iter().take(MOST).map(|recorded| Shown::of(recorded)).collect();
+    let shown = wanted.iter().take(MOST).map(|recorded| ShownEvent::of(recorded)).collect();
     (shown, wanted.len().saturating_sub(MOST))
 }
 
-impl Shown {
+impl ShownEvent {
     fn of(RecordedEvent { at, event, .. }: &RecordedEvent) -> Self {
         let explained = event.explain();
         let near_misses = match &event.action {

@@ -1,6 +1,6 @@
 //! The admin page: what an operator sees and does in a browser. Plain HTML, rendered here; it needs no script.
 //!
-//! `guard` lets only those in who have signed in with the token. The words are English, as those of the commands and the logs.
+//! `guard` requires a sign-in with the admin token. The page is in English, as the commands and the logs are.
 
 mod charts;
 mod configuration;

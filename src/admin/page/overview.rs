@@ -29,8 +29,8 @@ struct OverviewPage {
     forms: u64,
     loaded_at: UnixTime,
     has_reload_failed: bool,
-    ims: Vec<Ims>,
-    servers: Vec<Server>,
+    ims: Vec<ImsStatus>,
+    servers: Vec<ServerStatus>,
     store: &'static str,
     /// Milliseconds of a read; `Err` says why it failed.
     store_answer: Result<u128, String>,
@@ -38,7 +38,7 @@ struct OverviewPage {
     charts: [Chart; 3],
 }
 
-struct Ims {
+struct ImsStatus {
     instance: String,
     is_ready: bool,
     calls: u64,
@@ -46,7 +46,7 @@ struct Ims {
     paused: u64,
 }
 
-struct Server {
+struct ServerStatus {
     instance: String,
     name: String,
     is_healthy: bool,
@@ -71,7 +71,7 @@ pub(super) async fn show(State(admin): State<Arc<Admin>>) -> Response {
         forms: admin.services.saved_forms.usage().0,
         loaded_at,
         has_reload_failed,
-        ims: admin.authenticators.all().iter().map(Ims::of).collect(),
+        ims: admin.authenticators.all().iter().map(ImsStatus::of).collect(),
         servers: servers(&admin),
         store: admin.store,
         store_answer: read.map(|_| began.elapsed().as_millis()).map_err(|error| error.to_string()),
@@ -81,7 +81,7 @@ pub(super) async fn show(State(admin): State<Arc<Admin>>) -> Response {
     respond(StatusCode::OK, &page)
 }
 
-impl Ims {
+impl ImsStatus {
     fn of(auth: &Arc<Authenticator>) -> Self {
         let usage = auth.ims.usage();
         Self {
@@ -93,11 +93,11 @@ impl Ims {
     }
 }
 
-fn servers(admin: &Admin) -> Vec<Server> {
+fn servers(admin: &Admin) -> Vec<ServerStatus> {
     let upstreams = admin.upstreams.load_full();
     let of_instance = |(instance, servers): &(Arc<str>, Arc<crate::proxy::Upstreams>)| {
         let both = servers.states().zip(servers.connections());
-        both.map(|((name, state), (_, (used, most)))| Server {
+        both.map(|((name, state), (_, (used, most)))| ServerStatus {
             instance: instance.to_string(),
             name: name.to_string(),
             is_healthy: state == HealthState::Healthy,

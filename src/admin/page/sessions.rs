@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use super::frame::{Frame, respond};
 use crate::admin::Admin;
-use crate::admin::guard::ClientAddress;
+use crate::admin::guard::AdminPeer;
 use crate::admin::sessions::{self as operate, Operator};
 use crate::session::{Cursor, Listed, StoreError};
 use crate::unix_time::UnixTime;
@@ -22,16 +22,16 @@ use crate::unix_time::UnixTime;
 struct SessionsPage<'a> {
     frame: Frame,
     person: &'a str,
-    sessions: Vec<Shown>,
+    sessions: Vec<ShownSession>,
     /// Where the next page begins.
     next: Option<String>,
-    /// How many sessions the form before has ended.
+    /// How many sessions the submitted form has ended.
     ended: Option<usize>,
     /// Why the list is empty although there may be sessions.
     error: String,
 }
 
-struct Shown {
+struct ShownSession {
     sid: String,
     who: String,
     name: String,
@@ -46,21 +46,21 @@ struct Shown {
 /// The query of the list.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct ListQuery {
+pub(super) struct SessionsQuery {
     person: String,
     after: String,
     ended: Option<usize>,
 }
 
 /// `GET /admin/sessions?person=&after=&ended=`
-pub(super) async fn show(State(admin): State<Arc<Admin>>, Query(query): Query<ListQuery>) -> Response {
+pub(super) async fn show(State(admin): State<Arc<Admin>>, Query(query): Query<SessionsQuery>) -> Response {
     let person = query.person.trim();
     let (listed, next, error) = match read(&admin, person, &query.after).await {
         Ok((listed, next)) => (listed, next, String::new()),
         Err(error) => (Vec::new(), None, format!("The session store does not answer: {error}")),
     };
     let status = if error.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let mut sessions: Vec<Shown> = listed.iter().map(Shown::of).collect();
+    let mut sessions: Vec<ShownSession> = listed.iter().map(ShownSession::of).collect();
     sessions.sort_by_key(|session| std::cmp::Reverse(session.seen));
     let next = next.map(|cursor| cursor.to_string());
     let frame = Frame::of("/admin/sessions", admin.services.clock.now());
@@ -77,7 +77,7 @@ async fn read(admin: &Admin, person: &str, after: &str) -> Result<(Vec<Listed>, 
     Ok((listing.sessions, listing.next))
 }
 
-impl Shown {
+impl ShownSession {
     fn of(session: &Listed) -> Self {
         let data = &session.data;
         let device = data.device.unwrap_or_default();
@@ -111,7 +111,7 @@ pub(super) struct EndForm {
 /// `POST /admin/sessions/end`
 pub(super) async fn end(
     State(admin): State<Arc<Admin>>,
-    Extension(ClientAddress(peer)): Extension<ClientAddress>,
+    Extension(AdminPeer(peer)): Extension<AdminPeer>,
     Form(form): Form<EndForm>,
 ) -> Response {
     let ended = operate::end(&admin, &form.sid, Operator::Page(peer)).await;
@@ -121,12 +121,12 @@ pub(super) async fn end(
 /// `POST /admin/sessions/end-all`
 pub(super) async fn end_all(
     State(admin): State<Arc<Admin>>,
-    Extension(ClientAddress(peer)): Extension<ClientAddress>,
+    Extension(AdminPeer(peer)): Extension<AdminPeer>,
     Form(form): Form<EndForm>,
 ) -> Response {
     let person = form.person.trim();
     if person.is_empty() {
-        // Nobody is not everybody.
+        // An empty name must not end the sessions of everybody.
         return StatusCode::BAD_REQUEST.into_response();
     }
     let ended = operate::end_all(&admin, person, Operator::Page(peer)).await;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::frame::{Frame, respond};
 use super::redirect_with_cookie;
 use crate::admin::Admin;
-use crate::admin::guard::{ClientAddress, Tried, cookie, cookie_name};
+use crate::admin::guard::{AdminPeer, Tried, cookie, cookie_name};
 use crate::telemetry::audit::{AuditAction, OperatorAccess, Subject};
 
 #[derive(Template)]
@@ -37,7 +37,7 @@ pub(super) async fn show(State(admin): State<Arc<Admin>>) -> Response {
 /// `POST /admin/sign-in`
 pub(super) async fn sign_in(
     State(admin): State<Arc<Admin>>,
-    Extension(ClientAddress(peer)): Extension<ClientAddress>,
+    Extension(AdminPeer(peer)): Extension<AdminPeer>,
     headers: HeaderMap,
     Form(form): Form<SignInForm>,
 ) -> Response {

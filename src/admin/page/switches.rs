@@ -8,7 +8,7 @@ use axum::{Extension, Form};
 use http::StatusCode;
 
 use crate::admin::Admin;
-use crate::admin::guard::ClientAddress;
+use crate::admin::guard::AdminPeer;
 use crate::admin::sessions::Operator;
 use crate::admin::switches::{TurnError, TurnRequest, apply, instances, period, switch_of};
 use crate::policy::switches::{Period, Switch};
@@ -70,7 +70,7 @@ pub(super) fn shown(admin: &Admin) -> Vec<ShownSwitch> {
 pub(super) async fn turn(
     State(admin): State<Arc<Admin>>,
     Path(name): Path<String>,
-    Extension(ClientAddress(peer)): Extension<ClientAddress>,
+    Extension(AdminPeer(peer)): Extension<AdminPeer>,
     Form(wanted): Form<TurnRequest>,
 ) -> Response {
     let Some(switch) = switch_of(&name) else { return StatusCode::NOT_FOUND.into_response() };

@@ -33,7 +33,7 @@ pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item
             0 => "listen".to_owned(),
             _ => format!("listen.certificates[{}]", index - 1),
         };
-        let keys = Keys {
+        let keys = ConfigKeys {
             certificate: format!("{section}.certificate"),
             private_key: format!("{section}.private_key"),
         };
@@ -56,7 +56,7 @@ pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item
 }
 
 /// The keys that name a certificate and its private key.
-struct Keys {
+struct ConfigKeys {
     certificate: String,
     private_key: String,
 }
@@ -173,7 +173,7 @@ fn hosts(config: &Config, places: &Places, own: &[CertificateDer<'_>]) -> Vec<It
 
 fn pair(
     places: &Places,
-    keys: &Keys,
+    keys: &ConfigKeys,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Item {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::cli::output::visible;
 use crate::config::{Config, Instance, PublicInstance};
-use crate::policy::decision::{Access, Asked, AskedHost, SiteRules, explain};
+use crate::policy::decision::{Access, HostMatch, PartialRequest, SiteRules, explain};
 
 /// What happens to a request without a session.
 #[derive(Debug, Serialize)]
@@ -52,10 +52,10 @@ impl Decision {
         let target = without_origin(address);
         let target = target.split('#').next().unwrap_or_default();
         let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-        let asked = Asked {
+        let asked = PartialRequest {
             method: &Method::GET,
             target: &target,
-            host: AskedHost::Served,
+            host: HostMatch::Served,
             client: None,
             is_http1: false,
         };

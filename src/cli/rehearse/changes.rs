@@ -1,4 +1,4 @@
-//! Requests that get another decision from a second configuration, grouped by the two rules.
+//! Requests about which two configurations decide differently, grouped by the two rules.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ pub(super) struct RuleChanges<'r> {
     groups: HashMap<(RuleKind<'r>, RuleKind<'r>), Group>,
 }
 
-/// Requests that one rule decided before, and another decides now.
+/// Requests that different rules decide in the two configurations.
 #[derive(Default)]
 pub(super) struct Group {
     pub(super) count: Count,

@@ -16,7 +16,7 @@ use std::time::Instant;
 use clap::Args;
 
 use self::input::{Input, Lines};
-use self::rules::Rules;
+use self::rules::RehearsedConfig;
 use self::tally::Tally;
 use super::config_file::{ConfigFile, print_errors, read_file};
 use super::{CHANGES, UNUSABLE, output};
@@ -59,7 +59,10 @@ pub(super) fn run(args: &RehearseArgs) -> ExitCode {
         Err(errors) => return print_errors(&errors),
     };
     let host = args.host.as_deref();
-    let (new, old) = (Rules::of(&new.config, host), old.as_ref().map(|old| Rules::of(&old.config, host)));
+    let (new, old) = (
+        RehearsedConfig::of(&new.config, host),
+        old.as_ref().map(|old| RehearsedConfig::of(&old.config, host)),
+    );
     let began = Instant::now();
     let mut tally = Tally::new(old.is_some());
     let mut is_readable = true;
@@ -99,7 +102,7 @@ fn read_before(args: &RehearseArgs) -> Result<Option<Loaded>, ConfigErrors> {
 fn read_log<'r>(
     args: &RehearseArgs,
     path: &std::path::Path,
-    (new, old): (&'r Rules<'_>, Option<&'r Rules<'_>>),
+    (new, old): (&'r RehearsedConfig<'_>, Option<&'r RehearsedConfig<'_>>),
     tally: &mut Tally<'r>,
 ) -> io::Result<()> {
     let name = path.display().to_string();

@@ -3,12 +3,12 @@
 use http::Method;
 
 use crate::config::{Campaign, Config};
-use crate::policy::decision::{Asked, AskedHost, Explained, RuleKind, explain};
+use crate::policy::decision::{Explained, HostMatch, PartialRequest, RuleKind, explain};
 use crate::wire::access_log::{LogLine, RequestLine};
 use crate::wire::host::{is_host, name_of};
 
 /// One configuration.
-pub(super) struct Rules<'c> {
+pub(super) struct RehearsedConfig<'c> {
     sites: Vec<InstanceHosts<'c>>,
     longest_head: usize,
     /// The host of lines that name none.
@@ -23,7 +23,7 @@ struct InstanceHosts<'c> {
     signs_in: bool,
 }
 
-impl<'c> Rules<'c> {
+impl<'c> RehearsedConfig<'c> {
     pub(super) fn of(config: &'c Config, host: Option<&'c str>) -> Self {
         let signed_in = config.instances.iter().map(|instance| InstanceHosts {
             hosts: instance.hosts().collect(),
@@ -47,22 +47,23 @@ impl<'c> Rules<'c> {
         };
         let named = authority(target).or(line.host.as_deref()).or(self.host);
         let (host, site) = self.site_of(named);
-        let asked = Asked { method: &method, target, host, client: line.client, is_http1: *is_http1 };
+        let asked =
+            PartialRequest { method: &method, target, host, client: line.client, is_http1: *is_http1 };
         let explained = explain(&asked, site.campaign, self.longest_head);
         if site.signs_in { explained } else { explained.without_sign_in() }
     }
 
     /// The instance that serves this host; the first instance for unknown hosts.
-    fn site_of(&self, host: Option<&str>) -> (AskedHost, &InstanceHosts<'c>) {
+    fn site_of(&self, host: Option<&str>) -> (HostMatch, &InstanceHosts<'c>) {
         let first = &self.sites[0];
-        let Some(host) = host else { return (AskedHost::Served, first) };
+        let Some(host) = host else { return (HostMatch::Served, first) };
         if !is_host(host.as_bytes()) {
-            return (AskedHost::Malformed, first);
+            return (HostMatch::Malformed, first);
         }
         let name = name_of(host);
         let serves =
             |site: &&InstanceHosts<'_>| site.hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
-        self.sites.iter().find(serves).map_or((AskedHost::Unknown, first), |site| (AskedHost::Served, site))
+        self.sites.iter().find(serves).map_or((HostMatch::Unknown, first), |site| (HostMatch::Served, site))
     }
 }
 

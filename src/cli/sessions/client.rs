@@ -24,7 +24,7 @@ pub(in crate::cli) struct AdminClient {
     token: Option<SecretString>,
 }
 
-/// Where an admin listener is, and the token that it may want.
+/// The address of an admin listener, and the admin token if the configuration has one.
 #[derive(Debug)]
 pub(in crate::cli) struct AdminTarget {
     pub(in crate::cli) address: SocketAddr,
@@ -131,7 +131,7 @@ impl AdminClient {
         serde_json::from_value(events).map_err(|_| AdminError::NotAdmin(self.address))
     }
 
-    /// How the gateway is, and whether it serves requests.
+    /// The state of the gateway, and whether it serves requests.
     pub(in crate::cli) fn health(&self) -> Result<(bool, Value), AdminError> {
         let (status, health) = self.exchange(Method::GET, self.url("health")?, Bytes::new())?;
         match status {

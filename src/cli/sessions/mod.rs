@@ -94,8 +94,8 @@ fn revoke(client: &AdminClient, id: Option<&str>, user: Option<&str>) -> Result<
     Ok(if ended > 0 { ExitCode::SUCCESS } else { ExitCode::from(NOTHING) })
 }
 
-/// The way to the admin listener, for a connection from this machine: to `admin`, or else to what the configuration says. The token is that
-/// of the configuration.
+/// Address and token of the admin listener, for a connection from this machine. `admin` replaces `listen.admin` of the configuration; the
+/// token always comes from the configuration.
 pub(super) fn admin_target(
     command: &str,
     admin: Option<SocketAddr>,

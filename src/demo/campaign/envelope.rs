@@ -10,14 +10,14 @@ use quick_xml::events::Event;
 
 /// A method call: the action, such as `xtk:session#Logon`, and the parameters in order. The first is the session token.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct SoapCall {
+pub(super) struct SoapRequest {
     pub(super) action: String,
     pub(super) parameters: Vec<String>,
     /// The schema of a query.
     pub(super) queried: Option<String>,
 }
 
-impl SoapCall {
+impl SoapRequest {
     /// Reads the first element of the body. `None` if it is not a SOAP call.
     pub(super) fn parse(xml: &str) -> Option<Self> {
         let mut reader = Reader::from_str(xml);
@@ -99,12 +99,12 @@ fn envelope(status: StatusCode, body: &str) -> Response {
 }
 
 /// A tag at depth 3 is the method, one at depth 4 is a parameter.
-fn open(path: &[String], namespace: Option<String>, call: Option<SoapCall>) -> Option<SoapCall> {
+fn open(path: &[String], namespace: Option<String>, call: Option<SoapRequest>) -> Option<SoapRequest> {
     match (path, call) {
         ([envelope, body, method], None) if envelope == "Envelope" && body == "Body" => {
             let namespace = namespace.unwrap_or_default();
             let schema = namespace.strip_prefix("urn:").unwrap_or(&namespace);
-            Some(SoapCall { action: format!("{schema}#{method}"), parameters: Vec::new(), queried: None })
+            Some(SoapRequest { action: format!("{schema}#{method}"), parameters: Vec::new(), queried: None })
         }
         ([_, body, _, _], Some(mut call)) if body == "Body" => {
             call.parameters.push(String::new());
@@ -115,14 +115,14 @@ fn open(path: &[String], namespace: Option<String>, call: Option<SoapCall>) -> O
 }
 
 /// Keeps the schema of `<queryDef schema="…">`.
-fn note_query(tag: &quick_xml::events::BytesStart<'_>, call: &mut Option<SoapCall>) {
+fn note_query(tag: &quick_xml::events::BytesStart<'_>, call: &mut Option<SoapRequest>) {
     if let Some(call) = call.as_mut().filter(|_| tag.local_name().as_ref() == "queryDef") {
         let schema = tag.attributes().flatten().find(|attribute| attribute.key.as_ref() == "schema");
         call.queried = schema.map(|attribute| attribute.value.clone().into_owned());
     }
 }
 
-fn add(path: &[String], call: &mut Option<SoapCall>, text: &str) {
+fn add(path: &[String], call: &mut Option<SoapRequest>, text: &str) {
     if path.len() >= 4
         && let Some(parameter) = call.as_mut().and_then(|call| call.parameters.last_mut())
     {
@@ -147,7 +147,7 @@ mod tests {
     fn parameters_are_read_by_position() {
         let call = |inner: &str| {
             let head = "<soapenv:Envelope xmlns:soapenv='http://schemas.xmlsoap.org/soap/envelope/'><soapenv:Header/>";
-            SoapCall::parse(&format!(
+            SoapRequest::parse(&format!(
                 "<?xml version='1.0'?>{head}<soapenv:Body>{inner}</soapenv:Body></soapenv:Envelope>"
             ))
         };
@@ -159,12 +159,12 @@ mod tests {
         let expected = ["", "a&b", "<p>", ""].map(str::to_owned).to_vec();
         assert_eq!(
             logon,
-            Some(SoapCall { action: "xtk:session#Logon".into(), parameters: expected, queried: None })
+            Some(SoapRequest { action: "xtk:session#Logon".into(), parameters: expected, queried: None })
         );
         let bare = call(
             "<Logoff xmlns='urn:xtk:session'><sessiontoken xsi:type='xsd:string'>___1</sessiontoken></Logoff>",
         );
         assert_eq!(bare.unwrap().parameter(0), "___1");
-        assert_eq!(SoapCall::parse("{}"), None);
+        assert_eq!(SoapRequest::parse("{}"), None);
     }
 }

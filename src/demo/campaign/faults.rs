@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::demo::faults::{Answer, Slot, Times};
+use crate::demo::faults::{FaultFrequency, FaultSlot, InjectedResponse};
 
 /// Injects faults. Clones act on the same simulator.
 #[derive(Clone, Default)]
-pub struct Faults(Arc<State>);
+pub struct CampaignFaults(Arc<CampaignFaultState>);
 
 /// How `BearerTokenLogon` is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogonRefusal {
+pub enum BearerLogonRefusal {
     /// XSV-350012 as a SOAP fault, 403: Campaign has no such user.
     InvalidLogin,
     /// XSV-350012 as plain text, 403.
@@ -22,7 +22,7 @@ pub enum LogonRefusal {
     Address,
 }
 
-impl Faults {
+impl CampaignFaults {
     /// While `true`, every request is answered with 503.
     pub fn down(&self, down: bool) {
         self.0.down.store(down, Ordering::Relaxed);
@@ -34,18 +34,18 @@ impl Faults {
     }
 
     /// Replaces the response to any request.
-    pub fn answer(&self, times: Times, answer: Answer) {
-        self.0.answer.set(times, answer);
+    pub fn answer(&self, frequency: FaultFrequency, answer: InjectedResponse) {
+        self.0.answer.set(frequency, answer);
     }
 
     /// Replaces the response of the SOAP router.
-    pub fn soap_answer(&self, times: Times, answer: Answer) {
-        self.0.soap_answer.set(times, answer);
+    pub fn soap_answer(&self, frequency: FaultFrequency, answer: InjectedResponse) {
+        self.0.soap_answer.set(frequency, answer);
     }
 
     /// Refuses `BearerTokenLogon`, even with a valid token.
-    pub fn refuse_bearer_logon(&self, times: Times, refusal: LogonRefusal) {
-        self.0.logon.set(times, refusal);
+    pub fn refuse_bearer_logon(&self, frequency: FaultFrequency, refusal: BearerLogonRefusal) {
+        self.0.logon.set(frequency, refusal);
     }
 
     /// Removes all faults. Sessions and records stay.
@@ -60,7 +60,7 @@ impl Faults {
 
 // === for the endpoints ===
 
-impl Faults {
+impl CampaignFaults {
     pub(super) fn is_down(&self) -> bool {
         self.0.down.load(Ordering::Relaxed)
     }
@@ -69,24 +69,24 @@ impl Faults {
         self.0.restarting.load(Ordering::Relaxed)
     }
 
-    pub(super) fn take_answer(&self) -> Option<Arc<Answer>> {
+    pub(super) fn take_answer(&self) -> Option<Arc<InjectedResponse>> {
         self.0.answer.take()
     }
 
-    pub(super) fn take_soap_answer(&self) -> Option<Arc<Answer>> {
+    pub(super) fn take_soap_answer(&self) -> Option<Arc<InjectedResponse>> {
         self.0.soap_answer.take()
     }
 
-    pub(super) fn take_logon_refusal(&self) -> Option<LogonRefusal> {
+    pub(super) fn take_logon_refusal(&self) -> Option<BearerLogonRefusal> {
         self.0.logon.take().map(|refusal| *refusal)
     }
 }
 
 #[derive(Default)]
-struct State {
+struct CampaignFaultState {
     down: AtomicBool,
     restarting: AtomicBool,
-    answer: Slot<Answer>,
-    soap_answer: Slot<Answer>,
-    logon: Slot<LogonRefusal>,
+    answer: FaultSlot<InjectedResponse>,
+    soap_answer: FaultSlot<InjectedResponse>,
+    logon: FaultSlot<BearerLogonRefusal>,
 }

@@ -44,7 +44,7 @@ mod websocket;
 mod zones;
 
 pub use catalog::ExternalAccount;
-pub use faults::{Faults, LogonRefusal};
+pub use faults::{BearerLogonRefusal, CampaignFaults};
 pub use record::Recorded;
 pub use sessions::OpenSession;
 pub use sign_in::PageRefusal;
@@ -156,7 +156,7 @@ impl CampaignSimulator {
             ),
             operators: Operators::new(options.clock.clone(), options.admin_password.clone()),
             records: Records::default(),
-            faults: Faults::default(),
+            faults: CampaignFaults::default(),
             client: SimulatorClient::new(),
             ims: Mutex::new(options.ims.clone()),
             options,
@@ -176,7 +176,7 @@ impl CampaignSimulator {
     }
 
     /// Fault injection. Clones act on the same simulator.
-    pub fn faults(&self) -> Faults {
+    pub fn faults(&self) -> CampaignFaults {
         self.campaign.faults.clone()
     }
 
@@ -228,7 +228,7 @@ struct CampaignState {
     sessions: OpenSessions,
     operators: Operators,
     records: Records,
-    faults: Faults,
+    faults: CampaignFaults,
     client: SimulatorClient,
 }
 

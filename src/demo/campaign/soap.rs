@@ -9,8 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
 
 use super::caller::{AuthMethod, CampaignCaller, XSV_350008};
-use super::envelope::{SoapCall, answer, fault, soap_action};
-use super::faults::LogonRefusal;
+use super::envelope::{SoapRequest, answer, fault, soap_action};
+use super::faults::BearerLogonRefusal;
 use super::methods;
 use super::zones::{RequestOrigin, XSV_350013};
 use super::{CampaignState, catalog};
@@ -25,7 +25,7 @@ pub(super) async fn soap(
     if let Some(substitute) = campaign.faults.take_soap_answer() {
         return substitute.respond().await;
     }
-    let Some(call) = std::str::from_utf8(&body).ok().and_then(SoapCall::parse) else {
+    let Some(call) = std::str::from_utf8(&body).ok().and_then(SoapRequest::parse) else {
         return campaign.fault(StatusCode::INTERNAL_SERVER_ERROR, "SOP-330011 The body is not a SOAP call.");
     };
     if let Err((status, text)) = origin.check_address() {
@@ -49,7 +49,7 @@ impl CampaignState {
         &self,
         headers: &HeaderMap,
         query: Option<&str>,
-        call: &SoapCall,
+        call: &SoapRequest,
         origin: &RequestOrigin,
     ) -> Option<CampaignCaller> {
         let caller = self.caller(headers, (query, Some(call.parameter(0))), origin).await?;
@@ -57,7 +57,7 @@ impl CampaignState {
         (self.options.session_token_only || caller.has_security_token(security_token)).then_some(caller)
     }
 
-    fn dispatch(&self, action: &str, call: &SoapCall, caller: &CampaignCaller) -> Response {
+    fn dispatch(&self, action: &str, call: &SoapRequest, caller: &CampaignCaller) -> Response {
         match action {
             "xtk:session#Logoff" => {
                 if let AuthMethod::Session(session) = &caller.method {
@@ -88,7 +88,7 @@ impl CampaignState {
         }
     }
 
-    fn logon(&self, call: &SoapCall, origin: &RequestOrigin) -> Response {
+    fn logon(&self, call: &SoapRequest, origin: &RequestOrigin) -> Response {
         if self.faults.is_restarting() {
             return self.fault(StatusCode::INTERNAL_SERVER_ERROR, EMPTY_RETURN);
         }
@@ -100,17 +100,17 @@ impl CampaignState {
         }
     }
 
-    async fn bearer_token_logon(&self, call: &SoapCall, origin: &RequestOrigin) -> Response {
+    async fn bearer_token_logon(&self, call: &SoapRequest, origin: &RequestOrigin) -> Response {
         if self.faults.is_restarting() {
             return self.fault(StatusCode::INTERNAL_SERVER_ERROR, EMPTY_RETURN);
         }
         match self.faults.take_logon_refusal() {
-            Some(LogonRefusal::InvalidLogin) => return fault(StatusCode::FORBIDDEN, XSV_350012),
-            Some(LogonRefusal::InvalidLoginAsText) => {
+            Some(BearerLogonRefusal::InvalidLogin) => return fault(StatusCode::FORBIDDEN, XSV_350012),
+            Some(BearerLogonRefusal::InvalidLoginAsText) => {
                 return (StatusCode::FORBIDDEN, XSV_350012).into_response();
             }
-            Some(LogonRefusal::Zone) => return fault(StatusCode::FORBIDDEN, XSV_350013),
-            Some(LogonRefusal::Address) => {
+            Some(BearerLogonRefusal::Zone) => return fault(StatusCode::FORBIDDEN, XSV_350013),
+            Some(BearerLogonRefusal::Address) => {
                 return fault(StatusCode::INTERNAL_SERVER_ERROR, XSV_350014);
             }
             None => {}

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::demo::client::request;
-use crate::demo::faults::{Answer, Times};
+use crate::demo::faults::{FaultFrequency, InjectedResponse};
 use crate::demo::ims::{ImsOptions, ImsSimulator};
 
 mod web;
@@ -142,13 +142,13 @@ async fn injected_faults_and_old_builds_change_the_response() {
         World::start(CampaignOptions { legacy_fault_status: true, ..CampaignOptions::default() }).await;
     let legacy = world.soap("xtk:session#GetOption", "", &[]).await;
     assert!(legacy.status() == StatusCode::OK && text(&legacy).contains("XSV-350008"));
-    world.sim.faults().refuse_bearer_logon(Times::Once, LogonRefusal::InvalidLoginAsText);
-    world.sim.faults().refuse_bearer_logon(Times::Once, LogonRefusal::Zone);
+    world.sim.faults().refuse_bearer_logon(FaultFrequency::Once, BearerLogonRefusal::InvalidLoginAsText);
+    world.sim.faults().refuse_bearer_logon(FaultFrequency::Once, BearerLogonRefusal::Zone);
     let token = world.ims_token().await;
     assert!(text(&world.bearer_token_logon(&token).await).starts_with("XSV-350012"));
     assert!(text(&world.bearer_token_logon(&token).await).contains("XSV-350013"));
     assert_eq!(world.bearer_token_logon(&token).await.status(), StatusCode::OK);
-    world.sim.faults().answer(Times::Once, Answer::Status(502));
+    world.sim.faults().answer(FaultFrequency::Once, InjectedResponse::Status(502));
     assert_eq!(world.get("/r/test", &[]).await.status(), StatusCode::BAD_GATEWAY);
     world.sim.faults().down(true);
     assert_eq!(world.get("/r/test", &[]).await.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -102,7 +102,7 @@ impl AuthorizeRequest {
 
     /// The sign-in form, with the error of the previous attempt.
     pub(super) fn form(&self, ims: &ImsState, error: Option<&str>) -> Response {
-        let form = SignInForm {
+        let form = ImsSignInPage {
             client_id: &ims.options.client_id,
             redirect_uri: &self.registered_as,
             request: &self.raw,
@@ -150,7 +150,7 @@ pub(super) fn split_scopes(scopes: &str) -> Vec<String> {
 
 #[derive(Template)]
 #[template(path = "demo/ims_sign_in.html")]
-struct SignInForm<'a> {
+struct ImsSignInPage<'a> {
     client_id: &'a str,
     redirect_uri: &'a str,
     request: &'a str,

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::{Endpoint, ImsState};
+use super::{ImsEndpoint, ImsState};
 
 /// The discovery document. Like IMS's, it has no `end_session_endpoint`, but the non-standard grant type `implicit_grant`.
 pub(super) async fn document(State(ims): State<Arc<ImsState>>) -> Json<Value> {
@@ -28,7 +28,7 @@ pub(super) async fn document(State(ims): State<Arc<ImsState>>) -> Json<Value> {
         "code_challenge_methods_supported": ["S256", "plain"],
         "claims_supported": ["aud", "exp", "iat", "iss", "sub", "nonce", "at_hash", "email", "name"],
     });
-    ims.faults.apply(Endpoint::Discovery, &mut document);
+    ims.faults.apply(ImsEndpoint::Discovery, &mut document);
     Json(document)
 }
 

@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::recorded::RecordedRequest;
-use crate::demo::faults::{Answer, Slot, Times};
+use crate::demo::faults::{FaultFrequency, FaultSlot, InjectedResponse};
 use crate::demo::random::lock;
 
 /// Injects faults. Clones act on the same simulator.
 #[derive(Clone, Default)]
-pub struct Faults(Arc<State>);
+pub struct ImsFaults(Arc<ImsFaultState>);
 
 /// An endpoint of IMS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Endpoint {
+pub enum ImsEndpoint {
     /// Both discovery addresses.
     Discovery,
     /// `/ims/keys`
@@ -61,72 +61,92 @@ pub enum Signing {
 type Tamper = Box<dyn Fn(&mut Value) + Send + Sync>;
 type TamperIdToken = Box<dyn Fn(&mut Value, &mut Value) + Send + Sync>;
 
-impl Faults {
+impl ImsFaults {
     /// While `true`, all endpoints answer 503.
     pub fn down(&self, down: bool) {
         self.0.down.store(down, Ordering::Relaxed);
     }
 
     /// Replaces the response of an endpoint.
-    pub fn answer(&self, endpoint: Endpoint, times: Times, answer: Answer) {
-        lock(&self.0.answers).entry(endpoint).or_default().set(times, answer);
+    pub fn answer(&self, endpoint: ImsEndpoint, frequency: FaultFrequency, answer: InjectedResponse) {
+        lock(&self.0.answers).entry(endpoint).or_default().set(frequency, answer);
     }
 
     /// Changes header and claims of the `id_token` before it is signed.
     pub fn tamper_id_token(
         &self,
-        times: Times,
+        frequency: FaultFrequency,
         tamper: impl Fn(&mut Value, &mut Value) + Send + Sync + 'static,
     ) {
-        self.0.id_token.set(times, Box::new(tamper));
+        self.0.id_token.set(frequency, Box::new(tamper));
     }
 
     /// Signs the `id_token` in this way.
-    pub fn sign_id_token(&self, times: Times, signing: Signing) {
-        self.0.signing.set(times, signing);
+    pub fn sign_id_token(&self, frequency: FaultFrequency, signing: Signing) {
+        self.0.signing.set(frequency, signing);
     }
 
     /// Changes the JSON of a successful token response, for example removes a field.
-    pub fn tamper_token_answer(&self, times: Times, tamper: impl Fn(&mut Value) + Send + Sync + 'static) {
-        self.0.token_answer.set(times, Box::new(tamper));
+    pub fn tamper_token_answer(
+        &self,
+        frequency: FaultFrequency,
+        tamper: impl Fn(&mut Value) + Send + Sync + 'static,
+    ) {
+        self.0.token_answer.set(frequency, Box::new(tamper));
     }
 
     /// Sets `expires_in` of a successful token response.
-    pub fn expires_in(&self, times: Times, value: impl Into<Value>) {
+    pub fn expires_in(&self, frequency: FaultFrequency, value: impl Into<Value>) {
         let value = value.into();
-        self.tamper_token_answer(times, move |answer| answer["expires_in"] = value.clone());
+        self.tamper_token_answer(frequency, move |answer| answer["expires_in"] = value.clone());
     }
 
     /// Changes the discovery document.
-    pub fn tamper_discovery(&self, times: Times, tamper: impl Fn(&mut Value) + Send + Sync + 'static) {
-        self.0.discovery.set(times, Box::new(tamper));
+    pub fn tamper_discovery(
+        &self,
+        frequency: FaultFrequency,
+        tamper: impl Fn(&mut Value) + Send + Sync + 'static,
+    ) {
+        self.0.discovery.set(frequency, Box::new(tamper));
     }
 
     /// Sets `sub` in the userinfo response.
-    pub fn userinfo_sub(&self, times: Times, sub: impl Into<String>) {
+    pub fn userinfo_sub(&self, frequency: FaultFrequency, sub: impl Into<String>) {
         let sub = sub.into();
-        self.0.userinfo.set(times, Box::new(move |answer| answer["sub"] = sub.as_str().into()));
+        self.0.userinfo.set(frequency, Box::new(move |answer| answer["sub"] = sub.as_str().into()));
     }
 
     /// Changes the userinfo response.
-    pub fn tamper_userinfo(&self, times: Times, tamper: impl Fn(&mut Value) + Send + Sync + 'static) {
-        self.0.userinfo.set(times, Box::new(tamper));
+    pub fn tamper_userinfo(
+        &self,
+        frequency: FaultFrequency,
+        tamper: impl Fn(&mut Value) + Send + Sync + 'static,
+    ) {
+        self.0.userinfo.set(frequency, Box::new(tamper));
     }
 
     /// Sets `userId` in the profile response.
-    pub fn profile_user_id(&self, times: Times, user_id: impl Into<String>) {
+    pub fn profile_user_id(&self, frequency: FaultFrequency, user_id: impl Into<String>) {
         let user_id = user_id.into();
-        self.0.profile.set(times, Box::new(move |answer| answer["userId"] = user_id.as_str().into()));
+        self.0.profile.set(frequency, Box::new(move |answer| answer["userId"] = user_id.as_str().into()));
     }
 
     /// Changes the organisations response, for example removes groups of a person.
-    pub fn tamper_organizations(&self, times: Times, tamper: impl Fn(&mut Value) + Send + Sync + 'static) {
-        self.0.organizations.set(times, Box::new(tamper));
+    pub fn tamper_organizations(
+        &self,
+        frequency: FaultFrequency,
+        tamper: impl Fn(&mut Value) + Send + Sync + 'static,
+    ) {
+        self.0.organizations.set(frequency, Box::new(tamper));
     }
 
     /// Changes the profile response.
-    pub fn tamper_profile(&self, times: Times, tamper: impl Fn(&mut Value) + Send + Sync + 'static) {
-        self.0.profile.set(times, Box::new(tamper));
+    pub fn tamper_profile(
+        &self,
+        frequency: FaultFrequency,
+        tamper: impl Fn(&mut Value) + Send + Sync + 'static,
+    ) {
+        self.0.profile.set(frequency, Box::new(tamper));
     }
 
     /// Removes all faults. Counts and records stay.
@@ -149,12 +169,12 @@ impl Faults {
 
 // === for the endpoints ===
 
-impl Faults {
+impl ImsFaults {
     pub(super) fn is_down(&self) -> bool {
         self.0.down.load(Ordering::Relaxed)
     }
 
-    pub(super) fn take_answer(&self, endpoint: Endpoint) -> Option<Arc<Answer>> {
+    pub(super) fn take_answer(&self, endpoint: ImsEndpoint) -> Option<Arc<InjectedResponse>> {
         lock(&self.0.answers).get(&endpoint)?.take()
     }
 
@@ -165,13 +185,13 @@ impl Faults {
         self.0.signing.take().map_or(Signing::Honest, |signing| (*signing).clone())
     }
 
-    pub(super) fn apply(&self, endpoint: Endpoint, answer: &mut Value) {
+    pub(super) fn apply(&self, endpoint: ImsEndpoint, answer: &mut Value) {
         let slot = match endpoint {
-            Endpoint::Token => &self.0.token_answer,
-            Endpoint::Discovery => &self.0.discovery,
-            Endpoint::UserInfo => &self.0.userinfo,
-            Endpoint::Organizations => &self.0.organizations,
-            Endpoint::Profile => &self.0.profile,
+            ImsEndpoint::Token => &self.0.token_answer,
+            ImsEndpoint::Discovery => &self.0.discovery,
+            ImsEndpoint::UserInfo => &self.0.userinfo,
+            ImsEndpoint::Organizations => &self.0.organizations,
+            ImsEndpoint::Profile => &self.0.profile,
             _ => return,
         };
         if let Some(tamper) = slot.take() {
@@ -179,11 +199,11 @@ impl Faults {
         }
     }
 
-    pub(super) fn count(&self, endpoint: Endpoint) {
+    pub(super) fn count(&self, endpoint: ImsEndpoint) {
         *lock(&self.0.fetches).entry(endpoint).or_default() += 1;
     }
 
-    pub(super) fn fetches(&self, endpoint: Endpoint) -> usize {
+    pub(super) fn fetches(&self, endpoint: ImsEndpoint) -> usize {
         lock(&self.0.fetches).get(&endpoint).copied().unwrap_or(0)
     }
 
@@ -201,17 +221,17 @@ impl Faults {
 }
 
 #[derive(Default)]
-struct State {
+struct ImsFaultState {
     down: AtomicBool,
-    answers: Mutex<HashMap<Endpoint, Slot<Answer>>>,
-    id_token: Slot<TamperIdToken>,
-    signing: Slot<Signing>,
-    token_answer: Slot<Tamper>,
-    discovery: Slot<Tamper>,
-    userinfo: Slot<Tamper>,
-    organizations: Slot<Tamper>,
-    profile: Slot<Tamper>,
-    fetches: Mutex<HashMap<Endpoint, usize>>,
+    answers: Mutex<HashMap<ImsEndpoint, FaultSlot<InjectedResponse>>>,
+    id_token: FaultSlot<TamperIdToken>,
+    signing: FaultSlot<Signing>,
+    token_answer: FaultSlot<Tamper>,
+    discovery: FaultSlot<Tamper>,
+    userinfo: FaultSlot<Tamper>,
+    organizations: FaultSlot<Tamper>,
+    profile: FaultSlot<Tamper>,
+    fetches: Mutex<HashMap<ImsEndpoint, usize>>,
     token_requests: Mutex<VecDeque<RecordedRequest>>,
 }
 

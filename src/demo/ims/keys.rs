@@ -70,9 +70,9 @@ impl SimulatorKey {
 }
 
 /// The current key and, after a rotation, the previous key.
-pub(super) struct Keys(Mutex<Vec<Arc<SimulatorKey>>>);
+pub(super) struct SimulatorKeys(Mutex<Vec<Arc<SimulatorKey>>>);
 
-impl Keys {
+impl SimulatorKeys {
     pub(super) fn generate() -> io::Result<Self> {
         Ok(Self(Mutex::new(vec![Arc::new(SimulatorKey::generate()?)])))
     }
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn another_library_verifies_the_signature_with_the_published_key() {
-        let keys = Keys::generate().unwrap();
+        let keys = SimulatorKeys::generate().unwrap();
         let header = json!({ "alg": "RS256", "kid": keys.current().kid() });
         let token = keys.current().sign(&header, &json!({ "sub": "s", "exp": 4_000_000_000_u64 })).unwrap();
         let jwks = keys.jwks();

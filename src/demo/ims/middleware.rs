@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode};
 
 use super::ImsState;
-use super::faults::Endpoint;
+use super::faults::ImsEndpoint;
 use super::recorded::RecordedRequest;
 use crate::demo::random::{bytes, hex};
 use crate::demo::wire::Form;
@@ -28,7 +28,7 @@ async fn respond(ims: &ImsState, mut request: Request, next: Next) -> Response {
         return next.run(request).await;
     };
     ims.faults.count(endpoint);
-    if endpoint == Endpoint::Token {
+    if endpoint == ImsEndpoint::Token {
         let (parts, body) = request.into_parts();
         let Ok(body) = to_bytes(body, MAX_FORM).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
@@ -46,18 +46,20 @@ async fn respond(ims: &ImsState, mut request: Request, next: Next) -> Response {
     }
 }
 
-fn endpoint(path: &str) -> Option<Endpoint> {
+fn endpoint(path: &str) -> Option<ImsEndpoint> {
     Some(match path {
-        "/.well-known/openid-configuration" | "/ims/.well-known/openid-configuration" => Endpoint::Discovery,
-        "/ims/keys" => Endpoint::Keys,
-        "/ims/authorize/v2" | "/ims/sign-in" => Endpoint::Authorize,
-        "/ims/token/v3" => Endpoint::Token,
-        "/ims/userinfo/v2" => Endpoint::UserInfo,
-        "/ims/organizations/v6" | "/ims/organizations/v5" => Endpoint::Organizations,
-        "/ims/profile/v1" => Endpoint::Profile,
-        "/ims/validate_token/v1" => Endpoint::ValidateToken,
-        "/ims/revoke" => Endpoint::Revoke,
-        "/ims/logout/v1" => Endpoint::Logout,
+        "/.well-known/openid-configuration" | "/ims/.well-known/openid-configuration" => {
+            ImsEndpoint::Discovery
+        }
+        "/ims/keys" => ImsEndpoint::Keys,
+        "/ims/authorize/v2" | "/ims/sign-in" => ImsEndpoint::Authorize,
+        "/ims/token/v3" => ImsEndpoint::Token,
+        "/ims/userinfo/v2" => ImsEndpoint::UserInfo,
+        "/ims/organizations/v6" | "/ims/organizations/v5" => ImsEndpoint::Organizations,
+        "/ims/profile/v1" => ImsEndpoint::Profile,
+        "/ims/validate_token/v1" => ImsEndpoint::ValidateToken,
+        "/ims/revoke" => ImsEndpoint::Revoke,
+        "/ims/logout/v1" => ImsEndpoint::Logout,
         _ => return None,
     })
 }

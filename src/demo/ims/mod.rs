@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use self::browsers::Browsers;
 use self::grants::Grants;
-use self::keys::Keys;
+use self::keys::SimulatorKeys;
 use super::listening::{self, SimulatorListener};
 use super::people::{Person, people};
 use crate::clock::Clock;
@@ -40,7 +40,7 @@ mod tests;
 mod token;
 mod tokens;
 
-pub use faults::{Endpoint, Faults, Signing};
+pub use faults::{ImsEndpoint, ImsFaults, Signing};
 pub use recorded::RecordedRequest;
 pub use technical::TechnicalClient;
 
@@ -108,10 +108,10 @@ impl ImsSimulator {
         let listener = TcpListener::bind(options.addr).await?;
         let ims = Arc::new(ImsState {
             url: listening::url(listener.local_addr()?),
-            keys: Keys::generate()?,
+            keys: SimulatorKeys::generate()?,
             grants: Grants::default(),
             browsers: Browsers::default(),
-            faults: Faults::default(),
+            faults: ImsFaults::default(),
             options,
         });
         let listening = SimulatorListener::start(listener, router(&ims))?;
@@ -129,7 +129,7 @@ impl ImsSimulator {
     }
 
     /// Fault injection. Clones act on the same simulator.
-    pub fn faults(&self) -> Faults {
+    pub fn faults(&self) -> ImsFaults {
         self.ims.faults.clone()
     }
 
@@ -145,11 +145,11 @@ impl ImsSimulator {
 
     /// Number of requests to `/ims/keys`.
     pub fn keys_fetches(&self) -> usize {
-        self.ims.faults.fetches(Endpoint::Keys)
+        self.ims.faults.fetches(ImsEndpoint::Keys)
     }
 
     /// Number of requests to an endpoint, including those with faults.
-    pub fn requests_to(&self, endpoint: Endpoint) -> usize {
+    pub fn requests_to(&self, endpoint: ImsEndpoint) -> usize {
         self.ims.faults.fetches(endpoint)
     }
 
@@ -195,10 +195,10 @@ impl ImsSimulator {
 struct ImsState {
     url: String,
     options: ImsOptions,
-    keys: Keys,
+    keys: SimulatorKeys,
     grants: Grants,
     browsers: Browsers,
-    faults: Faults,
+    faults: ImsFaults,
 }
 
 impl ImsState {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::error::Error;
 use super::grants::GrantedToken;
-use super::{Endpoint, ImsState};
+use super::{ImsEndpoint, ImsState};
 use crate::demo::people::Person;
 use crate::demo::wire::bearer;
 
@@ -30,7 +30,7 @@ pub(super) async fn userinfo(
         "family_name": family_name,
         "address": { "country": "FR" },
     });
-    Ok(response(&ims, Endpoint::UserInfo, answer))
+    Ok(response(&ims, ImsEndpoint::UserInfo, answer))
 }
 
 pub(super) async fn organizations(
@@ -44,7 +44,7 @@ pub(super) async fn organizations(
         (None, Some(person)) => person.organizations.clone(),
         (None, None) => return Err(Error::InsufficientScope("read_organizations")),
     };
-    Ok(response(&ims, Endpoint::Organizations, answer))
+    Ok(response(&ims, ImsEndpoint::Organizations, answer))
 }
 
 pub(super) async fn profile(
@@ -60,7 +60,7 @@ pub(super) async fn profile(
         "roles": [{ "organization": ims.options.organization_id, "named_role": "PRODUCT_ADMIN" }],
         "projectedProductContext": person.product_contexts,
     });
-    Ok(response(&ims, Endpoint::Profile, answer))
+    Ok(response(&ims, ImsEndpoint::Profile, answer))
 }
 
 /// The person of the bearer token, if the token is valid and has the scope.
@@ -79,7 +79,7 @@ fn access(ims: &ImsState, headers: &HeaderMap, scope: &'static str) -> Result<Gr
     Ok(access)
 }
 
-fn response(ims: &ImsState, endpoint: Endpoint, mut answer: Value) -> Json<Value> {
+fn response(ims: &ImsState, endpoint: ImsEndpoint, mut answer: Value) -> Json<Value> {
     ims.faults.apply(endpoint, &mut answer);
     Json(answer)
 }

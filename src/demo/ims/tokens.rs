@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::grants::{Grant, GrantedToken};
-use super::{Endpoint, ImsState, Signing};
+use super::{ImsEndpoint, ImsState, Signing};
 use crate::demo::people::Person;
 use crate::demo::random::{bytes, hex};
 
@@ -35,7 +35,7 @@ impl ImsState {
             }
         }
         answer["access_token"] = access_token.into();
-        self.faults.apply(Endpoint::Token, &mut answer);
+        self.faults.apply(ImsEndpoint::Token, &mut answer);
         Ok(answer)
     }
 

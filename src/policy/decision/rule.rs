@@ -88,7 +88,7 @@ pub enum RuleKind<'r> {
 
 /// The rule that decides about one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule<'r> {
+pub struct DecidingRule<'r> {
     /// The rule.
     pub kind: RuleKind<'r>,
     /// What the rule found in this request: a reading of its path, a login.
@@ -198,13 +198,13 @@ impl fmt::Display for RuleKind<'_> {
     }
 }
 
-impl fmt::Display for Rule<'_> {
+impl fmt::Display for DecidingRule<'_> {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind.write(self.detail.as_deref(), to)
     }
 }
 
-impl<'r> From<RuleKind<'r>> for Rule<'r> {
+impl<'r> From<RuleKind<'r>> for DecidingRule<'r> {
     fn from(kind: RuleKind<'r>) -> Self {
         Self { kind, detail: None }
     }

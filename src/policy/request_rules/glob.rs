@@ -1,8 +1,8 @@
-//! Matches texts with the pieces between the stars of a pattern.
+//! Compares texts with a pattern, given as the pieces between its stars.
 
 use memchr::memmem;
 
-/// True when the text is the pieces, with any text between them. A single piece is the whole text.
+/// True when the text consists of the pieces in this order, with any text between them. A single piece must equal the text.
 pub(super) fn matches(pieces: &[Box<[u8]>], text: &[u8]) -> bool {
     match pieces {
         [] => false,
@@ -37,7 +37,7 @@ pub(super) fn may_match(pieces: &[Box<[u8]>], text: &[Part]) -> bool {
         pattern.extend((index > 0).then_some(None));
         pattern.extend(piece.iter().copied().map(Some));
     }
-    // For each place in the pattern: whether the text so far can lead there.
+    // For each position in the pattern: true when the text read so far can match the pattern up to there.
     let mut places = vec![false; pattern.len() + 1];
     places[0] = true;
     pass_stars(&pattern, &mut places);
@@ -48,12 +48,12 @@ pub(super) fn may_match(pieces: &[Box<[u8]>], text: &[Part]) -> bool {
             match (pattern.get(at).copied().flatten(), part) {
                 (Some(wanted), Part::Byte(byte)) => next[at + 1] |= wanted == *byte,
                 (Some(_), Part::Unknown | Part::UnknownEnding) => next[at] = true,
-                // At a star, or at the end of the pattern, where only unknown bytes may be none.
+                // A star takes any byte. At the end of the pattern, unknown bytes fit only because there may be none of them.
                 (None, part) => next[at] |= at < pattern.len() || !matches!(part, Part::Byte(_)),
             }
         }
         if !matches!(part, Part::Byte(_)) {
-            // Each byte of the pattern that the unknown ones may hold.
+            // The unknown bytes may contain the next bytes of the pattern.
             let may_hold = |byte| byte != b'/' && (byte != b'.' || *part == Part::Unknown);
             for at in 0..pattern.len() {
                 next[at + 1] |= next[at] && pattern[at].is_none_or(may_hold);

@@ -1,5 +1,5 @@
-//! The paths of a rule. They match more than the same patterns of `campaign.public_paths`: there, every program must read a path in the
-//! same way; here, one program is enough.
+//! The paths of a rule. A pattern matches more paths here than in `campaign.public_paths`: a public path must match as every program
+//! reads it; for a rule, a match as one program reads it is enough.
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -67,11 +67,11 @@ impl RulePath {
     }
 }
 
-/// What programs may take a path for.
+/// The texts that programs behind the gateway may read a path as.
 #[derive(Debug)]
 pub(super) struct Spellings {
     known: Vec<Vec<u8>>,
-    /// Those with a short name of Windows, which stands for a name that is not known.
+    /// Spellings with a short name of Windows: the long name is unknown.
     shortened: Vec<Vec<Part>>,
     is_complete: bool,
 }
@@ -135,7 +135,7 @@ fn split_ending(name: &[u8]) -> (&[u8], &[u8]) {
     name.split_at(name.iter().rposition(|&byte| byte == b'.').unwrap_or(name.len()))
 }
 
-/// The path with each short name replaced by what it may stand for: any name with an ending that begins in the same way.
+/// The path with each short name replaced by the long names that it may stand for: any name, with an ending that begins like the short one.
 fn parts(text: &[u8]) -> Vec<Part> {
     let mut parts = Vec::with_capacity(text.len());
     for (index, name) in text.split(|&byte| byte == b'/').enumerate() {

@@ -20,7 +20,7 @@ use tower_sessions::session_store::{Error, Result};
 pub use database::OpenError;
 
 use super::key::Key;
-use super::one_time::{OneTime, UsedNames};
+use super::one_time::{OneTime, ReplayCache};
 use super::store::{Cursor, KeyPage, RecordStore, SealedRecord, StoredRecord};
 use crate::clock::Clock;
 use crate::crypto::Tag;
@@ -35,7 +35,7 @@ pub struct Embedded {
     writer: Writer,
     reads: Semaphore,
     expired: Mutex<mpsc::Receiver<Expired>>,
-    used: UsedNames,
+    used: ReplayCache,
 }
 
 impl Embedded {
@@ -46,7 +46,7 @@ impl Embedded {
         let writer =
             Writer::start(file.clone(), clock, report).map_err(|error| OpenError::Io(path.into(), error))?;
         let (reads, expired) = (Semaphore::new(CONCURRENT_READS), Mutex::new(expired));
-        Ok(Self { file, writer, reads, expired, used: UsedNames::default() })
+        Ok(Self { file, writer, reads, expired, used: ReplayCache::default() })
     }
 
     /// Reads on a thread that can wait for the disk.

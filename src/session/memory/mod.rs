@@ -14,7 +14,7 @@ use tower_sessions::session_store::Result;
 
 use super::key::Key;
 use super::lifetimes::{GRACE, Lifetimes};
-use super::one_time::{OneTime, UsedNames};
+use super::one_time::{OneTime, ReplayCache};
 use super::store::{Cursor, KeyPage, RecordStore, SealedRecord, StoredRecord};
 use crate::clock::Clock;
 use crate::crypto::Tag;
@@ -26,7 +26,7 @@ use tags::Tags;
 pub struct MemoryStore {
     records: Cache<Key, SealedRecord>,
     tags: Arc<Tags>,
-    used: UsedNames,
+    used: ReplayCache,
     clock: Clock,
 }
 
@@ -47,7 +47,7 @@ impl MemoryStore {
                 }
             })
             .build();
-        Self { records, tags, used: UsedNames::default(), clock }
+        Self { records, tags, used: ReplayCache::default(), clock }
     }
 
     /// Changes a record that has not expired; false when there is none, or `change` refuses.

@@ -8,12 +8,12 @@ use redis::{ErrorKind, Msg, RedisError, RedisResult};
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
-use super::dial::Dial;
+use super::dial::RedisDial;
 use crate::session::key::Key;
 use crate::session::store::Notice;
 
 /// Forwards notices and does not return. After each interruption it sends [`Notice::Missed`].
-pub(super) async fn listen(dial: Arc<Dial>, channel: String, notices: broadcast::Sender<Notice>) {
+pub(super) async fn listen(dial: Arc<RedisDial>, channel: String, notices: broadcast::Sender<Notice>) {
     let mut pause = SHORTEST_PAUSE;
     let mut is_new = true;
     loop {
@@ -30,7 +30,7 @@ pub(super) async fn listen(dial: Arc<Dial>, channel: String, notices: broadcast:
 }
 
 async fn follow(
-    dial: &Dial,
+    dial: &RedisDial,
     channel: &str,
     notices: &broadcast::Sender<Notice>,
     subscribed: &mut bool,

@@ -19,7 +19,7 @@ use super::wire::Wire;
 use crate::config::{RedisAccount, RedisAddress, RedisLayout};
 
 /// How to connect.
-pub(super) enum Dial {
+pub(super) enum RedisDial {
     Single(Client),
     Sentinel(Mutex<SentinelClient>),
     Cluster {
@@ -30,7 +30,7 @@ pub(super) enum Dial {
     },
 }
 
-impl Dial {
+impl RedisDial {
     pub(super) fn new(address: &RedisAddress, authorities: Option<Vec<u8>>) -> RedisResult<Self> {
         let certificates = authorities
             .filter(|_| address.tls)
@@ -102,7 +102,7 @@ impl Dial {
     }
 }
 
-impl Debug for Dial {
+impl Debug for RedisDial {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Single(_) => "Single",

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use tower_sessions::session_store::{Error, Result};
 
 use super::copies::Copies;
-use super::dial::Dial;
+use super::dial::RedisDial;
 use super::wire::{RedisCommand, Wire};
 
 /// The connection to Redis. Clones share it.
@@ -19,7 +19,7 @@ pub(super) struct Link(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    dial: Arc<Dial>,
+    dial: Arc<RedisDial>,
     state: Mutex<LinkState>,
     control: Handle,
     /// How many replicas must have each write.
@@ -43,12 +43,12 @@ struct LinkState {
 }
 
 impl Link {
-    pub(super) fn new(dial: Arc<Dial>, control: Handle) -> Self {
+    pub(super) fn new(dial: Arc<RedisDial>, control: Handle) -> Self {
         Self::with_replicas(dial, control, 0)
     }
 
     /// A connection for writes that count only when this many replicas have them.
-    pub(super) fn with_replicas(dial: Arc<Dial>, control: Handle, replicas: u8) -> Self {
+    pub(super) fn with_replicas(dial: Arc<RedisDial>, control: Handle, replicas: u8) -> Self {
         Self(Arc::new(Shared { dial, state: Mutex::default(), control, replicas }))
     }
 
@@ -72,7 +72,7 @@ impl Link {
 
     /// Sends a command to the node with this number, if there are several; also returns the number of nodes.
     pub(super) async fn ask_node(&self, command: Cmd, number: usize) -> Result<(Value, usize)> {
-        if !matches!(*self.0.dial, Dial::Cluster { .. }) {
+        if !matches!(*self.0.dial, RedisDial::Cluster { .. }) {
             return Ok((self.ask(RedisCommand::One(command)).await?, 1));
         }
         let mut slots = cmd("CLUSTER");
@@ -152,7 +152,7 @@ impl Shared {
     /// connection handles its nodes itself.
     fn is_lost(&self, error: &RedisError) -> bool {
         match &*self.dial {
-            Dial::Cluster { .. } => error.is_connection_dropped() && !error.is_timeout(),
+            RedisDial::Cluster { .. } => error.is_connection_dropped() && !error.is_timeout(),
             _ => error.is_io_error() || matches!(error.code(), Some("READONLY" | "LOADING" | "MASTERDOWN")),
         }
     }

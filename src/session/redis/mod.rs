@@ -30,7 +30,7 @@ use crate::clock::Clock;
 use crate::config::RedisAddress;
 use crate::crypto::{Tag, random_text};
 use crate::unix_time::UnixTime;
-use dial::Dial;
+use dial::RedisDial;
 use link::Link;
 use wire::RedisCommand;
 
@@ -62,7 +62,7 @@ impl Redis {
         clock: Clock,
         control: &Handle,
     ) -> std::result::Result<Self, RedisError> {
-        let dial = Arc::new(Dial::new(address, authorities)?);
+        let dial = Arc::new(RedisDial::new(address, authorities)?);
         let (notices, _) = broadcast::channel(NOTICES);
         let listener = control.spawn(channel::listen(dial.clone(), format!("{prefix}news"), notices.clone()));
         let link = Link::new(dial.clone(), control.clone());

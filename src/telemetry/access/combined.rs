@@ -23,8 +23,8 @@ impl CombinedFields {
     }
 }
 
-/// Appends a line. The user is always `-`: the access log names no person. So is the number of bytes: a line is written when the response
-/// begins.
+/// Appends a line. The user is always `-`, because the access log names no person. The number of bytes is always `-`, because the line is
+/// written when the response begins.
 pub(super) fn append(text: &mut Vec<u8>, date: &[u8], line: &Line<'_>) {
     text.extend_from_slice(line.peer.as_bytes());
     text.extend_from_slice(b" - - [");
@@ -42,7 +42,7 @@ pub(super) fn append(text: &mut Vec<u8>, date: &[u8], line: &Line<'_>) {
     text.extend_from_slice(b"\"\n");
 }
 
-/// The request line without the query. `-` for bytes that were no request.
+/// The request line without the query; `-` for bytes that are no HTTP request.
 fn request(text: &mut Vec<u8>, line: &Line<'_>) {
     let method = line.method.as_str().as_bytes();
     if method == b"-" {
@@ -61,7 +61,7 @@ fn request(text: &mut Vec<u8>, line: &Line<'_>) {
     text.extend_from_slice(version.as_bytes());
 }
 
-/// A value in quotes that are already there; `-` when there is none.
+/// A value, escaped for the quotes around it; `-` without a value.
 fn quoted(text: &mut Vec<u8>, value: Option<&[u8]>) {
     match value {
         Some(value) if !value.is_empty() => escape(text, value),

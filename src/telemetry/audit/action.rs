@@ -236,8 +236,8 @@ pub struct RuleRefusedDetails {
     pub method: String,
     /// The path without the query.
     pub path: String,
-    /// Refused requests since the last such event for this rule and condition, this one included. Clients that nobody knows get at most one
-    /// event in ten seconds.
+    /// Refused requests since the last such event for this rule and condition, this one included. For unauthenticated clients
+    /// there is at most one event in ten seconds.
     pub refused: u64,
 }
 

@@ -50,10 +50,10 @@ pub struct ExchangeTimes {
 
 /// The times of the requests that one worker has served for one Campaign instance. Only that worker's thread may add to them.
 #[derive(Debug)]
-pub struct RequestHistograms(Box<[Times]>);
+pub struct RequestHistograms(Box<[HistogramPair]>);
 
 #[derive(Debug, Default)]
-struct Times {
+struct HistogramPair {
     gateway: Histogram,
     campaign: Histogram,
 }
@@ -86,7 +86,11 @@ impl RequestTimes {
 
 impl Default for RequestHistograms {
     fn default() -> Self {
-        Self((0..CALLERS.len() * METHODS.len() * STATUS_CLASSES.len()).map(|_| Times::default()).collect())
+        Self(
+            (0..CALLERS.len() * METHODS.len() * STATUS_CLASSES.len())
+                .map(|_| HistogramPair::default())
+                .collect(),
+        )
     }
 }
 
@@ -126,7 +130,7 @@ impl Metrics {
         families: &mut FamilyEncoder<'_>,
         name: &str,
         help: &str,
-        part: impl Fn(&Times) -> &Histogram,
+        part: impl Fn(&HistogramPair) -> &Histogram,
     ) -> fmt::Result {
         let instances = self.request_histograms();
         families.durations(name, help, |metric| {

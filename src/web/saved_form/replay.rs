@@ -23,7 +23,7 @@ use crate::web::addresses::RESUME;
 use crate::web::call::{Call, OwnedCall};
 use crate::web::forward::{CampaignCheck, Sent};
 use crate::web::rejection::Rejection;
-use crate::web::request_rules::{self, Asked, RuledCaller};
+use crate::web::request_rules::{self, Principal, RequestView};
 use crate::web::responses::{announce_end, see_other};
 use crate::web::{forward, read_body, set_cookies, upstream_request};
 
@@ -101,9 +101,9 @@ fn check_rules<B>(
     session: &LiveSession,
     is_other_path: bool,
 ) -> Result<(), Rejection> {
-    let asked = Asked::of(request);
-    let call = if is_other_path { request_rules::restricted(call.base, asked)? } else { call.base };
-    request_rules::check_groups(call, asked, RuledCaller::Person(session))
+    let asked = RequestView::of(request);
+    let call = if is_other_path { request_rules::with_rules(call.base, asked)? } else { call.base };
+    request_rules::check_groups(call, asked, Principal::Person(session))
 }
 
 /// The request with the address, type and body of the form.

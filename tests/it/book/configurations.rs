@@ -91,7 +91,7 @@ fn merge(into: &mut Table, part: Table) {
     }
 }
 
-/// Files with secrets, which the loader reads, are made; the configuration names them.
+/// Creates a file for each secret, and puts its path into the configuration.
 fn provide(value: &mut Value, folder: &Path) {
     match value {
         Value::Table(table) => {

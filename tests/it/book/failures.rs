@@ -98,7 +98,7 @@ fn the_codes_are_those_of_the_audit_trail_and_of_rejections() {
     assert_eq!(named(&page, &["## By what a program gets"], '`'), rejections);
 }
 
-/// What stands between these marks at the beginning of the rows of these sections.
+/// The text between two of these marks at the beginning of each row of these sections.
 fn named(page: &Page, headings: &[&str], mark: char) -> BTreeSet<String> {
     let rows = headings.iter().flat_map(|heading| page.rows(heading));
     rows.filter_map(|row| Some(row[0].strip_prefix(mark)?.split_once(mark)?.0.to_owned())).collect()

@@ -25,7 +25,7 @@ pub(super) async fn check(instance: &Instance, callers: &Callers, places: &Place
     };
     let mut servers = Vec::new();
     for endpoint in &endpoints {
-        servers.push(Server::ask(instance, Probe::new(instance, endpoint)).await);
+        servers.push(CheckedServer::ask(instance, Probe::new(instance, endpoint)).await);
     }
     let all_down = servers.iter().all(|server| server.health.is_err());
     let mut items = Vec::new();
@@ -35,19 +35,19 @@ pub(super) async fn check(instance: &Instance, callers: &Callers, places: &Place
         items.extend(server.findings(places, all_down, caller).await);
         items.extend(server.other_hosts(places).await);
     }
-    items.extend(origin::other_servers(servers.iter().filter_map(Server::instance), places));
+    items.extend(origin::other_servers(servers.iter().filter_map(CheckedServer::instance), places));
     items
 }
 
 /// One Campaign server and its answers.
-struct Server<'a> {
+struct CheckedServer<'a> {
     campaign: &'a Campaign,
     probe: Probe,
     /// The answer to `/r/test`.
     health: Result<(StatusCode, Option<HealthPage>), String>,
 }
 
-impl<'a> Server<'a> {
+impl<'a> CheckedServer<'a> {
     async fn ask(instance: &'a Instance, probe: Probe) -> Self {
         let answer = probe.get(HEALTH).await;
         let health = answer.map(|answer| (answer.status(), HealthPage::parse(answer.body())));

@@ -234,7 +234,7 @@ async fn external_account(
 }
 
 /// Key, end of the id, field of Campaign, our value, and how values are compared.
-type Row<'a> = (&'a str, &'a str, &'a str, String, fn(&str, &str) -> bool);
+type ComparedField<'a> = (&'a str, &'a str, &'a str, String, fn(&str, &str) -> bool);
 
 /// One external account.
 struct AccountRecord<'a> {
@@ -257,7 +257,7 @@ impl AccountRecord<'_> {
         let ims = &config.instance.ims;
         let same_text = |ours: &str, theirs: &str| ours == theirs;
         let experience_cloud = &config.instance.experience_cloud;
-        let rows: [Row<'_>; 7] = [
+        let rows: [ComparedField<'_>; 7] = [
             ("ims.organization_id", "organization_id", "imsOrgId", ims.organization_id.clone(), same_text),
             (
                 "ims.association_mask",

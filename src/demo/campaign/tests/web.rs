@@ -113,7 +113,7 @@ async fn groups_are_taken_over_at_the_logon_and_a_restart_makes_logons_fail() {
     let failed = world.bearer_token_logon(&token).await;
     assert!(text(&failed).contains("Empty return for method &apos;Logon&apos;"));
     world.sim.faults().clear();
-    world.sim.faults().refuse_bearer_logon(Times::Once, LogonRefusal::Address);
+    world.sim.faults().refuse_bearer_logon(FaultFrequency::Once, BearerLogonRefusal::Address);
     let refused = world.bearer_token_logon(&token).await;
     assert!(refused.status() == StatusCode::INTERNAL_SERVER_ERROR && text(&refused).contains("XSV-350014"));
     world.bearer_token_logon(&token).await;

@@ -8,9 +8,9 @@ use http::{StatusCode, header};
 use openidconnect::core::{CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreProviderMetadata};
 use openidconnect::{AccessToken, AccessTokenHash, ClientId, ClientSecret, Nonce};
 
-use super::super::Endpoint;
+use super::super::ImsEndpoint;
 use super::{VERIFIER, World, claims, json, location};
-use crate::demo::faults::{Answer, Times};
+use crate::demo::faults::{FaultFrequency, InjectedResponse};
 
 #[tokio::test]
 async fn a_stock_relying_party_accepts_metadata_keys_and_id_token() {
@@ -119,10 +119,10 @@ async fn a_token_without_the_scope_gets_403_and_an_expired_one_401() {
 async fn faults_happen_as_often_as_asked() {
     let world = World::start().await;
     let faults = world.sim.faults();
-    faults.answer(Endpoint::Token, Times::Once, Answer::HalfBody);
-    faults.answer(Endpoint::Token, Times::Once, Answer::RetryAfter(7));
-    faults.expires_in(Times::Once, 60);
-    faults.tamper_id_token(Times::Once, |_, claims| claims["aud"] = "somebody else".into());
+    faults.answer(ImsEndpoint::Token, FaultFrequency::Once, InjectedResponse::HalfBody);
+    faults.answer(ImsEndpoint::Token, FaultFrequency::Once, InjectedResponse::RetryAfter(7));
+    faults.expires_in(FaultFrequency::Once, 60);
+    faults.tamper_id_token(FaultFrequency::Once, |_, claims| claims["aud"] = "somebody else".into());
     let form = [("grant_type", "client_credentials")];
     let url = format!("{}/ims/token/v3", world.sim.url());
     assert!(world.client.post_form(&url, &[], &form).await.is_err());

@@ -23,6 +23,7 @@ async fn a_cluster_of_three_fulfils_the_contract_and_delivers_notices() {
         assert_ne!(node.ask("DBSIZE").trim(), ":0", "the sessions are spread");
     }
     let (here, there) = (instance(&url, &keys, &clock), instance(&url, &keys, &clock));
+    // Nothing shows when both instances have subscribed to the channel at the Cluster.
     tokio::time::sleep(Duration::from_millis(500)).await;
     for _ in 0..5 {
         let session = created(&here).await;
