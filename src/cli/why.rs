@@ -45,7 +45,9 @@ pub(super) fn run(args: &WhyArgs) -> ExitCode {
     match events {
         Ok(events) if args.json => output::out(&format!("{:#}\n", json!({ "events": events }))),
         Ok(events) if events.is_empty() => {
-            output::out("the gateway remembers no event about this name or reference since its start\n");
+            output::out(
+                "the gateway remembers no event about this name or reference since its start; of several gateways, ask each\n",
+            );
             return ExitCode::from(NOTHING);
         }
         Ok(events) => output::out(&text(&events, output::paint())),
