@@ -57,6 +57,7 @@ mod ims_calls;
 mod init_command;
 mod instance_isolation;
 mod instance_reload;
+mod instance_rules;
 mod instances_behind_nginx;
 mod interim_responses;
 mod interrupted_exchanges;
