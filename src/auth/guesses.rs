@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use tokio::sync::Notify;
 
 use crate::crypto::sha256_text;
 use crate::net::AddressGroup;
@@ -19,9 +20,23 @@ pub struct Guesses {
     people: Cache<(String, AddressGroup), Arc<AtomicU32>>,
     addresses: Cache<AddressGroup, Arc<AtomicU32>>,
     /// By the login of a native account.
-    operators: Cache<String, Arc<Mutex<OperatorAttempts>>>,
+    operators: Cache<String, Arc<CountedOperator>>,
     /// By the login of a native account: the digest of the password that Campaign accepted last.
     accepted: Cache<String, String>,
+}
+
+/// A native account whose passwords are counted.
+#[derive(Debug, Default)]
+struct CountedOperator {
+    passwords: Mutex<OperatorAttempts>,
+    /// Notified when a password gets its result.
+    result: Notify,
+}
+
+impl CountedOperator {
+    fn passwords(&self) -> MutexGuard<'_, OperatorAttempts> {
+        self.passwords.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Passwords of one native account within [`PERIOD`].
@@ -39,6 +54,14 @@ impl OperatorAttempts {
         let is_recent = |then: &Instant| now.duration_since(*then) < PERIOD;
         self.wrong.retain(is_recent);
         self.open.retain(is_recent);
+    }
+
+    /// True while no further password may go to Campaign, but one that was sent a moment ago may still be accepted.
+    fn is_undecided(&self, now: Instant) -> bool {
+        let may_end = |began: &Instant| now.duration_since(*began) < PATIENCE;
+        self.wrong.len() < OF_OPERATOR
+            && self.wrong.len() + self.open.len() >= OF_OPERATOR
+            && self.open.iter().any(may_end)
     }
 }
 
@@ -79,9 +102,27 @@ impl Guesses {
     /// True while one more wrong password would not lock this native account at Campaign.
     pub fn may_try_operator(&self, login: &str) -> bool {
         let Some(operator) = self.operators.get(login) else { return true };
-        let mut operator = lock(&operator);
-        operator.forget(Instant::now());
-        operator.wrong.len() < OF_OPERATOR
+        let mut passwords = operator.passwords();
+        passwords.forget(Instant::now());
+        passwords.wrong.len() < OF_OPERATOR
+    }
+
+    /// Waits for passwords of this native account that are at Campaign, if their results decide whether another one may follow. Otherwise the
+    /// third of the requests that a program sends at once after a start would be refused.
+    pub async fn wait_for_results(&self, login: &str) {
+        let Some(operator) = self.operators.get(login) else { return };
+        let results = async {
+            loop {
+                let result = operator.result.notified();
+                let is_undecided = operator.passwords().is_undecided(Instant::now());
+                if !is_undecided || self.accepted.contains_key(login) {
+                    return;
+                }
+                result.await;
+            }
+        };
+        // Afterwards it is refused, as without waiting.
+        let _ = tokio::time::timeout(PATIENCE, results).await;
     }
 
     /// Begins an attempt with this password. `None` when its refusal, together with attempts without a result, could lock the account.
@@ -89,14 +130,14 @@ impl Guesses {
         let digest = sha256_text(format!("{login}/{password}").as_bytes());
         let is_known = self.accepted.get(login).is_some_and(|accepted| accepted == digest);
         let operator = self.operators.get_with(login.to_owned(), Arc::default);
-        let (mut operator, now) = (lock(&operator), Instant::now());
-        operator.forget(now);
-        let open = if is_known { 0 } else { operator.open.len() };
-        if operator.wrong.len() + open >= OF_OPERATOR {
+        let (mut passwords, now) = (operator.passwords(), Instant::now());
+        passwords.forget(now);
+        let open = if is_known { 0 } else { passwords.open.len() };
+        if passwords.wrong.len() + open >= OF_OPERATOR {
             return None;
         }
         let began = (!is_known).then_some(now);
-        operator.open.extend(began);
+        passwords.open.extend(began);
         Some(OperatorAttempt { login: login.to_owned(), digest, began })
     }
 
@@ -104,22 +145,28 @@ impl Guesses {
     pub fn end_operator(&self, attempt: OperatorAttempt, result: PasswordResult) {
         let OperatorAttempt { login, digest, began } = attempt;
         let operator = self.operators.get_with(login.clone(), Arc::default);
-        let mut operator = lock(&operator);
-        if let Some(index) = operator.open.iter().position(|open| Some(*open) == began) {
-            operator.open.swap_remove(index);
+        let mut passwords = operator.passwords();
+        if let Some(index) = passwords.open.iter().position(|open| Some(*open) == began) {
+            passwords.open.swap_remove(index);
         }
         match result {
             PasswordResult::SignedIn => {
-                operator.wrong.clear();
+                passwords.wrong.clear();
                 self.accepted.insert(login, digest);
             }
             PasswordResult::Accepted => self.accepted.insert(login, digest),
             PasswordResult::Refused => {
-                operator.wrong.push(Instant::now());
+                passwords.wrong.push(Instant::now());
                 self.accepted.invalidate(&login);
             }
-            PasswordResult::Unknown if began.is_some() => operator.wrong.push(Instant::now()),
+            PasswordResult::Unknown if began.is_some() => passwords.wrong.push(Instant::now()),
             PasswordResult::Unchecked | PasswordResult::Unknown => {}
+        }
+        drop(passwords);
+        match result {
+            // Another one may take its place.
+            PasswordResult::Unchecked => operator.result.notify_one(),
+            _ => operator.result.notify_waiters(),
         }
     }
 
@@ -138,10 +185,6 @@ impl Default for Guesses {
     }
 }
 
-fn lock(operator: &Mutex<OperatorAttempts>) -> MutexGuard<'_, OperatorAttempts> {
-    operator.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn counts<K: std::hash::Hash + Eq + Send + Sync + 'static>() -> Cache<K, Arc<AtomicU32>> {
     let counts = Cache::builder().max_capacity(MAX_KNOWN).eviction_policy(EvictionPolicy::lru());
     counts.time_to_live(PERIOD).build()
@@ -154,11 +197,15 @@ const OF_ADDRESS: u32 = 30;
 /// Wrong passwords of one native account. Campaign locks it with the third within ten minutes (builds from 9080).
 const OF_OPERATOR: usize = 2;
 const PERIOD: Duration = Duration::from_mins(10);
+/// How long a request waits for the results of others. Campaign checks a password in less than a second.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// About 1 MB.
 const MAX_KNOWN: u64 = 10_000;
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
@@ -233,5 +280,61 @@ mod tests {
         guesses.end_operator(guesses.begin_operator("admin", "right").unwrap(), PasswordResult::Unknown);
         guesses.end_operator(guesses.begin_operator("admin", "right").unwrap(), PasswordResult::Refused);
         assert!(guesses.begin_operator("admin", "right").is_none(), "it was changed at Campaign");
+    }
+
+    #[tokio::test]
+    async fn requests_at_once_wait_for_the_first_results() {
+        let guesses = Guesses::default();
+        let begin = || guesses.begin_operator("admin", "right").unwrap();
+        let is_ready = || guesses.wait_for_results("admin").now_or_never().is_some();
+        assert!(is_ready(), "nothing was sent");
+        let first = begin();
+        assert!(is_ready(), "another one may follow");
+        let second = begin();
+        assert!(!is_ready() && guesses.wait_for_results("internal").now_or_never().is_some());
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(guesses.wait_for_results("admin"))).collect();
+        let mut count_ready = || waiting.iter_mut().filter_map(FutureExt::now_or_never).count();
+        assert_eq!(count_ready(), 0);
+        guesses.end_operator(first, PasswordResult::Accepted);
+        assert_eq!(count_ready(), 3);
+        let third = guesses.begin_operator("admin", "guess");
+        assert!(third.is_some() && is_ready(), "the accepted password never waits");
+        guesses.end_operator(second, PasswordResult::Accepted);
+    }
+
+    #[tokio::test]
+    async fn a_result_that_proves_nothing_lets_one_of_those_who_wait_follow() {
+        let guesses = Guesses::default();
+        let begin = |password| guesses.begin_operator("admin", password);
+        let (first, second) = (begin("a").unwrap(), begin("b").unwrap());
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(guesses.wait_for_results("admin"))).collect();
+        let mut take_ready = || {
+            let before = waiting.len();
+            waiting.retain_mut(|one| one.now_or_never().is_none());
+            before - waiting.len()
+        };
+        assert_eq!(take_ready(), 0);
+        guesses.end_operator(first, PasswordResult::Unchecked);
+        assert_eq!(take_ready(), 1);
+        let third = begin("c").unwrap();
+        guesses.end_operator(second, PasswordResult::Refused);
+        assert_eq!(take_ready(), 0, "one wrong and one without a result");
+        guesses.end_operator(third, PasswordResult::Refused);
+        assert_eq!(take_ready(), 2, "nothing can help them");
+        assert!(begin("d").is_none());
+    }
+
+    #[test]
+    fn nobody_waits_for_a_password_whose_client_went_away_long_ago() {
+        let (long_ago, mut passwords) = (Instant::now(), OperatorAttempts::default());
+        let now = long_ago + PATIENCE;
+        passwords.open = vec![long_ago, long_ago];
+        assert!(!passwords.is_undecided(now));
+        passwords.open[1] = now;
+        assert!(passwords.is_undecided(now));
+        passwords.wrong = vec![now];
+        assert!(passwords.is_undecided(now));
+        passwords.wrong = vec![now, now];
+        assert!(!passwords.is_undecided(now));
     }
 }

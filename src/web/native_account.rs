@@ -27,6 +27,11 @@ pub fn may_try(call: BaseCall<'_>, login: &str) -> bool {
     call.site.guesses.may_try_operator(login)
 }
 
+/// Waits for the results of other passwords of this account, if they decide whether [`begin`] allows one more.
+pub async fn wait_for_results(call: BaseCall<'_>, login: &str) {
+    call.site.guesses.wait_for_results(login).await;
+}
+
 /// Begins an attempt with this password. `None` when a wrong one could lock the operator.
 pub fn begin(call: BaseCall<'_>, login: &str, password: &str) -> Option<OperatorAttempt> {
     call.site.guesses.begin_operator(login, password)

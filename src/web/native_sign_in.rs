@@ -57,6 +57,7 @@ pub async fn forward(
         return Err(Rejection::ForeignOrigin);
     }
     request_rules::check_groups(call.base, RequestView::of_head(head), Principal::Unknown)?;
+    native_account::wait_for_results(call.base, &login).await;
     let attempt = native_account::begin(call.base, &login, password.expose_secret());
     let attempts = vec![attempt.ok_or(Rejection::InvalidLogin)?];
     let upstream = upstream_request::head(call, head, host, None);

@@ -168,7 +168,9 @@ async fn the_count_of_a_rate_belongs_to_one_rule_of_one_instance() {
         assert_eq!(at_each(&world, &request).await, [status, 429, status]);
     }
     // What no instance takes for itself counts nowhere.
-    for (host, target) in [("localhost.", "/r/test"), ("other.example.com", "/r/test"), (&*host, "/ims/me")] {
+    for (host, target) in
+        [("localhost.", "/res/x.png"), ("other.example.com", "/res/x.png"), (TRACKING, "/ims/me")]
+    {
         RawRequest::get(target).for_host(&world, host).await;
     }
     assert_eq!(at_each(&world, &RawRequest::get("/res/x.png")).await.map(|status| status == 429), [false; 3]);

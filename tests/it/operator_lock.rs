@@ -212,6 +212,34 @@ async fn a_program_with_the_right_password_sends_any_number_of_requests_at_once(
 }
 
 #[tokio::test]
+async fn the_first_requests_of_a_program_may_come_at_once() {
+    for which in [0, 1, 2, 4, 5, 6] {
+        let world = World::builder().instance(listed).start().await;
+        let request = guesses("admin", PASSWORD).remove(which);
+        let all = futures_util::future::join_all((0..12).map(|_| request.send_to(&world))).await;
+        let refused = all.iter().find(|answer| [401, 403].contains(&answer.status()));
+        assert!(refused.is_none(), "{which}: {}", refused.unwrap().text());
+        assert!(world.campaign.wrong_passwords().is_empty());
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn guesses_that_wait_for_others_lock_nobody() {
+    let world = World::builder().instance(listed).start().await;
+    for (login, which) in [("admin", 0), ("internal", 1), ("monitoring", 2), ("aemserver", 4)] {
+        let requests = (0..12).map(|number| guesses(login, &format!("guess{number}")).remove(which));
+        let requests: Vec<_> = requests.collect();
+        let all =
+            futures_util::future::join_all(requests.iter().map(|request| request.send_to(&world))).await;
+        assert!(all.iter().all(|answer| answer.status() != 200), "{login}");
+    }
+    assert_eq!(world.campaign.wrong_passwords().len(), 4, "some reached Campaign");
+    assert_eq!(world.campaign.locked_operators(), Vec::<String>::new());
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_right_password_makes_up_for_a_wrong_one() {
     let world = World::builder().instance(listed).start().await;
     for _ in 0..3 {
