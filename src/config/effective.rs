@@ -253,7 +253,7 @@ pub const WATCHED: &[&str] = &[
     "brand.logo",
 ];
 
-/// Keys of files that the gateway writes, or reads only at the start.
+/// Keys of files that the gateway writes, or reads whenever it uses them.
 #[cfg(test)]
 pub(super) const NOT_WATCHED: &[&str] = &[
     "session.path",

@@ -83,7 +83,7 @@ pub fn open(
             }
             // Readable, because operators grant rights by this pattern.
             let prefix = format!("imsgate:{}:", origin.split_once("://").map_or(origin, |(_, host)| host));
-            let redis = Redis::start(address, authorities, prefix, clock.clone(), &Handle::current())?;
+            let redis = Redis::start(address, ca_file.clone(), prefix, clock.clone(), &Handle::current())?;
             Ok(opened(redis, CACHED, keys, clock, metrics))
         }
     }

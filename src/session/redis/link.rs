@@ -72,7 +72,7 @@ impl Link {
 
     /// Sends a command to the node with this number, if there are several; also returns the number of nodes.
     pub(super) async fn ask_node(&self, command: Cmd, number: usize) -> Result<(Value, usize)> {
-        if !matches!(*self.0.dial, RedisDial::Cluster { .. }) {
+        if !self.0.dial.is_cluster() {
             return Ok((self.ask(RedisCommand::One(command)).await?, 1));
         }
         let mut slots = cmd("CLUSTER");
@@ -151,10 +151,10 @@ impl Shared {
     /// True when the connection is of no more use: broken, silent, or to a server that is no longer the master. A Cluster's
     /// connection handles its nodes itself.
     fn is_lost(&self, error: &RedisError) -> bool {
-        match &*self.dial {
-            RedisDial::Cluster { .. } => error.is_connection_dropped() && !error.is_timeout(),
-            _ => error.is_io_error() || matches!(error.code(), Some("READONLY" | "LOADING" | "MASTERDOWN")),
+        if self.dial.is_cluster() {
+            return error.is_connection_dropped() && !error.is_timeout();
         }
+        error.is_io_error() || matches!(error.code(), Some("READONLY" | "LOADING" | "MASTERDOWN"))
     }
 }
 

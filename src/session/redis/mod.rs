@@ -5,12 +5,14 @@
 //! name. Notices go through the channel `news`.
 
 mod channel;
+mod clients;
 mod copies;
 mod dial;
 mod link;
 mod script;
 mod wire;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,15 +56,15 @@ pub struct RedisError(#[from] redis::RedisError);
 
 impl Redis {
     /// A store at this address. All its keys begin with `prefix`. Connections belong to the runtime of `control`.
-    /// `authorities` are PEM certificates that are trusted instead of the public ones.
+    /// `ca_file` names PEM certificates that are trusted instead of the public ones. It is read again for each connection.
     pub fn start(
         address: &RedisAddress,
-        authorities: Option<Vec<u8>>,
+        ca_file: Option<PathBuf>,
         prefix: String,
         clock: Clock,
         control: &Handle,
     ) -> std::result::Result<Self, RedisError> {
-        let dial = Arc::new(RedisDial::new(address, authorities)?);
+        let dial = Arc::new(RedisDial::new(address, ca_file)?);
         let (notices, _) = broadcast::channel(NOTICES);
         let listener = control.spawn(channel::listen(dial.clone(), format!("{prefix}news"), notices.clone()));
         let link = Link::new(dial.clone(), control.clone());

@@ -4,6 +4,7 @@ mod copies;
 mod layouts;
 mod refreshes;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,15 +25,11 @@ fn store(url: &str, keys: &KeyRing, clock: &Clock) -> Vault {
     store_with(url, None, keys, clock, &Handle::current())
 }
 
-fn store_with(
-    url: &str,
-    authorities: Option<Vec<u8>>,
-    keys: &KeyRing,
-    clock: &Clock,
-    control: &Handle,
-) -> Vault {
+fn store_with(url: &str, ca_file: Option<&Path>, keys: &KeyRing, clock: &Clock, control: &Handle) -> Vault {
     let address: RedisAddress = url.parse().unwrap();
-    let redis = Redis::start(&address, authorities, PREFIX.to_owned(), clock.clone(), control).unwrap();
+    let redis =
+        Redis::start(&address, ca_file.map(Path::to_owned), PREFIX.to_owned(), clock.clone(), control)
+            .unwrap();
     Vault::new(redis, keys, clock.clone())
 }
 

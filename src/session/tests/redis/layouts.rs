@@ -90,19 +90,13 @@ async fn a_sentinel_failover_takes_seconds_and_loses_no_session() {
     within(Duration::from_secs(1), "the end at the other", async || other.ended.is_cancelled()).await;
 }
 
-#[tokio::test]
-async fn the_documented_rights_are_enough_over_tls() {
-    if !installed() {
-        return;
-    }
+/// A server with a new certificate, `cert.pem` in this folder.
+fn with_tls(folder: &Path, tls_port: u16) -> Server {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let certificate = made.cert.pem();
-    let files = tempfile::tempdir().unwrap();
-    let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
-    std::fs::write(&cert, &certificate).unwrap();
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let tls_port = free_port();
-    let server = Server::start(&[
+    Server::start(&[
         "--tls-port",
         &tls_port.to_string(),
         "--tls-cert-file",
@@ -111,12 +105,57 @@ async fn the_documented_rights_are_enough_over_tls() {
         key.to_str().unwrap(),
         "--tls-auth-clients",
         "no",
-    ]);
+    ])
+}
+
+#[tokio::test]
+async fn new_certificate_authorities_are_used_for_the_next_connection() {
+    if !installed() {
+        return;
+    }
+    let (files, tls_port) = (tempfile::tempdir().unwrap(), free_port());
+    let mut server = with_tls(files.path(), tls_port);
+    let (ca_file, cert) = (files.path().join("ca.pem"), files.path().join("cert.pem"));
+    std::fs::copy(&cert, &ca_file).unwrap();
+    let url = format!("rediss://localhost:{tls_port}");
+    let (keys, clock) = (KeyRing::random(), Clock::system());
+    let store = store_with(&url, Some(&ca_file), &keys, &clock, &Handle::current());
+    let answers = async || store.load(&record("alice").id).await.is_ok();
+    let wait = Duration::from_secs(10);
+    within(wait, "it answers", &answers).await;
+
+    // A file without a certificate changes nothing.
+    std::fs::write(&ca_file, "-----BEGIN CERTIFICATE-----\n").unwrap();
+    server.restart();
+    within(wait, "the authorities before are used", &answers).await;
+    std::fs::remove_file(&ca_file).unwrap();
+    server.restart();
+    within(wait, "they are used without a file too", &answers).await;
+
+    // Another certificate is trusted only when the file has its authority.
+    server.kill();
+    let _server = with_tls(files.path(), tls_port);
+    for _ in 0..5 {
+        assert!(!answers().await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    std::fs::copy(&cert, &ca_file).unwrap();
+    within(wait, "the new authority is used", &answers).await;
+}
+
+#[tokio::test]
+async fn the_documented_rights_are_enough_over_tls() {
+    if !installed() {
+        return;
+    }
+    let (files, tls_port) = (tempfile::tempdir().unwrap(), free_port());
+    let server = with_tls(files.path(), tls_port);
     assert!(server.ask(&format!("ACL SETUSER {USER}")).starts_with("+OK"));
     let (keys, clock) = (KeyRing::random(), Clock::system());
-    let authorities = Some(certificate.into_bytes());
+    let cert = files.path().join("cert.pem");
+    let authorities = Some(cert.as_path());
     let url = |password: &str| format!("rediss://imsgate:{password}@localhost:{tls_port}");
-    let good = store_with(&url("p%40ss%2Fw0rd"), authorities.clone(), &keys, &clock, &Handle::current());
+    let good = store_with(&url("p%40ss%2Fw0rd"), authorities, &keys, &clock, &Handle::current());
     let good = Arc::new(good);
     contract::check(good.clone()).await;
     contract::a_lease_has_one_owner(&good).await;
