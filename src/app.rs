@@ -24,7 +24,7 @@ mod sites;
 mod snapshot;
 mod technical;
 
-pub(crate) use background::prepare_certificate;
+pub(crate) use background::{acme_domains, prepare_certificate};
 use certificate_dates::certificate_ends;
 pub(crate) use reload::Reloader;
 pub(crate) use servers::endpoints;

@@ -77,6 +77,11 @@ impl Plan {
         })
     }
 
+    /// The names in the certificate.
+    pub fn into_domains(self) -> Vec<String> {
+        self.domains
+    }
+
     /// Makes a placeholder certificate if there is none: the listener must run before the ACME server can check it.
     ///
     /// # Errors

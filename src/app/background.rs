@@ -100,6 +100,11 @@ pub fn prepare_certificate(config: &Config) -> Result<(), AcmeError> {
     plan(config).map_or(Ok(()), |plan| plan.prepare())
 }
 
+/// The names in the certificate of the ACME server; none without one.
+pub fn acme_domains(config: &Config) -> Vec<String> {
+    plan(config).map(Plan::into_domains).unwrap_or_default()
+}
+
 fn plan(config: &Config) -> Option<Plan> {
     let of_signed_in = config.instances.iter().flat_map(|instance| instance.hosts());
     let of_public = config.public_instances.iter().flat_map(|instance| &instance.campaign.hosts);

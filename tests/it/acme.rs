@@ -14,7 +14,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use crate::support::served::Served;
-use crate::support::{missing, wire, write_secret};
+use crate::support::{Checked, Finding, missing, wire, write_secret};
 
 /// A running Pebble; ended when dropped.
 struct Pebble(Child);
@@ -72,9 +72,13 @@ impl Drop for Pebble {
     }
 }
 
+fn is_missing() -> bool {
+    Command::new("pebble").arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
+}
+
 #[tokio::test]
 async fn a_certificate_comes_from_the_acme_server_and_is_renewed_in_time() {
-    if Command::new("pebble").arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+    if is_missing() {
         return missing("pebble");
     }
     let mut pebble = None;
@@ -108,6 +112,29 @@ async fn a_certificate_comes_from_the_acme_server_and_is_renewed_in_time() {
     assert!(!served.log().contains("no certificate from the ACME server"), "{}", served.log());
 }
 
+#[tokio::test]
+async fn a_new_authority_of_the_acme_server_is_trusted_at_the_next_order() {
+    if is_missing() {
+        return missing("pebble");
+    }
+    let (mut pebble, mut authority) = (None, Vec::new());
+    let served = Served::start_with(|folder, address| {
+        let (server, directory) = Pebble::start(folder, address, 600);
+        pebble = Some(server);
+        authority = fs::read(folder.join("pebble.pem")).unwrap();
+        fs::write(folder.join("ca.pem"), demo::certificate(&["localhost"]).0).unwrap();
+        format!("[listen.acme]\ndirectory = \"{directory}\"\ncache = \"acme\"\nca_file = \"ca.pem\"\n")
+    })
+    .await;
+    let begun = Instant::now();
+    while !served.log().contains("no certificate from the ACME server") {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{}", served.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    fs::write(served.path("ca.pem"), &authority).unwrap();
+    from_server(&served, &[]).await;
+}
+
 /// Waits until the gateway shows a certificate of the server that is not `old`, with the chain that the server gave.
 async fn from_server(served: &Served, old: &[u8]) -> Vec<u8> {
     let begun = Instant::now();
@@ -130,4 +157,50 @@ async fn from_server(served: &Served, old: &[u8]) -> Vec<u8> {
         assert!(begun.elapsed() < Duration::from_mins(1), "{}", served.log());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// A configuration with this directory in place of a certificate.
+async fn with_directory(directory: &str) -> Checked {
+    let world = Checked::good().await;
+    let acme =
+        format!("[listen.acme]\ndirectory = \"{directory}\"\ncache = \"acme\"\nca_file = \"pebble.pem\"\n");
+    world.replace("certificate = \"cert.pem\"\nprivate_key = \"key.pem\"\n", &acme);
+    world
+}
+
+#[tokio::test]
+async fn check_reads_the_directory_of_the_acme_server_and_orders_nothing() {
+    if is_missing() {
+        return missing("pebble");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (_pebble, directory) = Pebble::start(folder.path(), ([127, 0, 0, 1], 1).into(), 15);
+    let world = with_directory(&directory).await;
+    fs::copy(folder.path().join("pebble.pem"), world.path("pebble.pem")).unwrap();
+    let findings = world.findings(&[]).await;
+    for (id, part) in [
+        ("listen.acme.directory", "takes new accounts and orders"),
+        ("listen.acme.terms", "with this key you agree to "),
+        ("listen.acme.names", "localhost leads to this machine: 127.0.0.1"),
+    ] {
+        let is_it = |finding: &&Finding| finding.id() == id && finding.message().contains(part);
+        assert_eq!(findings.iter().find(is_it).map(Finding::severity), Some("ok"), "{id}: {findings:#?}");
+    }
+    assert!(!world.path("acme").exists());
+    assert!(!fs::read_to_string(folder.path().join("pebble.log")).unwrap().contains("new-acct"));
+    // Without its authority it is not trusted.
+    fs::write(world.path("pebble.pem"), demo::certificate(&["localhost"]).0).unwrap();
+    let finding = world.finding("listen.acme.directory", "warning").await;
+    assert!(finding.message().contains("no certificate can be ordered"), "{finding:?}");
+    world.finding("listen.acme.terms", "not-checked").await;
+}
+
+#[tokio::test]
+async fn check_names_what_is_no_directory_of_an_acme_server() {
+    let ims = Checked::good().await;
+    let world = with_directory(&format!("{}/.well-known/openid-configuration", ims.ims.url())).await;
+    fs::write(world.path("pebble.pem"), demo::certificate(&["localhost"]).0).unwrap();
+    let finding = world.finding("listen.acme.directory", "error").await;
+    assert!(finding.message().contains("newNonce, newAccount, newOrder is missing"), "{finding:?}");
+    assert!(world.findings(&["--offline"]).await.iter().all(|one| one.id() != "listen.acme.names"));
 }

@@ -31,7 +31,7 @@ use crate::config::Config;
 pub(super) struct CheckArgs {
     #[command(flatten)]
     config: NamedConfigFile,
-    /// Check only the configuration and its files, without calls to IMS and Campaign
+    /// Check only the configuration and its files, without calls to IMS, Campaign and an ACME server
     #[arg(long)]
     offline: bool,
     /// Write JSON instead of a table
@@ -100,7 +100,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
     items.extend(machine::check(&loaded.config, &loaded.places, &file, &user, given, running.as_ref()));
     items.extend(running.iter().flat_map(|running| running.items(&loaded)));
     if args.offline {
-        let reason = "IMS and Campaign were not asked (--offline)";
+        let reason = "IMS, Campaign and an ACME server were not asked (--offline)";
         let item = Item::not_checked(&loaded.places, "ims.server", reason, "leave out --offline");
         items.push(item.named("online"));
     } else {

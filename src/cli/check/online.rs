@@ -1,5 +1,6 @@
-//! Checks over the network: what IMS and Campaign reveal without a sign-in.
+//! Checks over the network: what IMS, Campaign and the ACME server reveal without a sign-in.
 
+mod acme;
 mod campaign;
 mod client;
 mod discovery;
@@ -11,7 +12,7 @@ use crate::app::TechnicalCaller;
 use crate::clock::Clock;
 use crate::config::{Instance, Loaded, Places};
 
-/// Asks IMS and each Campaign server.
+/// Asks IMS, each Campaign server and the ACME server.
 pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -31,6 +32,7 @@ pub(super) fn check(loaded: &Loaded, clock: &Clock) -> Vec<Item> {
             external_account::end(callers).await;
             items.extend(of_instance(&config.instance.name, own));
         }
+        items.extend(acme::check(loaded).await);
         items
     })
 }

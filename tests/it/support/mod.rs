@@ -47,7 +47,7 @@ pub mod redis_servers;
 
 pub use answer::Answer;
 pub use browser::Browser;
-pub use checked::Checked;
+pub use checked::{Checked, Finding};
 pub use eventually::eventually;
 pub use front::Front;
 pub use instance::Instance;
