@@ -325,6 +325,19 @@ mod tests {
     }
 
     #[test]
+    fn passwords_are_forgotten_after_ten_minutes() {
+        let mut passwords = Passwords::default();
+        let began = Instant::now();
+        (passwords.wrong, passwords.open) = (vec![began], vec![began]);
+        let mut left = |now| {
+            passwords.forget(now);
+            (passwords.wrong.len(), passwords.open.len())
+        };
+        assert_eq!(left(began + PERIOD.saturating_sub(Duration::from_secs(1))), (1, 1));
+        assert_eq!(left(began + PERIOD), (0, 0));
+    }
+
+    #[test]
     fn nobody_waits_for_a_password_whose_client_went_away_long_ago() {
         let (long_ago, mut passwords) = (Instant::now(), OperatorAttempts::default());
         let now = long_ago + PATIENCE;

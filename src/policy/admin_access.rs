@@ -257,7 +257,14 @@ mod tests {
             };
             assert!(!with(&link), "{site}");
             assert_eq!((with(&[]), with(&frame)), (!own, !own), "{site}");
+            let prefetched = [("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "document")];
+            assert_eq!(with(&prefetched), !own, "{site}");
         }
+        let own_and_foreign: HeaderMap = ["same-origin", "cross-site"]
+            .map(|site| (HeaderName::from_static(SITE), HeaderValue::from_static(site)))
+            .into_iter()
+            .collect();
+        assert!(!is_foreign_load(&own_and_foreign));
         assert!(!is_foreign_load(&HeaderMap::new()));
         for (pairs, expected) in [
             (&[][..], false),

@@ -93,7 +93,7 @@ const EVENT_INTERVAL: i64 = 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::request_rules::RulePaths;
+    use crate::policy::request_rules::{RuleCondition, RulePaths};
 
     fn rules(rates: &[(&str, &str)]) -> RequestRules {
         let rule = |(path, rate): &(&str, &str)| RequestRule {
@@ -121,6 +121,18 @@ mod tests {
             after.0.iter().map(|state| before.0.iter().any(|known| Arc::ptr_eq(known, state))).collect();
         assert_eq!(is_kept, [false, true, false, true, false]);
         assert!(!Arc::ptr_eq(&after.0[1], &after.0[3]), "two equal rules count apart");
+    }
+
+    #[test]
+    fn refusals_are_counted_for_each_rule_and_condition() {
+        let states = RuleStates::new(&rules(&[("/a", "1/hour"), ("/b", "1/hour")]), None);
+        let conditions = [RuleCondition::Groups, RuleCondition::Networks, RuleCondition::Rate];
+        let all = [0, 1].into_iter().flat_map(|index| conditions.map(|condition| Unmet { index, condition }));
+        for counted in [Some(1), None] {
+            for unmet in all.clone() {
+                assert_eq!(states.count_refusal(unmet, UnixTime(0)), counted, "{unmet:?}");
+            }
+        }
     }
 
     #[test]

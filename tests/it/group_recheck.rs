@@ -6,6 +6,7 @@ use http::StatusCode;
 use imsgate::demo::campaign::{BearerLogonRefusal, Recorded};
 use imsgate::demo::faults::{FaultFrequency, InjectedResponse as Fault};
 use imsgate::demo::ims::ImsEndpoint;
+use imsgate::internal::{RequestRule, RequestRules, RulePaths};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -93,18 +94,29 @@ async fn other_groups_count_at_campaign_too_before_the_next_request() {
 
 #[tokio::test]
 async fn rights_of_lost_groups_are_not_used_while_campaign_opens_no_session() {
-    let world = World::start().await;
+    // A rule with a group makes a public path private.
+    let rule = RequestRule {
+        paths: RulePaths::parse(["/r/private"]).unwrap(),
+        groups: vec!["report".to_owned()],
+        ..RequestRule::default()
+    };
+    let rules = RequestRules::new(vec![rule]).unwrap();
+    let world = World::builder().instance(|instance| instance.campaign.request_rules = rules).start().await;
     let alice = world.signed_in("alice").await;
     world.ims.faults().tamper_organizations(FaultFrequency::Always, only_groups(&["report"]));
     groups(&world, &alice).await;
     world.campaign.faults().refuse_bearer_logon(FaultFrequency::Always, BearerLogonRefusal::InvalidLogin);
     world.clock.advance(INTERVAL);
     world.eventually(|| world.campaign.logoffs().len() == 1).await;
-    let refused = alice.get_json("/demo/echo").await;
-    assert_eq!(
-        (refused.status, &refused.json()["error"]),
-        (StatusCode::SERVICE_UNAVAILABLE, &json!("no_campaign_session"))
-    );
+    for path in ["/demo/echo", "/r/private"] {
+        let refused = alice.get_json(path).await;
+        assert_eq!(
+            (refused.status, &refused.json()["error"]),
+            (StatusCode::SERVICE_UNAVAILABLE, &json!("no_campaign_session")),
+            "{path}"
+        );
+    }
+    assert_eq!(alice.get_json("/r/test").await.status, StatusCode::OK, "public for everybody");
     world.stop().await;
 }
 

@@ -58,7 +58,8 @@ fn event(answer: &Answer) -> logs::Line {
 
 #[tokio::test]
 async fn only_people_of_the_group_reach_the_paths_of_a_rule() {
-    let world = world(vec![for_group(&["/view/*", "/demo/upload", "/demo/ws"], "delivery")]).start().await;
+    let paths = ["/view/*", "/demo/upload", "/demo/ws", "/nl/jsp/logon.jsp"];
+    let world = world(vec![for_group(&paths, "delivery")]).start().await;
     let (alice, dave) = (signed_in(&world, "alice").await, signed_in(&world, "dave").await);
     assert_eq!(RawRequest::get("/view/home").session(&alice).send_to(&world).await.status(), 200);
     assert_eq!(RawRequest::get("/demo/echo").session(&dave).send_to(&world).await.status(), 200);
@@ -66,6 +67,7 @@ async fn only_people_of_the_group_reach_the_paths_of_a_rule() {
     for request in [
         RawRequest::get("/view/home").navigation(),
         RawRequest::get("/view/home").with("Accept: application/json"),
+        RawRequest::get("/nl/jsp/logon.jsp?target=%2Fdemo%2Fecho").navigation(),
         RawRequest::post("/demo/upload", "a=b").with("Sec-Fetch-Site: same-origin"),
         RawRequest::get("/demo/ws")
             .with("Upgrade: websocket")

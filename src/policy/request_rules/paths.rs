@@ -182,6 +182,7 @@ mod tests {
             ("/caf%C3%A9/*", "/caf\u{e9}/x", true),
             ("/\u{65e5}\u{672c}/*", "/\u{4e2d}\u{56fd}/x", false),
             ("/res/*", "/webApp/x~1.png", false),
+            ("/webApp/*", "/x~/a", false),
             ("/res/*.gif", "/res/x~1.png", false),
         ] {
             assert_eq!(matches(&[pattern], path), expected, "{pattern} {path}");
