@@ -126,9 +126,11 @@ async fn new_certificate_authorities_are_used_for_the_next_connection() {
 
     // A file without a certificate changes nothing.
     std::fs::write(&ca_file, "-----BEGIN CERTIFICATE-----\n").unwrap();
+    server.kill();
     server.restart();
     within(wait, "the authorities before are used", &answers).await;
     std::fs::remove_file(&ca_file).unwrap();
+    server.kill();
     server.restart();
     within(wait, "they are used without a file too", &answers).await;
 
