@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn passwords_are_forgotten_after_ten_minutes() {
-        let mut passwords = Passwords::default();
+        let mut passwords = OperatorAttempts::default();
         let began = Instant::now();
         (passwords.wrong, passwords.open) = (vec![began], vec![began]);
         let mut left = |now| {

@@ -32,22 +32,22 @@ pub(super) async fn check(loaded: &Loaded) -> Vec<Item> {
 /// The directory (RFC 8555 §7.1.1).
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Directory {
+struct AcmeDirectory {
     new_nonce: Option<Url>,
     new_account: Option<Url>,
     new_order: Option<Url>,
-    meta: Meta,
+    meta: AcmeMeta,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Meta {
+struct AcmeMeta {
     terms_of_service: Option<String>,
     external_account_required: bool,
 }
 
 /// Reads the directory as the gateway does. The error has a message and a fix.
-async fn read(acme: &Acme, url: &Url) -> Result<Directory, (String, &'static str)> {
+async fn read(acme: &Acme, url: &Url) -> Result<AcmeDirectory, (String, &'static str)> {
     let unreachable = |error: String| {
         let fix = "check the address and the firewall; if the server has a private authority, set listen.acme.ca_file";
         (format!("cannot read {url}, so no certificate can be ordered: {error}"), fix)
@@ -61,7 +61,7 @@ async fn read(acme: &Acme, url: &Url) -> Result<Directory, (String, &'static str
     Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
 }
 
-impl Directory {
+impl AcmeDirectory {
     fn items(&self, places: &Places, url: &Url) -> Vec<Item> {
         let addresses =
             [("newNonce", &self.new_nonce), ("newAccount", &self.new_account), ("newOrder", &self.new_order)];
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_directory_has_addresses_for_accounts_and_orders() {
         let judged = |text: &str| {
-            let directory: Directory = serde_json::from_str(text).unwrap_or_default();
+            let directory: AcmeDirectory = serde_json::from_str(text).unwrap_or_default();
             let url = "https://acme.example/dir".parse().unwrap();
             let [directory, terms] = directory.items(&Places::default(), &url).try_into().unwrap();
             (directory.severity, directory.message, terms.severity)
