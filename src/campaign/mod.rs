@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Request, Response, header};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use balance::{ChooseServer, InOrder};
-pub use fault::{logoff_response, session_expired_fault, session_report, soap_fault};
+pub use fault::{FaultResponse, logoff_response, session_expired_fault, session_report, soap_fault};
 pub use logon_response::logon_response;
 pub use query::ServerFacts;
 pub use soap::{LogonAnswer, escape, fault, logon_answer};
@@ -69,6 +69,8 @@ pub enum CampaignError {
         fault: String,
         /// What the fault means.
         why: LogonRefusal,
+        /// The whole response, for a client that understands it.
+        response: FaultResponse,
     },
     /// The response does not have the documented format.
     #[error("Campaign at {upstream}: unexpected response: {reason}")]
@@ -81,10 +83,12 @@ pub enum CampaignError {
 }
 
 impl CampaignError {
-    /// The error for this SOAP fault.
-    fn refused(upstream: Arc<str>, fault: String) -> Self {
+    /// The error for a response with a SOAP fault; `None` for every other response. `secret` is left out wherever Campaign quotes it.
+    fn of_fault(upstream: &Arc<str>, response: &Response<Bytes>, secret: &SecretString) -> Option<Self> {
+        let response = FaultResponse::without(response, secret);
+        let fault = soap::fault(response.body())?;
         let why = LogonRefusal::of(&fault);
-        Self::Refused { upstream, fault, why }
+        Some(Self::Refused { upstream: upstream.clone(), fault, why, response })
     }
 
     /// True for the error of a Campaign that is being restarted.
@@ -141,8 +145,8 @@ impl CampaignClient {
     ) -> Result<LogonAnswer, CampaignError> {
         let body = soap::bearer_token_logon(token.expose_secret());
         let (upstream, answer) = self.call("xtk:session#BearerTokenLogon", body, None, call).await?;
-        if let Some(fault) = soap::fault(answer.body()) {
-            return Err(CampaignError::refused(upstream, fault));
+        if let Some(refused) = CampaignError::of_fault(&upstream, &answer, token) {
+            return Err(refused);
         }
         if !answer.status().is_success() {
             let reason = format!("status {} without a SOAP fault", answer.status());
@@ -179,8 +183,8 @@ impl CampaignClient {
         let tokens = (session.expose_secret(), security.expose_secret());
         let (upstream, answer) =
             self.call("xtk:session#Logoff", soap::logoff(tokens.0), Some(tokens), call).await?;
-        match soap::fault(answer.body()) {
-            Some(fault) => Err(CampaignError::refused(upstream, fault)),
+        match CampaignError::of_fault(&upstream, &answer, session) {
+            Some(refused) => Err(refused),
             None if answer.status().is_success() => Ok(()),
             None => Err(CampaignError::Answer { upstream, reason: format!("status {}", answer.status()) }),
         }
@@ -193,7 +197,7 @@ impl CampaignClient {
         body: String,
         tokens: Option<(&str, &str)>,
         call: CallFor<'_>,
-    ) -> Result<(Arc<str>, http::Response<Bytes>), CampaignError> {
+    ) -> Result<(Arc<str>, Response<Bytes>), CampaignError> {
         let body = Bytes::from(body);
         let mut failure = None;
         let is_first = |upstream: &Endpoint| call.upstream == Some(upstream.name());

@@ -180,7 +180,7 @@ pub async fn reported(response: Response<Body>, host: &HeaderValue) -> (FaultRep
 }
 
 /// True for a response that may report an ended Campaign session: a 403; a redirect to Campaign's sign-in page; or a 200 or 500 of the SOAP
-/// router, as some builds send faults. `host` is the host of the request.
+/// router, as some builds send faults, in XML or as plain text. `host` is the host of the request.
 pub fn may_report_expired<B>(
     response: &Response<B>,
     is_soap: bool,
@@ -192,15 +192,9 @@ pub fn may_report_expired<B>(
 
 /// The same for any response to a request with a Campaign session.
 pub fn looks_expired<B>(response: &Response<B>, is_soap: bool, host: &HeaderValue) -> bool {
-    let is_xml = || {
-        let kind = response.headers().get(header::CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
-        kind.windows(3).any(|part| part.eq_ignore_ascii_case(b"xml"))
-    };
     let status = response.status();
     let may_be_fault = matches!(status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR);
-    status == StatusCode::FORBIDDEN
-        || (is_soap && may_be_fault && is_xml())
-        || is_sign_in_redirect(response, host)
+    status == StatusCode::FORBIDDEN || (is_soap && may_be_fault) || is_sign_in_redirect(response, host)
 }
 
 /// Whether Campaign refuses the caller with this response, and the unchanged response.

@@ -2,7 +2,7 @@
 //!
 //! Campaign never gets the console password of a person. Wrong passwords do not reach Campaign either, so it locks no operator.
 
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use secrecy::ExposeSecret as _;
 
 use super::call::Call;
@@ -61,7 +61,13 @@ fn campaign_failed(call: Call<'_>, error: &CampaignError) -> Response<axum::body
     let request = call.context.id;
     tracing::warn!(%request, %error, "Campaign opened no session for a client console");
     match error {
-        CampaignError::Refused { fault, .. } => refused(fault),
+        CampaignError::Refused { fault, response, .. } => match response.for_client() {
+            Some(mut response) => {
+                response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                response.map(axum::body::Body::from)
+            }
+            None => refused(fault),
+        },
         CampaignError::Unreachable { .. } | CampaignError::Answer { .. } => {
             let text =
                 format!("Campaign does not answer at the moment. Try again in a minute. (request {request})");

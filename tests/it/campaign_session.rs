@@ -130,6 +130,25 @@ async fn an_expired_session_with_status_200_of_an_old_build_is_recognised() {
     world.stop().await;
 }
 
+/// The official SDK looks for the code in such a response too.
+#[tokio::test]
+async fn an_expired_session_in_bare_text_with_status_200_is_recognised() {
+    let world = World::start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    let text = format!("{EXPIRED} Session has expired or is invalid. Please reconnect.");
+    for kind in ["text/plain; charset=utf-8", "text/html", "text/xml"] {
+        world.campaign.expire_all_sessions();
+        world.campaign.forget_requests();
+        world.campaign.faults().soap_answer(FaultFrequency::Once, Substitute::Text(kind, text.clone()));
+        let answer = soap_call(&alice).send_to(&world).await;
+        assert_eq!((answer.status(), answer.text()), (200, text.clone()));
+        assert_eq!(logons(&world), 1, "{kind}");
+        assert!(!soap_call(&alice).send_to(&world).await.text().contains(EXPIRED), "{kind}");
+        world.clock.advance(Duration::from_secs(11));
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn an_expired_session_in_a_compressed_response_is_recognised() {
     let world = plain_text_refusals().campaign(|options| options.gzip = true).start().await;

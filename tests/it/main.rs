@@ -29,6 +29,7 @@ mod code_exchange;
 mod concurrent_logins;
 mod connection_memory;
 mod connection_shares;
+mod console_faults;
 mod console_password;
 mod cookies;
 mod cors;
