@@ -155,7 +155,11 @@ impl Gateway {
             control.spawn(background::sample(shown.rates.clone(), metrics.clone(), clock.clone()));
             control.spawn(admin::serve(listener, admin::router(Arc::new(shown))));
         }
-        control.spawn(background::end_switches(snapshot.switches.clone(), services.clone()));
+        control.spawn(background::end_switches(
+            snapshot.switches.clone(),
+            authenticators.clone(),
+            services.clone(),
+        ));
         control.spawn(background::rotate(authenticators.clone()));
         control.spawn(auth::keep_checking(authenticators.clone(), config.session.recheck_groups));
         control.spawn(auth::keep_service_accounts(authenticators.clone()));

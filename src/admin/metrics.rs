@@ -135,6 +135,12 @@ impl CurrentState {
             None,
             "1 while an operator has maintenance on.",
             states(Switch::Maintenance),
+        )?;
+        families.gauge(
+            "imsgate_emergency",
+            None,
+            "1 while an operator has an emergency on: emergency accounts may sign in.",
+            states(Switch::Emergency),
         )
     }
 

@@ -1,4 +1,4 @@
-//! `/switches/maintenance`: shows the switch at each instance, and turns it on or off.
+//! `/switches/maintenance` and `/switches/emergency`: shows the switch at each instance, and turns it on or off.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use super::Admin;
 use super::sessions::Operator;
 use crate::config;
+use crate::policy::native_account::LONGEST_EMERGENCY;
 use crate::policy::switches::{Period, Switch};
 use crate::telemetry::audit::{AuditAction, Subject, SwitchChange, SwitchDetails};
 use crate::telemetry::instance_label;
@@ -67,6 +68,13 @@ pub(super) fn apply(
     let instances = chosen(&instances(admin), wanted.instance.trim())?;
     let (changed, change, until) = if wanted.on {
         let until = end(wanted.until.trim(), now)?;
+        let instances = match switch {
+            Switch::Maintenance => instances,
+            Switch::Emergency => {
+                check_emergency(until, now)?;
+                with_emergency_accounts(admin, instances)?
+            }
+        };
         admin.switches.turn_on(switch, &instances, until, now);
         (instances, SwitchChange::On, until)
     } else {
@@ -78,6 +86,7 @@ pub(super) fn apply(
         let details = SwitchDetails { change, by: Some(by), until };
         let action = match switch {
             Switch::Maintenance => AuditAction::Maintenance(details),
+            Switch::Emergency => AuditAction::Emergency(details),
         };
         admin.audit_at(instance, peer, Subject::nobody(), action);
     }
@@ -153,6 +162,40 @@ fn end(text: &str, now: UnixTime) -> Result<Option<UnixTime>, TurnError> {
         )));
     }
     Ok(Some(end))
+}
+
+/// An emergency has an end, which is near.
+fn check_emergency(until: Option<UnixTime>, now: UnixTime) -> Result<(), TurnError> {
+    let hours = LONGEST_EMERGENCY.as_secs() / 3600;
+    match until {
+        Some(until) if until.since(now) <= LONGEST_EMERGENCY => Ok(()),
+        Some(_) => Err(TurnError(format!(
+            "an emergency lasts at most {hours} hours: name a shorter time, and turn it on again if needed"
+        ))),
+        None => Err(TurnError(format!("an emergency needs an end: say for how long, at most {hours} hours"))),
+    }
+}
+
+/// Those of these instances at which somebody could sign in.
+fn with_emergency_accounts(admin: &Admin, mut instances: Vec<String>) -> Result<Vec<String>, TurnError> {
+    let usable = emergency_instances(admin);
+    instances.retain(|instance| usable.contains(instance));
+    if instances.is_empty() {
+        return Err(TurnError(
+            "nobody could sign in: no [[campaign.native_account]] has `emergency = true`. Add the key to an account, and run imsgate reload"
+                .to_owned(),
+        ));
+    }
+    Ok(instances)
+}
+
+/// The instances that have an emergency account.
+pub(super) fn emergency_instances(admin: &Admin) -> Vec<String> {
+    let all = admin.authenticators.all();
+    let instances = all.iter().map(|auth| &auth.instance);
+    let usable = instances
+        .filter(|instance| instance.campaign.native_accounts.iter().any(|account| account.emergency));
+    usable.map(|instance| instance.name.clone()).collect()
 }
 
 fn answer(status: StatusCode, value: &Value) -> Response {

@@ -55,16 +55,30 @@ pub(super) async fn sample(rates: Arc<Rates>, metrics: Arc<Metrics>, clock: Cloc
     }
 }
 
-/// Notices when the time of a switch is over. Requests look at the time by themselves.
-pub(super) async fn end_switches(switches: Arc<Switches>, services: Arc<Services>) {
+/// Notices when the time of a switch is over, and ends at Campaign what was opened meanwhile. Requests look at the time by themselves.
+pub(super) async fn end_switches(
+    switches: Arc<Switches>,
+    authenticators: Arc<Authenticators>,
+    services: Arc<Services>,
+) {
     loop {
-        switches.until_on().await;
+        switches.until_used().await;
         tokio::time::sleep(SECOND).await;
         let now = services.clock.now();
-        for EndedSwitch { switch, instance } in switches.take_ended(now) {
+        for EndedSwitch { switch, instance, by_time, sessions } in switches.take_ended(now) {
+            if !sessions.is_empty()
+                && let Some(auth) = authenticators.of(&instance)
+            {
+                auth.end_native_sessions(sessions);
+            }
+            if !by_time {
+                // Whoever turned it off is in the audit trail.
+                continue;
+            }
             let details = SwitchDetails { change: SwitchChange::Ended, by: None, until: None };
             let action = match switch {
                 Switch::Maintenance => AuditAction::Maintenance(details),
+                Switch::Emergency => AuditAction::Emergency(details),
             };
             let (request, subject) = (RequestId::random(), Subject::nobody());
             services.audit.record(now, AuditEvent { request, peer: None, instance, subject, action });

@@ -17,7 +17,7 @@ use crate::server::Settings;
 use crate::session::{self, Attempts, EndedSession, Lifetimes, SavedForms, Sessions};
 use crate::telemetry::audit::AuditLog;
 use crate::telemetry::{ForeignTokenUses, Metrics};
-use crate::web::{RateLimiter, SignInLimiter, Site, Snapshot};
+use crate::web::{RateLimiter, SignInLimiter, Site, Snapshot, Switches};
 use crate::wire::fields::header_text;
 
 /// Opens the session store.
@@ -73,7 +73,10 @@ pub(super) fn snapshot(
             |same| same.sign_ins.clone(),
         ),
         stopping: previous.map_or_else(Arc::default, |previous| previous.stopping.clone()),
-        switches: previous.map_or_else(Arc::default, |previous| previous.switches.clone()),
+        switches: previous.map_or_else(
+            || Arc::new(Switches::new(services.clock.now())),
+            |previous| previous.switches.clone(),
+        ),
     }
 }
 

@@ -10,9 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Authenticator;
 use super::identify::AuthRequest;
+use crate::campaign::CallFor;
 use crate::crypto::sha256_text;
 use crate::policy::campaign_tokens::TokenPair;
+use crate::policy::native_account::TicketOrigin;
 use crate::session::{LiveSession, StoreError};
+use crate::telemetry::RequestId;
+use crate::unix_time::UnixTime;
 
 /// What a ticket holds.
 #[derive(Serialize, Deserialize)]
@@ -30,6 +34,14 @@ enum Ticket {
         /// Campaign's session token and security token.
         session: String,
         security: String,
+    },
+    /// A session of an emergency account at Campaign.
+    Emergency {
+        login: String,
+        session: String,
+        security: String,
+        /// When it was made.
+        made: UnixTime,
     },
 }
 
@@ -49,6 +61,8 @@ pub struct NativeSession {
     pub login: String,
     /// Campaign's tokens.
     pub tokens: TokenPair,
+    /// When its ticket was made.
+    pub origin: TicketOrigin,
 }
 
 impl Authenticator {
@@ -59,10 +73,14 @@ impl Authenticator {
 
     /// A ticket for this session of a native account.
     pub fn native_ticket(&self, session: &NativeSession) -> Option<TokenPair> {
-        self.ticket(&Ticket::Native {
-            login: session.login.clone(),
-            session: session.tokens.session.expose_secret().to_owned(),
-            security: session.tokens.security.expose_secret().to_owned(),
+        let login = session.login.clone();
+        let [session_token, security] =
+            [&session.tokens.session, &session.tokens.security].map(|token| token.expose_secret().to_owned());
+        self.ticket(&match session.origin {
+            TicketOrigin::Usual => Ticket::Native { login, session: session_token, security },
+            TicketOrigin::Emergency(made) => {
+                Ticket::Emergency { login, session: session_token, security, made }
+            }
         })
     }
 
@@ -91,11 +109,25 @@ impl Authenticator {
                 session.map(|session| TicketOwner::Person(session, pair(token.to_owned())))
             }
             Some(Ticket::Native { login, session, security }) => {
-                let tokens = TokenPair { session: session.into(), security: security.into() };
-                let session = Arc::new(NativeSession { login, tokens });
-                Some(TicketOwner::Native(session, pair(token.to_owned())))
+                Some(native((login, session, security), TicketOrigin::Usual, token))
+            }
+            Some(Ticket::Emergency { login, session, security, made }) => {
+                Some(native((login, session, security), TicketOrigin::Emergency(made), token))
             }
         })
+    }
+
+    /// Ends sessions of emergency accounts at Campaign in the background, with one attempt each.
+    pub fn end_native_sessions(&self, sessions: Vec<TokenPair>) {
+        let (campaign, id) = (self.campaign.clone(), RequestId::random());
+        self.services.tasks.spawn(async move {
+            for TokenPair { session, security } in sessions {
+                let call = CallFor { request_id: id.as_str(), client: None, upstream: None };
+                if let Err(error) = campaign.logoff(&session, &security, call).await {
+                    tracing::info!(request = %id, %error, "the Campaign session of an emergency account was not ended; it expires by itself");
+                }
+            }
+        });
     }
 
     /// Ends a ticket of this session after its client has logged off.
@@ -110,6 +142,15 @@ impl Authenticator {
             self.state.sessions.change(session, |data| data.console.used.retain(|used| *used != password));
         change.await.map(drop)
     }
+}
+
+fn native(
+    (login, session, security): (String, String, String),
+    origin: TicketOrigin,
+    token: &str,
+) -> TicketOwner {
+    let tokens = TokenPair { session: session.into(), security: security.into() };
+    TicketOwner::Native(Arc::new(NativeSession { login, tokens, origin }), pair(token.to_owned()))
 }
 
 /// The security token is derived from the ticket, so only the holder of the ticket knows it.

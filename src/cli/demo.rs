@@ -142,6 +142,10 @@ tenant = "{TENANT}"
 upstream = "{campaign}"
 [[campaign.technical_account]]
 client_id = "{ROBOT}"
+[[campaign.native_account]]
+login = "admin"
+networks = ["127.0.0.0/8", "::1"]
+emergency = true
 [listen]
 https = [{}]
 admin = "{admin}"

@@ -5,6 +5,7 @@ mod config_file;
 #[cfg(feature = "demo")]
 mod demo;
 mod dry_run;
+mod emergency;
 mod groups;
 mod health;
 mod init;
@@ -62,6 +63,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Emergency(args) => emergency::run(&args),
         Command::Groups(args) => groups::run(&args),
         Command::Health(args) => health::run(&args),
         Command::Init(args) => init::run(&args),
@@ -121,6 +123,9 @@ enum Command {
     /// Check the configuration and what it names: what stops sign-ins, and how to fix it
     #[command(after_help = check::AFTER_HELP)]
     Check(check::CheckArgs),
+    /// Let listed accounts of Campaign sign in with a password for some hours, while IMS is down
+    #[command(after_help = emergency::AFTER_HELP)]
+    Emergency(emergency::EmergencyArgs),
     /// Show Campaign's operator groups beside the configuration names seen at IMS
     #[command(after_help = groups::AFTER_HELP)]
     Groups(groups::GroupsArgs),

@@ -12,8 +12,8 @@ use super::native_account::NativeAccount;
 use super::rule::{self, Rule};
 use super::technical_account::TechnicalAccount;
 use super::upstream::{Upstream, UpstreamEntry};
-use crate::policy::account_limits;
 use crate::policy::decision::SiteRules;
+use crate::policy::native_account::{NativeProof, may_send};
 use crate::policy::public::{DEFAULT_CAMPAIGN, PublicPaths};
 use crate::policy::request_rules::RequestRules;
 use crate::policy::shares::ShareLimits;
@@ -261,12 +261,16 @@ impl Campaign {
 }
 
 impl Campaign {
-    /// True when this native account may send a request from this address to this path.
-    pub fn allows_native(&self, login: &str, client: IpAddr, path: &str) -> bool {
-        let fits = |networks, paths| account_limits::check(networks, paths, client, path).is_ok();
+    /// The native account with this login.
+    pub fn native_account(&self, login: &str) -> Option<&NativeAccount> {
+        self.native_accounts.iter().find(|account| account.login == login)
+    }
+
+    /// True for the login of an emergency account, in any letter case: Campaign may not distinguish it.
+    pub fn is_emergency_login(&self, login: &str) -> bool {
         self.native_accounts
             .iter()
-            .any(|account| account.login == login && fits(&account.networks, &account.paths))
+            .any(|account| account.emergency && account.login.eq_ignore_ascii_case(login))
     }
 }
 
@@ -284,7 +288,8 @@ impl SiteRules for Campaign {
     }
 
     fn allows_native(&self, login: &str, client: IpAddr, path: &str) -> bool {
-        self.allows_native(login, client, path)
+        let account = self.native_account(login);
+        account.is_some_and(|account| may_send(account.limits(), (client, path), NativeProof::Password, None))
     }
 }
 

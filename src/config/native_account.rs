@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::formats;
+use crate::policy::native_account::NativeLimits;
 use crate::policy::public::PublicPaths;
 
 /// One `[[campaign.native_account]]`.
@@ -24,4 +25,15 @@ pub struct NativeAccount {
     /// Paths that the account may call, as in `campaign.public_paths`. Empty: all.
     #[schemars(with = "Vec<formats::AccountPath>", extend("default" = []))]
     pub paths: PublicPaths,
+    /// The account may sign in only while an operator has an emergency on (`imsgate emergency on`), at the
+    /// sign-in page or with a logon of the client console, and never in place of a session token.
+    #[schemars(extend("default" = false))]
+    pub emergency: bool,
+}
+
+impl NativeAccount {
+    /// The account as the policy reads it.
+    pub fn limits(&self) -> NativeLimits<'_> {
+        NativeLimits { networks: &self.networks, paths: &self.paths, emergency: self.emergency }
+    }
 }

@@ -6,6 +6,7 @@
 mod brand;
 mod console_password;
 mod context;
+mod emergency;
 pub(crate) mod format;
 mod framed;
 mod language;
@@ -29,6 +30,7 @@ mod times;
 pub use self::brand::{LOGO, Logo, PageBrand, STYLE};
 pub use self::console_password::{NewConsolePassword, console_password};
 pub use self::context::PageContext;
+pub use self::emergency::{EmergencyNotice, EmergencySignIn, emergency_sign_in};
 pub use self::framed::framed;
 pub use self::language::Language;
 pub use self::markup::Markup;

@@ -8,9 +8,9 @@ use http::{StatusCode, header};
 
 use super::page::Page;
 use super::{
-    ConfirmForms, Language, Logo, Me, NewConsolePassword, NoAccess, OwnSession, PageBrand, PageContext,
-    Problem, Text, Waiting, confirm_forms, confirm_sign_out, console_password, framed, me, refused,
-    signed_out,
+    ConfirmForms, EmergencyNotice, EmergencySignIn, Language, Logo, Me, NewConsolePassword, NoAccess,
+    OwnSession, PageBrand, PageContext, Problem, Text, Waiting, confirm_forms, confirm_sign_out,
+    console_password, emergency_sign_in, framed, me, refused, signed_out,
 };
 use crate::policy::contrast::Color;
 use crate::policy::device::{Browser, Device, System};
@@ -166,6 +166,8 @@ pub(super) fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
         once: true,
         page,
     };
+    let emergency = EmergencySignIn { target: link, adobe: link, notice: None, page };
+    let noticed = |notice| EmergencySignIn { notice: Some(notice), ..emergency };
     let mut pages = vec![
         ("framed", framed(link, page)),
         ("refused", refused(&refusal)),
@@ -180,6 +182,9 @@ pub(super) fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
             "console-password-session",
             console_password(&NewConsolePassword { once: false, ends: NOW.plus(DAYS), ..password }),
         ),
+        ("emergency", emergency_sign_in(&emergency)),
+        ("emergency-refused", emergency_sign_in(&noticed(EmergencyNotice::Refused))),
+        ("emergency-unavailable", emergency_sign_in(&noticed(EmergencyNotice::AdobeUnavailable))),
         ("confirm-form", confirm_forms(&one)),
         ("confirm-forms", confirm_forms(&ConfirmForms { waiting: &waiting, ..one })),
     ];

@@ -9,7 +9,7 @@ use super::readings::Readings;
 use super::return_to::ReturnTo;
 
 /// Campaign's sign-in page.
-const LOGON: &str = "/nl/jsp/logon.jsp";
+pub const LOGON: &str = "/nl/jsp/logon.jsp";
 /// Campaign's entry for Adobe ID.
 const IMS_LOGIN: &str = "/nms/imslogin.jssp";
 /// Campaign's home page, where a person goes without a target.
@@ -90,6 +90,16 @@ impl SignInRequest {
         }
         format!("{LOGON}?{}", query.finish())
     }
+}
+
+/// Where a sign-in leads that was asked for at this address: there, or to the target of a sign-in address.
+pub fn target_of(address: &str) -> ReturnTo {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    if is_sign_in(path) {
+        return SignInRequest::read(query, b"").target;
+    }
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("target", address).finish();
+    SignInRequest::read(&query, b"").target
 }
 
 /// Login and password in a form for Campaign's sign-in page. `None` when the form may be anything else than a sign-in with them: for another
@@ -229,6 +239,20 @@ mod tests {
         }
         let request = SignInRequest::read("popup=1&target=/view/x&tokenLogon=ey", b"password=b");
         assert_eq!(request.address(), "/nl/jsp/logon.jsp?target=%2Fview%2Fx&popup=1");
+    }
+
+    #[test]
+    fn a_sign_in_leads_to_the_page_that_was_asked_for() {
+        for (address, target) in [
+            ("/view/x?a=1&b=2", "/view/x?a=1&b=2"),
+            ("/", "/view/home"),
+            ("/nl/jsp/logon.jsp?target=%2Fview%2Fx", "/view/x"),
+            ("/nl/jsp/logon.jsp", "/view/home"),
+            ("//evil.example/", "/view/home"),
+            ("https://evil.example/", "/view/home"),
+        ] {
+            assert_eq!(target_of(address).as_str(), target, "{address}");
+        }
     }
 
     #[test]

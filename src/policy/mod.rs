@@ -33,6 +33,7 @@ pub mod maintenance;
 pub mod mask;
 pub mod membership;
 pub mod min_rate;
+pub mod native_account;
 pub mod origin;
 pub mod outbound_proxy;
 pub mod path;

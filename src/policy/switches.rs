@@ -9,16 +9,19 @@ use crate::unix_time::UnixTime;
 pub enum Switch {
     /// Requests for Campaign get a page about maintenance.
     Maintenance,
+    /// Emergency accounts may sign in.
+    Emergency,
 }
 
 impl Switch {
     /// All switches, in declaration order.
-    pub const ALL: [Self; 1] = [Self::Maintenance];
+    pub const ALL: [Self; 2] = [Self::Maintenance, Self::Emergency];
 
     /// The name, as in commands and addresses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Maintenance => "maintenance",
+            Self::Emergency => "emergency",
         }
     }
 }
@@ -33,6 +36,11 @@ pub struct Period {
 }
 
 impl Period {
+    /// The period that begins now, and after everything of the second `before`: no ticket of an earlier period has its time.
+    pub fn after(before: UnixTime, now: UnixTime, until: Option<UnixTime>) -> Self {
+        Self { since: now.max(before.plus(Duration::from_secs(1))), until }
+    }
+
     /// True until the end.
     pub fn is_on(self, now: UnixTime) -> bool {
         self.until.is_none_or(|until| now < until)

@@ -23,6 +23,11 @@ pub fn login_address(return_to: &ReturnTo) -> String {
     with_return_to(LOGIN, return_to)
 }
 
+/// The same during an emergency, when the person chose to sign in at IMS.
+pub fn login_with_adobe(return_to: &ReturnTo) -> String {
+    format!("{}&with=adobe", login_address(return_to))
+}
+
 /// The address that confirms saved forms, for a person who wants to go to `return_to`.
 pub fn resume_address(return_to: &ReturnTo) -> String {
     with_return_to(RESUME, return_to)

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use http::{HeaderValue, Request, Response};
 
 use super::call::Call;
+use super::native_call::NativeLogin;
 use super::rejection::Rejection;
 use super::request_rules::{self, Principal, RequestView};
 use super::soap_call::SoapCall;
-use super::{native_call, service_call, soap_call, soap_logon};
+use super::{native_account, native_call, service_call, soap_call, soap_logon};
 use crate::auth::{NativeSession, ServiceAccount, TicketOwner};
 use crate::policy::anonymous_soap;
 use crate::policy::campaign_tokens::TokenPair;
@@ -37,7 +38,7 @@ pub struct Admitted {
 /// How a native account of Campaign authenticates.
 pub enum Native {
     /// With its login and password in this request.
-    Password(String),
+    Password(NativeLogin),
     /// With the ticket of an earlier logon.
     Session(Arc<NativeSession>),
 }
@@ -46,7 +47,7 @@ impl Native {
     /// The login of the account.
     pub fn login(&self) -> &str {
         match self {
-            Self::Password(login) => login,
+            Self::Password(NativeLogin { login, .. }) => login,
             Self::Session(session) => &session.login,
         }
     }
@@ -70,8 +71,7 @@ impl Admitted {
             }
             Some(TicketOwner::Native(session, ticket)) => {
                 let client = call.context.client_address(request.headers());
-                let campaign = &call.site.campaign;
-                if campaign.allows_native(&session.login, client, request.uri().path()) {
+                if native_account::may_use(call.base, &session, client, request.uri().path()) {
                     (self.native, self.ticket) = (Some(Native::Session(session)), Some(ticket));
                 }
             }

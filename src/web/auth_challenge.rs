@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 
 use super::addresses::login_address;
 use super::call::Call;
+use super::emergency;
 use super::rejection::Rejection;
 use super::request_host::address_at_callback_host;
 use super::responses::{LOGIN_CHALLENGE, login_required, see_other, soap_session_expired};
@@ -54,6 +55,9 @@ pub async fn challenge(
             let (auth, now) = (&call.auth, call.context.now);
             if set_cookies::is_fresh(headers, auth, now) {
                 return lost_session(call, target);
+            }
+            if let Some(page) = emergency::page(call, headers, target, None) {
+                return page;
             }
             let to = Destination { return_to: ReturnTo::parse_or_root(target), has_form: false };
             let begin = BeginLogin { to, prompt: auth.login_prompt(headers, now), attempt: 0 };

@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 
 use super::auth_challenge;
 use super::call::Call;
+use super::emergency;
 use super::forward;
 use super::native_sign_in;
 use super::read_body;
@@ -17,7 +18,8 @@ use super::rejection::Rejection;
 use super::request_rules::{self, Principal, RequestView};
 use super::responses::see_other;
 use crate::auth::Purpose;
-use crate::policy::campaign_sign_in::SignInRequest;
+use crate::pages::EmergencyNotice;
+use crate::policy::campaign_sign_in::{SignInRequest, credentials_of};
 use crate::policy::origin::{Source, is_unsafe, source};
 use crate::proxy::{Body, ClientBody, Proxy};
 use crate::session::LiveSession;
@@ -41,7 +43,16 @@ pub async fn respond(
         let forwarded = native_sign_in::forward(call, proxy, (&head, form), host, login).await;
         return forwarded.map_err(|rejection| (rejection, false));
     }
-    let wanted = SignInRequest::read(head.uri.query().unwrap_or_default(), &form);
+    let query = head.uri.query().unwrap_or_default();
+    let wanted = SignInRequest::read(query, &form);
+    // A login and a password that are not accepted here get an answer of their own, where the page with the form is offered.
+    if head.method == Method::POST
+        && credentials_of(head.uri.path(), query, &form).is_some()
+        && let Some(page) =
+            emergency::page(call, &head.headers, wanted.target.as_str(), Some(EmergencyNotice::Refused))
+    {
+        return Ok(page.map(Body::from));
+    }
     drop(form);
     answer(call, &head, &wanted).await.map(|response| response.map(Body::from))
 }

@@ -21,7 +21,9 @@ use super::{
 use crate::auth::{CampaignSessionState, PasswordResult, ServiceAccount};
 use crate::policy::campaign_sign_in::is_disconnect;
 use crate::policy::client_kind::is_soap_router;
+use crate::policy::native_account::TicketOrigin;
 use crate::policy::saved_form;
+use crate::policy::switches::Switch;
 use crate::proxy::{Body, ClientBody, FirstServer, IssuedToken, Proxy, SentBy, WebSocketRequest};
 use crate::session::LiveSession;
 
@@ -87,7 +89,13 @@ pub async fn forward_admitted(
     if wanted.is_some() {
         WebSocketRequest::add_fields(head.lines());
     }
-    let ended = || session.as_ref().map(|session| session.ended.clone());
+    let ended = || match (&session, native_session) {
+        (Some(session), _) => Some(session.ended.clone()),
+        (None, Some(native)) if native.origin != TicketOrigin::Usual => {
+            call.snapshot.switches.over(Switch::Emergency, &call.site.name, context.now)
+        }
+        (None, _) => None,
+    };
     let first = first_server(session.as_deref(), native.as_ref(), account.as_deref());
     let sent_by = SentBy { quota_user: context.quota_user(signed_in), first, times: call.times };
     let forwarded = proxy.forward(head, body, wanted, ended, sent_by).await;

@@ -9,6 +9,7 @@ mod campaign_sign_in;
 mod context;
 mod cors;
 mod cross_origin;
+mod emergency;
 mod forward;
 mod forward_admitted;
 mod gate;

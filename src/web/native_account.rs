@@ -3,17 +3,43 @@
 use std::net::IpAddr;
 
 use http::{HeaderValue, Response};
+use secrecy::ExposeSecret as _;
 
 use super::call::{BaseCall, Call};
-use super::forward;
-use crate::auth::{OperatorAttempt, PasswordResult};
+use super::{emergency, forward};
+use crate::auth::{NativeSession, OperatorAttempt, PasswordResult};
+use crate::policy::campaign_tokens::TokenPair;
+use crate::policy::native_account::{NativeProof, TicketOrigin, may_send, ticket_origin};
+use crate::policy::switches::Switch;
 use crate::proxy::{Body, ProxyError};
 use crate::telemetry::audit::{AuditAction, Subject};
 
-/// True when this native account may send a request from this address to this path. After a few wrong passwords it may not, so that
-/// Campaign does not lock its operator.
-pub fn is_allowed(call: BaseCall<'_>, login: &str, client: IpAddr, path: &str) -> bool {
-    call.site.campaign.allows_native(login, client, path) && may_try(call, login)
+/// The origin of a ticket for this native account, if it may send a request from this address to this path. After a few wrong passwords it
+/// may not, so that Campaign does not lock its operator.
+pub fn allowed(
+    call: BaseCall<'_>,
+    login: &str,
+    (client, path): (IpAddr, &str),
+    proof: NativeProof,
+) -> Option<TicketOrigin> {
+    let origin = listed(call, login, (client, path), proof)?;
+    may_try(call, login).then_some(origin)
+}
+
+/// True when a request with a ticket of this account may pass.
+pub fn may_use(call: BaseCall<'_>, session: &NativeSession, client: IpAddr, path: &str) -> bool {
+    listed(call, &session.login, (client, path), NativeProof::Ticket(session.origin)).is_some()
+}
+
+fn listed(
+    call: BaseCall<'_>,
+    login: &str,
+    asked: (IpAddr, &str),
+    proof: NativeProof,
+) -> Option<TicketOrigin> {
+    let account = call.site.campaign.native_account(login)?;
+    let emergency = if account.emergency { emergency::period(call) } else { None };
+    may_send(account.limits(), asked, proof, emergency).then(|| ticket_origin(emergency, call.context.now))
 }
 
 /// True when a logon with this login may go to Campaign, which checks the password. An e-mail address is the login of a person, whose
@@ -77,14 +103,32 @@ pub async fn end_with(
     response
 }
 
+/// The ticket for a session of a native account at Campaign. That of an emergency account ends with the emergency.
+pub fn ticket(call: Call<'_>, session: &NativeSession) -> Option<TokenPair> {
+    // Campaign ends no session without its security token, and the form gives none.
+    let may_log_off = !session.tokens.security.expose_secret().is_empty();
+    if may_log_off && let TicketOrigin::Emergency(_) = session.origin {
+        let tokens = session.tokens.clone();
+        call.snapshot.switches.add_session(Switch::Emergency, &call.site.name, tokens);
+    }
+    call.auth.native_ticket(session)
+}
+
 /// Counts a logon, and writes it to the audit trail. `is_invalid`: Campaign says that the password is wrong.
 pub fn end_logon(
     call: Call<'_>,
-    login: &str,
+    (login, origin): (&str, TicketOrigin),
     attempts: Vec<OperatorAttempt>,
     (signed_in, is_invalid): (bool, bool),
 ) {
-    call.audit(Subject::nobody(), AuditAction::NativeLogon { login: login.to_owned(), signed_in });
+    let login = login.to_owned();
+    call.audit(
+        Subject::nobody(),
+        match origin {
+            TicketOrigin::Usual => AuditAction::NativeLogon { login, signed_in },
+            TicketOrigin::Emergency(_) => AuditAction::EmergencyLogon { login, signed_in },
+        },
+    );
     let result = match (signed_in, is_invalid) {
         (true, _) => PasswordResult::SignedIn,
         (false, true) => PasswordResult::Refused,

@@ -17,6 +17,7 @@ use super::token_check::{Checked, TokenHolder, TokenJudge};
 use crate::auth::PasswordResult;
 use crate::campaign::logoff_response;
 use crate::policy::campaign_tokens::{Judge as _, TokenAction, TokenPair, account_of};
+use crate::policy::native_account::NativeProof;
 use crate::policy::soap_envelope::{BEARER_LOGON, Envelope, EnvelopeError, EnvelopeRest, LOGOFF, LOGON};
 use crate::proxy::{BodyFilter, BodyRefused, ClientBody};
 use crate::session::LiveSession;
@@ -80,8 +81,14 @@ impl SoapCall {
         if let Some(Logon::Password(login)) = &logon {
             let client = call.context.client_address(request.headers());
             let is_known = holder.session.is_some() || holder.account.is_some();
-            let is_listed = native_account::is_allowed(call.base, login, client, request.uri().path());
-            let is_allowed = is_listed || (is_known && native_account::may_log_on(call.base, login));
+            let asked = (client, request.uri().path());
+            let is_listed = native_account::allowed(call.base, login, asked, NativeProof::SignIn).is_some();
+            let is_allowed = if call.site.campaign.is_emergency_login(login) {
+                // Beside another identity, its session would not end with the emergency.
+                is_listed && !is_known && holder.client_held.is_none()
+            } else {
+                is_listed || (is_known && native_account::may_log_on(call.base, login))
+            };
             if !is_allowed {
                 return Err(Rejection::InvalidLogin);
             }

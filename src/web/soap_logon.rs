@@ -14,6 +14,7 @@ use super::soap_call::{Logon, SoapCall};
 use crate::auth::{ConsoleLogon, ConsoleLogonOutcome as Outcome, OperatorAttempt, PasswordResult};
 use crate::campaign::{CampaignError, soap_fault};
 use crate::config::ConsolePasswordMode;
+use crate::policy::native_account::TicketOrigin;
 use crate::policy::soap_envelope::LOGON;
 use crate::proxy::Body;
 use crate::session::{IssuedTokens, LiveSession};
@@ -90,7 +91,7 @@ pub async fn learn(
     let reply = LogonReply::read(response).await;
     let tokens = reply.tokens();
     if let Logon::Password(login) = logon {
-        end_logon(call, login, attempts, (tokens.is_some(), reply.is_invalid_login()));
+        end_logon(call, (login, TicketOrigin::Usual), attempts, (tokens.is_some(), reply.is_invalid_login()));
     } else if reply.is_invalid_login() {
         end(call.base, attempts, PasswordResult::Refused);
     } else {

@@ -2,97 +2,189 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
+use crate::policy::campaign_tokens::TokenPair;
 use crate::policy::switches::{Period, Switch};
 use crate::unix_time::UnixTime;
 
 /// Which switches are on, for which Campaign instances.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Switches {
     /// For each switch, whether it may be on anywhere. Requests read this alone while it is off.
     may_be_on: [AtomicBool; Switch::ALL.len()],
-    on: Mutex<BTreeMap<(Switch, String), Period>>,
-    turned_on: Notify,
+    state: Mutex<State>,
+    changed: Notify,
 }
 
-/// A switch whose time is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
+struct State {
+    on: BTreeMap<(Switch, String), SwitchedOn>,
+    /// Periods that ended, until [`Switches::take_ended`] takes them.
+    ended: Vec<EndedSwitch>,
+    /// The latest time that something of an earlier period, or of the process before, may have.
+    used_until: UnixTime,
+}
+
+/// A period that runs.
+#[derive(Debug)]
+struct SwitchedOn {
+    period: Period,
+    /// Cancelled at its end.
+    over: Arc<CancellationToken>,
+    /// Sessions at Campaign that were opened in it.
+    sessions: Vec<TokenPair>,
+}
+
+/// A period that ended.
+#[derive(Debug)]
 pub struct EndedSwitch {
     /// The switch.
     pub switch: Switch,
     /// The instance for which it was on.
     pub instance: String,
+    /// True when its time was over, false when an operator turned it off.
+    pub by_time: bool,
+    /// Sessions at Campaign that were opened in it.
+    pub sessions: Vec<TokenPair>,
 }
 
 impl Switches {
+    /// All switches are off in a process that begins now.
+    pub fn new(now: UnixTime) -> Self {
+        let state = State { on: BTreeMap::new(), ended: Vec::new(), used_until: now };
+        let may_be_on = std::array::from_fn(|_| AtomicBool::new(false));
+        Self { may_be_on, state: Mutex::new(state), changed: Notify::new() }
+    }
+
     /// The period for which a switch is on at an instance; `None` while it is off.
     #[inline]
     pub fn period(&self, switch: Switch, instance: &str, now: UnixTime) -> Option<Period> {
+        self.look(switch, instance, now, |on| on.period)
+    }
+
+    /// What is cancelled when a switch that is on goes off.
+    pub fn over(&self, switch: Switch, instance: &str, now: UnixTime) -> Option<Arc<CancellationToken>> {
+        self.look(switch, instance, now, |on| on.over.clone())
+    }
+
+    #[inline]
+    fn look<T>(
+        &self,
+        switch: Switch,
+        instance: &str,
+        now: UnixTime,
+        read: impl FnOnce(&SwitchedOn) -> T,
+    ) -> Option<T> {
         // Nothing else depends on this flag, and a request that comes together with the command may see either.
         if !self.may_be_on[switch as usize].load(Ordering::Relaxed) {
             return None;
         }
-        self.on().get(&(switch, instance.to_owned())).copied().filter(|period| period.is_on(now))
+        let state = self.state();
+        state.on.get(&(switch, instance.to_owned())).filter(|on| on.period.is_on(now)).map(read)
     }
 
     /// Turns a switch on at these instances, or gives it another end. A period that runs goes on.
     pub fn turn_on(&self, switch: Switch, instances: &[String], until: Option<UnixTime>, now: UnixTime) {
-        let mut on = self.on();
+        self.collect_ended(now);
+        let mut state = self.state();
+        let used_until = state.used_until;
         for instance in instances {
-            let running = on.get(&(switch, instance.clone())).filter(|period| period.is_on(now));
-            let since = running.map_or(now, |period| period.since);
-            on.insert((switch, instance.clone()), Period { since, until });
+            let begin = || SwitchedOn {
+                period: Period::after(used_until, now, until),
+                over: Arc::default(),
+                sessions: Vec::new(),
+            };
+            let on = state.on.entry((switch, instance.clone())).or_insert_with(begin);
+            on.period.until = until;
         }
         self.may_be_on[switch as usize].store(true, Ordering::Relaxed);
-        self.turned_on.notify_one();
+        self.changed.notify_one();
     }
 
     /// Turns a switch off at these instances. Returns those at which it was on.
     pub fn turn_off(&self, switch: Switch, instances: &[String], now: UnixTime) -> Vec<String> {
-        let mut on = self.on();
+        self.collect_ended(now);
+        let mut state = self.state();
         let mut was_on = Vec::new();
         for instance in instances {
-            if on.remove(&(switch, instance.clone())).is_some_and(|period| period.is_on(now)) {
+            if let Some(on) = state.on.remove(&(switch, instance.clone())) {
+                state.end(switch, instance.clone(), on, false);
                 was_on.push(instance.clone());
             }
         }
-        self.settle(&on);
+        state.used_until = state.used_until.max(now);
+        self.settle(&state);
+        self.changed.notify_one();
         was_on
     }
 
-    /// Removes the switches whose time is over, and returns them.
-    pub fn take_ended(&self, now: UnixTime) -> Vec<EndedSwitch> {
-        let mut on = self.on();
-        let ended = on.extract_if(.., |_, period| !period.is_on(now));
-        let ended = ended.map(|((switch, instance), _)| EndedSwitch { switch, instance }).collect();
-        self.settle(&on);
-        ended
+    /// Adds a session at Campaign that is to be ended with the period. Without a period, it is ended at once.
+    pub fn add_session(&self, switch: Switch, instance: &str, session: TokenPair) {
+        let mut state = self.state();
+        let (instance, by_time) = (instance.to_owned(), false);
+        match state.on.get_mut(&(switch, instance.clone())) {
+            // Further ones are not ended at Campaign. They are worth nothing at the gateway all the same.
+            Some(on) if on.sessions.len() < MOST_SESSIONS => on.sessions.push(session),
+            Some(_) => {}
+            None => state.ended.push(EndedSwitch { switch, instance, by_time, sessions: vec![session] }),
+        }
+        self.changed.notify_one();
     }
 
-    /// Waits until a switch is on.
-    pub async fn until_on(&self) {
+    /// Takes the periods that have ended since the last time.
+    pub fn take_ended(&self, now: UnixTime) -> Vec<EndedSwitch> {
+        self.collect_ended(now);
+        std::mem::take(&mut self.state().ended)
+    }
+
+    /// Waits until [`take_ended`](Self::take_ended) may have something to do.
+    pub async fn until_used(&self) {
         loop {
-            if self.may_be_on.iter().any(|may_be_on| may_be_on.load(Ordering::Relaxed)) {
+            let is_on = self.may_be_on.iter().any(|may_be_on| may_be_on.load(Ordering::Relaxed));
+            if is_on || !self.state().ended.is_empty() {
                 return;
             }
-            self.turned_on.notified().await;
+            self.changed.notified().await;
         }
     }
 
-    fn settle(&self, on: &BTreeMap<(Switch, String), Period>) {
+    /// Ends the periods whose time is over.
+    fn collect_ended(&self, now: UnixTime) {
+        let mut state = self.state();
+        let over: Vec<_> = state.on.extract_if(.., |_, on| !on.period.is_on(now)).collect();
+        for ((switch, instance), on) in over {
+            state.end(switch, instance, on, true);
+        }
+        self.settle(&state);
+    }
+
+    fn settle(&self, state: &State) {
         for switch in Switch::ALL {
-            let is_anywhere = on.keys().any(|(known, _)| *known == switch);
+            let is_anywhere = state.on.keys().any(|(known, _)| *known == switch);
             self.may_be_on[switch as usize].store(is_anywhere, Ordering::Relaxed);
         }
     }
 
-    fn on(&self) -> MutexGuard<'_, BTreeMap<(Switch, String), Period>> {
-        self.on.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl State {
+    fn end(&mut self, switch: Switch, instance: String, on: SwitchedOn, by_time: bool) {
+        on.over.cancel();
+        // A period may begin in the next second.
+        self.used_until = self.used_until.max(on.period.since);
+        self.ended.push(EndedSwitch { switch, instance, by_time, sessions: on.sessions });
+    }
+}
+
+/// Sessions of one period that are ended at Campaign.
+const MOST_SESSIONS: usize = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -101,42 +193,80 @@ mod tests {
     use super::*;
 
     const NOW: UnixTime = UnixTime(1000);
-    const SWITCH: Switch = Switch::Maintenance;
+    const SWITCH: Switch = Switch::Emergency;
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(ToString::to_string).collect()
     }
 
+    fn later(seconds: u64) -> UnixTime {
+        NOW.plus(Duration::from_secs(seconds))
+    }
+
+    fn tokens() -> TokenPair {
+        TokenPair { session: String::new().into(), security: String::new().into() }
+    }
+
     #[test]
     fn a_switch_is_on_where_it_was_turned_on_until_its_end() {
-        let switches = Switches::default();
+        let switches = Switches::new(UnixTime(0));
         assert_eq!(switches.period(SWITCH, "one", NOW), None);
-        let end = NOW.plus(Duration::from_mins(1));
-        switches.turn_on(SWITCH, &names(&["one"]), Some(end), NOW);
-        assert_eq!(switches.period(SWITCH, "one", NOW), Some(Period { since: NOW, until: Some(end) }));
+        switches.turn_on(SWITCH, &names(&["one"]), Some(later(60)), NOW);
+        let period = Period { since: NOW, until: Some(later(60)) };
+        assert_eq!(switches.period(SWITCH, "one", NOW), Some(period));
         assert_eq!(switches.period(SWITCH, "two", NOW), None);
-        assert_eq!(switches.take_ended(end.minus(Duration::from_secs(1))), []);
-        assert_eq!(switches.period(SWITCH, "one", end), None, "requests do not wait for the task");
-        let ended = EndedSwitch { switch: SWITCH, instance: "one".to_owned() };
-        assert_eq!(switches.take_ended(end), [ended]);
-        assert_eq!(switches.take_ended(end), []);
+        assert_eq!(switches.period(Switch::Maintenance, "one", NOW), None);
+        let over = switches.over(SWITCH, "one", NOW).unwrap();
+        assert!(switches.take_ended(later(59)).is_empty() && !over.is_cancelled());
+        assert_eq!(switches.period(SWITCH, "one", later(60)), None, "requests do not wait for the task");
+        let ended = switches.take_ended(later(60));
+        assert_eq!((ended.len(), ended[0].by_time, &*ended[0].instance), (1, true, "one"));
+        assert!(over.is_cancelled() && switches.take_ended(later(60)).is_empty());
         assert!(!switches.may_be_on[SWITCH as usize].load(Ordering::Relaxed));
     }
 
     #[test]
     fn another_end_continues_the_period_and_off_is_said_once() {
-        let switches = Switches::default();
-        let later = NOW.plus(Duration::from_mins(1));
+        let switches = Switches::new(UnixTime(0));
         switches.turn_on(SWITCH, &names(&["one", "two"]), None, NOW);
-        switches.turn_on(SWITCH, &names(&["one"]), Some(later), NOW.plus(Duration::from_secs(9)));
+        switches.turn_on(SWITCH, &names(&["one"]), Some(later(60)), later(9));
+        let period = Period { since: NOW, until: Some(later(60)) };
+        assert_eq!(switches.period(SWITCH, "one", later(9)), Some(period), "it goes on");
         assert_eq!(
-            switches.period(SWITCH, "one", NOW),
-            Some(Period { since: NOW, until: Some(later) }),
-            "it goes on"
+            switches.turn_off(SWITCH, &names(&["one", "three"]), later(60)),
+            names(&[]),
+            "it was over"
         );
-        assert_eq!(switches.turn_off(SWITCH, &names(&["one", "three"]), later), names(&[]), "it was over");
-        assert_eq!(switches.turn_off(SWITCH, &names(&["two"]), later), names(&["two"]));
-        assert_eq!(switches.turn_off(SWITCH, &names(&["two"]), later), names(&[]));
-        assert_eq!(switches.period(SWITCH, "two", NOW), None);
+        assert_eq!(switches.turn_off(SWITCH, &names(&["two"]), later(60)), names(&["two"]));
+        assert_eq!(switches.turn_off(SWITCH, &names(&["two"]), later(60)), names(&[]));
+        assert_eq!(switches.period(SWITCH, "two", later(60)), None);
+        assert_eq!(switches.take_ended(later(60)).len(), 2);
+    }
+
+    #[test]
+    fn a_period_begins_after_everything_that_came_before() {
+        let switches = Switches::new(NOW);
+        switches.turn_on(SWITCH, &names(&["one"]), None, NOW);
+        let first = switches.period(SWITCH, "one", NOW).unwrap();
+        assert!(first.since > NOW, "tickets of the process before are from an earlier second");
+        switches.turn_off(SWITCH, &names(&["one"]), later(5));
+        switches.turn_on(SWITCH, &names(&["one"]), None, later(5));
+        let second = switches.period(SWITCH, "one", later(5)).unwrap();
+        assert!(second.since > later(5));
+        switches.turn_off(SWITCH, &names(&["one"]), later(5));
+        switches.turn_on(SWITCH, &names(&["one"]), None, later(5));
+        assert!(switches.period(SWITCH, "one", later(5)).unwrap().since > second.since, "also in one second");
+    }
+
+    #[test]
+    fn sessions_end_with_their_period_or_at_once() {
+        let switches = Switches::new(UnixTime(0));
+        switches.turn_on(SWITCH, &names(&["one"]), None, NOW);
+        switches.add_session(SWITCH, "one", tokens());
+        assert!(switches.take_ended(NOW).is_empty());
+        switches.turn_off(SWITCH, &names(&["one"]), NOW);
+        switches.add_session(SWITCH, "one", tokens());
+        let ended: Vec<usize> = switches.take_ended(NOW).iter().map(|ended| ended.sessions.len()).collect();
+        assert_eq!(ended, [1, 1]);
     }
 }

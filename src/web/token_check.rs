@@ -20,6 +20,7 @@ use crate::config::ForeignTokens;
 use crate::policy::campaign_tokens::{
     ForeignToken, Judge, OwnTokens, TokenAction, TokenKind, TokenPair, account_of, exchange_query,
 };
+use crate::policy::native_account::NativeProof;
 use crate::proxy::{BodyFilter, BodyRefused, ClientBody, Forwarded, ProxyError};
 use crate::session::{IssuedTokens, LiveSession};
 use crate::telemetry::audit::{AuditAction, ForeignTokenDetails, Subject};
@@ -285,9 +286,12 @@ impl TokenJudge {
         }
         let call = self.call.get();
         let account = account_of(value).unwrap_or_default();
-        let is_listed = native_account::is_allowed(call, account, self.client, &self.path);
-        let is_forwarded = (is_listed || call.site.campaign.foreign_tokens == ForeignTokens::Report)
-            && (account.is_empty() || self.begin_password(value));
+        let asked = (self.client, self.path.as_str());
+        let is_listed = native_account::allowed(call, account, asked, NativeProof::Password).is_some();
+        let campaign = &call.site.campaign;
+        let is_reported =
+            campaign.foreign_tokens == ForeignTokens::Report && !campaign.is_emergency_login(account);
+        let is_forwarded = (is_listed || is_reported) && (account.is_empty() || self.begin_password(value));
         if is_listed && is_forwarded {
             return TokenAction::Keep;
         }

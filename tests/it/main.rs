@@ -38,6 +38,7 @@ mod drain;
 mod early_refusals;
 mod ejection;
 mod ejection_exemptions;
+mod emergency;
 mod empty_bodies;
 mod every_limit;
 mod foreign_tokens;

@@ -15,6 +15,7 @@ fn with_account(network: &str, paths: &[&str]) -> Builder {
         login: "admin".to_owned(),
         networks: vec![network.parse().unwrap()],
         paths: PublicPaths::parse(paths.iter().copied()).unwrap(),
+        emergency: false,
     };
     World::builder().instance(move |instance| instance.campaign.native_accounts = vec![account])
 }

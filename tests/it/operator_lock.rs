@@ -45,6 +45,7 @@ fn listed(instance: &mut imsgate::config::Instance) {
         login: login.to_owned(),
         networks: vec!["127.0.0.0/8".parse().unwrap()],
         paths: PublicPaths::default(),
+        emergency: false,
     };
     instance.campaign.native_accounts = ["admin", "internal", "monitoring", "aemserver"].map(account).into();
 }

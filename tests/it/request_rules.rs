@@ -36,6 +36,7 @@ fn with(builder: Builder, rules: Vec<RequestRule>) -> Builder {
             login: "admin".to_owned(),
             networks: vec!["127.0.0.0/8".parse().unwrap()],
             paths: PublicPaths::default(),
+            emergency: false,
         }];
     })
 }

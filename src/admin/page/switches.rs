@@ -10,7 +10,9 @@ use http::StatusCode;
 use crate::admin::Admin;
 use crate::admin::guard::AdminPeer;
 use crate::admin::sessions::Operator;
-use crate::admin::switches::{TurnError, TurnRequest, apply, instances, period, switch_of};
+use crate::admin::switches::{
+    TurnError, TurnRequest, apply, emergency_instances, instances, period, switch_of,
+};
 use crate::policy::switches::{Period, Switch};
 use crate::telemetry::instance_label;
 
@@ -40,7 +42,7 @@ impl ShownSwitch {
     }
 }
 
-/// All switches. None where nobody signs in.
+/// All switches. None where nobody signs in, and no emergency where nobody could use it.
 pub(super) fn shown(admin: &Admin) -> Vec<ShownSwitch> {
     let instances = instances(admin);
     if instances.is_empty() {
@@ -61,9 +63,18 @@ pub(super) fn shown(admin: &Admin) -> Vec<ShownSwitch> {
                 ends: MAINTENANCE_ENDS,
                 states,
             },
+            Switch::Emergency => ShownSwitch {
+                name: switch.name(),
+                title: "Emergency sign-in",
+                turn_on: "Turn emergency on",
+                turn_off: "Turn emergency off",
+                ends: EMERGENCY_ENDS,
+                states,
+            },
         }
     };
-    Switch::ALL.into_iter().map(of).collect()
+    let is_usable = |switch: &Switch| *switch != Switch::Emergency || !emergency_instances(admin).is_empty();
+    Switch::ALL.into_iter().filter(is_usable).map(of).collect()
 }
 
 /// `POST /admin/switches/{switch}`
@@ -76,11 +87,19 @@ pub(super) async fn turn(
     let Some(switch) = switch_of(&name) else { return StatusCode::NOT_FOUND.into_response() };
     match apply(&admin, switch, &wanted, Operator::Page(peer)) {
         Ok(()) => Redirect::to("/admin").into_response(),
-        // The form of the page offers nothing that is refused.
+        // The form offers ends that are accepted. An instance without an emergency account is refused.
         Err(TurnError(error)) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     }
 }
 
+const EMERGENCY_ENDS: &[(&str, &str)] = &[
+    ("30m", "in 30 minutes"),
+    ("1h", "in 1 hour"),
+    ("2h", "in 2 hours"),
+    ("4h", "in 4 hours"),
+    ("8h", "in 8 hours"),
+    ("24h", "in 24 hours"),
+];
 const MAINTENANCE_ENDS: &[(&str, &str)] = &[
     ("", "when somebody turns it off"),
     ("30m", "in 30 minutes"),

@@ -46,7 +46,7 @@ pub trait SiteRules {
     fn request_rules(&self) -> &RequestRules;
     /// True when session tokens and logins of others are refused, not only reported.
     fn refuses_foreign_tokens(&self) -> bool;
-    /// True when this native account may send a request from this address to this path.
+    /// True when this native account may send its login and password in place of a token from this address to this path.
     fn allows_native(&self, login: &str, client: IpAddr, path: &str) -> bool;
 }
 

@@ -92,6 +92,15 @@ pub enum AuditAction {
     },
     /// Maintenance was turned on or off, or its time was over.
     Maintenance(SwitchDetails),
+    /// An emergency was turned on or off, or its time was over.
+    Emergency(SwitchDetails),
+    /// An emergency account sent a logon to Campaign.
+    EmergencyLogon {
+        /// The login.
+        login: String,
+        /// Whether Campaign opened a session.
+        signed_in: bool,
+    },
     /// A session ended, but its owner did not sign out in its browser.
     SessionEnded {
         /// Why, one word.
@@ -287,6 +296,9 @@ impl AuditAction {
             Self::AdminRefused { .. } => "refused: a wrong admin token",
             Self::Maintenance(SwitchDetails { change: SwitchChange::On, .. }) => "maintenance is on",
             Self::Maintenance(_) => "maintenance is off",
+            Self::Emergency(SwitchDetails { change: SwitchChange::On, .. }) => "emergency is on",
+            Self::Emergency(_) => "emergency is off",
+            Self::EmergencyLogon { .. } => "logon of an emergency account",
             Self::SessionEnded { .. } => "session ended",
             Self::Logout => "signed out",
             Self::FormSaved(_) => "form saved until its sender signs in",
@@ -315,6 +327,8 @@ impl AuditAction {
                 | Self::ForeignToken(_)
                 | Self::RuleRefused(_)
                 | Self::AdminRefused { .. }
+                | Self::Emergency(SwitchDetails { change: SwitchChange::On, .. })
+                | Self::EmergencyLogon { .. }
         )
     }
 }

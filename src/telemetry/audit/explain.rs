@@ -71,7 +71,8 @@ impl AuditEvent {
                 ),
                 fix: "If the request should pass, change that rule, or the groups of the person: docs/rules.md.".to_owned(),
             },
-            AuditAction::NativeLogon { login, signed_in } => {
+            AuditAction::NativeLogon { login, signed_in }
+            | AuditAction::EmergencyLogon { login, signed_in } => {
                 only(format!("{login}: {}", if *signed_in { "signed in" } else { "refused by Campaign" }))
             }
             AuditAction::AdminRefused { .. } => Explanation {
@@ -79,7 +80,7 @@ impl AuditEvent {
                 fix: "Compare the token with listen.admin_token. Many such events may mean that somebody guesses."
                     .to_owned(),
             },
-            AuditAction::Maintenance(details) => only(details.explain()),
+            AuditAction::Maintenance(details) | AuditAction::Emergency(details) => only(details.explain()),
             AuditAction::Logout
             | AuditAction::AdminSignIn
             | AuditAction::ConsolePasswordMade

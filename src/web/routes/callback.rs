@@ -55,7 +55,7 @@ pub async fn handler(
         LoginOutcome::AlreadySignedIn(to) => see_other(&after_login(&to)),
         LoginOutcome::Restart(start) => login::to_ims(&start),
         LoginOutcome::Refused(login) => refused::page(call, &headers, &login),
-        LoginOutcome::Failed(failure, to) => login::failed(call, failure, &to.return_to),
+        LoginOutcome::Failed(failure, to) => login::failed(call, &headers, failure, &to.return_to),
     };
     if let Some(name) = cookie {
         set_cookies::remove_login(response.headers_mut(), &name);

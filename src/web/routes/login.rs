@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 
 use crate::auth::{BeginLogin, Destination, LoginFailure, LoginStart};
-use crate::pages::{Problem, Text};
+use crate::pages::{EmergencyNotice, Problem, Text};
 use crate::policy::login::Prompt;
 use crate::policy::logon_refusal::LogonRefusal;
 use crate::policy::origin::comes_from_own_page;
@@ -15,12 +15,13 @@ use crate::policy::return_to::ReturnTo;
 use crate::telemetry::LoginFailureCode;
 use crate::web::addresses::{LOGIN, login_address};
 use crate::web::call::{Call, OwnedCall};
+use crate::web::emergency;
 use crate::web::rejection::{Rejection, reject};
 use crate::web::request_host::address_at_callback_host;
 use crate::web::responses::see_other;
 use crate::web::set_cookies;
 
-/// `/ims/login?return_to=/path&prompt=login`
+/// `/ims/login?return_to=/path&prompt=login`; `with=adobe` goes to IMS also during an emergency.
 pub async fn handler(
     Extension(call): Extension<OwnedCall>,
     RawQuery(query): RawQuery,
@@ -40,10 +41,12 @@ pub async fn handler(
         prompt: auth.login_prompt(&headers, call.context.now),
         attempt: 0,
     };
+    let mut with_adobe = false;
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {
             "return_to" => begin.to.return_to = ReturnTo::parse_or_root(&value),
             "prompt" if value == "login" => begin.prompt = Prompt::SignIn,
+            "with" if value == "adobe" => with_adobe = true,
             _ => {}
         }
     }
@@ -55,6 +58,9 @@ pub async fn handler(
     if session.is_some() && !begin.prompt.replaces_session(from_own_page) {
         return see_other(begin.to.return_to.as_str());
     }
+    if !with_adobe && let Some(page) = emergency::page(call, &headers, begin.to.return_to.as_str(), None) {
+        return page;
+    }
     self::begin(call, &headers, begin).await
 }
 
@@ -63,7 +69,7 @@ pub async fn begin(call: Call<'_>, headers: &HeaderMap, begin: BeginLogin) -> Re
     let return_to = begin.to.return_to.clone();
     match call.auth.begin_login(call.auth_request(headers), begin).await {
         Ok(start) => to_ims(&start),
-        Err(failure) => failed(call, failure, &return_to),
+        Err(failure) => failed(call, headers, failure, &return_to),
     }
 }
 
@@ -88,7 +94,13 @@ fn refused_by_campaign(why: LogonRefusal) -> Text {
 }
 
 /// The page for a failed login. Its button begins another one.
-pub fn failed(call: Call<'_>, failure: LoginFailure, return_to: &ReturnTo) -> Response {
+pub fn failed(call: Call<'_>, headers: &HeaderMap, failure: LoginFailure, return_to: &ReturnTo) -> Response {
+    if matches!(failure.code, LoginFailureCode::ImsUnavailable | LoginFailureCode::ImsBusy)
+        && let Some(page) =
+            emergency::page(call, headers, return_to.as_str(), Some(EmergencyNotice::AdobeUnavailable))
+    {
+        return page;
+    }
     let mut retry = login_address(return_to);
     let unavailable = |text| {
         let after = failure.retry_after.unwrap_or(Duration::from_secs(10));

@@ -143,6 +143,7 @@ async fn what_rehearse_says_is_what_the_gateway_does() {
                 login: login.to_owned(),
                 networks: vec!["127.0.0.0/8".parse().unwrap()],
                 paths: PublicPaths::parse(["/view/*"]).unwrap(),
+                emergency: false,
             };
             instance.campaign.native_accounts = LOGINS.map(account).into();
         })

@@ -35,6 +35,7 @@ fn three(config: &mut Config) {
         login: "admin".to_owned(),
         networks: vec!["127.0.0.0/8".parse().unwrap()],
         paths: PublicPaths::default(),
+        emergency: false,
     };
     acme.campaign.native_accounts = vec![native];
     let mut stage = acme.clone();

@@ -1,0 +1,59 @@
+//! `imsgate emergency`: lets the emergency accounts of Campaign sign in while IMS is down, through the admin listener of a running gateway.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::config_file::ConfigFile;
+use super::switch::{self, AdminArgs, Command, Turn};
+
+#[derive(Debug, Args)]
+pub(super) struct EmergencyArgs {
+    #[command(subcommand)]
+    command: EmergencyCommand,
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum EmergencyCommand {
+    /// Let each `[[campaign.native_account]]` with `emergency = true` sign in from its networks
+    On {
+        /// How long, at most 24 hours: a duration (2h)
+        #[arg(long = "for", value_name = "DURATION")]
+        lasts: String,
+        /// Only at this Campaign instance
+        #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+        instance: String,
+    },
+    /// End it, and what was opened meanwhile
+    Off {
+        /// Only at this Campaign instance
+        #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+        instance: String,
+    },
+    /// Show whether it is on, for each Campaign instance
+    Status,
+}
+
+pub(super) const AFTER_HELP: &str = "\
+Examples:
+  imsgate emergency on --for 2h
+  imsgate emergency status
+  imsgate emergency off
+
+Each logon is in the audit trail (emergency_logon). A reload keeps the switch. A restart turns it off. Each gateway has its own.
+
+Exit codes: 0 success, 2 wrong usage, an unknown instance, no emergency account, or no listen.admin in the configuration, 3
+the gateway does not answer";
+
+pub(super) fn run(args: &EmergencyArgs) -> ExitCode {
+    let command = match &args.command {
+        EmergencyCommand::On { lasts, instance } => Command::Turn(Turn { on: true, until: lasts, instance }),
+        EmergencyCommand::Off { instance } => Command::Turn(Turn { on: false, until: "", instance }),
+        EmergencyCommand::Status => Command::Status,
+    };
+    switch::run("emergency", command, &args.config, &args.admin)
+}
