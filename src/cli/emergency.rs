@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::config_file::ConfigFile;
-use super::switch::{self, AdminArgs, Command, Turn};
+use super::switch::{self, AdminArgs, SwitchCommand, Turn};
 
 #[derive(Debug, Args)]
 pub(super) struct EmergencyArgs {
@@ -51,9 +51,11 @@ the gateway does not answer";
 
 pub(super) fn run(args: &EmergencyArgs) -> ExitCode {
     let command = match &args.command {
-        EmergencyCommand::On { lasts, instance } => Command::Turn(Turn { on: true, until: lasts, instance }),
-        EmergencyCommand::Off { instance } => Command::Turn(Turn { on: false, until: "", instance }),
-        EmergencyCommand::Status => Command::Status,
+        EmergencyCommand::On { lasts, instance } => {
+            SwitchCommand::Turn(Turn { on: true, until: lasts, instance })
+        }
+        EmergencyCommand::Off { instance } => SwitchCommand::Turn(Turn { on: false, until: "", instance }),
+        EmergencyCommand::Status => SwitchCommand::Status,
     };
     switch::run("emergency", command, &args.config, &args.admin)
 }

@@ -60,12 +60,12 @@ pub fn may_send(
         (true, NativeProof::Ticket(TicketOrigin::Emergency(made))) => {
             emergency.is_some_and(|emergency| made >= emergency.since)
         }
-        (true, NativeProof::Password | NativeProof::Ticket(TicketOrigin::Usual)) => false,
         (false, NativeProof::SignIn | NativeProof::Password | NativeProof::Ticket(TicketOrigin::Usual)) => {
             true
         }
-        // It was an emergency account when the ticket was made.
-        (false, NativeProof::Ticket(TicketOrigin::Emergency(_))) => false,
+        // A password in place of a token; and tickets from before the configuration said otherwise.
+        (true, NativeProof::Password | NativeProof::Ticket(TicketOrigin::Usual))
+        | (false, NativeProof::Ticket(TicketOrigin::Emergency(_))) => false,
     }
 }
 

@@ -16,12 +16,12 @@ use crate::unix_time::UnixTime;
 pub struct Switches {
     /// For each switch, whether it may be on anywhere. Requests read this alone while it is off.
     may_be_on: [AtomicBool; Switch::ALL.len()],
-    state: Mutex<State>,
+    state: Mutex<SwitchStates>,
     changed: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct SwitchStates {
     on: BTreeMap<(Switch, String), SwitchedOn>,
     /// Periods that ended, until [`Switches::take_ended`] takes them.
     ended: Vec<EndedSwitch>,
@@ -55,7 +55,7 @@ pub struct EndedSwitch {
 impl Switches {
     /// All switches are off in a process that begins now.
     pub fn new(now: UnixTime) -> Self {
-        let state = State { on: BTreeMap::new(), ended: Vec::new(), used_until: now };
+        let state = SwitchStates { on: BTreeMap::new(), ended: Vec::new(), used_until: now };
         let may_be_on = std::array::from_fn(|_| AtomicBool::new(false));
         Self { may_be_on, state: Mutex::new(state), changed: Notify::new() }
     }
@@ -162,19 +162,19 @@ impl Switches {
         self.settle(&state);
     }
 
-    fn settle(&self, state: &State) {
+    fn settle(&self, state: &SwitchStates) {
         for switch in Switch::ALL {
             let is_anywhere = state.on.keys().any(|(known, _)| *known == switch);
             self.may_be_on[switch as usize].store(is_anywhere, Ordering::Relaxed);
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SwitchStates> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl SwitchStates {
     fn end(&mut self, switch: Switch, instance: String, on: SwitchedOn, by_time: bool) {
         on.over.cancel();
         // A period may begin in the next second.
