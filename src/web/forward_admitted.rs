@@ -49,7 +49,7 @@ pub async fn forward_admitted(
     let is_known = admitted.is_known();
     admitted.check_rules(call, &request).map_err(|rejection| (rejection, is_known))?;
     if let Some(Native::Password(login)) = &admitted.native {
-        native_account::wait_for_results(call.base, login).await;
+        native_account::wait_for_results(call.base, &login.login).await;
     }
     let Admitted { host, websocket, session, ticket, soap, native, account } = admitted;
     if let Some(session) = &session
