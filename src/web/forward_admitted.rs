@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Request, Response, header};
 use secrecy::ExposeSecret as _;
+use tokio_util::sync::CancellationToken;
 
 use super::admitted::{Admitted, Native};
 use super::call::Call;
@@ -18,7 +19,7 @@ use super::{
     forward, native_account, native_call, service_call, set_cookies, soap_logon, token_check,
     upstream_request,
 };
-use crate::auth::{CampaignSessionState, PasswordResult, ServiceAccount};
+use crate::auth::{CampaignSessionState, NativeSession, PasswordResult, ServiceAccount};
 use crate::policy::campaign_sign_in::is_disconnect;
 use crate::policy::client_kind::is_soap_router;
 use crate::policy::native_account::TicketOrigin;
@@ -89,13 +90,7 @@ pub async fn forward_admitted(
     if wanted.is_some() {
         WebSocketRequest::add_fields(head.lines());
     }
-    let ended = || match (&session, native_session) {
-        (Some(session), _) => Some(session.ended.clone()),
-        (None, Some(native)) if native.origin != TicketOrigin::Usual => {
-            call.snapshot.switches.over(Switch::Emergency, &call.site.name, context.now)
-        }
-        (None, _) => None,
-    };
+    let ended = || end_of(call, session.as_deref(), native_session.map(Arc::as_ref));
     let first = first_server(session.as_deref(), native.as_ref(), account.as_deref());
     let sent_by = SentBy { quota_user: context.quota_user(signed_in), first, times: call.times };
     let forwarded = proxy.forward(head, body, wanted, ended, sent_by).await;
@@ -142,6 +137,21 @@ pub async fn forward_admitted(
     }
     announce_end(response.headers_mut(), &session, context.now);
     Ok(response)
+}
+
+/// What ends a WebSocket of this caller: the end of the session, or of the emergency that its ticket comes from.
+fn end_of(
+    call: Call<'_>,
+    session: Option<&LiveSession>,
+    native: Option<&NativeSession>,
+) -> Option<Arc<CancellationToken>> {
+    match (session, native) {
+        (Some(session), _) => Some(session.ended.clone()),
+        (None, Some(native)) if native.origin != TicketOrigin::Usual => {
+            call.snapshot.switches.over(Switch::Emergency, &call.site.name, call.context.now)
+        }
+        (None, _) => None,
+    }
 }
 
 /// Checks and replaces the tokens in the request and in the SOAP envelope in its body.
