@@ -90,7 +90,8 @@ impl Shared {
     /// can be sent twice; a session that is created twice gets another id.
     async fn ask(&self, command: &RedisCommand) -> RedisResult<(Value, bool)> {
         let (connection, generation) = self.connection().await?;
-        match connection.send(command).await {
+        let mut first = None;
+        match connection.send(command, &mut first).await {
             Err(error) if self.is_lost(&error) => {
                 tracing::info!(%error, "the connection to Redis was lost");
                 self.forget(generation).await;
@@ -98,13 +99,15 @@ impl Shared {
             answer => return answer,
         }
         let (connection, generation) = self.connection().await?;
-        let answer = connection.send(command).await;
-        if let Err(error) = &answer
-            && self.is_lost(error)
-        {
-            self.forget(generation).await;
+        match connection.send(command, &mut None).await {
+            Ok((second, copied)) => Ok((answer_of(first, second), copied)),
+            Err(error) => {
+                if self.is_lost(&error) {
+                    self.forget(generation).await;
+                }
+                Err(error)
+            }
         }
-        answer
     }
 
     async fn connection(&self) -> RedisResult<(RedisConnection, u64)> {
@@ -159,9 +162,29 @@ impl Shared {
 }
 
 impl RedisConnection {
-    async fn send(&self, command: &RedisCommand) -> RedisResult<(Value, bool)> {
+    /// `acknowledged` gets the answer to the command, also when waiting for the replicas fails afterwards.
+    async fn send(
+        &self,
+        command: &RedisCommand,
+        acknowledged: &mut Option<Value>,
+    ) -> RedisResult<(Value, bool)> {
         let answer = self.wire.send(command).await?;
-        Ok((answer, self.copies.made(&self.wire).await?))
+        match self.copies.made(&self.wire).await {
+            Ok(copied) => Ok((answer, copied)),
+            Err(error) => {
+                *acknowledged = Some(answer);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The answer to a command that was sent twice. A value that the first one took away (`GETDEL`) is missing for the second: then the
+/// first answer counts, if it arrived. Otherwise what a session held would be lost.
+fn answer_of(first: Option<Value>, second: Value) -> Value {
+    match (first, second) {
+        (Some(first), Value::Nil) => first,
+        (_, second) => second,
     }
 }
 
@@ -195,3 +218,17 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(600);
 /// After a failed attempt all commands fail at once for this long.
 const PAUSE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_first_command_took_away_is_not_lost_when_it_is_sent_again() {
+        let (held, other) = (Value::BulkString(b"held".to_vec()), Value::Okay);
+        assert_eq!(answer_of(Some(held.clone()), Value::Nil), held);
+        assert_eq!(answer_of(Some(held.clone()), other.clone()), other);
+        assert_eq!(answer_of(None, Value::Nil), Value::Nil);
+        assert_eq!(answer_of(None, held.clone()), held);
+    }
+}
