@@ -78,14 +78,14 @@ describe('every page in every language', () => {
       return overflow(tab);
     }, plain.filter(({ language }) => ['de', 'ja'].includes(language))));
 
-  it('every button and link is reached by keyboard, in order, and shows it', () =>
+  it('every field, button and link is reached by keyboard, in order, and shows it', () =>
     everywhere({}, async (tab) => {
-      const wanted = await tab.evaluate(() => document.querySelectorAll('a, button').length);
+      const wanted = await tab.evaluate(() => document.querySelectorAll('a, button, input:not([type=hidden])').length);
       const wrong = wanted > 0 ? [] : ['has no button'];
       for (let at = 0; at < wanted; at++) {
         await tab.keyboard.press('Tab');
         const found = await tab.evaluate(() => {
-          const index = [...document.querySelectorAll('a, button')].indexOf(document.activeElement);
+          const index = [...document.querySelectorAll('a, button, input:not([type=hidden])')].indexOf(document.activeElement);
           return { index, outline: getComputedStyle(document.activeElement).outlineStyle };
         });
         if (found.index !== at || found.outline === 'none') wrong.push(`stop ${at}: ${JSON.stringify(found)}`);
