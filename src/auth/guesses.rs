@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use tokio::sync::Notify;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::crypto::sha256_text;
 use crate::net::AddressGroup;
@@ -29,8 +29,8 @@ pub struct Guesses {
 #[derive(Debug, Default)]
 struct CountedOperator {
     passwords: Mutex<OperatorAttempts>,
-    /// Notified when a password gets its result.
-    result: Notify,
+    /// Held by the one request whose password may be the first that Campaign accepts.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl CountedOperator {
@@ -54,14 +54,6 @@ impl OperatorAttempts {
         let is_recent = |then: &Instant| now.duration_since(*then) < PERIOD;
         self.wrong.retain(is_recent);
         self.open.retain(is_recent);
-    }
-
-    /// True while no further password may go to Campaign, but one that was sent a moment ago may still be accepted.
-    fn is_undecided(&self, now: Instant) -> bool {
-        let may_end = |began: &Instant| now.duration_since(*began) < PATIENCE;
-        self.wrong.len() < OF_OPERATOR
-            && self.wrong.len() + self.open.len() >= OF_OPERATOR
-            && self.open.iter().any(may_end)
     }
 }
 
@@ -107,22 +99,18 @@ impl Guesses {
         passwords.wrong.len() < OF_OPERATOR
     }
 
-    /// Waits for passwords of this native account that are at Campaign, if their results decide whether another one may follow. Otherwise the
-    /// third of the requests that a program sends at once after a start would be refused.
-    pub async fn wait_for_results(&self, login: &str) {
-        let Some(operator) = self.operators.get(login) else { return };
-        let results = async {
-            loop {
-                let result = operator.result.notified();
-                let is_undecided = operator.passwords().is_undecided(Instant::now());
-                if !is_undecided || self.accepted.contains_key(login) {
-                    return;
-                }
-                result.await;
-            }
-        };
-        // Afterwards it is refused, as without waiting.
-        let _ = tokio::time::timeout(PATIENCE, results).await;
+    /// The turn of a request with a password of this native account. As long as Campaign has accepted none, requests that come at once go one
+    /// after the other: otherwise the third of those that a program sends after a start would be refused. `None` without a need to wait, and
+    /// when the wait was too long. Hold it until the password has its result.
+    pub async fn operator_turn(&self, login: &str) -> Option<OwnedMutexGuard<()>> {
+        let is_accepted = || self.accepted.contains_key(login);
+        if is_accepted() {
+            return None;
+        }
+        let turn = self.operators.get_with(login.to_owned(), Arc::default).turn.clone();
+        let turn = tokio::time::timeout(PATIENCE, turn.lock_owned()).await.ok()?;
+        // The request before may have proved the password of all.
+        (!is_accepted()).then_some(turn)
     }
 
     /// Begins an attempt with this password. `None` when its refusal, together with attempts without a result, could lock the account.
@@ -162,12 +150,6 @@ impl Guesses {
             PasswordResult::Unknown if began.is_some() => passwords.wrong.push(Instant::now()),
             PasswordResult::Unchecked | PasswordResult::Unknown => {}
         }
-        drop(passwords);
-        match result {
-            // Another one may take its place.
-            PasswordResult::Unchecked => operator.result.notify_one(),
-            _ => operator.result.notify_waiters(),
-        }
     }
 
     /// Counts a wrong attempt.
@@ -197,8 +179,8 @@ const OF_ADDRESS: u32 = 30;
 /// Wrong passwords of one native account. Campaign locks it with the third within ten minutes (builds from 9080).
 const OF_OPERATOR: usize = 2;
 const PERIOD: Duration = Duration::from_mins(10);
-/// How long a request waits for the results of others. Campaign checks a password in less than a second.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a request waits for its turn. Campaign checks a password in less than a second.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// About 1 MB.
 const MAX_KNOWN: u64 = 10_000;
 
@@ -283,45 +265,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_at_once_wait_for_the_first_results() {
+    async fn requests_at_once_go_one_after_the_other_until_a_password_is_accepted() {
         let guesses = Guesses::default();
-        let begin = || guesses.begin_operator("admin", "right").unwrap();
-        let is_ready = || guesses.wait_for_results("admin").now_or_never().is_some();
-        assert!(is_ready(), "nothing was sent");
-        let first = begin();
-        assert!(is_ready(), "another one may follow");
-        let second = begin();
-        assert!(!is_ready() && guesses.wait_for_results("internal").now_or_never().is_some());
-        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(guesses.wait_for_results("admin"))).collect();
-        let mut count_ready = || waiting.iter_mut().filter_map(FutureExt::now_or_never).count();
-        assert_eq!(count_ready(), 0);
-        guesses.end_operator(first, PasswordResult::Accepted);
-        assert_eq!(count_ready(), 3);
-        let third = guesses.begin_operator("admin", "guess");
-        assert!(third.is_some() && is_ready(), "the accepted password never waits");
-        guesses.end_operator(second, PasswordResult::Accepted);
-    }
-
-    #[tokio::test]
-    async fn a_result_that_proves_nothing_lets_one_of_those_who_wait_follow() {
-        let guesses = Guesses::default();
-        let begin = |password| guesses.begin_operator("admin", password);
-        let (first, second) = (begin("a").unwrap(), begin("b").unwrap());
-        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(guesses.wait_for_results("admin"))).collect();
-        let mut take_ready = || {
-            let before = waiting.len();
-            waiting.retain_mut(|one| one.now_or_never().is_none());
-            before - waiting.len()
-        };
-        assert_eq!(take_ready(), 0);
-        guesses.end_operator(first, PasswordResult::Unchecked);
-        assert_eq!(take_ready(), 1);
-        let third = begin("c").unwrap();
-        guesses.end_operator(second, PasswordResult::Refused);
-        assert_eq!(take_ready(), 0, "one wrong and one without a result");
-        guesses.end_operator(third, PasswordResult::Refused);
-        assert_eq!(take_ready(), 2, "nothing can help them");
-        assert!(begin("d").is_none());
+        let mut waiting: Vec<_> = (0..4).map(|_| Box::pin(guesses.operator_turn("admin"))).collect();
+        let first = waiting.remove(0).now_or_never().flatten();
+        assert!(first.is_some() && guesses.operator_turn("internal").now_or_never().flatten().is_some());
+        let mut ready = || waiting.iter_mut().filter_map(FutureExt::now_or_never).collect::<Vec<_>>();
+        assert!(ready().is_empty());
+        // Its client went away, or its result proves nothing.
+        drop(first);
+        let mut second = ready();
+        assert!(second.len() == 1 && second[0].is_some());
+        let attempt = guesses.begin_operator("admin", "right").unwrap();
+        guesses.end_operator(attempt, PasswordResult::Accepted);
+        second.clear();
+        drop(waiting.remove(0));
+        let others: Vec<_> = waiting.iter_mut().filter_map(FutureExt::now_or_never).collect();
+        assert!(others.len() == 2 && others.iter().all(Option::is_none), "nobody waits any more");
+        assert!(matches!(guesses.operator_turn("admin").now_or_never(), Some(None)));
     }
 
     #[test]
@@ -335,19 +296,5 @@ mod tests {
         };
         assert_eq!(left(began + PERIOD.saturating_sub(Duration::from_secs(1))), (1, 1));
         assert_eq!(left(began + PERIOD), (0, 0));
-    }
-
-    #[test]
-    fn nobody_waits_for_a_password_whose_client_went_away_long_ago() {
-        let (long_ago, mut passwords) = (Instant::now(), OperatorAttempts::default());
-        let now = long_ago + PATIENCE;
-        passwords.open = vec![long_ago, long_ago];
-        assert!(!passwords.is_undecided(now));
-        passwords.open[1] = now;
-        assert!(passwords.is_undecided(now));
-        passwords.wrong = vec![now];
-        assert!(passwords.is_undecided(now));
-        passwords.wrong = vec![now, now];
-        assert!(!passwords.is_undecided(now));
     }
 }

@@ -49,9 +49,10 @@ pub async fn forward_admitted(
     // With the groups of the renewed session.
     let is_known = admitted.is_known();
     admitted.check_rules(call, &request).map_err(|rejection| (rejection, is_known))?;
-    if let Some(Native::Password(login)) = &admitted.native {
-        native_account::wait_for_results(call.base, &login.login).await;
-    }
+    let _turn = match &admitted.native {
+        Some(Native::Password(login)) => native_account::turn(call.base, &login.login).await,
+        Some(Native::Session(_)) | None => None,
+    };
     let Admitted { host, websocket, session, ticket, soap, native, account } = admitted;
     if let Some(session) = &session
         && saved_form::may_be_replay(&request)

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use http::{HeaderValue, Response};
 use secrecy::ExposeSecret as _;
+use tokio::sync::OwnedMutexGuard;
 
 use super::call::{BaseCall, Call};
 use super::{emergency, forward};
@@ -53,9 +54,9 @@ pub fn may_try(call: BaseCall<'_>, login: &str) -> bool {
     call.site.guesses.may_try_operator(login)
 }
 
-/// Waits for the results of other passwords of this account, if they decide whether [`begin`] allows one more.
-pub async fn wait_for_results(call: BaseCall<'_>, login: &str) {
-    call.site.guesses.wait_for_results(login).await;
+/// Waits for the turn of a request with a password of this account: see [`Guesses::operator_turn`](crate::auth::Guesses::operator_turn).
+pub async fn turn(call: BaseCall<'_>, login: &str) -> Option<OwnedMutexGuard<()>> {
+    call.site.guesses.operator_turn(login).await
 }
 
 /// Begins an attempt with this password. `None` when a wrong one could lock the operator.

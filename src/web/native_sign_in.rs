@@ -59,7 +59,7 @@ pub async fn forward(
         return Err(Rejection::ForeignOrigin);
     }
     request_rules::check_groups(call.base, RequestView::of_head(head), Principal::Unknown)?;
-    native_account::wait_for_results(call.base, &login).await;
+    let _turn = native_account::turn(call.base, &login).await;
     let attempt = native_account::begin(call.base, &login, password.expose_secret());
     // Campaign's own page would show wrong passwords in its own way, without the style sheets that are not public.
     let refused = || {

@@ -107,6 +107,9 @@ async fn foreign_values_are_refused_in_every_place() {
     }
     let answer = soap(&envelope("", "<t>admin/secret</t>")).session(&alice).send_to(&world).await;
     assert!(answer.text().contains("SOAP-ENV:Fault"), "{}", answer.text());
+    // A client with a token of an earlier sign-in learns that it must sign in again.
+    let stale = soap(&envelope("", &format!("<t>{}</t>", FOREIGN[3]))).session(&alice).send_to(&world).await;
+    assert!(stale.text().contains("XSV-350008"), "{}", stale.text());
     world.stop().await;
 }
 

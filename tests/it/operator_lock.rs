@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use imsgate::config::NativeAccount;
+use imsgate::demo::faults::{FaultFrequency, InjectedResponse};
 use imsgate::internal::PublicPaths;
 
 use crate::support::account::{token, with_account};
@@ -120,6 +121,9 @@ async fn a_listed_native_account_is_left_alone_before_it_is_locked() {
         for guess in ["one", "two", "three", "four"] {
             let answer = guesses("admin", guess).remove(which).send_to(&world).await;
             assert_ne!(answer.status(), 200, "{}", answer.text());
+            // A request of an account that is left alone is a request of nobody.
+            let is_left_alone = ["three", "four"].contains(&guess);
+            assert!(!is_left_alone || which != 4 || answer.status() == 401, "{}", answer.text());
         }
         assert_eq!(world.campaign.wrong_passwords(), ["admin"], "it is listed: {which}");
         assert!(world.campaign.locked_operators().is_empty(), "{which}");
@@ -248,6 +252,41 @@ async fn a_right_password_makes_up_for_a_wrong_one() {
         let answer = guesses("admin", PASSWORD).remove(0).send_to(&world).await;
         assert_eq!(answer.status(), 200, "{}", answer.text());
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_error_of_campaign_says_nothing_about_a_password() {
+    let world = World::builder().instance(listed).start().await;
+    let error = || world.campaign.faults().answer(FaultFrequency::Always, InjectedResponse::Status(500));
+    // It was not accepted: it may not come any number of times.
+    error();
+    guesses("admin", "wrong").remove(4).send_to(&world).await;
+    world.campaign.faults().clear();
+    let request = guesses("admin", "wrong").remove(4);
+    futures_util::future::join_all((0..12).map(|_| request.send_to(&world))).await;
+    assert_eq!(world.campaign.locked_operators(), Vec::<String>::new());
+    // Nor was it refused: the account is not left alone.
+    error();
+    for _ in 0..3 {
+        guesses("internal", PASSWORD).remove(0).send_to(&world).await;
+    }
+    world.campaign.faults().clear();
+    let last = guesses("internal", "wrong").remove(0).send_to(&world).await;
+    assert!(world.campaign.wrong_passwords().contains(&"internal".to_owned()), "{}", last.text());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_logon_of_nobody_never_reaches_campaign_even_if_the_method_needs_no_sign_in() {
+    let open = |i: &mut imsgate::config::Instance| {
+        i.campaign.console_password = imsgate::config::ConsolePasswordMode::Off;
+        i.campaign.anonymous_soap.push("xtk:session#Logon".to_owned());
+    };
+    let world = World::builder().instance(open).start().await;
+    let answer = guesses("admin", "guess").remove(0).send_to(&world).await;
+    assert!(answer.text().contains("XSV-350012"), "{}", answer.text());
+    assert!(world.campaign.requests().is_empty());
     world.stop().await;
 }
 

@@ -229,6 +229,8 @@ mod tests {
         assert!(scan(&body(&[("file", "__sessiontoken")]), 7).is_ok());
         let bare = "--B\nContent-Disposition: form-data; name=__sessiontoken\n\neve\n--B--\n";
         assert_eq!(scan(bare, 3), Err(ForeignToken));
+        let own = bare.replace("eve", "own");
+        assert_eq!(scan(&own, 3), Ok(own), "the header of a part may end with bare line feeds");
         let unfinished = "--B\r\nContent-Disposition: form-data; name=__sessiontoken\r\n\r\neve";
         assert_eq!(scan(unfinished, 3), Err(ForeignToken));
         let without_value = "--B\r\nContent-Disposition: form-data; name=__sessiontoken\r\neve";

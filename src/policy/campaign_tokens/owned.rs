@@ -113,5 +113,7 @@ mod tests {
         for token in ["", "___C8B4A541", "/x"] {
             assert_eq!(account_of(token), None, "{token}");
         }
+        assert_eq!(account_of(&"x".repeat(MAX_LOGIN)).map(str::len), Some(MAX_LOGIN));
+        assert_eq!(account_of(&"x".repeat(MAX_LOGIN + 1)), None, "too long to be a login");
     }
 }
