@@ -155,3 +155,28 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 const LONGEST: usize = 8 * 1024;
 /// How often expired tokens are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_from_one_field_of_its_scheme() {
+        let of = |fields: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for field in fields {
+                headers.append(header::AUTHORIZATION, HeaderValue::from_str(field).unwrap());
+            }
+            bearer(&headers).map(str::to_owned)
+        };
+        assert_eq!(of(&["bearer  abc "]).as_deref(), Some("abc"));
+        let (longest, longer) = ("x".repeat(LONGEST), "x".repeat(LONGEST + 1));
+        assert_eq!(of(&[&format!("Bearer {longest}")]), Some(longest));
+        for none in [&["Basic abc"][..], &["Bearer"], &["Bearer "], &["Bearer a", "Bearer a"], &[]] {
+            assert_eq!(of(none), None, "{none:?}");
+        }
+        assert_eq!(of(&[&format!("Bearer {longer}")]), None);
+    }
+}

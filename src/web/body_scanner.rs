@@ -90,3 +90,28 @@ pub fn read(headers: &HeaderMap, (bytes, is_complete): (&[u8], bool), judge: &mu
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_form_is_recognized_in_every_letter_case() {
+        let kind_of = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(text));
+            BodyScanner::of_kind(&headers)
+        };
+        for form in
+            [FORM, "Application/X-WWW-Form-URLEncoded", " application/x-www-form-urlencoded; charset=utf-8"]
+        {
+            assert!(matches!(kind_of(form), Some(BodyScanner::Form(_))), "{form}");
+        }
+        for multipart in ["multipart/form-data; boundary=x", "MULTIPART/Mixed; Boundary=x"] {
+            assert!(matches!(kind_of(multipart), Some(BodyScanner::Multipart(_))), "{multipart}");
+        }
+        assert!(kind_of("application/json").is_none() && kind_of("text/plain").is_none());
+    }
+}

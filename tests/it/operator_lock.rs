@@ -266,6 +266,14 @@ async fn an_error_of_campaign_says_nothing_about_a_password() {
     let request = guesses("admin", "wrong").remove(4);
     futures_util::future::join_all((0..12).map(|_| request.send_to(&world))).await;
     assert_eq!(world.campaign.locked_operators(), Vec::<String>::new());
+    // A request that is refused for another token sends no password.
+    let foreign =
+        RawRequest::get(&format!("/demo/echo?__sessiontoken=monitoring%2F{PASSWORD}&__sessiontoken=other"));
+    for _ in 0..3 {
+        assert_eq!(foreign.send_to(&world).await.status(), 403);
+    }
+    guesses("monitoring", "wrong").remove(4).send_to(&world).await;
+    assert!(world.campaign.wrong_passwords().contains(&"monitoring".to_owned()));
     // Nor was it refused: the account is not left alone.
     error();
     for _ in 0..3 {
