@@ -63,7 +63,12 @@ async fn a_listed_account_signs_in_and_works_with_the_gateways_tokens() {
     let sent = world.last_request();
     assert_eq!(sent.header("x-ims-user"), None, "it is no person");
     assert_eq!(sent.header("cookie"), Some(&*format!("__sessiontoken={}", own.session_token)));
+    // Only the gateway's own tokens are exchanged: a wrong one stays wrong, and another session is refused.
+    get_option(&token, "wrong").send_to(&world).await;
+    assert_eq!(world.last_request().header("x-security-token"), Some("wrong"));
     let cookie = format!("Cookie: __sessiontoken={token}");
+    let foreign = RawRequest::get("/demo/echo?__sessiontoken=___00000000-0000-0000-0000-000000000000");
+    assert_eq!(foreign.with(&cookie).send_to(&world).await.status(), 403);
     assert_eq!(RawRequest::get("/view/home").with(&cookie).send_to(&world).await.status(), 200);
     assert_ne!(logon("admin", "wrong").send_to(&world).await.status(), 200, "Campaign checks the password");
     world.stop().await;

@@ -256,6 +256,24 @@ async fn a_right_password_makes_up_for_a_wrong_one() {
 }
 
 #[tokio::test]
+async fn a_guess_without_a_response_counts_as_wrong() {
+    let world = World::builder()
+        .instance(listed)
+        .instance(|instance| instance.campaign.response_timeout = Duration::from_millis(300))
+        .start()
+        .await;
+    world.campaign.faults().answer(FaultFrequency::Always, InjectedResponse::Never);
+    for guess in ["one", "two"] {
+        assert_eq!(guesses("admin", guess).remove(4).send_to(&world).await.status(), 504);
+    }
+    world.campaign.faults().clear();
+    world.campaign.forget_requests();
+    assert_eq!(guesses("admin", PASSWORD).remove(4).send_to(&world).await.status(), 403);
+    assert!(world.campaign.requests().is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn an_error_of_campaign_says_nothing_about_a_password() {
     let world = World::builder().instance(listed).start().await;
     let error = || world.campaign.faults().answer(FaultFrequency::Always, InjectedResponse::Status(500));

@@ -231,6 +231,12 @@ mod tests {
         assert_eq!(scan(bare, 3), Err(ForeignToken));
         let own = bare.replace("eve", "own");
         assert_eq!(scan(&own, 3), Ok(own), "the header of a part may end with bare line feeds");
+        for endless in ["--B\r\nContent-Disposition: form-data; name=__sessiontoken\r\n\r\n", "--B\r\nX: "] {
+            let (mut scanner, piece) = (MultipartScanner::new("B"), [b'x'; 1024]);
+            scanner.push(endless.as_bytes(), &mut judge, None).unwrap();
+            let refused = (0..).find(|_| scanner.push(&piece, &mut judge, None).is_err());
+            assert!(refused.is_some_and(|pieces| pieces <= 1 + MAX_HEADER / piece.len()), "{endless}");
+        }
         let unfinished = "--B\r\nContent-Disposition: form-data; name=__sessiontoken\r\n\r\neve";
         assert_eq!(scan(unfinished, 3), Err(ForeignToken));
         let without_value = "--B\r\nContent-Disposition: form-data; name=__sessiontoken\r\neve";
