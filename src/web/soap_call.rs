@@ -87,7 +87,7 @@ impl SoapCall {
                 // Beside another identity, its session would not end with the emergency.
                 is_listed && !is_known && holder.client_held.is_none()
             } else {
-                is_listed || (is_known && native_account::may_log_on(call.base, login))
+                is_listed || (is_known && native_account::may_log_on(login))
             };
             if !is_allowed {
                 return Err(Rejection::InvalidLogin);
