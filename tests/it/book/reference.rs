@@ -28,6 +28,14 @@ fn the_page_about_the_command_line_is_what_help_says() {
     compare("docs/command-line.md", &page);
 }
 
+#[test]
+fn the_readme_lists_every_command() {
+    let (readme, help) = (fs::read_to_string(root().join("README.md")).unwrap(), imsgate(&["--help"]));
+    let missing: Vec<&str> =
+        subcommands(&help).filter(|name| !readme.contains(&format!("| `imsgate {name}"))).collect();
+    assert!(missing.is_empty(), "the table of README.md lacks {missing:?}");
+}
+
 /// Compares, or writes the page with `IMSGATE_UPDATE=1`.
 fn compare(path: &str, page: &str) {
     if std::env::var_os("IMSGATE_UPDATE").is_some() {
@@ -164,13 +172,17 @@ fn command(page: &mut String, words: &[&str]) {
     let help = imsgate(&[words, &["--help"]].concat());
     let heading = [&["imsgate"], words].concat().join(" ");
     let _ = write!(page, "\n## `{heading}`\n\n```text\n{}\n```\n", help.trim_end());
-    let (_, listed) = help.split_once("\nCommands:\n").unwrap_or_default();
-    let listed = listed.lines().take_while(|line| !line.is_empty());
-    let names =
-        listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty()));
-    for name in names.filter(|name| *name != "help") {
+    for name in subcommands(&help) {
         command(page, &[words, &[name]].concat());
     }
+}
+
+/// The commands that a help text lists, without `help`.
+fn subcommands(help: &str) -> impl Iterator<Item = &str> {
+    let (_, listed) = help.split_once("\nCommands:\n").unwrap_or_default();
+    let listed = listed.lines().take_while(|line| !line.is_empty());
+    let names = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    names.filter(|name| !name.is_empty() && *name != "help")
 }
 
 fn imsgate(words: &[&str]) -> String {
