@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::config_file::ConfigFile;
-use super::switch::{self, AdminArgs, SwitchCommand, Turn};
+use super::switch::{self, AdminArgs, AtInstance, SwitchCommand};
 
 #[derive(Debug, Args)]
 pub(super) struct EmergencyArgs {
@@ -24,15 +24,13 @@ enum EmergencyCommand {
         /// How long, at most 24 hours: a duration (2h)
         #[arg(long = "for", value_name = "DURATION")]
         lasts: String,
-        /// Only at this Campaign instance
-        #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-        instance: String,
+        #[command(flatten)]
+        at: AtInstance,
     },
     /// End it, and what was opened meanwhile
     Off {
-        /// Only at this Campaign instance
-        #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-        instance: String,
+        #[command(flatten)]
+        at: AtInstance,
     },
     /// Show whether it is on, for each Campaign instance
     Status,
@@ -51,10 +49,8 @@ the gateway does not answer";
 
 pub(super) fn run(args: &EmergencyArgs) -> ExitCode {
     let command = match &args.command {
-        EmergencyCommand::On { lasts, instance } => {
-            SwitchCommand::Turn(Turn { on: true, until: lasts, instance })
-        }
-        EmergencyCommand::Off { instance } => SwitchCommand::Turn(Turn { on: false, until: "", instance }),
+        EmergencyCommand::On { lasts, at } => at.turn_on(lasts),
+        EmergencyCommand::Off { at } => at.turn_off(),
         EmergencyCommand::Status => SwitchCommand::Status,
     };
     switch::run("emergency", command, &args.config, &args.admin)

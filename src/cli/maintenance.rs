@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::config_file::ConfigFile;
-use super::switch::{self, AdminArgs, SwitchCommand, Turn};
+use super::switch::{self, AdminArgs, AtInstance, SwitchCommand};
 
 #[derive(Debug, Args)]
 pub(super) struct MaintenanceArgs {
@@ -24,15 +24,13 @@ enum MaintenanceCommand {
         /// When it ends by itself: a time with its zone (2026-11-30T14:00:00Z), or a duration from now (90m, 2h)
         #[arg(long, value_name = "TIME", default_value = "", hide_default_value = true)]
         until: String,
-        /// Only this Campaign instance
-        #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-        instance: String,
+        #[command(flatten)]
+        at: AtInstance,
     },
     /// Let requests pass again
     Off {
-        /// Only this Campaign instance
-        #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-        instance: String,
+        #[command(flatten)]
+        at: AtInstance,
     },
     /// Show whether it is on, for each Campaign instance
     Status,
@@ -52,8 +50,8 @@ answer";
 
 pub(super) fn run(args: &MaintenanceArgs) -> ExitCode {
     let command = match &args.command {
-        MaintenanceCommand::On { until, instance } => SwitchCommand::Turn(Turn { on: true, until, instance }),
-        MaintenanceCommand::Off { instance } => SwitchCommand::Turn(Turn { on: false, until: "", instance }),
+        MaintenanceCommand::On { until, at } => at.turn_on(until),
+        MaintenanceCommand::Off { at } => at.turn_off(),
         MaintenanceCommand::Status => SwitchCommand::Status,
     };
     switch::run("maintenance", command, &args.config, &args.admin)

@@ -24,6 +24,26 @@ pub(super) struct AdminArgs {
     json: bool,
 }
 
+/// Where a switch is turned.
+#[derive(Debug, Args)]
+pub(super) struct AtInstance {
+    /// Only at this Campaign instance
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    instance: String,
+}
+
+impl AtInstance {
+    /// The command that turns a switch on. `until` is as in [`Turn`].
+    pub(super) fn turn_on<'a>(&'a self, until: &'a str) -> SwitchCommand<'a> {
+        SwitchCommand::Turn(Turn { on: true, until, instance: &self.instance })
+    }
+
+    /// The command that turns a switch off.
+    pub(super) fn turn_off(&self) -> SwitchCommand<'_> {
+        SwitchCommand::Turn(Turn { on: false, until: "", instance: &self.instance })
+    }
+}
+
 /// What to do with a switch.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum SwitchCommand<'a> {
