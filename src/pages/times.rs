@@ -9,6 +9,7 @@ use crate::unix_time::UnixTime;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
+const TWO_HOURS: u64 = 2 * HOUR;
 const DAY: u64 = 24 * HOUR;
 const TWO_DAYS: u64 = 2 * DAY;
 
@@ -16,11 +17,11 @@ const TWO_DAYS: u64 = 2 * DAY;
 pub fn relative(language: Language, now: UnixTime, at: UnixTime) -> Markup {
     let ahead = at.since(now).as_secs();
     let (past, seconds) = if ahead > 0 { (false, ahead) } else { (true, now.since(at).as_secs()) };
-    // Whole units, as people count them: 47 hours are hours, 48 are days.
+    // Whole units, and never a single hour or day: rounded down, it would hide up to half of the time.
     let (message, count) = match seconds {
         0..MINUTE => (if past { "just-now" } else { "soon" }, 0),
-        MINUTE..HOUR => (if past { "minutes-ago" } else { "in-minutes" }, seconds / MINUTE),
-        HOUR..TWO_DAYS => (if past { "hours-ago" } else { "in-hours" }, seconds / HOUR),
+        MINUTE..TWO_HOURS => (if past { "minutes-ago" } else { "in-minutes" }, seconds / MINUTE),
+        TWO_HOURS..TWO_DAYS => (if past { "hours-ago" } else { "in-hours" }, seconds / HOUR),
         _ => (if past { "days-ago" } else { "in-days" }, seconds / DAY),
     };
     let text = say(language, message, "", &[("count", Arg::Number(count))]);
@@ -73,7 +74,9 @@ mod tests {
             (60, "in 1 minute", "in 1 Minute"),
             (-119, "1 minute ago", "vor 1 Minute"),
             (-120, "2 minutes ago", "vor 2 Minuten"),
-            (3600, "in 1 hour", "in 1 Stunde"),
+            (3600, "in 60 minutes", "in 60 Minuten"),
+            (90 * 60, "in 90 minutes", "in 90 Minuten"),
+            (2 * 3600, "in 2 hours", "in 2 Stunden"),
             (11 * 3600 + 1800, "in 11 hours", "in 11 Stunden"),
             (-(47 * 3600 + 3599), "47 hours ago", "vor 47 Stunden"),
             (2 * 86_400, "in 2 days", "in 2 Tagen"),
@@ -82,9 +85,9 @@ mod tests {
             assert_eq!(text(Language::English, seconds), english, "{seconds}");
             assert_eq!(text(Language::German, seconds), german, "{seconds}");
         }
-        assert_eq!(text(Language::French, -3600), "il y a 1 heure");
+        assert_eq!(text(Language::French, -7200), "il y a 2 heures");
         assert_eq!(text(Language::Spanish, -86_400 * 3), "hace 3 días");
-        assert_eq!(text(Language::Japanese, 3600), "1 時間後");
+        assert_eq!(text(Language::Japanese, 7200), "2 時間後");
     }
 
     #[test]

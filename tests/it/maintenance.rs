@@ -31,7 +31,8 @@ async fn each_client_gets_its_own_answer_and_campaign_gets_no_request() {
     let html = page.text();
     assert!(html.contains("<h1>Campaign is under maintenance</h1>"), "{html}");
     assert!(
-        html.contains("expected to end <time datetime=\"") && html.contains("in 1 hour</time>"),
+        html.contains("expected to end <time datetime=\"")
+            && (html.contains("in 90 minutes</time>") || html.contains("in 89 minutes</time>")),
         "{html}"
     );
     assert!(html.contains("<a class=\"button\" href=\"\">Try again</a>"), "{html}");
@@ -268,6 +269,7 @@ async fn the_admin_page_shows_and_turns_it() {
     assert_eq!((on.status(), on.field("location")), (303, Some("/admin")), "{}", on.text());
     let shown = overview().await;
     assert!(shown.contains("Turn maintenance off") && shown.contains("ends <time"), "{shown}");
+    assert!(shown.contains("Change its end") && !shown.contains("Turn maintenance on"), "{shown}");
     assert_eq!(world.browser().get("/view/home").await.status, StatusCode::SERVICE_UNAVAILABLE);
     send(&world, &post("/admin/switches/maintenance", "until=&on=false").with(&cookie)).await;
     assert_eq!(world.browser().get("/view/home").await.status, StatusCode::SEE_OTHER);

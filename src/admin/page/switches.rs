@@ -40,6 +40,11 @@ impl ShownSwitch {
     pub fn is_anywhere(&self) -> bool {
         self.states.iter().any(|state| state.period.is_some())
     }
+
+    /// True when it is on at all instances.
+    pub fn is_everywhere(&self) -> bool {
+        self.states.iter().all(|state| state.period.is_some())
+    }
 }
 
 /// All switches. None where nobody signs in, and no emergency where nobody could use it.
