@@ -41,6 +41,8 @@ pub fn banner(addresses: BannerAddresses<'_>, people: &[Person]) -> String {
     }
     text.push_str("\n  A program can call with a token of the technical account demo-robot:\n");
     text.push_str("  docs/technical-accounts.md\n");
+    text.push_str("\n  Without IMS, turn on the emergency sign-in at Operate, and sign in as admin\n");
+    text.push_str("  with the password demo-admin-password.\n");
     text.push_str("\n  To sign in as another person, sign out first, or use a private window.\n");
     text.push_str("  Pages are in the language that your browser asks for: English, Spanish,\n");
     text.push_str("  French, German or Japanese.\n");
