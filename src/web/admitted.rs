@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Request, Response};
 
 use super::call::Call;
-use super::native_call::NativeLogin;
+use super::native_account::NativeLogin;
 use super::rejection::Rejection;
 use super::request_rules::{self, Principal, RequestView};
 use super::soap_call::SoapCall;

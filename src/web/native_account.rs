@@ -15,16 +15,27 @@ use crate::policy::switches::Switch;
 use crate::proxy::{Body, ProxyError};
 use crate::telemetry::audit::{AuditAction, Subject};
 
-/// The origin of a ticket for this native account, if it may send a request from this address to this path. After a few wrong passwords it
-/// may not, so that Campaign does not lock its operator.
+/// A native account that may send its login and password in this request.
+#[derive(Clone, Debug)]
+pub struct NativeLogin {
+    /// Its login.
+    pub login: String,
+    /// The origin of its ticket, if this is a logon.
+    pub origin: TicketOrigin,
+    /// The address of the client.
+    pub client: IpAddr,
+}
+
+/// This native account, if it may send a request from this address to this path. After a few wrong passwords it may not, so that Campaign
+/// does not lock its operator.
 pub fn allowed(
     call: BaseCall<'_>,
     login: &str,
     (client, path): (IpAddr, &str),
     proof: NativeProof,
-) -> Option<TicketOrigin> {
+) -> Option<NativeLogin> {
     let origin = listed(call, login, (client, path), proof)?;
-    may_try(call, login).then_some(origin)
+    may_try(call, login).then(|| NativeLogin { login: login.to_owned(), origin, client })
 }
 
 /// True when a request with a ticket of this account may pass.
@@ -118,18 +129,16 @@ pub fn ticket(call: Call<'_>, session: &NativeSession) -> Option<TokenPair> {
 /// Counts a logon, and writes it to the audit trail. `is_invalid`: Campaign says that the password is wrong.
 pub fn end_logon(
     call: Call<'_>,
-    (login, origin): (&str, TicketOrigin),
+    account: &NativeLogin,
     attempts: Vec<OperatorAttempt>,
     (signed_in, is_invalid): (bool, bool),
 ) {
-    let login = login.to_owned();
-    call.audit(
-        Subject::nobody(),
-        match origin {
-            TicketOrigin::Usual => AuditAction::NativeLogon { login, signed_in },
-            TicketOrigin::Emergency(_) => AuditAction::EmergencyLogon { login, signed_in },
-        },
-    );
+    let login = account.login.clone();
+    let action = match account.origin {
+        TicketOrigin::Usual => AuditAction::NativeLogon { login, signed_in },
+        TicketOrigin::Emergency(_) => AuditAction::EmergencyLogon { login, signed_in },
+    };
+    call.audit_from(account.client, Subject::nobody(), action);
     let result = match (signed_in, is_invalid) {
         (true, _) => PasswordResult::SignedIn,
         (false, true) => PasswordResult::Refused,

@@ -7,7 +7,7 @@ use http::{Request, Response};
 use super::body_scanner::{self, BodyScanner};
 use super::call::Call;
 use super::logon_reply::LogonReply;
-use super::native_account::{allowed, end_logon, ticket};
+use super::native_account::{NativeLogin, allowed, end_logon, ticket};
 use super::read_body;
 use super::refused_tokens::RefusedTokens;
 use super::rejection::Rejection;
@@ -15,18 +15,9 @@ use super::soap_call::SoapCall;
 use crate::auth::{NativeSession, OperatorAttempt};
 use crate::config::ForeignTokens;
 use crate::policy::campaign_tokens::{Judge as _, TokenAction, TokenKind, account_of, exchange_query};
-use crate::policy::native_account::{NativeProof, TicketOrigin};
+use crate::policy::native_account::NativeProof;
 use crate::policy::soap_envelope::LOGON;
 use crate::proxy::{Body, ClientBody};
-
-/// A native account that may send its login and password in this request.
-#[derive(Clone, Debug)]
-pub struct NativeLogin {
-    /// Its login.
-    pub login: String,
-    /// The origin of its ticket, if this is a logon.
-    pub origin: TicketOrigin,
-}
 
 /// The native account in the query or the SOAP call of a request, if that account may send it. Campaign checks its password.
 pub fn account<B>(call: Call<'_>, request: &Request<B>, soap: Option<&SoapCall>) -> Option<NativeLogin> {
@@ -36,8 +27,7 @@ pub fn account<B>(call: Call<'_>, request: &Request<B>, soap: Option<&SoapCall>)
     let in_query = || Some((in_query(request.uri().query()?)?, NativeProof::Password));
     let (login, proof) = soap.and_then(named_in).or_else(in_query)?;
     let client = call.context.client_address(request.headers());
-    let origin = allowed(call.base, &login, (client, request.uri().path()), proof)?;
-    Some(NativeLogin { login, origin })
+    allowed(call.base, &login, (client, request.uri().path()), proof)
 }
 
 /// The native account in a form, if that account may send the request. Reads the beginning of the body.
@@ -54,11 +44,8 @@ pub async fn account_in_form(
     let (beginning, is_complete) = beginning(call, request).await?;
     let client = call.context.client_address(request.headers());
     let named = body_scanner::account_in(request.headers(), &beginning, is_complete);
-    Ok(named.and_then(|login| {
-        let asked = (client, request.uri().path());
-        let origin = allowed(call.base, &login, asked, NativeProof::Password)?;
-        Some(NativeLogin { login, origin })
-    }))
+    Ok(named
+        .and_then(|login| allowed(call.base, &login, (client, request.uri().path()), NativeProof::Password)))
 }
 
 /// Lists the values in a request that nobody may send (`campaign.foreign_tokens = "report"`). Of a form its beginning is read.
@@ -121,13 +108,14 @@ fn in_query(query: &str) -> Option<String> {
 /// Replaces the tokens in the response to a native account's logon by a ticket, so that the gateway can recognise later requests.
 pub async fn with_ticket(
     call: Call<'_>,
-    NativeLogin { login, origin }: NativeLogin,
+    account: NativeLogin,
     attempts: Vec<OperatorAttempt>,
     response: Response<Body>,
 ) -> Response<Body> {
     let reply = LogonReply::read(response).await;
     let tokens = reply.tokens();
-    end_logon(call, (&login, origin), attempts, (tokens.is_some(), reply.is_invalid_login()));
+    end_logon(call, &account, attempts, (tokens.is_some(), reply.is_invalid_login()));
+    let NativeLogin { login, origin, .. } = account;
     match tokens.and_then(|tokens| ticket(call, &NativeSession { login, tokens, origin })) {
         Some(ticket) => reply.with_tokens(&ticket),
         None => reply.unchanged(),

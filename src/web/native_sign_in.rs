@@ -7,6 +7,7 @@ use http_body_util::Full;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::call::Call;
+use super::native_account::NativeLogin;
 use super::refused_tokens::RefusedTokens;
 use super::rejection::Rejection;
 use super::request_rules::{self, Principal, RequestView};
@@ -22,8 +23,7 @@ use crate::proxy::{Body, FirstServer, IssuedToken, Proxy, SentBy};
 
 /// A login that Campaign checks.
 pub struct PageLogin {
-    login: String,
-    origin: TicketOrigin,
+    account: NativeLogin,
     password: SecretString,
 }
 
@@ -35,12 +35,13 @@ pub fn login(call: Call<'_>, head: &request::Parts, form: &Bytes) -> Option<Page
     let path = head.uri.path();
     let (login, password) = credentials_of(path, head.uri.query().unwrap_or_default(), form)?;
     let client = call.context.client_address(&head.headers);
-    let Some(origin) = native_account::allowed(call.base, &login, (client, path), NativeProof::SignIn) else {
+    let Some(account) = native_account::allowed(call.base, &login, (client, path), NativeProof::SignIn)
+    else {
         let request = Request::from_parts(head.clone(), ());
         RefusedTokens::new(call.base, &request).login(&login);
         return None;
     };
-    Some(PageLogin { login, origin, password })
+    Some(PageLogin { account, password })
 }
 
 /// Forwards the form, and replaces Campaign's session in the response by a ticket.
@@ -52,19 +53,19 @@ pub async fn forward(
     proxy: &Proxy,
     (head, form): (&request::Parts, Bytes),
     host: &HeaderValue,
-    PageLogin { login, origin, password }: PageLogin,
+    PageLogin { account, password }: PageLogin,
 ) -> Result<Response<Body>, Rejection> {
     // A page of another site must not sign the person in under another account.
     if source(&head.headers, &[&call.auth.origin]) == Source::OtherOrigin {
         return Err(Rejection::ForeignOrigin);
     }
     request_rules::check_groups(call.base, RequestView::of_head(head), Principal::Unknown)?;
-    let _turn = native_account::turn(call.base, &login).await;
-    let attempt = native_account::begin(call.base, &login, password.expose_secret());
+    let _turn = native_account::turn(call.base, &account.login).await;
+    let attempt = native_account::begin(call.base, &account.login, password.expose_secret());
     // Campaign's own page would show wrong passwords in its own way, without the style sheets that are not public.
     let refused = || {
         let target = SignInRequest::read(head.uri.query().unwrap_or_default(), &form).target;
-        let is_emergency = origin != TicketOrigin::Usual;
+        let is_emergency = account.origin != TicketOrigin::Usual;
         let page = || emergency::page(call, &head.headers, target.as_str(), Some(EmergencyNotice::Refused));
         if is_emergency { page() } else { None }
     };
@@ -73,7 +74,7 @@ pub async fn forward(
     };
     let attempts = vec![attempt];
     let upstream = upstream_request::head(call, head, host, None);
-    let sent_by = SentBy::person(Some(FirstServer::Of(&login)), call.times);
+    let sent_by = SentBy::person(Some(FirstServer::Of(&account.login)), call.times);
     let forwarded = match proxy.forward(upstream, Full::new(form.clone()), None, || None, sent_by).await {
         Ok(forwarded) => forwarded,
         Err(error) => {
@@ -85,7 +86,7 @@ pub async fn forward(
     let issued = response.extensions_mut().remove::<IssuedToken>();
     // Builds differ in how they show the page again.
     let is_invalid = !response.status().is_server_error();
-    native_account::end_logon(call, (&login, origin), attempts, (issued.is_some(), is_invalid));
+    native_account::end_logon(call, &account, attempts, (issued.is_some(), is_invalid));
     if issued.is_none()
         && is_invalid
         && let Some(page) = refused()
@@ -95,6 +96,7 @@ pub async fn forward(
     let ticket = issued.and_then(|IssuedToken(session)| {
         // Campaign's pages carry the security token themselves.
         let tokens = TokenPair { session, security: String::new().into() };
+        let NativeLogin { login, origin, .. } = account;
         native_account::ticket(call, &NativeSession { login, tokens, origin })
     });
     if let Some(cookie) = ticket.and_then(|ticket| cookie(&ticket)) {

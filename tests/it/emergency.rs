@@ -1,16 +1,20 @@
 //! `imsgate emergency`: listed accounts of Campaign sign in with a password while IMS is down, from their networks, for some hours.
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
 use imsgate::config::NativeAccount;
 use imsgate::internal::PublicPaths;
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::admin::{value, with_admin};
+use crate::support::instances::{stage, three_instances};
 use crate::support::request::RawRequest;
 use crate::support::switches::{events, turn, turn_off, turn_on};
+use crate::support::websocket::{self, echoed, ended};
 use crate::support::{Browser, Builder, eventually, logs};
 
 const SWITCH: &str = "emergency";
@@ -183,6 +187,84 @@ async fn off_ends_the_sessions_at_once_and_is_audited() {
     assert_eq!(browser.get("/view/home").await.status, StatusCode::UNAUTHORIZED);
     let changes: Vec<_> = events(&world, SWITCH).await.iter().map(|event| event["change"].clone()).collect();
     assert_eq!(changes, [json!("on"), json!("off"), json!("on")]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_address_of_the_client_counts() {
+    let world = with_account("192.0.2.0/24")
+        .config(|config| config.listen.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()])
+        .start()
+        .await;
+    turn_on(&world, SWITCH, "1h").await;
+    let console = |client: &str| logon("admin", PASSWORD).with(&format!("X-Forwarded-For: {client}"));
+    // What the client itself writes stands before what the proxy adds.
+    assert_eq!(console("192.0.2.7, 198.51.100.1").send_to(&world).await.status(), 403);
+    assert!(world.campaign.requests().is_empty(), "no password reached Campaign");
+    assert_eq!(console("198.51.100.1, 192.0.2.7").send_to(&world).await.status(), 200);
+    let uses = events(&world, "emergency_logon").await;
+    let uses: Vec<_> = uses.iter().map(|used| used["peer"].clone()).collect();
+    assert_eq!(uses, [json!("192.0.2.7")]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_websocket_of_an_emergency_account_ends_with_the_emergency() {
+    let world = with_account("127.0.0.0/8").start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    turn_on(&world, SWITCH, "1h").await;
+    let open_as_admin = async || {
+        let browser = world.browser();
+        sign_in(&browser, "admin", PASSWORD).await;
+        let ticket = format!("__sessiontoken={}", browser.cookie("__sessiontoken").unwrap());
+        websocket::open_with_cookie(&world, &ticket).await.unwrap()
+    };
+    let mut first = open_as_admin().await;
+    let mut persons = websocket::open(&world, &alice, None).await.unwrap();
+    assert_eq!(echoed(&mut first, Message::text("here")).await, Message::text("here"));
+    turn_off(&world, SWITCH).await;
+    assert!(ended(&mut first).await, "an operator ended the emergency");
+
+    turn_on(&world, SWITCH, "10m").await;
+    let mut second = open_as_admin().await;
+    assert_eq!(echoed(&mut second, Message::text("again")).await, Message::text("again"));
+    world.clock.advance(Duration::from_mins(10));
+    assert!(ended(&mut second).await, "its time is over");
+    assert_eq!(echoed(&mut persons, Message::text("not mine")).await, Message::text("not mine"));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_emergency_at_one_instance_lets_nobody_in_at_another() {
+    let world = three_instances()
+        .config(|config| {
+            config.listen.admin = Some(([127, 0, 0, 1], 0).into());
+            for instance in &mut config.instances {
+                Arc::make_mut(instance).campaign.native_accounts[0].emergency = true;
+            }
+        })
+        .start()
+        .await;
+    let on = json!({ "on": true, "until": "1h", "instance": "stage" });
+    assert_eq!(turn(&world, SWITCH, &on).await.status(), 200);
+    let home = || RawRequest::get("/view/home").navigation();
+    assert_eq!(home().send_to(&world).await.status(), 303, "acme sends people to IMS");
+    assert_eq!(home().for_host(&world, &stage(&world)).await.status(), 401, "stage has the form");
+    assert_eq!(logon("admin", PASSWORD).send_to(&world).await.status(), 403);
+    assert!(world.campaign.requests().is_empty(), "no password reached Campaign");
+    let form = format!("login=admin&password={PASSWORD}&action=submit&target=%2Fview%2Fhome");
+    let form = RawRequest::post(LOGON, &form).with("Content-Type: application/x-www-form-urlencoded");
+    let signed_in = form.for_host(&world, &stage(&world)).await;
+    assert_eq!(signed_in.status(), 302, "{}", signed_in.text());
+    let ticket = format!("Cookie: {}", signed_in.field("set-cookie").unwrap().split(';').next().unwrap());
+    assert_eq!(home().with(&ticket).for_host(&world, &stage(&world)).await.status(), 200);
+    assert_eq!(home().with(&ticket).send_to(&world).await.status(), 303, "the ticket is nothing at acme");
+    // Nor is it, when acme has an emergency of its own.
+    turn_on(&world, SWITCH, "1h").await;
+    assert_eq!(home().with(&ticket).send_to(&world).await.status(), 401);
+    let off = turn(&world, SWITCH, &json!({ "on": false, "instance": "acme" })).await;
+    assert_eq!(off.status(), 200, "{}", off.text());
+    assert_eq!(home().with(&ticket).for_host(&world, &stage(&world)).await.status(), 200, "stage goes on");
     world.stop().await;
 }
 

@@ -24,14 +24,23 @@ pub async fn open_over(
     session: &str,
     origin: Option<&str>,
 ) -> Result<Socket, Error> {
-    let url = format!("ws://{host}/demo/ws");
-    let mut request: Request<()> = url.into_client_request().unwrap();
-    let cookie = format!("__Host-imsgate={session}").parse().unwrap();
-    request.headers_mut().insert("cookie", cookie);
+    let mut request = handshake(host, &format!("__Host-imsgate={session}"));
     if let Some(origin) = origin {
         request.headers_mut().insert("origin", origin.parse().unwrap());
     }
     client_async(request, stream).await.map(|(socket, _)| socket)
+}
+
+/// Opens a WebSocket with this cookie in place of a session.
+pub async fn open_with_cookie(world: &World, cookie: &str) -> Result<Socket, Error> {
+    let request = handshake(request::host(world), cookie);
+    client_async(request, world.connect().await).await.map(|(socket, _)| socket)
+}
+
+fn handshake(host: &str, cookie: &str) -> Request<()> {
+    let mut request = format!("ws://{host}/demo/ws").into_client_request().unwrap();
+    request.headers_mut().insert("cookie", cookie.parse().unwrap());
+    request
 }
 
 /// Sends a message and returns the echo.
