@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use url::form_urlencoded;
 
-use super::path::is_plain;
+use super::path::{is_plain, may_have_dot};
 use super::public::may_hold;
 use super::readings::Readings;
 use super::return_to::ReturnTo;
@@ -17,8 +17,8 @@ const HOME: &str = "/view/home";
 
 /// True when a program behind the gateway may read `path` as one of Campaign's two sign-in addresses, in any letter case.
 pub fn is_sign_in(path: &str) -> bool {
-    // Runs for every request. Both addresses have a dot. So the path has a dot, an encoding, or a character outside ASCII.
-    if memchr::memchr2(b'.', b'%', path.as_bytes()).is_none() && path.is_ascii() {
+    // Both addresses have a dot.
+    if !may_have_dot(path) {
         return false;
     }
     if is_plain(path) {

@@ -11,7 +11,7 @@ pub use rule::{Access, RuleKind};
 use http::Method;
 
 use super::campaign_sign_in::is_sign_in;
-use super::path::CanonicalPath;
+use super::path::{CanonicalPath, may_have_dot};
 use super::public::{PublicPaths, is_denied};
 use super::request_rules::MatchedRules;
 
@@ -35,6 +35,9 @@ impl Route {
         let text = path.as_str();
         if text == "/ims" || text.starts_with("/ims/") {
             Self::Gateway
+        } else if !may_have_dot(text) {
+            // Neither a denied path nor a sign-in page. Both checks would look for the dot first.
+            Self::Campaign
         } else if is_denied(text) {
             Self::Closed
         } else if is_sign_in(text) {

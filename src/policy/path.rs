@@ -91,6 +91,12 @@ impl<'a> CanonicalPath<'a> {
     }
 }
 
+/// False for a path in which no program reads a dot: it has none, nothing in it is encoded, and all of it is ASCII. Most paths have none.
+#[inline]
+pub(super) fn may_have_dot(path: &str) -> bool {
+    memchr::memchr2(b'.', b'%', path.as_bytes()).is_some() || !path.is_ascii()
+}
+
 /// True for a path of ordinary ASCII characters that every program reads in the same way. Nearly all paths are plain, and one scan
 /// decides.
 pub(super) fn is_plain(path: &str) -> bool {

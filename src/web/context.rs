@@ -12,9 +12,17 @@ use crate::proxy::QuotaUser;
 use crate::telemetry::RequestId;
 use crate::unix_time::UnixTime;
 use crate::wire::fields::{FORWARDED_FOR, REQUEST_ID, SECURITY_TOKEN};
+use crate::wire::framing::FieldsSummary;
 
 static PAGE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("text/html"));
 static JSON: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("application/json"));
+
+/// True when the client prefers pages to JSON.
+fn wants_page(accept: &[u8]) -> bool {
+    // As browsers begin it.
+    accept.starts_with(b"text/html")
+        || PAGE.find(accept).is_some_and(|page| JSON.find(&accept[..page]).is_none())
+}
 
 /// One request's own facts.
 #[derive(Clone, Debug)]
@@ -33,6 +41,8 @@ pub struct Context {
     pub accept_language: Option<HeaderValue>,
     /// Which of the rare fields the request has.
     pub has: RareFields,
+    /// Its fields, as the check of the head needs them.
+    pub fields: FieldsSummary,
 }
 
 /// Fields that few requests have. The flags save look-ups.
@@ -52,7 +62,9 @@ impl Context {
         let given = if peer.trusted { headers.get(REQUEST_ID).and_then(RequestId::from_peer) } else { None };
         // One pass: a look-up for each takes longer.
         let (mut accept, mut language, mut has) = (None, None, RareFields::default());
+        let mut fields = FieldsSummary::default();
         for (name, value) in headers {
+            fields.add(name, value);
             match *name {
                 header::ACCEPT => accept = accept.or(Some(value)),
                 header::ACCEPT_LANGUAGE => language = language.or(Some(value)),
@@ -62,11 +74,11 @@ impl Context {
             }
         }
         let accept = accept.map(HeaderValue::as_bytes).unwrap_or_default();
-        let wants_page = PAGE.find(accept).is_some_and(|page| JSON.find(&accept[..page]).is_none());
+        let wants_page = wants_page(accept);
         let accept_language = if wants_page { language.cloned() } else { None };
         let wants_fault = !wants_page && headers.contains_key("soapaction");
         let id = given.unwrap_or_else(RequestId::random);
-        Self { id, peer, now, wants_page, wants_fault, accept_language, has }
+        Self { id, peer, now, wants_page, wants_fault, accept_language, has, fields }
     }
 
     /// The same for a client that understands only SOAP.

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
 use super::admitted::{Admitted, Native};
+use super::boxed::boxed;
 use super::call::Call;
 use super::forward::Sent;
 use super::rejection::Rejection;
@@ -57,7 +58,8 @@ pub async fn forward_admitted(
     if let Some(session) = &session
         && saved_form::may_be_replay(&request)
     {
-        return replay(call, proxy, (request, host), session).await.map_err(|rejection| (rejection, true));
+        let replayed = boxed(|| replay(call, proxy, (request, host), session));
+        return replayed.await.map_err(|rejection| (rejection, true));
     }
     let (signed_in, is_soap) = (session.is_some() || native.is_some(), is_soap_router(request.uri().path()));
     let native_session = match &native {
@@ -74,8 +76,8 @@ pub async fn forward_admitted(
     let tokens = check_tokens(call, &mut request, soap.as_ref(), holder);
     let mut tokens = tokens.map_err(|rejection| (rejection, signed_in))?;
     if let (Some(session), Some(form)) = (&session, form) {
-        let submitted = submit(call, proxy, (request, host), session, (form, tokens));
-        return Box::pin(submitted).await.map_err(|rejection| (rejection, true));
+        let submitted = boxed(|| submit(call, proxy, (request, host), session, (form, tokens)));
+        return submitted.await.map_err(|rejection| (rejection, true));
     }
     let wanted = forward::wanted(&mut request, websocket).map_err(|e| (e.into(), signed_in))?;
     let logon = soap.as_ref().and_then(SoapCall::logon);
@@ -95,24 +97,24 @@ pub async fn forward_admitted(
     let first = first_server(session.as_deref(), native.as_ref(), account.as_deref());
     let sent_by = SentBy { quota_user: context.quota_user(signed_in), first, times: call.times };
     let forwarded = proxy.forward(head, body, wanted, ended, sent_by).await;
-    let answered = tokens.answered(call.base, forwarded);
-    let (mut forwarded, passwords) = answered.map_err(|e| (e.into(), signed_in))?;
+    let passwords = tokens.answered(call.base, &forwarded);
+    let mut forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
     let has_passwords = !passwords.is_empty();
     if let (Some(Native::Password(account)), Some(_)) = (&native, &logon) {
-        let reply = native_call::with_ticket(call, account.clone(), passwords, forwarded.response);
-        return Ok(Box::pin(reply).await);
+        let account = account.clone();
+        return Ok(boxed(|| native_call::with_ticket(call, account, passwords, forwarded.response)).await);
     }
     let passwords = if has_passwords && logon.is_none() {
         let good = meaning_of_good(call, session.is_some(), request.uri.path());
         let response = (forwarded.response, is_soap, &host);
-        forwarded.response = Box::pin(native_account::end_with(call.base, passwords, response, good)).await;
+        forwarded.response = boxed(|| native_account::end_with(call.base, passwords, response, good)).await;
         Vec::new()
     } else {
         passwords
     };
     let Some(session) = session else {
         let Some(account) = account else { return Ok(forwarded.response) };
-        return Ok(Box::pin(service_call::learn(call, &account, forwarded.response)).await);
+        return Ok(boxed(|| service_call::learn(call, &account, forwarded.response)).await);
     };
     if let Some(IssuedToken(token)) = forwarded.response.extensions_mut().remove() {
         // A page that Campaign made with this token may send it back.
@@ -120,7 +122,8 @@ pub async fn forward_admitted(
     }
     let mut response = if let Some(logon) = &logon {
         let learned = (session.issued_tokens(), passwords);
-        Box::pin(soap_logon::learn(call, logon, learned, forwarded.response)).await
+        let logon = (logon, &request.headers);
+        boxed(|| soap_logon::learn(call, logon, learned, forwarded.response)).await
     } else if tokens.has_wrong_security_token() {
         forward::check_stale(&session, &host, forwarded.response).map_err(|rejection| (rejection, true))?
     } else if !has_passwords && forward::may_report_expired(&forwarded.response, is_soap, &session, &host) {
@@ -128,8 +131,8 @@ pub async fn forward_admitted(
             upstream_request::head(call, &exchange_again(&request, fresh), &host, Some(fresh))
         };
         let sent = Sent { headers: &request.headers, host: &host, session: &session };
-        let checked = forward::check_response(call, proxy, sent, forwarded, head_again);
-        Box::pin(checked).await.map_err(|rejection| (rejection, true))?
+        let checked = boxed(|| forward::check_response(call, proxy, sent, forwarded, head_again));
+        checked.await.map_err(|rejection| (rejection, true))?
     } else {
         forwarded.response
     };
@@ -192,8 +195,7 @@ async fn replay(
 ) -> Result<Response<Body>, Rejection> {
     let call_of_task = call.to_owned();
     let times = call_of_task.times();
-    let replayed = replay::replay_to_end(call_of_task, proxy.clone(), request, host, session.clone());
-    let replayed = Box::pin(replayed).await;
+    let replayed = replay::replay_to_end(call_of_task, proxy.clone(), request, host, session.clone()).await;
     call.times.add(&times);
     replayed
 }
@@ -235,12 +237,12 @@ async fn renew(
     let Some(signed_in) = &admitted.session else { return Ok(None) };
     let ends_session = site.campaign.logoff_ends_session;
     if ends_session && is_disconnect(uri.path(), uri.query()) {
-        return Ok(Some(Box::pin(sign_out::in_campaign(call, headers)).await.map(Body::from)));
+        return Ok(Some(boxed(|| sign_out::in_campaign(call, headers)).await.map(Body::from)));
     }
     if let Some(soap) = admitted.soap.as_ref().filter(|soap| soap.is_logoff())
         && (ends_session || admitted.ticket.is_some())
     {
-        let done = Box::pin(soap.log_off(call, headers, signed_in, admitted.ticket.as_ref())).await?;
+        let done = boxed(|| soap.log_off(call, headers, signed_in, admitted.ticket.as_ref())).await?;
         return Ok(Some(done.map(Body::from)));
     }
     let state = call.auth.campaign_state(signed_in, call.context.now);
@@ -248,7 +250,7 @@ async fn renew(
         return Ok(None);
     }
     *renewed = true;
-    admitted.session = match Box::pin(forward::renew(call, headers, signed_in, state)).await {
+    admitted.session = match boxed(|| forward::renew(call, headers, signed_in, state)).await {
         Ok(fresh) => Some(fresh),
         // What anybody may see is shown without the person's identity.
         Err(Rejection::NoCampaignSession)

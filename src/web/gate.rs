@@ -336,11 +336,9 @@ fn read_head<'r>(
     raw: &'r Uri,
 ) -> Result<(CanonicalPath<'r>, Option<HeaderValue>), Rejection> {
     let BaseCall { snapshot, context, .. } = call;
-    context
-        .peer
-        .flaw
-        .map_or(Ok(()), Err)
-        .and_then(|()| framing::check(request.uri(), request.headers(), &snapshot.limits.head()))?;
+    context.peer.flaw.map_or(Ok(()), Err).and_then(|()| {
+        framing::check(request.uri(), request.headers(), context.fields, &snapshot.limits.head())
+    })?;
     if request.body().size_hint().lower() > snapshot.limits.body_bytes.unwrap_or(u64::MAX) {
         return Err(Rejection::BodyTooLarge);
     }

@@ -4,6 +4,7 @@ mod addresses;
 mod admitted;
 mod auth_challenge;
 mod body_scanner;
+mod boxed;
 mod call;
 mod campaign_sign_in;
 mod context;

@@ -118,10 +118,12 @@ pub async fn forward(
     let upstream = session.as_ref().and_then(|session| session.upstream());
     let sent_by = SentBy::person(Some(FirstServer::of(upstream, account.name())), call.times);
     let forwarded = proxy.forward(head, body, websocket, ended, sent_by).await;
-    let (Forwarded { response, may_repeat }, passwords) = tokens.answered(call.base, forwarded)?;
+    let passwords = tokens.answered(call.base, &forwarded);
+    let Forwarded { response, may_repeat } = forwarded?;
     let has_passwords = !passwords.is_empty();
     let mut response = if let Some(logon) = &logon {
-        soap_logon::learn(call, logon, (&account.issued_tokens, passwords), response).await
+        soap_logon::learn(call, (logon, &request.headers), (&account.issued_tokens, passwords), response)
+            .await
     } else {
         let good = PasswordResult::Unknown;
         native_account::end_with(call.base, passwords, (response, is_soap, host), good).await

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::call::Call;
 use super::logon_reply::LogonReply;
-use super::native_account::{end, end_logon};
+use super::native_account::{NativeLogin, end, end_logon};
 use super::rejection::Rejection;
 use super::responses::{INVALID_LOGIN, soap_response};
 use super::soap_call::{Logon, SoapCall};
@@ -84,14 +84,16 @@ fn refused(text: &str) -> Response<axum::body::Body> {
 /// Reads the response to a logon of a known caller, and adds its token to those that the caller may use.
 pub async fn learn(
     call: Call<'_>,
-    logon: &Logon,
+    (logon, headers): (&Logon, &HeaderMap),
     (issued, attempts): (&IssuedTokens, Vec<OperatorAttempt>),
     response: Response<Body>,
 ) -> Response<Body> {
     let reply = LogonReply::read(response).await;
     let tokens = reply.tokens();
     if let Logon::Password(login) = logon {
-        end_logon(call, (login, TicketOrigin::Usual), attempts, (tokens.is_some(), reply.is_invalid_login()));
+        let client = call.context.client_address(headers);
+        let account = NativeLogin { login: login.clone(), origin: TicketOrigin::Usual, client };
+        end_logon(call, &account, attempts, (tokens.is_some(), reply.is_invalid_login()));
     } else if reply.is_invalid_login() {
         end(call.base, attempts, PasswordResult::Refused);
     } else {

@@ -1,6 +1,6 @@
 //! Refuses request heads that are too long, or whose framing another program could read differently.
 
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 /// Why a request is refused because of its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -41,25 +41,42 @@ impl Default for HeadLimits {
     }
 }
 
+/// What [`check`] has to know about all fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FieldsSummary {
+    /// Their length in HTTP/1.1, in bytes.
+    bytes: usize,
+    has_coding: bool,
+}
+
+impl FieldsSummary {
+    /// Adds a field.
+    #[inline]
+    pub fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.bytes += name.as_str().len() + value.len() + SEPARATORS;
+        self.has_coding |= *name == header::TRANSFER_ENCODING;
+    }
+}
+
 /// Checks length and transfer coding.
 ///
 /// # Errors
 /// [`FramingError::TooLong`], [`FramingError::Coding`].
-pub fn check(target: &Uri, headers: &HeaderMap, limits: &HeadLimits) -> Result<(), FramingError> {
+pub fn check(
+    target: &Uri,
+    headers: &HeaderMap,
+    fields: FieldsSummary,
+    limits: &HeadLimits,
+) -> Result<(), FramingError> {
     let without_cookies = || headers.len() - headers.get_all(header::COOKIE).iter().count();
     if headers.len() > limits.fields && without_cookies() >= limits.fields {
         return Err(FramingError::TooLong);
     }
     let target = target.path().len() + target.query().map_or(0, str::len);
-    let (mut fields, mut has_coding) = (0, false);
-    for (name, value) in headers {
-        fields += name.as_str().len() + value.len() + SEPARATORS;
-        has_coding |= *name == header::TRANSFER_ENCODING;
-    }
-    if target + fields > limits.bytes {
+    if target + fields.bytes > limits.bytes {
         return Err(FramingError::TooLong);
     }
-    if has_coding { check_coding(headers) } else { Ok(()) }
+    if fields.has_coding { check_coding(headers) } else { Ok(()) }
 }
 
 fn check_coding(headers: &HeaderMap) -> Result<(), FramingError> {
@@ -75,14 +92,18 @@ const SEPARATORS: usize = 4;
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn checked(name: &'static str, values: &[&str]) -> Result<(), FramingError> {
         let fields =
             values.iter().map(|value| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()));
-        check(&Uri::from_static("/"), &fields.collect(), &HeadLimits::default())
+        check_fields(&Uri::from_static("/"), &fields.collect())
+    }
+
+    fn check_fields(target: &Uri, headers: &HeaderMap) -> Result<(), FramingError> {
+        let mut fields = FieldsSummary::default();
+        headers.iter().for_each(|(name, value)| fields.add(name, value));
+        check(target, headers, fields, &HeadLimits::default())
     }
 
     #[test]
@@ -104,7 +125,7 @@ mod tests {
         assert_eq!(checked("cookie", &[&cookie, &cookie]), Ok(()));
         assert_eq!(checked("cookie", &[&cookie, &cookie, &"a".repeat(40)]), Err(FramingError::TooLong));
         let target: Uri = format!("/?{}", "a".repeat(MAX_HEAD)).parse().unwrap();
-        assert_eq!(check(&target, &HeaderMap::new(), &HeadLimits::default()), Err(FramingError::TooLong));
+        assert_eq!(check_fields(&target, &HeaderMap::new()), Err(FramingError::TooLong));
     }
 
     #[test]

@@ -19,7 +19,8 @@ impl HeaderLines {
 
     /// Adds a field with a text as its value. A text with other characters than visible ASCII and spaces is skipped.
     pub fn add_text(&mut self, name: &HeaderName, text: &[u8]) {
-        if text.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        // `all` would end early, so it cannot check many bytes at once.
+        if text.iter().fold(true, |are_visible, byte| are_visible & matches!(byte, b' '..=b'~')) {
             self.line(name, text);
         }
     }

@@ -1,6 +1,6 @@
 //! Recognizes the names of session cookies in every spelling.
 
-use memchr::{memchr_iter, memchr3_iter};
+use memchr::{memchr_iter, memchr3, memchr3_iter};
 
 use super::{CAMPAIGN_COOKIE, SESSION_COOKIE};
 use crate::policy::path::unicode::ascii_only;
@@ -11,9 +11,14 @@ use crate::policy::readings::{decode, decode_wide, fold};
 /// ignore case.
 pub(super) fn names_session(pair: &[u8]) -> bool {
     // The usual spelling of the one cookie that nearly every request has.
-    pair.starts_with(SESSION_COOKIE.as_bytes())
-        || holds_name(pair)
-        || (needs_full_decoding(pair) && holds_name_once_decoded(pair))
+    if pair.starts_with(SESSION_COOKIE.as_bytes()) {
+        return true;
+    }
+    // Most other pairs: no spelling of a name begins in them, and nothing is encoded.
+    if memchr3(b'_', b'%', b'.', pair).is_none() && pair.is_ascii() {
+        return false;
+    }
+    holds_name(pair) || (needs_full_decoding(pair) && holds_name_once_decoded(pair))
 }
 
 /// True when a spelling of a name begins anywhere in the text.

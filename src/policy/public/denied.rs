@@ -1,14 +1,14 @@
 //! Paths that are denied to all clients.
 
-use crate::policy::path::is_plain;
 use crate::policy::path::unicode::ascii_only;
+use crate::policy::path::{is_plain, may_have_dot};
 use crate::policy::readings::{Readings, decode, decode_wide, fold, is_script, shorten_names};
 
 /// True when `path` is denied to all clients, with or without a session: some program could read it as `*ooconv.jsp*` or
 /// `/res/*.jsp*` or `/res/*.jssp*`, in any letter case.
 pub fn is_denied(path: &str) -> bool {
-    // Runs for every request. All patterns hold `.jsp` or `.jss`. The dot is in the path, is encoded, or comes from a character outside ASCII.
-    if memchr::memchr2(b'.', b'%', path.as_bytes()).is_none() && path.is_ascii() {
+    // All patterns hold `.jsp` or `.jss`.
+    if !may_have_dot(path) {
         return false;
     }
     if is_plain(path) {
