@@ -20,7 +20,7 @@ pub async fn read(directory: &Path, bounds: &mut Bounds) -> Outcome {
         let (mut times, before) = (Vec::new(), process::reads()?);
         for cookie in all.iter().skip(from).step_by(step) {
             let begun = Instant::now();
-            if sessions.look(cookie).await?.is_none() {
+            if sessions.peek(cookie).await?.is_none() {
                 return Err("a session is lost".into());
             }
             times.push(begun.elapsed());
@@ -33,7 +33,7 @@ pub async fn read(directory: &Path, bounds: &mut Bounds) -> Outcome {
     let mut times = Vec::new();
     for _ in 0..LOOK_UPS {
         let begun = Instant::now();
-        sessions.look(&random_text::<16>()).await?;
+        sessions.peek(&random_text::<16>()).await?;
         times.push(begun.elapsed());
     }
     println!("look-up of unknown cookies: {}", spread(&mut times));

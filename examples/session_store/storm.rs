@@ -85,7 +85,7 @@ pub fn kill_in_the_middle(directory: &Path) -> Outcome {
 pub async fn nothing_is_lost(directory: &Path, sessions: &Sessions) -> Outcome {
     let Ok(acknowledged) = std::fs::read_to_string(acknowledged_file(directory)) else { return Ok(()) };
     for cookie in acknowledged.lines() {
-        if sessions.look(cookie).await?.is_none() {
+        if sessions.peek(cookie).await?.is_none() {
             return Err("a session that was acknowledged before the kill is lost".into());
         }
     }

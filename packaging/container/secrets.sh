@@ -19,7 +19,7 @@ make redis.conf echo "requirepass $(openssl rand -hex 32)"
 make redis_url echo "redis://:$(sed -n 's/^requirepass //p' redis.conf)@${REDIS:-redis:6379}"
 [[ -e gateway.pem ]] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj /CN=localhost \
   -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout gateway.key -out gateway.pem 2>/dev/null
-# For the user of the image, and no other.
+# Only the user and the group of the image may read them.
 if [[ $(id -u) == 0 ]]; then chown 65532:65532 . ./*; else echo "as root: chown -R 65532:65532 $folder" >&2; fi
 chmod 0640 ./*
 # Redis drops its privileges to a user of its own image.

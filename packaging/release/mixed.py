@@ -1,7 +1,8 @@
 """Two gateways of different versions share Redis under load. packaging/release/mixed starts this.
 
-Each gateway is replaced as a rolling update does it: out of rotation, SIGTERM, a program of the other version at the same address, back
-into rotation. First from old to new, then back. No request may fail, nobody may be signed out, and a sign-out takes effect at both.
+Each gateway is replaced as in a rolling update: it leaves the rotation and gets SIGTERM, a program of the other version starts at the same
+address, and the gateway returns to the rotation. First from old to new, then back. No request may fail, nobody may be signed out, and a
+sign-out must take effect at both.
 """
 
 import contextlib
@@ -81,7 +82,7 @@ class Gateway:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         if self.process.wait(timeout=30) != 0:
-            sys.exit(f"FAILED: gateway {self.name} did not end in order\n{self.log()}")
+            sys.exit(f"FAILED: gateway {self.name} did not exit with status 0\n{self.log()}")
 
     def log(self):
         return (self.world.folder / f"{self.name}.log").read_text()[-4000:]
@@ -136,7 +137,7 @@ def ask(port, method, path, cookie=None):
 
 
 def sign_in(port, person):
-    """The cookies of a session that began at this gateway. The callback address is that of gateway a; the path is asked here."""
+    """Signs a person in at this gateway; returns the cookies. The callback address names gateway a, so redirects to it are sent here."""
     jar = http.cookiejar.CookieJar()
 
     class Here(urllib.request.HTTPRedirectHandler):
@@ -229,7 +230,7 @@ def main(old, new, seconds):
 
 
 def phase(world, load, running, seconds):
-    """New sessions at each gateway, load on all sessions, and a sign-out that both know."""
+    """New sessions at each gateway, load on all sessions, and a sign-out that takes effect at both."""
     before = load.answered
     for name, place in world.gateways.items():
         cookie = sign_in(place.port, random.choice(PEOPLE))
@@ -241,7 +242,7 @@ def phase(world, load, running, seconds):
                 sys.exit(f"FAILED: a session of gateway {name} ({running}) is unknown at {other.name}\n{other.log()}")
         status, body = ask(place.port, "POST", "/ims/logout", leaving)
         if status not in (200, 303):
-            sys.exit(f"FAILED: gateway {name} ({running}) signs nobody out: {status} {body[:300]}")
+            sys.exit(f"FAILED: gateway {name} ({running}) did not sign the person out: {status} {body[:300]}")
         for other in world.gateways.values():
             world.wait_for(lambda port=other.port: ask(port, "GET", "/ims/me", leaving)[0] == 401, other)
     time.sleep(seconds)

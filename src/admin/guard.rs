@@ -34,16 +34,16 @@ pub(super) async fn check(State(admin): State<Arc<Admin>>, request: Request, nex
         (None, _) => AdminCredential::NoToken,
         (Some(_), AdminArea::Open) => AdminCredential::Nothing,
         (Some(token), AdminArea::Api) => match bearer(headers)
-            .map(|sent| admin.try_token(token, sent, peer(&request), OperatorAccess::Command))
+            .map(|sent| admin.check_token(token, sent, peer(&request), OperatorAccess::Command))
         {
-            Some(Tried::TooOften) => return refuse(StatusCode::TOO_MANY_REQUESTS, TOO_OFTEN),
-            Some(Tried::Right) => AdminCredential::Bearer,
-            Some(Tried::Wrong) | None => AdminCredential::Nothing,
+            Some(TokenCheck::TooOften) => return refuse(StatusCode::TOO_MANY_REQUESTS, TOO_OFTEN),
+            Some(TokenCheck::Right) => AdminCredential::Bearer,
+            Some(TokenCheck::Wrong) | None => AdminCredential::Nothing,
         },
         (Some(token), AdminArea::Page | AdminArea::BeforeSignIn) => {
             let now = admin.services.clock.now();
-            let is_valid = |sent| admin.operators.sign_ins.is_valid(sent, token, now);
-            if cookie(headers).is_some_and(is_valid) {
+            let is_signed_in = |sent| admin.operators.sign_ins.check(sent, token, now);
+            if cookie(headers).is_some_and(is_signed_in) {
                 AdminCredential::SignedIn
             } else {
                 AdminCredential::Nothing
@@ -69,38 +69,38 @@ pub(super) async fn check(State(admin): State<Arc<Admin>>, request: Request, nex
     }
 }
 
-/// The result of comparing a sent token.
+/// The result of comparing a sent token with the admin token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tried {
+pub(super) enum TokenCheck {
     Right,
     Wrong,
-    /// It was not compared: too many wrong ones came from this address.
+    /// Not compared, because too many wrong tokens came from this address.
     TooOften,
 }
 
 impl Admin {
     /// Compares what somebody sent from this address with the token.
-    pub(super) fn try_token(
+    pub(super) fn check_token(
         &self,
         token: &AdminToken,
         sent: &str,
         peer: IpAddr,
         by: OperatorAccess,
-    ) -> Tried {
+    ) -> TokenCheck {
         // Wrong tokens at the page must not block the commands of an operator.
         let name = match by {
             OperatorAccess::AdminPage => "page",
             OperatorAccess::Command => "command",
         };
         if !self.operators.guesses.may_try(name, peer) {
-            return Tried::TooOften;
+            return TokenCheck::TooOften;
         }
         if token.is(sent) {
-            return Tried::Right;
+            return TokenCheck::Right;
         }
         self.operators.guesses.note_failure(name, peer);
         self.audit(Some(peer), Subject::nobody(), AuditAction::AdminRefused { by });
-        Tried::Wrong
+        TokenCheck::Wrong
     }
 }
 

@@ -69,8 +69,8 @@ pub struct Difference {
 }
 
 /// `POST /reload?width=&colour=`
-pub(super) async fn reload(State(admin): State<Arc<Admin>>, Query(look): Query<StyleQuery>) -> Response {
-    ask(&admin.reloads, |answer| ReloadRequest::Reload(look, answer)).await
+pub(super) async fn reload(State(admin): State<Arc<Admin>>, Query(style): Query<StyleQuery>) -> Response {
+    ask(&admin.reloads, |answer| ReloadRequest::Reload(style, answer)).await
 }
 
 /// `POST /reload/compare`
@@ -85,7 +85,7 @@ pub(super) async fn compare(
 pub(super) async fn shown(admin: &Admin) -> Option<Vec<ShownValue>> {
     // A reload may be in progress.
     let shown = ask_for(&admin.reloads, ReloadRequest::Show);
-    tokio::time::timeout(PATIENCE, shown).await.ok().flatten()
+    tokio::time::timeout(ANSWER_TIMEOUT, shown).await.ok().flatten()
 }
 
 async fn ask<T: Serialize>(
@@ -108,7 +108,7 @@ async fn ask_for<T>(
 }
 
 /// Longer than a reload takes.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// Why nobody answers.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Why there is no answer.
 pub(super) const NOBODY_ANSWERS: &str =
     "this gateway does not load its configuration from a file, or it is stopping";

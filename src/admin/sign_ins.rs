@@ -17,7 +17,7 @@ pub(super) struct SignIns(Mutex<Vec<OperatorSignIn>>);
 struct OperatorSignIn {
     /// The digest of the cookie's value.
     digest: String,
-    /// The token that was sent. Another one in its place ends the sign-in.
+    /// The token of this sign-in. The sign-in ends when `listen.admin_token` changes.
     token: Arc<AdminToken>,
     began: UnixTime,
     seen: UnixTime,
@@ -28,15 +28,15 @@ impl SignIns {
     pub(super) fn begin(&self, token: Arc<AdminToken>, now: UnixTime) -> String {
         let cookie = random_text::<32>();
         let mut all = self.all();
-        if all.len() == MOST {
+        if all.len() == MAX_SIGN_INS {
             all.remove(0);
         }
         all.push(OperatorSignIn { digest: sha256_text(cookie.as_bytes()), token, began: now, seen: now });
         cookie
     }
 
-    /// True for the cookie of a sign-in with this token that has not ended. It counts as use.
-    pub(super) fn is_valid(&self, cookie: &str, token: &AdminToken, now: UnixTime) -> bool {
+    /// Checks a cookie; true for a sign-in with this token that has not ended. The check counts as use.
+    pub(super) fn check(&self, cookie: &str, token: &AdminToken, now: UnixTime) -> bool {
         let digest = sha256_text(cookie.as_bytes());
         let mut all = self.all();
         all.retain(|one| {
@@ -62,10 +62,10 @@ fn is_equal(one: &str, other: &str) -> bool {
 }
 
 /// Sign-ins at the same time.
-const MOST: usize = 32;
-/// A sign-in that is not used ends after this time,
+const MAX_SIGN_INS: usize = 32;
+/// A sign-in ends when it is unused for this long.
 const IDLE: Duration = Duration::from_mins(30);
-/// and any after this.
+/// A sign-in ends after this time at the latest.
 const LONGEST: Duration = Duration::from_hours(12);
 
 #[cfg(test)]
@@ -81,29 +81,30 @@ mod tests {
         let (sign_ins, first, start) = (SignIns::default(), token("first"), UnixTime(1000));
         let at = |minutes| start.plus(Duration::from_mins(minutes));
         let cookie = sign_ins.begin(first.clone(), start);
-        assert!(sign_ins.is_valid(&cookie, &first, start));
-        assert!(!sign_ins.is_valid("", &first, start) && !sign_ins.is_valid("other", &first, start));
+        assert!(sign_ins.check(&cookie, &first, start));
+        assert!(!sign_ins.check("", &first, start) && !sign_ins.check("other", &first, start));
         // Each use begins the idle time again, up to the longest time.
         for minutes in (29..12 * 60).step_by(29) {
-            assert!(sign_ins.is_valid(&cookie, &token("first"), at(minutes)), "{minutes}");
+            assert!(sign_ins.check(&cookie, &token("first"), at(minutes)), "{minutes}");
         }
-        assert!(!sign_ins.is_valid(&cookie, &first, at(12 * 60)));
+        assert!(!sign_ins.check(&cookie, &first, at(12 * 60)));
 
         let idle = sign_ins.begin(first.clone(), start);
-        assert!(!sign_ins.is_valid(&idle, &first, at(30)));
+        assert!(!sign_ins.check(&idle, &first, at(30)));
         let (left, stays) = (sign_ins.begin(first.clone(), start), sign_ins.begin(first.clone(), start));
         sign_ins.end(&left);
-        assert!(!sign_ins.is_valid(&left, &first, start) && sign_ins.is_valid(&stays, &first, start));
-        assert!(!sign_ins.is_valid(&stays, &token("second"), start), "the token was replaced");
-        assert!(!sign_ins.is_valid(&stays, &first, start));
+        assert!(!sign_ins.check(&left, &first, start) && sign_ins.check(&stays, &first, start));
+        assert!(!sign_ins.check(&stays, &token("second"), start), "the token was replaced");
+        assert!(!sign_ins.check(&stays, &first, start));
     }
 
     #[test]
     fn the_list_is_bounded() {
         let (sign_ins, token) = (SignIns::default(), token("one"));
-        let cookies: Vec<String> = (0..=MOST).map(|_| sign_ins.begin(token.clone(), UnixTime(0))).collect();
-        assert_eq!(sign_ins.all().len(), MOST);
-        assert!(!sign_ins.is_valid(&cookies[0], &token, UnixTime(0)));
-        assert!(sign_ins.is_valid(&cookies[MOST], &token, UnixTime(0)));
+        let cookies: Vec<String> =
+            (0..=MAX_SIGN_INS).map(|_| sign_ins.begin(token.clone(), UnixTime(0))).collect();
+        assert_eq!(sign_ins.all().len(), MAX_SIGN_INS);
+        assert!(!sign_ins.check(&cookies[0], &token, UnixTime(0)));
+        assert!(sign_ins.check(&cookies[MAX_SIGN_INS], &token, UnixTime(0)));
     }
 }

@@ -164,7 +164,7 @@ fn end(text: &str, now: UnixTime) -> Result<Option<UnixTime>, TurnError> {
     Ok(Some(end))
 }
 
-/// An emergency has an end, which is near.
+/// Checks that an emergency ends within [`LONGEST_EMERGENCY`].
 fn check_emergency(until: Option<UnixTime>, now: UnixTime) -> Result<(), TurnError> {
     let hours = LONGEST_EMERGENCY.as_secs() / 3600;
     match until {
@@ -176,7 +176,7 @@ fn check_emergency(until: Option<UnixTime>, now: UnixTime) -> Result<(), TurnErr
     }
 }
 
-/// Those of these instances at which somebody could sign in.
+/// Those of these instances that have an emergency account; an error when none has.
 fn with_emergency_accounts(admin: &Admin, mut instances: Vec<String>) -> Result<Vec<String>, TurnError> {
     let usable = emergency_instances(admin);
     instances.retain(|instance| usable.contains(instance));

@@ -152,7 +152,7 @@ impl Callback<'_> {
     ) -> Result<LoginOutcome, StoreError> {
         let (auth, services) = (self.auth, &self.auth.services);
         // One call to IMS for each login: a browser could send any number of codes with its state.
-        if !services.attempts.is_first(state.as_str()) {
+        if !services.attempts.add(state.as_str()) {
             return self.begin_again(state.attempt() + 1, to, STATE_USED).await;
         }
         let (verifier, nonce) = (&transaction.verifier, &transaction.nonce);

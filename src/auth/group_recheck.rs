@@ -118,7 +118,7 @@ impl Check<'_> {
     async fn ask(&self, session: &Arc<LiveSession>) -> RecheckResult {
         let (ims, user) = (&self.auth.ims, &session.data.identity.user);
         let mut membership = Ok(None);
-        if !session.has_expired(self.auth.services.clock.now()) {
+        if !session.has_access_token_expired(self.auth.services.clock.now()) {
             membership = ims.membership(&session.data.tokens.access, user).await.map(Some);
         }
         let is_over = match &membership {

@@ -1,5 +1,5 @@
-//! Limits wrong passwords. For console passwords the limit is per person and per address. For native accounts it is lower than Campaign's
-//! own, so that guesses through the gateway lock no account.
+//! Limits wrong passwords and wrong admin tokens. Console passwords and admin tokens have a limit for each name at an address, and for each
+//! address. The limit of a native account is lower than Campaign's own, so guesses through the gateway lock no account.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,7 +29,7 @@ pub struct Guesses {
 #[derive(Debug, Default)]
 struct CountedOperator {
     passwords: Mutex<OperatorAttempts>,
-    /// Held by the one request whose password may be the first that Campaign accepts.
+    /// Locked by the request whose password may be the first that Campaign accepts.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -44,12 +44,12 @@ impl CountedOperator {
 struct OperatorAttempts {
     /// When Campaign refused one.
     wrong: Vec<Instant>,
-    /// When one was sent that has no result. Several at once must not pass before the first result.
+    /// When a password was sent that has no result yet. So concurrent guesses do not all pass before the first result.
     open: Vec<Instant>,
 }
 
 impl OperatorAttempts {
-    /// Removes attempts that Campaign does not count any more.
+    /// Removes attempts that Campaign no longer counts.
     fn forget(&mut self, now: Instant) {
         let is_recent = |then: &Instant| now.duration_since(*then) < PERIOD;
         self.wrong.retain(is_recent);
@@ -57,7 +57,7 @@ impl OperatorAttempts {
     }
 }
 
-/// A password of a native account that may go to Campaign. Without a result it counts as wrong: its client may have gone away.
+/// A password of a native account that may go to Campaign. Without a result it counts as wrong: the client may have disconnected.
 #[derive(Debug)]
 #[must_use = "without a result it counts as wrong"]
 pub struct OperatorAttempt {
@@ -67,7 +67,7 @@ pub struct OperatorAttempt {
     began: Option<Instant>,
 }
 
-/// What became of a password.
+/// The result of sending a password to Campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordResult {
     /// Campaign opened a session with it.
@@ -99,21 +99,21 @@ impl Guesses {
         passwords.wrong.len() < OF_OPERATOR
     }
 
-    /// The turn of a request with a password of this native account. As long as Campaign has accepted none, requests that come at once go one
-    /// after the other: otherwise the third of those that a program sends after a start would be refused. `None` without a need to wait, and
-    /// when the wait was too long. Hold it until the password has its result.
+    /// Waits for the turn of a request with a password of this native account. Until Campaign has accepted a password, concurrent requests go
+    /// one after the other. Otherwise, of the requests that a program sends when it starts, the third would be refused. `None` when no wait
+    /// is needed, and when the wait is too long. Hold the guard until the password has its result.
     pub async fn operator_turn(&self, login: &str) -> Option<OwnedMutexGuard<()>> {
         let is_accepted = || self.accepted.contains_key(login);
         if is_accepted() {
             return None;
         }
         let turn = self.operators.get_with(login.to_owned(), Arc::default).turn.clone();
-        let turn = tokio::time::timeout(PATIENCE, turn.lock_owned()).await.ok()?;
-        // The request before may have proved the password of all.
+        let turn = tokio::time::timeout(TURN_TIMEOUT, turn.lock_owned()).await.ok()?;
+        // The previous request may have proved that the password is right.
         (!is_accepted()).then_some(turn)
     }
 
-    /// Begins an attempt with this password. `None` when its refusal, together with attempts without a result, could lock the account.
+    /// Begins an attempt with this password. `None` when a refusal of it and of the attempts without a result could lock the account.
     pub fn begin_operator(&self, login: &str, password: &str) -> Option<OperatorAttempt> {
         let digest = sha256_text(format!("{login}/{password}").as_bytes());
         let is_known = self.accepted.get(login).is_some_and(|accepted| accepted == digest);
@@ -129,7 +129,7 @@ impl Guesses {
         Some(OperatorAttempt { login: login.to_owned(), digest, began })
     }
 
-    /// Notes the result of an attempt.
+    /// Records the result of an attempt.
     pub fn end_operator(&self, attempt: OperatorAttempt, result: PasswordResult) {
         let OperatorAttempt { login, digest, began } = attempt;
         let operator = self.operators.get_with(login.clone(), Arc::default);
@@ -180,7 +180,7 @@ const OF_ADDRESS: u32 = 30;
 const OF_OPERATOR: usize = 2;
 const PERIOD: Duration = Duration::from_mins(10);
 /// How long a request waits for its turn. Campaign checks a password in less than a second.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// About 1 MB.
 const MAX_KNOWN: u64 = 10_000;
 
@@ -272,7 +272,7 @@ mod tests {
         assert!(first.is_some() && guesses.operator_turn("internal").now_or_never().flatten().is_some());
         let mut ready = || waiting.iter_mut().filter_map(FutureExt::now_or_never).collect::<Vec<_>>();
         assert!(ready().is_empty());
-        // Its client went away, or its result proves nothing.
+        // The client disconnected, or the result proves nothing.
         drop(first);
         let mut second = ready();
         assert!(second.len() == 1 && second[0].is_some());

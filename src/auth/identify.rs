@@ -121,7 +121,7 @@ impl Authenticator {
         let sessions = &self.state.sessions;
         let found = match purpose {
             Purpose::Forward | Purpose::Route => sessions.find_at(cookie, request.now).await,
-            Purpose::Peek => sessions.look(cookie).await,
+            Purpose::Peek => sessions.peek(cookie).await,
         };
         request.counters.lookup(match &found {
             Ok(Some(_)) => Lookup::Found,

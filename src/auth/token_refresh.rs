@@ -33,15 +33,15 @@ impl Authenticator {
         now: UnixTime,
     ) -> Result<Option<Arc<LiveSession>>, IdentifyError> {
         let needs_token = self.instance.campaign.session == SessionMode::Bearer;
-        if !session.has_expired(now) {
+        if !session.has_access_token_expired(now) {
             // No other attempt until the pause is over or the token has expired.
             session.postpone_refresh(now.plus(PAUSE).min(session.data.tokens.access_expires));
-            if !session.has_just_failed(now) {
+            if !session.has_refresh_just_failed(now) {
                 self.start_refresh(&session);
             }
             return Ok(Some(session));
         }
-        let refresh = if session.has_just_failed(now) {
+        let refresh = if session.has_refresh_just_failed(now) {
             Refresh::Later
         } else {
             let patience = if needs_token { PATIENCE } else { SHORT_PATIENCE };

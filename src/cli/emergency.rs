@@ -27,7 +27,7 @@ enum EmergencyCommand {
         #[command(flatten)]
         at: AtInstance,
     },
-    /// End it, and what was opened meanwhile
+    /// End the emergency and the sessions that were opened during it
     Off {
         #[command(flatten)]
         at: AtInstance,
@@ -44,7 +44,7 @@ Examples:
 
 Each logon is in the audit trail (emergency_logon). A reload keeps the switch. A restart turns it off. Each gateway has its own.
 
-Exit codes: 0 success, 2 wrong usage, an unknown instance, no emergency account, or no listen.admin in the configuration, 3
+Exit codes: 0 success, 2 wrong usage, an unknown instance, no emergency account, or no listen.admin in the configuration, 3 \
 the gateway does not answer";
 
 pub(super) fn run(args: &EmergencyArgs) -> ExitCode {

@@ -45,7 +45,7 @@ Examples:
 
 A reload keeps the switch. A restart turns it off. Each gateway has its own.
 
-Exit codes: 0 success, 2 wrong usage, an unknown instance, or no listen.admin in the configuration, 3 the gateway does not
+Exit codes: 0 success, 2 wrong usage, an unknown instance, or no listen.admin in the configuration, 3 the gateway does not \
 answer";
 
 pub(super) fn run(args: &MaintenanceArgs) -> ExitCode {

@@ -24,7 +24,7 @@ pub(super) struct AdminArgs {
     json: bool,
 }
 
-/// Where a switch is turned.
+/// The Campaign instance at which a switch is turned on or off.
 #[derive(Debug, Args)]
 pub(super) struct AtInstance {
     /// Only at this Campaign instance
@@ -79,7 +79,7 @@ pub(super) fn run(name: &str, command: SwitchCommand<'_>, config: &ConfigFile, a
     match AdminClient::new(target).and_then(|client| client.switch(name, wanted.as_ref())) {
         Ok(state) if args.json => output::out(&format!("{state:#}\n")),
         Ok(state) => output::out(&text(name, &state)),
-        // The operator's own words are wrong, not the gateway.
+        // The command is wrong. The gateway works.
         Err(AdminError::Refused(_, StatusCode::BAD_REQUEST, error)) => {
             output::err(&format!("imsgate {name}: {error}\n"));
             return ExitCode::from(UNUSABLE);

@@ -1,4 +1,4 @@
-//! The page with login and password for an emergency, when people cannot sign in at IMS.
+//! The page with a form for login and password, for an emergency in which people cannot sign in at IMS.
 
 use askama::Template;
 use http::StatusCode;
@@ -30,7 +30,7 @@ pub enum EmergencyNotice {
     Refused,
 }
 
-/// 401, 503 or 403 with the form.
+/// The page with the form. Its status is 401, 503 or 403, depending on the notice.
 pub fn emergency_sign_in(page: &EmergencySignIn<'_>) -> Page {
     let status = match page.notice {
         None => StatusCode::UNAUTHORIZED,

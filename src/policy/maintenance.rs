@@ -6,11 +6,12 @@ use super::public::PublicPaths;
 use super::request_rules::MatchedRules;
 
 /// True when a request for this path gets the answer about maintenance: it would go to Campaign with a session, or begin or finish a
-/// sign-in, which needs Campaign. Public paths go on, as does what the gateway answers without Campaign: health, sign-out, `/ims/me`.
+/// sign-in, which needs Campaign. Public paths are still forwarded. The gateway still answers what needs no Campaign: health, sign-out,
+/// `/ims/me`.
 pub fn stops(path: &CanonicalPath<'_>, public: &PublicPaths, rules: MatchedRules) -> bool {
     match Route::of(path) {
         Route::Gateway => NEED_CAMPAIGN.contains(&path.as_str()),
-        // Closed paths stay closed: the answer does not depend on the time.
+        // A closed path has the same answer during maintenance.
         Route::Closed => false,
         Route::SignIn => true,
         Route::Campaign => !is_public(path, public, rules),

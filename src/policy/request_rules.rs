@@ -22,7 +22,7 @@ pub struct RequestRule {
     pub groups: Vec<String>,
     /// Networks of the client. Empty: all.
     pub networks: Vec<IpNet>,
-    /// Most requests of one client address.
+    /// The rate limit for each client address. `None`: unlimited.
     pub rate: Option<RuleRate>,
 }
 
@@ -51,7 +51,7 @@ pub enum RuleCondition {
 /// A rule that a request does not meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unmet {
-    /// The number of the rule, from 0.
+    /// The position of the rule, from 0.
     pub index: usize,
     /// The condition of that rule.
     pub condition: RuleCondition,
@@ -111,7 +111,7 @@ impl RequestRules {
         })
     }
 
-    /// The matched rules, with their numbers.
+    /// The matched rules, with their positions.
     pub fn matched(&self, matched: MatchedRules) -> impl Iterator<Item = (usize, &RequestRule)> {
         self.0.iter().enumerate().filter(move |(index, _)| matched.bits & (1 << index) != 0)
     }

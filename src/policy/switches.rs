@@ -1,4 +1,5 @@
-//! The switches that operators turn while the gateway runs. Each is on for a Campaign instance until it is turned off or its time is over.
+//! The switches that operators turn on and off while the gateway runs. A switch is on for a Campaign instance until an operator turns it off
+//! or its time is over.
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub struct Period {
 }
 
 impl Period {
-    /// The period that begins now, and after everything of the second `before`: no ticket of an earlier period has its time.
+    /// A period that begins now, but at least one second after `before`: no ticket of an earlier period is dated within it.
     pub fn after(before: UnixTime, now: UnixTime, until: Option<UnixTime>) -> Self {
         Self { since: now.max(before.plus(Duration::from_secs(1))), until }
     }
@@ -46,12 +47,13 @@ impl Period {
         self.until.is_none_or(|until| now < until)
     }
 
-    /// After this time a client should try again (`Retry-After`): at the end, or in a few minutes when no end is known.
+    /// How long a client should wait before it tries again (`Retry-After`): until the end, or a few minutes when no end is known.
     pub fn retry_after(until: Option<UnixTime>, now: UnixTime) -> Duration {
         until.map_or(UNKNOWN_END, |until| until.since(now).max(Duration::from_secs(1)))
     }
 }
 
+/// The wait when no end is known.
 const UNKNOWN_END: Duration = Duration::from_mins(5);
 
 #[cfg(test)]

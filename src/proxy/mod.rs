@@ -135,7 +135,7 @@ impl Proxy {
         }
         let mut outgoing = Outgoing::new(head, upload, sent_by.quota_user);
         let sent = self.send(&mut outgoing, sent_by.first).await;
-        sent_by.times.answered(outgoing.times);
+        sent_by.times.add_exchange(outgoing.times);
         let (mut response, connection, rest) = sent?;
         let switches = websocket.as_ref().is_some_and(|websocket| websocket.would_switch(&response));
         if response.status == StatusCode::SWITCHING_PROTOCOLS || switches {
@@ -169,7 +169,7 @@ impl Proxy {
         let mut outgoing = Outgoing::new(head, Upload::Empty, QuotaUser::SignedIn);
         outgoing.repeatable = false;
         let sent = self.send(&mut outgoing, upstream.map(FirstServer::Named)).await;
-        times.answered(outgoing.times);
+        times.add_exchange(outgoing.times);
         let (mut response, connection, rest) = sent?;
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::Upgrade { upstream: connection.upstream().clone() });

@@ -12,8 +12,8 @@ use super::{Key, LiveSession, Sessions, StoreError};
 use crate::unix_time::UnixTime;
 
 impl Sessions {
-    /// How long a cached session is used without asking a shared store. A logout at another instance is unknown here for at
-    /// most this long while notices do not arrive, and sessions in use go on this long without the store.
+    /// How long a cached session is used without asking a shared store. While no notices arrive, a logout at another instance takes
+    /// effect here after this time at the latest. Without the store, sessions in use continue for this time.
     pub const CACHE_TIME: Duration = Duration::from_secs(10);
 
     /// A cached session, if it is still in the store. A store that is not shared is not asked: nobody else ends sessions there.
@@ -25,18 +25,18 @@ impl Sessions {
         if !self.store().is_shared() {
             return Ok(Some(session));
         }
-        let age = now.since(UnixTime(session.asked.load(Ordering::Relaxed)));
+        let age = now.since(UnixTime(session.confirmed_at.load(Ordering::Relaxed)));
         if age >= Self::CACHE_TIME {
             return Box::pin(self.latest(&session)).await;
         }
-        // Early and in a task of its own: requests of a session in use do not wait for the store.
-        if age >= Self::CACHE_TIME / 2 && !session.asking.swap(true, Ordering::Relaxed) {
+        // Before the time is over, and in its own task: requests of a session in use do not wait for the store.
+        if age >= Self::CACHE_TIME / 2 && !session.is_confirming.swap(true, Ordering::Relaxed) {
             let (sessions, session) = (self.clone(), session.clone());
             tokio::spawn(async move {
                 if let Err(error) = sessions.latest(&session).await {
                     tracing::debug!(%error, "a cached session could not be confirmed");
                 }
-                session.asking.store(false, Ordering::Relaxed);
+                session.is_confirming.store(false, Ordering::Relaxed);
             });
         }
         Ok(Some(session))
@@ -44,20 +44,20 @@ impl Sessions {
 
     /// The current state of a session, from the store; `None` when it has ended.
     pub async fn latest(&self, session: &Arc<LiveSession>) -> Result<Option<Arc<LiveSession>>, StoreError> {
-        let asked = self.clock.now();
+        let now = self.clock.now();
         let Some(data) = self.stored(session.key).await? else {
             self.forget(session.key);
             return Ok(None);
         };
         session.seen.fetch_max(data.seen.0, Ordering::Relaxed);
         if data.revision == session.data.revision {
-            session.asked.store(asked.0, Ordering::Relaxed);
+            session.confirmed_at.store(now.0, Ordering::Relaxed);
             return Ok(Some(session.clone()));
         }
-        Ok(Some(self.replace(session.with(data, asked))))
+        Ok(Some(self.replace(session.with(data, now))))
     }
 
-    /// The sessions in use here whose groups must be checked again; each at most `interval` after its last check.
+    /// The sessions in use here whose groups must be checked again: each is due at most `interval` after its last check.
     pub fn due_for_recheck(&self, interval: Duration) -> Vec<Arc<LiveSession>> {
         let now = self.clock.now();
         let due = |session: &Arc<LiveSession>| {
@@ -74,7 +74,7 @@ impl Sessions {
             Some(held) if held.value().data.revision >= fresh.data.revision => Op::Nop,
             None if fresh.ended.is_cancelled() => Op::Nop,
             held => {
-                // The last use in the store is less exact.
+                // The last use in the store may be older.
                 let seen = held.map_or(i64::MIN, |held| held.value().seen.load(Ordering::Relaxed));
                 fresh.seen.fetch_max(seen, Ordering::Relaxed);
                 Op::Put(fresh.clone())
@@ -89,24 +89,24 @@ impl Sessions {
     /// Makes the next request ask the store.
     pub(super) fn expire_cached(&self, key: Key) {
         if let Some(session) = self.live.get(&key) {
-            session.asked.store(0, Ordering::Relaxed);
+            session.confirmed_at.store(0, Ordering::Relaxed);
         }
     }
 
     /// Asks the store about every session in use.
-    pub(super) async fn ask_about_all(&self) {
-        let ask = async |key: Key| {
-            let answer = match self.live.get(&key) {
+    pub(super) async fn confirm_all(&self) {
+        let confirm = async |key: Key| {
+            let confirmed = match self.live.get(&key) {
                 Some(session) => self.latest(&session).await.map(drop),
                 None => self.check_time_outs(key).await,
             };
-            if answer.is_err() {
+            if confirmed.is_err() {
                 self.expire_cached(key);
             }
         };
-        stream::iter(self.registry.awaited()).for_each_concurrent(CONCURRENT_QUESTIONS, ask).await;
+        stream::iter(self.registry.awaited()).for_each_concurrent(CONCURRENT_READS, confirm).await;
     }
 }
 
-/// Concurrent questions.
-const CONCURRENT_QUESTIONS: usize = 64;
+/// Reads of the store at the same time.
+const CONCURRENT_READS: usize = 64;

@@ -55,9 +55,9 @@ pub struct SessionData {
 /// When IMS last confirmed tokens and groups.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct AsOf {
-    /// When it issued the tokens.
+    /// When IMS issued the tokens.
     pub tokens: UnixTime,
-    /// When it last returned the groups.
+    /// When IMS last returned the groups.
     pub groups: UnixTime,
 }
 
@@ -131,7 +131,7 @@ pub enum Owner<'a> {
 }
 
 impl Owner<'_> {
-    /// The text behind an index tag. The first word keeps user ids and addresses apart.
+    /// The text that an index tag is made of. Its first words distinguish the three kinds of names.
     pub(super) fn index_text(self) -> String {
         match self {
             Self::User(user) => format!("user {user}"),
@@ -144,12 +144,12 @@ impl Owner<'_> {
 /// Tokens of IMS.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tokens {
-    /// For Campaign and IMS.
+    /// The access token, for Campaign and IMS.
     #[serde(serialize_with = "expose")]
     pub access: SecretString,
     /// When the access token ends.
     pub access_expires: UnixTime,
-    /// Only with scope `offline_access`.
+    /// The refresh token; only with the scope `offline_access`.
     #[serde(serialize_with = "expose_some")]
     pub refresh: Option<SecretString>,
 }
@@ -226,10 +226,11 @@ impl ConsoleAccess {
 
     /// Uses the password with this hash; false when it is not the current one. `name` is its name in tickets.
     pub fn use_up(&mut self, hash: &str, name: &str) -> bool {
-        if self.password.take_if(|password| password.hash == hash && password.once).is_none()
-            && self.password.as_ref().is_none_or(|password| password.hash != hash)
-        {
+        let Some(password) = self.password.as_ref().filter(|password| password.hash == hash) else {
             return false;
+        };
+        if password.once {
+            self.password = None;
         }
         self.used.retain(|used| used != name);
         self.used.insert(0, name.to_owned());
@@ -243,7 +244,7 @@ fn never() -> UnixTime {
 }
 
 impl SessionData {
-    /// Replaces the Campaign session. The tokens of the old one are added to `earlier`.
+    /// Replaces the Campaign session. The old one becomes the first of `earlier_campaign`.
     pub fn replace_campaign(&mut self, fresh: CampaignSession) {
         if let Some(old) = self.campaign.replace(fresh) {
             self.earlier_campaign.insert(0, old);
@@ -282,7 +283,7 @@ impl SessionData {
 const KEY: &str = "imsgate/1";
 /// Most consoles of one person at a time.
 const MAX_USED: usize = 4;
-/// Most earlier Campaign sessions in `earlier`. Pages of even older ones must be reloaded.
+/// Most sessions in `earlier_campaign`. Open pages of older Campaign sessions must be reloaded.
 const MAX_EARLIER: usize = 8;
 
 fn expose<S: Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, S::Error> {

@@ -84,7 +84,8 @@ impl Sessions {
         Ok(was_there)
     }
 
-    /// Ends a session. Exactly one caller gets its data. `why` is for the later report if the store does not answer now.
+    /// Ends a session. Exactly one caller gets its data. If the store does not answer, the deletion is repeated later and reported with
+    /// `why`.
     pub(super) async fn take(&self, key: Key, why: EndReason) -> Result<Option<SessionData>, StoreError> {
         self.forget(key);
         // Before the store is asked: from now on the cookie finds nothing, even if the store is slow.
@@ -158,7 +159,7 @@ impl EndedQueue {
         if sessions > 0 {
             tracing::warn!(
                 sessions,
-                "too many sessions ended at once: their Campaign sessions and tokens are not revoked, and expire"
+                "too many sessions ended at once: their Campaign sessions and tokens are not revoked; they expire by themselves"
             );
         }
     }

@@ -1,5 +1,5 @@
-//! Session tokens that Campaign has issued to one caller in its responses: to a logon of the caller's own, or as a cookie that the
-//! gateway withheld. A page may print such a token, and sends it back.
+//! Session tokens that Campaign has issued to one caller in its responses: in the answer to the caller's own logon, or in a cookie that
+//! the gateway removed. A page may contain such a token and send it back.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tower_sessions::session::Id;
 
-/// A digest of a session's id. A key from a store or a log does not give the cookie.
+/// A digest of a session's id. The cookie cannot be computed from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key([u8; Key::LENGTH]);
 
@@ -26,7 +26,7 @@ impl Key {
         Self(key)
     }
 
-    /// The id that is the value of a cookie, and its key, with a cache of the latest values of this thread. `None` when it is no id.
+    /// Parses the value of a cookie; returns the id and its key. `None` when the value is no id. Each thread caches its latest values.
     pub(super) fn of_cookie(value: &str) -> Option<(Id, Self)> {
         thread_local! {
             static RECENT: RefCell<Vec<Option<(IdText, Id, Key)>>> = RefCell::new(vec![None; RECENT_IDS]);
@@ -78,7 +78,7 @@ type IdText = [u8; 22];
 /// Ids in the cache of a thread.
 const RECENT_IDS: usize = 256;
 
-/// Hashes a [`Key`] by taking a part of it: a key is a digest already.
+/// Hashes a [`Key`] by taking eight of its bytes: a key is already a digest.
 #[derive(Debug, Default)]
 pub(super) struct KeyHasher(u64);
 

@@ -54,8 +54,8 @@ impl Sessions {
         Ok(Some(self.under_lease(&lease, work).await))
     }
 
-    /// Runs `work` under a lease, extends the lease meanwhile, and releases it. The work continues when the lease is lost, because tokens
-    /// of IMS must be saved. So work may replace only a record that is still as it was read.
+    /// Runs `work` under a lease, extends the lease meanwhile, and releases it. If the lease is lost, the work continues, because tokens of
+    /// IMS must be saved. So the work may replace a record only if nobody has changed it since it was read.
     pub(super) async fn under_lease<T>(&self, lease: &SessionLease, work: impl Future<Output = T>) -> T {
         let extended = async {
             loop {
@@ -74,7 +74,7 @@ impl Sessions {
             () = extended => unreachable!("the loop does not end"),
         };
         if let Err(error) = self.store().release(lease).await {
-            tracing::debug!(%error, "a lease was not given back; it expires");
+            tracing::debug!(%error, "a lease was not released; it expires");
         }
         done
     }

@@ -41,9 +41,9 @@ pub struct LiveSession {
     /// The last use in the store.
     pub(super) stored: AtomicI64,
     /// When the store last confirmed the session.
-    pub(super) asked: AtomicI64,
-    /// True while a question to the store is under way.
-    pub(super) asking: AtomicBool,
+    pub(super) confirmed_at: AtomicI64,
+    /// True while a task asks the store for the session.
+    pub(super) is_confirming: AtomicBool,
     /// Locked while a new Campaign session is requested; holds the last request.
     pub campaign_logon: Arc<Mutex<LastLogon>>,
     /// The token refresh is due from this time; never without a refresh token.
@@ -68,8 +68,13 @@ pub struct LastLogon {
 const SOON: Duration = Duration::from_mins(5);
 
 impl LiveSession {
-    /// Prepares a session that the store confirmed at `asked`; `ended` is cancelled at its end.
-    pub(super) fn new(id: Id, data: SessionData, ended: Arc<CancellationToken>, asked: UnixTime) -> Self {
+    /// Prepares a session that the store confirmed at `confirmed_at`; `ended` is cancelled at its end.
+    pub(super) fn new(
+        id: Id,
+        data: SessionData,
+        ended: Arc<CancellationToken>,
+        confirmed_at: UnixTime,
+    ) -> Self {
         let current_tokens = data.campaign.as_ref().map(CampaignSession::tokens);
         let key = Key::of(id);
         Self {
@@ -81,8 +86,8 @@ impl LiveSession {
             ended,
             seen: AtomicI64::new(data.seen.0),
             stored: AtomicI64::new(data.seen.0),
-            asked: AtomicI64::new(asked.0),
-            asking: AtomicBool::new(false),
+            confirmed_at: AtomicI64::new(confirmed_at.0),
+            is_confirming: AtomicBool::new(false),
             campaign_logon: Arc::default(),
             refresh_at: AtomicI64::new(match data.tokens.refresh {
                 Some(_) => refresh_due(data.as_of.tokens, data.tokens.access_expires).0,
@@ -97,16 +102,16 @@ impl LiveSession {
         }
     }
 
-    /// The same session with newer data, which the store had at `asked`.
-    pub(super) fn with(&self, data: SessionData, asked: UnixTime) -> Self {
+    /// The same session with newer data, which the store had at `confirmed_at`.
+    pub(super) fn with(&self, data: SessionData, confirmed_at: UnixTime) -> Self {
         let ended = self.ended.clone();
-        // Both values share the times of postponed work.
+        // Both values share these fields: requests may still hold the old one.
         Self {
             issued_tokens: self.issued_tokens.clone(),
             campaign_logon: self.campaign_logon.clone(),
             refresh_from: self.refresh_from.clone(),
             recheck_from: self.recheck_from.clone(),
-            ..Self::new(self.id, data, ended, asked)
+            ..Self::new(self.id, data, ended, confirmed_at)
         }
     }
 
@@ -147,7 +152,7 @@ impl LiveSession {
     }
 
     /// True when the access token has expired.
-    pub fn has_expired(&self, now: UnixTime) -> bool {
+    pub fn has_access_token_expired(&self, now: UnixTime) -> bool {
         now >= self.data.tokens.access_expires
     }
 
@@ -162,7 +167,7 @@ impl LiveSession {
     }
 
     /// True when a refresh has failed and it is too early for another one.
-    pub fn has_just_failed(&self, now: UnixTime) -> bool {
+    pub fn has_refresh_just_failed(&self, now: UnixTime) -> bool {
         now.0 < self.refresh_from.load(Ordering::Relaxed)
     }
 

@@ -180,7 +180,7 @@ impl Sessions {
 
     /// The same as [`find`](Self::find), at a time that the caller knows.
     pub async fn find_at(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<LiveSession>>, StoreError> {
-        let found = self.seek(cookie, now).await?;
+        let found = self.peek_at(cookie, now).await?;
         if let Some(session) = &found {
             self.touch(session, now);
         }
@@ -188,11 +188,11 @@ impl Sessions {
     }
 
     /// The same as [`find`](Self::find), but does not count as use.
-    pub async fn look(&self, cookie: &str) -> Result<Option<Arc<LiveSession>>, StoreError> {
-        self.seek(cookie, self.clock.now()).await
+    pub async fn peek(&self, cookie: &str) -> Result<Option<Arc<LiveSession>>, StoreError> {
+        self.peek_at(cookie, self.clock.now()).await
     }
 
-    async fn seek(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<LiveSession>>, StoreError> {
+    async fn peek_at(&self, cookie: &str, now: UnixTime) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let Some((id, key)) = Key::of_cookie(cookie) else { return Ok(None) };
         let session = match self.live.get(&key) {
             Some(session) => self.confirmed(session, now).await?,
@@ -216,11 +216,10 @@ impl Sessions {
         self.lifetimes.end(&session.data, UnixTime(session.seen.load(Ordering::Relaxed)))
     }
 
-    /// Ends a session at every instance: removes it from cache and store, and closes its WebSockets. When the store does not
-    /// answer, the session has ended here all the same, and the deletion is repeated later.
+    /// Ends a session at every instance: removes it from cache and store, and closes its WebSockets. If the store does not answer, the
+    /// session has still ended at this instance, and the deletion is repeated later.
     ///
-    /// Returns the data of the session for the session cleanup, which is then the caller's duty; `None` when somebody else
-    /// ended it.
+    /// Returns the data of the session: the caller must do the session cleanup. `None` when another caller ended the session.
     pub async fn end(&self, session: &LiveSession) -> Result<Option<SessionData>, StoreError> {
         // A request may hold an older `LiveSession` that is no longer in the registry.
         session.ended.cancel();
@@ -239,18 +238,18 @@ impl Sessions {
 
     /// Sessions that were used here within the idle timeout and have not ended, as far as the cache holds them.
     pub fn active(&self) -> u64 {
-        // Entries that are due to go are still counted otherwise.
+        // Otherwise expired entries are still counted.
         self.live.run_pending_tasks();
         self.live.entry_count()
     }
 
-    /// Ends a session that has timed out when it is asked for. A session that has ended needs nothing more.
+    /// Ends a session that a request found to have timed out. A session that has ended only leaves the cache.
     async fn time_out(&self, session: &LiveSession) -> Result<(), StoreError> {
         if session.ended.is_cancelled() {
             self.forget(session.key);
             return Ok(());
         }
-        // A task of its own: the client may hang up, and the session cleanup must happen.
+        // In its own task: the client may disconnect, and the session cleanup must still happen.
         let (sessions, key) = (self.clone(), session.key);
         let done = tokio::spawn(async move { sessions.end_key(key, EndReason::TimedOut).await });
         done.await.map_or(Ok(()), |ended| ended.map(drop))

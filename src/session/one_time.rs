@@ -56,7 +56,7 @@ pub struct Attempts(Cache<String, ()>);
 
 impl Attempts {
     /// Adds an attempt; true when it is new.
-    pub fn is_first(&self, name: &str) -> bool {
+    pub fn add(&self, name: &str) -> bool {
         self.0.entry_by_ref(name).or_insert(()).is_fresh()
     }
 }
@@ -77,7 +77,7 @@ impl Default for ReplayCache {
 }
 
 fn names() -> Cache<String, Duration> {
-    // Not least frequently used: a new name must always be inserted.
+    // LRU, because moka's default policy (TinyLFU) may reject a new name.
     let cache = Cache::builder().max_capacity(CAPACITY).eviction_policy(EvictionPolicy::lru());
     cache.expire_after(OwnLifetime).build()
 }
@@ -90,7 +90,7 @@ impl moka::Expiry<String, Duration> for OwnLifetime {
     }
 }
 
-/// Names of each kind. Beyond that the oldest can be used again; IMS still accepts an authorization code only once.
+/// Names of each kind. With more names, the oldest can be used again; IMS still accepts an authorization code only once.
 const CAPACITY: u64 = 100_000;
 
 #[cfg(test)]
@@ -100,10 +100,10 @@ mod tests {
     #[test]
     fn attempts_are_new_once_and_bounded() {
         let attempts = Attempts::default();
-        assert!(attempts.is_first("state"));
-        assert!(!attempts.is_first("state"));
+        assert!(attempts.add("state"));
+        assert!(!attempts.add("state"));
         for number in 0..3 * MAX_ATTEMPTS {
-            attempts.is_first(&number.to_string());
+            attempts.add(&number.to_string());
         }
         attempts.0.run_pending_tasks();
         assert!(attempts.0.entry_count() <= MAX_ATTEMPTS, "{}", attempts.0.entry_count());
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn a_name_is_used_for_one_kind_only() {
         let (used, lifetime) = (ReplayCache::default(), Duration::from_mins(10));
-        assert!(!used.was_used(OneTime::LoginState, "name"), "the question uses nothing up");
+        assert!(!used.was_used(OneTime::LoginState, "name"), "the question does not use it up");
         assert!(used.first_use(OneTime::LoginState, "name", lifetime));
         assert!(used.was_used(OneTime::LoginState, "name"));
         assert!(!used.was_used(OneTime::LogoutToken, "name"));

@@ -43,16 +43,16 @@ impl Sessions {
     ) -> Result<Option<Arc<LiveSession>>, StoreError> {
         let mut data = session.data.clone();
         for _ in 0..MAX_TRIES {
-            let (was, now) = (data.revision, self.clock.now());
+            let (revision, now) = (data.revision, self.clock.now());
             change(&mut data);
-            data.revision = was + 1;
+            data.revision = revision + 1;
             // A change does not count as use.
             data.seen = data.seen.max(UnixTime(session.seen.load(Ordering::Relaxed)));
             let expires = expiry_date(self.lifetimes.kept_until(&data, data.seen));
             let record = Record { id: session.id, data: data.to_record(), expiry_date: expires };
-            if self.vault.replace(&record, was).await? {
+            if self.vault.replace(&record, revision).await? {
                 let fresh = self.replace(session.with(data, now));
-                // Timed out here may not mean timed out elsewhere: another instance may have seen a later use.
+                // A session that has timed out here may be in use at another instance.
                 let lives = !fresh.ended.is_cancelled() || self.stored(session.key).await?.is_some();
                 return Ok(lives.then_some(fresh));
             }
@@ -158,7 +158,7 @@ impl Sessions {
     }
 }
 
-/// Concurrent changes of a session after which a change fails.
+/// Attempts to change a session. Each failed attempt lost against a concurrent change.
 const MAX_TRIES: usize = 16;
 /// Concurrent reads of a list.
 const READ_AT_ONCE: usize = 16;

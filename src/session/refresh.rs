@@ -97,7 +97,7 @@ impl Sessions {
             Err(ExchangeError::RefreshTokenOnly(next, why)) => {
                 let tokens = Tokens { refresh: Some(next), ..current.data.tokens.clone() };
                 let saved = self.save(&current, &used, tokens).await?;
-                // `saved` is not the value that the caller notes the failure in.
+                // The caller records the failure in its own value of the session, which `saved` replaces.
                 saved.note_failed_refresh(self.clock.now().plus(RETRY_PAUSE));
                 Err(RefreshError::Unavailable(why, None))
             }
@@ -141,7 +141,8 @@ impl Sessions {
         }
     }
 
-    /// IMS refused the refresh token. An instance that lost its lease may have used it and may be about to save the result.
+    /// Waits for tokens of another instance after IMS refused the refresh token: an instance that lost its lease may have used the token
+    /// and not yet saved the result.
     async fn await_others(
         &self,
         current: &Arc<LiveSession>,
@@ -171,13 +172,13 @@ fn is_same(one: &SecretString, other: &SecretString) -> bool {
     one.expose_secret() == other.expose_secret()
 }
 
-/// Between questions whether another instance has finished.
+/// Pause between checks whether another instance has finished.
 const POLL: Duration = Duration::from_millis(100);
-/// Wait for another instance: longer than a lease without its owner.
+/// The longest wait for another instance. A lease whose owner died expires earlier.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 /// How long another instance may take to save the tokens for a refresh token that IMS refused here.
 const OTHERS_SAVE_WITHIN: Duration = Duration::from_secs(2);
-/// Before the next refresh after a response that holds the refresh token alone.
+/// Pause before the next refresh, after a response of which only the refresh token can be used.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
-/// Between attempts to save tokens.
+/// Pause between attempts to save tokens.
 const SAVE_PAUSE: Duration = Duration::from_millis(500);

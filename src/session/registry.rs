@@ -1,4 +1,4 @@
-//! The registry: for each session in use here, who waits for its end, and when to check its time-outs. The cache may evict a
+//! The registry: for each session in use here, the tasks that wait for its end, and when to check its time-outs. The cache may evict a
 //! session while a WebSocket still waits for its end.
 //!
 //! A million sessions may pass through here in a day, so an entry is small: a weak reference and a time. When the store
@@ -57,7 +57,7 @@ impl Registry {
         })
     }
 
-    /// Schedules the check of a session's time-outs, whether or not anybody waits for its end.
+    /// Schedules the check of a session's time-outs. No task needs to wait for its end.
     pub(super) fn schedule(&self, key: Key, due: UnixTime) {
         self.lock().schedule(key, due);
     }
@@ -72,7 +72,7 @@ impl Registry {
         let mut inner = self.lock();
         inner.ends += 1;
         let ended = inner.sessions.remove(&key).and_then(|registered| registered.ended.upgrade());
-        // Those who wake up may need the lock.
+        // Tasks that wake up may need the lock.
         drop(inner);
         if let Some(ended) = ended {
             ended.cancel();
@@ -84,7 +84,7 @@ impl Registry {
         self.lock().ends
     }
 
-    /// Takes the sessions whose check is due off the schedule. The caller schedules the next check.
+    /// Removes the sessions whose check is due from the schedule and returns them. The caller schedules the next check.
     pub(super) fn take_due(&self, now: UnixTime) -> Vec<Key> {
         let mut inner = self.lock();
         let now = seconds(now);
@@ -102,7 +102,7 @@ impl Registry {
         keys
     }
 
-    /// The sessions whose end somebody waits for.
+    /// The sessions whose end a task waits for.
     pub(super) fn awaited(&self) -> Vec<Key> {
         let inner = self.lock();
         let awaited = inner.sessions.iter().filter(|(_, registered)| registered.ended.strong_count() > 0);

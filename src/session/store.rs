@@ -44,13 +44,12 @@ pub trait RecordStore: Debug + Send + Sync + 'static {
     /// About `limit` records after `after`. Some may be gone, and a record may come twice.
     async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<KeyPage>;
 
-    /// Takes a lease, or extends it for its owner; false while it has another owner. A store of one process has nobody to
-    /// keep out.
+    /// Takes a lease, or extends it for its owner; false while it has another owner. In a store of one process, every lease is free.
     async fn lease(&self, _lease: &SessionLease) -> Result<bool> {
         Ok(true)
     }
 
-    /// Gives a lease back, unless it has another owner by now.
+    /// Releases a lease, unless it has another owner by now.
     async fn release(&self, _lease: &SessionLease) -> Result<()> {
         Ok(())
     }

@@ -112,7 +112,7 @@ async fn a_session_of_one_instance_is_found_by_no_other() {
     assert_eq!(session.data.instance, "acme");
     assert!(acme.find(&cookie).await.unwrap().is_some() && all.find(&cookie).await.unwrap().is_some());
     for other in [&stage, &all.of_instance("")] {
-        assert!(other.find(&cookie).await.unwrap().is_none() && other.look(&cookie).await.unwrap().is_none());
+        assert!(other.find(&cookie).await.unwrap().is_none() && other.peek(&cookie).await.unwrap().is_none());
         assert!(other.of(Owner::User("A1@B2.e")).await.unwrap().is_empty());
         assert_eq!(other.end_of(Owner::User("A1@B2.e"), None, EndReason::Provider).await.unwrap(), 0);
     }
@@ -157,15 +157,15 @@ async fn a_session_times_out_idle_and_absolute_to_the_second() {
 }
 
 #[tokio::test]
-async fn look_does_not_count_as_use() {
+async fn a_peek_does_not_count_as_use() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let cookie = sessions.create(identity(), tokens(&clock), None, None).await.unwrap().cookie_value();
     clock.advance(LIFETIMES.idle.checked_sub(Duration::from_secs(10)).unwrap());
-    let session = sessions.look(&cookie).await.unwrap().unwrap();
+    let session = sessions.peek(&cookie).await.unwrap().unwrap();
     assert!(sessions.idle_end(&session).since(clock.now()) <= Duration::from_secs(10));
     clock.advance(Duration::from_secs(10));
-    assert!(sessions.look(&cookie).await.unwrap().is_none());
+    assert!(sessions.peek(&cookie).await.unwrap().is_none());
 }
 
 #[tokio::test]

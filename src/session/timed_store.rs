@@ -1,4 +1,4 @@
-//! A record store that notes how long its operations take.
+//! A record store that measures how long its operations take.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::crypto::Tag;
 use crate::telemetry::StoreMetrics;
 use crate::unix_time::UnixTime;
 
-/// Passes every operation on and notes its time.
+/// Forwards every operation to another store and measures it.
 #[derive(Debug)]
 pub struct TimedStore<S> {
     store: S,
@@ -22,7 +22,7 @@ pub struct TimedStore<S> {
 }
 
 impl<S> TimedStore<S> {
-    /// The same store.
+    /// Measures this store.
     pub fn new(store: S, metrics: StoreMetrics) -> Self {
         Self { store, metrics }
     }

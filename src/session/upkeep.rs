@@ -43,7 +43,7 @@ impl Sessions {
                 notice = notice => match notice {
                     Ok(Notice::Ended(key)) => self.forget(key),
                     Ok(Notice::Changed(key)) => self.expire_cached(key),
-                    Ok(Notice::Missed) | Err(RecvError::Lagged(_)) => self.ask_about_all().await,
+                    Ok(Notice::Missed) | Err(RecvError::Lagged(_)) => self.confirm_all().await,
                     Err(RecvError::Closed) => notices = None,
                 },
             }
@@ -61,7 +61,7 @@ impl Sessions {
         while let Some(key) = due.next() {
             if let Err(error) = self.check_time_outs(key).await {
                 tracing::debug!(%error, "it is not known whether a session has timed out");
-                // All of them are checked again, when the store may answer.
+                // The remaining ones are checked again in a second: the store may answer then.
                 let later = self.clock.now().plus(Duration::from_secs(1));
                 std::iter::once(key).chain(due).for_each(|key| self.registry.schedule(key, later));
                 break;
@@ -70,13 +70,13 @@ impl Sessions {
         self.ended.log_dropped();
     }
 
-    /// Ends a session that has timed out; schedules the next check of any other. The last use here decides, unless other
-    /// instances may have seen a later one.
+    /// Ends a session that has timed out, or schedules its next check. The last use at this instance decides, unless another instance
+    /// may have seen a later one.
     pub(super) async fn check_time_outs(&self, key: Key) -> Result<(), StoreError> {
         let now = self.clock.now();
         if let Some(session) = self.live.get(&key) {
-            let asked = self.is_over(&session, now) && self.store().is_shared();
-            let session = if asked { self.latest(&session).await? } else { Some(session) };
+            let is_uncertain = self.is_over(&session, now) && self.store().is_shared();
+            let session = if is_uncertain { self.latest(&session).await? } else { Some(session) };
             let Some(session) = session else { return Ok(()) };
             if !self.is_over(&session, now) {
                 let seen = UnixTime(session.seen.load(Ordering::Relaxed));
@@ -106,8 +106,8 @@ impl Sessions {
         self.end_key(key, EndReason::TimedOut).await.map(drop)
     }
 
-    /// Schedules checks of the sessions of other instances, which may be gone when those time out. The checks are spread over
-    /// the idle time-out.
+    /// Schedules checks of all sessions in the store: the instance that created a session may be gone when it times out. The checks are
+    /// spread over the idle time-out.
     async fn schedule_checks(&self) {
         let mut after = None;
         loop {
@@ -135,7 +135,7 @@ impl Sessions {
     }
 }
 
-/// Time-outs close WebSockets this exactly.
+/// A time-out closes WebSockets at most this late.
 const TICK: Duration = Duration::from_millis(500);
 const KEYS_PER_PAGE: usize = 500;
 const LIST_PAUSE: Duration = Duration::from_secs(2);

@@ -48,7 +48,7 @@ impl Vault {
         self.tagger.store(Arc::new(keys.tagger()));
     }
 
-    /// The store, for all that needs no key.
+    /// The store, for operations that need no key.
     pub fn store(&self) -> &dyn RecordStore {
         &*self.store
     }
@@ -64,14 +64,14 @@ impl Vault {
         Ok(self.store.take(key).await?.and_then(|stored| self.open(key, &stored)))
     }
 
-    /// Replaces a session of the revision `was`; false when it has another revision, or has ended. So concurrent changes of a
-    /// session do not undo each other.
-    pub async fn replace(&self, record: &Record, was: u64) -> Result<bool> {
+    /// Replaces a session that has this revision; false when it has another one, or has ended. So concurrent changes of a session do not
+    /// undo each other.
+    pub async fn replace(&self, record: &Record, revision: u64) -> Result<bool> {
         let key = Key::of(record.id);
         let Some(stored) = self.store.load(key).await? else { return Ok(false) };
-        let revision = self.open(key, &stored).and_then(|entry| SessionData::revision_of(&entry.data));
+        let stored_revision = self.open(key, &stored).and_then(|entry| SessionData::revision_of(&entry.data));
         // Each sealing has its own nonce, so equal bytes mean that nothing was written in between.
-        if revision == Some(was) {
+        if stored_revision == Some(revision) {
             self.store.replace(stored.sealed, self.seal(record)?).await
         } else {
             Ok(false)
@@ -125,7 +125,7 @@ impl Vault {
         if data.is_none() {
             tracing::warn!(
                 sid = %key,
-                "a stored session cannot be opened with this gateway's keys and is ignored; was the key file changed?"
+                "a stored session or form cannot be opened with this gateway's keys and is ignored; was the key file changed?"
             );
         }
         Some(Entry { data: data?, expires: stored.expires })
@@ -152,7 +152,7 @@ impl SessionStore for Vault {
                 return Ok(());
             }
         }
-        Err(Error::Backend("other changes of this session came first each time".to_owned()))
+        Err(Error::Backend("each attempt to save this session was overtaken by another change".to_owned()))
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
@@ -172,5 +172,5 @@ pub fn expiry_date(expires: UnixTime) -> time::OffsetDateTime {
 
 /// First byte of every record.
 const FORMAT: u8 = 1;
-/// Concurrent changes after which a save fails.
+/// Attempts to save a record. Each failed attempt lost against a concurrent change.
 const MAX_TRIES: usize = 64;

@@ -1,6 +1,7 @@
 //! The access log: one line for each request. Lines are formatted without `tracing` and written in batches, for speed.
 //!
-//! They have the same format as the lines of `tracing` and go to the same output, or the combined format of other servers.
+//! By default, they have the same format as the lines of `tracing` and go to the same output. `log.access_format` and `log.access_file`
+//! change that.
 
 mod combined;
 
@@ -34,7 +35,7 @@ pub struct Line<'a> {
     pub took: Duration,
     /// When the response's head was ready.
     pub at: Instant,
-    /// What [`AccessLog::combined_fields`] gave.
+    /// The result of [`AccessLog::combined_fields`].
     pub combined: Option<&'a CombinedFields>,
 }
 
@@ -57,7 +58,7 @@ enum Format {
 }
 
 impl AccessLog {
-    /// Without a file of its own, it obeys the log filter (target `access`, level `info`), so
+    /// Opens the access log. Without `log.access_file`, the log filter turns it on or off (target `access`, level `info`):
     /// call this after [`init`](super::init).
     ///
     /// # Errors
@@ -75,7 +76,7 @@ impl AccessLog {
         Ok(Self { pending: wanted.then(Mutex::default), file, format })
     }
 
-    /// What only the combined format needs of a request; `None` with another one.
+    /// The fields that only the combined format needs; `None` with another format.
     pub fn combined_fields(&self, version: Version, headers: &HeaderMap) -> Option<Box<CombinedFields>> {
         let is_needed = self.format == Format::Combined && self.pending.is_some();
         is_needed.then(|| Box::new(CombinedFields::new(version, headers)))
@@ -208,7 +209,7 @@ const JSON: Template = Template {
     close: b"}\n",
 };
 
-/// Date and time up to the second. Human and JSON lines add a fraction: there it ends with a point.
+/// Date and time in whole seconds. In human and JSON lines, the fraction follows, so the text ends with a point.
 fn date(second: u64, format: Format) -> String {
     let at = OffsetDateTime::from_unix_timestamp(i64::try_from(second).unwrap_or(0))
         .unwrap_or(OffsetDateTime::UNIX_EPOCH);
@@ -240,7 +241,7 @@ fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Size in bytes above which a batch is written at once.
+/// Bytes above which pending lines are written immediately.
 const BATCH: usize = 32 * 1024;
 
 #[cfg(test)]

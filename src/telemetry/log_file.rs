@@ -71,9 +71,9 @@ impl OpenFile {
     }
 }
 
-/// Opens without waiting: a named pipe waits for its reader otherwise. Writes wait as usual, so that no line is cut.
+/// Opens without blocking: opening a named pipe would wait for its reader. Writes block as usual, so that no line is cut off.
 fn open(path: &Path) -> io::Result<(File, (u64, u64))> {
-    let file = OpenOptions::new().create(true).append(true).mode(MODE).custom_flags(DO_NOT_WAIT).open(path);
+    let file = OpenOptions::new().create(true).append(true).mode(MODE).custom_flags(NONBLOCK).open(path);
     let file = file.map_err(|error| match error.raw_os_error() {
         Some(code) if code == Errno::NXIO.raw_os_error() => io::Error::new(
             error.kind(),
@@ -86,7 +86,7 @@ fn open(path: &Path) -> io::Result<(File, (u64, u64))> {
     Ok((file, (metadata.dev(), metadata.ino())))
 }
 
-const DO_NOT_WAIT: i32 = OFlags::NONBLOCK.bits().cast_signed();
+const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// Makes every log file check its path before its next line.
 pub(super) fn reopen() {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::unix_time::UnixTime;
 
-/// Counters since the start of the process.
+/// Counts of events: since the start of the process in a sample, between two samples in a [`Minute`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Requests.
@@ -30,7 +30,7 @@ pub struct Minute {
 pub struct Rates(Mutex<VecDeque<(UnixTime, Totals)>>);
 
 impl Rates {
-    /// Notes the counters at this time. To be called once a minute.
+    /// Adds a sample of the counters. Call it once a minute.
     pub fn sample(&self, at: UnixTime, totals: Totals) {
         let mut samples = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if samples.len() == SAMPLES {

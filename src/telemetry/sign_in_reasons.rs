@@ -23,7 +23,7 @@ pub enum LoginFailureCode {
     Declined,
     /// The browser did not send a cookie of the gateway back.
     CookieMissing,
-    /// The login was begun again too often.
+    /// The gateway started the login again too often.
     TooManyAttempts,
     /// The callback is malformed.
     Malformed,

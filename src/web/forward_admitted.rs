@@ -143,7 +143,7 @@ pub async fn forward_admitted(
     Ok(response)
 }
 
-/// What ends a WebSocket of this caller: the end of the session, or of the emergency that its ticket comes from.
+/// The token that ends a WebSocket of this caller: of the session, or of the emergency that the ticket comes from.
 fn end_of(
     call: Call<'_>,
     session: Option<&LiveSession>,
@@ -152,7 +152,7 @@ fn end_of(
     match (session, native) {
         (Some(session), _) => Some(session.ended.clone()),
         (None, Some(native)) if native.origin != TicketOrigin::Usual => {
-            call.snapshot.switches.over(Switch::Emergency, &call.site.name, call.context.now)
+            call.snapshot.switches.end_token(Switch::Emergency, &call.site.name, call.context.now)
         }
         (None, _) => None,
     }

@@ -291,7 +291,7 @@ impl Gate {
         }
         let (peer, path) = (&call.context.peer, request.uri().path());
         let limiter = call.snapshot.sign_ins.as_ref().filter(|_| !peer.trusted);
-        if limiter.is_some_and(|limiter| !limiter.allows(path, peer.ip, Instant::now())) {
+        if limiter.is_some_and(|limiter| limiter.take(path, peer.ip, Instant::now()).is_err()) {
             return Err(Rejection::Limit(Limit::SignIns));
         }
         // This comes before the first read of the body, which sends 100 Continue to the client (RFC 9110 §10.1.1).
@@ -324,7 +324,7 @@ fn over_limit(call: BaseCall<'_>, now: Instant) -> Option<Limit> {
     let peer = &call.context.peer;
     let too_fast = || {
         let rate = call.snapshot.rate.as_ref().filter(|_| !peer.trusted)?;
-        (!rate.allows(peer.ip, now)).then_some(Limit::Requests)
+        rate.take(peer.ip, now).is_err().then_some(Limit::Requests)
     };
     peer.over.or_else(too_fast)
 }

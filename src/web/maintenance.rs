@@ -14,14 +14,14 @@ use crate::policy::path::CanonicalPath;
 use crate::policy::switches::{Period, Switch};
 use crate::proxy::ClientBody;
 
-/// The maintenance that stops a request for this path; `None`: it goes on.
+/// The maintenance that stops a request for this path; `None` when nothing stops it.
 #[inline]
 pub fn stopping(call: Call<'_>, path: &CanonicalPath<'_>) -> Option<Period> {
     let period = call.snapshot.switches.period(Switch::Maintenance, &call.site.name, call.context.now)?;
     stops(path, &call.site.campaign.public_paths, call.rules).then_some(period)
 }
 
-/// Answers a request that maintenance stops. A form is saved if possible. `is_foreign`: a page of another origin sent it.
+/// Answers a request that maintenance stops. Saves a form if possible. `is_foreign` is true when a page of another origin sent the request.
 ///
 /// # Errors
 /// The answer for everything but a form.
@@ -34,7 +34,7 @@ pub async fn respond(
     let Period { until, .. } = period;
     let (head, body) = request.into_parts();
     if !is_foreign {
-        // It counts as use of the session, so that nobody is signed out by waiting. When the store does not answer, nothing is lost.
+        // The request counts as use of the session, so that nobody is signed out by waiting. An error of the store changes nothing.
         let _ = call.auth.live_session(call.auth_request(&head.headers)).await;
     }
     match ClientKind::of(&head.method, &head.headers, head.uri.path()) {

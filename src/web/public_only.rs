@@ -17,7 +17,7 @@ use crate::policy::path::CanonicalPath;
 use crate::proxy::{Body, ClientBody, Proxy, SentBy, WebSocketRequest};
 use crate::wire::fields::hops_left;
 
-/// The response of Campaign on a public path, and of the gateway to probes.
+/// Forwards requests for public paths, and answers probes.
 ///
 /// # Errors
 /// For every other address, and when Campaign does not answer.
@@ -44,7 +44,7 @@ pub async fn respond(
     if hops_left(request.method(), request.headers()) == Some(0) {
         return Ok(options().map(Body::from));
     }
-    // Otherwise Campaign would take the caller's identity from these fields.
+    // Campaign takes the caller's identity from session tokens: nobody has one here.
     let mut tokens = token_check::check(call, &mut request, TokenHolder::default())?;
     let wanted = forward::wanted(&mut request, websocket)?;
     let (request, body) = request.into_parts();

@@ -1,8 +1,8 @@
-//! Requests a second from one address: a token bucket for each, in a table that never grows.
+//! Rate limits for each client address: one token bucket for each address, in a table of fixed size.
 //!
-//! Each address has two cells in the table, selected by two secret hashes, and shares each cell with other addresses. It is refused only
-//! when both buckets are empty (a count-min sketch), so other addresses affect it only if they share both. A cell is one number: the time
-//! at which its bucket is full again (the generic cell rate algorithm). There is no eviction and no lock.
+//! Two secret hashes select two cells of the table for an address. Other addresses share these cells. A request is refused only when both
+//! buckets are empty (a count-min sketch), so another address has an effect only if it shares both cells. A cell is one number: the time at
+//! which its bucket is full again (the generic cell rate algorithm). There is no eviction and no lock.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -28,12 +28,12 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Full buckets.
+    /// A limiter with full buckets.
     pub fn new(rate: Rate) -> Self {
         Self::with_buckets(NANOS_PER_SECOND / u64::from(rate.per_second.max(1)), rate.burst)
     }
 
-    /// Full buckets for a rate of `[[campaign.rule]]`.
+    /// A limiter with full buckets, for a rate of `[[campaign.rule]]`.
     pub fn of_rule(rate: RuleRate) -> Self {
         let period = rate.per.seconds() * NANOS_PER_SECOND;
         Self::with_buckets(period / u64::from(rate.requests.max(1)), rate.requests)
@@ -49,11 +49,6 @@ impl RateLimiter {
         }
     }
 
-    /// Takes a request from the address's bucket; false when the bucket is empty.
-    pub fn allows(&self, address: IpAddr, now: Instant) -> bool {
-        self.take(address, now).is_ok()
-    }
-
     /// Takes a request from the bucket of the address.
     ///
     /// # Errors
@@ -61,24 +56,24 @@ impl RateLimiter {
     pub fn take(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let now = u64::try_from(now.duration_since(self.began).as_nanos()).unwrap_or(u64::MAX / 2);
         let group = AddressGroup::of(address);
-        let place = |row: usize| {
+        let cell = |row: usize| {
             let hash = self.hashes[row].hash_one(group);
             &self.full_at[row * ROW + usize::try_from(hash % ROW as u64).unwrap_or(0)]
         };
-        let places = [place(0), place(1)];
-        let full_at = places.map(|place| place.load(Ordering::Relaxed)).into_iter().min().unwrap_or(0);
+        let cells = [cell(0), cell(1)];
+        let full_at = cells.map(|cell| cell.load(Ordering::Relaxed)).into_iter().min().unwrap_or(0);
         let after = full_at.max(now) + self.cost;
         if after > now + self.depth {
             return Err(Duration::from_nanos(after - now - self.depth));
         }
-        for place in places {
-            place.fetch_max(after, Ordering::Relaxed);
+        for cell in cells {
+            cell.fetch_max(after, Ordering::Relaxed);
         }
         Ok(())
     }
 }
 
-/// The buckets of sign-ins: one for logins, one for callbacks. So many logins from an address do not block people who return from IMS.
+/// The rate limits of sign-ins: one for logins, one for callbacks. So many logins from an address do not block people who return from IMS.
 #[derive(Debug)]
 pub struct SignInLimiter {
     begin: RateLimiter,
@@ -86,17 +81,20 @@ pub struct SignInLimiter {
 }
 
 impl SignInLimiter {
-    /// Full buckets.
+    /// A limiter with full buckets.
     pub fn new(rate: Rate) -> Self {
         Self { begin: RateLimiter::new(rate), finish: RateLimiter::new(rate) }
     }
 
-    /// Takes a request from the bucket for this path; false when it is empty. Only the paths of a sign-in have a limit.
-    pub fn allows(&self, path: &str, address: IpAddr, now: Instant) -> bool {
+    /// Takes a request from the bucket for this path. Only the paths of a sign-in have a limit.
+    ///
+    /// # Errors
+    /// How long until the bucket holds a request again.
+    pub fn take(&self, path: &str, address: IpAddr, now: Instant) -> Result<(), Duration> {
         match path {
-            LOGIN => self.begin.allows(address, now),
-            CALLBACK => self.finish.allows(address, now),
-            _ => true,
+            LOGIN => self.begin.take(address, now),
+            CALLBACK => self.finish.take(address, now),
+            _ => Ok(()),
         }
     }
 }
@@ -114,25 +112,25 @@ mod tests {
         limiter.began + Duration::from_millis(milliseconds)
     }
 
-    fn let_in(limiter: &RateLimiter, address: &str, milliseconds: u64) -> usize {
+    fn allowed(limiter: &RateLimiter, address: &str, milliseconds: u64) -> usize {
         let address: IpAddr = address.parse().unwrap();
-        (0..1000).take_while(|_| limiter.allows(address, at(limiter, milliseconds))).count()
+        (0..1000).take_while(|_| limiter.take(address, at(limiter, milliseconds)).is_ok()).count()
     }
 
     #[test]
     fn a_burst_then_the_rate() {
         let limiter = RateLimiter::new(Rate { per_second: 10, burst: 20 });
-        assert_eq!(let_in(&limiter, "192.0.2.1", 0), 20);
-        assert_eq!(let_in(&limiter, "192.0.2.1", 50), 0);
-        assert_eq!(let_in(&limiter, "192.0.2.1", 100), 1);
-        assert_eq!(let_in(&limiter, "192.0.2.1", 600), 5);
-        assert_eq!(let_in(&limiter, "192.0.2.1", 3_600_000), 20, "at most a burst is saved");
+        assert_eq!(allowed(&limiter, "192.0.2.1", 0), 20);
+        assert_eq!(allowed(&limiter, "192.0.2.1", 50), 0);
+        assert_eq!(allowed(&limiter, "192.0.2.1", 100), 1);
+        assert_eq!(allowed(&limiter, "192.0.2.1", 600), 5);
+        assert_eq!(allowed(&limiter, "192.0.2.1", 3_600_000), 20, "at most a burst is saved");
     }
 
     #[test]
     fn a_rate_of_a_rule_says_how_long_to_wait() {
         let limiter = RateLimiter::of_rule("20/minute".parse().unwrap());
-        assert_eq!(let_in(&limiter, "192.0.2.1", 0), 20);
+        assert_eq!(allowed(&limiter, "192.0.2.1", 0), 20);
         let wait = |milliseconds| limiter.take("192.0.2.1".parse().unwrap(), at(&limiter, milliseconds));
         assert_eq!(wait(0), Err(Duration::from_secs(3)));
         assert_eq!(wait(2000), Err(Duration::from_secs(1)));
@@ -143,22 +141,22 @@ mod tests {
     #[test]
     fn addresses_are_apart_and_a_network_of_ipv6_is_one() {
         let limiter = RateLimiter::new(Rate { per_second: 1, burst: 5 });
-        assert_eq!(let_in(&limiter, "192.0.2.1", 0), 5);
-        assert_eq!(let_in(&limiter, "192.0.2.2", 0), 5);
-        assert_eq!(let_in(&limiter, "::ffff:192.0.2.2", 0), 0, "the same address, mapped into IPv6");
-        assert_eq!(let_in(&limiter, "2001:db8:0:1::1", 0), 5);
-        assert_eq!(let_in(&limiter, "2001:db8:0:1:ffff::2", 0), 0);
-        assert_eq!(let_in(&limiter, "2001:db8:0:2::1", 0), 5);
+        assert_eq!(allowed(&limiter, "192.0.2.1", 0), 5);
+        assert_eq!(allowed(&limiter, "192.0.2.2", 0), 5);
+        assert_eq!(allowed(&limiter, "::ffff:192.0.2.2", 0), 0, "the same address, mapped into IPv6");
+        assert_eq!(allowed(&limiter, "2001:db8:0:1::1", 0), 5);
+        assert_eq!(allowed(&limiter, "2001:db8:0:1:ffff::2", 0), 0);
+        assert_eq!(allowed(&limiter, "2001:db8:0:2::1", 0), 5);
     }
 
     #[test]
     fn a_flood_of_logins_takes_nothing_from_callbacks_and_other_paths_are_free() {
         let limiter = SignInLimiter::new(Rate { per_second: 1, burst: 2 });
         let (address, now) = ("192.0.2.1".parse().unwrap(), Instant::now());
-        let allowed = |path| [(); 3].map(|()| limiter.allows(path, address, now));
-        assert_eq!(allowed("/ims/login"), [true, true, false]);
-        assert_eq!(allowed("/ims/callback"), [true, true, false]);
-        assert_eq!(allowed("/ims/me"), [true; 3]);
+        let taken = |path| [(); 3].map(|()| limiter.take(path, address, now).is_ok());
+        assert_eq!(taken("/ims/login"), [true, true, false]);
+        assert_eq!(taken("/ims/callback"), [true, true, false]);
+        assert_eq!(taken("/ims/me"), [true; 3]);
     }
 
     #[test]
@@ -166,10 +164,13 @@ mod tests {
         let limiter = RateLimiter::new(Rate { per_second: 1, burst: 2 });
         for attacker in 0..2000_u32 {
             let address = IpAddr::from(attacker.to_be_bytes());
-            while limiter.allows(address, at(&limiter, 0)) {}
+            while limiter.take(address, at(&limiter, 0)).is_ok() {}
         }
         let refused = (0..1000_u32)
-            .filter(|n| !limiter.allows(IpAddr::from((n | 0xc000_0000).to_be_bytes()), at(&limiter, 0)))
+            .filter(|n| {
+                let address = IpAddr::from((n | 0xc000_0000).to_be_bytes());
+                limiter.take(address, at(&limiter, 0)).is_err()
+            })
             .count();
         assert!(refused < 20, "{refused} of 1000");
     }

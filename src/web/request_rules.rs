@@ -71,8 +71,8 @@ pub fn with_rules<'a>(call: BaseCall<'a>, request: RequestView<'_>) -> Result<Ba
     Ok(BaseCall { rules: check_client(call, request)?, ..call })
 }
 
-/// The rules that match a path, after its networks and rates were checked. The groups are checked when the caller is known: see
-/// [`check_groups`].
+/// Checks networks and rates of the rules that match the path, and returns these rules. The groups are checked when the caller is known:
+/// see [`check_groups`].
 ///
 /// # Errors
 /// When the client's address is in none of a rule's networks, or sends too many requests.

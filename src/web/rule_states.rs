@@ -18,11 +18,11 @@ pub struct RuleStates(Box<[Arc<RuleState>]>);
 struct RuleState {
     rule: RequestRule,
     limiter: Option<RateLimiter>,
-    /// Refusals of unauthenticated clients, by `RuleCondition`.
+    /// Refusals of unknown callers, by `RuleCondition`.
     refused: [Refusals; 3],
 }
 
-/// Refusals, of which only some are in the audit trail: a flood must not fill the disk.
+/// Counts refusals. Only some of them are in the audit trail: a flood must not fill the disk.
 #[derive(Debug)]
 struct Refusals {
     since_event: AtomicU64,
@@ -42,7 +42,7 @@ impl RuleStates {
         Self(rules.iter().map(&mut state).collect())
     }
 
-    /// Takes a request from the bucket of this address, if the rule has a rate.
+    /// Takes a request from the bucket of this address, if the rule at this position has a rate.
     ///
     /// # Errors
     /// How long until the bucket holds a request again.
@@ -51,7 +51,7 @@ impl RuleStates {
         limiter.map_or(Ok(()), |limiter| limiter.take(client, now))
     }
 
-    /// Counts a refusal of an unauthenticated client. Returns the refusals since the last audit event when the next event is due.
+    /// Counts a refusal of an unknown caller. Returns the refusals since the last audit event when the next event is due.
     pub fn count_refusal(&self, unmet: Unmet, now: UnixTime) -> Option<u64> {
         self.0.get(unmet.index)?.refused[unmet.condition as usize].count(now)
     }
@@ -87,7 +87,7 @@ impl Refusals {
     }
 }
 
-/// Seconds between two audit events about refusals of unauthenticated clients, for each rule and condition.
+/// Seconds between two audit events about refusals of unknown callers, for each rule and condition.
 const EVENT_INTERVAL: i64 = 10;
 
 #[cfg(test)]

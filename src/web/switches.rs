@@ -1,4 +1,4 @@
-//! The state of the operators' switches, beside the configurations: a reload keeps it, and a restart does not.
+//! The state of the switches that operators turn. It is not part of the configuration: a reload keeps it, a restart does not.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use crate::unix_time::UnixTime;
 /// Which switches are on, for which Campaign instances.
 #[derive(Debug)]
 pub struct Switches {
-    /// For each switch, whether it may be on anywhere. Requests read this alone while it is off.
+    /// For each switch, whether it may be on at an instance. While it is off everywhere, requests read only this.
     may_be_on: [AtomicBool; Switch::ALL.len()],
     state: Mutex<SwitchStates>,
     changed: Notify,
@@ -25,16 +25,16 @@ struct SwitchStates {
     on: BTreeMap<(Switch, String), SwitchedOn>,
     /// Periods that ended, until [`Switches::take_ended`] takes them.
     ended: Vec<EndedSwitch>,
-    /// The latest time that something of an earlier period, or of the process before, may have.
+    /// The latest second in which a ticket of an earlier period, or of an earlier process, may have been issued.
     used_until: UnixTime,
 }
 
-/// A period that runs.
+/// A running period.
 #[derive(Debug)]
 struct SwitchedOn {
     period: Period,
     /// Cancelled at its end.
-    over: Arc<CancellationToken>,
+    end_token: Arc<CancellationToken>,
     /// Sessions at Campaign that were opened in it.
     sessions: Vec<TokenPair>,
 }
@@ -63,23 +63,23 @@ impl Switches {
     /// The period for which a switch is on at an instance; `None` while it is off.
     #[inline]
     pub fn period(&self, switch: Switch, instance: &str, now: UnixTime) -> Option<Period> {
-        self.look(switch, instance, now, |on| on.period)
+        self.read(switch, instance, now, |on| on.period)
     }
 
-    /// What is cancelled when a switch that is on goes off.
-    pub fn over(&self, switch: Switch, instance: &str, now: UnixTime) -> Option<Arc<CancellationToken>> {
-        self.look(switch, instance, now, |on| on.over.clone())
+    /// The token that is cancelled when the period of a switch ends; `None` while the switch is off.
+    pub fn end_token(&self, switch: Switch, instance: &str, now: UnixTime) -> Option<Arc<CancellationToken>> {
+        self.read(switch, instance, now, |on| on.end_token.clone())
     }
 
     #[inline]
-    fn look<T>(
+    fn read<T>(
         &self,
         switch: Switch,
         instance: &str,
         now: UnixTime,
         read: impl FnOnce(&SwitchedOn) -> T,
     ) -> Option<T> {
-        // Nothing else depends on this flag, and a request that comes together with the command may see either.
+        // `Relaxed`: nothing else depends on this flag. A request that arrives together with the command may see either state.
         if !self.may_be_on[switch as usize].load(Ordering::Relaxed) {
             return None;
         }
@@ -87,7 +87,7 @@ impl Switches {
         state.on.get(&(switch, instance.to_owned())).filter(|on| on.period.is_on(now)).map(read)
     }
 
-    /// Turns a switch on at these instances, or gives it another end. A period that runs goes on.
+    /// Turns a switch on at these instances, or gives it another end. A running period continues.
     pub fn turn_on(&self, switch: Switch, instances: &[String], until: Option<UnixTime>, now: UnixTime) {
         self.collect_ended(now);
         let mut state = self.state();
@@ -95,7 +95,7 @@ impl Switches {
         for instance in instances {
             let begin = || SwitchedOn {
                 period: Period::after(used_until, now, until),
-                over: Arc::default(),
+                end_token: Arc::default(),
                 sessions: Vec::new(),
             };
             let on = state.on.entry((switch, instance.clone())).or_insert_with(begin);
@@ -117,17 +117,17 @@ impl Switches {
             }
         }
         state.used_until = state.used_until.max(now);
-        self.settle(&state);
+        self.update_flags(&state);
         self.changed.notify_one();
         was_on
     }
 
-    /// Adds a session at Campaign that is to be ended with the period. Without a period, it is ended at once.
+    /// Adds a session at Campaign that must be logged off when the period ends. Without a period, it is logged off at once.
     pub fn add_session(&self, switch: Switch, instance: &str, session: TokenPair) {
         let mut state = self.state();
         let (instance, by_time) = (instance.to_owned(), false);
         match state.on.get_mut(&(switch, instance.clone())) {
-            // Further ones are not ended at Campaign. They are worth nothing at the gateway all the same.
+            // Further sessions are not logged off at Campaign. The gateway does not accept their tickets after the period either.
             Some(on) if on.sessions.len() < MOST_SESSIONS => on.sessions.push(session),
             Some(_) => {}
             None => state.ended.push(EndedSwitch { switch, instance, by_time, sessions: vec![session] }),
@@ -141,7 +141,7 @@ impl Switches {
         std::mem::take(&mut self.state().ended)
     }
 
-    /// Waits until [`take_ended`](Self::take_ended) may have something to do.
+    /// Waits while all switches are off and [`take_ended`](Self::take_ended) has no period to take.
     pub async fn until_used(&self) {
         loop {
             let is_on = self.may_be_on.iter().any(|may_be_on| may_be_on.load(Ordering::Relaxed));
@@ -159,13 +159,13 @@ impl Switches {
         for ((switch, instance), on) in over {
             state.end(switch, instance, on, true);
         }
-        self.settle(&state);
+        self.update_flags(&state);
     }
 
-    fn settle(&self, state: &SwitchStates) {
+    fn update_flags(&self, state: &SwitchStates) {
         for switch in Switch::ALL {
-            let is_anywhere = state.on.keys().any(|(known, _)| *known == switch);
-            self.may_be_on[switch as usize].store(is_anywhere, Ordering::Relaxed);
+            let is_on = state.on.keys().any(|(known, _)| *known == switch);
+            self.may_be_on[switch as usize].store(is_on, Ordering::Relaxed);
         }
     }
 
@@ -176,14 +176,14 @@ impl Switches {
 
 impl SwitchStates {
     fn end(&mut self, switch: Switch, instance: String, on: SwitchedOn, by_time: bool) {
-        on.over.cancel();
-        // A period may begin in the next second.
+        on.end_token.cancel();
+        // `since` may be later than now.
         self.used_until = self.used_until.max(on.period.since);
         self.ended.push(EndedSwitch { switch, instance, by_time, sessions: on.sessions });
     }
 }
 
-/// Sessions of one period that are ended at Campaign.
+/// Sessions of one period that are logged off at Campaign.
 const MOST_SESSIONS: usize = 1000;
 
 #[cfg(test)]
@@ -216,12 +216,12 @@ mod tests {
         assert_eq!(switches.period(SWITCH, "one", NOW), Some(period));
         assert_eq!(switches.period(SWITCH, "two", NOW), None);
         assert_eq!(switches.period(Switch::Maintenance, "one", NOW), None);
-        let over = switches.over(SWITCH, "one", NOW).unwrap();
-        assert!(switches.take_ended(later(59)).is_empty() && !over.is_cancelled());
+        let end_token = switches.end_token(SWITCH, "one", NOW).unwrap();
+        assert!(switches.take_ended(later(59)).is_empty() && !end_token.is_cancelled());
         assert_eq!(switches.period(SWITCH, "one", later(60)), None, "requests do not wait for the task");
         let ended = switches.take_ended(later(60));
         assert_eq!((ended.len(), ended[0].by_time, &*ended[0].instance), (1, true, "one"));
-        assert!(over.is_cancelled() && switches.take_ended(later(60)).is_empty());
+        assert!(end_token.is_cancelled() && switches.take_ended(later(60)).is_empty());
         assert!(!switches.may_be_on[SWITCH as usize].load(Ordering::Relaxed));
     }
 

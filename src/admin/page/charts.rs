@@ -9,8 +9,9 @@ pub(super) struct Chart {
     pub title: &'static str,
     /// In the last minute; `None` before the first minute is over.
     pub last: Option<u64>,
-    /// The most in one minute, and all together.
+    /// The highest count of one minute.
     pub most: u64,
+    /// The count of all minutes.
     pub sum: u64,
     /// The bars, from left to right.
     pub bars: Vec<Bar>,

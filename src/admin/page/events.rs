@@ -55,7 +55,7 @@ pub(super) async fn sign_ins(State(admin): State<Arc<Admin>>) -> Response {
     respond(StatusCode::OK, &SignInsPage { frame: Frame::of("/admin/sign-ins", now), events, more })
 }
 
-/// The question.
+/// The query.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct WhyQuery {
@@ -74,8 +74,8 @@ pub(super) async fn why(State(admin): State<Arc<Admin>>, Query(query): Query<Why
 fn newest(admin: &Admin, is_wanted: impl Fn(&RecordedEvent) -> bool) -> (Vec<ShownEvent>, usize) {
     let all = admin.services.audit.recent();
     let wanted: Vec<_> = all.iter().rev().filter(|recorded| is_wanted(recorded)).collect();
-    let shown = wanted.iter().take(MOST).map(|recorded| ShownEvent::of(recorded)).collect();
-    (shown, wanted.len().saturating_sub(MOST))
+    let shown = wanted.iter().take(MAX_SHOWN).map(|recorded| ShownEvent::of(recorded)).collect();
+    (shown, wanted.len().saturating_sub(MAX_SHOWN))
 }
 
 impl ShownEvent {
@@ -118,4 +118,4 @@ fn is_sign_in(action: &AuditAction) -> bool {
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Events on one page.
-const MOST: usize = 200;
+const MAX_SHOWN: usize = 200;

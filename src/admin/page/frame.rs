@@ -42,7 +42,7 @@ impl Frame {
         exact_time(Language::English, self.now)
     }
 
-    /// A time as a distance from now, with the exact time behind it.
+    /// A time relative to now. Its tooltip is the exact time.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     pub(super) fn ago(&self, at: &UnixTime) -> Markup {
         relative_time(Language::English, self.now, *at)

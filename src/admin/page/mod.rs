@@ -69,7 +69,7 @@ fn redirect_with_cookie(address: &str, cookie: &str) -> Response {
     response
 }
 
-/// CSP Level 3: no script, no inline style, nothing of others.
+/// CSP Level 3: no script, no inline style, nothing from other origins.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const LARGEST_FORM: usize = 16 * 1024;

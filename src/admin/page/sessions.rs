@@ -72,8 +72,8 @@ async fn read(admin: &Admin, person: &str, after: &str) -> Result<(Vec<Listed>, 
     if !person.is_empty() {
         return Ok((operate::sessions_of(sessions, person).await?, None));
     }
-    // A cursor that cannot be read begins with the first page.
-    let listing = sessions.list(Cursor::parse(after), ON_A_PAGE).await?;
+    // An invalid cursor means the first page.
+    let listing = sessions.list(Cursor::parse(after), PAGE_SIZE).await?;
     Ok((listing.sessions, listing.next))
 }
 
@@ -133,7 +133,7 @@ pub(super) async fn end_all(
     to_list(&admin, person, ended)
 }
 
-/// Back to the list, which says what was done.
+/// Redirects to the list, which shows the result.
 fn to_list(admin: &Admin, person: &str, ended: Result<usize, StoreError>) -> Response {
     match ended {
         Ok(ended) => {
@@ -154,5 +154,5 @@ fn to_list(admin: &Admin, person: &str, ended: Result<usize, StoreError>) -> Res
     }
 }
 
-/// About as many sessions are on one page.
-const ON_A_PAGE: usize = 50;
+/// Sessions on one page. A store may return some more or fewer.
+const PAGE_SIZE: usize = 50;

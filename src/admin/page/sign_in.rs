@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::frame::{Frame, respond};
 use super::redirect_with_cookie;
 use crate::admin::Admin;
-use crate::admin::guard::{AdminPeer, Tried, cookie, cookie_name};
+use crate::admin::guard::{AdminPeer, TokenCheck, cookie, cookie_name};
 use crate::telemetry::audit::{AuditAction, OperatorAccess, Subject};
 
 #[derive(Template)]
@@ -42,16 +42,16 @@ pub(super) async fn sign_in(
     Form(form): Form<SignInForm>,
 ) -> Response {
     let Some(token) = admin.token.load_full() else { return Redirect::to("/admin").into_response() };
-    match admin.try_token(&token, form.token.trim(), peer, OperatorAccess::AdminPage) {
-        Tried::Right => {
+    match admin.check_token(&token, form.token.trim(), peer, OperatorAccess::AdminPage) {
+        TokenCheck::Right => {
             let value = admin.operators.sign_ins.begin(token, admin.services.clock.now());
             admin.audit(Some(peer), Subject::nobody(), AuditAction::AdminSignIn);
             // Not `Secure`: the listener speaks plain HTTP.
             let cookie = format!("{}={value}; Path=/admin; HttpOnly; SameSite=Strict", cookie_name(&headers));
             redirect_with_cookie("/admin", &cookie)
         }
-        Tried::Wrong => page(&admin, StatusCode::FORBIDDEN, "That is not the admin token."),
-        Tried::TooOften => page(
+        TokenCheck::Wrong => page(&admin, StatusCode::FORBIDDEN, "That is not the admin token."),
+        TokenCheck::TooOften => page(
             &admin,
             StatusCode::TOO_MANY_REQUESTS,
             "Too many wrong tokens came from this address. Wait ten minutes, then try again.",

@@ -47,7 +47,7 @@ impl ShownSwitch {
     }
 }
 
-/// All switches. None where nobody signs in, and no emergency where nobody could use it.
+/// All switches. Without people who sign in there is no switch; without an emergency account there is no emergency switch.
 pub(super) fn shown(admin: &Admin) -> Vec<ShownSwitch> {
     let instances = instances(admin);
     if instances.is_empty() {
@@ -92,7 +92,7 @@ pub(super) async fn turn(
     let Some(switch) = switch_of(&name) else { return StatusCode::NOT_FOUND.into_response() };
     match apply(&admin, switch, &wanted, Operator::Page(peer)) {
         Ok(()) => Redirect::to("/admin").into_response(),
-        // The form offers ends that are accepted. An instance without an emergency account is refused.
+        // Not for the ends that the form offers: an instance may have no emergency account.
         Err(TurnError(error)) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     }
 }

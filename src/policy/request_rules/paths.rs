@@ -1,5 +1,5 @@
-//! The paths of a rule. A pattern matches more paths here than in `campaign.public_paths`: a public path must match as every program
-//! reads it; for a rule, a match as one program reads it is enough.
+//! The paths of a rule. A pattern matches more paths here than in `campaign.public_paths`: a path is public only if every program reads it
+//! as a match; a rule matches if one program reads it as a match.
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ pub struct RulePaths(Vec<RulePath>);
 struct RulePath {
     /// As configured.
     text: Box<str>,
-    /// The pieces between the stars, decoded and without letter case.
+    /// The pieces between the stars, decoded and folded.
     pieces: Vec<Box<[u8]>>,
 }
 
@@ -57,7 +57,7 @@ impl RulePath {
             Ok(_) | Err(PatternError::Everything(_)) => {}
             Err(error) => return Err(error),
         }
-        let piece = |piece: &str| loose(&percent_decode_str(piece).collect::<Vec<_>>()).into();
+        let piece = |piece: &str| fold(&percent_decode_str(piece).collect::<Vec<_>>()).into();
         Ok(Self { text: text.into(), pieces: text.split('*').map(piece).collect() })
     }
 
@@ -71,7 +71,7 @@ impl RulePath {
 #[derive(Debug)]
 pub(super) struct Spellings {
     known: Vec<Vec<u8>>,
-    /// Spellings with a short name of Windows: the long name is unknown.
+    /// Spellings with a short (8.3) name of Windows. Its long name is unknown.
     shortened: Vec<Vec<Part>>,
     is_complete: bool,
 }
@@ -93,9 +93,9 @@ impl Spellings {
         spellings
     }
 
-    /// Adds a reading, without letter case; also without what is not ASCII, which some programs drop.
+    /// Adds a reading, folded. If it has characters that are not ASCII, also adds it without them, because some programs drop them.
     fn add(&mut self, reading: &[u8]) {
-        let mut forms = vec![loose(reading)];
+        let mut forms = vec![fold(reading)];
         if !reading.is_ascii() {
             forms.push(ascii_only(&String::from_utf8_lossy(reading)).to_ascii_lowercase().into_bytes());
         }
@@ -113,16 +113,16 @@ impl Spellings {
     }
 }
 
-/// Without letter case, compatibility forms and invisible characters.
-fn loose(text: &[u8]) -> Vec<u8> {
+/// Removes differences of letter case, compatibility forms and invisible characters.
+fn fold(text: &[u8]) -> Vec<u8> {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
     caseless(&String::from_utf8_lossy(text)).into_bytes()
 }
 
-/// True for a name that Windows may have made of a longer one, such as `webapp~1` or `soapro~1.jss`: at most eight characters with a number
-/// at their end, and at most three of the ending.
+/// True for a short (8.3) name that Windows may have made of a longer name, such as `webapp~1` or `soapro~1.jss`: at most eight characters
+/// that end in `~` and a number, and an ending of at most three characters.
 fn is_short_name(name: &[u8]) -> bool {
     let (base, ending) = split_ending(name);
     let digits = base.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
@@ -151,7 +151,8 @@ fn parts(text: &[u8]) -> Vec<Part> {
     parts
 }
 
-/// Longest path with a short name that is compared with the patterns; each longer one matches. Limits the work for one request.
+/// Longest path with a short name that is compared with the patterns, in bytes; a longer one matches every rule. Limits the work for one
+/// request.
 const LONGEST_SHORTENED: usize = 512;
 
 #[cfg(test)]
@@ -221,7 +222,7 @@ mod tests {
             assert!(matches(&[pattern], path), "{pattern} {path}");
         }
         let long = format!("/{}/x~1", "a".repeat(LONGEST_SHORTENED));
-        assert!(matches(&["/webApp"], &long), "nobody compares for ever");
+        assert!(matches(&["/webApp"], &long), "the work is limited");
     }
 
     #[test]

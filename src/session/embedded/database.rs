@@ -70,7 +70,7 @@ impl DatabaseFile {
     /// Closes the file and opens it again: after an error of the disk, redb refuses all work.
     pub(super) fn reopen(&self) -> Result<(), OpenError> {
         if let Some(mut database) = self.database.swap(None) {
-            // The last reader, milliseconds from now, releases the lock on the file.
+            // The lock on the file is released when the last reader has finished, within milliseconds.
             loop {
                 match Arc::try_unwrap(database) {
                     Ok(database) => break drop(database),
@@ -86,7 +86,7 @@ impl DatabaseFile {
 
 fn open(path: &Path) -> Result<Database, OpenError> {
     let io = |error| OpenError::Io(path.into(), error);
-    // Only the last folder is created: another missing one is a typing error.
+    // Only the last folder is created: another missing one is probably a typing error.
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         DirBuilder::new().mode(0o700).create(folder).map_err(io)?;
     }
@@ -109,7 +109,7 @@ fn open(path: &Path) -> Result<Database, OpenError> {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
             OpenError::InUse(path.into())
         }
-        // `InvalidData`: the file does not begin as a database.
+        // `InvalidData`: the file does not begin like a database.
         DatabaseError::Storage(StorageError::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
             io(error)
         }
@@ -117,7 +117,7 @@ fn open(path: &Path) -> Result<Database, OpenError> {
     };
     let backend = FileBackend::new(file).map_err(wrong)?;
     let database = redb::Builder::new().set_cache_size(CACHE).create_with_backend(backend).map_err(wrong)?;
-    // No write if all tables exist: on a full disk it would fail, while reading still works.
+    // Nothing is written if all tables exist: on a full disk a write fails, but reads work.
     if !Reading::is_complete(&database) {
         tables::create(&database).map_err(|error| OpenError::Damaged(path.into(), error.to_string()))?;
     }
@@ -126,5 +126,5 @@ fn open(path: &Path) -> Result<Database, OpenError> {
 
 /// Bytes of the file in memory: the upper levels of the trees of a million sessions, and a large commit.
 const CACHE: usize = 40 << 20;
-/// Between attempts to read while the file is opened again.
+/// Pause between attempts to read while the file is opened again.
 const PAUSE: Duration = Duration::from_millis(10);

@@ -9,7 +9,6 @@ mod times;
 mod writer;
 
 use std::path::Path;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,15 +65,15 @@ impl Embedded {
 #[async_trait]
 impl RecordStore for Embedded {
     async fn create(&self, record: SealedRecord) -> Result<bool> {
-        Ok(self.writer.write(Change::Create(record)).await?.was_done)
+        Ok(self.writer.write(Change::Create(record)).await?.was_applied)
     }
 
     async fn replace(&self, old: Vec<u8>, record: SealedRecord) -> Result<bool> {
-        Ok(self.writer.write(Change::Replace(old, record)).await?.was_done)
+        Ok(self.writer.write(Change::Replace(old, record)).await?.was_applied)
     }
 
     async fn touch(&self, key: Key, expires: UnixTime) -> Result<bool> {
-        Ok(self.writer.write(Change::Touch(key, expires)).await?.was_done)
+        Ok(self.writer.write(Change::Touch(key, expires)).await?.was_applied)
     }
 
     async fn load(&self, key: Key) -> Result<Option<StoredRecord>> {
@@ -121,7 +120,7 @@ fn closed() -> Error {
     Error::Backend("the session file is closed".to_owned())
 }
 
-/// Each needs a thread, and all wait for the same disk.
+/// Each read needs a thread, and all reads wait for the same disk.
 const CONCURRENT_READS: usize = 16;
 /// Expired records that wait to be reported; more are not reported.
 const EXPIRED: usize = 1024;

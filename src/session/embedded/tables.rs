@@ -17,7 +17,7 @@ const RECORDS: TableDefinition<'static, &[u8; 16], &[u8]> = TableDefinition::new
 const TIMES: TableDefinition<'static, &[u8; 16], &[u8; RecordTimes::LENGTH]> = TableDefinition::new("times");
 /// When the sweep checks a record: time and key.
 const DUE: TableDefinition<'static, &[u8; 24], ()> = TableDefinition::new("due");
-/// The other tags of a record, one after the other.
+/// The tags of a record that do not fit into its row of [`TIMES`], concatenated.
 const MORE_TAGS: TableDefinition<'static, &[u8; 16], &[u8]> = TableDefinition::new("more tags");
 /// The index: tag and key.
 const TAGS: TableDefinition<'static, &[u8; 32], ()> = TableDefinition::new("tags");

@@ -28,9 +28,9 @@ pub(super) enum Change {
 
 /// The result of a change.
 #[derive(Debug, Default)]
-pub(super) struct Done {
+pub(super) struct ChangeResult {
     /// False when there is no such record, or the key is taken.
-    pub(super) was_done: bool,
+    pub(super) was_applied: bool,
     /// The record of [`Change::Take`].
     pub(super) taken: Option<StoredRecord>,
 }
@@ -49,9 +49,9 @@ pub(super) struct Writer {
 #[derive(Debug)]
 struct Job {
     change: Change,
-    /// A record that is alive at this time can be changed, however long the queue is.
+    /// When the change was requested. A record that had not expired then can be changed, even if the queue is long.
     queued: UnixTime,
-    answer: oneshot::Sender<std::result::Result<Done, String>>,
+    answer: oneshot::Sender<std::result::Result<ChangeResult, String>>,
 }
 
 impl Writer {
@@ -69,7 +69,7 @@ impl Writer {
     }
 
     /// Makes a change; returns when it is on the disk.
-    pub(super) async fn write(&self, change: Change) -> Result<Done> {
+    pub(super) async fn write(&self, change: Change) -> Result<ChangeResult> {
         let (answer, answered) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(super::closed)?;
         queue.try_send(Job { change, queued: self.clock.now(), answer }).map_err(|error| match error {
@@ -128,7 +128,7 @@ fn commit(file: &DatabaseFile, first: Job, jobs: &Receiver<Job>) {
     match apply(file, &batch) {
         Ok(done) => {
             for (job, done) in batch.into_iter().zip(done) {
-                // The client may have hung up.
+                // The client may have disconnected.
                 let _ = job.answer.send(Ok(done));
             }
         }
@@ -143,23 +143,23 @@ fn commit(file: &DatabaseFile, first: Job, jobs: &Receiver<Job>) {
     }
 }
 
-fn apply(file: &DatabaseFile, batch: &[Job]) -> std::result::Result<Vec<Done>, redb::Error> {
+fn apply(file: &DatabaseFile, batch: &[Job]) -> std::result::Result<Vec<ChangeResult>, redb::Error> {
     let database = open(file)?;
     let transaction = tables::begin(&database)?;
     let mut tables = Writing::open(&transaction)?;
     let mut done = Vec::with_capacity(batch.len());
     for job in batch {
-        let was_done = match &job.change {
+        let was_applied = match &job.change {
             Change::Create(record) => tables.create(record)?,
             Change::Replace(old, record) => tables.replace(old, record, job.queued)?,
             Change::Touch(key, expires) => tables.touch(*key, *expires, job.queued)?,
             Change::Take(key) => {
                 let taken = tables.take(*key)?;
-                done.push(Done { was_done: taken.is_some(), taken });
+                done.push(ChangeResult { was_applied: taken.is_some(), taken });
                 continue;
             }
         };
-        done.push(Done { was_done, taken: None });
+        done.push(ChangeResult { was_applied, taken: None });
     }
     drop(tables);
     transaction.commit()?;

@@ -21,7 +21,7 @@ use crate::crypto::Tag;
 use crate::unix_time::UnixTime;
 use tags::Tags;
 
-/// Holds at most `capacity` records; the least recently used one goes first.
+/// Holds at most `capacity` records; evicts the least recently used one.
 #[derive(Debug)]
 pub struct MemoryStore {
     records: Cache<Key, SealedRecord>,
@@ -35,7 +35,7 @@ impl MemoryStore {
     pub fn new(capacity: u64, lifetimes: Lifetimes, clock: Clock) -> Self {
         let tags = Arc::new(Tags::default());
         let index = tags.clone();
-        // Not least frequently used: a new session must never lose against old ones.
+        // LRU, because moka's default policy (TinyLFU) may reject a new session in favour of old ones.
         let records = Cache::builder()
             .max_capacity(capacity)
             .eviction_policy(EvictionPolicy::lru())

@@ -39,7 +39,7 @@ async fn follow(
     timeout(TIMEOUT, sink.subscribe(channel)).await.map_err(|_| silent())??;
     *subscribed = true;
     tracing::info!("subscribed to the notices of other instances");
-    // An error means that nobody listens: the process starts or stops.
+    // An error means that there is no receiver: the process is starting or stopping.
     let _ = notices.send(Notice::Missed);
     loop {
         tokio::select! {

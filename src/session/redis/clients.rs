@@ -15,7 +15,7 @@ use redis::{
 use secrecy::ExposeSecret as _;
 use tokio::sync::Mutex;
 
-use super::wire::Wire;
+use super::command::CommandConnection;
 use crate::config::{RedisAccount, RedisAddress, RedisLayout};
 
 /// How to connect, with the certificate authorities of one moment.
@@ -71,18 +71,24 @@ impl RedisClients {
     }
 
     /// Opens a connection for commands.
-    pub(super) async fn connect(&self) -> RedisResult<Wire> {
+    pub(super) async fn connect(&self) -> RedisResult<CommandConnection> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT))
             .set_response_timeout(Some(RESPONSE));
         match self {
-            Self::Single(client) => {
-                client.get_multiplexed_async_connection_with_config(&config).await.map(Wire::Node)
+            Self::Single(client) => client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await
+                .map(CommandConnection::Node),
+            Self::Sentinel(client) => client
+                .lock()
+                .await
+                .get_async_connection_with_config(&config)
+                .await
+                .map(CommandConnection::Node),
+            Self::Cluster { client, .. } => {
+                client.get_async_connection().await.map(CommandConnection::Cluster)
             }
-            Self::Sentinel(client) => {
-                client.lock().await.get_async_connection_with_config(&config).await.map(Wire::Node)
-            }
-            Self::Cluster { client, .. } => client.get_async_connection().await.map(Wire::Cluster),
         }
     }
 

@@ -7,7 +7,7 @@ use redis::RedisResult;
 use redis::aio::PubSub;
 
 use super::clients::RedisClients;
-use super::wire::Wire;
+use super::command::CommandConnection;
 use crate::config::RedisAddress;
 use crate::files;
 use crate::wire::pem;
@@ -22,7 +22,7 @@ pub(super) struct RedisDial {
 
 #[derive(Debug)]
 struct CurrentClients {
-    /// What the file held when it was read last, good or not.
+    /// The last content of the file, usable or not.
     read: Vec<u8>,
     clients: Arc<RedisClients>,
 }
@@ -39,7 +39,7 @@ impl RedisDial {
     }
 
     /// Opens a connection for commands.
-    pub(super) async fn connect(&self) -> RedisResult<Wire> {
+    pub(super) async fn connect(&self) -> RedisResult<CommandConnection> {
         self.clients().connect().await
     }
 
@@ -56,7 +56,7 @@ impl RedisDial {
         )
     }
 
-    /// With the authorities that the file has now. If it cannot be used, those that were good last stay in use.
+    /// The clients for the authorities that the file has now. If the file cannot be used, the last usable authorities stay in use.
     fn clients(&self) -> Arc<RedisClients> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = &self.ca_file {
@@ -75,7 +75,7 @@ impl RedisDial {
                     Err(error) => tracing::error!(
                         file = %file.display(),
                         error,
-                        "the new file of session.redis_ca_file cannot be used; the authorities before stay in use"
+                        "the new file of session.redis_ca_file cannot be used; the previous authorities stay in use"
                     ),
                 }
             }

@@ -1,5 +1,5 @@
-//! One shared connection, opened on demand and again when it is lost. A command has an answer or an error within
-//! [`DEADLINE`]: without Redis a request waits one second at most.
+//! One shared connection, opened on demand and again when it is lost. A command has an answer or an error within [`DEADLINE`]: if Redis
+//! does not answer, a request waits for one second at most.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tower_sessions::session_store::{Error, Result};
 
-use super::copies::Copies;
+use super::command::{CommandConnection, RedisCommand};
 use super::dial::RedisDial;
-use super::wire::{RedisCommand, Wire};
+use super::replication::Replication;
 
 /// The connection to Redis. Clones share it.
 #[derive(Clone, Debug)]
@@ -29,8 +29,8 @@ struct Shared {
 /// An open connection and the replication of its writes.
 #[derive(Clone)]
 struct RedisConnection {
-    wire: Wire,
-    copies: Arc<Copies>,
+    commands: CommandConnection,
+    replication: Arc<Replication>,
 }
 
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl Link {
         Self::with_replicas(dial, control, 0)
     }
 
-    /// A connection for writes that count only when this many replicas have them.
+    /// A connection for writes that succeed only when this many replicas have them.
     pub(super) fn with_replicas(dial: Arc<RedisDial>, control: Handle, replicas: u8) -> Self {
         Self(Arc::new(Shared { dial, state: Mutex::default(), control, replicas }))
     }
@@ -86,8 +86,8 @@ impl Link {
 }
 
 impl Shared {
-    /// Sends a command, and again on a new connection when the first was lost: it may have been broken for long. Every command
-    /// can be sent twice; a session that is created twice gets another id.
+    /// Sends a command. If the connection is lost, it may have been broken for long: the command is sent again on a new connection. Every
+    /// command can be sent twice; a session that is created twice gets another id.
     async fn ask(&self, command: &RedisCommand) -> RedisResult<(Value, bool)> {
         let (connection, generation) = self.connection().await?;
         let mut first = None;
@@ -100,7 +100,7 @@ impl Shared {
         }
         let (connection, generation) = self.connection().await?;
         match connection.send(command, &mut None).await {
-            Ok((second, copied)) => Ok((answer_of(first, second), copied)),
+            Ok((second, is_replicated)) => Ok((answer_of(first, second), is_replicated)),
             Err(error) => {
                 if self.is_lost(&error) {
                     self.forget(generation).await;
@@ -125,8 +125,9 @@ impl Shared {
         match connected
             .unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "cannot be reached in time"))))
         {
-            Ok(wire) => {
-                let connection = RedisConnection { wire, copies: Arc::new(Copies::new(self.replicas)) };
+            Ok(commands) => {
+                let replication = Arc::new(Replication::new(self.replicas));
+                let connection = RedisConnection { commands, replication };
                 state.generation += 1;
                 state.connection = Some(connection.clone());
                 if state.failed.take().is_some() {
@@ -151,8 +152,8 @@ impl Shared {
         }
     }
 
-    /// True when the connection is of no more use: broken, silent, or to a server that is no longer the master. A Cluster's
-    /// connection handles its nodes itself.
+    /// True when the connection can no longer be used: it is broken or silent, or the server is no longer the master. The connection of a
+    /// Cluster handles its nodes itself.
     fn is_lost(&self, error: &RedisError) -> bool {
         if self.dial.is_cluster() {
             return error.is_connection_dropped() && !error.is_timeout();
@@ -162,15 +163,15 @@ impl Shared {
 }
 
 impl RedisConnection {
-    /// `acknowledged` gets the answer to the command, also when waiting for the replicas fails afterwards.
+    /// Sends a command and waits for the replicas. If this wait fails, `acknowledged` has the answer to the command.
     async fn send(
         &self,
         command: &RedisCommand,
         acknowledged: &mut Option<Value>,
     ) -> RedisResult<(Value, bool)> {
-        let answer = self.wire.send(command).await?;
-        match self.copies.made(&self.wire).await {
-            Ok(copied) => Ok((answer, copied)),
+        let answer = self.commands.send(command).await?;
+        match self.replication.wait(&self.commands).await {
+            Ok(is_replicated) => Ok((answer, is_replicated)),
             Err(error) => {
                 *acknowledged = Some(answer);
                 Err(error)
@@ -179,8 +180,8 @@ impl RedisConnection {
     }
 }
 
-/// The answer to a command that was sent twice. A value that the first one took away (`GETDEL`) is missing for the second: then the
-/// first answer counts, if it arrived. Otherwise what a session held would be lost.
+/// The answer to a command that was sent twice. If the first `GETDEL` deleted a value, the second one finds nothing: then the first answer
+/// counts, if it arrived. Otherwise the data of a session would be lost.
 fn answer_of(first: Option<Value>, second: Value) -> Value {
     match (first, second) {
         (Some(first), Value::Nil) => first,
@@ -224,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_first_command_took_away_is_not_lost_when_it_is_sent_again() {
+    fn a_value_that_the_first_command_deleted_is_not_lost_when_it_is_sent_again() {
         let (held, other) = (Value::BulkString(b"held".to_vec()), Value::Okay);
         assert_eq!(answer_of(Some(held.clone()), Value::Nil), held);
         assert_eq!(answer_of(Some(held.clone()), other.clone()), other);

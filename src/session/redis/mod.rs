@@ -6,11 +6,11 @@
 
 mod channel;
 mod clients;
-mod copies;
+mod command;
 mod dial;
 mod link;
+mod replication;
 mod script;
-mod wire;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,9 +32,9 @@ use crate::clock::Clock;
 use crate::config::RedisAddress;
 use crate::crypto::{Tag, random_text};
 use crate::unix_time::UnixTime;
+use command::RedisCommand;
 use dial::RedisDial;
 use link::Link;
-use wire::RedisCommand;
 
 /// Sealed records in Redis.
 #[derive(Debug)]
@@ -48,8 +48,8 @@ pub struct Redis {
     listener: AbortHandle,
 }
 
-/// The address or the certificate authorities cannot be used. A Redis that does not answer is no such error: every request
-/// tries again.
+/// The address or the certificate authorities cannot be used. It is no such error if Redis does not answer: every request tries
+/// again.
 #[derive(Debug, thiserror::Error)]
 #[error("Redis cannot be used: {0}")]
 pub struct RedisError(#[from] redis::RedisError);
@@ -100,16 +100,16 @@ impl Redis {
         read(self.link.ask(RedisCommand::Pipe(commands)).await?)
     }
 
-    /// The same as `ask` for writes that must not be lost; also fails when too few replicas have the write.
+    /// Like `ask`, for writes that must not be lost. Also fails when too few replicas have the write.
     async fn ask_safely<T: FromRedisValue>(&self, command: Cmd) -> Result<T> {
-        let (answer, copied) = self.safe.ask_and_wait(RedisCommand::One(command)).await?;
-        if !copied {
+        let (answer, is_replicated) = self.safe.ask_and_wait(RedisCommand::One(command)).await?;
+        if !is_replicated {
             return Err(Error::Backend("Redis: too few replicas have the write".to_owned()));
         }
         read(answer)
     }
 
-    /// Adds a record to the index. A session that does not exist does no harm there.
+    /// Adds a record to the index. An index entry without a session does no harm.
     async fn index(&self, record: &SealedRecord) -> Result<()> {
         let index = record.tags.iter().map(|tag| {
             let (owner, lifetime) = (self.owner(*tag), self.milliseconds_until(record.ends));
@@ -191,9 +191,9 @@ impl RecordStore for Redis {
     async fn take(&self, key: Key) -> Result<Option<StoredRecord>> {
         let mut take = cmd("GETDEL");
         take.arg(self.session(key));
-        let (taken, copied) = self.safe.ask_and_wait(RedisCommand::One(take)).await?;
-        if !copied {
-            // No error: only this instance has the data now, and the session cleanup makes a restored session useless.
+        let (taken, is_replicated) = self.safe.ask_and_wait(RedisCommand::One(take)).await?;
+        if !is_replicated {
+            // No error: only this instance has the data now, and the session cleanup revokes what a restored session would hold.
             tracing::warn!(sid = %key, "too few replicas know that this session has ended; a failover may restore it");
         }
         let sealed: Option<Vec<u8>> = read(taken)?;
@@ -225,7 +225,7 @@ impl RecordStore for Redis {
         Ok(keys.iter().filter_map(|key| Key::parse(key)).collect())
     }
 
-    /// Goes through a Cluster node by node.
+    /// Lists the nodes of a Cluster one after the other.
     async fn page(&self, after: Option<Cursor>, limit: usize) -> Result<KeyPage> {
         let after = after.map_or_else(|| "0 0".to_owned(), |cursor| cursor.0);
         let (node, cursor) = after.split_once(' ').unwrap_or(("0", "0"));

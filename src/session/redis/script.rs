@@ -1,6 +1,6 @@
 //! Scripts that read and write in one atomic step.
 //!
-//! A command may be sent twice, when the connection is lost before the answer: each script answers the same the second time.
+//! If the connection is lost before the answer, a command is sent twice: each script gives the same answer the second time.
 
 use redis::{Cmd, cmd};
 
@@ -20,7 +20,7 @@ pub(super) fn lease(name: &str, lease: &SessionLease) -> Cmd {
     eval
 }
 
-/// Gives a lease back, unless it has another owner by now.
+/// Releases a lease, unless it has another owner by now.
 pub(super) fn release(name: &str, lease: &SessionLease) -> Cmd {
     let mut eval = eval(RELEASE, name);
     eval.arg(lease.owner());

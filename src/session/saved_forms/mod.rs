@@ -79,13 +79,13 @@ impl SavedForms {
         Self { instance: Arc::default(), vault, quota: Arc::default(), lifetime, clock }
     }
 
-    /// The forms of the Campaign instance of this name, within the same quota. Those of others are not found there.
+    /// The forms of the Campaign instance of this name, within the same quota. Forms of other instances are not found there.
     #[must_use]
     pub fn of_instance(&self, name: &str) -> Self {
         Self { instance: name.into(), ..self.clone() }
     }
 
-    /// A person in the quota: of this instance alone.
+    /// The name of a person in the quota. People of different instances are counted separately.
     fn quota_user(&self, user: &str) -> String {
         if self.instance.is_empty() { user.to_owned() } else { format!("{}\0{user}", self.instance) }
     }
@@ -106,7 +106,7 @@ impl SavedForms {
         let expires = form.end(self.lifetime);
         let id = self.write(new_id(), form, expires).await?;
         slot.is_used = true;
-        let oldest = lock(&self.quota).saved(slot.number, id.key(), form.body.len(), expires);
+        let oldest = lock(&self.quota).mark_saved(slot.number, id.key(), form.body.len(), expires);
         for key in &oldest {
             if let Err(error) = self.vault.take(*key).await {
                 tracing::debug!(%error, "a form beyond the quota was not deleted; it expires");
@@ -124,7 +124,7 @@ impl SavedForms {
             .and_then(|entry| SavedForm::from_record(&entry.data, &self.instance)))
     }
 
-    /// Takes a form of this person: once at all instances, and only for its sender.
+    /// Takes a form of this person: only one caller of all instances gets it, and only for its sender.
     pub async fn take(&self, id: FormId, user: &str) -> Result<Option<SavedForm>, StoreError> {
         let Some(form) = self.get(id).await?.filter(|form| form.user == user) else { return Ok(None) };
         Ok(self.discard(id).await?.then_some(form))
@@ -153,7 +153,7 @@ impl SavedForms {
 }
 
 impl SavedForm {
-    /// When it expires; `lifetime` is that of most forms.
+    /// When it expires; `lifetime` is for forms without a time of their own.
     pub fn end(&self, lifetime: Duration) -> UnixTime {
         self.expires.unwrap_or_else(|| self.sent.plus(lifetime))
     }

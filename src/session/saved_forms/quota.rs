@@ -35,7 +35,7 @@ impl Quota {
         let fits = uploads < MAX_PER_PERSON
             && self.uses.len() < MAX_FORMS
             && total.checked_add(bytes).is_some_and(|all| all <= MAX_BYTES);
-        fits.then(|| self.enter(QuotaUse { user: user.to_owned(), bytes, saved: None }))
+        fits.then(|| self.insert(QuotaUse { user: user.to_owned(), bytes, saved: None }))
     }
 
     /// Number and bytes of all forms that have not expired.
@@ -46,7 +46,7 @@ impl Quota {
 
     /// Records that a form was saved. The caller deletes the forms that are returned: the oldest of this person, if there are
     /// too many.
-    pub(super) fn saved(&mut self, number: u64, key: Key, bytes: usize, expires: UnixTime) -> Vec<Key> {
+    pub(super) fn mark_saved(&mut self, number: u64, key: Key, bytes: usize, expires: UnixTime) -> Vec<Key> {
         let Some(slot) = self.uses.get_mut(&number) else { return Vec::new() };
         slot.saved = Some((key, expires));
         slot.bytes = bytes;
@@ -70,7 +70,7 @@ impl Quota {
 
     /// Records that a form was put back.
     pub(super) fn restore(&mut self, user: &str, key: Key, bytes: usize, expires: UnixTime) {
-        self.enter(QuotaUse { user: user.to_owned(), bytes, saved: Some((key, expires)) });
+        self.insert(QuotaUse { user: user.to_owned(), bytes, saved: Some((key, expires)) });
     }
 
     /// Releases the quota of an upload that was not saved.
@@ -83,7 +83,7 @@ impl Quota {
         self.uses.retain(|_, slot| slot.saved.is_none_or(|(key, _)| key != deleted));
     }
 
-    fn enter(&mut self, slot: QuotaUse) -> u64 {
+    fn insert(&mut self, slot: QuotaUse) -> u64 {
         self.next += 1;
         self.uses.insert(self.next, slot);
         self.next
@@ -113,12 +113,12 @@ mod tests {
         let mut quota = Quota::default();
         for number in 0..10 {
             let slot = quota.reserve("alice", 10, NOW).unwrap();
-            let gone = quota.saved(slot, key(number), 10, LATER);
+            let gone = quota.mark_saved(slot, key(number), 10, LATER);
             let expected = number.checked_sub(MAX_PER_PERSON).map(key);
             assert_eq!(gone, Vec::from_iter(expected), "form {number}");
         }
         let slot = quota.reserve("bob", 10, NOW).unwrap();
-        assert_eq!(quota.saved(slot, key(99), 10, LATER), [], "nobody else loses a form");
+        assert_eq!(quota.mark_saved(slot, key(99), 10, LATER), [], "nobody else loses a form");
         assert_eq!(quota.uses.len(), MAX_PER_PERSON + 1);
     }
 
@@ -136,7 +136,7 @@ mod tests {
         let mut quota = Quota::default();
         for number in 0..MAX_FORMS {
             let slot = quota.reserve(&format!("user{number}"), 10, NOW).unwrap();
-            quota.saved(slot, key(number), 10, LATER);
+            quota.mark_saved(slot, key(number), 10, LATER);
         }
         assert_eq!(quota.reserve("late", 10, NOW), None);
         quota.remove(key(7));
@@ -150,7 +150,7 @@ mod tests {
         let (mut quota, large) = (Quota::default(), MAX_BYTES / 4);
         let slots: Vec<_> = (0..4).map(|n| quota.reserve(&format!("user{n}"), large, NOW).unwrap()).collect();
         assert_eq!(quota.reserve("late", 1, NOW), None);
-        quota.saved(slots[0], key(0), large - 1, LATER);
+        quota.mark_saved(slots[0], key(0), large - 1, LATER);
         assert!(quota.reserve("late", 1, NOW).is_some());
         assert_eq!(quota.reserve("late", usize::MAX, NOW), None);
     }

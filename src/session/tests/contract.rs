@@ -1,4 +1,4 @@
-//! What every store promises. The tests of each store run this.
+//! The contract of every store. The tests of each store run it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -160,7 +160,7 @@ async fn touch_changes_only_the_expiry(vault: &Vault) {
     assert!(vault.load(&record.id).await.unwrap().is_none());
 }
 
-/// What a shared store promises.
+/// The contract of a shared store.
 pub(super) async fn a_lease_has_one_owner(vault: &Vault) {
     let key = Key::of(new_id());
     let (mine, theirs) = (SessionLease::new("renew", key), SessionLease::new("renew", key));
@@ -173,7 +173,7 @@ pub(super) async fn a_lease_has_one_owner(vault: &Vault) {
     );
     assert!(vault.store().lease(&mine).await.unwrap(), "extended");
     vault.store().release(&theirs).await.unwrap();
-    assert!(!vault.store().lease(&theirs).await.unwrap(), "it was not theirs to give back");
+    assert!(!vault.store().lease(&theirs).await.unwrap(), "only its owner can release it");
     vault.store().release(&mine).await.unwrap();
     assert!(vault.store().lease(&theirs).await.unwrap());
 }
@@ -290,7 +290,7 @@ async fn one_of_many_concurrent_takes_gets_the_data(vault: &Arc<Vault>) {
 async fn a_name_is_used_once_within_its_lifetime(vault: &Arc<Vault>) {
     let (what, lifetime) = (OneTime::LoginState, Duration::from_secs(2));
     let name = new_id().to_string();
-    assert!(!vault.store().was_used(what, &name).await.unwrap(), "the question uses nothing up");
+    assert!(!vault.store().was_used(what, &name).await.unwrap(), "the question does not use it up");
     let mut tasks = JoinSet::new();
     for _ in 0..20 {
         let (vault, name) = (vault.clone(), name.clone());

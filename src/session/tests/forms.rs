@@ -36,7 +36,7 @@ async fn saved(forms: &SavedForms, form: &SavedForm) -> FormId {
     forms.save(slot, form).await.unwrap().0
 }
 
-/// What is promised for each store.
+/// What each store must do.
 async fn check(store: Arc<Vault>) {
     let clock = Clock::system();
     let forms = SavedForms::new(store.clone(), LIFETIME, clock.clone());

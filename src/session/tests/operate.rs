@@ -3,8 +3,8 @@
 use super::*;
 
 fn maintained(sessions: &Sessions) {
-    let keeper = sessions.clone();
-    tokio::spawn(async move { keeper.maintain().await });
+    let sessions = sessions.clone();
+    tokio::spawn(async move { sessions.maintain().await });
 }
 
 async fn login(sessions: &Sessions, user: &str) -> Arc<LiveSession> {
@@ -92,7 +92,7 @@ async fn a_change_keeps_cookie_and_end_and_an_old_touch_does_not_undo_it() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
     let before = login(&sessions, "alice").await;
-    let fresh = |data: &mut SessionData| data.tokens.access = "renewed".into();
+    let fresh = |data: &mut SessionData| data.tokens.access = "refreshed".into();
     let after = sessions.change(&before, fresh).await.unwrap().unwrap();
     assert_eq!((after.cookie_value(), &after.sid), (before.cookie_value(), &before.sid));
     // A request with the old value of the session notes its use.
@@ -101,7 +101,7 @@ async fn a_change_keeps_cookie_and_end_and_an_old_touch_does_not_undo_it() {
     tokio::task::yield_now().await;
     sessions.live.invalidate_all();
     let loaded = sessions.find(&after.cookie_value()).await.unwrap().unwrap();
-    assert_eq!(loaded.credentials.authorization, "Bearer renewed");
+    assert_eq!(loaded.credentials.authorization, "Bearer refreshed");
     sessions.end(&loaded).await.unwrap();
     assert!(before.ended.is_cancelled() && after.ended.is_cancelled());
     assert!(sessions.change(&after, |_| ()).await.unwrap().is_none());

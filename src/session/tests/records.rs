@@ -1,6 +1,6 @@
 //! Records that an earlier build wrote open in this one: a session file and records of Redis, in `records/`.
 //!
-//! A new format gets new files; these stay, for as long as their records may be in somebody's store.
+//! A new format gets new files. These files stay as long as a store may still have such records.
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ async fn redis_records_of_an_earlier_build_open() {
     }
 }
 
-/// With `IMSGATE_WRITE_RECORDS=1`, what this build writes replaces the files in `records/`: for a new format.
+/// With `IMSGATE_WRITE_RECORDS=1`, the records of this build replace the files in `records/`: for a new format.
 #[tokio::test]
 async fn records_of_this_build_open() {
     let directory = tempfile::tempdir().unwrap();
@@ -82,7 +82,7 @@ async fn everything_is_there(store: Arc<Vault>) {
     let sessions = Sessions::new(store.clone(), 100, lifetimes, clock.clone());
     for (id, expected) in [(FULL, full()), (BARE, bare())] {
         let session = sessions.find(&id.to_string()).await.unwrap().expect("a session");
-        // When it was last used is known from its expiry.
+        // `seen` follows from the expiry of the record, and is not compared.
         let held = SessionData { seen: expected.seen, ..session.data.clone() };
         assert_eq!(held.to_record(), expected.to_record());
     }
@@ -109,7 +109,7 @@ async fn everything_is_there(store: Arc<Vault>) {
         (expected.target, expected.page, expected.content_type, expected.body, expected.sent)
     );
     assert_eq!(found.security_token.unwrap().expose_secret(), "@security");
-    // What is opened can also be changed and ended.
+    // An old session can also be changed and ended.
     let full = sessions.find(&FULL.to_string()).await.unwrap().unwrap();
     let changed = sessions.change(&full, |data| data.identity.groups.clear()).await.unwrap().unwrap();
     assert!(changed.data.identity.groups.is_empty());

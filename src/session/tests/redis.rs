@@ -1,8 +1,8 @@
 //! The Redis store with one real server: notices, outages, dumps.
 
-mod copies;
 mod layouts;
 mod refreshes;
+mod replication;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,8 +36,8 @@ fn store_with(url: &str, ca_file: Option<&Path>, keys: &KeyRing, clock: &Clock, 
 /// An instance of the gateway, as far as sessions go.
 fn instance(url: &str, keys: &KeyRing, clock: &Clock) -> Sessions {
     let sessions = Sessions::new(Arc::new(store(url, keys, clock)), 1000, LIFETIMES, clock.clone());
-    let keeper = sessions.clone();
-    tokio::spawn(async move { keeper.maintain().await });
+    let maintained = sessions.clone();
+    tokio::spawn(async move { maintained.maintain().await });
     sessions
 }
 
@@ -94,14 +94,14 @@ async fn a_change_at_one_instance_is_seen_at_the_other_within_a_second() {
     })
     .await;
     assert!(!before.ended.is_cancelled());
-    // An end still reaches who holds the session as it was before.
+    // An end also cancels the value of the session from before the change.
     here.end(&changed).await.unwrap();
     within(Duration::from_secs(1), "the end", async || before.ended.is_cancelled()).await;
     assert!(here.change(&changed, |_| ()).await.unwrap().is_none());
 }
 
 #[tokio::test]
-async fn missed_notices_are_made_up_for() {
+async fn after_missed_notices_the_store_is_asked() {
     if !installed() {
         return;
     }
@@ -109,7 +109,7 @@ async fn missed_notices_are_made_up_for() {
     let (keys, clock) = (KeyRing::random(), Clock::movable());
     let sessions = instance(&server.url(), &keys, &clock);
     let (session, silent) = (created(&sessions).await, created(&sessions).await);
-    // Nothing shows when the question after the first subscription is answered.
+    // The gateway asks the store after the first subscription. A test cannot see when that is done.
     tokio::time::sleep(Duration::from_millis(300)).await;
     // Ended elsewhere without a notice.
     assert_eq!(server.ask(&format!("DEL {PREFIX}s:{}", session.sid)).trim(), ":1");
@@ -221,7 +221,7 @@ fn connections_belong_to_the_control_runtime() {
     assert_eq!(
         connections(&server.ask("INFO stats")),
         connections(&before) + 1,
-        "only the one of this question"
+        "only the connection of this `INFO`"
     );
 }
 

@@ -2,12 +2,12 @@
 
 use super::*;
 
-pub(super) fn renewable(clock: &Clock) -> Tokens {
+pub(super) fn with_refresh_token(clock: &Clock) -> Tokens {
     Tokens { refresh: Some("refresh-1".into()), ..tokens(clock) }
 }
 
-pub(super) fn renewed(clock: &Clock) -> Tokens {
-    Tokens { access: "renewed".into(), refresh: Some("refresh-2".into()), ..tokens(clock) }
+pub(super) fn refreshed(clock: &Clock) -> Tokens {
+    Tokens { access: "refreshed".into(), refresh: Some("refresh-2".into()), ..tokens(clock) }
 }
 
 fn refresh_token(session: &LiveSession) -> &str {
@@ -19,24 +19,25 @@ fn refresh_token(session: &LiveSession) -> &str {
 async fn a_session_with_a_refresh_token_outlives_its_access_token() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let short = Tokens { access_expires: clock.now().plus(Duration::from_mins(5)), ..renewable(&clock) };
+    let short =
+        Tokens { access_expires: clock.now().plus(Duration::from_mins(5)), ..with_refresh_token(&clock) };
     let session = sessions.create(identity(), short, None, None).await.unwrap();
     assert!(!session.is_refresh_due(clock.now()));
     clock.advance(Duration::from_secs(270));
-    assert!(session.is_refresh_due(clock.now()) && !session.has_expired(clock.now()));
+    assert!(session.is_refresh_due(clock.now()) && !session.has_access_token_expired(clock.now()));
     clock.advance(Duration::from_secs(30));
     let found = sessions.find(&session.cookie_value()).await.unwrap().unwrap();
-    assert!(found.is_refresh_due(clock.now()) && found.has_expired(clock.now()));
+    assert!(found.is_refresh_due(clock.now()) && found.has_access_token_expired(clock.now()));
 }
 
 #[tokio::test]
 async fn new_tokens_are_saved_when_refresh_returns_and_the_rest_stays() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), renewable(&clock), None, None).await.unwrap();
+    let session = sessions.create(identity(), with_refresh_token(&clock), None, None).await.unwrap();
     clock.advance(Duration::from_secs(10));
-    let fresh = sessions.refresh(&session, async |_| Ok(renewed(&clock))).await.unwrap();
-    assert_eq!(fresh.credentials.authorization, "Bearer renewed");
+    let fresh = sessions.refresh(&session, async |_| Ok(refreshed(&clock))).await.unwrap();
+    assert_eq!(fresh.credentials.authorization, "Bearer refreshed");
     assert_eq!((&fresh.data.identity, fresh.data.ends), (&session.data.identity, session.data.ends));
     assert!(fresh.data.as_of.tokens > session.data.as_of.tokens);
     sessions.live.invalidate_all();
@@ -46,7 +47,7 @@ async fn new_tokens_are_saved_when_refresh_returns_and_the_rest_stays() {
         ("refresh-2", &fresh.credentials.authorization)
     );
     // A caller with the old tokens gets the new ones without another exchange.
-    let again = sessions.refresh(&session, async |_| panic!("there is nothing to renew")).await.unwrap();
+    let again = sessions.refresh(&session, async |_| panic!("no refresh is due")).await.unwrap();
     assert_eq!(again.credentials.authorization, fresh.credentials.authorization);
 }
 
@@ -54,12 +55,12 @@ async fn new_tokens_are_saved_when_refresh_returns_and_the_rest_stays() {
 async fn a_response_without_a_refresh_token_keeps_the_old_one() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), renewable(&clock), None, None).await.unwrap();
-    let without = Tokens { refresh: None, ..renewed(&clock) };
+    let session = sessions.create(identity(), with_refresh_token(&clock), None, None).await.unwrap();
+    let without = Tokens { refresh: None, ..refreshed(&clock) };
     let fresh = sessions.refresh(&session, async |_| Ok(without)).await.unwrap();
     assert_eq!(
         (refresh_token(&fresh), fresh.credentials.authorization.to_str().unwrap()),
-        ("refresh-1", "Bearer renewed")
+        ("refresh-1", "Bearer refreshed")
     );
 }
 
@@ -67,11 +68,11 @@ async fn a_response_without_a_refresh_token_keeps_the_old_one() {
 async fn concurrent_changes_do_not_undo_each_other() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), renewable(&clock), None, None).await.unwrap();
+    let session = sessions.create(identity(), with_refresh_token(&clock), None, None).await.unwrap();
     // Groups change during the exchange; both began with the same data.
     let exchange = async |_| {
         sessions.change(&session, |data| data.identity.groups = vec!["admin".to_owned()]).await.unwrap();
-        Ok(renewed(&clock))
+        Ok(refreshed(&clock))
     };
     let fresh = sessions.refresh(&session, exchange).await.unwrap();
     assert_eq!(
@@ -79,7 +80,7 @@ async fn concurrent_changes_do_not_undo_each_other() {
             fresh.credentials.identity.groups.to_str().unwrap(),
             fresh.credentials.authorization.to_str().unwrap()
         ),
-        ("admin", "Bearer renewed")
+        ("admin", "Bearer refreshed")
     );
     let add = |data: &mut SessionData| data.identity.groups.push("late".to_owned());
     let late = sessions.change(&session, add).await.unwrap().unwrap();
@@ -88,7 +89,7 @@ async fn concurrent_changes_do_not_undo_each_other() {
             late.credentials.identity.groups.to_str().unwrap(),
             late.credentials.authorization.to_str().unwrap()
         ),
-        ("admin,late", "Bearer renewed")
+        ("admin,late", "Bearer refreshed")
     );
     let loaded = sessions.latest(&session).await.unwrap().unwrap();
     assert_eq!(
@@ -101,7 +102,7 @@ async fn concurrent_changes_do_not_undo_each_other() {
 async fn a_temporary_error_changes_nothing_and_a_permanent_one_is_reported() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), renewable(&clock), None, None).await.unwrap();
+    let session = sessions.create(identity(), with_refresh_token(&clock), None, None).await.unwrap();
     let away =
         sessions.refresh(&session, async |_| Err(ExchangeError::Temporary("away".to_owned(), None))).await;
     assert!(matches!(away, Err(RefreshError::Unavailable(..))), "{away:?}");
@@ -116,10 +117,10 @@ async fn a_temporary_error_changes_nothing_and_a_permanent_one_is_reported() {
 async fn tokens_after_the_end_are_returned_and_restore_nothing() {
     let clock = Clock::movable();
     let sessions = sessions(&clock);
-    let session = sessions.create(identity(), renewable(&clock), None, None).await.unwrap();
+    let session = sessions.create(identity(), with_refresh_token(&clock), None, None).await.unwrap();
     let exchange = async |_| {
         sessions.end(&session).await.unwrap();
-        Ok(renewed(&clock))
+        Ok(refreshed(&clock))
     };
     assert!(matches!(sessions.refresh(&session, exchange).await, Err(RefreshError::Ended(Some(_)))));
     assert!(sessions.vault.get(session.key).await.unwrap().is_none());

@@ -17,7 +17,7 @@ pub(crate) struct Server {
     options: Vec<String>,
 }
 
-/// False where `redis-server` may be [`missing`].
+/// True when `redis-server` is installed; otherwise reports it as [`missing`].
 pub(crate) fn installed() -> bool {
     let found = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok();
     if !found {
@@ -26,7 +26,7 @@ pub(crate) fn installed() -> bool {
     found
 }
 
-/// Says that a test is left out because this is not there. With `CI=true` no test is left out: it fails.
+/// Reports that a test is skipped because a program is not installed. With `CI=true` the test fails instead.
 pub(crate) fn missing(what: &str) {
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{what} is not installed");
     println!("SKIPPED: {what} is not installed");
@@ -101,18 +101,18 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// As `kill -9`.
+    /// Kills the process like `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Stops it where it stands, with its connections open.
+    /// Suspends the process (`SIGSTOP`). Its connections stay open.
     pub(crate) fn pause(&self) {
         kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
     }
 
-    /// Lets it go on.
+    /// Continues the process (`SIGCONT`).
     pub(crate) fn resume(&self) {
         kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
     }
@@ -123,7 +123,7 @@ impl Server {
         self.wait_until_up();
     }
 
-    /// One command, as typed; the raw answer.
+    /// Sends one inline command; returns the raw answer.
     pub(crate) fn ask(&self, command: &str) -> String {
         self.try_ask(command).unwrap()
     }

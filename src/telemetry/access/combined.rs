@@ -1,7 +1,7 @@
 //! The combined format of Apache httpd and nginx: `address - user [time] "request" status bytes "referer" "user agent"`.
 //!
-//! A field may hold any bytes that a client sends. Bytes that are not printable ASCII, `"` and `\` are written as `\xHH`, as nginx writes
-//! them: so no request can end a field or a line.
+//! A client can send any bytes in a field. Like nginx, the gateway writes `"`, `\` and bytes that are not printable ASCII as `\xHH`. So no
+//! request can end a field or a line.
 
 use http::{HeaderMap, HeaderValue, Version, header};
 use time::OffsetDateTime;
@@ -73,7 +73,7 @@ fn quoted(text: &mut Vec<u8>, value: Option<&[u8]>) {
 fn without_secrets(address: &[u8]) -> &[u8] {
     let end = address.iter().position(|byte| b"?#".contains(byte)).unwrap_or(address.len());
     let address = &address[..end];
-    // Browsers send no user name (RFC 9110 §10.1.3). An address with one is not worth repairing.
+    // Browsers send no user name (RFC 9110 §10.1.3). An address with one is left out.
     if address.contains(&b'@') { b"" } else { address }
 }
 

@@ -87,7 +87,7 @@ pub enum AuditAction {
     AdminSignIn,
     /// A wrong admin token was sent.
     AdminRefused {
-        /// Where.
+        /// Where it was sent.
         by: OperatorAccess,
     },
     /// Maintenance was turned on or off, or its time was over.
@@ -101,7 +101,7 @@ pub enum AuditAction {
         /// Whether Campaign opened a session.
         signed_in: bool,
     },
-    /// A session ended, but its owner did not sign out in its browser.
+    /// A session ended in another way than by a sign-out in its own browser.
     SessionEnded {
         /// Why, one word.
         reason: String,
@@ -245,8 +245,8 @@ pub struct RuleRefusedDetails {
     pub method: String,
     /// The path without the query.
     pub path: String,
-    /// Refused requests since the last such event for this rule and condition, this one included. For unauthenticated clients
-    /// there is at most one event in ten seconds.
+    /// Refused requests since the last such event for this rule and condition, this one included. Only `groups` of a known person or
+    /// technical account has an event for each refusal; otherwise there is at most one event in ten seconds.
     pub refused: u64,
 }
 

@@ -77,7 +77,7 @@ impl AuditEvent {
             }
             AuditAction::AdminRefused { .. } => Explanation {
                 what: String::new(),
-                fix: "Compare the token with listen.admin_token. Many such events may mean that somebody guesses."
+                fix: "Compare the token with listen.admin_token. Many such events may mean that somebody is guessing the token."
                     .to_owned(),
             },
             AuditAction::Maintenance(details) | AuditAction::Emergency(details) => only(details.explain()),
@@ -153,9 +153,9 @@ impl LoginFailureCode {
             Self::Declined => {
                 "Nothing, if the person cancelled. Otherwise `reason` has the error code of IMS."
             }
-            Self::CookieMissing => "The person allows cookies for this host.",
+            Self::CookieMissing => "The person must allow cookies for this host.",
             Self::TooManyAttempts => {
-                "The person closes old tabs and tries again. If it goes on, compare the clocks, and see whether something caches `/ims/callback`."
+                "The person closes old tabs and tries again. If it happens again, compare the clocks, and check that nothing caches `/ims/callback`."
             }
             Self::Malformed => "Nothing, for single lines: anybody can call `/ims/callback`.",
             Self::ImsAnswerInvalid => {

@@ -17,7 +17,7 @@ use super::outcomes::{CallOutcome, GroupRecheck, SavedFormEvent, SignIn, TokenRe
 #[derive(Debug)]
 pub(super) struct Events {
     sign_ins: Family<SignInLabels, Counter>,
-    /// Those that made a new session, of all instances.
+    /// Sign-ins that made a new session, of all instances.
     signed_in: AtomicU64,
     refreshes: Family<OutcomeLabels, Counter>,
     rechecks: Family<OutcomeLabels, Counter>,

@@ -188,7 +188,7 @@ mod tests {
         let (unnamed, other) = (metrics.instance(""), metrics.instance("other"));
         unnamed.sign_in(SignIn::Refused(RefusalCode::NoGroup));
         other.token_refresh(TokenRefresh::Refreshed);
-        // A reload asks again: nothing begins anew.
+        // A reload calls `instance` again: the counters keep their values.
         metrics.instance("").sign_in(SignIn::Refused(RefusalCode::NoGroup));
         let text = text(&metrics);
         for line in [

@@ -65,7 +65,7 @@ impl RequestTimes {
     }
 
     /// Adds the times of an exchange that has a response or has failed. A request may have several exchanges.
-    pub fn answered(&self, times: ExchangeTimes) {
+    pub fn add_exchange(&self, times: ExchangeTimes) {
         let Some(began) = times.began else { return };
         let now = Instant::now();
         let exchange = nanoseconds(now.saturating_duration_since(began));

@@ -23,7 +23,7 @@ async fn a_cluster_of_three_fulfils_the_contract_and_delivers_notices() {
         assert_ne!(node.ask("DBSIZE").trim(), ":0", "the sessions are spread");
     }
     let (here, there) = (instance(&url, &keys, &clock), instance(&url, &keys, &clock));
-    // Nothing shows when both instances have subscribed to the channel at the Cluster.
+    // A test cannot see when both instances have subscribed to the channel of the Cluster.
     tokio::time::sleep(Duration::from_millis(500)).await;
     for _ in 0..5 {
         let session = created(&here).await;
@@ -128,7 +128,7 @@ async fn new_certificate_authorities_are_used_for_the_next_connection() {
     std::fs::write(&ca_file, "-----BEGIN CERTIFICATE-----\n").unwrap();
     server.kill();
     server.restart();
-    within(wait, "the authorities before are used", &answers).await;
+    within(wait, "the previous authorities are used", &answers).await;
     std::fs::remove_file(&ca_file).unwrap();
     server.kill();
     server.restart();

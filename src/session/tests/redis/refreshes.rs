@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, oneshot};
 
-use super::super::refresh::{renewable, renewed};
+use super::super::refresh::{refreshed, with_refresh_token};
 use super::*;
 use crate::session::{ExchangeError, RefreshError, SessionLease};
 
@@ -19,19 +19,19 @@ async fn one_instance_exchanges_and_the_other_uses_the_saved_tokens() {
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let (here, there) = (instance(&server.url(), &keys, &clock), instance(&server.url(), &keys, &clock));
     for _ in 0..10 {
-        let session = here.create(identity(), renewable(&clock), None, None).await.unwrap();
+        let session = here.create(identity(), with_refresh_token(&clock), None, None).await.unwrap();
         let other = there.find(&session.cookie_value()).await.unwrap().unwrap();
         let exchanges = AtomicU32::new(0);
         let exchange = async |_| {
             exchanges.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
-            Ok(renewed(&clock))
+            Ok(refreshed(&clock))
         };
         let (one, two) = tokio::join!(here.refresh(&session, &exchange), there.refresh(&other, &exchange));
         let (one, two) = (one.unwrap(), two.unwrap());
         assert_eq!(
             (one.credentials.authorization.to_str().unwrap(), &two.credentials.authorization),
-            ("Bearer renewed", &one.credentials.authorization)
+            ("Bearer refreshed", &one.credentials.authorization)
         );
         assert_eq!(exchanges.into_inner(), 1);
     }
@@ -46,7 +46,7 @@ async fn when_the_owner_of_the_lease_dies_another_takes_over() {
     let server = Server::start(&[]);
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let there = instance(&server.url(), &keys, &clock);
-    let session = there.create(identity(), renewable(&clock), None, None).await.unwrap();
+    let session = there.create(identity(), with_refresh_token(&clock), None, None).await.unwrap();
     // An instance with its own runtime: when that stops, nothing is released, as with `kill -9`.
     let doomed = Runtime::new().unwrap();
     let doomed_store = store_with(&server.url(), None, &keys, &clock, doomed.handle());
@@ -62,12 +62,12 @@ async fn when_the_owner_of_the_lease_dies_another_takes_over() {
     });
     begins.await.unwrap();
     // A living owner extends its lease: nobody else gets it after the time of one lease.
-    let mut waiting = std::pin::pin!(there.refresh(&session, async |_| Ok(renewed(&clock))));
+    let mut waiting = std::pin::pin!(there.refresh(&session, async |_| Ok(refreshed(&clock))));
     let early = tokio::time::timeout(SessionLease::TIME + Duration::from_secs(2), &mut waiting).await;
     assert!(early.is_err(), "the owner still worked");
     assert!(server.ask(&format!("EXISTS {PREFIX}lease:renew:{}", session.sid)).starts_with(":1"));
     doomed.shutdown_background();
-    assert_eq!(waiting.await.unwrap().credentials.authorization, "Bearer renewed");
+    assert_eq!(waiting.await.unwrap().credentials.authorization, "Bearer refreshed");
 }
 
 #[tokio::test]
@@ -78,14 +78,14 @@ async fn new_tokens_survive_an_outage_of_the_store_before_they_are_saved() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let here = instance(&server.url(), &keys, &clock);
-    let session = here.create(identity(), renewable(&clock), None, None).await.unwrap();
+    let session = here.create(identity(), with_refresh_token(&clock), None, None).await.unwrap();
     let (gone, go) = (Notify::new(), Notify::new());
     let exchange = async |_| {
         gone.notify_one();
         go.notified().await;
-        Ok(renewed(&clock))
+        Ok(refreshed(&clock))
     };
-    let renewing = here.refresh(&session, exchange);
+    let refreshing = here.refresh(&session, exchange);
     let trouble = async {
         gone.notified().await;
         server.kill();
@@ -97,8 +97,8 @@ async fn new_tokens_survive_an_outage_of_the_store_before_they_are_saved() {
         .await;
         server.restart();
     };
-    let (fresh, ()) = tokio::join!(renewing, trouble);
-    assert_eq!(fresh.unwrap().credentials.authorization, "Bearer renewed");
+    let (fresh, ()) = tokio::join!(refreshing, trouble);
+    assert_eq!(fresh.unwrap().credentials.authorization, "Bearer refreshed");
     here.live.invalidate_all();
     let loaded = here.find(&session.cookie_value()).await.unwrap().unwrap();
     assert_eq!(loaded.data.tokens.refresh.as_ref().unwrap().expose_secret(), "refresh-2");
@@ -112,7 +112,7 @@ async fn a_refused_token_that_another_instance_has_just_used_ends_nothing() {
     let server = Server::start(&[]);
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let (here, there) = (instance(&server.url(), &keys, &clock), instance(&server.url(), &keys, &clock));
-    let session = here.create(identity(), renewable(&clock), None, None).await.unwrap();
+    let session = here.create(identity(), with_refresh_token(&clock), None, None).await.unwrap();
     let other = there.find(&session.cookie_value()).await.unwrap().unwrap();
     let (used, refused_there) = (Notify::new(), Notify::new());
     // This instance loses its lease before it saves its tokens.
@@ -120,7 +120,7 @@ async fn a_refused_token_that_another_instance_has_just_used_ends_nothing() {
         server.ask(&format!("DEL {PREFIX}lease:renew:{}", session.sid));
         used.notify_one();
         refused_there.notified().await;
-        Ok(renewed(&clock))
+        Ok(refreshed(&clock))
     });
     let quick = async {
         used.notified().await;
@@ -131,11 +131,11 @@ async fn a_refused_token_that_another_instance_has_just_used_ends_nothing() {
         there.refresh(&other, refused).await
     };
     let (slow, quick) = tokio::join!(slow, quick);
-    assert_eq!(slow.unwrap().credentials.authorization, "Bearer renewed");
-    assert_eq!(quick.unwrap().credentials.authorization, "Bearer renewed");
+    assert_eq!(slow.unwrap().credentials.authorization, "Bearer refreshed");
+    assert_eq!(quick.unwrap().credentials.authorization, "Bearer refreshed");
 
     // A token that no other instance has used is refused for good.
-    let session = here.create(identity(), renewable(&clock), None, None).await.unwrap();
+    let session = here.create(identity(), with_refresh_token(&clock), None, None).await.unwrap();
     let refused =
         here.refresh(&session, async |_| Err(ExchangeError::Permanent("invalid_grant".to_owned()))).await;
     assert!(matches!(refused, Err(RefreshError::Refused(_))), "{refused:?}");

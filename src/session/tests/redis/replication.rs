@@ -1,4 +1,4 @@
-//! Writes that count only when a replica has them.
+//! Writes that succeed only when a replica has them.
 
 use super::*;
 
@@ -26,7 +26,7 @@ async fn waiting_for_replicas_fulfils_the_contract_for_concurrent_writes() {
     let url = format!("redis://imsgate:p%40ss%2Fw0rd@127.0.0.1:{}?wait_replicas=1", master.port);
     let (keys, clock) = (KeyRing::random(), Clock::system());
     let store = Arc::new(store(&url, &keys, &clock));
-    within(Duration::from_secs(10), "it waits no more than it must", async || {
+    within(Duration::from_secs(10), "the replica acknowledges a write", async || {
         store.create(&mut record("alice")).await.is_ok()
     })
     .await;
@@ -39,14 +39,14 @@ async fn waiting_for_replicas_fulfils_the_contract_for_concurrent_writes() {
     for created in futures_util::future::join_all(many).await {
         created.unwrap().unwrap();
     }
-    assert_eq!(sessions(&replica), before + 200, "the moment they are acknowledged");
+    assert_eq!(sessions(&replica), before + 200, "the replica has every write that was acknowledged");
     let waits = master.ask("INFO commandstats");
     let waits = waits.split("cmdstat_wait:calls=").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
-    assert!(number(waits) < 200, "one for many: {waits}");
+    assert!(number(waits) < 200, "one `WAIT` covers many writes: {waits}");
 }
 
 #[tokio::test]
-async fn a_session_without_a_replica_does_not_count() {
+async fn a_session_that_no_replica_has_is_an_error() {
     if !installed() {
         return;
     }
@@ -61,7 +61,7 @@ async fn a_session_without_a_replica_does_not_count() {
     assert!(careful.create(identity(), tokens(&clock), None, None).await.is_err());
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     created(&careless).await;
-    // Look-ups do not wait behind it, and who signs out is signed out: what the session held is given back at once.
+    // Look-ups do not wait for the replica. A sign-out takes effect and returns the data of the session at once.
     careful.live.invalidate_all();
     let found = careful.find(&kept.cookie_value()).await.unwrap().unwrap();
     assert!(careful.end(&found).await.unwrap().is_some());
