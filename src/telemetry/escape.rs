@@ -11,7 +11,7 @@ pub(super) fn push(to: &mut String, text: &str, in_quotes: bool) {
 
 /// `text` escaped as by [`push`]. Allocates only when something must be escaped.
 pub(super) fn escaped(text: &str, in_quotes: bool) -> Cow<'_, str> {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !(in_quotes && matches!(byte, b'"' | b'\\'));
+    let is_plain = |byte: u8| PLAIN[usize::from(byte)] || (!in_quotes && matches!(byte, b'"' | b'\\'));
     if text.bytes().all(is_plain) {
         return Cow::Borrowed(text);
     }
@@ -32,6 +32,17 @@ pub(super) fn escaped(text: &str, in_quotes: bool) -> Cow<'_, str> {
     }
     Cow::Owned(to)
 }
+
+/// Printable ASCII that needs no escape in quotes. A table: the path of every request is checked.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = !matches!(byte, b'"' | b'\\');
+        byte += 1;
+    }
+    plain
+};
 
 /// `text` as a JSON string.
 pub(super) fn quoted(text: &str) -> String {

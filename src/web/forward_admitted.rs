@@ -36,7 +36,7 @@ use crate::session::LiveSession;
 pub async fn forward_admitted(
     call: Call<'_>,
     proxy: &Arc<Proxy>,
-    mut request: Request<ClientBody>,
+    mut request: Box<Request<ClientBody>>,
     mut admitted: Admitted,
 ) -> Result<Response<Body>, (Rejection, bool)> {
     let context = call.context;
@@ -58,7 +58,7 @@ pub async fn forward_admitted(
     if let Some(session) = &session
         && saved_form::may_be_replay(&request)
     {
-        let replayed = boxed(|| replay(call, proxy, (request, host), session));
+        let replayed = boxed(|| replay(call, proxy, (*request, host), session));
         return replayed.await.map_err(|rejection| (rejection, true));
     }
     let (signed_in, is_soap) = (session.is_some() || native.is_some(), is_soap_router(request.uri().path()));
@@ -76,7 +76,7 @@ pub async fn forward_admitted(
     let tokens = check_tokens(call, &mut request, soap.as_ref(), holder);
     let mut tokens = tokens.map_err(|rejection| (rejection, signed_in))?;
     if let (Some(session), Some(form)) = (&session, form) {
-        let submitted = boxed(|| submit(call, proxy, (request, host), session, (form, tokens)));
+        let submitted = boxed(|| submit(call, proxy, (*request, host), session, (form, tokens)));
         return submitted.await.map_err(|rejection| (rejection, true));
     }
     let wanted = forward::wanted(&mut request, websocket).map_err(|e| (e.into(), signed_in))?;

@@ -69,7 +69,8 @@ impl Gate {
 
     /// Responds to one request, whatever it is, and logs it.
     pub async fn handle(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
-        let request = ClientBody::of(request);
+        // Boxed: each of the futures below would copy it twice.
+        let request = Box::new(ClientBody::of(request));
         let began = Instant::now();
         // The one configuration of this request. Its reference count belongs to this worker, so workers share no cache line.
         let view = self.view.load_full();
@@ -141,7 +142,7 @@ impl Gate {
     /// The response to a request whose target is `raw`, or the reason to refuse it and whether its sender is signed in.
     async fn pass(
         &self,
-        mut request: Request<ClientBody>,
+        mut request: Box<Request<ClientBody>>,
         raw: &Uri,
         call: BaseCall<'_>,
         proxy: &Arc<Proxy>,
@@ -167,7 +168,8 @@ impl Gate {
         }
 
         let Some(auth) = &site.auth else {
-            let answered = Box::pin(public_only::respond(call, proxy, request, &path, host, websocket)).await;
+            let answered =
+                Box::pin(public_only::respond(call, proxy, *request, &path, host, websocket)).await;
             return answered.map_err(anonymous);
         };
         let call = Call { base: call, auth };
@@ -177,7 +179,7 @@ impl Gate {
     /// The second part, at an instance where people sign in, after the checks of the head.
     async fn pass_known(
         &self,
-        mut request: Request<ClientBody>,
+        mut request: Box<Request<ClientBody>>,
         call: Call<'_>,
         proxy: &Arc<Proxy>,
         (path, host): (&CanonicalPath<'_>, Option<HeaderValue>),
@@ -191,10 +193,10 @@ impl Gate {
         if route == Route::Gateway {
             call.times.set_caller(CallerKind::GatewayRoute);
             if let Some(period) = maintenance::stopping(call, path) {
-                let response = Box::pin(maintenance::respond(call, request, period, false)).await;
+                let response = Box::pin(maintenance::respond(call, *request, period, false)).await;
                 return response.map(|response| response.map(Body::from)).map_err(anonymous);
             }
-            return Box::pin(self.route(with_host(request, host.as_ref()), call)).await.map_err(anonymous);
+            return Box::pin(self.route(with_host(*request, host.as_ref()), call)).await.map_err(anonymous);
         }
         // Nothing below is a probe.
         let host = host.ok_or((Rejection::Host, false))?;
@@ -209,12 +211,12 @@ impl Gate {
         };
         if let Some(period) = maintenance::stopping(call, path) {
             let is_foreign = cross_origin::is_foreign(site, &request, &host, websocket);
-            let response = Box::pin(maintenance::respond(call, request, period, is_foreign)).await;
+            let response = Box::pin(maintenance::respond(call, *request, period, is_foreign)).await;
             return response.map(|response| response.map(Body::from)).map_err(anonymous);
         }
         if route == Route::SignIn {
             call.times.set_caller(CallerKind::GatewayRoute);
-            let request = with_host(request, Some(&host));
+            let request = with_host(*request, Some(&host));
             return Box::pin(campaign_sign_in::respond(call, proxy, request, &host)).await;
         }
         let is_public = || decision::is_public(path, &site.campaign.public_paths, call.rules);
@@ -230,7 +232,7 @@ impl Gate {
             Sender::Account(account, held) => {
                 call.times.set_caller(CallerKind::TechnicalAccount);
                 let sender = (&account, held.as_deref());
-                let response = service_call::forward(call, proxy, request, &host, sender, websocket);
+                let response = service_call::forward(call, proxy, *request, &host, sender, websocket);
                 return Box::pin(response).await.map_err(|rejection| (rejection, true));
             }
             Sender::Other(session, refused) => (session, refused),
@@ -271,7 +273,7 @@ impl Gate {
                     return Ok(service_call::refuse(call, &request, &refusal).map(Body::from));
                 }
                 // Boxed: a login's many states are not carried by every request.
-                let request = with_host(request, Some(&admitted.host));
+                let request = with_host(*request, Some(&admitted.host));
                 let response = Box::pin(auth_challenge::respond(call, request, path.as_str())).await;
                 return response.map(|response| response.map(Body::from)).map_err(anonymous);
             }

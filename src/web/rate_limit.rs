@@ -49,7 +49,7 @@ impl RateLimiter {
         }
     }
 
-    /// Takes a request from the bucket of the address.
+    /// Takes a request from the bucket of the address. If several workers do so in the same moment, each of them may take the last one.
     ///
     /// # Errors
     /// How long until the bucket holds a request again.

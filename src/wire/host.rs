@@ -36,12 +36,20 @@ pub fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, HostError> {
 
 /// True for bytes that a host may have.
 pub fn is_host(host: &[u8]) -> bool {
-    host.iter().all(|byte| is_host_byte(*byte))
+    host.iter().all(|byte| HOST_BYTES[usize::from(*byte)])
 }
 
-fn is_host_byte(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b':' | b'[' | b']')
-}
+/// A table: every request has a host.
+const HOST_BYTES: [bool; 256] = {
+    let mut bytes = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        bytes[byte as usize] =
+            matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b':' | b'[' | b']');
+        byte += 1;
+    }
+    bytes
+};
 
 /// A host without its port.
 pub fn without_port(host: &HeaderValue) -> &str {

@@ -195,7 +195,7 @@ pub struct FinishedHead {
 
 const HTTPS: &[u8] = b"https://";
 /// Initial capacity in bytes: enough for an ordinary browser request with identity headers.
-const USUAL: usize = 3 * 1024;
+const USUAL: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -140,8 +140,10 @@ impl SavedForms {
 
     /// Deletes a form; true when it existed.
     pub async fn discard(&self, id: FormId) -> Result<bool, StoreError> {
+        let existed = self.vault.take(id.key()).await?.is_some();
+        // A form that the store could not delete goes on to count.
         lock(&self.quota).remove(id.key());
-        Ok(self.vault.take(id.key()).await?.is_some())
+        Ok(existed)
     }
 
     async fn write(&self, id: Id, form: &SavedForm, expires: UnixTime) -> Result<FormId, StoreError> {

@@ -1,7 +1,7 @@
 //! The latest audit events, in memory.
 //!
-//! Anybody can cause events without a known person, such as a malformed callback. These are in a second list, so that many of them do not
-//! push out the events about people.
+//! Anybody can cause events without a proven identity, such as a malformed callback. These are in a second list, so that many of them do not
+//! push out the events about people, and of operators.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,8 +34,8 @@ pub(super) struct Recent(Mutex<Lists>);
 #[derive(Debug, Default)]
 struct Lists {
     count: u64,
-    of_people: EventList,
-    of_nobody: EventList,
+    proven: EventList,
+    unproven: EventList,
 }
 
 #[derive(Debug, Default)]
@@ -50,14 +50,14 @@ impl Recent {
         let mut lists = self.lists();
         lists.count += 1;
         let number = lists.count;
-        let list = if is_about_known_person(&event) { &mut lists.of_people } else { &mut lists.of_nobody };
+        let list = if is_proven(&event) { &mut lists.proven } else { &mut lists.unproven };
         list.add(RecordedEvent { at, number, event }, bytes);
     }
 
     /// All events, the oldest first.
     pub(super) fn all(&self) -> Vec<Arc<RecordedEvent>> {
         let lists = self.lists();
-        let both = lists.of_people.events.iter().chain(&lists.of_nobody.events);
+        let both = lists.proven.events.iter().chain(&lists.unproven.events);
         let mut all: Vec<Arc<RecordedEvent>> = both.map(|(event, _)| event.clone()).collect();
         drop(lists);
         all.sort_unstable_by_key(|recorded| recorded.number);
@@ -80,15 +80,21 @@ impl EventList {
     }
 }
 
-/// True for an event that needs a proven identity.
-fn is_about_known_person(event: &AuditEvent) -> bool {
-    let is_claimed = matches!(
-        event.action,
+/// True for an event that nobody can cause without a proven identity: that of a person or account, or an operator's admin token.
+fn is_proven(event: &AuditEvent) -> bool {
+    match event.action {
         AuditAction::AccountRefused { .. }
-            | AuditAction::ConsoleLogonRefused { .. }
-            | AuditAction::ForeignToken(_)
-    );
-    !is_claimed && event.subject.user.as_ref().is_some_and(|user| !user.is_empty())
+        | AuditAction::ConsoleLogonRefused { .. }
+        | AuditAction::ForeignToken(_) => false,
+        AuditAction::AdminSignIn
+        | AuditAction::Revoked { .. }
+        | AuditAction::Maintenance(_)
+        | AuditAction::Emergency(_) => true,
+        AuditAction::EmergencyLogon { signed_in, .. } | AuditAction::NativeLogon { signed_in, .. } => {
+            signed_in
+        }
+        _ => event.subject.user.as_ref().is_some_and(|user| !user.is_empty()),
+    }
 }
 
 /// Events in each list.
@@ -108,24 +114,30 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_events_about_nobody_hides_none_about_people() {
+    fn a_flood_of_events_about_nobody_hides_none_about_people_and_operators() {
         let recent = Recent::default();
+        recent.add(UnixTime(1), event(Subject::nobody(), AuditAction::AdminSignIn), 100);
         recent.add(UnixTime(1), event(Subject::user("alice"), AuditAction::Logout), 100);
         for number in 0..2 * MAX_EVENTS {
             let (text, alice) = (String::new, Subject::account("client", "alice", "s"));
-            let (subject, action) = match number % 3 {
+            let (subject, action) = match number % 4 {
                 0 => {
                     let code = LoginFailureCode::Malformed;
                     (Subject::nobody(), AuditAction::LoginFailed { code, reason: text() })
                 }
-                1 => (alice, AuditAction::ConsoleLogonRefused { login: "alice".into(), reason: text() }),
+                1 => {
+                    let login = "admin".into();
+                    (Subject::nobody(), AuditAction::NativeLogon { login, signed_in: false })
+                }
+                2 => (alice, AuditAction::ConsoleLogonRefused { login: "alice".into(), reason: text() }),
                 _ => (alice, AuditAction::AccountRefused { path: text(), reason: text(), detail: text() }),
             };
             recent.add(UnixTime(2), event(subject, action), 100);
         }
         let all = recent.all();
-        assert_eq!(all.len(), MAX_EVENTS + 1);
-        assert_eq!((all[0].at, all[0].event.action.clone()), (UnixTime(1), AuditAction::Logout));
+        assert_eq!(all.len(), MAX_EVENTS + 2);
+        assert_eq!(all[0].event.action, AuditAction::AdminSignIn);
+        assert_eq!((all[1].at, all[1].event.action.clone()), (UnixTime(1), AuditAction::Logout));
     }
 
     #[test]
