@@ -154,7 +154,8 @@ mod tests {
             let account = NativeLimits { networks: &networks, paths: &paths, emergency: false };
             let asked = ("10.1.2.3".parse().unwrap(), "/x");
             for proof in proofs(UnixTime(made.into())) {
-                prop_assert_eq!(may_send(account, asked, proof, period), may_send(account, asked, proof, None));
+                let is_of_emergency = matches!(proof, NativeProof::Ticket(TicketOrigin::Emergency(_)));
+                prop_assert_eq!(may_send(account, asked, proof, period), !is_of_emergency, "{:?}", proof);
             }
         }
 
@@ -175,5 +176,18 @@ mod tests {
             let fresh = NativeProof::Ticket(ticket_origin(Some(later), off));
             prop_assert!(may_send(account, asked, fresh, Some(later)), "sign-ins of the later one work at once");
         }
+    }
+
+    #[test]
+    fn the_form_is_for_addresses_of_emergency_accounts() {
+        let (networks, paths) = (network(), PublicPaths::default());
+        let account = |emergency| NativeLimits { networks: &networks, paths: &paths, emergency };
+        let offers = |accounts: &[NativeLimits<'_>], address: &str| {
+            offers_form(accounts.iter().copied(), address.parse().unwrap(), "/nl/jsp/logon.jsp")
+        };
+        assert!(offers(&[account(false), account(true)], "10.1.2.3"));
+        assert!(!offers(&[account(true)], "192.0.2.1"));
+        assert!(!offers(&[account(false)], "10.1.2.3"), "the form is for emergencies alone");
+        assert!(!offers(&[], "10.1.2.3"));
     }
 }

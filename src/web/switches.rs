@@ -259,6 +259,16 @@ mod tests {
     }
 
     #[test]
+    fn a_period_that_is_over_is_not_continued() {
+        let switches = Switches::new(UnixTime(0));
+        switches.turn_on(SWITCH, &names(&["one"]), Some(later(60)), NOW);
+        // Before anybody has looked for periods that are over.
+        switches.turn_on(SWITCH, &names(&["one"]), Some(later(120)), later(60));
+        assert!(switches.period(SWITCH, "one", later(60)).unwrap().since >= later(60));
+        assert_eq!(switches.take_ended(later(60)).len(), 1);
+    }
+
+    #[test]
     fn sessions_end_with_their_period_or_at_once() {
         let switches = Switches::new(UnixTime(0));
         switches.turn_on(SWITCH, &names(&["one"]), None, NOW);
