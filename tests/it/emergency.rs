@@ -191,6 +191,19 @@ async fn off_ends_the_sessions_at_once_and_is_audited() {
 }
 
 #[tokio::test]
+async fn an_emergency_account_does_not_log_on_beside_a_person() {
+    let world = with_account("127.0.0.0/8").start().await;
+    let alice = world.signed_in("alice").await.session().unwrap();
+    turn_on(&world, SWITCH, "1h").await;
+    world.campaign.forget_requests();
+    // Its session would belong to the person, and would not end with the emergency.
+    assert_eq!(logon("admin", PASSWORD).session(&alice).send_to(&world).await.status(), 403);
+    assert!(world.campaign.requests().is_empty(), "no password reached Campaign");
+    assert_eq!(logon("admin", PASSWORD).send_to(&world).await.status(), 200);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn behind_a_trusted_proxy_the_address_of_the_client_counts() {
     let world = with_account("192.0.2.0/24")
         .config(|config| config.listen.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()])

@@ -113,6 +113,24 @@ async fn nobody_is_signed_out_by_maintenance_and_waiting_counts_as_use() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_site_keeps_no_session_alive_during_maintenance() {
+    let world = with_admin().start().await;
+    let alice = world.signed_in("alice").await;
+    let session = alice.session().unwrap();
+    turn_on(&world, SWITCH, "").await;
+    for _ in 0..4 {
+        world.clock.advance(Duration::from_mins(10));
+        let foreign = RawRequest::post("/view/home", "a=b")
+            .session(&session)
+            .with("Origin: https://evil.example")
+            .with("Sec-Fetch-Site: cross-site");
+        assert_eq!(foreign.send_to(&world).await.status(), 503);
+    }
+    assert_eq!(alice.get_json("/ims/me").await.status, StatusCode::UNAUTHORIZED);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_form_is_saved_for_longer_than_usual_and_sent_afterwards() {
     let world = with_admin().start().await;
     let alice = world.signed_in("alice").await;
