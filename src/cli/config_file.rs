@@ -80,7 +80,7 @@ pub(super) fn read_file(path: &Path) -> Result<Loaded, ConfigErrors> {
 }
 
 /// Writes to standard error why the configuration is unusable. Returns the exit code for it.
-pub(super) fn print_errors(errors: &ConfigErrors) -> ExitCode {
+pub(super) fn print_errors(errors: ConfigErrors) -> ExitCode {
     output::err(&errors.render(output::style_for_stderr()));
     ExitCode::from(UNUSABLE)
 }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::count::{Count, Paths};
 use crate::policy::decision::{Access, Explained, RuleKind};
 
-/// All groups.
 #[derive(Default)]
 pub(super) struct RuleChanges<'r> {
     groups: HashMap<(RuleKind<'r>, RuleKind<'r>), Group>,
@@ -20,7 +19,6 @@ pub(super) struct Group {
     pub(super) first: (String, u64),
 }
 
-/// A group with its rules.
 pub(super) struct DecisionChange<'c, 'r> {
     pub(super) before: RuleKind<'r>,
     pub(super) now: RuleKind<'r>,
@@ -49,7 +47,6 @@ impl<'r> RuleChanges<'r> {
         group.paths.add(now.path.clone());
     }
 
-    /// All requests that change.
     pub(super) fn count(&self) -> Count {
         let mut sum = Count::default();
         for group in self.groups.values() {

@@ -39,7 +39,6 @@ impl Input {
     }
 }
 
-/// The lines of a log.
 pub(super) struct Lines {
     input: Input,
     number: u64,

@@ -20,7 +20,6 @@ use self::rules::RehearsedConfig;
 use self::tally::Tally;
 use super::config_file::{ConfigFile, print_errors, read_file};
 use super::{CHANGES, UNUSABLE, output};
-use crate::config::{ConfigErrors, Loaded};
 use crate::wire::access_log;
 
 #[derive(Debug, Args)]
@@ -52,12 +51,9 @@ Examples:
 
 Exit codes: 0 success, 1 with --before: requests are decided in another way, 2 unusable configuration or log";
 
-pub(super) fn run(args: &RehearseArgs) -> ExitCode {
-    let configs = args.config.read().and_then(|new| Ok((new, read_before(args)?)));
-    let (new, old) = match configs {
-        Ok(configs) => configs,
-        Err(errors) => return print_errors(&errors),
-    };
+pub(super) fn run(args: &RehearseArgs) -> Result<ExitCode, ExitCode> {
+    let new = args.config.read().map_err(print_errors)?;
+    let old = args.before.as_deref().map(read_file).transpose().map_err(print_errors)?;
     let host = args.host.as_deref();
     let (new, old) = (
         RehearsedConfig::of(&new.config, host),
@@ -70,9 +66,9 @@ pub(super) fn run(args: &RehearseArgs) -> ExitCode {
         if let Err(error) = read_log(args, path, (&new, old.as_ref()), &mut tally) {
             // The reader of a pipe may have closed it.
             if error.kind() == io::ErrorKind::BrokenPipe {
-                return ExitCode::SUCCESS;
+                return Ok(ExitCode::SUCCESS);
             }
-            output::err(&format!("imsgate rehearse: {}: {error}\n", path.display()));
+            output::fail("rehearse", format!("{}: {error}", path.display()), UNUSABLE);
             is_readable = false;
         }
     }
@@ -86,17 +82,11 @@ pub(super) fn run(args: &RehearseArgs) -> ExitCode {
     } else {
         output::out(&summary);
     }
-    if !is_readable || tally.is_no_log() {
-        ExitCode::from(UNUSABLE)
-    } else if tally.has_changes() {
-        ExitCode::from(CHANGES)
-    } else {
-        ExitCode::SUCCESS
+    // Without any line that was understood, the file is no access log.
+    if !is_readable || (tally.requests == 0 && tally.misread > 0) {
+        return Err(UNUSABLE.into());
     }
-}
-
-fn read_before(args: &RehearseArgs) -> Result<Option<Loaded>, ConfigErrors> {
-    args.before.as_deref().map(read_file).transpose()
+    Ok(if tally.has_changes() { CHANGES.into() } else { ExitCode::SUCCESS })
 }
 
 fn read_log<'r>(

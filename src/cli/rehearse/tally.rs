@@ -16,7 +16,6 @@ pub(super) struct Tally<'r> {
     pub(super) misread: u64,
     /// The first of them.
     pub(super) examples: Vec<Misread>,
-    /// Lines with a request.
     pub(super) requests: u64,
     pub(super) rules: HashMap<RuleKind<'r>, Count>,
     pub(super) paths: BTreeMap<Access, Paths>,
@@ -29,7 +28,6 @@ pub(super) struct Misread {
     pub(super) file: String,
     pub(super) line: u64,
     pub(super) error: LineError,
-    /// Its beginning.
     pub(super) text: String,
 }
 
@@ -72,11 +70,6 @@ impl<'r> Tally<'r> {
             let text = visible(&text.chars().take(SHOWN).collect::<String>());
             self.examples.push(Misread { file: file.to_owned(), line, error, text });
         }
-    }
-
-    /// True when no line was understood: the file is not an access log.
-    pub(super) fn is_no_log(&self) -> bool {
-        self.requests == 0 && self.misread > 0
     }
 
     /// True when two configurations decide about a request in different ways.
