@@ -74,7 +74,6 @@ pub enum PasswordResult {
     SignedIn,
     /// Campaign accepted it for a request that needs an operator.
     Accepted,
-    /// Campaign refused it.
     Refused,
     /// Campaign did not check it.
     Unchecked,
@@ -129,7 +128,6 @@ impl Guesses {
         Some(OperatorAttempt { login: login.to_owned(), digest, began })
     }
 
-    /// Notes the result of an attempt.
     pub fn end_operator(&self, attempt: OperatorAttempt, result: PasswordResult) {
         let OperatorAttempt { login, digest, began } = attempt;
         let operator = self.operators.get_with(login.clone(), Arc::default);

@@ -50,14 +50,12 @@ pub struct RefusedLogin {
 /// The session store does not answer. The browser continues the login when it reloads the address of the callback.
 #[derive(Debug)]
 pub struct LoginInterrupted {
-    /// The store's error.
     pub error: StoreError,
     /// Name and value of the cookie to continue with; `None` to keep the browser's cookie.
     pub cookie: Option<(String, String)>,
 }
 
 impl FinishedLogin {
-    /// The result as a metric.
     pub(super) fn metric(&self) -> SignIn {
         match &self.outcome {
             LoginOutcome::SignedIn(..) => SignIn::SignedIn,
