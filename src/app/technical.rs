@@ -38,7 +38,6 @@ impl Unavailable {
         }
     }
 
-    /// How to fix it.
     pub(crate) fn fix(&self) -> &'static str {
         match self {
             Self::NoAccount => "add [[campaign.technical_account]] with client_id and client_secret_file",
@@ -64,7 +63,6 @@ pub(crate) struct TechnicalCaller {
     organization_id: String,
 }
 
-/// What authenticates each call.
 enum CallCredential {
     Bearer(SecretString),
     Session { session: SecretString, security: SecretString },
@@ -132,7 +130,6 @@ impl TechnicalCaller {
         query::records(answer.body(), element, attributes)
     }
 
-    /// The attributes that a schema of this Campaign has.
     pub(crate) async fn attributes(&self, schema: &str) -> Result<BTreeSet<String>, String> {
         let answer = self.call("xtk:session#GetEntityIfMoreRecent", query::schema_request(schema)).await?;
         query::declared_attributes(answer.body())

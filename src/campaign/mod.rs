@@ -57,13 +57,11 @@ pub enum CampaignError {
     Unreachable {
         /// The last upstream that was tried.
         upstream: Arc<str>,
-        /// Its transport error.
         source: HttpError,
     },
     /// Campaign answered with a SOAP fault.
     #[error("Campaign at {upstream} refused: {fault}{}", .why.advice())]
     Refused {
-        /// Which upstream.
         upstream: Arc<str>,
         /// The text of the fault, shortened.
         fault: String,
@@ -75,7 +73,6 @@ pub enum CampaignError {
     /// The response does not have the documented format.
     #[error("Campaign at {upstream}: unexpected response: {reason}")]
     Answer {
-        /// Which upstream.
         upstream: Arc<str>,
         /// What is wrong with the response.
         reason: String,

@@ -47,7 +47,6 @@ pub(super) fn parse(text: &str, named_by: &'static str) -> Result<Option<Outboun
     OutboundProxy::parse(text, named_by).map(Some).map_err(wrong)
 }
 
-/// The value of the key itself.
 pub(super) fn of_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OutboundProxy>, D::Error> {
     parse(&String::deserialize(deserializer)?, KEY).map_err(serde::de::Error::custom)
 }

@@ -14,9 +14,7 @@ use super::provider::{Budget, Provider};
 pub(super) struct Jws<'a> {
     signed: &'a str,
     signature: Vec<u8>,
-    /// The JOSE header.
     pub header: Vec<u8>,
-    /// The claims.
     pub claims: Vec<u8>,
 }
 

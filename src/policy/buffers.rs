@@ -3,7 +3,6 @@
 /// Limits in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferLimits {
-    /// For one connection.
     pub connection: u64,
     /// For all connections together.
     pub all: u64,

@@ -120,7 +120,6 @@ pub struct OwnedBaseCall {
 }
 
 impl OwnedBaseCall {
-    /// The call.
     pub fn get(&self) -> BaseCall<'_> {
         BaseCall {
             snapshot: &self.snapshot,
@@ -141,12 +140,10 @@ pub struct OwnedCall {
 }
 
 impl OwnedCall {
-    /// The times of this copy.
     pub fn times(&self) -> Arc<RequestTimes> {
         self.base.times.clone()
     }
 
-    /// The call.
     pub fn get(&self) -> Call<'_> {
         Call { base: self.base.get(), auth: &self.auth }
     }

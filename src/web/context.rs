@@ -19,9 +19,7 @@ static JSON: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder
 /// One request's own facts.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The request's id.
     pub id: RequestId,
-    /// The peer of the connection.
     pub peer: Peer,
     /// When it arrived.
     pub now: UnixTime,
@@ -38,9 +36,7 @@ pub struct Context {
 /// Fields that few requests have. The flags save look-ups.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RareFields {
-    /// `Connection`.
     pub connection: bool,
-    /// `Upgrade`.
     pub upgrade: bool,
     /// `X-Security-Token`.
     pub security_token: bool,

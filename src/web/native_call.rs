@@ -22,7 +22,6 @@ use crate::proxy::{Body, ClientBody};
 /// A native account that may send its login and password in this request.
 #[derive(Clone, Debug)]
 pub struct NativeLogin {
-    /// Its login.
     pub login: String,
     /// The origin of its ticket, if this is a logon.
     pub origin: TicketOrigin,

@@ -31,13 +31,11 @@ pub enum TokenAction {
     Keep,
     /// This value is forwarded in its place.
     Replace(String),
-    /// The request is refused.
     Refuse,
 }
 
 /// Decides about one value. It may record the values.
 pub trait Judge {
-    /// Judges a decoded value.
     fn judge(&mut self, kind: TokenKind, value: &str) -> TokenAction;
 }
 
