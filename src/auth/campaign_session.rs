@@ -203,7 +203,6 @@ impl Authenticator {
     }
 }
 
-/// The Campaign session that a logon opened.
 pub(super) fn opened(logon: &LogonAnswer, client: IpAddr, ends: UnixTime) -> CampaignSession {
     CampaignSession {
         session_token: logon.session_token.clone(),

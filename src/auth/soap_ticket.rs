@@ -51,7 +51,6 @@ pub struct NativeSession {
     pub login: String,
     /// Campaign's tokens.
     pub tokens: TokenPair,
-    /// When its ticket was made.
     pub origin: TicketOrigin,
 }
 

@@ -41,7 +41,6 @@ pub struct CampaignClient {
 /// The person and the server of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct CallFor<'a> {
-    /// The id of the request that caused the call.
     pub request_id: &'a str,
     /// The address of the person, from which Campaign takes the security zone.
     pub client: Option<IpAddr>,

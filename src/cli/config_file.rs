@@ -63,12 +63,10 @@ impl From<ConfigFile> for NamedConfigFile {
 }
 
 impl NamedConfigFile {
-    /// As [`ConfigFile::path`].
     pub(super) fn path(&self) -> PathBuf {
         self.file.clone().unwrap_or_else(|| self.option.path())
     }
 
-    /// As [`ConfigFile::read`].
     pub(super) fn read(&self) -> Result<Loaded, ConfigErrors> {
         config::read(&self.path(), environment())
     }
@@ -80,7 +78,7 @@ pub(super) fn read_file(path: &Path) -> Result<Loaded, ConfigErrors> {
 }
 
 /// Writes to standard error why the configuration is unusable. Returns the exit code for it.
-pub(super) fn print_errors(errors: ConfigErrors) -> ExitCode {
+pub(super) fn print_errors(errors: &ConfigErrors) -> ExitCode {
     output::err(&errors.render(output::style_for_stderr()));
     ExitCode::from(UNUSABLE)
 }

@@ -32,7 +32,7 @@ the audit log (log.audit_file) and from what IMS tells the technical account.
 Exit codes: 0 every group of a name exists in Campaign, 1 one does not, or Campaign could not be asked, 2 unusable configuration";
 
 pub(super) fn run(args: &GroupsArgs) -> Result<ExitCode, ExitCode> {
-    let loaded = args.config.read().map_err(print_errors)?;
+    let loaded = args.config.read().map_err(|errors| print_errors(&errors))?;
     let runtime = control_runtime().map_err(|error| fail("groups", error, STOPS_LOGINS))?;
     let mut is_good = true;
     for config in loaded.config.each_instance() {
@@ -105,9 +105,9 @@ impl GroupComparison {
         callers: &[&TechnicalCaller],
     ) -> Result<Self, String> {
         let [caller, others @ ..] = callers else { return Err("no upstream is configured".to_owned()) };
-        let mut compared = Self { campaign: groups_at(caller).await?, ..Self::default() };
+        let mut compared = Self { campaign: caller.groups().await?, ..Self::default() };
         for other in others {
-            match groups_at(other).await {
+            match other.groups().await {
                 Ok(groups) if groups == compared.campaign => {}
                 Ok(_) => compared.differing.push(other.server().to_owned()),
                 Err(error) => compared.notes.push(format!("{}: {error}.", other.server())),
@@ -220,11 +220,6 @@ impl GroupComparison {
         }
         text
     }
-}
-
-async fn groups_at(caller: &TechnicalCaller) -> Result<BTreeSet<String>, String> {
-    let rows = caller.records("xtk:group", "group", &["name"]).await?;
-    Ok(rows.into_iter().flatten().filter(|name| !name.is_empty()).collect())
 }
 
 fn list(names: &BTreeSet<String>) -> String {

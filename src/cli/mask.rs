@@ -54,7 +54,7 @@ fn read_mask(args: &MaskArgs) -> Result<Mask, ExitCode> {
             ));
             ExitCode::from(UNUSABLE)
         }),
-        None => args.config.read_mask(args.instance.as_deref()).map_err(print_errors),
+        None => args.config.read_mask(args.instance.as_deref()).map_err(|errors| print_errors(&errors)),
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn run(args: &ReloadArgs) -> Result<ExitCode, ExitCode> {
 /// Says what the configuration would change for the people who are signed in.
 fn dry_run(args: &ReloadArgs) -> Result<ExitCode, ExitCode> {
     let config_file = &args.admin.config;
-    let config = config_file.read().map_err(print_errors)?.config;
+    let config = config_file.read().map_err(|errors| print_errors(&errors))?.config;
     let sessions = args.admin.call("reload", |client| client.sessions(None, true))?;
     let preview = Preview::of(&config, &sessions);
     let file = config_file.path().display().to_string();

@@ -29,7 +29,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, ExitCode> {
     // This comes first, because a signal without a handler kills the process.
     let started = watch_signals();
     let (runtime, signals) = started.map_err(|error| output::fail("serve", error, STOPS_LOGINS))?;
-    let loaded = args.config.read().map_err(print_errors)?;
+    let loaded = args.config.read().map_err(|errors| print_errors(&errors))?;
     output::err(&loaded.warnings.render(output::style_for_stderr()));
     telemetry::init(&loaded.config.log).map_err(|error| output::fail("serve", error, UNUSABLE))?;
     serve(loaded, args.config.path(), &runtime, signals).map_err(|error| {

@@ -58,5 +58,4 @@ pub(super) fn wrong(error: NotAProxy) -> ValueError {
     )
 }
 
-/// The key of the proxy.
 pub(super) const KEY: &str = "ims.proxy";

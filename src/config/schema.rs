@@ -25,13 +25,11 @@ pub(super) struct DeclaredKey {
     /// Bounds of a number, both allowed.
     pub range: (i64, i64),
     pub default: Option<toml::Value>,
-    /// True for a required key.
     pub required: bool,
     /// What to add when the value is missing and required.
     pub add: Option<String>,
 }
 
-/// A list of tables.
 pub(super) struct TableList {
     /// `campaign.technical_account`.
     pub path: String,

@@ -57,7 +57,6 @@ pub enum ImsError {
 }
 
 impl ImsError {
-    /// Wraps a transport error.
     pub fn transport(endpoint: &'static str, error: &HttpError) -> Self {
         Self::Unavailable { endpoint, reason: error.to_string(), retry_after: None }
     }

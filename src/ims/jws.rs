@@ -18,7 +18,6 @@ pub(super) struct Jws<'a> {
     pub claims: Vec<u8>,
 }
 
-/// The result of a signature check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SignatureCheck {
     /// The signature matches a key.

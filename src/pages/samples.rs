@@ -62,7 +62,6 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Every text, by name.
 pub(super) const TEXTS: [(&str, Text); 48] = [
     ("bad-address", Text::BadAddress),
     ("not-found", Text::NotFound),

@@ -75,15 +75,12 @@ impl BrowserReport {
 /// The decision about a request to the admin listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdminDecision {
-    /// It is answered.
     Allowed,
     /// Refused: a web page sent it, and the area is not for pages, or the page is not this one.
     SentByPage,
-    /// It needs the token.
     TokenMissing,
     /// The page is off: there is no token.
     PageOff,
-    /// Its sender signs in first.
     SignInFirst,
 }
 

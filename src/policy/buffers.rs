@@ -11,7 +11,6 @@ pub struct BufferLimits {
 /// The limit that a connection has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
-    /// The limit of one connection.
     Connection,
     /// The connection's share of the memory left for all connections.
     All,

@@ -62,7 +62,6 @@ impl<'a> BaseCall<'a> {
         self.snapshot.services.audit.record(self.context.now, event);
     }
 
-    /// What every page shows.
     pub fn page(self) -> PageContext<'a> {
         PageContext {
             request_id: self.context.id.as_str(),

@@ -21,7 +21,6 @@ static JSON: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder
 pub struct Context {
     pub id: RequestId,
     pub peer: Peer,
-    /// When it arrived.
     pub now: UnixTime,
     /// True when the client gets pages instead of JSON.
     pub wants_page: bool,

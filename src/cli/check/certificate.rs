@@ -175,7 +175,7 @@ fn pair(
     };
     match CertifiedKey::new(chain, key).keys_match() {
         Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => of_key.error(
-            format!("does not belong to the first certificate of {}", name_of_chain),
+            format!("does not belong to the first certificate of {name_of_chain}"),
             "use the key of that certificate; the gateway's own certificate comes first in the chain",
         ),
         _ => of_key.ok("belongs to the certificate"),

@@ -63,7 +63,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
             } else {
                 let count =
                     errors.findings().iter().filter(|f| f.level == crate::config::Level::Error).count();
-                print_errors(errors);
+                print_errors(&errors);
                 let s = if count == 1 { "" } else { "s" };
                 output::err(&format!("The configuration cannot be used: {count} error{s}.\n"));
             }

@@ -48,7 +48,6 @@ pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
     items
 }
 
-/// An instance that has only public paths.
 fn public_only(instance: &PublicInstance, places: &Places) -> Item {
     let hosts = instance.campaign.hosts.join(", ");
     let message = format!("public paths only, nobody signs in: {hosts}");

@@ -48,7 +48,6 @@ async fn get(http: &HttpClient, url: &Url) -> Result<Response<Bytes>, String> {
     http.send(request).await.map_err(|error| error.to_string())
 }
 
-/// A header of a response.
 fn header<'r>(response: &'r Response<Bytes>, name: &str) -> Option<&'r str> {
     response.headers().get(name).and_then(|value| value.to_str().ok())
 }

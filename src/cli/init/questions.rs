@@ -16,11 +16,9 @@ use crate::{files, server};
 pub(super) struct Answers {
     /// Keys with their values, in the order of the questions.
     pub(super) values: Vec<(&'static str, Value)>,
-    /// Secrets by their keys.
     pub(super) secrets: Vec<(&'static str, SecretString)>,
 }
 
-/// One question.
 struct Question {
     key: &'static str,
     /// The label on the form of the external account, or a description.
@@ -148,16 +146,9 @@ fn certificate(path: &Path) -> Result<(), (String, String)> {
 
 fn explain_mask(text: &str) {
     let Ok(mask) = Mask::parse(text) else { return };
-    if mask.is_prefix() {
-        out(&format!(
-            "   the name {} gives the Campaign group delivery\n",
-            visible(&format!("{text}delivery"))
-        ));
-    } else if text.contains("(.*)") {
-        let name = text.replace("(.*)", "delivery");
-        if mask.group(&name) == Some("delivery") {
-            out(&format!("   the name {} gives the Campaign group delivery\n", visible(&name)));
-        }
+    let name = if mask.is_prefix() { format!("{text}delivery") } else { text.replace("(.*)", "delivery") };
+    if mask.group(&name) == Some("delivery") {
+        out(&format!("   the name {} gives the Campaign group delivery\n", visible(&name)));
     }
 }
 

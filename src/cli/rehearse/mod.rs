@@ -15,7 +15,8 @@ use std::time::Instant;
 
 use clap::Args;
 
-use self::input::{Input, Lines};
+use self::changes::RuleChanges;
+use self::input::Lines;
 use self::rules::RehearsedConfig;
 use self::tally::Tally;
 use super::config_file::{ConfigFile, print_errors, read_file};
@@ -52,15 +53,15 @@ Examples:
 Exit codes: 0 success, 1 with --before: requests are decided in another way, 2 unusable configuration or log";
 
 pub(super) fn run(args: &RehearseArgs) -> Result<ExitCode, ExitCode> {
-    let new = args.config.read().map_err(print_errors)?;
-    let old = args.before.as_deref().map(read_file).transpose().map_err(print_errors)?;
+    let new = args.config.read().map_err(|errors| print_errors(&errors))?;
+    let old = args.before.as_deref().map(read_file).transpose().map_err(|errors| print_errors(&errors))?;
     let host = args.host.as_deref();
     let (new, old) = (
         RehearsedConfig::of(&new.config, host),
         old.as_ref().map(|old| RehearsedConfig::of(&old.config, host)),
     );
     let began = Instant::now();
-    let mut tally = Tally::new(old.is_some());
+    let mut tally = Tally { changes: old.as_ref().map(|_| RuleChanges::default()), ..Tally::default() };
     let mut is_readable = true;
     for path in &args.logs {
         if let Err(error) = read_log(args, path, (&new, old.as_ref()), &mut tally) {
@@ -96,8 +97,7 @@ fn read_log<'r>(
     tally: &mut Tally<'r>,
 ) -> io::Result<()> {
     let name = path.display().to_string();
-    let input = Input::open(path)?;
-    let mut lines = Lines::of(input);
+    let mut lines = Lines::open(path)?;
     let mut to = BufWriter::new(io::stdout().lock());
     let mut line = Vec::new();
     while let Some(number) = lines.next(&mut line)? {

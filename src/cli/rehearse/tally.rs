@@ -9,6 +9,7 @@ use crate::policy::decision::{Access, Explained, RuleKind};
 use crate::wire::access_log::LineError;
 
 /// Counts of the lines and of the decisions about them. `'r` is the lifetime of the configurations.
+#[derive(Default)]
 pub(super) struct Tally<'r> {
     /// Lines without a request.
     pub(super) other: u64,
@@ -32,18 +33,6 @@ pub(super) struct Misread {
 }
 
 impl<'r> Tally<'r> {
-    pub(super) fn new(compares: bool) -> Self {
-        Self {
-            other: 0,
-            misread: 0,
-            examples: Vec::new(),
-            requests: 0,
-            rules: HashMap::new(),
-            paths: BTreeMap::new(),
-            changes: compares.then(RuleChanges::default),
-        }
-    }
-
     /// Counts a request.
     pub(super) fn add(
         &mut self,
@@ -79,11 +68,9 @@ impl<'r> Tally<'r> {
 
     /// The requests of each decision.
     pub(super) fn by_access(&self) -> BTreeMap<Access, Count> {
-        let mut all = BTreeMap::new();
+        let mut all: BTreeMap<_, Count> = BTreeMap::new();
         for (rule, count) in &self.rules {
-            let sum: &mut Count = all.entry(rule.access()).or_default();
-            sum.requests += count.requests;
-            sum.answered += count.answered;
+            *all.entry(rule.access()).or_default() += *count;
         }
         all
     }

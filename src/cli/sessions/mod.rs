@@ -113,7 +113,7 @@ impl AdminOptions {
             let token = listener.ok().and_then(|listener| listener.token);
             return Ok(AdminTarget { address, token });
         }
-        let AdminListener { address, token } = listener.map_err(print_errors)?;
+        let AdminListener { address, token } = listener.map_err(|errors| print_errors(&errors))?;
         address.map(|address| AdminTarget { address, token }).ok_or_else(|| {
             let error = format!(
                 "{} does not set listen.admin, so the gateway has no admin listener\n    fix: write \

@@ -15,7 +15,6 @@ pub use multipart::{MultipartScanner, boundary};
 pub use owned::{OwnTokens, TokenPair, account_of};
 pub use query::exchange_query;
 
-/// Which token a value claims to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// The session token. Its value decides who the caller is.
@@ -24,7 +23,6 @@ pub enum TokenKind {
     Security,
 }
 
-/// What happens to a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenAction {
     /// It is forwarded unchanged.

@@ -59,7 +59,7 @@ pub async fn handler(
 /// The response with the cookies of a new session.
 fn signed_in(call: Call<'_>, session: &LiveSession, mut response: Response) -> Response {
     let headers = response.headers_mut();
-    set_cookies::set_session(headers, &call.auth, &session.cookie_value(), call.context.now);
-    set_cookies::set_last_user(headers, &call.auth, session);
+    set_cookies::set_session(headers, call.auth, &session.cookie_value(), call.context.now);
+    set_cookies::set_last_user(headers, call.auth, session);
     response
 }

@@ -28,7 +28,7 @@ pub(super) async fn check(config: InstanceConfig<'_>, callers: &Callers, places:
     for (server, caller) in callers {
         match caller {
             Ok(caller) => {
-                let message = format!("{server} accepts the technical account {}", caller.client_id);
+                let message = format!("{server} accepts the technical account {}", caller.client_id());
                 items.push(account.ok(message));
                 items.push(secure_header(caller, places));
                 accepted.push(caller);
