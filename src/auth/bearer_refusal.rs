@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::audit::refusal_code;
+use super::refusal_code;
 use crate::ims::{AccessTokenError, ImsError};
 use crate::policy::access::RefusalReason;
 use crate::policy::access_token::InvalidAccessToken;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::audit::refusal_code;
 use super::login::{Destination, LoginStart};
 use super::login_failure::LoginFailure;
+use super::refusal_code;
 use crate::ims::Profile;
 use crate::policy::access::Refusal;
 use crate::session::{LiveSession, StoreError};

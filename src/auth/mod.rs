@@ -42,10 +42,11 @@ use crate::clock::Clock;
 use crate::config::Instance;
 use crate::crypto::{KeyPurpose, KeyRing, Sealer};
 use crate::ims::ImsClient;
+use crate::policy::access::RefusalReason;
 use crate::policy::cookies::{self, CookieNames};
 use crate::session::{Attempts, FormId, SavedForms, Sessions};
 use crate::telemetry::audit::AuditLog;
-use crate::telemetry::{ForeignTokenUses, InstanceMetrics, Metrics};
+use crate::telemetry::{ForeignTokenUses, InstanceMetrics, Metrics, RefusalCode};
 
 pub use authenticators::Authenticators;
 pub use backchannel_logout::BackchannelError;
@@ -133,6 +134,15 @@ impl Authenticator {
             .filter(|(name, _)| name.starts_with(&self.cookies.saved_form_prefix))
             .filter_map(|(_, value)| FormId::parse(value))
             .take(MAX_FORM_IDS)
+    }
+}
+
+/// The code of a refusal in the audit trail and in metrics.
+fn refusal_code(reason: RefusalReason) -> RefusalCode {
+    match reason {
+        RefusalReason::OtherOrganization => RefusalCode::OtherOrganization,
+        RefusalReason::NoGroup => RefusalCode::NoGroup,
+        RefusalReason::TooManyGroups(_) => RefusalCode::TooManyGroups,
     }
 }
 
