@@ -92,7 +92,6 @@ pub struct Gateway {
     sites: Mutex<Vec<BuiltSite>>,
     /// The Campaign servers of each instance, for the admin listener.
     upstreams: SharedUpstreams,
-    /// The admin token.
     admin_token: SharedToken,
     /// Requests of operators, until a [`Reloader`] takes them.
     reloads: Option<mpsc::Receiver<ReloadRequest>>,

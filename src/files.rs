@@ -9,20 +9,16 @@ use std::path::{Path, PathBuf};
 /// Why a file cannot be used. Never contains the content of the file.
 #[derive(Debug)]
 pub struct FileError {
-    /// The path as configured.
     pub path: PathBuf,
-    /// What is wrong.
     pub problem: FileProblem,
 }
 
-/// What is wrong with a file.
 #[derive(Debug)]
 pub enum FileProblem {
     /// It does not exist.
     Missing,
     /// The gateway's user may not read it.
     Denied,
-    /// It is a folder.
     Folder,
     /// It is longer than [`LONGEST`].
     TooLong,
@@ -122,7 +118,6 @@ const OPEN: u32 = 0o027;
 // === impl FileError ===
 
 impl FileError {
-    /// How to fix it.
     pub fn fix(&self) -> String {
         let path = self.path.display();
         match &self.problem {

@@ -68,7 +68,6 @@ impl<'p> Cache<'p> {
         serde_json::from_slice(&text).ok()
     }
 
-    /// Saves the account.
     pub fn save_account(&self, directory: &str, account: &AccountCredentials) -> io::Result<()> {
         save(&self.account_file(directory), &serde_json::to_vec(account)?)
     }

@@ -45,7 +45,6 @@ pub(super) async fn obtain(plan: &Plan, cache: &Cache<'_>, publish: Publish) -> 
     Ok(())
 }
 
-/// The account in the cache, or a new one.
 async fn account(plan: &Plan, cache: &Cache<'_>) -> Result<Account, AcmeError> {
     let directory = plan.directory.as_str();
     let http = HttpClient::new(connector(plan.ca_file.as_deref(), EXCHANGE, None)?, EXCHANGE);

@@ -3,15 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 
-use super::Admin;
 use super::token::AdminToken;
+use super::{Admin, answer};
 use crate::policy::admin_access::{
     AdminArea, AdminCredential, AdminDecision, AdminRequest, BrowserReport, decide, is_own_host,
 };
@@ -138,7 +137,7 @@ fn peer(request: &Request) -> IpAddr {
 }
 
 fn refuse(status: StatusCode, error: &str) -> Response {
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(json!({ "error": error }))).into_response()
+    answer(status, &json!({ "error": error }))
 }
 
 const TOKEN_MISSING: &str = "this needs the token of listen.admin_token as `Authorization: Bearer`; the commands of imsgate take it from the \

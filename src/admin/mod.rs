@@ -18,9 +18,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use axum::middleware;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use http::{StatusCode, header};
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::auth::{Authenticators, Guesses, Services};
@@ -81,6 +84,11 @@ impl Admin {
         let request = RequestId::random();
         services.audit.record(services.clock.now(), AuditEvent { request, peer, instance, subject, action });
     }
+}
+
+/// An answer that no cache keeps.
+fn answer(status: StatusCode, value: &Value) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(value)).into_response()
 }
 
 /// Name and Campaign servers of each instance. A reload replaces them.

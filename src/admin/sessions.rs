@@ -4,13 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse as _, Response};
-use axum::{Json, http};
+use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Admin;
+use super::{Admin, answer};
 use crate::session::{Cursor, EndReason, Listed, Owner, Sessions, StoreError};
 use crate::telemetry::audit::{AuditAction, OperatorAccess, Subject};
 
@@ -42,7 +41,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(query): Query<Li
     let Ok(after) = after.map(|text| Cursor::parse(&text).ok_or(())).transpose() else {
         return answer(
             StatusCode::BAD_REQUEST,
-            json!({"error": "`after` must be the `next` of another page"}),
+            &json!({"error": "`after` must be the `next` of another page"}),
         );
     };
     let page = match query.user.filter(|user| !user.is_empty()) {
@@ -63,7 +62,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(query): Query<Li
             };
             let listed: Vec<Value> = listed.iter().map(json).collect();
             let next = next.map(|cursor| cursor.to_string());
-            answer(StatusCode::OK, json!({"sessions": listed, "next": next}))
+            answer(StatusCode::OK, &json!({"sessions": listed, "next": next}))
         }
         Err(error) => store_unavailable(&error),
     }
@@ -72,8 +71,8 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(query): Query<Li
 /// `DELETE /sessions/{sid}`
 pub(super) async fn revoke(State(admin): State<Arc<Admin>>, Path(sid): Path<String>) -> Response {
     match end(&admin, &sid, Operator::Command).await {
-        Ok(true) => answer(StatusCode::OK, json!({"ended": 1})),
-        Ok(false) => answer(StatusCode::NOT_FOUND, json!({"ended": 0, "error": "no such session"})),
+        Ok(true) => answer(StatusCode::OK, &json!({"ended": 1})),
+        Ok(false) => answer(StatusCode::NOT_FOUND, &json!({"ended": 0, "error": "no such session"})),
         Err(error) => store_unavailable(&error),
     }
 }
@@ -84,7 +83,7 @@ pub(super) async fn revoke_all(
     Query(RevokeQuery { user }): Query<RevokeQuery>,
 ) -> Response {
     match end_all(&admin, &user, Operator::Command).await {
-        Ok(ended) => answer(StatusCode::OK, json!({"ended": ended})),
+        Ok(ended) => answer(StatusCode::OK, &json!({"ended": ended})),
         Err(error) => store_unavailable(&error),
     }
 }
@@ -160,13 +159,9 @@ fn session_json(session: &Listed) -> Value {
 
 fn store_unavailable(error: &StoreError) -> Response {
     let value = json!({"error": format!("the session store does not answer: {error}")});
-    let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, value);
+    let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, &value);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     response
-}
-
-fn answer(status: StatusCode, value: Value) -> Response {
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(value)).into_response()
 }
 
 /// Sessions on a page without `limit`.

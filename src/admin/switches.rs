@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use http::{StatusCode, header};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Admin;
 use super::sessions::Operator;
+use super::{Admin, answer};
 use crate::config;
 use crate::policy::native_account::LONGEST_EMERGENCY;
 use crate::policy::switches::{Period, Switch};
@@ -196,10 +196,6 @@ pub(super) fn emergency_instances(admin: &Admin) -> Vec<String> {
     let usable = instances
         .filter(|instance| instance.campaign.native_accounts.iter().any(|account| account.emergency));
     usable.map(|instance| instance.name.clone()).collect()
-}
-
-fn answer(status: StatusCode, value: &Value) -> Response {
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(value)).into_response()
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 pub struct Changes(BTreeSet<String>);
 
 impl Changes {
-    /// These keys.
     pub(super) fn new(keys: &[String]) -> Self {
         Self(keys.iter().cloned().collect())
     }

@@ -19,7 +19,6 @@ pub struct FileWatch {
 type Fingerprint = Option<(u64, u64, u64, i64, i64, i64, i64)>;
 
 impl FileWatch {
-    /// Starts to watch these files.
     pub fn new(files: Vec<PathBuf>) -> Self {
         // The files may have changed since they were read. So one change is reported after the first round.
         let mut watch = Self { files: Vec::new(), is_changing: true };

@@ -64,7 +64,6 @@ impl Reloader {
         }
     }
 
-    /// Handles an event.
     pub async fn handle(&mut self, gateway: &Gateway, event: ReloadEvent) {
         match event {
             ReloadEvent::Request(ReloadRequest::Reload(look, answer)) => {

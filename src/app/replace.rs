@@ -60,7 +60,6 @@ impl Gateway {
         self.settings.load().tls.clone()
     }
 
-    /// Counts a reload.
     pub(super) fn count_reload(&self, is_applied: bool) {
         if is_applied {
             self.metrics.reload_succeeded(self.clock.now());

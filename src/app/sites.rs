@@ -124,7 +124,6 @@ fn states(campaign: &Campaign, name: &str, previous: &[BuiltSite]) -> RuleStates
     RuleStates::new(&campaign.request_rules, find(previous, name).map(|known| &known.site.rule_states))
 }
 
-/// The site of the instance with this name.
 fn find<'s>(sites: &'s [BuiltSite], name: &str) -> Option<&'s BuiltSite> {
     sites.iter().find(|built| *built.site.name == *name)
 }
@@ -172,7 +171,6 @@ fn public_site(
     }
 }
 
-/// The authenticator of an instance.
 pub(super) fn authenticator(
     config: &Config,
     instance: &Arc<Instance>,

@@ -30,7 +30,6 @@ pub(crate) enum Unavailable {
 }
 
 impl Unavailable {
-    /// The reason, for people.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::NoAccount => "it needs a technical account with a secret".to_owned(),
@@ -38,7 +37,6 @@ impl Unavailable {
         }
     }
 
-    /// How to fix it.
     pub(crate) fn fix(&self) -> &'static str {
         match self {
             Self::NoAccount => "add [[campaign.technical_account]] with client_id and client_secret_file",
@@ -51,20 +49,15 @@ impl Unavailable {
 
 /// A technical account that Campaign has accepted.
 pub(crate) struct TechnicalCaller {
-    pub(crate) client_id: String,
+    account: Arc<AccountToken>,
     /// What Campaign reported about itself.
     pub(crate) facts: ServerFacts,
     /// Whether the session cookie has `Secure`; `None` without a session.
     pub(crate) is_secure: Option<bool>,
     endpoint: Endpoint,
-    origin: String,
     proof: CallCredential,
-    party: Arc<ImsClient>,
-    token: SecretString,
-    organization_id: String,
 }
 
-/// What authenticates each call.
 enum CallCredential {
     Bearer(SecretString),
     Session { session: SecretString, security: SecretString },
@@ -102,13 +95,18 @@ impl TechnicalCaller {
         self.endpoint.name()
     }
 
-    async fn begin(&mut self, has_session: bool) -> Result<(), String> {
-        if !has_session {
+    /// The client id of its account.
+    pub(crate) fn client_id(&self) -> &str {
+        &self.account.client_id
+    }
+
+    async fn begin(&mut self) -> Result<(), String> {
+        if !self.account.has_session {
             let answer = self.call("xtk:session#GetUserInfo", query::user_info()).await?;
             self.facts = query::server_facts(answer.body());
             return Ok(());
         }
-        let body = query::bearer_token_logon(self.token.expose_secret());
+        let body = query::bearer_token_logon(self.account.token.expose_secret());
         let answer = self.call("xtk:session#BearerTokenLogon", body).await?;
         self.facts = query::server_facts(answer.body());
         let mut cookies =
@@ -132,7 +130,12 @@ impl TechnicalCaller {
         query::records(answer.body(), element, attributes)
     }
 
-    /// The attributes that a schema of this Campaign has.
+    /// The internal names of Campaign's operator groups.
+    pub(crate) async fn groups(&self) -> Result<BTreeSet<String>, String> {
+        let rows = self.records("xtk:group", "group", &["name"]).await?;
+        Ok(rows.into_iter().flatten().filter(|name| !name.is_empty()).collect())
+    }
+
     pub(crate) async fn attributes(&self, schema: &str) -> Result<BTreeSet<String>, String> {
         let answer = self.call("xtk:session#GetEntityIfMoreRecent", query::schema_request(schema)).await?;
         query::declared_attributes(answer.body())
@@ -153,12 +156,13 @@ impl TechnicalCaller {
     /// The configuration names of the account's organisation, as IMS reports them to this account.
     pub(crate) async fn names(&self) -> Result<BTreeSet<String>, String> {
         let own = self.membership().await?.into_iter();
-        let own = own.filter(|organization| organization.id == self.organization_id);
+        let own = own.filter(|organization| organization.id == self.account.organization_id);
         Ok(own.flat_map(|organization| organization.groups).flatten().collect())
     }
 
     async fn membership(&self) -> Result<Vec<Organization>, String> {
-        let membership = self.party.membership(&self.token, "").await.map_err(|error| error.to_string())?;
+        let AccountToken { party, token, .. } = &*self.account;
+        let membership = party.membership(token, "").await.map_err(|error| error.to_string())?;
         Ok(membership.organizations.unwrap_or_default())
     }
 
@@ -190,7 +194,9 @@ impl TechnicalCaller {
     }
 
     fn with_https(&self, request: request::Builder, path: &str) -> request::Builder {
-        request.header("X-Forwarded-Proto", "https").header("NLSSLURL", format!("{}{path}", self.origin))
+        request
+            .header("X-Forwarded-Proto", "https")
+            .header("NLSSLURL", format!("{}{path}", self.account.origin))
     }
 
     fn with_proof(&self, request: request::Builder) -> request::Builder {
@@ -216,12 +222,12 @@ struct AccountToken {
     has_session: bool,
     origin: String,
     servers: Vec<Endpoint>,
-    party: Arc<ImsClient>,
+    party: ImsClient,
     token: SecretString,
 }
 
 impl AccountToken {
-    async fn get(instance: &Instance, clock: &Clock) -> Result<Self, Unavailable> {
+    async fn get(instance: &Instance, clock: &Clock) -> Result<Arc<Self>, Unavailable> {
         let mut accounts = instance.campaign.technical_accounts.iter();
         let with_secret = accounts.find_map(|account| Some((account, account.client_secret.clone()?)));
         let (account, secret) = with_secret.ok_or(Unavailable::NoAccount)?;
@@ -231,31 +237,27 @@ impl AccountToken {
         let origin = instance.ims.origin();
         let servers = super::servers::public_endpoints(&instance.campaign, &origin);
         let servers = servers.map_err(|error| failed(&error))?;
-        Ok(Self {
+        Ok(Arc::new(Self {
             client_id: account.client_id.clone(),
             organization_id: account.organization_id.clone(),
             has_session: instance.campaign.session == SessionMode::BearerLogon
                 || account.session == AccountSession::BearerLogon,
             origin,
             servers,
-            party: Arc::new(party),
+            party,
             token,
-        })
+        }))
     }
 
-    async fn connect_to(&self, server: &Endpoint) -> Result<TechnicalCaller, Unavailable> {
+    async fn connect_to(self: &Arc<Self>, server: &Endpoint) -> Result<TechnicalCaller, Unavailable> {
         let mut caller = TechnicalCaller {
-            client_id: self.client_id.clone(),
+            account: self.clone(),
             facts: ServerFacts::default(),
             is_secure: None,
             endpoint: server.clone(),
-            origin: self.origin.clone(),
             proof: CallCredential::Bearer(self.token.clone()),
-            party: self.party.clone(),
-            token: self.token.clone(),
-            organization_id: self.organization_id.clone(),
         };
-        caller.begin(self.has_session).await.map_err(Unavailable::Failed)?;
+        caller.begin().await.map_err(Unavailable::Failed)?;
         Ok(caller)
     }
 }
@@ -279,9 +281,9 @@ pub(super) async fn keep_campaign_groups(auth: Arc<Authenticator>, clock: Clock)
 
 async fn campaign_groups(instance: &Instance, clock: &Clock) -> Result<BTreeSet<String>, String> {
     let caller = TechnicalCaller::connect(instance, clock).await.map_err(|error| error.reason())?;
-    let names = caller.records("xtk:group", "group", &["name"]).await;
+    let groups = caller.groups().await;
     caller.end().await;
-    Ok(names?.into_iter().flatten().filter(|name| !name.is_empty()).collect())
+    groups
 }
 
 /// A client of IMS with the id, secret and scopes of the account.

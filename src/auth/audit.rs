@@ -1,11 +1,11 @@
 //! Audit events of sign-in, sessions and sign-out.
 
-use super::Authenticator;
 use super::identify::AuthRequest;
 use super::login_failure::LoginFailure;
+use super::{Authenticator, refusal_code};
 use crate::policy::access::{Refusal, RefusalReason, TooManyGroups};
+use crate::telemetry::RequestId;
 use crate::telemetry::audit::{AuditAction, AuditEvent, NearMissName, RefusalDetails, Subject};
-use crate::telemetry::{RefusalCode, RequestId};
 
 impl Authenticator {
     /// Records an event that a request caused.
@@ -54,13 +54,4 @@ pub(super) fn refusal(refusal: &Refusal) -> AuditAction {
         groups_bytes: too_many.map(|TooManyGroups { bytes, .. }| bytes),
         groups_bytes_limit: too_many.map(|TooManyGroups { limit, .. }| limit),
     })
-}
-
-/// The code of a refusal in the audit trail and in metrics.
-pub(super) fn refusal_code(reason: RefusalReason) -> RefusalCode {
-    match reason {
-        RefusalReason::OtherOrganization => RefusalCode::OtherOrganization,
-        RefusalReason::NoGroup => RefusalCode::NoGroup,
-        RefusalReason::TooManyGroups(_) => RefusalCode::TooManyGroups,
-    }
 }

@@ -11,17 +11,14 @@ use super::Authenticator;
 pub struct Authenticators(ArcSwap<Vec<Arc<Authenticator>>>);
 
 impl Authenticators {
-    /// These authenticators.
     pub fn new(all: Vec<Arc<Authenticator>>) -> Self {
         Self(ArcSwap::from_pointee(all))
     }
 
-    /// All of them.
     pub fn all(&self) -> Arc<Vec<Arc<Authenticator>>> {
         self.0.load_full()
     }
 
-    /// The authenticator of the instance with this name.
     pub fn of(&self, instance: &str) -> Option<Arc<Authenticator>> {
         self.all().iter().find(|auth| auth.instance.name == instance).cloned()
     }

@@ -124,7 +124,7 @@ impl Authenticator {
         organization_id: &str,
     ) -> Result<Vec<String>, BearerRefusal> {
         let membership = self.ims.account_membership(token, &claims.user).await?;
-        let policy = AccessPolicy { organization_id, ..self.access_policy() };
+        let policy = AccessPolicy { organization_id, ..self.instance.access_policy() };
         match policy.decide(&membership) {
             Ok(granted) => Ok(granted.groups),
             Err(refusal) => Err(BearerRefusal::NoRight(refusal.reason)),

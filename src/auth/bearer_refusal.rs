@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::refusal_code;
 use crate::ims::{AccessTokenError, ImsError};
 use crate::policy::access::RefusalReason;
 use crate::policy::access_token::InvalidAccessToken;
@@ -13,7 +14,7 @@ pub enum BearerRefusal {
     #[error(transparent)]
     Invalid(#[from] InvalidAccessToken),
     /// The token is valid, but IMS gives its owner no group that the association mask accepts.
-    #[error("the account has no right here: {}", .0.code())]
+    #[error("the account has no right here: {}", refusal_code(*.0).code())]
     NoRight(RefusalReason),
     /// IMS does not answer, so the token cannot be checked now. Holds how long IMS asks to wait.
     #[error("the token cannot be checked now: IMS does not answer")]
@@ -25,7 +26,7 @@ impl BearerRefusal {
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Invalid(flaw) => flaw.code(),
-            Self::NoRight(reason) => reason.code(),
+            Self::NoRight(reason) => refusal_code(*reason).code(),
             Self::Unavailable(_) => "ims_unavailable",
         }
     }

@@ -180,7 +180,7 @@ impl Callback<'_> {
                 return Ok(LoginOutcome::Failed(self.auth.failed(self.request, &error), to));
             }
         };
-        let granted = match auth.access_policy().decide(&person.membership) {
+        let granted = match auth.instance.access_policy().decide(&person.membership) {
             Ok(granted) => granted,
             Err(refusal) => {
                 self.discard(&tokens).await;
@@ -262,7 +262,7 @@ impl Callback<'_> {
             groups: identity.groups.clone(),
             groups_not_in_campaign: auth.groups_not_in_campaign(&identity.groups),
         };
-        auth.audit(self.request, identity.subject().with_session(&session.sid), login);
+        auth.audit(self.request, session.subject(), login);
         Ok(if restarting {
             LoginOutcome::CampaignRestarting(session, to)
         } else {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Authenticator;
-use crate::campaign::{CallFor, CampaignError};
+use crate::campaign::{CallFor, CampaignClient, CampaignError, LogonAnswer};
 use crate::config::SessionMode;
 use crate::session::{CampaignSession, LastLogon, LiveSession, SessionData, StoreError};
 use crate::telemetry::RequestId;
@@ -100,13 +100,7 @@ impl Authenticator {
             // A little early: the token must still be valid when the request arrives.
             clock.now().plus(lifetime.saturating_sub(EARLY.min(lifetime / 10)))
         });
-        Ok(CampaignSession {
-            session_token: logon.session_token,
-            security_token: logon.security_token,
-            ends,
-            upstream: Some(logon.upstream.to_string()),
-            client: Some(client),
-        })
+        Ok(opened(&logon, client, ends))
     }
 
     /// Gives the session a new Campaign session, opened here or by a concurrent request. The session is unchanged when Campaign opens
@@ -151,9 +145,8 @@ impl Authenticator {
                 let saved = self.save_campaign_session(request, &current, campaign).await?;
                 if let Some(saved) = saved.as_ref().filter(|saved| !is_same_campaign_session(saved, &current))
                 {
-                    let subject = saved.data.identity.subject().with_session(&saved.sid);
                     let reason = reason.word().to_owned();
-                    self.audit_task(request, subject, AuditAction::CampaignSessionOpened { reason });
+                    self.audit_task(request, saved.subject(), AuditAction::CampaignSessionOpened { reason });
                     self.log_off_replaced(request, &current);
                 }
                 Ok(saved)
@@ -178,21 +171,10 @@ impl Authenticator {
     pub(super) fn log_off_later(self: &Arc<Self>, request: RequestId, campaign: CampaignSession) {
         let auth = self.clone();
         self.services.tasks.spawn(async move {
-            if let Err(error) = auth.log_off(request, &campaign).await {
+            if let Err(error) = log_off(&auth.campaign, request, &campaign).await {
                 tracing::debug!(%request, %error, "Campaign had ended the replaced session, or it expires by itself");
             }
         });
-    }
-
-    /// Logs off at the server of the session, with the client address of its logon.
-    pub(super) async fn log_off(
-        &self,
-        request: RequestId,
-        campaign: &CampaignSession,
-    ) -> Result<(), CampaignError> {
-        let CampaignSession { session_token, security_token, upstream, client, .. } = campaign;
-        let call = CallFor { request_id: request.as_str(), client: *client, upstream: upstream.as_deref() };
-        self.campaign.logoff(session_token, security_token, call).await
     }
 
     /// Saves the new Campaign session. If it cannot be saved, it is logged off.
@@ -213,12 +195,33 @@ impl Authenticator {
             |saved: &Arc<LiveSession>| token(&saved.data) == Some(campaign.session_token.expose_secret());
         // If the store did not answer, it may still have saved this one: then no logoff.
         if matches!(&changed, Ok(saved) if !saved.as_ref().is_some_and(is_saved))
-            && let Err(error) = self.log_off(request, &campaign).await
+            && let Err(error) = log_off(&self.campaign, request, &campaign).await
         {
             tracing::warn!(%request, %error, "Campaign session not ended; it expires by itself");
         }
         changed
     }
+}
+
+pub(super) fn opened(logon: &LogonAnswer, client: IpAddr, ends: UnixTime) -> CampaignSession {
+    CampaignSession {
+        session_token: logon.session_token.clone(),
+        security_token: logon.security_token.clone(),
+        ends,
+        upstream: Some(logon.upstream.to_string()),
+        client: Some(client),
+    }
+}
+
+/// Logs off at the server of the session, with the client address of its logon.
+pub(super) async fn log_off(
+    at: &CampaignClient,
+    request: RequestId,
+    campaign: &CampaignSession,
+) -> Result<(), CampaignError> {
+    let CampaignSession { session_token, security_token, upstream, client, .. } = campaign;
+    let call = CallFor { request_id: request.as_str(), client: *client, upstream: upstream.as_deref() };
+    at.logoff(session_token, security_token, call).await
 }
 
 /// True when both hold the same Campaign session.

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::campaign_session::log_off;
 use super::{Authenticator, Authenticators, Services};
 use crate::campaign::CampaignError;
 use crate::ims::ImsError;
@@ -135,7 +136,7 @@ impl Cleanup<'_> {
         let logoff = async {
             let logged_off = |campaign: &&CampaignSession| campaign.ends == CampaignSession::WITHDRAWN;
             let Some(campaign) = campaign.filter(|campaign| !logged_off(campaign)) else { return };
-            let call = || self.auth.log_off(self.request, campaign);
+            let call = || log_off(&self.auth.campaign, self.request, campaign);
             let is_passing = |error: &CampaignError| matches!(error, CampaignError::Unreachable { .. });
             if let Err(error) = self.retry(call, is_passing).await {
                 self.warn(&error, "Campaign session not ended; it expires by itself");

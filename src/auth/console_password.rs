@@ -10,13 +10,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::Authenticator;
+use super::campaign_session::opened;
 use super::identify::AuthRequest;
-use crate::campaign::{CallFor, CampaignError, LogonAnswer, logon_response};
+use crate::campaign::{CallFor, CampaignError, logon_response};
 use crate::config::ConsolePasswordMode;
 use crate::crypto::{random_letters, sha256_text};
-use crate::session::{
-    CampaignSession, ConsoleAccess, ConsolePassword, Listed, LiveSession, Owner, StoreError,
-};
+use crate::session::{ConsoleAccess, ConsolePassword, Listed, LiveSession, Owner, StoreError};
 use crate::telemetry::audit::{AuditAction, Subject};
 use crate::unix_time::UnixTime;
 
@@ -25,7 +24,6 @@ use crate::unix_time::UnixTime;
 pub struct NewPassword {
     /// What to type as the login.
     pub login: String,
-    /// The password.
     pub password: SecretString,
     /// How long it can be used.
     pub lifetime: Duration,
@@ -33,12 +31,10 @@ pub struct NewPassword {
     pub once: bool,
 }
 
-/// A logon of a client console.
 #[derive(Debug)]
 pub struct ConsoleLogon<'a> {
     /// The login, an e-mail address.
     pub login: &'a str,
-    /// The password.
     pub password: &'a SecretString,
     /// The address of the person.
     pub client: IpAddr,
@@ -48,7 +44,6 @@ pub struct ConsoleLogon<'a> {
     pub beside: Option<&'a LiveSession>,
 }
 
-/// The result of a logon.
 #[derive(Debug)]
 pub enum ConsoleLogonOutcome {
     /// The console is signed in: Campaign's response, with a ticket instead of its tokens.
@@ -93,7 +88,7 @@ impl Authenticator {
         if changed.await?.is_none() {
             return Ok(None);
         }
-        self.audit(request, subject(session), AuditAction::ConsolePasswordMade);
+        self.audit(request, session.subject(), AuditAction::ConsolePasswordMade);
         Ok(Some(NewPassword { login, password: password.into(), lifetime, once }))
     }
 
@@ -107,7 +102,7 @@ impl Authenticator {
         session: &LiveSession,
     ) -> Result<(), StoreError> {
         self.state.sessions.change(session, |data| data.console = ConsoleAccess::default()).await?;
-        self.audit(request, subject(session), AuditAction::ConsolePasswordWithdrawn);
+        self.audit(request, session.subject(), AuditAction::ConsolePasswordWithdrawn);
         Ok(())
     }
 
@@ -157,7 +152,7 @@ impl Authenticator {
             Err(error) => return Ok(Outcome::Campaign(error)),
         };
         // The console uses the Campaign session that the person has. This one was for the description of the person.
-        self.log_off_later(request.id, campaign_session(&answer, logon.client));
+        self.log_off_later(request.id, opened(&answer, logon.client, UnixTime::MAX));
         let advertised =
             answer.min_client_build.filter(|_| self.instance.campaign.min_console_build.is_none());
         if let Some(least) = advertised.filter(|least| is_older(logon.build, *least)) {
@@ -179,7 +174,7 @@ impl Authenticator {
             let reason = "it has no session token to replace".to_owned();
             return Ok(Outcome::Campaign(CampaignError::Answer { upstream: answer.upstream, reason }));
         };
-        self.audit(request, subject(&session), AuditAction::ConsoleLogon { build: logon.build });
+        self.audit(request, session.subject(), AuditAction::ConsoleLogon { build: logon.build });
         Ok(Outcome::SignedIn(response))
     }
 
@@ -211,25 +206,10 @@ impl Authenticator {
     }
 }
 
-fn subject(session: &LiveSession) -> Subject {
-    session.data.identity.subject().with_session(&session.sid)
-}
-
 /// True for a session of the person with this e-mail address.
 fn is_of(session: &LiveSession, login: &str) -> bool {
     let email = session.data.identity.email.as_ref();
     email.is_some_and(|email| email.to_lowercase() == login.to_lowercase())
-}
-
-/// The Campaign session that a logon opened.
-fn campaign_session(answer: &LogonAnswer, client: IpAddr) -> CampaignSession {
-    CampaignSession {
-        session_token: answer.session_token.clone(),
-        security_token: answer.security_token.clone(),
-        ends: UnixTime::MAX,
-        upstream: Some(answer.upstream.to_string()),
-        client: Some(client),
-    }
 }
 
 /// True for a console of an older build. Other clients send no build.

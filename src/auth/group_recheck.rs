@@ -57,14 +57,12 @@ enum RecheckResult {
     Refused(Refusal),
     /// IMS accepts none of the person's tokens.
     NoToken,
-    /// The session has ended meanwhile.
     SessionEnded,
     /// No usable response; IMS may have asked to wait.
     Unavailable(String, Option<Duration>),
 }
 
 impl RecheckResult {
-    /// The result as a metric.
     fn metric(&self) -> GroupRecheck {
         match self {
             Self::Granted(..) => GroupRecheck::Granted,
@@ -140,7 +138,7 @@ impl Check<'_> {
         match membership {
             Ok(membership) => {
                 let membership = membership.unwrap_or_default();
-                match self.auth.access_policy().decide(&membership) {
+                match self.auth.instance.access_policy().decide(&membership) {
                     Ok(granted) => RecheckResult::Granted(granted, membership.for_record()),
                     Err(refusal) => RecheckResult::Refused(refusal),
                 }
@@ -175,9 +173,8 @@ impl Check<'_> {
         });
         let before = &session.data.identity.groups;
         if changed.await?.is_some() && *before != granted.groups {
-            let subject = session.data.identity.subject().with_session(&session.sid);
             let (before, groups) = (before.clone(), granted.groups.clone());
-            self.auth.audit_task(self.id, subject, AuditAction::GroupsChanged { before, groups });
+            self.auth.audit_task(self.id, session.subject(), AuditAction::GroupsChanged { before, groups });
             if let Some(used) = withdrawn {
                 self.auth.log_off_later(self.id, used);
             }

@@ -74,7 +74,6 @@ pub enum PasswordResult {
     SignedIn,
     /// Campaign accepted it for a request that needs an operator.
     Accepted,
-    /// Campaign refused it.
     Refused,
     /// Campaign did not check it.
     Unchecked,

@@ -20,9 +20,7 @@ pub struct AuthRequest<'a> {
     pub id: RequestId,
     /// The peer of the connection, for the audit trail.
     pub peer: IpAddr,
-    /// The time of the request.
     pub now: UnixTime,
-    /// Its header fields.
     pub headers: &'a HeaderMap,
     /// Where look-ups are counted.
     pub counters: &'a Counters,
@@ -42,9 +40,7 @@ pub enum Purpose {
 /// Who sends a request.
 #[derive(Clone, Debug)]
 pub enum Caller {
-    /// An unknown caller.
     Anonymous,
-    /// The owner of a live session.
     Session(Arc<LiveSession>),
     /// A technical account, by its access token.
     Service(Arc<ServiceAccount>),
@@ -55,7 +51,6 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// The caller's session.
     pub fn session(self) -> Option<Arc<LiveSession>> {
         match self {
             Self::Anonymous | Self::Service(_) | Self::ClientHeld(_) | Self::Refused(_) => None,

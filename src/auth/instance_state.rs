@@ -12,13 +12,11 @@ use crate::session::{KeyError, SavedForms, Sessions, Signer};
 /// The sessions, keys and lists of one instance.
 #[derive(Debug)]
 pub struct InstanceState {
-    /// Live sessions.
     pub sessions: Sessions,
     /// Forms that wait for a login.
     pub saved_forms: SavedForms,
     /// Seals open logins and other values that browsers hold.
     pub sealer: Sealer,
-    /// Signs the assertion.
     pub signer: Signer,
     /// Wrong console passwords of the last minutes.
     pub guesses: Guesses,

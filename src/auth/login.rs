@@ -19,13 +19,11 @@ use crate::unix_time::UnixTime;
 /// Where a person goes after the login.
 #[derive(Clone, Debug, Default)]
 pub struct Destination {
-    /// The address.
     pub return_to: ReturnTo,
     /// True when a saved form is to be confirmed first.
     pub has_form: bool,
 }
 
-/// How a login begins.
 #[derive(Clone, Debug, Default)]
 pub struct BeginLogin {
     /// Where the person wants to go.
@@ -36,7 +34,6 @@ pub struct BeginLogin {
     pub prompt: Prompt,
 }
 
-/// A login that has begun.
 #[derive(Debug)]
 pub struct LoginStart {
     /// The address at IMS that the browser is sent to.

@@ -10,7 +10,6 @@ use crate::telemetry::LoginFailureCode;
 /// Why nobody is signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoginFailure {
-    /// What failed.
     pub code: LoginFailureCode,
     /// When another login may succeed, if IMS or the limit of calls to IMS says so.
     pub retry_after: Option<Duration>,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::audit::refusal_code;
 use super::login::{Destination, LoginStart};
 use super::login_failure::LoginFailure;
+use super::refusal_code;
 use crate::ims::Profile;
 use crate::policy::access::Refusal;
 use crate::session::{LiveSession, StoreError};
@@ -50,14 +50,12 @@ pub struct RefusedLogin {
 /// The session store does not answer. The browser continues the login when it reloads the address of the callback.
 #[derive(Debug)]
 pub struct LoginInterrupted {
-    /// The store's error.
     pub error: StoreError,
     /// Name and value of the cookie to continue with; `None` to keep the browser's cookie.
     pub cookie: Option<(String, String)>,
 }
 
 impl FinishedLogin {
-    /// The result as a metric.
     pub(super) fn metric(&self) -> SignIn {
         match &self.outcome {
             LoginOutcome::SignedIn(..) => SignIn::SignedIn,

@@ -30,7 +30,6 @@ mod session_end;
 mod sign_out;
 mod singleflight;
 mod soap_ticket;
-mod tasks;
 mod token_refresh;
 
 use std::sync::Arc;
@@ -43,11 +42,11 @@ use crate::clock::Clock;
 use crate::config::Instance;
 use crate::crypto::{KeyPurpose, KeyRing, Sealer};
 use crate::ims::ImsClient;
-use crate::policy::access::AccessPolicy;
+use crate::policy::access::RefusalReason;
 use crate::policy::cookies::{self, CookieNames};
 use crate::session::{Attempts, FormId, SavedForms, Sessions};
 use crate::telemetry::audit::AuditLog;
-use crate::telemetry::{ForeignTokenUses, InstanceMetrics, Metrics};
+use crate::telemetry::{ForeignTokenUses, InstanceMetrics, Metrics, RefusalCode};
 
 pub use authenticators::Authenticators;
 pub use backchannel_logout::BackchannelError;
@@ -69,7 +68,9 @@ pub use service_logon::ServiceLogonError;
 pub use service_session::ServiceSession;
 pub use sign_out::Extent;
 pub use soap_ticket::{NativeSession, PREFIX as TICKET_PREFIX, TicketOwner};
-pub use tasks::Tasks;
+
+/// The background work of the process.
+pub type Tasks = singleflight::Singleflight<token_refresh::Refresh>;
 
 /// What outlives every configuration.
 #[derive(Debug)]
@@ -80,19 +81,14 @@ pub struct Services {
     pub saved_forms: SavedForms,
     /// The keys for values that browsers hold, for the state of each instance.
     pub sealer: Sealer,
-    /// The state of each instance.
     pub instances: InstanceStates,
     /// The login states whose codes this process has exchanged lately.
     pub attempts: Attempts,
-    /// The audit trail.
     pub audit: AuditLog,
-    /// Uses of foreign tokens.
     pub foreign_tokens: ForeignTokenUses,
     /// Tasks that continue when a client disconnects.
     pub tasks: Tasks,
-    /// The metrics of the process.
     pub metrics: Arc<Metrics>,
-    /// The clock.
     pub clock: Clock,
 }
 
@@ -132,17 +128,21 @@ impl Services {
 }
 
 impl Authenticator {
-    /// The rule that decides who gets in, and with which groups.
-    pub fn access_policy(&self) -> AccessPolicy<'_> {
-        self.instance.access_policy()
-    }
-
     /// The forms saved for this browser, by their cookies.
     pub fn saved_form_ids(&self, headers: &HeaderMap) -> impl Iterator<Item = FormId> {
         cookies::pairs(headers)
             .filter(|(name, _)| name.starts_with(&self.cookies.saved_form_prefix))
             .filter_map(|(_, value)| FormId::parse(value))
             .take(MAX_FORM_IDS)
+    }
+}
+
+/// The code of a refusal in the audit trail and in metrics.
+fn refusal_code(reason: RefusalReason) -> RefusalCode {
+    match reason {
+        RefusalReason::OtherOrganization => RefusalCode::OtherOrganization,
+        RefusalReason::NoGroup => RefusalCode::NoGroup,
+        RefusalReason::TooManyGroups(_) => RefusalCode::TooManyGroups,
     }
 }
 

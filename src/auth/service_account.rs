@@ -47,7 +47,6 @@ pub struct ServiceAccount {
 /// A Campaign session of a technical account, whose tokens the client holds.
 #[derive(Debug)]
 pub struct ClientHeldSession {
-    /// Whose session it is.
     pub account: Arc<ServiceAccount>,
     /// Campaign's tokens.
     pub tokens: TokenPair,
@@ -93,7 +92,6 @@ impl ServiceAccount {
         }
     }
 
-    /// Its configuration.
     pub fn account(&self) -> &TechnicalAccount {
         &self.instance.campaign.technical_accounts[self.index]
     }

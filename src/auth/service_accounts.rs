@@ -13,7 +13,6 @@ use crate::config::Instance;
 use crate::policy::access_token::has_expired;
 use crate::unix_time::UnixTime;
 
-/// The digest of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TokenDigest([u8; 32]);
 

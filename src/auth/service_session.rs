@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Tasks;
-use crate::campaign::{CallFor, CampaignClient};
+use super::campaign_session::log_off;
+use crate::campaign::CampaignClient;
 use crate::policy::credentials::Credentials;
 use crate::session::CampaignSession;
 use crate::telemetry::RequestId;
@@ -29,13 +30,7 @@ impl ServiceSession {
         let (client, tokens) = (self.client.clone(), self.tokens.clone());
         self.tasks.spawn(async move {
             let request = RequestId::random();
-            let (session, security) = (&tokens.session_token, &tokens.security_token);
-            let call = CallFor {
-                request_id: request.as_str(),
-                client: tokens.client,
-                upstream: tokens.upstream.as_deref(),
-            };
-            if let Err(error) = client.logoff(session, security, call).await {
+            if let Err(error) = log_off(&client, request, &tokens).await {
                 tracing::warn!(%request, %error, "Campaign session of a technical account not ended; it expires by itself");
             }
         });

@@ -21,8 +21,7 @@ impl Authenticator {
 
     /// Ends the session of a person who has lost access.
     pub(super) async fn end_refused(&self, id: RequestId, session: &LiveSession, refusal: &Refusal) {
-        let subject = session.data.identity.subject().with_session(&session.sid);
-        self.audit_task(id, subject, audit::refusal(refusal));
+        self.audit_task(id, session.subject(), audit::refusal(refusal));
         let why = match refusal.reason {
             RefusalReason::TooManyGroups(_) => EndReason::TooManyGroups,
             RefusalReason::OtherOrganization | RefusalReason::NoGroup => EndReason::Expelled,

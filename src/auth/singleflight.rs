@@ -1,3 +1,5 @@
+//! Work that continues when its client disconnects, and one token refresh at a time for each session.
+//!
 //! Singleflight: concurrent requests for the same work on a session share one task. The task finishes even when nobody waits.
 
 use std::collections::HashMap;
@@ -6,12 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::session::Key;
 
-/// Work in progress, by session. Clones share it.
+/// Background work on the control runtime, and the work in progress on sessions. Clones share it.
 #[derive(Clone)]
 pub struct Singleflight<T>(Arc<SingleflightState<T>>);
 
@@ -56,18 +58,28 @@ impl<T: Clone + Send + Sync + 'static> Singleflight<T> {
         Flight(flight)
     }
 
-    /// Runs a task. Only the stop of the process waits for it.
+    /// Runs `work` to its end, even if the client that waits for it disconnects. `None` when the process stops first.
+    pub async fn run_to_end<R: Send + 'static>(
+        &self,
+        work: impl Future<Output = R> + Send + 'static,
+    ) -> Option<R> {
+        let (sender, result) = oneshot::channel();
+        self.spawn(async move { drop(sender.send(work.await)) });
+        result.await.ok()
+    }
+
+    /// Runs `work` to its end in the background. Only the stop of the process waits for it.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.0.tasks.spawn_on(work, &self.0.control);
     }
 
-    /// Waits until all tasks have finished, for `limit` at most.
-    pub async fn settle(&self, limit: Duration) {
+    /// Waits for all work: a session is lost when its new tokens are not saved.
+    pub async fn settle(&self) {
         self.0.tasks.close();
-        if tokio::time::timeout(limit, self.0.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(SETTLE_TIMEOUT, self.0.tasks.wait()).await.is_err() {
             tracing::warn!(
                 tasks = self.0.tasks.len(),
-                "work on sessions is not finished after {limit:?} and is dropped"
+                "work on sessions is not finished after {SETTLE_TIMEOUT:?} and is dropped"
             );
         }
     }
@@ -102,6 +114,9 @@ impl<T> Debug for Singleflight<T> {
         f.debug_struct("Singleflight").field("running", &self.0.lock().len()).finish_non_exhaustive()
     }
 }
+
+/// How long the stop of the process waits: for an exchange and for saving its result.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod tests {
@@ -152,7 +167,7 @@ mod tests {
             tokio::task::yield_now().await;
             counted.fetch_add(1, Ordering::SeqCst);
         }));
-        singleflight.settle(Duration::from_secs(10)).await;
+        singleflight.settle().await;
         assert_eq!(done.load(Ordering::SeqCst), 1);
     }
 

@@ -18,7 +18,6 @@ use crate::session::{LiveSession, StoreError};
 use crate::telemetry::RequestId;
 use crate::unix_time::UnixTime;
 
-/// What a ticket holds.
 #[derive(Serialize, Deserialize)]
 enum Ticket {
     /// A person's session.
@@ -36,32 +35,22 @@ enum Ticket {
         security: String,
     },
     /// A session of an emergency account at Campaign.
-    Emergency {
-        login: String,
-        session: String,
-        security: String,
-        /// When it was made.
-        made: UnixTime,
-    },
+    Emergency { login: String, session: String, security: String, made: UnixTime },
 }
 
-/// The owner of a ticket.
 #[derive(Debug)]
 pub enum TicketOwner {
     /// A person's live session, and the ticket with its security token.
     Person(Arc<LiveSession>, TokenPair),
-    /// A native account.
     Native(Arc<NativeSession>, TokenPair),
 }
 
 /// A session of a native account at Campaign.
 #[derive(Debug)]
 pub struct NativeSession {
-    /// The login of the account.
     pub login: String,
     /// Campaign's tokens.
     pub tokens: TokenPair,
-    /// When its ticket was made.
     pub origin: TicketOrigin,
 }
 
@@ -71,7 +60,6 @@ impl Authenticator {
         self.ticket(&Ticket::Person { session: session.cookie_value(), password: password.to_owned() })
     }
 
-    /// A ticket for this session of a native account.
     pub fn native_ticket(&self, session: &NativeSession) -> Option<TokenPair> {
         let login = session.login.clone();
         let [session_token, security] =

@@ -15,10 +15,9 @@ use crate::unix_time::UnixTime;
 
 /// The result of a token refresh.
 #[derive(Clone, Debug)]
-pub(super) enum Refresh {
+pub enum Refresh {
     /// The session with its new tokens.
     Done(Arc<LiveSession>),
-    /// The session has ended.
     Ended,
     /// Not possible now; the session is unchanged.
     Later,
@@ -69,7 +68,7 @@ impl Authenticator {
     /// Joins the refresh of this session, or begins it. It continues even if no request waits for it.
     fn start_refresh(self: &Arc<Self>, session: &Arc<LiveSession>) -> Flight<Refresh> {
         let work = || refresh(self.clone(), session.clone());
-        self.services.tasks.join_refresh(session.key(), work)
+        self.services.tasks.join(session.key(), work)
     }
 }
 

@@ -29,7 +29,6 @@ impl FaultResponse {
         Self(Box::new(kept))
     }
 
-    /// Its body.
     pub fn body(&self) -> &[u8] {
         self.0.body()
     }

@@ -41,7 +41,6 @@ pub struct CampaignClient {
 /// The person and the server of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct CallFor<'a> {
-    /// The id of the request that caused the call.
     pub request_id: &'a str,
     /// The address of the person, from which Campaign takes the security zone.
     pub client: Option<IpAddr>,
@@ -57,13 +56,11 @@ pub enum CampaignError {
     Unreachable {
         /// The last upstream that was tried.
         upstream: Arc<str>,
-        /// Its transport error.
         source: HttpError,
     },
     /// Campaign answered with a SOAP fault.
     #[error("Campaign at {upstream} refused: {fault}{}", .why.advice())]
     Refused {
-        /// Which upstream.
         upstream: Arc<str>,
         /// The text of the fault, shortened.
         fault: String,
@@ -75,7 +72,6 @@ pub enum CampaignError {
     /// The response does not have the documented format.
     #[error("Campaign at {upstream}: unexpected response: {reason}")]
     Answer {
-        /// Which upstream.
         upstream: Arc<str>,
         /// What is wrong with the response.
         reason: String,

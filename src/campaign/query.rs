@@ -55,7 +55,6 @@ pub fn declared_attributes(body: &[u8]) -> Result<BTreeSet<String>, String> {
 /// What a session says about the server, from the response of a logon or of `GetUserInfo`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerFacts {
-    /// The build number.
     pub build: Option<String>,
     /// The oldest build of the client console that the server accepts.
     pub min_console_build: Option<u32>,

@@ -25,7 +25,6 @@ pub struct LogonAnswer {
     pub no_console: bool,
     /// The whole response.
     pub body: Bytes,
-    /// Which upstream sent it.
     pub upstream: Arc<str>,
 }
 

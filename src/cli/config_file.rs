@@ -63,12 +63,10 @@ impl From<ConfigFile> for NamedConfigFile {
 }
 
 impl NamedConfigFile {
-    /// As [`ConfigFile::path`].
     pub(super) fn path(&self) -> PathBuf {
         self.file.clone().unwrap_or_else(|| self.option.path())
     }
 
-    /// As [`ConfigFile::read`].
     pub(super) fn read(&self) -> Result<Loaded, ConfigErrors> {
         config::read(&self.path(), environment())
     }

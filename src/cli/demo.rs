@@ -36,10 +36,8 @@ pub(super) fn run(args: &DemoArgs) -> ExitCode {
     {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::err(&format!(
-                "imsgate demo: {error}\nTo use another address: imsgate demo --listen 127.0.0.1:9443\n"
-            ));
-            ExitCode::from(STOPS_LOGINS)
+            let error = format!("{error}\nTo use another address: imsgate demo --listen 127.0.0.1:9443");
+            output::fail("demo", error, STOPS_LOGINS)
         }
     }
 }

@@ -4,17 +4,14 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::config_file::ConfigFile;
-use super::switch::{self, AdminArgs, AtInstance, SwitchCommand};
+use super::switch::{self, AtInstance, SwitchOptions};
 
 #[derive(Debug, Args)]
 pub(super) struct EmergencyArgs {
     #[command(subcommand)]
     command: EmergencyCommand,
     #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    admin: AdminArgs,
+    options: SwitchOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -47,11 +44,11 @@ Each logon is in the audit trail (emergency_logon). A reload keeps the switch. A
 Exit codes: 0 success, 2 wrong usage, an unknown instance, no emergency account, or no listen.admin in the configuration, 3 \
 the gateway does not answer";
 
-pub(super) fn run(args: &EmergencyArgs) -> ExitCode {
-    let command = match &args.command {
-        EmergencyCommand::On { lasts, at } => at.turn_on(lasts),
-        EmergencyCommand::Off { at } => at.turn_off(),
-        EmergencyCommand::Status => SwitchCommand::Status,
+pub(super) fn run(args: &EmergencyArgs) -> Result<ExitCode, ExitCode> {
+    let wanted = match &args.command {
+        EmergencyCommand::On { lasts, at } => Some(at.turn(true, lasts)),
+        EmergencyCommand::Off { at } => Some(at.turn(false, "")),
+        EmergencyCommand::Status => None,
     };
-    switch::run("emergency", command, &args.config, &args.admin)
+    switch::run("emergency", wanted.as_ref(), &args.options)
 }

@@ -10,10 +10,11 @@ use clap::Args;
 use super::STOPS_LOGINS;
 use super::check::seen::Seen;
 use super::config_file::{ConfigFile, print_errors};
-use super::output::{Paint, err, out, paint, visible, width};
+use super::output::{Paint, fail, out, paint, visible, width};
 use crate::app::{TechnicalCaller, Unavailable};
 use crate::clock::Clock;
 use crate::config::InstanceConfig;
+use crate::server::control_runtime;
 
 #[derive(Debug, Args)]
 pub(super) struct GroupsArgs {
@@ -30,19 +31,9 @@ the audit log (log.audit_file) and from what IMS tells the technical account.
 
 Exit codes: 0 every group of a name exists in Campaign, 1 one does not, or Campaign could not be asked, 2 unusable configuration";
 
-pub(super) fn run(args: &GroupsArgs) -> ExitCode {
-    let loaded = match args.config.read() {
-        Ok(loaded) => loaded,
-        Err(errors) => return print_errors(&errors),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            err(&format!("imsgate groups: {error}\n"));
-            return STOPS_LOGINS.into();
-        }
-    };
+pub(super) fn run(args: &GroupsArgs) -> Result<ExitCode, ExitCode> {
+    let loaded = args.config.read().map_err(|errors| print_errors(&errors))?;
+    let runtime = control_runtime().map_err(|error| fail("groups", error, STOPS_LOGINS))?;
     let mut is_good = true;
     for config in loaded.config.each_instance() {
         let name = &config.instance.name;
@@ -56,12 +47,12 @@ pub(super) fn run(args: &GroupsArgs) -> ExitCode {
             }
             Err(error) => {
                 let of = if name.is_empty() { String::new() } else { format!("{name}: ") };
-                err(&format!("imsgate groups: {of}{error}\n"));
+                fail("groups", format!("{of}{error}"), STOPS_LOGINS);
                 is_good = false;
             }
         }
     }
-    if is_good { ExitCode::SUCCESS } else { STOPS_LOGINS.into() }
+    Ok(if is_good { ExitCode::SUCCESS } else { STOPS_LOGINS.into() })
 }
 
 /// Asks Campaign and IMS for one instance.
@@ -114,9 +105,9 @@ impl GroupComparison {
         callers: &[&TechnicalCaller],
     ) -> Result<Self, String> {
         let [caller, others @ ..] = callers else { return Err("no upstream is configured".to_owned()) };
-        let mut compared = Self { campaign: groups_at(caller).await?, ..Self::default() };
+        let mut compared = Self { campaign: caller.groups().await?, ..Self::default() };
         for other in others {
-            match groups_at(other).await {
+            match other.groups().await {
                 Ok(groups) if groups == compared.campaign => {}
                 Ok(_) => compared.differing.push(other.server().to_owned()),
                 Err(error) => compared.notes.push(format!("{}: {error}.", other.server())),
@@ -229,11 +220,6 @@ impl GroupComparison {
         }
         text
     }
-}
-
-async fn groups_at(caller: &TechnicalCaller) -> Result<BTreeSet<String>, String> {
-    let rows = caller.records("xtk:group", "group", &["name"]).await?;
-    Ok(rows.into_iter().flatten().filter(|name| !name.is_empty()).collect())
 }
 
 fn list(names: &BTreeSet<String>) -> String {

@@ -1,23 +1,18 @@
 //! `imsgate health`: asks a running gateway whether it serves requests, for health checks of containers and for scripts.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::Value;
 
-use super::config_file::ConfigFile;
-use super::sessions::{AdminClient, NO_ANSWER, admin_target};
+use super::sessions::{AdminClient, AdminOptions};
 use super::{STOPS_LOGINS, output};
 
 #[derive(Debug, Args)]
 pub(super) struct HealthArgs {
     #[command(flatten)]
-    config: ConfigFile,
-    /// Address of the admin listener, instead of `listen.admin` in the configuration
-    #[arg(long, value_name = "ADDR:PORT")]
-    admin: Option<SocketAddr>,
+    admin: AdminOptions,
     /// Fail also while nobody can sign in, because IMS does not answer
     #[arg(long)]
     sign_in: bool,
@@ -34,22 +29,11 @@ Examples:
 Exit codes: 0 the gateway serves requests, 1 it is stopping (with --sign-in: or nobody can sign
 in), 2 unusable configuration or no listen.admin in it, 3 the gateway does not answer";
 
-pub(super) fn run(args: &HealthArgs) -> ExitCode {
-    let target = match admin_target("health", args.admin, &args.config) {
-        Ok(target) => target,
-        Err(code) => return code,
-    };
-    match AdminClient::new(target).and_then(|client| client.health()) {
-        Ok((serves, health)) => {
-            output::out(&if args.json { format!("{health:#}\n") } else { text(&health) });
-            let is_good = serves && (!args.sign_in || health["sign_in"] == true);
-            if is_good { ExitCode::SUCCESS } else { ExitCode::from(STOPS_LOGINS) }
-        }
-        Err(error) => {
-            output::err(&format!("imsgate health: {error}\n"));
-            ExitCode::from(NO_ANSWER)
-        }
-    }
+pub(super) fn run(args: &HealthArgs) -> Result<ExitCode, ExitCode> {
+    let (serves, health) = args.admin.call("health", AdminClient::health)?;
+    output::out(&if args.json { format!("{health:#}\n") } else { text(&health) });
+    let is_good = serves && (!args.sign_in || health["sign_in"] == true);
+    Ok(if is_good { ExitCode::SUCCESS } else { STOPS_LOGINS.into() })
 }
 
 /// One line for the gateway, one for IMS, and one for each Campaign server.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::UNUSABLE;
-use super::output::{err, out};
+use super::output::{fail, out};
 use crate::crypto::{KeyFileError, KeyRing, KeyRotation};
 
 #[derive(Debug, Args)]
@@ -56,18 +56,15 @@ Several gateways with the same file:
 
 pub(super) fn run(args: &KeyArgs) -> ExitCode {
     let (name, done) = match &args.command {
-        KeyCommand::New { file } => ("new", new(file)),
-        KeyCommand::Rotate { file, prepare, promote } => ("rotate", rotate(file, *prepare, *promote)),
+        KeyCommand::New { file } => ("key new", new(file)),
+        KeyCommand::Rotate { file, prepare, promote } => ("key rotate", rotate(file, *prepare, *promote)),
     };
     match done {
         Ok(text) => {
             out(&text);
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            err(&format!("imsgate key {name}: {error}\n"));
-            ExitCode::from(UNUSABLE)
-        }
+        Err(error) => fail(name, error, UNUSABLE),
     }
 }
 

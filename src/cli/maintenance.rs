@@ -4,17 +4,14 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::config_file::ConfigFile;
-use super::switch::{self, AdminArgs, AtInstance, SwitchCommand};
+use super::switch::{self, AtInstance, SwitchOptions};
 
 #[derive(Debug, Args)]
 pub(super) struct MaintenanceArgs {
     #[command(subcommand)]
     command: MaintenanceCommand,
     #[command(flatten)]
-    config: ConfigFile,
-    #[command(flatten)]
-    admin: AdminArgs,
+    options: SwitchOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -48,11 +45,11 @@ A reload keeps the switch. A restart turns it off. Each gateway has its own.
 Exit codes: 0 success, 2 wrong usage, an unknown instance, or no listen.admin in the configuration, 3 the gateway does not \
 answer";
 
-pub(super) fn run(args: &MaintenanceArgs) -> ExitCode {
-    let command = match &args.command {
-        MaintenanceCommand::On { until, at } => at.turn_on(until),
-        MaintenanceCommand::Off { at } => at.turn_off(),
-        MaintenanceCommand::Status => SwitchCommand::Status,
+pub(super) fn run(args: &MaintenanceArgs) -> Result<ExitCode, ExitCode> {
+    let wanted = match &args.command {
+        MaintenanceCommand::On { until, at } => Some(at.turn(true, until)),
+        MaintenanceCommand::Off { at } => Some(at.turn(false, "")),
+        MaintenanceCommand::Status => None,
     };
-    switch::run("maintenance", command, &args.config, &args.admin)
+    switch::run("maintenance", wanted.as_ref(), &args.options)
 }

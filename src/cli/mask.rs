@@ -32,17 +32,11 @@ Examples:
 
 Exit codes: 0 a name gives a group, 1 none does, 2 the mask is invalid or missing";
 
-pub(super) fn run(args: &MaskArgs) -> ExitCode {
-    let mask = match read_mask(args) {
-        Ok(mask) => mask,
-        Err(code) => return code,
-    };
+pub(super) fn run(args: &MaskArgs) -> Result<ExitCode, ExitCode> {
+    let mask = read_mask(args)?;
     out(&table(&mask, &args.names, paint()));
-    if args.names.iter().any(|name| mask.group(name).is_some()) {
-        ExitCode::SUCCESS
-    } else {
-        STOPS_LOGINS.into()
-    }
+    let is_match = args.names.iter().any(|name| mask.group(name).is_some());
+    Ok(if is_match { ExitCode::SUCCESS } else { STOPS_LOGINS.into() })
 }
 
 fn read_mask(args: &MaskArgs) -> Result<Mask, ExitCode> {

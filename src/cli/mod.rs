@@ -36,7 +36,8 @@ use crate::telemetry::audit;
 /// decide differently), 2 unusable configuration or wrong usage, 3 no response from the running gateway.
 pub fn run() -> ExitCode {
     match Cli::try_parse() {
-        Ok(cli) => dispatch(cli.chosen()),
+        // In both cases, the command has said everything.
+        Ok(cli) => dispatch(cli.chosen()).unwrap_or_else(|code| code),
         Err(error) => {
             // If standard error is closed, the message cannot be shown.
             let _ = error.print();
@@ -57,25 +58,25 @@ pub fn parse_command_line(words: &[String]) -> Result<(), String> {
     }
 }
 
-fn dispatch(command: Command) -> ExitCode {
-    match command {
+fn dispatch(command: Command) -> Result<ExitCode, ExitCode> {
+    Ok(match command {
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args),
-        Command::Serve(args) => serve::run(&args),
+        Command::Serve(args) => serve::run(&args)?,
         Command::Check(args) => check::run(&args),
-        Command::Emergency(args) => emergency::run(&args),
-        Command::Groups(args) => groups::run(&args),
-        Command::Health(args) => health::run(&args),
+        Command::Emergency(args) => emergency::run(&args)?,
+        Command::Groups(args) => groups::run(&args)?,
+        Command::Health(args) => health::run(&args)?,
         Command::Init(args) => init::run(&args),
         Command::Key(args) => key::run(&args),
-        Command::Maintenance(args) => maintenance::run(&args),
-        Command::Mask(args) => mask::run(&args),
-        Command::Rehearse(args) => rehearse::run(&args),
-        Command::Reload(args) => reload::run(&args),
-        Command::Sessions(args) => sessions::run(&args),
+        Command::Maintenance(args) => maintenance::run(&args)?,
+        Command::Mask(args) => mask::run(&args)?,
+        Command::Rehearse(args) => rehearse::run(&args)?,
+        Command::Reload(args) => reload::run(&args)?,
+        Command::Sessions(args) => sessions::run(&args)?,
         #[cfg(feature = "demo")]
         Command::Simulators(args) => simulators::run(&args),
-        Command::Why(args) => why::run(&args),
+        Command::Why(args) => why::run(&args)?,
         Command::Schema { audit } => {
             let schema = if audit { audit::json_schema() } else { crate::config::json_schema() };
             output::out(&schema);
@@ -92,7 +93,7 @@ fn dispatch(command: Command) -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Man(args) => man::run(&args),
-    }
+    })
 }
 
 /// Puts Adobe ID in front of Adobe Campaign.
@@ -109,7 +110,7 @@ struct Cli {
 impl Cli {
     /// The command. Without one, a configuration file alone means `serve`.
     fn chosen(self) -> Command {
-        self.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::of(self.config)))
+        self.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs { config: self.config.into() }))
     }
 }
 
@@ -238,8 +239,8 @@ mod tests {
             &["imsgate", "--config", "/x.toml", "check", "--offline"],
         ] {
             let path = match Cli::try_parse_from(words).unwrap().chosen() {
-                Command::Serve(args) => args.path(),
-                Command::Check(args) => args.file(),
+                Command::Serve(args) => args.config.path(),
+                Command::Check(args) => args.config.path(),
                 _ => unreachable!(),
             };
             assert_eq!(path, std::path::Path::new("/x.toml"), "{words:?}");

@@ -1,6 +1,8 @@
 //! Writes to standard output and standard error.
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write as _, stderr, stdout};
+use std::process::ExitCode;
 
 use crate::config::FindingStyle;
 
@@ -13,6 +15,12 @@ pub(super) fn out(text: &str) {
 /// Writes to standard error.
 pub(super) fn err(text: &str) {
     let _ = stderr().lock().write_all(text.as_bytes());
+}
+
+/// Writes to standard error why a command failed. Returns its exit code.
+pub(super) fn fail(command: &str, error: impl Display, code: u8) -> ExitCode {
+    err(&format!("imsgate {command}: {error}\n"));
+    ExitCode::from(code)
 }
 
 /// How to write findings to standard error.

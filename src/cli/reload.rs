@@ -1,23 +1,19 @@
 //! `imsgate reload`: makes a running gateway load its configuration again.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::Value;
 
-use super::config_file::{ConfigFile, print_errors};
+use super::config_file::print_errors;
 use super::dry_run::Preview;
-use super::sessions::{AdminClient, NO_ANSWER, admin_target};
+use super::sessions::AdminOptions;
 use super::{CHANGES, STOPS_LOGINS, output};
 
 #[derive(Debug, Args)]
 pub(super) struct ReloadArgs {
     #[command(flatten)]
-    config: ConfigFile,
-    /// Address of the admin listener, instead of `listen.admin` in the configuration
-    #[arg(long, value_name = "ADDR:PORT")]
-    admin: Option<SocketAddr>,
+    admin: AdminOptions,
     /// Reload nothing: say which signed-in people would lose access with --config, and whose groups would change
     #[arg(long)]
     dry_run: bool,
@@ -38,54 +34,29 @@ Exit codes: 0 the new configuration is in use, 1 it has errors and the old one s
 configuration, 3 the gateway does not answer. With --dry-run: 0 nobody is affected, 1 somebody is, 2 unusable
 configuration, 3 the gateway does not answer";
 
-pub(super) fn run(args: &ReloadArgs) -> ExitCode {
+pub(super) fn run(args: &ReloadArgs) -> Result<ExitCode, ExitCode> {
     if args.dry_run {
         return dry_run(args);
     }
-    let target = match admin_target("reload", args.admin, &args.config) {
-        Ok(target) => target,
-        Err(code) => return code,
-    };
-    match AdminClient::new(target).and_then(|client| client.reload(output::style_for_stderr())) {
-        Ok(report) => {
-            output::err(report["findings"].as_str().unwrap_or_default());
-            if report["applied"] != true {
-                output::err("The configuration was not reloaded; the running one stays in use.\n");
-                return ExitCode::from(STOPS_LOGINS);
-            }
-            output::out(&summary(&report));
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            output::err(&format!("imsgate reload: {error}\n"));
-            ExitCode::from(NO_ANSWER)
-        }
+    let report = args.admin.call("reload", |client| client.reload(output::style_for_stderr()))?;
+    output::err(report["findings"].as_str().unwrap_or_default());
+    if report["applied"] != true {
+        output::err("The configuration was not reloaded; the running one stays in use.\n");
+        return Ok(STOPS_LOGINS.into());
     }
+    output::out(&summary(&report));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says what the configuration would change for the people who are signed in.
-fn dry_run(args: &ReloadArgs) -> ExitCode {
-    let loaded = match args.config.read() {
-        Ok(loaded) => loaded,
-        Err(errors) => return print_errors(&errors),
-    };
-    let target = match admin_target("reload", args.admin, &args.config) {
-        Ok(target) => target,
-        Err(code) => return code,
-    };
-    let preview = AdminClient::new(target)
-        .and_then(|client| Ok(Preview::of(&loaded.config, &client.sessions(None, true)?)));
-    match preview {
-        Ok(preview) => {
-            let file = args.config.path().display().to_string();
-            output::out(&if args.json { preview.json() } else { preview.text(&file, output::paint()) });
-            if preview.has_changes() { ExitCode::from(CHANGES) } else { ExitCode::SUCCESS }
-        }
-        Err(error) => {
-            output::err(&format!("imsgate reload: {error}\n"));
-            ExitCode::from(NO_ANSWER)
-        }
-    }
+fn dry_run(args: &ReloadArgs) -> Result<ExitCode, ExitCode> {
+    let config_file = &args.admin.config;
+    let config = config_file.read().map_err(|errors| print_errors(&errors))?.config;
+    let sessions = args.admin.call("reload", |client| client.sessions(None, true))?;
+    let preview = Preview::of(&config, &sessions);
+    let file = config_file.path().display().to_string();
+    output::out(&if args.json { preview.json() } else { preview.text(&file, output::paint()) });
+    Ok(if preview.has_changes() { CHANGES.into() } else { ExitCode::SUCCESS })
 }
 
 fn summary(report: &Value) -> String {

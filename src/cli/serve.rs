@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::runtime::Runtime;
 
-use super::config_file::{ConfigFile, NamedConfigFile, environment, print_errors};
+use super::config_file::{NamedConfigFile, environment, print_errors};
 use super::{STOPS_LOGINS, UNUSABLE, output};
 use crate::app::{self, Gateway, Reloader, StartError};
 use crate::clock::Clock;
@@ -22,47 +22,21 @@ use crate::telemetry;
 )]
 pub(super) struct ServeArgs {
     #[command(flatten)]
-    config: NamedConfigFile,
+    pub(super) config: NamedConfigFile,
 }
 
-impl ServeArgs {
-    /// The arguments for a file given without a command.
-    pub(super) fn of(file: ConfigFile) -> Self {
-        Self { config: file.into() }
-    }
-
-    /// The configuration file.
-    #[cfg(test)]
-    pub(super) fn path(&self) -> std::path::PathBuf {
-        self.config.path()
-    }
-}
-
-pub(super) fn run(args: &ServeArgs) -> ExitCode {
+pub(super) fn run(args: &ServeArgs) -> Result<ExitCode, ExitCode> {
     // This comes first, because a signal without a handler kills the process.
-    let (runtime, signals) = match watch_signals() {
-        Ok(started) => started,
-        Err(error) => {
-            output::err(&format!("imsgate serve: {error}\n"));
-            return ExitCode::from(STOPS_LOGINS);
-        }
-    };
-    let loaded = match args.config.read() {
-        Ok(loaded) => loaded,
-        Err(errors) => return print_errors(&errors),
-    };
+    let started = watch_signals();
+    let (runtime, signals) = started.map_err(|error| output::fail("serve", error, STOPS_LOGINS))?;
+    let loaded = args.config.read().map_err(|errors| print_errors(&errors))?;
     output::err(&loaded.warnings.render(output::style_for_stderr()));
-    if let Err(error) = telemetry::init(&loaded.config.log) {
-        output::err(&format!("imsgate serve: {error}\n"));
-        return ExitCode::from(UNUSABLE);
-    }
-    match serve(loaded, args.config.path(), &runtime, signals) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the gateway cannot start");
-            ExitCode::from(STOPS_LOGINS)
-        }
-    }
+    telemetry::init(&loaded.config.log).map_err(|error| output::fail("serve", error, UNUSABLE))?;
+    serve(loaded, args.config.path(), &runtime, signals).map_err(|error| {
+        tracing::error!(%error, "the gateway cannot start");
+        ExitCode::from(STOPS_LOGINS)
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn watch_signals() -> io::Result<(Runtime, Signals)> {

@@ -33,10 +33,7 @@ Everybody who reaches the IMS simulator can sign in without a password. Never le
 pub(super) fn run(args: &SimulatorsArgs) -> ExitCode {
     match server::control_runtime().and_then(|runtime| runtime.block_on(simulate(args))) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::err(&format!("imsgate simulators: {error}\n"));
-            ExitCode::from(STOPS_LOGINS)
-        }
+        Err(error) => output::fail("simulators", error, STOPS_LOGINS),
     }
 }
 

@@ -1,7 +1,6 @@
 //! What the commands for switches of a running gateway share.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,16 +8,14 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::UNUSABLE;
-use super::config_file::ConfigFile;
 use super::output::{self, visible};
-use super::sessions::{AdminClient, AdminError, NO_ANSWER, admin_target};
+use super::sessions::{AdminError, AdminOptions};
 
 /// The options of all of these commands.
 #[derive(Debug, Args)]
-pub(super) struct AdminArgs {
-    /// Address of the admin listener, instead of `listen.admin` in the configuration
-    #[arg(long, value_name = "ADDR:PORT", global = true)]
-    admin: Option<SocketAddr>,
+pub(super) struct SwitchOptions {
+    #[command(flatten)]
+    admin: AdminOptions,
     /// Write JSON instead of text
     #[arg(long, global = true)]
     json: bool,
@@ -33,63 +30,22 @@ pub(super) struct AtInstance {
 }
 
 impl AtInstance {
-    /// The command that turns a switch on. `until` is as in [`Turn`].
-    pub(super) fn turn_on<'a>(&'a self, until: &'a str) -> SwitchCommand<'a> {
-        SwitchCommand::Turn(Turn { on: true, until, instance: &self.instance })
-    }
-
-    /// The command that turns a switch off.
-    pub(super) fn turn_off(&self) -> SwitchCommand<'_> {
-        SwitchCommand::Turn(Turn { on: false, until: "", instance: &self.instance })
+    /// What the gateway is asked to do. `until` is when the switch ends by itself; empty: never.
+    pub(super) fn turn(&self, on: bool, until: &str) -> Value {
+        json!({ "on": on, "until": until, "instance": self.instance })
     }
 }
 
-/// What to do with a switch.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum SwitchCommand<'a> {
-    /// Turn it on or off.
-    Turn(Turn<'a>),
-    /// Show it.
-    Status,
-}
-
-/// How to turn a switch.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Turn<'a> {
-    /// On or off.
-    pub on: bool,
-    /// When it ends by itself; empty: never.
-    pub until: &'a str,
-    /// The instance; empty: all.
-    pub instance: &'a str,
-}
-
-/// Runs a command of the switch with this name.
-pub(super) fn run(name: &str, command: SwitchCommand<'_>, config: &ConfigFile, args: &AdminArgs) -> ExitCode {
-    let target = match admin_target(name, args.admin, config) {
-        Ok(target) => target,
-        Err(code) => return code,
-    };
-    let wanted = match command {
-        SwitchCommand::Status => None,
-        SwitchCommand::Turn(Turn { on, until, instance }) => {
-            Some(json!({ "on": on, "until": until, "instance": instance }))
-        }
-    };
-    match AdminClient::new(target).and_then(|client| client.switch(name, wanted.as_ref())) {
-        Ok(state) if args.json => output::out(&format!("{state:#}\n")),
-        Ok(state) => output::out(&text(name, &state)),
+/// Turns the switch with this name if `wanted` says so, and shows it.
+pub(super) fn run(name: &str, wanted: Option<&Value>, options: &SwitchOptions) -> Result<ExitCode, ExitCode> {
+    let state = options.admin.call(name, |client| match client.switch(name, wanted) {
         // The command is wrong. The gateway works.
-        Err(AdminError::Refused(_, StatusCode::BAD_REQUEST, error)) => {
-            output::err(&format!("imsgate {name}: {error}\n"));
-            return ExitCode::from(UNUSABLE);
-        }
-        Err(error) => {
-            output::err(&format!("imsgate {name}: {error}\n"));
-            return ExitCode::from(NO_ANSWER);
-        }
-    }
-    ExitCode::SUCCESS
+        Err(AdminError::Refused(_, StatusCode::BAD_REQUEST, error)) => Ok(Err(error)),
+        state => state.map(Ok),
+    })?;
+    let state = state.map_err(|error| output::fail(name, error, UNUSABLE))?;
+    output::out(&if options.json { format!("{state:#}\n") } else { text(name, &state) });
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The state at each instance.

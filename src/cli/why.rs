@@ -1,15 +1,13 @@
 //! `imsgate why`: the latest audit events about a person or a request, each with its reason and what to do.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
-use super::config_file::ConfigFile;
 use super::output::{self, Paint, visible};
-use super::sessions::{AdminClient, NO_ANSWER, admin_target};
+use super::sessions::AdminOptions;
 use crate::telemetry::audit::{AuditAction, AuditLine};
 
 #[derive(Debug, Args)]
@@ -21,10 +19,7 @@ pub(super) struct WhyArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    config: ConfigFile,
-    /// Address of the admin listener, instead of `listen.admin` in the configuration
-    #[arg(long, value_name = "ADDR:PORT")]
-    admin: Option<SocketAddr>,
+    admin: AdminOptions,
 }
 
 pub(super) const AFTER_HELP: &str = "\
@@ -36,27 +31,19 @@ The running gateway remembers the latest events since its start. Older ones are 
 
 Exit codes: 0 success, 1 nothing is known, 2 unusable configuration or no listen.admin in it, 3 the gateway does not answer";
 
-pub(super) fn run(args: &WhyArgs) -> ExitCode {
-    let target = match admin_target("why", args.admin, &args.config) {
-        Ok(target) => target,
-        Err(code) => return code,
-    };
-    let events = AdminClient::new(target).and_then(|client| client.events(args.about.trim()));
-    match events {
-        Ok(events) if args.json => output::out(&format!("{:#}\n", json!({ "events": events }))),
-        Ok(events) if events.is_empty() => {
-            output::out(
-                "the gateway remembers no event about this name or reference since its start; of several gateways, ask each\n",
-            );
-            return ExitCode::from(NOTHING);
-        }
-        Ok(events) => output::out(&text(&events, output::paint())),
-        Err(error) => {
-            output::err(&format!("imsgate why: {error}\n"));
-            return ExitCode::from(NO_ANSWER);
-        }
+pub(super) fn run(args: &WhyArgs) -> Result<ExitCode, ExitCode> {
+    let events = args.admin.call("why", |client| client.events(args.about.trim()))?;
+    if args.json {
+        output::out(&format!("{:#}\n", json!({ "events": events })));
+    } else if events.is_empty() {
+        output::out(
+            "the gateway remembers no event about this name or reference since its start; of several gateways, ask each\n",
+        );
+        return Ok(NOTHING.into());
+    } else {
+        output::out(&text(&events, output::paint()));
     }
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The events, the latest last.

@@ -6,7 +6,6 @@ use super::tree::Tree;
 use super::value_error::ValueError;
 use crate::policy::identity::bytes_of_groups;
 
-/// Applies the rules.
 pub(super) fn apply(tree: &mut Tree) {
     native(tree);
     let accounts: Vec<String> = tree.elements(ACCOUNTS).collect();

@@ -7,7 +7,6 @@ use toml::Value;
 use super::value_error::ValueError;
 use crate::policy::contrast::{BLACK, BUTTON, Color, LIGHT_GROUND, TEXT, WHITE};
 
-/// Largest logo, in bytes.
 const MAX_LOGO_BYTES: u64 = 256 * 1024;
 
 /// The media type of a logo, from the end of its file name.

@@ -158,7 +158,6 @@ impl Tree {
     }
 }
 
-/// The full path of a key of an instance.
 fn full_path(instance: &str, path: &str) -> String {
     match path.strip_prefix(LIST) {
         Some(own) => format!("{instance}{own}"),

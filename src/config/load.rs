@@ -164,11 +164,7 @@ pub fn association_mask(
     instance: Option<&str>,
 ) -> Result<Mask, ConfigErrors> {
     let file = path.display().to_string();
-    let mut tree = tree::read(&file, &read_text(path)?);
-    if !tree.is_toml {
-        return Err(errors(tree));
-    }
-    env::apply(&mut tree, environment);
+    let mut tree = keys(&file, &read_text(path)?, environment)?;
     let mask = if tree.instances > 0 {
         tree.scope = Scope::Process;
         let has_name = |tree: &Tree, name| tree.get::<String>("instance.name").as_deref() == Some(name);
@@ -208,12 +204,7 @@ pub fn admin_listener(
     path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<AdminListener, ConfigErrors> {
-    let file = path.display().to_string();
-    let mut tree = tree::read(&file, &read_text(path)?);
-    if !tree.is_toml {
-        return Err(errors(tree));
-    }
-    env::apply(&mut tree, environment);
+    let mut tree = keys(&path.display().to_string(), &read_text(path)?, environment)?;
     secret_files::read(&mut tree);
     tree.findings.retain(|finding| finding.key.starts_with(ADMIN_TOKEN));
     if !tree.findings.is_empty() {
@@ -223,17 +214,27 @@ pub fn admin_listener(
     Ok(AdminListener { address: tree.get("listen.admin"), token })
 }
 
+/// The keys of a TOML text, unchecked, after those of `environment`.
+fn keys(
+    file: &str,
+    text: &str,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Tree, ConfigErrors> {
+    let mut tree = tree::read(file, text);
+    if !tree.is_toml {
+        return Err(errors(tree));
+    }
+    env::apply(&mut tree, environment);
+    Ok(tree)
+}
+
 /// Reads a configuration that is already in memory; `file` is its name in findings.
 pub(crate) fn from_text(
     file: &str,
     text: &str,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, ConfigErrors> {
-    let mut tree = tree::read(file, text);
-    if !tree.is_toml {
-        return Err(errors(tree));
-    }
-    env::apply(&mut tree, environment);
+    let mut tree = keys(file, text, environment)?;
     let mut instances = if tree.instances > 0 {
         tree.scope = Scope::Process;
         instance_trees::read(&mut tree)

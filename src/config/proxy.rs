@@ -47,7 +47,6 @@ pub(super) fn parse(text: &str, named_by: &'static str) -> Result<Option<Outboun
     OutboundProxy::parse(text, named_by).map(Some).map_err(wrong)
 }
 
-/// The value of the key itself.
 pub(super) fn of_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OutboundProxy>, D::Error> {
     parse(&String::deserialize(deserializer)?, KEY).map_err(serde::de::Error::custom)
 }
@@ -59,5 +58,4 @@ pub(super) fn wrong(error: NotAProxy) -> ValueError {
     )
 }
 
-/// The key of the proxy.
 pub(super) const KEY: &str = "ims.proxy";

@@ -121,7 +121,6 @@ impl RedisAddress {
         Ok(Self { layout, nodes, tls, account, sentinel_account, database, wait_replicas })
     }
 
-    /// True when every node is a loopback address.
     pub(super) fn is_loopback(&self) -> bool {
         self.nodes.iter().all(|(host, _)| {
             host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())

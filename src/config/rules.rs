@@ -346,7 +346,6 @@ fn set_as(tree: &Tree, secret: &str) -> String {
     if tree.is_set(secret) { secret.to_owned() } else { format!("{secret}{FILE_SUFFIX}") }
 }
 
-/// Names the file of `ims.proxy`.
 pub(super) const PROXY_FILE: &str = "ims.proxy_file";
 const CLIENT_CERTIFICATE: &str = "campaign.client_certificate";
 const CLIENT_KEY: &str = "campaign.client_key";

@@ -8,7 +8,6 @@ use super::formats::{self, Read};
 use super::json_schema::{SCHEMA, instance_schema, is_table, is_table_list, properties};
 use super::table_path;
 
-/// One key of the file.
 pub(super) struct DeclaredKey {
     /// `ims.client_id`; the name alone for an entry of a table in a list.
     pub path: String,
@@ -18,7 +17,6 @@ pub(super) struct DeclaredKey {
     pub kinds: Vec<ValueKind>,
     /// The allowed texts; empty: all.
     pub choices: Vec<String>,
-    /// True when the value names a file.
     pub is_file: bool,
     /// The check of a text.
     pub format: Option<Read>,
@@ -26,15 +24,12 @@ pub(super) struct DeclaredKey {
     pub entries: Option<Vec<DeclaredKey>>,
     /// Bounds of a number, both allowed.
     pub range: (i64, i64),
-    /// The default, when there is one.
     pub default: Option<toml::Value>,
-    /// True for a required key.
     pub required: bool,
     /// What to add when the value is missing and required.
     pub add: Option<String>,
 }
 
-/// A list of tables.
 pub(super) struct TableList {
     /// `campaign.technical_account`.
     pub path: String,
@@ -42,7 +37,6 @@ pub(super) struct TableList {
     pub keys: Vec<DeclaredKey>,
 }
 
-/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ValueKind {
     Text,

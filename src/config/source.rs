@@ -60,7 +60,6 @@ pub struct Places {
     pub(super) keys: BTreeMap<String, KeyPosition>,
 }
 
-/// Where one key was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum KeyPosition {
     /// In the file; spans in bytes.

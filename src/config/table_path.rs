@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use toml::Table;
 use toml::de::DeValue;
 
-/// The list of instances.
 pub(super) const INSTANCES: &str = "instance";
 
 /// `name` and `2` of `name[2]`.

@@ -47,7 +47,6 @@ pub(super) enum Scope {
     Whole,
     /// The sections that all instances share.
     Process,
-    /// The sections of an instance.
     Instance,
     /// The sections of an instance without `ims`.
     PublicOnly,

@@ -64,7 +64,6 @@ impl fmt::Display for Upstream {
     }
 }
 
-/// Most upstreams of one instance.
 pub(super) const MOST_UPSTREAMS: usize = 64;
 
 #[cfg(test)]

@@ -25,10 +25,8 @@ pub enum KeyFileError {
     /// The file exists, and a new one was asked for.
     #[error("the key file {0} exists and stays as it is; name another file")]
     Exists(PathBuf),
-    /// The file cannot be created.
     #[error("cannot create the key file {0}: {1}; the gateway's user must be able to write to its folder")]
     Create(PathBuf, io::Error),
-    /// The file cannot be replaced.
     #[error(
         "cannot replace the key file {0}: {1}; you must be able to write to its folder and to keep its owner"
     )]
@@ -36,12 +34,10 @@ pub enum KeyFileError {
     /// The file cannot be read, is not text, or other users can read or change it.
     #[error("cannot use the key file {0}")]
     File(#[from] FileError),
-    /// A line is not a key.
     #[error(
         "line {1} of the key file {0} is not a key; write one key on each line: 32 bytes as base64, 44 characters; `#` begins a comment"
     )]
     Malformed(PathBuf, usize),
-    /// The file has no key.
     #[error("the key file {0} holds no key; make one: {make}", make = make_command(.0))]
     Empty(PathBuf),
 }

@@ -11,7 +11,6 @@ use super::seal::{KEY_LENGTH, Sealer};
 /// The keys of this gateway, the newest first. Instances that share sessions have the same keys.
 pub struct KeyRing(pub(super) Vec<SecretBox<[u8; KEY_LENGTH]>>);
 
-/// The purpose of a derived key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPurpose {
     /// Values in cookies: pending logins, the last user, references to saved forms.
@@ -26,7 +25,6 @@ pub enum KeyPurpose {
 /// truncated to 128 bits.
 pub struct Tagger(Vec<hmac::Key>);
 
-/// The result of a [`Tagger`].
 pub type Tag = [u8; 16];
 
 impl KeyRing {
@@ -52,8 +50,8 @@ impl KeyRing {
         Sealer::new(self.0.iter().map(|key| derive(key, purpose)))
     }
 
-    /// A tagger with all keys of the ring.
     #[must_use]
+    /// A tagger with all keys of the ring.
     pub fn tagger(&self) -> Tagger {
         let key = |key| hmac::Key::new(hmac::HMAC_SHA256, &*derive(key, KeyPurpose::PersonTag));
         Tagger(self.0.iter().map(key).collect())

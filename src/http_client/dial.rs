@@ -32,7 +32,6 @@ pub struct Dialer {
 pub enum Target {
     /// A host name or address, and a port.
     Tcp(String, u16),
-    /// A Unix socket.
     Unix(PathBuf),
 }
 

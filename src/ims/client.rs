@@ -14,7 +14,6 @@ use crate::http_client::{HttpClient, HttpError};
 use crate::telemetry::{CallOutcome, ImsUsage, InstanceMetrics};
 use crate::wire::{loose_json, retry_after};
 
-/// The HTTP client for IMS.
 #[derive(Debug)]
 pub struct ImsHttp {
     http: HttpClient,

@@ -57,7 +57,6 @@ pub struct ImsTokens {
     pub name: Option<String>,
     /// Valid for Campaign and for the IMS endpoints.
     pub access_token: SecretString,
-    /// When the access token expires.
     pub access_expires: UnixTime,
     /// Present only with the scope `offline_access`.
     pub refresh_token: Option<SecretString>,

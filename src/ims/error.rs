@@ -14,9 +14,7 @@ pub enum ImsError {
     /// IMS did not answer, or answered 429 or 5xx.
     #[error("IMS {endpoint}: {reason}")]
     Unavailable {
-        /// Which endpoint.
         endpoint: &'static str,
-        /// What happened.
         reason: String,
         /// IMS's `Retry-After`, if present.
         retry_after: Option<Duration>,
@@ -32,7 +30,6 @@ pub enum ImsError {
     /// IMS refused the request with an OAuth error (RFC 6749 §5.2) or a 4xx status.
     #[error("IMS {endpoint} refused: {code} ({description}); x-debug-id {debug_id}")]
     Refused {
-        /// Which endpoint.
         endpoint: &'static str,
         /// The OAuth error code, or the status.
         code: String,
@@ -44,7 +41,6 @@ pub enum ImsError {
     /// The response does not have the documented format.
     #[error("IMS {endpoint}: unexpected response: {reason}")]
     Answer {
-        /// Which endpoint.
         endpoint: &'static str,
         /// What is wrong with the response.
         reason: String,
@@ -57,14 +53,10 @@ pub enum ImsError {
     Clock(String),
     /// The response and the `id_token` have different subjects (OIDC Core §5.3.2).
     #[error("IMS {endpoint}: the response is about another person than the id_token")]
-    OtherPerson {
-        /// Which endpoint.
-        endpoint: &'static str,
-    },
+    OtherPerson { endpoint: &'static str },
 }
 
 impl ImsError {
-    /// Wraps a transport error.
     pub fn transport(endpoint: &'static str, error: &HttpError) -> Self {
         Self::Unavailable { endpoint, reason: error.to_string(), retry_after: None }
     }

@@ -14,13 +14,10 @@ use super::provider::{Budget, Provider};
 pub(super) struct Jws<'a> {
     signed: &'a str,
     signature: Vec<u8>,
-    /// The JOSE header.
     pub header: Vec<u8>,
-    /// The claims.
     pub claims: Vec<u8>,
 }
 
-/// The result of a signature check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SignatureCheck {
     /// The signature matches a key.

@@ -61,7 +61,6 @@ impl AdditionalProviderMetadata for ExtraMetadata {}
 pub enum Budget {
     /// An `id_token` from the token endpoint.
     SignIn,
-    /// A logout token.
     Logout,
     /// An access token of a technical account.
     TechnicalAccount,
@@ -138,7 +137,6 @@ impl Provider {
         Ok(metadata)
     }
 
-    /// The current keys.
     pub async fn keys(&self) -> Result<Arc<CoreJsonWebKeySet>, ImsError> {
         self.metadata().await?;
         self.keys

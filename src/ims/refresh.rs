@@ -18,7 +18,6 @@ use crate::unix_time::UnixTime;
 pub struct RefreshedTokens {
     /// Valid for Campaign and for the IMS endpoints.
     pub access_token: SecretString,
-    /// When the access token expires.
     pub access_expires: UnixTime,
     /// The next refresh token; `None` when the used one stays valid.
     pub refresh_token: Option<SecretString>,

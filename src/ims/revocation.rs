@@ -13,7 +13,6 @@ use super::error::ImsError;
 use crate::config::TokenAuth;
 
 impl ImsClient {
-    /// Revokes one token.
     pub async fn revoke(&self, token: &SecretString) -> Result<(), ImsError> {
         let metadata = self.provider.metadata().await?;
         let default = || self.endpoint("ims/revoke");

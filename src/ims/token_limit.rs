@@ -31,7 +31,6 @@ pub struct TokenLimit {
     refresh: Lane,
     /// Addresses with calls in progress or waiting.
     addresses: Arc<Mutex<HashMap<AddressGroup, Arc<Address>>>>,
-    /// Slots for each address.
     per_address: usize,
     /// How long a call waits for a slot.
     wait: Duration,

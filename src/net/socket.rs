@@ -17,9 +17,7 @@ use tokio::net::{TcpStream, UnixStream};
 /// A connected socket. Reads and writes never block.
 #[derive(Debug)]
 pub enum Socket {
-    /// TCP.
     Tcp(TcpStream),
-    /// A Unix socket.
     Unix(UnixStream),
 }
 

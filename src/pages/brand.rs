@@ -25,7 +25,6 @@ pub struct PageBrand {
 /// An image at the top of every page.
 #[derive(Clone, Debug)]
 pub struct Logo {
-    /// Its media type.
     pub media_type: &'static str,
     /// The content of its file.
     pub bytes: Bytes,
@@ -72,7 +71,6 @@ impl Default for PageBrand {
 }
 
 impl Logo {
-    /// Its address.
     pub(super) fn address(&self) -> String {
         let hash = digest(&SHA256, &self.bytes);
         format!("{LOGO}?v={}", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..9]))

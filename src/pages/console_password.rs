@@ -21,11 +21,9 @@ pub struct NewConsolePassword<'a> {
     pub ends: UnixTime,
     /// True when it is good for one logon.
     pub once: bool,
-    /// What every page shows.
     pub page: PageContext<'a>,
 }
 
-/// 200: the password.
 pub fn console_password(page: &NewConsolePassword<'_>) -> Page {
     Page::render(StatusCode::OK, page.page, page)
 }

@@ -15,9 +15,7 @@ pub struct PageContext<'a> {
     pub request_id: &'a str,
     /// Whom to ask; empty: "your Campaign administrator".
     pub support: &'a str,
-    /// The time of the request.
     pub now: UnixTime,
-    /// The language of the page.
     pub language: Language,
     /// Name, logo and colours.
     pub brand: &'a PageBrand,
@@ -55,7 +53,6 @@ impl PageContext<'_> {
         self.format(id, attribute, &[("contact", Arg::Html(&contact))])
     }
 
-    /// The title of the window.
     pub(super) fn title(&self, headline: &Markup) -> Markup {
         let product = self.product();
         self.format("title", "", &[("headline", Arg::Html(headline)), ("product", Arg::Html(&product))])

@@ -7,7 +7,6 @@ use super::context::PageContext;
 use super::markup::Markup;
 use super::page::Page;
 
-/// The form for an emergency sign-in.
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "emergency.html")]
 pub struct EmergencySignIn<'a> {
@@ -17,7 +16,6 @@ pub struct EmergencySignIn<'a> {
     pub adobe: &'a str,
     /// What happened before.
     pub notice: Option<EmergencyNotice>,
-    /// What every page shows.
     pub page: PageContext<'a>,
 }
 

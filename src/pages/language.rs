@@ -4,7 +4,6 @@ use http::HeaderValue;
 
 use crate::policy::accept_language;
 
-/// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
     #[default]

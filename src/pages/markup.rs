@@ -50,7 +50,6 @@ impl Markup {
         Self(format!("<time datetime=\"{datetime}\" title=\"{title}\">{text}</time>"))
     }
 
-    /// The HTML.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }

@@ -16,11 +16,9 @@ use crate::unix_time::UnixTime;
 pub struct Me<'a> {
     /// The e-mail address.
     pub email: &'a str,
-    /// The display name.
     pub name: &'a str,
     /// The organisation whose groups count.
     pub organization: &'a str,
-    /// The Campaign groups.
     pub groups: &'a [String],
     /// The person's sessions, the newest first; `None` when the store does not answer.
     pub sessions: Option<&'a [OwnSession]>,
@@ -30,20 +28,16 @@ pub struct Me<'a> {
     pub console_used: bool,
     /// When the session ends at the latest.
     pub ends: UnixTime,
-    /// What every page shows.
     pub page: PageContext<'a>,
 }
 
-/// A session as its owner sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnSession {
     /// The browser it began in; `None` for sessions of earlier versions.
     pub device: Option<Device>,
-    /// When it began.
     pub created: UnixTime,
     /// When it was last used, to about a minute.
     pub seen: UnixTime,
-    /// True for the session of this browser.
     pub is_this: bool,
 }
 

@@ -40,7 +40,6 @@ fn bundle(language: Language) -> Bundle {
 pub(super) enum Arg<'a> {
     /// A number, which chooses the plural form.
     Number(u64),
-    /// HTML.
     Html(&'a Markup),
     /// Text of the gateway without any character of HTML.
     Plain(&'a str),

@@ -1,6 +1,5 @@
 //! The one obvious next step of a page: the label of its button, and where the button leads.
 
-/// What a person does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NextStep {
     /// Loads the same address again.
@@ -11,7 +10,6 @@ pub(super) enum NextStep {
     Continue,
     /// Goes back to the page with the form.
     BackToPage,
-    /// Signs in.
     SignIn,
     /// Signs in once more.
     SignInAgain,

@@ -32,7 +32,6 @@ impl Page {
         Self { status, html, language, sources, has_form: false, in_frame: false, retry_after: None }
     }
 
-    /// Allows the page to have a form.
     pub(super) fn with_form(self) -> Self {
         Self { has_form: true, ..self }
     }

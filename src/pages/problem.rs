@@ -18,13 +18,11 @@ use crate::unix_time::UnixTime;
 /// A headline, a few sentences and at most one button.
 #[derive(Clone, Copy, Debug)]
 pub struct Problem<'a> {
-    /// The status of the response.
     pub status: StatusCode,
     /// What the page says.
     pub text: Text,
     /// Where the button leads, a path on this origin; empty: the default address of the text.
     pub link: &'a str,
-    /// Sent as `Retry-After`.
     pub retry_after: Option<Duration>,
     /// When it is over, where that is known.
     pub ends: Option<UnixTime>,
@@ -44,7 +42,6 @@ impl<'a> Problem<'a> {
         Self { link, ..self }
     }
 
-    /// The same with `Retry-After`.
     #[must_use]
     pub fn with_retry_after(self, after: Duration) -> Self {
         Self { retry_after: Some(after), ..self }
@@ -62,7 +59,6 @@ impl<'a> Problem<'a> {
         Self { can_sign_in, ..self }
     }
 
-    /// The page.
     pub fn page(&self, page: PageContext<'_>) -> Page {
         let &Self { status, text, link, retry_after, ends, can_sign_in } = self;
         let (message, next) = text.message();

@@ -24,7 +24,6 @@ pub struct NoAccess<'a> {
     pub too_many_groups: Option<usize>,
     /// Where the button for another account leads, a path on this origin.
     pub another: &'a str,
-    /// What every page shows.
     pub page: PageContext<'a>,
 }
 

@@ -17,7 +17,6 @@ use crate::policy::device::{Browser, Device, System};
 use crate::policy::saved_form::NotSaved;
 use crate::unix_time::UnixTime;
 
-/// The time of every sample.
 pub(super) const NOW: UnixTime = UnixTime(1_795_343_343);
 
 /// What a caller may put on a page.
@@ -63,7 +62,6 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Every text, by name.
 pub(super) const TEXTS: [(&str, Text); 48] = [
     ("bad-address", Text::BadAddress),
     ("not-found", Text::NotFound),
@@ -115,7 +113,6 @@ pub(super) const TEXTS: [(&str, Text); 48] = [
     ("form-not-saved-full", Text::FormNotSaved(NotSaved::Full)),
 ];
 
-/// Every page, by name.
 pub(super) fn every_page(words: Words<'_>) -> Vec<(&'static str, Page)> {
     let (page, link) = (words.context(), words.link);
     let groups = [words.group.to_owned(), "delivery".to_owned()];
@@ -229,7 +226,6 @@ pub fn samples(language: &str, branded: bool) -> Vec<Sample> {
         .collect()
 }
 
-/// The logo of the brand.
 const LOGO_FILE: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 120 40\"/>";
 
 const DAYS: Duration = Duration::from_hours(24 * 9);

@@ -17,20 +17,16 @@ pub struct ConfirmForms<'a> {
     pub waiting: &'a [Waiting],
     /// E-mail or name of the person signed in.
     pub person: &'a str,
-    /// What every page shows.
     pub page: PageContext<'a>,
 }
 
-/// One saved form.
 #[derive(Clone, Debug)]
 pub struct Waiting {
     /// Path and query of the page that it was filled in on.
     pub page: String,
     /// Path and query it goes to.
     pub target: String,
-    /// When it was sent.
     pub sent: UnixTime,
-    /// Until when it is saved.
     pub until: UnixTime,
     /// Identifies the form. Valid only in the session of this page.
     pub mark: String,

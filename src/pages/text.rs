@@ -44,7 +44,6 @@ pub enum Text {
     TokenExpired,
     /// A limit on connections or requests was reached.
     TooMany,
-    /// The body of the request is too large.
     BodyTooLarge,
     /// The body of the request did not arrive completely.
     BodyIncomplete,

@@ -28,7 +28,6 @@ pub fn relative(language: Language, now: UnixTime, at: UnixTime) -> Markup {
     show(at, date_time(language, at).as_str(), text.as_str())
 }
 
-/// The exact time.
 pub fn exact(language: Language, at: UnixTime) -> Markup {
     let text = date_time(language, at);
     show(at, &at.rfc3339().unwrap_or_default(), text.as_str())

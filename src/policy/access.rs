@@ -32,7 +32,6 @@ pub struct Granted {
 /// The result for a person who may not sign in. The person sees only the reason; the rest is for the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The reason.
     pub reason: RefusalReason,
     /// Configuration names of the configured organisation that were compared with the mask; at most [`LISTED`].
     pub seen: Vec<String>,
@@ -53,17 +52,6 @@ pub enum RefusalReason {
     TooManyGroups(TooManyGroups),
 }
 
-impl RefusalReason {
-    /// The code for the audit log.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::OtherOrganization => "other_organization",
-            Self::NoGroup => "no_group",
-            Self::TooManyGroups(_) => "too_many_groups",
-        }
-    }
-}
-
 /// Groups that do not fit into the head of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyGroups {
@@ -78,7 +66,6 @@ pub struct TooManyGroups {
 /// A configuration name that was probably meant to match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NearMiss {
-    /// The name.
     pub name: String,
     /// The difference and its position.
     pub why: String,

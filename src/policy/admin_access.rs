@@ -13,7 +13,6 @@ pub enum AdminArea {
     Api,
     /// The page without its content: the sign-in form and the style sheet.
     BeforeSignIn,
-    /// The page.
     Page,
 }
 
@@ -37,13 +36,11 @@ pub struct AdminRequest {
     pub area: AdminArea,
     /// True for a method that may change something.
     pub is_unsafe: bool,
-    /// The credential that was checked.
     pub credential: AdminCredential,
     /// What the browser reports, if it is one.
     pub report: BrowserReport,
 }
 
-/// The valid credential of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdminCredential {
     /// The configuration has no admin token, so there are no credentials.
@@ -78,19 +75,15 @@ impl BrowserReport {
 /// The decision about a request to the admin listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdminDecision {
-    /// It is answered.
     Allowed,
     /// Refused: a web page sent it, and the area is not for pages, or the page is not this one.
     SentByPage,
-    /// It needs the token.
     TokenMissing,
     /// The page is off: there is no token.
     PageOff,
-    /// Its sender signs in first.
     SignInFirst,
 }
 
-/// Decides about a request.
 pub fn decide(request: AdminRequest) -> AdminDecision {
     let AdminRequest { area, is_unsafe, credential, report } = request;
     // A browser names the sender of every POST. One that does not is refused.

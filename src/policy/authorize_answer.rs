@@ -19,7 +19,6 @@ pub enum AuthorizeAnswer {
     Status(u16),
 }
 
-/// Reads an answer: its status and its `Location`.
 pub fn read(status: u16, location: Option<&str>, redirect_uri: &str) -> AuthorizeAnswer {
     let Some(location) = location.filter(|_| (300..400).contains(&status)) else {
         return AuthorizeAnswer::Status(status);

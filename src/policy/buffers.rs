@@ -3,7 +3,6 @@
 /// Limits in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferLimits {
-    /// For one connection.
     pub connection: u64,
     /// For all connections together.
     pub all: u64,
@@ -12,7 +11,6 @@ pub struct BufferLimits {
 /// The limit that a connection has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
-    /// The limit of one connection.
     Connection,
     /// The connection's share of the memory left for all connections.
     All,

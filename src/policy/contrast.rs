@@ -11,7 +11,6 @@ pub struct Color {
 
 /// White, the ground of the light theme's content.
 pub const WHITE: Color = Color { rgb: [255; 3] };
-/// Black.
 pub const BLACK: Color = Color { rgb: [0; 3] };
 /// The ground of the light theme's pages, the darker one of its two.
 pub const LIGHT_GROUND: Color = Color { rgb: [0xf3, 0xf4, 0xf7] };

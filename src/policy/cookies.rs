@@ -131,7 +131,6 @@ pub fn campaign_token(set_cookie: &HeaderValue) -> Option<&str> {
 
 const SPACES: [char; 2] = [' ', '\t'];
 
-/// Name and value of a pair.
 fn name_and_value(pair: &[u8]) -> Option<(&str, &str)> {
     let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
     // The same white space as in `session`.

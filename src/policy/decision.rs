@@ -29,7 +29,6 @@ pub enum Route {
 }
 
 impl Route {
-    /// The route of a path.
     #[inline]
     pub fn of(path: &CanonicalPath<'_>) -> Self {
         let text = path.as_str();

@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The browser and the system that a person signed in with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
-    /// The browser.
     pub browser: Browser,
-    /// The operating system.
     pub system: System,
 }
 
@@ -46,7 +44,6 @@ pub enum System {
 }
 
 impl Device {
-    /// Reads the value of `User-Agent`.
     pub fn of(user_agent: &[u8]) -> Self {
         let read = &user_agent[..user_agent.len().min(MAX_BYTES)];
         let text = String::from_utf8_lossy(read);

@@ -12,14 +12,11 @@ use super::refreshed::Original;
 use crate::unix_time::UnixTime;
 use crate::wire::loose_json;
 
-/// The expected values of the claims.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// The accepted issuers.
     pub issuers: &'a [String],
-    /// The id of this client.
     pub client_id: &'a str,
-    /// The current time.
     pub now: UnixTime,
     /// How far the clocks of IMS and of the gateway may differ.
     pub skew: Duration,
@@ -34,7 +31,6 @@ pub struct IdToken {
     pub original: Original,
     /// The session at IMS (OpenID Connect Back-Channel Logout 1.0 §2.1).
     pub session: Option<String>,
-    /// Display name.
     pub name: Option<String>,
     /// The e-mail address and its flags.
     pub email: EmailClaim,

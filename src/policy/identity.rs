@@ -44,7 +44,6 @@ impl IdentityFields {
             .into_iter()
     }
 
-    /// The fields as lines of a request head.
     pub fn lines(&self) -> HeaderLines {
         let mut lines = HeaderLines::default();
         for (name, value) in self.iter() {

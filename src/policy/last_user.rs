@@ -13,12 +13,10 @@ use crate::unix_time::UnixTime;
 /// How long the last user is remembered after the absolute end of the session: overnight.
 pub const GRACE: Duration = Duration::from_hours(12);
 
-/// The last user of a browser.
 #[derive(Serialize, Deserialize)]
 pub struct LastUser {
     /// IMS user id.
     pub user: String,
-    /// When this expires.
     pub until: UnixTime,
     /// Campaign's security token of the ended session. Its pages send it in their forms.
     #[serde(serialize_with = "expose")]

@@ -49,7 +49,6 @@ pub struct LoginTransaction {
     pub verifier: String,
     /// The address to open after the login.
     pub return_to: ReturnTo,
-    /// When it began.
     pub began: UnixTime,
     /// Name of the session that the browser had when the login began, if any: this login replaces it.
     pub replaces: Option<String>,
@@ -112,11 +111,9 @@ const LENGTH: usize = 23;
 pub struct CallbackQuery {
     /// Identifies the login.
     pub state: Option<String>,
-    /// The authorization code.
     pub code: Option<String>,
     /// The error code, instead of an authorization code.
     pub error: Option<String>,
-    /// The issuer.
     pub iss: Option<String>,
 }
 

@@ -11,7 +11,6 @@ use super::id_token::Expected;
 use crate::unix_time::UnixTime;
 use crate::wire::loose_json;
 
-/// A valid logout token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogoutToken {
     /// The user whose sessions end: all of them, unless `session` selects one.
@@ -20,7 +19,6 @@ pub struct LogoutToken {
     pub session: Option<String>,
     /// The id of the token (`jti`). Each token is accepted once.
     pub id: String,
-    /// When it was issued.
     pub issued: UnixTime,
 }
 
@@ -33,7 +31,6 @@ pub enum InvalidLogoutToken {
     /// The algorithm is not RS256, or the header demands an unknown extension (RFC 7515 §4.1.11).
     #[error("the token is not signed with RS256")]
     Algorithm,
-    /// No `kid`.
     #[error("the token's header names no key (kid)")]
     NoKey,
     /// The type is wrong (RFC 8725 §3.11).
@@ -48,7 +45,6 @@ pub enum InvalidLogoutToken {
     /// The token is expired, too old, or not valid yet.
     #[error("iat, exp or nbf does not fit the time; compare the clocks of this machine and the provider")]
     Time,
-    /// The token has no id.
     #[error("jti is missing")]
     NoId,
     /// The token reports no logout.
@@ -193,7 +189,6 @@ fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> 
     }
 }
 
-/// The member of `events`.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// How old a logout token may be when it arrives. The specification recommends at most two minutes.

@@ -33,7 +33,6 @@ pub enum NativeProof {
     Ticket(TicketOrigin),
 }
 
-/// When a ticket was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TicketOrigin {
     /// By an account that needs no emergency.

@@ -69,12 +69,10 @@ impl Readings {
         !self.complete || self.all.iter().any(|reading| test(reading))
     }
 
-    /// True when all readings are known.
     pub(super) fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// The known readings.
     pub(super) fn known(&self) -> impl Iterator<Item = &[u8]> {
         self.all.iter().map(Vec::as_slice)
     }

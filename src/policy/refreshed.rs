@@ -11,9 +11,7 @@ pub struct Original {
     pub issuer: String,
     /// `aud`
     pub audience: Vec<String>,
-    /// `auth_time`
     pub auth_time: Option<UnixTime>,
-    /// `nonce`
     pub nonce: Option<String>,
 }
 

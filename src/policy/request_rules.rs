@@ -53,7 +53,6 @@ pub enum RuleCondition {
 pub struct Unmet {
     /// The position of the rule, from 0.
     pub index: usize,
-    /// The condition of that rule.
     pub condition: RuleCondition,
 }
 
@@ -62,14 +61,11 @@ pub struct Unmet {
 pub struct RuleRate {
     /// Requests; not 0.
     pub requests: u32,
-    /// The period.
     pub per: RatePeriod,
 }
 
-/// The period of a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RatePeriod {
-    /// One second.
     Second,
     /// 60 seconds.
     Minute,
@@ -189,11 +185,9 @@ impl fmt::Display for RequestRule {
 #[error("more than {MOST_RULES} rules")]
 pub struct TooManyRules;
 
-/// Most rules of one instance.
 pub const MOST_RULES: usize = 64;
 
 impl RatePeriod {
-    /// Its seconds.
     pub fn seconds(self) -> u64 {
         match self {
             Self::Second => 1,

@@ -17,7 +17,6 @@ const AUTHENTICATION_FAILURE: &str = "Authentication failure";
 /// The result for the beginning of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultReport {
-    /// The Campaign session has expired.
     SessionExpired,
     /// A page was refused because of its session.
     PageRefused,
@@ -83,7 +82,6 @@ fn xml(text: &str) -> FaultReport {
     }
 }
 
-/// The position of the reader.
 struct FaultPosition {
     /// Number of open elements.
     depth: usize,

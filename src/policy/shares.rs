@@ -9,7 +9,6 @@ pub struct ShareLimits {
     pub address: usize,
 }
 
-/// The share that is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsedUp {
     /// The share of all callers without a session.

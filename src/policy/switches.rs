@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::unix_time::UnixTime;
 
-/// A switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Switch {
     /// Requests for Campaign get a page about maintenance.
@@ -30,7 +29,6 @@ impl Switch {
 /// A time during which a switch is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
-    /// When it was turned on.
     pub since: UnixTime,
     /// When it ends by itself; `None`: only when it is turned off.
     pub until: Option<UnixTime>,

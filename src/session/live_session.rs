@@ -16,6 +16,7 @@ use super::key::Key;
 use crate::policy::campaign_tokens::{OwnTokens, TokenPair};
 use crate::policy::credentials::Credentials;
 use crate::policy::token_times::{recheck_due, refresh_due};
+use crate::telemetry::audit::Subject;
 use crate::unix_time::UnixTime;
 
 /// A session ready to use.
@@ -180,6 +181,11 @@ impl LiveSession {
     pub fn is_recheck_due(&self, now: UnixTime, interval: Duration) -> bool {
         let due = recheck_due(self.data.as_of.groups, interval, self.key.salt());
         now >= due.max(UnixTime(self.recheck_from.load(Ordering::Relaxed)))
+    }
+
+    /// The subject of audit lines.
+    pub fn subject(&self) -> Subject {
+        self.data.identity.subject().with_session(&self.sid)
     }
 
     /// `X-Ims-Assertion`, signed at most once a minute.

@@ -3,7 +3,6 @@
 use crate::auth::Destination;
 use crate::policy::return_to::ReturnTo;
 
-/// Where a login begins.
 pub const LOGIN: &str = "/ims/login";
 /// Where IMS sends the browser back to.
 pub const CALLBACK: &str = "/ims/callback";
@@ -13,7 +12,6 @@ pub const RESUME: &str = "/ims/resume";
 pub const LOGOUT: &str = "/ims/logout";
 /// The page after signing out.
 pub const SIGNED_OUT: &str = "/ims/signed-out";
-/// Who is signed in.
 pub const ME: &str = "/ims/me";
 /// Makes a password for the client console.
 pub const CONSOLE_PASSWORD: &str = "/ims/me/console-password";

@@ -44,7 +44,6 @@ pub enum Native {
 }
 
 impl Native {
-    /// The login of the account.
     pub fn login(&self) -> &str {
         match self {
             Self::Password(NativeLogin { login, .. }) => login,

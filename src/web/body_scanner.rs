@@ -13,7 +13,6 @@ use crate::proxy::ClientBody;
 pub enum BodyScanner {
     /// `application/x-www-form-urlencoded`.
     Form(FormScanner),
-    /// `multipart/…`.
     Multipart(MultipartScanner),
 }
 

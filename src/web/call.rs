@@ -62,7 +62,6 @@ impl<'a> BaseCall<'a> {
         self.snapshot.services.audit.record(self.context.now, event);
     }
 
-    /// What every page shows.
     pub fn page(self) -> PageContext<'a> {
         PageContext {
             request_id: self.context.id.as_str(),
@@ -120,7 +119,6 @@ pub struct OwnedBaseCall {
 }
 
 impl OwnedBaseCall {
-    /// The call.
     pub fn get(&self) -> BaseCall<'_> {
         BaseCall {
             snapshot: &self.snapshot,
@@ -141,12 +139,10 @@ pub struct OwnedCall {
 }
 
 impl OwnedCall {
-    /// The times of this copy.
     pub fn times(&self) -> Arc<RequestTimes> {
         self.base.times.clone()
     }
 
-    /// The call.
     pub fn get(&self) -> Call<'_> {
         Call { base: self.base.get(), auth: &self.auth }
     }

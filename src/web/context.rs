@@ -27,11 +27,8 @@ fn wants_page(accept: &[u8]) -> bool {
 /// One request's own facts.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The request's id.
     pub id: RequestId,
-    /// The peer of the connection.
     pub peer: Peer,
-    /// When it arrived.
     pub now: UnixTime,
     /// True when the client gets pages instead of JSON.
     pub wants_page: bool,
@@ -48,9 +45,7 @@ pub struct Context {
 /// Fields that few requests have. The flags save look-ups.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RareFields {
-    /// `Connection`.
     pub connection: bool,
-    /// `Upgrade`.
     pub upgrade: bool,
     /// `X-Security-Token`.
     pub security_token: bool,

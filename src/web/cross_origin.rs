@@ -43,7 +43,7 @@ pub fn refuse<B>(call: Call<'_>, request: &Request<B>, session: &LiveSession) ->
         method: method.to_string(),
         path: path.to_owned(),
     };
-    call.audit(session.data.identity.subject().with_session(&session.sid), refused);
+    call.audit(session.subject(), refused);
     let is_soap = ClientKind::of(method, headers, path) == ClientKind::Soap;
     let context = Context {
         wants_page: context.wants_page && !is_soap,

@@ -38,7 +38,6 @@ impl LogonReply {
         Response::from_parts(self.head, self.body)
     }
 
-    /// The response with other tokens.
     pub fn with_tokens(mut self, tokens: &TokenPair) -> Response<Body> {
         let Some(envelope) = logon_response(&self.beginning, tokens) else { return self.unchanged() };
         self.head.headers.insert(header::CONTENT_LENGTH, envelope.len().into());

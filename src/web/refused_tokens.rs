@@ -21,7 +21,6 @@ pub struct RefusedTokens<'a> {
 }
 
 impl<'a> RefusedTokens<'a> {
-    /// For this request.
     pub fn new<B>(call: BaseCall<'a>, request: &Request<B>) -> Self {
         Self {
             call,

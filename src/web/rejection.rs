@@ -256,12 +256,10 @@ impl Rejection {
         }
     }
 
-    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.row(true).status
     }
 
-    /// Counts the rejection.
     pub fn count(&self, counters: &Counters, peer: IpAddr) {
         let row = self.row(true);
         if let Some(failure) = row.upstream_failure {

@@ -18,9 +18,7 @@ use crate::telemetry::audit::{AuditAction, RuleRefusal, RuleRefusedDetails, Subj
 /// The caller whose groups the rules check.
 #[derive(Clone, Copy, Debug)]
 pub enum Principal<'a> {
-    /// A person.
     Person(&'a LiveSession),
-    /// A technical account.
     Account(&'a ServiceAccount),
     /// A native account, or a caller who is not signed in. Neither has groups.
     Unknown,
@@ -39,9 +37,7 @@ impl Principal<'_> {
 /// The parts of a request that rules and their audit event need.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestView<'a> {
-    /// The method.
     pub method: &'a Method,
-    /// The canonical path.
     pub path: &'a str,
     /// The header fields, which may name the client's address.
     pub headers: &'a HeaderMap,
@@ -141,7 +137,7 @@ fn refuse(
     };
     call.counters.rule_refusal(condition);
     let (subject, refused) = match caller {
-        Principal::Person(session) => (session.data.identity.subject().with_session(&session.sid), Some(1)),
+        Principal::Person(session) => (session.subject(), Some(1)),
         Principal::Account(account) => (account.subject(), Some(1)),
         Principal::Unknown => {
             (Subject::nobody(), call.site.rule_states.count_refusal(unmet, call.context.now))

@@ -13,7 +13,6 @@ use crate::unix_time::UnixTime;
 #[derive(Debug, Default)]
 pub struct RuleStates(Box<[Arc<RuleState>]>);
 
-/// The state of one rule.
 #[derive(Debug)]
 struct RuleState {
     rule: RequestRule,

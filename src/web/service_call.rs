@@ -34,7 +34,6 @@ use crate::wire::fields::hops_left;
 /// Why a request with a Bearer token is not forwarded.
 #[derive(Debug)]
 pub enum ServiceRefusal {
-    /// The token.
     Token(BearerRefusal),
     /// The address or the path.
     OutOfBounds,

@@ -43,7 +43,6 @@ pub fn set_last_user(headers: &mut HeaderMap, auth: &Authenticator, session: &Li
     }
 }
 
-/// Removes the name of the last user.
 pub fn remove_last_user(headers: &mut HeaderMap, names: &CookieNames) {
     append(headers, &names.last_user, "", "; Max-Age=0");
 }
@@ -64,7 +63,6 @@ pub fn set_saved_form(
     }
 }
 
-/// Removes the id of a saved form.
 pub fn remove_saved_form(headers: &mut HeaderMap, names: &CookieNames, key: Key) {
     append(headers, &saved_form_name(names, key), "", "; Max-Age=0");
 }

@@ -50,7 +50,6 @@ impl Snapshot {
 /// The view of one worker: a snapshot, and the worker's own connections to the servers of each site.
 #[derive(Debug)]
 pub struct WorkerView {
-    /// The configuration.
     pub snapshot: Arc<Snapshot>,
     /// One for each site, in the same order.
     pub proxies: Box<[Arc<Proxy>]>,
@@ -59,7 +58,6 @@ pub struct WorkerView {
 }
 
 impl WorkerView {
-    /// The view of the worker with these counters.
     pub fn new(snapshot: Arc<Snapshot>, proxies: Box<[Arc<Proxy>]>, counters: &Counters) -> Self {
         let sites = snapshot.sites.iter();
         let times = sites.map(|site| counters.request_histograms(&site.name)).collect();

@@ -22,7 +22,6 @@ use crate::policy::soap_envelope::{BEARER_LOGON, Envelope, EnvelopeError, Envelo
 use crate::proxy::{BodyFilter, BodyRefused, ClientBody};
 use crate::session::LiveSession;
 
-/// A call that was read.
 #[derive(Debug)]
 pub struct SoapCall {
     /// The parts that the gateway needs.
@@ -154,7 +153,6 @@ impl SoapCall {
         matches!(self.logon(), Some(Logon::Password(login)) if login.contains('@'))
     }
 
-    /// The logon, if this call is one.
     pub fn logon(&self) -> Option<Logon> {
         match self.envelope.method.as_str() {
             LOGON => Some(Logon::Password(self.envelope.parameter(&self.bytes, 1))),

@@ -39,10 +39,8 @@ struct SwitchedOn {
     sessions: Vec<TokenPair>,
 }
 
-/// A period that ended.
 #[derive(Debug)]
 pub struct EndedSwitch {
-    /// The switch.
     pub switch: Switch,
     /// The instance for which it was on.
     pub instance: String,

@@ -39,7 +39,6 @@ pub struct TokenHolder<'a> {
     pub client_held: Option<&'a TokenPair>,
 }
 
-/// The result of the check.
 #[derive(Debug, Default)]
 pub struct Checked {
     wrong_security_token: bool,
@@ -226,7 +225,6 @@ pub struct TokenJudge {
     call: OwnedBaseCall,
     method: Method,
     path: String,
-    /// The address of the client.
     client: IpAddr,
     session: Option<Arc<LiveSession>>,
     account: Option<Arc<ServiceAccount>>,
@@ -236,7 +234,6 @@ pub struct TokenJudge {
 }
 
 impl TokenJudge {
-    /// The judge of this request.
     pub fn new<B>(call: BaseCall<'_>, request: &Request<B>, holder: TokenHolder<'_>) -> Self {
         Self {
             call: call.to_owned(),

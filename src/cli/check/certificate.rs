@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 use x509_parser::parse_x509_certificate;
 
-use super::report::Item;
+use super::report::{CheckedKey, Item};
 use crate::config::{Config, Places};
 use crate::files::{self, FileProblem};
 use crate::server::NO_CERTIFICATE;
@@ -26,27 +26,24 @@ pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item
             && !certificate.exists()
         {
             let message = format!("the gateway gets a certificate from {directory} when it starts");
-            items.push(Item::ok(places, "listen.acme.directory", message));
+            items.push(CheckedKey::new(places, "listen.acme.directory").ok(message));
             continue;
         }
         let section = match index {
             0 => "listen".to_owned(),
             _ => format!("listen.certificates[{}]", index - 1),
         };
-        let keys = ConfigKeys {
-            certificate: format!("{section}.certificate"),
-            private_key: format!("{section}.private_key"),
-        };
-        let chain = read_chain(places, &keys.certificate, certificate).map_err(|item| items.push(item)).ok();
-        let key = read_key(places, &keys.private_key, private_key).map_err(|item| items.push(item)).ok();
+        let names = [format!("{section}.certificate"), format!("{section}.private_key")];
+        let [of_chain, of_key] = names.each_ref().map(|name| CheckedKey::new(places, name));
+        let chain = read_chain(of_chain, certificate).map_err(|item| items.push(item)).ok();
+        let key = read_key(of_key, private_key).map_err(|item| items.push(item)).ok();
         if let Some(chain) = &chain {
-            items.push(dates(places, &keys.certificate, chain, now));
+            items.push(dates(of_chain, chain, now));
             own.push(chain[0].clone());
         }
         if let (Some(chain), Some(key)) = (chain, key) {
-            items.push(pair(places, &keys, chain, key));
-            let message = "readable only by the gateway's user and group";
-            items.push(Item::ok(places, &keys.private_key, message));
+            items.push(pair(of_key, &names[0], chain, key));
+            items.push(of_key.ok("readable only by the gateway's user and group"));
         }
     }
     if !own.is_empty() {
@@ -55,15 +52,9 @@ pub(super) fn check(config: &Config, places: &Places, now: UnixTime) -> Vec<Item
     items
 }
 
-/// The keys that name a certificate and its private key.
-struct ConfigKeys {
-    certificate: String,
-    private_key: String,
-}
-
 /// Checks a file of certificate authorities.
-pub(super) fn authorities(places: &Places, key: &str, path: &Path) -> Item {
-    let chain = match read_chain(places, key, path) {
+pub(super) fn authorities(key: CheckedKey<'_>, path: &Path) -> Item {
+    let chain = match read_chain(key, path) {
         Ok(chain) => chain,
         Err(item) => return item,
     };
@@ -77,35 +68,34 @@ pub(super) fn authorities(places: &Places, key: &str, path: &Path) -> Item {
                 path.display(),
                 index + 1
             );
-            return Item::error(places, key, message, FIX_PEM);
+            return key.error(message, FIX_PEM);
         }
     }
-    Item::ok(places, key, format!("{count} certificate authorities"))
+    key.ok(format!("{count} certificate authorities"))
 }
 
-fn read_chain(places: &Places, key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Item> {
-    let bytes = read(places, key, path)?;
-    pem::certificates(&bytes)
-        .map_err(|error| Item::error(places, key, format!("{}: {error}", path.display()), FIX_PEM))
+fn read_chain(key: CheckedKey<'_>, path: &Path) -> Result<Vec<CertificateDer<'static>>, Item> {
+    let bytes = read(key, path)?;
+    pem::certificates(&bytes).map_err(|error| key.error(format!("{}: {error}", path.display()), FIX_PEM))
 }
 
-fn read_key(places: &Places, name: &str, path: &Path) -> Result<PrivateKeyDer<'static>, Item> {
-    let bytes = read(places, name, path)?;
+fn read_key(key: CheckedKey<'_>, path: &Path) -> Result<PrivateKeyDer<'static>, Item> {
+    let bytes = read(key, path)?;
     pem::private_key(&bytes).map_err(|error| {
         let fix = "write an unencrypted PKCS #8, PKCS #1 or SEC 1 key in PEM form";
-        Item::error(places, name, format!("{}: {error}", path.display()), fix)
+        key.error(format!("{}: {error}", path.display()), fix)
     })
 }
 
-fn read(places: &Places, key: &str, path: &Path) -> Result<Vec<u8>, Item> {
+fn read(key: CheckedKey<'_>, path: &Path) -> Result<Vec<u8>, Item> {
     files::read(path).map_err(|error| {
-        let is_missing = matches!(error.problem, FileProblem::Missing) && key.starts_with("listen.");
+        let is_missing = matches!(error.problem, FileProblem::Missing) && key.key.starts_with("listen.");
         let fix = if is_missing { NO_CERTIFICATE } else { &error.fix() };
-        Item::error(places, key, format!("cannot read {}: {}", path.display(), error.reason()), fix)
+        key.error(format!("cannot read {}: {}", path.display(), error.reason()), fix)
     })
 }
 
-fn dates(places: &Places, name: &str, chain: &[CertificateDer<'_>], now: UnixTime) -> Item {
+fn dates(key: CheckedKey<'_>, chain: &[CertificateDer<'_>], now: UnixTime) -> Item {
     let renew = "renew the certificate";
     for (number, certificate) in chain.iter().enumerate() {
         let which = if number == 0 {
@@ -114,36 +104,37 @@ fn dates(places: &Places, name: &str, chain: &[CertificateDer<'_>], now: UnixTim
             format!("certificate {} of the chain", number + 1)
         };
         let Ok((_, parsed)) = parse_x509_certificate(certificate) else {
-            return Item::error(places, name, format!("{which} is not an X.509 certificate"), FIX_PEM);
+            return key.error(format!("{which} is not an X.509 certificate"), FIX_PEM);
         };
         let (from, until) = (parsed.validity.not_before.timestamp(), parsed.validity.not_after.timestamp());
         if now.0 > until {
-            return Item::error(places, name, format!("{which} expired on {}", day(until)), renew);
+            return key.error(format!("{which} expired on {}", day(until)), renew);
         }
         if now.0 < from {
             let message = format!("{which} is not valid before {}", day(from));
-            return Item::error(places, name, message, "check the clock of this machine, or wait");
+            return key.error(message, "check the clock of this machine, or wait");
         }
         if until - now.0 < SOON {
-            return Item::warning(places, name, format!("{which} expires on {}", day(until)), renew);
+            return key.warning(format!("{which} expires on {}", day(until)), renew);
         }
         if number + 1 == chain.len() {
             let until = parse_x509_certificate(&chain[0])
                 .map_or(until, |(_, own)| own.validity.not_after.timestamp());
-            return Item::ok(places, name, format!("valid until {}", day(until)));
+            return key.ok(format!("valid until {}", day(until)));
         }
     }
-    Item::error(places, name, "the chain is empty", FIX_PEM)
+    key.error("the chain is empty", FIX_PEM)
 }
 
 fn hosts(config: &Config, places: &Places, own: &[CertificateDer<'_>]) -> Vec<Item> {
+    let certificate = CheckedKey::new(places, "listen.certificate");
     let mut parsed = Vec::new();
-    for certificate in own {
-        match ParsedCertificate::try_from(certificate) {
-            Ok(certificate) => parsed.push(certificate),
+    for one in own {
+        match ParsedCertificate::try_from(one) {
+            Ok(one) => parsed.push(one),
             Err(error) => {
                 let message = format!("rustls cannot use it: {error}");
-                return vec![Item::error(places, CERTIFICATE, message, FIX_PEM)];
+                return vec![certificate.error(message, FIX_PEM)];
             }
         }
     }
@@ -156,40 +147,38 @@ fn hosts(config: &Config, places: &Places, own: &[CertificateDer<'_>]) -> Vec<It
     let callbacks = config.instances.iter().filter_map(|instance| instance.ims.callback_server.host_str());
     let at_callback = callbacks.map(|callback| {
         if covers(callback) {
-            return Item::ok(places, CERTIFICATE, format!("covers {callback}"));
+            return certificate.ok(format!("covers {callback}"));
         }
         let message = format!("does not cover {callback}, the host of ims.callback_server");
-        Item::error(places, CERTIFICATE, message, fix)
+        certificate.error(message, fix)
     });
     let mut items: Vec<Item> = at_callback.collect();
     let of_signed_in = config.instances.iter().flat_map(|instance| &instance.campaign.hosts);
     let of_public = config.public_instances.iter().flat_map(|instance| &instance.campaign.hosts);
     let uncovered = of_signed_in.chain(of_public).filter(|host| !covers(host));
-    items.extend(uncovered.map(|host| {
-        Item::warning(places, CERTIFICATE, format!("does not cover {host}, one of campaign.hosts"), fix)
-    }));
+    items.extend(
+        uncovered
+            .map(|host| certificate.warning(format!("does not cover {host}, one of campaign.hosts"), fix)),
+    );
     items
 }
 
 fn pair(
-    places: &Places,
-    keys: &ConfigKeys,
+    of_key: CheckedKey<'_>,
+    name_of_chain: &str,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Item {
-    let name = &keys.private_key;
     let Ok(key) = aws_lc_rs::default_provider().key_provider.load_private_key(key) else {
         let message = "rustls cannot use this kind of key";
-        return Item::error(places, name, message, "use an ECDSA P-256 or RSA key of 2048 bits or more");
+        return of_key.error(message, "use an ECDSA P-256 or RSA key of 2048 bits or more");
     };
     match CertifiedKey::new(chain, key).keys_match() {
-        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Item::error(
-            places,
-            name,
-            format!("does not belong to the first certificate of {}", keys.certificate),
+        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => of_key.error(
+            format!("does not belong to the first certificate of {name_of_chain}"),
             "use the key of that certificate; the gateway's own certificate comes first in the chain",
         ),
-        _ => Item::ok(places, name, "belongs to the certificate"),
+        _ => of_key.ok("belongs to the certificate"),
     }
 }
 
@@ -198,7 +187,6 @@ fn day(timestamp: i64) -> String {
         .map_or_else(|_| "an unknown day".to_owned(), |at| at.date().to_string())
 }
 
-const CERTIFICATE: &str = "listen.certificate";
 const FIX_PEM: &str = "the file must contain certificates as -----BEGIN CERTIFICATE----- blocks";
 /// Warn this many seconds before a certificate expires: two weeks.
 const SOON: i64 = 14 * 86_400;

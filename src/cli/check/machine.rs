@@ -5,7 +5,7 @@ mod listen;
 use std::path::{Path, PathBuf};
 
 use super::account::{Account, Wish};
-use super::report::Item;
+use super::report::{CheckedKey, Item};
 use super::running::Running;
 use crate::config::{Config, Places, Store};
 
@@ -25,10 +25,9 @@ pub(super) fn check(
 }
 
 fn files(config: &Config, places: &Places, file: &Path, user: &Account, is_given: bool) -> Vec<Item> {
+    let about = |key| CheckedKey::new(places, key).named(FILES);
     if user.is_root() && !is_given {
-        let mut item = Item::not_checked(
-            places,
-            FILES,
+        let mut item = about(FILES).not_checked(
             "this check runs as root, who may read and write everything",
             "name the user that runs the service: imsgate check --user imsgate",
         );
@@ -46,14 +45,14 @@ fn files(config: &Config, places: &Places, file: &Path, user: &Account, is_given
         {
             items.extend(user.check(path, &[Wish::Read]).err().map(|(at, why)| {
                 let message = format!("{} cannot be read: {}: {why}", path.display(), at.display());
-                Item::error(places, key, message, fix_of_read(&at, &user.name, path, file))
+                about(key).error(message, fix_of_read(&at, &user.name, path, file))
             }));
         }
     }
     for (key, path) in &write {
         items.extend(unwritable(user, path).map(|(at, why)| {
             let message = format!("{} cannot be written: {}: {why}", path.display(), at.display());
-            Item::error(places, key, message, fix_of_write(&at, &user.name))
+            about(key).error(message, fix_of_write(&at, &user.name))
         }));
     }
     if items.is_empty() {
@@ -63,11 +62,11 @@ fn files(config: &Config, places: &Places, file: &Path, user: &Account, is_given
             read.len(),
             write.len()
         );
-        let mut item = Item::ok(places, FILES, message);
+        let mut item = about(FILES).ok(message);
         item.place.clear();
         items.push(item);
     }
-    items.into_iter().map(|item| item.named(FILES)).collect()
+    items
 }
 
 /// How this user gets to read `path`. `at` is the path itself, or the folder that the user may not enter.

@@ -1,45 +1,43 @@
 //! Warnings about masks that are valid but probably wrong.
 
-use super::report::Item;
+use super::report::{CheckedKey, Item};
 use crate::config::Places;
 use crate::policy::mask::Mask;
 
 /// The finding about the association mask.
 pub(super) fn check(places: &Places, mask: &Mask) -> Item {
+    let key = CheckedKey::new(places, "ims.association_mask");
     let text = mask.as_str();
-    let warning = |message: &str, fix: String| Item::warning(places, KEY, message, fix);
     if text.starts_with(char::is_whitespace) {
-        return warning("begins with a space, which no configuration name does", "remove it".to_owned());
+        return key.warning("begins with a space, which no configuration name does", "remove it");
     }
     if mask.is_prefix() {
         if text.contains(['\\', '[', '^', '$', '|', '?', '+', '*']) {
-            return warning(
+            return key.warning(
                 "has no capture group, so it is a literal prefix, special characters included",
-                "put ( ) around the part that is the Campaign group, as in Campaign - acme - (.*)".to_owned(),
+                "put ( ) around the part that is the Campaign group, as in Campaign - acme - (.*)",
             );
         }
         if text.ends_with('-') {
-            return warning(
+            return key.warning(
                 "ends without the space before the group, as in `Campaign - acme - delivery`",
                 format!("write '{text} ' or '{text} (.*)'"),
             );
         }
-        return Item::ok(places, KEY, format!("literal prefix `{text}`, followed by the Campaign group"));
+        return key.ok(format!("literal prefix `{text}`, followed by the Campaign group"));
     }
     if text.ends_with(char::is_whitespace) {
-        return warning("ends with a space, which no configuration name does", "remove it".to_owned());
+        return key.warning("ends with a space, which no configuration name does", "remove it");
     }
     if mask.group(PROBE).is_some() {
-        return warning(
+        return key.warning(
             "matches every name: any group of the organisation becomes a Campaign group, even one called admin",
-            "write the prefix that Campaign's configuration names share, as in Campaign - acme - (.*)"
-                .to_owned(),
+            "write the prefix that Campaign's configuration names share, as in Campaign - acme - (.*)",
         );
     }
-    Item::ok(places, KEY, format!("{text}  (try names with `imsgate mask`)"))
+    key.ok(format!("{text}  (try names with `imsgate mask`)"))
 }
 
-const KEY: &str = "ims.association_mask";
 /// A name that no useful mask matches.
 const PROBE: &str = "zq7 unlikely name 7qz";
 

@@ -20,7 +20,7 @@ use clap::Args;
 
 use self::account::Account;
 use self::path::Decision;
-use self::report::{Item, Severity};
+use self::report::{CheckedKey, Severity};
 use self::running::Running;
 use super::config_file::{NamedConfigFile, print_errors};
 use super::{STOPS_LOGINS, UNUSABLE, output};
@@ -30,7 +30,7 @@ use crate::config::Config;
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
-    config: NamedConfigFile,
+    pub(super) config: NamedConfigFile,
     /// Check only the configuration and its files, without calls to IMS, Campaign and an ACME server
     #[arg(long)]
     offline: bool,
@@ -43,14 +43,6 @@ pub(super) struct CheckArgs {
     /// Only say whether this path is public, closed or signed-in, and which rule decides
     #[arg(long, value_name = "PATH", conflicts_with = "offline")]
     path: Option<String>,
-}
-
-#[cfg(test)]
-impl CheckArgs {
-    /// The configuration file.
-    pub(super) fn file(&self) -> std::path::PathBuf {
-        self.config.path()
-    }
 }
 
 pub(super) const AFTER_HELP: &str = "\
@@ -69,9 +61,9 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
             if args.json {
                 output::out(&report::json(&report::unusable(&errors)));
             } else {
-                let _ = print_errors(&errors);
                 let count =
                     errors.findings().iter().filter(|f| f.level == crate::config::Level::Error).count();
+                print_errors(&errors);
                 let s = if count == 1 { "" } else { "s" };
                 output::err(&format!("The configuration cannot be used: {count} error{s}.\n"));
             }
@@ -101,8 +93,8 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
     items.extend(running.iter().flat_map(|running| running.items(&loaded)));
     if args.offline {
         let reason = "IMS, Campaign and an ACME server were not asked (--offline)";
-        let item = Item::not_checked(&loaded.places, "ims.server", reason, "leave out --offline");
-        items.push(item.named("online"));
+        let about = CheckedKey::new(&loaded.places, "ims.server").named("online");
+        items.push(about.not_checked(reason, "leave out --offline"));
     } else {
         items.extend(online::check(&loaded, &clock));
         items.extend(foreign_tokens::check(&loaded));

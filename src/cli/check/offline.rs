@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::report::{CONFIGURATION, Item, of_instance, place};
+use super::report::{CONFIGURATION, CheckedKey, Item, of_instance, place};
 use super::{certificate, files, mask, store};
 use crate::clock::Clock;
 use crate::config::{
@@ -14,10 +14,10 @@ use crate::http_client::tls_config;
 /// Every finding, in the order of the configuration file.
 pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
     let Loaded { config, places, warnings, .. } = loaded;
-    let mut items = vec![Item::ok(places, CONFIGURATION, "read, no errors")];
+    let mut items = vec![CheckedKey::new(places, CONFIGURATION).ok("read, no errors")];
     items[0].place = file.display().to_string();
     items.extend(warnings.findings().iter().map(|finding| {
-        let mut item = Item::warning(places, &finding.key, &finding.message, &finding.fix);
+        let mut item = CheckedKey::new(places, &finding.key).warning(&finding.message, &finding.fix);
         item.place = place(&finding.location);
         item
     }));
@@ -48,29 +48,25 @@ pub(super) fn check(loaded: &Loaded, file: &Path, clock: &Clock) -> Vec<Item> {
     items
 }
 
-/// An instance that has only public paths.
 fn public_only(instance: &PublicInstance, places: &Places) -> Item {
     let hosts = instance.campaign.hosts.join(", ");
     let message = format!("public paths only, nobody signs in: {hosts}");
-    Item::ok(places, "instance.hosts", message)
+    CheckedKey::new(places, "instance.hosts").ok(message)
 }
 
 fn ims(items: &mut Vec<Item>, instance: &Instance, places: &Places) {
+    let about = |key| CheckedKey::new(places, key);
     let ims = &instance.ims;
-    items.push(Item::ok(places, "ims.server", ims.server.as_str()));
-    items.push(files::secret(places, "ims.client_secret").named("ims.client_secret.set"));
-    items.push(scope(&ims.scopes, places).named("ims.scope.sources"));
+    items.push(about("ims.server").ok(ims.server.as_str()));
+    items.push(files::secret(places, "ims.client_secret", "ims.client_secret.set"));
+    items.push(scope(&ims.scopes, about("ims.scope").named("ims.scope.sources")));
     let redirect = ims.callback_server.join("/ims/callback");
     let redirect = redirect.as_ref().map_or("", url::Url::as_str);
-    items.push(Item::ok(
-        places,
-        "ims.callback_server",
-        format!("register at Adobe as redirect URI: {redirect}"),
-    ));
-    items.push(Item::ok(places, "ims.organization_id", &*ims.organization_id));
+    items.push(about("ims.callback_server").ok(format!("register at Adobe as redirect URI: {redirect}")));
+    items.push(about("ims.organization_id").ok(&*ims.organization_id));
     items.push(mask::check(places, &ims.association_mask));
     if let Some(ca_file) = &ims.ca_file {
-        items.push(certificate::authorities(places, "ims.ca_file", ca_file));
+        items.push(certificate::authorities(about("ims.ca_file"), ca_file));
     }
     items.push(proxy(ims, places));
 }
@@ -80,94 +76,74 @@ fn proxy(ims: &Ims, places: &Places) -> Item {
     let address = ims.discovery_url.as_str().parse::<http::Uri>();
     let Some(proxy) = &ims.proxy else {
         let key = if places.is_set("ims.proxy_file") { "ims.proxy_file" } else { "ims.proxy" };
-        return Item::ok(places, key, "IMS is reached without a proxy");
+        return CheckedKey::new(places, key).ok("IMS is reached without a proxy");
     };
     let named_by = proxy.named_by();
     let key = if places.is_set(named_by) { named_by } else { "ims.proxy" };
-    let mut item = Item::ok(
-        places,
-        key,
-        if address.is_ok_and(|address| proxy.is_for(&address)) {
-            let account = if proxy.authorization().is_some() { ", with a user and a password" } else { "" };
-            format!("IMS is reached through the proxy {proxy}{account}")
-        } else {
-            format!("IMS is reached without the proxy {proxy}: its address is loopback, or NO_PROXY names it")
-        },
-    );
+    let mut item = CheckedKey::new(places, key).ok(if address.is_ok_and(|address| proxy.is_for(&address)) {
+        let account = if proxy.authorization().is_some() { ", with a user and a password" } else { "" };
+        format!("IMS is reached through the proxy {proxy}{account}")
+    } else {
+        format!("IMS is reached without the proxy {proxy}: its address is loopback, or NO_PROXY names it")
+    });
     if key != named_by {
         named_by.clone_into(&mut item.place);
     }
     item
 }
 
-fn scope(scopes: &[String], places: &Places) -> Item {
+fn scope(scopes: &[String], key: CheckedKey<'_>) -> Item {
     let has = |name: &str| scopes.iter().any(|scope| scope == name);
     let (organizations, products) =
         (has("read_organizations"), has("additional_info.projectedProductContext"));
     let fix = "add the scope if Adobe provisioned it for the client; Campaign's external account has both";
     match (organizations, products) {
-        (true, true) => Item::ok(places, "ims.scope", "groups come from organisations and product profiles"),
-        (true, false) => Item::warning(
-            places,
-            "ims.scope",
+        (true, true) => key.ok("groups come from organisations and product profiles"),
+        (true, false) => key.warning(
             "groups come from organisations only: the scope lacks additional_info.projectedProductContext",
             fix,
         ),
-        (false, _) => Item::warning(
-            places,
-            "ims.scope",
-            "groups come from product profiles only: the scope lacks read_organizations",
-            fix,
-        ),
+        (false, _) => {
+            key.warning("groups come from product profiles only: the scope lacks read_organizations", fix)
+        }
     }
 }
 
 fn campaign(items: &mut Vec<Item>, campaign: &Campaign, places: &Places) {
+    let about = |key| CheckedKey::new(places, key);
     let upstreams: Vec<_> = campaign.upstreams.iter().map(ToString::to_string).collect();
-    items.push(Item::ok(places, "campaign.upstream", upstreams.join(", ")));
-    items.push(Item::ok(
-        places,
-        "campaign.session",
-        match campaign.session {
-            SessionMode::BearerLogon => "bearer-logon: sign-in opens a Campaign session",
-            SessionMode::Bearer => "bearer: every request carries the IMS token; needs Campaign 8.5 or newer",
-            SessionMode::Headers => "headers: Campaign gets identity headers only",
-        },
-    ));
+    items.push(about("campaign.upstream").ok(upstreams.join(", ")));
+    items.push(about("campaign.session").ok(match campaign.session {
+        SessionMode::BearerLogon => "bearer-logon: sign-in opens a Campaign session",
+        SessionMode::Bearer => "bearer: every request carries the IMS token; needs Campaign 8.5 or newer",
+        SessionMode::Headers => "headers: Campaign gets identity headers only",
+    }));
     if let Some(ca_file) = &campaign.ca_file {
-        items.push(certificate::authorities(places, "campaign.ca_file", ca_file));
+        items.push(certificate::authorities(about("campaign.ca_file"), ca_file));
     }
     if let Some(ClientIdentity { certificate, key }) = &campaign.client_identity {
         items.push(match tls_config(None, Some((certificate, key))) {
-            Ok(_) => Item::ok(places, "campaign.client_certificate", "belongs to campaign.client_key"),
-            Err(error) => Item::error(
-                places,
-                "campaign.client_certificate",
-                error.to_string(),
-                "name the PEM files of one certificate and its key",
-            ),
+            Ok(_) => about("campaign.client_certificate").ok("belongs to campaign.client_key"),
+            Err(error) => about("campaign.client_certificate")
+                .error(error.to_string(), "name the PEM files of one certificate and its key"),
         });
         let good = "readable only by the gateway's user and group";
-        items.push(Item::ok(places, "campaign.client_key", good));
+        items.push(about("campaign.client_key").ok(good));
     }
 }
 
 fn session(items: &mut Vec<Item>, config: &Config, places: &Places) {
+    let key = CheckedKey::new(places, "session.absolute_timeout");
     items.extend(store::check(&config.session.store, places));
     let (idle, absolute) = (config.session.idle_timeout, config.session.absolute_timeout);
     let campaign_day = Duration::from_hours(24);
     items.push(if absolute > campaign_day {
-        Item::warning(
-            places,
-            "session.absolute_timeout",
+        key.warning(
             "is longer than 24 h, the lifetime of Campaign's session and the IMS token: people are signed out in the middle of work",
             "write \"24h\" or less",
         )
     } else {
-        Item::ok(
-            places,
-            "session.absolute_timeout",
-            format!("sessions end after {} unused, {} at the latest", human(idle), human(absolute)),
+        key.ok(format!("sessions end after {} unused, {} at the latest", human(idle), human(absolute)),
         )
     });
 }

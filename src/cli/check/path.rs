@@ -17,7 +17,6 @@ pub(super) struct Decision {
     /// The canonical path, on which the rules decide and which Campaign gets.
     path: String,
     access: Access,
-    /// The rule that decides.
     rule: String,
     /// What each `[[campaign.rule]]` that matches the path asks for.
     conditions: Vec<String>,

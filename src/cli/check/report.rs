@@ -7,7 +7,6 @@ use serde::Serialize;
 use crate::cli::output::{Paint, visible, width};
 use crate::config::{ConfigErrors, Level, Location, Places};
 
-/// One finding.
 #[derive(Debug, Serialize)]
 pub(super) struct Item {
     /// The name of the check. It never changes, so programs can rely on it.
@@ -44,55 +43,47 @@ pub(super) fn of_instance(name: &str, mut items: Vec<Item>) -> Vec<Item> {
     items
 }
 
-impl Item {
-    pub(super) fn ok(places: &Places, key: &str, message: impl Into<String>) -> Self {
-        Self::new(Severity::Ok, places, key, message, "")
+/// A key of the configuration that findings are about.
+#[derive(Clone, Copy)]
+pub(super) struct CheckedKey<'a> {
+    places: &'a Places,
+    pub(super) key: &'a str,
+    id: &'a str,
+}
+
+impl<'a> CheckedKey<'a> {
+    /// A key whose findings have it as their id.
+    pub(super) fn new(places: &'a Places, key: &'a str) -> Self {
+        Self { places, key, id: key }
     }
 
-    pub(super) fn warning(
-        places: &Places,
-        key: &str,
-        message: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Self {
-        Self::new(Severity::Warning, places, key, message, fix)
+    /// Sets the id of the findings.
+    pub(super) fn named(self, id: &'a str) -> Self {
+        Self { id, ..self }
     }
 
-    pub(super) fn error(
-        places: &Places,
-        key: &str,
-        message: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Self {
-        Self::new(Severity::Error, places, key, message, fix)
+    pub(super) fn ok(self, message: impl Into<String>) -> Item {
+        self.item(Severity::Ok, message, "")
+    }
+
+    pub(super) fn warning(self, message: impl Into<String>, fix: impl Into<String>) -> Item {
+        self.item(Severity::Warning, message, fix)
+    }
+
+    pub(super) fn error(self, message: impl Into<String>, fix: impl Into<String>) -> Item {
+        self.item(Severity::Error, message, fix)
     }
 
     /// `reason` says why the check was not possible. `fix` says what makes it possible, or is empty.
-    pub(super) fn not_checked(
-        places: &Places,
-        key: &str,
-        reason: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Self {
-        Self::new(Severity::NotChecked, places, key, reason, fix)
+    pub(super) fn not_checked(self, reason: impl Into<String>, fix: impl Into<String>) -> Item {
+        self.item(Severity::NotChecked, reason, fix)
     }
 
-    /// Sets the id. The default is the key.
-    pub(super) fn named(mut self, id: &str) -> Self {
-        self.id = id.into();
-        self
-    }
-
-    fn new(
-        severity: Severity,
-        places: &Places,
-        key: &str,
-        message: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Self {
+    fn item(self, severity: Severity, message: impl Into<String>, fix: impl Into<String>) -> Item {
+        let Self { places, key, id } = self;
         let place = if places.is_set(key) { place(&places.location(key)) } else { "default".to_owned() };
-        let (id, subject) = (key.into(), key.to_owned());
-        Self { id, severity, subject, place, message: message.into(), fix: fix.into().into() }
+        let (message, fix) = (message.into(), fix.into().into());
+        Item { id: id.into(), severity, subject: key.to_owned(), place, message, fix }
     }
 }
 
@@ -204,9 +195,10 @@ mod tests {
     #[test]
     fn what_was_not_checked_comes_after_the_verdict_about_what_was() {
         let places = Places::default();
+        let about = |key| CheckedKey::new(&places, key);
         let mut items = vec![
-            Item::not_checked(&places, "campaign.upstream", "it needs a session", "").named("campaign.zone"),
-            Item::ok(&places, "ims.server", "read"),
+            about("campaign.upstream").named("campaign.zone").not_checked("it needs a session", ""),
+            about("ims.server").ok("read"),
         ];
         assert_eq!(
             table(&items, Paint::none()),
@@ -220,7 +212,7 @@ mod tests {
         assert_eq!(report["findings"][0]["id"], "campaign.zone");
         assert_eq!(report["findings"][0]["severity"], "not-checked");
         assert_eq!(report["findings"][0]["subject"], "campaign.upstream");
-        items.push(Item::error(&places, "ims.scope", "refused", "remove it"));
+        items.push(about("ims.scope").error("refused", "remove it"));
         let text = table(&items[1..], Paint::none());
         assert!(text.contains("\n           fix: remove it\n\n1 finding stops logins.\n"), "{text}");
         assert!(json(&items).contains("\"ok\": false"));

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::report::Item;
-use crate::cli::sessions::{AdminClient, AdminTarget, reachable};
+use super::report::{CheckedKey, Item};
+use crate::cli::sessions::AdminClient;
 use crate::config::Loaded;
 use crate::crypto::random_text;
 
@@ -16,11 +16,9 @@ pub(super) struct Running {
 impl Running {
     /// Asks the gateway. `None` without an admin listener or without a running gateway.
     pub(super) fn ask(loaded: &Loaded) -> Option<Self> {
-        let listen = &loaded.config.listen;
-        let address = listen.admin.map(reachable)?;
+        let client = AdminClient::of(&loaded.config.listen)?;
         // Salted digests reveal no value, even to another program that listens on the port.
         let salt = random_text::<16>();
-        let client = AdminClient::new(AdminTarget { address, token: listen.admin_token.clone() }).ok()?;
         let difference = client.compare(&salt, &loaded.values.salted(&salt)).ok()?;
         let keys = |name: &str| {
             let keys = difference[name].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -36,25 +34,21 @@ impl Running {
 
     /// One finding for reload and one for restart.
     pub(super) fn items(&self, loaded: &Loaded) -> Vec<Item> {
+        let about = |id| CheckedKey::new(&loaded.places, "listen.admin").named(id);
         let (reload, restart) = (self.reload.join(", "), self.restart.join(", "));
         if reload.is_empty() && restart.is_empty() {
             let message = "the running gateway uses these values";
-            return vec![Item::ok(&loaded.places, KEY, message).named("running")];
+            return vec![about("running").ok(message)];
         }
         let mut items = Vec::new();
         if !reload.is_empty() {
             let message = format!("the running gateway has other values of: {reload}");
-            items.push(Item::warning(&loaded.places, KEY, message, "imsgate reload").named("running.reload"));
+            items.push(about("running.reload").warning(message, "imsgate reload"));
         }
         if !restart.is_empty() {
             let message = format!("the running gateway has other values, until a restart, of: {restart}");
-            items.push(
-                Item::warning(&loaded.places, KEY, message, "restart the gateway").named("running.restart"),
-            );
+            items.push(about("running.restart").warning(message, "restart the gateway"));
         }
         items
     }
 }
-
-/// The subject of the findings.
-const KEY: &str = "listen.admin";

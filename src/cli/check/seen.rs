@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::report::Item;
+use super::report::{CheckedKey, Item};
 use crate::cli::output::visible;
 use crate::config::{InstanceConfig, Places};
 use crate::policy::mask::{Mask, MaskResult};
@@ -51,52 +51,39 @@ impl Seen {
 
 /// The finding about the mask and the names seen so far.
 pub(super) fn check(config: InstanceConfig<'_>, places: &Places) -> Item {
-    judge(config, places).named("ims.mask_matches")
-}
-
-fn judge(config: InstanceConfig<'_>, places: &Places) -> Item {
+    let key = CheckedKey::new(places, "ims.association_mask").named("ims.mask_matches");
     let Some(path) = &config.log.audit_file else {
-        return Item::not_checked(
-            places,
-            MASK,
+        return key.not_checked(
             "no names were seen: without log.audit_file, this command cannot read what IMS sent",
             "set log.audit_file, or try names by hand with `imsgate mask`",
         );
     };
     match Seen::read(path) {
-        Ok(seen) => matches(&config.instance.ims.association_mask, &seen, places),
-        Err(_) => Item::not_checked(
-            places,
-            MASK,
+        Ok(seen) => matches(&config.instance.ims.association_mask, &seen, key),
+        Err(_) => key.not_checked(
             format!("no names were seen: {} cannot be read", path.display()),
             "run this as a user that can read the audit log, after the first sign-in",
         ),
     }
 }
 
-fn matches(mask: &Mask, seen: &Seen, places: &Places) -> Item {
+fn matches(mask: &Mask, seen: &Seen, key: CheckedKey<'_>) -> Item {
     let count = seen.names.iter().filter(|name| mask.group(name).is_some()).count();
     if count > 0 || !seen.groups.is_empty() {
         let groups = seen.groups.len();
-        return Item::ok(
-            places,
-            MASK,
-            format!(
-                "matched names seen so far: {groups} groups of people who signed in, {count} names of others"
-            ),
-        );
+        return key.ok(format!(
+            "matched names seen so far: {groups} groups of people who signed in, {count} names of others"
+        ));
     }
     if seen.names.is_empty() {
-        return Item::not_checked(places, MASK, "no names were seen: nobody has signed in yet", "");
+        return key.not_checked("no names were seen: nobody has signed in yet", "");
     }
     let near = seen.names.iter().find_map(|name| match mask.explain(name) {
         MaskResult::NearMiss(why) => Some(format!("; {} nearly matches: {why}", visible(name))),
         _ => None,
     });
     let first = || seen.names.first().map_or_else(String::new, |name| format!(", such as {}", visible(name)));
-    Item::error(
-        places,
-        MASK,
+    key.error(
         format!(
             "matches none of the {} configuration names that IMS sent so far{}",
             seen.names.len(),
@@ -106,7 +93,6 @@ fn matches(mask: &Mask, seen: &Seen, places: &Places) -> Item {
     )
 }
 
-const MASK: &str = "ims.association_mask";
 /// Bytes at the end of the audit log that are read.
 const NEWEST: u64 = 8 << 20;
 
@@ -122,7 +108,8 @@ mod tests {
         );
         assert_eq!(seen.names.len(), 2);
         let places = Places::default();
-        let judged = |mask: &str, seen: &Seen| matches(&Mask::parse(mask).unwrap(), seen, &places);
+        let key = CheckedKey::new(&places, "ims.association_mask");
+        let judged = |mask: &str, seen: &Seen| matches(&Mask::parse(mask).unwrap(), seen, key);
         let item = judged("Campaign - acme - (.*)", &seen);
         assert_eq!(item.severity, Severity::Error);
         assert!(

@@ -124,7 +124,6 @@ impl Files {
     }
 }
 
-/// A secret and the file for it.
 struct Secret {
     key: &'static str,
     key_of_file: &'static str,

@@ -15,7 +15,7 @@ use self::files::Files;
 use self::prompt::AnswerReader;
 use self::questions::Answers;
 use super::config_file::usual_file;
-use super::output::{err, out};
+use super::output::{fail, out};
 use super::{STOPS_LOGINS, UNUSABLE, check};
 
 #[derive(Debug, Args)]
@@ -40,10 +40,7 @@ Exit codes: 0 written and usable, 1 written but `imsgate check --offline` finds 
 pub(super) fn run(args: &InitArgs) -> ExitCode {
     match ask_and_write(args) {
         Ok((files, answers)) => finish(&files, &answers),
-        Err(error) => {
-            err(&format!("imsgate init: {error}\nNothing was written.\n"));
-            ExitCode::from(UNUSABLE)
-        }
+        Err(error) => fail("init", format!("{error}\nNothing was written."), UNUSABLE),
     }
 }
 

@@ -13,15 +13,12 @@ use crate::config::check_answer;
 use crate::policy::mask::Mask;
 use crate::{files, server};
 
-/// Every answer.
 pub(super) struct Answers {
     /// Keys with their values, in the order of the questions.
     pub(super) values: Vec<(&'static str, Value)>,
-    /// Secrets by their keys.
     pub(super) secrets: Vec<(&'static str, SecretString)>,
 }
 
-/// One question.
 struct Question {
     key: &'static str,
     /// The label on the form of the external account, or a description.
@@ -74,7 +71,6 @@ pub(super) fn ask(prompt: &mut AnswerReader, session_file: &str) -> io::Result<A
     Ok(answers)
 }
 
-/// The key and the default.
 fn line(question: &Question, default: Option<&str>) -> String {
     let default = match (default, question.kind) {
         (Some(default), _) => format!(" [{default}]"),
@@ -150,21 +146,18 @@ fn certificate(path: &Path) -> Result<(), (String, String)> {
 
 fn explain_mask(text: &str) {
     let Ok(mask) = Mask::parse(text) else { return };
-    if mask.is_prefix() {
-        out(&format!(
-            "   the name {} gives the Campaign group delivery\n",
-            visible(&format!("{text}delivery"))
-        ));
-    } else if text.contains("(.*)") {
-        let name = text.replace("(.*)", "delivery");
-        if mask.group(&name) == Some("delivery") {
-            out(&format!("   the name {} gives the Campaign group delivery\n", visible(&name)));
-        }
+    let name = if mask.is_prefix() { format!("{text}delivery") } else { text.replace("(.*)", "delivery") };
+    if mask.group(&name) == Some("delivery") {
+        out(&format!("   the name {} gives the Campaign group delivery\n", visible(&name)));
     }
 }
 
 /// This question is last, because most gateways have no technical account at first.
 const ACCOUNT: &str = "campaign.technical_account[0].client_id";
+
+/// A question for a text that is always needed and has no default.
+const PLAIN: Question =
+    Question { key: "", label: "", help: "", default: None, kind: QuestionKind::Text, after: None };
 
 const QUESTIONS: &[Question] = &[
     Question {
@@ -172,159 +165,138 @@ const QUESTIONS: &[Question] = &[
         label: "IMS server",
         help: "Base URL of Adobe IMS.",
         default: Some("https://ims-na1.adobelogin.com"),
-        kind: QuestionKind::Text,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "ims.scope",
         label: "IMS scope",
         help: "Separated by commas. Adobe must have provisioned each for the client.",
         default: Some("openid,AdobeID,read_organizations,session,additional_info.projectedProductContext"),
-        kind: QuestionKind::Text,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "ims.client_id",
         label: "IMS client identifier",
         help: "Issued by Adobe, such as Campaign1.",
-        default: None,
-        kind: QuestionKind::Text,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "ims.client_secret",
         label: "IMS client secret",
         help: "Issued by Adobe. It is not shown, and goes into a file of its own.",
-        default: None,
         kind: QuestionKind::Secret,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "ims.callback_server",
         label: "Callback server",
         help: "The https address of this gateway as people type it, such as https://campaign.example.com.",
-        default: None,
-        kind: QuestionKind::Text,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "ims.organization_id",
         label: "IMS organization ID",
         help: "24 hexadecimal digits and @AdobeOrg.",
-        default: None,
-        kind: QuestionKind::Text,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "ims.association_mask",
         label: "Association mask",
         help: "Which part of a configuration name is the Campaign group, such as Campaign - acme - (.*).",
-        default: None,
-        kind: QuestionKind::Text,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "ims.product_context",
         label: "Product context",
         help: "If the form has it, such as dma_campaign_classic.",
-        default: None,
         kind: QuestionKind::Optional,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "experience_cloud.tenant",
         label: "Tenant",
         help: "The name of the Experience Cloud tenant.",
-        default: None,
         kind: QuestionKind::Optional,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "campaign.upstream",
         label: "Campaign server",
         help: "Address of the Campaign web server behind this gateway.",
         default: Some("http://127.0.0.1:8080"),
-        kind: QuestionKind::Text,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "campaign.session",
         label: "Session mode",
         help: "bearer-logon: a Campaign session for each person (all builds). bearer: the IMS token with each request (8.5.1, 7.4.1, 7.3.5 and newer). headers: identity headers only.",
         default: Some("bearer-logon"),
-        kind: QuestionKind::Text,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "listen.https",
         label: "Address of the gateway",
         help: "IP address and port; 0.0.0.0 stands for all addresses of this machine.",
         default: Some("0.0.0.0:443"),
-        kind: QuestionKind::Text,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "listen.certificate",
         label: "Certificate",
         help: "PEM file with the chain, the gateway's own certificate first. It must cover the callback server.",
-        default: None,
         kind: QuestionKind::Certificate,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "listen.private_key",
         label: "Private key of the certificate",
         help: "PEM file that only its owner can read.",
-        default: None,
         kind: QuestionKind::PrivateKey,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "listen.admin",
         label: "Admin listener",
         help: "For the commands reload, sessions and why, the admin page and metrics. Never a public address.",
         default: Some("127.0.0.1:9090"),
-        kind: QuestionKind::Text,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "session.store",
         label: "Session store",
         help: "embedded: a file of this gateway. redis: several gateways share their sessions. memory: lost with a restart, to try it.",
         default: Some("embedded"),
-        kind: QuestionKind::Text,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "session.redis_url",
         label: "Address of Redis",
         help: "Such as rediss://user:password@redis.example.com. It is not shown, and goes into a file of its own.",
-        default: None,
         kind: QuestionKind::Secret,
         after: Some(("session.store", "redis")),
+        ..PLAIN
     },
     Question {
         key: "session.path",
         label: "Session file",
         help: "Sessions survive a restart in this file. The gateway makes it.",
-        default: None,
         kind: QuestionKind::SessionFile,
         after: Some(("session.store", "embedded")),
+        ..PLAIN
     },
     Question {
         key: ACCOUNT,
         label: "Technical account",
         help: "Client ID of a program that calls Campaign with an IMS token (OAuth server-to-server). With it, `imsgate check` also looks into Campaign.",
-        default: None,
         kind: QuestionKind::Optional,
-        after: None,
+        ..PLAIN
     },
     Question {
         key: "campaign.technical_account[0].client_secret",
         label: "Secret of the technical account",
         help: "It is not shown, and goes into a file of its own.",
-        default: None,
         kind: QuestionKind::Secret,
         after: Some((ACCOUNT, "")),
+        ..PLAIN
     },
 ];

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::count::{Count, Paths};
 use crate::policy::decision::{Access, Explained, RuleKind};
 
-/// All groups.
 #[derive(Default)]
 pub(super) struct RuleChanges<'r> {
     groups: HashMap<(RuleKind<'r>, RuleKind<'r>), Group>,
@@ -18,13 +17,6 @@ pub(super) struct Group {
     pub(super) paths: Paths,
     /// File and line of the first request.
     pub(super) first: (String, u64),
-}
-
-/// A group with its rules.
-pub(super) struct DecisionChange<'c, 'r> {
-    pub(super) before: RuleKind<'r>,
-    pub(super) now: RuleKind<'r>,
-    pub(super) group: &'c Group,
 }
 
 impl<'r> RuleChanges<'r> {
@@ -49,27 +41,22 @@ impl<'r> RuleChanges<'r> {
         group.paths.add(now.path.clone());
     }
 
-    /// All requests that change.
     pub(super) fn count(&self) -> Count {
         let mut sum = Count::default();
         for group in self.groups.values() {
-            sum.requests += group.count.requests;
-            sum.answered += group.count.answered;
+            sum += group.count;
         }
         sum
     }
 
-    /// The groups: first those that were public before, then by frequency.
-    pub(super) fn sorted(&self) -> Vec<DecisionChange<'_, 'r>> {
-        let mut all: Vec<_> = self
-            .groups
-            .iter()
-            .map(|((before, now), group)| DecisionChange { before: *before, now: *now, group })
-            .collect();
-        all.sort_by_cached_key(|change| {
-            let accesses = (change.before.access(), change.now.access());
-            let rules = (change.before.to_string(), change.now.to_string());
-            (accesses, u64::MAX - change.group.count.requests, rules)
+    /// The groups with the rules before and now: first those that were public before, then by frequency.
+    pub(super) fn sorted(&self) -> Vec<(RuleKind<'r>, RuleKind<'r>, &Group)> {
+        let mut all: Vec<_> =
+            self.groups.iter().map(|((before, now), group)| (*before, *now, group)).collect();
+        all.sort_by_cached_key(|(before, now, group)| {
+            let accesses = (before.access(), now.access());
+            let rules = (before.to_string(), now.to_string());
+            (accesses, u64::MAX - group.count.requests, rules)
         });
         all
     }

@@ -1,6 +1,7 @@
 //! Counts of requests and of their paths.
 
 use std::collections::HashMap;
+use std::ops::AddAssign;
 
 /// A number of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,13 @@ impl Count {
     pub(super) fn add(&mut self, status: Option<u16>) {
         self.requests += 1;
         self.answered += u64::from(status.is_some_and(|status| (200..400).contains(&status)));
+    }
+}
+
+impl AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.answered += other.answered;
     }
 }
 

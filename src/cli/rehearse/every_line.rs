@@ -34,7 +34,6 @@ impl DecidedLine<'_> {
 
     /// One object on one line.
     pub(super) fn json(&self) -> String {
-        let rule = |explained: &Explained<'_>| json!({"access": explained.access(), "rule": explained.rule.to_string()});
         let mut line = json!({
             "file": self.file,
             "line": self.number,
@@ -47,7 +46,7 @@ impl DecidedLine<'_> {
             "rule": self.decided.rule.to_string(),
         });
         if let Some(before) = self.before {
-            line["before"] = rule(before);
+            line["before"] = json!({"access": before.access(), "rule": before.rule.to_string()});
         }
         format!("{line}\n")
     }

@@ -8,13 +8,15 @@ use flate2::bufread::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 use memchr::memchr;
 
-/// An open log.
-pub(super) struct Input {
+/// The lines of an open log.
+pub(super) struct Lines {
     reader: Box<dyn BufRead>,
     bar: ProgressBar,
+    /// Lines that were read.
+    number: u64,
 }
 
-impl Input {
+impl Lines {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let (source, length): (Box<dyn Read>, _) = if path.as_os_str() == "-" {
             (Box::new(stdin()), None)
@@ -35,19 +37,7 @@ impl Input {
         } else {
             Box::new(reader)
         };
-        Ok(Self { reader, bar })
-    }
-}
-
-/// The lines of a log.
-pub(super) struct Lines {
-    input: Input,
-    number: u64,
-}
-
-impl Lines {
-    pub(super) fn of(input: Input) -> Self {
-        Self { input, number: 0 }
+        Ok(Self { reader, bar, number: 0 })
     }
 
     /// Reads the next line into `line` and returns its number, from 1. Of a very long line only the beginning is kept.
@@ -55,7 +45,7 @@ impl Lines {
         line.clear();
         let mut has_bytes = false;
         loop {
-            let bytes = match self.input.reader.fill_buf() {
+            let bytes = match self.reader.fill_buf() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 bytes => bytes?,
             };
@@ -65,7 +55,7 @@ impl Lines {
             let room = LONGEST.saturating_sub(line.len());
             line.extend_from_slice(&bytes[..length.min(room)]);
             let is_last = bytes.is_empty();
-            self.input.reader.consume(length + usize::from(end.is_some()));
+            self.reader.consume(length + usize::from(end.is_some()));
             if end.is_some() || is_last {
                 self.number += u64::from(has_bytes);
                 return Ok(has_bytes.then_some(self.number));
@@ -76,7 +66,7 @@ impl Lines {
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        self.input.bar.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
@@ -108,7 +98,7 @@ mod tests {
     fn lines(bytes: &[u8]) -> Vec<(u64, usize)> {
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().write_all(bytes).unwrap();
-        let mut lines = Lines::of(Input::open(file.path()).unwrap());
+        let mut lines = Lines::open(file.path()).unwrap();
         let (mut read, mut line) = (Vec::new(), Vec::new());
         while let Some(number) = lines.next(&mut line).unwrap() {
             read.push((number, line.len()));
@@ -130,6 +120,6 @@ mod tests {
         }
         assert_eq!(lines(&gzip), expected);
         assert_eq!(lines(b""), []);
-        assert!(Input::open(Path::new("/")).is_err());
+        assert!(Lines::open(Path::new("/")).is_err());
     }
 }

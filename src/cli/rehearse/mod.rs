@@ -15,12 +15,12 @@ use std::time::Instant;
 
 use clap::Args;
 
-use self::input::{Input, Lines};
+use self::changes::RuleChanges;
+use self::input::Lines;
 use self::rules::RehearsedConfig;
 use self::tally::Tally;
 use super::config_file::{ConfigFile, print_errors, read_file};
 use super::{CHANGES, UNUSABLE, output};
-use crate::config::{ConfigErrors, Loaded};
 use crate::wire::access_log;
 
 #[derive(Debug, Args)]
@@ -52,27 +52,24 @@ Examples:
 
 Exit codes: 0 success, 1 with --before: requests are decided in another way, 2 unusable configuration or log";
 
-pub(super) fn run(args: &RehearseArgs) -> ExitCode {
-    let configs = args.config.read().and_then(|new| Ok((new, read_before(args)?)));
-    let (new, old) = match configs {
-        Ok(configs) => configs,
-        Err(errors) => return print_errors(&errors),
-    };
+pub(super) fn run(args: &RehearseArgs) -> Result<ExitCode, ExitCode> {
+    let new = args.config.read().map_err(|errors| print_errors(&errors))?;
+    let old = args.before.as_deref().map(read_file).transpose().map_err(|errors| print_errors(&errors))?;
     let host = args.host.as_deref();
     let (new, old) = (
         RehearsedConfig::of(&new.config, host),
         old.as_ref().map(|old| RehearsedConfig::of(&old.config, host)),
     );
     let began = Instant::now();
-    let mut tally = Tally::new(old.is_some());
+    let mut tally = Tally { changes: old.as_ref().map(|_| RuleChanges::default()), ..Tally::default() };
     let mut is_readable = true;
     for path in &args.logs {
         if let Err(error) = read_log(args, path, (&new, old.as_ref()), &mut tally) {
             // The reader of a pipe may have closed it.
             if error.kind() == io::ErrorKind::BrokenPipe {
-                return ExitCode::SUCCESS;
+                return Ok(ExitCode::SUCCESS);
             }
-            output::err(&format!("imsgate rehearse: {}: {error}\n", path.display()));
+            output::fail("rehearse", format!("{}: {error}", path.display()), UNUSABLE);
             is_readable = false;
         }
     }
@@ -86,17 +83,11 @@ pub(super) fn run(args: &RehearseArgs) -> ExitCode {
     } else {
         output::out(&summary);
     }
-    if !is_readable || tally.is_no_log() {
-        ExitCode::from(UNUSABLE)
-    } else if tally.has_changes() {
-        ExitCode::from(CHANGES)
-    } else {
-        ExitCode::SUCCESS
+    // Without any line that was understood, the file is no access log.
+    if !is_readable || (tally.requests == 0 && tally.misread > 0) {
+        return Err(UNUSABLE.into());
     }
-}
-
-fn read_before(args: &RehearseArgs) -> Result<Option<Loaded>, ConfigErrors> {
-    args.before.as_deref().map(read_file).transpose()
+    Ok(if tally.has_changes() { CHANGES.into() } else { ExitCode::SUCCESS })
 }
 
 fn read_log<'r>(
@@ -106,8 +97,7 @@ fn read_log<'r>(
     tally: &mut Tally<'r>,
 ) -> io::Result<()> {
     let name = path.display().to_string();
-    let input = Input::open(path)?;
-    let mut lines = Lines::of(input);
+    let mut lines = Lines::open(path)?;
     let mut to = BufWriter::new(io::stdout().lock());
     let mut line = Vec::new();
     while let Some(number) = lines.next(&mut line)? {

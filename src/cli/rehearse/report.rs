@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::changes::{DecisionChange, RuleChanges};
+use super::changes::{Group, RuleChanges};
 use super::count::{Count, Paths};
 use super::tally::Tally;
 use crate::cli::output::{Paint, visible};
-use crate::policy::decision::Access;
+use crate::policy::decision::{Access, RuleKind};
 
 /// The summary for people. Writing to a String cannot fail.
 pub(super) fn text(tally: &Tally<'_>, took: Duration, paint: Paint) -> String {
@@ -58,7 +58,7 @@ fn push_changes(text: &mut String, changes: &RuleChanges<'_>, requests: u64, pai
     }
     let _ = writeln!(text, "\n{}", paint.bold("changes"));
     let _ = writeln!(text, "  {}", share(all, requests));
-    for DecisionChange { before, now, group } in changes.sorted() {
+    for (before, now, group) in changes.sorted() {
         let heading = format!("{} → {}", before.access().name(), now.access().name());
         let _ = writeln!(text, "\n  {}  {}", paint.yellow(&heading), share(group.count, requests));
         let _ = writeln!(text, "      before: {before}");
@@ -80,7 +80,7 @@ pub(super) fn json(tally: &Tally<'_>) -> String {
                 .into_iter()
                 .map(|(rule, count)| json!({"rule": rule.to_string(), "requests": count.requests, "answered": count.answered}))
                 .collect();
-            let paths = tally.paths.get(&access).map(|paths| paths_json(paths, TOP));
+            let paths = tally.paths.get(&access).map(paths_json);
             json!({"access": access, "requests": count.requests, "answered": count.answered, "rules": rules, "paths": paths})
         })
         .collect();
@@ -96,25 +96,24 @@ pub(super) fn json(tally: &Tally<'_>) -> String {
         "decisions": decisions,
     });
     if let Some(changes) = &tally.changes {
-        summary["changes"] = changes.sorted().iter().map(change_json).collect();
+        summary["changes"] = changes.sorted().into_iter().map(change_json).collect();
     }
     format!("{summary:#}\n")
 }
 
-fn change_json(change: &DecisionChange<'_, '_>) -> Value {
-    let DecisionChange { before, now, group } = change;
+fn change_json((before, now, group): (RuleKind<'_>, RuleKind<'_>, &Group)) -> Value {
     json!({
         "before": {"access": before.access(), "rule": before.to_string()},
         "now": {"access": now.access(), "rule": now.to_string()},
         "requests": group.count.requests,
         "answered": group.count.answered,
         "first": {"file": group.first.0, "line": group.first.1},
-        "paths": paths_json(&group.paths, TOP),
+        "paths": paths_json(&group.paths),
     })
 }
 
-fn paths_json(paths: &Paths, most: usize) -> Value {
-    paths.top(most).into_iter().map(|(path, requests)| json!({"path": path, "requests": requests})).collect()
+fn paths_json(paths: &Paths) -> Value {
+    paths.top(TOP).into_iter().map(|(path, requests)| json!({"path": path, "requests": requests})).collect()
 }
 
 fn meaning(access: Access) -> &'static str {
@@ -155,14 +154,8 @@ fn counted(count: u64, noun: &str) -> String {
 /// `1,234,567`
 fn grouped(count: u64) -> String {
     let digits = count.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
 }
 
 /// Paths that are listed for each decision.

@@ -7,7 +7,6 @@ use crate::policy::decision::{Explained, HostMatch, PartialRequest, RuleKind, ex
 use crate::wire::access_log::{LogLine, RequestLine};
 use crate::wire::host::{is_host, name_of};
 
-/// One configuration.
 pub(super) struct RehearsedConfig<'c> {
     sites: Vec<InstanceHosts<'c>>,
     longest_head: usize,
@@ -15,7 +14,6 @@ pub(super) struct RehearsedConfig<'c> {
     host: Option<&'c str>,
 }
 
-/// A Campaign instance and its hosts.
 struct InstanceHosts<'c> {
     hosts: Vec<&'c str>,
     campaign: &'c Campaign,

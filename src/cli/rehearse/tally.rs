@@ -9,6 +9,7 @@ use crate::policy::decision::{Access, Explained, RuleKind};
 use crate::wire::access_log::LineError;
 
 /// Counts of the lines and of the decisions about them. `'r` is the lifetime of the configurations.
+#[derive(Default)]
 pub(super) struct Tally<'r> {
     /// Lines without a request.
     pub(super) other: u64,
@@ -16,7 +17,6 @@ pub(super) struct Tally<'r> {
     pub(super) misread: u64,
     /// The first of them.
     pub(super) examples: Vec<Misread>,
-    /// Lines with a request.
     pub(super) requests: u64,
     pub(super) rules: HashMap<RuleKind<'r>, Count>,
     pub(super) paths: BTreeMap<Access, Paths>,
@@ -29,23 +29,10 @@ pub(super) struct Misread {
     pub(super) file: String,
     pub(super) line: u64,
     pub(super) error: LineError,
-    /// Its beginning.
     pub(super) text: String,
 }
 
 impl<'r> Tally<'r> {
-    pub(super) fn new(compares: bool) -> Self {
-        Self {
-            other: 0,
-            misread: 0,
-            examples: Vec::new(),
-            requests: 0,
-            rules: HashMap::new(),
-            paths: BTreeMap::new(),
-            changes: compares.then(RuleChanges::default),
-        }
-    }
-
     /// Counts a request.
     pub(super) fn add(
         &mut self,
@@ -74,11 +61,6 @@ impl<'r> Tally<'r> {
         }
     }
 
-    /// True when no line was understood: the file is not an access log.
-    pub(super) fn is_no_log(&self) -> bool {
-        self.requests == 0 && self.misread > 0
-    }
-
     /// True when two configurations decide about a request in different ways.
     pub(super) fn has_changes(&self) -> bool {
         self.changes.as_ref().is_some_and(|changes| changes.count().requests > 0)
@@ -86,11 +68,9 @@ impl<'r> Tally<'r> {
 
     /// The requests of each decision.
     pub(super) fn by_access(&self) -> BTreeMap<Access, Count> {
-        let mut all = BTreeMap::new();
+        let mut all: BTreeMap<_, Count> = BTreeMap::new();
         for (rule, count) in &self.rules {
-            let sum: &mut Count = all.entry(rule.access()).or_default();
-            sum.requests += count.requests;
-            sum.answered += count.answered;
+            *all.entry(rule.access()).or_default() += *count;
         }
         all
     }

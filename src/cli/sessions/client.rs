@@ -1,7 +1,7 @@
 //! A client of the admin listener.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,12 +11,11 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::Url;
 
-use crate::config::FindingStyle;
+use crate::config::{FindingStyle, Listen};
 use crate::http_client::{HttpClient, HttpError, connector};
 use crate::server;
 use crate::telemetry::audit::AuditLine;
 
-/// A client of one admin listener.
 pub(in crate::cli) struct AdminClient {
     http: HttpClient,
     runtime: Runtime,
@@ -26,9 +25,9 @@ pub(in crate::cli) struct AdminClient {
 
 /// The address of an admin listener, and the admin token if the configuration has one.
 #[derive(Debug)]
-pub(in crate::cli) struct AdminTarget {
-    pub(in crate::cli) address: SocketAddr,
-    pub(in crate::cli) token: Option<SecretString>,
+pub(super) struct AdminTarget {
+    pub(super) address: SocketAddr,
+    pub(super) token: Option<SecretString>,
 }
 
 /// Why a call to the admin listener failed.
@@ -49,9 +48,15 @@ pub(in crate::cli) enum AdminError {
 }
 
 impl AdminClient {
-    pub(in crate::cli) fn new(AdminTarget { address, token }: AdminTarget) -> Result<Self, AdminError> {
+    pub(super) fn new(AdminTarget { address, token }: AdminTarget) -> Result<Self, AdminError> {
+        let address = reachable(address);
         let http = HttpClient::new(connector(None, CONNECT, None)?, DEADLINE);
         Ok(Self { http, runtime: server::control_runtime()?, address, token })
+    }
+
+    /// A client of the gateway that runs with this configuration.
+    pub(in crate::cli) fn of(listen: &Listen) -> Option<Self> {
+        Self::new(AdminTarget { address: listen.admin?, token: listen.admin_token.clone() }).ok()
     }
 
     /// All live sessions, or those of one person, the oldest first. On request, each has the membership that IMS last reported.
@@ -216,6 +221,30 @@ impl AdminClient {
     }
 }
 
+/// Replaces the unspecified address (a listener on all addresses) by loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
 const CONNECT: Duration = Duration::from_secs(5);
 /// Long, because the gateway reads each session of a page from its store.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_all_addresses_is_called_on_loopback() {
+        for (listens, called) in
+            [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("127.0.0.2:1", "127.0.0.2:1")]
+        {
+            assert_eq!(reachable(listens.parse().unwrap()), called.parse().unwrap());
+        }
+    }
+}

@@ -32,9 +32,7 @@ pub(super) fn judge_encoded(
     }
 }
 
-/// The field of the session token.
 const SESSION_FIELD: &str = "__sessiontoken";
-/// The field of the security token.
 const SECURITY_FIELD: &str = "__securitytoken";
 /// Longest spelling of a field name that is looked at: each letter percent-encoded twice.
 pub(super) const MAX_NAME: usize = 160;

@@ -15,7 +15,6 @@ pub use multipart::{MultipartScanner, boundary};
 pub use owned::{OwnTokens, TokenPair, account_of};
 pub use query::exchange_query;
 
-/// Which token a value claims to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// The session token. Its value decides who the caller is.
@@ -24,20 +23,17 @@ pub enum TokenKind {
     Security,
 }
 
-/// What happens to a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenAction {
     /// It is forwarded unchanged.
     Keep,
     /// This value is forwarded in its place.
     Replace(String),
-    /// The request is refused.
     Refuse,
 }
 
 /// Decides about one value. It may record the values.
 pub trait Judge {
-    /// Judges a decoded value.
     fn judge(&mut self, kind: TokenKind, value: &str) -> TokenAction;
 }
 

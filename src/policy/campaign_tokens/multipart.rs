@@ -22,7 +22,6 @@ pub fn boundary(content_type: &str) -> Option<&str> {
 /// Reads a multipart body piece by piece. Holds the header of one part, or the value of one token field.
 #[derive(Debug)]
 pub struct MultipartScanner {
-    /// `--` and the boundary.
     delimiter: Vec<u8>,
     state: MultipartState,
     /// Bytes that belong to no complete header, value or delimiter yet.
@@ -40,7 +39,6 @@ enum MultipartState {
 }
 
 impl MultipartScanner {
-    /// A scanner for this boundary.
     pub fn new(boundary: &str) -> Self {
         Self {
             delimiter: format!("--{boundary}").into_bytes(),

@@ -14,7 +14,6 @@ pub struct TokenPair {
 }
 
 impl TokenPair {
-    /// The token of this kind.
     pub fn text(&self, kind: TokenKind) -> &str {
         match kind {
             TokenKind::Session => self.session.expose_secret(),

@@ -35,7 +35,6 @@ pub fn spells(text: &[u8], name: &str) -> bool {
     after_name(text, name).is_some_and(|rest| next_letter(rest).is_none())
 }
 
-/// True when the text begins with a spelling of the name.
 fn begins_with(text: &[u8], name: &str) -> bool {
     after_name(text, name).is_some()
 }

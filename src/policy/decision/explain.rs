@@ -15,7 +15,6 @@ use crate::wire::framing::FramingError;
 /// What an operator or a log knows about a request.
 #[derive(Clone, Copy, Debug)]
 pub struct PartialRequest<'a> {
-    /// The method.
     pub method: &'a Method,
     /// The target, as in the request line.
     pub target: &'a str,
@@ -55,7 +54,6 @@ pub trait SiteRules {
 pub struct Explained<'r> {
     /// The path as it is decided on and sent to Campaign. If there is none, the target without its query, which may hold a password.
     pub path: String,
-    /// The rule that decides.
     pub rule: DecidingRule<'r>,
     /// The `[[campaign.rule]]` that match the path. Each request may or may not meet them.
     pub matched: MatchedRules,
@@ -67,7 +65,6 @@ impl<'r> Explained<'r> {
         Self { path, rule: kind.into(), matched: MatchedRules::default() }
     }
 
-    /// The decision.
     pub fn access(&self) -> Access {
         self.rule.kind.access()
     }

@@ -64,7 +64,6 @@ pub enum RuleKind<'r> {
     Public(&'r str),
     /// Nobody signs in at this instance, and the path is not public.
     NobodySignsIn,
-    /// No pattern matches.
     NoPattern,
     /// The pattern matches the path, but not each of its readings.
     Reading(&'r str),
@@ -89,14 +88,12 @@ pub enum RuleKind<'r> {
 /// The rule that decides about one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecidingRule<'r> {
-    /// The rule.
     pub kind: RuleKind<'r>,
     /// What the rule found in this request: a reading of its path, a login.
     pub detail: Option<String>,
 }
 
 impl RuleKind<'_> {
-    /// What the rule does with a request.
     pub fn access(self) -> Access {
         match self {
             Self::Public(_) => Access::Public,

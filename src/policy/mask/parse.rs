@@ -50,7 +50,6 @@ impl MaskError {
         }
     }
 
-    /// How to fix the mask.
     pub fn fix(&self) -> &'static str {
         match self {
             Self::Empty => "write the mask of the external account, for example `Campaign - acme - (.*)`",

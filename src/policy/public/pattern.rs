@@ -56,7 +56,6 @@ impl Pattern {
         &self.text
     }
 
-    /// True when a reading of a path matches this pattern.
     pub(super) fn matches(&self, reading: &[u8]) -> bool {
         self.forms.iter().any(|pieces| is_match(pieces, reading))
     }

@@ -4,7 +4,6 @@ use percent_encoding::percent_decode;
 
 use crate::policy::path::unicode::{ascii_form, ascii_only};
 
-/// One step.
 pub(super) type Step = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// Decodes each `%XX` once. Incomplete encodings stay unchanged (RFC 3986 §2.1).

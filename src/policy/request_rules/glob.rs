@@ -21,7 +21,6 @@ pub(super) fn matches(pieces: &[Box<[u8]>], text: &[u8]) -> bool {
 /// A part of a text of which not every byte is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// This byte.
     Byte(u8),
     /// Any bytes without a slash, perhaps none.
     Unknown,

@@ -31,14 +31,11 @@ pub struct Envelope {
     pub client_build: Option<u32>,
 }
 
-/// A token in an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenPlace {
-    /// Which token.
     pub kind: TokenKind,
     /// Its bytes in the envelope, as they are written there.
     pub span: Range<usize>,
-    /// Its value.
     pub value: String,
 }
 

@@ -208,7 +208,6 @@ pub(super) fn check_reference(name: &str) -> Result<(), EnvelopeError> {
     }
 }
 
-/// What an element of the header holds.
 fn header_token(name: &str) -> Option<Holds> {
     match name.to_ascii_lowercase().as_str() {
         "sessiontoken" | "__sessiontoken" | "x-session-token" => Some(Holds::Token(TokenKind::Session)),
@@ -237,11 +236,8 @@ pub(super) fn text_of(content: &[u8]) -> String {
     }
 }
 
-/// `xtk:session#Logon`.
 pub const LOGON: &str = "xtk:session#Logon";
-/// Ends a session.
 pub const LOGOFF: &str = "xtk:session#Logoff";
-/// `xtk:session#BearerTokenLogon`.
 pub const BEARER_LOGON: &str = "xtk:session#BearerTokenLogon";
 const COOKIE: &[u8] = b"__sessiontoken=";
 /// More than any client's header has.

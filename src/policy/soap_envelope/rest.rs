@@ -20,7 +20,6 @@ pub struct EnvelopeRest {
 enum ScanState {
     #[default]
     Text,
-    /// After `<`.
     Begin,
     /// Inside the name of a start tag.
     Name,

@@ -263,16 +263,13 @@ pub enum RuleRefusal {
 }
 
 impl RuleRefusal {
-    /// All conditions, in declaration order.
-    pub const ALL: [Self; 3] = [Self::Groups, Self::Networks, Self::Rate];
+    /// All of them with their names, in declaration order.
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::Groups, "groups"), (Self::Networks, "networks"), (Self::Rate, "rate")];
 
     /// The name, as in JSON.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Groups => "groups",
-            Self::Networks => "networks",
-            Self::Rate => "rate",
-        }
+        Self::ALL[self as usize].1
     }
 }
 

@@ -147,6 +147,7 @@ mod tests {
     use super::*;
     use crate::config::Limit;
     use crate::telemetry::RefusalCode;
+    use crate::telemetry::audit::RuleRefusal;
 
     fn text(metrics: &Arc<Metrics>) -> String {
         let mut registry = Registry::default();
@@ -177,9 +178,17 @@ mod tests {
 
     #[test]
     fn lists_are_in_declaration_order() {
-        assert!(Limit::ALL.iter().enumerate().all(|(index, limit)| *limit as usize == index));
-        assert!(UpstreamFailure::ALL.iter().enumerate().all(|(index, failure)| *failure as usize == index));
-        assert!(Lookup::ALL.iter().enumerate().all(|(index, lookup)| *lookup as usize == index));
+        fn is_ordered<T: Copy>(all: &[(T, &str)], index: impl Fn(T) -> usize) -> bool {
+            all.iter().enumerate().all(|(at, (value, _))| index(*value) == at)
+        }
+        assert!(is_ordered(&Limit::ALL, |limit| limit as usize));
+        assert!(is_ordered(&UpstreamFailure::ALL, |failure| failure as usize));
+        assert!(is_ordered(&Lookup::ALL, |lookup| lookup as usize));
+        assert!(is_ordered(&BearerResult::ALL, |result| result as usize));
+        assert!(is_ordered(&RuleRefusal::ALL, |condition| condition as usize));
+        assert!(is_ordered(&TokenRefresh::ALL, |outcome| outcome as usize));
+        assert!(is_ordered(&GroupRecheck::ALL, |outcome| outcome as usize));
+        assert!(is_ordered(&SavedFormEvent::ALL, |event| event as usize));
     }
 
     #[test]

@@ -31,8 +31,9 @@ impl SignIn {
             Self::BegunAgain,
             Self::StoreUnavailable,
         ];
-        let refused = RefusalCode::ALL.into_iter().map(Self::Refused);
-        others.into_iter().chain(refused).chain(LoginFailureCode::ALL.into_iter().map(Self::Failed))
+        let refused = RefusalCode::ALL.into_iter().map(|(code, _)| Self::Refused(code));
+        let failed = LoginFailureCode::ALL.into_iter().map(|(code, _)| Self::Failed(code));
+        others.into_iter().chain(refused).chain(failed)
     }
 
     /// The labels `outcome` and `reason`.
@@ -63,16 +64,16 @@ pub enum TokenRefresh {
 }
 
 impl TokenRefresh {
-    /// All results, in declaration order.
-    pub const ALL: [Self; 4] = [Self::Refreshed, Self::Unavailable, Self::Refused, Self::Ended];
+    /// All of them with their names, in declaration order.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Refreshed, "refreshed"),
+        (Self::Unavailable, "unavailable"),
+        (Self::Refused, "refused"),
+        (Self::Ended, "ended"),
+    ];
 
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Refreshed => "refreshed",
-            Self::Unavailable => "unavailable",
-            Self::Refused => "refused",
-            Self::Ended => "ended",
-        }
+        Self::ALL[self as usize].1
     }
 }
 
@@ -92,17 +93,17 @@ pub enum GroupRecheck {
 }
 
 impl GroupRecheck {
-    /// All results, in declaration order.
-    pub const ALL: [Self; 5] = [Self::Granted, Self::Refused, Self::NoToken, Self::Ended, Self::Unavailable];
+    /// All of them with their names, in declaration order.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Granted, "granted"),
+        (Self::Refused, "refused"),
+        (Self::NoToken, "no_token"),
+        (Self::Ended, "ended"),
+        (Self::Unavailable, "unavailable"),
+    ];
 
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Granted => "granted",
-            Self::Refused => "refused",
-            Self::NoToken => "no_token",
-            Self::Ended => "ended",
-            Self::Unavailable => "unavailable",
-        }
+        Self::ALL[self as usize].1
     }
 }
 
@@ -120,16 +121,16 @@ pub enum SavedFormEvent {
 }
 
 impl SavedFormEvent {
-    /// All events, in declaration order.
-    pub const ALL: [Self; 4] = [Self::Saved, Self::Sent, Self::Discarded, Self::Dropped];
+    /// All of them with their names, in declaration order.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Saved, "saved"),
+        (Self::Sent, "sent"),
+        (Self::Discarded, "discarded"),
+        (Self::Dropped, "dropped"),
+    ];
 
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Saved => "saved",
-            Self::Sent => "sent",
-            Self::Discarded => "discarded",
-            Self::Dropped => "dropped",
-        }
+        Self::ALL[self as usize].1
     }
 }
 

@@ -9,8 +9,9 @@ use http::{HeaderMap, StatusCode};
 use super::{login, refused};
 use crate::auth::{FinishedLogin, LoginInterrupted, LoginOutcome};
 use crate::pages::{Problem, Text};
+use crate::session::LiveSession;
 use crate::web::addresses::after_login;
-use crate::web::call::OwnedCall;
+use crate::web::call::{Call, OwnedCall};
 use crate::web::rejection::reject;
 use crate::web::responses::see_other;
 use crate::web::set_cookies;
@@ -37,20 +38,12 @@ pub async fn handler(
         }
     };
     let mut response = match outcome {
-        LoginOutcome::SignedIn(session, to) => {
-            let mut response = see_other(&after_login(&to));
-            set_cookies::set_session(response.headers_mut(), auth, &session.cookie_value(), call.context.now);
-            set_cookies::set_last_user(response.headers_mut(), auth, &session);
-            response
-        }
+        LoginOutcome::SignedIn(session, to) => signed_in(call, &session, see_other(&after_login(&to))),
         LoginOutcome::CampaignRestarting(session, to) => {
             let address = after_login(&to);
             let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, Text::CampaignRestarting);
             let problem = problem.with_link(&address).with_retry_after(Duration::from_secs(10));
-            let mut response = problem.page(call.page()).into_response();
-            set_cookies::set_session(response.headers_mut(), auth, &session.cookie_value(), call.context.now);
-            set_cookies::set_last_user(response.headers_mut(), auth, &session);
-            response
+            signed_in(call, &session, problem.page(call.page()).into_response())
         }
         LoginOutcome::AlreadySignedIn(to) => see_other(&after_login(&to)),
         LoginOutcome::Restart(start) => login::to_ims(&start),
@@ -60,5 +53,13 @@ pub async fn handler(
     if let Some(name) = cookie {
         set_cookies::remove_login(response.headers_mut(), &name);
     }
+    response
+}
+
+/// The response with the cookies of a new session.
+fn signed_in(call: Call<'_>, session: &LiveSession, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    set_cookies::set_session(headers, call.auth, &session.cookie_value(), call.context.now);
+    set_cookies::set_last_user(headers, call.auth, session);
     response
 }

@@ -11,10 +11,11 @@ use http::{HeaderValue, Request, StatusCode};
 use rustls::pki_types::ServerName;
 
 use super::super::account::{Account, Wish};
-use super::super::report::Item;
+use super::super::report::{CheckedKey, Item};
 use super::super::running::Running;
 use crate::config::{Config, ListenAddress, Places};
 use crate::http_client::{Dialer, Endpoint, Target, tls_config};
+use crate::server::control_runtime;
 
 /// Findings about every address of `[listen]`.
 pub(super) fn check(
@@ -23,6 +24,7 @@ pub(super) fn check(
     user: &Account,
     running: Option<&Running>,
 ) -> Vec<Item> {
+    let about = |key| CheckedKey::new(places, key);
     let listens = |key: &str| running.is_some_and(|running| running.listens(key));
     let mut items = Vec::new();
     // The program that holds the HTTPS port holds the others too.
@@ -34,28 +36,25 @@ pub(super) fn check(
                     is_running |= answers(config, address);
                     is_running || listens("listen.https")
                 };
-                port(places, "listen.https", *address, user, is_ours)
+                port(about("listen.https"), *address, user, is_ours)
             }
-            ListenAddress::Unix(path) => socket(places, path, user),
-            ListenAddress::Systemd(_) => {
-                Item::not_checked(places, "listen.https", "systemd opens this socket", "")
-            }
+            ListenAddress::Unix(path) => socket(about("listen.https"), path, user),
+            ListenAddress::Systemd(_) => about("listen.https").not_checked("systemd opens this socket", ""),
         });
     }
     for address in &config.listen.http_redirect {
-        items.push(port(places, "listen.http_redirect", *address, user, |_| {
+        items.push(port(about("listen.http_redirect"), *address, user, |_| {
             is_running || listens("listen.http_redirect")
         }));
     }
     if let Some(address) = config.listen.admin {
-        items.push(port(places, "listen.admin", address, user, |_| is_running || listens("listen.admin")));
+        items.push(port(about("listen.admin"), address, user, |_| is_running || listens("listen.admin")));
     }
     items
 }
 
 fn port(
-    places: &Places,
-    key: &str,
+    key: CheckedKey<'_>,
     address: SocketAddr,
     user: &Account,
     is_ours: impl FnOnce(SocketAddr) -> bool,
@@ -67,39 +66,33 @@ fn port(
     let error = match TcpListener::bind(address) {
         Ok(_) if address.port() != 0 && address.port() < first_free_port() && !user.is_root() => {
             if let Some(unit) = UNITS.iter().find(|unit| unit_allows(unit, &user.name)) {
-                return Item::ok(places, key, format!("{address} is free; {unit} lets {} use it", user.name));
+                return key.ok(format!("{address} is free; {unit} lets {} use it", user.name));
             }
             let message = format!("{address} is free, but user {} needs a capability for it", user.name);
-            return Item::warning(places, key, message, privileged);
+            return key.warning(message, privileged);
         }
-        Ok(_) => return Item::ok(places, key, format!("{address} is free")),
+        Ok(_) => return key.ok(format!("{address} is free")),
         Err(error) => error,
     };
     match error.kind() {
         io::ErrorKind::AddrInUse if is_ours(address) => {
-            Item::ok(places, key, format!("{address} is in use by a running imsgate"))
+            key.ok(format!("{address} is in use by a running imsgate"))
         }
-        io::ErrorKind::AddrInUse => Item::error(
-            places,
-            key,
+        io::ErrorKind::AddrInUse => key.error(
             format!("{address} is in use by another program"),
             format!(
                 "stop that program (`ss -ltnp 'sport = :{}'` names it), or write another address",
                 address.port()
             ),
         ),
-        io::ErrorKind::AddrNotAvailable => Item::error(
-            places,
-            key,
+        io::ErrorKind::AddrNotAvailable => key.error(
             format!("this machine has no address {}", address.ip()),
             "write an address of this machine, or 0.0.0.0 for all",
         ),
         io::ErrorKind::PermissionDenied => {
-            Item::error(places, key, format!("user {} may not listen on {address}", user.name), privileged)
+            key.error(format!("user {} may not listen on {address}", user.name), privileged)
         }
-        _ => {
-            Item::error(places, key, format!("cannot listen on {address}: {error}"), "write another address")
-        }
+        _ => key.error(format!("cannot listen on {address}: {error}"), "write another address"),
     }
 }
 
@@ -116,14 +109,11 @@ fn gives_capability(unit: &str, user: &str) -> bool {
     has("User", user) && has("AmbientCapabilities", "CAP_NET_BIND_SERVICE")
 }
 
-fn socket(places: &Places, path: &Path, user: &Account) -> Item {
-    const KEY: &str = "listen.https";
+fn socket(key: CheckedKey<'_>, path: &Path, user: &Account) -> Item {
     let folder = path.parent().unwrap_or(path);
     match user.check(folder, &[Wish::Write, Wish::Search]) {
-        Ok(()) => Item::ok(places, KEY, format!("{} can be made", path.display())),
-        Err((at, why)) => Item::error(
-            places,
-            KEY,
+        Ok(()) => key.ok(format!("{} can be made", path.display())),
+        Err((at, why)) => key.error(
             format!("the socket {} cannot be made: {}: {why}", path.display(), at.display()),
             "write RuntimeDirectory= in the unit of the service, or name another folder",
         ),
@@ -157,8 +147,7 @@ fn answers(config: &Config, address: SocketAddr) -> bool {
         let answer = endpoint.send(request, WAIT).await.ok()?;
         Some(answer.status() == StatusCode::OK && answer.body().as_ref() == b"ok\n")
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.is_ok_and(|runtime| runtime.block_on(ask) == Some(true))
+    control_runtime().is_ok_and(|runtime| runtime.block_on(ask) == Some(true))
 }
 
 const WAIT: Duration = Duration::from_secs(3);

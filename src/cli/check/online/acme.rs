@@ -3,28 +3,30 @@
 use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
+use http::StatusCode;
 use serde::Deserialize;
 use url::Url;
 
-use super::super::report::Item;
-use super::client::ProbeClient;
+use super::super::report::{CheckedKey, Item};
+use super::get;
 use crate::app::acme_domains;
-use crate::config::{Acme, Loaded, Places};
-use crate::http_client::connector;
+use crate::config::{Acme, Loaded};
+use crate::http_client::{HttpClient, connector};
 
 /// Every finding about the ACME server; none without `listen.acme.directory`.
 pub(super) async fn check(loaded: &Loaded) -> Vec<Item> {
-    let (acme, places) = (&loaded.config.listen.acme, &loaded.places);
+    let acme = &loaded.config.listen.acme;
+    let key = CheckedKey::new(&loaded.places, "listen.acme.directory");
     let Some(directory) = &acme.directory else { return Vec::new() };
     let mut items = match read(acme, directory).await {
-        Ok(found) => found.items(places, directory),
+        Ok(found) => found.items(key, directory),
         Err((message, fix)) => vec![
-            Item::warning(places, KEY, message, fix),
-            Item::not_checked(places, KEY, "the ACME server was not reached", "").named(TERMS),
+            key.warning(message, fix),
+            key.named(TERMS).not_checked("the ACME server was not reached", ""),
         ],
     };
     for name in acme_domains(&loaded.config) {
-        items.push(resolution(places, &name).await);
+        items.push(resolution(key.named("listen.acme.names"), &name).await);
     }
     items
 }
@@ -54,72 +56,66 @@ async fn read(acme: &Acme, url: &Url) -> Result<AcmeDirectory, (String, &'static
     };
     let connector =
         connector(acme.ca_file.as_deref(), WAIT, None).map_err(|error| unreachable(error.to_string()))?;
-    let answer = ProbeClient::new(connector).get(url, WAIT).await.map_err(unreachable)?;
-    if answer.status != 200 {
-        return Err(unreachable(format!("the status is {}", answer.status)));
+    let answer = get(&HttpClient::new(connector, WAIT), url).await.map_err(unreachable)?;
+    if answer.status() != StatusCode::OK {
+        return Err(unreachable(format!("the status is {}", answer.status().as_u16())));
     }
-    Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
+    Ok(serde_json::from_slice(answer.body()).unwrap_or_default())
 }
 
 impl AcmeDirectory {
-    fn items(&self, places: &Places, url: &Url) -> Vec<Item> {
+    fn items(&self, key: CheckedKey<'_>, url: &Url) -> Vec<Item> {
         let addresses =
             [("newNonce", &self.new_nonce), ("newAccount", &self.new_account), ("newOrder", &self.new_order)];
         let missing: Vec<&str> =
             addresses.into_iter().filter(|(_, url)| url.is_none()).map(|(name, _)| name).collect();
         let terms = match &self.meta.terms_of_service {
-            Some(terms) => Item::ok(places, KEY, format!("with this key you agree to {terms}")),
-            None => Item::not_checked(places, KEY, "the ACME server names no terms of service", ""),
+            Some(terms) => key.named(TERMS).ok(format!("with this key you agree to {terms}")),
+            None => key.named(TERMS).not_checked("the ACME server names no terms of service", ""),
         };
         let directory = if !missing.is_empty() {
             let message =
                 format!("{url} is no directory of an ACME server: {} is missing", missing.join(", "));
-            Item::error(places, KEY, message, "write the address of the directory (RFC 8555 §7.1.1)")
+            key.error(message, "write the address of the directory (RFC 8555 §7.1.1)")
         } else if self.meta.external_account_required {
             let message = format!("{url} needs an external account, which the gateway cannot name");
-            Item::error(places, KEY, message, "use a server without externalAccountRequired")
+            key.error(message, "use a server without externalAccountRequired")
         } else {
-            Item::ok(places, KEY, "the ACME server answers, and takes new accounts and orders")
+            key.ok("the ACME server answers, and takes new accounts and orders")
         };
-        vec![directory, terms.named(TERMS)]
+        vec![directory, terms]
     }
 }
 
 /// Whether this name leads to this machine, as far as this machine can know.
-async fn resolution(places: &Places, name: &str) -> Item {
+async fn resolution(key: CheckedKey<'_>, name: &str) -> Item {
     let found = tokio::net::lookup_host((name, 443)).await;
     let mut addresses: Vec<IpAddr> =
         found.map(|found| found.map(|one| one.ip()).collect()).unwrap_or_default();
     addresses.sort_unstable();
     addresses.dedup();
-    judged(places, name, &addresses, is_of_this_machine).named(NAMES)
+    judged(key, name, &addresses, is_of_this_machine)
 }
 
-fn judged(places: &Places, name: &str, addresses: &[IpAddr], is_here: impl Fn(IpAddr) -> bool) -> Item {
+fn judged(key: CheckedKey<'_>, name: &str, addresses: &[IpAddr], is_here: impl Fn(IpAddr) -> bool) -> Item {
     let text =
         |addresses: &[IpAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let (here, elsewhere): (Vec<IpAddr>, Vec<IpAddr>) =
         addresses.iter().copied().partition(|address| is_here(*address));
     match (here.is_empty(), elsewhere.is_empty()) {
-        (true, true) => Item::warning(
-            places,
-            KEY,
+        (true, true) => key.warning(
             format!("this machine finds no address for {name}, so the ACME server cannot prove it"),
             format!("add {name} to DNS, or remove it from the host names"),
         ),
-        (false, true) => Item::ok(places, KEY, format!("{name} leads to this machine: {}", text(&here))),
-        (true, false) => Item::not_checked(
-            places,
-            KEY,
+        (false, true) => key.ok(format!("{name} leads to this machine: {}", text(&here))),
+        (true, false) => key.not_checked(
             format!(
                 "{name} leads to {}, no address of this machine: whether port 443 there leads to listen.https is not known here",
                 text(&elsewhere)
             ),
             "",
         ),
-        (false, false) => Item::warning(
-            places,
-            KEY,
+        (false, false) => key.warning(
             format!("{name} leads to this machine ({}), and also to {}", text(&here), text(&elsewhere)),
             "every address of the name must lead to this gateway, or the ACME server may ask another machine",
         ),
@@ -131,9 +127,7 @@ fn is_of_this_machine(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).is_ok()
 }
 
-const KEY: &str = "listen.acme.directory";
 const TERMS: &str = "listen.acme.terms";
-const NAMES: &str = "listen.acme.names";
 /// Time for one exchange with the server.
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -141,17 +135,20 @@ const WAIT: Duration = Duration::from_secs(10);
 mod tests {
     use super::super::super::report::Severity;
     use super::*;
+    use crate::config::Places;
 
     #[test]
     fn a_name_is_judged_by_all_of_its_addresses() {
         let (here, there): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap());
+        let places = Places::default();
         for (addresses, severity, part) in [
             (&[][..], Severity::Warning, "no address for c.example"),
             (&[here], Severity::Ok, "leads to this machine: 192.0.2.1"),
             (&[there], Severity::NotChecked, "leads to 2001:db8::1, no address of this machine"),
             (&[here, there], Severity::Warning, "(192.0.2.1), and also to 2001:db8::1"),
         ] {
-            let item = judged(&Places::default(), "c.example", addresses, |address| address == here);
+            let item =
+                judged(CheckedKey::new(&places, "key"), "c.example", addresses, |address| address == here);
             assert_eq!(item.severity, severity, "{}", item.message);
             assert!(item.message.contains(part), "{}", item.message);
         }
@@ -161,10 +158,12 @@ mod tests {
 
     #[test]
     fn a_directory_has_addresses_for_accounts_and_orders() {
+        let places = Places::default();
         let judged = |text: &str| {
             let directory: AcmeDirectory = serde_json::from_str(text).unwrap_or_default();
             let url = "https://acme.example/dir".parse().unwrap();
-            let [directory, terms] = directory.items(&Places::default(), &url).try_into().unwrap();
+            let [directory, terms] =
+                directory.items(CheckedKey::new(&places, "key"), &url).try_into().unwrap();
             (directory.severity, directory.message, terms.severity)
         };
         let whole = r#"{"newNonce":"https://a/n","newAccount":"https://a/a","newOrder":"https://a/o"}"#;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::super::report::Item;
+use super::super::report::{CheckedKey, Item};
 use crate::app::{TechnicalCaller, Unavailable};
 use crate::cli::groups::GroupComparison;
 use crate::config::{InstanceConfig, Places};
@@ -22,17 +22,18 @@ pub(super) async fn check(config: InstanceConfig<'_>, callers: &Callers, places:
         Ok(callers) => callers,
         Err(unavailable) => return not_checked(places, unavailable, None),
     };
+    let account = CheckedKey::new(places, ACCOUNT);
     let mut items = Vec::new();
     let mut accepted = Vec::new();
     for (server, caller) in callers {
         match caller {
             Ok(caller) => {
-                let message = format!("{server} accepts the technical account {}", caller.client_id);
-                items.push(Item::ok(places, ACCOUNT, message).named("campaign.technical_account"));
+                let message = format!("{server} accepts the technical account {}", caller.client_id());
+                items.push(account.ok(message));
                 items.push(secure_header(caller, places));
                 accepted.push(caller);
             }
-            Err(unavailable) => items.push(refused(places, unavailable, server)),
+            Err(unavailable) => items.push(refused(account, unavailable, server)),
         }
     }
     let Some(caller) = accepted.first().copied() else {
@@ -46,7 +47,6 @@ pub(super) async fn check(config: InstanceConfig<'_>, callers: &Callers, places:
     items
 }
 
-/// Ends their sessions.
 pub(super) async fn end(callers: Callers) {
     for (_, caller) in callers.into_iter().flatten() {
         if let Ok(caller) = caller {
@@ -55,31 +55,28 @@ pub(super) async fn end(callers: Callers) {
     }
 }
 
-fn refused(places: &Places, unavailable: &Unavailable, server: &str) -> Item {
+fn refused(account: CheckedKey<'_>, unavailable: &Unavailable, server: &str) -> Item {
     let reason = format!("{server}: {}", unavailable.reason());
-    Item::warning(places, ACCOUNT, reason, unavailable.fix()).named("campaign.technical_account")
+    account.warning(reason, unavailable.fix())
 }
 
 /// `server` is the server that refused the account. Without it, IMS refused.
 fn not_checked(places: &Places, unavailable: &Unavailable, server: Option<&str>) -> Vec<Item> {
+    let account = CheckedKey::new(places, ACCOUNT);
     let (reason, fix) = (unavailable.reason(), unavailable.fix());
     let open = |(id, what): (&str, &str)| {
         let reason = match unavailable {
             Unavailable::NoAccount => format!("{what}: {reason}"),
             Unavailable::Failed(_) => format!("{what}: the technical account was refused"),
         };
-        Item::not_checked(places, ACCOUNT, reason, "").named(id)
+        account.named(id).not_checked(reason, "")
     };
     let first = match unavailable {
-        Unavailable::NoAccount => Item::not_checked(
-            places,
-            ACCOUNT,
-            "what only a session with Campaign shows: no account is configured for it",
-            fix,
-        ),
+        Unavailable::NoAccount => account
+            .not_checked("what only a session with Campaign shows: no account is configured for it", fix),
         Unavailable::Failed(_) => match server {
-            Some(server) => refused(places, unavailable, server),
-            None => Item::warning(places, ACCOUNT, &*reason, fix),
+            Some(server) => refused(account, unavailable, server),
+            None => account.warning(&*reason, fix),
         },
     };
     let rest = [
@@ -89,77 +86,55 @@ fn not_checked(places: &Places, unavailable: &Unavailable, server: Option<&str>)
         ("campaign.external_account", "Campaign's external account beside this configuration"),
         ("campaign.groups", "whether Campaign has the groups that the mask gives"),
     ];
-    [first.named("campaign.technical_account")].into_iter().chain(rest.map(open)).collect()
+    [first].into_iter().chain(rest.map(open)).collect()
 }
 
 /// Whether IMS names the configured organisation among those of the account.
 async fn organization(config: InstanceConfig<'_>, caller: &TechnicalCaller, places: &Places) -> Item {
-    const KEY: &str = "ims.organization_id";
+    let key = CheckedKey::new(places, "ims.organization_id").named("ims.organization");
     let wanted = &config.instance.ims.organization_id;
-    let item = match caller.organizations().await {
-        Err(error) => Item::not_checked(places, KEY, format!("IMS names no organisation: {error}"), ""),
-        Ok(known) if known.contains(wanted) => {
-            Item::ok(places, KEY, "is an organisation of the technical account at IMS")
-        }
+    match caller.organizations().await {
+        Err(error) => key.not_checked(format!("IMS names no organisation: {error}"), ""),
+        Ok(known) if known.contains(wanted) => key.ok("is an organisation of the technical account at IMS"),
         Ok(known) if known.is_empty() => {
-            Item::not_checked(places, KEY, "IMS names no organisation of the technical account", "")
+            key.not_checked("IMS names no organisation of the technical account", "")
         }
-        Ok(known) => Item::error(
-            places,
-            KEY,
+        Ok(known) => key.error(
             format!(
                 "is no organisation of the technical account at IMS, which belongs to {}",
                 known.join(", ")
             ),
             "write the organisation in which people have their groups, or use a technical account of that organisation",
         ),
-    };
-    item.named("ims.organization")
+    }
 }
 
 /// Campaign marks its cookie `Secure` only if it sees HTTPS.
 fn secure_header(caller: &TechnicalCaller, places: &Places) -> Item {
-    const KEY: &str = "campaign.upstream";
+    let key = CheckedKey::new(places, "campaign.upstream").named("campaign.secure_header");
     let server = caller.server();
-    let item = match caller.is_secure {
-        Some(true) => {
-            Item::ok(places, KEY, format!("{server} sees HTTPS (NLSSLURL): its session cookie is Secure"))
-        }
-        Some(false) => Item::warning(
-            places,
-            KEY,
+    match caller.is_secure {
+        Some(true) => key.ok(format!("{server} sees HTTPS (NLSSLURL): its session cookie is Secure")),
+        Some(false) => key.warning(
             format!(
                 "{server} does not see HTTPS: its session cookie is not Secure, and a zone without allowHTTP opens no session"
             ),
             "let the machine between pass the header NLSSLURL",
         ),
-        None => Item::not_checked(
-            places,
-            KEY,
-            "whether Campaign sees HTTPS shows only with a Campaign session",
-            "",
-        ),
-    };
-    item.named("campaign.secure_header")
+        None => key.not_checked("whether Campaign sees HTTPS shows only with a Campaign session", ""),
+    }
 }
 
 fn console(config: InstanceConfig<'_>, caller: &TechnicalCaller, places: &Places) -> Item {
-    const KEY: &str = "campaign.min_console_build";
-    let item = match (config.instance.campaign.min_console_build, caller.facts.min_console_build) {
-        (_, None) => {
-            Item::not_checked(places, KEY, "Campaign does not say which console builds it accepts", "")
-        }
-        (Some(ours), Some(theirs)) if ours < theirs => Item::warning(
-            places,
-            KEY,
+    let key = CheckedKey::new(places, "campaign.min_console_build").named("campaign.console_build");
+    match (config.instance.campaign.min_console_build, caller.facts.min_console_build) {
+        (_, None) => key.not_checked("Campaign does not say which console builds it accepts", ""),
+        (Some(ours), Some(theirs)) if ours < theirs => key.warning(
             format!("is below {theirs}, the oldest console build that Campaign accepts"),
             format!("write {theirs}, or leave the key out"),
         ),
-        (_, Some(theirs)) => {
-            Item::ok(places, KEY, format!("Campaign accepts console builds from {theirs} on"))
-        }
-    };
-    item.named("campaign.console_build")
+        (_, Some(theirs)) => key.ok(format!("Campaign accepts console builds from {theirs} on")),
+    }
 }
 
 async fn external_account(
@@ -167,9 +142,10 @@ async fn external_account(
     caller: &TechnicalCaller,
     places: &Places,
 ) -> Vec<Item> {
-    let open = |reason: String| {
-        vec![Item::not_checked(places, ACCOUNT, reason, FIX_RIGHTS).named("campaign.external_account")]
-    };
+    let about = |id| CheckedKey::new(places, ACCOUNT).named(id);
+    let account = about("campaign.external_account");
+    let package = about("campaign.integration_package");
+    let open = |reason: String| vec![account.not_checked(reason, FIX_RIGHTS)];
     let declared = match caller.attributes(SCHEMA).await {
         Ok(declared) => declared,
         Err(error) => return open(error),
@@ -181,14 +157,9 @@ async fn external_account(
             packages.join(", ")
         );
         let fix = "install the package \"Integration with the Adobe Experience Cloud\" (Tools > Advanced > Import package)";
-        return vec![Item::warning(places, ACCOUNT, message, fix).named("campaign.integration_package")];
+        return vec![package.warning(message, fix)];
     }
-    let installed = Item::ok(
-        places,
-        ACCOUNT,
-        "the integration package is installed: external accounts have fields for IMS",
-    )
-    .named("campaign.integration_package");
+    let installed = package.ok("the integration package is installed: external accounts have fields for IMS");
     // Older builds do not have every field.
     let wanted: Vec<&str> = FIELDS.iter().copied().filter(|name| declared.contains(*name)).collect();
     let rows = match caller.records(SCHEMA, "extAccount", &wanted).await {
@@ -202,41 +173,30 @@ async fn external_account(
         .collect();
     let active: Vec<_> = accounts.iter().filter(|account| account.is_active()).collect();
     let mut items = vec![installed];
-    if let [account] = active.as_slice() {
-        let name = account.field("name");
+    if let [record] = active.as_slice() {
+        let name = record.field("name");
         items.push(
-            Item::ok(
-                places,
-                ACCOUNT,
-                format!("exactly one external account of the Experience Cloud is active: {name}"),
-            )
-            .named("campaign.external_account"),
+            account.ok(format!("exactly one external account of the Experience Cloud is active: {name}")),
         );
-        items.extend(account.compare(config, places));
+        items.extend(record.compare(config, places));
     } else {
         let message = format!(
             "{} external accounts of the Experience Cloud are active; there must be exactly one",
             active.len()
         );
         let fix = "Administration > Platform > External accounts: enable one, disable the others";
-        items.push(Item::warning(places, ACCOUNT, message, fix).named("campaign.external_account"));
+        items.push(account.warning(message, fix));
     }
-    items.push(
-        Item::not_checked(
-            places,
-            ACCOUNT,
-            "who may edit the external account is not part of its record",
-            "look at Administration > Platform > External accounts > Properties > Security: only the administrator",
-        )
-        .named("campaign.external_account.rights"),
-    );
+    items.push(about("campaign.external_account.rights").not_checked(
+        "who may edit the external account is not part of its record",
+        "look at Administration > Platform > External accounts > Properties > Security: only the administrator",
+    ));
     items
 }
 
 /// Key, end of the id, field of Campaign, our value, and how values are compared.
 type ComparedField<'a> = (&'a str, &'a str, &'a str, String, fn(&str, &str) -> bool);
 
-/// One external account.
 struct AccountRecord<'a> {
     names: &'a [&'a str],
     values: &'a [String],
@@ -279,17 +239,17 @@ impl AccountRecord<'_> {
             if theirs.is_empty() || ours.is_empty() {
                 continue;
             }
+            let about = CheckedKey::new(places, key).named(&id);
             items.push(if is_same(&ours, theirs) {
-                Item::ok(places, key, "as in Campaign's external account").named(&id)
+                about.ok("as in Campaign's external account")
             } else {
                 let message = format!("`{ours}` here, but `{theirs}` in Campaign's external account");
                 let fix = "make both the same: Campaign maps groups by its own external account";
                 if key == "ims.organization_id" {
-                    Item::error(places, key, message, fix)
+                    about.error(message, fix)
                 } else {
-                    Item::warning(places, key, message, fix)
+                    about.warning(message, fix)
                 }
-                .named(&id)
             });
         }
         items
@@ -313,39 +273,30 @@ fn same_origin(ours: &str, theirs: &str) -> bool {
 }
 
 async fn groups(config: InstanceConfig<'_>, callers: &[&TechnicalCaller], places: &Places) -> Item {
-    const KEY: &str = "ims.association_mask";
-    let item = match GroupComparison::read(config, callers).await {
-        Err(error) => Item::not_checked(places, KEY, error, FIX_RIGHTS),
+    let key = CheckedKey::new(places, "ims.association_mask").named("campaign.groups");
+    match GroupComparison::read(config, callers).await {
+        Err(error) => key.not_checked(error, FIX_RIGHTS),
         Ok(comparison) => {
             let missing = comparison.missing_in_campaign();
             if let Some(other) = comparison.differing_servers().first() {
-                Item::warning(
-                    places,
-                    "campaign.upstream",
+                CheckedKey::new(places, "campaign.upstream").named("campaign.groups").warning(
                     format!("{other} has other operator groups than the first server"),
                     "name only servers of one Campaign instance in campaign.upstream",
                 )
             } else if missing.is_empty() {
                 let count = comparison.in_campaign();
-                Item::ok(
-                    places,
-                    KEY,
-                    format!(
-                        "every group of the names seen so far is one of Campaign's {count} operator groups"
-                    ),
-                )
+                key.ok(format!(
+                    "every group of the names seen so far is one of Campaign's {count} operator groups"
+                ))
             } else {
                 let groups = missing.join(", ");
-                Item::warning(
-                    places,
-                    KEY,
+                key.warning(
                     format!("gives groups that Campaign does not have: {groups}"),
                     "create these operator groups in Campaign, or correct the names in the Admin Console; `imsgate groups` shows both sides",
                 )
             }
         }
-    };
-    item.named("campaign.groups")
+    }
 }
 
 const ACCOUNT: &str = "campaign.technical_account";

@@ -6,30 +6,34 @@
 use secrecy::SecretString;
 use url::Url;
 
-use super::super::report::Item;
-use super::client::ProbeClient;
+use super::super::report::{CheckedKey, Item};
+use super::{get, header};
 use crate::config::{Instance, Places, TokenAuth};
 use crate::crypto::random_text;
+use crate::http_client::HttpClient;
 use crate::ims::{ImsClient, ImsError};
 use crate::policy::authorize_answer::{self, AuthorizeAnswer};
 use crate::policy::login::Prompt;
 
+fn about<'a>(places: &'a Places, key: &'a str) -> CheckedKey<'a> {
+    let about = CheckedKey::new(places, key);
+    if key == CALLBACK { about.named("ims.callback") } else { about }
+}
+
 /// The findings when IMS cannot be asked.
 pub(super) fn not_checked(places: &Places, reason: &str) -> Vec<Item> {
-    [(CLIENT, CLIENT), (SECRET, SECRET), (CALLBACK, CALLBACK_ID), (SCOPE, SCOPE)]
-        .map(|(key, id)| Item::not_checked(places, key, reason, "").named(id))
-        .into()
+    [CLIENT, SECRET, CALLBACK, SCOPE].map(|key| about(places, key).not_checked(reason, "")).into()
 }
 
 /// Asks the authorization endpoint and the token endpoint.
 pub(super) async fn check(
     instance: &Instance,
     places: &Places,
-    client: &ProbeClient,
+    http: &HttpClient,
     relying_party: impl Fn(&Instance) -> ImsClient,
 ) -> Vec<Item> {
     let party = relying_party(instance);
-    let asked = Authorize { instance, places, client };
+    let asked = Authorize { instance, places, http };
     let mut items = asked.check(&party).await;
     items.push(secret(instance, places, relying_party).await);
     items
@@ -39,7 +43,7 @@ pub(super) async fn check(
 struct Authorize<'a> {
     instance: &'a Instance,
     places: &'a Places,
-    client: &'a ProbeClient,
+    http: &'a HttpClient,
 }
 
 /// An answer and the `x-debug-id` that Adobe support asks for.
@@ -63,8 +67,8 @@ impl Authorize<'_> {
         };
         let Self { instance, places, .. } = self;
         let (id, uri) = (&instance.ims.client_id, instance.ims.redirect_uri());
-        let known = Item::ok(places, CLIENT, format!("IMS knows the client {id}"));
-        let registered = Item::ok(places, CALLBACK, format!("IMS accepts the redirect URI {uri}"));
+        let known = about(places, CLIENT).ok(format!("IMS knows the client {id}"));
+        let registered = about(places, CALLBACK).ok(format!("IMS accepts the redirect URI {uri}"));
         let (client, callback, scope) = match &asked.answer {
             AuthorizeAnswer::ToClient(None) => (known, registered, self.accepted()),
             AuthorizeAnswer::ToClient(Some(error)) if authorize_answer::needs_person(error) => {
@@ -74,9 +78,7 @@ impl Authorize<'_> {
                 (known, registered, self.refused_scopes(&url).await)
             }
             AuthorizeAnswer::ToClient(Some(error)) => {
-                let client = Item::error(
-                    places,
-                    CLIENT,
+                let client = about(places, CLIENT).error(
                     format!("IMS refuses the authorization request: {error}; x-debug-id {}", asked.debug_id),
                     format!("ask Adobe to allow the authorization code flow for the client {id}"),
                 );
@@ -87,9 +89,7 @@ impl Authorize<'_> {
                 (known, self.open(CALLBACK, reason), self.refused_scopes(&url).await)
             }
             AuthorizeAnswer::Elsewhere(address, _) => {
-                let callback = Item::error(
-                    places,
-                    CALLBACK,
+                let callback = about(places, CALLBACK).error(
                     format!("{uri} is not registered: IMS sends the browser to {address} instead"),
                     format!("ask Adobe to register exactly {uri} as a redirect URI of the client {id}"),
                 );
@@ -104,9 +104,7 @@ impl Authorize<'_> {
                 (known, self.open(CALLBACK, &reason), self.open(SCOPE, &reason))
             }
             AuthorizeAnswer::Status(status) if (400..500).contains(status) => {
-                let client = Item::error(
-                    places,
-                    CLIENT,
+                let client = about(places, CLIENT).error(
                     format!(
                         "IMS refuses the authorization request with status {status}: it does not know the client {id}; x-debug-id {}",
                         asked.debug_id
@@ -121,22 +119,21 @@ impl Authorize<'_> {
                     .unknown(&format!("the authorization endpoint answers with a page, status {status}"));
             }
         };
-        vec![client.named(CLIENT), callback.named(CALLBACK_ID), scope.named(SCOPE)]
+        vec![client, callback, scope]
     }
 
     async fn ask(&self, url: &Url) -> Result<AuthorizeResponse, String> {
-        let answer = self.client.get(url, self.instance.ims.timeout).await?;
-        let uri = self.instance.ims.redirect_uri();
-        let debug_id = answer.debug_id;
+        let answer = get(self.http, url).await?;
+        let (status, uri) = (answer.status().as_u16(), self.instance.ims.redirect_uri());
         Ok(AuthorizeResponse {
-            answer: authorize_answer::read(answer.status, answer.location.as_deref(), &uri),
-            debug_id,
+            answer: authorize_answer::read(status, header(&answer, "location"), &uri),
+            debug_id: header(&answer, "x-debug-id").unwrap_or("-").to_owned(),
         })
     }
 
     fn accepted(&self) -> Item {
         let count = self.instance.ims.scopes.len();
-        Item::ok(self.places, SCOPE, format!("IMS accepts all {count} scopes"))
+        about(self.places, SCOPE).ok(format!("IMS accepts all {count} scopes"))
     }
 
     /// Tries each scope alone, with `openid`, and names those that IMS refuses.
@@ -161,19 +158,17 @@ impl Authorize<'_> {
         if refused.is_empty() || refused.contains(&OPENID) {
             let message = "IMS refuses the scopes together (invalid_scope), but does not say which one";
             let fix = "ask Adobe which scopes are provisioned for the client, and write only those";
-            return Item::error(self.places, SCOPE, message, fix);
+            return about(self.places, SCOPE).error(message, fix);
         }
         let names = refused.join(", ");
-        Item::error(
-            self.places,
-            SCOPE,
+        about(self.places, SCOPE).error(
             format!("IMS refuses {names} (invalid_scope): not provisioned for this client"),
             format!("remove {names} from ims.scope, or ask Adobe to provision it for the client"),
         )
     }
 
     fn open(&self, key: &str, reason: &str) -> Item {
-        Item::not_checked(self.places, key, reason, "")
+        about(self.places, key).not_checked(reason, "")
     }
 
     /// Nothing is known about client id, redirect URI and scopes.
@@ -202,6 +197,7 @@ enum TokenEndpointAnswer {
 
 async fn secret(instance: &Instance, places: &Places, party: impl Fn(&Instance) -> ImsClient) -> Item {
     let key = if places.is_set("ims.client_secret_file") { "ims.client_secret_file" } else { SECRET };
+    let key = CheckedKey::new(places, key).named(SECRET);
     let made_up = |change: &dyn Fn(&mut Instance)| {
         let mut changed = instance.clone();
         change(&mut changed);
@@ -213,18 +209,14 @@ async fn secret(instance: &Instance, places: &Places, party: impl Fn(&Instance) 
             TokenAuth::Basic => TokenAuth::Post,
         };
     };
-    let item = match token(&party(instance)).await {
+    match token(&party(instance)).await {
         TokenEndpointAnswer::CodeRefused => {
             let wrong_secret = |instance: &mut Instance| {
                 instance.ims.client_secret = SecretString::from(random_text::<24>());
             };
             match token(&party(&made_up(&wrong_secret))).await {
-                TokenEndpointAnswer::ClientRefused => {
-                    Item::ok(places, key, "IMS accepts client id and secret")
-                }
-                _ => Item::not_checked(
-                    places,
-                    key,
+                TokenEndpointAnswer::ClientRefused => key.ok("IMS accepts client id and secret"),
+                _ => key.not_checked(
                     "IMS gives the same answer for a made-up secret, so it does not say whether this one is right",
                     "",
                 ),
@@ -233,46 +225,33 @@ async fn secret(instance: &Instance, places: &Places, party: impl Fn(&Instance) 
         TokenEndpointAnswer::ClientRefused => {
             if matches!(token(&party(&made_up(&other_auth))).await, TokenEndpointAnswer::CodeRefused) {
                 let other = if instance.ims.token_auth == TokenAuth::Post { "basic" } else { "post" };
-                Item::error(
-                    places,
-                    "ims.token_auth",
+                CheckedKey::new(places, "ims.token_auth").named(SECRET).error(
                     "IMS accepts client id and secret only in the other way (client authentication)",
                     format!("write token_auth = \"{other}\""),
                 )
             } else {
-                Item::error(
-                    places,
-                    key,
+                key.error(
                     "IMS refuses client id and secret (invalid_client)",
                     "copy ims.client_id and the secret again from Adobe: they must belong to one client, without spaces or line breaks",
                 )
             }
         }
-        TokenEndpointAnswer::Other(error) if error.is_temporary() => Item::not_checked(
-            places,
-            key,
-            format!("the token endpoint did not answer: {error}"),
-            "try again later",
-        ),
+        TokenEndpointAnswer::Other(error) if error.is_temporary() => {
+            key.not_checked(format!("the token endpoint did not answer: {error}"), "try again later")
+        }
         TokenEndpointAnswer::Other(error) if matches!(&error, ImsError::Refused { code, .. } if code == INVALID_SCOPE) =>
         {
             let fix = "write only scopes that Adobe provisioned for the client";
-            return Item::error(places, SCOPE, error.to_string(), fix).named(SECRET);
+            about(places, SCOPE).named(SECRET).error(error.to_string(), fix)
         }
-        TokenEndpointAnswer::Other(error) => Item::warning(
-            places,
-            key,
+        TokenEndpointAnswer::Other(error) => key.warning(
             format!("not the answer that was expected for a made-up code (invalid_grant): {error}"),
             "send the x-debug-id to Adobe support if sign-ins fail",
         ),
-        TokenEndpointAnswer::Accepted => Item::warning(
-            places,
-            key,
-            "IMS accepted a made-up authorization code",
-            "check that ims.server is Adobe IMS",
-        ),
-    };
-    item.named(SECRET)
+        TokenEndpointAnswer::Accepted => {
+            key.warning("IMS accepted a made-up authorization code", "check that ims.server is Adobe IMS")
+        }
+    }
 }
 
 async fn token(party: &ImsClient) -> TokenEndpointAnswer {
@@ -289,7 +268,6 @@ async fn token(party: &ImsClient) -> TokenEndpointAnswer {
 const CLIENT: &str = "ims.client_id";
 const SECRET: &str = "ims.client_secret";
 const CALLBACK: &str = "ims.callback_server";
-const CALLBACK_ID: &str = "ims.callback";
 const SCOPE: &str = "ims.scope";
 const OPENID: &str = "openid";
 const INVALID_SCOPE: &str = "invalid_scope";

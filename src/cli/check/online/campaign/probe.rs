@@ -19,7 +19,6 @@ pub(super) struct Probe {
     endpoint: Endpoint,
     /// With the host of the upstream's own address.
     inner: Endpoint,
-    /// The public origin.
     origin: String,
     /// The public host, with its port unless it is the default port.
     pub(super) host: String,
@@ -58,7 +57,6 @@ impl Probe {
         }
     }
 
-    /// The name of the server.
     pub(super) fn name(&self) -> &str {
         self.endpoint.name()
     }
