@@ -87,7 +87,7 @@ impl Link {
 
 impl Shared {
     /// Sends a command. If the connection is lost, it may have been broken for long: the command is sent again on a new connection. Every
-    /// command can be sent twice; a session that is created twice gets another id.
+    /// command can be sent twice.
     async fn ask(&self, command: &RedisCommand) -> RedisResult<(Value, bool)> {
         let (connection, generation) = self.connection().await?;
         let mut first = None;

@@ -142,11 +142,20 @@ impl Redis {
 #[async_trait]
 impl RecordStore for Redis {
     async fn create(&self, record: SealedRecord) -> Result<bool> {
+        let name = self.session(record.key);
         let mut set = cmd("SET");
-        set.arg(self.session(record.key)).arg(&record.sealed).arg("NX");
+        set.arg(&name).arg(&record.sealed).arg("NX");
         set.arg("PX").arg(self.milliseconds_until(record.expires));
         let (set, ()) = try_join(self.ask_safely::<Value>(set), self.index(&record)).await?;
-        Ok(set != Value::Nil)
+        if set != Value::Nil {
+            return Ok(true);
+        }
+        // Perhaps the connection was lost after Redis had done it, and the command was sent again. Every record is sealed with its own nonce, so
+        // equal bytes are this record.
+        let mut get = cmd("GET");
+        get.arg(&name);
+        let existing: Option<Vec<u8>> = self.ask(get).await?;
+        Ok(existing.is_some_and(|existing| existing == record.sealed))
     }
 
     async fn replace(&self, old: Vec<u8>, record: SealedRecord) -> Result<bool> {

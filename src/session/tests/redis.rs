@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tower_sessions::SessionStore as _;
+use tower_sessions::session::Id;
 
-use super::super::{LiveSession, Redis, Sessions, Vault};
+use super::super::store::{RecordStore as _, SealedRecord};
+use super::super::{Key, LiveSession, Redis, Sessions, Vault};
 use super::contract::{self, record};
 use super::servers::{Server, installed};
 use super::{LIFETIMES, identity, tokens, within};
@@ -54,6 +56,25 @@ async fn one_server_fulfils_the_contract() {
     let store = Arc::new(store(&server.url(), &KeyRing::random(), &Clock::system()));
     contract::check(store.clone()).await;
     contract::a_lease_has_one_owner(&store).await;
+}
+
+#[tokio::test]
+async fn a_record_that_is_sent_twice_is_created_once_and_no_other_replaces_it() {
+    if !installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let address: RedisAddress = server.url().parse().unwrap();
+    let (clock, key) = (Clock::system(), Key::of(Id(1)));
+    let redis = Redis::start(&address, None, PREFIX.to_owned(), clock.clone(), &Handle::current()).unwrap();
+    let ends = clock.now().plus(Duration::from_mins(1));
+    let create = async |sealed: &[u8]| {
+        let record = SealedRecord { key, expires: ends, ends, tags: Vec::new(), sealed: sealed.to_vec() };
+        redis.create(record).await.unwrap()
+    };
+    assert!(create(b"one").await);
+    assert!(create(b"one").await, "sent again after the connection was lost");
+    assert!(!create(b"two").await, "another session has this id");
 }
 
 #[tokio::test]
