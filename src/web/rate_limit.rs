@@ -49,7 +49,7 @@ impl RateLimiter {
         }
     }
 
-    /// Takes a request from the bucket of the address. If several workers do so in the same moment, each of them may take the last one.
+    /// Takes a request from the bucket of the address. Of several workers that do so in the same moment, only one takes the last one.
     ///
     /// # Errors
     /// How long until the bucket holds a request again.
@@ -60,16 +60,21 @@ impl RateLimiter {
             let hash = self.hashes[row].hash_one(group);
             &self.full_at[row * ROW + usize::try_from(hash % ROW as u64).unwrap_or(0)]
         };
-        let cells = [cell(0), cell(1)];
-        let full_at = cells.map(|cell| cell.load(Ordering::Relaxed)).into_iter().min().unwrap_or(0);
-        let after = full_at.max(now) + self.cost;
-        if after > now + self.depth {
-            return Err(Duration::from_nanos(after - now - self.depth));
+        let (first, second) = (cell(0), cell(1));
+        loop {
+            let values = (first.load(Ordering::Acquire), second.load(Ordering::Acquire));
+            let full_at = values.0.min(values.1);
+            let after = full_at.max(now) + self.cost;
+            if after > now + self.depth {
+                return Err(Duration::from_nanos(after - now - self.depth));
+            }
+            // The lower cell comes last: whoever reads the cells meanwhile wants to change the same one, and only one of them finds it unchanged.
+            let (higher, lower) = if values.0 <= values.1 { (second, first) } else { (first, second) };
+            higher.fetch_max(after, Ordering::AcqRel);
+            if lower.fetch_max(after, Ordering::AcqRel) == full_at {
+                return Ok(());
+            }
         }
-        for cell in cells {
-            cell.fetch_max(after, Ordering::Relaxed);
-        }
-        Ok(())
     }
 }
 
@@ -125,6 +130,19 @@ mod tests {
         assert_eq!(allowed(&limiter, "192.0.2.1", 100), 1);
         assert_eq!(allowed(&limiter, "192.0.2.1", 600), 5);
         assert_eq!(allowed(&limiter, "192.0.2.1", 3_600_000), 20, "at most a burst is saved");
+    }
+
+    #[test]
+    fn several_threads_get_exactly_the_burst() {
+        for burst in [1, 7, 1000] {
+            let limiter = RateLimiter::new(Rate { per_second: 1, burst });
+            let taken = std::thread::scope(|scope| {
+                let takers: Vec<_> =
+                    (0..4).map(|_| scope.spawn(|| allowed(&limiter, "192.0.2.1", 0))).collect();
+                takers.into_iter().map(|taker| taker.join().unwrap()).sum::<usize>()
+            });
+            assert_eq!(taken, burst as usize);
+        }
     }
 
     #[test]
