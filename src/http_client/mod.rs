@@ -7,6 +7,7 @@ mod endpoint;
 mod race;
 mod tunnel;
 
+use std::error::Error as _;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
@@ -102,7 +103,8 @@ impl HttpClient {
         request: Request<Bytes>,
         partial: &mut Vec<u8>,
     ) -> Result<Response<Bytes>, HttpError> {
-        let broken = |e| HttpError::Connection(chain(&e));
+        // The error of the client itself only says in which step it failed; its cause says why.
+        let broken = |e: ClientError| HttpError::Connection(e.source().map_or_else(|| e.to_string(), chain));
         let answer = self.client.request(request.map(Full::new)).await.map_err(broken)?;
         let (head, body) = answer.into_parts();
         let mut body = Limited::new(body, MAX_BODY);
