@@ -43,15 +43,16 @@ const REQUESTS: [(&str, usize, bool); 3] =
 /// Requests of the two runs. Their difference is counted, because both runs contain the start of the program.
 const FEW: u32 = 200;
 const MANY: u32 = 1200;
+/// How often each is counted at most.
+const TRIES: usize = 3;
 
 /// Counts and compares; true when nothing grew.
 fn compare() -> Outcome<bool> {
     let baseline = Baseline::read()?;
     let mut good = true;
     for (name, length, connects) in REQUESTS {
-        let (now, Some(was)) = (count(length, connects)?, baseline.of(name)) else {
-            return Err(format!("{name} is not in the baseline").into());
-        };
+        let was = baseline.of(name).ok_or_else(|| format!("{name} is not in the baseline"))?;
+        let now = least(length, connects, |now| now.grown(was).is_empty())?;
         println!("{name}: {} instructions, {} in the baseline", now.total(), was.total());
         let grown = now.grown(was);
         for (function, was, now) in &grown {
@@ -70,12 +71,28 @@ fn compare() -> Outcome<bool> {
 fn update() -> Outcome<bool> {
     let mut baseline = Baseline::default();
     for (name, length, connects) in REQUESTS {
-        let now = count(length, connects)?;
+        let now = least(length, connects, |_| false)?;
         println!("{name}: {} instructions", now.total());
         baseline.set(name, &now);
     }
     baseline.write()?;
     Ok(true)
+}
+
+/// The least of several counts, or the first that is good enough. Load on the machine adds some thousand instructions, because the
+/// gateway is woken more often for the same bytes; it never takes any away.
+fn least(length: usize, connects: bool, is_enough: impl Fn(&Counts) -> bool) -> Outcome<Counts> {
+    let mut least = count(length, connects)?;
+    for _ in 1..TRIES {
+        if is_enough(&least) {
+            break;
+        }
+        let again = count(length, connects)?;
+        if again.total() < least.total() {
+            least = again;
+        }
+    }
+    Ok(least)
 }
 
 /// The instructions of one request, by function.
