@@ -57,6 +57,8 @@ impl World {
     fn talk(&self, gateway: &mut Child, times: u32, connects: bool) -> Outcome<()> {
         let client = Client::new(self.address, &self.certificate)?;
         client.wait(gateway)?;
+        // Then its work after the start is done, in the short run too.
+        std::thread::sleep(SETTLED);
         let request = self.request();
         if !connects {
             let mut connection = client.connect()?;
@@ -139,6 +141,8 @@ access_file = "{folder}/access.log"
     )
 }
 
+/// The gateway looks at its files once more some seconds after its start.
+const SETTLED: Duration = Duration::from_secs(6);
 const CONFIG: &str = "imsgate.toml";
 const BROWSER: &str = "\
 User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/142.0.0.0 Safari/537.36\r\n\

@@ -126,6 +126,13 @@ impl ServiceAccounts {
 
     /// Ends the accounts whose tokens have expired.
     pub(super) fn sweep(&self, now: UnixTime) {
+        self.accepted.run_pending_tasks();
+        self.client_held.run_pending_tasks();
+        self.refused.run_pending_tasks();
+        // Most gateways have none, and also an empty cache takes long to iterate over.
+        if self.accepted.entry_count() + self.client_held.entry_count() == 0 {
+            return;
+        }
         for (token, account) in &self.accepted {
             if has_expired(account.expires, now, account.instance.ims.clock_skew) {
                 self.remove(&token);
@@ -136,8 +143,6 @@ impl ServiceAccounts {
                 self.client_held.invalidate(&*token);
             }
         }
-        self.accepted.run_pending_tasks();
-        self.refused.run_pending_tasks();
     }
 
     /// Ends all accounts: their Campaign sessions are logged off in the background.
