@@ -129,7 +129,7 @@ impl ServiceAccounts {
         self.accepted.run_pending_tasks();
         self.client_held.run_pending_tasks();
         self.refused.run_pending_tasks();
-        // Most gateways have none, and also an empty cache takes long to iterate over.
+        // Most gateways have none, and iterating over an empty cache takes long too.
         if self.accepted.entry_count() + self.client_held.entry_count() == 0 {
             return;
         }

@@ -38,28 +38,45 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// All of them with their names, in declaration order.
-    pub const ALL: [(Self, &'static str); 16] = [
-        (Self::Connections, "connections"),
-        (Self::ConnectionsPerIp, "connections_per_ip"),
-        (Self::Head, "head"),
-        (Self::Body, "body"),
-        (Self::Requests, "requests"),
-        (Self::SignIns, "sign_ins"),
-        (Self::Idle, "idle"),
-        (Self::Upload, "upload"),
-        (Self::Download, "download"),
-        (Self::Flood, "http2_flood"),
-        (Self::ProxyProtocol, "proxy_protocol"),
-        (Self::ConnectionBuffer, "connection_buffer"),
-        (Self::Buffer, "buffer"),
-        (Self::MinRate, "min_rate"),
-        (Self::AnonymousShare, "anonymous_share"),
-        (Self::AddressShare, "address_share"),
+    /// All limits, in declaration order.
+    pub const ALL: [Self; 16] = [
+        Self::Connections,
+        Self::ConnectionsPerIp,
+        Self::Head,
+        Self::Body,
+        Self::Requests,
+        Self::SignIns,
+        Self::Idle,
+        Self::Upload,
+        Self::Download,
+        Self::Flood,
+        Self::ProxyProtocol,
+        Self::ConnectionBuffer,
+        Self::Buffer,
+        Self::MinRate,
+        Self::AnonymousShare,
+        Self::AddressShare,
     ];
 
     /// The name in metrics and logs.
     pub fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
+        match self {
+            Self::Connections => "connections",
+            Self::ConnectionsPerIp => "connections_per_ip",
+            Self::Head => "head",
+            Self::Body => "body",
+            Self::Requests => "requests",
+            Self::SignIns => "sign_ins",
+            Self::Idle => "idle",
+            Self::Upload => "upload",
+            Self::Download => "download",
+            Self::Flood => "http2_flood",
+            Self::ProxyProtocol => "proxy_protocol",
+            Self::ConnectionBuffer => "connection_buffer",
+            Self::Buffer => "buffer",
+            Self::MinRate => "min_rate",
+            Self::AnonymousShare => "anonymous_share",
+            Self::AddressShare => "address_share",
+        }
     }
 }

@@ -91,7 +91,7 @@ impl<'a> CanonicalPath<'a> {
     }
 }
 
-/// False for a path in which no program reads a dot: it has none, nothing in it is encoded, and all of it is ASCII. Most paths have none.
+/// False for most paths: no program reads a dot in them, because they have neither `.` nor `%` and are ASCII.
 #[inline]
 pub(super) fn may_have_dot(path: &str) -> bool {
     memchr::memchr2(b'.', b'%', path.as_bytes()).is_some() || !path.is_ascii()

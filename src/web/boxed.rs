@@ -11,5 +11,5 @@ pub fn boxed<'a, F: Future + Send + 'a>(make: impl FnOnce() -> F) -> Boxed<'a, F
     Box::pin(make())
 }
 
-/// Without the type of the future, which would be inlined otherwise.
+/// A future of a hidden type, so that the compiler cannot inline it into the caller.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

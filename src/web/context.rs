@@ -19,7 +19,7 @@ static JSON: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder
 
 /// True when the client prefers pages to JSON.
 fn wants_page(accept: &[u8]) -> bool {
-    // As browsers begin it.
+    // Browsers begin it so. This saves the search.
     accept.starts_with(b"text/html")
         || PAGE.find(accept).is_some_and(|page| JSON.find(&accept[..page]).is_none())
 }
@@ -38,7 +38,7 @@ pub struct Context {
     pub accept_language: Option<HeaderValue>,
     /// Which of the rare fields the request has.
     pub has: RareFields,
-    /// Its fields, as the check of the head needs them.
+    /// Length and framing of its fields, for the check of the head.
     pub fields: FieldsSummary,
 }
 

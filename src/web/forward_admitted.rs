@@ -97,7 +97,7 @@ pub async fn forward_admitted(
     let first = first_server(session.as_deref(), native.as_ref(), account.as_deref());
     let sent_by = SentBy { quota_user: context.quota_user(signed_in), first, times: call.times };
     let forwarded = proxy.forward(head, body, wanted, ended, sent_by).await;
-    let passwords = tokens.answered(call.base, &forwarded);
+    let passwords = tokens.passwords_for(call.base, &forwarded);
     let mut forwarded = forwarded.map_err(|e| (e.into(), signed_in))?;
     let has_passwords = !passwords.is_empty();
     if let (Some(Native::Password(account)), Some(_)) = (&native, &logon) {

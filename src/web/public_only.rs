@@ -54,7 +54,7 @@ pub async fn respond(
     }
     let sent_by = SentBy { quota_user: call.context.quota_user(false), first: None, times: call.times };
     let forwarded = proxy.forward(head, body, wanted, || None, sent_by).await;
-    let passwords = tokens.answered(call, &forwarded);
+    let passwords = tokens.passwords_for(call, &forwarded);
     let response = (forwarded?.response, is_soap_router(request.uri.path()), &host);
     Ok(native_account::end_with(call, passwords, response, PasswordResult::Unchecked).await)
 }

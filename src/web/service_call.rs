@@ -117,7 +117,7 @@ pub async fn forward(
     let upstream = session.as_ref().and_then(|session| session.upstream());
     let sent_by = SentBy::person(Some(FirstServer::of(upstream, account.name())), call.times);
     let forwarded = proxy.forward(head, body, websocket, ended, sent_by).await;
-    let passwords = tokens.answered(call.base, &forwarded);
+    let passwords = tokens.passwords_for(call.base, &forwarded);
     let Forwarded { response, may_repeat } = forwarded?;
     let has_passwords = !passwords.is_empty();
     let mut response = if let Some(logon) = &logon {

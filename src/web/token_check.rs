@@ -84,11 +84,8 @@ impl Checked {
             || self.in_body.as_ref().is_some_and(|found| found.has_wrong_security_token())
     }
 
-    /// The response to the request, and the passwords in it, which need a result.
-    ///
-    /// # Errors
-    /// When there is no response. Then the passwords have a result.
-    pub fn answered(
+    /// The passwords in the request that need a result from the response. None when there is no response: then they get their result here.
+    pub fn passwords_for(
         &mut self,
         call: BaseCall<'_>,
         forwarded: &Result<Forwarded, ProxyError>,

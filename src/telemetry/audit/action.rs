@@ -263,13 +263,16 @@ pub enum RuleRefusal {
 }
 
 impl RuleRefusal {
-    /// All of them with their names, in declaration order.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Groups, "groups"), (Self::Networks, "networks"), (Self::Rate, "rate")];
+    /// All conditions, in declaration order.
+    pub const ALL: [Self; 3] = [Self::Groups, Self::Networks, Self::Rate];
 
     /// The name, as in JSON.
     pub fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
+        match self {
+            Self::Groups => "groups",
+            Self::Networks => "networks",
+            Self::Rate => "rate",
+        }
     }
 }
 

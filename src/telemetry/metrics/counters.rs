@@ -212,28 +212,47 @@ impl Counters {
 }
 
 impl UpstreamFailure {
-    /// All of them with their names, in declaration order.
-    pub const ALL: [(Self, &'static str); 7] = [
-        (Self::Connect, "connect"),
-        (Self::Busy, "busy"),
-        (Self::Broken, "broken"),
-        (Self::Deadline, "deadline"),
-        (Self::Client, "client"),
-        (Self::Upgrade, "upgrade"),
-        (Self::Cut, "cut"),
-    ];
+    /// All reasons, in declaration order.
+    pub const ALL: [Self; 7] =
+        [Self::Connect, Self::Busy, Self::Broken, Self::Deadline, Self::Client, Self::Upgrade, Self::Cut];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Busy => "busy",
+            Self::Broken => "broken",
+            Self::Deadline => "deadline",
+            Self::Client => "client",
+            Self::Upgrade => "upgrade",
+            Self::Cut => "cut",
+        }
+    }
 }
 
 impl Lookup {
-    /// All of them with their names, in declaration order.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Found, "found"), (Self::Unknown, "unknown"), (Self::Failed, "failed")];
+    /// All results, in declaration order.
+    pub const ALL: [Self; 3] = [Self::Found, Self::Unknown, Self::Failed];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Unknown => "unknown",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 impl BearerResult {
-    /// All of them with their names, in declaration order.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Accepted, "accepted"), (Self::Refused, "refused"), (Self::Failed, "failed")];
+    /// All results, in declaration order.
+    pub const ALL: [Self; 3] = [Self::Accepted, Self::Refused, Self::Failed];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Seconds between two log lines about one limit, for each worker.

@@ -95,13 +95,13 @@ impl Events {
         for result in SignIn::all() {
             instance.count_sign_in(result, 0);
         }
-        for (_, outcome) in TokenRefresh::ALL {
-            self.refreshes.get_or_create(&instance.outcome(outcome)).inc_by(0);
+        for outcome in TokenRefresh::ALL {
+            self.refreshes.get_or_create(&instance.outcome(outcome.name())).inc_by(0);
         }
-        for (_, outcome) in GroupRecheck::ALL {
-            self.rechecks.get_or_create(&instance.outcome(outcome)).inc_by(0);
+        for outcome in GroupRecheck::ALL {
+            self.rechecks.get_or_create(&instance.outcome(outcome.name())).inc_by(0);
         }
-        for (event, _) in SavedFormEvent::ALL {
+        for event in SavedFormEvent::ALL {
             self.forms.get_or_create(&instance.event(event)).inc_by(0);
         }
         instance

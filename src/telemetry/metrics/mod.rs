@@ -178,17 +178,11 @@ mod tests {
 
     #[test]
     fn lists_are_in_declaration_order() {
-        fn is_ordered<T: Copy>(all: &[(T, &str)], index: impl Fn(T) -> usize) -> bool {
-            all.iter().enumerate().all(|(at, (value, _))| index(*value) == at)
-        }
-        assert!(is_ordered(&Limit::ALL, |limit| limit as usize));
-        assert!(is_ordered(&UpstreamFailure::ALL, |failure| failure as usize));
-        assert!(is_ordered(&Lookup::ALL, |lookup| lookup as usize));
-        assert!(is_ordered(&BearerResult::ALL, |result| result as usize));
-        assert!(is_ordered(&RuleRefusal::ALL, |condition| condition as usize));
-        assert!(is_ordered(&TokenRefresh::ALL, |outcome| outcome as usize));
-        assert!(is_ordered(&GroupRecheck::ALL, |outcome| outcome as usize));
-        assert!(is_ordered(&SavedFormEvent::ALL, |event| event as usize));
+        assert!(Limit::ALL.iter().enumerate().all(|(index, limit)| *limit as usize == index));
+        assert!(UpstreamFailure::ALL.iter().enumerate().all(|(index, failure)| *failure as usize == index));
+        assert!(Lookup::ALL.iter().enumerate().all(|(index, lookup)| *lookup as usize == index));
+        assert!(BearerResult::ALL.iter().enumerate().all(|(index, result)| *result as usize == index));
+        assert!(RuleRefusal::ALL.iter().enumerate().all(|(index, condition)| *condition as usize == index));
     }
 
     #[test]

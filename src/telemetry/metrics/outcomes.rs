@@ -31,9 +31,8 @@ impl SignIn {
             Self::BegunAgain,
             Self::StoreUnavailable,
         ];
-        let refused = RefusalCode::ALL.into_iter().map(|(code, _)| Self::Refused(code));
-        let failed = LoginFailureCode::ALL.into_iter().map(|(code, _)| Self::Failed(code));
-        others.into_iter().chain(refused).chain(failed)
+        let refused = RefusalCode::ALL.into_iter().map(Self::Refused);
+        others.into_iter().chain(refused).chain(LoginFailureCode::ALL.into_iter().map(Self::Failed))
     }
 
     /// The labels `outcome` and `reason`.
@@ -64,16 +63,16 @@ pub enum TokenRefresh {
 }
 
 impl TokenRefresh {
-    /// All of them with their names, in declaration order.
-    pub const ALL: [(Self, &'static str); 4] = [
-        (Self::Refreshed, "refreshed"),
-        (Self::Unavailable, "unavailable"),
-        (Self::Refused, "refused"),
-        (Self::Ended, "ended"),
-    ];
+    /// All results, in declaration order.
+    pub const ALL: [Self; 4] = [Self::Refreshed, Self::Unavailable, Self::Refused, Self::Ended];
 
     pub(super) fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
+        match self {
+            Self::Refreshed => "refreshed",
+            Self::Unavailable => "unavailable",
+            Self::Refused => "refused",
+            Self::Ended => "ended",
+        }
     }
 }
 
@@ -93,17 +92,17 @@ pub enum GroupRecheck {
 }
 
 impl GroupRecheck {
-    /// All of them with their names, in declaration order.
-    pub const ALL: [(Self, &'static str); 5] = [
-        (Self::Granted, "granted"),
-        (Self::Refused, "refused"),
-        (Self::NoToken, "no_token"),
-        (Self::Ended, "ended"),
-        (Self::Unavailable, "unavailable"),
-    ];
+    /// All results, in declaration order.
+    pub const ALL: [Self; 5] = [Self::Granted, Self::Refused, Self::NoToken, Self::Ended, Self::Unavailable];
 
     pub(super) fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
+        match self {
+            Self::Granted => "granted",
+            Self::Refused => "refused",
+            Self::NoToken => "no_token",
+            Self::Ended => "ended",
+            Self::Unavailable => "unavailable",
+        }
     }
 }
 
@@ -121,16 +120,16 @@ pub enum SavedFormEvent {
 }
 
 impl SavedFormEvent {
-    /// All of them with their names, in declaration order.
-    pub const ALL: [(Self, &'static str); 4] = [
-        (Self::Saved, "saved"),
-        (Self::Sent, "sent"),
-        (Self::Discarded, "discarded"),
-        (Self::Dropped, "dropped"),
-    ];
+    /// All events, in declaration order.
+    pub const ALL: [Self; 4] = [Self::Saved, Self::Sent, Self::Discarded, Self::Dropped];
 
     pub(super) fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
+        match self {
+            Self::Saved => "saved",
+            Self::Sent => "sent",
+            Self::Discarded => "discarded",
+            Self::Dropped => "dropped",
+        }
     }
 }
 

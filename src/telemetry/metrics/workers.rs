@@ -59,21 +59,20 @@ impl Metrics {
         families.counter(
             "imsgate_limit_hits",
             "How often a limit was reached.",
-            Limit::ALL
-                .map(|(limit, name)| ([("limit", name)], self.sum(|c| &c.limits[limit as usize].count))),
+            Limit::ALL.map(|limit| ([("limit", limit.name())], self.hits(limit))),
         )?;
         families.counter(
             "imsgate_upstream_errors",
             "Requests without a complete response from Campaign, by reason.",
-            UpstreamFailure::ALL.map(|(reason, name)| {
-                ([("reason", name)], self.sum(|c| &c.upstream_failures[reason as usize]))
+            UpstreamFailure::ALL.map(|reason| {
+                ([("reason", reason.name())], self.sum(|c| &c.upstream_failures[reason as usize]))
             }),
         )?;
         families.counter(
             "imsgate_session_lookups",
             "Session look-ups by cookie, by outcome.",
             Lookup::ALL
-                .map(|(lookup, name)| ([("outcome", name)], self.sum(|c| &c.lookups[lookup as usize]))),
+                .map(|lookup| ([("outcome", lookup.name())], self.sum(|c| &c.lookups[lookup as usize]))),
         )?;
         let outcomes = ["refused", "reported"].into_iter().enumerate();
         families.counter(
@@ -85,13 +84,13 @@ impl Metrics {
             "imsgate_technical_account_requests",
             "Requests with a Bearer token where technical accounts are configured, by outcome.",
             BearerResult::ALL
-                .map(|(result, name)| ([("outcome", name)], self.sum(|c| &c.accounts[result as usize]))),
+                .map(|result| ([("outcome", result.name())], self.sum(|c| &c.accounts[result as usize]))),
         )?;
         families.counter(
             "imsgate_rule_refusals",
             "Requests that do not meet a rule of the configuration, by what they do not meet.",
-            RuleRefusal::ALL.map(|(condition, name)| {
-                ([("condition", name)], self.sum(|c| &c.rule_refusals[condition as usize]))
+            RuleRefusal::ALL.map(|condition| {
+                ([("condition", condition.name())], self.sum(|c| &c.rule_refusals[condition as usize]))
             }),
         )
     }
@@ -122,6 +121,10 @@ impl Metrics {
             "Bytes of responses that clients have not read yet.",
             [(NONE, self.buffered())],
         )
+    }
+
+    fn hits(&self, limit: Limit) -> u64 {
+        self.sum(|c| &c.limits[limit as usize].count)
     }
 }
 
